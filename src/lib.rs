@@ -1,0 +1,90 @@
+//! The inventory core for sales that must not oversell: a durable, concurrent stock ledger in your process.
+//!
+//! A reservation takes units of several accounts (a product's stock, a user's points, a user's quota) in one atomic
+//! step, and is confirmed, released, or lapses at its deadline. What is acknowledged is in a write-ahead journal.
+//!
+//! ```
+//! use stockhold::{AccountKey, Engine, Line, Outcome, Policy, Reserve};
+//!
+//! # fn main() -> stockhold::Result<()> {
+//! # let dir = tempfile::tempdir().expect("a temporary directory");
+//! # let dir = dir.path();
+//! let engine = Engine::builder(dir).open()?;
+//! let tea = engine.open_account(&AccountKey::stock("tea")?, Policy::strict())?;
+//! engine.receive(tea, 1, "first delivery", None)?.wait()?;
+//!
+//! // Take the only unit and hold it for 15 minutes.
+//! let lines = [Line { account: tea, quantity: 1 }];
+//! let taken = engine.reserve(&Reserve::new(&lines, 15 * 60 * 1000))?.wait()?;
+//! let Outcome::Reserved { reservation, expires_at, .. } = taken else { panic!("there was one") };
+//!
+//! // The next buyer is told the truth: which line, how much there is, and when units may come back.
+//! let refused = engine.reserve(&Reserve::new(&lines, 15 * 60 * 1000))?.wait()?;
+//! let Outcome::Refused(refusal) = refused else { panic!("it was the only one") };
+//! assert_eq!((refusal.line, refusal.available, refusal.next_release_at), (0, 0, Some(expires_at)));
+//!
+//! // The payment arrived: make it final.
+//! assert_eq!(engine.confirm(reservation)?.wait()?, Outcome::Confirmed { reservation });
+//! engine.close()
+//! # }
+//! ```
+//!
+//! # What it is not
+//!
+//! Not a database: it knows accounts and reservations and answers no queries beyond them and their history. Not
+//! distributed: one process owns a data directory, and availability is a restart in seconds. Not a payment service: it
+//! keeps units until you say that the payment arrived, or the deadline says that it did not.
+//!
+//! # Durability
+//!
+//! Every command answers at once with a [`CommitTicket`]. Its outcome is decided; [`CommitTicket::wait`] or `.await`
+//! resolves when it survives a crash. One sync carries all commands that came while the one before it ran.
+//!
+//! # Bounds
+//!
+//! Units return at most 10 ms after their deadline, plus the time that applying what lapsed together takes. Quantities
+//! are at most [`QUANTITY_MAX`]. Every table and queue has a bound; reaching it is [`ErrorKind::Overloaded`].
+#![forbid(unsafe_code)]
+
+mod clock;
+mod command;
+mod engine;
+mod error;
+mod event;
+mod journal;
+mod ledger;
+#[cfg(feature = "server")]
+pub mod measure;
+mod record;
+mod store;
+mod sync;
+#[cfg(feature = "test-util")]
+pub mod test_util;
+mod types;
+mod vfs;
+mod wheel;
+mod wire;
+
+#[cfg(feature = "server")]
+mod cli;
+#[cfg(feature = "server")]
+mod http;
+#[cfg(feature = "server")]
+mod mall;
+
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use command::{
+    BODY_BYTES_MAX, Command, LINES_MAX, Level, Line, Outcome, Pending, Policy, Refusal, Reserve, TTL_MS_MAX, Window,
+};
+pub use engine::{BatchTicket, CatchUp, CommitTicket, Engine, EngineBuilder, History, Status, Subscription};
+pub use error::{Error, ErrorKind, Result};
+pub use event::{End, Event, EventLine, EventLines, Fact, Request};
+pub use record::{ChangeKind, ChangeRecord, Note, RecordLine, ReservationRecord, ReservationState};
+pub use types::{AccountId, AccountKey, AccountKind, IdempotencyKey, QUANTITY_MAX, ReservationId, Seq, TimeMs};
+
+#[cfg(feature = "server")]
+pub use cli::main;
+#[cfg(feature = "server")]
+pub use http::{App, Auth, Limits, Role, run};
+#[cfg(feature = "server")]
+pub use mall::{Category, Mall, MallConfig, Period, Product, PurchaseLimit};

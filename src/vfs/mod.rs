@@ -1,0 +1,51 @@
+//! The file system as the journal and the checkpoint see it, so that tests can crash it.
+//! Only `vfs/real.rs` touches `std::fs`.
+
+mod real;
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+pub(crate) use real::RealVfs;
+
+/// A file system. Every path is absolute or relative to the process.
+pub(crate) trait Vfs: Send + Sync + 'static {
+    /// Creates the directory and its parents, syncing the parent of the last.
+    fn create_dir_all(&self, dir: &Path) -> io::Result<()>;
+    /// Opens an existing file for reading and writing.
+    fn open(&self, path: &Path) -> io::Result<Box<dyn VfsFile>>;
+    /// Opens an existing file for reading only.
+    fn open_read(&self, path: &Path) -> io::Result<Box<dyn VfsFile>>;
+    /// Creates a file, or truncates the one that is there.
+    fn create(&self, path: &Path) -> io::Result<Box<dyn VfsFile>>;
+    /// The file names in a directory, sorted.
+    fn list(&self, dir: &Path) -> io::Result<Vec<String>>;
+    /// Renames a file, replacing what has the new name. Durable only after `sync_dir`.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+    /// Removes a file. Durable only after `sync_dir`.
+    fn remove(&self, path: &Path) -> io::Result<()>;
+    /// Makes creations, renames and removals in a directory durable.
+    fn sync_dir(&self, dir: &Path) -> io::Result<()>;
+    /// Takes the exclusive lock file at `path`; `WouldBlock` when another process holds it.
+    fn lock(&self, path: &Path) -> io::Result<Box<dyn VfsLock>>;
+}
+
+/// An open file: positioned reads and writes only.
+pub(crate) trait VfsFile: Send + Sync {
+    /// Reads at `offset` until `buffer` is full or the file ends; returns how many bytes were read.
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
+    /// Writes all of `bytes` at `offset`.
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;
+    /// Makes the written bytes durable (fdatasync).
+    fn sync(&self) -> io::Result<()>;
+    /// The file's length in bytes.
+    fn len(&self) -> io::Result<u64>;
+}
+
+/// A held lock; dropping it gives the lock up.
+pub(crate) trait VfsLock: Send + Sync {}
+
+/// The directory that holds `path`.
+pub(crate) fn parent(path: &Path) -> PathBuf {
+    path.parent().filter(|p| !p.as_os_str().is_empty()).map_or_else(|| PathBuf::from("."), Path::to_path_buf)
+}

@@ -1,0 +1,157 @@
+//! Events as bytes: a fixed layout for the four hot kinds, rmp-serde for the rest (see `docs/format.md`).
+
+use std::borrow::Cow;
+
+use super::{End, Event, EventLine, EventLines, Fact, Request};
+use crate::error::{Error, Result};
+use crate::types::{AccountId, IdempotencyKey, ReservationId};
+use crate::wire::Reader;
+
+const KIND_RESERVED: u16 = 1;
+const KIND_CONFIRMED: u16 = 2;
+const KIND_RELEASED: u16 = 3;
+const KIND_EXPIRED: u16 = 4;
+const KIND_OTHER: u16 = 16;
+
+const FLAG_REQUEST: u8 = 1;
+const FLAG_CONFIRMED: u8 = 2;
+const FLAG_PART: u8 = 4;
+const FLAG_OWNER: u8 = 8;
+
+/// The kind under which the event is framed.
+pub(crate) fn kind_of(event: &Event<'_>) -> u16 {
+    match event.fact {
+        Fact::Reserved { .. } => KIND_RESERVED,
+        Fact::Confirmed(_) => KIND_CONFIRMED,
+        Fact::Released(_) => KIND_RELEASED,
+        Fact::Expired(_) => KIND_EXPIRED,
+        _ => KIND_OTHER,
+    }
+}
+
+/// Appends the event's payload to `buffer`.
+pub(crate) fn encode(event: &Event<'_>, buffer: &mut Vec<u8>) {
+    match &event.fact {
+        Fact::Reserved { reservation, owner, expires_at, confirmed, lines, details } => {
+            let flags = u8::from(*confirmed) * FLAG_CONFIRMED + u8::from(owner.is_some()) * FLAG_OWNER;
+            encode_head(event, flags, *reservation, *expires_at, lines.len(), buffer);
+            if let Some(owner) = owner {
+                buffer.extend_from_slice(&owner.number().to_le_bytes());
+            }
+            encode_lines(lines, false, buffer);
+            buffer.extend_from_slice(details);
+        }
+        Fact::Confirmed(end) => {
+            let part = end.lines.iter().any(|line| line.consumed != line.quantity);
+            encode_head(event, u8::from(part) * FLAG_PART, end.reservation, end.expires_at, end.lines.len(), buffer);
+            encode_lines(&end.lines, part, buffer);
+        }
+        Fact::Released(end) | Fact::Expired(end) => {
+            encode_head(event, 0, end.reservation, end.expires_at, end.lines.len(), buffer);
+            encode_lines(&end.lines, false, buffer);
+        }
+        _ => rmp_serde::encode::write(buffer, event).expect("an event has no map keys or lengths rmp cannot write"),
+    }
+}
+
+fn encode_head(
+    event: &Event<'_>,
+    flags: u8,
+    reservation: ReservationId,
+    expires_at: u64,
+    line_count: usize,
+    buffer: &mut Vec<u8>,
+) {
+    let flags = flags + u8::from(event.request.is_some()) * FLAG_REQUEST;
+    let mut head = [0; 26];
+    head[0] = flags;
+    head[1] = u8::try_from(line_count).expect("a reservation has at most LINES_MAX lines");
+    head[2..10].copy_from_slice(&event.at.to_le_bytes());
+    head[10..18].copy_from_slice(&reservation.number().to_le_bytes());
+    head[18..26].copy_from_slice(&expires_at.to_le_bytes());
+    buffer.extend_from_slice(&head);
+    if let Some(request) = event.request {
+        buffer.extend_from_slice(&request.key.number().to_le_bytes());
+        buffer.extend_from_slice(&request.fingerprint.to_le_bytes());
+    }
+}
+
+fn encode_lines(lines: &[EventLine], part: bool, buffer: &mut Vec<u8>) {
+    for line in lines {
+        let mut bytes = [0; 20];
+        bytes[..4].copy_from_slice(&line.account.to_le_bytes());
+        bytes[4..12].copy_from_slice(&line.quantity.to_le_bytes());
+        bytes[12..].copy_from_slice(&line.available.to_le_bytes());
+        buffer.extend_from_slice(&bytes);
+        if part {
+            buffer.extend_from_slice(&line.consumed.to_le_bytes());
+        }
+    }
+}
+
+/// Reads a payload back.
+///
+/// # Errors
+/// `Corrupt` when the bytes are not an event of this kind.
+pub(crate) fn decode(kind: u16, payload: &[u8]) -> Result<Event<'_>> {
+    match kind {
+        KIND_RESERVED | KIND_CONFIRMED | KIND_RELEASED | KIND_EXPIRED => {
+            decode_hot(kind, payload).ok_or_else(|| Error::corrupt(format!("a record of kind {kind} is malformed")))
+        }
+        KIND_OTHER => rmp_serde::from_slice(payload)
+            .map_err(|error| Error::corrupt(format!("a record of kind {kind} is malformed: {error}"))),
+        _ => Err(Error::corrupt(format!("a record is of the unknown kind {kind}"))),
+    }
+}
+
+fn decode_hot(kind: u16, payload: &[u8]) -> Option<Event<'_>> {
+    let mut rest = Reader::new(payload);
+    let flags = rest.u8()?;
+    let allowed = match kind {
+        KIND_RESERVED => FLAG_REQUEST | FLAG_CONFIRMED | FLAG_OWNER,
+        KIND_CONFIRMED => FLAG_REQUEST | FLAG_PART,
+        _ => FLAG_REQUEST,
+    };
+    if flags & !allowed != 0 {
+        return None;
+    }
+    let line_count = rest.u8()?;
+    let at = rest.u64()?;
+    let reservation = ReservationId::from_number(rest.u64()?);
+    let expires_at = rest.u64()?;
+    let request = match flags & FLAG_REQUEST {
+        0 => None,
+        _ => Some(Request { key: IdempotencyKey::from_number(rest.u128()?), fingerprint: rest.u64()? }),
+    };
+    let owner = match flags & FLAG_OWNER {
+        0 => None,
+        _ => Some(AccountId::from_number(rest.u32()?)),
+    };
+    let whole = kind == KIND_CONFIRMED || flags & FLAG_CONFIRMED != 0;
+    let mut lines = EventLines::new();
+    for _ in 0..line_count {
+        let account = rest.u32()?;
+        let quantity = rest.u64()?;
+        let available = rest.u64()? as i64;
+        let consumed = match flags & FLAG_PART {
+            0 => u64::from(whole) * quantity,
+            _ => rest.u64()?,
+        };
+        lines.push(EventLine { account, quantity, consumed, available });
+    }
+    let fact = match kind {
+        KIND_RESERVED => Fact::Reserved {
+            reservation,
+            owner,
+            expires_at,
+            confirmed: flags & FLAG_CONFIRMED != 0,
+            lines,
+            details: Cow::Borrowed(rest.rest()),
+        },
+        _ if !rest.rest().is_empty() => return None,
+        KIND_CONFIRMED => Fact::Confirmed(End { reservation, expires_at, lines }),
+        KIND_RELEASED => Fact::Released(End { reservation, expires_at, lines }),
+        _ => Fact::Expired(End { reservation, expires_at, lines }),
+    };
+    Some(Event { at, request, fact })
+}

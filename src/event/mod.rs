@@ -1,0 +1,239 @@
+//! Facts in the journal. An event is a result: whoever applies it decides nothing.
+
+mod codec;
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
+
+use crate::command::Policy;
+use crate::error::Result;
+use crate::types::{AccountId, AccountKey, IdempotencyKey, ReservationId, Seq, TimeMs};
+
+pub(crate) use codec::{decode, encode, kind_of};
+
+/// What an event did to one account.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventLine {
+    /// The account's number.
+    pub account: u32,
+    /// How many units the line is about: taken by `Reserved`, no longer reserved by the three ends, given back by
+    /// `Returned`.
+    pub quantity: u64,
+    /// How many of them are consumed: all or none, but for a confirm in part.
+    pub consumed: u64,
+    /// What the account has available after the event.
+    pub available: i64,
+}
+
+impl EventLine {
+    /// The account.
+    pub fn account(&self) -> AccountId {
+        AccountId::from_number(self.account)
+    }
+}
+
+/// The lines of an event; up to four without an allocation.
+pub type EventLines = SmallVec<[EventLine; 4]>;
+
+/// The request behind an event, when it had an idempotency key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// The hash of the key.
+    pub key: IdempotencyKey,
+    /// The hash of what was asked, to tell a retry from another request under the same key.
+    pub fingerprint: u64,
+}
+
+/// A fact, with when it happened and for which request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event<'a> {
+    /// When, by the engine's clock.
+    pub at: TimeMs,
+    /// For which request.
+    pub request: Option<Request>,
+    /// What happened.
+    #[serde(borrow)]
+    pub fact: Fact<'a>,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Fact<'a> {
+    /// An account exists from now on; a quota starts with its limit.
+    AccountOpened {
+        /// Its number.
+        account: AccountId,
+        /// Its name.
+        key: AccountKey,
+        /// Its rules.
+        policy: Policy,
+    },
+    /// An account has other rules; a quota's `received` and `available` moved with its limit.
+    PolicyChanged {
+        /// The account.
+        account: AccountId,
+        /// The new rules.
+        policy: Policy,
+        /// What is available after it.
+        available: i64,
+    },
+    /// Units came in.
+    Received {
+        /// The account.
+        account: AccountId,
+        /// How many.
+        quantity: u64,
+        /// What is available after it.
+        available: i64,
+        /// Why.
+        note: Cow<'a, str>,
+    },
+    /// A count corrected the account: upwards counts as received, downwards as written off.
+    Adjusted {
+        /// The account.
+        account: AccountId,
+        /// By how many units.
+        delta: i64,
+        /// What is available after it.
+        available: i64,
+        /// Why.
+        note: Cow<'a, str>,
+    },
+    /// Units left for good.
+    WrittenOff {
+        /// The account.
+        account: AccountId,
+        /// How many.
+        quantity: u64,
+        /// What is available after it.
+        available: i64,
+        /// Why.
+        note: Cow<'a, str>,
+    },
+    /// A quota's window gave consumed units back.
+    Renewed {
+        /// The account.
+        account: AccountId,
+        /// How many.
+        quantity: u64,
+        /// What is available after it.
+        available: i64,
+    },
+    /// A reservation took its lines; when `confirmed`, they are consumed at once.
+    Reserved {
+        /// Its number.
+        reservation: ReservationId,
+        /// On whose behalf.
+        owner: Option<AccountId>,
+        /// The deadline.
+        expires_at: TimeMs,
+        /// Whether it was confirmed in the same step.
+        confirmed: bool,
+        /// What it took.
+        lines: EventLines,
+        /// Opaque details for history.
+        details: Cow<'a, [u8]>,
+    },
+    /// A reservation became final; what was not consumed went back.
+    Confirmed(End),
+    /// A reservation was given up.
+    Released(End),
+    /// A reservation's deadline passed.
+    Expired(End),
+    /// Consumed units of a confirmed reservation went back.
+    Returned {
+        /// The reservation.
+        reservation: ReservationId,
+        /// What went back.
+        lines: EventLines,
+        /// Why.
+        note: Cow<'a, str>,
+    },
+    /// Something worth keeping happened to a reservation; no account changed.
+    Noted {
+        /// The reservation.
+        reservation: ReservationId,
+        /// Opaque; history keeps it.
+        body: Cow<'a, [u8]>,
+    },
+    /// A document beside the ledger was written, or removed when `body` is `None`.
+    Document {
+        /// Its collection, such as `product`.
+        collection: Cow<'a, str>,
+        /// Its key in the collection.
+        key: Cow<'a, str>,
+        /// Its content.
+        body: Option<Cow<'a, [u8]>>,
+    },
+}
+
+/// The end of a pending reservation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct End {
+    /// The reservation.
+    pub reservation: ReservationId,
+    /// The deadline it had.
+    pub expires_at: TimeMs,
+    /// What it held, and how much of that is consumed.
+    pub lines: EventLines,
+}
+
+impl Event<'_> {
+    /// The event on its own feet, apart from the buffer it was read from.
+    pub fn into_owned(self) -> Event<'static> {
+        Event { at: self.at, request: self.request, fact: self.fact.into_owned() }
+    }
+}
+
+impl Fact<'_> {
+    fn into_owned(self) -> Fact<'static> {
+        let text = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
+        let bytes = |bytes: Cow<'_, [u8]>| Cow::Owned(bytes.into_owned());
+        match self {
+            Self::AccountOpened { account, key, policy } => Fact::AccountOpened { account, key, policy },
+            Self::PolicyChanged { account, policy, available } => Fact::PolicyChanged { account, policy, available },
+            Self::Received { account, quantity, available, note } => {
+                Fact::Received { account, quantity, available, note: text(note) }
+            }
+            Self::Adjusted { account, delta, available, note } => {
+                Fact::Adjusted { account, delta, available, note: text(note) }
+            }
+            Self::WrittenOff { account, quantity, available, note } => {
+                Fact::WrittenOff { account, quantity, available, note: text(note) }
+            }
+            Self::Renewed { account, quantity, available } => Fact::Renewed { account, quantity, available },
+            Self::Reserved { reservation, owner, expires_at, confirmed, lines, details } => {
+                Fact::Reserved { reservation, owner, expires_at, confirmed, lines, details: bytes(details) }
+            }
+            Self::Confirmed(end) => Fact::Confirmed(end),
+            Self::Released(end) => Fact::Released(end),
+            Self::Expired(end) => Fact::Expired(end),
+            Self::Returned { reservation, lines, note } => Fact::Returned { reservation, lines, note: text(note) },
+            Self::Noted { reservation, body } => Fact::Noted { reservation, body: bytes(body) },
+            Self::Document { collection, key, body } => {
+                Fact::Document { collection: text(collection), key: text(key), body: body.map(bytes) }
+            }
+        }
+    }
+}
+
+/// Where the ledger puts its events: the journal, or a test's list.
+pub(crate) trait Recorder {
+    /// Whether an event may be recorded now. Asked before anything is decided, so that a refusal changes nothing.
+    ///
+    /// # Errors
+    /// `Overloaded`, `Unavailable` or `Closed`.
+    fn admit(&self) -> Result<()>;
+
+    /// Puts the event at the end of the journal, not yet durable, and returns its place. Called while the shards that
+    /// the event touches are locked, so journal order is the order in which each account changed.
+    fn record(&self, event: &Event<'_>) -> Seq;
+
+    /// The place of the last event recorded.
+    fn last_seq(&self) -> Seq;
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,98 @@
+//! Applying events: the one way the ledger changes, live and in replay. Nothing is decided here.
+
+use super::account::Account;
+use super::answers::{Answer, Effect};
+use super::shard::Shards;
+use crate::error::{Error, Result};
+use crate::event::{End, Event, EventLine, Fact};
+use crate::types::{AccountId, Seq, TimeMs};
+
+/// Applies an event to the shards that do not show it yet.
+///
+/// # Errors
+/// `Corrupt` when the event contradicts the ledger. A live event never does, because it was decided on this state.
+pub(crate) fn apply(shards: &mut impl Shards, seq: Seq, event: &Event<'_>) -> Result<()> {
+    let at = event.at;
+    match &event.fact {
+        Fact::AccountOpened { account, key, policy } => {
+            if let Some(shard) = shards.shard_mut(account.shard()) {
+                if account.index() != shard.accounts.len() {
+                    return Err(Error::corrupt(format!("account {key} is opened out of order")));
+                }
+                shard.open_account(Account::new(key.clone(), *policy));
+            }
+        }
+        Fact::PolicyChanged { account, policy, available } => {
+            change(shards, *account, *available, |account| account.set_policy(*policy))?;
+        }
+        Fact::Received { account, quantity, available, .. } => {
+            change(shards, *account, *available, |account| account.receive(*quantity))?;
+        }
+        Fact::Adjusted { account, delta, available, .. } => {
+            change(shards, *account, *available, |account| account.adjust(*delta))?;
+        }
+        Fact::WrittenOff { account, quantity, available, .. } => {
+            change(shards, *account, *available, |account| account.write_off(*quantity))?;
+        }
+        Fact::Renewed { account, quantity, available } => {
+            change(shards, *account, *available, |account| account.renew(*quantity))?;
+        }
+        Fact::Reserved { reservation, owner, expires_at, confirmed, lines, .. } => {
+            change_lines(shards, lines, |account, line| account.take(line, *expires_at, *confirmed, at))?;
+            if let Some(home) = shards.shard_mut(reservation.shard()) {
+                match confirmed {
+                    true => home.reservations.skip(*reservation),
+                    false => home.hold(*reservation, *owner, *expires_at, lines),
+                }
+            }
+        }
+        Fact::Confirmed(end) | Fact::Released(end) | Fact::Expired(end) => apply_end(shards, end, at)?,
+        Fact::Returned { lines, .. } => change_lines(shards, lines, |account, line| account.give_back(line.quantity))?,
+        Fact::Noted { .. } | Fact::Document { .. } => {}
+    }
+    if let (Some(request), Some(effect)) = (event.request, Effect::of(event))
+        && let Some(shard) = shards.shard_mut(request.key.shard())
+    {
+        shard.answers.insert(Answer { request, seq, effect });
+    }
+    Ok(())
+}
+
+fn apply_end(shards: &mut impl Shards, end: &End, at: TimeMs) -> Result<()> {
+    change_lines(shards, &end.lines, |account, line| account.end(line, end.expires_at, at))?;
+    match shards.shard_mut(end.reservation.shard()) {
+        Some(home) => home.let_go(end.reservation),
+        None => Ok(()),
+    }
+}
+
+fn change_lines(
+    shards: &mut impl Shards,
+    lines: &[EventLine],
+    apply_line: impl Fn(&mut Account, &EventLine) -> Result<()>,
+) -> Result<()> {
+    for line in lines {
+        change(shards, line.account(), line.available, |account| apply_line(account, line))?;
+    }
+    Ok(())
+}
+
+/// Changes one account and holds the result against what the event says came out.
+fn change(
+    shards: &mut impl Shards,
+    id: AccountId,
+    available: i64,
+    change: impl FnOnce(&mut Account) -> Result<()>,
+) -> Result<()> {
+    let Some(shard) = shards.shard_mut(id.shard()) else { return Ok(()) };
+    shard.change(id, |account| {
+        change(account)?;
+        if account.available != available {
+            return Err(Error::corrupt(format!(
+                "{} has {} units available where the event says {available}",
+                account.key, account.available
+            )));
+        }
+        Ok(())
+    })
+}

@@ -1,0 +1,283 @@
+//! Deciding: from a command and the locked state to an event, or to an outcome that changes nothing.
+
+use std::borrow::Cow;
+
+use super::account::{Account, RECEIVED_MAX};
+use super::reservations::Reservation;
+use super::shard::Held;
+use crate::command::{Command, Line, Outcome, Refusal, Reserve, Window};
+use crate::error::{Error, Result};
+use crate::event::{End, EventLine, EventLines, Fact};
+use crate::types::{AccountId, QUANTITY_MAX, ReservationId, TimeMs};
+
+/// What a command comes to.
+#[allow(clippy::large_enum_variant, reason = "the large variant is the common one, and it lives for one call")]
+pub(super) enum Decision<'a> {
+    /// These facts happen, in this order; the last one is the command's own.
+    Facts { renewals: Vec<Fact<'static>>, fact: Fact<'a>, outcome: Outcome },
+    /// Nothing happens.
+    Nothing(Outcome),
+}
+
+impl<'a> Decision<'a> {
+    fn fact(fact: Fact<'a>, outcome: Outcome) -> Self {
+        Self::Facts { renewals: Vec::new(), fact, outcome }
+    }
+}
+
+/// Decides on the shards of the command's footprint, all held.
+///
+/// # Errors
+/// `Invalid` or `Overloaded`; nothing is changed here in any case.
+pub(super) fn decide<'a>(
+    held: &Held<'_>,
+    command: &Command<'a>,
+    now: TimeMs,
+    reservations_max: usize,
+) -> Result<Decision<'a>> {
+    match *command {
+        Command::Receive { account, quantity, note, .. } => receive(held, account, quantity, note),
+        Command::Adjust { account, delta, note, .. } => adjust(held, account, delta, note),
+        Command::WriteOff { account, quantity, note, .. } => write_off(held, account, quantity, note),
+        Command::Reserve(ref request) => reserve(held, request, now, reservations_max),
+        Command::Confirm { reservation, owner, quantities, .. } => {
+            let Some(pending) = find(held, reservation, owner) else {
+                return Ok(Decision::Nothing(Outcome::NotPending { reservation }));
+            };
+            if now >= pending.expires_at {
+                let expires_at = pending.expires_at;
+                return Ok(Decision::Nothing(Outcome::Late { reservation, expires_at }));
+            }
+            let fact = Fact::Confirmed(confirm(held, pending, quantities)?);
+            Ok(Decision::fact(fact, Outcome::Confirmed { reservation }))
+        }
+        Command::Release { reservation, owner, .. } => {
+            let Some(pending) = find(held, reservation, owner) else {
+                return Ok(Decision::Nothing(Outcome::NotPending { reservation }));
+            };
+            let fact = Fact::Released(give_back(held, pending));
+            Ok(Decision::fact(fact, Outcome::Released { reservation }))
+        }
+    }
+}
+
+fn existing<'h>(held: &'h Held<'_>, account: AccountId) -> Result<&'h Account> {
+    held.account(account).ok_or_else(|| Error::invalid(format!("there is no account number {}", account.number())))
+}
+
+fn receive<'a>(held: &Held<'_>, id: AccountId, quantity: u64, note: &'a str) -> Result<Decision<'a>> {
+    let account = existing(held, id)?;
+    if account.received + quantity > RECEIVED_MAX {
+        return Err(Error::invalid(format!("{} cannot receive more than {RECEIVED_MAX} units in all", account.key)));
+    }
+    let available = account.available + quantity as i64;
+    let fact = Fact::Received { account: id, quantity, available, note: Cow::Borrowed(note) };
+    Ok(Decision::fact(fact, Outcome::Changed { account: id, available }))
+}
+
+fn adjust<'a>(held: &Held<'_>, id: AccountId, delta: i64, note: &'a str) -> Result<Decision<'a>> {
+    let account = existing(held, id)?;
+    if delta > 0 && account.received + delta as u64 > RECEIVED_MAX {
+        return Err(Error::invalid(format!("{} cannot receive more than {RECEIVED_MAX} units in all", account.key)));
+    }
+    if delta < 0
+        && let Some(refused) = refuse_removal(account, id, delta.unsigned_abs())
+    {
+        return Ok(refused);
+    }
+    let available = account.available + delta;
+    let fact = Fact::Adjusted { account: id, delta, available, note: Cow::Borrowed(note) };
+    Ok(Decision::fact(fact, Outcome::Changed { account: id, available }))
+}
+
+fn write_off<'a>(held: &Held<'_>, id: AccountId, quantity: u64, note: &'a str) -> Result<Decision<'a>> {
+    let account = existing(held, id)?;
+    if let Some(refused) = refuse_removal(account, id, quantity) {
+        return Ok(refused);
+    }
+    let available = account.available - quantity as i64;
+    let fact = Fact::WrittenOff { account: id, quantity, available, note: Cow::Borrowed(note) };
+    Ok(Decision::fact(fact, Outcome::Changed { account: id, available }))
+}
+
+/// The refusal of taking units out for good: a backorder allowance is no unit that could leave.
+fn refuse_removal(account: &Account, id: AccountId, quantity: u64) -> Option<Decision<'static>> {
+    let available = account.available.max(0) as u64;
+    (available < quantity).then(|| {
+        let next_release_at = account.next_release_at();
+        Decision::Nothing(Outcome::Refused(Refusal { line: 0, account: id, available, next_release_at }))
+    })
+}
+
+/// The refusal of a line for which there is too little, after `before` units that earlier lines take.
+fn refuse(
+    account: &Account,
+    id: AccountId,
+    line: usize,
+    quantity: u64,
+    before: u64,
+    now: TimeMs,
+) -> Option<Decision<'static>> {
+    let available = account.takeable(now).saturating_sub(before);
+    (available < quantity).then(|| {
+        let next_release_at = account.next_release_at();
+        Decision::Nothing(Outcome::Refused(Refusal { line, account: id, available, next_release_at }))
+    })
+}
+
+/// Every line is looked at before any is taken: a take that fails half-way would show others a stock that is lower
+/// than it was, and their refusal would be false.
+fn reserve<'a>(held: &Held<'_>, request: &Reserve<'a>, now: TimeMs, reservations_max: usize) -> Result<Decision<'a>> {
+    let mut lines = EventLines::new();
+    for (index, line) in request.lines.iter().enumerate() {
+        let account = existing(held, line.account)?;
+        if request.confirm && account.policy.window == Window::Outstanding {
+            // Confirmed at once, it is never outstanding.
+            continue;
+        }
+        let before = taken(&lines, line.account);
+        if let Some(refused) = refuse(account, line.account, index, line.quantity, before, now) {
+            return Ok(refused);
+        }
+        let available = account.available + account.renewable(now) as i64 - (before + line.quantity) as i64;
+        let consumed = u64::from(request.confirm) * line.quantity;
+        lines.push(EventLine { account: line.account.number(), quantity: line.quantity, consumed, available });
+    }
+    let home = held.shard(home(request.lines));
+    if !request.confirm && home.reservations.len() >= reservations_max {
+        return Err(Error::overloaded("too many reservations are pending"));
+    }
+    let reservation = home.reservations.next_id(self::home(request.lines));
+    let expires_at = now + request.ttl_ms;
+    let fact = Fact::Reserved {
+        reservation,
+        owner: request.owner,
+        expires_at,
+        confirmed: request.confirm,
+        lines,
+        details: Cow::Borrowed(request.details),
+    };
+    let outcome = Outcome::Reserved { reservation, expires_at, confirmed: request.confirm };
+    Ok(Decision::Facts { renewals: renewals(held, request.lines, now), fact, outcome })
+}
+
+/// A reservation lives in the lowest shard that it touches: who looks it up then only ever locks upwards.
+pub(super) fn home(lines: &[Line]) -> usize {
+    lines.iter().map(|line| line.account.shard()).min().expect("a reservation has a line")
+}
+
+fn taken(lines: &[EventLine], account: AccountId) -> u64 {
+    lines.iter().filter(|line| line.account == account.number()).map(|line| line.quantity).sum()
+}
+
+/// What windows give back before the lines are taken.
+fn renewals(held: &Held<'_>, lines: &[Line], now: TimeMs) -> Vec<Fact<'static>> {
+    let mut facts: Vec<Fact<'static>> = Vec::new();
+    for (index, line) in lines.iter().enumerate() {
+        let Some(account) = held.account(line.account) else { continue };
+        let quantity = account.renewable(now);
+        let first = lines[..index].iter().all(|earlier| earlier.account != line.account);
+        if quantity > 0 && first {
+            let available = account.available + quantity as i64;
+            facts.push(Fact::Renewed { account: line.account, quantity, available });
+        }
+    }
+    facts
+}
+
+fn find<'h>(held: &'h Held<'_>, id: ReservationId, owner: Option<AccountId>) -> Option<&'h Reservation> {
+    let pending = held.shard(id.shard()).reservations.get(id)?;
+    (owner.is_none() || owner == pending.owner).then_some(pending)
+}
+
+fn confirm(held: &Held<'_>, pending: &Reservation, quantities: Option<&[u64]>) -> Result<End> {
+    if let Some(quantities) = quantities {
+        let within = quantities.iter().zip(&pending.lines).all(|(part, line)| *part <= line.quantity);
+        if quantities.len() != pending.lines.len() || !within {
+            return Err(Error::invalid("a confirm in part names at most the reserved quantity of every line"));
+        }
+        if quantities.iter().all(|part| *part == 0) {
+            return Err(Error::invalid("a confirm of nothing is a release"));
+        }
+    }
+    Ok(end(held, pending, |index, quantity| quantities.map_or(quantity, |parts| parts[index])))
+}
+
+/// The end of a reservation that consumes nothing.
+pub(super) fn give_back(held: &Held<'_>, pending: &Reservation) -> End {
+    end(held, pending, |_, _| 0)
+}
+
+fn end(held: &Held<'_>, pending: &Reservation, consumed: impl Fn(usize, u64) -> u64) -> End {
+    let mut lines = EventLines::new();
+    for (index, line) in pending.lines.iter().enumerate() {
+        let account = held.account(line.account).expect("a reservation holds accounts that exist");
+        let consumed = match account.policy.window {
+            Window::Outstanding => 0,
+            _ => consumed(index, line.quantity),
+        };
+        let same = lines.iter().filter(|earlier| earlier.account == line.account.number());
+        let back: u64 = same.map(|earlier| earlier.quantity - earlier.consumed).sum();
+        let available = account.available + (back + line.quantity - consumed) as i64;
+        lines.push(EventLine { account: line.account.number(), quantity: line.quantity, consumed, available });
+    }
+    End { reservation: pending.id, expires_at: pending.expires_at, lines }
+}
+
+/// The return of what a confirmed reservation consumed; `None` when an account no longer has that much consumed.
+pub(super) fn give_back_consumed(held: &Held<'_>, lines: &[Line]) -> Option<EventLines> {
+    let mut returned = EventLines::new();
+    for line in lines {
+        let account = held.account(line.account)?;
+        let before = taken(&returned, line.account);
+        let left = account.returnable().saturating_sub(before);
+        let quantity = if account.is_windowed() { line.quantity.min(left) } else { line.quantity };
+        if quantity > left {
+            return None;
+        }
+        let available = account.available + (before + quantity) as i64;
+        if quantity > 0 {
+            returned.push(EventLine { account: line.account.number(), quantity, consumed: 0, available });
+        }
+    }
+    Some(returned)
+}
+
+/// Rejects what no state could make right, before any lock is taken.
+///
+/// # Errors
+/// `Invalid`, naming the bound.
+pub(super) fn check(command: &Command<'_>) -> Result<()> {
+    use crate::command::{BODY_BYTES_MAX, LINES_MAX, TTL_MS_MAX};
+    let quantity_fits = |quantity: u64| match quantity {
+        1..=QUANTITY_MAX => Ok(()),
+        _ => Err(Error::invalid(format!("a quantity is 1 to {QUANTITY_MAX} units"))),
+    };
+    let note_fits = |note: &str| match note.len() {
+        0..=BODY_BYTES_MAX => Ok(()),
+        _ => Err(Error::invalid(format!("a note has at most {BODY_BYTES_MAX} bytes"))),
+    };
+    match command {
+        Command::Receive { quantity, note, .. } | Command::WriteOff { quantity, note, .. } => {
+            quantity_fits(*quantity)?;
+            note_fits(note)
+        }
+        Command::Adjust { delta, note, .. } => {
+            quantity_fits(delta.unsigned_abs())?;
+            note_fits(note)
+        }
+        Command::Reserve(reserve) => {
+            if !(1..=LINES_MAX).contains(&reserve.lines.len()) {
+                return Err(Error::invalid(format!("a reservation has 1 to {LINES_MAX} lines")));
+            }
+            if !(1..=TTL_MS_MAX).contains(&reserve.ttl_ms) {
+                return Err(Error::invalid(format!("a time to live is 1 to {TTL_MS_MAX} milliseconds")));
+            }
+            if reserve.details.len() > BODY_BYTES_MAX {
+                return Err(Error::invalid(format!("details have at most {BODY_BYTES_MAX} bytes")));
+            }
+            reserve.lines.iter().try_for_each(|line| quantity_fits(line.quantity))
+        }
+        Command::Confirm { .. } | Command::Release { .. } => Ok(()),
+    }
+}

@@ -1,0 +1,38 @@
+//! Documents beside the accounts: the catalogue and whatever else must survive with the ledger.
+
+use std::collections::BTreeMap;
+
+use crate::error::{Error, Result};
+
+#[derive(Debug, Default)]
+pub(super) struct Documents {
+    bodies: BTreeMap<(String, String), Vec<u8>>,
+}
+
+impl Documents {
+    pub(super) fn make_room(&self, collection: &str, key: &str, count_max: usize) -> Result<()> {
+        let known = self.bodies.contains_key(&(collection.to_owned(), key.to_owned()));
+        if known || self.bodies.len() < count_max {
+            return Ok(());
+        }
+        Err(Error::overloaded(format!("there are {count_max} documents already")))
+    }
+
+    pub(super) fn put(&mut self, collection: &str, key: &str, body: Option<&[u8]>) {
+        let name = (collection.to_owned(), key.to_owned());
+        match body {
+            Some(body) => self.bodies.insert(name, body.to_vec()),
+            None => self.bodies.remove(&name),
+        };
+    }
+
+    pub(super) fn of(&self, collection: &str) -> Vec<(String, Vec<u8>)> {
+        let from = (collection.to_owned(), String::new());
+        let of_collection = self.bodies.range(from..).take_while(|((name, _), _)| name == collection);
+        of_collection.map(|((_, key), body)| (key.clone(), body.clone())).collect()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &str, &[u8])> {
+        self.bodies.iter().map(|((collection, key), body)| (&**collection, &**key, &**body))
+    }
+}

@@ -1,0 +1,40 @@
+//! What can be taken of an account, readable without a lock: the sold-out fast path.
+
+use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::types::TimeMs;
+
+/// Published under the shard's lock after each change, read by anybody.
+///
+/// It never shows less than the account had at some moment of the read: it is stored once, after the change is whole,
+/// so that a refusal from it is true.
+#[derive(Debug)]
+pub(super) struct Gauge {
+    takeable: AtomicU64,
+    /// 0 when nothing that holds units has a deadline.
+    next_release_at: AtomicU64,
+}
+
+impl Gauge {
+    /// Says nothing: for accounts whose answer depends on the time.
+    pub(super) const UNKNOWN: u64 = u64::MAX;
+
+    pub(super) fn new() -> Self {
+        Self { takeable: AtomicU64::new(Self::UNKNOWN), next_release_at: AtomicU64::new(0) }
+    }
+
+    pub(super) fn publish(&self, takeable: u64, next_release_at: Option<TimeMs>) {
+        // Relaxed, then Release: pairs with the Acquire in `takeable`, so that who reads the number reads a deadline
+        // that is at least as new.
+        self.next_release_at.store(next_release_at.unwrap_or(0), Ordering::Relaxed);
+        self.takeable.store(takeable, Ordering::Release);
+    }
+
+    pub(super) fn takeable(&self) -> u64 {
+        // Pairs with the Release in `publish`.
+        self.takeable.load(Ordering::Acquire)
+    }
+
+    pub(super) fn next_release_at(&self) -> Option<TimeMs> {
+        Some(self.next_release_at.load(Ordering::Relaxed)).filter(|at| *at != 0)
+    }
+}

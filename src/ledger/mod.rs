@@ -1,0 +1,465 @@
+//! The ledger: accounts and reservations in memory, sharded. It decides and applies; it reads no clock, touches no
+//! file, and knows the journal only as a [`Recorder`].
+//!
+//! Lock order: shards in ascending index, then the documents, then whatever the recorder locks.
+
+mod account;
+mod answers;
+mod apply;
+mod decide;
+mod documents;
+mod fingerprint;
+mod gauge;
+mod lapses;
+mod reservations;
+mod shard;
+mod snapshot;
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use crossbeam_utils::CachePadded;
+
+use self::apply::apply;
+use self::decide::{Decision, check, decide, give_back, give_back_consumed};
+use self::documents::Documents;
+use self::gauge::Gauge;
+use self::shard::{Held, Shard, Shards, bit};
+use crate::command::{Command, Level, Line, Outcome, Pending, Policy, Refusal, Reserve, TTL_MS_MAX, Window};
+use crate::error::{Error, Result};
+use crate::event::{Event, Fact, Recorder};
+use crate::sync::Mutex;
+use crate::types::{AccountId, AccountKey, QUANTITY_MAX, ReservationId, SHARD_COUNT, Seq, ShardIndex, TimeMs};
+
+pub(crate) use snapshot::{PART_COUNT, Replay};
+
+/// The bounds of the ledger's tables.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// Pending reservations of one shard.
+    pub(crate) reservations_per_shard_max: usize,
+    /// Accounts of one shard.
+    pub(crate) accounts_per_shard_max: usize,
+    /// Answers in one shard's idempotency window.
+    pub(crate) answers_per_shard_max: usize,
+    /// Documents in all.
+    pub(crate) documents_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            reservations_per_shard_max: 16 << 20,
+            accounts_per_shard_max: 1 << 20,
+            answers_per_shard_max: (1 << 20) / SHARD_COUNT,
+            documents_max: 100_000,
+        }
+    }
+}
+
+/// What a command did, and the event that must be durable before anybody hears of it; `None` when there is none.
+pub(crate) type Executed = (Outcome, Option<Seq>);
+
+pub(crate) struct Ledger {
+    shards: Box<[CachePadded<Mutex<Shard>>]>,
+    /// By shard; readable without its lock.
+    gauges: Box<[Arc<boxcar::Vec<Gauge>>]>,
+    directory: papaya::HashMap<AccountKey, AccountId, foldhash::fast::RandomState>,
+    documents: Mutex<Documents>,
+    limits: Limits,
+}
+
+impl Ledger {
+    /// An empty ledger whose wheels start at `now`.
+    pub(crate) fn new(limits: Limits, now: TimeMs) -> Self {
+        let gauges: Box<[_]> = (0..SHARD_COUNT).map(|_| Arc::new(boxcar::Vec::new())).collect();
+        let shard = |gauges: &Arc<_>| {
+            CachePadded::new(Mutex::new(Shard::new(limits.answers_per_shard_max, Arc::clone(gauges), now)))
+        };
+        Self {
+            shards: gauges.iter().map(shard).collect(),
+            gauges,
+            directory: papaya::HashMap::with_hasher(foldhash::fast::RandomState::default()),
+            documents: Mutex::new(Documents::default()),
+            limits,
+        }
+    }
+
+    /// The account with this key.
+    pub(crate) fn account(&self, key: &AccountKey) -> Option<AccountId> {
+        self.directory.pin().get(key).copied()
+    }
+
+    fn gauge(&self, account: AccountId) -> Option<&Gauge> {
+        self.gauges[account.shard()].get(account.index())
+    }
+
+    fn check_account(&self, account: AccountId) -> Result<()> {
+        match self.gauge(account) {
+            Some(_) => Ok(()),
+            None => Err(Error::invalid(format!("there is no account number {}", account.number()))),
+        }
+    }
+
+    /// What can be taken now, and when more may come: from atomic reads alone where the time does not matter.
+    pub(crate) fn takeable(&self, account: AccountId, now: TimeMs) -> Result<(u64, Option<TimeMs>)> {
+        self.check_account(account)?;
+        if let Some(gauge) = self.gauge(account)
+            && gauge.takeable() != Gauge::UNKNOWN
+        {
+            return Ok((gauge.takeable(), gauge.next_release_at()));
+        }
+        let held = Held::lock(&self.shards, bit(account.shard()));
+        let account = held.account(account).expect("an account with a gauge exists");
+        Ok((account.takeable(now), account.next_release_at()))
+    }
+
+    pub(crate) fn level(&self, account: AccountId) -> Result<Level> {
+        self.check_account(account)?;
+        let held = Held::lock(&self.shards, bit(account.shard()));
+        Ok(held.account(account).expect("an account with a gauge exists").level(account))
+    }
+
+    pub(crate) fn pending(&self, id: ReservationId) -> Option<Pending> {
+        let held = Held::lock(&self.shards, bit(id.shard()));
+        held.shard(id.shard()).reservations.get(id).map(|reservation| reservation.pending())
+    }
+
+    /// How many reservations are pending. Not one moment's: shards are counted in turn.
+    pub(crate) fn pending_count(&self) -> usize {
+        self.shards.iter().map(|shard| shard.lock().reservations.len()).sum()
+    }
+
+    /// Every account, shard by shard.
+    pub(crate) fn levels(&self) -> Vec<Level> {
+        let mut levels = Vec::new();
+        for (index, shard) in self.shards.iter().enumerate() {
+            let shard = shard.lock();
+            let accounts = shard.accounts.iter().enumerate();
+            levels.extend(accounts.map(|(at, account)| account.level(AccountId::new(index, at))));
+        }
+        levels
+    }
+
+    /// The answer from one atomic read a line, for requests that find too little. `None` says nothing.
+    pub(crate) fn refuse_fast(&self, reserve: &Reserve<'_>) -> Option<Outcome> {
+        if reserve.key.is_some() {
+            // A retry must hear its first answer, however little there is now.
+            return None;
+        }
+        reserve.lines.iter().enumerate().find_map(|(line, taken)| {
+            let gauge = self.gauge(taken.account)?;
+            let available = gauge.takeable();
+            // An Outstanding quota does not count for a take that is confirmed at once: the slow path knows.
+            (available < taken.quantity && !reserve.confirm).then(|| {
+                let next_release_at = gauge.next_release_at();
+                Outcome::Refused(Refusal { line, account: taken.account, available, next_release_at })
+            })
+        })
+    }
+
+    /// Decides and applies one command.
+    ///
+    /// # Errors
+    /// `Invalid`, `Conflict`, `Overloaded`, or what the recorder says. Nothing is changed then.
+    pub(crate) fn execute(&self, command: &Command<'_>, now: TimeMs, recorder: &impl Recorder) -> Result<Executed> {
+        if let Command::Reserve(reserve) = command
+            && let Some(refused) = self.refuse_fast(reserve)
+        {
+            check(command)?;
+            return Ok((refused, None));
+        }
+        check(command)?;
+        let mut held = self.hold(std::slice::from_ref(command))?;
+        self.execute_held(&mut held, command, now, recorder)
+    }
+
+    /// Decides and applies many commands in their order, each for itself, in one round of locks.
+    pub(crate) fn execute_batch(
+        &self,
+        commands: &[Command<'_>],
+        now: TimeMs,
+        recorder: &impl Recorder,
+    ) -> Vec<Result<Executed>> {
+        let checked: Vec<Result<()>> = commands.iter().map(|command| self.check(command)).collect();
+        // A malformed command has no footprint; it gets its error below.
+        let sound = commands.iter().zip(&checked).filter(|(_, checked)| checked.is_ok()).map(|(command, _)| *command);
+        let sound: Vec<Command<'_>> = sound.collect();
+        let Ok(mut held) = self.hold(&sound) else { unreachable!("sound commands have a footprint") };
+        let execute = |(command, checked): (&Command<'_>, Result<()>)| {
+            checked?;
+            self.execute_held(&mut held, command, now, recorder)
+        };
+        commands.iter().zip(checked).map(execute).collect()
+    }
+
+    fn check(&self, command: &Command<'_>) -> Result<()> {
+        check(command)?;
+        self.footprint(command).map(drop)
+    }
+
+    /// The shards that a command names. What a reservation holds is not known from its number.
+    fn footprint(&self, command: &Command<'_>) -> Result<u64> {
+        let mut mask = command.key().map_or(0, |key| bit(key.shard()));
+        match command {
+            Command::Receive { account, .. } | Command::Adjust { account, .. } | Command::WriteOff { account, .. } => {
+                self.check_account(*account)?;
+                mask |= bit(account.shard());
+            }
+            Command::Reserve(reserve) => {
+                for line in reserve.lines {
+                    self.check_account(line.account)?;
+                    mask |= bit(line.account.shard());
+                }
+                reserve.owner.map_or(Ok(()), |owner| self.check_account(owner))?;
+            }
+            Command::Confirm { reservation, .. } | Command::Release { reservation, .. } => {
+                mask |= bit(reservation.shard());
+            }
+        }
+        Ok(mask)
+    }
+
+    /// Locks every shard that the commands touch.
+    fn hold(&self, commands: &[Command<'_>]) -> Result<Held<'_>> {
+        let mut mask = 0;
+        for command in commands {
+            mask |= self.footprint(command)?;
+        }
+        let mut held = Held::lock(&self.shards, mask);
+        loop {
+            let mut needed = 0;
+            for command in commands {
+                if let Command::Confirm { reservation, .. } | Command::Release { reservation, .. } = command
+                    && let Some(pending) = held.shard(reservation.shard()).reservations.get(*reservation)
+                {
+                    needed |= mask_of(&pending.lines);
+                }
+            }
+            // A reservation's lines never change, but one whose number was guessed may appear while no lock is held.
+            if held.extend(needed) {
+                return Ok(held);
+            }
+        }
+    }
+
+    fn execute_held(
+        &self,
+        held: &mut Held<'_>,
+        command: &Command<'_>,
+        now: TimeMs,
+        recorder: &impl Recorder,
+    ) -> Result<Executed> {
+        recorder.admit()?;
+        let request = fingerprint::request(command);
+        if let Some(request) = request
+            && let Some((outcome, seq)) = held.shard(request.key.shard()).answers.find(&request)?
+        {
+            return Ok((outcome, Some(seq)));
+        }
+        match decide(held, command, now, self.limits.reservations_per_shard_max)? {
+            Decision::Nothing(outcome) => Ok((outcome, None)),
+            Decision::Facts { renewals, fact, outcome } => {
+                for renewal in renewals {
+                    commit(held, &Event { at: now, request: None, fact: renewal }, recorder);
+                }
+                Ok((outcome, Some(commit(held, &Event { at: now, request, fact }, recorder))))
+            }
+        }
+    }
+
+    /// Opens an account, or finds the one with this key, whose policy then stays as it is.
+    ///
+    /// # Errors
+    /// `Invalid` for a policy out of bounds, `Overloaded` when the shard is full.
+    pub(crate) fn open_account(
+        &self,
+        key: &AccountKey,
+        policy: Policy,
+        now: TimeMs,
+        recorder: &impl Recorder,
+    ) -> Result<(AccountId, Option<Seq>)> {
+        check_policy(&policy)?;
+        if let Some(account) = self.account(key) {
+            return Ok((account, None));
+        }
+        let shard = shard_of(key);
+        let mut held = Held::lock(&self.shards, bit(shard));
+        // Only who holds the shard opens accounts in it, so this look is final.
+        if let Some(account) = self.account(key) {
+            return Ok((account, Some(recorder.last_seq())));
+        }
+        recorder.admit()?;
+        let index = held.shard(shard).accounts.len();
+        if index >= self.limits.accounts_per_shard_max.min(AccountId::INDEX_MAX) {
+            return Err(Error::overloaded("too many accounts are open"));
+        }
+        let account = AccountId::new(shard, index);
+        let fact = Fact::AccountOpened { account, key: key.clone(), policy };
+        let seq = commit(&mut held, &Event { at: now, request: None, fact }, recorder);
+        self.directory.pin().insert(key.clone(), account);
+        Ok((account, Some(seq)))
+    }
+
+    /// Gives an account other rules. A quota's limit falls only as far as its units are there.
+    ///
+    /// # Errors
+    /// `Invalid` for a policy out of bounds or another kind of window than the account has.
+    pub(crate) fn set_policy(
+        &self,
+        id: AccountId,
+        policy: Policy,
+        now: TimeMs,
+        recorder: &impl Recorder,
+    ) -> Result<Option<Seq>> {
+        check_policy(&policy)?;
+        self.check_account(id)?;
+        let mut held = Held::lock(&self.shards, bit(id.shard()));
+        recorder.admit()?;
+        let account = held.account(id).expect("an account with a gauge exists");
+        let (was, mut policy) = (account.policy, policy);
+        if was.window != policy.window && (account.reserved > 0 || account.consumed > 0) {
+            return Err(Error::invalid("the window of a quota in use cannot be changed"));
+        }
+        if policy.limit < was.limit {
+            let reachable = account.available.max(0) as u64;
+            policy.limit = was.limit - (was.limit - policy.limit).min(reachable);
+        }
+        if policy == was {
+            return Ok(None);
+        }
+        let available = account.available + policy.limit as i64 - was.limit as i64;
+        let fact = Fact::PolicyChanged { account: id, policy, available };
+        Ok(Some(commit(&mut held, &Event { at: now, request: None, fact }, recorder)))
+    }
+
+    /// Returns what a confirmed reservation consumed. The caller knows from history that it is confirmed and not yet
+    /// returned, and lets nobody else return it meanwhile.
+    pub(crate) fn give_back(
+        &self,
+        reservation: ReservationId,
+        lines: &[Line],
+        note: &str,
+        now: TimeMs,
+        recorder: &impl Recorder,
+    ) -> Result<Executed> {
+        lines.iter().try_for_each(|line| self.check_account(line.account))?;
+        let mut held = Held::lock(&self.shards, mask_of(lines));
+        recorder.admit()?;
+        let Some(lines) = give_back_consumed(&held, lines) else {
+            return Err(Error::conflict("an account no longer has these units consumed"));
+        };
+        let fact = Fact::Returned { reservation, lines, note: Cow::Borrowed(note) };
+        let seq = commit(&mut held, &Event { at: now, request: None, fact }, recorder);
+        Ok((Outcome::Returned { reservation }, Some(seq)))
+    }
+
+    /// Records an event that changes no shard, in its place among those that do.
+    pub(crate) fn note(
+        &self,
+        reservation: ReservationId,
+        body: &[u8],
+        now: TimeMs,
+        recorder: &impl Recorder,
+    ) -> Result<Seq> {
+        recorder.admit()?;
+        let fact = Fact::Noted { reservation, body: Cow::Borrowed(body) };
+        Ok(recorder.record(&Event { at: now, request: None, fact }))
+    }
+
+    /// Writes a document, or removes it.
+    ///
+    /// # Errors
+    /// `Overloaded` when there are too many.
+    pub(crate) fn put_document(
+        &self,
+        collection: &str,
+        key: &str,
+        body: Option<&[u8]>,
+        now: TimeMs,
+        recorder: &impl Recorder,
+    ) -> Result<Seq> {
+        let mut documents = self.documents.lock();
+        recorder.admit()?;
+        documents.make_room(collection, key, self.limits.documents_max)?;
+        let fact = Fact::Document { collection: collection.into(), key: key.into(), body: body.map(Cow::Borrowed) };
+        let seq = recorder.record(&Event { at: now, request: None, fact });
+        documents.put(collection, key, body);
+        Ok(seq)
+    }
+
+    /// The documents of a collection, by key.
+    pub(crate) fn documents(&self, collection: &str) -> Vec<(String, Vec<u8>)> {
+        self.documents.lock().of(collection)
+    }
+
+    /// Expires at most `budget` reservations of one shard whose deadline has passed. Returns the last event with how
+    /// many there were, and whether nothing more is due.
+    pub(crate) fn expire(
+        &self,
+        shard: ShardIndex,
+        now: TimeMs,
+        budget: usize,
+        recorder: &impl Recorder,
+    ) -> Result<(Option<(Seq, usize)>, bool)> {
+        let mut held = Held::lock(&self.shards, bit(shard));
+        if held.shard(shard).wheel.next_turn().is_none_or(|turn| turn > now) {
+            return Ok((None, true));
+        }
+        recorder.admit()?;
+        let mut due = Vec::with_capacity(budget);
+        let home = held.shard_mut(shard).expect("the shard is held");
+        let done = home.wheel.advance(now, budget, &mut due);
+        let slots = due.iter().map(|(_, slot)| *slot);
+        let pending = slots.clone().filter_map(|slot| home.reservations.at(slot));
+        let mask = pending.map(|reservation| mask_of(&reservation.lines)).fold(0, |mask, lines| mask | lines);
+        let kept = held.extend(mask);
+        debug_assert!(kept, "a reservation lives in the lowest shard it touches");
+        let mut last: Option<(Seq, usize)> = None;
+        for slot in slots {
+            let Some(pending) = held.shard(shard).reservations.at(slot) else { continue };
+            let fact = Fact::Expired(give_back(&held, pending));
+            let seq = commit(&mut held, &Event { at: now, request: None, fact }, recorder);
+            last = Some((seq, last.map_or(1, |(_, count)| count + 1)));
+        }
+        Ok((last, done))
+    }
+}
+
+/// Records and applies an event that was decided on what is held.
+fn commit(held: &mut Held<'_>, event: &Event<'_>, recorder: &impl Recorder) -> Seq {
+    let seq = recorder.record(event);
+    apply(held, seq, event).expect("an event applies to the state it was decided on");
+    seq
+}
+
+fn mask_of(lines: &[Line]) -> u64 {
+    lines.iter().fold(0, |mask, line| mask | bit(line.account.shard()))
+}
+
+/// The shard of an account: a user's points and quotas share one, so that an exchange locks two.
+fn shard_of(key: &AccountKey) -> ShardIndex {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(key.owner().as_bytes());
+    crate::types::halves(&hasher)[0] as usize & (SHARD_COUNT - 1)
+}
+
+fn check_policy(policy: &Policy) -> Result<()> {
+    const WINDOW_MS_MAX: u64 = 10 * TTL_MS_MAX;
+    if policy.limit > QUANTITY_MAX || policy.backorder > QUANTITY_MAX {
+        return Err(Error::invalid(format!("a limit or a backorder allowance is at most {QUANTITY_MAX} units")));
+    }
+    match policy.window {
+        Window::Fixed { length_ms, .. } | Window::Rolling { length_ms }
+            if !(1..=WINDOW_MS_MAX).contains(&length_ms) =>
+        {
+            Err(Error::invalid(format!("a window is 1 to {WINDOW_MS_MAX} milliseconds long")))
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(all(test, stockhold_loom))]
+mod loom_tests;
+#[cfg(all(test, not(stockhold_loom)))]
+mod tests;

@@ -1,0 +1,121 @@
+//! The pending reservations of one shard: a slab, and an index by number.
+
+use hashbrown::HashTable;
+use smallvec::SmallVec;
+
+use crate::command::{Line, Pending};
+use crate::event::EventLine;
+use crate::types::{AccountId, ReservationId, ShardIndex, TimeMs};
+use crate::wheel::TimerId;
+
+/// What a reservation holds; up to three lines (points, quota, stock) without an allocation.
+pub(super) type HeldLines = SmallVec<[Line; 3]>;
+
+#[derive(Debug)]
+pub(super) struct Reservation {
+    pub(super) id: ReservationId,
+    pub(super) expires_at: TimeMs,
+    pub(super) timer: TimerId,
+    pub(super) owner: Option<AccountId>,
+    pub(super) lines: HeldLines,
+}
+
+impl Reservation {
+    pub(super) fn pending(&self) -> Pending {
+        Pending { reservation: self.id, owner: self.owner, lines: self.lines.to_vec(), expires_at: self.expires_at }
+    }
+}
+
+/// The slab. A slot is reused; a number never is.
+#[derive(Debug, Default)]
+pub(super) struct Reservations {
+    slots: Vec<Option<Reservation>>,
+    free: Vec<u32>,
+    /// Slots by the number of the reservation in them.
+    index: HashTable<u32>,
+    /// How many reservations this shard ever numbered.
+    numbered: u64,
+}
+
+/// Spreads the numbers of a shard, which are consecutive, over the table.
+fn hash(id: ReservationId) -> u64 {
+    id.count().wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
+impl Reservations {
+    pub(super) fn len(&self) -> usize {
+        self.index.len()
+    }
+
+    /// The number that the next reservation of this shard has.
+    pub(super) fn next_id(&self, shard: ShardIndex) -> ReservationId {
+        ReservationId::new(shard, self.numbered)
+    }
+
+    pub(super) fn numbered(&self) -> u64 {
+        self.numbered
+    }
+
+    /// Numbers up to and with this one are taken.
+    pub(super) fn skip(&mut self, id: ReservationId) {
+        self.numbered = self.numbered.max(id.count() + 1);
+    }
+
+    pub(super) fn set_numbered(&mut self, numbered: u64) {
+        self.numbered = self.numbered.max(numbered);
+    }
+
+    /// The slot that the next insert fills, for the timer that is made before it.
+    pub(super) fn next_slot(&self) -> u32 {
+        let end = u32::try_from(self.slots.len()).expect("a shard's reservations are bounded below u32::MAX");
+        self.free.last().copied().unwrap_or(end)
+    }
+
+    pub(super) fn insert(&mut self, reservation: Reservation) {
+        let id = reservation.id;
+        self.skip(id);
+        let slot = self.next_slot();
+        match self.free.pop() {
+            Some(_) => self.slots[slot as usize] = Some(reservation),
+            None => self.slots.push(Some(reservation)),
+        }
+        let slots = &self.slots;
+        self.index.insert_unique(hash(id), slot, |slot| hash(occupied(slots, *slot).id));
+    }
+
+    pub(super) fn get(&self, id: ReservationId) -> Option<&Reservation> {
+        let slot = self.index.find(hash(id), |slot| occupied(&self.slots, *slot).id == id)?;
+        self.slots[*slot as usize].as_ref()
+    }
+
+    /// The reservation in a slot that the wheel fired.
+    pub(super) fn at(&self, slot: u32) -> Option<&Reservation> {
+        self.slots.get(slot as usize)?.as_ref()
+    }
+
+    pub(super) fn remove(&mut self, id: ReservationId) -> Option<Reservation> {
+        let found = self.index.find_entry(hash(id), |slot| occupied(&self.slots, *slot).id == id).ok()?;
+        let (slot, _) = found.remove();
+        self.free.push(slot);
+        self.slots[slot as usize].take()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Reservation> {
+        self.slots.iter().flatten()
+    }
+
+    pub(super) fn reserve_capacity(&mut self, additional: usize) {
+        let slots = &self.slots;
+        self.index.reserve(additional, |slot| hash(occupied(slots, *slot).id));
+        self.slots.reserve(additional);
+    }
+}
+
+fn occupied(slots: &[Option<Reservation>], slot: u32) -> &Reservation {
+    slots[slot as usize].as_ref().expect("the index names occupied slots only")
+}
+
+/// An event's lines as a reservation holds them.
+pub(super) fn held_lines(lines: &[EventLine]) -> HeldLines {
+    lines.iter().map(|line| Line { account: line.account(), quantity: line.quantity }).collect()
+}

@@ -1,0 +1,165 @@
+//! One shard: accounts, reservations, answers and a wheel behind one lock, and a set of locked shards.
+
+use std::sync::Arc;
+
+use crossbeam_utils::CachePadded;
+use smallvec::SmallVec;
+
+use super::account::Account;
+use super::answers::Answers;
+use super::gauge::Gauge;
+use super::reservations::{Reservation, Reservations, held_lines};
+use crate::error::{Error, Result};
+use crate::event::EventLine;
+use crate::sync::{Mutex, MutexGuard};
+use crate::types::{AccountId, ReservationId, ShardIndex, TimeMs};
+use crate::wheel::Wheel;
+
+#[derive(Debug)]
+pub(crate) struct Shard {
+    pub(super) accounts: Vec<Account>,
+    pub(super) reservations: Reservations,
+    pub(super) answers: Answers,
+    pub(super) wheel: Wheel,
+    gauges: Arc<boxcar::Vec<Gauge>>,
+}
+
+impl Shard {
+    pub(super) fn new(answers_max: usize, gauges: Arc<boxcar::Vec<Gauge>>, now: TimeMs) -> Self {
+        Self {
+            accounts: Vec::new(),
+            reservations: Reservations::default(),
+            answers: Answers::new(answers_max),
+            wheel: Wheel::new(now),
+            gauges,
+        }
+    }
+
+    pub(super) fn account(&self, account: AccountId) -> Option<&Account> {
+        self.accounts.get(account.index())
+    }
+
+    pub(super) fn open_account(&mut self, account: Account) {
+        self.gauges.push(Gauge::new());
+        self.accounts.push(account);
+        self.publish(self.accounts.len() - 1);
+    }
+
+    /// Changes an account, checks invariant 1, and publishes what can be taken now.
+    pub(super) fn change(&mut self, id: AccountId, change: impl FnOnce(&mut Account) -> Result<()>) -> Result<()> {
+        let account = self.accounts.get_mut(id.index());
+        let account = account.ok_or_else(|| Error::corrupt("an event names an account that was never opened"))?;
+        change(account)?;
+        if !account.is_conserved() {
+            return Err(Error::corrupt(format!("the units of {} do not add up", account.key)));
+        }
+        self.publish(id.index());
+        Ok(())
+    }
+
+    pub(super) fn publish(&self, index: usize) {
+        let account = &self.accounts[index];
+        let takeable = if account.is_windowed() { Gauge::UNKNOWN } else { account.takeable(0) };
+        self.gauges[index].publish(takeable, account.next_release_at());
+    }
+
+    /// Holds a reservation until its deadline.
+    pub(super) fn hold(
+        &mut self,
+        id: ReservationId,
+        owner: Option<AccountId>,
+        expires_at: TimeMs,
+        lines: &[EventLine],
+    ) {
+        let timer = self.wheel.insert(expires_at, self.reservations.next_slot());
+        self.reservations.insert(Reservation { id, expires_at, timer, owner, lines: held_lines(lines) });
+    }
+
+    /// Forgets a reservation that ended.
+    pub(super) fn let_go(&mut self, id: ReservationId) -> Result<()> {
+        let gone = self.reservations.remove(id);
+        let gone = gone.ok_or_else(|| Error::corrupt(format!("reservation {id} ends but is not pending")))?;
+        // False when the wheel itself ended it.
+        self.wheel.cancel(gone.timer);
+        Ok(())
+    }
+}
+
+/// Where events are applied: shards by their index, without those that need no change.
+pub(crate) trait Shards {
+    /// The shard, or `None` when it already shows the event (replay onto a snapshot).
+    fn shard_mut(&mut self, index: ShardIndex) -> Option<&mut Shard>;
+}
+
+pub(super) type ShardLocks = [CachePadded<Mutex<Shard>>];
+
+/// Locked shards. Locks are taken in ascending order of the index, always: that is the lock order of the ledger, and
+/// the journal's queue comes after all of them.
+pub(crate) struct Held<'a> {
+    locks: &'a ShardLocks,
+    /// One bit a shard.
+    mask: u64,
+    guards: SmallVec<[MutexGuard<'a, Shard>; 4]>,
+}
+
+/// The bit of a shard in a mask.
+pub(super) fn bit(shard: ShardIndex) -> u64 {
+    1 << shard
+}
+
+impl<'a> Held<'a> {
+    pub(super) fn lock(locks: &'a ShardLocks, mask: u64) -> Self {
+        let mut held = Self { locks, mask: 0, guards: SmallVec::new() };
+        held.lock_above(mask);
+        held
+    }
+
+    /// Locks what is missing. Gives up everything and starts over when a missing shard comes before a held one; the
+    /// state may then have changed, which is what `false` says.
+    pub(super) fn extend(&mut self, mask: u64) -> bool {
+        let missing = mask & !self.mask;
+        if missing == 0 {
+            return true;
+        }
+        if missing.trailing_zeros() >= u64::BITS - self.mask.leading_zeros() {
+            self.lock_above(missing);
+            return true;
+        }
+        let all = mask | self.mask;
+        self.guards.clear();
+        self.mask = 0;
+        self.lock_above(all);
+        false
+    }
+
+    fn lock_above(&mut self, mask: u64) {
+        let mut rest = mask;
+        while rest != 0 {
+            let index = rest.trailing_zeros() as usize;
+            self.guards.push(self.locks[index].lock());
+            rest &= rest - 1;
+        }
+        self.mask |= mask;
+    }
+
+    pub(super) fn shard(&self, index: ShardIndex) -> &Shard {
+        &self.guards[self.place(index)]
+    }
+
+    fn place(&self, index: ShardIndex) -> usize {
+        assert!(self.mask & bit(index) != 0, "shard {index} is used without its lock");
+        (self.mask & (bit(index) - 1)).count_ones() as usize
+    }
+
+    /// The account, if it exists. Its shard must be held.
+    pub(super) fn account(&self, account: AccountId) -> Option<&Account> {
+        self.shard(account.shard()).account(account)
+    }
+}
+
+impl Shards for Held<'_> {
+    fn shard_mut(&mut self, index: ShardIndex) -> Option<&mut Shard> {
+        let place = self.place(index);
+        Some(&mut self.guards[place])
+    }
+}

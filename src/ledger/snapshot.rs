@@ -1,0 +1,289 @@
+//! The ledger as bytes, part by part, and back. Each shard is captured for itself, under its own lock, with the place
+//! of the last event it shows; replay then applies to each shard only what it does not show yet. So a checkpoint
+//! never stops the whole ledger. The layout is in `docs/format.md`.
+
+use super::account::{Account, Renewal};
+use super::answers::{Answer, Effect};
+use super::reservations::{HeldLines, Reservation};
+use super::shard::{Held, Shard, Shards};
+use super::{Ledger, apply};
+use crate::command::{Line, Policy, Window};
+use crate::error::{Error, Result};
+use crate::event::{Event, Fact, Recorder, Request};
+use crate::types::{AccountId, AccountKey, IdempotencyKey, ReservationId, SHARD_COUNT, Seq, ShardIndex};
+use crate::wire::Reader;
+
+/// How many parts a snapshot has: the shards, and the documents.
+pub(crate) const PART_COUNT: usize = SHARD_COUNT + 1;
+
+/// The number that stands for "no owner".
+const NO_OWNER: u32 = u32::MAX;
+
+impl Ledger {
+    /// Appends one part to `bytes` and returns the place of the last event that it shows.
+    pub(crate) fn capture(&self, part: usize, recorder: &impl Recorder, bytes: &mut Vec<u8>) -> Seq {
+        if part == SHARD_COUNT {
+            let documents = self.documents.lock();
+            for (collection, key, body) in documents.iter() {
+                for field in [collection.as_bytes(), key.as_bytes(), body] {
+                    put_bytes(bytes, field);
+                }
+            }
+            return recorder.last_seq();
+        }
+        let shard = self.shards[part].lock();
+        // An event that touches this shard is recorded and applied while its lock is held, so the shard shows all of
+        // them up to here.
+        let seq = recorder.last_seq();
+        write_shard(&shard, bytes);
+        seq
+    }
+}
+
+fn write_shard(shard: &Shard, bytes: &mut Vec<u8>) {
+    put_u64(bytes, shard.accounts.len() as u64);
+    for account in &shard.accounts {
+        write_account(account, bytes);
+    }
+    put_u64(bytes, shard.reservations.numbered());
+    put_u64(bytes, shard.reservations.len() as u64);
+    for reservation in shard.reservations.iter() {
+        put_u64(bytes, reservation.id.number());
+        put_u64(bytes, reservation.expires_at);
+        put_u32(bytes, reservation.owner.map_or(NO_OWNER, AccountId::number));
+        bytes.push(reservation.lines.len() as u8);
+        for line in &reservation.lines {
+            put_u32(bytes, line.account.number());
+            put_u64(bytes, line.quantity);
+        }
+    }
+    put_u64(bytes, shard.answers.len() as u64);
+    for answer in shard.answers.iter() {
+        write_answer(answer, bytes);
+    }
+}
+
+fn write_account(account: &Account, bytes: &mut Vec<u8>) {
+    put_bytes(bytes, account.key.as_str().as_bytes());
+    let (tag, length_ms, offset_ms) = match account.policy.window {
+        Window::Never => (0, 0, 0),
+        Window::Fixed { length_ms, offset_ms } => (1, length_ms, offset_ms),
+        Window::Rolling { length_ms } => (2, length_ms, 0),
+        Window::Outstanding => (3, 0, 0),
+    };
+    let numbers = [
+        account.policy.backorder,
+        account.policy.limit,
+        tag,
+        length_ms,
+        offset_ms,
+        account.available as u64,
+        account.reserved,
+        account.consumed,
+        account.received,
+        account.written_off,
+    ];
+    numbers.iter().for_each(|number| put_u64(bytes, *number));
+    let lapses: Vec<_> = account.lapses.iter().collect();
+    put_u64(bytes, lapses.len() as u64);
+    for (at, count) in lapses {
+        put_u64(bytes, at);
+        put_u32(bytes, count);
+    }
+    let renewals = account.renewals.as_deref();
+    put_u64(bytes, renewals.map_or(0, |renewals| renewals.len() as u64));
+    for renewal in renewals.into_iter().flatten() {
+        put_u64(bytes, renewal.at);
+        put_u64(bytes, renewal.quantity);
+    }
+}
+
+fn write_answer(answer: &Answer, bytes: &mut Vec<u8>) {
+    bytes.extend_from_slice(&answer.request.key.number().to_le_bytes());
+    put_u64(bytes, answer.request.fingerprint);
+    put_u64(bytes, answer.seq);
+    let (tag, first, second) = match answer.effect {
+        Effect::Changed { account, available } => (0, account.number().into(), available as u64),
+        Effect::Reserved { reservation, expires_at, confirmed: false } => (1, reservation.number(), expires_at),
+        Effect::Reserved { reservation, expires_at, confirmed: true } => (2, reservation.number(), expires_at),
+        Effect::Confirmed { reservation } => (3, reservation.number(), 0),
+        Effect::Released { reservation } => (4, reservation.number(), 0),
+        Effect::Returned { reservation } => (5, reservation.number(), 0),
+    };
+    bytes.push(tag);
+    put_u64(bytes, first);
+    put_u64(bytes, second);
+}
+
+fn put_u32(bytes: &mut Vec<u8>, number: u32) {
+    bytes.extend_from_slice(&number.to_le_bytes());
+}
+
+fn put_u64(bytes: &mut Vec<u8>, number: u64) {
+    bytes.extend_from_slice(&number.to_le_bytes());
+}
+
+fn put_bytes(bytes: &mut Vec<u8>, field: &[u8]) {
+    put_u32(bytes, field.len() as u32);
+    bytes.extend_from_slice(field);
+}
+
+/// A ledger in recovery: snapshot parts first, then the events they do not show.
+pub(crate) struct Replay<'a> {
+    ledger: &'a Ledger,
+    held: Held<'a>,
+    /// By part: the last event that it shows.
+    shown: [Seq; PART_COUNT],
+    /// The event being applied.
+    seq: Seq,
+}
+
+impl<'a> Replay<'a> {
+    /// Takes every lock of the ledger for as long as it lives.
+    pub(crate) fn new(ledger: &'a Ledger) -> Self {
+        let all = u64::MAX >> (u64::BITS as usize - SHARD_COUNT);
+        Self { ledger, held: Held::lock(&ledger.shards, all), shown: [0; PART_COUNT], seq: 0 }
+    }
+
+    /// Loads a part into the still empty ledger.
+    ///
+    /// # Errors
+    /// `Corrupt` when the bytes are not a part.
+    pub(crate) fn load(&mut self, part: usize, shown: Seq, bytes: &[u8]) -> Result<()> {
+        let mut reader = Reader::new(bytes);
+        let loaded = match part {
+            SHARD_COUNT => self.load_documents(&mut reader),
+            _ => self.load_shard(part, &mut reader),
+        };
+        if loaded.is_none() || !reader.rest().is_empty() {
+            return Err(Error::corrupt(format!("part {part} of the snapshot is malformed")));
+        }
+        self.shown[part] = shown;
+        Ok(())
+    }
+
+    fn load_documents(&mut self, reader: &mut Reader<'_>) -> Option<()> {
+        let mut documents = self.ledger.documents.lock();
+        while !reader.rest().is_empty() {
+            let (collection, key) = (read_str(reader)?, read_str(reader)?);
+            documents.put(collection, key, Some(read_bytes(reader)?));
+        }
+        Some(())
+    }
+
+    fn load_shard(&mut self, index: ShardIndex, reader: &mut Reader<'_>) -> Option<()> {
+        let shard = self.held.shard_mut(index)?;
+        let directory = self.ledger.directory.pin();
+        for at in 0..reader.u64()? {
+            let account = read_account(reader)?;
+            directory.insert(account.key.clone(), AccountId::new(index, at as usize));
+            shard.open_account(account);
+        }
+        shard.reservations.set_numbered(reader.u64()?);
+        let count = reader.u64()?;
+        // Each takes 21 bytes at least, so a false count cannot ask for more memory than the file is long.
+        shard.reservations.reserve_capacity((count as usize).min(reader.rest().len() / 21));
+        for _ in 0..count {
+            let reservation = read_reservation(reader)?;
+            let slot = shard.reservations.next_slot();
+            let timer = shard.wheel.insert(reservation.expires_at, slot);
+            shard.reservations.insert(Reservation { timer, ..reservation });
+        }
+        for _ in 0..reader.u64()? {
+            shard.answers.insert(read_answer(reader)?);
+        }
+        Some(())
+    }
+
+    /// Applies the next event of the journal.
+    ///
+    /// # Errors
+    /// `Corrupt` when it contradicts the ledger.
+    pub(crate) fn apply(&mut self, seq: Seq, event: &Event<'_>) -> Result<()> {
+        self.seq = seq;
+        apply(self, seq, event)?;
+        match &event.fact {
+            Fact::AccountOpened { account, key, .. } => {
+                self.ledger.directory.pin().insert(key.clone(), *account);
+            }
+            Fact::Document { collection, key, body } if self.shown[SHARD_COUNT] < seq => {
+                self.ledger.documents.lock().put(collection, key, body.as_deref());
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+impl Shards for Replay<'_> {
+    fn shard_mut(&mut self, index: ShardIndex) -> Option<&mut Shard> {
+        if self.shown[index] >= self.seq {
+            return None;
+        }
+        self.held.shard_mut(index)
+    }
+}
+
+fn read_bytes<'a>(reader: &mut Reader<'a>) -> Option<&'a [u8]> {
+    let count = reader.u32()? as usize;
+    reader.bytes(count)
+}
+
+fn read_str<'a>(reader: &mut Reader<'a>) -> Option<&'a str> {
+    std::str::from_utf8(read_bytes(reader)?).ok()
+}
+
+fn read_account(reader: &mut Reader<'_>) -> Option<Account> {
+    let key: AccountKey = read_str(reader)?.parse().ok()?;
+    let (backorder, limit) = (reader.u64()?, reader.u64()?);
+    let (tag, length_ms, offset_ms) = (reader.u64()?, reader.u64()?, reader.u64()?);
+    let window = match tag {
+        0 => Window::Never,
+        1 if length_ms > 0 => Window::Fixed { length_ms, offset_ms },
+        2 => Window::Rolling { length_ms },
+        3 => Window::Outstanding,
+        _ => return None,
+    };
+    let mut account = Account::new(key, Policy { backorder, limit, window });
+    account.available = reader.u64()? as i64;
+    for counter in [&mut account.reserved, &mut account.consumed, &mut account.received, &mut account.written_off] {
+        *counter = reader.u64()?;
+    }
+    for _ in 0..reader.u64()? {
+        let (at, count) = (reader.u64()?, reader.u32()?);
+        account.lapses.insert_many(at, count);
+    }
+    for _ in 0..reader.u64()? {
+        let renewal = Renewal { at: reader.u64()?, quantity: reader.u64()? };
+        account.renewals.get_or_insert_default().push_back(renewal);
+    }
+    account.is_conserved().then_some(account)
+}
+
+fn read_reservation(reader: &mut Reader<'_>) -> Option<Reservation> {
+    let id = ReservationId::from_number(reader.u64()?);
+    let expires_at = reader.u64()?;
+    let owner = Some(reader.u32()?).filter(|owner| *owner != NO_OWNER).map(AccountId::from_number);
+    let mut lines = HeldLines::new();
+    for _ in 0..reader.u8()? {
+        lines.push(Line { account: AccountId::from_number(reader.u32()?), quantity: reader.u64()? });
+    }
+    Some(Reservation { id, expires_at, timer: Default::default(), owner, lines })
+}
+
+fn read_answer(reader: &mut Reader<'_>) -> Option<Answer> {
+    let key = IdempotencyKey::from_number(reader.u128()?);
+    let request = Request { key, fingerprint: reader.u64()? };
+    let seq = reader.u64()?;
+    let (tag, first, second) = (reader.u8()?, reader.u64()?, reader.u64()?);
+    let reservation = ReservationId::from_number(first);
+    let effect = match tag {
+        0 => Effect::Changed { account: AccountId::from_number(first as u32), available: second as i64 },
+        1 | 2 => Effect::Reserved { reservation, expires_at: second, confirmed: tag == 2 },
+        3 => Effect::Confirmed { reservation },
+        4 => Effect::Released { reservation },
+        5 => Effect::Returned { reservation },
+        _ => return None,
+    };
+    Some(Answer { request, seq, effect })
+}

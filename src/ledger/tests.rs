@@ -1,0 +1,291 @@
+//! The ledger against a list for a journal: what it decides, and that its events rebuild it.
+
+use super::*;
+use crate::event::{decode, encode, kind_of};
+use crate::types::IdempotencyKey;
+
+/// A journal in memory.
+#[derive(Default)]
+struct List(Mutex<Vec<(u16, Vec<u8>)>>);
+
+impl Recorder for List {
+    fn admit(&self) -> Result<()> {
+        Ok(())
+    }
+
+    fn record(&self, event: &Event<'_>) -> Seq {
+        let mut payload = Vec::new();
+        encode(event, &mut payload);
+        let mut events = self.0.lock();
+        events.push((kind_of(event), payload));
+        events.len() as Seq
+    }
+
+    fn last_seq(&self) -> Seq {
+        self.0.lock().len() as Seq
+    }
+}
+
+struct Fixture {
+    ledger: Ledger,
+    list: List,
+}
+
+impl Fixture {
+    fn new() -> Self {
+        let limits = Limits { answers_per_shard_max: 4, ..Limits::default() };
+        Self { ledger: Ledger::new(limits, 0), list: List::default() }
+    }
+
+    fn open(&self, key: &str, policy: Policy) -> AccountId {
+        let key = key.parse().expect("a valid key");
+        self.ledger.open_account(&key, policy, 0, &self.list).expect("there is room").0
+    }
+
+    fn stock(&self, quantity: u64) -> AccountId {
+        let account = self.open("stock/tea", Policy::strict());
+        let receive = Command::Receive { account, quantity, note: "", key: None };
+        self.execute(receive, 0);
+        account
+    }
+
+    fn execute(&self, command: Command<'_>, now: TimeMs) -> Outcome {
+        self.ledger.execute(&command, now, &self.list).expect("the command is sound").0
+    }
+
+    fn reserve(&self, account: AccountId, quantity: u64, now: TimeMs) -> Outcome {
+        self.execute(Command::Reserve(Reserve::new(&[Line { account, quantity }], 100)), now)
+    }
+
+    fn numbers(&self, account: AccountId) -> (i64, u64, u64, u64, u64) {
+        let level = self.ledger.level(account).expect("the account exists");
+        (level.available, level.reserved, level.consumed, level.received, level.written_off)
+    }
+
+    /// The parts of a snapshot, each with the last event it shows.
+    fn parts(&self) -> Vec<(Seq, Vec<u8>)> {
+        let capture = |part| {
+            let mut bytes = Vec::new();
+            let seq = self.ledger.capture(part, &self.list, &mut bytes);
+            (seq, bytes)
+        };
+        (0..PART_COUNT).map(capture).collect()
+    }
+
+    /// A ledger rebuilt from `parts` and the events after them.
+    fn rebuilt(&self, parts: &[(Seq, Vec<u8>)]) -> Fixture {
+        let other = Fixture::new();
+        let mut replay = Replay::new(&other.ledger);
+        for (part, (seq, bytes)) in parts.iter().enumerate() {
+            replay.load(part, *seq, bytes).expect("a captured part loads");
+        }
+        let shown_by_all = parts.iter().map(|(seq, _)| *seq).min().expect("there are parts");
+        let events = self.list.0.lock();
+        for (index, (kind, payload)) in events.iter().enumerate().skip(shown_by_all as usize) {
+            let event = decode(*kind, payload).expect("a recorded event decodes");
+            replay.apply(index as Seq + 1, &event).expect("a recorded event applies");
+        }
+        drop(replay);
+        other.list.0.lock().extend(events.iter().cloned());
+        drop(events);
+        other
+    }
+}
+
+fn reservation_of(outcome: Outcome) -> ReservationId {
+    match outcome {
+        Outcome::Reserved { reservation, .. } => reservation,
+        other => panic!("expected a reservation, got {other:?}"),
+    }
+}
+
+fn confirm(reservation: ReservationId) -> Command<'static> {
+    Command::Confirm { reservation, owner: None, quantities: None, key: None }
+}
+
+fn release(reservation: ReservationId) -> Command<'static> {
+    Command::Release { reservation, owner: None, key: None }
+}
+
+#[test]
+fn a_reservation_ends_once() {
+    let fixture = Fixture::new();
+    let tea = fixture.stock(10);
+    let first = reservation_of(fixture.reserve(tea, 3, 0));
+    let second = reservation_of(fixture.reserve(tea, 4, 0));
+    assert_eq!(fixture.numbers(tea), (3, 7, 0, 10, 0));
+    assert_eq!(fixture.execute(confirm(first), 99), Outcome::Confirmed { reservation: first });
+    assert_eq!(fixture.execute(confirm(first), 99), Outcome::NotPending { reservation: first });
+    assert_eq!(fixture.execute(release(first), 99), Outcome::NotPending { reservation: first });
+    assert_eq!(fixture.execute(release(second), 99), Outcome::Released { reservation: second });
+    assert_eq!(fixture.numbers(tea), (7, 0, 3, 10, 0));
+}
+
+#[test]
+fn the_deadline_decides_even_if_the_wheel_has_not_turned() {
+    let fixture = Fixture::new();
+    let tea = fixture.stock(1);
+    let reservation = reservation_of(fixture.reserve(tea, 1, 50));
+    assert_eq!(fixture.execute(confirm(reservation), 150), Outcome::Late { reservation, expires_at: 150 });
+    let refusal = Refusal { line: 0, account: tea, available: 0, next_release_at: Some(150) };
+    assert_eq!(fixture.reserve(tea, 1, 149), Outcome::Refused(refusal));
+    let (seq, done) = fixture.ledger.expire(reservation.shard(), 150, 8, &fixture.list).expect("the list admits");
+    assert!(seq.is_some() && done);
+    assert_eq!(fixture.numbers(tea), (1, 0, 0, 1, 0));
+}
+
+#[test]
+fn a_confirm_in_part_gives_the_rest_back() {
+    let fixture = Fixture::new();
+    let tea = fixture.stock(10);
+    let reservation = reservation_of(fixture.reserve(tea, 5, 0));
+    for quantities in [&[6][..], &[0], &[1, 1]] {
+        let part = Command::Confirm { reservation, owner: None, quantities: Some(quantities), key: None };
+        let error = fixture.ledger.execute(&part, 1, &fixture.list).expect_err("the part is out of bounds");
+        assert_eq!(error.kind(), crate::error::ErrorKind::Invalid);
+    }
+    let part = Command::Confirm { reservation, owner: None, quantities: Some(&[2]), key: None };
+    assert_eq!(fixture.execute(part, 1), Outcome::Confirmed { reservation });
+    assert_eq!(fixture.numbers(tea), (8, 0, 2, 10, 0));
+}
+
+#[test]
+fn all_lines_or_none() {
+    let fixture = Fixture::new();
+    let tea = fixture.stock(5);
+    let points = fixture.open("points/ann", Policy::strict());
+    fixture.execute(Command::Receive { account: points, quantity: 9, note: "", key: None }, 0);
+    let lines =
+        [Line { account: points, quantity: 9 }, Line { account: tea, quantity: 3 }, Line { account: tea, quantity: 3 }];
+    let refused = fixture.execute(Command::Reserve(Reserve::new(&lines, 100)), 0);
+    // Two lines of one account count together.
+    assert_eq!(refused, Outcome::Refused(Refusal { line: 2, account: tea, available: 2, next_release_at: None }));
+    assert_eq!(fixture.numbers(points).0, 9);
+    let reservation = reservation_of(fixture.execute(Command::Reserve(Reserve::new(&lines[..2], 100)), 0));
+    assert_eq!((fixture.numbers(points).0, fixture.numbers(tea).0), (0, 2));
+    fixture.execute(release(reservation), 1);
+    assert_eq!((fixture.numbers(points).0, fixture.numbers(tea).0), (9, 5));
+}
+
+#[test]
+fn a_retry_has_one_effect_and_the_first_answer() {
+    let fixture = Fixture::new();
+    let tea = fixture.stock(2);
+    let key = IdempotencyKey::new("ann", "k1").expect("a valid key");
+    let lines = [Line { account: tea, quantity: 2 }];
+    let reserve = Command::Reserve(Reserve::new(&lines, 100).key(key));
+    let first = fixture.execute(reserve, 0);
+    assert_eq!(fixture.execute(reserve, 7), first, "though the stock is gone and the time is another");
+    let fewer = [Line { account: tea, quantity: 1 }];
+    let other = Command::Reserve(Reserve::new(&fewer, 100).key(key));
+    let error = fixture.ledger.execute(&other, 0, &fixture.list).expect_err("another body is a conflict");
+    assert_eq!(error.kind(), crate::error::ErrorKind::Conflict);
+    let again = fixture.rebuilt(&fixture.parts());
+    assert_eq!(again.execute(reserve, 8), first, "also after a restart");
+}
+
+#[test]
+fn the_idempotency_window_keeps_the_newest() {
+    let fixture = Fixture::new();
+    let tea = fixture.open("stock/tea", Policy::strict());
+    let receive = |name: u32| {
+        let key = IdempotencyKey::from_number(u128::from(name) << 64);
+        Command::Receive { account: tea, quantity: 1, note: "", key: Some(key) }
+    };
+    for name in 0..5 {
+        fixture.execute(receive(name), 0);
+    }
+    assert_eq!(fixture.execute(receive(4), 0), Outcome::Changed { account: tea, available: 5 });
+    assert_eq!(fixture.execute(receive(0), 0), Outcome::Changed { account: tea, available: 6 }, "the oldest is gone");
+}
+
+#[test]
+fn a_backorder_allowance_is_a_bound() {
+    let fixture = Fixture::new();
+    let tea = fixture.open("stock/tea", Policy::backorder(2));
+    assert!(matches!(fixture.reserve(tea, 2, 0), Outcome::Reserved { .. }));
+    assert!(matches!(fixture.reserve(tea, 1, 0), Outcome::Refused(Refusal { available: 0, .. })));
+    assert_eq!(fixture.numbers(tea), (-2, 2, 0, 0, 0));
+}
+
+#[test]
+fn a_quota_counts_in_its_window_and_a_cap_counts_what_is_outstanding() {
+    let fixture = Fixture::new();
+    let daily = fixture.open("quota/ann/tea", Policy::quota(2, Window::Fixed { length_ms: 1000, offset_ms: 0 }));
+    let cap = fixture.open("quota/ann", Policy::quota(1, Window::Outstanding));
+    let lines = [Line { account: daily, quantity: 1 }, Line { account: cap, quantity: 1 }];
+    let reserve = Command::Reserve(Reserve::new(&lines, 100));
+    for now in [0, 10] {
+        let reservation = reservation_of(fixture.execute(reserve, now));
+        let refused = fixture.execute(reserve, now);
+        assert!(matches!(refused, Outcome::Refused(Refusal { .. })), "one at a time");
+        fixture.execute(confirm(reservation), now);
+    }
+    let refusal = Refusal { line: 0, account: daily, available: 0, next_release_at: Some(1000) };
+    assert_eq!(fixture.execute(reserve, 999), Outcome::Refused(refusal));
+    reservation_of(fixture.execute(reserve, 1000));
+    assert_eq!(fixture.numbers(daily), (1, 1, 0, 2, 0));
+    assert_eq!(fixture.numbers(cap), (0, 1, 0, 1, 0));
+}
+
+#[test]
+fn consumed_units_return_once() {
+    let fixture = Fixture::new();
+    let tea = fixture.stock(4);
+    let lines = [Line { account: tea, quantity: 3 }];
+    let bought = reservation_of(fixture.execute(Command::Reserve(Reserve::new(&lines, 100).confirmed()), 0));
+    assert_eq!(fixture.numbers(tea), (1, 0, 3, 4, 0));
+    fixture.ledger.give_back(bought, &lines, "", 1, &fixture.list).expect("the units are consumed");
+    assert_eq!(fixture.numbers(tea), (4, 0, 0, 4, 0));
+    let error = fixture.ledger.give_back(bought, &lines, "", 1, &fixture.list).expect_err("they came back before");
+    assert_eq!(error.kind(), crate::error::ErrorKind::Conflict);
+}
+
+#[test]
+fn events_and_any_mix_of_parts_rebuild_the_ledger() {
+    let fixture = Fixture::new();
+    let mut earlier = fixture.parts();
+    let tea = fixture.stock(1000);
+    let accounts: Vec<_> =
+        (0..20).map(|user| fixture.open(&format!("quota/u{user}/tea"), Policy::quota(9, Window::Never))).collect();
+    let mut reservations = Vec::new();
+    for (index, account) in accounts.iter().enumerate() {
+        let lines = [Line { account: *account, quantity: 2 }, Line { account: tea, quantity: 2 }];
+        reservations.push(reservation_of(fixture.execute(Command::Reserve(Reserve::new(&lines, 100)), index as u64)));
+        if index % 3 == 0 {
+            // Parts of different moments: each shard must take up only what it does not show.
+            let now = fixture.parts();
+            for part in (index % 2..PART_COUNT).step_by(2) {
+                earlier[part] = now[part].clone();
+            }
+        }
+    }
+    for (index, reservation) in reservations.iter().enumerate() {
+        match index % 3 {
+            0 => drop(fixture.execute(confirm(*reservation), 50)),
+            1 => drop(fixture.execute(release(*reservation), 50)),
+            _ => {}
+        }
+    }
+    fixture.ledger.put_document("product", "tea", Some(b"{}"), 0, &fixture.list).expect("there is room");
+    let rebuilt = fixture.rebuilt(&earlier);
+    assert_eq!(rebuilt.ledger.levels(), fixture.ledger.levels());
+    assert_eq!(rebuilt.ledger.documents("product"), fixture.ledger.documents("product"));
+    for reservation in reservations {
+        assert_eq!(rebuilt.ledger.pending(reservation), fixture.ledger.pending(reservation));
+    }
+    assert_eq!(rebuilt.reserve(tea, 1, 60), fixture.reserve(tea, 1, 60), "numbers go on where they were");
+}
+
+#[test]
+fn a_batch_answers_each_command_for_itself() {
+    let fixture = Fixture::new();
+    let tea = fixture.stock(1);
+    let lines = [Line { account: tea, quantity: 1 }];
+    let missing = [Line { account: AccountId::from_number(u32::MAX), quantity: 1 }];
+    let commands = [&lines, &missing, &lines].map(|lines| Command::Reserve(Reserve::new(lines, 100)));
+    let results = fixture.ledger.execute_batch(&commands, 0, &fixture.list);
+    assert!(matches!(results[0], Ok((Outcome::Reserved { .. }, Some(_)))));
+    assert_eq!(results[1].as_ref().expect_err("no such account").kind(), crate::error::ErrorKind::Invalid);
+    assert!(matches!(results[2], Ok((Outcome::Refused(_), None))));
+}

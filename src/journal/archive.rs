@@ -1,0 +1,182 @@
+//! The archive: sealed segments nobody follows any more, compressed, as many as fit a bound.
+
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use lz4_flex::frame::{BlockSize, FrameDecoder, FrameEncoder, FrameInfo};
+
+use super::frame::{self, FRAME_HEADER_BYTES, Frame};
+use super::recovery::corrupt;
+use super::segment::{HEADER_BYTES, Header};
+use crate::error::{Error, Result};
+use crate::types::Seq;
+use crate::vfs::{Vfs, VfsFile};
+
+/// One file of the archive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Archived {
+    pub first_seq: Seq,
+    pub last_seq: Seq,
+    pub bytes: u64,
+}
+
+impl Archived {
+    pub(super) fn path(&self, dir: &Path) -> PathBuf {
+        dir.join(archive_name(self.first_seq, self.last_seq))
+    }
+}
+
+fn archive_name(first_seq: Seq, last_seq: Seq) -> String {
+    format!("{first_seq:020}-{last_seq:020}.lz4")
+}
+
+fn parse_archive_name(name: &str) -> Option<(Seq, Seq)> {
+    let (first, last) = name.strip_suffix(".lz4")?.split_once('-')?;
+    let (first, last) = (first.parse().ok()?, last.parse().ok()?);
+    (archive_name(first, last) == name).then_some((first, last))
+}
+
+/// The files of the archive, oldest first; what a crash left half written is removed.
+///
+/// # Errors
+/// `Unavailable` when the file system fails.
+pub(super) fn find(vfs: &dyn Vfs, dir: &Path) -> Result<Vec<Archived>> {
+    let find = || {
+        let mut found = Vec::new();
+        for name in vfs.list(dir)? {
+            let path = dir.join(&name);
+            if let Some((first_seq, last_seq)) = parse_archive_name(&name) {
+                found.push(Archived { first_seq, last_seq, bytes: vfs.open_read(&path)?.len()? });
+            } else if name.ends_with(".tmp") {
+                vfs.remove(&path)?;
+            }
+        }
+        Ok(found)
+    };
+    find().map_err(|error| Error::io(format_args!("looking into {}", dir.display()), error))
+}
+
+/// Writes the header and frames of a segment, already verified, to the archive. Durable on return.
+///
+/// # Errors
+/// `Unavailable` when the file system fails.
+pub(super) fn write(vfs: &dyn Vfs, dir: &Path, segment: &[u8], first_seq: Seq, last_seq: Seq) -> Result<Archived> {
+    let mut archived = Archived { first_seq, last_seq, bytes: 0 };
+    let path = archived.path(dir);
+    let unfinished = path.with_extension("tmp");
+    let mut write = || {
+        let file = vfs.create(&unfinished)?;
+        let info = FrameInfo::new().block_size(BlockSize::Max256KB).content_checksum(true);
+        let mut encoder = FrameEncoder::with_frame_info(info, Appending { file: &*file, offset: 0 });
+        encoder.write_all(segment)?;
+        archived.bytes = encoder.finish().map_err(io::Error::other)?.offset;
+        file.sync()?;
+        vfs.rename(&unfinished, &path)?;
+        vfs.sync_dir(dir)
+    };
+    write().map_err(|error| Error::io(format_args!("writing {}", path.display()), error))?;
+    Ok(archived)
+}
+
+struct Appending<'a> {
+    file: &'a dyn VfsFile,
+    offset: u64,
+}
+
+impl Write for Appending<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write_at(bytes, self.offset)?;
+        self.offset += bytes.len() as u64;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+struct Consuming {
+    file: Box<dyn VfsFile>,
+    offset: u64,
+}
+
+impl Read for Consuming {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read_at(buffer, self.offset)?;
+        self.offset += read as u64;
+        Ok(read)
+    }
+}
+
+/// Reads one file of the archive from its start.
+pub(super) struct ArchiveReader {
+    path: PathBuf,
+    decoder: FrameDecoder<Consuming>,
+    seed: u32,
+    /// Where the next frame starts in the segment, for messages and as a bound.
+    offset: usize,
+    segment_bytes: usize,
+    next_seq: Seq,
+    pub last_seq: Seq,
+    buffer: Vec<u8>,
+}
+
+impl ArchiveReader {
+    /// # Errors
+    /// `NotFound` when the file was deleted meanwhile, `Corrupt` when it is damaged, `Unavailable` when it
+    /// cannot be read.
+    pub(super) fn open(vfs: &dyn Vfs, dir: &Path, archived: &Archived) -> Result<Self> {
+        let path = archived.path(dir);
+        let file = vfs.open_read(&path).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => Error::not_found(format!("{} is no longer in the archive", path.display())),
+            _ => Error::io(format_args!("opening {}", path.display()), error),
+        })?;
+        let mut decoder = FrameDecoder::new(Consuming { file, offset: 0 });
+        let mut block = vec![0; HEADER_BYTES];
+        decoder.read_exact(&mut block).map_err(|error| damaged(&path, 0, archived.first_seq, &error))?;
+        let header = Header::decode(&block).map_err(|what| corrupt(&path, 0, what))?;
+        if header.first_seq != archived.first_seq {
+            return Err(corrupt(&path, 0, "the file's name and its header disagree"));
+        }
+        Ok(Self {
+            path,
+            decoder,
+            seed: header.seed(),
+            offset: HEADER_BYTES,
+            segment_bytes: usize::try_from(header.segment_bytes).unwrap_or(usize::MAX),
+            next_seq: header.first_seq,
+            last_seq: archived.last_seq,
+            buffer: Vec::new(),
+        })
+    }
+
+    /// The number of the next frame; past `last_seq` there is none.
+    pub(super) fn next_seq(&self) -> Seq {
+        self.next_seq
+    }
+
+    /// The next frame, verified.
+    ///
+    /// # Errors
+    /// `Corrupt` when it is damaged.
+    pub(super) fn next_frame(&mut self) -> Result<Frame<'_>> {
+        let seq = self.next_seq;
+        let failed = |error: &dyn std::fmt::Display| damaged(&self.path, self.offset, seq, error);
+        self.buffer.resize(FRAME_HEADER_BYTES, 0);
+        self.decoder.read_exact(&mut self.buffer).map_err(|error| failed(&error))?;
+        // The bound keeps a damaged length from asking for gigabytes.
+        let len = frame::next_len(&self.buffer).filter(|&len| self.offset + len <= self.segment_bytes);
+        self.buffer.resize(len.ok_or_else(|| failed(&"its length is impossible"))?, 0);
+        self.decoder.read_exact(&mut self.buffer[FRAME_HEADER_BYTES..]).map_err(|error| failed(&error))?;
+        let frame = frame::verify(&self.buffer, self.seed)
+            .filter(|frame| frame.seq == seq)
+            .ok_or_else(|| failed(&"its checksum does not hold"))?;
+        self.offset += frame.bytes;
+        self.next_seq += 1;
+        Ok(frame)
+    }
+}
+
+fn damaged(path: &Path, offset: usize, seq: Seq, why: &dyn std::fmt::Display) -> Error {
+    corrupt(path, offset, &format!("record {seq} is damaged ({why}), counted in the file's uncompressed bytes"))
+}

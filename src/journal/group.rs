@@ -1,0 +1,316 @@
+//! Group commit: the queue of frames, the watermark of what is durable, and those who wait for it.
+//! Knows nothing of files, so that loom can try every interleaving of it (`group_loom.rs`).
+//!
+//! Lock order: `writing`, then `queue` or `waiters`; the last two are never held together. No lock but
+//! `writing` is held across I/O, and none at all while a waker is called.
+
+use std::fmt;
+use std::mem;
+use std::task::{Context, Poll, Waker};
+
+use super::frame;
+use crate::error::{Error, Result};
+use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::{Condvar, Mutex, wait};
+use crate::types::Seq;
+
+/// What a buffer may keep after a burst, in bytes.
+const IDLE_BUFFER_BYTES_MAX: usize = 4 << 20;
+
+/// Where groups of frames are made durable.
+pub(super) trait Sink {
+    /// Makes a prefix of `frames` durable, at least one frame; the first has the number `first_seq`. Fills
+    /// in checksums in place.
+    ///
+    /// # Errors
+    /// Any error is final: the sink is not called again.
+    fn commit(&mut self, frames: &mut [u8], first_seq: Seq) -> Result<Committed>;
+}
+
+/// What one call of [`Sink::commit`] made durable.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Committed {
+    pub bytes: usize,
+    pub last_seq: Seq,
+}
+
+/// Why nothing more will be committed.
+#[derive(Clone)]
+enum End {
+    Closed,
+    Failed(String),
+}
+
+impl End {
+    fn error(&self) -> Error {
+        match self {
+            End::Closed => Error::closed(),
+            End::Failed(message) => Error::unavailable(message.clone()),
+        }
+    }
+}
+
+struct Queue {
+    bytes: Vec<u8>,
+    /// The number of the first frame in `bytes`; `next_seq` when there is none.
+    first_seq: Seq,
+    next_seq: Seq,
+    /// The writer thread runs, and will look at the queue once more before it sleeps.
+    writer_awake: bool,
+    closing: bool,
+    end: Option<End>,
+}
+
+struct Waiters {
+    list: Vec<(Seq, Waker)>,
+    end: Option<End>,
+}
+
+struct Writing<S> {
+    sink: S,
+    /// The second buffer: swapped with the queue's, so that appending goes on during the write.
+    bytes: Vec<u8>,
+}
+
+pub(super) struct GroupCommit<S> {
+    queue: Mutex<Queue>,
+    work: Condvar,
+    /// Held by whoever leads a commit: the writer thread, or a caller that found it free.
+    writing: Mutex<Writing<S>>,
+    durable: AtomicU64,
+    /// At most one entry for each poll since the last sync.
+    waiters: Mutex<Waiters>,
+    queue_bytes_max: usize,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Leader {
+    Caller,
+    Thread,
+}
+
+impl<S: Sink> GroupCommit<S> {
+    /// A queue whose next frame has the number `next_seq`; all before it are durable.
+    pub(super) fn new(sink: S, next_seq: Seq, queue_bytes_max: usize) -> Self {
+        let queue =
+            Queue { bytes: Vec::new(), first_seq: next_seq, next_seq, writer_awake: false, closing: false, end: None };
+        Self {
+            queue: Mutex::new(queue),
+            work: Condvar::new(),
+            writing: Mutex::new(Writing { sink, bytes: Vec::new() }),
+            durable: AtomicU64::new(next_seq - 1),
+            waiters: Mutex::new(Waiters { list: Vec::new(), end: None }),
+            queue_bytes_max,
+        }
+    }
+
+    /// Whether a frame may be appended. The bound is exceeded by at most what callers append who were
+    /// admitted at the same moment; the group being written is not counted.
+    ///
+    /// # Errors
+    /// `Overloaded` when the queue is full, `Unavailable` after a failure, `Closed` after [`Self::close`].
+    pub(super) fn admit(&self) -> Result<()> {
+        let queue = self.queue.lock();
+        match &queue.end {
+            Some(end) => Err(end.error()),
+            None if queue.closing => Err(Error::closed()),
+            None if queue.bytes.len() >= self.queue_bytes_max => {
+                Err(Error::overloaded("the journal's queue is full: the disk is slower than the requests"))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Enqueues a frame and returns its number. After the end the frame is dropped: whoever waits for it
+    /// is told so.
+    pub(super) fn append(&self, kind: u16, encode: impl FnOnce(&mut Vec<u8>)) -> Seq {
+        let mut queue = self.queue.lock();
+        let seq = queue.next_seq;
+        if queue.end.is_none() {
+            frame::append(&mut queue.bytes, seq, kind, encode);
+        }
+        queue.next_seq = seq + 1;
+        seq
+    }
+
+    pub(super) fn durable_seq(&self) -> Seq {
+        // Acquire: pairs with the Release in `publish`, so that who sees the number also sees the
+        // segment list the frames are found through.
+        self.durable.load(Ordering::Acquire)
+    }
+
+    pub(super) fn last_seq(&self) -> Seq {
+        self.queue.lock().next_seq - 1
+    }
+
+    /// Whether a write or a sync has failed.
+    pub(super) fn failed(&self) -> bool {
+        matches!(self.queue.lock().end, Some(End::Failed(_)))
+    }
+
+    /// Whether `seq` is durable; otherwise wakes `cx` when it is, or never will be.
+    ///
+    /// No wake-up is lost. (1) The check and the registration are under the waiters' lock, and the leader
+    /// takes that lock after it has raised the watermark: either the entry is there for it to find, or
+    /// the check comes after and sees the watermark. The same holds for the end. (2) A frame that is
+    /// still queued when we kick will be written: the writer thread looks at the queue under its lock
+    /// before it clears `writer_awake`. A frame that is not, somebody has taken, and that leader publishes.
+    pub(super) fn poll_durable(&self, seq: Seq, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        if self.durable_seq() >= seq {
+            return Poll::Ready(Ok(()));
+        }
+        {
+            let mut waiters = self.waiters.lock();
+            if self.durable_seq() >= seq {
+                return Poll::Ready(Ok(()));
+            }
+            if let Some(end) = &waiters.end {
+                return Poll::Ready(Err(end.error()));
+            }
+            waiters.list.push((seq, cx.waker().clone()));
+        }
+        self.kick();
+        Poll::Pending
+    }
+
+    /// Makes sure that what is queued now will be written.
+    pub(super) fn kick(&self) {
+        let mut queue = self.queue.lock();
+        if queue.writer_awake || queue.bytes.is_empty() {
+            return;
+        }
+        queue.writer_awake = true;
+        drop(queue);
+        self.work.notify_one();
+    }
+
+    /// Commits what is queued on the caller's thread, unless somebody is committing already.
+    ///
+    /// One round is enough for the caller: its frame is in the queue, or a leader before it took it and
+    /// has finished, since it no longer holds `writing`. What was queued meanwhile needs no handing
+    /// over: its owners find `writing` free and lead, or find it taken and have kicked the thread.
+    pub(super) fn try_lead(&self) {
+        if let Some(mut writing) = self.writing.try_lock() {
+            self.round(&mut writing, Leader::Caller);
+        }
+    }
+
+    /// The writer thread: sleeps until kicked, then leads until the queue is empty. Returns at the end.
+    pub(super) fn run_writer(&self) {
+        loop {
+            {
+                let mut queue = self.queue.lock();
+                while !queue.writer_awake && queue.end.is_none() {
+                    wait(&self.work, &mut queue);
+                }
+                if queue.end.is_some() {
+                    return;
+                }
+            }
+            let mut writing = self.writing.lock();
+            while self.round(&mut writing, Leader::Thread) {}
+        }
+    }
+
+    /// Commits what is queued and admits nothing more. An append that was admitted before and comes
+    /// after is told that the journal is closed.
+    ///
+    /// # Errors
+    /// `Unavailable` when the journal has failed.
+    pub(super) fn close(&self) -> Result<()> {
+        self.queue.lock().closing = true;
+        let mut writing = self.writing.lock();
+        while self.round(&mut writing, Leader::Caller) {}
+        self.end(End::Closed);
+        match &self.waiters.lock().end {
+            Some(end @ End::Failed(_)) => Err(end.error()),
+            _ => Ok(()),
+        }
+    }
+
+    /// One group: takes the whole queue, commits it, publishes. False when there was nothing to do.
+    fn round(&self, writing: &mut Writing<S>, leader: Leader) -> bool {
+        let Some(first_seq) = self.take(&mut writing.bytes, leader) else { return false };
+        let unwinding = FailOnUnwind(self);
+        let outcome = self.commit_all(writing, first_seq);
+        mem::forget(unwinding);
+        if let Err(error) = outcome {
+            self.fail(&error);
+        }
+        writing.bytes.clear();
+        writing.bytes.shrink_to(IDLE_BUFFER_BYTES_MAX);
+        true
+    }
+
+    fn take(&self, bytes: &mut Vec<u8>, leader: Leader) -> Option<Seq> {
+        let mut queue = self.queue.lock();
+        if queue.bytes.is_empty() || queue.end.is_some() {
+            if leader == Leader::Thread {
+                queue.writer_awake = false;
+            }
+            return None;
+        }
+        mem::swap(&mut queue.bytes, bytes);
+        let next_seq = queue.next_seq;
+        Some(mem::replace(&mut queue.first_seq, next_seq))
+    }
+
+    fn commit_all(&self, writing: &mut Writing<S>, mut first_seq: Seq) -> Result<()> {
+        let mut rest = &mut writing.bytes[..];
+        while !rest.is_empty() {
+            let committed = writing.sink.commit(rest, first_seq)?;
+            self.publish(committed.last_seq);
+            first_seq = committed.last_seq + 1;
+            rest = &mut rest[committed.bytes..];
+        }
+        Ok(())
+    }
+
+    fn publish(&self, durable: Seq) {
+        // Release: pairs with the Acquire in `durable_seq`.
+        self.durable.store(durable, Ordering::Release);
+        let mut woken = Vec::new();
+        {
+            let mut waiters = self.waiters.lock();
+            if waiters.list.iter().all(|(seq, _)| *seq <= durable) {
+                woken = mem::take(&mut waiters.list);
+                waiters.list.reserve(woken.len());
+            } else {
+                woken.extend(waiters.list.extract_if(.., |(seq, _)| *seq <= durable));
+            }
+        }
+        woken.into_iter().for_each(|(_, waker)| waker.wake());
+    }
+
+    /// The one place where the journal is poisoned: a write or a sync failed, and nobody knows what of it
+    /// is on the disk. It is never retried, since the kernel may have dropped the pages that failed.
+    fn fail(&self, error: &dyn fmt::Display) {
+        tracing::error!(%error, "the journal failed; nothing more is accepted");
+        self.end(End::Failed(format!("the journal failed and accepts nothing until it is reopened: {error}")));
+    }
+
+    /// The first end stays. Called while holding `writing`, so no leader is at work.
+    fn end(&self, end: End) {
+        {
+            let mut queue = self.queue.lock();
+            queue.end.get_or_insert_with(|| end.clone());
+            queue.bytes = Vec::new();
+        }
+        self.work.notify_all();
+        let woken = {
+            let mut waiters = self.waiters.lock();
+            waiters.end.get_or_insert(end);
+            mem::take(&mut waiters.list)
+        };
+        woken.into_iter().for_each(|(_, waker)| waker.wake());
+    }
+}
+
+/// A panic while committing has lost frames that were taken from the queue: nothing may follow them.
+struct FailOnUnwind<'a, S: Sink>(&'a GroupCommit<S>);
+
+impl<S: Sink> Drop for FailOnUnwind<'_, S> {
+    fn drop(&mut self) {
+        self.0.fail(&"a panic during a commit");
+    }
+}

@@ -1,0 +1,304 @@
+//! The journal: numbered records that survive a crash in the order they were appended. It knows nothing of
+//! what they mean. The format is `docs/format.md`, section Journal.
+//!
+//! | file | what it knows |
+//! |---|---|
+//! | `frame` | the bytes of one record |
+//! | `group` | queue, group commit, who waits; no files |
+//! | `segment` | the bytes of one file |
+//! | `writer` | groups into segments |
+//! | `recovery` | what the files mean after a crash |
+//! | `store` | which files there are and who needs them |
+//! | `keeper` | spares and recycling, in the background |
+//! | `archive`, `reader` | the past |
+
+mod archive;
+mod frame;
+mod group;
+#[cfg(all(test, stockhold_loom))]
+mod group_loom;
+mod keeper;
+mod reader;
+mod recovery;
+mod segment;
+mod store;
+#[cfg(all(test, not(stockhold_loom)))]
+mod tests;
+mod writer;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, JoinHandle, Thread};
+
+use group::GroupCommit;
+use store::{Files, SegmentStore};
+use writer::SegmentWriter;
+
+pub(crate) use reader::Reader;
+
+use crate::error::{Error, Result};
+use crate::sync::Mutex;
+use crate::sync::atomic::Ordering;
+use crate::types::Seq;
+use crate::vfs::Vfs;
+
+/// Takes a record: number, kind, payload.
+pub(crate) type EachRecord<'a> = dyn FnMut(Seq, u16, &[u8]) -> Result<()> + 'a;
+
+type Commit = GroupCommit<SegmentWriter>;
+
+/// The bounds of a journal.
+#[derive(Clone, Debug)]
+pub(crate) struct JournalConfig {
+    /// The size of each segment file: a multiple of 4 KiB from 8 KiB to 1 GiB. May change between openings.
+    pub segment_bytes: u64,
+    /// How much may wait to be written before [`Journal::admit`] refuses.
+    pub queue_bytes_max: usize,
+    /// How much the archive may take; `None` keeps no archive.
+    pub archive_bytes_max: Option<u64>,
+    /// Lets an empty directory start at the record asked for, as after restoring a checkpoint elsewhere.
+    /// Otherwise a journal that is gone is an error.
+    pub restored: bool,
+}
+
+impl Default for JournalConfig {
+    fn default() -> Self {
+        Self { segment_bytes: 64 << 20, queue_bytes_max: 64 << 20, archive_bytes_max: Some(10 << 30), restored: false }
+    }
+}
+
+impl JournalConfig {
+    /// The longest payload every segment has room for, in bytes. A longer one fails the journal.
+    pub(crate) fn payload_bytes_max(&self) -> usize {
+        self.segment_bytes as usize - segment::HEADER_BYTES - frame::FRAME_HEADER_BYTES - frame::FRAME_ALIGN
+    }
+
+    fn check(&self) -> Result<()> {
+        let block = segment::HEADER_BYTES as u64;
+        if !(2 * block..=1 << 30).contains(&self.segment_bytes) || !self.segment_bytes.is_multiple_of(block) {
+            return Err(Error::invalid("a journal segment has 8 KiB to 1 GiB, in multiples of 4 KiB"));
+        }
+        Ok(())
+    }
+}
+
+/// What there is to know about a journal from outside.
+#[derive(Clone, Debug)]
+pub(crate) struct JournalStatus {
+    pub segments: usize,
+    pub spares: usize,
+    /// The oldest record that can still be read, in a segment or in the archive.
+    pub oldest_seq: Seq,
+    pub durable_seq: Seq,
+    pub last_seq: Seq,
+    pub segment_bytes: u64,
+    pub archive_bytes: u64,
+    /// Groups written and synced since the journal was opened.
+    pub syncs: u64,
+    pub poisoned: bool,
+}
+
+/// An open journal. Whoever opens it holds the lock of the directory.
+pub(crate) struct Journal {
+    commit: Arc<Commit>,
+    store: Arc<SegmentStore>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Journal {
+    /// Opens the journal in `dir` (directories `journal` and `archive`), calls `replay` with each record from
+    /// `from_seq` on, and starts a fresh segment: what a torn write left behind can never meet new frames.
+    ///
+    /// # Errors
+    /// `Corrupt` when the files hold what no crash explains, or do not reach `from_seq`; `Invalid` for a
+    /// segment size that is not allowed; `Unavailable` when the file system fails; and those of `replay`.
+    pub(crate) fn open(
+        vfs: Arc<dyn Vfs>,
+        dir: &Path,
+        config: JournalConfig,
+        from_seq: Seq,
+        replay: &mut EachRecord<'_>,
+    ) -> Result<Arc<Journal>> {
+        config.check()?;
+        let from_seq = from_seq.max(1);
+        let (journal_dir, archive_dir) = (dir.join("journal"), dir.join("archive"));
+        for dir in [&journal_dir, &archive_dir] {
+            vfs.create_dir_all(dir).map_err(|error| Error::io(format_args!("creating {}", dir.display()), error))?;
+        }
+        let recovered = recovery::recover(&*vfs, &journal_dir, from_seq, replay)?;
+        let next_seq = check_end(&journal_dir, recovered.next_seq, from_seq, config.restored)?;
+        let archived = archive::find(&*vfs, &archive_dir)?;
+        let files = Files { live: recovered.segments.into(), archived: archived.into(), ..Files::default() };
+        let queue_bytes_max = config.queue_bytes_max;
+        let store = Arc::new(SegmentStore::new(vfs, journal_dir, archive_dir, config, files));
+        store.find_spares()?;
+        let writer = SegmentWriter::new(Arc::clone(&store), store.start_segment(next_seq)?);
+        let commit = Arc::new(GroupCommit::new(writer, next_seq, queue_bytes_max));
+        let journal = Self { commit, store, threads: Mutex::new(Vec::new()) };
+        journal.start_threads()?;
+        Ok(Arc::new(journal))
+    }
+
+    fn start_threads(&self) -> Result<()> {
+        let (commit, store) = (Arc::clone(&self.commit), Arc::clone(&self.store));
+        let failed = |error| Error::io("starting a thread of the journal", error);
+        let start = |name: &str| thread::Builder::new().name(name.into());
+        let writer = start("journal-writer").spawn(move || commit.run_writer()).map_err(failed)?;
+        self.threads.lock().push(writer);
+        let keeper = start("journal-keeper").spawn(move || keeper::run(&store)).map_err(failed)?;
+        self.threads.lock().push(keeper);
+        Ok(())
+    }
+
+    /// Whether a record may be appended; asked before a decision is applied.
+    ///
+    /// # Errors
+    /// `Overloaded` when the queue is full, `Unavailable` when the journal has failed, `Closed`.
+    pub(crate) fn admit(&self) -> Result<()> {
+        self.commit.admit()
+    }
+
+    /// Enqueues a record and returns its number; after [`Journal::admit`] it cannot fail. `encode` appends the
+    /// payload to the buffer, and must not look at or change what is in it. Short, and no I/O: callers hold the
+    /// ledger's locks. The record is written when somebody waits for it or calls [`Journal::kick`].
+    pub(crate) fn append(&self, kind: u16, encode: impl FnOnce(&mut Vec<u8>)) -> Seq {
+        self.commit.append(kind, encode)
+    }
+
+    /// All records up to this one survive a crash.
+    pub(crate) fn durable_seq(&self) -> Seq {
+        self.commit.durable_seq()
+    }
+
+    /// The record appended last.
+    pub(crate) fn last_seq(&self) -> Seq {
+        self.commit.last_seq()
+    }
+
+    /// Blocks until `seq` is durable. When nobody is committing, commits on this thread: waking an idle core
+    /// costs as much as a sync.
+    ///
+    /// # Errors
+    /// `Unavailable` when the journal failed before `seq` was durable, `Closed` when it was closed before.
+    pub(crate) fn wait(&self, seq: Seq) -> Result<()> {
+        if self.commit.durable_seq() < seq {
+            self.commit.try_lead();
+        }
+        PARKED.with(|waker| {
+            let mut cx = Context::from_waker(waker);
+            loop {
+                // A wake-up between the poll and the park is kept by the thread's token; a stale token only
+                // costs another poll.
+                match self.commit.poll_durable(seq, &mut cx) {
+                    Poll::Ready(outcome) => return outcome,
+                    Poll::Pending => thread::park(),
+                }
+            }
+        })
+    }
+
+    /// Ready when `seq` is durable; otherwise wakes `cx` when it is, and makes sure it will be.
+    ///
+    /// # Errors
+    /// As [`Journal::wait`].
+    pub(crate) fn poll_durable(&self, seq: Seq, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        self.commit.poll_durable(seq, cx)
+    }
+
+    /// Makes sure that what was appended will be written, though nobody waits for it.
+    pub(crate) fn kick(&self) {
+        self.commit.kick();
+    }
+
+    /// A reader that starts at `from_seq`.
+    ///
+    /// # Errors
+    /// `NotFound` naming the oldest record there is when `from_seq` is gone.
+    pub(crate) fn reader(&self, from_seq: Seq) -> Result<Reader> {
+        Reader::new(self, from_seq)
+    }
+
+    /// Says that `name` still needs `seq` and what follows. Segments wholly below every pin are archived and
+    /// recycled; without any pin nothing is.
+    pub(crate) fn set_pin(&self, name: &'static str, seq: Seq) {
+        self.store.files.lock().pins.insert(name, seq);
+        self.store.send_errand();
+    }
+
+    /// Writes what was appended, refuses more, and ends the threads. A second call does nothing.
+    ///
+    /// # Errors
+    /// `Unavailable` when the journal has failed.
+    pub(crate) fn close(&self) -> Result<()> {
+        let outcome = self.commit.close();
+        self.store.stop_errands();
+        let threads = std::mem::take(&mut *self.threads.lock());
+        for thread in threads {
+            if thread.join().is_err() {
+                tracing::error!("a thread of the journal had panicked");
+            }
+        }
+        outcome
+    }
+
+    /// The state of the journal at this moment.
+    pub(crate) fn status(&self) -> JournalStatus {
+        let (segments, oldest_seq, segment_bytes, archive_bytes) = {
+            let files = self.store.files.lock();
+            let segment_bytes = files.live.iter().map(|segment| segment.header.segment_bytes).sum();
+            let archive_bytes = files.archived.iter().map(|file| file.bytes).sum();
+            (files.live.len(), files.oldest_seq(), segment_bytes, archive_bytes)
+        };
+        JournalStatus {
+            segments,
+            spares: self.store.spare_count(),
+            oldest_seq,
+            durable_seq: self.durable_seq(),
+            last_seq: self.last_seq(),
+            segment_bytes,
+            archive_bytes,
+            // Relaxed: see `count_sync`.
+            syncs: self.store.syncs.load(Ordering::Relaxed),
+            poisoned: self.commit.failed(),
+        }
+    }
+}
+
+impl Drop for Journal {
+    fn drop(&mut self) {
+        // Whoever cares about the outcome has called `close`.
+        let _ = self.close();
+    }
+}
+
+/// Where the new segment starts. A journal that ends before the record asked for has lost records that were
+/// durable when the checkpoint was taken.
+fn check_end(dir: &Path, next_seq: Option<Seq>, from_seq: Seq, restored: bool) -> Result<Seq> {
+    match next_seq {
+        Some(next_seq) if next_seq >= from_seq => Ok(next_seq),
+        None if from_seq == 1 || restored => Ok(from_seq),
+        _ => Err(Error::corrupt(format!(
+            "the journal in {} ends before record {from_seq}, which the checkpoint expects next: acknowledged \
+             records are missing. Restore the directory from a backup",
+            dir.display()
+        ))),
+    }
+}
+
+thread_local! {
+    /// Wakes this thread from its park.
+    static PARKED: Waker = Waker::from(Arc::new(Parked(thread::current())));
+}
+
+struct Parked(Thread);
+
+impl Wake for Parked {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.0.unpark();
+    }
+}

@@ -1,0 +1,210 @@
+//! Which segments, spares and archive files there are, and who still needs them. Shared by the writer, the
+//! readers and the keeper.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::archive::Archived;
+use super::segment::{self, Header, Segment};
+use super::{JournalConfig, recovery};
+use crate::error::{Error, Result};
+use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::{Condvar, Mutex, wait};
+use crate::types::Seq;
+use crate::vfs::Vfs;
+
+/// How many files may wait to become segments.
+pub(super) const SPARES_MAX: usize = 2;
+
+/// What the journal's directories hold. Locks are leaves: each is held for a look or a change, never across
+/// I/O, and none while another is taken.
+pub(super) struct SegmentStore {
+    pub vfs: Arc<dyn Vfs>,
+    pub dir: PathBuf,
+    pub archive_dir: PathBuf,
+    pub config: JournalConfig,
+    pub files: Mutex<Files>,
+    /// How often the writer has synced, for the status.
+    pub syncs: AtomicU64,
+    spares: Mutex<Spares>,
+    errand: Mutex<Errand>,
+    errand_changed: Condvar,
+}
+
+/// What the files hold, oldest first.
+#[derive(Default)]
+pub(super) struct Files {
+    /// Never empty once the journal is open; the last is being written. A segment is recycled only while
+    /// nobody else holds its `Arc`, so a reader keeps it as long as it reads and no longer.
+    pub live: VecDeque<Arc<Segment>>,
+    pub archived: VecDeque<Archived>,
+    pub pins: BTreeMap<&'static str, Seq>,
+}
+
+impl Files {
+    /// The segment that holds `seq`, and the first number that is not in it. Segments without frames share
+    /// their first number with the next, so the last that fits is the one.
+    pub(super) fn segment_of(&self, seq: Seq) -> Option<(Arc<Segment>, Seq)> {
+        let next = self.live.partition_point(|segment| segment.header.first_seq <= seq);
+        let segment = self.live.get(next.checked_sub(1)?)?;
+        let end_seq = self.live.get(next).map_or(Seq::MAX, |next| next.header.first_seq);
+        Some((Arc::clone(segment), end_seq))
+    }
+
+    /// The oldest sealed segment if nobody needs it any more, and the first number that is not in it. Without
+    /// a pin everything is needed: who follows the journal has not said so yet.
+    pub(super) fn unneeded(&self) -> Option<(Arc<Segment>, Seq)> {
+        let needed = *self.pins.values().min()?;
+        let (first, second) = (self.live.front()?, self.live.get(1)?);
+        let end_seq = second.header.first_seq;
+        (end_seq <= needed).then(|| (Arc::clone(first), end_seq))
+    }
+
+    /// The oldest record from which everything up to now can be read.
+    pub(super) fn oldest_seq(&self) -> Seq {
+        let live = self.live.front().map_or(1, |segment| segment.header.first_seq);
+        self.archived
+            .iter()
+            .rev()
+            .fold(live, |oldest, file| if file.last_seq + 1 >= oldest { oldest.min(file.first_seq) } else { oldest })
+    }
+}
+
+struct Spares {
+    ready: Vec<u64>,
+    next_number: u64,
+}
+
+#[derive(Default)]
+struct Errand {
+    pending: bool,
+    stopping: bool,
+}
+
+impl SegmentStore {
+    pub(super) fn new(
+        vfs: Arc<dyn Vfs>,
+        dir: PathBuf,
+        archive_dir: PathBuf,
+        config: JournalConfig,
+        files: Files,
+    ) -> Self {
+        Self {
+            vfs,
+            dir,
+            archive_dir,
+            config,
+            files: Mutex::new(files),
+            syncs: AtomicU64::new(0),
+            spares: Mutex::new(Spares { ready: Vec::new(), next_number: 0 }),
+            // Spares are missing at first.
+            errand: Mutex::new(Errand { pending: true, stopping: false }),
+            errand_changed: Condvar::new(),
+        }
+    }
+
+    /// Takes stock of the spares on disk; those of another size, unfinished or too many are removed.
+    ///
+    /// # Errors
+    /// `Unavailable` when the file system fails.
+    pub(super) fn find_spares(&self) -> Result<()> {
+        let failed = |error| Error::io(format_args!("looking for spares in {}", self.dir.display()), error);
+        let mut ready = Vec::new();
+        let mut next_number = 0;
+        for name in self.vfs.list(&self.dir).map_err(failed)? {
+            let path = self.dir.join(&name);
+            let Some(number) = segment::parse_spare_name(&name) else {
+                if name.starts_with("spare-") {
+                    self.vfs.remove(&path).map_err(failed)?;
+                }
+                continue;
+            };
+            next_number = next_number.max(number + 1);
+            let len = self.vfs.open_read(&path).and_then(|file| file.len()).map_err(failed)?;
+            if len == self.config.segment_bytes && ready.len() < SPARES_MAX {
+                ready.push(number);
+            } else {
+                self.vfs.remove(&path).map_err(failed)?;
+            }
+        }
+        self.vfs.sync_dir(&self.dir).map_err(failed)?;
+        *self.spares.lock() = Spares { ready, next_number };
+        Ok(())
+    }
+
+    pub(super) fn spare_count(&self) -> usize {
+        self.spares.lock().ready.len()
+    }
+
+    /// A number no spare has had since the journal was opened.
+    pub(super) fn new_spare_number(&self) -> u64 {
+        let mut spares = self.spares.lock();
+        spares.next_number += 1;
+        spares.next_number - 1
+    }
+
+    /// Offers a spare whose name is durable.
+    pub(super) fn offer_spare(&self, number: u64) {
+        self.spares.lock().ready.push(number);
+    }
+
+    /// Starts the segment whose first frame will be `first_seq` and makes it the one that is written. Makes a
+    /// spare itself when the keeper has none ready.
+    ///
+    /// # Errors
+    /// `Unavailable` when the file system fails.
+    pub(super) fn start_segment(&self, first_seq: Seq) -> Result<Arc<Segment>> {
+        let index = self.files.lock().live.back().map_or(0, |last| last.header.index + 1);
+        let ready = self.spares.lock().ready.pop();
+        let number = match ready {
+            Some(number) => number,
+            None => {
+                let number = self.new_spare_number();
+                segment::create_spare(&*self.vfs, &self.dir, number, self.config.segment_bytes)?;
+                number
+            }
+        };
+        let header = Header::new(index, first_seq, self.config.segment_bytes)?;
+        let segment = Arc::new(segment::start_segment(&*self.vfs, &self.dir, number, header)?);
+        self.files.lock().live.push_back(Arc::clone(&segment));
+        self.send_errand();
+        Ok(segment)
+    }
+
+    pub(super) fn count_sync(&self) {
+        // Relaxed: a count for the status, nothing is published with it.
+        self.syncs.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Tells the keeper to look at spares and segments.
+    pub(super) fn send_errand(&self) {
+        self.errand.lock().pending = true;
+        self.errand_changed.notify_one();
+    }
+
+    /// Lets the keeper finish the file it works on and return.
+    pub(super) fn stop_errands(&self) {
+        self.errand.lock().stopping = true;
+        self.errand_changed.notify_one();
+    }
+
+    pub(super) fn stopping(&self) -> bool {
+        self.errand.lock().stopping
+    }
+
+    /// Waits for an errand; false when there will be none any more.
+    pub(super) fn next_errand(&self) -> bool {
+        let mut errand = self.errand.lock();
+        while !errand.pending && !errand.stopping {
+            wait(&self.errand_changed, &mut errand);
+        }
+        errand.pending = false;
+        !errand.stopping
+    }
+
+    /// Where a frame of a live segment is damaged.
+    pub(super) fn damaged(segment: &Segment, offset: u64, seq: Seq) -> Error {
+        recovery::corrupt(&segment.path, offset as usize, &format!("record {seq} is damaged"))
+    }
+}

@@ -1,0 +1,171 @@
+//! Appending, waiting, failing, closing.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread;
+
+use super::super::Journal;
+use super::faulty::{Faults, FaultyVfs};
+use super::*;
+use crate::error::ErrorKind;
+
+#[test]
+fn many_threads_append_and_wait() {
+    let dir = tempfile::tempdir().unwrap();
+    let (journal, _) = open(dir.path());
+    thread::scope(|scope| {
+        for thread in 0..8u16 {
+            let journal = &journal;
+            scope.spawn(move || {
+                for count in 0..100u64 {
+                    let seq = journal.append(thread, |out| out.extend_from_slice(&count.to_le_bytes()));
+                    journal.wait(seq).unwrap();
+                    assert!(journal.durable_seq() >= seq);
+                }
+            });
+        }
+    });
+    assert_eq!(journal.durable_seq(), 800);
+    journal.close().unwrap();
+    let (_journal, found) = open(dir.path());
+    assert_eq!(found.len(), 800);
+    for thread in 0..8u16 {
+        let counts: Vec<u64> = found
+            .iter()
+            .filter(|(_, kind, _)| *kind == thread)
+            .map(|(_, _, payload)| u64::from_le_bytes(payload[..].try_into().unwrap()))
+            .collect();
+        assert_eq!(counts, (0..100).collect::<Vec<_>>(), "thread {thread}");
+    }
+}
+
+/// A minimal executor: parks the thread until the future's waker is called.
+fn block_on(journal: &Journal, seq: Seq) -> Result<()> {
+    struct Unpark(thread::Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut future = Box::pin(poll_fn(|cx| journal.poll_durable(seq, cx)));
+    loop {
+        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(outcome) => return outcome,
+            Poll::Pending => thread::park(),
+        }
+    }
+}
+
+#[test]
+fn tasks_are_woken_by_the_writer_thread() {
+    let dir = tempfile::tempdir().unwrap();
+    let (journal, _) = open(dir.path());
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..50 {
+                    let seq = journal.append(0, |out| out.push(1));
+                    block_on(&journal, seq).unwrap();
+                }
+            });
+        }
+    });
+    assert_eq!((journal.durable_seq(), journal.last_seq()), (200, 200));
+    assert!(journal.status().syncs <= 200);
+}
+
+#[test]
+fn a_kicked_record_is_written_though_its_owner_never_waits() {
+    let dir = tempfile::tempdir().unwrap();
+    let (journal, _) = open(dir.path());
+    append(&journal, 1);
+    journal.kick();
+    until("the writer", || journal.durable_seq() == 1);
+}
+
+#[test]
+fn closing_writes_what_is_queued_and_refuses_more() {
+    let dir = tempfile::tempdir().unwrap();
+    let (journal, _) = open(dir.path());
+    (1..=3).for_each(|seq| append(&journal, seq));
+    journal.close().unwrap();
+    journal.close().unwrap();
+    assert_eq!(journal.admit().unwrap_err().kind(), ErrorKind::Closed);
+    let late = journal.append(0, |_| ());
+    assert_eq!(journal.wait(late).unwrap_err().kind(), ErrorKind::Closed);
+    journal.wait(3).unwrap();
+    assert_eq!(open(dir.path()).1, records(1..=3));
+}
+
+#[test]
+fn a_full_queue_refuses() {
+    let dir = tempfile::tempdir().unwrap();
+    let (journal, _) = open_from(dir.path(), JournalConfig { queue_bytes_max: 100, ..config() }, 1).unwrap();
+    journal.append(0, |out| out.extend_from_slice(&[0; 100]));
+    assert_eq!(journal.admit().unwrap_err().kind(), ErrorKind::Overloaded);
+    journal.wait(1).unwrap();
+    journal.admit().unwrap();
+}
+
+fn poisoned_by(fault: fn(&Faults) -> &AtomicBool) {
+    let dir = tempfile::tempdir().unwrap();
+    let faults = Arc::new(Faults::default());
+    let vfs = Arc::new(FaultyVfs { faults: Arc::clone(&faults) });
+    let journal = Journal::open(vfs, dir.path(), config(), 1, &mut |_, _, _| Ok(())).unwrap();
+    append_singly(&journal, 1..=2);
+    fault(&faults).store(true, Ordering::SeqCst);
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                let seq = journal.append(0, |out| out.push(1));
+                assert_eq!(journal.wait(seq).unwrap_err().kind(), ErrorKind::Unavailable);
+            });
+        }
+    });
+    // The disk is well again, but nobody knows what of the failed write is on it.
+    fault(&faults).store(false, Ordering::SeqCst);
+    assert_eq!(journal.admit().unwrap_err().kind(), ErrorKind::Unavailable);
+    let seq = journal.append(0, |_| ());
+    assert_eq!(journal.wait(seq).unwrap_err().kind(), ErrorKind::Unavailable);
+    assert!(journal.status().poisoned);
+    assert_eq!(journal.durable_seq(), 2);
+    assert_eq!(journal.close().unwrap_err().kind(), ErrorKind::Unavailable);
+    drop(journal);
+    assert!(open(dir.path()).1.starts_with(&records(1..=2)));
+}
+
+#[test]
+fn a_failed_write_poisons_for_good() {
+    poisoned_by(|faults| &faults.writes);
+}
+
+#[test]
+fn a_failed_sync_poisons_for_good() {
+    poisoned_by(|faults| &faults.syncs);
+}
+
+#[test]
+fn a_record_longer_than_a_segment_poisons_instead_of_panicking() {
+    let dir = tempfile::tempdir().unwrap();
+    let (journal, _) = open(dir.path());
+    let longest = vec![7; config().payload_bytes_max()];
+    let seq = journal.append(0, |out| out.extend_from_slice(&longest));
+    journal.wait(seq).unwrap();
+    let seq = journal.append(0, |out| out.resize(out.len() + SEGMENT_BYTES as usize, 0));
+    assert_eq!(journal.wait(seq).unwrap_err().kind(), ErrorKind::Unavailable);
+    drop(journal);
+    assert_eq!(open(dir.path()).1, [(1, 0, longest)]);
+}
+
+#[test]
+fn a_group_larger_than_a_segment_is_split_between_frames() {
+    let dir = tempfile::tempdir().unwrap();
+    let (journal, _) = open(dir.path());
+    append_group(&journal, 1..=900);
+    assert!(journal.status().segments > 3);
+    drop(journal);
+    assert_eq!(open(dir.path()).1, records(1..=900));
+}

@@ -1,0 +1,92 @@
+//! A file system whose writes or syncs fail from a moment on.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::vfs::{RealVfs, Vfs, VfsFile, VfsLock};
+
+#[derive(Default)]
+pub(super) struct Faults {
+    pub writes: AtomicBool,
+    pub syncs: AtomicBool,
+}
+
+fn check(fault: &AtomicBool) -> io::Result<()> {
+    if fault.load(Ordering::SeqCst) { Err(io::Error::other("made to fail")) } else { Ok(()) }
+}
+
+pub(super) struct FaultyVfs {
+    pub faults: Arc<Faults>,
+}
+
+impl FaultyVfs {
+    fn wrap(&self, file: io::Result<Box<dyn VfsFile>>) -> io::Result<Box<dyn VfsFile>> {
+        Ok(Box::new(FaultyFile { file: file?, faults: Arc::clone(&self.faults) }))
+    }
+}
+
+impl Vfs for FaultyVfs {
+    fn create_dir_all(&self, dir: &Path) -> io::Result<()> {
+        RealVfs.create_dir_all(dir)
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Box<dyn VfsFile>> {
+        self.wrap(RealVfs.open(path))
+    }
+
+    fn open_read(&self, path: &Path) -> io::Result<Box<dyn VfsFile>> {
+        self.wrap(RealVfs.open_read(path))
+    }
+
+    fn create(&self, path: &Path) -> io::Result<Box<dyn VfsFile>> {
+        self.wrap(RealVfs.create(path))
+    }
+
+    fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
+        RealVfs.list(dir)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        RealVfs.rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        RealVfs.remove(path)
+    }
+
+    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
+        check(&self.faults.syncs)?;
+        RealVfs.sync_dir(dir)
+    }
+
+    fn lock(&self, path: &Path) -> io::Result<Box<dyn VfsLock>> {
+        RealVfs.lock(path)
+    }
+}
+
+struct FaultyFile {
+    file: Box<dyn VfsFile>,
+    faults: Arc<Faults>,
+}
+
+impl VfsFile for FaultyFile {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.file.read_at(buffer, offset)
+    }
+
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        check(&self.faults.writes)?;
+        self.file.write_at(bytes, offset)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        check(&self.faults.syncs)?;
+        self.file.sync()
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        self.file.len()
+    }
+}

@@ -1,0 +1,72 @@
+//! Writes groups of frames into segments: one write and one sync each.
+
+use std::sync::Arc;
+
+use super::frame;
+use super::group::{Committed, Sink};
+use super::segment::{HEADER_BYTES, Segment};
+use super::store::SegmentStore;
+use crate::error::{Error, Result};
+use crate::types::Seq;
+
+/// The end of the journal that grows.
+pub(super) struct SegmentWriter {
+    store: Arc<SegmentStore>,
+    segment: Arc<Segment>,
+    seed: u32,
+    offset: usize,
+}
+
+impl SegmentWriter {
+    /// A writer into `segment`, which has no frames yet.
+    pub(super) fn new(store: Arc<SegmentStore>, segment: Arc<Segment>) -> Self {
+        let seed = segment.header.seed();
+        Self { store, segment, seed, offset: HEADER_BYTES }
+    }
+
+    fn roll_over(&mut self, first_seq: Seq) -> Result<()> {
+        self.segment = self.store.start_segment(first_seq)?;
+        self.seed = self.segment.header.seed();
+        self.offset = HEADER_BYTES;
+        Ok(())
+    }
+
+    /// Seals the frames that still fit the segment; returns their bytes and how many they are.
+    fn seal_fitting(&self, frames: &mut [u8]) -> Result<(usize, u64)> {
+        let room = self.segment.header.segment_bytes as usize - self.offset;
+        let (mut bytes, mut count) = (0, 0);
+        while bytes < frames.len() {
+            let rest = &mut frames[bytes..];
+            let len = frame::next_len(rest).filter(|&len| len <= rest.len());
+            let len = len.ok_or_else(|| Error::unavailable("a record is longer than a frame can be"))?;
+            if bytes + len > room {
+                break;
+            }
+            let group_offset = u32::try_from(count).expect("a group is far shorter than 2^32 frames of 24 bytes");
+            frame::seal(&mut rest[..len], self.seed, group_offset);
+            bytes += len;
+            count += 1;
+        }
+        Ok((bytes, count))
+    }
+}
+
+impl Sink for SegmentWriter {
+    fn commit(&mut self, frames: &mut [u8], first_seq: Seq) -> Result<Committed> {
+        let (mut bytes, mut count) = self.seal_fitting(frames)?;
+        if bytes == 0 {
+            self.roll_over(first_seq)?;
+            (bytes, count) = self.seal_fitting(frames)?;
+        }
+        if bytes == 0 {
+            return Err(Error::unavailable(format!("record {first_seq} is longer than a journal segment")));
+        }
+        let file = &self.segment.file;
+        file.write_at(&frames[..bytes], self.offset as u64)
+            .and_then(|()| file.sync())
+            .map_err(|error| Error::io(format_args!("writing {}", self.segment.path.display()), error))?;
+        self.store.count_sync();
+        self.offset += bytes;
+        Ok(Committed { bytes, last_seq: first_seq + count - 1 })
+    }
+}

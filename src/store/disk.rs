@@ -1,0 +1,157 @@
+//! sled, held at arm's length: whatever it does, a caller sees an [`Error`]. Its `flush` neither syncs files nor the
+//! directory, and damage makes it panic as readily as fail.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+
+use super::files;
+use super::key::{Key, KeyRange};
+use super::manifest::Manifest;
+use super::value::Sealer;
+use crate::error::{Error, ErrorKind, Result};
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::types::Seq;
+
+/// The most keys of one `apply_batch`, the meta row included: sled's memory grows without bound with larger ones.
+pub(super) const BATCH_KEYS_MAX: usize = 250;
+
+/// An open sled directory with its manifest.
+#[derive(Debug)]
+pub(super) struct Disk {
+    db: sled::Db,
+    dir: PathBuf,
+    /// The manifest as it is on disk. Held across the writing of it, so that a flush and a reader that found damage
+    /// take turns.
+    manifest: Mutex<Manifest>,
+    /// A write or a sync failed. It is not tried again: the kernel may have dropped what it could not write.
+    failed: AtomicBool,
+}
+
+impl Disk {
+    pub(super) fn new(db: sled::Db, dir: &Path, manifest: Manifest) -> Self {
+        Self { db, dir: dir.to_owned(), manifest: Mutex::new(manifest), failed: AtomicBool::new(false) }
+    }
+
+    pub(super) fn get(&self, key: Key) -> Result<Option<sled::IVec>> {
+        guarded("reading the store", || self.db.get(key.to_bytes()))
+    }
+
+    /// Gives the rows of a range to `visit`, in order, until it returns `false`.
+    pub(super) fn scan(&self, range: KeyRange, visit: impl FnMut(Key, &[u8]) -> Result<bool>) -> Result<()> {
+        scan(&self.db, range, visit)
+    }
+
+    /// Writes rows; with `end`, the meta row in the same batch, so that the watermark never runs ahead of its rows.
+    ///
+    /// # Errors
+    /// `Unavailable` or `Corrupt`; the disk takes no further writes then.
+    pub(super) fn write<'a>(
+        &self,
+        rows: impl Iterator<Item = (&'a Key, &'a [u8])>,
+        end: Option<&Manifest>,
+    ) -> Result<()> {
+        self.check()?;
+        let mut batch = sled::Batch::default();
+        for (key, value) in rows {
+            batch.insert(&key.to_bytes()[..], value);
+        }
+        if let Some(manifest) = end {
+            batch.insert(&Key::meta().to_bytes()[..], meta_value(manifest));
+        }
+        self.failing(guarded("writing the store", || self.db.apply_batch(batch)))
+    }
+
+    /// Makes what was written durable, then says so in the manifest. The order matters: a manifest that is ahead of
+    /// its directory reads as lost data.
+    ///
+    /// # Errors
+    /// As [`Disk::write`].
+    pub(super) fn commit(&self, watermark: Seq, rows: u64) -> Result<()> {
+        self.check()?;
+        self.failing(sync(&self.db, &self.dir))?;
+        let mut manifest = self.manifest.lock();
+        let next = Manifest { watermark, rows, ..*manifest };
+        self.failing(next.write(&self.dir))?;
+        *manifest = next;
+        Ok(())
+    }
+
+    /// The manifest with another end, as the meta row of a batch needs it.
+    pub(super) fn manifest_at(&self, watermark: Seq, rows: u64) -> Manifest {
+        Manifest { watermark, rows, ..*self.manifest.lock() }
+    }
+
+    /// Notes durably that the store is to be set aside when it is next opened. From here on it takes no writes, so
+    /// that its watermark stands still and the journal keeps what a rebuilding needs.
+    pub(super) fn mark_damaged(&self) {
+        let mut manifest = self.manifest.lock();
+        if manifest.damaged {
+            return;
+        }
+        manifest.damaged = true;
+        if let Err(error) = manifest.write(&self.dir) {
+            tracing::error!(%error, "the damage of the store could not be noted in its manifest");
+        }
+    }
+
+    fn check(&self) -> Result<()> {
+        if self.manifest.lock().damaged {
+            return Err(Error::corrupt("the store is damaged and takes no writes; it is rebuilt when next opened"));
+        }
+        // SeqCst: once a flush failed, no later one may start.
+        match self.failed.load(Ordering::SeqCst) {
+            true => Err(Error::unavailable("an earlier write of the store failed")),
+            false => Ok(()),
+        }
+    }
+
+    fn failing<T>(&self, result: Result<T>) -> Result<T> {
+        if result.is_err() {
+            self.failed.store(true, Ordering::SeqCst);
+        }
+        result
+    }
+}
+
+/// Makes everything in sled durable: its own flush, every file, every directory.
+pub(super) fn sync(db: &sled::Db, dir: &Path) -> Result<()> {
+    guarded("flushing the store", || db.flush())?;
+    files::sync_tree(dir).map_err(|error| Error::io("syncing the store", error))
+}
+
+/// See [`Disk::scan`].
+pub(super) fn scan(db: &sled::Db, range: KeyRange, mut visit: impl FnMut(Key, &[u8]) -> Result<bool>) -> Result<()> {
+    let mut rows = db.range(range.first.to_bytes()..=range.last.to_bytes());
+    while let Some((key, value)) = guarded("scanning the store", || rows.next().transpose())? {
+        let key = Key::from_bytes(&key).ok_or_else(|| Error::corrupt(format!("the store holds a key {key:?}")))?;
+        if !visit(key, &value)? {
+            break;
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn meta_value(manifest: &Manifest) -> Box<[u8]> {
+    Sealer::default().seal(Key::meta(), manifest.watermark, |buffer| {
+        buffer.extend_from_slice(&manifest.store_id);
+        buffer.extend_from_slice(&manifest.rows.to_le_bytes());
+    })
+}
+
+/// Calls sled; a panic is `Corrupt` like the errors that mean damage.
+pub(super) fn guarded<T>(what: &'static str, call: impl FnOnce() -> sled::Result<T>) -> Result<T> {
+    match catch_unwind(AssertUnwindSafe(call)) {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(sled::Error::Io(error))) => Err(Error::new(io_kind(&error), format!("{what}: {error}"))),
+        Ok(Err(error)) => Err(Error::corrupt(format!("{what}: {error}"))),
+        Err(_) => Err(Error::corrupt(format!("{what}: sled panicked"))),
+    }
+}
+
+fn io_kind(error: &std::io::Error) -> ErrorKind {
+    match error.kind() {
+        std::io::ErrorKind::UnexpectedEof | std::io::ErrorKind::InvalidData => ErrorKind::Corrupt,
+        _ => ErrorKind::Unavailable,
+    }
+}

@@ -1,0 +1,97 @@
+//! The manifest beside the sled directory: what the directory must hold at least. Without it, an emptied directory
+//! would read as "no history".
+
+use std::path::{Path, PathBuf};
+
+use super::files;
+use crate::error::{Error, Result};
+use crate::types::Seq;
+
+const MAGIC: [u8; 8] = *b"SHSTORE\x01";
+const BYTES: usize = 52;
+const FLAG_DAMAGED: u64 = 1;
+
+/// What the store is, and how far it has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Manifest {
+    /// A random number, kept inside sled too.
+    pub(super) store_id: [u8; 16],
+    /// Everything up to here is in sled.
+    pub(super) watermark: Seq,
+    /// How many rows the events up to the watermark made; sled holds at least as many.
+    pub(super) rows: u64,
+    /// A read found damage: the store is to be set aside when it is next opened.
+    pub(super) damaged: bool,
+}
+
+impl Manifest {
+    pub(super) fn path(dir: &Path) -> PathBuf {
+        files::with_suffix(dir, ".manifest")
+    }
+
+    /// # Errors
+    /// `Corrupt` when the file is no manifest, `Unavailable` when it cannot be read.
+    pub(super) fn read(dir: &Path) -> Result<Option<Self>> {
+        let path = Self::path(dir);
+        match files::read(&path).map_err(|error| Error::io(format!("reading {}", path.display()), error))? {
+            None => Ok(None),
+            Some(bytes) => Self::decode(&bytes)
+                .map(Some)
+                .ok_or_else(|| Error::corrupt(format!("{} fails its checksum", path.display()))),
+        }
+    }
+
+    /// Makes this the manifest, durably.
+    ///
+    /// # Errors
+    /// `Unavailable` when it cannot be written, synced and read back.
+    pub(super) fn write(&self, dir: &Path) -> Result<()> {
+        let path = Self::path(dir);
+        files::replace(&path, &self.encode()).map_err(|error| Error::io(format!("writing {}", path.display()), error))
+    }
+
+    fn encode(&self) -> [u8; BYTES] {
+        let mut bytes = [0; BYTES];
+        bytes[..8].copy_from_slice(&MAGIC);
+        bytes[8..24].copy_from_slice(&self.store_id);
+        bytes[24..32].copy_from_slice(&self.watermark.to_le_bytes());
+        bytes[32..40].copy_from_slice(&self.rows.to_le_bytes());
+        bytes[40..48].copy_from_slice(&(u64::from(self.damaged) * FLAG_DAMAGED).to_le_bytes());
+        let crc = crc32c::crc32c(&bytes[..48]);
+        bytes[48..].copy_from_slice(&crc.to_le_bytes());
+        bytes
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let bytes: &[u8; BYTES] = bytes.try_into().ok()?;
+        let (body, crc) = bytes.split_last_chunk::<4>()?;
+        if crc32c::crc32c(body) != u32::from_le_bytes(*crc) || body[..8] != MAGIC {
+            return None;
+        }
+        let number = |at: usize| body[at..].first_chunk().map(|bytes| u64::from_le_bytes(*bytes));
+        Some(Self {
+            store_id: *body[8..].first_chunk()?,
+            watermark: number(24)?,
+            rows: number(32)?,
+            damaged: number(40)? & FLAG_DAMAGED != 0,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_flipped_bit_is_noticed() {
+        let manifest = Manifest { store_id: [7; 16], watermark: 9, rows: 11, damaged: true };
+        let bytes = manifest.encode();
+        assert_eq!(Manifest::decode(&bytes), Some(manifest));
+        for bit in 0..BYTES * 8 {
+            let mut flipped = bytes;
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(Manifest::decode(&flipped), None);
+        }
+        assert_eq!(Manifest::decode(&bytes[1..]), None);
+    }
+}

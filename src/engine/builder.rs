@@ -1,0 +1,216 @@
+//! Opening: lock, newest snapshot, the journal's tail, then the threads.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use crossbeam_utils::sync::Parker;
+
+use super::core::{Core, Parts};
+use super::{Engine, Running, checkpoint, expiry, follower};
+use crate::clock::{Clock, SystemClock};
+use crate::command::{BODY_BYTES_MAX, LINES_MAX};
+use crate::error::{Error, Result};
+use crate::event;
+use crate::journal::{Journal, JournalConfig};
+use crate::ledger::{Ledger, Limits, Replay};
+use crate::store::{Store, StoreConfig};
+use crate::sync::Mutex;
+use crate::types::{AccountKind, SHARD_COUNT, TimeMs};
+use crate::vfs::{RealVfs, Vfs, VfsLock};
+
+/// What the longest event takes: a body, and the lines or a document's names.
+const EVENT_BYTES_MAX: usize = BODY_BYTES_MAX + LINES_MAX * 32 + 4096;
+
+/// How an engine is opened. Every setting has a default fit for a shop.
+#[must_use = "nothing is opened before `open`"]
+pub struct EngineBuilder {
+    dir: PathBuf,
+    vfs: Arc<dyn Vfs>,
+    clock: Option<Arc<dyn Clock>>,
+    limits: Limits,
+    journal: JournalConfig,
+    history: bool,
+    checkpoint_events: u64,
+}
+
+impl EngineBuilder {
+    pub(super) fn new(dir: &Path) -> Self {
+        Self {
+            dir: dir.to_owned(),
+            vfs: Arc::new(RealVfs),
+            clock: None,
+            limits: Limits::default(),
+            journal: JournalConfig::default(),
+            history: true,
+            checkpoint_events: 2_000_000,
+        }
+    }
+
+    /// Takes the time from this clock. Nothing expires by itself then: call
+    /// [`Engine::expire_due`](crate::Engine::expire_due) after moving it.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = Some(clock);
+        self
+    }
+
+    /// Keeps history in sled (the default), or not: then ended reservations are known to the journal only.
+    pub fn history(mut self, history: bool) -> Self {
+        self.history = history;
+        self
+    }
+
+    /// Keeps the answers to at least this many keyed requests; default 1,048,576, some 64 bytes of memory each. The
+    /// window is by count: an answer leaves it when its shard (a 64th) is full of newer ones.
+    pub fn idempotency_keys(mut self, count: usize) -> Self {
+        self.limits.answers_per_shard_max = count.div_ceil(SHARD_COUNT).max(1);
+        self
+    }
+
+    /// Refuses to hold more pending reservations than this in any 64th of the ledger; default 16,777,216.
+    pub fn reservations_per_shard_max(mut self, count: usize) -> Self {
+        self.limits.reservations_per_shard_max = count;
+        self
+    }
+
+    /// Refuses to open more accounts than this in any 64th of the ledger; default 1,048,576.
+    pub fn accounts_per_shard_max(mut self, count: usize) -> Self {
+        self.limits.accounts_per_shard_max = count;
+        self
+    }
+
+    /// The size of a journal segment in bytes: a multiple of 4,096 from 128 KiB to 1 GiB; default 64 MiB.
+    pub fn segment_bytes(mut self, bytes: u64) -> Self {
+        self.journal.segment_bytes = bytes;
+        self
+    }
+
+    /// How much of the past the archive keeps, in bytes of compressed journal; `None` keeps none. Default 10 GiB.
+    pub fn archive_bytes_max(mut self, bytes: Option<u64>) -> Self {
+        self.journal.archive_bytes_max = bytes;
+        self
+    }
+
+    /// Writes a checkpoint after so many events; default 2,000,000. Recovery replays little more than this.
+    pub fn checkpoint_events(mut self, count: u64) -> Self {
+        self.checkpoint_events = count.max(1);
+        self
+    }
+
+    /// Opens the ledger, creating the directory when it is missing.
+    ///
+    /// # Errors
+    /// `Unavailable` when another process has the directory or the disk fails, `Corrupt` naming file and offset when
+    /// the files hold what no crash explains, `Invalid` for a setting out of bounds.
+    pub fn open(self) -> Result<Engine> {
+        if self.journal.payload_bytes_max() < EVENT_BYTES_MAX {
+            return Err(Error::invalid("a journal segment has at least 128 KiB: the largest event must fit"));
+        }
+        let dir = self.dir.clone();
+        self.vfs.create_dir_all(&dir).map_err(|error| Error::io(format_args!("creating {}", dir.display()), error))?;
+        let directory_lock = lock(&*self.vfs, &dir)?;
+        let background = self.clock.is_none();
+        let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock::default()));
+        let (snapshot, generations) = checkpoint::read_newest(&*self.vfs, &dir)?;
+        let ledger = Ledger::new(self.limits, clock.now_ms());
+        let mut floor_ms: TimeMs = 0;
+        let journal = {
+            let mut replay = Replay::new(&ledger);
+            let mut last_seq = 0;
+            if let Some(snapshot) = &snapshot {
+                snapshot.load(&mut replay)?;
+                floor_ms = snapshot.at;
+                last_seq = snapshot.last_seq;
+            }
+            let from_seq = snapshot.as_ref().map_or(1, |snapshot| snapshot.from_seq);
+            let mut apply = |seq, kind, payload: &[u8]| {
+                let event = event::decode(kind, payload)?;
+                floor_ms = floor_ms.max(event.at);
+                replay.apply(seq, &event).map_err(|error| Error::corrupt(format!("record {seq}: {error}")))
+            };
+            let journal = Journal::open(Arc::clone(&self.vfs), &dir, self.journal, from_seq, &mut apply)?;
+            if journal.last_seq() < last_seq {
+                return Err(Error::corrupt(format!(
+                    "the journal in {} ends at record {}, but the checkpoint shows record {last_seq}: acknowledged \
+                     records are missing. Restore the directory from a backup",
+                    dir.display(),
+                    journal.last_seq()
+                )));
+            }
+            journal
+        };
+        drop(snapshot);
+        let store = if self.history { Some(open_store(&dir, &journal, &ledger)?) } else { None };
+        journal.set_pin("checkpoint", generations.needed_from());
+        let checkpoint_events = self.checkpoint_events;
+        let parts = Parts {
+            ledger,
+            journal,
+            store,
+            vfs: self.vfs,
+            dir,
+            generations,
+            checkpoint_events,
+            clock,
+            floor_ms,
+            directory_lock,
+        };
+        let core = Arc::new(Core::new(parts));
+        let running = Running { core: Arc::clone(&core), threads: Mutex::new(Vec::new()) };
+        start(&running, "stockhold-history", follower::run)?;
+        start(&running, "stockhold-checkpoint", checkpoint::run)?;
+        if background {
+            start(&running, "stockhold-expiry", expiry::run)?;
+        }
+        Ok(Engine(Arc::new(running)))
+    }
+}
+
+fn lock(vfs: &dyn Vfs, dir: &Path) -> Result<Box<dyn VfsLock>> {
+    let path = dir.join("lock");
+    vfs.lock(&path).map_err(|error| match error.kind() {
+        io::ErrorKind::WouldBlock => {
+            Error::unavailable(format!("another process has the data directory {} open", dir.display()))
+        }
+        _ => Error::io(format_args!("locking {}", path.display()), error),
+    })
+}
+
+/// Opens history and lets it go on where it ends. A history that is new, or was set aside, begins with the oldest event
+/// that is still kept: everything, unless the archive has dropped some.
+fn open_store(dir: &Path, journal: &Journal, ledger: &Ledger) -> Result<Store> {
+    let store = Store::open(&dir.join("store"), StoreConfig::default())?;
+    if let Some(set_aside) = store.set_aside() {
+        tracing::error!(?set_aside, "history was damaged; it is made anew from the journal");
+    }
+    if store.watermark() > journal.last_seq() {
+        return Err(Error::corrupt(format!(
+            "history shows event {}, but the journal ends at {}: acknowledged records are missing. Restore the \
+             directory from a backup",
+            store.watermark(),
+            journal.last_seq()
+        )));
+    }
+    let oldest_seq = journal.status().oldest_seq;
+    if store.projected() + 1 < oldest_seq {
+        tracing::warn!(oldest_seq, "history begins late: older events are no longer kept");
+        let quotas = ledger.levels().into_iter().filter(|level| level.key.kind() == AccountKind::Quota);
+        store.begin_after(oldest_seq - 1, quotas.map(|level| level.account))?;
+    }
+    journal.set_pin("store", store.watermark() + 1);
+    Ok(store)
+}
+
+/// Starts a background thread that sleeps between its rounds.
+fn start(running: &Running, name: &str, run: fn(&Arc<Core>, &Parker)) -> Result<()> {
+    let parker = Parker::new();
+    let core = Arc::clone(&running.core);
+    core.add_sleeper(parker.unparker().clone());
+    let builder = thread::Builder::new().name(name.to_owned());
+    let thread: JoinHandle<()> = builder
+        .spawn(move || run(&core, &parker))
+        .map_err(|error| Error::io(format_args!("starting the thread {name}"), error))?;
+    running.threads.lock().push(thread);
+    Ok(())
+}

@@ -1,0 +1,253 @@
+//! The checkpoint: a flat, checksummed snapshot of the ledger, two generations of it. The format is in
+//! `docs/format.md`.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use crossbeam_utils::sync::Parker;
+
+use super::core::Core;
+use crate::error::{Error, ErrorKind, Result};
+use crate::ledger::{PART_COUNT, Replay};
+use crate::types::{Seq, TimeMs};
+use crate::vfs::{Vfs, VfsFile};
+use crate::wire::Reader;
+
+const MAGIC: [u8; 8] = *b"STKHSNAP";
+const VERSION: u32 = 1;
+const HEADER_BYTES: usize = 40;
+const PART_HEADER_BYTES: usize = 24;
+
+/// How often the thread looks whether a checkpoint is due.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+/// The snapshots that are kept, oldest first: the first event that recovery from each needs, and the last it shows.
+#[derive(Debug, Default)]
+pub(super) struct Generations(Vec<Generation>);
+
+#[derive(Debug)]
+struct Generation {
+    path: PathBuf,
+    from_seq: Seq,
+    last_seq: Seq,
+}
+
+impl Generations {
+    /// How many snapshots are kept: should the newest be damaged, the one before it and the journal still have it all.
+    const COUNT: usize = 2;
+
+    /// The last event that the newest snapshot shows; 0 when there is none.
+    pub(super) fn newest(&self) -> Seq {
+        self.0.last().map_or(0, |generation| generation.last_seq)
+    }
+
+    /// The first event that the oldest snapshot needs. Until there are two, the journal is kept from the start.
+    pub(super) fn needed_from(&self) -> Seq {
+        if self.0.len() < Self::COUNT { 1 } else { self.0[0].from_seq }
+    }
+}
+
+/// A snapshot that was read and found whole.
+pub(super) struct Snapshot {
+    bytes: Vec<u8>,
+    parts: Vec<(Seq, std::ops::Range<usize>)>,
+    pub(super) from_seq: Seq,
+    pub(super) last_seq: Seq,
+    /// When it was taken.
+    pub(super) at: TimeMs,
+}
+
+impl Snapshot {
+    /// Loads every part into the still empty ledger.
+    ///
+    /// # Errors
+    /// `Corrupt` when a part is malformed although its checksum is right.
+    pub(super) fn load(&self, replay: &mut Replay<'_>) -> Result<()> {
+        for (part, (shown, range)) in self.parts.iter().enumerate() {
+            replay.load(part, *shown, &self.bytes[range.clone()])?;
+        }
+        Ok(())
+    }
+}
+
+fn directory(dir: &Path) -> PathBuf {
+    dir.join("checkpoint")
+}
+
+fn file_name(last_seq: Seq) -> String {
+    format!("snapshot-{last_seq:020}.bin")
+}
+
+fn is_snapshot(name: &str) -> bool {
+    name.starts_with("snapshot-") && name.ends_with(".bin")
+}
+
+/// Writes a checkpoint. Returns the event up to which it is complete.
+///
+/// # Errors
+/// `Unavailable` when the disk fails; the snapshots before it still hold.
+pub(super) fn write(core: &Core) -> Result<Seq> {
+    let mut generations = core.generations.lock();
+    let at = core.now_ms();
+    let dir = directory(&core.dir);
+    let aside = dir.join("snapshot.tmp");
+    let failed = |error| Error::io(format_args!("writing the snapshot {}", aside.display()), error);
+    let file = core.vfs.create(&aside).map_err(failed)?;
+    let (mut first, mut last) = (Seq::MAX, 0);
+    let mut offset = HEADER_BYTES as u64;
+    let mut bytes = Vec::new();
+    for part in 0..PART_COUNT {
+        bytes.clear();
+        bytes.resize(PART_HEADER_BYTES, 0);
+        let shown = core.ledger.capture(part, &core.recorder(), &mut bytes);
+        seal_part(&mut bytes, part, shown);
+        file.write_at(&bytes, offset).map_err(failed)?;
+        offset += bytes.len() as u64;
+        (first, last) = (first.min(shown), last.max(shown));
+    }
+    file.write_at(&header(first + 1, last, at), 0).map_err(failed)?;
+    file.sync().map_err(failed)?;
+    // A snapshot may not show what a crash could still take back.
+    if last > 0 {
+        core.journal.wait(last)?;
+    }
+    let path = dir.join(file_name(last));
+    core.vfs.rename(&aside, &path).map_err(failed)?;
+    core.vfs.sync_dir(&dir).map_err(failed)?;
+    publish(core, &mut generations, Generation { path, from_seq: first + 1, last_seq: last });
+    Ok(first)
+}
+
+/// Counts the new snapshot and lets go of the oldest one and of the journal that only it needed.
+fn publish(core: &Core, generations: &mut Generations, generation: Generation) {
+    generations.0.retain(|kept| kept.path != generation.path);
+    core.checkpointed.store(generation.last_seq, Ordering::SeqCst);
+    generations.0.push(generation);
+    while generations.0.len() > Generations::COUNT {
+        let oldest = generations.0.remove(0);
+        if let Err(error) = core.vfs.remove(&oldest.path) {
+            tracing::warn!(%error, path = %oldest.path.display(), "removing an old snapshot");
+        }
+    }
+    core.journal.set_pin("checkpoint", generations.needed_from());
+}
+
+fn seal_part(bytes: &mut [u8], part: usize, shown: Seq) {
+    let length = (bytes.len() - PART_HEADER_BYTES) as u64;
+    bytes[..4].copy_from_slice(&(part as u32).to_le_bytes());
+    bytes[8..16].copy_from_slice(&shown.to_le_bytes());
+    bytes[16..24].copy_from_slice(&length.to_le_bytes());
+    let crc = part_crc(bytes);
+    bytes[4..8].copy_from_slice(&crc.to_le_bytes());
+}
+
+/// Over everything of a part but the checksum itself.
+fn part_crc(bytes: &[u8]) -> u32 {
+    crc32c::crc32c_append(crc32c::crc32c(&bytes[..4]), &bytes[8..])
+}
+
+fn header(from_seq: Seq, last_seq: Seq, at: TimeMs) -> [u8; HEADER_BYTES] {
+    let mut bytes = [0; HEADER_BYTES];
+    bytes[..8].copy_from_slice(&MAGIC);
+    bytes[8..12].copy_from_slice(&VERSION.to_le_bytes());
+    bytes[12..20].copy_from_slice(&from_seq.to_le_bytes());
+    bytes[20..28].copy_from_slice(&last_seq.to_le_bytes());
+    bytes[28..36].copy_from_slice(&at.to_le_bytes());
+    let crc = crc32c::crc32c(&bytes[..36]);
+    bytes[36..].copy_from_slice(&crc.to_le_bytes());
+    bytes
+}
+
+/// The newest snapshot that is whole, and what is kept. A damaged one is left where it is and told of; the one before
+/// it serves if the journal still reaches back to it.
+///
+/// # Errors
+/// `Unavailable` when the directory cannot be read.
+pub(super) fn read_newest(vfs: &dyn Vfs, dir: &Path) -> Result<(Option<Snapshot>, Generations)> {
+    let dir = directory(dir);
+    vfs.create_dir_all(&dir).map_err(|error| Error::io(format_args!("creating {}", dir.display()), error))?;
+    let names = vfs.list(&dir).map_err(|error| Error::io(format_args!("reading {}", dir.display()), error))?;
+    let mut generations = Generations::default();
+    let mut newest = None;
+    // Zero-padded numbers: the order of the names is the order of the events.
+    for name in names.iter().rev().filter(|name| is_snapshot(name)) {
+        let path = dir.join(name);
+        match read(vfs, &path) {
+            Ok(snapshot) => {
+                let (from_seq, last_seq) = (snapshot.from_seq, snapshot.last_seq);
+                generations.0.insert(0, Generation { path, from_seq, last_seq });
+                newest.get_or_insert(snapshot);
+            }
+            Err(error) => tracing::error!(%error, "a snapshot cannot be used"),
+        }
+    }
+    Ok((newest, generations))
+}
+
+fn read(vfs: &dyn Vfs, path: &Path) -> Result<Snapshot> {
+    let failed = |error| Error::io(format_args!("reading the snapshot {}", path.display()), error);
+    let file = vfs.open_read(path).map_err(failed)?;
+    let bytes = read_whole(&*file).map_err(failed)?;
+    parse(bytes).map_err(|(offset, what)| {
+        Error::corrupt(format!("the snapshot {} is damaged at byte {offset}: {what}", path.display()))
+    })
+}
+
+fn read_whole(file: &dyn VfsFile) -> std::io::Result<Vec<u8>> {
+    let mut bytes = vec![0; usize::try_from(file.len()?).map_err(std::io::Error::other)?];
+    let length = file.read_at(&mut bytes, 0)?;
+    bytes.truncate(length);
+    Ok(bytes)
+}
+
+fn parse(bytes: Vec<u8>) -> std::result::Result<Snapshot, (usize, &'static str)> {
+    let head: &[u8; HEADER_BYTES] = bytes.first_chunk().ok_or((0, "it is too short"))?;
+    let mut reader = Reader::new(&head[8..]);
+    let numbers = (|| Some((reader.u32()?, reader.u64()?, reader.u64()?, reader.u64()?, reader.u32()?)))();
+    let (version, from_seq, last_seq, at, crc) = numbers.ok_or((0, "it is too short"))?;
+    if head[..8] != MAGIC || crc != crc32c::crc32c(&head[..36]) {
+        return Err((0, "its header does not verify"));
+    }
+    if version != VERSION {
+        return Err((8, "it is of another version"));
+    }
+    let mut offset = HEADER_BYTES;
+    let mut parts = Vec::with_capacity(PART_COUNT);
+    for part in 0..PART_COUNT {
+        let (shown, end) = check_part(&bytes, offset, part).ok_or((offset, "a part does not verify"))?;
+        parts.push((shown, offset + PART_HEADER_BYTES..end));
+        offset = end;
+    }
+    if offset != bytes.len() {
+        return Err((offset, "there is more than the parts"));
+    }
+    Ok(Snapshot { bytes, parts, from_seq, last_seq, at })
+}
+
+/// The last event that the part at `offset` shows, and where the part ends.
+fn check_part(bytes: &[u8], offset: usize, part: usize) -> Option<(Seq, usize)> {
+    let mut reader = Reader::new(bytes.get(offset..)?);
+    let (number, crc, shown, length) = (reader.u32()?, reader.u32()?, reader.u64()?, reader.u64()?);
+    let end = (offset + PART_HEADER_BYTES).checked_add(usize::try_from(length).ok()?)?;
+    let whole = bytes.get(offset..end)?;
+    (number as usize == part && crc == part_crc(whole)).then_some((shown, end))
+}
+
+/// Writes a checkpoint whenever enough has happened since the last one.
+pub(super) fn run(core: &Arc<Core>, parker: &Parker) {
+    while !core.is_stopped() {
+        parker.park_timeout(LOOK_EVERY);
+        let since = core.journal.durable_seq().saturating_sub(core.checkpointed.load(Ordering::SeqCst));
+        if core.is_stopped() || since < core.checkpoint_events {
+            continue;
+        }
+        if let Err(error) = write(core) {
+            tracing::error!(%error, "a checkpoint failed; the one before it still holds");
+            if matches!(error.kind(), ErrorKind::Closed | ErrorKind::Unavailable) {
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! What the engine's handles and threads share.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use crossbeam_utils::sync::Unparker;
+
+use super::CommitTicket;
+use super::checkpoint::Generations;
+use super::follower::Progress;
+use crate::clock::Clock;
+use crate::command::{BODY_BYTES_MAX, Line, Outcome};
+use crate::error::{Error, Result};
+use crate::event::{self, Event, Recorder};
+use crate::journal::Journal;
+use crate::ledger::{Executed, Ledger};
+use crate::record::ReservationState;
+use crate::store::Store;
+use crate::sync::Mutex;
+use crate::types::{AccountId, ReservationId, Seq, TimeMs};
+use crate::vfs::{Vfs, VfsLock};
+
+/// How many refunds can run at once, by reservation.
+const REFUND_LOCKS: usize = 64;
+
+pub(super) struct Core {
+    pub(super) ledger: Ledger,
+    pub(super) journal: Arc<Journal>,
+    pub(super) store: Option<Store>,
+    pub(super) progress: Progress,
+    pub(super) vfs: Arc<dyn Vfs>,
+    pub(super) dir: PathBuf,
+    pub(super) generations: Mutex<Generations>,
+    pub(super) checkpoint_events: u64,
+    clock: Arc<dyn Clock>,
+    /// The newest time that recovery saw: the clock never shows less.
+    floor_ms: TimeMs,
+    stopped: AtomicBool,
+    sleepers: Mutex<Vec<Unparker>>,
+    refunds: Vec<Mutex<()>>,
+    directory_lock: Mutex<Option<Box<dyn VfsLock>>>,
+    /// The last event up to which a checkpoint is complete.
+    pub(super) checkpointed: AtomicU64,
+}
+
+/// What a [`Core`] is made of.
+pub(super) struct Parts {
+    pub(super) ledger: Ledger,
+    pub(super) journal: Arc<Journal>,
+    pub(super) store: Option<Store>,
+    pub(super) vfs: Arc<dyn Vfs>,
+    pub(super) dir: PathBuf,
+    pub(super) generations: Generations,
+    pub(super) checkpoint_events: u64,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) floor_ms: TimeMs,
+    pub(super) directory_lock: Box<dyn VfsLock>,
+}
+
+impl Core {
+    pub(super) fn new(parts: Parts) -> Self {
+        let projected = parts.store.as_ref().map_or(0, |store| store.projected());
+        Self {
+            checkpointed: AtomicU64::new(parts.generations.newest()),
+            ledger: parts.ledger,
+            journal: parts.journal,
+            store: parts.store,
+            progress: Progress::new(projected),
+            vfs: parts.vfs,
+            dir: parts.dir,
+            generations: Mutex::new(parts.generations),
+            checkpoint_events: parts.checkpoint_events,
+            clock: parts.clock,
+            floor_ms: parts.floor_ms,
+            stopped: AtomicBool::new(false),
+            sleepers: Mutex::new(Vec::new()),
+            refunds: (0..REFUND_LOCKS).map(|_| Mutex::new(())).collect(),
+            directory_lock: Mutex::new(Some(parts.directory_lock)),
+        }
+    }
+
+    pub(super) fn now_ms(&self) -> TimeMs {
+        self.clock.now_ms().max(self.floor_ms)
+    }
+
+    pub(super) fn recorder(&self) -> JournalRecorder<'_> {
+        JournalRecorder(&self.journal)
+    }
+
+    pub(super) fn ticket(&self, executed: Executed) -> CommitTicket {
+        CommitTicket::new(executed, &self.journal)
+    }
+
+    /// Registers a thread that sleeps between its rounds, so that stopping wakes it.
+    pub(super) fn add_sleeper(&self, sleeper: Unparker) {
+        self.sleepers.lock().push(sleeper);
+    }
+
+    /// Tells the threads to end. True when they were told before.
+    pub(super) fn stop(&self) -> bool {
+        let before = self.stopped.swap(true, Ordering::SeqCst);
+        self.sleepers.lock().iter().for_each(Unparker::unpark);
+        before
+    }
+
+    pub(super) fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn release_directory(&self) {
+        self.directory_lock.lock().take();
+    }
+
+    pub(super) fn refund(
+        self: &Arc<Self>,
+        id: ReservationId,
+        owner: Option<AccountId>,
+        note: &str,
+    ) -> Result<CommitTicket> {
+        let Some(store) = &self.store else {
+            return Err(Error::unavailable("a refund needs history, which is off"));
+        };
+        check_body(note.as_bytes())?;
+        // One refund of a reservation at a time: the next one waits for history to show this one's event.
+        let _refunding = self.refunds[id.number() as usize % REFUND_LOCKS].lock();
+        self.progress.wait(self, self.journal.last_seq())?;
+        let record = store.reservation(id)?;
+        let confirmed = record
+            .filter(|record| record.state == ReservationState::Confirmed && (owner.is_none() || owner == record.owner));
+        let Some(record) = confirmed else {
+            return Ok(self.ticket((Outcome::NotPending { reservation: id }, None)));
+        };
+        let consumed = record.lines.iter().filter(|line| line.consumed > 0);
+        let lines: Vec<Line> = consumed.map(|line| Line { account: line.account, quantity: line.consumed }).collect();
+        let executed = self.ledger.give_back(id, &lines, note, self.now_ms(), &self.recorder())?;
+        Ok(self.ticket(executed))
+    }
+}
+
+pub(super) fn check_body(body: &[u8]) -> Result<()> {
+    match body.len() {
+        0..=BODY_BYTES_MAX => Ok(()),
+        _ => Err(Error::invalid(format!("a note or a document has at most {BODY_BYTES_MAX} bytes"))),
+    }
+}
+
+/// The longest name of a document or its collection, in bytes.
+const NAME_BYTES_MAX: usize = 128;
+
+pub(super) fn check_name(name: &str) -> Result<()> {
+    match name.len() {
+        1..=NAME_BYTES_MAX => Ok(()),
+        _ => Err(Error::invalid(format!("a document's collection and key have 1 to {NAME_BYTES_MAX} bytes"))),
+    }
+}
+
+/// The journal as the ledger sees it.
+pub(super) struct JournalRecorder<'a>(&'a Journal);
+
+impl Recorder for JournalRecorder<'_> {
+    fn admit(&self) -> Result<()> {
+        self.0.admit()
+    }
+
+    fn record(&self, event: &Event<'_>) -> Seq {
+        self.0.append(event::kind_of(event), |buffer| event::encode(event, buffer))
+    }
+
+    fn last_seq(&self) -> Seq {
+        self.0.last_seq()
+    }
+}

@@ -1,0 +1,57 @@
+//! Turning the wheels.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossbeam_utils::sync::Parker;
+
+use super::core::Core;
+use crate::error::{ErrorKind, Result};
+use crate::types::SHARD_COUNT;
+
+/// How often the wheels are turned. Units are back within this, plus the time that what lapsed with them takes: less
+/// than a microsecond each.
+pub(super) const TURN_EVERY: Duration = Duration::from_millis(10);
+
+/// Reservations expired under one hold of a shard's lock: what a concurrent reserve waits at most, some 100 us.
+const BATCH: usize = 256;
+
+/// Turns the wheels until the engine stops.
+pub(super) fn run(core: &Arc<Core>, parker: &Parker) {
+    while !core.is_stopped() {
+        if let Err(error) = expire_due(core) {
+            if matches!(error.kind(), ErrorKind::Closed | ErrorKind::Unavailable) {
+                return;
+            }
+            tracing::warn!(%error, "expiring");
+        }
+        parker.park_timeout(TURN_EVERY);
+    }
+}
+
+/// Expires what is due now; returns how many reservations that were.
+pub(super) fn expire_due(core: &Core) -> Result<usize> {
+    let now = core.now_ms();
+    let mut count = 0;
+    for shard in 0..SHARD_COUNT {
+        loop {
+            let before = core.journal.last_seq();
+            let (last, done) = match core.ledger.expire(shard, now, BATCH, &core.recorder()) {
+                Err(error) if error.kind() == ErrorKind::Overloaded => {
+                    // The disk is behind: let it catch up rather than give up.
+                    core.journal.wait(before)?;
+                    continue;
+                }
+                outcome => outcome?,
+            };
+            count += last.map_or(0, |(_, expired)| expired);
+            if last.is_some() {
+                core.journal.kick();
+            }
+            if done {
+                break;
+            }
+        }
+    }
+    Ok(count)
+}

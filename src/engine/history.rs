@@ -1,0 +1,107 @@
+//! Reading what left memory.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use super::core::Core;
+use super::follower::block_on;
+use crate::error::{Error, Result};
+use crate::record::{ChangeRecord, ReservationRecord};
+use crate::store::Store;
+use crate::types::{AccountId, ReservationId, Seq};
+
+/// Resolves when history shows everything up to some event.
+#[must_use = "history is caught up only once this resolves"]
+pub struct CatchUp {
+    core: Arc<Core>,
+    seq: Seq,
+}
+
+impl CatchUp {
+    pub(super) fn new(core: &Arc<Core>) -> Self {
+        Self::up_to(core, core.journal.last_seq())
+    }
+
+    pub(super) fn up_to(core: &Arc<Core>, seq: Seq) -> Self {
+        Self { core: Arc::clone(core), seq }
+    }
+
+    /// Blocks until it is so.
+    ///
+    /// # Errors
+    /// `Unavailable` when history is off or no longer follows, or the disk failed.
+    pub fn wait(self) -> Result<()> {
+        block_on(self)
+    }
+}
+
+impl Future for CatchUp {
+    type Output = Result<()>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if self.core.store.is_none() {
+            return Poll::Ready(Err(off()));
+        }
+        ready!(self.core.journal.poll_durable(self.seq, cx))?;
+        self.core.progress.poll(self.seq, cx)
+    }
+}
+
+/// Reads of ended reservations and change records, as far as they are carried over. See
+/// [`Engine::catch_up`](crate::Engine::catch_up).
+pub struct History<'a> {
+    core: &'a Core,
+}
+
+impl<'a> History<'a> {
+    pub(super) fn new(core: &'a Core) -> Self {
+        Self { core }
+    }
+
+    fn store(&self) -> Result<&Store> {
+        self.core.store.as_ref().ok_or_else(off)
+    }
+
+    /// A reservation with its whole life, pending ones included.
+    ///
+    /// # Errors
+    /// `Unavailable` when history is off, `Corrupt` when the record is damaged.
+    pub fn reservation(&self, id: ReservationId) -> Result<Option<ReservationRecord>> {
+        self.store()?.reservation(id)
+    }
+
+    /// Reservations on behalf of `owner`, newest first, older than `before`, at most `limit`.
+    ///
+    /// # Errors
+    /// As [`History::reservation`].
+    pub fn reservations_of(
+        &self,
+        owner: AccountId,
+        before: Option<ReservationId>,
+        limit: usize,
+    ) -> Result<Vec<ReservationRecord>> {
+        self.store()?.reservations_of(owner, before, limit)
+    }
+
+    /// Changes of a stock or points account, newest first, from events before `before`, at most `limit`.
+    ///
+    /// # Errors
+    /// As [`History::reservation`].
+    pub fn changes_of(&self, account: AccountId, before: Option<Seq>, limit: usize) -> Result<Vec<ChangeRecord>> {
+        self.store()?.changes_of(account, before, limit)
+    }
+
+    /// The last event that reads show.
+    ///
+    /// # Errors
+    /// `Unavailable` when history is off.
+    pub fn seq(&self) -> Result<Seq> {
+        Ok(self.store()?.projected())
+    }
+}
+
+fn off() -> Error {
+    Error::unavailable("history is off: the engine was opened without it")
+}

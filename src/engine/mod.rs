@@ -1,0 +1,350 @@
+//! The engine: the only module that sees the ledger, the journal and the store. It opens, executes, expires,
+//! checkpoints and follows.
+
+mod builder;
+mod checkpoint;
+mod core;
+mod expiry;
+mod follower;
+mod history;
+mod status;
+mod subscription;
+#[cfg(all(test, not(stockhold_loom)))]
+mod tests;
+mod ticket;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use self::core::Core;
+use crate::command::{Command, Level, Outcome, Pending, Policy, Reserve};
+use crate::error::{Error, Result};
+use crate::sync::Mutex;
+use crate::types::{AccountId, AccountKey, IdempotencyKey, ReservationId, Seq, TimeMs};
+
+pub use builder::EngineBuilder;
+pub use history::{CatchUp, History};
+pub use status::Status;
+pub use subscription::Subscription;
+pub use ticket::{BatchTicket, CommitTicket};
+
+/// A handle on an open ledger. Clones share it; the last one dropped closes it.
+///
+/// Every method is synchronous and needs no runtime. Commands answer with a [`CommitTicket`]: the outcome is decided,
+/// and the ticket resolves when it is durable.
+#[derive(Clone)]
+pub struct Engine(Arc<Running>);
+
+struct Running {
+    core: Arc<Core>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Engine {
+    /// Prepares to open the ledger in `dir`.
+    pub fn builder(dir: impl AsRef<Path>) -> EngineBuilder {
+        EngineBuilder::new(dir.as_ref())
+    }
+
+    /// Opens an account, or finds the one with this key, whose policy then stays as it is. Durable no later than any
+    /// command that names it.
+    ///
+    /// # Errors
+    /// `Invalid` for a policy out of bounds, `Overloaded` when there are too many accounts, `Unavailable`, `Closed`.
+    pub fn open_account(&self, key: &AccountKey, policy: Policy) -> Result<AccountId> {
+        let core = &self.0.core;
+        let (account, seq) = core.ledger.open_account(key, policy, core.now_ms(), &core.recorder())?;
+        if seq.is_some() {
+            core.journal.kick();
+        }
+        Ok(account)
+    }
+
+    /// The account with this key, if it is open.
+    pub fn account(&self, key: &AccountKey) -> Option<AccountId> {
+        self.0.core.ledger.account(key)
+    }
+
+    /// Gives an account other rules. A quota's limit falls only as far as its units are there; call again later for
+    /// the rest.
+    ///
+    /// # Errors
+    /// `Invalid` for a policy out of bounds or another window while the quota is in use, `Unavailable`, `Closed`.
+    pub fn set_policy(&self, account: AccountId, policy: Policy) -> Result<CommitTicket> {
+        let core = &self.0.core;
+        let seq = core.ledger.set_policy(account, policy, core.now_ms(), &core.recorder())?;
+        Ok(core.ticket((Outcome::Recorded, seq)))
+    }
+
+    /// Adds units to an account.
+    ///
+    /// # Errors
+    /// As [`Engine::execute`].
+    pub fn receive(
+        &self,
+        account: AccountId,
+        quantity: u64,
+        note: &str,
+        key: Option<IdempotencyKey>,
+    ) -> Result<CommitTicket> {
+        self.execute(&Command::Receive { account, quantity, note, key })
+    }
+
+    /// Corrects an account after a count.
+    ///
+    /// # Errors
+    /// As [`Engine::execute`].
+    pub fn adjust(
+        &self,
+        account: AccountId,
+        delta: i64,
+        note: &str,
+        key: Option<IdempotencyKey>,
+    ) -> Result<CommitTicket> {
+        self.execute(&Command::Adjust { account, delta, note, key })
+    }
+
+    /// Takes units out for good.
+    ///
+    /// # Errors
+    /// As [`Engine::execute`].
+    pub fn write_off(
+        &self,
+        account: AccountId,
+        quantity: u64,
+        note: &str,
+        key: Option<IdempotencyKey>,
+    ) -> Result<CommitTicket> {
+        self.execute(&Command::WriteOff { account, quantity, note, key })
+    }
+
+    /// Takes units of several accounts, all or none.
+    ///
+    /// # Errors
+    /// As [`Engine::execute`]. Too little is not an error but [`Outcome::Refused`].
+    pub fn reserve(&self, reserve: &Reserve<'_>) -> Result<CommitTicket> {
+        self.execute(&Command::Reserve(*reserve))
+    }
+
+    /// Makes a whole reservation final.
+    ///
+    /// # Errors
+    /// As [`Engine::execute`]. Too late is not an error but [`Outcome::Late`] or [`Outcome::NotPending`].
+    pub fn confirm(&self, reservation: ReservationId) -> Result<CommitTicket> {
+        self.execute(&Command::Confirm { reservation, owner: None, quantities: None, key: None })
+    }
+
+    /// Makes a part of a reservation final, line by line; the rest goes back.
+    ///
+    /// # Errors
+    /// As [`Engine::execute`], and `Invalid` when a line's part is more than it reserved.
+    pub fn confirm_part(&self, reservation: ReservationId, quantities: &[u64]) -> Result<CommitTicket> {
+        self.execute(&Command::Confirm { reservation, owner: None, quantities: Some(quantities), key: None })
+    }
+
+    /// Gives a reservation's units back.
+    ///
+    /// # Errors
+    /// As [`Engine::execute`].
+    pub fn release(&self, reservation: ReservationId) -> Result<CommitTicket> {
+        self.execute(&Command::Release { reservation, owner: None, key: None })
+    }
+
+    /// Executes one command.
+    ///
+    /// # Errors
+    /// `Invalid` for a malformed command, `Conflict` for an idempotency key with another request, `Overloaded` when a
+    /// bound is reached, `Unavailable` after a disk failure, `Closed`. Nothing was changed then.
+    pub fn execute(&self, command: &Command<'_>) -> Result<CommitTicket> {
+        let core = &self.0.core;
+        let executed = core.ledger.execute(command, core.now_ms(), &core.recorder())?;
+        Ok(core.ticket(executed))
+    }
+
+    /// Executes many commands in their order, each for itself, with one round of locks and one ticket.
+    ///
+    /// # Errors
+    /// `Invalid` when there are more than [`Engine::BATCH_MAX`]. What becomes of each command is in its own result.
+    pub fn batch(&self, commands: &[Command<'_>]) -> Result<BatchTicket> {
+        if commands.len() > Self::BATCH_MAX {
+            return Err(Error::invalid(format!("a batch has at most {} commands", Self::BATCH_MAX)));
+        }
+        let core = &self.0.core;
+        let executed = core.ledger.execute_batch(commands, core.now_ms(), &core.recorder());
+        Ok(BatchTicket::new(executed, &core.journal))
+    }
+
+    /// The most commands of one batch.
+    pub const BATCH_MAX: usize = 10_000;
+
+    /// An account as it stands, including what is not durable yet.
+    ///
+    /// # Errors
+    /// `Invalid` when there is no such account.
+    pub fn level(&self, account: AccountId) -> Result<Level> {
+        self.0.core.ledger.level(account)
+    }
+
+    /// Every account as it stands. Shards are read in turn, so it is not one moment's picture while commands run.
+    pub fn levels(&self) -> Vec<Level> {
+        self.0.core.ledger.levels()
+    }
+
+    /// How many units can be taken now: from one atomic read, backorder allowance included.
+    ///
+    /// # Errors
+    /// `Invalid` when there is no such account.
+    pub fn takeable(&self, account: AccountId) -> Result<u64> {
+        let core = &self.0.core;
+        core.ledger.takeable(account, core.now_ms()).map(|(takeable, _)| takeable)
+    }
+
+    /// A pending reservation, from memory. Ended ones are in [`Engine::history`].
+    pub fn pending(&self, reservation: ReservationId) -> Option<Pending> {
+        self.0.core.ledger.pending(reservation)
+    }
+
+    /// How many reservations are pending.
+    pub fn pending_count(&self) -> usize {
+        self.0.core.ledger.pending_count()
+    }
+
+    /// Returns what a confirmed reservation consumed, once. Waits for history, which knows how it ended.
+    ///
+    /// The outcome is [`Outcome::Returned`], or [`Outcome::NotPending`] when there is no such confirmed reservation
+    /// (any more) on behalf of `owner`.
+    ///
+    /// # Errors
+    /// `Unavailable` when history is off, `Conflict` when an account no longer has the units consumed, and those of
+    /// [`Engine::execute`].
+    pub fn refund(&self, reservation: ReservationId, owner: Option<AccountId>, note: &str) -> Result<CommitTicket> {
+        self.0.core.refund(reservation, owner, note)
+    }
+
+    /// Keeps a note with a reservation in history.
+    ///
+    /// # Errors
+    /// `Invalid` when the note is too long, and those of [`Engine::execute`].
+    pub fn note(&self, reservation: ReservationId, body: &[u8]) -> Result<CommitTicket> {
+        let core = &self.0.core;
+        core::check_body(body)?;
+        let seq = core.ledger.note(reservation, body, core.now_ms(), &core.recorder())?;
+        Ok(core.ticket((Outcome::Recorded, Some(seq))))
+    }
+
+    /// Writes a document beside the ledger, or removes it when `body` is `None`.
+    ///
+    /// # Errors
+    /// `Invalid` when it is too long, `Overloaded` when there are too many, and those of [`Engine::execute`].
+    pub fn put_document(&self, collection: &str, key: &str, body: Option<&[u8]>) -> Result<CommitTicket> {
+        let core = &self.0.core;
+        core::check_name(collection)?;
+        core::check_name(key)?;
+        core::check_body(body.unwrap_or_default())?;
+        let seq = core.ledger.put_document(collection, key, body, core.now_ms(), &core.recorder())?;
+        Ok(core.ticket((Outcome::Recorded, Some(seq))))
+    }
+
+    /// The documents of a collection, by key.
+    pub fn documents(&self, collection: &str) -> Vec<(String, Vec<u8>)> {
+        self.0.core.ledger.documents(collection)
+    }
+
+    /// Expires what is due now. Engines with a system clock do this by themselves; with a clock of your own, call it
+    /// after moving the clock. Returns how many reservations expired.
+    ///
+    /// # Errors
+    /// Those of [`Engine::execute`].
+    pub fn expire_due(&self) -> Result<usize> {
+        expiry::expire_due(&self.0.core)
+    }
+
+    /// Resolves when [`Engine::history`] shows everything acknowledged before this call.
+    pub fn catch_up(&self) -> CatchUp {
+        CatchUp::new(&self.0.core)
+    }
+
+    /// Ended reservations and change records. Reads never wait; see [`Engine::catch_up`].
+    pub fn history(&self) -> History<'_> {
+        History::new(&self.0.core)
+    }
+
+    /// The events from `from_seq` on, as they become durable.
+    ///
+    /// # Errors
+    /// `NotFound` naming the oldest event there is, when `from_seq` is older.
+    pub fn subscribe(&self, from_seq: Seq) -> Result<Subscription> {
+        Subscription::new(&self.0.core, from_seq)
+    }
+
+    /// Everything up to this event is durable.
+    pub fn durable_seq(&self) -> Seq {
+        self.0.core.journal.durable_seq()
+    }
+
+    /// The time as the engine sees it.
+    pub fn now_ms(&self) -> TimeMs {
+        self.0.core.now_ms()
+    }
+
+    /// The state of the files behind the engine, for operators.
+    pub fn status(&self) -> Status {
+        Status::of(&self.0.core)
+    }
+
+    /// Whether commands are accepted.
+    ///
+    /// # Errors
+    /// `Unavailable` after a disk failure, `Closed`, `Overloaded` when the journal's queue is full.
+    pub fn check_ready(&self) -> Result<()> {
+        self.0.core.journal.admit()
+    }
+
+    /// Writes a checkpoint now. Returns the event up to which it is complete.
+    ///
+    /// # Errors
+    /// `Unavailable` when the disk fails; the last checkpoint then still holds.
+    pub fn checkpoint(&self) -> Result<Seq> {
+        checkpoint::write(&self.0.core)
+    }
+
+    /// Makes everything durable, writes a checkpoint and closes. Later calls get `Closed`. A second close does
+    /// nothing.
+    ///
+    /// # Errors
+    /// `Unavailable` when the disk failed.
+    pub fn close(&self) -> Result<()> {
+        self.0.close(true)
+    }
+}
+
+impl Running {
+    fn close(&self, with_checkpoint: bool) -> Result<()> {
+        let threads = std::mem::take(&mut *self.threads.lock());
+        if self.core.stop() {
+            return Ok(());
+        }
+        let mut panicked = false;
+        for thread in threads {
+            panicked |= thread.join().is_err();
+        }
+        let written = if with_checkpoint { checkpoint::write(&self.core).map(drop) } else { Ok(()) };
+        let stored = self.core.store.as_ref().map_or(Ok(()), |store| store.close());
+        let closed = self.core.journal.close();
+        self.core.release_directory();
+        if panicked {
+            return Err(Error::unavailable("a background thread of the engine had panicked"));
+        }
+        closed.and(written).and(stored)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Who wants to know how the close went has called it. Without a checkpoint: the journal has everything.
+        if let Err(error) = self.close(false) {
+            tracing::warn!(%error, "closing the engine");
+        }
+    }
+}

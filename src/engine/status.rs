@@ -1,0 +1,53 @@
+//! What operators ask first.
+
+use std::sync::atomic::Ordering;
+
+use super::core::Core;
+use crate::types::Seq;
+
+/// The state of an engine at one moment. Sizes are in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Status {
+    /// The last event decided.
+    pub last_seq: Seq,
+    /// The last event that survives a crash.
+    pub durable_seq: Seq,
+    /// The last event that the newest checkpoint shows.
+    pub checkpoint_seq: Seq,
+    /// The last event that history shows, and the last one that sled has on disk; `None` when history is off.
+    pub history_seq: Option<(Seq, Seq)>,
+    /// The oldest event that a subscription can start from.
+    pub oldest_seq: Seq,
+    /// Journal segments in use, and spare ones.
+    pub segments: usize,
+    /// Spare segments, ready for reuse.
+    pub spares: usize,
+    /// The size of the segments in use.
+    pub segment_bytes: u64,
+    /// The size of the archive.
+    pub archive_bytes: u64,
+    /// Syncs since the engine was opened: one for each group of events.
+    pub syncs: u64,
+    /// Whether a write or a sync has failed; nothing more is accepted then.
+    pub poisoned: bool,
+}
+
+impl Status {
+    pub(super) fn of(core: &Core) -> Self {
+        let journal = core.journal.status();
+        Self {
+            last_seq: journal.last_seq,
+            durable_seq: journal.durable_seq,
+            checkpoint_seq: core.checkpointed.load(Ordering::SeqCst),
+            history_seq: core.store.as_ref().map(|store| (store.projected(), store.watermark())),
+            oldest_seq: journal.oldest_seq,
+            segments: journal.segments,
+            spares: journal.spares,
+            segment_bytes: journal.segment_bytes,
+            archive_bytes: journal.archive_bytes,
+            syncs: journal.syncs,
+            poisoned: journal.poisoned,
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! The engine on real files: what is acknowledged survives, by snapshot and by journal.
+
+use std::sync::Arc;
+
+use tempfile::TempDir;
+
+use super::*;
+use crate::clock::ManualClock;
+use crate::command::Line;
+use crate::error::ErrorKind;
+
+struct Fixture {
+    dir: TempDir,
+    clock: Arc<ManualClock>,
+}
+
+impl Fixture {
+    fn new() -> Self {
+        Self { dir: TempDir::new().expect("a temporary directory"), clock: Arc::new(ManualClock::new(1_000)) }
+    }
+
+    fn open(&self) -> Engine {
+        let builder = Engine::builder(self.dir.path()).clock(Arc::clone(&self.clock) as _).segment_bytes(128 << 10);
+        builder.open().expect("the directory opens")
+    }
+}
+
+fn stock(engine: &Engine, quantity: u64) -> AccountId {
+    let key = AccountKey::stock("tea").expect("a valid key");
+    let account = engine.open_account(&key, Policy::strict()).expect("there is room");
+    engine.receive(account, quantity, "first delivery", None).and_then(CommitTicket::wait).expect("it is received");
+    account
+}
+
+fn reserve(engine: &Engine, account: AccountId, quantity: u64) -> ReservationId {
+    let lines = [Line { account, quantity }];
+    let outcome = engine.reserve(&Reserve::new(&lines, 100)).and_then(CommitTicket::wait).expect("it is decided");
+    match outcome {
+        Outcome::Reserved { reservation, .. } => reservation,
+        other => panic!("expected a reservation, got {other:?}"),
+    }
+}
+
+#[test]
+fn what_is_acknowledged_survives_a_drop_and_a_close() {
+    let fixture = Fixture::new();
+    let engine = fixture.open();
+    let tea = stock(&engine, 10);
+    let first = reserve(&engine, tea, 2);
+    let before = (engine.levels(), engine.pending(first));
+    drop(engine);
+    let engine = fixture.open();
+    assert_eq!((engine.levels(), engine.pending(first)), before, "from the journal alone");
+    engine.close().expect("it closes");
+    let engine = fixture.open();
+    assert_eq!((engine.levels(), engine.pending(first)), before, "from the checkpoint");
+    engine.confirm(first).and_then(CommitTicket::wait).expect("it is decided");
+    let second = reserve(&engine, tea, 1);
+    drop(engine);
+    let engine = fixture.open();
+    assert_eq!(engine.pending(first), None);
+    assert!(engine.pending(second).is_some());
+    let level = engine.level(tea).expect("the account exists");
+    assert_eq!((level.available, level.reserved, level.consumed), (7, 1, 2));
+}
+
+#[test]
+fn expiry_is_an_event_and_survives() {
+    let fixture = Fixture::new();
+    let engine = fixture.open();
+    let tea = stock(&engine, 10);
+    let reservation = reserve(&engine, tea, 4);
+    fixture.clock.advance(99);
+    assert_eq!(engine.expire_due().expect("it admits"), 0);
+    fixture.clock.advance(1);
+    let late = engine.confirm(reservation).and_then(CommitTicket::wait).expect("it is decided");
+    assert_eq!(late, Outcome::Late { reservation, expires_at: 1_100 });
+    assert_eq!(engine.expire_due().expect("it admits"), 1);
+    engine.checkpoint().expect("it is written");
+    drop(engine);
+    let level = fixture.open().level(tea).expect("the account exists");
+    assert_eq!((level.available, level.reserved), (10, 0));
+}
+
+#[test]
+fn a_directory_has_one_engine() {
+    let fixture = Fixture::new();
+    let engine = fixture.open();
+    let second = Engine::builder(fixture.dir.path()).open();
+    assert_eq!(second.err().map(|error| error.kind()), Some(ErrorKind::Unavailable));
+    drop(engine);
+    fixture.open();
+}
+
+#[test]
+fn a_closed_engine_says_so() {
+    let fixture = Fixture::new();
+    let engine = fixture.open();
+    let tea = stock(&engine, 1);
+    engine.close().expect("it closes");
+    engine.close().expect("a second close does nothing");
+    let error = engine.receive(tea, 1, "", None).err().map(|error| error.kind());
+    assert_eq!(error, Some(ErrorKind::Closed));
+}
+
+#[test]
+fn a_damaged_snapshot_gives_way_to_the_one_before() {
+    let fixture = Fixture::new();
+    let engine = fixture.open();
+    let tea = stock(&engine, 1_000);
+    for _ in 0..3 {
+        for _ in 0..50 {
+            reserve(&engine, tea, 1);
+        }
+        engine.checkpoint().expect("it is written");
+    }
+    let before = engine.levels();
+    drop(engine);
+    let dir = fixture.dir.path().join("checkpoint");
+    let vfs = crate::vfs::RealVfs;
+    let names = crate::vfs::Vfs::list(&vfs, &dir).expect("the directory is there");
+    assert_eq!(names.len(), 2, "two generations: {names:?}");
+    let newest = crate::vfs::Vfs::open(&vfs, &dir.join(&names[1])).expect("the snapshot is there");
+    newest.write_at(&[0xff; 16], 500).expect("it is damaged");
+    assert_eq!(fixture.open().levels(), before);
+}
+
+#[test]
+fn a_journal_that_lost_what_the_checkpoint_shows_is_refused() {
+    let fixture = Fixture::new();
+    let engine = fixture.open();
+    stock(&engine, 1);
+    engine.close().expect("it closes");
+    let dir = fixture.dir.path().join("journal");
+    let vfs = crate::vfs::RealVfs;
+    for name in crate::vfs::Vfs::list(&vfs, &dir).expect("the directory is there") {
+        crate::vfs::Vfs::remove(&vfs, &dir.join(name)).expect("it is removed");
+    }
+    let error = Engine::builder(fixture.dir.path()).open().err().map(|error| error.kind());
+    assert_eq!(error, Some(ErrorKind::Corrupt));
+}
+
+#[test]
+fn a_subscription_sees_each_event_once_and_in_order() {
+    let fixture = Fixture::new();
+    let engine = fixture.open();
+    let tea = stock(&engine, 100);
+    for _ in 0..10 {
+        reserve(&engine, tea, 1);
+    }
+    let mut subscription = engine.subscribe(1).expect("the first event is there");
+    let last = engine.durable_seq();
+    let seqs: Vec<Seq> =
+        (0..last).map(|_| subscription.next_event().expect("it reads").expect("it is there").0).collect();
+    assert_eq!(seqs, (1..=last).collect::<Vec<_>>());
+    assert!(subscription.try_next().expect("it reads").is_none());
+    engine.close().expect("it closes");
+    assert!(subscription.next_event().expect("it reads").is_none(), "closed, and all was delivered");
+}

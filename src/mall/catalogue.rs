@@ -1,0 +1,322 @@
+//! Categories and products: JSON documents in the engine, and a parsed copy that readers share.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::{Mutex, RwLock};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use crate::command::{Policy, Window};
+use crate::engine::Engine;
+use crate::error::{Error, Result};
+use crate::types::{AccountId, AccountKey, QUANTITY_MAX, TimeMs};
+
+const CATEGORIES: &str = "category";
+const PRODUCTS: &str = "product";
+/// How old the sales counts that order a list may be, in milliseconds.
+const SALES_AGE_MS_MAX: u64 = 1_000;
+
+/// A category of the catalogue.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Category {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// What it holds.
+    #[serde(default)]
+    pub description: String,
+    /// The path of its icon.
+    #[serde(default)]
+    pub icon: Option<String>,
+    /// The category above it.
+    #[serde(default)]
+    pub parent_id: Option<String>,
+    /// 1 at the top.
+    pub level: u32,
+    /// Its place among its siblings, smallest first.
+    #[serde(default)]
+    pub sort_order: i64,
+    /// Whether it is shown.
+    pub active: bool,
+}
+
+/// A product of the catalogue.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Product {
+    /// Its id, which also names its stock account.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// What it is.
+    #[serde(default)]
+    pub description: String,
+    /// The category it is in.
+    pub category_id: String,
+    /// What one unit costs, in points.
+    pub points_price: u64,
+    /// What it costs in a shop, in hundredths of the currency's unit.
+    #[serde(default)]
+    pub original_price_cents: Option<u64>,
+    /// Paths of pictures.
+    #[serde(default)]
+    pub images: Vec<String>,
+    /// Free-form properties.
+    #[serde(default)]
+    pub specifications: serde_json::Map<String, serde_json::Value>,
+    /// Shown among the popular.
+    #[serde(default)]
+    pub is_hot: bool,
+    /// Shown among the new.
+    #[serde(default)]
+    pub is_new: bool,
+    /// Whether it is for sale.
+    pub active: bool,
+    /// Its place in lists, largest first.
+    #[serde(default)]
+    pub sort_order: i64,
+    /// How many one user may take.
+    #[serde(default)]
+    pub limit_per_user: Option<PurchaseLimit>,
+    /// When it was created, in milliseconds since 1970.
+    #[serde(default)]
+    pub created_at: TimeMs,
+}
+
+/// How many units of a product one user may take in a period.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PurchaseLimit {
+    /// How many units.
+    pub quantity: u64,
+    /// In which period.
+    #[serde(default)]
+    pub period: Period,
+}
+
+/// The period of a [`PurchaseLimit`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Period {
+    /// For ever.
+    #[default]
+    Lifetime,
+    /// From each purchase on.
+    Rolling {
+        /// How long, in milliseconds.
+        length_ms: u64,
+    },
+    /// In calendar windows.
+    Fixed {
+        /// How long a window is, in milliseconds.
+        length_ms: u64,
+        /// Where windows start after the epoch, in milliseconds.
+        #[serde(default)]
+        offset_ms: u64,
+    },
+}
+
+impl PurchaseLimit {
+    pub(super) fn policy(self) -> Policy {
+        let window = match self.period {
+            Period::Lifetime => Window::Never,
+            Period::Rolling { length_ms } => Window::Rolling { length_ms },
+            Period::Fixed { length_ms, offset_ms } => Window::Fixed { length_ms, offset_ms },
+        };
+        Policy::quota(self.quantity, window)
+    }
+}
+
+/// A product on the shelf, with what belongs to it looked up once.
+#[derive(Debug)]
+pub(crate) struct Item {
+    pub(crate) product: Product,
+    /// The account of its stock.
+    pub(crate) stock: AccountId,
+    pub(crate) category_name: String,
+    pub(crate) category_icon: Option<String>,
+    /// Units sold as last read from the ledger; at most [`SALES_AGE_MS_MAX`] old when a list is ordered by it.
+    sales: AtomicU64,
+}
+
+impl Item {
+    pub(crate) fn sales(&self) -> u64 {
+        // Relaxed: a number to show and to order by; nothing is published with it.
+        self.sales.load(Ordering::Relaxed)
+    }
+}
+
+/// The catalogue at one moment.
+#[derive(Debug, Default)]
+pub(crate) struct Shelf {
+    /// By level, then sort order, then id.
+    pub(crate) categories: Vec<Category>,
+    pub(crate) items: Vec<Arc<Item>>,
+    by_id: HashMap<String, usize, foldhash::fast::RandomState>,
+    sales_read_at: AtomicU64,
+}
+
+impl Shelf {
+    /// The product with this id, if it is for sale.
+    pub(crate) fn item(&self, id: &str) -> Option<&Arc<Item>> {
+        self.any_item(id).filter(|item| item.product.active)
+    }
+
+    /// The product with this id, for sale or not.
+    pub(crate) fn any_item(&self, id: &str) -> Option<&Arc<Item>> {
+        self.by_id.get(id).map(|&index| &self.items[index])
+    }
+
+    pub(crate) fn category(&self, id: &str) -> Option<&Category> {
+        self.categories.iter().find(|category| category.id == id)
+    }
+
+    /// Whether `id` is `root` or below it. The walk is bounded, so that a loop in the data cannot hang it.
+    pub(crate) fn is_within(&self, id: &str, root: &str) -> bool {
+        let mut at = Some(id);
+        for _ in 0..=self.categories.len() {
+            match at {
+                None => return false,
+                Some(id) if id == root => return true,
+                Some(id) => at = self.category(id).and_then(|category| category.parent_id.as_deref()),
+            }
+        }
+        false
+    }
+
+    /// Reads the sales counts anew when they are old. One caller reads, the others take what is there.
+    pub(crate) fn refresh_sales(&self, engine: &Engine, now_ms: TimeMs) -> Result<()> {
+        let read_at = self.sales_read_at.load(Ordering::Relaxed);
+        if read_at != 0 && now_ms < read_at.saturating_add(SALES_AGE_MS_MAX) {
+            return Ok(());
+        }
+        if self.sales_read_at.compare_exchange(read_at, now_ms, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+            for item in &self.items {
+                item.sales.store(engine.level(item.stock)?.consumed, Ordering::Relaxed);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The parsed copy of the catalogue, replaced as a whole.
+pub(super) struct Catalogue {
+    shelf: RwLock<Arc<Shelf>>,
+    /// Held while the documents are read for a new copy, so that an older reading never replaces a newer one.
+    reading: Mutex<()>,
+}
+
+impl Catalogue {
+    pub(super) fn load(engine: &Engine) -> Result<Self> {
+        Ok(Self { shelf: RwLock::new(Arc::new(read_shelf(engine)?)), reading: Mutex::new(()) })
+    }
+
+    pub(super) fn shelf(&self) -> Arc<Shelf> {
+        self.shelf.read().clone()
+    }
+
+    pub(super) fn put_category(&self, engine: &Engine, category: &Category) -> Result<()> {
+        if let Some(parent) = &category.parent_id
+            && self.shelf().category(parent).is_none()
+        {
+            return Err(Error::invalid(format!("the parent category {parent} does not exist")));
+        }
+        self.put(engine, CATEGORIES, &category.id, category)
+    }
+
+    pub(super) fn put_product(&self, engine: &Engine, product: &Product) -> Result<()> {
+        AccountKey::stock(&product.id)?;
+        if product.points_price == 0 || product.points_price > QUANTITY_MAX {
+            return Err(Error::invalid(format!("a price is 1 to {QUANTITY_MAX} points")));
+        }
+        if self.shelf().category(&product.category_id).is_none() {
+            return Err(Error::invalid(format!("the category {} does not exist", product.category_id)));
+        }
+        self.put(engine, PRODUCTS, &product.id, product)
+    }
+
+    /// Writes a document and takes the new copy into use once it is durable.
+    fn put<T: Serialize>(&self, engine: &Engine, collection: &str, id: &str, document: &T) -> Result<()> {
+        let body = serde_json::to_vec(document)
+            .map_err(|cause| Error::invalid("a document cannot be written as JSON").with_source(cause))?;
+        engine.put_document(collection, id, Some(&body))?.wait()?;
+        // Each change reads everything anew under this lock, so whoever comes last has seen all of them.
+        let _reading = self.reading.lock();
+        let shelf = read_shelf(engine)?;
+        *self.shelf.write() = Arc::new(shelf);
+        Ok(())
+    }
+}
+
+fn read_shelf(engine: &Engine) -> Result<Shelf> {
+    let mut categories: Vec<Category> = read_all(engine, CATEGORIES)?;
+    categories.sort_by(|a, b| (a.level, a.sort_order, &a.id).cmp(&(b.level, b.sort_order, &b.id)));
+    let mut shelf = Shelf { categories, ..Shelf::default() };
+    for product in read_all::<Product>(engine, PRODUCTS)? {
+        let stock = engine.open_account(&AccountKey::stock(&product.id)?, Policy::strict())?;
+        let category = shelf.category(&product.category_id);
+        let item = Item {
+            stock,
+            category_name: category.map(|category| category.name.clone()).unwrap_or_default(),
+            category_icon: category.and_then(|category| category.icon.clone()),
+            sales: AtomicU64::new(0),
+            product,
+        };
+        shelf.by_id.insert(item.product.id.clone(), shelf.items.len());
+        shelf.items.push(Arc::new(item));
+    }
+    Ok(shelf)
+}
+
+fn read_all<T: DeserializeOwned>(engine: &Engine, collection: &str) -> Result<Vec<T>> {
+    let parse = |(id, body): (String, Vec<u8>)| {
+        serde_json::from_slice(&body).map_err(|cause| {
+            Error::corrupt(format!("the {collection} document {id} is not readable")).with_source(cause)
+        })
+    };
+    engine.documents(collection).into_iter().map(parse).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    pub(in crate::mall) fn category(id: &str, parent: Option<&str>) -> Category {
+        Category {
+            id: id.into(),
+            name: id.into(),
+            description: String::new(),
+            icon: None,
+            parent_id: parent.map(Into::into),
+            level: 1,
+            sort_order: 0,
+            active: true,
+        }
+    }
+
+    #[test]
+    fn a_subtree_is_walked_upwards_and_a_loop_ends() {
+        let categories = vec![
+            category("top", None),
+            category("below", Some("top")),
+            category("a", Some("b")),
+            category("b", Some("a")),
+        ];
+        let shelf = Shelf { categories, ..Shelf::default() };
+        assert!(shelf.is_within("below", "top"), "a child is within its parent");
+        assert!(!shelf.is_within("top", "below"), "a parent is not within its child");
+        assert!(!shelf.is_within("a", "top"), "a loop ends");
+    }
+
+    #[test]
+    fn a_product_document_keeps_its_shape() {
+        let json = r#"{"id":"p","name":"P","categoryId":"c","pointsPrice":5,"active":true,
+            "limitPerUser":{"quantity":2,"period":{"rolling":{"lengthMs":1000}}}}"#;
+        let product: Product = serde_json::from_str(json).expect("a valid document");
+        let limit = product.limit_per_user.expect("the limit was given");
+        assert_eq!(limit.policy(), Policy::quota(2, Window::Rolling { length_ms: 1000 }));
+    }
+}

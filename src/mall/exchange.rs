@@ -1,0 +1,228 @@
+//! The exchange: points, limit and stock move in one reservation.
+
+use serde_json::{Map, Value};
+use smallvec::SmallVec;
+
+use super::order::{Details, Snapshot};
+use super::{Failure, Item, Mall, Shortage, User};
+use crate::command::{Line, Outcome, Policy, Refusal, Reserve, Window};
+use crate::error::{Error, Result};
+use crate::types::{AccountId, AccountKey, IdempotencyKey, QUANTITY_MAX, ReservationId, TimeMs};
+
+/// The most units of one order.
+pub(crate) const ORDER_QUANTITY_MAX: u64 = 10_000;
+/// The most bytes of an order's details, encoded.
+const DETAILS_BYTES_MAX: usize = 16 * 1024;
+/// The deepest nesting of a delivery's details: they are read back by code that recurses.
+const DELIVERY_DEPTH_MAX: usize = 16;
+
+/// A request to exchange points for a product.
+#[derive(Debug)]
+pub(crate) struct Exchange<'a> {
+    pub(crate) product_id: &'a str,
+    pub(crate) quantity: u64,
+    pub(crate) delivery_info: Option<&'a Map<String, Value>>,
+    /// Confirm in the same step.
+    pub(crate) confirm: bool,
+    pub(crate) key: Option<IdempotencyKey>,
+}
+
+/// What an exchange made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Exchanged {
+    pub(crate) reservation: ReservationId,
+    pub(crate) points_cost: u64,
+    pub(crate) expires_at: TimeMs,
+    pub(crate) confirmed: bool,
+}
+
+/// What a line of the reservation stands for, in the order the lines are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    Points,
+    ProductQuota,
+    UserQuota,
+    Stock,
+}
+
+type Parts = SmallVec<[(Part, Line); 4]>;
+
+/// A quota the exchange needs, which may have no account yet.
+struct Need {
+    part: Part,
+    key: AccountKey,
+    policy: Policy,
+    quantity: u64,
+    account: Option<AccountId>,
+}
+
+impl Mall {
+    /// Takes points, limit and stock in one step, or nothing. The answer is durable.
+    pub(crate) async fn exchange(&self, user: &User, request: &Exchange<'_>) -> Result<Exchanged, Failure> {
+        let shelf = self.shelf();
+        let item = shelf.item(request.product_id).ok_or(Failure::ProductNotFound)?;
+        let points_cost = cost(item, request.quantity)?;
+        let parts = self.parts(user, item, request, points_cost)?;
+        let details = details(user, item, request, points_cost)?;
+
+        let lines: SmallVec<[Line; 4]> = parts.iter().map(|&(_, line)| line).collect();
+        let reserve = Reserve {
+            lines: &lines,
+            ttl_ms: self.config().reservation_ttl_ms,
+            confirm: request.confirm,
+            owner: Some(parts[0].1.account),
+            details: &details,
+            key: request.key,
+        };
+        match self.engine().reserve(&reserve)?.await? {
+            Outcome::Reserved { reservation, expires_at, confirmed } => {
+                Ok(Exchanged { reservation, points_cost, expires_at, confirmed })
+            }
+            Outcome::Refused(refusal) => Err(refused(&parts, refusal)),
+            _ => Err(Error::unavailable("the engine answered an exchange with another outcome").into()),
+        }
+    }
+
+    /// The lines of the reservation: points first, since its account is the order's owner.
+    ///
+    /// A request that would be refused opens no account: a crowd at a sold-out product leaves nothing behind. A keyed
+    /// request whose accounts all exist always reaches the engine, which may know its first answer.
+    fn parts(&self, user: &User, item: &Item, request: &Exchange<'_>, points_cost: u64) -> Result<Parts, Failure> {
+        let stock = Line { account: item.stock, quantity: request.quantity };
+        let Some(points) = user.points(self.engine()) else {
+            // Sold out goes before having no points, as it would for a user who has some.
+            self.check_takeable(Part::Stock, stock)?;
+            let shortage = Shortage { required: points_cost, available: 0, next_release_at: None };
+            return Err(Failure::InsufficientPoints(shortage));
+        };
+        let points = Line { account: points, quantity: points_cost };
+        let needs = self.needs(user, item, request.quantity)?;
+        if needs.iter().any(|need| need.account.is_none()) {
+            self.check_takeable(Part::Stock, stock)?;
+            self.check_takeable(Part::Points, points)?;
+        }
+        let mut parts = Parts::new();
+        parts.push((Part::Points, points));
+        for need in &needs {
+            let account = self.quota_account(need)?;
+            parts.push((need.part, Line { account, quantity: need.quantity }));
+        }
+        parts.push((Part::Stock, stock));
+        Ok(parts)
+    }
+
+    fn needs(&self, user: &User, item: &Item, quantity: u64) -> Result<SmallVec<[Need; 2]>> {
+        let mut needs = SmallVec::new();
+        let mut need = |part, key, policy, quantity| {
+            let account = self.engine().account(&key);
+            needs.push(Need { part, key, policy, quantity, account });
+        };
+        if let Some(limit) = item.product.limit_per_user {
+            let key = AccountKey::quota(user.id(), &item.product.id)?;
+            need(Part::ProductQuota, key, limit.policy(), quantity);
+        }
+        if let Some(cap) = self.config().outstanding_max {
+            let key = AccountKey::quota_of_user(user.id())?;
+            need(Part::UserQuota, key, Policy::quota(cap, Window::Outstanding), 1);
+        }
+        Ok(needs)
+    }
+
+    /// The account of a quota: opened when missing, and brought to the limit that holds now.
+    fn quota_account(&self, need: &Need) -> Result<AccountId> {
+        let Some(account) = need.account else {
+            return self.engine().open_account(&need.key, need.policy);
+        };
+        if self.engine().level(account)?.policy != need.policy {
+            // Not awaited: the reservation that follows is behind it in the journal, and durable only after it.
+            drop(self.engine().set_policy(account, need.policy)?);
+        }
+        Ok(account)
+    }
+
+    fn check_takeable(&self, part: Part, line: Line) -> Result<(), Failure> {
+        let available = self.engine().takeable(line.account)?;
+        if available < line.quantity {
+            return Err(short(part, Shortage { required: line.quantity, available, next_release_at: None }));
+        }
+        Ok(())
+    }
+}
+
+fn cost(item: &Item, quantity: u64) -> Result<u64> {
+    if !(1..=ORDER_QUANTITY_MAX).contains(&quantity) {
+        return Err(Error::invalid(format!("quantity must be 1 to {ORDER_QUANTITY_MAX}")));
+    }
+    let cost = item.product.points_price.checked_mul(quantity).filter(|&cost| cost <= QUANTITY_MAX);
+    cost.ok_or_else(|| Error::invalid("the order costs more points than can be counted"))
+}
+
+fn details(user: &User, item: &Item, request: &Exchange<'_>, points_cost: u64) -> Result<Vec<u8>> {
+    if request.delivery_info.is_some_and(|info| info.values().any(|value| depth(value) >= DELIVERY_DEPTH_MAX)) {
+        return Err(Error::invalid(format!("deliveryInfo may be nested {DELIVERY_DEPTH_MAX} levels deep at most")));
+    }
+    let details = Details {
+        user: user.id(),
+        quantity: request.quantity,
+        points_cost,
+        product: Snapshot::of(&item.product),
+        delivery_info: request.delivery_info,
+    };
+    let encoded = details.encode()?;
+    if encoded.len() > DETAILS_BYTES_MAX {
+        return Err(Error::invalid(format!("the order's details are longer than {DETAILS_BYTES_MAX} bytes")));
+    }
+    Ok(encoded)
+}
+
+/// Levels of nesting. Recursion is bounded by the parsers, which refuse what is nested very deep.
+fn depth(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => 1 + items.iter().map(depth).max().unwrap_or(0),
+        Value::Object(entries) => 1 + entries.values().map(depth).max().unwrap_or(0),
+        _ => 0,
+    }
+}
+
+fn refused(parts: &Parts, refusal: Refusal) -> Failure {
+    let Some(&(part, line)) = parts.get(refusal.line) else {
+        return Error::unavailable("the engine refused a line that was not asked for").into();
+    };
+    let Refusal { available, next_release_at, .. } = refusal;
+    short(part, Shortage { required: line.quantity, available, next_release_at })
+}
+
+fn short(part: Part, shortage: Shortage) -> Failure {
+    match part {
+        Part::Points => Failure::InsufficientPoints(shortage),
+        Part::ProductQuota | Part::UserQuota => Failure::LimitExceeded(shortage),
+        Part::Stock => Failure::OutOfStock(shortage),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn depth_counts_levels() {
+        assert_eq!(depth(&serde_json::json!(1)), 0);
+        assert_eq!(depth(&serde_json::json!({"a": [1, {"b": 2}]})), 3);
+    }
+
+    #[test]
+    fn a_refusal_names_the_part_that_was_short() {
+        let line = |number| Line { account: AccountId::from_number(number), quantity: 2 };
+        let parts: Parts =
+            [(Part::Points, line(1)), (Part::ProductQuota, line(2)), (Part::Stock, line(3))].into_iter().collect();
+        let refusal = |line| Refusal { line, account: AccountId::from_number(1), available: 1, next_release_at: None };
+        let expected = Shortage { required: 2, available: 1, next_release_at: None };
+        for (line, want) in [
+            (0, Failure::InsufficientPoints(expected)),
+            (1, Failure::LimitExceeded(expected)),
+            (2, Failure::OutOfStock(expected)),
+        ] {
+            assert_eq!(format!("{:?}", refused(&parts, refusal(line))), format!("{want:?}"));
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! Points and stock as operators change and read them.
+
+use std::sync::Arc;
+
+use super::{Failure, Item, Mall, Shortage, User, blocking};
+use crate::command::{Command, Level, Outcome, Policy};
+use crate::error::{Error, Result};
+use crate::record::ChangeRecord;
+use crate::types::{AccountId, IdempotencyKey, QUANTITY_MAX};
+
+/// How many characters the reason of a change may have.
+const NOTE_CHARS_MAX: usize = 200;
+
+/// A user's points.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Balance {
+    /// What the user can spend.
+    pub(crate) available: i64,
+    /// What waiting orders hold.
+    pub(crate) reserved: u64,
+    /// What confirmed orders cost.
+    pub(crate) consumed: u64,
+    /// What the user was ever given.
+    pub(crate) received: u64,
+}
+
+/// The stock of a product.
+pub(crate) struct Inventory {
+    pub(crate) item: Arc<Item>,
+    pub(crate) level: Level,
+    /// Newest first.
+    pub(crate) changes: Vec<ChangeRecord>,
+}
+
+impl Mall {
+    /// The user's points; somebody who never had any has none.
+    pub(crate) fn balance(&self, user: &User) -> Result<Balance> {
+        let Some(account) = user.points(self.engine()) else {
+            return Ok(Balance::default());
+        };
+        let Level { available, reserved, consumed, received, .. } = self.engine().level(account)?;
+        Ok(Balance { available, reserved, consumed, received })
+    }
+
+    /// Gives a user points; answers the new balance.
+    pub(crate) async fn award(
+        &self,
+        user: &User,
+        points: u64,
+        note: &str,
+        key: Option<IdempotencyKey>,
+    ) -> Result<i64, Failure> {
+        check(points, note)?;
+        let account = self.engine().open_account(&user.points_key, Policy::strict())?;
+        self.change(&Command::Receive { account, quantity: points, note, key }, points).await
+    }
+
+    /// Adds units to a product's stock; answers what is available then.
+    pub(crate) async fn receive(
+        &self,
+        product_id: &str,
+        quantity: u64,
+        note: &str,
+        key: Option<IdempotencyKey>,
+    ) -> Result<i64, Failure> {
+        check(quantity, note)?;
+        let account = self.stock(product_id)?;
+        self.change(&Command::Receive { account, quantity, note, key }, quantity).await
+    }
+
+    /// Corrects a product's stock after a count; answers what is available then.
+    pub(crate) async fn adjust(
+        &self,
+        product_id: &str,
+        delta: i64,
+        note: &str,
+        key: Option<IdempotencyKey>,
+    ) -> Result<i64, Failure> {
+        check(delta.unsigned_abs(), note)?;
+        let account = self.stock(product_id)?;
+        self.change(&Command::Adjust { account, delta, note, key }, delta.unsigned_abs()).await
+    }
+
+    async fn change(&self, command: &Command<'_>, required: u64) -> Result<i64, Failure> {
+        match self.engine().execute(command)?.await? {
+            Outcome::Changed { available, .. } => Ok(available),
+            Outcome::Refused(refusal) => Err(Failure::OutOfStock(Shortage {
+                required,
+                available: refusal.available,
+                next_release_at: refusal.next_release_at,
+            })),
+            _ => Err(Error::unavailable("the engine answered a change with another outcome").into()),
+        }
+    }
+
+    /// A product's stock with its newest changes; it shows everything acknowledged before the call.
+    pub(crate) async fn inventory(&self, product_id: &str, limit: usize) -> Result<Inventory, Failure> {
+        let item = self.any_item(product_id)?;
+        self.engine().catch_up().await?;
+        let (engine, stock) = (self.engine().clone(), item.stock);
+        let changes = blocking(move || engine.history().changes_of(stock, None, limit)).await?;
+        let level = self.engine().level(item.stock)?;
+        Ok(Inventory { item, level, changes })
+    }
+
+    /// A product with its stock as the ledger has it now.
+    pub(crate) fn product(&self, product_id: &str) -> Result<(Arc<Item>, Level), Failure> {
+        let item = self.shelf().item(product_id).cloned().ok_or(Failure::ProductNotFound)?;
+        let level = self.engine().level(item.stock)?;
+        Ok((item, level))
+    }
+
+    /// Operators also reach products that are not for sale.
+    fn any_item(&self, product_id: &str) -> Result<Arc<Item>, Failure> {
+        self.shelf().any_item(product_id).cloned().ok_or(Failure::ProductNotFound)
+    }
+
+    fn stock(&self, product_id: &str) -> Result<AccountId, Failure> {
+        Ok(self.any_item(product_id)?.stock)
+    }
+}
+
+fn check(quantity: u64, note: &str) -> Result<()> {
+    if !(1..=QUANTITY_MAX).contains(&quantity) {
+        return Err(Error::invalid(format!("a change is by 1 to {QUANTITY_MAX} units")));
+    }
+    if note.chars().count() > NOTE_CHARS_MAX {
+        return Err(Error::invalid(format!("a reason has at most {NOTE_CHARS_MAX} characters")));
+    }
+    Ok(())
+}

@@ -1,0 +1,181 @@
+//! The points mall on the engine's public face: catalogue, exchange, orders, points and inventory.
+//!
+//! No stock rule lives here. The mall names accounts, builds one reservation for an exchange, and reads what the
+//! engine answered; what can be taken is the ledger's to decide.
+
+mod catalogue;
+mod demo;
+mod exchange;
+mod inventory;
+mod listing;
+mod order;
+
+use std::sync::{Arc, OnceLock};
+
+use crate::engine::Engine;
+use crate::error::{Error, Result};
+use crate::types::{AccountId, AccountKey, TimeMs};
+
+pub use catalogue::{Category, Period, Product, PurchaseLimit};
+pub(crate) use catalogue::{Item, Shelf};
+pub(crate) use demo::DEMO_USER;
+pub(crate) use exchange::Exchange;
+pub(crate) use listing::Filter;
+pub(crate) use order::{Order, OrderState, order_id, order_no, parse_order_id};
+
+/// What an operator may set about the mall.
+#[derive(Clone, Debug)]
+pub struct MallConfig {
+    /// How long an order waits for its confirmation, in milliseconds.
+    pub reservation_ttl_ms: u64,
+    /// How many units a user's waiting orders may hold at one time, over all products: one per order. `None` is no cap.
+    pub outstanding_max: Option<u64>,
+}
+
+impl Default for MallConfig {
+    fn default() -> Self {
+        Self { reservation_ttl_ms: 15 * 60 * 1000, outstanding_max: None }
+    }
+}
+
+/// The mall: cheap to clone, all clones share one catalogue and one engine.
+#[derive(Clone)]
+pub struct Mall {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    engine: Engine,
+    config: MallConfig,
+    catalogue: catalogue::Catalogue,
+}
+
+impl Mall {
+    /// Reads the catalogue from the engine's documents and opens an account for each product's stock.
+    ///
+    /// # Errors
+    /// `Corrupt` when a document cannot be read; otherwise what the engine reports.
+    pub fn open(engine: Engine, config: MallConfig) -> Result<Self> {
+        let catalogue = catalogue::Catalogue::load(&engine)?;
+        Ok(Self { shared: Arc::new(Shared { engine, config, catalogue }) })
+    }
+
+    /// The engine under the mall.
+    pub fn engine(&self) -> &Engine {
+        &self.shared.engine
+    }
+
+    /// Loads the demo catalogue with its stock, and gives the user `demo` 1,000,000 points. A second call changes nothing.
+    ///
+    /// # Errors
+    /// What the engine reports.
+    pub fn load_demo(&self) -> Result<()> {
+        demo::load(self)
+    }
+
+    /// Creates or replaces a category.
+    ///
+    /// # Errors
+    /// `Invalid` when it names a parent that does not exist; otherwise what the engine reports.
+    pub fn put_category(&self, category: &Category) -> Result<()> {
+        self.shared.catalogue.put_category(&self.shared.engine, category)
+    }
+
+    /// Creates or replaces a product; its stock is left as it is.
+    ///
+    /// # Errors
+    /// `Invalid` when its id cannot name an account, its price is too large or its category does not exist; otherwise
+    /// what the engine reports.
+    pub fn put_product(&self, product: &Product) -> Result<()> {
+        self.shared.catalogue.put_product(&self.shared.engine, product)
+    }
+
+    /// The catalogue as it stands.
+    pub(crate) fn shelf(&self) -> Arc<Shelf> {
+        self.shared.catalogue.shelf()
+    }
+
+    pub(crate) fn config(&self) -> &MallConfig {
+        &self.shared.config
+    }
+
+    pub(crate) fn now_ms(&self) -> TimeMs {
+        self.shared.engine.now_ms()
+    }
+}
+
+/// A user of the mall, with the name of the points account checked once.
+#[derive(Debug)]
+pub(crate) struct User {
+    id: Box<str>,
+    points_key: AccountKey,
+    /// Accounts are never closed, so a number that was found stays right.
+    points: OnceLock<AccountId>,
+}
+
+impl User {
+    /// # Errors
+    /// `Invalid` when the id cannot name an account.
+    pub(crate) fn new(id: &str) -> Result<Self> {
+        Ok(Self { id: id.into(), points_key: AccountKey::points(id)?, points: OnceLock::new() })
+    }
+
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The points account, if the user ever had points.
+    fn points(&self, engine: &Engine) -> Option<AccountId> {
+        if let Some(&account) = self.points.get() {
+            return Some(account);
+        }
+        let account = engine.account(&self.points_key)?;
+        Some(*self.points.get_or_init(|| account))
+    }
+}
+
+/// Why the mall did not do what it was asked.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// No such product, or it is not for sale.
+    ProductNotFound,
+    /// No such order of this user.
+    OrderNotFound,
+    /// There was not enough stock.
+    OutOfStock(Shortage),
+    /// The user has too few points.
+    InsufficientPoints(Shortage),
+    /// The user may not take so many of this product, or has too many waiting orders.
+    LimitExceeded(Shortage),
+    /// The order has ended in a way that does not allow this.
+    OrderState(OrderState),
+    /// The order's deadline has passed.
+    Expired,
+    /// The engine refused or failed.
+    Engine(Error),
+}
+
+/// What was there when it was not enough.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Shortage {
+    /// How many units the request needed.
+    pub(crate) required: u64,
+    /// How many there were.
+    pub(crate) available: u64,
+    /// When some may come back.
+    pub(crate) next_release_at: Option<TimeMs>,
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Engine(error)
+    }
+}
+
+/// Runs a blocking read or write of history beside the runtime's workers.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(failed) => Err(Error::unavailable("a background task failed").with_source(failed)),
+    }
+}

@@ -1,0 +1,312 @@
+//! Orders: reservations of the mall as a user reads them, and what a user may do with one.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::{Failure, Mall, Product, User, blocking};
+use crate::command::{Command, Outcome};
+use crate::error::{Error, Result};
+use crate::record::{ReservationRecord, ReservationState};
+use crate::types::{IdempotencyKey, ReservationId, TimeMs};
+
+/// What an order keeps of the product as it was when it was ordered.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Snapshot<S> {
+    id: S,
+    name: S,
+    category_id: S,
+    points_price: u64,
+    image: Option<S>,
+}
+
+impl<'a> Snapshot<&'a str> {
+    pub(super) fn of(product: &'a Product) -> Self {
+        Self {
+            id: &product.id,
+            name: &product.name,
+            category_id: &product.category_id,
+            points_price: product.points_price,
+            image: product.images.first().map(String::as_str),
+        }
+    }
+}
+
+/// The details carried beside the reservation, as MessagePack arrays. New fields go to the end, with a default.
+#[derive(Debug, Serialize)]
+pub(super) struct Details<'a> {
+    pub(super) user: &'a str,
+    pub(super) quantity: u64,
+    pub(super) points_cost: u64,
+    pub(super) product: Snapshot<&'a str>,
+    pub(super) delivery_info: Option<&'a Map<String, Value>>,
+}
+
+impl Details<'_> {
+    pub(super) fn encode(&self) -> Result<Vec<u8>> {
+        let mut encoded = Vec::with_capacity(256);
+        rmp_serde::encode::write(&mut encoded, self)
+            .map_err(|cause| Error::invalid("the order's details cannot be written").with_source(cause))?;
+        Ok(encoded)
+    }
+}
+
+/// [`Details`] as read back.
+#[derive(Debug, PartialEq, Deserialize)]
+struct OwnedDetails {
+    user: String,
+    quantity: u64,
+    points_cost: u64,
+    product: Snapshot<String>,
+    delivery_info: Option<Map<String, Value>>,
+}
+
+/// Where an order stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OrderState {
+    /// It waits for its confirmation.
+    Pending,
+    /// It is paid.
+    Confirmed,
+    /// It was given up while it waited, or returned after it was confirmed.
+    Cancelled,
+    /// Nobody confirmed it in time.
+    Expired,
+}
+
+impl OrderState {
+    /// The number in the mall's own table of orders. 2 (shipped) and 3 (completed) come with deliveries.
+    pub(crate) fn number(self) -> i8 {
+        match self {
+            Self::Pending => 0,
+            Self::Confirmed => 1,
+            Self::Cancelled | Self::Expired => -1,
+        }
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Confirmed => "confirmed",
+            Self::Cancelled => "cancelled",
+            Self::Expired => "expired",
+        }
+    }
+
+    /// The deadline decides: an order past it has expired, even if the wheel has not turned yet.
+    fn of(record: &ReservationRecord, now_ms: TimeMs) -> Self {
+        match record.state {
+            ReservationState::Pending if now_ms >= record.expires_at => Self::Expired,
+            ReservationState::Pending => Self::Pending,
+            ReservationState::Confirmed => Self::Confirmed,
+            ReservationState::Released | ReservationState::Returned => Self::Cancelled,
+            ReservationState::Expired => Self::Expired,
+        }
+    }
+}
+
+/// An order with its whole life.
+#[derive(Debug)]
+pub(crate) struct Order {
+    pub(crate) reservation: ReservationId,
+    pub(crate) state: OrderState,
+    pub(crate) product_id: String,
+    pub(crate) product_name: String,
+    pub(crate) category_id: String,
+    pub(crate) points_price: u64,
+    pub(crate) image: Option<String>,
+    pub(crate) quantity: u64,
+    pub(crate) points_cost: u64,
+    pub(crate) delivery_info: Option<Map<String, Value>>,
+    pub(crate) created_at: TimeMs,
+    pub(crate) expires_at: TimeMs,
+    pub(crate) ended_at: Option<TimeMs>,
+    pub(crate) returned_at: Option<TimeMs>,
+}
+
+impl Order {
+    fn of(record: ReservationRecord, now_ms: TimeMs) -> Result<Self> {
+        let state = OrderState::of(&record, now_ms);
+        let details: OwnedDetails = rmp_serde::from_slice(&record.details).map_err(|cause| {
+            Error::corrupt(format!("the details of order {} are not readable", record.reservation)).with_source(cause)
+        })?;
+        Ok(Self {
+            reservation: record.reservation,
+            state,
+            product_id: details.product.id,
+            product_name: details.product.name,
+            category_id: details.product.category_id,
+            points_price: details.product.points_price,
+            image: details.product.image,
+            quantity: details.quantity,
+            points_cost: details.points_cost,
+            delivery_info: details.delivery_info,
+            created_at: record.created_at,
+            expires_at: record.expires_at,
+            ended_at: record.ended_at,
+            returned_at: record.returned_at,
+        })
+    }
+}
+
+const ID_PREFIX: &str = "ord_";
+const ID_DIGITS: usize = 16;
+
+/// The id of an order, as clients see it.
+pub(crate) fn order_id(reservation: ReservationId) -> String {
+    format!("{ID_PREFIX}{:016x}", reservation.number())
+}
+
+/// The number of an order, for people: 22 characters, a function of the id alone.
+pub(crate) fn order_no(reservation: ReservationId) -> String {
+    format!("EX{:020}", reservation.number())
+}
+
+/// The reservation behind an order's id, in exactly the form [`order_id`] writes.
+pub(crate) fn parse_order_id(id: &str) -> Option<ReservationId> {
+    let digits = id.strip_prefix(ID_PREFIX)?;
+    let canonical = digits.len() == ID_DIGITS && digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    let number = u64::from_str_radix(digits, 16).ok()?;
+    canonical.then(|| ReservationId::from_number(number))
+}
+
+impl Mall {
+    /// Makes a waiting order final. Confirming a confirmed order succeeds again.
+    pub(crate) async fn confirm(
+        &self,
+        user: &User,
+        reservation: ReservationId,
+        key: Option<IdempotencyKey>,
+    ) -> Result<(), Failure> {
+        let owner = user.points(self.engine()).ok_or(Failure::OrderNotFound)?;
+        let command = Command::Confirm { reservation, owner: Some(owner), quantities: None, key };
+        match self.engine().execute(&command)?.await? {
+            Outcome::Confirmed { .. } => Ok(()),
+            Outcome::Late { .. } => Err(Failure::Expired),
+            _ => match self.ended_state(user, reservation).await? {
+                OrderState::Confirmed => Ok(()),
+                OrderState::Expired => Err(Failure::Expired),
+                state => Err(Failure::OrderState(state)),
+            },
+        }
+    }
+
+    /// Gives a waiting order up, or returns a confirmed one. Cancelling a cancelled order succeeds again.
+    pub(crate) async fn cancel(
+        &self,
+        user: &User,
+        reservation: ReservationId,
+        key: Option<IdempotencyKey>,
+    ) -> Result<(), Failure> {
+        let owner = user.points(self.engine()).ok_or(Failure::OrderNotFound)?;
+        let command = Command::Release { reservation, owner: Some(owner), key };
+        match self.engine().execute(&command)?.await? {
+            Outcome::Released { .. } => return Ok(()),
+            Outcome::Late { .. } => return Err(Failure::Expired),
+            _ => {}
+        }
+        match self.ended_state(user, reservation).await? {
+            OrderState::Cancelled => return Ok(()),
+            OrderState::Expired => return Err(Failure::Expired),
+            OrderState::Pending => return Err(Failure::OrderState(OrderState::Pending)),
+            OrderState::Confirmed => {}
+        }
+        let engine = self.engine().clone();
+        let ticket = blocking(move || engine.refund(reservation, Some(owner), "订单取消")).await?;
+        match ticket.await? {
+            Outcome::Returned { .. } => Ok(()),
+            // Another cancel was faster: the order is cancelled, which is what was asked.
+            _ => match self.ended_state(user, reservation).await? {
+                OrderState::Cancelled => Ok(()),
+                state => Err(Failure::OrderState(state)),
+            },
+        }
+    }
+
+    /// Where an order that the ledger no longer holds stands, from history that has caught up.
+    async fn ended_state(&self, user: &User, reservation: ReservationId) -> Result<OrderState, Failure> {
+        self.order(user, reservation).await.map(|order| order.state)
+    }
+
+    /// An order of this user; it shows everything acknowledged before the call.
+    pub(crate) async fn order(&self, user: &User, reservation: ReservationId) -> Result<Order, Failure> {
+        let owner = user.points(self.engine()).ok_or(Failure::OrderNotFound)?;
+        self.engine().catch_up().await?;
+        let engine = self.engine().clone();
+        let record = blocking(move || engine.history().reservation(reservation)).await?;
+        match record {
+            Some(record) if record.owner == Some(owner) => Ok(Order::of(record, self.now_ms())?),
+            _ => Err(Failure::OrderNotFound),
+        }
+    }
+
+    /// This user's orders, newest first, older than `before`.
+    pub(crate) async fn orders(
+        &self,
+        user: &User,
+        before: Option<ReservationId>,
+        limit: usize,
+    ) -> Result<Vec<Order>, Failure> {
+        let Some(owner) = user.points(self.engine()) else {
+            return Ok(Vec::new());
+        };
+        self.engine().catch_up().await?;
+        let engine = self.engine().clone();
+        let records = blocking(move || engine.history().reservations_of(owner, before, limit)).await?;
+        let now_ms = self.now_ms();
+        Ok(records.into_iter().map(|record| Order::of(record, now_ms)).collect::<Result<_>>()?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(state: ReservationState) -> ReservationRecord {
+        let details = Details {
+            user: "ann",
+            quantity: 2,
+            points_cost: 10,
+            product: Snapshot { id: "tea", name: "Tea", category_id: "food", points_price: 5, image: None },
+            delivery_info: None,
+        };
+        ReservationRecord {
+            reservation: ReservationId::from_number(0x41),
+            owner: None,
+            state,
+            lines: Vec::new(),
+            created_at: 1_000,
+            expires_at: 2_000,
+            ended_at: None,
+            returned_at: None,
+            details: details.encode().expect("the details can be written"),
+            notes: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn an_order_id_reads_back_and_only_in_one_form() {
+        let id = ReservationId::from_number(0xabc);
+        assert_eq!(order_id(id), "ord_0000000000000abc");
+        assert_eq!(parse_order_id(&order_id(id)), Some(id));
+        for wrong in
+            ["", "ord_", "ord_abc", "ord_0000000000000ABC", "ord_+000000000000abc", "x", "ord_00000000000000abc"]
+        {
+            assert_eq!(parse_order_id(wrong), None, "{wrong:?} is no id");
+        }
+        assert!(order_no(ReservationId::from_number(u64::MAX)).len() <= 32);
+    }
+
+    #[test]
+    fn details_read_back() {
+        let order = Order::of(record(ReservationState::Confirmed), 1_500).expect("a readable order");
+        assert_eq!((order.product_id.as_str(), order.quantity, order.points_cost), ("tea", 2, 10));
+        assert_eq!(order.state, OrderState::Confirmed);
+    }
+
+    #[test]
+    fn a_pending_order_past_its_deadline_has_expired() {
+        assert_eq!(OrderState::of(&record(ReservationState::Pending), 1_999), OrderState::Pending);
+        assert_eq!(OrderState::of(&record(ReservationState::Pending), 2_000), OrderState::Expired);
+        assert_eq!(OrderState::of(&record(ReservationState::Returned), 0), OrderState::Cancelled);
+    }
+}

@@ -1,0 +1,153 @@
+//! What operators do: points and stock.
+
+use hyper::body::Incoming;
+use serde::{Deserialize, Serialize};
+
+use super::auth::Identity;
+use super::catalogue::StockWire;
+use super::reply::{ApiError, HttpResponse};
+use super::router::Call;
+use super::{body, query};
+use crate::error::Result;
+use crate::mall::{User, order_id};
+use crate::record::{ChangeKind, ChangeRecord};
+use crate::types::{Seq, TimeMs};
+
+const CHANGES: u64 = 20;
+const CHANGES_MAX: u64 = 100;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct AwardBody {
+    points: u64,
+    #[serde(default)]
+    reason: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct ReceiveBody {
+    quantity: u64,
+    #[serde(default)]
+    reason: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct AdjustBody {
+    delta: i64,
+    #[serde(default)]
+    reason: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct AwardedWire<'a> {
+    user_id: &'a str,
+    balance: i64,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct StockedWire<'a> {
+    product_id: &'a str,
+    stock_quantity: i64,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct InventoryWire<'a> {
+    product_id: &'a str,
+    name: &'a str,
+    #[serde(flatten)]
+    stock: StockWire,
+    records: Vec<ChangeWire<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ChangeWire<'a> {
+    seq: Seq,
+    /// 1 in, 2 out, 3 reserved, 4 given back, 5 adjusted: the mall's own numbers.
+    change_type: u8,
+    kind: &'static str,
+    quantity_change: i64,
+    stock_before: i64,
+    stock_after: i64,
+    quantity: u64,
+    related_order_id: Option<String>,
+    description: &'a str,
+    created_at: TimeMs,
+}
+
+impl<'a> ChangeWire<'a> {
+    fn of(change: &'a ChangeRecord) -> Self {
+        let (change_type, kind) = match change.kind {
+            ChangeKind::Received => (1, "received"),
+            ChangeKind::WrittenOff => (2, "writtenOff"),
+            ChangeKind::Bought => (2, "bought"),
+            ChangeKind::Confirmed => (2, "confirmed"),
+            ChangeKind::Reserved => (3, "reserved"),
+            ChangeKind::Released => (4, "released"),
+            ChangeKind::Expired => (4, "expired"),
+            ChangeKind::Returned => (4, "returned"),
+            ChangeKind::Adjusted => (5, "adjusted"),
+        };
+        Self {
+            seq: change.seq,
+            change_type,
+            kind,
+            quantity_change: change.delta,
+            // History keeps what was after; what was before follows from it.
+            stock_before: change.available.saturating_sub(change.delta),
+            stock_after: change.available,
+            quantity: change.quantity,
+            related_order_id: change.reservation.map(order_id),
+            description: &change.note,
+            created_at: change.at,
+        }
+    }
+}
+
+/// `POST /api/admin/points/{userId}/award`.
+pub(super) async fn award(call: &Call<'_>, identity: &Identity, body: Incoming) -> Result<HttpResponse, ApiError> {
+    call.no_query()?;
+    let user = User::new(call.id)?;
+    let (request, key): (AwardBody, _) = body::read_keyed(call, identity, body).await?;
+    let balance = call.app.mall.award(&user, request.points, &request.reason, key).await?;
+    Ok(call.success(&AwardedWire { user_id: user.id(), balance }))
+}
+
+/// `POST /api/admin/inventory/{productId}/receive`.
+pub(super) async fn receive(call: &Call<'_>, identity: &Identity, body: Incoming) -> Result<HttpResponse, ApiError> {
+    call.no_query()?;
+    let (request, key): (ReceiveBody, _) = body::read_keyed(call, identity, body).await?;
+    let stock_quantity = call.app.mall.receive(call.id, request.quantity, &request.reason, key).await?;
+    Ok(call.success(&StockedWire { product_id: call.id, stock_quantity }))
+}
+
+/// `POST /api/admin/inventory/{productId}/adjust`.
+pub(super) async fn adjust(call: &Call<'_>, identity: &Identity, body: Incoming) -> Result<HttpResponse, ApiError> {
+    call.no_query()?;
+    let (request, key): (AdjustBody, _) = body::read_keyed(call, identity, body).await?;
+    let stock_quantity = call.app.mall.adjust(call.id, request.delta, &request.reason, key).await?;
+    Ok(call.success(&StockedWire { product_id: call.id, stock_quantity }))
+}
+
+/// `GET /api/admin/inventory/{productId}`: the level and the newest change records.
+pub(super) async fn inventory(call: &Call<'_>) -> Result<HttpResponse, ApiError> {
+    let mut limit = CHANGES;
+    for (name, value) in query::pairs(call.query)? {
+        match name.as_str() {
+            "limit" => limit = query::number(&name, &value, 1..=CHANGES_MAX)?,
+            _ => return Err(query::unknown(&name)),
+        }
+    }
+    let inventory = call.app.mall.inventory(call.id, limit as usize).await?;
+    Ok(call.success(&InventoryWire {
+        product_id: &inventory.item.product.id,
+        name: &inventory.item.product.name,
+        stock: StockWire::of(&inventory.level),
+        records: inventory.changes.iter().map(ChangeWire::of).collect(),
+    }))
+}

@@ -1,0 +1,203 @@
+//! Who is calling: bearer tokens to users.
+
+use std::hash::BuildHasher;
+use std::sync::Arc;
+
+use hyper::HeaderMap;
+use hyper::header::AUTHORIZATION;
+use parking_lot::Mutex;
+use secrecy::{ExposeSecret, SecretString};
+
+use super::reply::{ApiError, Code};
+use super::token::{Claims, Keys};
+use crate::error::{Error, Result};
+use crate::mall::User;
+use crate::types::TimeMs;
+
+/// The shortest secret, in bytes.
+pub(crate) const SECRET_BYTES_MIN: usize = 32;
+/// How many verified tokens are remembered. A power of two; one slot takes at most about 1 KiB.
+const SLOTS: usize = 8192;
+/// Longer tokens are verified each time.
+const CACHED_TOKEN_BYTES_MAX: usize = 512;
+
+/// What a caller may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Sees and changes what is its own.
+    User,
+    /// Also changes stock and points.
+    Admin,
+}
+
+impl Role {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Admin => "admin",
+        }
+    }
+
+    fn parse(name: Option<&str>) -> Option<Self> {
+        match name {
+            None | Some("user") => Some(Self::User),
+            Some("admin") => Some(Self::Admin),
+            Some(_) => None,
+        }
+    }
+}
+
+/// A caller whose token was verified.
+pub(super) struct Identity {
+    pub(super) user: User,
+    pub(super) role: Role,
+    claims: Claims,
+}
+
+/// Signs and verifies the tokens of one secret.
+pub struct Auth {
+    keys: Keys,
+    /// Verified tokens, each in the slot its hash names: bounded, and a busy user costs no second verification.
+    slots: Box<[Mutex<Option<Verified>>]>,
+    hasher: foldhash::quality::RandomState,
+}
+
+struct Verified {
+    token: Box<str>,
+    identity: Arc<Identity>,
+}
+
+impl Auth {
+    /// # Errors
+    /// `Invalid` when the secret is shorter than 32 bytes.
+    pub fn new(secret: &SecretString) -> Result<Self> {
+        let secret = secret.expose_secret().as_bytes();
+        if secret.len() < SECRET_BYTES_MIN {
+            return Err(Error::invalid(format!(
+                "the authentication secret must have at least {SECRET_BYTES_MIN} bytes"
+            )));
+        }
+        let slots = std::iter::repeat_with(|| Mutex::new(None)).take(SLOTS).collect();
+        Ok(Self { keys: Keys::new(secret), slots, hasher: foldhash::quality::RandomState::default() })
+    }
+
+    /// A token for `user` that is valid until `expires_at_ms`, rounded down to a second.
+    ///
+    /// # Errors
+    /// `Invalid` when the user's name cannot name an account.
+    pub fn issue(&self, user: &str, role: Role, expires_at_ms: TimeMs) -> Result<String> {
+        User::new(user)?;
+        let role = (role != Role::User).then(|| role.name().to_owned());
+        self.keys.sign(&Claims { sub: user.to_owned(), exp: expires_at_ms / 1000, nbf: None, role })
+    }
+
+    /// The caller of a request.
+    pub(super) fn identify(&self, headers: &HeaderMap, now_ms: TimeMs) -> Result<Arc<Identity>, ApiError> {
+        let token = bearer(headers).ok_or_else(|| ApiError::new(Code::Unauthorized))?;
+        let identity = match self.recall(token) {
+            Some(identity) => identity,
+            None => self.verify(token).ok_or_else(|| ApiError::new(Code::Unauthorized))?,
+        };
+        if identity.claims.is_current(now_ms) { Ok(identity) } else { Err(ApiError::new(Code::Unauthorized)) }
+    }
+
+    fn slot(&self, token: &str) -> &Mutex<Option<Verified>> {
+        &self.slots[self.hasher.hash_one(token) as usize & (SLOTS - 1)]
+    }
+
+    fn recall(&self, token: &str) -> Option<Arc<Identity>> {
+        let slot = self.slot(token).lock();
+        // The whole token is compared: another with the same hash is another token.
+        slot.as_ref().filter(|verified| *verified.token == *token).map(|verified| verified.identity.clone())
+    }
+
+    fn verify(&self, token: &str) -> Option<Arc<Identity>> {
+        let claims = self.keys.verify(token)?;
+        let role = Role::parse(claims.role.as_deref())?;
+        let identity = Arc::new(Identity { user: User::new(&claims.sub).ok()?, role, claims });
+        if token.len() <= CACHED_TOKEN_BYTES_MAX {
+            *self.slot(token).lock() = Some(Verified { token: token.into(), identity: identity.clone() });
+        }
+        Some(identity)
+    }
+}
+
+/// The token of `Authorization: Bearer TOKEN`; the scheme's case does not matter.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+#[cfg(test)]
+mod tests {
+    use hyper::header::HeaderValue;
+
+    use super::*;
+
+    const NOW_MS: TimeMs = 1_700_000_000_000;
+
+    fn auth(secret: &str) -> Auth {
+        Auth::new(&SecretString::from(secret)).expect("a secret that is long enough")
+    }
+
+    fn headers(value: &str) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(AUTHORIZATION, HeaderValue::from_str(value).expect("a header value"));
+        headers
+    }
+
+    #[test]
+    fn a_token_names_its_user_until_it_expires() {
+        let auth = auth("0123456789abcdef0123456789abcdef");
+        let token = auth.issue("ann", Role::Admin, NOW_MS + 5_000).expect("a token");
+        let headers = headers(&format!("Bearer {token}"));
+        // Twice: verified, then remembered.
+        for _ in 0..2 {
+            let identity = auth.identify(&headers, NOW_MS).expect("a valid token");
+            assert_eq!((identity.user.id(), identity.role), ("ann", Role::Admin));
+        }
+        assert!(auth.identify(&headers, NOW_MS + 5_000).is_err(), "a remembered token expires all the same");
+    }
+
+    #[test]
+    fn what_is_not_our_token_is_refused() {
+        let auth = auth("0123456789abcdef0123456789abcdef");
+        let other = super::tests::auth("another secret of thirty-two byte");
+        let token = auth.issue("ann", Role::User, NOW_MS + 5_000).expect("a token");
+        let foreign = other.issue("ann", Role::User, NOW_MS + 5_000).expect("a token");
+        // {"alg":"none"} and {"sub":"ann","exp":9999999999}, without a signature.
+        let unsigned = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhbm4iLCJleHAiOjk5OTk5OTk5OTl9.";
+        let body = token.split('.').nth(1).expect("three parts");
+        // {"alg":"HS384","typ":"JWT"} over our own body and signature.
+        let relabelled =
+            token.replacen(token.split('.').next().expect("three parts"), "eyJhbGciOiJIUzM4NCIsInR5cCI6IkpXVCJ9", 1);
+        let timeless = auth.keys.sign(&Claims { sub: "ann".into(), exp: 0, nbf: None, role: None }).expect("a token");
+        let early = auth.keys.sign(&Claims { sub: "ann".into(), exp: u64::MAX, nbf: Some(NOW_MS), role: None });
+        let stranger =
+            auth.keys.sign(&Claims { sub: "ann".into(), exp: u64::MAX, nbf: None, role: Some("root".into()) });
+        let nameless = auth.keys.sign(&Claims { sub: "no/slash".into(), exp: u64::MAX, nbf: None, role: None });
+        for wrong in [
+            "Bearer",
+            "Bearer ",
+            "Basic abc",
+            "Bearer a.b.c",
+            &format!("Bearer {foreign}"),
+            &format!("Bearer {unsigned}"),
+            &format!("Bearer {relabelled}"),
+            &format!("Bearer x.{body}.x"),
+            &format!("Bearer {timeless}"),
+            &format!("Bearer {}", early.expect("a token")),
+            &format!("Bearer {}", stranger.expect("a token")),
+            &format!("Bearer {}", nameless.expect("a token")),
+        ] {
+            assert!(auth.identify(&headers(wrong), NOW_MS).is_err(), "{wrong} must be refused");
+        }
+        assert!(auth.identify(&HeaderMap::new(), NOW_MS).is_err(), "no header must be refused");
+    }
+
+    #[test]
+    fn a_short_secret_is_refused() {
+        assert!(Auth::new(&SecretString::from("too short")).is_err());
+    }
+}

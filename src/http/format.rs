@@ -1,0 +1,149 @@
+//! JSON and MessagePack, and how a request asks for them.
+
+use hyper::HeaderMap;
+use hyper::header::{ACCEPT, CONTENT_TYPE};
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::reply::{ApiError, Code};
+use crate::error::{Error, Result};
+
+/// How a body is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Format {
+    #[default]
+    Json,
+    MessagePack,
+}
+
+impl Format {
+    pub(super) fn content_type(self) -> &'static str {
+        match self {
+            Self::Json => "application/json; charset=utf-8",
+            Self::MessagePack => "application/msgpack",
+        }
+    }
+
+    fn of_media_type(media_type: &str) -> Option<Self> {
+        let is = |name: &str| media_type.eq_ignore_ascii_case(name);
+        if is("application/json") {
+            Some(Self::Json)
+        } else if is("application/msgpack") || is("application/x-msgpack") || is("application/vnd.msgpack") {
+            Some(Self::MessagePack)
+        } else {
+            None
+        }
+    }
+
+    /// What a request's body is written in; JSON when it does not say.
+    pub(super) fn of_body(headers: &HeaderMap) -> Result<Self, ApiError> {
+        let Some(value) = headers.get(CONTENT_TYPE) else {
+            return Ok(Self::Json);
+        };
+        let media_type = value.to_str().ok().and_then(|value| value.split(';').next()).unwrap_or_default().trim();
+        Self::of_media_type(media_type).ok_or_else(|| ApiError::new(Code::UnsupportedMediaType))
+    }
+
+    /// What a client wants the answer in: the best it accepts, the first of equals; JSON when it does not say.
+    pub(super) fn of_answer(headers: &HeaderMap) -> Result<Self, ApiError> {
+        let mut best: Option<(f32, Self)> = None;
+        let mut asked = false;
+        for value in headers.get_all(ACCEPT) {
+            for range in value.to_str().unwrap_or_default().split(',') {
+                asked = true;
+                let Some((quality, format)) = accepted(range) else { continue };
+                if quality > 0.0 && best.is_none_or(|(best, _)| quality > best) {
+                    best = Some((quality, format));
+                }
+            }
+        }
+        match best {
+            Some((_, format)) => Ok(format),
+            None if asked => Err(ApiError::new(Code::NotAcceptable)),
+            None => Ok(Self::Json),
+        }
+    }
+
+    pub(super) fn encode<T: Serialize>(self, body: &T) -> Result<Vec<u8>> {
+        let mut encoded = Vec::with_capacity(384);
+        let written: Result<(), Box<dyn std::error::Error + Send + Sync>> = match self {
+            Self::Json => serde_json::to_writer(&mut encoded, body).map_err(Into::into),
+            Self::MessagePack => rmp_serde::encode::write_named(&mut encoded, body).map_err(Into::into),
+        };
+        written.map_err(|cause| Error::unavailable("an answer cannot be written").with_source(cause))?;
+        Ok(encoded)
+    }
+
+    /// Reads a whole body; what follows the value is an error as well.
+    pub(super) fn decode<T: DeserializeOwned>(self, body: &[u8]) -> Result<T, ApiError> {
+        match self {
+            Self::Json => serde_json::from_slice(body).map_err(|error| ApiError::invalid(error.to_string())),
+            Self::MessagePack => {
+                let mut rest = body;
+                let value = rmp_serde::from_read(&mut rest).map_err(|error| ApiError::invalid(error.to_string()))?;
+                if rest.is_empty() { Ok(value) } else { Err(ApiError::invalid("the body goes on after its value")) }
+            }
+        }
+    }
+}
+
+/// The quality and format of one range of an `Accept` header, if we can write it.
+fn accepted(range: &str) -> Option<(f32, Format)> {
+    let mut parts = range.split(';').map(str::trim);
+    let format = match parts.next()? {
+        "*/*" | "application/*" => Format::Json,
+        media_type => Format::of_media_type(media_type)?,
+    };
+    let quality = parts.find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")));
+    Some((quality.map_or(1.0, |quality| quality.parse().unwrap_or(0.0)), format))
+}
+
+#[cfg(test)]
+mod tests {
+    use hyper::header::{HeaderName, HeaderValue};
+
+    use super::*;
+
+    fn headers(name: HeaderName, value: &'static str) -> HeaderMap {
+        HeaderMap::from_iter([(name, HeaderValue::from_static(value))])
+    }
+
+    #[test]
+    fn an_answer_is_written_as_asked() {
+        for (accept, want) in [
+            ("application/json", Some(Format::Json)),
+            ("*/*", Some(Format::Json)),
+            ("text/html, application/*;q=0.8", Some(Format::Json)),
+            ("application/msgpack", Some(Format::MessagePack)),
+            ("application/json;q=0.5, application/x-msgpack", Some(Format::MessagePack)),
+            ("application/msgpack;q=0, application/json", Some(Format::Json)),
+            ("text/html", None),
+            ("application/json;q=0", None),
+        ] {
+            assert_eq!(Format::of_answer(&headers(ACCEPT, accept)).ok(), want, "{accept}");
+        }
+        assert_eq!(Format::of_answer(&HeaderMap::new()).ok(), Some(Format::Json), "no header");
+    }
+
+    #[test]
+    fn a_body_says_what_it_is() {
+        for (content_type, want) in [
+            ("application/json; charset=utf-8", Some(Format::Json)),
+            ("Application/MsgPack", Some(Format::MessagePack)),
+            ("text/plain", None),
+            ("", None),
+        ] {
+            assert_eq!(Format::of_body(&headers(CONTENT_TYPE, content_type)).ok(), want, "{content_type}");
+        }
+    }
+
+    #[test]
+    fn both_formats_read_what_they_write_and_refuse_a_tail() {
+        for format in [Format::Json, Format::MessagePack] {
+            let mut body = format.encode(&("tea", 3u64)).expect("an encoded value");
+            let (name, count): (String, u64) = format.decode(&body).expect("a decoded value");
+            assert_eq!((name.as_str(), count), ("tea", 3));
+            body.push(b'1');
+            assert!(format.decode::<(String, u64)>(&body).is_err(), "{format:?} must refuse a tail");
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! A user's own points.
+
+use serde::Serialize;
+
+use super::auth::Identity;
+use super::reply::{ApiError, HttpResponse};
+use super::router::Call;
+use crate::error::Result;
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct BalanceWire<'a> {
+    user_id: &'a str,
+    balance: i64,
+    reserved: u64,
+    consumed: u64,
+    received: u64,
+}
+
+/// `GET /api/points/balance`.
+pub(super) fn balance(call: &Call<'_>, identity: &Identity) -> Result<HttpResponse, ApiError> {
+    call.no_query()?;
+    let balance = call.app.mall.balance(&identity.user)?;
+    Ok(call.success(&BalanceWire {
+        user_id: identity.user.id(),
+        balance: balance.available,
+        reserved: balance.reserved,
+        consumed: balance.consumed,
+        received: balance.received,
+    }))
+}

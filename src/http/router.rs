@@ -1,0 +1,226 @@
+//! Paths to handlers.
+
+use hyper::body::Incoming;
+use hyper::header::HeaderMap;
+use hyper::{Method, Request};
+use serde::Serialize;
+
+use super::auth::{Identity, Role};
+use super::format::Format;
+use super::reply::{ApiError, Code, HttpResponse, success};
+use super::{App, admin, catalogue, exchange, health, orders, points, query};
+use crate::error::Result;
+use crate::types::IdempotencyKey;
+
+/// A thing the API does. Each path has one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Endpoint {
+    Health,
+    Ready,
+    Categories,
+    Products,
+    Product,
+    Exchange,
+    Orders,
+    Order,
+    Confirm,
+    Cancel,
+    Balance,
+    Award,
+    Receive,
+    Adjust,
+    Inventory,
+}
+
+const PATHS: [(&str, Endpoint); 15] = [
+    ("/health", Endpoint::Health),
+    ("/ready", Endpoint::Ready),
+    ("/api/mall/categories", Endpoint::Categories),
+    ("/api/mall/products", Endpoint::Products),
+    ("/api/mall/products/{id}", Endpoint::Product),
+    ("/api/mall/exchange", Endpoint::Exchange),
+    ("/api/mall/orders", Endpoint::Orders),
+    ("/api/mall/orders/{id}", Endpoint::Order),
+    ("/api/mall/orders/{id}/confirm", Endpoint::Confirm),
+    ("/api/mall/orders/{id}/cancel", Endpoint::Cancel),
+    ("/api/points/balance", Endpoint::Balance),
+    ("/api/admin/points/{id}/award", Endpoint::Award),
+    ("/api/admin/inventory/{id}/receive", Endpoint::Receive),
+    ("/api/admin/inventory/{id}/adjust", Endpoint::Adjust),
+    ("/api/admin/inventory/{id}", Endpoint::Inventory),
+];
+
+impl Endpoint {
+    /// The methods it takes, as `Allow` names them.
+    fn allow(self) -> &'static str {
+        match self {
+            Self::Exchange | Self::Confirm | Self::Cancel | Self::Award | Self::Receive | Self::Adjust => "POST",
+            _ => "GET, HEAD",
+        }
+    }
+
+    fn allows(self, method: &Method) -> bool {
+        match self.allow() {
+            "POST" => method == Method::POST,
+            _ => method == Method::GET || method == Method::HEAD,
+        }
+    }
+
+    /// Who may call it; `None` is everybody.
+    fn role(self) -> Option<Role> {
+        match self {
+            Self::Health | Self::Ready | Self::Categories | Self::Products | Self::Product => None,
+            Self::Award | Self::Receive | Self::Adjust | Self::Inventory => Some(Role::Admin),
+            _ => Some(Role::User),
+        }
+    }
+}
+
+pub(super) struct Router {
+    paths: matchit::Router<Endpoint>,
+}
+
+impl Router {
+    pub(super) fn new() -> Self {
+        let mut paths = matchit::Router::new();
+        for (path, endpoint) in PATHS {
+            paths.insert(path, endpoint).expect("the paths in the table do not collide");
+        }
+        Self { paths }
+    }
+
+    /// The endpoint of a path with its `{id}`, still encoded.
+    fn find<'p>(&self, path: &'p str) -> Option<(Endpoint, &'p str)> {
+        let found = self.paths.at(path).ok()?;
+        Some((*found.value, found.params.get("id").unwrap_or_default()))
+    }
+}
+
+/// A request on its way to a handler: who, what, and how to answer.
+pub(super) struct Call<'a> {
+    pub(super) app: &'a App,
+    pub(super) format: Format,
+    pub(super) headers: &'a HeaderMap,
+    /// With the endpoint, it scopes idempotency keys.
+    pub(super) path: &'a str,
+    pub(super) query: Option<&'a str>,
+    /// The decoded `{id}` of the path, empty when it has none.
+    pub(super) id: &'a str,
+}
+
+impl Call<'_> {
+    pub(super) fn success<T: Serialize>(&self, data: &T) -> HttpResponse {
+        success(self.format, data, self.app.mall.now_ms())
+    }
+
+    /// The request's `Idempotency-Key`, in the scope of the caller and the path.
+    pub(super) fn idempotency_key(&self, identity: &Identity) -> Result<Option<IdempotencyKey>, ApiError> {
+        let mut values = self.headers.get_all("idempotency-key").iter();
+        let Some(value) = values.next() else {
+            return Ok(None);
+        };
+        if values.next().is_some() {
+            return Err(ApiError::invalid("there is more than one Idempotency-Key"));
+        }
+        let key = value.to_str().map_err(|_| ApiError::invalid("an Idempotency-Key is printable ASCII"))?;
+        // A user's name has no space, so the two parts of a scope cannot run into each other.
+        let scope = format!("{} {}", identity.user.id(), self.path);
+        Ok(Some(IdempotencyKey::new(&scope, key)?))
+    }
+
+    /// Refuses a query where there is nothing to ask.
+    pub(super) fn no_query(&self) -> Result<(), ApiError> {
+        match query::pairs(self.query)?.first() {
+            None => Ok(()),
+            Some((name, _)) => Err(query::unknown(name)),
+        }
+    }
+}
+
+/// Answers a request, whatever it is.
+pub(super) async fn handle(app: &App, request: Request<Incoming>) -> HttpResponse {
+    let (format, refusal) = match Format::of_answer(request.headers()) {
+        Ok(format) => (format, None),
+        Err(error) => (Format::default(), Some(error)),
+    };
+    let answer = match refusal {
+        Some(error) => Err(error),
+        None => route(app, format, request).await,
+    };
+    answer.unwrap_or_else(|error| error.into_response(format, app.mall.now_ms()))
+}
+
+async fn route(app: &App, format: Format, request: Request<Incoming>) -> Result<HttpResponse, ApiError> {
+    let (head, body) = request.into_parts();
+    let (path, query) = (head.uri.path(), head.uri.query());
+    let (endpoint, raw_id) = app.router.find(path).ok_or_else(|| ApiError::new(Code::NotFound))?;
+    if !endpoint.allows(&head.method) {
+        return Err(ApiError::method_not_allowed(endpoint.allow()));
+    }
+    let decoded;
+    let id = if raw_id.contains('%') {
+        decoded = query::decode(raw_id, false)?;
+        &decoded
+    } else {
+        raw_id
+    };
+    let call = Call { app, format, headers: &head.headers, path, query, id };
+    let Some(role) = endpoint.role() else {
+        return public(endpoint, &call);
+    };
+    let identity = app.auth.identify(&head.headers, app.mall.now_ms())?;
+    if role == Role::Admin && identity.role != Role::Admin {
+        return Err(ApiError::new(Code::Forbidden));
+    }
+    private(endpoint, &call, &identity, body).await
+}
+
+fn public(endpoint: Endpoint, call: &Call<'_>) -> Result<HttpResponse, ApiError> {
+    match endpoint {
+        Endpoint::Health => Ok(health::health(call)),
+        Endpoint::Ready => Ok(health::ready(call)),
+        Endpoint::Categories => catalogue::categories(call),
+        Endpoint::Products => catalogue::products(call),
+        Endpoint::Product => catalogue::product(call),
+        _ => Err(ApiError::new(Code::NotFound)),
+    }
+}
+
+async fn private(
+    endpoint: Endpoint,
+    call: &Call<'_>,
+    identity: &Identity,
+    body: Incoming,
+) -> Result<HttpResponse, ApiError> {
+    match endpoint {
+        Endpoint::Exchange => exchange::exchange(call, identity, body).await,
+        Endpoint::Orders => orders::list(call, identity).await,
+        Endpoint::Order => orders::get(call, identity).await,
+        Endpoint::Confirm => orders::confirm(call, identity, body).await,
+        Endpoint::Cancel => orders::cancel(call, identity, body).await,
+        Endpoint::Balance => points::balance(call, identity),
+        Endpoint::Award => admin::award(call, identity, body).await,
+        Endpoint::Receive => admin::receive(call, identity, body).await,
+        Endpoint::Adjust => admin::adjust(call, identity, body).await,
+        Endpoint::Inventory => admin::inventory(call).await,
+        _ => Err(ApiError::new(Code::NotFound)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_path_finds_its_endpoint() {
+        let router = Router::new();
+        for (path, endpoint) in PATHS {
+            let concrete = path.replace("{id}", "x-1");
+            let id = if path.contains("{id}") { "x-1" } else { "" };
+            assert_eq!(router.find(&concrete), Some((endpoint, id)), "{path}");
+        }
+        for wrong in ["/", "/api", "/api/mall/products/", "/api/mall/orders/x/y", "/api/mall/exchange/"] {
+            assert_eq!(router.find(wrong), None, "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! The server's settings: a flag goes before the environment, that before the file, that before the default.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+
+use super::duration;
+use super::logs::LogFormat;
+use crate::command::TTL_MS_MAX;
+use crate::error::{Error, Result};
+use crate::http::SECRET_BYTES_MIN;
+
+pub(super) const LISTEN: &str = "127.0.0.1:3000";
+pub(super) const DATA_DIR: &str = "./data";
+const RESERVATION_TTL: &str = "15m";
+const CONNECTIONS: u64 = 10_000;
+const CONNECTIONS_MAX: u64 = 1_000_000;
+const OUTSTANDING_MAX_MAX: u64 = 1_000_000;
+
+/// Settings from one place, each as it was written. The same names are flags, keys of the file, and, in capitals
+/// after `STOCKHOLD_`, variables of the environment.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Partial {
+    pub(super) listen: Option<String>,
+    pub(super) data_dir: Option<PathBuf>,
+    pub(super) reservation_ttl: Option<String>,
+    pub(super) auth_secret: Option<SecretString>,
+    pub(super) log_format: Option<String>,
+    pub(super) max_connections: Option<Number>,
+    pub(super) max_outstanding: Option<Number>,
+}
+
+/// A number as the file or the environment has it.
+#[derive(Debug, Deserialize)]
+#[serde(untagged, expecting = "expected a number")]
+pub(super) enum Number {
+    Number(i64),
+    Text(String),
+}
+
+/// The settings a server runs with.
+#[derive(Debug)]
+pub(super) struct Settings {
+    pub(super) listen: SocketAddr,
+    pub(super) data_dir: PathBuf,
+    pub(super) reservation_ttl_ms: u64,
+    pub(super) auth_secret: Option<SecretString>,
+    pub(super) log_format: LogFormat,
+    pub(super) connections_max: usize,
+    pub(super) outstanding_max: Option<u64>,
+}
+
+impl Partial {
+    /// What the environment sets. `variable` looks a name up; an empty value counts as not set.
+    pub(super) fn of_environment(variable: impl Fn(&str) -> Option<String>) -> Self {
+        let get = |name: &str| variable(&format!("STOCKHOLD_{name}")).filter(|value| !value.is_empty());
+        Self {
+            listen: get("LISTEN"),
+            data_dir: get("DATA_DIR").map(Into::into),
+            reservation_ttl: get("RESERVATION_TTL"),
+            auth_secret: get("AUTH_SECRET").map(Into::into),
+            log_format: get("LOG_FORMAT"),
+            max_connections: get("MAX_CONNECTIONS").map(Number::Text),
+            max_outstanding: get("MAX_OUTSTANDING").map(Number::Text),
+        }
+    }
+
+    /// What a TOML file sets.
+    pub(super) fn of_toml(text: &str) -> Result<Self> {
+        // The message of the parser quotes the line, which may hold the secret: only what is wrong is passed on.
+        let wrong = |what: &str| Error::invalid(format!("the configuration file: {what}"));
+        let file = toml::Deserializer::parse(text).map_err(|cause| wrong(cause.message()))?;
+        serde_path_to_error::deserialize(file)
+            .map_err(|cause| wrong(&format!("{}: {}", cause.path(), cause.inner().message())))
+    }
+
+    /// What the file at `path` sets, or nothing without a path.
+    #[allow(clippy::disallowed_methods, reason = "an operator's file, not the engine's")]
+    pub(super) fn of_file(path: Option<&Path>) -> Result<Self> {
+        let Some(path) = path else {
+            return Ok(Self::default());
+        };
+        let text = std::fs::read_to_string(path)
+            .map_err(|cause| Error::io(format!("the configuration file {}", path.display()), cause))?;
+        Self::of_toml(&text)
+    }
+
+    /// These settings, and `lower`'s where these say nothing.
+    pub(super) fn over(self, lower: Self) -> Self {
+        Self {
+            listen: self.listen.or(lower.listen),
+            data_dir: self.data_dir.or(lower.data_dir),
+            reservation_ttl: self.reservation_ttl.or(lower.reservation_ttl),
+            auth_secret: self.auth_secret.or(lower.auth_secret),
+            log_format: self.log_format.or(lower.log_format),
+            max_connections: self.max_connections.or(lower.max_connections),
+            max_outstanding: self.max_outstanding.or(lower.max_outstanding),
+        }
+    }
+
+    /// The checked settings, with defaults where nobody said anything.
+    pub(super) fn check(self) -> Result<Settings> {
+        Ok(Settings {
+            listen: listen(self.listen.as_deref().unwrap_or(LISTEN))?,
+            data_dir: self.data_dir.unwrap_or_else(|| DATA_DIR.into()),
+            reservation_ttl_ms: reservation_ttl_ms(self.reservation_ttl.as_deref().unwrap_or(RESERVATION_TTL))?,
+            auth_secret: self.auth_secret.map(secret).transpose()?,
+            log_format: LogFormat::parse(self.log_format.as_deref().unwrap_or("text"))?,
+            connections_max: number("max_connections", self.max_connections, CONNECTIONS_MAX)?.unwrap_or(CONNECTIONS)
+                as usize,
+            outstanding_max: number("max_outstanding", self.max_outstanding, OUTSTANDING_MAX_MAX)?,
+        })
+    }
+}
+
+/// The settings of this process: `flags`, then its environment, then the file.
+pub(super) fn settings(flags: Partial, file: Option<&Path>) -> Result<Settings> {
+    let environment = Partial::of_environment(|name| std::env::var(name).ok());
+    flags.over(environment).over(Partial::of_file(file)?).check()
+}
+
+/// A wrong value is never repeated for the secret, and always for the others.
+fn secret(secret: SecretString) -> Result<SecretString> {
+    if secret.expose_secret().len() < SECRET_BYTES_MIN {
+        return Err(Error::invalid(format!("auth_secret must have at least {SECRET_BYTES_MIN} bytes")));
+    }
+    Ok(secret)
+}
+
+fn listen(text: &str) -> Result<SocketAddr> {
+    let wrong = |_| Error::invalid(format!("listen is {text:?}: it must be IP:PORT, as in {LISTEN} or [::]:3000"));
+    text.parse().map_err(wrong)
+}
+
+fn reservation_ttl_ms(text: &str) -> Result<u64> {
+    let ms = duration::parse_ms(text).map_err(|cause| Error::invalid(format!("reservation_ttl: {cause}")))?;
+    if !(1..=TTL_MS_MAX).contains(&ms) {
+        let days = TTL_MS_MAX / 86_400_000;
+        return Err(Error::invalid(format!("reservation_ttl is {text:?}: it must be from 1ms to {days}d")));
+    }
+    Ok(ms)
+}
+
+fn number(name: &str, number: Option<Number>, max: u64) -> Result<Option<u64>> {
+    let text = match number {
+        None => return Ok(None),
+        Some(Number::Number(number)) => number.to_string(),
+        Some(Number::Text(text)) => text,
+    };
+    match text.parse() {
+        Ok(number) if (1..=max).contains(&number) => Ok(Some(number)),
+        _ => Err(Error::invalid(format!("{name} is {text:?}: it must be a number from 1 to {max}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn listening(listen: &str) -> Partial {
+        Partial { listen: Some(listen.into()), ..Partial::default() }
+    }
+
+    #[test]
+    fn a_flag_goes_before_the_environment_before_the_file_before_the_default() {
+        let environment = || Partial::of_environment(|name| (name == "STOCKHOLD_LISTEN").then(|| "1.1.1.1:2".into()));
+        let file = || Partial::of_toml("listen = \"1.1.1.1:3\"").expect("a valid file");
+        let none = Partial::default;
+        for (settings, port) in [
+            (listening("1.1.1.1:1").over(environment()).over(file()), 1),
+            (none().over(environment()).over(file()), 2),
+            (none().over(none()).over(file()), 3),
+            (none().over(none()).over(none()), 3000),
+        ] {
+            assert_eq!(settings.check().expect("valid settings").listen.port(), port);
+        }
+    }
+
+    #[test]
+    fn the_defaults_are_the_documented_ones() {
+        let settings = Partial::default().check().expect("valid defaults");
+        assert_eq!(settings.listen.to_string(), LISTEN);
+        assert_eq!(settings.data_dir, Path::new(DATA_DIR));
+        assert_eq!(settings.reservation_ttl_ms, 900_000);
+        assert!(settings.auth_secret.is_none() && settings.outstanding_max.is_none(), "no secret and no cap");
+    }
+
+    #[test]
+    fn a_wrong_setting_is_named_with_what_is_allowed() {
+        let check = |toml: &str, parts: &[&str]| {
+            let error = Partial::of_toml(toml).and_then(Partial::check).expect_err(toml).to_string();
+            for part in parts {
+                assert!(error.contains(part), "{error:?} must contain {part:?}");
+            }
+        };
+        check("listen = \"nowhere\"", &["listen", "nowhere", "IP:PORT"]);
+        check("reservation_ttl = \"soon\"", &["reservation_ttl", "soon", "ms, s, m, h or d"]);
+        check("reservation_ttl = \"400d\"", &["reservation_ttl", "366d"]);
+        check("log_format = \"xml\"", &["log_format", "xml", "text, json"]);
+        check("max_connections = 0", &["max_connections", "from 1 to"]);
+        check("max_outstanding = \"many\"", &["max_outstanding", "many", "from 1 to"]);
+        check("colour = \"red\"", &["colour", "listen", "data_dir"]);
+        check("listen = 3000", &["listen"]);
+    }
+
+    #[test]
+    fn a_secret_is_never_printed() {
+        let secret = "hunter2-hunter2";
+        let error = Partial::of_toml(&format!("auth_secret = \"{secret}\"")).and_then(Partial::check);
+        let error = error.expect_err("a secret that is too short").to_string();
+        assert!(error.contains("32") && !error.contains(secret), "{error}");
+        let unfinished = Partial::of_toml(&format!("auth_secret = \"{secret}")).expect_err("no closing quote");
+        assert!(!format!("{unfinished} {unfinished:?}").contains(secret), "{unfinished:?}");
+        let kept = Partial::of_environment(|name| name.ends_with("SECRET").then(|| secret.into()));
+        assert!(kept.auth_secret.is_some() && !format!("{kept:?}").contains(secret), "the debug form hides the secret");
+    }
+}

@@ -1,0 +1,187 @@
+//! `stockhold flash-sale`: a sale under load, and whether its books balance at the end.
+
+mod client;
+mod load;
+mod shop;
+mod verdict;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Args;
+use secrecy::SecretString;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+
+use self::load::Load;
+use self::shop::Shop;
+use super::{config, runtime, secret, token};
+use crate::engine::Engine;
+use crate::error::{Error, Result};
+use crate::http::{self, App, Auth, Limits};
+use crate::mall::{Category, Mall, MallConfig, Product};
+
+/// What is sold when the command starts its own server.
+const OWN_PRODUCT: &str = "flash_sale";
+const OWN_CATEGORY: &str = "flash_sale";
+const OWN_PRICE: u64 = 100;
+/// What is sold on another server unless `--product` names something.
+const OTHER_PRODUCT: &str = "prod_starbucks";
+
+#[derive(Args)]
+pub(super) struct FlashSaleArgs {
+    /// A running server, as http://HOST:PORT; without it the command starts its own, in a temporary directory
+    #[arg(long)]
+    url: Option<String>,
+    /// How many users take part
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    users: u32,
+    /// How many keep-alive connections they share
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    connections: u32,
+    /// How many units are received before the sale
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
+    stock: u64,
+    /// What is sold [default: a product of its own; with --url prod_starbucks]
+    #[arg(long, value_name = "ID")]
+    product: Option<String>,
+    /// How many requests to send
+    #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(1..))]
+    requests: u64,
+    /// For how long to send requests, instead of counting them
+    #[arg(long, conflicts_with = "requests")]
+    seconds: Option<u64>,
+    /// The server's secret, for --url [default: STOCKHOLD_AUTH_SECRET, or the demo's in --data-dir]
+    #[arg(long)]
+    secret: Option<String>,
+    /// Where the server keeps its data, to find a demo's secret [default: ./data]
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+}
+
+pub(super) fn flash_sale(args: &FlashSaleArgs) -> Result<ExitCode> {
+    runtime()?.block_on(async {
+        match &args.url {
+            Some(url) => {
+                let address = resolve(url).await?;
+                sell(args, address, Auth::new(&other_secret(args)?)?, OTHER_PRODUCT).await
+            }
+            None => on_own_server(args).await,
+        }
+    })
+}
+
+/// The sale itself: set up, load, look at the books, judge.
+async fn sell(args: &FlashSaleArgs, address: SocketAddr, auth: Auth, product: &str) -> Result<ExitCode> {
+    let product = args.product.as_deref().unwrap_or(product);
+    println!("Preparing {} users and {} units of {product} on http://{address}", args.users, args.stock);
+    let shop = Arc::new(Shop::new(address, &auth, product, args.users)?);
+    let before = shop.prepare(args.stock, args.connections).await?;
+    let load = Load { connections: args.connections, requests: args.requests, seconds: args.seconds };
+    let report = load::run(&load, &shop).await?;
+    let after = shop.books(args.connections).await?;
+    let verdict = verdict::judge(&before, &after, &report);
+    println!("{verdict}");
+    Ok(if verdict.holds() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn on_own_server(args: &FlashSaleArgs) -> Result<ExitCode> {
+    let dir = TempDir::new()?;
+    let engine = Engine::builder(&dir.0).open()?;
+    let mall = Mall::open(engine.clone(), MallConfig::default())?;
+    put_product(&mall, args.product.as_deref().unwrap_or(OWN_PRODUCT))?;
+    let secret = secret::random()?;
+    let app = Arc::new(App::new(mall, Auth::new(&secret)?, Limits::default()));
+    let failed = |cause| Error::io("starting a server", cause);
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    let (stop, stopped) = oneshot::channel::<()>();
+    let server = tokio::spawn(async move {
+        // Ends when the sender is dropped as well, so that a failed sale stops the server.
+        let shutdown = async { drop(stopped.await) };
+        http::run(listener, shutdown, app).await
+    });
+    let sold = sell(args, address, Auth::new(&secret)?, OWN_PRODUCT).await;
+    drop(stop);
+    let served = server.await.map_err(|cause| Error::unavailable("the server failed").with_source(cause))?;
+    let closed = engine.close();
+    let code = sold?;
+    served.map_err(failed)?;
+    closed?;
+    Ok(code)
+}
+
+fn put_product(mall: &Mall, id: &str) -> Result<()> {
+    mall.put_category(&Category {
+        id: OWN_CATEGORY.into(),
+        name: "秒杀".into(),
+        description: String::new(),
+        icon: None,
+        parent_id: None,
+        level: 1,
+        sort_order: 0,
+        active: true,
+    })?;
+    mall.put_product(&Product {
+        id: id.into(),
+        name: "秒杀商品".into(),
+        description: String::new(),
+        category_id: OWN_CATEGORY.into(),
+        points_price: OWN_PRICE,
+        original_price_cents: None,
+        images: Vec::new(),
+        specifications: serde_json::Map::new(),
+        is_hot: true,
+        is_new: true,
+        active: true,
+        sort_order: 0,
+        limit_per_user: None,
+        created_at: 0,
+    })
+}
+
+fn other_secret(args: &FlashSaleArgs) -> Result<SecretString> {
+    let flags = config::Partial {
+        data_dir: args.data_dir.clone(),
+        auth_secret: args.secret.clone().map(Into::into),
+        ..config::Partial::default()
+    };
+    let settings = config::settings(flags, None)?;
+    token::configured_or_demo(settings.auth_secret, &settings.data_dir)
+}
+
+async fn resolve(url: &str) -> Result<SocketAddr> {
+    let wrong = || Error::invalid(format!("--url is {url:?}: it must be http://HOST:PORT"));
+    let uri: hyper::Uri = url.parse().map_err(|_| wrong())?;
+    let (Some("http"), Some(host)) = (uri.scheme_str(), uri.host()) else {
+        return Err(wrong());
+    };
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let mut addresses = tokio::net::lookup_host((host, uri.port_u16().unwrap_or(80)))
+        .await
+        .map_err(|cause| Error::io(format!("finding {host}"), cause))?;
+    addresses.next().ok_or_else(wrong)
+}
+
+/// A directory that goes away with the sale.
+struct TempDir(PathBuf);
+
+impl TempDir {
+    #[allow(clippy::disallowed_methods, reason = "a directory of the command line, not the engine's")]
+    fn new() -> Result<Self> {
+        let path = std::env::temp_dir().join(format!("stockhold-flash-sale-{}", secret::random_hex(8)?));
+        std::fs::create_dir(&path).map_err(|cause| Error::io(format!("making {}", path.display()), cause))?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for TempDir {
+    #[allow(clippy::disallowed_methods, reason = "a directory of the command line, not the engine's")]
+    fn drop(&mut self) {
+        if let Err(cause) = std::fs::remove_dir_all(&self.0) {
+            eprintln!("{} stays behind: {cause}", self.0.display());
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! The command line: parse, call, print.
+
+mod config;
+mod duration;
+mod flash_sale;
+mod logs;
+mod secret;
+mod serve;
+mod token;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::error::{Error, Result};
+
+#[derive(Parser)]
+#[command(name = "stockhold", version, about = "A stock ledger that never oversells, behind a points mall's API")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve the mall over HTTP
+    Serve(serve::ServeArgs),
+    /// Print a token for a user, on the last line
+    Token(token::TokenArgs),
+    /// Simulate a flash sale, and check that nothing was oversold and no point was lost
+    FlashSale(flash_sale::FlashSaleArgs),
+}
+
+/// The `stockhold` program: reads the command line, and answers what the process exits with.
+pub fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Serve(args) => serve::serve(&args).map(|()| ExitCode::SUCCESS),
+        Command::Token(args) => token::token(&args).map(|()| ExitCode::SUCCESS),
+        Command::FlashSale(args) => flash_sale::flash_sale(&args),
+    };
+    result.unwrap_or_else(|error| {
+        report(&error);
+        ExitCode::FAILURE
+    })
+}
+
+fn report(error: &Error) {
+    eprintln!("stockhold: {error}");
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        eprintln!("  because: {cause}");
+        source = cause.source();
+    }
+}
+
+/// A runtime for the commands that serve or call.
+fn runtime() -> Result<tokio::runtime::Runtime> {
+    let built = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    built.map_err(|cause| Error::io("the runtime did not start", cause))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,145 @@
+//! `stockhold serve`: the server.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+use secrecy::SecretString;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::config::{self, Partial, Settings};
+use super::{logs, runtime, secret, token};
+use crate::engine::Engine;
+use crate::error::{Error, Result};
+use crate::http::{self, App, Auth, Limits, Role};
+use crate::mall::{DEMO_USER, Mall, MallConfig};
+
+const DEMO_TOKEN_TTL_MS: u64 = 24 * 3_600_000;
+
+#[derive(Args)]
+pub(super) struct ServeArgs {
+    /// Load the demo catalogue, and make a secret if none is set
+    #[arg(long)]
+    demo: bool,
+    /// Where to listen [default: 127.0.0.1:3000] [env: STOCKHOLD_LISTEN]
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<String>,
+    /// Where to keep the data [default: ./data] [env: STOCKHOLD_DATA_DIR]
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// How long an order waits for its confirmation [default: 15m] [env: STOCKHOLD_RESERVATION_TTL]
+    #[arg(long, value_name = "TIME")]
+    reservation_ttl: Option<String>,
+    /// How many waiting orders a user may have [default: no limit] [env: STOCKHOLD_MAX_OUTSTANDING]
+    #[arg(long, value_name = "N")]
+    max_outstanding: Option<String>,
+    /// How many connections to serve at one time [default: 10000] [env: STOCKHOLD_MAX_CONNECTIONS]
+    #[arg(long, value_name = "N")]
+    max_connections: Option<String>,
+    /// How to log: text or json [default: text] [env: STOCKHOLD_LOG_FORMAT]
+    #[arg(long, value_name = "FORMAT")]
+    log_format: Option<String>,
+    /// A TOML file with the same settings, and auth_secret
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+impl ServeArgs {
+    fn partial(&self) -> Partial {
+        Partial {
+            listen: self.listen.clone(),
+            data_dir: self.data_dir.clone(),
+            reservation_ttl: self.reservation_ttl.clone(),
+            // Never a flag: other users of the machine can read flags.
+            auth_secret: None,
+            log_format: self.log_format.clone(),
+            max_connections: self.max_connections.clone().map(config::Number::Text),
+            max_outstanding: self.max_outstanding.clone().map(config::Number::Text),
+        }
+    }
+}
+
+pub(super) fn serve(args: &ServeArgs) -> Result<()> {
+    let settings = config::settings(args.partial(), args.config.as_deref())?;
+    logs::start(settings.log_format);
+    let auth = Auth::new(&serving_secret(&settings, args.demo)?)?;
+    let engine = Engine::builder(&settings.data_dir).open()?;
+    let served = run(args.demo, &settings, auth, &engine);
+    // Whatever ended the server, what was acknowledged is checkpointed for a fast start.
+    let closed = engine.close();
+    served.and(closed)
+}
+
+fn serving_secret(settings: &Settings, demo: bool) -> Result<SecretString> {
+    match &settings.auth_secret {
+        Some(secret) => Ok(secret.clone()),
+        None if demo => secret::demo(&settings.data_dir),
+        None => Err(Error::invalid(
+            "there is no secret for tokens: set STOCKHOLD_AUTH_SECRET, or auth_secret in the configuration file, to at \
+             least 32 bytes; or start with --demo",
+        )),
+    }
+}
+
+fn run(demo: bool, settings: &Settings, auth: Auth, engine: &Engine) -> Result<()> {
+    let config =
+        MallConfig { reservation_ttl_ms: settings.reservation_ttl_ms, outstanding_max: settings.outstanding_max };
+    let mall = Mall::open(engine.clone(), config)?;
+    let hint = if demo {
+        mall.load_demo()?;
+        Some(token::issue(&auth, DEMO_USER, Role::User, DEMO_TOKEN_TTL_MS)?)
+    } else {
+        None
+    };
+    let limits = Limits { connections: settings.connections_max, ..Limits::default() };
+    let app = Arc::new(App::new(mall, auth, limits));
+    runtime()?.block_on(async {
+        let signals = Signals::new()?;
+        let listener = TcpListener::bind(settings.listen)
+            .await
+            .map_err(|cause| Error::io(format!("listening on {}", settings.listen), cause))?;
+        let address = listener.local_addr().map_err(|cause| Error::io("the listener's address", cause))?;
+        announce(address, hint.as_deref());
+        http::run(listener, signals.first(), app).await.map_err(|cause| Error::io("serving", cause))
+    })
+}
+
+/// The signals that end the server, caught from before it listens.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Self> {
+        let catch = |kind| signal(kind).map_err(|cause| Error::io("catching signals", cause));
+        Ok(Self { terminate: catch(SignalKind::terminate())?, interrupt: catch(SignalKind::interrupt())? })
+    }
+
+    async fn first(mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+        tracing::info!("stopping: requests under way are finished first");
+    }
+}
+
+/// Says what to try next.
+fn announce(address: SocketAddr, demo_token: Option<&str>) {
+    tracing::info!(%address, "serving");
+    println!("Stockhold is serving on http://{address}");
+    let Some(token) = demo_token else {
+        println!("Make a token with: stockhold token --user NAME");
+        return;
+    };
+    println!(
+        "\nTry:\n\n  curl -s http://{address}/api/mall/products\n\n  curl -s -X POST http://{address}/api/mall/exchange \\\n    \
+         -H 'Authorization: Bearer {token}' \\\n    -H 'Content-Type: application/json' \\\n    \
+         -d '{{\"productId\":\"prod_starbucks\",\"quantity\":1,\"confirm\":true}}'\n\n  \
+         curl -s http://{address}/api/points/balance -H 'Authorization: Bearer {token}'\n\n\
+         The token is valid for a day; `stockhold token --user {DEMO_USER}` with the same --data-dir makes another.\n"
+    );
+}

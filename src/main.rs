@@ -1,0 +1,8 @@
+//! The `stockhold` program.
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> std::process::ExitCode {
+    stockhold::main()
+}

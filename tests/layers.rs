@@ -1,0 +1,164 @@
+//! Would catch an import that points up, or sideways between what may not know each other: the levels are those of
+//! `docs/architecture.md`, "Modules and the direction of imports".
+
+#![allow(clippy::disallowed_methods, reason = "a test reads the sources")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Each module of the crate's root with its level. A module imports its own level or lower ones.
+const LEVELS: [(&str, u8); 24] = [
+    ("types", 0),
+    ("error", 0),
+    ("config", 0),
+    ("sync", 0),
+    ("clock", 0),
+    ("vfs", 0),
+    ("wheel", 0),
+    ("wire", 0),
+    ("metrics", 0),
+    ("command", 1),
+    ("event", 1),
+    ("record", 1),
+    ("ledger", 1),
+    ("journal", FOLLOWERS),
+    ("store", FOLLOWERS),
+    ("mirror", FOLLOWERS),
+    ("engine", 3),
+    ("mall", 4),
+    ("http", TOP),
+    ("cli", TOP),
+    ("measure", TOP),
+    ("test_util", TOP),
+    ("main", TOP),
+    ("bin", TOP),
+];
+
+/// The level whose modules import events: never the ledger, and never each other.
+const FOLLOWERS: u8 = 2;
+const TOP: u8 = 5;
+
+fn level(module: &str) -> Option<u8> {
+    LEVELS.iter().find(|(name, _)| *name == module).map(|(_, level)| *level)
+}
+
+/// Why `from` must not import `to`; `None` when it may.
+fn objection(from: &str, to: &str) -> Option<String> {
+    let Some(from_level) = level(from) else { return Some(format!("module `{from}` has no level")) };
+    let Some(to_level) = level(to) else {
+        // The root re-exports every level: what is imported through it cannot be held to the table.
+        return Some(format!("`crate::{to}` is no module with a level; name the module it lives in"));
+    };
+    if from == to {
+        None
+    } else if to_level > from_level {
+        Some(format!("`{from}` (level {from_level}) imports upwards from `{to}` (level {to_level})"))
+    } else if from_level == FOLLOWERS && (to_level == FOLLOWERS || to == "ledger") {
+        Some(format!("`{from}` imports `{to}` beside it: followers know events only"))
+    } else {
+        None
+    }
+}
+
+/// The first path segments after every `crate::` in a source text, comments apart.
+fn imports(source: &str) -> Vec<String> {
+    let code: Vec<&str> = source.lines().map(|line| line.split("//").next().unwrap_or_default()).collect();
+    let code = code.join("\n");
+    let after = code.split("crate::").skip(1);
+    after
+        .flat_map(|rest| if let Some(group) = rest.strip_prefix('{') { group_heads(group) } else { vec![head(rest)] })
+        .collect()
+}
+
+fn head(path: &str) -> String {
+    let path = path.trim_start();
+    if path.starts_with('*') {
+        return "*".to_owned();
+    }
+    path.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect()
+}
+
+/// The heads of `a::b, c::{d, e}}...`, up to the brace that closes the group.
+fn group_heads(group: &str) -> Vec<String> {
+    let (mut heads, mut depth, mut start) = (Vec::new(), 0, 0);
+    for (at, c) in group.char_indices() {
+        match c {
+            '{' => depth += 1,
+            '}' if depth > 0 => depth -= 1,
+            ',' | '}' if depth == 0 => {
+                heads.push(head(&group[start..at]));
+                start = at + 1;
+                if c == '}' {
+                    break;
+                }
+            }
+            _ => {}
+        }
+    }
+    heads.retain(|head| !head.is_empty());
+    heads
+}
+
+fn sources(dir: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(dir).expect("the sources are readable") {
+        let path = entry.expect("the sources are readable").path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+/// The module of the crate's root that a file belongs to: the first part of its path.
+fn module(file: &Path) -> String {
+    let first = file.iter().next().expect("a source has a name").to_string_lossy();
+    first.trim_end_matches(".rs").to_owned()
+}
+
+#[test]
+fn imports_point_down() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    sources(&root, &mut files);
+    files.sort();
+    let (mut objections, mut seen) = (Vec::new(), 0);
+    for path in files {
+        let file = path.strip_prefix(&root).expect("found below the root");
+        // The root re-exports every level and is above them all; the stub of the store gives way to `store/`.
+        if [Path::new("lib.rs"), Path::new("store.rs")].contains(&file) {
+            continue;
+        }
+        let source = fs::read_to_string(&path).expect("the sources are readable");
+        for import in imports(&source) {
+            seen += 1;
+            let objection = objection(&module(file), &import);
+            objections.extend(objection.map(|objection| format!("src/{}: {objection}", file.display())));
+        }
+    }
+    assert!(seen > 50, "only {seen} imports were found: the look is broken");
+    assert!(objections.is_empty(), "{}", objections.join("\n"));
+}
+
+#[test]
+fn the_look_finds_what_it_should() {
+    let source = "use crate::{types::{A, B}, wheel};\n// crate::http\nlet x = crate::error::Error;\nuse crate::*;";
+    assert_eq!(imports(source), ["types", "wheel", "error", "*"]);
+    for (from, to, allowed) in [
+        ("ledger", "event", true),
+        ("event", "ledger", true),
+        ("ledger", "journal", false),
+        ("journal", "event", true),
+        ("journal", "ledger", false),
+        ("store", "journal", false),
+        ("mirror", "store", false),
+        ("engine", "mirror", true),
+        ("engine", "mall", false),
+        ("http", "mall", true),
+        ("types", "command", false),
+        ("engine", "Outcome", false),
+        ("surprise", "types", false),
+    ] {
+        assert_eq!(objection(from, to).is_none(), allowed, "{from} imports {to}");
+    }
+}

@@ -1,0 +1,284 @@
+//! What the ledger should do, written plainly: a list of accounts, a list of reservations, one clock.
+
+use std::collections::BTreeMap;
+
+use stockhold::{ErrorKind, Policy, Refusal, ReservationId, TimeMs, Window};
+
+/// An account by its place in the test's list.
+pub type Place = usize;
+
+/// A request by what it asks, with accounts by their places.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ask {
+    Receive { account: Place, quantity: u64 },
+    Adjust { account: Place, delta: i64 },
+    WriteOff { account: Place, quantity: u64 },
+    Reserve { lines: Vec<(Place, u64)>, ttl_ms: u64, confirm: bool, owner: Option<Place> },
+    Confirm { reservation: ReservationId, owner: Option<Place>, parts: Option<Vec<u64>> },
+    Release { reservation: ReservationId, owner: Option<Place> },
+}
+
+/// What must come out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    Changed {
+        account: Place,
+        available: i64,
+    },
+    /// The ledger chooses the number; `None` until it has.
+    Reserved {
+        reservation: Option<ReservationId>,
+        expires_at: TimeMs,
+        confirmed: bool,
+    },
+    /// One of these, in the order of preference: (line, account, available, next release).
+    Refused(Vec<(usize, Place, u64, Option<TimeMs>)>),
+    Confirmed {
+        reservation: ReservationId,
+    },
+    Released {
+        reservation: ReservationId,
+    },
+    Late {
+        reservation: ReservationId,
+        expires_at: TimeMs,
+    },
+    NotPending {
+        reservation: ReservationId,
+    },
+    Error(ErrorKind),
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct Account {
+    pub policy: Policy,
+    pub available: i64,
+    pub reserved: u64,
+    pub consumed: u64,
+    pub received: u64,
+    pub written_off: u64,
+    /// Consumed units that a window gives back, and when.
+    comes_back: Vec<(TimeMs, u64)>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Held {
+    pub owner: Option<Place>,
+    pub lines: Vec<(Place, u64)>,
+    pub expires_at: TimeMs,
+}
+
+#[derive(Debug, Default)]
+pub struct Reference {
+    pub now: TimeMs,
+    pub accounts: BTreeMap<Place, Account>,
+    pub pending: BTreeMap<ReservationId, Held>,
+    answers: BTreeMap<u8, (Ask, Answer)>,
+}
+
+impl Account {
+    fn due(&self, now: TimeMs) -> u64 {
+        self.comes_back.iter().filter(|(at, _)| *at <= now).map(|(_, quantity)| quantity).sum()
+    }
+
+    pub fn takeable(&self, now: TimeMs) -> u64 {
+        u64::try_from(self.available + self.policy.backorder as i64 + self.due(now) as i64).unwrap_or(0)
+    }
+
+    fn is_windowed(&self) -> bool {
+        !matches!(self.policy.window, Window::Never | Window::Outstanding)
+    }
+
+    fn consume(&mut self, quantity: u64, now: TimeMs) {
+        self.consumed += quantity;
+        let at = match self.policy.window {
+            Window::Never | Window::Outstanding => return,
+            Window::Rolling { length_ms } => now + length_ms,
+            // The first border after now, found by walking.
+            Window::Fixed { length_ms, offset_ms } => {
+                (0..).map(|window| offset_ms % length_ms + window * length_ms).find(|at| *at > now).unwrap()
+            }
+        };
+        if quantity > 0 {
+            self.comes_back.push((at, quantity));
+        }
+    }
+}
+
+impl Reference {
+    pub fn new(now: TimeMs) -> Self {
+        Self { now, ..Self::default() }
+    }
+
+    pub fn open(&mut self, account: Place, policy: Policy) {
+        let opened = Account { policy, available: policy.limit as i64, received: policy.limit, ..Account::default() };
+        self.accounts.entry(account).or_insert(opened);
+    }
+
+    /// Everything whose deadline has come ends; returns how many that were.
+    pub fn expire_due(&mut self) -> usize {
+        let due = self.pending.iter().filter(|(_, held)| held.expires_at <= self.now).map(|(id, _)| *id);
+        let due: Vec<ReservationId> = due.collect();
+        for id in &due {
+            self.end(*id, |_, _| 0);
+        }
+        due.len()
+    }
+
+    /// What must come out of a request. A reservation that comes out is entered by [`Reference::number`].
+    pub fn ask(&mut self, ask: &Ask, key: Option<u8>) -> Answer {
+        if let Some((first, answer)) = key.and_then(|key| self.answers.get(&key)) {
+            return if first == ask { answer.clone() } else { Answer::Error(ErrorKind::Conflict) };
+        }
+        let answer = self.decide(ask, key.is_some());
+        let effective = matches!(
+            answer,
+            Answer::Changed { .. } | Answer::Reserved { .. } | Answer::Confirmed { .. } | Answer::Released { .. }
+        );
+        if let Some(key) = key.filter(|_| effective) {
+            self.answers.insert(key, (ask.clone(), answer.clone()));
+        }
+        answer
+    }
+
+    /// The ledger has chosen the number of the reservation just made.
+    pub fn number(&mut self, ask: &Ask, key: Option<u8>, id: ReservationId) {
+        let Ask::Reserve { lines, ttl_ms, confirm, owner } = ask else { panic!("{ask:?} makes no reservation") };
+        if let Some((_, Answer::Reserved { reservation, .. })) = key.and_then(|key| self.answers.get_mut(&key)) {
+            *reservation = Some(id);
+        }
+        if !confirm {
+            let held = Held { owner: *owner, lines: lines.clone(), expires_at: self.now + ttl_ms };
+            assert!(self.pending.insert(id, held).is_none(), "the number {id} was given twice");
+        }
+    }
+
+    fn decide(&mut self, ask: &Ask, keyed: bool) -> Answer {
+        match ask {
+            Ask::Receive { account, quantity } => self.change(*account, *quantity as i64),
+            Ask::Adjust { account, delta } => self.change(*account, *delta),
+            Ask::WriteOff { account, quantity } => self.change(*account, -(*quantity as i64)),
+            Ask::Reserve { lines, ttl_ms, confirm, .. } => self.reserve(lines, *ttl_ms, *confirm, keyed),
+            Ask::Confirm { reservation, owner, parts } => self.confirm(*reservation, *owner, parts.as_deref()),
+            Ask::Release { reservation, owner } => match self.find(*reservation, *owner) {
+                None => Answer::NotPending { reservation: *reservation },
+                Some(_) => {
+                    self.end(*reservation, |_, _| 0);
+                    Answer::Released { reservation: *reservation }
+                }
+            },
+        }
+    }
+
+    fn change(&mut self, place: Place, delta: i64) -> Answer {
+        let next = self.next_release(place);
+        let account = self.accounts.get_mut(&place).expect("the test opens accounts first");
+        if delta >= 0 {
+            account.received += delta.unsigned_abs();
+        } else {
+            // What a window is about to give back is not there for a count until somebody takes it.
+            let there = u64::try_from(account.available + account.policy.backorder as i64).unwrap_or(0);
+            if there < delta.unsigned_abs() {
+                return Answer::Refused(vec![(0, place, there, next)]);
+            }
+            account.written_off += delta.unsigned_abs();
+        }
+        account.available += delta;
+        Answer::Changed { account: place, available: account.available }
+    }
+
+    fn reserve(&mut self, lines: &[(Place, u64)], ttl_ms: u64, confirm: bool, keyed: bool) -> Answer {
+        let refused = self.refuse(lines, confirm, keyed);
+        if !refused.is_empty() {
+            return Answer::Refused(refused);
+        }
+        let now = self.now;
+        for (place, _) in lines {
+            let account = self.accounts.get_mut(place).expect("the test opens accounts first");
+            let due = account.due(now);
+            account.comes_back.retain(|(at, _)| *at > now);
+            account.available += due as i64;
+            account.consumed -= due;
+        }
+        for (place, quantity) in lines {
+            let account = self.accounts.get_mut(place).expect("the test opens accounts first");
+            if confirm && account.policy.window == Window::Outstanding {
+                continue;
+            }
+            account.available -= *quantity as i64;
+            if confirm {
+                account.consume(*quantity, now);
+            } else {
+                account.reserved += quantity;
+            }
+        }
+        Answer::Reserved { reservation: None, expires_at: now + ttl_ms, confirmed: confirm }
+    }
+
+    /// Every refusal that would be true. The first is that of the first line; the sold-out fast path, which requests
+    /// with a key or a confirm do not take, may name a later line, and looks at each line for itself.
+    fn refuse(&self, lines: &[(Place, u64)], confirm: bool, keyed: bool) -> Vec<(usize, Place, u64, Option<TimeMs>)> {
+        let mut taken: BTreeMap<Place, u64> = BTreeMap::new();
+        let (mut first, mut fast) = (None, Vec::new());
+        for (index, (place, quantity)) in lines.iter().enumerate() {
+            let account = &self.accounts[place];
+            if confirm && account.policy.window == Window::Outstanding {
+                continue;
+            }
+            let takeable = account.takeable(self.now);
+            let before = taken.entry(*place).or_default();
+            let left = takeable.saturating_sub(*before);
+            if left < *quantity && first.is_none() {
+                first = Some((index, *place, left, self.next_release(*place)));
+            }
+            if takeable < *quantity && !keyed && !confirm && !account.is_windowed() {
+                fast.push((index, *place, takeable, self.next_release(*place)));
+            }
+            *before += quantity;
+        }
+        first.into_iter().chain(fast).collect()
+    }
+
+    /// The earliest moment at which units of this account come back by themselves.
+    fn next_release(&self, place: Place) -> Option<TimeMs> {
+        let holding = self.pending.values().filter(|held| held.lines.iter().any(|(at, _)| *at == place));
+        let renewals = self.accounts[&place].comes_back.iter().map(|(at, _)| *at);
+        holding.map(|held| held.expires_at).chain(renewals).min()
+    }
+
+    fn find(&self, id: ReservationId, owner: Option<Place>) -> Option<&Held> {
+        self.pending.get(&id).filter(|held| owner.is_none() || owner == held.owner)
+    }
+
+    fn confirm(&mut self, reservation: ReservationId, owner: Option<Place>, parts: Option<&[u64]>) -> Answer {
+        let Some(held) = self.find(reservation, owner) else { return Answer::NotPending { reservation } };
+        if self.now >= held.expires_at {
+            return Answer::Late { reservation, expires_at: held.expires_at };
+        }
+        if let Some(parts) = parts {
+            let fits = parts.len() == held.lines.len()
+                && parts.iter().zip(&held.lines).all(|(part, (_, quantity))| part <= quantity);
+            if !fits || parts.iter().sum::<u64>() == 0 {
+                return Answer::Error(ErrorKind::Invalid);
+            }
+        }
+        self.end(reservation, |index, quantity| parts.map_or(quantity, |parts| parts[index]));
+        Answer::Confirmed { reservation }
+    }
+
+    fn end(&mut self, id: ReservationId, consumed: impl Fn(usize, u64) -> u64) {
+        let held = self.pending.remove(&id).expect("only what is pending ends");
+        for (index, (place, quantity)) in held.lines.iter().enumerate() {
+            let account = self.accounts.get_mut(place).expect("accounts stay");
+            let consumed = if account.policy.window == Window::Outstanding { 0 } else { consumed(index, *quantity) };
+            account.reserved -= quantity;
+            account.available += (quantity - consumed) as i64;
+            account.consume(consumed, self.now);
+        }
+    }
+}
+
+/// Whether a refusal is one of those that are true.
+pub fn allows(refusals: &[(usize, Place, u64, Option<TimeMs>)], seen: &Refusal, place: Place) -> bool {
+    refusals.contains(&(seen.line, place, seen.available, seen.next_release_at))
+}

@@ -1,0 +1,145 @@
+//! Decisions alone: nobody waits for a ticket, while the journal's thread writes all the same.
+
+use std::hint::black_box;
+use std::path::Path;
+use std::sync::Barrier;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::machine::{cores, resident_bytes};
+use super::report::{Report, Target};
+use super::stage::{self, MILLION, PLENTY, TTL_MS};
+use crate::command::{Line, Policy, Reserve, Window};
+use crate::engine::Engine;
+use crate::error::{Error, Result};
+use crate::types::{AccountId, AccountKey};
+
+/// Commands of a burst: what they append fits the journal's queue, so that none waits for the disk.
+const BURST: usize = 400_000;
+const BURSTS: usize = 8;
+const REFUSALS: usize = 10 * MILLION;
+
+pub(super) fn pair(dir: &Path, report: &mut Report<'_>) -> Result<()> {
+    let engine = stage::builder(dir).open()?;
+    let hot = stage::product(&engine, "hot", PLENTY)?;
+    let lines = stage::one_of(hot);
+    let pairs = BURST / 2;
+    let mut best = Duration::MAX;
+    let mut total = Duration::ZERO;
+    for _ in 0..BURSTS {
+        let start = Instant::now();
+        for _ in 0..pairs {
+            let reservation = stage::number_of(engine.reserve(&Reserve::new(&lines, TTL_MS))?.outcome())?;
+            let _ = black_box(engine.confirm(reservation)?.outcome());
+        }
+        best = best.min(start.elapsed());
+        total += start.elapsed();
+        stage::settle(&engine, hot)?;
+    }
+    let each = |time: Duration, count: usize| time.as_nanos() as f64 / count as f64;
+    report.figure("reserve + confirm, 1 thread", each(total, BURSTS * pairs), "ns a pair", Target::Under(1000.0))?;
+    report.figure("the fastest of its bursts", each(best, pairs), "ns a pair", Target::None)?;
+    engine.close()
+}
+
+pub(super) fn hot(dir: &Path, report: &mut Report<'_>) -> Result<()> {
+    let engine = stage::builder(dir).open()?;
+    let hot = stage::product(&engine, "hot", PLENTY)?;
+    let lines = stage::one_of(hot);
+    let each = BURST / cores();
+    let mut total = Duration::ZERO;
+    let mut best = Duration::MAX;
+    for _ in 0..BURSTS {
+        let time = on_all_cores(|| {
+            for _ in 0..each {
+                stage::number_of(engine.reserve(&Reserve::new(&lines, TTL_MS))?.outcome())?;
+            }
+            Ok(())
+        })?;
+        total += time;
+        best = best.min(time);
+        stage::settle(&engine, hot)?;
+    }
+    let rate = |count: usize, time: Duration| count as f64 / time.as_secs_f64();
+    let reserves = each * cores();
+    report.figure("reserves of one product, all cores", rate(reserves * BURSTS, total), "/s", Target::Over(3e6))?;
+    report.figure("the fastest of its bursts", rate(reserves, best), "/s", Target::None)?;
+    engine.close()
+}
+
+pub(super) fn sold_out(dir: &Path, report: &mut Report<'_>) -> Result<()> {
+    let engine = stage::builder(dir).open()?;
+    let lines = stage::one_of(stage::product(&engine, "empty", 0)?);
+    let each = REFUSALS / cores();
+    let time = on_all_cores(|| {
+        for _ in 0..each {
+            let _ = black_box(engine.reserve(&Reserve::new(&lines, TTL_MS))?.outcome());
+        }
+        Ok(())
+    })?;
+    let rate = (each * cores()) as f64 / time.as_secs_f64();
+    report.figure("refusals of a sold-out product, all cores", rate, "/s", Target::Over(30e6))?;
+    engine.close()
+}
+
+/// How long the slowest core took.
+fn on_all_cores(work: impl Fn() -> Result<()> + Sync) -> Result<Duration> {
+    let barrier = Barrier::new(cores() + 1);
+    thread::scope(|scope| {
+        let worker = || {
+            barrier.wait();
+            work()
+        };
+        let workers: Vec<_> = (0..cores()).map(|_| scope.spawn(worker)).collect();
+        barrier.wait();
+        let start = Instant::now();
+        let joined = workers.into_iter().map(|worker| worker.join());
+        let outcomes: Vec<_> = joined.collect();
+        let time = start.elapsed();
+        for outcome in outcomes {
+            outcome.map_err(|_| Error::unavailable("a measuring thread panicked"))??;
+        }
+        Ok(time)
+    })
+}
+
+pub(super) fn bytes(dir: &Path, report: &mut Report<'_>) -> Result<()> {
+    let engine = stage::builder(dir).open()?;
+    let hot = stage::product(&engine, "hot", PLENTY)?;
+    held(&engine, "of one line, one product", |_| vec![Line { account: hot, quantity: 1 }], report)
+}
+
+pub(super) fn bytes_exchange(dir: &Path, report: &mut Report<'_>) -> Result<()> {
+    const USERS: usize = 10_000;
+    const PRODUCTS: usize = 100;
+    let engine = stage::builder(dir).open()?;
+    let users = (0..USERS).map(|user| open_user(&engine, &format!("user-{user}")));
+    let users = users.collect::<Result<Vec<_>>>()?;
+    let products = (0..PRODUCTS).map(|product| stage::product(&engine, &format!("product-{product}"), PLENTY));
+    let products = products.collect::<Result<Vec<_>>>()?;
+    let lines = |at: usize| {
+        let [points, quota] = users[at % USERS];
+        let line = |account, quantity| Line { account, quantity };
+        vec![line(points, 100), line(quota, 1), line(products[at % PRODUCTS], 1)]
+    };
+    held(&engine, "of points, quota and stock, 10,000 users", lines, report)
+}
+
+fn open_user(engine: &Engine, user: &str) -> Result<[AccountId; 2]> {
+    let points = engine.open_account(&AccountKey::points(user)?, Policy::strict())?;
+    drop(engine.receive(points, PLENTY, "", None)?);
+    let quota = Policy::quota(1 << 20, Window::Outstanding);
+    Ok([points, engine.open_account(&AccountKey::quota_of_user(user)?, quota)?])
+}
+
+/// What a million reservations add to the process. What the journal keeps in its buffers counts too.
+fn held(engine: &Engine, what: &str, lines: impl Fn(usize) -> Vec<Line>, report: &mut Report<'_>) -> Result<()> {
+    let Some(before) = resident_bytes() else {
+        return report.figure("memory is not told here", f64::NAN, "B", Target::None);
+    };
+    stage::fill(engine, MILLION, TTL_MS, lines)?;
+    let after = resident_bytes().unwrap_or(before);
+    let each = after.saturating_sub(before) as f64 / MILLION as f64;
+    report.figure(&format!("memory of a live reservation {what}"), each, "B", Target::Under(200.0))?;
+    engine.close()
+}

@@ -2,10 +2,8 @@
 //! reservation that ended twice, events in another order than the changes, a deadlock between shards, and a refusal
 //! while there was stock throughout.
 
-use super::fixture::{Fixture, confirm, release, reservation_of};
 use super::*;
 use crate::sync::{Arc, check, thread};
-use crate::types::IdempotencyKey;
 
 /// Three would take minutes for the models of four threads.
 const PREEMPTIONS: usize = 2;

@@ -460,8 +460,4 @@ fn check_policy(policy: &Policy) -> Result<()> {
 }
 
 #[cfg(test)]
-mod fixture;
-#[cfg(all(test, stockhold_loom))]
-mod loom_tests;
-#[cfg(all(test, not(stockhold_loom)))]
 mod tests;

@@ -1,10 +1,47 @@
 //! The ledger against a list for a journal: what it decides, and that its events rebuild it.
 
-use super::fixture::{Fixture, confirm, release, reservation_of};
 use super::*;
+use crate::event::{decode, encode, kind_of};
 use crate::types::IdempotencyKey;
 
+/// A journal in memory.
+#[derive(Default)]
+struct List(Mutex<Vec<(u16, Vec<u8>)>>);
+
+impl Recorder for List {
+    fn admit(&self) -> Result<()> {
+        Ok(())
+    }
+
+    fn record(&self, event: &Event<'_>) -> Seq {
+        let mut payload = Vec::new();
+        encode(event, &mut payload);
+        let mut events = self.0.lock();
+        events.push((kind_of(event), payload));
+        events.len() as Seq
+    }
+
+    fn last_seq(&self) -> Seq {
+        self.0.lock().len() as Seq
+    }
+}
+
+struct Fixture {
+    ledger: Ledger,
+    list: List,
+}
+
 impl Fixture {
+    fn new() -> Self {
+        let limits = Limits { answers_per_shard_max: 4, ..Limits::default() };
+        Self { ledger: Ledger::new(limits, 0), list: List::default() }
+    }
+
+    fn open(&self, key: &str, policy: Policy) -> AccountId {
+        let key = key.parse().expect("a valid key");
+        self.ledger.open_account(&key, policy, 0, &self.list).expect("there is room").0
+    }
+
     fn stock(&self, quantity: u64) -> AccountId {
         let account = self.open("stock/tea", Policy::strict());
         let receive = Command::Receive { account, quantity, note: "", key: None };
@@ -12,9 +49,62 @@ impl Fixture {
         account
     }
 
+    fn execute(&self, command: Command<'_>, now: TimeMs) -> Outcome {
+        self.ledger.execute(&command, now, &self.list).expect("the command is sound").0
+    }
+
     fn reserve(&self, account: AccountId, quantity: u64, now: TimeMs) -> Outcome {
         self.execute(Command::Reserve(Reserve::new(&[Line { account, quantity }], 100)), now)
     }
+
+    fn numbers(&self, account: AccountId) -> (i64, u64, u64, u64, u64) {
+        let level = self.ledger.level(account).expect("the account exists");
+        (level.available, level.reserved, level.consumed, level.received, level.written_off)
+    }
+
+    /// The parts of a snapshot, each with the last event it shows.
+    fn parts(&self) -> Vec<(Seq, Vec<u8>)> {
+        let capture = |part| {
+            let mut bytes = Vec::new();
+            let seq = self.ledger.capture(part, &self.list, &mut bytes);
+            (seq, bytes)
+        };
+        (0..PART_COUNT).map(capture).collect()
+    }
+
+    /// A ledger rebuilt from `parts` and the events after them; without parts, from all events.
+    fn rebuilt(&self, parts: &[(Seq, Vec<u8>)]) -> Fixture {
+        let other = Fixture::new();
+        let mut replay = Replay::new(&other.ledger);
+        for (part, (seq, bytes)) in parts.iter().enumerate() {
+            replay.load(part, *seq, bytes).expect("a captured part loads");
+        }
+        let shown_by_all = parts.iter().map(|(seq, _)| *seq).min().unwrap_or(0);
+        let events = self.list.0.lock();
+        for (index, (kind, payload)) in events.iter().enumerate().skip(shown_by_all as usize) {
+            let event = decode(*kind, payload).expect("a recorded event decodes");
+            replay.apply(index as Seq + 1, &event).expect("a recorded event applies");
+        }
+        drop(replay);
+        other.list.0.lock().extend(events.iter().cloned());
+        drop(events);
+        other
+    }
+}
+
+fn reservation_of(outcome: Outcome) -> ReservationId {
+    match outcome {
+        Outcome::Reserved { reservation, .. } => reservation,
+        other => panic!("expected a reservation, got {other:?}"),
+    }
+}
+
+fn confirm(reservation: ReservationId) -> Command<'static> {
+    Command::Confirm { reservation, owner: None, quantities: None, key: None }
+}
+
+fn release(reservation: ReservationId) -> Command<'static> {
+    Command::Release { reservation, owner: None, key: None }
 }
 
 #[test]
@@ -199,3 +289,7 @@ fn a_batch_answers_each_command_for_itself() {
     assert_eq!(results[1].as_ref().expect_err("no such account").kind(), crate::error::ErrorKind::Invalid);
     assert!(matches!(results[2], Ok((Outcome::Refused(_), None))));
 }
+
+#[cfg(stockhold_loom)]
+#[path = "loom_tests.rs"]
+mod loom_tests;

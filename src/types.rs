@@ -54,7 +54,8 @@ impl AccountId {
     }
 }
 
-/// The number of a reservation: never reused, and it names the shard the reservation lives in.
+/// The number of a reservation: never reused, higher for later ones (but for those of one millisecond in two shards),
+/// and it names the shard the reservation lives in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ReservationId(u64);
 
@@ -77,7 +78,7 @@ impl ReservationId {
         self.0 as usize & (SHARD_COUNT - 1)
     }
 
-    /// The how-manieth reservation of its shard this is.
+    /// Its number without the shard: it grows with time, in every shard.
     pub(crate) fn count(self) -> u64 {
         self.0 >> SHARD_BITS
     }

@@ -8,6 +8,7 @@ mod secret;
 mod serve;
 mod token;
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -45,12 +46,23 @@ pub fn main() -> ExitCode {
 }
 
 fn report(error: &Error) {
-    eprintln!("stockhold: {error}");
+    let mut told = error.to_string();
+    eprintln!("stockhold: {told}");
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {
-        eprintln!("  because: {cause}");
-        source = cause.source();
+        let cause_text = cause.to_string();
+        // Many messages end with their cause.
+        if !told.contains(&cause_text) {
+            eprintln!("  because: {cause_text}");
+        }
+        (told, source) = (cause_text, cause.source());
     }
+}
+
+/// Prints to standard output, which may be a pipe that nobody reads any more: `println!` would panic then.
+fn print(text: &str) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|cause| Error::io("printing", cause))
 }
 
 /// A runtime for the commands that serve or call.

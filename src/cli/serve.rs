@@ -8,9 +8,10 @@ use clap::Args;
 use secrecy::SecretString;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::oneshot;
 
 use super::config::{self, Partial, Settings};
-use super::{logs, runtime, secret, token};
+use super::{logs, print, runtime, secret, token};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::http::{self, App, Auth, Limits, Role};
@@ -101,8 +102,13 @@ fn run(demo: bool, settings: &Settings, auth: Auth, engine: &Engine) -> Result<(
             .await
             .map_err(|cause| Error::io(format!("listening on {}", settings.listen), cause))?;
         let address = listener.local_addr().map_err(|cause| Error::io("the listener's address", cause))?;
-        announce(address, hint.as_deref());
-        http::run(listener, signals.first(), app).await.map_err(|cause| Error::io("serving", cause))
+        announce(address, hint.as_deref())?;
+        let (stop, stopped) = oneshot::channel();
+        tokio::select! {
+            () = http::run(listener, async { drop(stopped.await) }, app) => {}
+            () = signals.end(stop) => {}
+        }
+        Ok(())
     })
 }
 
@@ -118,28 +124,39 @@ impl Signals {
         Ok(Self { terminate: catch(SignalKind::terminate())?, interrupt: catch(SignalKind::interrupt())? })
     }
 
-    async fn first(mut self) {
+    /// Stops the server at the first signal, and ends at the second: who asks twice does not want to wait.
+    async fn end(mut self, stop: oneshot::Sender<()>) {
+        self.next().await;
+        tracing::info!("stopping: requests under way are finished first");
+        drop(stop);
+        self.next().await;
+        tracing::warn!("stopping at once: requests under way are cut off");
+    }
+
+    async fn next(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
         }
-        tracing::info!("stopping: requests under way are finished first");
     }
 }
 
 /// Says what to try next.
-fn announce(address: SocketAddr, demo_token: Option<&str>) {
+fn announce(address: SocketAddr, demo_token: Option<&str>) -> Result<()> {
     tracing::info!(%address, "serving");
-    println!("Stockhold is serving on http://{address}");
-    let Some(token) = demo_token else {
-        println!("Make a token with: stockhold token --user NAME");
-        return;
-    };
-    println!(
-        "\nTry:\n\n  curl -s http://{address}/api/mall/products\n\n  curl -s -X POST http://{address}/api/mall/exchange \\\n    \
-         -H 'Authorization: Bearer {token}' \\\n    -H 'Content-Type: application/json' \\\n    \
-         -d '{{\"productId\":\"prod_starbucks\",\"quantity\":1,\"confirm\":true}}'\n\n  \
-         curl -s http://{address}/api/points/balance -H 'Authorization: Bearer {token}'\n\n\
-         The token is valid for a day; `stockhold token --user {DEMO_USER}` with the same --data-dir makes another.\n"
+    let next = demo_token.map_or_else(
+        || "Make a token with: stockhold token --user NAME\n".to_owned(),
+        |token| {
+            format!(
+                "\nTry:\n\n  curl -s http://{address}/api/mall/products\n\n  \
+                 curl -s http://{address}/api/mall/exchange \\\n    -H 'Authorization: Bearer {token}' \\\n    \
+                 -H 'Content-Type: application/json' \\\n    \
+                 -d '{{\"productId\":\"prod_starbucks\",\"quantity\":1,\"confirm\":true}}'\n\n  \
+                 curl -s http://{address}/api/points/balance -H 'Authorization: Bearer {token}'\n\n\
+                 The token is valid for a day; `stockhold token --user {DEMO_USER}` with the same --data-dir makes \
+                 another.\n"
+            )
+        },
     );
+    print(&format!("Stockhold is serving on http://{address}\n{next}"))
 }

@@ -44,8 +44,7 @@ pub(super) fn token(args: &TokenArgs) -> Result<()> {
         RoleArg::Admin => Role::Admin,
     };
     let token = issue(&Auth::new(&secret)?, &args.user, role, duration::parse_ms(&args.ttl)?)?;
-    println!("{token}");
-    Ok(())
+    super::print(&format!("{token}\n"))
 }
 
 /// The configured secret, or that of the demo in `data_dir`.

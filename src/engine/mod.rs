@@ -162,6 +162,15 @@ impl Engine {
         Ok(core.ticket(executed))
     }
 
+    /// The first answer to a keyed request, while it is remembered; what a retry must hear, whatever has changed since.
+    ///
+    /// # Errors
+    /// `Conflict` when the key has a body ([`IdempotencyKey::with_body`]) and was used with another one.
+    pub fn recall(&self, key: IdempotencyKey) -> Result<Option<CommitTicket>> {
+        let core = &self.0.core;
+        Ok(core.ledger.recall(key)?.map(|executed| core.ticket(executed)))
+    }
+
     /// Executes many commands in their order, each for itself, with one round of locks and one ticket.
     ///
     /// # Errors

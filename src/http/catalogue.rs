@@ -82,7 +82,7 @@ impl StockWire {
 }
 
 impl<'a> ProductWire<'a> {
-    fn of(item: &'a Item, stock_quantity: u64, sales_count: u64) -> Self {
+    fn of(item: &'a Item, level: &Level) -> Self {
         let product = &item.product;
         Self {
             id: &product.id,
@@ -95,8 +95,8 @@ impl<'a> ProductWire<'a> {
             },
             points_price: product.points_price,
             original_price: product.original_price_cents.map(|cents| cents as f64 / 100.0),
-            stock_quantity,
-            sales_count,
+            stock_quantity: level.available.max(0) as u64,
+            sales_count: level.consumed,
             images: &product.images,
             specifications: &product.specifications,
             is_hot: product.is_hot,
@@ -156,8 +156,7 @@ pub(super) fn products(call: &Call<'_>) -> Result<HttpResponse, ApiError> {
     let (filter, page, page_size) = parse_listing(call.query)?;
     let listing = call.app.mall.products(&filter, page as usize, page_size as usize)?;
     let total = listing.total as u64;
-    let products =
-        listing.items.iter().map(|(item, takeable)| ProductWire::of(item, *takeable, item.sales())).collect();
+    let products = listing.items.iter().map(|(item, level)| ProductWire::of(item, level)).collect();
     let pagination = PaginationWire { page, page_size, total, total_pages: total.div_ceil(page_size) };
     Ok(call.success(&ProductsWire { products, pagination }))
 }
@@ -185,12 +184,7 @@ fn parse_listing(query: Option<&str>) -> Result<(Filter, u64, u64), ApiError> {
 pub(super) fn product(call: &Call<'_>) -> Result<HttpResponse, ApiError> {
     call.no_query()?;
     let (item, level) = call.app.mall.product(call.id)?;
-    let stock_quantity = level.available.max(0) as u64;
-    let wire = ProductWire {
-        stock_info: Some(StockWire::of(&level)),
-        ..ProductWire::of(&item, stock_quantity, level.consumed)
-    };
-    Ok(call.success(&wire))
+    Ok(call.success(&ProductWire { stock_info: Some(StockWire::of(&level)), ..ProductWire::of(&item, &level) }))
 }
 
 #[cfg(test)]

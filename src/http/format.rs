@@ -7,6 +7,9 @@ use serde::{Serialize, de::DeserializeOwned};
 use super::reply::{ApiError, Code};
 use crate::error::{Error, Result};
 
+/// How deep a MessagePack body may be nested; JSON's parser has a bound of its own, 128.
+const DEPTH_MAX: usize = 32;
+
 /// How a body is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Format {
@@ -49,7 +52,7 @@ impl Format {
         let mut asked = false;
         for value in headers.get_all(ACCEPT) {
             for range in value.to_str().unwrap_or_default().split(',') {
-                asked = true;
+                asked |= !range.trim().is_empty();
                 let Some((quality, format)) = accepted(range) else { continue };
                 if quality > 0.0 && best.is_none_or(|(best, _)| quality > best) {
                     best = Some((quality, format));
@@ -73,15 +76,29 @@ impl Format {
         Ok(encoded)
     }
 
-    /// Reads a whole body; what follows the value is an error as well.
+    /// Reads a whole body, which is one object; what follows it is an error as well.
     pub(super) fn decode<T: DeserializeOwned>(self, body: &[u8]) -> Result<T, ApiError> {
+        if !self.is_object(body) {
+            // Serde would take an array for a structure, its items for the fields in their order.
+            return Err(ApiError::invalid("the body must be an object"));
+        }
         match self {
             Self::Json => serde_json::from_slice(body).map_err(|error| ApiError::invalid(error.to_string())),
             Self::MessagePack => {
                 let mut rest = body;
-                let value = rmp_serde::from_read(&mut rest).map_err(|error| ApiError::invalid(error.to_string()))?;
+                let mut reader = rmp_serde::Deserializer::new(&mut rest);
+                // The library's own bound lets a small body overflow the stack of the thread, which ends the process.
+                reader.set_max_depth(DEPTH_MAX);
+                let value = T::deserialize(&mut reader).map_err(|error| ApiError::invalid(error.to_string()))?;
                 if rest.is_empty() { Ok(value) } else { Err(ApiError::invalid("the body goes on after its value")) }
             }
+        }
+    }
+
+    fn is_object(self, body: &[u8]) -> bool {
+        match self {
+            Self::Json => body.trim_ascii_start().starts_with(b"{"),
+            Self::MessagePack => matches!(body.first(), Some(0x80..=0x8f | 0xde | 0xdf)),
         }
     }
 }
@@ -99,6 +116,8 @@ fn accepted(range: &str) -> Option<(f32, Format)> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
     use hyper::header::{HeaderName, HeaderValue};
 
     use super::*;
@@ -118,6 +137,7 @@ mod tests {
             ("application/msgpack;q=0, application/json", Some(Format::Json)),
             ("text/html", None),
             ("application/json;q=0", None),
+            ("", Some(Format::Json)),
         ] {
             assert_eq!(Format::of_answer(&headers(ACCEPT, accept)).ok(), want, "{accept}");
         }
@@ -139,11 +159,27 @@ mod tests {
     #[test]
     fn both_formats_read_what_they_write_and_refuse_a_tail() {
         for format in [Format::Json, Format::MessagePack] {
-            let mut body = format.encode(&("tea", 3u64)).expect("an encoded value");
-            let (name, count): (String, u64) = format.decode(&body).expect("a decoded value");
-            assert_eq!((name.as_str(), count), ("tea", 3));
+            let mut body = format.encode(&serde_json::json!({"tea": 3})).expect("an encoded value");
+            let value: HashMap<String, u64> = format.decode(&body).expect("a decoded value");
+            assert_eq!(value["tea"], 3);
             body.push(b'1');
-            assert!(format.decode::<(String, u64)>(&body).is_err(), "{format:?} must refuse a tail");
+            assert!(format.decode::<HashMap<String, u64>>(&body).is_err(), "{format:?} must refuse a tail");
         }
+    }
+
+    #[test]
+    fn a_body_is_an_object_and_not_too_deep() {
+        #[derive(Debug, serde::Deserialize)]
+        #[allow(dead_code, reason = "it is only parsed")]
+        struct Body {
+            name: String,
+        }
+        for format in [Format::Json, Format::MessagePack] {
+            let array = format.encode(&["tea"]).expect("an encoded value");
+            assert!(format.decode::<Body>(&array).is_err(), "{format:?} must refuse an array");
+        }
+        let mut deep = vec![0x81, 0xa1, b'a'];
+        deep.resize(64 * 1024, 0x91);
+        assert!(Format::MessagePack.decode::<serde_json::Map<String, serde_json::Value>>(&deep).is_err());
     }
 }

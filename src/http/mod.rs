@@ -37,6 +37,8 @@ pub struct Limits {
     pub header_timeout: Duration,
     /// How long a client may take to send a request's body.
     pub body_timeout: Duration,
+    /// How long a client may leave an answer unread while the connection takes no more of it.
+    pub write_timeout: Duration,
     /// How long requests under way may take to finish at shutdown.
     pub drain_timeout: Duration,
 }
@@ -48,6 +50,7 @@ impl Default for Limits {
             body_bytes: 64 * 1024,
             header_timeout: Duration::from_secs(30),
             body_timeout: Duration::from_secs(10),
+            write_timeout: Duration::from_secs(10),
             drain_timeout: Duration::from_secs(20),
         }
     }

@@ -2,15 +2,21 @@
 
 use super::reply::ApiError;
 
-/// The decoded pairs of a query string.
+/// More parameters than any endpoint has.
+const PAIRS_MAX: usize = 16;
+
+/// The decoded pairs of a query string, each name once.
 pub(super) fn pairs(query: Option<&str>) -> Result<Vec<(String, String)>, ApiError> {
-    let parts = query.unwrap_or_default().split('&').filter(|part| !part.is_empty());
-    parts
-        .map(|part| {
-            let (name, value) = part.split_once('=').unwrap_or((part, ""));
-            Ok((decode(name, true)?, decode(value, true)?))
-        })
-        .collect()
+    let mut pairs: Vec<(String, String)> = Vec::new();
+    for part in query.unwrap_or_default().split('&').filter(|part| !part.is_empty()) {
+        let (name, value) = part.split_once('=').unwrap_or((part, ""));
+        let (name, value) = (decode(name, true)?, decode(value, true)?);
+        if pairs.len() == PAIRS_MAX || pairs.iter().any(|(before, _)| *before == name) {
+            return Err(ApiError::invalid("a parameter is given twice, or there are too many"));
+        }
+        pairs.push((name, value));
+    }
+    Ok(pairs)
 }
 
 /// A percent-decoded text; in queries `+` is a space.
@@ -65,7 +71,7 @@ mod tests {
         let decoded = pairs(Some("a=1&keyword=%E8%8C%B6+x&flag&")).expect("a valid query");
         let expected = [("a", "1"), ("keyword", "茶 x"), ("flag", "")].map(|(a, b)| (a.to_owned(), b.to_owned()));
         assert_eq!(decoded, expected);
-        for wrong in ["a=%", "a=%4", "a=%zz", "a=%ff", "a=%+1"] {
+        for wrong in ["a=%", "a=%4", "a=%zz", "a=%ff", "a=%+1", "a=1&%61=2"] {
             assert!(pairs(Some(wrong)).is_err(), "{wrong} must be refused");
         }
     }

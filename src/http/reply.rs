@@ -150,7 +150,7 @@ impl From<Error> for ApiError {
             ErrorKind::Invalid => Self::invalid(error.to_string()),
             ErrorKind::Conflict => Self::new(Code::IdempotencyConflict),
             ErrorKind::NotFound => Self::new(Code::NotFound).detail(error.to_string()),
-            ErrorKind::Overloaded => Self::new(Code::Overloaded),
+            ErrorKind::Overloaded => Self::new(Code::Overloaded).detail(error.to_string()),
             // The cause stays in the log: it may name files.
             kind => {
                 tracing::error!(error = %error, ?kind, "a request failed");

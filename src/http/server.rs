@@ -2,7 +2,6 @@
 
 use std::convert::Infallible;
 use std::future::Future;
-use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -14,6 +13,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_io_timeout::TimeoutStream;
 
 use super::App;
 
@@ -22,11 +22,9 @@ const HEAD_BYTES_MAX: usize = 32 * 1024;
 /// How long to leave the listener alone after it failed: it is out of file descriptors, and a retry at once would spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Serves `app` on `listener` until `shutdown` resolves, then lets requests under way finish.
-///
-/// # Errors
-/// None at present: a connection's failure is its own.
-pub async fn run(listener: TcpListener, shutdown: impl Future<Output = ()>, app: Arc<App>) -> io::Result<()> {
+/// Serves `app` on `listener` until `shutdown` resolves, then lets requests under way finish. A connection's failure is
+/// its own.
+pub async fn run(listener: TcpListener, shutdown: impl Future<Output = ()>, app: Arc<App>) {
     let mut builder = http1::Builder::new();
     // Without the timer the timeout is silently off.
     builder.timer(TokioTimer::new()).header_read_timeout(app.limits.header_timeout).max_buf_size(HEAD_BYTES_MAX);
@@ -48,7 +46,6 @@ pub async fn run(listener: TcpListener, shutdown: impl Future<Output = ()>, app:
     if tokio::time::timeout(app.limits.drain_timeout, graceful.shutdown()).await.is_err() {
         tracing::warn!("some requests did not finish in time");
     }
-    Ok(())
 }
 
 /// A connection, once there is room for it.
@@ -76,11 +73,15 @@ fn serve(
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(error = %error, "a connection keeps its delay");
     }
+    let write_timeout = app.limits.write_timeout;
     let service = service_fn(move |request| {
         let app = app.clone();
         async move { Ok::<_, Infallible>(super::router::handle(&app, request).await) }
     });
-    let connection = graceful.watch(builder.serve_connection(TokioIo::new(stream), service));
+    // The other timeouts bound what a client sends; this one bounds how long it may not read.
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(write_timeout));
+    let connection = graceful.watch(builder.serve_connection(TokioIo::new(Box::pin(stream)), service));
     tokio::spawn(async move {
         if let Err(error) = connection.await {
             tracing::debug!(error = %error, "a connection ended early");

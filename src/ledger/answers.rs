@@ -5,7 +5,7 @@ use hashbrown::HashTable;
 use crate::command::Outcome;
 use crate::error::{Error, Result};
 use crate::event::{Event, Fact, Request};
-use crate::types::{AccountId, ReservationId, Seq, TimeMs};
+use crate::types::{AccountId, IdempotencyKey, ReservationId, Seq, TimeMs};
 
 /// What a keyed request did, small enough to keep a million of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,9 +65,9 @@ pub(super) struct Answers {
     index: HashTable<u32>,
 }
 
-fn hash(request: &Request) -> u64 {
+fn hash(key: IdempotencyKey) -> u64 {
     // The key is a cryptographic hash already.
-    (request.key.number() >> 64) as u64
+    (key.number() >> 64) as u64
 }
 
 impl Answers {
@@ -75,15 +75,15 @@ impl Answers {
         Self { ring: Vec::new(), oldest: 0, count_max, index: HashTable::new() }
     }
 
-    /// The first answer to this request, with its event's place.
+    /// The first answer to the request with this key, with its event's place. Without a fingerprint, whatever was asked.
     ///
     /// # Errors
     /// `Conflict` when the key was used for another request.
-    pub(super) fn find(&self, request: &Request) -> Result<Option<(Outcome, Seq)>> {
-        let found = self.index.find(hash(request), |at| self.ring[*at as usize].request.key == request.key);
+    pub(super) fn find(&self, key: IdempotencyKey, fingerprint: Option<u64>) -> Result<Option<(Outcome, Seq)>> {
+        let found = self.index.find(hash(key), |at| self.ring[*at as usize].request.key.number() == key.number());
         let Some(at) = found else { return Ok(None) };
         let answer = &self.ring[*at as usize];
-        if answer.request.fingerprint != request.fingerprint {
+        if fingerprint.is_some_and(|fingerprint| fingerprint != answer.request.fingerprint) {
             return Err(Error::conflict("the idempotency key was used for another request"));
         }
         Ok(Some((answer.effect.outcome(), answer.seq)))
@@ -98,7 +98,7 @@ impl Answers {
         }
         let ring = &self.ring;
         let at = u32::try_from(at).expect("count_max fits a u32");
-        self.index.insert_unique(hash(&answer.request), at, |at| hash(&ring[*at as usize].request));
+        self.index.insert_unique(hash(answer.request.key), at, |at| hash(ring[*at as usize].request.key));
     }
 
     /// The place of the next answer, freed of the oldest where the ring is full.
@@ -107,7 +107,7 @@ impl Answers {
             return self.ring.len();
         }
         let at = self.oldest;
-        let found = self.index.find_entry(hash(&self.ring[at].request), |slot| *slot as usize == at);
+        let found = self.index.find_entry(hash(self.ring[at].request.key), |slot| *slot as usize == at);
         found.expect("every answer in the ring is in the index").remove();
         self.oldest = (at + 1) % self.count_max;
         at

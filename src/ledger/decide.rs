@@ -147,7 +147,7 @@ fn reserve<'a>(held: &Held<'_>, request: &Reserve<'a>, now: TimeMs, reservations
     if !request.confirm && home.reservations.len() >= reservations_max {
         return Err(Error::overloaded("too many reservations are pending"));
     }
-    let reservation = home.reservations.next_id(self::home(request.lines));
+    let reservation = home.reservations.next_id(self::home(request.lines), now);
     let expires_at = now + request.ttl_ms;
     let fact = Fact::Reserved {
         reservation,

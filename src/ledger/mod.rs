@@ -29,7 +29,9 @@ use crate::command::{Command, Level, Line, Outcome, Pending, Policy, Refusal, Re
 use crate::error::{Error, Result};
 use crate::event::{Event, Fact, Recorder};
 use crate::sync::Mutex;
-use crate::types::{AccountId, AccountKey, QUANTITY_MAX, ReservationId, SHARD_COUNT, Seq, ShardIndex, TimeMs};
+use crate::types::{
+    AccountId, AccountKey, IdempotencyKey, QUANTITY_MAX, ReservationId, SHARD_COUNT, Seq, ShardIndex, TimeMs,
+};
 
 pub(crate) use snapshot::{PART_COUNT, Replay};
 
@@ -158,6 +160,16 @@ impl Ledger {
         })
     }
 
+    /// The first answer to a keyed request, while it is remembered.
+    ///
+    /// # Errors
+    /// `Conflict` when the key has a body, and was used with another.
+    pub(crate) fn recall(&self, key: IdempotencyKey) -> Result<Option<Executed>> {
+        let held = Held::lock(&self.shards, bit(key.shard()));
+        let answer = held.shard(key.shard()).answers.find(key, key.body())?;
+        Ok(answer.map(|(outcome, seq)| (outcome, Some(seq))))
+    }
+
     /// Decides and applies one command.
     ///
     /// # Errors
@@ -253,7 +265,8 @@ impl Ledger {
         recorder.admit()?;
         let request = fingerprint::request(command);
         if let Some(request) = request
-            && let Some((outcome, seq)) = held.shard(request.key.shard()).answers.find(&request)?
+            && let Some((outcome, seq)) =
+                held.shard(request.key.shard()).answers.find(request.key, Some(request.fingerprint))?
         {
             return Ok((outcome, Some(seq)));
         }

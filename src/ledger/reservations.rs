@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 
 use crate::command::{Line, Pending};
 use crate::event::EventLine;
-use crate::types::{AccountId, ReservationId, ShardIndex, TimeMs};
+use crate::types::{AccountId, ReservationId, SHARD_COUNT, ShardIndex, TimeMs};
 use crate::wheel::TimerId;
 
 /// What a reservation holds; up to three lines (points, quota, stock) without an allocation.
@@ -33,11 +33,16 @@ pub(super) struct Reservations {
     free: Vec<u32>,
     /// Slots by the number of the reservation in them.
     index: HashTable<u32>,
-    /// How many reservations this shard ever numbered.
+    /// Counts below this one are taken.
     numbered: u64,
 }
 
-/// Spreads the numbers of a shard, which are consecutive, over the table.
+/// How many counts there are for each millisecond. A shard that uses them up goes on with those of the next.
+const COUNTS_PER_MS: u64 = 1 << 12;
+/// Where counts stop following the time: half of what a number has room for, after the year 4000.
+const TIMED_COUNT_MAX: u64 = u64::MAX / SHARD_COUNT as u64 / 2;
+
+/// Spreads the numbers of a shard, which are close to each other, over the table.
 fn hash(id: ReservationId) -> u64 {
     id.count().wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
@@ -47,9 +52,10 @@ impl Reservations {
         self.index.len()
     }
 
-    /// The number that the next reservation of this shard has.
-    pub(super) fn next_id(&self, shard: ShardIndex) -> ReservationId {
-        ReservationId::new(shard, self.numbered)
+    /// The number that the next reservation of this shard has. Counts follow the time, so that of two reservations in
+    /// different shards the later has the higher number.
+    pub(super) fn next_id(&self, shard: ShardIndex, now: TimeMs) -> ReservationId {
+        ReservationId::new(shard, now.saturating_mul(COUNTS_PER_MS).min(TIMED_COUNT_MAX).max(self.numbered))
     }
 
     pub(super) fn numbered(&self) -> u64 {

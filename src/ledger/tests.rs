@@ -1,6 +1,7 @@
 //! The ledger against a list for a journal: what it decides, and that its events rebuild it.
 
 use super::*;
+use crate::error::ErrorKind;
 use crate::event::{decode, encode, kind_of};
 use crate::types::IdempotencyKey;
 
@@ -55,6 +56,11 @@ impl Fixture {
 
     fn reserve(&self, account: AccountId, quantity: u64, now: TimeMs) -> Outcome {
         self.execute(Command::Reserve(Reserve::new(&[Line { account, quantity }], 100)), now)
+    }
+
+    fn recall(&self, key: IdempotencyKey) -> std::result::Result<Option<Outcome>, ErrorKind> {
+        let recalled = self.ledger.recall(key).map_err(|error| error.kind())?;
+        Ok(recalled.map(|(outcome, _)| outcome))
     }
 
     fn numbers(&self, account: AccountId) -> (i64, u64, u64, u64, u64) {
@@ -179,9 +185,45 @@ fn a_retry_has_one_effect_and_the_first_answer() {
     let fewer = [Line { account: tea, quantity: 1 }];
     let other = Command::Reserve(Reserve::new(&fewer, 100).key(key));
     let error = fixture.ledger.execute(&other, 0, &fixture.list).expect_err("another body is a conflict");
-    assert_eq!(error.kind(), crate::error::ErrorKind::Conflict);
+    assert_eq!(error.kind(), ErrorKind::Conflict);
     let again = fixture.rebuilt(&fixture.parts());
     assert_eq!(again.execute(reserve, 8), first, "also after a restart");
+    assert_eq!(again.recall(key), Ok(Some(first)), "and without asking again");
+}
+
+#[test]
+fn a_key_with_a_body_recalls_the_answer_to_that_body_alone() {
+    let fixture = Fixture::new();
+    let tea = fixture.stock(2);
+    let key = IdempotencyKey::new("ann", "k1").expect("a valid key");
+    let lines = [Line { account: tea, quantity: 1 }];
+    assert_eq!(fixture.recall(key.with_body(b"one")), Ok(None), "nothing was asked yet");
+    let first = fixture.execute(Command::Reserve(Reserve::new(&lines, 100).key(key.with_body(b"one"))), 0);
+    assert_eq!(fixture.recall(key.with_body(b"one")), Ok(Some(first)));
+    assert_eq!(fixture.recall(key.with_body(b"two")), Err(ErrorKind::Conflict));
+    assert_eq!(fixture.recall(key), Ok(Some(first)), "who names no body gets what there is");
+}
+
+#[test]
+fn of_two_reservations_the_later_has_the_higher_number_in_whatever_shard() {
+    let fixture = Fixture::new();
+    let names = ["a", "b", "c", "d", "e", "f"];
+    let stocks = names.map(|name| fixture.open(&format!("stock/{name}"), Policy::backorder(1_000)));
+    let mut last = None;
+    for (now, stock) in (0..).zip(stocks.iter().cycle()).take(60) {
+        // A shard with many reservations must not run ahead of the others.
+        for _ in 0..now % 7 {
+            fixture.reserve(stocks[0], 1, now);
+        }
+        let number = Some(reservation_of(fixture.reserve(*stock, 1, now)));
+        assert!(number > last, "{number:?} at {now}, after {last:?}");
+        last = number;
+    }
+    let rebuilt = fixture.rebuilt(&fixture.parts());
+    assert!(
+        Some(reservation_of(rebuilt.reserve(stocks[0], 1, 0))) > last,
+        "a number is not used again after a restart"
+    );
 }
 
 #[test]

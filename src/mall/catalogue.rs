@@ -143,7 +143,7 @@ pub(crate) struct Item {
 }
 
 impl Item {
-    pub(crate) fn sales(&self) -> u64 {
+    pub(super) fn sales(&self) -> u64 {
         // Relaxed: a number to show and to order by; nothing is published with it.
         self.sales.load(Ordering::Relaxed)
     }

@@ -6,6 +6,7 @@ use smallvec::SmallVec;
 use super::order::{Details, Snapshot};
 use super::{Failure, Item, Mall, Shortage, User};
 use crate::command::{Line, Outcome, Policy, Refusal, Reserve, Window};
+use crate::engine::CommitTicket;
 use crate::error::{Error, Result};
 use crate::types::{AccountId, AccountKey, IdempotencyKey, QUANTITY_MAX, ReservationId, TimeMs};
 
@@ -36,6 +37,18 @@ pub(crate) struct Exchanged {
     pub(crate) confirmed: bool,
 }
 
+/// How a request was decided.
+enum Decided {
+    /// By this try.
+    First {
+        ticket: CommitTicket,
+        points_cost: u64,
+    },
+    /// By an earlier try with the same key.
+    Before(CommitTicket),
+    Refused(Failure),
+}
+
 /// What a line of the reservation stands for, in the order the lines are taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Part {
@@ -57,8 +70,28 @@ struct Need {
 }
 
 impl Mall {
-    /// Takes points, limit and stock in one step, or nothing. The answer is durable.
+    /// Takes points, limit and stock in one step, or nothing. The answer is durable; a retry gets the first one, though
+    /// the price has changed since or the product is gone.
     pub(crate) async fn exchange(&self, user: &User, request: &Exchange<'_>) -> Result<Exchanged, Failure> {
+        match self.decide(user, request)? {
+            Decided::First { ticket, points_cost } => exchanged(ticket.await?, points_cost),
+            Decided::Refused(failure) => Err(failure),
+            Decided::Before(ticket) => {
+                let outcome = ticket.await?;
+                let Outcome::Reserved { reservation, .. } = outcome else { return Err(other_outcome()) };
+                // Only history knows what it cost then.
+                exchanged(outcome, self.order(user, reservation).await?.points_cost)
+            }
+        }
+    }
+
+    fn decide(&self, user: &User, request: &Exchange<'_>) -> Result<Decided, Failure> {
+        let _one_try = request.key.map(|key| self.one_try(key));
+        if let Some(key) = request.key
+            && let Some(ticket) = self.engine().recall(key)?
+        {
+            return Ok(Decided::Before(ticket));
+        }
         let shelf = self.shelf();
         let item = shelf.item(request.product_id).ok_or(Failure::ProductNotFound)?;
         let points_cost = cost(item, request.quantity)?;
@@ -74,19 +107,16 @@ impl Mall {
             details: &details,
             key: request.key,
         };
-        match self.engine().reserve(&reserve)?.await? {
-            Outcome::Reserved { reservation, expires_at, confirmed } => {
-                Ok(Exchanged { reservation, points_cost, expires_at, confirmed })
-            }
-            Outcome::Refused(refusal) => Err(refused(&parts, refusal)),
-            _ => Err(Error::unavailable("the engine answered an exchange with another outcome").into()),
-        }
+        let ticket = self.engine().reserve(&reserve)?;
+        Ok(match ticket.outcome() {
+            // Nothing was recorded, so there is nothing to wait for.
+            Outcome::Refused(refusal) => Decided::Refused(refused(&parts, refusal)),
+            _ => Decided::First { ticket, points_cost },
+        })
     }
 
-    /// The lines of the reservation: points first, since its account is the order's owner.
-    ///
-    /// A request that would be refused opens no account: a crowd at a sold-out product leaves nothing behind. A keyed
-    /// request whose accounts all exist always reaches the engine, which may know its first answer.
+    /// The lines of the reservation: points first, since its account is the order's owner. A request that would be
+    /// refused opens no account: a crowd at a sold-out product leaves nothing behind.
     fn parts(&self, user: &User, item: &Item, request: &Exchange<'_>, points_cost: u64) -> Result<Parts, Failure> {
         let stock = Line { account: item.stock, quantity: request.quantity };
         let Some(points) = user.points(self.engine()) else {
@@ -147,6 +177,15 @@ impl Mall {
         }
         Ok(())
     }
+}
+
+fn exchanged(outcome: Outcome, points_cost: u64) -> Result<Exchanged, Failure> {
+    let Outcome::Reserved { reservation, expires_at, confirmed } = outcome else { return Err(other_outcome()) };
+    Ok(Exchanged { reservation, points_cost, expires_at, confirmed })
+}
+
+fn other_outcome() -> Failure {
+    Error::unavailable("the engine answered an exchange with another outcome").into()
 }
 
 fn cost(item: &Item, quantity: u64) -> Result<u64> {

@@ -35,6 +35,7 @@ pub(crate) struct Inventory {
 impl Mall {
     /// The user's points; somebody who never had any has none.
     pub(crate) fn balance(&self, user: &User) -> Result<Balance> {
+        self.check_alive()?;
         let Some(account) = user.points(self.engine()) else {
             return Ok(Balance::default());
         };
@@ -96,6 +97,7 @@ impl Mall {
     /// A product's stock with its newest changes; it shows everything acknowledged before the call.
     pub(crate) async fn inventory(&self, product_id: &str, limit: usize) -> Result<Inventory, Failure> {
         let item = self.any_item(product_id)?;
+        self.check_alive()?;
         self.engine().catch_up().await?;
         let (engine, stock) = (self.engine().clone(), item.stock);
         let changes = blocking(move || engine.history().changes_of(stock, None, limit)).await?;

@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::sync::Arc;
 
 use super::{Item, Mall, Shelf};
+use crate::command::Level;
 use crate::error::Result;
 
 /// Which products to list.
@@ -22,14 +23,15 @@ pub(crate) struct Filter {
 
 /// One page of the list.
 pub(crate) struct ListingPage {
-    /// The products with what can be taken of each now, in units.
-    pub(crate) items: Vec<(Arc<Item>, u64)>,
+    /// The products with their stock as the ledger has it now.
+    pub(crate) items: Vec<(Arc<Item>, Level)>,
     /// How many products the filter finds in all.
     pub(crate) total: usize,
 }
 
 impl Mall {
-    /// Page `page` (from 1) of the products that `filter` finds: by sort order, sales, then newest.
+    /// Page `page` (from 1) of the products that `filter` finds: by sort order, sales as of a second ago at most, then
+    /// newest.
     pub(crate) fn products(&self, filter: &Filter, page: usize, page_size: usize) -> Result<ListingPage> {
         let shelf = self.shelf();
         shelf.refresh_sales(self.engine(), self.now_ms())?;
@@ -40,7 +42,7 @@ impl Mall {
             .into_iter()
             .skip(start)
             .take(page_size)
-            .map(|item| Ok((item.clone(), self.engine().takeable(item.stock)?)))
+            .map(|item| Ok((item.clone(), self.engine().level(item.stock)?)))
             .collect::<Result<_>>()?;
         Ok(ListingPage { items, total })
     }

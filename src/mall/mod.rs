@@ -12,9 +12,11 @@ mod order;
 
 use std::sync::{Arc, OnceLock};
 
+use parking_lot::{Mutex, MutexGuard};
+
 use crate::engine::Engine;
-use crate::error::{Error, Result};
-use crate::types::{AccountId, AccountKey, TimeMs};
+use crate::error::{Error, ErrorKind, Result};
+use crate::types::{AccountId, AccountKey, IdempotencyKey, TimeMs};
 
 pub use catalogue::{Category, Period, Product, PurchaseLimit};
 pub(crate) use catalogue::{Item, Shelf};
@@ -38,6 +40,9 @@ impl Default for MallConfig {
     }
 }
 
+/// How many keyed requests can be decided at once.
+const TRY_LOCKS: usize = 64;
+
 /// The mall: cheap to clone, all clones share one catalogue and one engine.
 #[derive(Clone)]
 pub struct Mall {
@@ -48,6 +53,8 @@ struct Shared {
     engine: Engine,
     config: MallConfig,
     catalogue: catalogue::Catalogue,
+    /// By idempotency key: see [`Mall::one_try`].
+    tries: [Mutex<()>; TRY_LOCKS],
 }
 
 impl Mall {
@@ -57,7 +64,8 @@ impl Mall {
     /// `Corrupt` when a document cannot be read; otherwise what the engine reports.
     pub fn open(engine: Engine, config: MallConfig) -> Result<Self> {
         let catalogue = catalogue::Catalogue::load(&engine)?;
-        Ok(Self { shared: Arc::new(Shared { engine, config, catalogue }) })
+        let tries = std::array::from_fn(|_| Mutex::new(()));
+        Ok(Self { shared: Arc::new(Shared { engine, config, catalogue, tries }) })
     }
 
     /// The engine under the mall.
@@ -101,6 +109,21 @@ impl Mall {
 
     pub(crate) fn now_ms(&self) -> TimeMs {
         self.shared.engine.now_ms()
+    }
+
+    /// Whether the books in memory can be told: after a disk failure they hold what will never be durable. A full queue
+    /// passes, and is no reason to stop reading. The catalogue stays readable all the same: its stock is a hint.
+    pub(crate) fn check_alive(&self) -> Result<()> {
+        match self.shared.engine.check_ready() {
+            Err(error) if error.kind() != ErrorKind::Overloaded => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// While this is held, no other try of a request with this key is decided. Taken before the ledger's locks, and
+    /// never held across an `await`.
+    fn one_try(&self, key: IdempotencyKey) -> MutexGuard<'_, ()> {
+        self.shared.tries[key.number() as usize % TRY_LOCKS].lock()
     }
 }
 

@@ -198,11 +198,14 @@ impl Mall {
         key: Option<IdempotencyKey>,
     ) -> Result<(), Failure> {
         let owner = user.points(self.engine()).ok_or(Failure::OrderNotFound)?;
+        let pending = self.engine().pending(reservation).filter(|pending| pending.owner == Some(owner));
+        if pending.is_some_and(|pending| self.now_ms() >= pending.expires_at) {
+            // The ledger would release it; whoever read the order was told that it expired.
+            return Err(Failure::Expired);
+        }
         let command = Command::Release { reservation, owner: Some(owner), key };
-        match self.engine().execute(&command)?.await? {
-            Outcome::Released { .. } => return Ok(()),
-            Outcome::Late { .. } => return Err(Failure::Expired),
-            _ => {}
+        if let Outcome::Released { .. } = self.engine().execute(&command)?.await? {
+            return Ok(());
         }
         match self.ended_state(user, reservation).await? {
             OrderState::Cancelled => return Ok(()),

@@ -197,8 +197,7 @@ impl Store {
         Ok(self.find(reservation)?.map(|(_, record)| record))
     }
 
-    /// The reservations of `owner` below `before`, the newest `limit` of them, newest first. A reservation's number
-    /// tells its age within a shard of the ledger, and nearly so across shards.
+    /// The reservations of `owner` below `before`, the newest `limit` of them, newest first, as their numbers tell.
     ///
     /// # Errors
     /// As [`Store::reservation`].

@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 
 use self::load::Load;
 use self::shop::Shop;
-use super::{config, runtime, secret, token};
+use super::{config, print, runtime, secret, token};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::http::{self, App, Auth, Limits};
@@ -76,14 +76,14 @@ pub(super) fn flash_sale(args: &FlashSaleArgs) -> Result<ExitCode> {
 /// The sale itself: set up, load, look at the books, judge.
 async fn sell(args: &FlashSaleArgs, address: SocketAddr, auth: Auth, product: &str) -> Result<ExitCode> {
     let product = args.product.as_deref().unwrap_or(product);
-    println!("Preparing {} users and {} units of {product} on http://{address}", args.users, args.stock);
+    print(&format!("Preparing {} users and {} units of {product} on http://{address}\n", args.users, args.stock))?;
     let shop = Arc::new(Shop::new(address, &auth, product, args.users)?);
     let before = shop.prepare(args.stock, args.connections).await?;
     let load = Load { connections: args.connections, requests: args.requests, seconds: args.seconds };
     let report = load::run(&load, &shop).await?;
     let after = shop.books(args.connections).await?;
     let verdict = verdict::judge(&before, &after, &report);
-    println!("{verdict}");
+    print(&format!("{verdict}\n"))?;
     Ok(if verdict.holds() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -98,17 +98,13 @@ async fn on_own_server(args: &FlashSaleArgs) -> Result<ExitCode> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     let (stop, stopped) = oneshot::channel::<()>();
-    let server = tokio::spawn(async move {
-        // Ends when the sender is dropped as well, so that a failed sale stops the server.
-        let shutdown = async { drop(stopped.await) };
-        http::run(listener, shutdown, app).await
-    });
+    // Ends when the sender is dropped as well, so that a failed sale stops the server.
+    let server = tokio::spawn(http::run(listener, async { drop(stopped.await) }, app));
     let sold = sell(args, address, Auth::new(&secret)?, OWN_PRODUCT).await;
     drop(stop);
-    let served = server.await.map_err(|cause| Error::unavailable("the server failed").with_source(cause))?;
+    server.await.map_err(|cause| Error::unavailable("the server failed").with_source(cause))?;
     let closed = engine.close();
     let code = sold?;
-    served.map_err(failed)?;
     closed?;
     Ok(code)
 }

@@ -1,0 +1,140 @@
+//! The mall in this process, on a clock that stands still.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use secrecy::SecretString;
+use serde_json::Map;
+use stockhold::{App, Auth, Engine, EngineBuilder, Level, Limits, Mall, MallConfig, ManualClock, Product, Role, Seq};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use super::Client;
+
+/// Where the clock stands at first.
+pub const NOW_MS: u64 = 1_750_000_000_000;
+pub const SECRET: &str = "a secret that only this test knows";
+
+/// How a [`Shop`] is opened.
+pub struct Setup {
+    pub limits: Limits,
+    pub config: MallConfig,
+    pub engine: fn(EngineBuilder) -> EngineBuilder,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self { limits: Limits::default(), config: MallConfig::default(), engine: |builder| builder }
+    }
+}
+
+pub struct Shop {
+    pub engine: Engine,
+    pub mall: Mall,
+    pub clock: Arc<ManualClock>,
+    pub address: SocketAddr,
+    setup: Setup,
+    dir: TempDir,
+    stop: oneshot::Sender<()>,
+    server: JoinHandle<()>,
+}
+
+impl Shop {
+    /// The demo mall.
+    pub async fn open() -> Self {
+        Self::with(Setup::default()).await
+    }
+
+    pub async fn with(setup: Setup) -> Self {
+        let dir = TempDir::new().expect("a directory");
+        Self::start(setup, dir, Arc::new(ManualClock::new(NOW_MS))).await
+    }
+
+    async fn start(setup: Setup, dir: TempDir, clock: Arc<ManualClock>) -> Self {
+        let engine = open_engine(&setup, dir.path(), &clock);
+        let mall = Mall::open(engine.clone(), setup.config.clone()).expect("the catalogue reads");
+        mall.load_demo().expect("the demo loads");
+        let app = Arc::new(App::new(mall.clone(), auth(), setup.limits.clone()));
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port is free");
+        let address = listener.local_addr().expect("an address");
+        let (stop, stopped) = oneshot::channel::<()>();
+        let server = tokio::spawn(stockhold::run(listener, async { drop(stopped.await) }, app));
+        Self { engine, mall, clock, address, setup, dir, stop, server }
+    }
+
+    /// Stops the server, closes the engine, and opens both again on the same files.
+    pub async fn reopen(self) -> Self {
+        drop(self.stop);
+        self.server.await.expect("the server ends");
+        self.engine.close().expect("the engine closes");
+        drop((self.engine, self.mall));
+        Self::start(self.setup, self.dir, self.clock).await
+    }
+
+    pub async fn guest(&self) -> Client {
+        Client::connect(self.address, None).await
+    }
+
+    pub async fn user(&self, name: &str) -> Client {
+        Client::connect(self.address, Some(token(name, Role::User))).await
+    }
+
+    /// A user that was given points.
+    pub async fn user_with(&self, name: &str, points: u64) -> Client {
+        let path = format!("/api/admin/points/{name}/award");
+        self.admin().await.post(&path, serde_json::json!({"points": points})).await.data();
+        self.user(name).await
+    }
+
+    pub async fn admin(&self) -> Client {
+        Client::connect(self.address, Some(token("root", Role::Admin))).await
+    }
+
+    /// Everything that a request may change.
+    pub fn state(&self) -> (Vec<Level>, usize, Seq, Seq) {
+        (self.engine.levels(), self.engine.pending_count(), self.engine.status().last_seq, self.engine.durable_seq())
+    }
+
+    /// Moves the clock, and lets what is due then expire.
+    pub fn advance(&self, by_ms: u64) {
+        self.clock.advance(by_ms);
+        self.engine.expire_due().expect("the engine runs");
+    }
+}
+
+fn open_engine(setup: &Setup, dir: &Path, clock: &Arc<ManualClock>) -> Engine {
+    let builder = Engine::builder(dir).clock(Arc::clone(clock) as _).segment_bytes(256 << 10);
+    (setup.engine)(builder).open().expect("the engine opens")
+}
+
+fn auth() -> Auth {
+    Auth::new(&SecretString::from(SECRET)).expect("a secret that is long enough")
+}
+
+/// A token that is good for an hour.
+pub fn token(user: &str, role: Role) -> String {
+    auth().issue(user, role, NOW_MS + 3_600_000).expect("a user that can be named")
+}
+
+/// A product that is for sale, in a category of the demo.
+pub fn product(id: &str, points_price: u64) -> Product {
+    Product {
+        id: id.into(),
+        name: id.to_uppercase(),
+        description: format!("About {id}"),
+        category_id: "cat_food".into(),
+        points_price,
+        original_price_cents: None,
+        images: Vec::new(),
+        specifications: Map::new(),
+        is_hot: false,
+        is_new: false,
+        active: true,
+        sort_order: 0,
+        limit_per_user: None,
+        created_at: NOW_MS,
+    }
+}

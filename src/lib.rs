@@ -53,8 +53,6 @@ mod error;
 mod event;
 mod journal;
 mod ledger;
-#[cfg(feature = "server")]
-pub mod measure;
 mod record;
 mod store;
 mod sync;
@@ -71,6 +69,8 @@ mod cli;
 mod http;
 #[cfg(feature = "server")]
 mod mall;
+#[cfg(feature = "server")]
+mod measure;
 
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use command::{

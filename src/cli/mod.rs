@@ -1,5 +1,6 @@
 //! The command line: parse, call, print.
 
+mod bench;
 mod config;
 mod duration;
 mod flash_sale;
@@ -30,6 +31,8 @@ enum Command {
     Token(token::TokenArgs),
     /// Simulate a flash sale, and check that nothing was oversold and no point was lost
     FlashSale(flash_sale::FlashSaleArgs),
+    /// Measure speed and memory on this machine, against targets, limits and peers
+    Bench(bench::BenchArgs),
 }
 
 /// The `stockhold` program: reads the command line, and answers what the process exits with.
@@ -38,6 +41,7 @@ pub fn main() -> ExitCode {
         Command::Serve(args) => serve::serve(&args).map(|()| ExitCode::SUCCESS),
         Command::Token(args) => token::token(&args).map(|()| ExitCode::SUCCESS),
         Command::FlashSale(args) => flash_sale::flash_sale(&args),
+        Command::Bench(args) => bench::bench(&args).map(|()| ExitCode::SUCCESS),
     };
     result.unwrap_or_else(|error| {
         report(&error);

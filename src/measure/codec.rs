@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::event::{self, Event, EventLine, Fact};
 use crate::types::{AccountId, ReservationId};
 
-pub(super) fn compare(_: &Path, report: &mut Report<'_>) -> Result<()> {
+pub(super) fn compare(_: &Path, report: &mut Report) -> Result<()> {
     for (line_count, what) in [(1, "1 line"), (3, "3 lines and an owner")] {
         let reserved = reserved(line_count);
         let fixed = |event: &Event<'_>, buffer: &mut Vec<u8>| event::encode(event, buffer);
@@ -47,7 +47,7 @@ fn measure(
     event: &Event<'_>,
     encode: impl Fn(&Event<'_>, &mut Vec<u8>),
     decode: impl Fn(&[u8]) -> Result<u64>,
-    report: &mut Report<'_>,
+    report: &mut Report,
 ) -> Result<()> {
     let mut bytes = Vec::with_capacity(4096);
     let start = Instant::now();
@@ -63,7 +63,8 @@ fn measure(
     }
     let decoding = start.elapsed();
     let each = |time: std::time::Duration| time.as_nanos() as f64 / MILLION as f64;
-    report.figure(&format!("{what}: size"), bytes.len() as f64, "B", Target::None)?;
-    report.figure(&format!("{what}: encode"), each(encoding), "ns", Target::None)?;
-    report.figure(&format!("{what}: decode"), each(decoding), "ns", Target::None)
+    report.figure(&format!("{what}: size"), bytes.len() as f64, "B", Target::None);
+    report.figure(&format!("{what}: encode"), each(encoding), "ns", Target::None);
+    report.figure(&format!("{what}: decode"), each(decoding), "ns", Target::None);
+    Ok(())
 }

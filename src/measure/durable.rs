@@ -6,52 +6,30 @@ use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 
+use super::limit::sync_rate;
 use super::machine::cores;
+use super::peers;
 use super::report::{Report, Target};
 use super::stage::{self, BATCH, PLENTY, TTL_MS};
 use crate::command::{Command, Line, Reserve};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
-use crate::vfs::{RealVfs, Vfs};
 
 const MEASURE: Duration = Duration::from_secs(3);
 const CALLERS: usize = 256;
-const BLOCK_BYTES: usize = 4096;
-const BLOCKS: usize = 16 << 10;
 
-pub(super) fn sync_rate(dir: &Path, report: &mut Report<'_>) -> Result<()> {
-    let rate = raw_sync_rate(dir)?;
-    report.figure("fdatasync of 4 KiB in a zero-filled file: the disk's limit", rate, "/s", Target::None)
-}
-
-/// How often the disk syncs a block that has really been written before.
-fn raw_sync_rate(dir: &Path) -> Result<f64> {
-    let measured = || {
-        let file = RealVfs.create(&dir.join("raw"))?;
-        file.write_at(&vec![0; BLOCKS * BLOCK_BYTES], 0)?;
-        file.sync()?;
-        let block = [0xa5; BLOCK_BYTES];
-        let (start, mut count) = (Instant::now(), 0);
-        while start.elapsed() < MEASURE / 2 {
-            file.write_at(&block, (count % BLOCKS * BLOCK_BYTES) as u64)?;
-            file.sync()?;
-            count += 1;
-        }
-        Ok(count as f64 / start.elapsed().as_secs_f64())
-    };
-    measured().map_err(|error| Error::io("measuring the disk", error))
-}
-
-pub(super) fn batch(dir: &Path, report: &mut Report<'_>) -> Result<()> {
+pub(super) fn batch(dir: &Path, report: &mut Report) -> Result<()> {
     let engine = stage::builder(dir).open()?;
     let hot = stage::product(&engine, "hot", PLENTY)?;
     let lines = stage::one_of(hot);
     let (reserves, _) = batches(&engine, &lines, false)?;
-    report.figure("reserves in batches of 1,000, 1 caller", reserves, "/s", Target::Over(1e6))?;
+    let (peer, theirs) = peers::TIGERBEETLE_RESERVES;
+    report.figure("reserves in batches of 1,000, 1 caller", reserves, "/s", Target::Over(1e6)).against(peer, theirs);
     let (_, completed) = batches(&engine, &lines, true)?;
-    report.figure("completed (reserve, then confirm), the same", completed, "/s", Target::Over(400e3))?;
-    engine.close()?;
-    Ok(())
+    let (peer, theirs) = peers::TIGERBEETLE_COMPLETED;
+    let what = "completed (a batch reserved, then confirmed), the same";
+    report.figure(what, completed, "/s", Target::Over(400e3)).against(peer, theirs);
+    engine.close()
 }
 
 /// Reserves and completed reservations a second.
@@ -74,7 +52,7 @@ fn batches(engine: &Engine, lines: &[Line], confirm: bool) -> Result<(f64, f64)>
     Ok((reserved as f64 / seconds, completed as f64 / seconds))
 }
 
-pub(super) fn callers(dir: &Path, report: &mut Report<'_>) -> Result<()> {
+pub(super) fn callers(dir: &Path, report: &mut Report) -> Result<()> {
     let engine = Arc::new(stage::builder(dir).open()?);
     let hot = stage::product(&engine, "hot", PLENTY)?;
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
@@ -95,10 +73,12 @@ pub(super) fn callers(dir: &Path, report: &mut Report<'_>) -> Result<()> {
     }
     let completed = times.len() as f64 / start.elapsed().as_secs_f64();
     let ms = |quantile: f64| times.value_at_quantile(quantile) as f64 / 1e3;
-    report.figure("completed, 256 callers one at a time", completed, "/s", Target::Over(150e3))?;
-    report.figure("reserve and confirm, both durable: p50", ms(0.5), "ms", Target::None)?;
-    report.figure("the same: p99", ms(0.99), "ms", Target::Under(5.0))?;
-    report.figure("the same: longest", ms(1.0), "ms", Target::None)?;
+    let (peer, theirs) = peers::TIGERBEETLE_CALLERS;
+    report.figure("completed, 256 callers one at a time", completed, "/s", Target::Over(150e3)).against(peer, theirs);
+    report.figure("reserve and confirm, both durable: p50", ms(0.5), "ms", Target::None);
+    let (peer, theirs) = peers::TIGERBEETLE_CALLERS_P99_MS;
+    report.figure("the same: p99", ms(0.99), "ms", Target::Under(5.0)).against(peer, theirs);
+    report.figure("the same: longest", ms(1.0), "ms", Target::None);
     engine.close()
 }
 
@@ -122,11 +102,11 @@ async fn caller(engine: &Engine, lines: &[Line], until: Instant) -> Result<Histo
     }
 }
 
-pub(super) fn one_caller(dir: &Path, report: &mut Report<'_>) -> Result<()> {
+pub(super) fn one_caller(dir: &Path, report: &mut Report) -> Result<()> {
     let engine = stage::builder(&dir.join("engine")).open()?;
     let lines = stage::one_of(stage::product(&engine, "hot", PLENTY)?);
     // Before and after, so that a disk that changes its mind meanwhile does not decide.
-    let before = raw_sync_rate(dir)?;
+    let before = sync_rate(dir)?;
     let (start, mut acknowledged) = (Instant::now(), 0);
     while start.elapsed() < MEASURE {
         let reservation = stage::number_of(engine.reserve(&Reserve::new(&lines, TTL_MS))?.wait()?)?;
@@ -134,8 +114,8 @@ pub(super) fn one_caller(dir: &Path, report: &mut Report<'_>) -> Result<()> {
         acknowledged += 2;
     }
     let rate = f64::from(acknowledged) / start.elapsed().as_secs_f64();
-    let limit = (before + raw_sync_rate(dir)?) / 2.0;
-    report.figure("requests acknowledged, 1 caller", rate, "/s", Target::None)?;
-    report.figure("that, of the disk's sync rate", rate / limit, "", Target::Over(0.8))?;
+    let limit = (before + sync_rate(dir)?) / 2.0;
+    report.figure("requests acknowledged, 1 caller", rate, "/s", Target::None).against("fdatasync of 4 KiB", limit);
+    report.figure("that, of the disk's sync rate", rate / limit, "", Target::Over(0.8));
     engine.close()
 }

@@ -15,7 +15,7 @@ pub(super) fn cores() -> usize {
 }
 
 /// Cores, memory, kernel and load, as far as the system tells.
-pub(super) fn facts() -> String {
+pub(crate) fn facts() -> String {
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
     let kernel = read("/proc/sys/kernel/osrelease");
     let load = read("/proc/loadavg");
@@ -42,7 +42,7 @@ pub(super) fn resident_bytes() -> Option<u64> {
 }
 
 /// The system's directory for temporary files, or the current one where that is in memory.
-pub(super) fn scratch_dir() -> PathBuf {
+pub(crate) fn scratch_dir() -> PathBuf {
     let dir = std::env::temp_dir();
     let mounts = fs::read_to_string("/proc/mounts").unwrap_or_default();
     let mounts = mounts.lines().filter_map(|line| {

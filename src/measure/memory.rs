@@ -2,11 +2,11 @@
 
 use std::hint::black_box;
 use std::path::Path;
-use std::sync::Barrier;
-use std::thread;
 use std::time::{Duration, Instant};
 
+use super::limit::{on_threads, take_rate};
 use super::machine::{cores, resident_bytes};
+use super::peers;
 use super::report::{Report, Target};
 use super::stage::{self, MILLION, PLENTY, TTL_MS};
 use crate::command::{Line, Policy, Reserve, Window};
@@ -19,7 +19,7 @@ const BURST: usize = 400_000;
 const BURSTS: usize = 8;
 const REFUSALS: usize = 10 * MILLION;
 
-pub(super) fn pair(dir: &Path, report: &mut Report<'_>) -> Result<()> {
+pub(super) fn pair(dir: &Path, report: &mut Report) -> Result<()> {
     let engine = stage::builder(dir).open()?;
     let hot = stage::product(&engine, "hot", PLENTY)?;
     let lines = stage::one_of(hot);
@@ -37,12 +37,12 @@ pub(super) fn pair(dir: &Path, report: &mut Report<'_>) -> Result<()> {
         stage::settle(&engine, hot)?;
     }
     let each = |time: Duration, count: usize| time.as_nanos() as f64 / count as f64;
-    report.figure("reserve + confirm, 1 thread", each(total, BURSTS * pairs), "ns a pair", Target::Under(1000.0))?;
-    report.figure("the fastest of its bursts", each(best, pairs), "ns a pair", Target::None)?;
+    report.figure("reserve + confirm, 1 thread", each(total, BURSTS * pairs), "ns a pair", Target::Under(1000.0));
+    report.figure("the fastest of its bursts", each(best, pairs), "ns a pair", Target::None);
     engine.close()
 }
 
-pub(super) fn hot(dir: &Path, report: &mut Report<'_>) -> Result<()> {
+pub(super) fn hot(dir: &Path, report: &mut Report) -> Result<()> {
     let engine = stage::builder(dir).open()?;
     let hot = stage::product(&engine, "hot", PLENTY)?;
     let lines = stage::one_of(hot);
@@ -50,7 +50,7 @@ pub(super) fn hot(dir: &Path, report: &mut Report<'_>) -> Result<()> {
     let mut total = Duration::ZERO;
     let mut best = Duration::MAX;
     for _ in 0..BURSTS {
-        let time = on_all_cores(|| {
+        let time = on_threads(cores(), || {
             for _ in 0..each {
                 stage::number_of(engine.reserve(&Reserve::new(&lines, TTL_MS))?.outcome())?;
             }
@@ -62,54 +62,39 @@ pub(super) fn hot(dir: &Path, report: &mut Report<'_>) -> Result<()> {
     }
     let rate = |count: usize, time: Duration| count as f64 / time.as_secs_f64();
     let reserves = each * cores();
-    report.figure("reserves of one product, all cores", rate(reserves * BURSTS, total), "/s", Target::Over(3e6))?;
-    report.figure("the fastest of its bursts", rate(reserves, best), "/s", Target::None)?;
+    report
+        .figure("reserves of one product, all cores", rate(reserves * BURSTS, total), "/s", Target::Over(3e6))
+        .against("compare-and-swap decrement", take_rate(cores())?);
+    report.figure("the fastest of its bursts", rate(reserves, best), "/s", Target::None);
     engine.close()
 }
 
-pub(super) fn sold_out(dir: &Path, report: &mut Report<'_>) -> Result<()> {
+pub(super) fn sold_out(dir: &Path, report: &mut Report) -> Result<()> {
     let engine = stage::builder(dir).open()?;
     let lines = stage::one_of(stage::product(&engine, "empty", 0)?);
     let each = REFUSALS / cores();
-    let time = on_all_cores(|| {
+    let time = on_threads(cores(), || {
         for _ in 0..each {
             let _ = black_box(engine.reserve(&Reserve::new(&lines, TTL_MS))?.outcome());
         }
         Ok(())
     })?;
     let rate = (each * cores()) as f64 / time.as_secs_f64();
-    report.figure("refusals of a sold-out product, all cores", rate, "/s", Target::Over(30e6))?;
+    let (peer, theirs) = peers::TIGERBEETLE_SOLD_OUT;
+    report
+        .figure("refusals of a sold-out product, all cores", rate, "/s", Target::Over(30e6))
+        .against("compare-and-swap decrement", take_rate(cores())?)
+        .against(peer, theirs);
     engine.close()
 }
 
-/// How long the slowest core took.
-fn on_all_cores(work: impl Fn() -> Result<()> + Sync) -> Result<Duration> {
-    let barrier = Barrier::new(cores() + 1);
-    thread::scope(|scope| {
-        let worker = || {
-            barrier.wait();
-            work()
-        };
-        let workers: Vec<_> = (0..cores()).map(|_| scope.spawn(worker)).collect();
-        barrier.wait();
-        let start = Instant::now();
-        let joined = workers.into_iter().map(|worker| worker.join());
-        let outcomes: Vec<_> = joined.collect();
-        let time = start.elapsed();
-        for outcome in outcomes {
-            outcome.map_err(|_| Error::unavailable("a measuring thread panicked"))??;
-        }
-        Ok(time)
-    })
-}
-
-pub(super) fn bytes(dir: &Path, report: &mut Report<'_>) -> Result<()> {
+pub(super) fn bytes(dir: &Path, report: &mut Report) -> Result<()> {
     let engine = stage::builder(dir).open()?;
     let hot = stage::product(&engine, "hot", PLENTY)?;
     held(&engine, "of one line, one product", |_| vec![Line { account: hot, quantity: 1 }], report)
 }
 
-pub(super) fn bytes_exchange(dir: &Path, report: &mut Report<'_>) -> Result<()> {
+pub(super) fn bytes_exchange(dir: &Path, report: &mut Report) -> Result<()> {
     const USERS: usize = 10_000;
     const PRODUCTS: usize = 100;
     let engine = stage::builder(dir).open()?;
@@ -133,13 +118,12 @@ fn open_user(engine: &Engine, user: &str) -> Result<[AccountId; 2]> {
 }
 
 /// What a million reservations add to the process. What the journal keeps in its buffers counts too.
-fn held(engine: &Engine, what: &str, lines: impl Fn(usize) -> Vec<Line>, report: &mut Report<'_>) -> Result<()> {
-    let Some(before) = resident_bytes() else {
-        return report.figure("memory is not told here", f64::NAN, "B", Target::None);
-    };
+fn held(engine: &Engine, what: &str, lines: impl Fn(usize) -> Vec<Line>, report: &mut Report) -> Result<()> {
+    let unknown = || Error::unavailable("this system does not tell how much memory a process has");
+    let before = resident_bytes().ok_or_else(unknown)?;
     stage::fill(engine, MILLION, TTL_MS, lines)?;
     let after = resident_bytes().unwrap_or(before);
     let each = after.saturating_sub(before) as f64 / MILLION as f64;
-    report.figure(&format!("memory of a live reservation {what}"), each, "B", Target::Under(200.0))?;
+    report.figure(&format!("memory of a live reservation {what}"), each, "B", Target::Under(200.0));
     engine.close()
 }

@@ -1,73 +1,65 @@
 //! Measuring what `docs/benchmarks.md` promises, on the machine at hand: `stockhold bench`.
 //!
 //! Every case opens an engine of its own in an empty directory, through the public API. Figures of one run can be
-//! compared with each other and with the disk's sync rate, which is measured first; figures of two runs only when
-//! nothing else used the processor in either.
+//! compared with each other and with the limits measured in it; figures of two runs only when nothing else used the
+//! processor in either.
 
 mod codec;
 mod durable;
 mod lapse;
+mod limit;
 mod machine;
 mod memory;
+mod peers;
 mod reopen;
 mod report;
 mod stage;
 
-use std::io::Write;
 use std::path::Path;
 
 use self::report::Report;
 use crate::error::{Error, Result};
 
-/// Measures one thing and reports it.
-type Case = fn(&Path, &mut Report<'_>) -> Result<()>;
+pub(crate) use machine::{facts, scratch_dir};
+pub(crate) use report::{Figure, Row, table};
 
-/// Each under ten seconds.
-const CASES: [(&str, Case); 12] = [
-    ("sync", durable::sync_rate),
-    ("pair", memory::pair),
-    ("hot", memory::hot),
-    ("sold-out", memory::sold_out),
-    ("batch", durable::batch),
-    ("callers", durable::callers),
-    ("one", durable::one_caller),
-    ("lapse", lapse::lapse),
-    ("replay", reopen::replay),
-    ("snapshot", reopen::snapshot),
-    ("bytes", memory::bytes),
-    ("bytes-exchange", memory::bytes_exchange),
-];
-
-/// Named only: it compares encodings, not Stockhold with a target.
-const HIDDEN: [(&str, Case); 1] = [("codec", codec::compare)];
-
-/// The names of the cases, in the order in which they run.
-pub fn names() -> impl Iterator<Item = &'static str> {
-    CASES.iter().map(|(name, _)| *name)
+/// A group of figures that are measured together, in ten seconds or so.
+pub(crate) struct Case {
+    pub(crate) name: &'static str,
+    pub(crate) about: &'static str,
+    measure: fn(&Path, &mut Report) -> Result<()>,
 }
 
-/// Measures every case, or the one named `only`, and writes a table to `out` as it goes. Files are made in a new
-/// directory in `dir` and removed; without `dir`, in the system's directory for temporary files, or in the current one
-/// where that is in memory.
+const fn case(name: &'static str, about: &'static str, measure: fn(&Path, &mut Report) -> Result<()>) -> Case {
+    Case { name, about, measure }
+}
+
+/// In the order in which they run.
+pub(crate) const CASES: [Case; 13] = [
+    case("limits", "What the machine allows: disk syncs, compare-and-swap, a lock", limit::limits),
+    case("pair", "Reserve and confirm in memory, one thread", memory::pair),
+    case("hot", "Reserves of one product in memory, all cores", memory::hot),
+    case("sold-out", "Refusals of a sold-out product, all cores", memory::sold_out),
+    case("batch", "Durable batches of 1,000, one caller", durable::batch),
+    case("callers", "Durable reserve and confirm, 256 callers one at a time", durable::callers),
+    case("one", "Durable reserve and confirm, one caller", durable::one_caller),
+    case("lapse", "A million reservations that lapse in the same millisecond", lapse::lapse),
+    case("replay", "Opening after a crash: events replayed", reopen::replay),
+    case("snapshot", "Opening from a checkpoint of a million live reservations", reopen::snapshot),
+    case("bytes", "Memory of a live reservation of one line", memory::bytes),
+    case("bytes-exchange", "Memory of a live reservation of points, quota and stock", memory::bytes_exchange),
+    case("codec", "The journal's fixed layout against MessagePack", codec::compare),
+];
+
+/// Measures the case `name`. Files are made in a new directory in `dir`, and removed.
 ///
 /// # Errors
 /// `Invalid` for a case that does not exist, and whatever the engine or the disk says.
-pub fn run(dir: Option<&Path>, only: Option<&str>, out: &mut dyn Write) -> Result<()> {
-    let chosen: Vec<_> = match only {
-        None => CASES.to_vec(),
-        Some(only) => CASES.into_iter().chain(HIDDEN).filter(|(name, _)| *name == only).collect(),
-    };
-    if chosen.is_empty() {
-        let names: Vec<_> = names().collect();
-        return Err(Error::invalid(format!("there is no case of that name; there are {}", names.join(", "))));
-    }
-    let dir = dir.map_or_else(machine::scratch_dir, Path::to_owned);
-    let mut report = Report::new(out);
-    report.head(&dir)?;
-    for (name, case) in chosen {
-        let scratch = machine::Scratch::new(&dir)?;
-        report.case(name);
-        case(scratch.path(), &mut report)?;
-    }
-    Ok(())
+pub(crate) fn run(name: &str, dir: &Path) -> Result<Vec<Figure>> {
+    let case = CASES.iter().find(|case| case.name == name);
+    let case = case.ok_or_else(|| Error::invalid(format!("there is no case {name}")))?;
+    let scratch = machine::Scratch::new(dir)?;
+    let mut report = Report::default();
+    (case.measure)(scratch.path(), &mut report)?;
+    Ok(report.0)
 }

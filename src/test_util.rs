@@ -1,7 +1,9 @@
 //! For tests and fuzzers outside the crate; not covered by any promise.
 
+use crate::command::Level;
 use crate::error::Result;
 use crate::event::{self, Event};
+use crate::ledger::{Ledger, Limits, PART_COUNT, Replay};
 
 /// Reads the payload of a journal frame.
 ///
@@ -16,4 +18,27 @@ pub fn encode_event(event: &Event<'_>) -> (u16, Vec<u8>) {
     let mut payload = Vec::new();
     event::encode(event, &mut payload);
     (event::kind_of(event), payload)
+}
+
+/// Applies framed events, given as kind and payload, to an empty ledger. Returns the accounts.
+///
+/// # Errors
+/// `Corrupt` when one is not an event, or contradicts those before it.
+pub fn replay(frames: &[(u16, &[u8])]) -> Result<Vec<Level>> {
+    let ledger = Ledger::new(Limits::default(), 0);
+    let mut replay = Replay::new(&ledger);
+    for (seq, (kind, payload)) in (1..).zip(frames) {
+        replay.apply(seq, &event::decode(*kind, payload)?)?;
+    }
+    drop(replay);
+    Ok(ledger.levels())
+}
+
+/// Loads one part of a snapshot into an empty ledger.
+///
+/// # Errors
+/// `Corrupt` when the bytes are not such a part.
+pub fn load_part(part: usize, bytes: &[u8]) -> Result<()> {
+    let ledger = Ledger::new(Limits::default(), 0);
+    Replay::new(&ledger).load(part % PART_COUNT, 1, bytes)
 }

@@ -32,8 +32,12 @@ fn segment() -> &'static (String, Vec<u8>) {
         }
         drop(engine);
         let journal = dir.path().join("journal");
-        let names = fs::read_dir(&journal).expect("the journal is there").map(|entry| entry.expect("an entry").file_name());
-        let name = names.filter_map(|name| name.into_string().ok()).find(|name| name.starts_with("segment")).expect("a segment");
+        let names =
+            fs::read_dir(&journal).expect("the journal is there").map(|entry| entry.expect("an entry").file_name());
+        let name = names
+            .filter_map(|name| name.into_string().ok())
+            .find(|name| name.starts_with("segment"))
+            .expect("a segment");
         let bytes = fs::read(journal.join(&name)).expect("the segment is there");
         (name, bytes)
     })

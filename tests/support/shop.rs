@@ -93,8 +93,9 @@ impl Shop {
         Client::connect(self.address, Some(token("root", Role::Admin))).await
     }
 
-    /// Everything that a request may change.
+    /// Everything that a request may change, once what was decided is durable.
     pub fn state(&self) -> (Vec<Level>, usize, Seq, Seq) {
+        self.engine.catch_up().wait().expect("the engine runs");
         (self.engine.levels(), self.engine.pending_count(), self.engine.status().last_seq, self.engine.durable_seq())
     }
 

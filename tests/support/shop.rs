@@ -66,12 +66,17 @@ impl Shop {
     }
 
     /// Stops the server, closes the engine, and opens both again on the same files.
-    pub async fn reopen(self) -> Self {
+    pub async fn reopen(mut self) -> Self {
+        let setup = std::mem::take(&mut self.setup);
+        self.reopen_with(setup).await
+    }
+
+    pub async fn reopen_with(self, setup: Setup) -> Self {
         drop(self.stop);
         self.server.await.expect("the server ends");
         self.engine.close().expect("the engine closes");
         drop((self.engine, self.mall));
-        Self::start(self.setup, self.dir, self.clock).await
+        Self::start(setup, self.dir, self.clock).await
     }
 
     pub async fn guest(&self) -> Client {

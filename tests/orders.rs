@@ -245,6 +245,36 @@ async fn a_returned_order_gives_the_purchase_limit_back() {
 }
 
 #[tokio::test]
+async fn a_purchase_limit_that_changes_is_kept_as_far_as_it_can_be() {
+    let shop = Shop::open().await;
+    let put = |quantity, period| {
+        let mut tea = product("tea", 1);
+        tea.limit_per_user = Some(PurchaseLimit { quantity, period });
+        shop.mall.put_product(&tea)
+    };
+    let day = Period::Fixed { length_ms: 86_400_000, offset_ms: 57_600_000 };
+    put(2, Period::Lifetime).expect("a valid product");
+    shop.admin().await.post("/api/admin/inventory/tea/receive", json!({"quantity": 40})).await.data();
+    let (mut ann, mut bob) = (shop.user_with("ann", 100).await, shop.user_with("bob", 100).await);
+    exchange(&mut ann, "tea", 1, true).await;
+    // Raised and lowered.
+    put(4, Period::Lifetime).expect("a valid product");
+    exchange(&mut ann, "tea", 2, true).await;
+    put(1, Period::Lifetime).expect("a valid product");
+    let again = json!({"productId": "tea", "quantity": 1});
+    ann.post("/api/mall/exchange", again.clone()).await.failure(409, "LIMIT_EXCEEDED");
+    exchange(&mut bob, "tea", 1, true).await;
+    // Another period: it holds for who has not bought yet; who has keeps the limit that holds now.
+    put(9, day).expect("a valid product");
+    ann.post("/api/mall/exchange", again).await.failure(409, "LIMIT_EXCEEDED");
+    let mut eve = shop.user_with("eve", 100).await;
+    exchange(&mut eve, "tea", 9, true).await;
+    for (quantity, period) in [(0, day), (u64::MAX, day), (1, Period::Rolling { length_ms: 0 })] {
+        put(quantity, period).expect_err("it could never be kept");
+    }
+}
+
+#[tokio::test]
 async fn an_order_keeps_the_product_as_it_was() {
     let shop = Shop::open().await;
     shop.mall.put_product(&product("tea", 10)).expect("a valid product");

@@ -7,7 +7,7 @@ use super::order::{Details, OrderState, Receipt, Snapshot};
 use super::{Failure, Item, Mall, Shortage, User};
 use crate::command::{Line, Outcome, Policy, Refusal, Reserve, Window};
 use crate::engine::CommitTicket;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::types::{AccountId, AccountKey, IdempotencyKey, QUANTITY_MAX};
 
 /// The most units of one order.
@@ -159,9 +159,15 @@ impl Mall {
         let Some(account) = need.account else {
             return self.engine().open_account(&need.key, need.policy);
         };
-        if self.engine().level(account)?.policy != need.policy {
+        if self.engine().level(account)?.policy == need.policy {
+            return Ok(account);
+        }
+        match self.engine().set_policy(account, need.policy) {
             // Not awaited: the reservation that follows is behind it in the journal, and durable only after it.
-            drop(self.engine().set_policy(account, need.policy)?);
+            Ok(ticket) => drop(ticket),
+            // What was bought under another period counts by that period; until it is over, the old limit holds.
+            Err(error) if error.kind() == ErrorKind::Invalid => {}
+            Err(error) => return Err(error),
         }
         Ok(account)
     }

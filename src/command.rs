@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::types::{AccountId, AccountKey, IdempotencyKey, ReservationId, TimeMs};
+use crate::error::{Error, Result};
+use crate::types::{AccountId, AccountKey, IdempotencyKey, QUANTITY_MAX, ReservationId, TimeMs};
 
 /// The most lines of one reservation.
 pub const LINES_MAX: usize = 64;
@@ -58,6 +59,23 @@ impl Policy {
     /// A quota of `limit` units in each window.
     pub fn quota(limit: u64, window: Window) -> Self {
         Self { limit, window, ..Self::default() }
+    }
+
+    /// # Errors
+    /// `Invalid` when a number is out of bounds.
+    pub(crate) fn check(&self) -> Result<()> {
+        const WINDOW_MS_MAX: u64 = 10 * TTL_MS_MAX;
+        if self.limit > QUANTITY_MAX || self.backorder > QUANTITY_MAX {
+            return Err(Error::invalid(format!("a limit or a backorder allowance is at most {QUANTITY_MAX} units")));
+        }
+        match self.window {
+            Window::Fixed { length_ms, .. } | Window::Rolling { length_ms }
+                if !(1..=WINDOW_MS_MAX).contains(&length_ms) =>
+            {
+                Err(Error::invalid(format!("a window is 1 to {WINDOW_MS_MAX} milliseconds long")))
+            }
+            _ => Ok(()),
+        }
     }
 }
 

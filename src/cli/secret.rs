@@ -8,6 +8,7 @@ use std::path::Path;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::error::{Error, Result};
+use crate::http::SECRET_BYTES_MIN;
 
 const DEMO_SECRET: &str = "demo-secret";
 const DEMO_SECRET_BYTES: usize = 32;
@@ -33,6 +34,10 @@ pub(super) fn demo(data_dir: &Path) -> Result<SecretString> {
 pub(super) fn find_demo(data_dir: &Path) -> Result<Option<SecretString>> {
     let path = data_dir.join(DEMO_SECRET);
     match std::fs::read_to_string(&path) {
+        Ok(secret) if secret.trim().len() < SECRET_BYTES_MIN => Err(Error::invalid(format!(
+            "the demo's secret {} was cut short: remove it, and the next start makes another",
+            path.display()
+        ))),
         Ok(secret) => Ok(Some(SecretString::from(secret.trim().to_owned()))),
         Err(cause) if cause.kind() == ErrorKind::NotFound => Ok(None),
         Err(cause) => Err(Error::io(format!("the demo's secret {}", path.display()), cause)),

@@ -127,7 +127,6 @@ impl Signals {
     /// Stops the server at the first signal, and ends at the second: who asks twice does not want to wait.
     async fn end(mut self, stop: oneshot::Sender<()>) {
         self.next().await;
-        tracing::info!("stopping: requests under way are finished first");
         drop(stop);
         self.next().await;
         tracing::warn!("stopping at once: requests under way are cut off");

@@ -86,6 +86,13 @@ impl EngineBuilder {
         self
     }
 
+    /// How much may wait to be written, in bytes, before commands are `Overloaded`; default 64 MiB. With 0 every command
+    /// is: a ledger to look at.
+    pub fn queue_bytes_max(mut self, bytes: usize) -> Self {
+        self.journal.queue_bytes_max = bytes;
+        self
+    }
+
     /// How much of the past the archive keeps, in bytes of compressed journal; `None` keeps none. Default 10 GiB.
     pub fn archive_bytes_max(mut self, bytes: Option<u64>) -> Self {
         self.journal.archive_bytes_max = bytes;

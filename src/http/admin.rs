@@ -135,7 +135,7 @@ pub(super) async fn adjust(call: &Call<'_>, identity: &Identity, body: Incoming)
 }
 
 /// `GET /api/admin/inventory/{productId}`: the level and the newest change records.
-pub(super) async fn inventory(call: &Call<'_>) -> Result<HttpResponse, ApiError> {
+pub(super) async fn inventory(call: &Call<'_>, _: &Identity) -> Result<HttpResponse, ApiError> {
     let mut limit = CHANGES;
     for (name, value) in query::pairs(call.query)? {
         match name.as_str() {

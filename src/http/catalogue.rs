@@ -186,19 +186,3 @@ pub(super) fn product(call: &Call<'_>) -> Result<HttpResponse, ApiError> {
     let (item, level) = call.app.mall.product(call.id)?;
     Ok(call.success(&ProductWire { stock_info: Some(StockWire::of(&level)), ..ProductWire::of(&item, &level) }))
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_listing_is_parsed_strictly() {
-        let (filter, page, page_size) =
-            parse_listing(Some("category_id=c&min_points=5&is_hot=true&page=2&page_size=7")).expect("a valid query");
-        assert_eq!((filter.category_id.as_deref(), filter.points_min, filter.is_hot), (Some("c"), Some(5), Some(true)));
-        assert_eq!((page, page_size), (2, 7));
-        for wrong in ["page=0", "page_size=101", "min_points=-1", "max_points=1.5", "is_new=maybe", "colour=red"] {
-            assert!(parse_listing(Some(wrong)).is_err(), "{wrong} must be refused");
-        }
-    }
-}

@@ -8,7 +8,7 @@ use super::reply::{ApiError, Code, HttpResponse};
 use super::router::Call;
 use super::{body, query};
 use crate::error::Result;
-use crate::mall::{Order, OrderState, order_id, order_no, parse_order_id};
+use crate::mall::{Order, OrderState, Receipt, order_id, order_no, parse_order_id};
 use crate::types::{ReservationId, TimeMs};
 
 const PAGE_SIZE: u64 = 20;
@@ -82,13 +82,27 @@ struct OrdersWire<'a> {
     next_before: Option<String>,
 }
 
-/// What became of an order.
+/// The answer to whoever makes, confirms or cancels an order.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct ChangedWire {
+pub(super) struct ReceiptWire {
     order_id: String,
     order_no: String,
     status: i8,
+    points_cost: u64,
+    expires_at: TimeMs,
+}
+
+impl ReceiptWire {
+    pub(super) fn of(receipt: &Receipt) -> Self {
+        Self {
+            order_id: order_id(receipt.reservation),
+            order_no: order_no(receipt.reservation),
+            status: receipt.state.number(),
+            points_cost: receipt.points_cost,
+            expires_at: receipt.expires_at,
+        }
+    }
 }
 
 /// `GET /api/mall/orders`: newest first.
@@ -129,8 +143,8 @@ pub(super) async fn confirm(call: &Call<'_>, identity: &Identity, body: Incoming
     call.no_query()?;
     let (order, key) = (order_of_path(call)?, call.idempotency_key(identity)?);
     body::read_nothing(call, body).await?;
-    call.app.mall.confirm(&identity.user, order, key).await?;
-    Ok(changed(call, order, OrderState::Confirmed))
+    let receipt = call.app.mall.confirm(&identity.user, order, key).await?;
+    Ok(call.success(&ReceiptWire::of(&receipt)))
 }
 
 /// `POST /api/mall/orders/{id}/cancel`.
@@ -138,12 +152,8 @@ pub(super) async fn cancel(call: &Call<'_>, identity: &Identity, body: Incoming)
     call.no_query()?;
     let (order, key) = (order_of_path(call)?, call.idempotency_key(identity)?);
     body::read_nothing(call, body).await?;
-    call.app.mall.cancel(&identity.user, order, key).await?;
-    Ok(changed(call, order, OrderState::Cancelled))
-}
-
-fn changed(call: &Call<'_>, order: ReservationId, state: OrderState) -> HttpResponse {
-    call.success(&ChangedWire { order_id: order_id(order), order_no: order_no(order), status: state.number() })
+    let receipt = call.app.mall.cancel(&identity.user, order, key).await?;
+    Ok(call.success(&ReceiptWire::of(&receipt)))
 }
 
 /// What is no order's id is no order.

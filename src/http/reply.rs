@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use http_body_util::Full;
 use hyper::body::Bytes;
-use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use hyper::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use hyper::{Response, StatusCode};
 use serde::Serialize;
 
@@ -137,6 +137,8 @@ impl ApiError {
             Code::Overloaded | Code::Unavailable => header(RETRY_AFTER, "1"),
             Code::Unauthorized => header(WWW_AUTHENTICATE, "Bearer"),
             Code::MethodNotAllowed => header(ALLOW, self.allow.unwrap_or("GET")),
+            // The rest of the body is not waited for.
+            Code::PayloadTooLarge | Code::RequestTimeout => header(CONNECTION, "close"),
             _ => None,
         };
         response

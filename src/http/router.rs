@@ -1,5 +1,8 @@
 //! Paths to handlers.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use hyper::body::Incoming;
 use hyper::header::HeaderMap;
 use hyper::{Method, Request};
@@ -12,7 +15,7 @@ use super::{App, admin, catalogue, exchange, health, orders, points, query};
 use crate::error::Result;
 use crate::types::IdempotencyKey;
 
-/// A thing the API does. Each path has one.
+/// A thing the API does. Each path has one; who may call it is said where it is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Endpoint {
     Health,
@@ -65,15 +68,6 @@ impl Endpoint {
             _ => method == Method::GET || method == Method::HEAD,
         }
     }
-
-    /// Who may call it; `None` is everybody.
-    fn role(self) -> Option<Role> {
-        match self {
-            Self::Health | Self::Ready | Self::Categories | Self::Products | Self::Product => None,
-            Self::Award | Self::Receive | Self::Adjust | Self::Inventory => Some(Role::Admin),
-            _ => Some(Role::User),
-        }
-    }
 }
 
 pub(super) struct Router {
@@ -109,6 +103,17 @@ pub(super) struct Call<'a> {
 }
 
 impl Call<'_> {
+    /// Whoever calls, if it can say who it is.
+    fn user(&self) -> Result<Arc<Identity>, ApiError> {
+        self.app.auth.identify(self.headers, self.app.mall.now_ms())
+    }
+
+    /// An operator.
+    fn admin(&self) -> Result<Arc<Identity>, ApiError> {
+        let identity = self.user()?;
+        if identity.role == Role::Admin { Ok(identity) } else { Err(ApiError::new(Code::Forbidden)) }
+    }
+
     pub(super) fn success<T: Serialize>(&self, data: &T) -> HttpResponse {
         success(self.format, data, self.app.mall.now_ms())
     }
@@ -139,13 +144,9 @@ impl Call<'_> {
 
 /// Answers a request, whatever it is.
 pub(super) async fn handle(app: &App, request: Request<Incoming>) -> HttpResponse {
-    let (format, refusal) = match Format::of_answer(request.headers()) {
-        Ok(format) => (format, None),
-        Err(error) => (Format::default(), Some(error)),
-    };
-    let answer = match refusal {
-        Some(error) => Err(error),
-        None => route(app, format, request).await,
+    let (format, answer) = match Format::of_answer(request.headers()) {
+        Ok(format) => (format, route(app, format, request).await),
+        Err(error) => (Format::default(), Err(error)),
     };
     answer.unwrap_or_else(|error| error.into_response(format, app.mall.now_ms()))
 }
@@ -157,53 +158,24 @@ async fn route(app: &App, format: Format, request: Request<Incoming>) -> Result<
     if !endpoint.allows(&head.method) {
         return Err(ApiError::method_not_allowed(endpoint.allow()));
     }
-    let decoded;
-    let id = if raw_id.contains('%') {
-        decoded = query::decode(raw_id, false)?;
-        &decoded
-    } else {
-        raw_id
-    };
-    let call = Call { app, format, headers: &head.headers, path, query, id };
-    let Some(role) = endpoint.role() else {
-        return public(endpoint, &call);
-    };
-    let identity = app.auth.identify(&head.headers, app.mall.now_ms())?;
-    if role == Role::Admin && identity.role != Role::Admin {
-        return Err(ApiError::new(Code::Forbidden));
-    }
-    private(endpoint, &call, &identity, body).await
-}
-
-fn public(endpoint: Endpoint, call: &Call<'_>) -> Result<HttpResponse, ApiError> {
+    let id = if raw_id.contains('%') { Cow::Owned(query::decode(raw_id, false)?) } else { Cow::Borrowed(raw_id) };
+    let call = Call { app, format, headers: &head.headers, path, query, id: &id };
     match endpoint {
-        Endpoint::Health => Ok(health::health(call)),
-        Endpoint::Ready => Ok(health::ready(call)),
-        Endpoint::Categories => catalogue::categories(call),
-        Endpoint::Products => catalogue::products(call),
-        Endpoint::Product => catalogue::product(call),
-        _ => Err(ApiError::new(Code::NotFound)),
-    }
-}
-
-async fn private(
-    endpoint: Endpoint,
-    call: &Call<'_>,
-    identity: &Identity,
-    body: Incoming,
-) -> Result<HttpResponse, ApiError> {
-    match endpoint {
-        Endpoint::Exchange => exchange::exchange(call, identity, body).await,
-        Endpoint::Orders => orders::list(call, identity).await,
-        Endpoint::Order => orders::get(call, identity).await,
-        Endpoint::Confirm => orders::confirm(call, identity, body).await,
-        Endpoint::Cancel => orders::cancel(call, identity, body).await,
-        Endpoint::Balance => points::balance(call, identity),
-        Endpoint::Award => admin::award(call, identity, body).await,
-        Endpoint::Receive => admin::receive(call, identity, body).await,
-        Endpoint::Adjust => admin::adjust(call, identity, body).await,
-        Endpoint::Inventory => admin::inventory(call).await,
-        _ => Err(ApiError::new(Code::NotFound)),
+        Endpoint::Health => Ok(health::health(&call)),
+        Endpoint::Ready => Ok(health::ready(&call)),
+        Endpoint::Categories => catalogue::categories(&call),
+        Endpoint::Products => catalogue::products(&call),
+        Endpoint::Product => catalogue::product(&call),
+        Endpoint::Exchange => exchange::exchange(&call, &*call.user()?, body).await,
+        Endpoint::Orders => orders::list(&call, &*call.user()?).await,
+        Endpoint::Order => orders::get(&call, &*call.user()?).await,
+        Endpoint::Confirm => orders::confirm(&call, &*call.user()?, body).await,
+        Endpoint::Cancel => orders::cancel(&call, &*call.user()?, body).await,
+        Endpoint::Balance => points::balance(&call, &*call.user()?),
+        Endpoint::Award => admin::award(&call, &*call.admin()?, body).await,
+        Endpoint::Receive => admin::receive(&call, &*call.admin()?, body).await,
+        Endpoint::Adjust => admin::adjust(&call, &*call.admin()?, body).await,
+        Endpoint::Inventory => admin::inventory(&call, &*call.admin()?).await,
     }
 }
 

@@ -42,6 +42,7 @@ pub async fn run(listener: TcpListener, shutdown: impl Future<Output = ()>, app:
         }
     }
     app.draining.store(true, Ordering::Relaxed);
+    tracing::info!("stopping: requests under way are finished first");
     drop(listener);
     if tokio::time::timeout(app.limits.drain_timeout, graceful.shutdown()).await.is_err() {
         tracing::warn!("some requests did not finish in time");

@@ -25,13 +25,11 @@ use self::decide::{Decision, check, decide, give_back, give_back_consumed};
 use self::documents::Documents;
 use self::gauge::Gauge;
 use self::shard::{Held, Shard, Shards, bit};
-use crate::command::{Command, Level, Line, Outcome, Pending, Policy, Refusal, Reserve, TTL_MS_MAX, Window};
+use crate::command::{Command, Level, Line, Outcome, Pending, Policy, Refusal, Reserve};
 use crate::error::{Error, Result};
 use crate::event::{Event, Fact, Recorder};
 use crate::sync::Mutex;
-use crate::types::{
-    AccountId, AccountKey, IdempotencyKey, QUANTITY_MAX, ReservationId, SHARD_COUNT, Seq, ShardIndex, TimeMs,
-};
+use crate::types::{AccountId, AccountKey, IdempotencyKey, ReservationId, SHARD_COUNT, Seq, ShardIndex, TimeMs};
 
 pub(crate) use snapshot::{PART_COUNT, Replay};
 
@@ -292,7 +290,7 @@ impl Ledger {
         now: TimeMs,
         recorder: &impl Recorder,
     ) -> Result<(AccountId, Option<Seq>)> {
-        check_policy(&policy)?;
+        policy.check()?;
         if let Some(account) = self.account(key) {
             return Ok((account, None));
         }
@@ -325,7 +323,7 @@ impl Ledger {
         now: TimeMs,
         recorder: &impl Recorder,
     ) -> Result<Option<Seq>> {
-        check_policy(&policy)?;
+        policy.check()?;
         self.check_account(id)?;
         let mut held = Held::lock(&self.shards, bit(id.shard()));
         recorder.admit()?;
@@ -455,21 +453,6 @@ fn shard_of(key: &AccountKey) -> ShardIndex {
     let mut hasher = blake3::Hasher::new();
     hasher.update(key.owner().as_bytes());
     crate::types::halves(&hasher)[0] as usize & (SHARD_COUNT - 1)
-}
-
-fn check_policy(policy: &Policy) -> Result<()> {
-    const WINDOW_MS_MAX: u64 = 10 * TTL_MS_MAX;
-    if policy.limit > QUANTITY_MAX || policy.backorder > QUANTITY_MAX {
-        return Err(Error::invalid(format!("a limit or a backorder allowance is at most {QUANTITY_MAX} units")));
-    }
-    match policy.window {
-        Window::Fixed { length_ms, .. } | Window::Rolling { length_ms }
-            if !(1..=WINDOW_MS_MAX).contains(&length_ms) =>
-        {
-            Err(Error::invalid(format!("a window is 1 to {WINDOW_MS_MAX} milliseconds long")))
-        }
-        _ => Ok(()),
-    }
 }
 
 #[cfg(test)]

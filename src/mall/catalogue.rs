@@ -120,6 +120,13 @@ pub enum Period {
 }
 
 impl PurchaseLimit {
+    fn check(self) -> Result<()> {
+        match self.quantity {
+            0 => Err(Error::invalid("a purchase limit is at least 1 unit")),
+            _ => self.policy().check(),
+        }
+    }
+
     pub(super) fn policy(self) -> Policy {
         let window = match self.period {
             Period::Lifetime => Window::Never,
@@ -231,6 +238,9 @@ impl Catalogue {
         AccountKey::stock(&product.id)?;
         if product.points_price == 0 || product.points_price > QUANTITY_MAX {
             return Err(Error::invalid(format!("a price is 1 to {QUANTITY_MAX} points")));
+        }
+        if let Some(limit) = product.limit_per_user {
+            limit.check()?;
         }
         if self.shelf().category(&product.category_id).is_none() {
             return Err(Error::invalid(format!("the category {} does not exist", product.category_id)));

@@ -3,12 +3,12 @@
 use serde_json::{Map, Value};
 use smallvec::SmallVec;
 
-use super::order::{Details, Snapshot};
+use super::order::{Details, OrderState, Receipt, Snapshot};
 use super::{Failure, Item, Mall, Shortage, User};
 use crate::command::{Line, Outcome, Policy, Refusal, Reserve, Window};
 use crate::engine::CommitTicket;
-use crate::error::{Error, Result};
-use crate::types::{AccountId, AccountKey, IdempotencyKey, QUANTITY_MAX, ReservationId, TimeMs};
+use crate::error::{Error, ErrorKind, Result};
+use crate::types::{AccountId, AccountKey, IdempotencyKey, QUANTITY_MAX};
 
 /// The most units of one order.
 pub(crate) const ORDER_QUANTITY_MAX: u64 = 10_000;
@@ -26,15 +26,6 @@ pub(crate) struct Exchange<'a> {
     /// Confirm in the same step.
     pub(crate) confirm: bool,
     pub(crate) key: Option<IdempotencyKey>,
-}
-
-/// What an exchange made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Exchanged {
-    pub(crate) reservation: ReservationId,
-    pub(crate) points_cost: u64,
-    pub(crate) expires_at: TimeMs,
-    pub(crate) confirmed: bool,
 }
 
 /// How a request was decided.
@@ -72,17 +63,22 @@ struct Need {
 impl Mall {
     /// Takes points, limit and stock in one step, or nothing. The answer is durable; a retry gets the first one, though
     /// the price has changed since or the product is gone.
-    pub(crate) async fn exchange(&self, user: &User, request: &Exchange<'_>) -> Result<Exchanged, Failure> {
-        match self.decide(user, request)? {
-            Decided::First { ticket, points_cost } => exchanged(ticket.await?, points_cost),
-            Decided::Refused(failure) => Err(failure),
-            Decided::Before(ticket) => {
-                let outcome = ticket.await?;
-                let Outcome::Reserved { reservation, .. } = outcome else { return Err(other_outcome()) };
-                // Only history knows what it cost then.
-                exchanged(outcome, self.order(user, reservation).await?.points_cost)
-            }
-        }
+    pub(crate) async fn exchange(&self, user: &User, request: &Exchange<'_>) -> Result<Receipt, Failure> {
+        let (ticket, cost_now) = match self.decide(user, request)? {
+            Decided::First { ticket, points_cost } => (ticket, Some(points_cost)),
+            Decided::Before(ticket) => (ticket, None),
+            Decided::Refused(failure) => return Err(failure),
+        };
+        let Outcome::Reserved { reservation, expires_at, confirmed } = ticket.await? else {
+            return Err(Error::unavailable("the engine answered an exchange with another outcome").into());
+        };
+        let points_cost = match cost_now {
+            Some(points_cost) => points_cost,
+            // Only history knows what it cost then.
+            None => self.order(user, reservation).await?.points_cost,
+        };
+        let state = if confirmed { OrderState::Confirmed } else { OrderState::Pending };
+        Ok(Receipt { reservation, state, points_cost, expires_at })
     }
 
     fn decide(&self, user: &User, request: &Exchange<'_>) -> Result<Decided, Failure> {
@@ -163,9 +159,15 @@ impl Mall {
         let Some(account) = need.account else {
             return self.engine().open_account(&need.key, need.policy);
         };
-        if self.engine().level(account)?.policy != need.policy {
+        if self.engine().level(account)?.policy == need.policy {
+            return Ok(account);
+        }
+        match self.engine().set_policy(account, need.policy) {
             // Not awaited: the reservation that follows is behind it in the journal, and durable only after it.
-            drop(self.engine().set_policy(account, need.policy)?);
+            Ok(ticket) => drop(ticket),
+            // What was bought under another period counts by that period; until it is over, the old limit holds.
+            Err(error) if error.kind() == ErrorKind::Invalid => {}
+            Err(error) => return Err(error),
         }
         Ok(account)
     }
@@ -177,15 +179,6 @@ impl Mall {
         }
         Ok(())
     }
-}
-
-fn exchanged(outcome: Outcome, points_cost: u64) -> Result<Exchanged, Failure> {
-    let Outcome::Reserved { reservation, expires_at, confirmed } = outcome else { return Err(other_outcome()) };
-    Ok(Exchanged { reservation, points_cost, expires_at, confirmed })
-}
-
-fn other_outcome() -> Failure {
-    Error::unavailable("the engine answered an exchange with another outcome").into()
 }
 
 fn cost(item: &Item, quantity: u64) -> Result<u64> {

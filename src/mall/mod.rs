@@ -23,7 +23,7 @@ pub(crate) use catalogue::{Item, Shelf};
 pub(crate) use demo::DEMO_USER;
 pub(crate) use exchange::Exchange;
 pub(crate) use listing::Filter;
-pub(crate) use order::{Order, OrderState, order_id, order_no, parse_order_id};
+pub(crate) use order::{Order, OrderState, Receipt, order_id, order_no, parse_order_id};
 
 /// What an operator may set about the mall.
 #[derive(Clone, Debug)]

@@ -7,7 +7,7 @@ use super::{Failure, Mall, Product, User, blocking};
 use crate::command::{Command, Outcome};
 use crate::error::{Error, Result};
 use crate::record::{ReservationRecord, ReservationState};
-use crate::types::{IdempotencyKey, ReservationId, TimeMs};
+use crate::types::{AccountId, IdempotencyKey, ReservationId, TimeMs};
 
 /// What an order keeps of the product as it was when it was ordered.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -146,6 +146,26 @@ impl Order {
             returned_at: record.returned_at,
         })
     }
+
+    fn receipt(&self) -> Receipt {
+        let Self { reservation, state, points_cost, expires_at, .. } = *self;
+        Receipt { reservation, state, points_cost, expires_at }
+    }
+}
+
+/// What somebody who changed an order is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Receipt {
+    pub(crate) reservation: ReservationId,
+    pub(crate) state: OrderState,
+    pub(crate) points_cost: u64,
+    pub(crate) expires_at: TimeMs,
+}
+
+impl Receipt {
+    fn now(self, state: OrderState) -> Self {
+        Self { state, ..self }
+    }
 }
 
 const ID_PREFIX: &str = "ord_";
@@ -176,17 +196,25 @@ impl Mall {
         user: &User,
         reservation: ReservationId,
         key: Option<IdempotencyKey>,
-    ) -> Result<(), Failure> {
+    ) -> Result<Receipt, Failure> {
         let owner = user.points(self.engine()).ok_or(Failure::OrderNotFound)?;
+        let waiting = self.waiting(owner, reservation);
         let command = Command::Confirm { reservation, owner: Some(owner), quantities: None, key };
-        match self.engine().execute(&command)?.await? {
-            Outcome::Confirmed { .. } => Ok(()),
-            Outcome::Late { .. } => Err(Failure::Expired),
-            _ => match self.ended_state(user, reservation).await? {
-                OrderState::Confirmed => Ok(()),
-                OrderState::Expired => Err(Failure::Expired),
-                state => Err(Failure::OrderState(state)),
-            },
+        let confirmed = match self.engine().execute(&command)?.await? {
+            Outcome::Confirmed { .. } => true,
+            Outcome::Late { .. } => return Err(Failure::Expired),
+            _ => false,
+        };
+        if let Some(receipt) = waiting.filter(|_| confirmed) {
+            return Ok(receipt.now(OrderState::Confirmed));
+        }
+        let order = self.order(user, reservation).await?;
+        match order.state {
+            // A retry hears its first answer, whatever became of the order since.
+            _ if confirmed => Ok(order.receipt().now(OrderState::Confirmed)),
+            OrderState::Confirmed => Ok(order.receipt()),
+            OrderState::Expired => Err(Failure::Expired),
+            state => Err(Failure::OrderState(state)),
         }
     }
 
@@ -196,38 +224,48 @@ impl Mall {
         user: &User,
         reservation: ReservationId,
         key: Option<IdempotencyKey>,
-    ) -> Result<(), Failure> {
+    ) -> Result<Receipt, Failure> {
         let owner = user.points(self.engine()).ok_or(Failure::OrderNotFound)?;
-        let pending = self.engine().pending(reservation).filter(|pending| pending.owner == Some(owner));
-        if pending.is_some_and(|pending| self.now_ms() >= pending.expires_at) {
+        let waiting = self.waiting(owner, reservation);
+        if waiting.is_some_and(|receipt| self.now_ms() >= receipt.expires_at) {
             // The ledger would release it; whoever read the order was told that it expired.
             return Err(Failure::Expired);
         }
         let command = Command::Release { reservation, owner: Some(owner), key };
-        if let Outcome::Released { .. } = self.engine().execute(&command)?.await? {
-            return Ok(());
+        let released = matches!(self.engine().execute(&command)?.await?, Outcome::Released { .. });
+        if let Some(receipt) = waiting.filter(|_| released) {
+            return Ok(receipt.now(OrderState::Cancelled));
         }
-        match self.ended_state(user, reservation).await? {
-            OrderState::Cancelled => return Ok(()),
-            OrderState::Expired => return Err(Failure::Expired),
-            OrderState::Pending => return Err(Failure::OrderState(OrderState::Pending)),
-            OrderState::Confirmed => {}
-        }
-        let engine = self.engine().clone();
-        let ticket = blocking(move || engine.refund(reservation, Some(owner), "订单取消")).await?;
-        match ticket.await? {
-            Outcome::Returned { .. } => Ok(()),
-            // Another cancel was faster: the order is cancelled, which is what was asked.
-            _ => match self.ended_state(user, reservation).await? {
-                OrderState::Cancelled => Ok(()),
-                state => Err(Failure::OrderState(state)),
-            },
+        let order = self.order(user, reservation).await?;
+        match order.state {
+            OrderState::Cancelled => Ok(order.receipt()),
+            OrderState::Confirmed => self.give_back(user, owner, order).await,
+            OrderState::Expired => Err(Failure::Expired),
+            OrderState::Pending => Err(Failure::OrderState(OrderState::Pending)),
         }
     }
 
-    /// Where an order that the ledger no longer holds stands, from history that has caught up.
-    async fn ended_state(&self, user: &User, reservation: ReservationId) -> Result<OrderState, Failure> {
-        self.order(user, reservation).await.map(|order| order.state)
+    /// Returns the points, the limit and the stock of a confirmed order.
+    async fn give_back(&self, user: &User, owner: AccountId, order: Order) -> Result<Receipt, Failure> {
+        let (engine, reservation) = (self.engine().clone(), order.reservation);
+        let ticket = blocking(move || engine.refund(reservation, Some(owner), "订单取消")).await?;
+        if let Outcome::Returned { .. } = ticket.await? {
+            return Ok(order.receipt().now(OrderState::Cancelled));
+        }
+        // Another cancel was faster: the order is cancelled, which is what was asked.
+        let order = self.order(user, reservation).await?;
+        match order.state {
+            OrderState::Cancelled => Ok(order.receipt()),
+            state => Err(Failure::OrderState(state)),
+        }
+    }
+
+    /// An order that waits, from memory.
+    fn waiting(&self, owner: AccountId, reservation: ReservationId) -> Option<Receipt> {
+        let pending = self.engine().pending(reservation).filter(|pending| pending.owner == Some(owner))?;
+        let points = pending.lines.iter().filter(|line| line.account == owner);
+        let points_cost = points.map(|line| line.quantity).sum();
+        Some(Receipt { reservation, state: OrderState::Pending, points_cost, expires_at: pending.expires_at })
     }
 
     /// An order of this user; it shows everything acknowledged before the call.

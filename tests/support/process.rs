@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read};
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
-use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::process::{Child, ChildStderr, ChildStdout, Command, Output, Stdio};
 
 use rustix::process::{Pid, Signal};
 
@@ -52,6 +52,7 @@ pub fn demo_token(dir: &Path, user: &str, role: &str) -> String {
 pub struct Process {
     child: Child,
     stdout: BufReader<ChildStdout>,
+    stderr: BufReader<ChildStderr>,
     /// What it has printed until now.
     pub printed: String,
     pub address: SocketAddr,
@@ -71,8 +72,9 @@ impl Process {
     pub fn start(command: &mut Command) -> Self {
         let mut child = command.spawn().expect("the program starts");
         let stdout = BufReader::new(child.stdout.take().expect("its output is piped"));
+        let stderr = BufReader::new(child.stderr.take().expect("its log is piped"));
         let address = SocketAddr::from(([0, 0, 0, 0], 0));
-        let mut process = Self { child, stdout, printed: String::new(), address };
+        let mut process = Self { child, stdout, stderr, printed: String::new(), address };
         process.read_to("http://");
         let url = process.printed.rsplit("http://").next().expect("there is a last part");
         process.address = url.trim_end().parse().expect("it prints where it listens");
@@ -84,9 +86,7 @@ impl Process {
         loop {
             let mut line = String::new();
             if self.stdout.read_line(&mut line).expect("its output is readable") == 0 {
-                let mut log = String::new();
-                let stderr = self.child.stderr.as_mut().expect("its log is piped");
-                stderr.read_to_string(&mut log).expect("its log is readable");
+                let log = self.rest_of_log();
                 panic!("the server ended:\n{}{log}", self.printed);
             }
             self.printed.push_str(&line);
@@ -94,6 +94,21 @@ impl Process {
                 return;
             }
         }
+    }
+
+    /// Reads its log up to the line that holds `text`.
+    pub fn read_log_to(&mut self, text: &str) {
+        let mut line = String::new();
+        while !line.contains(text) {
+            line.clear();
+            assert_ne!(self.stderr.read_line(&mut line).expect("its log is readable"), 0, "it ended without {text:?}");
+        }
+    }
+
+    fn rest_of_log(&mut self) -> String {
+        let mut log = String::new();
+        self.stderr.read_to_string(&mut log).expect("its log is readable");
+        log
     }
 
     pub fn pid(&self) -> Pid {
@@ -104,11 +119,9 @@ impl Process {
         rustix::process::kill_process(self.pid(), signal).expect("the process lives");
     }
 
-    /// Waits until it has ended; its exit code (-1 after a signal), and what it logged.
+    /// Waits until it has ended; its exit code (-1 after a signal), and what it logged since.
     pub fn wait(mut self) -> (i32, String) {
-        let mut log = String::new();
-        let stderr = self.child.stderr.as_mut().expect("its log is piped");
-        stderr.read_to_string(&mut log).expect("its log is readable");
+        let log = self.rest_of_log();
         let status = self.child.wait().expect("it ends");
         (status.code().unwrap_or(-1), log)
     }

@@ -66,12 +66,17 @@ impl Shop {
     }
 
     /// Stops the server, closes the engine, and opens both again on the same files.
-    pub async fn reopen(self) -> Self {
+    pub async fn reopen(mut self) -> Self {
+        let setup = std::mem::take(&mut self.setup);
+        self.reopen_with(setup).await
+    }
+
+    pub async fn reopen_with(self, setup: Setup) -> Self {
         drop(self.stop);
         self.server.await.expect("the server ends");
         self.engine.close().expect("the engine closes");
         drop((self.engine, self.mall));
-        Self::start(self.setup, self.dir, self.clock).await
+        Self::start(setup, self.dir, self.clock).await
     }
 
     pub async fn guest(&self) -> Client {
@@ -93,8 +98,9 @@ impl Shop {
         Client::connect(self.address, Some(token("root", Role::Admin))).await
     }
 
-    /// Everything that a request may change.
+    /// Everything that a request may change, once what was decided is durable.
     pub fn state(&self) -> (Vec<Level>, usize, Seq, Seq) {
+        self.engine.catch_up().wait().expect("the engine runs");
         (self.engine.levels(), self.engine.pending_count(), self.engine.status().last_seq, self.engine.durable_seq())
     }
 

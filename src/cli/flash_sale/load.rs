@@ -31,6 +31,8 @@ pub(super) struct Load {
 pub(super) struct Report {
     pub(super) sold: u64,
     pub(super) refused: u64,
+    /// Those of them that were told there is no stock.
+    pub(super) sold_out: u64,
     /// Requests without a clear answer: each may have sold one unit, or none.
     pub(super) unclear: u64,
     /// The first of those, for the operator.
@@ -63,6 +65,7 @@ impl Crowd {
 
 enum Bought {
     Sold,
+    SoldOut,
     Refused,
     Unclear(String),
 }
@@ -106,6 +109,7 @@ async fn buy(crowd: Arc<Crowd>, mut client: Client) -> Result<Report> {
         report.latency.saturating_record(latency_us.clamp(1, LATENCY_US_MAX));
         match classify(answer) {
             Bought::Sold => report.sold += 1,
+            Bought::SoldOut => (report.refused, report.sold_out) = (report.refused + 1, report.sold_out + 1),
             Bought::Refused => report.refused += 1,
             Bought::Unclear(example) => {
                 report.unclear += 1;
@@ -122,10 +126,11 @@ fn classify(answer: Result<(StatusCode, Bytes)>) -> Bought {
     match answer {
         Ok((StatusCode::OK, _)) => Bought::Sold,
         Ok((status, body)) => match serde_json::from_slice::<Answer<Ignored>>(&body) {
-            Ok(answer) if ["OUT_OF_STOCK", "INSUFFICIENT_POINTS", "LIMIT_EXCEEDED"].contains(&&*answer.code) => {
-                Bought::Refused
-            }
-            Ok(answer) => Bought::Unclear(format!("{status} {} {}", answer.code, answer.message)),
+            Ok(answer) => match &*answer.code {
+                "OUT_OF_STOCK" => Bought::SoldOut,
+                "INSUFFICIENT_POINTS" | "LIMIT_EXCEEDED" => Bought::Refused,
+                code => Bought::Unclear(format!("{status} {code} {}", answer.message)),
+            },
             Err(_) => Bought::Unclear(status.to_string()),
         },
         Err(error) => Bought::Unclear(error.to_string()),
@@ -156,13 +161,14 @@ async fn show_progress(crowd: Arc<Crowd>, requests: u64, seconds: Option<u64>, s
 fn empty() -> Result<Report> {
     let latency = Histogram::new_with_bounds(1, LATENCY_US_MAX, 3)
         .map_err(|cause| Error::invalid("the histogram's bounds").with_source(cause))?;
-    Ok(Report { sold: 0, refused: 0, unclear: 0, example: None, elapsed: Duration::ZERO, latency })
+    Ok(Report { sold: 0, refused: 0, sold_out: 0, unclear: 0, example: None, elapsed: Duration::ZERO, latency })
 }
 
 impl Report {
     fn add(&mut self, other: Self) -> Result<()> {
         self.sold += other.sold;
         self.refused += other.refused;
+        self.sold_out += other.sold_out;
         self.unclear += other.unclear;
         self.example = self.example.take().or(other.example);
         self.latency

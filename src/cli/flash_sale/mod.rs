@@ -6,13 +6,13 @@ mod shop;
 mod verdict;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Args;
-use secrecy::SecretString;
 use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 
 use self::load::Load;
@@ -51,26 +51,38 @@ pub(super) struct FlashSaleArgs {
     #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(1..))]
     requests: u64,
     /// For how long to send requests, instead of counting them
-    #[arg(long, conflicts_with = "requests")]
+    #[arg(long, conflicts_with = "requests", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     seconds: Option<u64>,
-    /// The server's secret, for --url [default: STOCKHOLD_AUTH_SECRET, or the demo's in --data-dir]
-    #[arg(long)]
-    secret: Option<String>,
-    /// Where the server keeps its data, to find a demo's secret [default: ./data]
+    /// For --url: where the server keeps its data; a demo's secret is found there [default: ./data]
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
+    /// For --url: the server's configuration file
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
 }
 
 pub(super) fn flash_sale(args: &FlashSaleArgs) -> Result<ExitCode> {
-    runtime()?.block_on(async {
-        match &args.url {
-            Some(url) => {
-                let address = resolve(url).await?;
-                sell(args, address, Auth::new(&other_secret(args)?)?, OTHER_PRODUCT).await
-            }
-            None => on_own_server(args).await,
+    let dir = tempfile::tempdir().map_err(|cause| Error::io("making a temporary directory", cause))?;
+    // Declared after the directory, so that it ends before, with every task that works in it.
+    let runtime = runtime()?;
+    runtime.block_on(async {
+        let caught = signal(SignalKind::interrupt());
+        let mut interrupt = caught.map_err(|cause| Error::io("catching signals", cause))?;
+        tokio::select! {
+            sold = hold(args, dir.path()) => sold,
+            _ = interrupt.recv() => Err(Error::unavailable("the sale was interrupted")),
         }
     })
+}
+
+async fn hold(args: &FlashSaleArgs, dir: &Path) -> Result<ExitCode> {
+    match &args.url {
+        Some(url) => {
+            let address = resolve(url).await?;
+            sell(args, address, other_auth(args)?, OTHER_PRODUCT).await
+        }
+        None => on_own_server(args, dir).await,
+    }
 }
 
 /// The sale itself: set up, load, look at the books, judge.
@@ -87,9 +99,8 @@ async fn sell(args: &FlashSaleArgs, address: SocketAddr, auth: Auth, product: &s
     Ok(if verdict.holds() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-async fn on_own_server(args: &FlashSaleArgs) -> Result<ExitCode> {
-    let dir = TempDir::new()?;
-    let engine = Engine::builder(&dir.0).open()?;
+async fn on_own_server(args: &FlashSaleArgs, dir: &Path) -> Result<ExitCode> {
+    let engine = Engine::builder(dir).open()?;
     let mall = Mall::open(engine.clone(), MallConfig::default())?;
     put_product(&mall, args.product.as_deref().unwrap_or(OWN_PRODUCT))?;
     let secret = secret::random()?;
@@ -138,46 +149,22 @@ fn put_product(mall: &Mall, id: &str) -> Result<()> {
     })
 }
 
-fn other_secret(args: &FlashSaleArgs) -> Result<SecretString> {
-    let flags = config::Partial {
-        data_dir: args.data_dir.clone(),
-        auth_secret: args.secret.clone().map(Into::into),
-        ..config::Partial::default()
-    };
-    let settings = config::settings(flags, None)?;
-    token::configured_or_demo(settings.auth_secret, &settings.data_dir)
+fn other_auth(args: &FlashSaleArgs) -> Result<Auth> {
+    let flags = config::Partial { data_dir: args.data_dir.clone(), ..config::Partial::default() };
+    let settings = config::settings(flags, args.config.as_deref())?;
+    Auth::new(&token::configured_or_demo(settings.auth_secret, &settings.data_dir)?)
 }
 
 async fn resolve(url: &str) -> Result<SocketAddr> {
     let wrong = || Error::invalid(format!("--url is {url:?}: it must be http://HOST:PORT"));
-    let uri: hyper::Uri = url.parse().map_err(|_| wrong())?;
-    let (Some("http"), Some(host)) = (uri.scheme_str(), uri.host()) else {
+    let authority = url.strip_prefix("http://").ok_or_else(wrong)?;
+    let (host, port) = authority.strip_suffix('/').unwrap_or(authority).rsplit_once(':').ok_or_else(wrong)?;
+    let port: u16 = port.parse().map_err(|_| wrong())?;
+    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    if host.is_empty() {
         return Err(wrong());
-    };
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    let mut addresses = tokio::net::lookup_host((host, uri.port_u16().unwrap_or(80)))
-        .await
-        .map_err(|cause| Error::io(format!("finding {host}"), cause))?;
+    }
+    let found = tokio::net::lookup_host((host, port)).await;
+    let mut addresses = found.map_err(|cause| Error::io(format!("finding {host}"), cause))?;
     addresses.next().ok_or_else(wrong)
-}
-
-/// A directory that goes away with the sale.
-struct TempDir(PathBuf);
-
-impl TempDir {
-    #[allow(clippy::disallowed_methods, reason = "a directory of the command line, not the engine's")]
-    fn new() -> Result<Self> {
-        let path = std::env::temp_dir().join(format!("stockhold-flash-sale-{}", secret::random_hex(8)?));
-        std::fs::create_dir(&path).map_err(|cause| Error::io(format!("making {}", path.display()), cause))?;
-        Ok(Self(path))
-    }
-}
-
-impl Drop for TempDir {
-    #[allow(clippy::disallowed_methods, reason = "a directory of the command line, not the engine's")]
-    fn drop(&mut self) {
-        if let Err(cause) = std::fs::remove_dir_all(&self.0) {
-            eprintln!("{} stays behind: {cause}", self.0.display());
-        }
-    }
 }

@@ -44,6 +44,10 @@ pub(super) fn judge(before: &Books, after: &Books, report: &Report) -> Verdict {
         spent == booked * i128::from(before.price),
         format!("{spent} points were spent on {booked} units at {}", before.price),
     );
+    check(
+        report.sold_out == 0 || after.available <= 0,
+        format!("{} units are left, though {} buyers were told there are none", after.available, report.sold_out),
+    );
     check(before.price == after.price, "the price changed during the sale".into());
 
     let ms = |us: u64| format!("{:.2} ms", us as f64 / 1_000.0);
@@ -93,7 +97,7 @@ mod tests {
 
     fn report(sold: u64, refused: u64, unclear: u64) -> Report {
         let latency = Histogram::new_with_bounds(1, 1_000, 3).expect("valid bounds");
-        Report { sold, refused, unclear, example: None, elapsed: Duration::from_secs(1), latency }
+        Report { sold, refused, sold_out: refused, unclear, example: None, elapsed: Duration::from_secs(1), latency }
     }
 
     fn books(available: i64, consumed: u64, points: i128) -> Books {
@@ -104,6 +108,7 @@ mod tests {
     fn a_sale_whose_books_balance_holds() {
         assert!(judge(&books(5, 2, 1_000), &books(0, 7, 950), &report(5, 3, 0)).holds(), "all clear");
         assert!(judge(&books(5, 2, 1_000), &books(0, 7, 950), &report(4, 3, 1)).holds(), "one unclear that sold");
+        assert!(judge(&books(5, 2, 1_000), &books(3, 4, 980), &report(2, 0, 0)).holds(), "not sold out");
     }
 
     #[test]
@@ -115,6 +120,7 @@ mod tests {
             ("points lost", books(0, 7, 940), report(5, 0, 0)),
             ("points invented", books(0, 7, 960), report(5, 0, 0)),
             ("stock lost", books(0, 6, 960), report(4, 0, 0)),
+            ("a false refusal", books(1, 6, 960), report(4, 1, 0)),
         ] {
             assert!(!judge(&books(5, 2, 1_000), &after, &report).holds(), "{name} must be seen");
         }

@@ -1,0 +1,219 @@
+//! Would catch a retry that buys twice, one that hears another answer than the first try, and a key that is mistaken for
+//! another's.
+#![cfg(feature = "server")]
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::json;
+use support::{Client, Reply, Setup, Shop, product};
+use tokio::sync::Barrier;
+use tokio::task::JoinSet;
+
+const EXCHANGE: &str = "/api/mall/exchange";
+
+#[tokio::test]
+async fn a_retry_hears_the_first_answer_though_everything_has_changed() {
+    let mut shop = Shop::open().await;
+    shop.mall.put_product(&product("tea", 10)).expect("a valid product");
+    let mut admin = shop.admin().await;
+    admin.post("/api/admin/inventory/tea/receive", json!({"quantity": 2})).await.data();
+    let mut ann = shop.user_with("ann", 30).await;
+    let body = |confirm: bool| json!({"productId": "tea", "quantity": 1, "confirm": confirm});
+    let mut first = Vec::new();
+    for confirm in [false, true] {
+        first.push(ann.post_keyed(EXCHANGE, &format!("key-{confirm}"), body(confirm)).await);
+    }
+    let first: Vec<String> = first.iter().inspect(|it| drop(it.data())).map(Reply::without_timestamp).collect();
+
+    let change: [fn(&Shop); 4] = [
+        |_| {},
+        // Another price, which the user could not even pay; sold out it is as well.
+        |shop| shop.mall.put_product(&product("tea", 1_000)).expect("a valid product"),
+        // Not for sale any more.
+        |shop| shop.mall.put_product(&stockhold::Product { active: false, ..product("tea", 7) }).expect("valid"),
+        // The deadline has passed.
+        |shop| shop.advance(15 * 60 * 1000),
+    ];
+    for (step, change) in change.iter().enumerate() {
+        change(&shop);
+        // Also after a restart.
+        for reopened in [false, true] {
+            if reopened {
+                shop = shop.reopen().await;
+                ann = shop.user("ann").await;
+            }
+            let before = shop.state();
+            for (index, confirm) in [false, true].into_iter().enumerate() {
+                let again = ann.post_keyed(EXCHANGE, &format!("key-{confirm}"), body(confirm)).await;
+                let told = (again.status, again.without_timestamp());
+                assert_eq!(told, (200, first[index].clone()), "step {step}, reopened: {reopened}");
+            }
+            assert_eq!(shop.state(), before, "a retry changes nothing");
+        }
+    }
+    let other = json!({"productId": "tea", "quantity": 2, "confirm": true});
+    ann.post_keyed(EXCHANGE, "key-true", other).await.failure(422, "IDEMPOTENCY_CONFLICT");
+}
+
+#[tokio::test]
+async fn a_key_with_another_body_is_a_conflict_and_changes_nothing() {
+    let shop = Shop::open().await;
+    let mut ann = shop.user_with("ann", 100_000).await;
+    let body = json!({"productId": "prod_movie", "quantity": 1});
+    ann.post_keyed(EXCHANGE, "k", body).await.data();
+    let before = shop.state();
+    for other in [
+        json!({"productId": "prod_movie", "quantity": 2}),
+        json!({"productId": "prod_kfc", "quantity": 1}),
+        json!({"productId": "prod_movie", "quantity": 1, "confirm": true}),
+        json!({"productId": "prod_movie", "quantity": 1, "deliveryInfo": {"name": "x"}}),
+        json!({"productId": "no-such", "quantity": 1}),
+    ] {
+        ann.post_keyed(EXCHANGE, "k", other).await.failure(422, "IDEMPOTENCY_CONFLICT");
+    }
+    // It is the bytes that count.
+    let request = ann.post_request(EXCHANGE).header("Idempotency-Key", "k");
+    let spaced = r#"{"productId": "prod_movie", "quantity": 1}"#;
+    ann.send(request, spaced).await.failure(422, "IDEMPOTENCY_CONFLICT");
+    assert_eq!(shop.state(), before);
+}
+
+#[tokio::test]
+async fn a_key_belongs_to_its_user_and_its_path() {
+    let shop = Shop::open().await;
+    let body = json!({"productId": "prod_movie", "quantity": 1});
+    let mut ids = Vec::new();
+    for name in ["ann", "bob"] {
+        let mut user = shop.user_with(name, 100_000).await;
+        ids.push(user.post_keyed(EXCHANGE, "k", body.clone()).await.data()["orderId"].clone());
+        assert_eq!(user.balance().await, 95_500);
+    }
+    assert_ne!(ids[0], ids[1]);
+    let mut admin = shop.admin().await;
+    for (user, balance) in [("ann", 95_501), ("bob", 95_501)] {
+        let path = format!("/api/admin/points/{user}/award");
+        for _ in 0..2 {
+            let data = admin.post_keyed(&path, "k", json!({"points": 1})).await.data();
+            assert_eq!(data["balance"], balance, "once, and told again");
+        }
+    }
+}
+
+#[tokio::test]
+async fn operators_retry_as_well() {
+    let shop = Shop::open().await;
+    let mut admin = shop.admin().await;
+    let path = "/api/admin/inventory/prod_movie";
+    for (action, body, other, stock) in [
+        ("receive", json!({"quantity": 5}), json!({"quantity": 6}), 2005),
+        ("adjust", json!({"delta": -4}), json!({"delta": -5}), 2001),
+    ] {
+        let path = format!("{path}/{action}");
+        let first = admin.post_keyed(&path, "k", body.clone()).await;
+        assert_eq!(first.data()["stockQuantity"], stock);
+        admin.post(&path, body.clone()).await.data();
+        let again = admin.post_keyed(&path, "k", body.clone()).await;
+        assert_eq!(again.without_timestamp(), first.without_timestamp(), "the first answer, not today's stock");
+        admin.post_keyed(&path, "k", other).await.failure(422, "IDEMPOTENCY_CONFLICT");
+        // Back to where it was for the next row.
+        let undo = if action == "receive" { -5 } else { 4 };
+        admin.post("/api/admin/inventory/prod_movie/adjust", json!({"delta": undo})).await.data();
+    }
+}
+
+#[tokio::test]
+async fn confirm_and_cancel_are_retried() {
+    let shop = Shop::open().await;
+    let mut ann = shop.user_with("ann", 100_000).await;
+    let body = json!({"productId": "prod_movie", "quantity": 1});
+    let id = ann.post(EXCHANGE, body).await.data()["orderId"].as_str().expect("a string").to_owned();
+    let mut first = BTreeMap::new();
+    // The last confirm comes after the cancel: it hears what it heard, and nothing is confirmed.
+    for (action, status) in [("confirm", 1), ("cancel", -1), ("confirm", 1)] {
+        let path = format!("/api/mall/orders/{id}/{action}");
+        for body in ["", "{}", ""] {
+            let request = ann.post_request(&path).header("Idempotency-Key", "k");
+            let answer = ann.send(request, body).await;
+            assert_eq!(answer.data()["status"], status);
+            let told = answer.without_timestamp();
+            assert_eq!(*first.entry(action).or_insert(told.clone()), told);
+        }
+    }
+    assert_eq!((ann.balance().await, ann.stock("prod_movie").await), (100_000, 2000));
+}
+
+#[tokio::test]
+async fn a_refusal_is_not_remembered() {
+    let shop = Shop::open().await;
+    shop.mall.put_product(&product("tea", 10)).expect("a valid product");
+    let mut ann = shop.user_with("ann", 30).await;
+    let body = json!({"productId": "tea", "quantity": 1});
+    ann.post_keyed(EXCHANGE, "k", body.clone()).await.failure(409, "OUT_OF_STOCK");
+    shop.admin().await.post("/api/admin/inventory/tea/receive", json!({"quantity": 1})).await.data();
+    ann.post_keyed(EXCHANGE, "k", body).await.data();
+    assert_eq!(ann.balance().await, 20);
+}
+
+#[tokio::test]
+async fn the_window_forgets_the_oldest_by_count() {
+    let setup = Setup { engine: |builder| builder.idempotency_keys(64), ..Setup::default() };
+    let shop = Shop::with(setup).await;
+    let mut admin = shop.admin().await;
+    let path = "/api/admin/points/ann/award";
+    admin.post_keyed(path, "first", json!({"points": 1})).await.data();
+    // Each 64th of the window keeps one key: so many others push every old one out.
+    for number in 0..300 {
+        admin.post_keyed(path, &format!("k{number}"), json!({"points": 1})).await.data();
+    }
+    assert_eq!(admin.post_keyed(path, "first", json!({"points": 1})).await.data()["balance"], 302, "a new request");
+}
+
+#[tokio::test]
+async fn keys_are_checked() {
+    let shop = Shop::open().await;
+    let mut ann = shop.user_with("ann", 100_000).await;
+    let before = shop.state();
+    let body = json!({"productId": "prod_movie", "quantity": 1});
+    for key in ["", &"k".repeat(256), "schlüssel"] {
+        ann.post_keyed(EXCHANGE, key, body.clone()).await.failure(400, "INVALID_REQUEST");
+    }
+    let twice = ann.post_request(EXCHANGE).header("Idempotency-Key", "a").header("Idempotency-Key", "b");
+    ann.send(twice, body.to_string()).await.failure(400, "INVALID_REQUEST");
+    assert_eq!(shop.state(), before);
+    for key in ["k".repeat(255), "\"8e03978e-40d5-43dd-bc93-6894a57f9324\"".into(), "with spaces".into()] {
+        ann.post_keyed(EXCHANGE, &key, body.clone()).await.data();
+    }
+}
+
+/// However many tries of one request come at once, one order is made and all are told of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tries_at_once_have_one_effect_and_one_answer() {
+    let shop = Shop::open().await;
+    shop.user_with("ann", 100_000).await;
+    for confirm in [false, true] {
+        let start = Arc::new(Barrier::new(16));
+        let mut tries = JoinSet::new();
+        for _ in 0..16 {
+            let (mut client, start) = (shop.user("ann").await, start.clone());
+            tries.spawn(async move {
+                start.wait().await;
+                try_once(&mut client, confirm).await
+            });
+        }
+        let mut answers = tries.join_all().await;
+        answers.dedup();
+        assert_eq!(answers.len(), 1, "{answers:?}");
+    }
+    let mut ann = shop.user("ann").await;
+    assert_eq!((ann.balance().await, ann.stock("prod_movie").await), (91_000, 1998));
+}
+
+async fn try_once(client: &mut Client, confirm: bool) -> String {
+    let body = json!({"productId": "prod_movie", "quantity": 1, "confirm": confirm});
+    let answer = client.post_keyed(EXCHANGE, &format!("k-{confirm}"), body).await;
+    answer.data();
+    answer.without_timestamp()
+}

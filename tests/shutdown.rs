@@ -1,0 +1,138 @@
+//! Would catch a server that drops a request under way when it is told to stop, that does not stop, that leaves no
+//! checkpoint, or that starts where another one runs.
+#![cfg(feature = "server")]
+#![allow(clippy::disallowed_methods, reason = "the test looks at files")]
+
+mod support;
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use rustix::process::Signal;
+use support::{Client, Process, demo_token, free_port, run, stockhold};
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+const BODY: &str = r#"{"productId":"prod_movie","quantity":1}"#;
+
+/// An exchange whose handler waits for the body.
+struct UnderWay(TcpStream);
+
+impl UnderWay {
+    async fn begin(address: SocketAddr, token: &str) -> Self {
+        let mut stream = TcpStream::connect(address).await.expect("the server accepts");
+        let head = format!(
+            "POST /api/mall/exchange HTTP/1.1\r\nHost: mall\r\nAuthorization: Bearer {token}\r\n\
+             Expect: 100-continue\r\nContent-Length: {}\r\n\r\n",
+            BODY.len()
+        );
+        stream.write_all(head.as_bytes()).await.expect("the server reads");
+        let mut answer = [0; 25];
+        stream.read_exact(&mut answer).await.expect("the server asks for the body");
+        assert_eq!(&answer, b"HTTP/1.1 100 Continue\r\n\r\n");
+        Self(stream)
+    }
+
+    /// Sends the body; what comes until the server closes.
+    async fn finish(mut self) -> String {
+        drop(self.0.write_all(BODY.as_bytes()).await);
+        let mut answer = Vec::new();
+        drop(self.0.read_to_end(&mut answer).await);
+        String::from_utf8(answer).expect("an answer in UTF-8")
+    }
+}
+
+fn checkpoints(dir: &Path) -> usize {
+    std::fs::read_dir(dir.join("checkpoint")).expect("a directory").count()
+}
+
+#[tokio::test]
+async fn a_signal_lets_requests_finish_and_leaves_a_checkpoint() {
+    for signal in [Signal::TERM, Signal::INT] {
+        let dir = TempDir::new().expect("a directory");
+        let mut server = Process::demo(dir.path());
+        let token = demo_token(dir.path(), "demo", "user");
+        let mut idle = Client::connect(server.address, None).await;
+        assert_eq!(idle.get("/ready").await.status, 200);
+        let under_way = UnderWay::begin(server.address, &token).await;
+        assert_eq!(checkpoints(dir.path()), 0);
+
+        server.signal(signal);
+        server.read_log_to("stopping");
+        let answer = under_way.finish().await;
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+        let (code, log) = server.wait();
+        assert_eq!(code, 0, "{log}");
+        assert_eq!(checkpoints(dir.path()), 1);
+
+        let server = Process::demo(dir.path());
+        let mut demo = Client::connect(server.address, Some(token)).await;
+        assert_eq!(
+            (demo.balance().await, demo.stock("prod_movie").await),
+            (995_500, 1999),
+            "what was answered is there"
+        );
+    }
+}
+
+/// Whoever is still connected while the server drains is told to go elsewhere.
+#[tokio::test]
+async fn a_server_that_drains_is_not_ready() {
+    let dir = TempDir::new().expect("a directory");
+    let mut server = Process::demo(dir.path());
+    let mut stream = TcpStream::connect(server.address).await.expect("the server accepts");
+    // One whole request, so that the connection is surely served, and the beginning of another.
+    stream
+        .write_all(b"GET /health HTTP/1.1\r\nHost: mall\r\n\r\nGET /ready HTTP/1.1\r\n")
+        .await
+        .expect("the server reads");
+    let mut first = vec![0; 4096];
+    let length = stream.read(&mut first).await.expect("an answer");
+    assert!(first[..length].starts_with(b"HTTP/1.1 200 "), "{first:?}");
+    server.signal(Signal::TERM);
+    server.read_log_to("stopping");
+    stream.write_all(b"Host: mall\r\n\r\n").await.expect("the server reads");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("an answer in UTF-8");
+    assert!(answer.starts_with("HTTP/1.1 503 ") && answer.contains("\"accepting\":false"), "{answer}");
+    assert_eq!(server.wait().0, 0);
+}
+
+#[tokio::test]
+async fn a_second_signal_does_not_wait() {
+    let dir = TempDir::new().expect("a directory");
+    let mut server = Process::demo(dir.path());
+    let under_way = UnderWay::begin(server.address, &demo_token(dir.path(), "demo", "user")).await;
+    server.signal(Signal::TERM);
+    server.read_log_to("stopping");
+    server.signal(Signal::INT);
+    let (code, log) = server.wait();
+    assert_eq!(code, 0, "{log}");
+    assert!(log.contains("cut off"), "{log}");
+    assert_eq!(under_way.finish().await, "", "it got no answer");
+    assert_eq!(checkpoints(dir.path()), 1);
+}
+
+#[tokio::test]
+async fn a_directory_has_one_server_and_a_port_too() {
+    let dir = TempDir::new().expect("a directory");
+    let path = dir.path().to_str().expect("a path in UTF-8");
+    let server = Process::demo(dir.path());
+    let serve = ["serve", "--demo", "--data-dir", path, "--listen"];
+    let (code, printed, log) = run(stockhold(&serve).arg("127.0.0.1:0"));
+    assert_eq!((code, printed.as_str()), (1, ""), "{log}");
+    assert!(log.contains("stockhold: another process has the data directory") && log.contains(path), "{log}");
+    // The one that runs is none the worse.
+    let mut demo = Client::connect(server.address, Some(demo_token(dir.path(), "demo", "user"))).await;
+    demo.send(demo.post_request("/api/mall/exchange"), BODY).await.data();
+
+    let other = TempDir::new().expect("a directory");
+    let taken = free_port();
+    let address = taken.local_addr().expect("an address").to_string();
+    let path = other.path().to_str().expect("a path in UTF-8");
+    let (code, printed, log) = run(&mut stockhold(&["serve", "--demo", "--data-dir", path, "--listen", &address]));
+    assert_eq!((code, printed.as_str()), (1, ""), "{log}");
+    let last = log.lines().last().unwrap_or_default();
+    assert!(last.starts_with(&format!("stockhold: listening on {address}: Address already in use")), "{log}");
+}

@@ -19,11 +19,12 @@ pub(crate) use real::*;
 mod model {
     use std::ops::{Deref, DerefMut};
 
-    pub(crate) use loom::sync::{Arc, atomic};
-    pub(crate) use loom::thread;
+    pub(crate) use loom::sync::atomic;
+    #[cfg(test)]
+    pub(crate) use loom::{sync::Arc, thread};
 
     /// loom's mutex with the face of parking_lot's: no poisoning.
-    #[derive(Debug)]
+    #[derive(Debug, Default)]
     pub(crate) struct Mutex<T>(loom::sync::Mutex<T>);
 
     /// The guard of a [`Mutex`]. Empty only inside [`wait`], which takes loom's guard by value.
@@ -79,6 +80,27 @@ mod model {
     pub(crate) fn wait<T>(condvar: &Condvar, guard: &mut MutexGuard<'_, T>) {
         let held = guard.0.take().expect("a guard is empty only inside `wait`");
         guard.0 = Some(condvar.0.wait(held).expect("loom threads do not panic while holding a lock"));
+    }
+
+    /// Tries every interleaving of a model with at most so many preemptions, and prints how many there were.
+    /// `LOOM_MAX_PREEMPTIONS` overrides the bound.
+    #[cfg(test)]
+    pub(crate) fn check(name: &str, preemptions_max: usize, model: impl Fn() + Send + Sync + 'static) {
+        use std::sync::atomic::{AtomicUsize, Ordering};
+        // std's, so that counting is no step of the model.
+        let count = std::sync::Arc::new(AtomicUsize::new(0));
+        let mut builder = loom::model::Builder::new();
+        builder.preemption_bound = builder.preemption_bound.or(Some(preemptions_max));
+        builder.check({
+            let count = std::sync::Arc::clone(&count);
+            move || {
+                count.fetch_add(1, Ordering::Relaxed);
+                model();
+            }
+        });
+        let count = count.load(Ordering::Relaxed);
+        println!("model: {name}: {count} interleavings");
+        assert!(count > 1, "the threads of this model never meet");
     }
 }
 

@@ -7,8 +7,11 @@ use super::frame;
 use super::group::{Committed, GroupCommit, Sink};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sync::atomic::{AtomicU64, Ordering};
-use crate::sync::{Arc, thread};
+use crate::sync::{Arc, check, thread};
 use crate::types::Seq;
+
+/// Three take seconds in a release build.
+const PREEMPTIONS: usize = 3;
 
 /// Counts what is "synced", and fails at the frame `fail_at`.
 struct Counting {
@@ -58,14 +61,6 @@ fn append_and_wait(commit: &Commit, synced: &AtomicU64, lead: bool) -> Result<()
     outcome
 }
 
-fn check(name: &str, model: impl Fn() + Send + Sync + 'static) {
-    let mut builder = loom::model::Builder::new();
-    // Three preemptions take seconds in a release build; LOOM_MAX_PREEMPTIONS asks for more.
-    builder.preemption_bound = builder.preemption_bound.or(Some(3));
-    eprintln!("model: {name}");
-    builder.check(model);
-}
-
 fn run(leads: [bool; 2]) {
     let (commit, synced) = group(Seq::MAX);
     let writer = thread::spawn({
@@ -85,14 +80,14 @@ fn run(leads: [bool; 2]) {
 
 #[test]
 fn loom_group_commit_wakes_every_waiter_and_none_early() {
-    check("two tasks", || run([false, false]));
-    check("a task and a blocking caller", || run([false, true]));
-    check("two blocking callers", || run([true, true]));
+    check("two tasks", PREEMPTIONS, || run([false, false]));
+    check("a task and a blocking caller", PREEMPTIONS, || run([false, true]));
+    check("two blocking callers", PREEMPTIONS, || run([true, true]));
 }
 
 #[test]
 fn loom_a_kick_is_enough_for_what_nobody_waits_for() {
-    check("a dropped ticket", || {
+    check("a dropped ticket", PREEMPTIONS, || {
         let (commit, synced) = group(Seq::MAX);
         let writer = thread::spawn({
             let commit = Arc::clone(&commit);
@@ -110,7 +105,7 @@ fn loom_a_kick_is_enough_for_what_nobody_waits_for() {
 
 #[test]
 fn loom_a_failure_wakes_everybody() {
-    check("the sink fails", || {
+    check("the sink fails", PREEMPTIONS, || {
         let (commit, synced) = group(1);
         let writer = thread::spawn({
             let commit = Arc::clone(&commit);
@@ -131,7 +126,7 @@ fn loom_a_failure_wakes_everybody() {
 
 #[test]
 fn loom_closing_leaves_no_waiter_behind() {
-    check("closing", || {
+    check("closing", PREEMPTIONS, || {
         let (commit, synced) = group(Seq::MAX);
         let other = thread::spawn({
             let (commit, synced) = (Arc::clone(&commit), Arc::clone(&synced));

@@ -459,7 +459,5 @@ fn check_policy(policy: &Policy) -> Result<()> {
     }
 }
 
-#[cfg(all(test, stockhold_loom))]
-mod loom_tests;
-#[cfg(all(test, not(stockhold_loom)))]
+#[cfg(test)]
 mod tests;

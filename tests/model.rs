@@ -132,7 +132,7 @@ impl Run {
 
     fn start(&mut self) {
         let builder = Engine::builder(self.dir.path()).clock(Arc::clone(&self.clock) as _).history(false);
-        self.engine = Some(builder.segment_bytes(8 << 10).open().expect("the directory opens"));
+        self.engine = Some(builder.segment_bytes(128 << 10).open().expect("the directory opens"));
     }
 
     fn engine(&self) -> &Engine {

@@ -176,8 +176,9 @@ impl Reference {
         if delta >= 0 {
             account.received += delta.unsigned_abs();
         } else {
-            // What a window is about to give back is not there for a count until somebody takes it.
-            let there = u64::try_from(account.available + account.policy.backorder as i64).unwrap_or(0);
+            // A backorder allowance is no unit that could leave, and what a window is about to give back is not there
+            // for a count until somebody takes it.
+            let there = u64::try_from(account.available).unwrap_or(0);
             if there < delta.unsigned_abs() {
                 return Answer::Refused(vec![(0, place, there, next)]);
             }

@@ -22,6 +22,9 @@ use tempfile::TempDir;
 use self::books::Books;
 use self::reference::{Answer, Ask, Place, Reference, allows};
 
+/// Long enough that a dozen reservations fill the smallest segment, and the journal goes on in the next.
+const DETAILS: [u8; 10 << 10] = [7; 10 << 10];
+
 /// The accounts of the test: each rule that an account can have.
 fn accounts() -> [(&'static str, Policy); 8] {
     [
@@ -278,7 +281,7 @@ impl Run {
                 ttl_ms: *ttl_ms,
                 confirm: *confirm,
                 owner: owner_of(owner),
-                details: b"model",
+                details: &DETAILS,
                 key,
             }),
             Ask::Confirm { reservation, owner, parts } => Command::Confirm {

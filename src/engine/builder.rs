@@ -141,8 +141,11 @@ impl EngineBuilder {
             journal
         };
         drop(snapshot);
+        // The journal lets go of what is below every pin. Until each follower has set its own, this one keeps all.
+        journal.set_pin("opening", 1);
         let store = if self.history { Some(open_store(&dir, &journal, &ledger)?) } else { None };
         journal.set_pin("checkpoint", generations.needed_from());
+        journal.clear_pin("opening");
         let checkpoint_events = self.checkpoint_events;
         let parts = Parts {
             ledger,

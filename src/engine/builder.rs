@@ -32,6 +32,7 @@ pub struct EngineBuilder {
     limits: Limits,
     journal: JournalConfig,
     history: bool,
+    history_flush_rows: usize,
     checkpoint_events: u64,
 }
 
@@ -44,6 +45,7 @@ impl EngineBuilder {
             limits: Limits::default(),
             journal: JournalConfig::default(),
             history: true,
+            history_flush_rows: 200_000,
             checkpoint_events: 2_000_000,
         }
     }
@@ -58,6 +60,13 @@ impl EngineBuilder {
     /// Keeps history in sled (the default), or not: then ended reservations are known to the journal only.
     pub fn history(mut self, history: bool) -> Self {
         self.history = history;
+        self
+    }
+
+    /// Moves history to sled once so many of its rows wait in memory, however busy the journal is; default 200,000.
+    /// While the journal rests, half a second passes at most.
+    pub fn history_flush_rows(mut self, count: usize) -> Self {
+        self.history_flush_rows = count.max(1);
         self
     }
 
@@ -148,9 +157,12 @@ impl EngineBuilder {
             journal
         };
         drop(snapshot);
+        // The journal lets go of what is below every pin. Until each follower has set its own, this one keeps all.
+        journal.set_pin("opening", 1);
         let store = if self.history { Some(open_store(&dir, &journal, &ledger)?) } else { None };
         journal.set_pin("checkpoint", generations.needed_from());
-        let checkpoint_events = self.checkpoint_events;
+        journal.clear_pin("opening");
+        let (checkpoint_events, history_flush_rows) = (self.checkpoint_events, self.history_flush_rows);
         let parts = Parts {
             ledger,
             journal,
@@ -159,6 +171,7 @@ impl EngineBuilder {
             dir,
             generations,
             checkpoint_events,
+            history_flush_rows,
             clock,
             floor_ms,
             directory_lock,

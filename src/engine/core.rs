@@ -33,6 +33,7 @@ pub(super) struct Core {
     pub(super) dir: PathBuf,
     pub(super) generations: Mutex<Generations>,
     pub(super) checkpoint_events: u64,
+    pub(super) history_flush_rows: usize,
     clock: Arc<dyn Clock>,
     /// The newest time that recovery saw: the clock never shows less.
     floor_ms: TimeMs,
@@ -53,6 +54,7 @@ pub(super) struct Parts {
     pub(super) dir: PathBuf,
     pub(super) generations: Generations,
     pub(super) checkpoint_events: u64,
+    pub(super) history_flush_rows: usize,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) floor_ms: TimeMs,
     pub(super) directory_lock: Box<dyn VfsLock>,
@@ -71,6 +73,7 @@ impl Core {
             dir: parts.dir,
             generations: Mutex::new(parts.generations),
             checkpoint_events: parts.checkpoint_events,
+            history_flush_rows: parts.history_flush_rows,
             clock: parts.clock,
             floor_ms: parts.floor_ms,
             stopped: AtomicBool::new(false),

@@ -20,8 +20,6 @@ use crate::types::Seq;
 const READ_BYTES: usize = 256 << 10;
 /// How long events gather before they are projected, unless a reader asks for them.
 const GATHER: Duration = Duration::from_millis(2);
-/// From so many keys on, the store is written although the journal is busy; below, only when it rests.
-const BUSY_KEYS: usize = 200_000;
 /// With so many keys waiting, projecting waits for the store: memory is bounded, reads of the newest are late.
 const KEYS_MAX: usize = 4_000_000;
 /// How long the store may lag behind what reads see while the journal rests: each flush costs several syncs.
@@ -134,9 +132,11 @@ fn follow(core: &Arc<Core>, store: &Store, parker: &Parker) -> Result<()> {
         }
         let waiting = store.memtable_len();
         let resting = count == 0 && !core.progress.is_awaited();
+        // From so many rows on, the store is written although the journal is busy; below, only when it rests.
+        let full = waiting >= core.history_flush_rows.min(KEYS_MAX);
         let behind = store.watermark() < store.projected();
-        if waiting >= BUSY_KEYS || behind && resting && (stopping || flushed.elapsed() >= FLUSH_EVERY) {
-            if stopping && waiting >= BUSY_KEYS {
+        if full || behind && resting && (stopping || flushed.elapsed() >= FLUSH_EVERY) {
+            if stopping && full {
                 // The journal has it all; a close does not wait for what the next open can carry over.
                 return Ok(());
             }

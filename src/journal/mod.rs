@@ -226,6 +226,12 @@ impl Journal {
         self.store.send_errand();
     }
 
+    /// Says that `name` needs nothing any more.
+    pub(crate) fn clear_pin(&self, name: &'static str) {
+        self.store.files.lock().pins.remove(name);
+        self.store.send_errand();
+    }
+
     /// Writes what was appended, refuses more, and ends the threads. A second call does nothing.
     ///
     /// # Errors

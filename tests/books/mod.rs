@@ -2,7 +2,7 @@
 //! journal to invariant 1.
 #![allow(missing_docs, dead_code, reason = "each test uses its part of this module")]
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use stockhold::{
     AccountId, End, Engine, Event, EventLine, Fact, IdempotencyKey, Level, Line, Policy, ReservationId, Seq, TimeMs,
@@ -40,6 +40,8 @@ pub struct Books {
     pub accounts: BTreeMap<AccountId, Account>,
     pub pending: BTreeMap<ReservationId, Held>,
     pub ended: BTreeMap<ReservationId, Ended>,
+    /// Those of the confirmed whose units were returned.
+    pub returned: BTreeSet<ReservationId>,
     /// The event of each keyed request: a key has one effect.
     pub requests: BTreeMap<IdempotencyKey, Event<'static>>,
 }
@@ -48,12 +50,18 @@ impl Books {
     /// Reads the whole journal.
     pub fn of(engine: &Engine) -> Self {
         let mut books = Self::default();
-        let mut events = engine.subscribe(1).expect("the journal is kept from the first event on");
-        while books.last_seq < engine.durable_seq() {
-            let (seq, event) = events.next_event().expect("the journal reads").expect("the engine is open");
-            books.apply(seq, event);
-        }
+        books.follow(engine, |_| {});
         books
+    }
+
+    /// Reads on from where it stands, and shows each event.
+    pub fn follow(&mut self, engine: &Engine, mut each: impl FnMut(&Event<'static>)) {
+        let mut events = engine.subscribe(self.last_seq + 1).expect("the journal is kept from there on");
+        while self.last_seq < engine.durable_seq() {
+            let (seq, event) = events.next_event().expect("the journal reads").expect("the engine is open");
+            each(&event);
+            self.apply(seq, event);
+        }
     }
 
     /// Enters one event, and audits every account that it touched.
@@ -132,10 +140,14 @@ impl Books {
                 assert!(event.at >= end.expires_at, "event {seq} expires before the deadline");
                 self.end(seq, end, Ended::Expired)
             }
-            Fact::Returned { lines, .. } => self.change_lines(seq, lines, |it, line| {
-                it.available += line.quantity as i64;
-                it.consumed -= line.quantity as i64;
-            }),
+            Fact::Returned { reservation, lines, .. } => {
+                let confirmed = self.ended.get(reservation) == Some(&Ended::Confirmed);
+                assert!(confirmed && self.returned.insert(*reservation), "event {seq} returns what is not out");
+                self.change_lines(seq, lines, |it, line| {
+                    it.available += line.quantity as i64;
+                    it.consumed -= line.quantity as i64;
+                })
+            }
             Fact::Noted { .. } | Fact::Document { .. } => Vec::new(),
         }
     }

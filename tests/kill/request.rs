@@ -1,0 +1,223 @@
+//! What the callers ask, and how it goes over the pipe: as numbers, a request or an answer a row.
+
+use stockhold::{AccountId, AccountKey, Command, Engine, IdempotencyKey, Line, Outcome, Policy, ReservationId, Window};
+
+pub const USERS: u64 = 6;
+pub const PRODUCTS: u64 = 3;
+/// Points for a unit of anything, so that points spent and units sold can be held against each other.
+pub const PRICE: u64 = 7;
+
+/// The accounts that a request names by user and product.
+pub struct Shop {
+    points: Vec<AccountId>,
+    quotas: Vec<AccountId>,
+    caps: Vec<AccountId>,
+    pub stocks: Vec<AccountId>,
+}
+
+impl Shop {
+    /// Opens the accounts, or finds them.
+    pub fn open(engine: &Engine) -> Self {
+        let open = |key: String, policy| {
+            let key: AccountKey = key.parse().expect("a valid key");
+            engine.open_account(&key, policy).expect("there is room")
+        };
+        let (users, products) = (0..USERS, 0..PRODUCTS);
+        let window = Window::Rolling { length_ms: 60 };
+        let quota = |user: u64, product: u64| open(format!("quota/u{user}/p{product}"), Policy::quota(40, window));
+        let cap = |user: u64| open(format!("quota/u{user}"), Policy::quota(12, Window::Outstanding));
+        Self {
+            points: users.clone().map(|user| open(format!("points/u{user}"), Policy::strict())).collect(),
+            quotas: users
+                .clone()
+                .flat_map(|user| (0..PRODUCTS).map(move |product| (user, product)))
+                .map(|(user, product)| quota(user, product))
+                .collect(),
+            caps: users.map(cap).collect(),
+            stocks: products.map(|product| open(format!("stock/p{product}"), Policy::strict())).collect(),
+        }
+    }
+
+    fn points(&self, user: u64) -> AccountId {
+        self.points[user as usize]
+    }
+
+    fn stock(&self, product: u64) -> AccountId {
+        self.stocks[product as usize]
+    }
+
+    /// Points, quota, cap on what is outstanding, stock: an exchange.
+    fn lines(&self, order: Order) -> [Line; 4] {
+        let quota = self.quotas[(order.user * PRODUCTS + order.product) as usize];
+        let cap = self.caps[order.user as usize];
+        let accounts = [self.points(order.user), quota, cap, self.stock(order.product)];
+        let quantities = parts(order.quantity);
+        std::array::from_fn(|at| Line { account: accounts[at], quantity: quantities[at] })
+    }
+}
+
+/// What an exchange of so many units takes of each account, line by line.
+fn parts(quantity: u64) -> [u64; 4] {
+    [quantity * PRICE, quantity, 1, quantity]
+}
+
+/// So many units of a product for a user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Order {
+    pub user: u64,
+    pub product: u64,
+    pub quantity: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ask {
+    Reserve {
+        order: Order,
+        ttl_ms: u64,
+        at_once: bool,
+    },
+    /// With 0 units: the whole reservation.
+    Confirm {
+        reservation: ReservationId,
+        units: u64,
+    },
+    Release {
+        reservation: ReservationId,
+    },
+    Refund {
+        reservation: ReservationId,
+    },
+    Award {
+        user: u64,
+        quantity: u64,
+    },
+    Receive {
+        product: u64,
+        quantity: u64,
+    },
+    WriteOff {
+        product: u64,
+        quantity: u64,
+    },
+}
+
+pub type Row = [u64; 7];
+
+impl Ask {
+    pub fn to_row(self) -> Row {
+        match self {
+            Self::Reserve { order: Order { user, product, quantity }, ttl_ms, at_once } => {
+                [0, user, product, quantity, ttl_ms, at_once.into(), 0]
+            }
+            Self::Confirm { reservation, units } => [1, reservation.number(), units, 0, 0, 0, 0],
+            Self::Release { reservation } => [2, reservation.number(), 0, 0, 0, 0, 0],
+            Self::Refund { reservation } => [3, reservation.number(), 0, 0, 0, 0, 0],
+            Self::Award { user, quantity } => [4, user, quantity, 0, 0, 0, 0],
+            Self::Receive { product, quantity } => [5, product, quantity, 0, 0, 0, 0],
+            Self::WriteOff { product, quantity } => [6, product, quantity, 0, 0, 0, 0],
+        }
+    }
+
+    pub fn from_row(row: Row) -> Self {
+        let reservation = ReservationId::from_number(row[1]);
+        match row {
+            [0, user, product, quantity, ttl_ms, at_once, _] => {
+                Self::Reserve { order: Order { user, product, quantity }, ttl_ms, at_once: at_once != 0 }
+            }
+            [1, _, units, ..] => Self::Confirm { reservation, units },
+            [2, ..] => Self::Release { reservation },
+            [3, ..] => Self::Refund { reservation },
+            [4, user, quantity, ..] => Self::Award { user, quantity },
+            [5, product, quantity, ..] => Self::Receive { product, quantity },
+            [6, product, quantity, ..] => Self::WriteOff { product, quantity },
+            _ => panic!("no request is written as {row:?}"),
+        }
+    }
+
+    /// Asks the engine and waits until the answer is durable.
+    pub fn ask(self, engine: &Engine, shop: &Shop, key: Option<IdempotencyKey>) -> stockhold::Result<Outcome> {
+        if let Self::Refund { reservation } = self {
+            return engine.refund(reservation, None, "refund")?.wait();
+        }
+        let mut borrowed = Borrowed::default();
+        engine.execute(&self.command(shop, key, &mut borrowed))?.wait()
+    }
+
+    /// The command, for anything but a refund.
+    pub fn command<'a>(self, shop: &Shop, key: Option<IdempotencyKey>, borrowed: &'a mut Borrowed) -> Command<'a> {
+        let note = "kill";
+        match self {
+            Self::Reserve { order, ttl_ms, at_once } => {
+                borrowed.lines = shop.lines(order).to_vec();
+                Command::Reserve(stockhold::Reserve {
+                    lines: &borrowed.lines,
+                    ttl_ms,
+                    confirm: at_once,
+                    owner: Some(shop.points(order.user)),
+                    details: b"details",
+                    key,
+                })
+            }
+            Self::Confirm { reservation, units } => {
+                borrowed.parts = parts(units).to_vec();
+                let quantities = (units > 0).then_some(&borrowed.parts[..]);
+                Command::Confirm { reservation, owner: None, quantities, key }
+            }
+            Self::Release { reservation } => Command::Release { reservation, owner: None, key },
+            Self::Refund { .. } => panic!("a refund is no command"),
+            Self::Award { user, quantity } => Command::Receive { account: shop.points(user), quantity, note, key },
+            Self::Receive { product, quantity } => {
+                Command::Receive { account: shop.stock(product), quantity, note, key }
+            }
+            Self::WriteOff { product, quantity } => {
+                Command::WriteOff { account: shop.stock(product), quantity, note, key }
+            }
+        }
+    }
+}
+
+/// What a command borrows.
+#[derive(Default)]
+pub struct Borrowed {
+    lines: Vec<Line>,
+    parts: Vec<u64>,
+}
+
+pub fn key(number: u64) -> Option<IdempotencyKey> {
+    (number > 0).then(|| IdempotencyKey::new("kill", &number.to_string()).expect("a valid key"))
+}
+
+/// An answer as numbers; `None` for one that had no effect.
+pub fn effect_of(outcome: Outcome) -> Option<[u64; 4]> {
+    Some(match outcome {
+        Outcome::Changed { account, available } => [0, account.number().into(), available as u64, 0],
+        Outcome::Reserved { reservation, expires_at, confirmed } => {
+            [1, reservation.number(), expires_at, confirmed.into()]
+        }
+        Outcome::Confirmed { reservation } => [2, reservation.number(), 0, 0],
+        Outcome::Released { reservation } => [3, reservation.number(), 0, 0],
+        Outcome::Returned { reservation } => [4, reservation.number(), 0, 0],
+        _ => return None,
+    })
+}
+
+/// splitmix64: enough to vary requests, and the same from the same seed.
+pub struct Rng(pub u64);
+
+impl Rng {
+    pub fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    pub fn below(&mut self, bound: u64) -> u64 {
+        self.next() % bound
+    }
+
+    pub fn pick<T: Copy>(&mut self, from: &[T]) -> Option<T> {
+        (!from.is_empty()).then(|| from[self.below(from.len() as u64) as usize])
+    }
+}

@@ -57,6 +57,13 @@ impl EngineBuilder {
         self
     }
 
+    /// Keeps its files there; history, which sled keeps in files of its own, must be off.
+    #[cfg(test)]
+    pub(crate) fn vfs(mut self, vfs: impl Vfs) -> Self {
+        self.vfs = Arc::new(vfs);
+        self
+    }
+
     /// Keeps history in sled (the default), or not: then ended reservations are known to the journal only.
     pub fn history(mut self, history: bool) -> Self {
         self.history = history;

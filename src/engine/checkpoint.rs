@@ -12,7 +12,7 @@ use super::core::Core;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::{PART_COUNT, Replay};
 use crate::types::{Seq, TimeMs};
-use crate::vfs::{Vfs, VfsFile};
+use crate::vfs::{Vfs, read_start};
 use crate::wire::Reader;
 
 const MAGIC: [u8; 8] = *b"STKHSNAP";
@@ -189,17 +189,10 @@ pub(super) fn read_newest(vfs: &dyn Vfs, dir: &Path) -> Result<(Option<Snapshot>
 fn read(vfs: &dyn Vfs, path: &Path) -> Result<Snapshot> {
     let failed = |error| Error::io(format_args!("reading the snapshot {}", path.display()), error);
     let file = vfs.open_read(path).map_err(failed)?;
-    let bytes = read_whole(&*file).map_err(failed)?;
+    let bytes = read_start(&*file, usize::MAX).map_err(failed)?;
     parse(bytes).map_err(|(offset, what)| {
         Error::corrupt(format!("the snapshot {} is damaged at byte {offset}: {what}", path.display()))
     })
-}
-
-fn read_whole(file: &dyn VfsFile) -> std::io::Result<Vec<u8>> {
-    let mut bytes = vec![0; usize::try_from(file.len()?).map_err(std::io::Error::other)?];
-    let length = file.read_at(&mut bytes, 0)?;
-    bytes.truncate(length);
-    Ok(bytes)
 }
 
 fn parse(bytes: Vec<u8>) -> std::result::Result<Snapshot, (usize, &'static str)> {

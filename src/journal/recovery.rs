@@ -8,7 +8,7 @@ use super::frame::{self, FRAME_ALIGN, FRAME_HEADER_BYTES};
 use super::segment::{self, Header, Reach, Segment};
 use crate::error::{Error, Result};
 use crate::types::Seq;
-use crate::vfs::Vfs;
+use crate::vfs::{Vfs, read_start};
 
 /// Is the segment's header whole?
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -157,9 +157,7 @@ fn open_segments(vfs: &dyn Vfs, dir: &Path) -> Result<Vec<Arc<Segment>>> {
         let open = || {
             let file = vfs.open(&path)?;
             file.sync()?;
-            let mut block = vec![0; segment::HEADER_BYTES];
-            let len = file.read_at(&mut block, 0)?;
-            block.truncate(len);
+            let block = read_start(&*file, segment::HEADER_BYTES)?;
             Ok((file, block))
         };
         let (file, block) = open().map_err(|error| failed(&path, error))?;

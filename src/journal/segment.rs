@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::frame;
 use crate::error::{Error, Result};
 use crate::types::Seq;
-use crate::vfs::{Vfs, VfsFile};
+use crate::vfs::{Vfs, VfsFile, read_start};
 
 /// The bytes of a segment before its first frame.
 pub(super) const HEADER_BYTES: usize = 4096;
@@ -155,13 +155,7 @@ pub(super) fn start_segment(vfs: &dyn Vfs, dir: &Path, number: u64, header: Head
 /// # Errors
 /// `Unavailable` when the file system fails.
 pub(super) fn read_all(file: &dyn VfsFile, path: &Path) -> Result<Vec<u8>> {
-    let read = || {
-        let mut bytes = vec![0; file.len()? as usize];
-        let len = file.read_at(&mut bytes, 0)?;
-        bytes.truncate(len);
-        Ok(bytes)
-    };
-    read().map_err(|error| Error::io(format_args!("reading {}", path.display()), error))
+    read_start(file, usize::MAX).map_err(|error| Error::io(format_args!("reading {}", path.display()), error))
 }
 
 /// How far the frames at the start of a segment verify.

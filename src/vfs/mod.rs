@@ -1,6 +1,8 @@
 //! The file system as the journal and the checkpoint see it, so that tests can crash it.
 //! Only `vfs/real.rs` touches `std::fs`.
 
+#[cfg(all(test, not(stockhold_loom)))]
+pub(crate) mod crash;
 mod real;
 
 use std::io;
@@ -44,6 +46,17 @@ pub(crate) trait VfsFile: Send + Sync {
 
 /// A held lock; dropping it gives the lock up.
 pub(crate) trait VfsLock: Send + Sync {}
+
+/// The first bytes of a file, up to `limit` of them. A read that ends before the file does is an error: what is missing
+/// must not look like a file that a crash cut short.
+pub(crate) fn read_start(file: &dyn VfsFile, limit: usize) -> io::Result<Vec<u8>> {
+    let length = usize::try_from(file.len()?).map_err(io::Error::other)?;
+    let mut bytes = vec![0; length.min(limit)];
+    match file.read_at(&mut bytes, 0)? {
+        read if read == bytes.len() => Ok(bytes),
+        read => Err(io::Error::new(io::ErrorKind::UnexpectedEof, format!("{read} of {} bytes were read", bytes.len()))),
+    }
+}
 
 /// The directory that holds `path`.
 pub(crate) fn parent(path: &Path) -> PathBuf {

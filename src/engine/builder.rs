@@ -207,17 +207,10 @@ fn lock(vfs: &dyn Vfs, dir: &Path) -> Result<Box<dyn VfsLock>> {
 /// Opens history and lets it go on where it ends. A history that is new, or was set aside, begins with the oldest event
 /// that is still kept: everything, unless the archive has dropped some.
 fn open_store(dir: &Path, journal: &Journal, ledger: &Ledger) -> Result<Store> {
-    let store = Store::open(&dir.join("store"), StoreConfig::default())?;
+    let config = StoreConfig { seq_max: journal.last_seq(), ..StoreConfig::default() };
+    let store = Store::open(&dir.join("store"), config)?;
     if let Some(set_aside) = store.set_aside() {
-        tracing::error!(?set_aside, "history was damaged; it is made anew from the journal");
-    }
-    if store.watermark() > journal.last_seq() {
-        return Err(Error::corrupt(format!(
-            "history shows event {}, but the journal ends at {}: acknowledged records are missing. Restore the \
-             directory from a backup",
-            store.watermark(),
-            journal.last_seq()
-        )));
+        tracing::error!(?set_aside, "history cannot be used; it is made anew from the journal");
     }
     let oldest_seq = journal.status().oldest_seq;
     if store.projected() + 1 < oldest_seq {

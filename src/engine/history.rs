@@ -93,6 +93,15 @@ impl<'a> History<'a> {
         self.store()?.changes_of(account, before, limit)
     }
 
+    /// The first event that reads know of: 1, unless history was lost and made anew after the archive had let older
+    /// events go. A reservation that ended before is then unknown here.
+    ///
+    /// # Errors
+    /// `Unavailable` when history is off, `Closed`.
+    pub fn first_seq(&self) -> Result<Seq> {
+        self.store()?.first_seq()
+    }
+
     /// The last event that reads show.
     ///
     /// # Errors

@@ -82,6 +82,16 @@ impl Disk {
         Manifest { watermark, rows, ..*self.manifest.lock() }
     }
 
+    /// The first event that is in the store.
+    pub(super) fn first_seq(&self) -> Seq {
+        self.manifest.lock().first_seq
+    }
+
+    /// Lets the store begin with this event. Durable with the next commit; until then nothing is in it.
+    pub(super) fn begin_at(&self, first_seq: Seq) {
+        self.manifest.lock().first_seq = first_seq;
+    }
+
     /// Notes durably that the store is to be set aside when it is next opened. From here on it takes no writes, so
     /// that its watermark stands still and the journal keeps what a rebuilding needs.
     pub(super) fn mark_damaged(&self) {
@@ -135,6 +145,7 @@ pub(super) fn scan(db: &sled::Db, range: KeyRange, mut visit: impl FnMut(Key, &[
 pub(super) fn meta_value(manifest: &Manifest) -> Box<[u8]> {
     Sealer::default().seal(Key::meta(), manifest.watermark, |buffer| {
         buffer.extend_from_slice(&manifest.store_id);
+        buffer.extend_from_slice(&manifest.first_seq.to_le_bytes());
         buffer.extend_from_slice(&manifest.rows.to_le_bytes());
     })
 }

@@ -7,8 +7,8 @@ use super::files;
 use crate::error::{Error, Result};
 use crate::types::Seq;
 
-const MAGIC: [u8; 8] = *b"SHSTORE\x01";
-const BYTES: usize = 52;
+const MAGIC: [u8; 8] = *b"SHSTORE\x02";
+const BYTES: usize = 60;
 const FLAG_DAMAGED: u64 = 1;
 
 /// What the store is, and how far it has come.
@@ -16,6 +16,8 @@ const FLAG_DAMAGED: u64 = 1;
 pub(super) struct Manifest {
     /// A random number, kept inside sled too.
     pub(super) store_id: [u8; 16],
+    /// The first event that is in it: 1, unless older ones were no longer kept when it was made.
+    pub(super) first_seq: Seq,
     /// Everything up to here is in sled.
     pub(super) watermark: Seq,
     /// How many rows the events up to the watermark made; sled holds at least as many.
@@ -54,11 +56,12 @@ impl Manifest {
         let mut bytes = [0; BYTES];
         bytes[..8].copy_from_slice(&MAGIC);
         bytes[8..24].copy_from_slice(&self.store_id);
-        bytes[24..32].copy_from_slice(&self.watermark.to_le_bytes());
-        bytes[32..40].copy_from_slice(&self.rows.to_le_bytes());
-        bytes[40..48].copy_from_slice(&(u64::from(self.damaged) * FLAG_DAMAGED).to_le_bytes());
-        let crc = crc32c::crc32c(&bytes[..48]);
-        bytes[48..].copy_from_slice(&crc.to_le_bytes());
+        let numbers = [self.first_seq, self.watermark, self.rows, u64::from(self.damaged) * FLAG_DAMAGED];
+        for (field, number) in bytes[24..].chunks_exact_mut(8).zip(numbers) {
+            field.copy_from_slice(&number.to_le_bytes());
+        }
+        let crc = crc32c::crc32c(&bytes[..BYTES - 4]);
+        bytes[BYTES - 4..].copy_from_slice(&crc.to_le_bytes());
         bytes
     }
 
@@ -71,9 +74,10 @@ impl Manifest {
         let number = |at: usize| body[at..].first_chunk().map(|bytes| u64::from_le_bytes(*bytes));
         Some(Self {
             store_id: *body[8..].first_chunk()?,
-            watermark: number(24)?,
-            rows: number(32)?,
-            damaged: number(40)? & FLAG_DAMAGED != 0,
+            first_seq: number(24)?,
+            watermark: number(32)?,
+            rows: number(40)?,
+            damaged: number(48)? & FLAG_DAMAGED != 0,
         })
     }
 }
@@ -84,7 +88,7 @@ mod tests {
 
     #[test]
     fn any_flipped_bit_is_noticed() {
-        let manifest = Manifest { store_id: [7; 16], watermark: 9, rows: 11, damaged: true };
+        let manifest = Manifest { store_id: [7; 16], first_seq: 3, watermark: 9, rows: 11, damaged: true };
         let bytes = manifest.encode();
         assert_eq!(Manifest::decode(&bytes), Some(manifest));
         for bit in 0..BYTES * 8 {

@@ -91,6 +91,14 @@ impl Store {
         self.tables.lock().projected
     }
 
+    /// The first event that reads know of.
+    ///
+    /// # Errors
+    /// `Closed` after [`Store::close`].
+    pub(crate) fn first_seq(&self) -> Result<Seq> {
+        Ok(self.disk()?.first_seq())
+    }
+
     /// How many rows are not in sled yet. The engine bounds it by flushing, or by projecting no further.
     pub(crate) fn memtable_len(&self) -> usize {
         self.tables.lock().len()
@@ -102,11 +110,13 @@ impl Store {
     /// # Errors
     /// `Invalid` when events after `seq` are already here.
     pub(crate) fn begin_after(&self, seq: Seq, quotas: impl Iterator<Item = AccountId>) -> Result<()> {
+        let disk = self.disk()?;
         let mut projector = self.projector.lock();
         let mut tables = self.tables.lock();
         if seq < tables.projected {
             return Err(Error::invalid(format!("the store is at event {} already", tables.projected)));
         }
+        disk.begin_at(seq + 1);
         quotas.for_each(|account| projector.add_quota(account));
         tables.projected = seq;
         Ok(())

@@ -14,6 +14,7 @@ use super::quotas::QuotaSet;
 use super::value::unseal;
 use crate::error::{Error, ErrorKind, Result};
 use crate::types::Seq;
+use crate::wire::Reader;
 use std::thread;
 
 /// How often the lock of a directory is tried again that sled is just giving up in another thread.
@@ -208,9 +209,10 @@ fn read_meta(db: &sled::Db) -> Result<Option<Manifest>> {
         return Ok(None);
     };
     let (watermark, payload) = unseal(key, &value)?;
-    let meta = payload.split_first_chunk().zip(payload.last_chunk()).filter(|_| payload.len() == 24);
-    let ((store_id, _), rows) = meta.ok_or_else(|| Error::corrupt("the store's meta row is malformed"))?;
-    Ok(Some(Manifest { store_id: *store_id, watermark, rows: u64::from_le_bytes(*rows), damaged: false }))
+    let mut reader = Reader::new(payload);
+    let meta = (|| Some((reader.array()?, reader.u64()?, reader.u64()?)))();
+    let (store_id, first_seq, rows) = meta.ok_or_else(|| Error::corrupt("the store's meta row is malformed"))?;
+    Ok(Some(Manifest { store_id, first_seq, watermark, rows, damaged: false }))
 }
 
 fn open_sled(dir: &Path, config: StoreConfig) -> Result<sled::Db, Refusal> {
@@ -245,7 +247,7 @@ fn create(dir: &Path, config: StoreConfig, set_aside: Option<SetAside>) -> Resul
         Refusal::Locked(error) => error,
         Refusal::Damaged(reason) => Error::unavailable(format!("a new store cannot be opened: {reason}")),
     })?;
-    let manifest = Manifest { store_id: random_id()?, watermark: 0, rows: 0, damaged: false };
+    let manifest = Manifest { store_id: random_id()?, first_seq: 1, watermark: 0, rows: 0, damaged: false };
     guarded("writing the store", || db.insert(Key::meta().to_bytes(), disk::meta_value(&manifest)))?;
     disk::sync(&db, dir)?;
     manifest.write(dir)?;

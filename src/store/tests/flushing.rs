@@ -109,6 +109,10 @@ fn a_store_may_begin_late() {
     assert_eq!((store.watermark(), kinds(&store, QUOTA).len(), kinds(&store, STOCK).len()), (501, 0, 1));
     let late = store.begin_after(400, std::iter::empty()).expect_err("it is further already");
     assert_eq!(late.kind(), ErrorKind::Invalid);
+    assert_eq!(store.first_seq().expect("it is open"), 501);
+    store.close().expect("a close");
+    drop(store);
+    assert_eq!(home.reopen().first_seq().expect("it is open"), 501, "it says so ever after");
 }
 
 #[test]

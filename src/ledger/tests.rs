@@ -1,6 +1,7 @@
 //! The ledger against a list for a journal: what it decides, and that its events rebuild it.
 
 use super::*;
+use crate::command::Window;
 use crate::error::ErrorKind;
 use crate::event::{decode, encode, kind_of};
 use crate::types::IdempotencyKey;

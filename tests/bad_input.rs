@@ -165,6 +165,7 @@ async fn a_body_has_a_largest_size() {
     // Nobody waits for a body that is announced as too large.
     let announced = raw(shop.address, format!("{head}Content-Length: {}\r\n\r\n", i64::MAX).as_bytes()).await;
     assert!(announced.starts_with("HTTP/1.1 413 ") && announced.contains("PAYLOAD_TOO_LARGE"), "{announced}");
+    assert!(announced.contains("connection: close\r\n"), "{announced}");
     // In chunks nothing is announced.
     let chunk = format!("1000\r\n{}\r\n", " ".repeat(0x1000)).repeat(BODY_BYTES_MAX / 0x1000 + 1);
     let chunked =

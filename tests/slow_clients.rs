@@ -58,6 +58,7 @@ async fn a_body_that_does_not_come_is_answered_and_the_connection_closed() {
     ] {
         let answer = send_and_wait(&shop, format!("{head}{body}").as_bytes()).await;
         assert!(answer.starts_with("HTTP/1.1 408 ") && answer.contains("\"code\":\"REQUEST_TIMEOUT\""), "{answer}");
+        assert!(answer.contains("connection: close\r\n"), "{answer}");
     }
     assert_eq!(shop.state(), before);
 }

@@ -178,8 +178,12 @@ mod tests {
             let array = format.encode(&["tea"]).expect("an encoded value");
             assert!(format.decode::<Body>(&array).is_err(), "{format:?} must refuse an array");
         }
-        let mut deep = vec![0x81, 0xa1, b'a'];
-        deep.resize(64 * 1024, 0x91);
-        assert!(Format::MessagePack.decode::<serde_json::Map<String, serde_json::Value>>(&deep).is_err());
+        let nested = |depth: usize| {
+            let mut body = [0x81, 0xa1, b'a'].repeat(depth);
+            body.push(0xc0);
+            Format::MessagePack.decode::<serde_json::Map<String, serde_json::Value>>(&body)
+        };
+        assert!(nested(DEPTH_MAX - 1).is_ok(), "deep enough for any delivery");
+        assert!(nested(DEPTH_MAX + 1).is_err() && nested(20_000).is_err(), "and no deeper");
     }
 }

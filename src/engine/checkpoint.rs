@@ -195,7 +195,7 @@ fn read(vfs: &dyn Vfs, path: &Path) -> Result<Snapshot> {
     })
 }
 
-fn parse(bytes: Vec<u8>) -> std::result::Result<Snapshot, (usize, &'static str)> {
+pub(super) fn parse(bytes: Vec<u8>) -> std::result::Result<Snapshot, (usize, &'static str)> {
     let head: &[u8; HEADER_BYTES] = bytes.first_chunk().ok_or((0, "it is too short"))?;
     let mut reader = Reader::new(&head[8..]);
     let numbers = (|| Some((reader.u32()?, reader.u64()?, reader.u64()?, reader.u64()?, reader.u32()?)))();

@@ -158,10 +158,16 @@ fn open_segments(vfs: &dyn Vfs, dir: &Path) -> Result<Vec<Arc<Segment>>> {
             let file = vfs.open(&path)?;
             file.sync()?;
             let block = read_start(&*file, segment::HEADER_BYTES)?;
-            Ok((file, block))
+            let length = file.len()?;
+            Ok((file, block, length))
         };
-        let (file, block) = open().map_err(|error| failed(&path, error))?;
+        let (file, block, length) = open().map_err(|error| failed(&path, error))?;
         let header = check_header(&path, &block, index)?;
+        if length != header.segment_bytes {
+            // Segments have their whole length before they get their name, so no crash leaves one cut short.
+            let what = format!("the file has {length} bytes, but its header says {}", header.segment_bytes);
+            return Err(corrupt(&path, length as usize, &what));
+        }
         segments.push(Arc::new(Segment { header, path, file }));
     }
     Ok(segments)

@@ -2,6 +2,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "the tests damage files")]
 
+mod bit_rot;
 mod commit;
 mod faulty;
 mod reading;

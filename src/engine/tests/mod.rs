@@ -1,5 +1,8 @@
 //! The engine on real files: what is acknowledged survives, by snapshot and by journal.
 
+mod bit_rot;
+mod crash_points;
+
 use std::sync::Arc;
 
 use tempfile::TempDir;

@@ -14,7 +14,7 @@ const STEPS: u64 = 48;
 const NOW_MS: TimeMs = 1_000;
 /// Long enough that a handful of reservations fill a segment, so that segments roll over, and are archived and used
 /// again.
-const DETAILS: [u8; 24 << 10] = [7; 24 << 10];
+static DETAILS: [u8; 24 << 10] = [7; 24 << 10];
 
 /// What the ledger shows: levels, and what is pending.
 type Shown = (Vec<Level>, Vec<Option<Pending>>);

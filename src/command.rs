@@ -84,7 +84,7 @@ impl Policy {
 pub struct Line {
     /// The account to take from.
     pub account: AccountId,
-    /// How many units, 1 to [`QUANTITY_MAX`](crate::QUANTITY_MAX).
+    /// How many units, 1 to [`QUANTITY_MAX`].
     pub quantity: u64,
 }
 

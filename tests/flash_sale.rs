@@ -7,8 +7,9 @@ mod support;
 use std::collections::BTreeMap;
 
 use rustix::process::Signal;
-use support::{Client, Process, demo_token, free_port, run, stockhold};
+use support::{Client, Process, demo_token, run, stockhold};
 use tempfile::TempDir;
+use tokio::net::TcpSocket;
 
 const SIZE: [&str; 9] = ["flash-sale", "--users", "30", "--connections", "8", "--stock", "40", "--requests", "300"];
 
@@ -64,7 +65,10 @@ async fn a_sale_on_another_server_does_too_and_says_what_was_there_before() {
 
 #[test]
 fn an_address_that_is_none_is_told() {
-    let closed = free_port().local_addr().expect("an address");
+    // Bound, so that nobody else has it, and not listening.
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.bind("127.0.0.1:0".parse().expect("an address")).expect("a port is free");
+    let closed = socket.local_addr().expect("an address");
     let dir = TempDir::new().expect("a directory");
     for (url, told) in [
         ("nowhere", "http://HOST:PORT"),

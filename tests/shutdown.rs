@@ -5,11 +5,11 @@
 
 mod support;
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 
 use rustix::process::Signal;
-use support::{Client, Process, demo_token, free_port, run, stockhold};
+use support::{Client, Process, demo_token, run, stockhold};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -76,29 +76,6 @@ async fn a_signal_lets_requests_finish_and_leaves_a_checkpoint() {
     }
 }
 
-/// Whoever is still connected while the server drains is told to go elsewhere.
-#[tokio::test]
-async fn a_server_that_drains_is_not_ready() {
-    let dir = TempDir::new().expect("a directory");
-    let mut server = Process::demo(dir.path());
-    let mut stream = TcpStream::connect(server.address).await.expect("the server accepts");
-    // One whole request, so that the connection is surely served, and the beginning of another.
-    stream
-        .write_all(b"GET /health HTTP/1.1\r\nHost: mall\r\n\r\nGET /ready HTTP/1.1\r\n")
-        .await
-        .expect("the server reads");
-    let mut first = vec![0; 4096];
-    let length = stream.read(&mut first).await.expect("an answer");
-    assert!(first[..length].starts_with(b"HTTP/1.1 200 "), "{first:?}");
-    server.signal(Signal::TERM);
-    server.read_log_to("stopping");
-    stream.write_all(b"Host: mall\r\n\r\n").await.expect("the server reads");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.expect("an answer in UTF-8");
-    assert!(answer.starts_with("HTTP/1.1 503 ") && answer.contains("\"accepting\":false"), "{answer}");
-    assert_eq!(server.wait().0, 0);
-}
-
 #[tokio::test]
 async fn a_second_signal_does_not_wait() {
     let dir = TempDir::new().expect("a directory");
@@ -128,7 +105,7 @@ async fn a_directory_has_one_server_and_a_port_too() {
     demo.send(demo.post_request("/api/mall/exchange"), BODY).await.data();
 
     let other = TempDir::new().expect("a directory");
-    let taken = free_port();
+    let taken = TcpListener::bind(("127.0.0.1", 0)).expect("a port is free");
     let address = taken.local_addr().expect("an address").to_string();
     let path = other.path().to_str().expect("a path in UTF-8");
     let (code, printed, log) = run(&mut stockhold(&["serve", "--demo", "--data-dir", path, "--listen", &address]));

@@ -43,3 +43,34 @@ fn report(call: &Call<'_>, well: bool, [good, bad]: [&'static str; 2]) -> HttpRe
     };
     respond(if well { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, call.format, &report)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::Ordering;
+
+    use hyper::HeaderMap;
+    use secrecy::SecretString;
+
+    use super::super::format::Format;
+    use super::super::{App, Auth, Limits};
+    use super::*;
+    use crate::clock::ManualClock;
+    use crate::engine::Engine;
+    use crate::mall::{Mall, MallConfig};
+
+    /// Whoever is still connected while the server drains is told to go elsewhere, and that it is not ill.
+    #[test]
+    fn a_server_that_drains_is_healthy_and_not_ready() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let builder = Engine::builder(dir.path()).clock(Arc::new(ManualClock::new(0))).segment_bytes(128 << 10);
+        let mall = builder.open().and_then(|engine| Mall::open(engine, MallConfig::default())).expect("it opens");
+        let auth = Auth::new(&SecretString::from("0123456789abcdef0123456789abcdef")).expect("a long secret");
+        let app = App::new(mall, auth, Limits::default());
+        let headers = HeaderMap::new();
+        let call = Call { app: &app, format: Format::Json, headers: &headers, path: "", query: None, id: "" };
+        assert_eq!((health(&call).status().as_u16(), ready(&call).status().as_u16()), (200, 200));
+        app.draining.store(true, Ordering::Relaxed);
+        assert_eq!((health(&call).status().as_u16(), ready(&call).status().as_u16()), (200, 503));
+    }
+}

@@ -239,6 +239,37 @@ mod tests {
     }
 
     #[test]
+    fn every_code_is_documented_with_its_status() {
+        let documented = include_str!("../../docs/api.md");
+        for code in [
+            Code::InvalidRequest,
+            Code::Unauthorized,
+            Code::Forbidden,
+            Code::NotFound,
+            Code::ProductNotFound,
+            Code::OrderNotFound,
+            Code::MethodNotAllowed,
+            Code::NotAcceptable,
+            Code::RequestTimeout,
+            Code::OutOfStock,
+            Code::InsufficientPoints,
+            Code::LimitExceeded,
+            Code::OrderState,
+            Code::ReservationExpired,
+            Code::PayloadTooLarge,
+            Code::UnsupportedMediaType,
+            Code::IdempotencyConflict,
+            Code::Internal,
+            Code::Overloaded,
+            Code::Unavailable,
+        ] {
+            let (status, name, _) = code.parts();
+            let row = format!("| `{name}` | {} |", status.as_u16());
+            assert!(documented.contains(&row), "docs/api.md has no row {row}");
+        }
+    }
+
+    #[test]
     fn every_kind_of_error_has_a_status() {
         for (error, status) in [
             (Error::invalid("x"), 400),

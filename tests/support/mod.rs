@@ -7,5 +7,5 @@ mod process;
 mod shop;
 
 pub use client::{Client, Reply, raw};
-pub use process::{PROGRAM, Process, demo_token, exit_code, free_port, isolated, run, stockhold};
+pub use process::{PROGRAM, Process, demo_token, exit_code, isolated, run, stockhold};
 pub use shop::{NOW_MS, SECRET, Setup, Shop, product, token};

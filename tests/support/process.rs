@@ -1,7 +1,7 @@
 //! The `stockhold` program as a child process.
 
 use std::io::{BufRead, BufReader, Read};
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, ChildStderr, ChildStdout, Command, Output, Stdio};
 
@@ -33,11 +33,6 @@ pub fn run(command: &mut Command) -> (i32, String, String) {
 pub fn exit_code(output: Output) -> (i32, String, String) {
     let text = |bytes| String::from_utf8(bytes).expect("the program prints UTF-8");
     (output.status.code().unwrap_or(-1), text(output.stdout), text(output.stderr))
-}
-
-/// A port that was free a moment ago, held until the listener is dropped.
-pub fn free_port() -> TcpListener {
-    TcpListener::bind(("127.0.0.1", 0)).expect("a port is free")
 }
 
 /// The token that `stockhold token` prints on its last line, for the demo in `dir`.

@@ -72,13 +72,26 @@ fn change_lines(
     apply_line: impl Fn(&mut Account, &EventLine) -> Result<()>,
 ) -> Result<()> {
     for line in lines {
-        change(shards, line.account(), line.available, |account| apply_line(account, line))?;
+        change_unseen(shards, line.account(), line.available, |account| apply_line(account, line))?;
     }
+    // Only now: between two lines of one account there is a number that it never had.
+    lines.iter().for_each(|line| publish(shards, line.account()));
     Ok(())
 }
 
 /// Changes one account and holds the result against what the event says came out.
 fn change(
+    shards: &mut impl Shards,
+    id: AccountId,
+    available: i64,
+    change: impl FnOnce(&mut Account) -> Result<()>,
+) -> Result<()> {
+    change_unseen(shards, id, available, change)?;
+    publish(shards, id);
+    Ok(())
+}
+
+fn change_unseen(
     shards: &mut impl Shards,
     id: AccountId,
     available: i64,
@@ -95,4 +108,10 @@ fn change(
         }
         Ok(())
     })
+}
+
+fn publish(shards: &mut impl Shards, id: AccountId) {
+    if let Some(shard) = shards.shard_mut(id.shard()) {
+        shard.publish(id.index());
+    }
 }

@@ -115,19 +115,24 @@ fn loom_a_reservation_ends_exactly_once() {
     });
 }
 
+// Who stores to a gauge is the model's first thread, and who reads it is another: loom keeps one access for each atomic,
+// and would forget the first thread's read when the other one reads too.
+
 /// Two teas are reserved and `free` ones are there as `act` begins; one is there throughout: who wants it is never
 /// refused.
 fn never_sold_out(name: &str, free: u64, act: fn(&World, ReservationId)) {
     check(name, PREEMPTIONS, move || {
         let world = World::new(free + 2, 0);
         let held = reservation_of(world.reserve(&world.teas(2)));
-        let other = world.spawn(move |world| act(world, held));
-        for _ in 0..2 {
-            let refused = world.fixture.ledger.refuse_fast(&Reserve::new(&world.teas(1), 10));
-            assert_eq!(refused, None, "a unit was there throughout");
-        }
-        assert!(is_reserved(world.reserve(&world.teas(1))), "a unit was there throughout");
-        join(other);
+        let buyer = world.spawn(|world| {
+            for _ in 0..2 {
+                let refused = world.fixture.ledger.refuse_fast(&Reserve::new(&world.teas(1), 10));
+                assert_eq!(refused, None, "a unit was there throughout");
+            }
+            assert!(is_reserved(world.reserve(&world.teas(1))), "a unit was there throughout");
+        });
+        act(&world, held);
+        join(buyer);
         world.audit();
     });
 }
@@ -154,6 +159,21 @@ fn loom_the_fast_path_never_refuses_while_stock_was_there_throughout() {
     never_sold_out("correct a count", 2, |world, _| {
         world.fixture.execute(Command::Adjust { account: world.tea, delta: -1, note: "", key: None }, 1);
         world.fixture.execute(Command::Receive { account: world.tea, quantity: 1, note: "", key: None }, 1);
+    });
+}
+
+#[test]
+fn loom_a_refusal_names_what_was_there() {
+    check("two lines of one account at once", PREEMPTIONS, || {
+        let world = World::new(3, 0);
+        let buyer = world.spawn(|world| {
+            let refused = world.fixture.ledger.refuse_fast(&Reserve::new(&world.teas(3), 10));
+            let there = matches!(refused, None | Some(Outcome::Refused(Refusal { available: 1, .. })));
+            assert!(there, "there were 3, and then 1: {refused:?}");
+        });
+        assert!(is_reserved(world.reserve(&[world.teas(1), world.teas(1)].concat())));
+        join(buyer);
+        world.audit();
     });
 }
 

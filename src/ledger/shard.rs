@@ -45,7 +45,7 @@ impl Shard {
         self.publish(self.accounts.len() - 1);
     }
 
-    /// Changes an account, checks invariant 1, and publishes what can be taken now.
+    /// Changes an account, and checks invariant 1. What can be taken now is published when the whole event is applied.
     pub(super) fn change(&mut self, id: AccountId, change: impl FnOnce(&mut Account) -> Result<()>) -> Result<()> {
         let account = self.accounts.get_mut(id.index());
         let account = account.ok_or_else(|| Error::corrupt("an event names an account that was never opened"))?;
@@ -53,10 +53,10 @@ impl Shard {
         if !account.is_conserved() {
             return Err(Error::corrupt(format!("the units of {} do not add up", account.key)));
         }
-        self.publish(id.index());
         Ok(())
     }
 
+    /// Publishes what can be taken of an account now.
     pub(super) fn publish(&self, index: usize) {
         let account = &self.accounts[index];
         let takeable = if account.is_windowed() { Gauge::UNKNOWN } else { account.takeable(0) };

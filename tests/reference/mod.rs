@@ -1,8 +1,9 @@
 //! What the ledger should do, written plainly: a list of accounts, a list of reservations, one clock.
+#![allow(dead_code, reason = "each test uses its part of this module")]
 
 use std::collections::BTreeMap;
 
-use stockhold::{ErrorKind, Policy, Refusal, ReservationId, TimeMs, Window};
+use stockhold::{AccountId, ErrorKind, Outcome, Policy, ReservationId, TimeMs, Window};
 
 /// An account by its place in the test's list.
 pub type Place = usize;
@@ -49,7 +50,7 @@ pub enum Answer {
     Error(ErrorKind),
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Account {
     pub policy: Policy,
     pub available: i64,
@@ -61,19 +62,49 @@ pub struct Account {
     comes_back: Vec<(TimeMs, u64)>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Held {
     pub owner: Option<Place>,
     pub lines: Vec<(Place, u64)>,
     pub expires_at: TimeMs,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reference {
     pub now: TimeMs,
     pub accounts: BTreeMap<Place, Account>,
     pub pending: BTreeMap<ReservationId, Held>,
     answers: BTreeMap<u8, (Ask, Answer)>,
+}
+
+impl Answer {
+    /// Whether this is what the engine said; `place_of` finds an account in the test's list.
+    pub fn agrees(&self, said: &Result<Outcome, ErrorKind>, place_of: impl Fn(AccountId) -> Option<Place>) -> bool {
+        let outcome = match (self, said) {
+            (Self::Error(kind), Err(error)) => return error == kind,
+            (Self::Error(_), Ok(_)) | (_, Err(_)) => return false,
+            (_, Ok(outcome)) => *outcome,
+        };
+        match (self, outcome) {
+            (Self::Changed { account, available }, Outcome::Changed { account: of, available: left }) => {
+                (place_of(of), left) == (Some(*account), *available)
+            }
+            (
+                Self::Reserved { reservation, expires_at, confirmed },
+                Outcome::Reserved { reservation: id, expires_at: until, confirmed: at_once },
+            ) => reservation.is_none_or(|first| first == id) && (*expires_at, *confirmed) == (until, at_once),
+            (Self::Refused(refusals), Outcome::Refused(refusal)) => place_of(refusal.account).is_some_and(|place| {
+                refusals.contains(&(refusal.line, place, refusal.available, refusal.next_release_at))
+            }),
+            (Self::Confirmed { reservation }, Outcome::Confirmed { reservation: id })
+            | (Self::Released { reservation }, Outcome::Released { reservation: id })
+            | (Self::NotPending { reservation }, Outcome::NotPending { reservation: id }) => *reservation == id,
+            (Self::Late { reservation, expires_at }, Outcome::Late { reservation: id, expires_at: at }) => {
+                (*reservation, *expires_at) == (id, at)
+            }
+            _ => false,
+        }
+    }
 }
 
 impl Account {
@@ -110,6 +141,11 @@ impl Reference {
         Self { now, ..Self::default() }
     }
 
+    /// The same state at another time.
+    pub fn at(&self, now: TimeMs) -> Self {
+        Self { now, ..self.clone() }
+    }
+
     pub fn open(&mut self, account: Place, policy: Policy) {
         let opened = Account { policy, available: policy.limit as i64, received: policy.limit, ..Account::default() };
         self.accounts.entry(account).or_insert(opened);
@@ -123,6 +159,15 @@ impl Reference {
             self.end(*id, |_, _| 0);
         }
         due.len()
+    }
+
+    /// Whether this reservation's deadline has come and it ends.
+    pub fn expire(&mut self, id: ReservationId) -> bool {
+        let due = self.pending.get(&id).is_some_and(|held| held.expires_at <= self.now);
+        if due {
+            self.end(id, |_, _| 0);
+        }
+        due
     }
 
     /// What must come out of a request. A reservation that comes out is entered by [`Reference::number`].
@@ -277,9 +322,4 @@ impl Reference {
             account.consume(consumed, self.now);
         }
     }
-}
-
-/// Whether a refusal is one of those that are true.
-pub fn allows(refusals: &[(usize, Place, u64, Option<TimeMs>)], seen: &Refusal, place: Place) -> bool {
-    refusals.contains(&(seen.line, place, seen.available, seen.next_release_at))
 }

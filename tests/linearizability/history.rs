@@ -1,0 +1,143 @@
+//! What threads asked of one group of accounts and were told, and the checks of it.
+
+use stockhold::{AccountId, ErrorKind, Outcome, Policy, ReservationId, TimeMs};
+
+use super::account::{Account, sights};
+use super::checker::{Stuck, Timed, linearize, overlaps};
+use crate::reference::{Answer, Ask, Place, Reference};
+
+/// An operation, with the times that the clock showed during it: it may have read any of them.
+#[derive(Clone, Debug)]
+pub struct Call {
+    pub op: Op,
+    pub times: Vec<TimeMs>,
+}
+
+#[derive(Clone, Debug)]
+pub enum Op {
+    Ask {
+        ask: Ask,
+        key: Option<u8>,
+        said: Result<Outcome, ErrorKind>,
+    },
+    /// Available, reserved, consumed, received, written off.
+    Level {
+        place: Place,
+        numbers: [i64; 5],
+    },
+    /// The gauge of an account.
+    Takeable {
+        place: Place,
+        units: u64,
+    },
+    /// A wheel that stood at `at` ended a reservation.
+    Expire {
+        id: ReservationId,
+        at: TimeMs,
+    },
+}
+
+/// Accounts that reservations tie together, and everything that happened to them.
+pub struct History {
+    pub accounts: Vec<(AccountId, Policy)>,
+    pub calls: Vec<Timed<Call>>,
+}
+
+impl History {
+    /// Holds the whole to the reference, and then each account to itself.
+    pub fn check(&self) {
+        // The fast path looks at one account; where it may have answered, the account alone is asked, below.
+        let decided = self.calls.iter().filter(|timed| !timed.op.op.may_be_fast());
+        let decided: Vec<Timed<Call>> = decided.cloned().collect();
+        let mut start = Reference::new(0);
+        for (place, (_, policy)) in self.accounts.iter().enumerate() {
+            start.open(place, *policy);
+        }
+        let step = |state: &Reference, call: &Call| self.step(state, call);
+        explain("the accounts together", &decided, linearize(&decided, start, step));
+        for (place, (_, policy)) in self.accounts.iter().enumerate() {
+            let seen = sights(&self.calls, place, *policy);
+            let outcome = linearize(&seen, Account::new(*policy), Account::step);
+            explain(&format!("account {place} by itself"), &seen, outcome);
+        }
+    }
+
+    pub fn overlaps(&self) -> usize {
+        overlaps(&self.calls)
+    }
+
+    /// The states after a call that agree with what was said.
+    fn step(&self, state: &Reference, call: &Call) -> Vec<Reference> {
+        let mut states: Vec<Reference> = Vec::new();
+        match &call.op {
+            Op::Ask { ask, key, said } => {
+                for now in &call.times {
+                    let next = self.ask(state, *now, ask, *key, said);
+                    states.extend(next.filter(|next| !states.contains(next)));
+                }
+            }
+            Op::Level { place, numbers } => {
+                let it = &state.accounts[place];
+                let rest = [it.reserved, it.consumed, it.received, it.written_off].map(|units| units as i64);
+                let agrees = numbers[0] == it.available && numbers[1..] == rest;
+                states.extend(agrees.then(|| state.clone()));
+            }
+            Op::Expire { id, at } => {
+                let mut next = state.at(*at);
+                if next.expire(*id) {
+                    states.push(next.at(0));
+                }
+            }
+            Op::Takeable { .. } => panic!("the gauge shows an account by itself"),
+        }
+        states
+    }
+
+    fn ask(
+        &self,
+        state: &Reference,
+        now: TimeMs,
+        ask: &Ask,
+        key: Option<u8>,
+        said: &Result<Outcome, ErrorKind>,
+    ) -> Option<Reference> {
+        let mut next = state.at(now);
+        let answer = next.ask(ask, key);
+        let place_of = |account| self.accounts.iter().position(|(id, _)| *id == account);
+        if !answer.agrees(said, place_of) {
+            return None;
+        }
+        if let (Answer::Reserved { reservation: None, .. }, Ok(Outcome::Reserved { reservation, .. })) = (answer, said)
+        {
+            if next.pending.contains_key(reservation) {
+                return None;
+            }
+            next.number(ask, key, *reservation);
+        }
+        // The time is each call's own, and no part of the state.
+        next.now = 0;
+        Some(next)
+    }
+}
+
+impl Op {
+    /// Whether the answer may come from a gauge: a look at one, or the refusal of a request that asks it first.
+    fn may_be_fast(&self) -> bool {
+        let refused = |ask: &Ask, key: &Option<u8>| key.is_none() && matches!(ask, Ask::Reserve { confirm: false, .. });
+        match self {
+            Self::Ask { ask, key, said: Ok(Outcome::Refused(_)) } => refused(ask, key),
+            _ => matches!(self, Self::Takeable { .. }),
+        }
+    }
+}
+
+fn explain<O: std::fmt::Debug>(what: &str, history: &[Timed<O>], outcome: Result<(), Stuck>) {
+    let Err(stuck) = outcome else { return };
+    let line = |at: &usize| {
+        let Timed { called, returned, op } = &history[*at];
+        format!("{called:>6} {returned:>6} {op:?}\n")
+    };
+    let explained: String = stuck.explained.iter().map(line).collect();
+    let rest: String = (0..history.len()).filter(|at| !stuck.explained.contains(at)).map(|at| line(&at)).collect();
+    panic!("no order explains {what}. In this order (call, return) so far:\n{explained}and then none of:\n{rest}");
+}

@@ -189,6 +189,13 @@ mod tests {
     }
 
     #[test]
+    fn the_file_that_is_deployed_says_the_defaults() {
+        let file = Partial::of_toml(include_str!("../../deploy/stockhold.toml")).expect("a valid file");
+        let (file, defaults) = (file.check().expect("valid settings"), Partial::default().check().expect("valid"));
+        assert_eq!(format!("{file:?}"), format!("{defaults:?}"));
+    }
+
+    #[test]
     fn a_wrong_setting_is_named_with_what_is_allowed() {
         let check = |toml: &str, parts: &[&str]| {
             let error = Partial::of_toml(toml).and_then(Partial::check).expect_err(toml).to_string();

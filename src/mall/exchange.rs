@@ -122,7 +122,7 @@ impl Mall {
             return Err(Failure::InsufficientPoints(shortage));
         };
         let points = Line { account: points, quantity: points_cost };
-        let needs = self.needs(user, item, request.quantity)?;
+        let needs = self.needs(user, item, request)?;
         if needs.iter().any(|need| need.account.is_none()) {
             self.check_takeable(Part::Stock, stock)?;
             self.check_takeable(Part::Points, points)?;
@@ -137,7 +137,7 @@ impl Mall {
         Ok(parts)
     }
 
-    fn needs(&self, user: &User, item: &Item, quantity: u64) -> Result<SmallVec<[Need; 2]>> {
+    fn needs(&self, user: &User, item: &Item, request: &Exchange<'_>) -> Result<SmallVec<[Need; 2]>> {
         let mut needs = SmallVec::new();
         let mut need = |part, key, policy, quantity| {
             let account = self.engine().account(&key);
@@ -145,9 +145,10 @@ impl Mall {
         };
         if let Some(limit) = item.product.limit_per_user {
             let key = AccountKey::quota(user.id(), &item.product.id)?;
-            need(Part::ProductQuota, key, limit.policy(), quantity);
+            need(Part::ProductQuota, key, limit.policy(), request.quantity);
         }
-        if let Some(cap) = self.config().outstanding_max {
+        // What is confirmed at once never waits.
+        if let Some(cap) = self.config().outstanding_max.filter(|_| !request.confirm) {
             let key = AccountKey::quota_of_user(user.id())?;
             need(Part::UserQuota, key, Policy::quota(cap, Window::Outstanding), 1);
         }

@@ -4,9 +4,10 @@ use hyper::body::Incoming;
 use serde::{Deserialize, Serialize};
 
 use super::auth::Identity;
+use super::call::Call;
 use super::catalogue::StockWire;
-use super::reply::{ApiError, HttpResponse};
-use super::router::Call;
+use super::error::ApiError;
+use super::reply::HttpResponse;
 use super::{body, query};
 use crate::error::Result;
 use crate::mall::{User, order_id};

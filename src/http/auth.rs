@@ -8,7 +8,7 @@ use hyper::header::AUTHORIZATION;
 use parking_lot::Mutex;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::reply::{ApiError, Code};
+use super::error::{ApiError, Code};
 use super::token::{Claims, Keys};
 use crate::error::{Error, Result};
 use crate::mall::User;

@@ -7,9 +7,9 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::auth::Identity;
+use super::call::Call;
+use super::error::{ApiError, Code};
 use super::format::Format;
-use super::reply::{ApiError, Code};
-use super::router::Call;
 use crate::error::Result;
 use crate::types::IdempotencyKey;
 

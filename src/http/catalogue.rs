@@ -2,9 +2,10 @@
 
 use serde::Serialize;
 
+use super::call::Call;
+use super::error::ApiError;
 use super::query;
-use super::reply::{ApiError, HttpResponse};
-use super::router::Call;
+use super::reply::HttpResponse;
 use crate::command::Level;
 use crate::error::Result;
 use crate::mall::{Category, Filter, Item, PurchaseLimit};

@@ -5,9 +5,10 @@ use serde::Deserialize;
 
 use super::auth::Identity;
 use super::body;
+use super::call::Call;
+use super::error::ApiError;
 use super::orders::ReceiptWire;
-use super::reply::{ApiError, HttpResponse};
-use super::router::Call;
+use super::reply::HttpResponse;
 use crate::error::Result;
 use crate::mall::Exchange;
 

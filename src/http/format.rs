@@ -4,7 +4,7 @@ use hyper::HeaderMap;
 use hyper::header::{ACCEPT, CONTENT_TYPE};
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::reply::{ApiError, Code};
+use super::error::{ApiError, Code};
 use crate::error::{Error, Result};
 
 /// How deep a MessagePack body may be nested; JSON's parser has a bound of its own, 128.

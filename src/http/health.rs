@@ -5,8 +5,8 @@ use std::time::{Duration, UNIX_EPOCH};
 use hyper::StatusCode;
 use serde::Serialize;
 
+use super::call::Call;
 use super::reply::{HttpResponse, respond};
-use super::router::Call;
 
 #[derive(Serialize)]
 struct Report {

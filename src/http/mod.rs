@@ -5,7 +5,9 @@
 mod admin;
 mod auth;
 mod body;
+mod call;
 mod catalogue;
+mod error;
 mod exchange;
 mod format;
 mod health;

@@ -4,8 +4,9 @@ use hyper::body::Incoming;
 use serde::Serialize;
 
 use super::auth::Identity;
-use super::reply::{ApiError, Code, HttpResponse};
-use super::router::Call;
+use super::call::Call;
+use super::error::{ApiError, Code};
+use super::reply::HttpResponse;
 use super::{body, query};
 use crate::error::Result;
 use crate::mall::{Order, OrderState, Receipt, order_id, order_no, parse_order_id};

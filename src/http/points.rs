@@ -3,8 +3,9 @@
 use serde::Serialize;
 
 use super::auth::Identity;
-use super::reply::{ApiError, HttpResponse};
-use super::router::Call;
+use super::call::Call;
+use super::error::ApiError;
+use super::reply::HttpResponse;
 use crate::error::Result;
 
 #[derive(Serialize)]

@@ -1,6 +1,6 @@
 //! Query strings and percent-encoding.
 
-use super::reply::ApiError;
+use super::error::ApiError;
 
 /// More parameters than any endpoint has.
 const PAIRS_MAX: usize = 16;

@@ -37,6 +37,12 @@ impl EventLine {
 /// The lines of an event; up to four without an allocation.
 pub type EventLines = SmallVec<[EventLine; 4]>;
 
+/// Reads lines without believing how many there are said to be: a small vector makes room for all of them at once, a
+/// large one as they come.
+fn read_lines<'de, D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<EventLines, D::Error> {
+    Vec::deserialize(deserializer).map(EventLines::from_vec)
+}
+
 /// The request behind an event, when it had an idempotency key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Request {
@@ -132,6 +138,7 @@ pub enum Fact<'a> {
         /// Whether it was confirmed in the same step.
         confirmed: bool,
         /// What it took.
+        #[serde(deserialize_with = "read_lines")]
         lines: EventLines,
         /// Opaque details for history.
         details: Cow<'a, [u8]>,
@@ -147,6 +154,7 @@ pub enum Fact<'a> {
         /// The reservation.
         reservation: ReservationId,
         /// What went back.
+        #[serde(deserialize_with = "read_lines")]
         lines: EventLines,
         /// Why.
         note: Cow<'a, str>,
@@ -177,6 +185,7 @@ pub struct End {
     /// The deadline it had.
     pub expires_at: TimeMs,
     /// What it held, and how much of that is consumed.
+    #[serde(deserialize_with = "read_lines")]
     pub lines: EventLines,
 }
 

@@ -78,3 +78,11 @@ fn a_flag_of_another_kind_is_corrupt() {
         assert_eq!(decode(kind, &payload(flags)).is_ok(), sound, "kind {kind} with flags {flags}");
     }
 }
+
+/// Found by the fuzz target `event`: a list that says it is four billion lines long had room made for them all.
+#[test]
+fn a_list_is_not_as_long_as_it_says() {
+    let payload = [140, 0, 3, 2, 222, 0, 1, 10, 223, 2, 6, 221, 0, 1, 221, 221, 221, 221, 194, 255, 205];
+    let error = decode(16, &payload).expect_err("there are no such lines");
+    assert_eq!(error.kind(), crate::error::ErrorKind::Corrupt);
+}

@@ -76,7 +76,10 @@ pub use clock::{Clock, ManualClock, SystemClock};
 pub use command::{
     BODY_BYTES_MAX, Command, LINES_MAX, Level, Line, Outcome, Pending, Policy, Refusal, Reserve, TTL_MS_MAX, Window,
 };
-pub use engine::{BatchTicket, CatchUp, CommitTicket, Engine, EngineBuilder, History, Status, Subscription};
+pub use engine::{
+    BatchTicket, CatchUp, CommitTicket, Engine, EngineBuilder, History, LedgerView, Past, PastEvents, Status,
+    Subscription,
+};
 pub use error::{Error, ErrorKind, Result};
 pub use event::{End, Event, EventLine, EventLines, Fact, Request};
 pub use record::{ChangeKind, ChangeRecord, Note, RecordLine, ReservationRecord, ReservationState};

@@ -1,6 +1,7 @@
 //! The checkpoint: a flat, checksummed snapshot of the ledger, two generations of it. The format is in
 //! `docs/format.md`.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -166,14 +167,12 @@ fn header(from_seq: Seq, last_seq: Seq, at: TimeMs) -> [u8; HEADER_BYTES] {
 /// # Errors
 /// `Unavailable` when the directory cannot be read.
 pub(super) fn read_newest(vfs: &dyn Vfs, dir: &Path) -> Result<(Option<Snapshot>, Generations)> {
-    let dir = directory(dir);
-    vfs.create_dir_all(&dir).map_err(|error| Error::io(format_args!("creating {}", dir.display()), error))?;
-    let names = vfs.list(&dir).map_err(|error| Error::io(format_args!("reading {}", dir.display()), error))?;
+    let checkpoints = directory(dir);
+    let creating = |error| Error::io(format_args!("creating {}", checkpoints.display()), error);
+    vfs.create_dir_all(&checkpoints).map_err(creating)?;
     let mut generations = Generations::default();
     let mut newest = None;
-    // Zero-padded numbers: the order of the names is the order of the events.
-    for name in names.iter().rev().filter(|name| is_snapshot(name)) {
-        let path = dir.join(name);
+    for path in list(vfs, dir)? {
         match read(vfs, &path) {
             Ok(snapshot) => {
                 let (from_seq, last_seq) = (snapshot.from_seq, snapshot.last_seq);
@@ -186,8 +185,29 @@ pub(super) fn read_newest(vfs: &dyn Vfs, dir: &Path) -> Result<(Option<Snapshot>
     Ok((newest, generations))
 }
 
-fn read(vfs: &dyn Vfs, path: &Path) -> Result<Snapshot> {
-    let failed = |error| Error::io(format_args!("reading the snapshot {}", path.display()), error);
+/// The snapshots in the data directory, whole or not, newest first; none when there is no directory for them.
+///
+/// # Errors
+/// `Unavailable` when the directory cannot be read.
+pub(super) fn list(vfs: &dyn Vfs, dir: &Path) -> Result<Vec<PathBuf>> {
+    let dir = directory(dir);
+    let names = match vfs.list(&dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        names => names.map_err(|error| Error::io(format_args!("reading {}", dir.display()), error))?,
+    };
+    // Zero-padded numbers: the order of the names is the order of the events.
+    Ok(names.iter().rev().filter(|name| is_snapshot(name)).map(|name| dir.join(name)).collect())
+}
+
+/// Reads a snapshot and checks that it is whole.
+///
+/// # Errors
+/// `Corrupt` naming file and offset when it is not, `NotFound` when it is gone, `Unavailable` when it cannot be read.
+pub(super) fn read(vfs: &dyn Vfs, path: &Path) -> Result<Snapshot> {
+    let failed = |error: io::Error| match error.kind() {
+        io::ErrorKind::NotFound => Error::not_found(format!("the snapshot {} is gone", path.display())),
+        _ => Error::io(format_args!("reading the snapshot {}", path.display()), error),
+    };
     let file = vfs.open_read(path).map_err(failed)?;
     let bytes = read_start(&*file, usize::MAX).map_err(failed)?;
     parse(bytes).map_err(|(offset, what)| {

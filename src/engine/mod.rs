@@ -7,6 +7,7 @@ mod core;
 mod expiry;
 mod follower;
 mod history;
+mod past;
 mod status;
 mod subscription;
 #[cfg(all(test, not(stockhold_loom)))]
@@ -25,6 +26,7 @@ use crate::types::{AccountId, AccountKey, IdempotencyKey, ReservationId, Seq, Ti
 
 pub use builder::EngineBuilder;
 pub use history::{CatchUp, History};
+pub use past::{LedgerView, Past, PastEvents};
 pub use status::Status;
 pub use subscription::Subscription;
 pub use ticket::{BatchTicket, CommitTicket};

@@ -41,19 +41,47 @@ fn parse_archive_name(name: &str) -> Option<(Seq, Seq)> {
 /// # Errors
 /// `Unavailable` when the file system fails.
 pub(super) fn find(vfs: &dyn Vfs, dir: &Path) -> Result<Vec<Archived>> {
-    let find = || {
-        let mut found = Vec::new();
-        for name in vfs.list(dir)? {
-            let path = dir.join(&name);
-            if let Some((first_seq, last_seq)) = parse_archive_name(&name) {
-                found.push(Archived { first_seq, last_seq, bytes: vfs.open_read(&path)?.len()? });
-            } else if name.ends_with(".tmp") {
-                vfs.remove(&path)?;
-            }
+    let remove_unfinished = || {
+        for name in vfs.list(dir)?.iter().filter(|name| name.ends_with(".tmp")) {
+            vfs.remove(&dir.join(name))?;
         }
-        Ok(found)
+        Ok(())
     };
-    find().map_err(|error| Error::io(format_args!("looking into {}", dir.display()), error))
+    remove_unfinished().map_err(|error| looking(dir, error))?;
+    list(vfs, dir)
+}
+
+/// The files of the archive, oldest first; none when there is no such directory. Changes nothing, and leaves out what is
+/// removed meanwhile.
+///
+/// # Errors
+/// `Unavailable` when the file system fails.
+pub(super) fn list(vfs: &dyn Vfs, dir: &Path) -> Result<Vec<Archived>> {
+    let names = match vfs.list(dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        names => names.map_err(|error| looking(dir, error))?,
+    };
+    let mut found = Vec::new();
+    for (name, (first_seq, last_seq)) in names.iter().filter_map(|name| Some((name, parse_archive_name(name)?))) {
+        match vfs.open_read(&dir.join(name)).and_then(|file| file.len()) {
+            Ok(bytes) => found.push(Archived { first_seq, last_seq, bytes }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(looking(dir, error)),
+        }
+    }
+    Ok(found)
+}
+
+fn looking(dir: &Path, error: io::Error) -> Error {
+    Error::io(format_args!("looking into {}", dir.display()), error)
+}
+
+/// The oldest record from which everything up to `live`, the oldest one in a segment, can be read.
+pub(super) fn oldest_seq<'a>(archived: impl DoubleEndedIterator<Item = &'a Archived>, live: Seq) -> Seq {
+    archived.rev().fold(live, |oldest, file| match file.last_seq + 1 >= oldest {
+        true => oldest.min(file.first_seq),
+        false => oldest,
+    })
 }
 
 /// Writes the header and frames of a segment, already verified, to the archive. Durable on return.

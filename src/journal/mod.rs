@@ -10,7 +10,8 @@
 //! | `recovery` | what the files mean after a crash |
 //! | `store` | which files there are and who needs them |
 //! | `keeper` | spares and recycling, in the background |
-//! | `archive`, `reader` | the past |
+//! | `archive`, `reader` | the past, for those who follow |
+//! | `past` | all of it, read from outside |
 
 mod archive;
 mod frame;
@@ -18,6 +19,7 @@ mod group;
 #[cfg(all(test, stockhold_loom))]
 mod group_loom;
 mod keeper;
+mod past;
 mod reader;
 mod recovery;
 mod segment;
@@ -35,6 +37,7 @@ use group::GroupCommit;
 use store::{Files, SegmentStore};
 use writer::SegmentWriter;
 
+pub(crate) use past::{PastJournal, PastRecords};
 pub(crate) use reader::Reader;
 
 use crate::error::{Error, Result};

@@ -135,7 +135,7 @@ pub(super) fn recover(vfs: &dyn Vfs, dir: &Path, from_seq: Seq, replay: &mut Eac
         let reach = segment::walk(&bytes, &segment.header, end_seq, &mut |frame| {
             if frame.seq >= from_seq { replay(frame.seq, frame.kind, frame.payload) } else { Ok(()) }
         })?;
-        judge(segment, &bytes, reach, following)?;
+        judge(&segment.path, &segment.header, &bytes, reach, following)?;
         next_seq = Some(reach.next_seq);
     }
     Ok(Recovered { segments, next_seq })
@@ -199,13 +199,17 @@ fn check_start(dir: &Path, segments: &[Arc<Segment>], from_seq: Seq) -> Result<(
     }
 }
 
-fn judge(segment: &Segment, bytes: &[u8], reach: Reach, following: Option<Seq>) -> Result<()> {
+/// What the end of a segment's frames means.
+///
+/// # Errors
+/// `Corrupt` when no crash explains it.
+pub(super) fn judge(path: &Path, header: &Header, bytes: &[u8], reach: Reach, following: Option<Seq>) -> Result<()> {
     let place = match following {
         None => Place::Last,
         Some(first_seq) if first_seq == reach.next_seq => Place::FollowedReaching,
         Some(_) => Place::FollowedShort,
     };
-    let seed = segment.header.seed();
+    let seed = header.seed();
     let rest = bytes.get(reach.offset..).unwrap_or_default();
     let stop = match frame::verify(rest, seed) {
         Some(_) => Stop::OutOfSequence,
@@ -218,7 +222,7 @@ fn judge(segment: &Segment, bytes: &[u8], reach: Reach, following: Option<Seq>) 
     let what = match decide(HeaderFound::Good, place, stop, beyond) {
         Verdict::Sealed | Verdict::CleanEnd => return Ok(()),
         Verdict::TornTail => {
-            let (path, offset) = (segment.path.display(), reach.offset);
+            let (path, offset) = (path.display(), reach.offset);
             tracing::info!(%path, offset, seq, "the journal ends in a write that was never acknowledged");
             return Ok(());
         }
@@ -230,7 +234,7 @@ fn judge(segment: &Segment, bytes: &[u8], reach: Reach, following: Option<Seq>) 
         Verdict::CorruptSequence => format!("record {seq} should be here, but another is"),
         Verdict::CorruptDurable => format!("record {seq} is damaged, though records after it were written later"),
     };
-    Err(corrupt(&segment.path, reach.offset, &what))
+    Err(corrupt(path, reach.offset, &what))
 }
 
 /// Looks for a frame behind the stop that verifies. One of a later group settles it, and is looked for to

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::archive::Archived;
+use super::archive::{self, Archived};
 use super::segment::{self, Header, Segment};
 use super::{JournalConfig, recovery};
 use crate::error::{Error, Result};
@@ -64,10 +64,7 @@ impl Files {
     /// The oldest record from which everything up to now can be read.
     pub(super) fn oldest_seq(&self) -> Seq {
         let live = self.live.front().map_or(1, |segment| segment.header.first_seq);
-        self.archived
-            .iter()
-            .rev()
-            .fold(live, |oldest, file| if file.last_seq + 1 >= oldest { oldest.min(file.first_seq) } else { oldest })
+        archive::oldest_seq(self.archived.iter(), live)
     }
 }
 

@@ -32,6 +32,12 @@ impl Documents {
         of_collection.map(|((_, key), body)| (key.clone(), body.clone())).collect()
     }
 
+    pub(super) fn collections(&self) -> Vec<String> {
+        let mut names: Vec<String> = self.bodies.keys().map(|(collection, _)| collection.clone()).collect();
+        names.dedup();
+        names
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &str, &[u8])> {
         self.bodies.iter().map(|((collection, key), body)| (&**collection, &**key, &**body))
     }

@@ -130,6 +130,16 @@ impl Ledger {
         self.shards.iter().map(|shard| shard.lock().reservations.len()).sum()
     }
 
+    /// Every pending reservation, by number. Not one moment's: shards are read in turn.
+    pub(crate) fn all_pending(&self) -> Vec<Pending> {
+        let mut all = Vec::new();
+        for shard in &self.shards {
+            all.extend(shard.lock().reservations.iter().map(|reservation| reservation.pending()));
+        }
+        all.sort_unstable_by_key(|pending| pending.reservation);
+        all
+    }
+
     /// Every account, shard by shard.
     pub(crate) fn levels(&self) -> Vec<Level> {
         let mut levels = Vec::new();
@@ -402,6 +412,11 @@ impl Ledger {
     /// The documents of a collection, by key.
     pub(crate) fn documents(&self, collection: &str) -> Vec<(String, Vec<u8>)> {
         self.documents.lock().of(collection)
+    }
+
+    /// The names of the collections that documents are in.
+    pub(crate) fn collections(&self) -> Vec<String> {
+        self.documents.lock().collections()
     }
 
     /// Expires at most `budget` reservations of one shard whose deadline has passed. Returns the last event with how

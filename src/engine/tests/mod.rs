@@ -2,6 +2,7 @@
 
 mod bit_rot;
 mod crash_points;
+mod past;
 
 use std::sync::Arc;
 

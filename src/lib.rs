@@ -64,6 +64,8 @@ mod wheel;
 mod wire;
 
 #[cfg(feature = "server")]
+mod audit;
+#[cfg(feature = "server")]
 mod cli;
 #[cfg(feature = "server")]
 mod http;

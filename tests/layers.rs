@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each module of the crate's root with its level. A module imports its own level or lower ones.
-const LEVELS: [(&str, u8); 24] = [
+const LEVELS: [(&str, u8); 25] = [
     ("types", 0),
     ("error", 0),
     ("config", 0),
@@ -24,6 +24,7 @@ const LEVELS: [(&str, u8); 24] = [
     ("journal", FOLLOWERS),
     ("store", FOLLOWERS),
     ("mirror", FOLLOWERS),
+    ("audit", 3),
     ("engine", 3),
     ("mall", 4),
     ("http", TOP),
@@ -37,6 +38,8 @@ const LEVELS: [(&str, u8); 24] = [
 /// The level whose modules import events: never the ledger, and never each other.
 const FOLLOWERS: u8 = 2;
 const TOP: u8 = 5;
+/// What the auditor must not share a line with.
+const JUDGED: [&str; 4] = ["ledger", "journal", "engine", "wheel"];
 
 fn level(module: &str) -> Option<u8> {
     LEVELS.iter().find(|(name, _)| *name == module).map(|(_, level)| *level)
@@ -55,6 +58,8 @@ fn objection(from: &str, to: &str) -> Option<String> {
         Some(format!("`{from}` (level {from_level}) imports upwards from `{to}` (level {to_level})"))
     } else if from_level == FOLLOWERS && (to_level == FOLLOWERS || to == "ledger") {
         Some(format!("`{from}` imports `{to}` beside it: followers know events only"))
+    } else if from == "audit" && JUDGED.contains(&to) {
+        Some(format!("`{from}` imports `{to}`, which it is to judge"))
     } else {
         None
     }
@@ -154,6 +159,9 @@ fn the_look_finds_what_it_should() {
         ("mirror", "store", false),
         ("engine", "mirror", true),
         ("engine", "mall", false),
+        ("audit", "event", true),
+        ("audit", "ledger", false),
+        ("audit", "journal", false),
         ("http", "mall", true),
         ("types", "command", false),
         ("engine", "Outcome", false),

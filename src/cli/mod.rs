@@ -1,5 +1,6 @@
 //! The command line: parse, call, print.
 
+mod audit;
 mod bench;
 mod config;
 mod duration;
@@ -33,6 +34,8 @@ enum Command {
     FlashSale(flash_sale::FlashSaleArgs),
     /// Measure speed and memory on this machine, against targets, limits and peers
     Bench(bench::BenchArgs),
+    /// Audit a data directory: recompute everything from its events, and say what does not hold
+    Verify(audit::VerifyArgs),
 }
 
 /// The `stockhold` program: reads the command line, and answers what the process exits with.
@@ -42,6 +45,7 @@ pub fn main() -> ExitCode {
         Command::Token(args) => token::token(&args).map(|()| ExitCode::SUCCESS),
         Command::FlashSale(args) => flash_sale::flash_sale(&args),
         Command::Bench(args) => bench::bench(&args).map(|()| ExitCode::SUCCESS),
+        Command::Verify(args) => audit::verify(&args),
     };
     result.unwrap_or_else(|error| {
         report(&error);

@@ -1,0 +1,411 @@
+//! The auditor's books: every account and reservation, recomputed from the events. Nothing of the ledger is used.
+
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+
+use super::account::{Account, Wrong};
+use super::finding::{Findings, Kind};
+use super::snapshot::{AnswerRow, PARTS, Part, PendingRow, SHARDS, Snapshot};
+use crate::command::TTL_MS_MAX;
+use crate::event::{End, Event, EventLine, Fact, Request};
+use crate::types::{AccountKey, Seq, TimeMs};
+
+/// The shard that a number names.
+pub(super) fn shard_of(number: u64) -> usize {
+    (number % SHARDS as u64) as usize
+}
+
+/// A reservation that waits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Held {
+    pub(super) expires_at: TimeMs,
+    pub(super) owner: Option<u32>,
+    pub(super) lines: Vec<(u32, u64)>,
+}
+
+/// The newest keyed requests of one shard.
+#[derive(Debug, Default)]
+pub(super) struct Answers {
+    pub(super) newest: VecDeque<AnswerRow>,
+    keys: HashSet<u128>,
+}
+
+impl Answers {
+    fn add(&mut self, answer: AnswerRow, count_max: usize) {
+        self.keys.insert(answer.key);
+        self.newest.push_back(answer);
+        while self.newest.len() > count_max {
+            if let Some(oldest) = self.newest.pop_front() {
+                self.keys.remove(&oldest.key);
+            }
+        }
+    }
+}
+
+pub(super) struct Books {
+    pub(super) accounts: HashMap<u32, Account>,
+    numbers: HashMap<String, u32>,
+    /// How many accounts each shard has.
+    pub(super) opened: [u32; SHARDS],
+    pub(super) pending: HashMap<u64, Held>,
+    /// What a confirmed reservation consumed, until it is returned.
+    confirmed: HashMap<u64, Vec<(u32, u64)>>,
+    /// The count that the next reservation of each shard has at least.
+    pub(super) numbered: [u64; SHARDS],
+    pub(super) answers: Vec<Answers>,
+    answers_max: usize,
+    pub(super) documents: BTreeMap<(String, String), Vec<u8>>,
+    /// By part: what the snapshot shows that the books began with.
+    shown: [Seq; PARTS],
+    /// Whether the books have seen every event there ever was.
+    pub(super) whole: bool,
+}
+
+impl Books {
+    /// Empty books, before the first event.
+    pub(super) fn new(keys_max: usize) -> Self {
+        Self {
+            accounts: HashMap::new(),
+            numbers: HashMap::new(),
+            opened: [0; SHARDS],
+            pending: HashMap::new(),
+            confirmed: HashMap::new(),
+            numbered: [0; SHARDS],
+            answers: (0..SHARDS).map(|_| Answers::default()).collect(),
+            answers_max: keys_max.div_ceil(SHARDS).max(1),
+            documents: BTreeMap::new(),
+            shown: [0; PARTS],
+            whole: true,
+        }
+    }
+
+    /// Books that begin with what a snapshot shows. Its accounts must add up; the rest is believed.
+    pub(super) fn begin_with(snapshot: &Snapshot, keys_max: usize, findings: &mut Findings) -> Self {
+        let mut books = Self { whole: false, ..Self::new(keys_max) };
+        for part in 0..PARTS {
+            books.shown[part] = snapshot.shown(part);
+            match snapshot.part(part) {
+                Some(content) => books.load(part, content, snapshot, findings),
+                None => findings.add_in(Kind::Snapshot, &snapshot.path, 0, format!("part {part} is malformed")),
+            }
+        }
+        books
+    }
+
+    fn load(&mut self, part: usize, content: Part, snapshot: &Snapshot, findings: &mut Findings) {
+        match content {
+            Part::Documents(documents) => {
+                self.documents = documents.into_iter().map(|(name, key, body)| ((name, key), body)).collect();
+            }
+            Part::Shard { accounts, numbered, pending, answers } => {
+                for (row, number) in accounts.iter().zip((part as u32..).step_by(SHARDS)) {
+                    let mut account = Account::from_row(row);
+                    if let Some((kind, what)) = account.imbalance() {
+                        findings.add_in(kind, &snapshot.path, 0, what);
+                        account.doubtful = true;
+                    }
+                    self.numbers.insert(row.key.clone(), number);
+                    self.accounts.insert(number, account);
+                }
+                self.opened[part] = accounts.len() as u32;
+                self.numbered[part] = numbered;
+                for PendingRow { reservation, expires_at, owner, lines } in pending {
+                    self.pending.insert(reservation, Held { expires_at, owner, lines });
+                }
+                for answer in answers {
+                    self.answers[part].add(answer, self.answers_max);
+                }
+            }
+        }
+    }
+
+    /// How many answers each shard remembers.
+    pub(super) fn answers_max(&self) -> usize {
+        self.answers_max
+    }
+
+    /// Whether an event is news for a shard, or shown by the snapshot that the books began with.
+    fn is_news(&self, part: usize, seq: Seq) -> bool {
+        seq > self.shown[part]
+    }
+
+    /// Enters an event.
+    pub(super) fn enter(&mut self, seq: Seq, event: &Event<'_>, findings: &mut Findings) {
+        let at = event.at;
+        match &event.fact {
+            Fact::AccountOpened { account, key, policy } => {
+                self.open(seq, account.number(), key, Account::new(key.as_str().to_owned(), *policy), findings);
+            }
+            Fact::PolicyChanged { account, policy, available } => {
+                self.change(seq, account.number(), *available, findings, |account| account.set_policy(*policy));
+            }
+            Fact::Received { account, quantity, available, .. } => {
+                self.change(seq, account.number(), *available, findings, |account| {
+                    account.receive((*quantity).into());
+                    None
+                });
+            }
+            Fact::Adjusted { account, delta, available, .. } => {
+                self.change(seq, account.number(), *available, findings, |account| match *delta {
+                    0.. => {
+                        account.receive((*delta).into());
+                        None
+                    }
+                    _ => account.write_off(-i128::from(*delta)),
+                });
+            }
+            Fact::WrittenOff { account, quantity, available, .. } => {
+                self.change(seq, account.number(), *available, findings, |account| {
+                    account.write_off((*quantity).into())
+                });
+            }
+            Fact::Renewed { account, quantity, available } => {
+                self.change(seq, account.number(), *available, findings, |account| {
+                    account.renew((*quantity).into(), at)
+                });
+            }
+            Fact::Reserved { .. } => self.reserve(seq, at, &event.fact, findings),
+            Fact::Confirmed(end) => {
+                if at >= end.expires_at && self.is_news(shard_of(end.reservation.number()), seq) {
+                    let what = format!(
+                        "reservation {} is confirmed at {at}, past its deadline {}",
+                        end.reservation, end.expires_at
+                    );
+                    findings.add(Kind::Deadline, seq, what);
+                }
+                self.end(seq, at, end, true, findings);
+            }
+            Fact::Released(end) => self.end(seq, at, end, false, findings),
+            Fact::Expired(end) => {
+                if at < end.expires_at && self.is_news(shard_of(end.reservation.number()), seq) {
+                    let what = format!(
+                        "reservation {} expires at {at}, before its deadline {}",
+                        end.reservation, end.expires_at
+                    );
+                    findings.add(Kind::Deadline, seq, what);
+                }
+                self.end(seq, at, end, false, findings);
+            }
+            Fact::Returned { reservation, lines, .. } => self.give_back(seq, reservation.number(), lines, findings),
+            Fact::Noted { .. } => {}
+            Fact::Document { collection, key, body } if self.is_news(SHARDS, seq) => {
+                let name = (collection.to_string(), key.to_string());
+                match body {
+                    Some(body) => self.documents.insert(name, body.to_vec()),
+                    None => self.documents.remove(&name),
+                };
+            }
+            Fact::Document { .. } => {}
+        }
+        if let Some(request) = event.request {
+            self.answer(seq, request, &event.fact, findings);
+        }
+    }
+
+    fn open(&mut self, seq: Seq, number: u32, key: &AccountKey, account: Account, findings: &mut Findings) {
+        let shard = shard_of(number.into());
+        if !self.is_news(shard, seq) {
+            return;
+        }
+        let expected = self.opened[shard] * SHARDS as u32 + shard as u32;
+        let home = usize::from(blake3::hash(key.owner().as_bytes()).as_bytes()[0]) % SHARDS;
+        if number != expected || shard != home {
+            let what = format!("{key} is opened as account {number}, which is not the next of its shard {home}");
+            findings.add(Kind::Record, seq, what);
+        }
+        if self.numbers.insert(account.key.clone(), number).is_some() {
+            findings.add(Kind::Record, seq, format!("{key} is opened a second time"));
+        }
+        self.opened[shard] += 1;
+        self.accounts.insert(number, account);
+    }
+
+    /// Changes an account, and holds what came out against what the event tells.
+    fn change(
+        &mut self,
+        seq: Seq,
+        number: u32,
+        told: i64,
+        findings: &mut Findings,
+        change: impl FnOnce(&mut Account) -> Option<Wrong>,
+    ) {
+        if !self.is_news(shard_of(number.into()), seq) {
+            return;
+        }
+        let Some(account) = self.accounts.get_mut(&number) else {
+            return findings.add(Kind::Record, seq, format!("it is about account {number}, which was never opened"));
+        };
+        let wrong = change(account).or_else(|| account.imbalance()).or_else(|| {
+            let what =
+                || format!("{}: the event tells {told} available, the events make {}", account.key, account.available);
+            (i128::from(told) != account.available).then(|| (Kind::Available, what()))
+        });
+        if let Some((kind, what)) = wrong.filter(|_| !account.doubtful) {
+            account.doubtful = true;
+            findings.add(kind, seq, what);
+        }
+    }
+
+    fn reserve(&mut self, seq: Seq, at: TimeMs, fact: &Fact<'_>, findings: &mut Findings) {
+        let Fact::Reserved { reservation, owner, expires_at, confirmed, lines, .. } = fact else { return };
+        let (id, home) = (reservation.number(), shard_of(reservation.number()));
+        for line in lines {
+            self.change(seq, line.account, line.available, findings, |account| {
+                account.take(line.quantity.into(), *confirmed, *expires_at, at)
+            });
+        }
+        if !self.is_news(home, seq) {
+            return;
+        }
+        if *expires_at <= at || *expires_at - at > TTL_MS_MAX {
+            findings.add(
+                Kind::Deadline,
+                seq,
+                format!("reservation {id} is made at {at} with the deadline {expires_at}"),
+            );
+        }
+        let count = id / SHARDS as u64;
+        if count < self.numbered[home] {
+            findings.add(Kind::Reservation, seq, format!("reservation {id} has a number that was given before"));
+        }
+        self.numbered[home] = self.numbered[home].max(count + 1);
+        let taken = lines.iter().map(|line| (line.account, line.quantity)).collect::<Vec<_>>();
+        if *confirmed {
+            self.confirmed.insert(id, taken);
+            return;
+        }
+        if lines.iter().map(|line| shard_of(line.account.into())).min() != Some(home) {
+            findings.add(
+                Kind::Reservation,
+                seq,
+                format!("reservation {id} does not live in the lowest shard it touches"),
+            );
+        }
+        let owner = owner.map(|owner| owner.number());
+        self.pending.insert(id, Held { expires_at: *expires_at, owner, lines: taken });
+    }
+
+    fn end(&mut self, seq: Seq, at: TimeMs, end: &End, confirms: bool, findings: &mut Findings) {
+        let id = end.reservation.number();
+        if self.is_news(shard_of(id), seq) {
+            let held = self.pending.remove(&id);
+            if let Some(what) = self.end_is_wrong(end, held.as_ref(), confirms) {
+                findings.add(Kind::Reservation, seq, what);
+                // What the event tells of the accounts follows from what was told.
+                return self.doubt(&end.lines);
+            }
+            if confirms {
+                let consumed = end.lines.iter().map(|line| (line.account, line.consumed));
+                self.confirmed.insert(id, consumed.filter(|(_, consumed)| *consumed > 0).collect());
+            }
+        }
+        for line in &end.lines {
+            self.change(seq, line.account, line.available, findings, |account| {
+                account.end(line.quantity.into(), line.consumed.into(), end.expires_at, at)
+            });
+        }
+    }
+
+    fn end_is_wrong(&self, end: &End, held: Option<&Held>, confirms: bool) -> Option<String> {
+        let id = end.reservation.number();
+        let Some(held) = held else {
+            let made = id / (SHARDS as u64) < self.numbered[shard_of(id)];
+            let why = if made { "it ended before" } else { "it was never made" };
+            return Some(format!("reservation {id} ends and is not pending: {why}"));
+        };
+        if held.expires_at != end.expires_at {
+            return Some(format!(
+                "reservation {id} ends with the deadline {}, and had {}",
+                end.expires_at, held.expires_at
+            ));
+        }
+        let lines = end.lines.iter().map(|line| (line.account, line.quantity));
+        if !lines.eq(held.lines.iter().copied()) {
+            return Some(format!("reservation {id} ends with other lines than it took"));
+        }
+        if let Some(line) = end.lines.iter().find(|line| line.consumed > line.quantity) {
+            return Some(format!("reservation {id} took {} and consumes {} of it", line.quantity, line.consumed));
+        }
+        let consumes = end.lines.iter().any(|line| line.consumed > 0);
+        (consumes && !confirms).then(|| format!("reservation {id} is not confirmed, and consumes units"))
+    }
+
+    fn give_back(&mut self, seq: Seq, id: u64, lines: &[EventLine], findings: &mut Findings) {
+        if self.is_news(shard_of(id), seq) {
+            match self.confirmed.remove(&id) {
+                Some(consumed) => {
+                    if let Some(what) = self.return_is_wrong(id, &consumed, lines) {
+                        findings.add(Kind::Reservation, seq, what);
+                        return self.doubt(lines);
+                    }
+                }
+                // It may have been confirmed before the books began, and then is not known.
+                None if !self.whole => {}
+                None => {
+                    let what = format!("reservation {id} is returned, and is not confirmed, or was returned before");
+                    findings.add(Kind::Reservation, seq, what);
+                    return self.doubt(lines);
+                }
+            }
+        }
+        for line in lines {
+            self.change(seq, line.account, line.available, findings, |account| account.give_back(line.quantity.into()));
+        }
+    }
+
+    /// Everything that was consumed goes back, but for what a window gave back already.
+    fn return_is_wrong(&self, id: u64, consumed: &[(u32, u64)], lines: &[EventLine]) -> Option<String> {
+        let mut left: BTreeMap<u32, i128> = BTreeMap::new();
+        for (account, quantity) in consumed {
+            *left.entry(*account).or_default() += i128::from(*quantity);
+        }
+        for line in lines {
+            *left.entry(line.account).or_default() -= i128::from(line.quantity);
+        }
+        let windowed = |account: &u32| self.accounts.get(account).is_some_and(|account| account.is_windowed());
+        let wrong = left.iter().find(|(account, left)| **left < 0 || (**left > 0 && !windowed(account)));
+        wrong.map(|(account, left)| {
+            let name = self.accounts.get(account).map_or("an unknown account", |account| &account.key);
+            match left {
+                ..0 => format!("reservation {id} returns {} units of {name} more than it consumed", -left),
+                _ => format!("reservation {id} is returned without {left} units of {name}"),
+            }
+        })
+    }
+
+    fn doubt(&mut self, lines: &[EventLine]) {
+        for line in lines {
+            if let Some(account) = self.accounts.get_mut(&line.account) {
+                account.doubtful = true;
+            }
+        }
+    }
+
+    fn answer(&mut self, seq: Seq, request: Request, fact: &Fact<'_>, findings: &mut Findings) {
+        let key = request.key.number();
+        let shard = (key % SHARDS as u128) as usize;
+        let Some(effect) = effect(fact).filter(|_| self.is_news(shard, seq)) else { return };
+        let answers = &mut self.answers[shard];
+        if answers.keys.contains(&key) {
+            let first = answers.newest.iter().find(|answer| answer.key == key).map_or(0, |answer| answer.seq);
+            let what = format!("the key {key:032x} has an effect for the second time; the first was by record {first}");
+            findings.add(Kind::Idempotency, seq, what);
+        }
+        answers.add(AnswerRow { key, fingerprint: request.fingerprint, seq, effect }, self.answers_max);
+    }
+}
+
+/// What a retry is told, as snapshots have it.
+fn effect(fact: &Fact<'_>) -> Option<(u8, u64, u64)> {
+    Some(match fact {
+        Fact::Received { account, available, .. }
+        | Fact::Adjusted { account, available, .. }
+        | Fact::WrittenOff { account, available, .. } => (0, account.number().into(), *available as u64),
+        Fact::Reserved { reservation, expires_at, confirmed, .. } => {
+            (1 + u8::from(*confirmed), reservation.number(), *expires_at)
+        }
+        Fact::Confirmed(end) => (3, end.reservation.number(), 0),
+        Fact::Released(end) => (4, end.reservation.number(), 0),
+        Fact::Returned { reservation, .. } => (5, reservation.number(), 0),
+        _ => return None,
+    })
+}

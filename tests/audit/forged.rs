@@ -1,0 +1,377 @@
+//! What is wrong, each kind made on purpose.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use smallvec::smallvec;
+use stockhold::{AccountId, Event, EventLine, Fact, Request, ReservationId};
+use tempfile::TempDir;
+
+use crate::forge::{Record, events, record, write_events, write_records};
+use crate::sale::{Accounts, NOW_MS, Sale, TTL_MS, key};
+use crate::verify;
+
+/// A small sale, its accounts, and what is pending at its end: one order of 2 units of stock.
+struct Forge {
+    dir: TempDir,
+    accounts: Accounts,
+    events: Vec<Event<'static>>,
+    pending: Event<'static>,
+    at: u64,
+}
+
+impl Forge {
+    fn new() -> Self {
+        let sale = Sale::open();
+        sale.sell(14);
+        let accounts = sale.accounts;
+        let dir = sale.drop_engine();
+        let events = events(dir.path());
+        let at = events.last().expect("some").at;
+        let ends = |event: &Event<'_>, id: ReservationId| match &event.fact {
+            Fact::Confirmed(end) | Fact::Released(end) | Fact::Expired(end) => end.reservation == id,
+            _ => false,
+        };
+        let pending = events.iter().find(|event| match &event.fact {
+            Fact::Reserved { reservation, confirmed: false, .. } => {
+                !events.iter().any(|other| ends(other, *reservation))
+            }
+            _ => false,
+        });
+        let pending = pending.expect("an order is pending").clone();
+        Self { dir, accounts, events, pending, at }
+    }
+
+    /// What an account has available at the end.
+    fn available(&self, account: AccountId) -> i64 {
+        let past = stockhold::Past::open(self.dir.path()).expect("it reads");
+        let view = past.ledger_at(past.last_seq()).expect("everything is kept");
+        view.level_of(account).expect("the account exists").available
+    }
+
+    fn push(&mut self, fact: Fact<'static>) {
+        self.events.push(Event { at: self.at, request: None, fact });
+    }
+
+    fn receive(&mut self, quantity: u64, told: i64) {
+        let account = self.accounts.stock;
+        self.push(Fact::Received { account, quantity, available: told, note: "".into() });
+    }
+
+    /// How the pending order ends when everything goes back, or is consumed.
+    fn end(&self, consumed: bool) -> stockhold::End {
+        let Fact::Reserved { reservation, expires_at, lines, .. } = &self.pending.fact else { panic!("a reservation") };
+        let lines = lines.iter().map(|line| {
+            let outstanding = line.account() == self.accounts.outstanding;
+            let consumed = if consumed && !outstanding { line.quantity } else { 0 };
+            let available = self.available(line.account()) + (line.quantity - consumed) as i64;
+            EventLine { consumed, available, ..*line }
+        });
+        stockhold::End { reservation: *reservation, expires_at: *expires_at, lines: lines.collect() }
+    }
+
+    #[track_caller]
+    fn expect(&self, kind: &str, code: i32) {
+        write_events(self.dir.path(), &self.events);
+        expect(self.dir.path(), kind, code);
+    }
+}
+
+/// One kind of finding, and none besides.
+#[track_caller]
+fn expect(dir: &Path, kind: &str, code: i32) {
+    let verdict = verify(dir);
+    let kinds: Vec<String> = verdict.found().into_iter().map(|(kind, _)| kind).collect();
+    assert_eq!((verdict.code, kinds), (code, vec![kind.to_owned()]), "{}", verdict.told());
+}
+
+#[test]
+fn a_forged_copy_of_a_sound_journal_is_clean() {
+    let forge = Forge::new();
+    write_events(forge.dir.path(), &forge.events);
+    let verdict = verify(forge.dir.path());
+    assert_eq!((verdict.code, verdict.found()), (0, vec![]), "{}", verdict.told());
+    assert_eq!(verdict.audited("entered"), forge.events.len() as u64);
+}
+
+#[test]
+fn sound_ends_of_the_pending_order_are_clean() {
+    for consumed in [true, false] {
+        let mut forge = Forge::new();
+        let end = forge.end(consumed);
+        forge.push(if consumed { Fact::Confirmed(end) } else { Fact::Released(end) });
+        write_events(forge.dir.path(), &forge.events);
+        let verdict = verify(forge.dir.path());
+        assert_eq!((verdict.code, verdict.found()), (0, vec![]), "{}", verdict.told());
+    }
+}
+
+#[test]
+fn records_that_are_no_events_or_about_nothing() {
+    let forge = Forge::new();
+    let mut records: Vec<Record> = (1..).zip(&forge.events).map(|(seq, event)| record(seq, event)).collect();
+    let seq = records.len() as u64 + 1;
+    records.push(Record { seq, kind: 77, payload: vec![1, 2, 3] });
+    write_records(forge.dir.path(), &records);
+    expect(forge.dir.path(), "record", 12);
+
+    let mut forge = Forge::new();
+    forge.push(Fact::Received { account: AccountId::from_number(63), quantity: 1, available: 1, note: "".into() });
+    forge.expect("record", 12);
+
+    let mut forge = Forge::new();
+    let opened = forge.events.iter().find(|event| matches!(event.fact, Fact::AccountOpened { .. }));
+    let again = opened.expect("accounts are opened").clone();
+    forge.events.push(again);
+    forge.expect("record", 12);
+}
+
+#[test]
+fn more_is_taken_than_there_is() {
+    let mut forge = Forge::new();
+    let (account, there) = (forge.accounts.stock, forge.available(forge.accounts.stock));
+    let quantity = there as u64 + 1;
+    forge.push(Fact::WrittenOff { account, quantity, available: -1, note: "".into() });
+    forge.expect("conservation", 13);
+
+    let mut forge = Forge::new();
+    let line = EventLine { account: account.number(), quantity, consumed: quantity, available: -1 };
+    let Fact::Reserved { reservation, .. } = forge.pending.fact else { panic!("a reservation") };
+    forge.push(Fact::Reserved {
+        reservation: ReservationId::from_number(reservation.number() + (1 << 40)),
+        owner: None,
+        expires_at: forge.at + 1,
+        confirmed: true,
+        lines: smallvec![line],
+        details: (&[][..]).into(),
+    });
+    forge.expect("conservation", 13);
+}
+
+#[test]
+fn an_event_tells_another_availability() {
+    let mut forge = Forge::new();
+    let there = forge.available(forge.accounts.stock);
+    forge.receive(5, there + 6);
+    forge.expect("available", 14);
+
+    // In the middle: what follows from it is not told again.
+    let mut forge = Forge::new();
+    let received = forge.events.iter_mut().rev().find_map(|event| match &mut event.fact {
+        Fact::Adjusted { delta, .. } => Some(delta),
+        _ => None,
+    });
+    *received.expect("a count") -= 1;
+    forge.receive(1, forge.available(forge.accounts.stock) + 1);
+    forge.expect("available", 14);
+}
+
+#[test]
+fn reservations_that_end_twice_or_without_a_beginning_or_with_more_than_they_took() {
+    let mut forge = Forge::new();
+    let end = forge.end(true);
+    forge.push(Fact::Confirmed(end.clone()));
+    forge.push(Fact::Confirmed(end));
+    forge.expect("reservation", 15);
+
+    let mut forge = Forge::new();
+    let mut end = forge.end(false);
+    end.reservation = ReservationId::from_number(end.reservation.number() + (1 << 40));
+    forge.push(Fact::Released(end));
+    forge.expect("reservation", 15);
+
+    let mut forge = Forge::new();
+    let mut end = forge.end(true);
+    end.lines[3].consumed += 1;
+    forge.push(Fact::Confirmed(end));
+    forge.expect("reservation", 15);
+
+    let mut forge = Forge::new();
+    let returned = forge.events.iter().find(|event| matches!(event.fact, Fact::Returned { .. }));
+    let again = returned.expect("one was returned").clone();
+    forge.events.push(again);
+    forge.expect("reservation", 15);
+
+    let mut forge = Forge::new();
+    let reserved = forge.pending.clone();
+    let Fact::Reserved { lines, .. } = &reserved.fact else { panic!("a reservation") };
+    let mut again = Event { request: None, ..reserved.clone() };
+    if let Fact::Reserved { lines: taken, .. } = &mut again.fact {
+        for (line, before) in taken.iter_mut().zip(lines) {
+            line.available = forge.available(before.account()) - before.quantity as i64;
+        }
+    }
+    forge.events.push(again);
+    forge.expect("reservation", 15);
+}
+
+#[test]
+fn deadlines_that_were_not_kept() {
+    let mut forge = Forge::new();
+    let end = forge.end(true);
+    forge.at = end.expires_at;
+    forge.push(Fact::Confirmed(end));
+    forge.expect("deadline", 16);
+
+    let mut forge = Forge::new();
+    let end = forge.end(false);
+    forge.at = end.expires_at - 1;
+    forge.push(Fact::Expired(end));
+    forge.expect("deadline", 16);
+
+    let mut forge = Forge::new();
+    forge.at += TTL_MS;
+    let end = forge.end(false);
+    forge.push(Fact::Expired(end));
+    write_events(forge.dir.path(), &forge.events);
+    assert_eq!(verify(forge.dir.path()).code, 0, "at its deadline it may expire");
+}
+
+#[test]
+fn a_key_with_two_effects() {
+    let mut forge = Forge::new();
+    let there = forge.available(forge.accounts.stock);
+    forge.receive(1, there + 1);
+    let last = forge.events.last_mut().expect("it was pushed");
+    last.request = Some(Request { key: key("delivery"), fingerprint: 9 });
+    forge.expect("idempotency", 17);
+}
+
+#[test]
+fn a_window_that_gives_back_early_and_a_cap_that_is_consumed() {
+    let mut forge = Forge::new();
+    let renewed = forge.events.iter().position(|event| matches!(event.fact, Fact::Renewed { .. }));
+    let at = renewed.expect("a window gave back");
+    forge.events[at].at = NOW_MS;
+    forge.expect("quota", 18);
+
+    let mut forge = Forge::new();
+    let mut end = forge.end(true);
+    let line = end.lines.iter_mut().find(|line| line.account() == forge.accounts.outstanding).expect("a line of it");
+    (line.consumed, line.available) = (line.quantity, line.available - line.quantity as i64);
+    forge.push(Fact::Confirmed(end));
+    forge.expect("quota", 18);
+}
+
+/// A directory after a sale long enough for an archive, two snapshots and several segments.
+fn long_sale() -> TempDir {
+    let sale = Sale::open();
+    for _ in 0..3 {
+        sale.sell(70);
+        sale.engine.catch_up().wait().expect("history follows");
+        sale.engine.checkpoint().expect("it is written");
+    }
+    while sale.engine.status().archive_bytes == 0 {
+        std::thread::yield_now();
+    }
+    sale.sell(40);
+    sale.drop_engine()
+}
+
+fn files(dir: &Path, start: &str) -> Vec<PathBuf> {
+    let names = fs::read_dir(dir).expect("it lists").map(|entry| entry.expect("it lists").path());
+    let mut files: Vec<PathBuf> =
+        names.filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(start))).collect();
+    files.sort();
+    files
+}
+
+fn flip(path: &Path, at: usize) {
+    let mut bytes = fs::read(path).expect("it reads");
+    bytes[at] ^= 1;
+    fs::write(path, bytes).expect("it is written");
+}
+
+#[test]
+fn flipped_bits_in_every_kind_of_file() {
+    let dir = long_sale();
+    let path = |name: &str| dir.path().join(name);
+    let journal = files(&path("journal"), "segment-");
+    let archive = files(&path("archive"), "0");
+    let checkpoint = files(&path("checkpoint"), "snapshot-");
+    assert!(journal.len() > 2 && !archive.is_empty() && checkpoint.len() == 2);
+    let places = [
+        (&journal[0], 50, "the header of a segment"),
+        (&journal[0], 4096 + 40, "a record that another segment follows"),
+        (&journal[journal.len() - 1], 4096 + 40, "a record of the last segment"),
+        (&archive[0], 60, "the archive"),
+        (&checkpoint[0], 20, "the header of a snapshot"),
+        (&checkpoint[1], 4000, "a part of a snapshot"),
+    ];
+    for (file, at, what) in places {
+        flip(file, at);
+        let verdict = verify(dir.path());
+        assert_eq!(verdict.code, 10, "{what}: {}", verdict.told());
+        let name = file.file_name().expect("a name").to_string_lossy();
+        assert!(verdict.told().contains(&*name), "{what}: {}", verdict.told());
+        flip(file, at);
+    }
+    assert_eq!(verify(dir.path()).code, 0, "everything is as it was");
+}
+
+#[test]
+fn records_that_are_missing() {
+    let dir = long_sale();
+    let journal = files(&dir.path().join("journal"), "segment-");
+    let middle = &journal[journal.len() / 2];
+    let aside = dir.path().join("aside");
+    fs::rename(middle, &aside).expect("it is moved");
+    let verdict = verify(dir.path());
+    assert_eq!(verdict.code, 10, "the records before the hole end short: {}", verdict.told());
+    assert!(verdict.found().iter().any(|(kind, _)| kind == "sequence"), "{}", verdict.told());
+    fs::rename(&aside, middle).expect("it is moved back");
+    // The last ones, which a snapshot shows.
+    let sale = Sale::open();
+    sale.sell(20);
+    let dir = sale.close();
+    let journal = files(&dir.path().join("journal"), "segment-");
+    fs::remove_file(&journal[journal.len() - 1]).expect("it is removed");
+    expect(dir.path(), "sequence", 11);
+
+    let forge = Forge::new();
+    let mut records: Vec<Record> = (1..).zip(&forge.events).map(|(seq, event)| record(seq, event)).collect();
+    records.remove(20);
+    write_records(forge.dir.path(), &records);
+    expect(forge.dir.path(), "sequence", 11);
+}
+
+/// Changes a snapshot and makes its checksum right again: `edit` gets the content of the part with the stock of tea.
+fn forge_snapshot(path: &Path, edit: impl Fn(&mut [u8]) -> bool) {
+    let mut bytes = fs::read(path).expect("it reads");
+    let number = |bytes: &[u8], at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().expect("eight bytes"));
+    let (mut start, mut edited) = (40, 0);
+    while start < bytes.len() {
+        let end = start + 24 + number(&bytes, start + 16) as usize;
+        if edit(&mut bytes[start + 24..end]) {
+            edited += 1;
+            let part = &bytes[start..end];
+            let crc = crc32c::crc32c_append(crc32c::crc32c(&part[..4]), &part[8..]);
+            bytes[start + 4..start + 8].copy_from_slice(&crc.to_le_bytes());
+        }
+        start = end;
+    }
+    assert_eq!(edited, 1, "one part was edited");
+    fs::write(path, bytes).expect("it is written");
+}
+
+#[test]
+fn a_snapshot_that_shows_another_ledger() {
+    let name = b"stock/tea";
+    // Behind the key: backorder, limit, three of the window, then available and three more, then received.
+    let add = |content: &mut [u8], field: usize| {
+        let Some(at) = content.windows(name.len()).position(|window| window == name) else { return false };
+        let at = at + name.len() + field * 8;
+        let number = u64::from_le_bytes(content[at..at + 8].try_into().expect("eight bytes"));
+        content[at..at + 8].copy_from_slice(&(number + 1).to_le_bytes());
+        true
+    };
+    let sale = Sale::open();
+    sale.sell(20);
+    let dir = sale.close();
+    let snapshot = files(&dir.path().join("checkpoint"), "snapshot-").pop().expect("a snapshot");
+    forge_snapshot(&snapshot, |content| add(content, 5));
+    expect(dir.path(), "snapshot", 19);
+    // Now it adds up again, and is still another one.
+    forge_snapshot(&snapshot, |content| add(content, 8));
+    expect(dir.path(), "snapshot", 19);
+}

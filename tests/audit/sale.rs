@@ -1,0 +1,146 @@
+//! A sale with everything in it that can be in a journal, on a clock of its own.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use stockhold::{
+    AccountId, AccountKey, CommitTicket, Engine, IdempotencyKey, Line, ManualClock, Outcome, Policy, ReservationId,
+    Reserve, Window,
+};
+use tempfile::TempDir;
+
+pub(crate) const NOW_MS: u64 = 1_750_000_000_000;
+pub(crate) const TTL_MS: u64 = 1_000;
+
+pub(crate) struct Sale {
+    pub(crate) dir: TempDir,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) engine: Engine,
+    pub(crate) accounts: Accounts,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Accounts {
+    pub(crate) points: AccountId,
+    pub(crate) stock: AccountId,
+    pub(crate) lifetime: AccountId,
+    pub(crate) rolling: AccountId,
+    pub(crate) outstanding: AccountId,
+    pub(crate) backorder: AccountId,
+}
+
+pub(crate) fn open_engine(dir: &Path, clock: &Arc<ManualClock>) -> Engine {
+    let builder = Engine::builder(dir).clock(Arc::clone(clock) as _).segment_bytes(128 << 10);
+    builder.history_flush_rows(50).open().expect("the directory opens")
+}
+
+pub(crate) fn done(ticket: stockhold::Result<CommitTicket>) -> Outcome {
+    ticket.and_then(CommitTicket::wait).expect("it is decided and durable")
+}
+
+impl Accounts {
+    fn open(engine: &Engine) -> Self {
+        let open = |key: &str, policy| {
+            let key: AccountKey = key.parse().expect("a valid key");
+            engine.open_account(&key, policy).expect("there is room")
+        };
+        Self {
+            points: open("points/ann", Policy::strict()),
+            stock: open("stock/tea", Policy::strict()),
+            lifetime: open("quota/ann/tea", Policy::quota(100_000, Window::Never)),
+            rolling: open("quota/bob/tea", Policy::quota(3, Window::Rolling { length_ms: 50 })),
+            outstanding: open("quota/ann", Policy::quota(10_000, Window::Outstanding)),
+            backorder: open("stock/cup", Policy::backorder(100_000)),
+        }
+    }
+}
+
+impl Sale {
+    /// A new directory with accounts that have something in them.
+    pub(crate) fn open() -> Self {
+        let dir = TempDir::new().expect("a temporary directory");
+        let clock = Arc::new(ManualClock::new(NOW_MS));
+        let engine = open_engine(dir.path(), &clock);
+        let accounts = Accounts::open(&engine);
+        let note = "first delivery";
+        done(engine.receive(accounts.points, 1_000_000, note, None));
+        done(engine.receive(accounts.stock, 10_000, note, Some(key("delivery"))));
+        Self { dir, clock, engine, accounts }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// Sells so much, and lets orders end in every way they can.
+    pub(crate) fn sell(&self, orders: usize) {
+        let Accounts { points, stock, lifetime, rolling, outstanding, backorder } = self.accounts;
+        let engine = &self.engine;
+        let details = [7; 3 << 10];
+        for number in 0..orders {
+            let quantities = [(points, 10), (lifetime, 1), (outstanding, 1), (stock, 2), (backorder, 1)];
+            let lines = quantities.map(|(account, quantity)| Line { account, quantity });
+            let reserve = Reserve::new(&lines, TTL_MS).owner(points).details(&details);
+            let order = reservation(done(engine.reserve(&reserve.key(key(&format!("{}-{number}", self.last_seq()))))));
+            match number % 7 {
+                0 => {
+                    done(engine.confirm(order));
+                }
+                1 => {
+                    done(engine.confirm_part(order, &[10, 0, 1, 1, 0]));
+                }
+                2 => {
+                    done(engine.release(order));
+                }
+                3 => {
+                    done(engine.confirm(order));
+                    done(engine.refund(order, Some(points), "it broke"));
+                }
+                4 => {
+                    done(engine.note(order, b"call first"));
+                }
+                5 => {
+                    let unit = [Line { account: rolling, quantity: 1 }];
+                    done(engine.reserve(&Reserve::new(&unit, TTL_MS).confirmed()));
+                }
+                // The deadline ends it.
+                _ => {}
+            }
+            self.clock.advance(40);
+            engine.expire_due().expect("it admits");
+        }
+        done(engine.adjust(stock, -3, "a count", Some(key(&format!("count-{}", self.last_seq())))));
+        done(engine.write_off(stock, 1, "broken", None));
+        done(engine.set_policy(lifetime, Policy::quota(90_000, Window::Never)));
+        done(engine.put_document("product", "tea", Some(br#"{"price":10}"#)));
+        done(engine.put_document("product", "gone", Some(b"{}")));
+        done(engine.put_document("product", "gone", None));
+    }
+
+    pub(crate) fn last_seq(&self) -> u64 {
+        self.engine.status().last_seq
+    }
+
+    /// The directory after an orderly end.
+    pub(crate) fn close(self) -> TempDir {
+        self.engine.close().expect("it closes");
+        self.dir
+    }
+
+    /// The directory after an end without a checkpoint.
+    pub(crate) fn drop_engine(self) -> TempDir {
+        drop(self.engine);
+        self.dir
+    }
+}
+
+pub(crate) fn key(name: &str) -> IdempotencyKey {
+    IdempotencyKey::new("ann", name).expect("a valid key")
+}
+
+pub(crate) fn reservation(outcome: Outcome) -> ReservationId {
+    match outcome {
+        Outcome::Reserved { reservation, .. } => reservation,
+        other => panic!("expected a reservation, got {other:?}"),
+    }
+}

@@ -154,7 +154,9 @@ pub(super) fn meta_value(manifest: &Manifest) -> Box<[u8]> {
 pub(super) fn guarded<T>(what: &'static str, call: impl FnOnce() -> sled::Result<T>) -> Result<T> {
     match catch_unwind(AssertUnwindSafe(call)) {
         Ok(Ok(value)) => Ok(value),
-        Ok(Err(sled::Error::Io(error))) => Err(Error::new(io_kind(&error), format!("{what}: {error}"))),
+        Ok(Err(sled::Error::Io(error))) => {
+            Err(Error::new(io_kind(&error), format!("{what}: {error}")).with_source(error))
+        }
         Ok(Err(error)) => Err(Error::corrupt(format!("{what}: {error}"))),
         Err(_) => Err(Error::corrupt(format!("{what}: sled panicked"))),
     }

@@ -1,6 +1,7 @@
 //! Opening, guarded. Whatever is wrong with the directory, it is set aside under another name and an empty store
 //! begins: history is rebuilt from the journal, and an emptied directory must never read as "no history".
 
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
@@ -19,6 +20,9 @@ use std::thread;
 
 /// How often the lock of a directory is tried again that sled is just giving up in another thread.
 const LOCK_RETRY: Duration = Duration::from_millis(2);
+
+/// ENFILE and EMFILE, which have no kind of their own.
+const TOO_MANY_FILES: [i32; 2] = [23, 24];
 
 /// How a store is opened.
 #[derive(Clone, Copy, Debug)]
@@ -66,7 +70,8 @@ pub(super) struct Opened {
 /// Opens `dir`, or sets it aside and begins an empty store in its place.
 ///
 /// # Errors
-/// `Unavailable` when another process has the directory, or when no new store can be made. Never for damage.
+/// `Unavailable` when another process has the directory, when the machine lacks room or rights, or when no new store
+/// can be made. Never for damage.
 pub(super) fn open(dir: &Path, config: StoreConfig) -> Result<Opened> {
     match open_existing(dir, config)? {
         Found::Sound(opened) => Ok(*opened),
@@ -123,22 +128,39 @@ fn load_in_time(dir: &Path, config: StoreConfig, manifest: Manifest) -> Result<F
             let disk = Disk::new(db, dir, manifest);
             Ok(Found::Sound(Box::new(Opened { disk, manifest, quotas, set_aside: None })))
         }
-        Err(Refusal::Locked(error)) => Err(error),
+        Err(Refusal::Unavailable(error)) => Err(error),
         Err(Refusal::Damaged(reason)) => Ok(Found::Damaged(reason)),
     }
 }
 
 /// Why a directory was not opened.
 enum Refusal {
-    /// Another process has it: that is no damage.
-    Locked(Error),
+    /// Another process has it, or the machine lacks something: that is no damage.
+    Unavailable(Error),
     Damaged(String),
 }
 
 impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
-        Self::Damaged(error.to_string())
+        if is_lack(&error) { Self::Unavailable(error) } else { Self::Damaged(error.to_string()) }
     }
+}
+
+/// Whether the machine lacks room, rights or descriptors. That says nothing of the files: a history that is whole must
+/// not be set aside for a disk that is full.
+fn is_lack(error: &Error) -> bool {
+    let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<io::Error>());
+    cause.is_some_and(|cause| {
+        matches!(
+            cause.kind(),
+            io::ErrorKind::StorageFull
+                | io::ErrorKind::QuotaExceeded
+                | io::ErrorKind::FileTooLarge
+                | io::ErrorKind::ReadOnlyFilesystem
+                | io::ErrorKind::PermissionDenied
+                | io::ErrorKind::OutOfMemory
+        ) || TOO_MANY_FILES.contains(&cause.raw_os_error().unwrap_or_default())
+    })
 }
 
 fn in_time<T: Send + 'static>(
@@ -152,7 +174,7 @@ fn in_time<T: Send + 'static>(
         drop(sender.send(result.unwrap_or_else(|_| Err(Refusal::Damaged("opening it panicked".into())))));
     };
     if let Err(error) = thread::Builder::new().name("store-open".into()).spawn(run) {
-        return Err(Refusal::Locked(Error::io("starting a thread to open the store", error)));
+        return Err(Refusal::Unavailable(Error::io("starting a thread to open the store", error)));
     }
     receiver
         .recv_timeout(limit)
@@ -230,7 +252,7 @@ fn open_sled(dir: &Path, config: StoreConfig) -> Result<sled::Db, Refusal> {
             opened => return Ok(opened?),
         }
     }
-    Err(Refusal::Locked(Error::unavailable(format!("another process holds {}", dir.display()))))
+    Err(Refusal::Unavailable(Error::unavailable(format!("another process holds {}", dir.display()))))
 }
 
 fn is_lock(error: &Error) -> bool {
@@ -244,7 +266,7 @@ fn create(dir: &Path, config: StoreConfig, set_aside: Option<SetAside>) -> Resul
         move || open_sled(&dir, config)
     });
     let db = opened.map_err(|refusal| match refusal {
-        Refusal::Locked(error) => error,
+        Refusal::Unavailable(error) => error,
         Refusal::Damaged(reason) => Error::unavailable(format!("a new store cannot be opened: {reason}")),
     })?;
     let manifest = Manifest { store_id: random_id()?, first_seq: 1, watermark: 0, rows: 0, damaged: false };
@@ -258,4 +280,33 @@ fn random_id() -> Result<[u8; 16]> {
     let mut id = [0; 16];
     getrandom::fill(&mut id).map_err(|error| Error::unavailable(format!("no random bytes for a store: {error}")))?;
     Ok(id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_no_damage() {
+        let refusal = |error: io::Error| {
+            Refusal::from(guarded("opening the store", || Err::<(), _>(sled::Error::Io(error))).expect_err("it fails"))
+        };
+        let (no_space, too_large, too_many) = (28, 27, 24);
+        for code in [no_space, too_large, too_many] {
+            let refusal = refusal(io::Error::from_raw_os_error(code));
+            assert!(
+                matches!(&refusal, Refusal::Unavailable(error) if error.kind() == ErrorKind::Unavailable),
+                "{code}"
+            );
+        }
+        // sled tells some errors in words of its own, with the kind kept.
+        let told = io::Error::new(io::ErrorKind::StorageFull, "no space");
+        assert!(matches!(refusal(told), Refusal::Unavailable(_)), "by its kind");
+        let medium = 5;
+        for damage in [io::Error::from_raw_os_error(medium), io::ErrorKind::InvalidData.into()] {
+            let told = damage.to_string();
+            assert!(matches!(refusal(damage), Refusal::Damaged(_)), "{told} may be damage");
+        }
+        assert!(matches!(Refusal::from(Error::corrupt("a checksum")), Refusal::Damaged(_)), "damage stays damage");
+    }
 }

@@ -271,6 +271,12 @@ impl Engine {
         expiry::expire_due(&self.0.core)
     }
 
+    /// Resolves when everything decided before this call is durable.
+    #[cfg(feature = "server")]
+    pub(crate) fn decided(&self) -> CommitTicket {
+        self.0.core.ticket((Outcome::Recorded, Some(self.0.core.journal.last_seq())))
+    }
+
     /// Resolves when [`Engine::history`] shows everything acknowledged before this call.
     pub fn catch_up(&self) -> CatchUp {
         CatchUp::new(&self.0.core)

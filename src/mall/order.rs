@@ -202,7 +202,7 @@ impl Mall {
         let command = Command::Confirm { reservation, owner: Some(owner), quantities: None, key };
         let confirmed = match self.engine().execute(&command)?.await? {
             Outcome::Confirmed { .. } => true,
-            Outcome::Late { .. } => return Err(Failure::Expired),
+            Outcome::Late { .. } => return Err(self.expire().await),
             _ => false,
         };
         if let Some(receipt) = waiting.filter(|_| confirmed) {
@@ -229,7 +229,7 @@ impl Mall {
         let waiting = self.waiting(owner, reservation);
         if waiting.is_some_and(|receipt| self.now_ms() >= receipt.expires_at) {
             // The ledger would release it; whoever read the order was told that it expired.
-            return Err(Failure::Expired);
+            return Err(self.expire().await);
         }
         let command = Command::Release { reservation, owner: Some(owner), key };
         let released = matches!(self.engine().execute(&command)?.await?, Outcome::Released { .. });
@@ -243,6 +243,17 @@ impl Mall {
             OrderState::Expired => Err(Failure::Expired),
             OrderState::Pending => Err(Failure::OrderState(OrderState::Pending)),
         }
+    }
+
+    /// The answer about an order that is past its deadline. Its expiry is durable first: should the process die and the
+    /// machine's clock be set back, it would wait again otherwise, and who was told that it expired could confirm it.
+    async fn expire(&self) -> Failure {
+        let engine = self.engine().clone();
+        let expired = blocking(move || {
+            engine.expire_due()?;
+            engine.decided().wait()
+        });
+        expired.await.map_or_else(Failure::from, |_| Failure::Expired)
     }
 
     /// Returns the points, the limit and the stock of a confirmed order.

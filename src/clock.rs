@@ -13,20 +13,54 @@ pub trait Clock: Send + Sync + 'static {
 /// The machine's clock, held back when the machine sets it backwards.
 #[derive(Debug, Default)]
 pub struct SystemClock {
-    latest_ms: AtomicU64,
+    latest: Latest,
 }
 
 impl Clock for SystemClock {
-    #[allow(clippy::disallowed_methods, reason = "the one place that reads the system clock")]
     fn now_ms(&self) -> TimeMs {
-        let since_1970 = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-        let now_ms = since_1970.as_millis() as u64;
-        // Relaxed: the value is the whole message, nothing else is published with it.
-        if self.latest_ms.load(Ordering::Relaxed) >= now_ms {
-            return self.latest_ms.load(Ordering::Relaxed);
-        }
-        self.latest_ms.fetch_max(now_ms, Ordering::Relaxed).max(now_ms)
+        self.latest.hold(machine_ms())
     }
+}
+
+/// The machine's clock as if somebody had set it: for trials of a whole server.
+#[cfg(feature = "server")]
+#[derive(Debug, Default)]
+pub(crate) struct ShiftedClock {
+    latest: Latest,
+    shift_ms: std::sync::atomic::AtomicI64,
+}
+
+#[cfg(feature = "server")]
+impl ShiftedClock {
+    /// Sets the machine's clock so far forwards, or backwards when it is negative.
+    pub(crate) fn shift(&self, by_ms: i64) {
+        self.shift_ms.store(by_ms, Ordering::SeqCst);
+    }
+}
+
+#[cfg(feature = "server")]
+impl Clock for ShiftedClock {
+    fn now_ms(&self) -> TimeMs {
+        self.latest.hold(machine_ms().saturating_add_signed(self.shift_ms.load(Ordering::SeqCst)))
+    }
+}
+
+/// The latest time that was shown: what is shown after it is no earlier.
+#[derive(Debug, Default)]
+struct Latest(AtomicU64);
+
+impl Latest {
+    fn hold(&self, now_ms: TimeMs) -> TimeMs {
+        // Relaxed: the value is the whole message, nothing else is published with it.
+        let latest_ms = self.0.load(Ordering::Relaxed);
+        if latest_ms >= now_ms { latest_ms } else { self.0.fetch_max(now_ms, Ordering::Relaxed).max(now_ms) }
+    }
+}
+
+#[allow(clippy::disallowed_methods, reason = "the one place that reads the system clock")]
+fn machine_ms() -> TimeMs {
+    let since_1970 = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    since_1970.as_millis() as u64
 }
 
 /// A clock that stands still until it is moved: for tests and simulations.
@@ -57,5 +91,21 @@ impl ManualClock {
 impl Clock for ManualClock {
     fn now_ms(&self) -> TimeMs {
         self.now_ms.load(Ordering::SeqCst)
+    }
+}
+
+#[cfg(all(test, feature = "server"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_machine_that_sets_its_clock_backwards_holds_time_and_does_not_turn_it_back() {
+        let clock = ShiftedClock::default();
+        clock.shift(60_000);
+        let ahead = clock.now_ms();
+        clock.shift(-60_000);
+        assert_eq!((clock.now_ms(), clock.now_ms()), (ahead, ahead));
+        clock.shift(120_000);
+        assert!(clock.now_ms() >= ahead + 60_000, "it goes on once the machine has caught up");
     }
 }

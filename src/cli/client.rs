@@ -44,15 +44,31 @@ impl Client {
         token: &HeaderValue,
         body: Bytes,
     ) -> Result<(StatusCode, Bytes)> {
+        self.send_keyed(method, path, token, None, body).await
+    }
+
+    /// As [`Client::send`], with an `Idempotency-Key` or without.
+    pub(super) async fn send_keyed(
+        &mut self,
+        method: Method,
+        path: &str,
+        token: &HeaderValue,
+        key: Option<&str>,
+        body: Bytes,
+    ) -> Result<(StatusCode, Bytes)> {
         if self.sender.is_closed() {
             self.sender = dial(self.address).await?;
         }
-        let request = Request::builder()
+        let mut request = Request::builder()
             .method(method)
             .uri(path)
             .header(HOST, &self.host)
             .header(AUTHORIZATION, token)
-            .header(CONTENT_TYPE, "application/json")
+            .header(CONTENT_TYPE, "application/json");
+        if let Some(key) = key {
+            request = request.header("idempotency-key", key);
+        }
+        let request = request
             .body(Full::new(body))
             .map_err(|cause| Error::invalid("a request cannot be written").with_source(cause))?;
         self.sender.ready().await.map_err(lost)?;

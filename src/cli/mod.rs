@@ -2,12 +2,14 @@
 
 mod audit;
 mod bench;
+mod client;
 mod config;
 mod duration;
 mod flash_sale;
 mod logs;
 mod secret;
 mod serve;
+mod soak;
 mod token;
 
 use std::io::Write as _;
@@ -32,6 +34,8 @@ enum Command {
     Token(token::TokenArgs),
     /// Simulate a flash sale, and check that nothing was oversold and no point was lost
     FlashSale(flash_sale::FlashSaleArgs),
+    /// Run a server under load and kill, stop and starve it over and over, and check that it keeps every promise
+    Soak(soak::SoakArgs),
     /// Measure speed and memory on this machine, against targets, limits and peers
     Bench(bench::BenchArgs),
     /// Audit a data directory: recompute everything from its events, and say what does not hold
@@ -44,6 +48,7 @@ pub fn main() -> ExitCode {
         Command::Serve(args) => serve::serve(&args).map(|()| ExitCode::SUCCESS),
         Command::Token(args) => token::token(&args).map(|()| ExitCode::SUCCESS),
         Command::FlashSale(args) => flash_sale::flash_sale(&args),
+        Command::Soak(args) => soak::soak(&args),
         Command::Bench(args) => bench::bench(&args).map(|()| ExitCode::SUCCESS),
         Command::Verify(args) => audit::verify(&args),
     };

@@ -11,7 +11,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 
 use super::config::{self, Partial, Settings};
-use super::{logs, print, runtime, secret, token};
+use super::{logs, print, runtime, secret, soak, token};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::http::{self, App, Auth, Limits, Role};
@@ -45,6 +45,9 @@ pub(super) struct ServeArgs {
     /// A TOML file with the same settings, and auth_secret
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Serve for `stockhold soak`, which holds the clock; no variable and no file can say this
+    #[arg(long, hide = true)]
+    soaked: bool,
 }
 
 impl ServeArgs {
@@ -66,7 +69,11 @@ pub(super) fn serve(args: &ServeArgs) -> Result<()> {
     let settings = config::settings(args.partial(), args.config.as_deref())?;
     logs::start(settings.log_format);
     let auth = Auth::new(&serving_secret(&settings, args.demo)?)?;
-    let engine = Engine::builder(&settings.data_dir).open()?;
+    let mut builder = Engine::builder(&settings.data_dir);
+    if args.soaked {
+        builder = soak::soaked(builder)?;
+    }
+    let engine = builder.open()?;
     let served = run(args.demo, &settings, auth, &engine);
     // Whatever ended the server, what was acknowledged is checkpointed for a fast start.
     let closed = engine.close();

@@ -28,7 +28,9 @@ const EVENT_BYTES_MAX: usize = BODY_BYTES_MAX + LINES_MAX * 32 + 4096;
 pub struct EngineBuilder {
     dir: PathBuf,
     vfs: Arc<dyn Vfs>,
-    clock: Option<Arc<dyn Clock>>,
+    clock: Arc<dyn Clock>,
+    /// Whether the clock runs by itself, so that what lapses does too.
+    running: bool,
     limits: Limits,
     journal: JournalConfig,
     history: bool,
@@ -41,7 +43,8 @@ impl EngineBuilder {
         Self {
             dir: dir.to_owned(),
             vfs: Arc::new(RealVfs),
-            clock: None,
+            clock: Arc::new(SystemClock::default()),
+            running: true,
             limits: Limits::default(),
             journal: JournalConfig::default(),
             history: true,
@@ -53,7 +56,14 @@ impl EngineBuilder {
     /// Takes the time from this clock. Nothing expires by itself then: call
     /// [`Engine::expire_due`](crate::Engine::expire_due) after moving it.
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
-        self.clock = Some(clock);
+        (self.clock, self.running) = (clock, false);
+        self
+    }
+
+    /// Takes the time from this clock, which runs by itself: what is due expires by itself as well.
+    #[cfg(feature = "server")]
+    pub(crate) fn running_clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        (self.clock, self.running) = (clock, true);
         self
     }
 
@@ -133,8 +143,7 @@ impl EngineBuilder {
         let dir = self.dir.clone();
         self.vfs.create_dir_all(&dir).map_err(|error| Error::io(format_args!("creating {}", dir.display()), error))?;
         let directory_lock = lock(&*self.vfs, &dir)?;
-        let background = self.clock.is_none();
-        let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock::default()));
+        let clock = self.clock;
         let (snapshot, generations) = checkpoint::read_newest(&*self.vfs, &dir)?;
         let ledger = Ledger::new(self.limits, clock.now_ms());
         let mut floor_ms: TimeMs = 0;
@@ -187,7 +196,7 @@ impl EngineBuilder {
         let running = Running { core: Arc::clone(&core), threads: Mutex::new(Vec::new()) };
         start(&running, "stockhold-history", follower::run)?;
         start(&running, "stockhold-checkpoint", checkpoint::run)?;
-        if background {
+        if self.running {
             start(&running, "stockhold-expiry", expiry::run)?;
         }
         Ok(Engine(Arc::new(running)))

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::error::{Error, Result};
 
-/// Bytes of a page in `/proc/self/statm`.
+/// Bytes of a page in `/proc/*/statm`.
 const PAGE_BYTES: u64 = 4096;
 
 pub(super) fn cores() -> usize {
@@ -36,9 +36,19 @@ pub(crate) fn facts() -> String {
 
 /// What of this process is in memory, in bytes; `None` where the system does not tell.
 pub(super) fn resident_bytes() -> Option<u64> {
-    let statm = fs::read_to_string("/proc/self/statm").ok()?;
+    resident_bytes_of(std::process::id())
+}
+
+/// What of a process is in memory, in bytes; `None` where the system does not tell.
+pub(crate) fn resident_bytes_of(process: u32) -> Option<u64> {
+    let statm = fs::read_to_string(format!("/proc/{process}/statm")).ok()?;
     let pages: u64 = statm.split_whitespace().nth(1)?.parse().ok()?;
     Some(pages * PAGE_BYTES)
+}
+
+/// How many file descriptors a process has open; `None` where the system does not tell.
+pub(crate) fn descriptors_of(process: u32) -> Option<u64> {
+    Some(fs::read_dir(format!("/proc/{process}/fd")).ok()?.count() as u64)
 }
 
 /// The system's directory for temporary files, or the current one where that is in memory.

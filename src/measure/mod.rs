@@ -20,7 +20,7 @@ use std::path::Path;
 use self::report::Report;
 use crate::error::{Error, Result};
 
-pub(crate) use machine::{facts, scratch_dir};
+pub(crate) use machine::{descriptors_of, facts, resident_bytes_of, scratch_dir};
 pub(crate) use report::{Figure, Row, table};
 
 /// A group of figures that are measured together, in ten seconds or so.

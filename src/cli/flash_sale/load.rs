@@ -12,8 +12,8 @@ use serde::Deserialize;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::client::{Answer, Client};
 use super::shop::Shop;
+use crate::cli::client::{Answer, Client};
 use crate::error::{Error, Result};
 
 /// The longest latency that is told apart, in microseconds.

@@ -1,6 +1,5 @@
 //! `stockhold flash-sale`: a sale under load, and whether its books balance at the end.
 
-mod client;
 mod load;
 mod shop;
 mod verdict;

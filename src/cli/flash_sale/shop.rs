@@ -10,7 +10,7 @@ use hyper::header::HeaderValue;
 use serde::Deserialize;
 use tokio::task::JoinSet;
 
-use super::client::Client;
+use crate::cli::client::Client;
 use crate::cli::{secret, token};
 use crate::error::{Error, Result};
 use crate::http::{Auth, Role};

@@ -1,0 +1,55 @@
+//! The server's side of a soak: a clock that is held from outside, and small files, so that kills meet rollovers,
+//! checkpoints and the archive.
+
+use std::io::stdin;
+use std::sync::Arc;
+use std::thread;
+
+use crate::cli::print;
+use crate::clock::ShiftedClock;
+use crate::engine::EngineBuilder;
+use crate::error::{Error, Result};
+
+const SEGMENT_BYTES: u64 = 256 << 10;
+const CHECKPOINT_EVENTS: u64 = 4_000;
+const HISTORY_FLUSH_ROWS: usize = 4_000;
+
+/// What `serve --soaked` opens. Standard input says by how many milliseconds the machine's clock is set wrong: a line
+/// before anything is opened, and one for each time it is set again. The server ends when standard input does, so a
+/// server that nobody soaks never gets far with this.
+///
+/// # Errors
+/// `Invalid` when nobody says where the clock stands.
+pub(in crate::cli) fn soaked(builder: EngineBuilder) -> Result<EngineBuilder> {
+    let mut first = String::new();
+    let read = stdin().read_line(&mut first);
+    read.map_err(|cause| Error::io("reading where the clock stands", cause))?;
+    let shift_ms = parse(&first).ok_or_else(|| {
+        Error::invalid("--soaked is for `stockhold soak` alone, which holds the server's clock: leave it out")
+    })?;
+    tracing::warn!(shift_ms, "THIS SERVER IS SOAKED: its clock is set from outside, and it ends with who started it");
+    let clock = Arc::new(ShiftedClock::default());
+    clock.shift(shift_ms);
+    let obeying = clock.clone();
+    let thread = thread::Builder::new().name("stockhold-soaked".into());
+    thread.spawn(move || obey(&obeying)).map_err(|cause| Error::io("starting a thread", cause))?;
+    let builder = builder.running_clock(clock).segment_bytes(SEGMENT_BYTES);
+    Ok(builder.checkpoint_events(CHECKPOINT_EVENTS).history_flush_rows(HISTORY_FLUSH_ROWS))
+}
+
+/// Sets the clock as often as standard input says, and says so; ends the process with it.
+fn obey(clock: &ShiftedClock) {
+    let said = stdin().lines().map_while(|line| parse(&line.ok()?));
+    for shift_ms in said {
+        clock.shift(shift_ms);
+        if print(&format!("clock {shift_ms}\n")).is_err() {
+            break;
+        }
+    }
+    tracing::error!("nobody holds the clock of this server any more");
+    std::process::exit(1);
+}
+
+fn parse(line: &str) -> Option<i64> {
+    line.trim_end().parse().ok()
+}

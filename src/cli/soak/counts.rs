@@ -49,6 +49,9 @@ pub(super) struct Counts {
     pub(super) stalled_clients: u64,
     pub(super) recoveries: u64,
     pub(super) checks: u64,
+    pub(super) audits: u64,
+    /// Those while the server ran.
+    pub(super) audits_beside: u64,
 }
 
 /// The part of a soak that is left out on this machine; its counts stay 0.
@@ -105,6 +108,8 @@ impl Counts {
             ("a jump backwards", self.jumps_backwards),
             ("a stalled client", self.stalled_clients),
             ("a recovery", self.recoveries),
+            ("an audit", self.audits),
+            ("an audit beside the server", self.audits_beside),
         ];
         if !left_out.full_disk {
             wanted.push(("a full disk", self.full_disks));
@@ -125,7 +130,7 @@ impl Counts {
     }
 
     /// Every number with what it counts.
-    pub(super) fn numbers(&mut self) -> [(&'static str, &mut u64); 34] {
+    pub(super) fn numbers(&mut self) -> [(&'static str, &mut u64); 36] {
         [
             ("exchanges", &mut self.exchanges),
             ("confirms", &mut self.confirms),
@@ -161,6 +166,8 @@ impl Counts {
             ("clients that stall", &mut self.stalled_clients),
             ("recoveries", &mut self.recoveries),
             ("checks of all books", &mut self.checks),
+            ("audits of the directory", &mut self.audits),
+            ("  while the server ran", &mut self.audits_beside),
         ]
     }
 }

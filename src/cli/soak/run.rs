@@ -313,7 +313,18 @@ impl<'a> Soak<'a> {
                 format!("{still} units are reserved {LAPSE_MS} ms after the last request of {}", caller.users[0].name)
             });
         }
-        self.terminate(server, true).await
+        self.audit().await?;
+        self.counts.audits_beside += 1;
+        self.terminate(server, true).await?;
+        self.audit().await
+    }
+
+    /// Lets the auditor, who believes nothing, look at the directory.
+    pub(super) async fn audit(&mut self) -> Result<()> {
+        let wrong = self.program.audit().await?;
+        self.counts.audits += 1;
+        self.findings.check(wrong.is_none(), || format!("the auditor says {}", wrong.unwrap_or_default()));
+        Ok(())
     }
 
     /// SIGTERM, and what comes of it. On a disk that failed a server cannot write its last checkpoint, and says so.

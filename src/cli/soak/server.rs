@@ -63,6 +63,16 @@ impl Program {
         server.hold_clock(shift_ms).await?;
         Ok(server)
     }
+
+    /// Audits the data directory; what is wrong with it, if anything is.
+    pub(super) async fn audit(&self) -> Result<Option<String>> {
+        let mut command = Command::new(&self.path);
+        let audited = command.arg("verify").arg(&self.data_dir).stdin(Stdio::null()).output().await;
+        let audited = audited.map_err(|cause| Error::io("starting an audit", cause))?;
+        let told = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let wrong = !audited.status.success();
+        Ok(wrong.then(|| format!("{}: {}{}", audited.status, told(&audited.stdout), told(&audited.stderr))))
+    }
 }
 
 impl Server {

@@ -1,9 +1,16 @@
 //! For tests and fuzzers outside the crate; not covered by any promise.
 
+#[cfg(feature = "server")]
+use std::path::Path;
+
+#[cfg(feature = "server")]
+use crate::audit::{self, AuditConfig};
 use crate::command::Level;
 use crate::error::Result;
 use crate::event::{self, Event};
 use crate::ledger::{Ledger, Limits, PART_COUNT, Replay};
+#[cfg(feature = "server")]
+use crate::vfs::RealVfs;
 
 /// Reads the payload of a journal frame.
 ///
@@ -41,4 +48,14 @@ pub fn replay(frames: &[(u16, &[u8])]) -> Result<Vec<Level>> {
 pub fn load_part(part: usize, bytes: &[u8]) -> Result<()> {
     let ledger = Ledger::new(Limits::default(), 0);
     Replay::new(&ledger).load(part % PART_COUNT, 1, bytes)
+}
+
+/// Audits the data directory `dir`; whether nothing is wrong with it.
+///
+/// # Errors
+/// `NotFound` when it is no data directory, `Unavailable` when it cannot be read.
+#[cfg(feature = "server")]
+pub fn audit(dir: &Path) -> Result<bool> {
+    let audited = audit::audit(&RealVfs, dir, AuditConfig { keys_max: 1 << 20 }, &mut |_, _| {})?;
+    Ok(audited.findings.worst().is_none())
 }

@@ -73,13 +73,15 @@ mod http;
 mod mall;
 #[cfg(feature = "server")]
 mod measure;
+#[cfg(feature = "server")]
+mod mirror;
 
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use command::{
     BODY_BYTES_MAX, Command, LINES_MAX, Level, Line, Outcome, Pending, Policy, Refusal, Reserve, TTL_MS_MAX, Window,
 };
 pub use engine::{
-    BatchTicket, CatchUp, CommitTicket, Engine, EngineBuilder, History, LedgerView, Past, PastEvents, Status,
+    BatchTicket, CatchUp, Claim, CommitTicket, Engine, EngineBuilder, History, LedgerView, Past, PastEvents, Status,
     Subscription,
 };
 pub use error::{Error, ErrorKind, Result};

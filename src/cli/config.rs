@@ -11,6 +11,7 @@ use super::logs::LogFormat;
 use crate::command::TTL_MS_MAX;
 use crate::error::{Error, Result};
 use crate::http::SECRET_BYTES_MIN;
+use crate::mirror::{Backlog, BacklogPolicy, MirrorConfig};
 
 pub(super) const LISTEN: &str = "127.0.0.1:3000";
 pub(super) const DATA_DIR: &str = "./data";
@@ -18,6 +19,9 @@ const RESERVATION_TTL: &str = "15m";
 const CONNECTIONS: u64 = 10_000;
 const CONNECTIONS_MAX: u64 = 1_000_000;
 const OUTSTANDING_MAX_MAX: u64 = 1_000_000;
+/// 16 GiB, some 150 million events.
+const MIRROR_BACKLOG: u64 = 16 << 30;
+const MIRROR_BACKLOG_MAX: u64 = 1 << 50;
 
 /// Settings from one place, each as it was written. The same names are flags, keys of the file, and, in capitals
 /// after `STOCKHOLD_`, variables of the environment.
@@ -31,6 +35,10 @@ pub(super) struct Partial {
     pub(super) log_format: Option<String>,
     pub(super) max_connections: Option<Number>,
     pub(super) max_outstanding: Option<Number>,
+    pub(super) mirror_url: Option<SecretString>,
+    pub(super) mirror_migrate: Option<Flag>,
+    pub(super) mirror_backlog_max: Option<Number>,
+    pub(super) mirror_backlog_policy: Option<String>,
 }
 
 /// A number as the file or the environment has it.
@@ -38,6 +46,14 @@ pub(super) struct Partial {
 #[serde(untagged, expecting = "expected a number")]
 pub(super) enum Number {
     Number(i64),
+    Text(String),
+}
+
+/// A yes or no as the file or the environment has it.
+#[derive(Debug, Deserialize)]
+#[serde(untagged, expecting = "expected true or false")]
+pub(super) enum Flag {
+    Flag(bool),
     Text(String),
 }
 
@@ -51,6 +67,8 @@ pub(super) struct Settings {
     pub(super) log_format: LogFormat,
     pub(super) connections_max: usize,
     pub(super) outstanding_max: Option<u64>,
+    /// `None` without a mirror.
+    pub(super) mirror: Option<MirrorConfig>,
 }
 
 impl Partial {
@@ -65,6 +83,10 @@ impl Partial {
             log_format: get("LOG_FORMAT"),
             max_connections: get("MAX_CONNECTIONS").map(Number::Text),
             max_outstanding: get("MAX_OUTSTANDING").map(Number::Text),
+            mirror_url: get("MIRROR_URL").map(Into::into),
+            mirror_migrate: get("MIRROR_MIGRATE").map(Flag::Text),
+            mirror_backlog_max: get("MIRROR_BACKLOG_MAX").map(Number::Text),
+            mirror_backlog_policy: get("MIRROR_BACKLOG_POLICY"),
         }
     }
 
@@ -98,11 +120,22 @@ impl Partial {
             log_format: self.log_format.or(lower.log_format),
             max_connections: self.max_connections.or(lower.max_connections),
             max_outstanding: self.max_outstanding.or(lower.max_outstanding),
+            mirror_url: self.mirror_url.or(lower.mirror_url),
+            mirror_migrate: self.mirror_migrate.or(lower.mirror_migrate),
+            mirror_backlog_max: self.mirror_backlog_max.or(lower.mirror_backlog_max),
+            mirror_backlog_policy: self.mirror_backlog_policy.or(lower.mirror_backlog_policy),
         }
     }
 
     /// The checked settings, with defaults where nobody said anything.
     pub(super) fn check(self) -> Result<Settings> {
+        // Checked also without a mirror: a setting that is wrong is told of before it matters.
+        let migrate = flag("mirror_migrate", self.mirror_migrate)?.unwrap_or(true);
+        let bytes_max = number("mirror_backlog_max", self.mirror_backlog_max, MIRROR_BACKLOG_MAX)?;
+        let backlog = Backlog {
+            bytes_max: bytes_max.unwrap_or(MIRROR_BACKLOG),
+            policy: backlog_policy(self.mirror_backlog_policy.as_deref().unwrap_or("drop"))?,
+        };
         Ok(Settings {
             listen: listen(self.listen.as_deref().unwrap_or(LISTEN))?,
             data_dir: self.data_dir.unwrap_or_else(|| DATA_DIR.into()),
@@ -112,6 +145,7 @@ impl Partial {
             connections_max: number("max_connections", self.max_connections, CONNECTIONS_MAX)?.unwrap_or(CONNECTIONS)
                 as usize,
             outstanding_max: number("max_outstanding", self.max_outstanding, OUTSTANDING_MAX_MAX)?,
+            mirror: self.mirror_url.map(|url| MirrorConfig { url, migrate, backlog }),
         })
     }
 }
@@ -142,6 +176,26 @@ fn reservation_ttl_ms(text: &str) -> Result<u64> {
         return Err(Error::invalid(format!("reservation_ttl is {text:?}: it must be from 1ms to {days}d")));
     }
     Ok(ms)
+}
+
+fn backlog_policy(text: &str) -> Result<BacklogPolicy> {
+    match text {
+        "keep" => Ok(BacklogPolicy::Keep),
+        "drop" => Ok(BacklogPolicy::Drop),
+        _ => Err(Error::invalid(format!("mirror_backlog_policy is {text:?}: it must be one of keep, drop"))),
+    }
+}
+
+fn flag(name: &str, flag: Option<Flag>) -> Result<Option<bool>> {
+    match flag {
+        None => Ok(None),
+        Some(Flag::Flag(flag)) => Ok(Some(flag)),
+        Some(Flag::Text(text)) => match text.as_str() {
+            "true" => Ok(Some(true)),
+            "false" => Ok(Some(false)),
+            _ => Err(Error::invalid(format!("{name} is {text:?}: it must be one of true, false"))),
+        },
+    }
 }
 
 fn number(name: &str, number: Option<Number>, max: u64) -> Result<Option<u64>> {
@@ -209,6 +263,9 @@ mod tests {
         check("log_format = \"xml\"", &["log_format", "xml", "text, json"]);
         check("max_connections = 0", &["max_connections", "from 1 to"]);
         check("max_outstanding = \"many\"", &["max_outstanding", "many", "from 1 to"]);
+        check("mirror_backlog_policy = \"lose\"", &["mirror_backlog_policy", "lose", "keep, drop"]);
+        check("mirror_migrate = \"yes\"", &["mirror_migrate", "yes", "true, false"]);
+        check("mirror_backlog_max = 0", &["mirror_backlog_max", "from 1 to"]);
         check("colour = \"red\"", &["colour", "listen", "data_dir"]);
         check("listen = 3000", &["listen"]);
     }

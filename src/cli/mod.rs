@@ -7,6 +7,8 @@ mod config;
 mod duration;
 mod flash_sale;
 mod logs;
+#[cfg(feature = "mysql")]
+mod mirror;
 mod secret;
 mod serve;
 mod soak;
@@ -36,6 +38,9 @@ enum Command {
     FlashSale(flash_sale::FlashSaleArgs),
     /// Run a server under load and kill, stop and starve it over and over, and check that it keeps every promise
     Soak(soak::SoakArgs),
+    /// Look after the mirror: the reporting tables in MySQL or MariaDB
+    #[cfg(feature = "mysql")]
+    Mirror(mirror::MirrorArgs),
     /// Measure speed and memory on this machine, against targets, limits and peers
     Bench(bench::BenchArgs),
     /// Audit a data directory: recompute everything from its events, and say what does not hold
@@ -49,6 +54,8 @@ pub fn main() -> ExitCode {
         Command::Token(args) => token::token(&args).map(|()| ExitCode::SUCCESS),
         Command::FlashSale(args) => flash_sale::flash_sale(&args),
         Command::Soak(args) => soak::soak(&args),
+        #[cfg(feature = "mysql")]
+        Command::Mirror(args) => mirror::mirror(&args),
         Command::Bench(args) => bench::bench(&args).map(|()| ExitCode::SUCCESS),
         Command::Verify(args) => audit::verify(&args),
     };

@@ -16,6 +16,7 @@ use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::http::{self, App, Auth, Limits, Role};
 use crate::mall::{DEMO_USER, Mall, MallConfig};
+use crate::mirror::{self, Mirror, MirrorConfig, MirrorView};
 
 const DEMO_TOKEN_TTL_MS: u64 = 24 * 3_600_000;
 
@@ -42,6 +43,19 @@ pub(super) struct ServeArgs {
     /// How to log: text or json [default: text] [env: STOCKHOLD_LOG_FORMAT]
     #[arg(long, value_name = "FORMAT")]
     log_format: Option<String>,
+    /// Mirror everything into this database, as mysql://USER:PASSWORD@HOST:PORT/DATABASE; other users of the machine can
+    /// read flags, so a password is better set in the environment or the file [env: STOCKHOLD_MIRROR_URL]
+    #[arg(long, value_name = "URL")]
+    mirror_url: Option<SecretString>,
+    /// Leave the mirror's tables as they are; they must be up to date then [env: STOCKHOLD_MIRROR_MIGRATE=false]
+    #[arg(long)]
+    no_mirror_migrate: bool,
+    /// How many bytes of the journal to keep for a mirror that is behind [default: 16 GiB] [env: STOCKHOLD_MIRROR_BACKLOG_MAX]
+    #[arg(long, value_name = "BYTES")]
+    mirror_backlog_max: Option<String>,
+    /// What to do when that is not enough: keep or drop [default: drop] [env: STOCKHOLD_MIRROR_BACKLOG_POLICY]
+    #[arg(long, value_name = "POLICY")]
+    mirror_backlog_policy: Option<String>,
     /// A TOML file with the same settings, and auth_secret
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -61,6 +75,10 @@ impl ServeArgs {
             log_format: self.log_format.clone(),
             max_connections: self.max_connections.clone().map(config::Number::Text),
             max_outstanding: self.max_outstanding.clone().map(config::Number::Text),
+            mirror_url: self.mirror_url.clone(),
+            mirror_migrate: self.no_mirror_migrate.then_some(config::Flag::Flag(false)),
+            mirror_backlog_max: self.mirror_backlog_max.clone().map(config::Number::Text),
+            mirror_backlog_policy: self.mirror_backlog_policy.clone(),
         }
     }
 }
@@ -74,7 +92,14 @@ pub(super) fn serve(args: &ServeArgs) -> Result<()> {
         builder = soak::soaked(builder)?;
     }
     let engine = builder.open()?;
-    let served = run(args.demo, &settings, auth, &engine);
+    let served = start_mirror(&engine, settings.mirror.as_ref()).and_then(|mirror| {
+        let served = run(args.demo, &settings, auth, &engine, mirror.as_ref().map(Mirror::view));
+        // Before the engine closes: it follows the journal.
+        if let Some(mirror) = mirror {
+            mirror.stop();
+        }
+        served
+    });
     // Whatever ended the server, what was acknowledged is checkpointed for a fast start.
     let closed = engine.close();
     served.and(closed)
@@ -91,7 +116,15 @@ fn serving_secret(settings: &Settings, demo: bool) -> Result<SecretString> {
     }
 }
 
-fn run(demo: bool, settings: &Settings, auth: Auth, engine: &Engine) -> Result<()> {
+fn start_mirror(engine: &Engine, config: Option<&MirrorConfig>) -> Result<Option<Mirror>> {
+    if config.is_none() && engine.claims().iter().any(|name| name == mirror::CLAIM) {
+        // What was promised is kept; whoever ended the mirror for good should know the price.
+        tracing::warn!("there is no mirror_url, but the journal is kept for a mirror: see docs/mirror.md");
+    }
+    config.map(|config| Mirror::start(engine, config.clone())).transpose()
+}
+
+fn run(demo: bool, settings: &Settings, auth: Auth, engine: &Engine, mirror: Option<MirrorView>) -> Result<()> {
     let config =
         MallConfig { reservation_ttl_ms: settings.reservation_ttl_ms, outstanding_max: settings.outstanding_max };
     let mall = Mall::open(engine.clone(), config)?;
@@ -102,7 +135,7 @@ fn run(demo: bool, settings: &Settings, auth: Auth, engine: &Engine) -> Result<(
         None
     };
     let limits = Limits { connections: settings.connections_max, ..Limits::default() };
-    let app = Arc::new(App::new(mall, auth, limits));
+    let app = Arc::new(App::new(mall, auth, limits).with_mirror(mirror));
     runtime()?.block_on(async {
         let signals = Signals::new()?;
         let listener = TcpListener::bind(settings.listen)

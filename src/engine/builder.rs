@@ -8,7 +8,7 @@ use std::thread::{self, JoinHandle};
 use crossbeam_utils::sync::Parker;
 
 use super::core::{Core, Parts};
-use super::{Engine, Running, checkpoint, expiry, follower};
+use super::{Engine, Running, checkpoint, claim, expiry, follower};
 use crate::clock::{Clock, SystemClock};
 use crate::command::{BODY_BYTES_MAX, LINES_MAX};
 use crate::error::{Error, Result};
@@ -176,6 +176,7 @@ impl EngineBuilder {
         // The journal lets go of what is below every pin. Until each follower has set its own, this one keeps all.
         journal.set_pin("opening", 1);
         let store = if self.history { Some(open_store(&dir, &journal, &ledger)?) } else { None };
+        let claims = claim::restore(&*self.vfs, &dir, &journal)?;
         journal.set_pin("checkpoint", generations.needed_from());
         journal.clear_pin("opening");
         let (checkpoint_events, history_flush_rows) = (self.checkpoint_events, self.history_flush_rows);
@@ -186,6 +187,7 @@ impl EngineBuilder {
             vfs: self.vfs,
             dir,
             generations,
+            claims,
             checkpoint_events,
             history_flush_rows,
             clock,

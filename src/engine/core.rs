@@ -8,6 +8,7 @@ use crossbeam_utils::sync::Unparker;
 
 use super::CommitTicket;
 use super::checkpoint::Generations;
+use super::claim::Claims;
 use super::follower::Progress;
 use crate::clock::Clock;
 use crate::command::{BODY_BYTES_MAX, Line, Outcome};
@@ -32,6 +33,8 @@ pub(super) struct Core {
     pub(super) vfs: Arc<dyn Vfs>,
     pub(super) dir: PathBuf,
     pub(super) generations: Mutex<Generations>,
+    /// Held while a claim's file is written: one writer at a time, and never on the way of a command.
+    pub(super) claims: Mutex<Claims>,
     pub(super) checkpoint_events: u64,
     pub(super) history_flush_rows: usize,
     clock: Arc<dyn Clock>,
@@ -53,6 +56,7 @@ pub(super) struct Parts {
     pub(super) vfs: Arc<dyn Vfs>,
     pub(super) dir: PathBuf,
     pub(super) generations: Generations,
+    pub(super) claims: Claims,
     pub(super) checkpoint_events: u64,
     pub(super) history_flush_rows: usize,
     pub(super) clock: Arc<dyn Clock>,
@@ -72,6 +76,7 @@ impl Core {
             vfs: parts.vfs,
             dir: parts.dir,
             generations: Mutex::new(parts.generations),
+            claims: Mutex::new(parts.claims),
             checkpoint_events: parts.checkpoint_events,
             history_flush_rows: parts.history_flush_rows,
             clock: parts.clock,

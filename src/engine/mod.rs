@@ -3,6 +3,7 @@
 
 mod builder;
 mod checkpoint;
+mod claim;
 mod core;
 mod expiry;
 mod follower;
@@ -25,6 +26,7 @@ use crate::sync::Mutex;
 use crate::types::{AccountId, AccountKey, IdempotencyKey, ReservationId, Seq, TimeMs};
 
 pub use builder::EngineBuilder;
+pub use claim::Claim;
 pub use history::{CatchUp, History};
 pub use past::{LedgerView, Past, PastEvents};
 pub use status::Status;
@@ -293,6 +295,21 @@ impl Engine {
     /// `NotFound` naming the oldest event there is, when `from_seq` is older.
     pub fn subscribe(&self, from_seq: Seq) -> Result<Subscription> {
         Subscription::new(&self.0.core, from_seq)
+    }
+
+    /// The claim of the follower `name`, made when it is new. It holds nothing until it says from where on; see
+    /// [`Claim::hold_from`].
+    ///
+    /// # Errors
+    /// `Invalid` for a name that is not 1 to 32 of `a-z 0-9 -`, `Overloaded` when there are too many, `Unavailable` when
+    /// the disk fails.
+    pub fn claim(&self, name: &str) -> Result<Claim> {
+        Claim::new(&self.0.core, name)
+    }
+
+    /// The names of the followers that have a claim.
+    pub fn claims(&self) -> Vec<String> {
+        self.0.core.claims.lock().keys().cloned().collect()
     }
 
     /// Everything up to this event is durable.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::checkpoint::{self, Snapshot};
+use super::claim;
 use crate::command::{Level, Pending};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{self, Event};
@@ -78,6 +79,14 @@ impl Past {
     /// The last event that was written when the look was taken; 0 when there is none.
     pub fn last_seq(&self) -> Seq {
         self.journal.last_seq()
+    }
+
+    /// The random number of a follower's [`Claim`](crate::Claim); `None` when it has none.
+    ///
+    /// # Errors
+    /// `Invalid` for a name that no claim has, `Corrupt` when its file is damaged, `Unavailable` when it cannot be read.
+    pub fn claim_id(&self, name: &str) -> Result<Option<u128>> {
+        claim::read_id(&*self.vfs, &self.dir, name)
     }
 
     /// The events of a range in their order, from the journal and the archive. A range without a start begins with the

@@ -2,11 +2,14 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
 
 use super::core::Core;
 use crate::error::{ErrorKind, Result};
 use crate::event::{self, Event};
 use crate::journal::{Journal, Reader};
+use crate::sync::Mutex;
 use crate::types::Seq;
 
 /// How much is read ahead, in bytes of the journal.
@@ -18,12 +21,31 @@ pub struct Subscription {
     journal: Arc<Journal>,
     reader: Reader,
     ahead: VecDeque<(Seq, Event<'static>)>,
+    bell: Arc<Bell>,
+}
+
+/// Stands in for a task among those that the journal wakes, so that a task that asks often stands there once.
+struct Bell {
+    /// Whether it was woken since it was last put there. True at first: it is not there yet.
+    rung: AtomicBool,
+    task: Mutex<Option<Waker>>,
+}
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.rung.store(true, Ordering::SeqCst);
+        let task = self.task.lock().take();
+        if let Some(task) = task {
+            task.wake();
+        }
+    }
 }
 
 impl Subscription {
     pub(super) fn new(core: &Core, from_seq: Seq) -> Result<Self> {
         let reader = core.journal.reader(from_seq)?;
-        Ok(Self { journal: Arc::clone(&core.journal), reader, ahead: VecDeque::new() })
+        let bell = Arc::new(Bell { rung: AtomicBool::new(true), task: Mutex::new(None) });
+        Ok(Self { journal: Arc::clone(&core.journal), reader, ahead: VecDeque::new(), bell })
     }
 
     /// The next durable event, or `None` when there is none yet. Never waits for one.
@@ -54,6 +76,34 @@ impl Subscription {
             match self.journal.wait(self.reader.next_seq()) {
                 Err(error) if error.kind() == ErrorKind::Closed => return self.try_next(),
                 outcome => outcome?,
+            }
+        }
+    }
+
+    /// As [`Subscription::next_event`] for a task of any runtime, which is woken when there is something.
+    ///
+    /// # Errors
+    /// As [`Subscription::next_event`].
+    pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<(Seq, Event<'static>)>>> {
+        loop {
+            if let Some(event) = self.try_next()? {
+                return Poll::Ready(Ok(Some(event)));
+            }
+            // Left before the look at `rung`: whoever rings later finds it.
+            *self.bell.task.lock() = Some(cx.waker().clone());
+            if !self.bell.rung.swap(false, Ordering::SeqCst) {
+                return Poll::Pending;
+            }
+            let waker = Waker::from(Arc::clone(&self.bell));
+            match self.journal.poll_durable(self.reader.next_seq(), &mut Context::from_waker(&waker)) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(outcome) => {
+                    self.bell.rung.store(true, Ordering::SeqCst);
+                    match outcome {
+                        Err(error) if error.kind() == ErrorKind::Closed => return Poll::Ready(self.try_next()),
+                        outcome => outcome?,
+                    }
+                }
             }
         }
     }

@@ -20,6 +20,9 @@ struct Report {
 struct Checks {
     engine: &'static str,
     accepting: bool,
+    /// Absent without a mirror.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mirror: Option<&'static str>,
 }
 
 /// 503 once the engine cannot serve any more: only a restart helps then.
@@ -35,11 +38,14 @@ pub(super) fn ready(call: &Call<'_>) -> HttpResponse {
 
 fn report(call: &Call<'_>, well: bool, [good, bad]: [&'static str; 2]) -> HttpResponse {
     let engine = if call.app.mall.check_alive().is_ok() { "fulfilled" } else { "rejected" };
+    // It never decides whether the server is well: sales go on without it.
+    let mirror =
+        call.app.mirror.as_ref().map(|mirror| if mirror.status().is_well() { "fulfilled" } else { "rejected" });
     let now = UNIX_EPOCH + Duration::from_millis(call.app.mall.now_ms());
     let report = Report {
         status: if well { good } else { bad },
         timestamp: humantime::format_rfc3339_millis(now).to_string(),
-        checks: Checks { engine, accepting: !call.app.is_draining() },
+        checks: Checks { engine, accepting: !call.app.is_draining(), mirror },
     };
     respond(if well { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, call.format, &report)
 }

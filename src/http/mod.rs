@@ -11,6 +11,7 @@ mod error;
 mod exchange;
 mod format;
 mod health;
+mod mirror;
 mod orders;
 mod points;
 mod query;
@@ -23,6 +24,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::mall::Mall;
+use crate::mirror::MirrorView;
 
 pub(crate) use auth::SECRET_BYTES_MIN;
 pub use auth::{Auth, Role};
@@ -66,12 +68,19 @@ pub struct App {
     router: router::Router,
     /// Set when the server stops accepting; `/ready` says so to whoever is still connected.
     draining: AtomicBool,
+    /// `None` without a mirror.
+    mirror: Option<MirrorView>,
 }
 
 impl App {
     /// The mall behind an address, for callers that `auth` knows.
     pub fn new(mall: Mall, auth: Auth, limits: Limits) -> Self {
-        Self { mall, auth, limits, router: router::Router::new(), draining: AtomicBool::new(false) }
+        Self { mall, auth, limits, router: router::Router::new(), draining: AtomicBool::new(false), mirror: None }
+    }
+
+    /// Lets operators look at this mirror.
+    pub(crate) fn with_mirror(self, mirror: Option<MirrorView>) -> Self {
+        Self { mirror, ..self }
     }
 
     fn is_draining(&self) -> bool {

@@ -9,7 +9,7 @@ use super::call::Call;
 use super::error::{ApiError, Code};
 use super::format::Format;
 use super::reply::{HttpResponse, failure};
-use super::{App, admin, catalogue, exchange, health, orders, points, query};
+use super::{App, admin, catalogue, exchange, health, mirror, orders, points, query};
 use crate::error::Result;
 
 /// A thing the API does. Each path has one; who may call it is said where it is called.
@@ -30,9 +30,11 @@ enum Endpoint {
     Receive,
     Adjust,
     Inventory,
+    Mirror,
+    MirrorWait,
 }
 
-const PATHS: [(&str, Endpoint); 15] = [
+const PATHS: [(&str, Endpoint); 17] = [
     ("/health", Endpoint::Health),
     ("/ready", Endpoint::Ready),
     ("/api/mall/categories", Endpoint::Categories),
@@ -48,6 +50,8 @@ const PATHS: [(&str, Endpoint); 15] = [
     ("/api/admin/inventory/{id}/receive", Endpoint::Receive),
     ("/api/admin/inventory/{id}/adjust", Endpoint::Adjust),
     ("/api/admin/inventory/{id}", Endpoint::Inventory),
+    ("/api/admin/mirror", Endpoint::Mirror),
+    ("/api/admin/mirror/wait", Endpoint::MirrorWait),
 ];
 
 impl Endpoint {
@@ -121,6 +125,8 @@ async fn route(app: &App, format: Format, request: Request<Incoming>) -> Result<
         Endpoint::Receive => admin::receive(&call, &*call.admin()?, body).await,
         Endpoint::Adjust => admin::adjust(&call, &*call.admin()?, body).await,
         Endpoint::Inventory => admin::inventory(&call, &*call.admin()?).await,
+        Endpoint::Mirror => mirror::status(&call, &*call.admin()?),
+        Endpoint::MirrorWait => mirror::wait(&call, &*call.admin()?).await,
     }
 }
 

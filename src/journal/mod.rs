@@ -224,15 +224,20 @@ impl Journal {
 
     /// Says that `name` still needs `seq` and what follows. Segments wholly below every pin are archived and
     /// recycled; without any pin nothing is.
-    pub(crate) fn set_pin(&self, name: &'static str, seq: Seq) {
-        self.store.files.lock().pins.insert(name, seq);
+    pub(crate) fn set_pin(&self, name: &str, seq: Seq) {
+        self.store.files.lock().pins.insert(name.into(), seq);
         self.store.send_errand();
     }
 
     /// Says that `name` needs nothing any more.
-    pub(crate) fn clear_pin(&self, name: &'static str) {
+    pub(crate) fn clear_pin(&self, name: &str) {
         self.store.files.lock().pins.remove(name);
         self.store.send_errand();
+    }
+
+    /// The size of the sealed segments that hold `seq` or what follows it, in bytes.
+    pub(crate) fn sealed_bytes_from(&self, seq: Seq) -> u64 {
+        self.store.files.lock().sealed_bytes_from(seq)
     }
 
     /// Writes what was appended, refuses more, and ends the threads. A second call does nothing.

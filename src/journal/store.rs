@@ -39,7 +39,7 @@ pub(super) struct Files {
     /// nobody else holds its `Arc`, so a reader keeps it as long as it reads and no longer.
     pub live: VecDeque<Arc<Segment>>,
     pub archived: VecDeque<Archived>,
-    pub pins: BTreeMap<&'static str, Seq>,
+    pub pins: BTreeMap<Box<str>, Seq>,
 }
 
 impl Files {
@@ -59,6 +59,12 @@ impl Files {
         let (first, second) = (self.live.front()?, self.live.get(1)?);
         let end_seq = second.header.first_seq;
         (end_seq <= needed).then(|| (Arc::clone(first), end_seq))
+    }
+
+    /// The size of the sealed segments that hold `seq` or what follows it.
+    pub(super) fn sealed_bytes_from(&self, seq: Seq) -> u64 {
+        let sealed = self.live.iter().zip(self.live.iter().skip(1));
+        sealed.filter(|(_, next)| next.header.first_seq > seq).map(|(segment, _)| segment.header.segment_bytes).sum()
     }
 
     /// The oldest record from which everything up to now can be read.

@@ -12,8 +12,9 @@ use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::types::{AccountId, AccountKey, QUANTITY_MAX, TimeMs};
 
-const CATEGORIES: &str = "category";
-const PRODUCTS: &str = "product";
+/// The collections of the documents.
+pub(crate) const CATEGORIES: &str = "category";
+pub(crate) const PRODUCTS: &str = "product";
 /// How old the sales counts that order a list may be, in milliseconds.
 const SALES_AGE_MS_MAX: u64 = 1_000;
 

@@ -18,11 +18,15 @@ use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::types::{AccountId, AccountKey, IdempotencyKey, TimeMs};
 
+#[cfg(feature = "mysql")]
+pub(crate) use catalogue::{CATEGORIES, PRODUCTS};
 pub use catalogue::{Category, Period, Product, PurchaseLimit};
 pub(crate) use catalogue::{Item, Shelf};
 pub(crate) use demo::DEMO_USER;
 pub(crate) use exchange::Exchange;
 pub(crate) use listing::Filter;
+#[cfg(feature = "mysql")]
+pub(crate) use order::OrderDetails;
 pub(crate) use order::{Order, OrderState, Receipt, order_id, order_no, parse_order_id};
 
 /// What an operator may set about the mall.

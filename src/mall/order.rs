@@ -52,12 +52,51 @@ impl Details<'_> {
 
 /// [`Details`] as read back.
 #[derive(Debug, PartialEq, Deserialize)]
-struct OwnedDetails {
+pub(crate) struct OrderDetails {
     user: String,
     quantity: u64,
     points_cost: u64,
     product: Snapshot<String>,
     delivery_info: Option<Map<String, Value>>,
+}
+
+/// A snapshot as clients and reports see it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SnapshotWire<'a> {
+    id: &'a str,
+    name: &'a str,
+    category_id: &'a str,
+    points_price: u64,
+    image: Option<&'a str>,
+}
+
+#[cfg_attr(not(feature = "mysql"), allow(dead_code, reason = "only the mirror reads details apart from history"))]
+impl OrderDetails {
+    /// The details of a reservation, when they are those of an order.
+    pub(crate) fn read(details: &[u8]) -> Option<Self> {
+        rmp_serde::from_slice(details).ok()
+    }
+
+    pub(crate) fn quantity(&self) -> u64 {
+        self.quantity
+    }
+
+    pub(crate) fn points_cost(&self) -> u64 {
+        self.points_cost
+    }
+
+    /// The product as it was ordered, in JSON.
+    pub(crate) fn snapshot_json(&self) -> String {
+        let Snapshot { id, name, category_id, points_price, image } = &self.product;
+        let wire = SnapshotWire { id, name, category_id, points_price: *points_price, image: image.as_deref() };
+        serde_json::to_string(&wire).unwrap_or_else(|_| "{}".to_owned())
+    }
+
+    /// Where it is delivered to, in JSON.
+    pub(crate) fn delivery_json(&self) -> Option<String> {
+        self.delivery_info.as_ref().and_then(|info| serde_json::to_string(info).ok())
+    }
 }
 
 /// Where an order stands.
@@ -126,7 +165,7 @@ pub(crate) struct Order {
 impl Order {
     fn of(record: ReservationRecord, now_ms: TimeMs) -> Result<Self> {
         let state = OrderState::of(&record, now_ms);
-        let details: OwnedDetails = rmp_serde::from_slice(&record.details).map_err(|cause| {
+        let details: OrderDetails = rmp_serde::from_slice(&record.details).map_err(|cause| {
             Error::corrupt(format!("the details of order {} are not readable", record.reservation)).with_source(cause)
         })?;
         Ok(Self {

@@ -1,0 +1,196 @@
+//! `stockhold mirror`: the tables, how far they are, making them anew, and holding them against the ledger.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, UNIX_EPOCH};
+
+use clap::{Args, Subcommand};
+use indicatif::{ProgressBar, ProgressStyle};
+use secrecy::SecretString;
+
+use crate::cli::{config, print};
+use crate::error::{Error, Result};
+use crate::mirror::{self, Checked, Progress};
+use crate::types::TimeMs;
+
+/// The exit code of a check that found differences.
+const DIFFERENT: u8 = 2;
+
+#[derive(Args)]
+pub(crate) struct MirrorArgs {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Bring the tables up to date
+    Migrate(Place),
+    /// Say how far the tables are
+    Status {
+        #[command(flatten)]
+        place: Place,
+        /// As one line of JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Make the tables anew from the ledger; a server that mirrors waits meanwhile, and sells on
+    Reload {
+        #[command(flatten)]
+        place: Place,
+        /// Take the database from the ledger whose mirror it is
+        #[arg(long)]
+        adopt: bool,
+    },
+    /// Compare the tables with the ledger at the same event; exits with 2 when they differ
+    Check(Place),
+}
+
+/// Where the ledger and its mirror are.
+#[derive(Args)]
+struct Place {
+    /// Where the server keeps its data [default: ./data] [env: STOCKHOLD_DATA_DIR]
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// The database, as mysql://USER:PASSWORD@HOST:PORT/DATABASE [env: STOCKHOLD_MIRROR_URL]
+    #[arg(long, value_name = "URL")]
+    mirror_url: Option<SecretString>,
+    /// The server's configuration file
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+impl Place {
+    fn settings(&self) -> Result<(PathBuf, SecretString)> {
+        let flags = config::Partial {
+            data_dir: self.data_dir.clone(),
+            mirror_url: self.mirror_url.clone(),
+            ..config::Partial::default()
+        };
+        let settings = config::settings(flags, self.config.as_deref())?;
+        let mirror = settings.mirror.ok_or_else(|| {
+            Error::invalid(
+                "there is no database: set STOCKHOLD_MIRROR_URL, or mirror_url in the configuration file, or --mirror-url",
+            )
+        })?;
+        Ok((settings.data_dir, mirror.url))
+    }
+}
+
+pub(crate) fn mirror(args: &MirrorArgs) -> Result<ExitCode> {
+    match &args.command {
+        Command::Migrate(place) => migrate(place),
+        Command::Status { place, json } => status(place, *json),
+        Command::Reload { place, adopt } => reload(place, *adopt),
+        Command::Check(place) => check(place),
+    }
+}
+
+fn migrate(place: &Place) -> Result<ExitCode> {
+    let (_, url) = place.settings()?;
+    let made = mirror::migrate(&url)?;
+    for name in &made {
+        print(&format!("made: {name}\n"))?;
+    }
+    if made.is_empty() {
+        print("the tables are up to date\n")?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn status(place: &Place, json: bool) -> Result<ExitCode> {
+    let (dir, url) = place.settings()?;
+    let progress = mirror::status(&dir, &url)?;
+    print(&if json { format!("{}\n", as_json(&progress)) } else { as_text(&progress) })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn reload(place: &Place, adopt: bool) -> Result<ExitCode> {
+    let (dir, url) = place.settings()?;
+    let bar = bar("events");
+    let reloaded = mirror::reload(&dir, &url, adopt, &mut |done, total| show(&bar, done, total))?;
+    bar.finish_and_clear();
+    let begun = if reloaded.resumed { "went on with a reload that was cut short" } else { "reloaded" };
+    print(&format!(
+        "{begun}: events {} to {}, {} rows, {} set aside\n",
+        reloaded.from_seq, reloaded.through, reloaded.rows, reloaded.rejected
+    ))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn check(place: &Place) -> Result<ExitCode> {
+    let (dir, url) = place.settings()?;
+    let bar = bar("events");
+    // What cannot be printed is counted all the same.
+    let mut told = |difference: &str| bar.suspend(|| drop(print(&format!("{difference}\n"))));
+    let checked = mirror::check(&dir, &url, &mut told, &mut |done, total| show(&bar, done, total))?;
+    bar.finish_and_clear();
+    let Checked { seq, from_seq, accounts, orders, records, differences, set_aside } = checked;
+    if from_seq > 1 {
+        print(&format!("records and orders are compared from event {from_seq} on: older events are not kept\n"))?;
+    }
+    print(&format!(
+        "compared at event {seq}: {accounts} accounts, {orders} orders, {records} records: {differences} differences, \
+         {set_aside} of rows that are set aside\n"
+    ))?;
+    Ok(if differences == 0 { ExitCode::SUCCESS } else { ExitCode::from(DIFFERENT) })
+}
+
+/// A bar on standard error, where somebody looks at it.
+fn bar(unit: &str) -> ProgressBar {
+    let bar = ProgressBar::new(0);
+    let template = format!("{{bar:40}} {{human_pos}} of {{human_len}} {unit}, {{per_sec}}, {{eta}} left");
+    bar.set_style(ProgressStyle::with_template(&template).unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar
+}
+
+fn show(bar: &ProgressBar, done: u64, total: u64) {
+    bar.set_length(total);
+    bar.set_position(done);
+}
+
+fn as_json(progress: &Progress) -> serde_json::Value {
+    serde_json::json!({
+        "database": progress.database,
+        "phase": progress.phase,
+        "ledgerId": progress.ledger_id,
+        "seq": progress.watermark,
+        "eventAt": progress.event_at,
+        "mirroredAt": progress.mirrored_at,
+        "lastSeq": progress.last_seq,
+        "lagEvents": progress.lag_events,
+        "lagMs": progress.lag_ms,
+        "rejectedRows": progress.rejected,
+        "lastError": progress.last_error,
+        "lastErrorAt": progress.last_error_at,
+    })
+}
+
+fn as_text(progress: &Progress) -> String {
+    let lag = match (progress.lag_events, progress.lag_ms) {
+        (0, _) => "nothing".to_owned(),
+        (events, Some(ms)) => format!("{events} events, {}.{:03} s", ms / 1_000, ms % 1_000),
+        (events, None) => format!("{events} events, which are not kept any more: run `stockhold mirror reload`"),
+    };
+    let error = match (&progress.last_error, progress.last_error_at) {
+        (Some(error), at) => format!("{error} ({})", time(at)),
+        (None, _) => "none".to_owned(),
+    };
+    format!(
+        "database    {}\nledger      {}\nphase       {}\nmirrored    to event {} of {}\n            it happened {}, and \
+         was mirrored {}\nbehind      {lag}\nset aside   {} rows\nlast error  {error}\n",
+        progress.database,
+        progress.ledger_id,
+        progress.phase,
+        progress.watermark,
+        progress.last_seq,
+        time(progress.event_at),
+        time(progress.mirrored_at),
+        progress.rejected,
+    )
+}
+
+fn time(at: Option<TimeMs>) -> String {
+    let shown = |at| humantime::format_rfc3339_millis(UNIX_EPOCH + Duration::from_millis(at)).to_string();
+    at.map_or_else(|| "never".to_owned(), shown)
+}

@@ -1,0 +1,29 @@
+//! What stands in for the mirror in a program without the feature `mysql`.
+
+use std::convert::Infallible;
+
+use super::{MirrorConfig, MirrorView};
+use crate::engine::Engine;
+use crate::error::{Error, Result};
+
+/// The name of the mirror's claim on the journal.
+pub(crate) const CLAIM: &str = "mirror";
+
+/// A mirror, of which there is none.
+pub(crate) struct Mirror(Infallible);
+
+impl Mirror {
+    /// # Errors
+    /// `Invalid`: this program cannot mirror.
+    pub(crate) fn start(_: &Engine, _: MirrorConfig) -> Result<Self> {
+        Err(Error::invalid("mirror_url is set, but this program was built without the feature `mysql`"))
+    }
+
+    pub(crate) fn view(&self) -> MirrorView {
+        match self.0 {}
+    }
+
+    pub(crate) fn stop(self) {
+        match self.0 {}
+    }
+}

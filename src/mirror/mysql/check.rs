@@ -1,0 +1,539 @@
+//! The tables against the ledger at the same event: every account, every order, every record. The records are made
+//! again from the journal and compared in the order of both; what accounts have comes from the ledger, which is replayed
+//! apart from the mirror.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::Path;
+use std::sync::Arc;
+
+use mysql_async::prelude::Queryable;
+use mysql_async::{Conn, Params, Row as DbRow, Value};
+use secrecy::SecretString;
+
+use super::batch::{Batch, Change, RecordRow};
+use super::fault::Fault;
+use super::place::Place;
+use super::projection::{Projector, document, mark};
+use super::reload::documents;
+use super::session::{Phase, Position, connect, in_time, read_position};
+use super::tables::{self, Row, Statement};
+use super::tool::{lookup, run};
+use super::{migrate, time};
+use crate::engine::{LedgerView, Past};
+use crate::error::Result;
+use crate::types::{AccountKind, ReservationId, Seq};
+
+/// How many rows are read at once.
+const PAGE: usize = 4_096;
+/// How many events are projected at once.
+const EVENTS: u64 = 4_096;
+/// So many differences are told one by one; then they are only counted.
+const TOLD_MAX: u64 = 1_000;
+
+/// What a comparison found.
+#[derive(Debug, Default)]
+pub(crate) struct Checked {
+    /// The event that both sides were looked at after.
+    pub(crate) seq: Seq,
+    /// The first event whose records and orders were compared: older ones are not kept.
+    pub(crate) from_seq: Seq,
+    pub(crate) accounts: u64,
+    pub(crate) orders: u64,
+    pub(crate) records: u64,
+    pub(crate) differences: u64,
+    /// How many of them are about rows that the database refused.
+    pub(crate) set_aside: u64,
+}
+
+/// Compares the tables with the ledger in `dir`, which a server may have open. `told` hears of each difference,
+/// `progress` how many events of how many are done.
+///
+/// # Errors
+/// `Invalid` when the URL or the tables are wrong; `Conflict` while a reload is under way, or when the tables show another
+/// history; `Unavailable` when the database does not answer; and what reading the ledger meets.
+pub(crate) fn check(
+    dir: &Path,
+    url: &SecretString,
+    told: &mut dyn FnMut(&str),
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<Checked> {
+    let place = Place::of(url)?;
+    run(async {
+        let pool = place.pool();
+        let mut conn = connect(&pool).await?;
+        let position = begin(&mut conn).await?;
+        // Looked at after the tables, so that it shows what they show.
+        let past = Past::open(dir)?;
+        same_history(&past, &position)?;
+        let ledger = past.ledger_at(position.watermark)?;
+        let aside = aside(&mut conn).await?;
+        let checked = Checked { seq: position.watermark, from_seq: past.oldest_seq(), ..Checked::default() };
+        let mut check = Check { conn, told, aside, checked };
+        let expected = base(&ledger)?;
+        check.products(&expected).await?;
+        check.categories(&expected).await?;
+        let journal = check.records(&past, ledger, progress).await?;
+        check.users(&expected, &journal).await?;
+        check.orders(journal.orders).await?;
+        drop(check.conn);
+        pool.disconnect().await?;
+        Ok(check.checked)
+    })
+}
+
+/// Holds the tables still for this connection; answers where they are.
+async fn begin(conn: &mut Conn) -> Result<Position, Fault> {
+    in_time("reading the state", async {
+        migrate::check(conn).await?;
+        // Between two pages the ledger may be replayed.
+        conn.query_drop("SET SESSION wait_timeout = 28800, net_write_timeout = 600").await?;
+        conn.query_drop("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ").await?;
+        conn.query_drop("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY").await?;
+        let position = read_position(conn, "").await?;
+        let position = position.ok_or_else(|| Fault::Misconfigured("no mirror ever wrote the tables".to_owned()))?;
+        match position.phase {
+            Phase::Following => Ok(position),
+            _ => Err(Fault::ReloadNeeded("a reload is under way, or was cut short: run it again".to_owned())),
+        }
+    })
+    .await
+}
+
+fn same_history(past: &Past, position: &Position) -> Result<(), Fault> {
+    let watermark = position.watermark;
+    if watermark > past.last_seq() {
+        return Err(Fault::ReloadNeeded(format!(
+            "the tables show event {watermark}, but the journal ends at {}: another ledger, or an older backup",
+            past.last_seq()
+        )));
+    }
+    let shown = past.events(watermark..=watermark).ok().and_then(|mut events| events.next());
+    match shown {
+        Some(Ok((seq, event))) if watermark > 0 && mark(seq, &event) != position.mark => Err(Fault::ReloadNeeded(
+            format!("the journal's event {seq} is another one than the tables show: another history"),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// What the ledger has, as rows.
+fn base(ledger: &LedgerView) -> Result<Batch, Fault> {
+    let (seq, at) = (ledger.seq(), ledger.at());
+    let mut batch = Batch::default();
+    for (collection, key, body) in documents(ledger) {
+        document(&mut batch, seq, at, (collection, &key), Some(&body));
+    }
+    for level in ledger.levels() {
+        let owner = Arc::from(level.key.owner());
+        match level.key.kind() {
+            AccountKind::Stock => {
+                let product = batch.product(&owner, seq, at);
+                (product.stock, product.sales) = (Some(level.available), level.consumed as i64);
+            }
+            AccountKind::Points => batch.user(&owner, seq, at).balance = Some(level.available),
+            AccountKind::Quota => {}
+        }
+    }
+    Ok(batch)
+}
+
+/// The rows that the database refused.
+async fn aside(conn: &mut Conn) -> Result<HashSet<(String, String)>, Fault> {
+    Ok(conn.query("SELECT table_name, row_id FROM mirror_rejected").await?.into_iter().collect())
+}
+
+/// What the journal says of orders, and of users by their orders.
+struct Journal {
+    orders: HashMap<ReservationId, Expected, foldhash::fast::RandomState>,
+    exchanges: HashMap<Arc<str>, (i64, Option<u64>), foldhash::fast::RandomState>,
+    /// Whether it begins with the first event.
+    whole: bool,
+}
+
+/// An order as the journal leaves it, in little memory: some 100 bytes with its place in the table.
+#[derive(Clone, Copy, Debug, Default)]
+struct Expected {
+    /// A hash of what never changes; `None` when the order was made before the oldest event.
+    made: Option<u64>,
+    state: &'static str,
+    exchanged_at: Option<u64>,
+    cancelled_at: Option<u64>,
+    at: u64,
+    seq: Seq,
+}
+
+struct Check<'a> {
+    conn: Conn,
+    told: &'a mut dyn FnMut(&str),
+    aside: HashSet<(String, String)>,
+    checked: Checked,
+}
+
+impl Check<'_> {
+    fn differs(&mut self, table: &str, id: &str, what: &str) {
+        let aside = self.aside.contains(&(table.to_owned(), id.to_owned()));
+        self.checked.differences += 1;
+        self.checked.set_aside += u64::from(aside);
+        if self.checked.differences <= TOLD_MAX {
+            let aside = if aside { " (a row of it is set aside)" } else { "" };
+            (self.told)(&format!("{table} {id}: {what}{aside}"));
+        }
+    }
+
+    async fn products(&mut self, expected: &Batch) -> Result<(), Fault> {
+        const COLUMNS: &str = "id, name, category_id, points_price, status, stock_quantity, sales_count";
+        let mut left: BTreeMap<String, Shown> = BTreeMap::new();
+        for (id, change) in &expected.products {
+            let to = &change.to;
+            self.checked.accounts += u64::from(to.stock.is_some());
+            left.insert(id.to_string(), tables::product_shown(id, to));
+        }
+        self.rows("products", COLUMNS, left).await
+    }
+
+    async fn categories(&mut self, expected: &Batch) -> Result<(), Fault> {
+        const COLUMNS: &str = "id, name, parent_id, level, sort_order, status";
+        let shown = |(id, change): (&String, &Change<_>)| (id.clone(), tables::category_shown(id, &change.to));
+        self.rows("product_categories", COLUMNS, expected.categories.iter().map(shown).collect()).await
+    }
+
+    async fn users(&mut self, expected: &Batch, journal: &Journal) -> Result<(), Fault> {
+        let mut left: BTreeMap<String, Shown> = BTreeMap::new();
+        for (id, change) in &expected.users {
+            self.checked.accounts += 1;
+            let mut shown = vec![Some(id.to_string()), Some(change.to.balance.unwrap_or_default().to_string())];
+            if journal.whole {
+                let (exchanges, last_at) = journal.exchanges.get(id).copied().unwrap_or_default();
+                shown.extend([Some(exchanges.to_string()), Some(text(&time::optional(last_at)))]);
+            }
+            left.insert(id.to_string(), shown);
+        }
+        let columns =
+            if journal.whole { "id, points_balance, total_exchanges, last_exchange_at" } else { "id, points_balance" };
+        self.rows("users", columns, left).await
+    }
+
+    /// Holds every row of a table of the mirror's against `left`, by id.
+    async fn rows(&mut self, table: &str, columns: &str, mut left: BTreeMap<String, Shown>) -> Result<(), Fault> {
+        let mut pager = Pager::new(table, columns, 0);
+        while let Some(page) = pager.next(&mut self.conn).await? {
+            for row in page {
+                match left.remove(&row[0]) {
+                    Some(expected) => {
+                        if let Some(what) = difference(columns, &expected, &row) {
+                            self.differs(table, &row[0], &what);
+                        }
+                    }
+                    // A category that was removed is not shown; its row stays for what refers to it.
+                    None if table == "product_categories" && row.last().is_some_and(|status| status == "0") => {}
+                    None => self.differs(table, &row[0], "the ledger has no such row"),
+                }
+            }
+        }
+        for id in left.into_keys() {
+            self.differs(table, &id, "the row is missing");
+        }
+        Ok(())
+    }
+
+    /// Goes through the journal and both tables of records together.
+    async fn records(
+        &mut self,
+        past: &Past,
+        ledger: LedgerView,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<Journal, Fault> {
+        let (oldest, seq) = (past.oldest_seq(), self.checked.seq);
+        let mut journal = Journal { orders: HashMap::default(), exchanges: HashMap::default(), whole: oldest == 1 };
+        let mut projector = Projector::new(lookup(ledger));
+        let mut inventory = Records::new(&tables::INVENTORY, oldest);
+        let mut points = Records::new(&tables::POINTS, oldest);
+        let total = (seq + 1).saturating_sub(oldest);
+        let mut batch = Batch::default();
+        if total > 0 {
+            for event in past.events(oldest..=seq)? {
+                let (at, event) = event?;
+                projector.apply(&mut batch, at, &event)?;
+                if batch.event_count() >= EVENTS || at == seq {
+                    self.compare(&mut inventory, &batch.inventory, tables::inventory).await?;
+                    self.compare(&mut points, &batch.points, tables::points).await?;
+                    journal.take(&batch);
+                    batch = Batch::default();
+                    progress(at + 1 - oldest, total);
+                }
+            }
+        }
+        self.rest(&mut inventory).await?;
+        self.rest(&mut points).await?;
+        Ok(journal)
+    }
+
+    /// Holds the next records of a table against those of the journal.
+    async fn compare(
+        &mut self,
+        records: &mut Records,
+        expected: &[RecordRow],
+        row: fn(&RecordRow) -> Row,
+    ) -> Result<(), Fault> {
+        let table = records.table();
+        let mut rows: Vec<Row> = expected.iter().map(row).collect();
+        // An event may have records of several accounts; the table has them by number.
+        rows.sort_unstable_by(|a, b| a.id.cmp(&b.id));
+        for (broken, owner) in records.chain(expected) {
+            self.differs(table, &broken, &format!("the chain of {owner} breaks in the journal"));
+        }
+        for Row { id, values, .. } in rows {
+            self.checked.records += 1;
+            while let Some(found) = records.peek(&mut self.conn).await? {
+                if found[0] >= id {
+                    break;
+                }
+                self.differs(table, &found[0], "the journal has no such row");
+                records.skip();
+            }
+            let expected: Shown = values.iter().map(|value| Some(text(value))).collect();
+            match records.peek(&mut self.conn).await? {
+                Some(found) if found[0] == id => {
+                    if let Some(what) = difference(&records.columns, &expected, &found) {
+                        self.differs(table, &id, &what);
+                    }
+                    records.skip();
+                }
+                _ => self.differs(table, &id, "the row is missing"),
+            }
+        }
+        Ok(())
+    }
+
+    /// What a table has beyond the journal.
+    async fn rest(&mut self, records: &mut Records) -> Result<(), Fault> {
+        let table = records.table();
+        while let Some(found) = records.peek(&mut self.conn).await? {
+            self.differs(table, &found[0], "the journal has no such row");
+            records.skip();
+        }
+        Ok(())
+    }
+
+    async fn orders(
+        &mut self,
+        mut left: HashMap<ReservationId, Expected, foldhash::fast::RandomState>,
+    ) -> Result<(), Fault> {
+        const TABLE: &str = "exchange_orders";
+        const COLUMNS: &str = "id, order_no, user_id, product_id, quantity, points_cost, expires_at, created_at, status, \
+                               state, exchanged_at, cancelled_at, updated_at, seq";
+        self.checked.orders = left.len() as u64;
+        let whole = self.checked.from_seq == 1;
+        let mut pager = Pager::new(TABLE, COLUMNS, 0);
+        while let Some(page) = pager.next(&mut self.conn).await? {
+            for row in page {
+                let id = &row[0];
+                let expected = crate::mall::parse_order_id(id).and_then(|reservation| left.remove(&reservation));
+                match expected {
+                    Some(expected) => {
+                        if let Some(what) = expected.difference(&row) {
+                            self.differs(TABLE, id, &what);
+                        }
+                    }
+                    // One that was made and ended before the oldest event is nobody's to judge.
+                    None if whole => self.differs(TABLE, id, "the journal has no such row"),
+                    None => {}
+                }
+            }
+        }
+        for reservation in left.into_keys() {
+            self.differs(TABLE, &crate::mall::order_id(reservation), "the row is missing");
+        }
+        Ok(())
+    }
+}
+
+impl Journal {
+    fn take(&mut self, batch: &Batch) {
+        for order in &batch.orders {
+            let expected = self.orders.entry(order.reservation).or_default();
+            if order.is_new {
+                expected.made = Some(hash(&tables::order_made(order)));
+            }
+            expected.state = order.state.name();
+            expected.exchanged_at = order.exchanged_at.or(expected.exchanged_at);
+            expected.cancelled_at = order.cancelled_at;
+            (expected.at, expected.seq) = (order.at, order.seq);
+        }
+        for (id, change) in &batch.users {
+            let (exchanges, last_at) = self.exchanges.entry(Arc::clone(id)).or_default();
+            *exchanges += change.to.exchanges;
+            *last_at = change.to.last_exchange_at.or(*last_at);
+        }
+    }
+}
+
+impl Expected {
+    /// What a row, as it was read, says differently.
+    fn difference(&self, row: &[String]) -> Option<String> {
+        let number = match self.state {
+            "pending" => "0",
+            "confirmed" => "1",
+            _ => "-1",
+        };
+        let at = |at: Option<u64>| text(&time::optional(at));
+        let expected = [
+            number.to_owned(),
+            self.state.to_owned(),
+            at(self.exchanged_at),
+            at(self.cancelled_at),
+            at(Some(self.at)),
+            self.seq.to_string(),
+        ];
+        let (made, state) = row.split_at(8);
+        let differs =
+            difference("status, state, exchanged_at, cancelled_at, updated_at, seq", &expected.map(Some), state);
+        if differs.is_some() {
+            return differs;
+        }
+        let same = self.made.is_none_or(|expected| expected == hash(made));
+        (!same).then(|| format!("it was made otherwise than {}", made[1..].join(", ")))
+    }
+}
+
+/// The records of a table in the order of the journal.
+struct Records {
+    columns: String,
+    pager: Pager,
+    page: std::vec::IntoIter<Vec<String>>,
+    next: Option<Vec<String>>,
+    /// What each account had after its last record, to hold the chain together.
+    after: HashMap<u32, i64, foldhash::fast::RandomState>,
+    statement: &'static Statement,
+}
+
+impl Records {
+    fn new(statement: &'static Statement, from_seq: Seq) -> Self {
+        let columns = statement.columns.join(", ");
+        let pager = Pager::new(statement.table, &columns, from_seq);
+        let page = Vec::new().into_iter();
+        Self { columns, pager, page, next: None, after: HashMap::default(), statement }
+    }
+
+    fn table(&self) -> &'static str {
+        self.statement.table
+    }
+
+    async fn peek(&mut self, conn: &mut Conn) -> Result<Option<Vec<String>>, Fault> {
+        if self.next.is_none() {
+            self.next = self.page.next();
+        }
+        if self.next.is_none()
+            && let Some(page) = self.pager.next(conn).await?
+        {
+            self.page = page.into_iter();
+            self.next = self.page.next();
+        }
+        Ok(self.next.clone())
+    }
+
+    fn skip(&mut self) {
+        self.next = None;
+    }
+
+    /// The records that do not begin where the one before them of the same account ended.
+    fn chain(&mut self, records: &[RecordRow]) -> Vec<(String, Arc<str>)> {
+        let mut broken = Vec::new();
+        for record in records {
+            let before = record.available - record.delta;
+            if self.after.insert(record.account, record.available).is_some_and(|after| after != before) {
+                broken.push((record.seq.to_string(), Arc::clone(&record.owner)));
+            }
+        }
+        broken
+    }
+}
+
+/// The mirror's rows of a table by id, page by page.
+struct Pager {
+    query: String,
+    from_seq: Seq,
+    after: Option<String>,
+}
+
+impl Pager {
+    fn new(table: &str, columns: &str, from_seq: Seq) -> Self {
+        let query = format!(
+            "SELECT {columns} FROM {table} WHERE id > ? AND seq IS NOT NULL AND seq >= ? ORDER BY id LIMIT {PAGE}"
+        );
+        Self { query, from_seq, after: Some(String::new()) }
+    }
+
+    /// The next rows, each value as a text; `None` after the last.
+    async fn next(&mut self, conn: &mut Conn) -> Result<Option<Vec<Vec<String>>>, Fault> {
+        let Some(after) = self.after.take() else { return Ok(None) };
+        let values = Params::Positional(vec![after.into(), self.from_seq.into()]);
+        let rows: Vec<DbRow> = conn.exec(self.query.as_str(), values).await?;
+        let page: Vec<Vec<String>> = rows.into_iter().map(|row| row.unwrap().iter().map(text).collect()).collect();
+        if page.len() == PAGE {
+            self.after = page.last().map(|row| row[0].clone());
+        }
+        Ok((!page.is_empty()).then_some(page))
+    }
+}
+
+/// A value as a text: the same for what was written and for what is read.
+pub(super) fn text(value: &Value) -> String {
+    match value {
+        Value::NULL => "null".to_owned(),
+        Value::Bytes(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+        Value::Int(number) => number.to_string(),
+        Value::UInt(number) => number.to_string(),
+        other => other.as_sql(true),
+    }
+}
+
+fn hash(values: &[String]) -> u64 {
+    let mut hasher = blake3::Hasher::new();
+    for value in values {
+        hasher.update(&(value.len() as u64).to_le_bytes());
+        hasher.update(value.as_bytes());
+    }
+    crate::types::halves(&hasher)[0]
+}
+
+/// A row as it should be, each value as a text; `None` where anything may stand.
+type Shown = Vec<Option<String>>;
+
+/// The columns in which a row is not as it should be; `None` when there are none.
+fn difference(columns: &str, expected: &[Option<String>], found: &[String]) -> Option<String> {
+    let columns = columns.split(", ").zip(expected.iter().zip(found));
+    let told: Vec<String> = columns
+        .filter_map(|(column, (expected, found))| {
+            let expected = expected.as_ref().filter(|expected| *expected != found)?;
+            Some(format!("{column} is {found} and should be {expected}"))
+        })
+        .collect();
+    (!told.is_empty()).then(|| told.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_difference_names_its_columns() {
+        let found = ["x", "1", "3"].map(str::to_owned);
+        let expected = |values: [Option<&str>; 3]| values.map(|value| value.map(str::to_owned));
+        let told = difference("id, a, b", &expected([Some("x"), Some("1"), Some("2")]), &found);
+        assert_eq!(told.as_deref(), Some("b is 3 and should be 2"));
+        assert_eq!(difference("id, a, b", &expected([Some("x"), None, Some("3")]), &found), None);
+    }
+
+    #[test]
+    fn what_is_written_and_what_is_read_are_one_text() {
+        for (written, read) in [
+            (Value::UInt(7), Value::Int(7)),
+            (Value::from(true), Value::Int(1)),
+            (Value::from("tea"), Value::Bytes(b"tea".to_vec())),
+            (time::datetime(1_750_000_000_123), Value::Date(2025, 6, 15, 15, 6, 40, 123_000)),
+        ] {
+            assert_eq!(text(&written), text(&read));
+        }
+    }
+}

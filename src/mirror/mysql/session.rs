@@ -1,0 +1,236 @@
+//! A mirror's hold on the tables: a lock on a connection of its own, and an epoch that every write must find.
+
+use std::time::Duration;
+
+use mysql_async::prelude::Queryable;
+use mysql_async::{Conn, Pool, Row, Value};
+
+use super::fault::Fault;
+use super::write::Fence;
+use super::{migrate, time};
+use crate::types::{Seq, TimeMs};
+
+/// How long connecting and each short question may take.
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The name of the lock, as long as names of locks may be: it is the server's, not the database's.
+const LOCK_NAME: &str = "CONCAT('stockhold-mirror-', MD5(DATABASE()))";
+
+/// What the tables say of themselves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Position {
+    pub(super) ledger_id: String,
+    pub(super) phase: Phase,
+    pub(super) epoch: u64,
+    pub(super) watermark: Seq,
+    pub(super) mark: u64,
+    pub(super) event_at: Option<TimeMs>,
+    pub(super) mirrored_at: Option<TimeMs>,
+    pub(super) rejected: u64,
+    /// Where a reload that is under way begins, and up to where it goes.
+    pub(super) reload: Option<(Seq, Seq)>,
+    pub(super) last_error: Option<String>,
+    pub(super) last_error_at: Option<TimeMs>,
+}
+
+/// What may be done with the tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// They follow the journal.
+    Following,
+    /// A reload is emptying them.
+    Emptying,
+    /// A reload fills them.
+    Loading,
+}
+
+impl Phase {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Following => "following",
+            Self::Emptying => "emptying",
+            Self::Loading => "loading",
+        }
+    }
+
+    fn parse(name: &str) -> Result<Self, Fault> {
+        [Self::Following, Self::Emptying, Self::Loading]
+            .into_iter()
+            .find(|phase| phase.name() == name)
+            .ok_or_else(|| Fault::Misconfigured(format!("mirror_state.phase is {name:?}, which no version writes")))
+    }
+}
+
+/// The right to write, until another one takes it.
+pub(super) struct Session {
+    pool: Pool,
+    lock: Conn,
+    pub(super) conn: Conn,
+    pub(super) position: Position,
+}
+
+/// How a session begins.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Opening<'a> {
+    pub(super) ledger_id: &'a str,
+    pub(super) migrate: bool,
+    /// How long to wait for another mirror to let go, in seconds.
+    pub(super) lock_wait_s: u32,
+    /// Takes the tables over from another ledger.
+    pub(super) adopt: bool,
+    /// The lock connection of this mirror's session before, which the server may still believe in.
+    pub(super) stale_lock: Option<u32>,
+}
+
+impl Session {
+    /// Takes the lock, brings the tables up to date where that is wanted, and raises the epoch: whoever wrote before
+    /// writes no more.
+    pub(super) async fn open(pool: Pool, opening: Opening<'_>) -> Result<Self, Fault> {
+        let mut lock = connect(&pool).await?;
+        take_lock(&mut lock, opening).await?;
+        let mut conn = connect(&pool).await?;
+        if opening.migrate {
+            migrate::migrate(&mut conn).await?;
+        } else {
+            migrate::check(&mut conn).await?;
+        }
+        let position = in_time("taking the tables over", take_over(&mut conn, opening)).await?;
+        Ok(Self { pool, lock, conn, position })
+    }
+
+    pub(super) fn fence(&self) -> Fence {
+        Fence { epoch: self.position.epoch, watermark: self.position.watermark }
+    }
+
+    /// The number of the connection that holds the lock, as the server counts.
+    pub(super) fn lock_id(&self) -> u32 {
+        self.lock.id()
+    }
+
+    /// Shows the server that this mirror lives, and looks whether another one took over.
+    pub(super) async fn keep(&mut self) -> Result<(), Fault> {
+        let epoch = self.position.epoch;
+        in_time("keeping the connection", async {
+            self.lock.ping().await?;
+            let now: Option<u64> = self.conn.query_first("SELECT epoch FROM mirror_state WHERE id = 1").await?;
+            if now == Some(epoch) {
+                return Ok(());
+            }
+            Err(Fault::Fenced("another mirror has taken over the tables".to_owned()))
+        })
+        .await
+    }
+
+    /// Ends the connections, with the lock.
+    pub(super) async fn close(self) {
+        drop((self.lock, self.conn));
+        // A server that does not answer keeps nobody waiting.
+        drop(tokio::time::timeout(Duration::from_secs(1), self.pool.disconnect()).await);
+    }
+}
+
+/// Bounds how long the database may take for something short.
+pub(super) async fn in_time<T>(what: &str, work: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
+    match tokio::time::timeout(PATIENCE, work).await {
+        Ok(done) => done,
+        Err(_) => Err(Fault::Lost(format!("{what}: the database did not answer in {} s", PATIENCE.as_secs()))),
+    }
+}
+
+pub(super) async fn connect(pool: &Pool) -> Result<Conn, Fault> {
+    in_time("connecting", async { Ok(pool.get_conn().await?) }).await
+}
+
+async fn take_lock(lock: &mut Conn, opening: Opening<'_>) -> Result<(), Fault> {
+    let wait = Duration::from_secs(opening.lock_wait_s.into()) + PATIENCE;
+    let get = format!("SELECT GET_LOCK({LOCK_NAME}, {})", opening.lock_wait_s);
+    for _ in 0..2 {
+        let got = tokio::time::timeout(wait, lock.query_first::<Option<u8>, _>(get.as_str())).await;
+        let got = got.map_err(|_| Fault::Lost("the database did not answer a request for the lock".to_owned()))??;
+        if got.flatten() == Some(1) {
+            return Ok(());
+        }
+        let holder: Option<Option<u32>> = lock.query_first(format!("SELECT IS_USED_LOCK({LOCK_NAME})")).await?;
+        let Some(holder) = holder.flatten().filter(|holder| Some(*holder) == opening.stale_lock) else { break };
+        // The server has not noticed that our connection is gone.
+        if let Err(error) = lock.query_drop(format!("KILL CONNECTION {holder}")).await {
+            tracing::debug!(%error, "our old connection was not ended");
+        }
+    }
+    Err(Fault::Fenced("another mirror writes the tables".to_owned()))
+}
+
+async fn take_over(conn: &mut Conn, opening: Opening<'_>) -> Result<Position, Fault> {
+    conn.query_drop("START TRANSACTION").await?;
+    let position = match read_position(conn, "FOR UPDATE").await? {
+        Some(position) if position.ledger_id != opening.ledger_id && !opening.adopt => {
+            conn.query_drop("ROLLBACK").await?;
+            return Err(foreign(&position, opening));
+        }
+        Some(position) => {
+            let epoch = position.epoch + 1;
+            let statement = "UPDATE mirror_state SET epoch = ?, ledger_id = ? WHERE id = 1";
+            conn.exec_drop(statement, (epoch, opening.ledger_id)).await?;
+            Position { epoch, ledger_id: opening.ledger_id.to_owned(), ..position }
+        }
+        None => {
+            let statement = "INSERT INTO mirror_state (id, ledger_id, phase, epoch, watermark, mark) \
+                             VALUES (1, ?, ?, 1, 0, 0)";
+            conn.exec_drop(statement, (opening.ledger_id, Phase::Following.name())).await?;
+            Position {
+                ledger_id: opening.ledger_id.to_owned(),
+                phase: Phase::Following,
+                epoch: 1,
+                watermark: 0,
+                mark: 0,
+                event_at: None,
+                mirrored_at: None,
+                rejected: 0,
+                reload: None,
+                last_error: None,
+                last_error_at: None,
+            }
+        }
+    };
+    conn.query_drop("COMMIT").await?;
+    Ok(position)
+}
+
+fn foreign(position: &Position, opening: Opening<'_>) -> Fault {
+    Fault::Misconfigured(format!(
+        "the database is the mirror of another ledger ({}, not {}): give this one a database of its own, or make that one \
+         its mirror with `stockhold mirror reload --adopt`",
+        position.ledger_id, opening.ledger_id
+    ))
+}
+
+/// What the tables say of themselves; `None` when no mirror ever wrote there. `lock` is how the row is read.
+pub(super) async fn read_position(conn: &mut Conn, lock: &str) -> Result<Option<Position>, Fault> {
+    let query = format!(
+        "SELECT ledger_id, phase, epoch, watermark, mark, event_at, mirrored_at, rejected, reload_from, reload_to, \
+         last_error, last_error_at FROM mirror_state WHERE id = 1 {lock}"
+    );
+    // As a prepared statement: times come as times then, not as texts.
+    let row: Option<Row> = conn.exec_first(query, ()).await?;
+    row.map(position).transpose()
+}
+
+fn position(row: Row) -> Result<Position, Fault> {
+    let wrong = || Fault::Misconfigured("mirror_state has columns of another shape".to_owned());
+    let number = |name: &str| row.get_opt::<Option<u64>, _>(name).and_then(Result::ok).ok_or_else(wrong);
+    let text = |name: &str| row.get_opt::<Option<String>, _>(name).and_then(Result::ok).ok_or_else(wrong);
+    let at = |name: &str| row.get::<Value, _>(name).and_then(|value| time::read(&value));
+    Ok(Position {
+        ledger_id: text("ledger_id")?.unwrap_or_default(),
+        phase: Phase::parse(&text("phase")?.unwrap_or_default())?,
+        epoch: number("epoch")?.unwrap_or_default(),
+        watermark: number("watermark")?.unwrap_or_default(),
+        mark: number("mark")?.unwrap_or_default(),
+        event_at: at("event_at"),
+        mirrored_at: at("mirrored_at"),
+        rejected: number("rejected")?.unwrap_or_default(),
+        reload: number("reload_from")?.zip(number("reload_to")?),
+        last_error: text("last_error")?,
+        last_error_at: at("last_error_at"),
+    })
+}

@@ -8,6 +8,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use super::core::Core;
 use crate::error::{ErrorKind, Result};
 use crate::event::{self, Event};
+use crate::flaw::{self, Flaw};
 use crate::journal::{Journal, Reader};
 use crate::sync::Mutex;
 use crate::types::Seq;
@@ -60,6 +61,9 @@ impl Subscription {
                 ahead.push_back((seq, event::decode(kind, payload)?.into_owned()));
                 Ok(())
             })?;
+            if flaw::is_made(Flaw::LosesEvent) {
+                self.ahead.pop_front();
+            }
         }
         Ok(self.ahead.pop_front())
     }

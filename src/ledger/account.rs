@@ -6,6 +6,7 @@ use super::lapses::Lapses;
 use crate::command::{Level, Policy, Window};
 use crate::error::{Error, Result};
 use crate::event::EventLine;
+use crate::flaw::{self, Flaw};
 use crate::types::{AccountId, AccountKey, TimeMs};
 
 /// The most units an account may ever receive: room for every sum in an `i64`.
@@ -201,9 +202,10 @@ impl Account {
 
     fn subtract(&mut self, quantity: u64) -> Result<()> {
         let available = self.available.checked_sub_unsigned(quantity);
+        let lowest = -(self.policy.backorder as i64) - i64::from(flaw::is_made(Flaw::Oversells));
         // Below zero only by the backorder allowance; what an allowance let out stays out when it shrinks.
         self.available = available
-            .filter(|left| *left >= -(self.policy.backorder as i64) || quantity == 0)
+            .filter(|left| *left >= lowest || quantity == 0)
             .ok_or_else(|| impossible("more is taken than is there"))?;
         Ok(())
     }

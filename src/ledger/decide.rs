@@ -8,6 +8,7 @@ use super::shard::Held;
 use crate::command::{Command, Line, Outcome, Refusal, Reserve, Window};
 use crate::error::{Error, Result};
 use crate::event::{End, EventLine, EventLines, Fact};
+use crate::flaw::{self, Flaw};
 use crate::types::{AccountId, QUANTITY_MAX, ReservationId, TimeMs};
 
 /// What a command comes to.
@@ -44,7 +45,7 @@ pub(super) fn decide<'a>(
             let Some(pending) = find(held, reservation, owner) else {
                 return Ok(Decision::Nothing(Outcome::NotPending { reservation }));
             };
-            if now >= pending.expires_at {
+            if now >= pending.expires_at && !flaw::is_made(Flaw::ConfirmsLate) {
                 let expires_at = pending.expires_at;
                 return Ok(Decision::Nothing(Outcome::Late { reservation, expires_at }));
             }
@@ -119,7 +120,7 @@ fn refuse(
     now: TimeMs,
 ) -> Option<Decision<'static>> {
     let available = account.takeable(now).saturating_sub(before);
-    (available < quantity).then(|| {
+    (available + u64::from(flaw::is_made(Flaw::Oversells)) < quantity).then(|| {
         let next_release_at = account.next_release_at();
         Decision::Nothing(Outcome::Refused(Refusal { line, account: id, available, next_release_at }))
     })

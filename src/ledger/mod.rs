@@ -28,6 +28,7 @@ use self::shard::{Held, Shard, Shards, bit};
 use crate::command::{Command, Level, Line, Outcome, Pending, Policy, Refusal, Reserve};
 use crate::error::{Error, Result};
 use crate::event::{Event, Fact, Recorder};
+use crate::flaw::{self, Flaw};
 use crate::sync::Mutex;
 use crate::types::{AccountId, AccountKey, IdempotencyKey, ReservationId, SHARD_COUNT, Seq, ShardIndex, TimeMs};
 
@@ -161,7 +162,8 @@ impl Ledger {
             let gauge = self.gauge(taken.account)?;
             let available = gauge.takeable();
             // An Outstanding quota does not count for a take that is confirmed at once: the slow path knows.
-            (available < taken.quantity && !reserve.confirm).then(|| {
+            let short = available < taken.quantity + u64::from(flaw::is_made(Flaw::RefusesFalsely));
+            (short && !reserve.confirm).then(|| {
                 let next_release_at = gauge.next_release_at();
                 Outcome::Refused(Refusal { line, account: taken.account, available, next_release_at })
             })
@@ -454,9 +456,40 @@ impl Ledger {
 
 /// Records and applies an event that was decided on what is held.
 fn commit(held: &mut Held<'_>, event: &Event<'_>, recorder: &impl Recorder) -> Seq {
+    #[cfg(test)]
+    if flaw::is_made(Flaw::LogsLate) {
+        return late::commit(held, event, recorder);
+    }
     let seq = recorder.record(event);
     apply(held, seq, event).expect("an event applies to the state it was decided on");
     seq
+}
+
+/// What [`Flaw::LogsLate`] makes of a commit.
+#[cfg(test)]
+mod late {
+    use std::cell::RefCell;
+
+    use super::*;
+
+    thread_local! {
+        static LATE: RefCell<Vec<Event<'static>>> = const { RefCell::new(Vec::new()) };
+    }
+
+    pub(super) fn commit(held: &mut Held<'_>, event: &Event<'_>, recorder: &impl Recorder) -> Seq {
+        if matches!(event.fact, Fact::Expired(_)) {
+            let seq = recorder.last_seq() + 1;
+            LATE.with_borrow_mut(|late| late.push(event.clone().into_owned()));
+            apply(held, seq, event).expect("an event applies to the state it was decided on");
+            return seq;
+        }
+        let seq = recorder.record(event);
+        for late in LATE.take() {
+            recorder.record(&late);
+        }
+        apply(held, seq, event).expect("an event applies to the state it was decided on");
+        seq
+    }
 }
 
 fn mask_of(lines: &[Line]) -> u64 {

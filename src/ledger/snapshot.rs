@@ -10,6 +10,7 @@ use super::{Ledger, apply};
 use crate::command::{Line, Policy, Window};
 use crate::error::{Error, Result};
 use crate::event::{Event, Fact, Recorder, Request};
+use crate::flaw::{self, Flaw};
 use crate::types::{AccountId, AccountKey, IdempotencyKey, ReservationId, SHARD_COUNT, Seq, ShardIndex};
 use crate::wire::Reader;
 
@@ -190,7 +191,10 @@ impl<'a> Replay<'a> {
             shard.reservations.insert(Reservation { timer, ..reservation });
         }
         for _ in 0..reader.u64()? {
-            shard.answers.insert(read_answer(reader)?);
+            let answer = read_answer(reader)?;
+            if !flaw::is_made(Flaw::ForgetsAnswers) {
+                shard.answers.insert(answer);
+            }
         }
         Some(())
     }

@@ -1,7 +1,7 @@
 //! The file system as the journal and the checkpoint see it, so that tests can crash it.
 //! Only `vfs/real.rs` touches `std::fs`.
 
-#[cfg(all(test, not(stockhold_loom)))]
+#[cfg(all(any(test, feature = "server"), not(stockhold_loom)))]
 pub(crate) mod crash;
 mod real;
 
@@ -12,8 +12,8 @@ pub(crate) use real::RealVfs;
 
 /// A file system. Every path is absolute or relative to the process.
 pub(crate) trait Vfs: Send + Sync + 'static {
-    /// Creates the directory and its parents, syncing the parent of the last.
-    fn create_dir_all(&self, dir: &Path) -> io::Result<()>;
+    /// Creates a directory in one that exists; `AlreadyExists` when it does. Durable only after `sync_dir` of the parent.
+    fn create_dir(&self, dir: &Path) -> io::Result<()>;
     /// Opens an existing file for reading and writing.
     fn open(&self, path: &Path) -> io::Result<Box<dyn VfsFile>>;
     /// Opens an existing file for reading only.
@@ -46,6 +46,24 @@ pub(crate) trait VfsFile: Send + Sync {
 
 /// A held lock; dropping it gives the lock up.
 pub(crate) trait VfsLock: Send + Sync {}
+
+/// Creates a directory and the parents that are missing. Each is durable before anything is made in it: a tree whose
+/// root a power cut took back would take everything with it.
+pub(crate) fn create_dir_all(vfs: &dyn Vfs, dir: &Path) -> io::Result<()> {
+    let above = parent(dir);
+    let created = match vfs.create_dir(dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound && above != dir => {
+            create_dir_all(vfs, &above)?;
+            vfs.create_dir(dir)
+        }
+        outcome => outcome,
+    };
+    match created {
+        // One that is there may have been made by a process that was killed before it synced.
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => vfs.sync_dir(&above),
+    }
+}
 
 /// The first bytes of a file, up to `limit` of them. A read that ends before the file does is an error: what is missing
 /// must not look like a file that a crash cut short.

@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use super::{Vfs, VfsFile, VfsLock, parent};
+use super::{Vfs, VfsFile, VfsLock};
 
 /// The machine's file system.
 #[derive(Debug, Default)]
@@ -13,9 +13,8 @@ pub(crate) struct RealVfs;
 
 #[allow(clippy::disallowed_methods, reason = "the one place that touches the file system")]
 impl Vfs for RealVfs {
-    fn create_dir_all(&self, dir: &Path) -> io::Result<()> {
-        std::fs::create_dir_all(dir)?;
-        self.sync_dir(&parent(dir))
+    fn create_dir(&self, dir: &Path) -> io::Result<()> {
+        std::fs::create_dir(dir)
     }
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn VfsFile>> {

@@ -28,8 +28,8 @@ impl FaultyVfs {
 }
 
 impl Vfs for FaultyVfs {
-    fn create_dir_all(&self, dir: &Path) -> io::Result<()> {
-        RealVfs.create_dir_all(dir)
+    fn create_dir(&self, dir: &Path) -> io::Result<()> {
+        RealVfs.create_dir(dir)
     }
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn VfsFile>> {

@@ -1,6 +1,10 @@
 //! What a crash may take and what it must leave.
 
+use std::collections::BTreeSet;
+
+use super::content::{SECTOR, STALE};
 use super::*;
+use crate::vfs::create_dir_all;
 
 const FILE: &str = "d/a";
 
@@ -11,7 +15,7 @@ fn at(path: &str) -> &Path {
 /// A directory with one file of two durable sectors of ones.
 fn started() -> (CrashVfs, Box<dyn VfsFile>) {
     let vfs = CrashVfs::new(1);
-    vfs.create_dir_all(at("d")).expect("it is created");
+    create_dir_all(&vfs, at("d")).expect("it is created");
     let file = vfs.create(at(FILE)).expect("it is created");
     file.write_at(&[1; 2 * SECTOR], 0).expect("it is written");
     file.sync().expect("it is synced");
@@ -49,7 +53,7 @@ fn each_unsynced_sector_is_old_or_new() {
 fn an_unsynced_length_may_come_without_its_bytes() {
     let (vfs, file) = started();
     file.write_at(&[3; SECTOR], 2 * SECTOR as u64).expect("it is written");
-    let all = [vec![1, 1], vec![1, 1, 0], vec![1, 1, 3]].map(Some);
+    let all = [vec![1, 1], vec![1, 1, 0], vec![1, 1, 3], vec![1, 1, STALE]].map(Some);
     assert_eq!(found(&vfs, sectors), BTreeSet::from(all));
 }
 
@@ -114,4 +118,50 @@ fn one_seed_is_one_crash() {
     for seed in 0..20 {
         assert_eq!(sectors(&vfs.crash(seed)), sectors(&vfs.crash(seed)));
     }
+}
+
+#[test]
+fn a_sync_that_failed_forgets_what_it_has_not_written() {
+    let mut kept = BTreeSet::new();
+    for seed in 0..50 {
+        let vfs = CrashVfs::new(seed);
+        create_dir_all(&vfs, at("d")).expect("it is created");
+        let file = vfs.create(at(FILE)).expect("it is created");
+        file.write_at(&[1; 2 * SECTOR], 0).and_then(|()| file.sync()).expect("it is synced");
+        vfs.sync_dir(at("d")).expect("it is synced");
+        file.write_at(&[2; 2 * SECTOR], 0).expect("it is written");
+        vfs.fault_at(vfs.operations(), Fault::Fail);
+        assert!(file.sync().is_err());
+        file.sync().expect("the next one has nothing to do");
+        let after = found(&vfs, sectors);
+        assert_eq!(after.len(), 1, "nothing is dirty any more");
+        kept.insert((sectors(&vfs), after));
+    }
+    let seen_but_lost =
+        |(seen, after): &(_, BTreeSet<_>)| seen == &Some(vec![2, 2]) && after.contains(&Some(vec![1, 1]));
+    assert!(kept.iter().any(seen_but_lost), "{kept:?}");
+    assert!(kept.iter().any(|(seen, _)| seen != &Some(vec![2, 2])), "pages leave memory: {kept:?}");
+}
+
+#[test]
+fn a_directory_is_lost_without_a_sync_of_its_parent() {
+    let vfs = CrashVfs::new(1);
+    vfs.create_dir(at("d")).expect("it is created");
+    let file = vfs.create(at(FILE)).expect("it is created");
+    file.sync().and_then(|()| vfs.sync_dir(at("d"))).expect("it is synced");
+    let is_there = |vfs: &CrashVfs| vfs.bytes(at(FILE)).is_some();
+    assert_eq!(found(&vfs, is_there), BTreeSet::from([false, true]), "and everything in it");
+    vfs.sync_dir(at(".")).expect("it is synced");
+    assert_eq!(found(&vfs, is_there), BTreeSet::from([true]));
+}
+
+#[test]
+fn a_tree_of_directories_is_durable_once_it_is_made() {
+    let vfs = CrashVfs::new(1);
+    create_dir_all(&vfs, at("a/b/c")).expect("it is created");
+    let file = vfs.create(at("a/b/c/f")).expect("it is created");
+    file.sync().and_then(|()| vfs.sync_dir(at("a/b/c"))).expect("it is synced");
+    assert_eq!(found(&vfs, |vfs| vfs.bytes(at("a/b/c/f")).is_some()), BTreeSet::from([true]));
+    create_dir_all(&vfs, at("a/b/c")).expect("it is there");
+    assert!(create_dir_all(&vfs, at("a/b/c")).is_ok() && vfs.list(at("a/b/d")).is_err());
 }

@@ -47,10 +47,11 @@ impl Clock for ShiftedClock {
 
 /// The latest time that was shown: what is shown after it is no earlier.
 #[derive(Debug, Default)]
-struct Latest(AtomicU64);
+pub(crate) struct Latest(AtomicU64);
 
 impl Latest {
-    fn hold(&self, now_ms: TimeMs) -> TimeMs {
+    /// What to show when the machine's clock shows `now_ms`.
+    pub(crate) fn hold(&self, now_ms: TimeMs) -> TimeMs {
         // Relaxed: the value is the whole message, nothing else is published with it.
         let latest_ms = self.0.load(Ordering::Relaxed);
         if latest_ms >= now_ms { latest_ms } else { self.0.fetch_max(now_ms, Ordering::Relaxed).max(now_ms) }

@@ -18,7 +18,7 @@ use crate::ledger::{Ledger, Limits, Replay};
 use crate::store::{Store, StoreConfig};
 use crate::sync::Mutex;
 use crate::types::{AccountKind, SHARD_COUNT, TimeMs};
-use crate::vfs::{RealVfs, Vfs, VfsLock};
+use crate::vfs::{self, RealVfs, Vfs, VfsLock};
 
 /// What the longest event takes: a body, and the lines or a document's names.
 const EVENT_BYTES_MAX: usize = BODY_BYTES_MAX + LINES_MAX * 32 + 4096;
@@ -68,9 +68,18 @@ impl EngineBuilder {
     }
 
     /// Keeps its files there; history, which sled keeps in files of its own, must be off.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "server"))]
     pub(crate) fn vfs(mut self, vfs: impl Vfs) -> Self {
         self.vfs = Arc::new(vfs);
+        self
+    }
+
+    /// Opens an engine without threads, for whoever wants to know what happens in which order: see
+    /// [`Engine::write_queued`] and its neighbours. The salts of the journal follow from `seed`, which must be another at
+    /// each opening.
+    #[cfg(any(test, feature = "server"))]
+    pub(crate) fn stepped(mut self, seed: u64) -> Self {
+        self.journal.stepped = Some(seed);
         self
     }
 
@@ -141,9 +150,10 @@ impl EngineBuilder {
             return Err(Error::invalid("a journal segment has at least 128 KiB: the largest event must fit"));
         }
         let dir = self.dir.clone();
-        self.vfs.create_dir_all(&dir).map_err(|error| Error::io(format_args!("creating {}", dir.display()), error))?;
+        vfs::create_dir_all(&*self.vfs, &dir)
+            .map_err(|error| Error::io(format_args!("creating {}", dir.display()), error))?;
         let directory_lock = lock(&*self.vfs, &dir)?;
-        let clock = self.clock;
+        let (stepped, clock) = (self.journal.stepped.is_some(), self.clock);
         let (snapshot, generations) = checkpoint::read_newest(&*self.vfs, &dir)?;
         let ledger = Ledger::new(self.limits, clock.now_ms());
         let mut floor_ms: TimeMs = 0;
@@ -196,9 +206,11 @@ impl EngineBuilder {
         };
         let core = Arc::new(Core::new(parts));
         let running = Running { core: Arc::clone(&core), threads: Mutex::new(Vec::new()) };
-        start(&running, "stockhold-history", follower::run)?;
-        start(&running, "stockhold-checkpoint", checkpoint::run)?;
-        if self.running {
+        if !stepped {
+            start(&running, "stockhold-history", follower::run)?;
+            start(&running, "stockhold-checkpoint", checkpoint::run)?;
+        }
+        if self.running && !stepped {
             start(&running, "stockhold-expiry", expiry::run)?;
         }
         Ok(Engine(Arc::new(running)))

@@ -13,7 +13,7 @@ use super::core::Core;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::{PART_COUNT, Replay};
 use crate::types::{Seq, TimeMs};
-use crate::vfs::{Vfs, read_start};
+use crate::vfs::{self, Vfs, read_start};
 use crate::wire::Reader;
 
 const MAGIC: [u8; 8] = *b"STKHSNAP";
@@ -90,6 +90,14 @@ fn is_snapshot(name: &str) -> bool {
 /// # Errors
 /// `Unavailable` when the disk fails; the snapshots before it still hold.
 pub(super) fn write(core: &Core) -> Result<Seq> {
+    write_with(core, &mut |_| {})
+}
+
+/// Writes a checkpoint, and calls `between` before each part is captured: commands go on meanwhile.
+///
+/// # Errors
+/// As [`write`].
+pub(super) fn write_with(core: &Core, between: &mut dyn FnMut(usize)) -> Result<Seq> {
     let mut generations = core.generations.lock();
     let at = core.now_ms();
     let dir = directory(&core.dir);
@@ -100,6 +108,7 @@ pub(super) fn write(core: &Core) -> Result<Seq> {
     let mut offset = HEADER_BYTES as u64;
     let mut bytes = Vec::new();
     for part in 0..PART_COUNT {
+        between(part);
         bytes.clear();
         bytes.resize(PART_HEADER_BYTES, 0);
         let shown = core.ledger.capture(part, &core.recorder(), &mut bytes);
@@ -169,7 +178,7 @@ fn header(from_seq: Seq, last_seq: Seq, at: TimeMs) -> [u8; HEADER_BYTES] {
 pub(super) fn read_newest(vfs: &dyn Vfs, dir: &Path) -> Result<(Option<Snapshot>, Generations)> {
     let checkpoints = directory(dir);
     let creating = |error| Error::io(format_args!("creating {}", checkpoints.display()), error);
-    vfs.create_dir_all(&checkpoints).map_err(creating)?;
+    vfs::create_dir_all(vfs, &checkpoints).map_err(creating)?;
     let mut generations = Generations::default();
     let mut newest = None;
     for path in list(vfs, dir)? {

@@ -10,6 +10,8 @@ mod follower;
 mod history;
 mod past;
 mod status;
+#[cfg(any(test, feature = "server"))]
+mod stepped;
 mod subscription;
 #[cfg(all(test, not(stockhold_loom)))]
 mod tests;

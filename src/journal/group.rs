@@ -207,9 +207,14 @@ impl<S: Sink> GroupCommit<S> {
                     return;
                 }
             }
-            let mut writing = self.writing.lock();
-            while self.round(&mut writing, Leader::Thread) {}
+            self.write_queued();
         }
+    }
+
+    /// Leads until the queue is empty, as the writer thread.
+    pub(super) fn write_queued(&self) {
+        let mut writing = self.writing.lock();
+        while self.round(&mut writing, Leader::Thread) {}
     }
 
     /// Commits what is queued and admits nothing more. An append that was admitted before and comes

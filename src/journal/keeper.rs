@@ -11,9 +11,14 @@ use crate::types::Seq;
 /// stays, and the next errand tries again.
 pub(super) fn run(store: &SegmentStore) {
     while store.next_errand() {
-        if let Err(error) = run_errand(store) {
-            tracing::error!(%error, "the journal's upkeep failed; segments are kept until it succeeds");
-        }
+        run_one(store);
+    }
+}
+
+/// Runs one errand.
+pub(super) fn run_one(store: &SegmentStore) {
+    if let Err(error) = run_errand(store) {
+        tracing::error!(%error, "the journal's upkeep failed; segments are kept until it succeeds");
     }
 }
 

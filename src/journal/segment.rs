@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::frame;
 use crate::error::{Error, Result};
+use crate::flaw::{self, Flaw};
 use crate::types::Seq;
 use crate::vfs::{Vfs, VfsFile, read_start};
 
@@ -25,16 +26,6 @@ pub(super) struct Header {
 }
 
 impl Header {
-    /// A header with a new salt.
-    ///
-    /// # Errors
-    /// `Unavailable` when the system has no random numbers.
-    pub(super) fn new(index: u64, first_seq: Seq, segment_bytes: u64) -> Result<Self> {
-        let salt = getrandom::u64()
-            .map_err(|error| Error::unavailable(format!("no random salt for a journal segment: {error}")))?;
-        Ok(Self { index, first_seq, salt, segment_bytes })
-    }
-
     /// What every checksum of the segment starts from.
     pub(super) fn seed(&self) -> u32 {
         crc32c::crc32c(&self.salt.to_le_bytes())
@@ -75,6 +66,18 @@ impl Header {
             u64::from_le_bytes(bytes)
         };
         Ok(Self { index: field(16), first_seq: field(24), salt: field(32), segment_bytes: field(40) })
+    }
+}
+
+/// A new salt for a segment: random, or one that follows from the seed of a stepped journal.
+///
+/// # Errors
+/// `Unavailable` when the system has no random numbers.
+pub(super) fn new_salt(seed: Option<u64>, index: u64) -> Result<u64> {
+    match seed {
+        Some(seed) => Ok(seed ^ index.wrapping_mul(0x9e37_79b9_7f4a_7c15)),
+        None => getrandom::u64()
+            .map_err(|error| Error::unavailable(format!("no random salt for a journal segment: {error}"))),
     }
 }
 
@@ -143,7 +146,9 @@ pub(super) fn start_segment(vfs: &dyn Vfs, dir: &Path, number: u64, header: Head
         file.write_at(&header.encode(), 0)?;
         file.sync()?;
         vfs.rename(&spare, &path)?;
-        vfs.sync_dir(dir)?;
+        if !flaw::is_made(Flaw::ForgetsDirectory) {
+            vfs.sync_dir(dir)?;
+        }
         Ok(file)
     };
     let file = start().map_err(|error| Error::io(format_args!("starting {}", path.display()), error))?;

@@ -168,7 +168,8 @@ impl SegmentStore {
                 number
             }
         };
-        let header = Header::new(index, first_seq, self.config.segment_bytes)?;
+        let salt = segment::new_salt(self.config.stepped, index)?;
+        let header = Header { index, first_seq, salt, segment_bytes: self.config.segment_bytes };
         let segment = Arc::new(segment::start_segment(&*self.vfs, &self.dir, number, header)?);
         self.files.lock().live.push_back(Arc::clone(&segment));
         self.send_errand();
@@ -204,6 +205,12 @@ impl SegmentStore {
         }
         errand.pending = false;
         !errand.stopping
+    }
+
+    /// Whether there is an errand, which is then taken.
+    #[cfg(any(test, feature = "server"))]
+    pub(super) fn take_errand(&self) -> bool {
+        std::mem::take(&mut self.errand.lock().pending)
     }
 
     /// Where a frame of a live segment is damaged.

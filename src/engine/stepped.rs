@@ -1,0 +1,37 @@
+//! An engine without threads ([`EngineBuilder::stepped`](super::EngineBuilder::stepped)): its caller does what they would
+//! do, when it likes. Everything else is as ever, so what happens in which order is a function of the calls, the clock
+//! and the files.
+
+use super::{CommitTicket, Engine, checkpoint};
+use crate::command::Line;
+use crate::error::Result;
+use crate::types::{ReservationId, Seq};
+
+impl Engine {
+    /// What the journal's writer does when it is woken: writes what is queued.
+    pub(crate) fn write_queued(&self) {
+        self.0.core.journal.write_queued();
+    }
+
+    /// What the journal's keeper does when there is an errand: makes a spare, archives and recycles segments.
+    pub(crate) fn run_errand(&self) {
+        self.0.core.journal.run_errand();
+    }
+
+    /// Writes a checkpoint, and calls `between` before each of its parts is captured.
+    ///
+    /// # Errors
+    /// As [`Engine::checkpoint`].
+    pub(crate) fn checkpoint_with(&self, between: &mut dyn FnMut(usize)) -> Result<Seq> {
+        checkpoint::write_with(&self.0.core, between)
+    }
+
+    /// Returns what a reservation consumed; the caller knows what that is, as history would.
+    ///
+    /// # Errors
+    /// As [`Engine::refund`].
+    pub(crate) fn give_back(&self, reservation: ReservationId, lines: &[Line], note: &str) -> Result<CommitTicket> {
+        let core = &self.0.core;
+        Ok(core.ticket(core.ledger.give_back(reservation, lines, note, core.now_ms(), &core.recorder())?))
+    }
+}

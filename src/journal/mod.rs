@@ -44,7 +44,7 @@ use crate::error::{Error, Result};
 use crate::sync::Mutex;
 use crate::sync::atomic::Ordering;
 use crate::types::Seq;
-use crate::vfs::Vfs;
+use crate::vfs::{self, Vfs};
 
 /// Takes a record: number, kind, payload.
 pub(crate) type EachRecord<'a> = dyn FnMut(Seq, u16, &[u8]) -> Result<()> + 'a;
@@ -63,11 +63,20 @@ pub(crate) struct JournalConfig {
     /// Lets an empty directory start at the record asked for, as after restoring a checkpoint elsewhere.
     /// Otherwise a journal that is gone is an error.
     pub restored: bool,
+    /// Starts no threads: what they would do is done by [`Journal::write_queued`] and [`Journal::run_errand`]. The salts
+    /// of segments follow from this number, which must be another at each opening.
+    pub stepped: Option<u64>,
 }
 
 impl Default for JournalConfig {
     fn default() -> Self {
-        Self { segment_bytes: 64 << 20, queue_bytes_max: 64 << 20, archive_bytes_max: Some(10 << 30), restored: false }
+        Self {
+            segment_bytes: 64 << 20,
+            queue_bytes_max: 64 << 20,
+            archive_bytes_max: Some(10 << 30),
+            restored: false,
+            stepped: None,
+        }
     }
 }
 
@@ -127,19 +136,23 @@ impl Journal {
         let from_seq = from_seq.max(1);
         let (journal_dir, archive_dir) = (dir.join("journal"), dir.join("archive"));
         for dir in [&journal_dir, &archive_dir] {
-            vfs.create_dir_all(dir).map_err(|error| Error::io(format_args!("creating {}", dir.display()), error))?;
+            vfs::create_dir_all(&*vfs, dir)
+                .map_err(|error| Error::io(format_args!("creating {}", dir.display()), error))?;
         }
-        let recovered = recovery::recover(&*vfs, &journal_dir, from_seq, replay)?;
+        let mut recovered = recovery::recover(&*vfs, &journal_dir, from_seq, replay)?;
         let next_seq = check_end(&journal_dir, recovered.next_seq, from_seq, config.restored)?;
+        recovered.rewrite_last_group()?;
         let archived = archive::find(&*vfs, &archive_dir)?;
         let files = Files { live: recovered.segments.into(), archived: archived.into(), ..Files::default() };
-        let queue_bytes_max = config.queue_bytes_max;
+        let (queue_bytes_max, stepped) = (config.queue_bytes_max, config.stepped.is_some());
         let store = Arc::new(SegmentStore::new(vfs, journal_dir, archive_dir, config, files));
         store.find_spares()?;
         let writer = SegmentWriter::new(Arc::clone(&store), store.start_segment(next_seq)?);
         let commit = Arc::new(GroupCommit::new(writer, next_seq, queue_bytes_max));
         let journal = Self { commit, store, threads: Mutex::new(Vec::new()) };
-        journal.start_threads()?;
+        if !stepped {
+            journal.start_threads()?;
+        }
         Ok(Arc::new(journal))
     }
 
@@ -212,6 +225,20 @@ impl Journal {
     /// Makes sure that what was appended will be written, though nobody waits for it.
     pub(crate) fn kick(&self) {
         self.commit.kick();
+    }
+
+    /// What the writer thread does when it is woken; without threads, whoever steps the journal does it.
+    #[cfg(any(test, feature = "server"))]
+    pub(crate) fn write_queued(&self) {
+        self.commit.write_queued();
+    }
+
+    /// What the keeper does when it is sent on an errand.
+    #[cfg(any(test, feature = "server"))]
+    pub(crate) fn run_errand(&self) {
+        if self.store.take_errand() {
+            keeper::run_one(&self.store);
+        }
     }
 
     /// A reader that starts at `from_seq`.

@@ -6,6 +6,7 @@ use std::os::unix::fs::FileExt;
 use super::super::segment::HEADER_BYTES;
 use super::*;
 use crate::error::ErrorKind;
+use crate::vfs::crash::{CrashVfs, Fault};
 
 #[test]
 fn records_survive_reopening_across_rollovers() {
@@ -215,4 +216,38 @@ fn spares_that_are_unfinished_or_of_another_size_are_removed() {
         assert!(!fs::exists(dir.path().join("journal").join(name)).unwrap(), "{name}");
     }
     assert_eq!(open(dir.path()).1, records(1..=400));
+}
+
+/// After a failed sync the kernel shows pages that no later sync writes. A process that starts again on them would
+/// otherwise acknowledge what comes after a gap.
+#[test]
+fn a_group_whose_sync_failed_is_written_again_before_anything_follows() {
+    let open = |vfs: &CrashVfs, salt: u64| {
+        let config = JournalConfig { stepped: Some(salt), ..config() };
+        let mut found = Vec::new();
+        let each = &mut |seq, kind, payload: &[u8]| {
+            found.push((seq, kind, payload.to_vec()));
+            Ok(())
+        };
+        let journal = Journal::open(Arc::new(vfs.clone()), Path::new("data"), config, 1, each);
+        (journal.unwrap_or_else(|error| panic!("{error}")), found)
+    };
+    let mut found_again = 0;
+    for seed in 0..60 {
+        let vfs = CrashVfs::new(seed);
+        let (journal, _) = open(&vfs, 1);
+        append_group(&journal, 1..=3);
+        (4..=20).for_each(|seq| append(&journal, seq));
+        // A group is one write and one sync.
+        vfs.fault_at(vfs.operations() + 1, Fault::Fail);
+        assert!(journal.wait(20).is_err());
+        drop(journal);
+        let (journal, found) = open(&vfs, 2);
+        let last = found.len() as Seq;
+        found_again += last - 3;
+        append_group(&journal, last + 1..=last + 2);
+        drop(journal);
+        assert_eq!(open(&vfs.crash(seed), 3).1, records(1..=last + 2), "seed {seed}");
+    }
+    assert!(found_again > 0, "no record of the group was found again");
 }

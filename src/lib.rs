@@ -51,9 +51,12 @@ mod command;
 mod engine;
 mod error;
 mod event;
+mod flaw;
 mod journal;
 mod ledger;
 mod record;
+#[cfg(all(any(test, feature = "server"), not(stockhold_loom)))]
+mod simulate;
 mod store;
 mod sync;
 #[cfg(feature = "test-util")]

@@ -11,6 +11,7 @@ mod logs;
 mod mirror;
 mod secret;
 mod serve;
+mod simulate;
 mod soak;
 mod token;
 
@@ -36,6 +37,8 @@ enum Command {
     Token(token::TokenArgs),
     /// Simulate a flash sale, and check that nothing was oversold and no point was lost
     FlashSale(flash_sale::FlashSaleArgs),
+    /// Run the engine through crashes, disk faults and clock jumps that follow from seeds, and check what is left
+    Simulate(simulate::SimulateArgs),
     /// Run a server under load and kill, stop and starve it over and over, and check that it keeps every promise
     Soak(soak::SoakArgs),
     /// Look after the mirror: the reporting tables in MySQL or MariaDB
@@ -53,6 +56,7 @@ pub fn main() -> ExitCode {
         Command::Serve(args) => serve::serve(&args).map(|()| ExitCode::SUCCESS),
         Command::Token(args) => token::token(&args).map(|()| ExitCode::SUCCESS),
         Command::FlashSale(args) => flash_sale::flash_sale(&args),
+        Command::Simulate(args) => simulate::simulate(&args),
         Command::Soak(args) => soak::soak(&args),
         #[cfg(feature = "mysql")]
         Command::Mirror(args) => mirror::mirror(&args),

@@ -1,0 +1,324 @@
+//! What the events come to, by plain bookkeeping: a second opinion on the ledger that shares no code with it. Every
+//! event that is entered is held to the rules, so that every prefix of a journal is.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use super::{Checked, agree, hold};
+use crate::command::{Line, Outcome, Policy, Window};
+use crate::event::{End, Event, EventLine, Fact};
+use crate::types::{AccountId, AccountKey, ReservationId, Seq, TimeMs};
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Account {
+    pub(super) policy: Policy,
+    pub(super) available: i64,
+    pub(super) reserved: u64,
+    pub(super) consumed: u64,
+    pub(super) received: u64,
+    pub(super) written_off: u64,
+    /// What a window gives back and when, earliest first.
+    comes_back: VecDeque<(TimeMs, u64)>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Held {
+    pub(super) owner: Option<AccountId>,
+    pub(super) lines: Vec<Line>,
+    pub(super) expires_at: TimeMs,
+}
+
+/// What a keyed request was answered first, and the event that did it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Answer {
+    pub(super) fingerprint: u64,
+    pub(super) outcome: Outcome,
+    pub(super) seq: Seq,
+}
+
+/// The state after an event.
+#[derive(Clone, Debug)]
+pub(super) struct Books {
+    pub(super) seq: Seq,
+    /// The newest time of an event.
+    pub(super) at: TimeMs,
+    pub(super) accounts: BTreeMap<AccountId, Account>,
+    pub(super) keys: BTreeMap<AccountKey, AccountId>,
+    pub(super) pending: BTreeMap<ReservationId, Held>,
+    /// What the confirmed reservations consumed that was not returned.
+    pub(super) consumed: BTreeMap<ReservationId, Vec<Line>>,
+    pub(super) documents: BTreeMap<(String, String), Vec<u8>>,
+    pub(super) answers: BTreeMap<u128, Answer>,
+    /// The keys of each shard, oldest first: what is kept is by count.
+    answered: BTreeMap<usize, VecDeque<u128>>,
+    answers_max: usize,
+    numbers: BTreeSet<ReservationId>,
+}
+
+impl Account {
+    pub(super) fn is_windowed(&self) -> bool {
+        matches!(self.policy.window, Window::Fixed { .. } | Window::Rolling { .. })
+    }
+
+    /// What the window gives back by `now`.
+    pub(super) fn due(&self, now: TimeMs) -> u64 {
+        self.comes_back.iter().filter(|(at, _)| *at <= now).map(|(_, quantity)| quantity).sum()
+    }
+
+    pub(super) fn takeable(&self, now: TimeMs) -> u64 {
+        u64::try_from(self.available + self.policy.backorder as i64 + self.due(now) as i64).unwrap_or(0)
+    }
+
+    /// What of the consumed units can still be returned.
+    pub(super) fn returnable(&self) -> u64 {
+        if self.is_windowed() { self.comes_back.iter().map(|(_, quantity)| quantity).sum() } else { self.consumed }
+    }
+
+    pub(super) fn first_renewal(&self) -> Option<TimeMs> {
+        self.comes_back.front().map(|(at, _)| *at)
+    }
+
+    fn consume(&mut self, quantity: u64, now: TimeMs) {
+        self.consumed += quantity;
+        let at = match self.policy.window {
+            _ if quantity == 0 => return,
+            Window::Never | Window::Outstanding => return,
+            Window::Rolling { length_ms } => now + length_ms,
+            // The first border after now.
+            Window::Fixed { length_ms, offset_ms } => {
+                let first = offset_ms % length_ms;
+                if now < first { first } else { first + ((now - first) / length_ms + 1) * length_ms }
+            }
+        };
+        self.comes_back.push_back((at, quantity));
+    }
+
+    /// Takes units out of what comes back, the next ones first or the last ones.
+    fn forget(&mut self, mut quantity: u64, from_front: bool) -> Checked {
+        while quantity > 0 {
+            let end = if from_front { self.comes_back.pop_front() } else { self.comes_back.pop_back() };
+            let Some((at, there)) = end else { return Err("more comes back than was consumed".to_owned()) };
+            let part = there.min(quantity);
+            quantity -= part;
+            if part < there && from_front {
+                self.comes_back.push_front((at, there - part));
+            } else if part < there {
+                self.comes_back.push_back((at, there - part));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Books {
+    /// Books without an event, of a ledger that keeps so many answers in each shard.
+    pub(super) fn new(answers_max: usize) -> Self {
+        Self {
+            seq: 0,
+            at: 0,
+            accounts: BTreeMap::new(),
+            keys: BTreeMap::new(),
+            pending: BTreeMap::new(),
+            consumed: BTreeMap::new(),
+            documents: BTreeMap::new(),
+            answers: BTreeMap::new(),
+            answered: BTreeMap::new(),
+            answers_max,
+            numbers: BTreeSet::new(),
+        }
+    }
+
+    /// Enters the next event.
+    ///
+    /// # Errors
+    /// What rule it breaks.
+    pub(super) fn enter(&mut self, event: &Event<'_>) -> Checked {
+        self.seq += 1;
+        hold(event.at >= self.at, || format!("its time goes back from {}", self.at)).map_err(|why| self.told(&why))?;
+        self.at = event.at;
+        self.enter_fact(event).and_then(|()| self.enter_answer(event)).map_err(|why| self.told(&why))
+    }
+
+    fn told(&self, why: &str) -> String {
+        format!("event {}: {why}", self.seq)
+    }
+
+    fn enter_fact(&mut self, event: &Event<'_>) -> Checked {
+        let at = event.at;
+        match &event.fact {
+            Fact::AccountOpened { account, key, policy } => self.open(*account, key, *policy),
+            Fact::PolicyChanged { account, policy, available } => self.change(*account, *available, |it| {
+                it.available += policy.limit as i64 - it.policy.limit as i64;
+                it.received = it.received + policy.limit - it.policy.limit;
+                it.policy = *policy;
+                Ok(())
+            }),
+            Fact::Received { account, quantity, available, .. } => {
+                self.change(*account, *available, |it| it.add(*quantity as i64))
+            }
+            Fact::Adjusted { account, delta, available, .. } => self.change(*account, *available, |it| it.add(*delta)),
+            Fact::WrittenOff { account, quantity, available, .. } => {
+                self.change(*account, *available, |it| it.add(-(*quantity as i64)))
+            }
+            Fact::Renewed { account, quantity, available } => self.change(*account, *available, |it| {
+                hold(it.due(at) >= *quantity, || format!("{quantity} units renew, but {} are due", it.due(at)))?;
+                it.give_back(*quantity, true)
+            }),
+            Fact::Reserved { reservation, owner, expires_at, confirmed, lines, .. } => {
+                hold(self.numbers.insert(*reservation), || format!("the number {reservation} was given before"))?;
+                let taken: Vec<Line> = lines.iter().map(line_of).collect();
+                match confirmed {
+                    true => drop(self.consumed.insert(*reservation, taken)),
+                    false => {
+                        let held = Held { owner: *owner, lines: taken, expires_at: *expires_at };
+                        self.pending.insert(*reservation, held);
+                    }
+                }
+                self.change_lines(lines, |it, line| it.take(line.quantity, *confirmed, at))
+            }
+            Fact::Confirmed(end) => {
+                hold(at < end.expires_at, || format!("a confirm at {at}, after the deadline {}", end.expires_at))?;
+                let used = end.lines.iter().filter(|line| line.consumed > 0);
+                let used = used.map(|line| Line { account: line.account(), quantity: line.consumed }).collect();
+                self.consumed.insert(end.reservation, used);
+                self.end(end, at)
+            }
+            Fact::Released(end) => self.end(end, at),
+            Fact::Expired(end) => {
+                hold(at >= end.expires_at, || format!("an expiry at {at}, before the deadline {}", end.expires_at))?;
+                self.end(end, at)
+            }
+            Fact::Returned { reservation, lines, .. } => {
+                let out = self.consumed.remove(reservation);
+                hold(out.is_some(), || format!("{reservation} returns what it did not consume"))?;
+                self.change_lines(lines, |it, line| it.give_back(line.quantity, false))
+            }
+            Fact::Noted { .. } => Ok(()),
+            Fact::Document { collection, key, body } => {
+                let name = (collection.to_string(), key.to_string());
+                match body {
+                    Some(body) => self.documents.insert(name, body.to_vec()),
+                    None => self.documents.remove(&name),
+                };
+                Ok(())
+            }
+        }
+    }
+
+    fn open(&mut self, id: AccountId, key: &AccountKey, policy: Policy) -> Checked {
+        let limit = policy.limit;
+        let account = Account { policy, available: limit as i64, received: limit, ..Account::default() };
+        let twice = self.accounts.insert(id, account).is_some() | self.keys.insert(key.clone(), id).is_some();
+        hold(!twice, || format!("{key} is opened twice"))
+    }
+
+    fn end(&mut self, end: &End, at: TimeMs) -> Checked {
+        let held = self.pending.remove(&end.reservation);
+        let held = held.ok_or_else(|| format!("{} ends, but is not pending", end.reservation))?;
+        let lines: Vec<Line> = end.lines.iter().map(line_of).collect();
+        agree("the lines that end", &lines, &held.lines)?;
+        agree("the deadline that ends", &end.expires_at, &held.expires_at)?;
+        self.change_lines(&end.lines, |it, line| it.end(line.quantity, line.consumed, at))
+    }
+
+    fn change_lines(&mut self, lines: &[EventLine], change: impl Fn(&mut Account, &EventLine) -> Checked) -> Checked {
+        lines.iter().try_for_each(|line| self.change(line.account(), line.available, |it| change(it, line)))
+    }
+
+    /// Changes an account, and holds it to invariant 1 and to what the event says came out.
+    fn change(&mut self, id: AccountId, available: i64, change: impl FnOnce(&mut Account) -> Checked) -> Checked {
+        let account = self.accounts.get_mut(&id).ok_or_else(|| format!("there is no account {}", id.number()))?;
+        let before = account.available;
+        change(account)?;
+        agree("what is available", &available, &account.available)?;
+        let out = (account.reserved + account.consumed + account.written_off) as i64;
+        agree("units received, and those that there are", &(account.received as i64), &(account.available + out))?;
+        // An allowance that shrinks takes nothing back, but lets no more out.
+        let floor = -(account.policy.backorder as i64);
+        hold(account.available >= floor || account.available >= before, || format!("oversold: {account:?}"))
+    }
+
+    fn enter_answer(&mut self, event: &Event<'_>) -> Checked {
+        let (Some(request), Some(outcome)) = (event.request, outcome_of(&event.fact)) else { return Ok(()) };
+        let number = request.key.number();
+        let answer = Answer { fingerprint: request.fingerprint, outcome, seq: self.seq };
+        let twice = self.answers.insert(number, answer);
+        hold(twice.is_none(), || "a second effect of one request".to_owned())?;
+        let answered = self.answered.entry(request.key.shard()).or_default();
+        answered.push_back(number);
+        if answered.len() > self.answers_max
+            && let Some(oldest) = answered.pop_front()
+        {
+            self.answers.remove(&oldest);
+        }
+        Ok(())
+    }
+
+    /// When units of this account may come back by themselves.
+    pub(super) fn next_release(&self, id: AccountId) -> Option<TimeMs> {
+        let holding = self.pending.values().filter(|held| held.lines.iter().any(|line| line.account == id));
+        let renewal = self.accounts.get(&id).and_then(Account::first_renewal);
+        holding.map(|held| held.expires_at).chain(renewal).min()
+    }
+
+    /// The reservations whose deadline has come.
+    pub(super) fn due(&self, now: TimeMs) -> BTreeSet<ReservationId> {
+        self.pending.iter().filter(|(_, held)| held.expires_at <= now).map(|(id, _)| *id).collect()
+    }
+}
+
+impl Account {
+    fn add(&mut self, delta: i64) -> Checked {
+        self.available += delta;
+        if delta > 0 {
+            self.received += delta.unsigned_abs();
+        } else {
+            self.written_off += delta.unsigned_abs();
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, quantity: u64, confirmed: bool, at: TimeMs) -> Checked {
+        self.available -= quantity as i64;
+        if confirmed {
+            self.consume(quantity, at);
+        } else {
+            self.reserved += quantity;
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, quantity: u64, consumed: u64, at: TimeMs) -> Checked {
+        hold(consumed <= quantity && quantity <= self.reserved, || "more ends than was held".to_owned())?;
+        self.reserved -= quantity;
+        self.available += (quantity - consumed) as i64;
+        self.consume(consumed, at);
+        Ok(())
+    }
+
+    fn give_back(&mut self, quantity: u64, is_renewal: bool) -> Checked {
+        hold(quantity <= self.consumed, || "more goes back than was consumed".to_owned())?;
+        self.consumed -= quantity;
+        self.available += quantity as i64;
+        if self.is_windowed() { self.forget(quantity, is_renewal) } else { Ok(()) }
+    }
+}
+
+fn line_of(line: &EventLine) -> Line {
+    Line { account: line.account(), quantity: line.quantity }
+}
+
+/// What a retry of the request behind a fact hears.
+fn outcome_of(fact: &Fact<'_>) -> Option<Outcome> {
+    Some(match fact {
+        Fact::Received { account, available, .. }
+        | Fact::Adjusted { account, available, .. }
+        | Fact::WrittenOff { account, available, .. } => Outcome::Changed { account: *account, available: *available },
+        Fact::Reserved { reservation, expires_at, confirmed, .. } => {
+            Outcome::Reserved { reservation: *reservation, expires_at: *expires_at, confirmed: *confirmed }
+        }
+        Fact::Confirmed(end) => Outcome::Confirmed { reservation: end.reservation },
+        Fact::Released(end) => Outcome::Released { reservation: end.reservation },
+        Fact::Returned { reservation, .. } => Outcome::Returned { reservation: *reservation },
+        _ => return None,
+    })
+}

@@ -1,0 +1,260 @@
+//! What must come of a request: the rules once more, written plainly.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use super::books::{Books, Held};
+use crate::command::{Command, Line, Outcome, Policy, Refusal, Reserve, Window};
+use crate::error::ErrorKind;
+use crate::event::{End, EventLine, EventLines, Fact};
+use crate::types::{AccountId, IdempotencyKey, ReservationId, Seq, TimeMs};
+
+/// What must come of a request.
+#[derive(Clone, Debug)]
+pub(super) enum Due {
+    /// These facts, and the answer.
+    Facts(Vec<Fact<'static>>, Outcome),
+    /// Nothing happens.
+    Nothing(Outcome),
+    /// The first answer once more.
+    Again(Outcome, Seq),
+    Error(ErrorKind),
+}
+
+impl Due {
+    fn fact(fact: Fact<'static>, outcome: Outcome) -> Self {
+        Self::Facts(vec![fact], outcome)
+    }
+}
+
+impl Books {
+    /// What must come of a command. The ledger chooses the number of a reservation, so it is told here. One that is
+    /// alone, in no batch, may be refused at a glance.
+    pub(super) fn decide(
+        &self,
+        command: &Command<'_>,
+        now: TimeMs,
+        number: Option<ReservationId>,
+        reservations_max: usize,
+        is_alone: bool,
+    ) -> Due {
+        if let Some(due) = command.key().and_then(|key| self.answered(key)) {
+            return due;
+        }
+        match command {
+            Command::Receive { account, quantity, note, .. } => {
+                let fact = |available| Fact::Received {
+                    account: *account,
+                    quantity: *quantity,
+                    available,
+                    note: Cow::Owned((*note).to_owned()),
+                };
+                self.changed(*account, *quantity as i64, fact)
+            }
+            Command::Adjust { account, delta, note, .. } => {
+                let fact = |available| Fact::Adjusted {
+                    account: *account,
+                    delta: *delta,
+                    available,
+                    note: Cow::Owned((*note).to_owned()),
+                };
+                self.changed(*account, *delta, fact)
+            }
+            Command::WriteOff { account, quantity, note, .. } => {
+                let fact = |available| Fact::WrittenOff {
+                    account: *account,
+                    quantity: *quantity,
+                    available,
+                    note: Cow::Owned((*note).to_owned()),
+                };
+                self.changed(*account, -(*quantity as i64), fact)
+            }
+            Command::Reserve(reserve) => {
+                let glance = self.refuse_at_a_glance(reserve, now).filter(|_| is_alone);
+                match glance.or_else(|| self.refuse(reserve, now)) {
+                    Some(refused) => Due::Nothing(refused),
+                    None => self.reserve(reserve, now, number, reservations_max),
+                }
+            }
+            Command::Confirm { reservation, owner, quantities, .. } => {
+                self.confirm(*reservation, *owner, *quantities, now)
+            }
+            Command::Release { reservation, owner, .. } => match self.find(*reservation, *owner) {
+                None => Due::Nothing(Outcome::NotPending { reservation: *reservation }),
+                Some(held) => {
+                    let fact = Fact::Released(self.end_of(*reservation, held, |_, _| 0));
+                    Due::fact(fact, Outcome::Released { reservation: *reservation })
+                }
+            },
+        }
+    }
+
+    fn answered(&self, key: IdempotencyKey) -> Option<Due> {
+        let answer = self.answers.get(&key.number())?;
+        let same = key.body().is_none_or(|body| body == answer.fingerprint);
+        Some(if same { Due::Again(answer.outcome, answer.seq) } else { Due::Error(ErrorKind::Conflict) })
+    }
+
+    fn changed(&self, id: AccountId, delta: i64, fact: impl FnOnce(i64) -> Fact<'static>) -> Due {
+        let account = &self.accounts[&id];
+        let there = u64::try_from(account.available).unwrap_or(0);
+        if delta < 0 && there < delta.unsigned_abs() {
+            return Due::Nothing(self.refusal(0, id, there));
+        }
+        let available = account.available + delta;
+        Due::fact(fact(available), Outcome::Changed { account: id, available })
+    }
+
+    fn refusal(&self, line: usize, account: AccountId, available: u64) -> Outcome {
+        Outcome::Refused(Refusal { line, account, available, next_release_at: self.next_release(account) })
+    }
+
+    fn reserve(
+        &self,
+        reserve: &Reserve<'_>,
+        now: TimeMs,
+        number: Option<ReservationId>,
+        reservations_max: usize,
+    ) -> Due {
+        let home = reserve.lines.iter().map(|line| line.account.shard()).min().unwrap_or_default();
+        let pending = self.pending.keys().filter(|id| id.shard() == home).count();
+        if !reserve.confirm && pending >= reservations_max {
+            return Due::Error(ErrorKind::Overloaded);
+        }
+        let mut facts = Vec::new();
+        let mut available: BTreeMap<AccountId, i64> = BTreeMap::new();
+        for line in reserve.lines {
+            let account = &self.accounts[&line.account];
+            let due = account.due(now);
+            if available.insert(line.account, account.available + due as i64).is_none() && due > 0 {
+                let available = account.available + due as i64;
+                facts.push(Fact::Renewed { account: line.account, quantity: due, available });
+            }
+        }
+        let mut lines = EventLines::new();
+        for line in reserve.lines.iter().filter(|line| !self.is_skipped(reserve, line)) {
+            let left = available.entry(line.account).or_default();
+            *left -= line.quantity as i64;
+            lines.push(EventLine {
+                account: line.account.number(),
+                quantity: line.quantity,
+                consumed: if reserve.confirm { line.quantity } else { 0 },
+                available: *left,
+            });
+        }
+        // Any number will do where the ledger gave none: the two differ in any case.
+        let reservation = number.unwrap_or(ReservationId::from_number(0));
+        let (expires_at, confirmed) = (now + reserve.ttl_ms, reserve.confirm);
+        let details = Cow::Owned(reserve.details.to_vec());
+        facts.push(Fact::Reserved { reservation, owner: reserve.owner, expires_at, confirmed, lines, details });
+        Due::Facts(facts, Outcome::Reserved { reservation, expires_at, confirmed })
+    }
+
+    /// What is confirmed at once is never outstanding.
+    fn is_skipped(&self, reserve: &Reserve<'_>, line: &Line) -> bool {
+        reserve.confirm && self.accounts[&line.account].policy.window == Window::Outstanding
+    }
+
+    /// The refusal of requests that look at each line for itself first: those without a key that confirm nothing.
+    fn refuse_at_a_glance(&self, reserve: &Reserve<'_>, now: TimeMs) -> Option<Outcome> {
+        let mut lines = reserve.lines.iter().enumerate().filter(|_| reserve.key.is_none() && !reserve.confirm);
+        lines.find_map(|(index, line)| {
+            let account = &self.accounts[&line.account];
+            let short = !account.is_windowed() && account.takeable(now) < line.quantity;
+            short.then(|| self.refusal(index, line.account, account.takeable(now)))
+        })
+    }
+
+    fn refuse(&self, reserve: &Reserve<'_>, now: TimeMs) -> Option<Outcome> {
+        let mut taken: BTreeMap<AccountId, u64> = BTreeMap::new();
+        for (index, line) in reserve.lines.iter().enumerate().filter(|(_, line)| !self.is_skipped(reserve, line)) {
+            let before = taken.entry(line.account).or_default();
+            let left = self.accounts[&line.account].takeable(now).saturating_sub(*before);
+            if left < line.quantity {
+                return Some(self.refusal(index, line.account, left));
+            }
+            *before += line.quantity;
+        }
+        None
+    }
+
+    fn find(&self, id: ReservationId, owner: Option<AccountId>) -> Option<&Held> {
+        self.pending.get(&id).filter(|held| owner.is_none() || owner == held.owner)
+    }
+
+    fn confirm(&self, id: ReservationId, owner: Option<AccountId>, parts: Option<&[u64]>, now: TimeMs) -> Due {
+        let Some(held) = self.find(id, owner) else { return Due::Nothing(Outcome::NotPending { reservation: id }) };
+        if now >= held.expires_at {
+            return Due::Nothing(Outcome::Late { reservation: id, expires_at: held.expires_at });
+        }
+        if let Some(parts) = parts {
+            let fits = parts.len() == held.lines.len()
+                && parts.iter().zip(&held.lines).all(|(part, line)| *part <= line.quantity);
+            if !fits || parts.iter().sum::<u64>() == 0 {
+                return Due::Error(ErrorKind::Invalid);
+            }
+        }
+        let end = self.end_of(id, held, |index, quantity| parts.map_or(quantity, |parts| parts[index]));
+        Due::fact(Fact::Confirmed(end), Outcome::Confirmed { reservation: id })
+    }
+
+    /// The end of a reservation that consumes so much of each line.
+    pub(super) fn end_of(&self, id: ReservationId, held: &Held, consumed: impl Fn(usize, u64) -> u64) -> End {
+        let mut available: BTreeMap<AccountId, i64> = BTreeMap::new();
+        let mut lines = EventLines::new();
+        for (index, line) in held.lines.iter().enumerate() {
+            let account = &self.accounts[&line.account];
+            let capped = account.policy.window == Window::Outstanding;
+            let consumed = if capped { 0 } else { consumed(index, line.quantity) };
+            let left = available.entry(line.account).or_insert(account.available);
+            *left += (line.quantity - consumed) as i64;
+            lines.push(EventLine {
+                account: line.account.number(),
+                quantity: line.quantity,
+                consumed,
+                available: *left,
+            });
+        }
+        End { reservation: id, expires_at: held.expires_at, lines }
+    }
+
+    /// What must come of other rules for an account.
+    pub(super) fn decide_policy(&self, id: AccountId, policy: Policy) -> Due {
+        let account = &self.accounts[&id];
+        let was = account.policy;
+        if was.window != policy.window && account.reserved + account.consumed > 0 {
+            return Due::Error(ErrorKind::Invalid);
+        }
+        let there = u64::try_from(account.available).unwrap_or(0);
+        // A limit falls only as far as its units are there.
+        let lowest = if policy.limit < was.limit { was.limit.saturating_sub(there) } else { 0 };
+        let policy = Policy { limit: policy.limit.max(lowest), ..policy };
+        if policy == was {
+            return Due::Nothing(Outcome::Recorded);
+        }
+        let available = account.available + policy.limit as i64 - was.limit as i64;
+        Due::fact(Fact::PolicyChanged { account: id, policy, available }, Outcome::Recorded)
+    }
+
+    /// What must come of returning these units, which the reservation consumed.
+    pub(super) fn decide_return(&self, id: ReservationId, consumed: &[Line], note: &str) -> Due {
+        let mut lines = EventLines::new();
+        for line in consumed {
+            let account = &self.accounts[&line.account];
+            let same = lines.iter().filter(|earlier: &&EventLine| earlier.account() == line.account);
+            let before: u64 = same.map(|earlier| earlier.quantity).sum();
+            let left = account.returnable().saturating_sub(before);
+            // What a window gave back already is not returned again.
+            let quantity = if account.is_windowed() { line.quantity.min(left) } else { line.quantity };
+            if quantity > left {
+                return Due::Error(ErrorKind::Conflict);
+            }
+            if quantity > 0 {
+                let available = account.available + (before + quantity) as i64;
+                lines.push(EventLine { account: line.account.number(), quantity, consumed: 0, available });
+            }
+        }
+        let note = Cow::Owned(note.to_owned());
+        Due::fact(Fact::Returned { reservation: id, lines, note }, Outcome::Returned { reservation: id })
+    }
+}

@@ -19,6 +19,10 @@ pub(super) struct BenchArgs {
     /// How often; the table shows the median, the least and the most
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
     runs: u32,
+    /// For the case mirror: an empty database, as mysql://USER:PASSWORD@HOST:PORT/DATABASE [default: a MariaDB server of
+    /// its own, where there is one] [env: STOCKHOLD_BENCH_MYSQL_URL]
+    #[arg(long, value_name = "URL")]
+    mysql_url: Option<String>,
     /// Print JSON instead of a table
     #[arg(long)]
     json: bool,
@@ -57,7 +61,7 @@ pub(super) fn bench(args: &BenchArgs) -> Result<()> {
             if stderr().is_terminal() {
                 eprintln!("{name}, run {run} of {}", args.runs);
             }
-            runs.push(apart(name, &dir)?);
+            runs.push(apart(args, name, &dir)?);
         }
         figures.extend(Row::of_runs(name, &runs));
     }
@@ -70,11 +74,15 @@ pub(super) fn bench(args: &BenchArgs) -> Result<()> {
 }
 
 /// Measures a case in a process of its own: what the one before left in the allocator is not in its figures.
-fn apart(name: &str, dir: &Path) -> Result<Vec<Figure>> {
+fn apart(args: &BenchArgs, name: &str, dir: &Path) -> Result<Vec<Figure>> {
     let failed = |cause| Error::io(format!("measuring {name}"), cause);
     let program = std::env::current_exe().map_err(failed)?;
     let mut command = Command::new(program);
     command.args(["bench", name, "--child", "--dir"]).arg(dir).stderr(Stdio::inherit());
+    // Where others do not see its password.
+    if let Some(url) = &args.mysql_url {
+        command.env(measure::MIRROR_URL, url);
+    }
     let output = command.output().map_err(failed)?;
     if !output.status.success() {
         return Err(Error::unavailable(format!("measuring {name} failed")));

@@ -46,7 +46,8 @@ pub(crate) struct Settings {
 pub(crate) struct MariaDb {
     program: PathBuf,
     home: PathBuf,
-    settings: Settings,
+    /// What the next start is with.
+    pub(crate) settings: Settings,
     port: u16,
     server: Option<Running>,
 }
@@ -125,6 +126,7 @@ impl MariaDb {
     }
 
     /// The number of the server's process, while it runs.
+    #[allow(dead_code, reason = "tests hold the process up")]
     pub(crate) fn pid(&self) -> Option<u32> {
         self.server.as_ref().map(|running| running.server.id())
     }

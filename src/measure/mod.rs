@@ -9,7 +9,11 @@ mod durable;
 mod lapse;
 mod limit;
 mod machine;
+#[cfg(feature = "mysql")]
+mod mariadb;
 mod memory;
+#[cfg(feature = "mysql")]
+mod mirror;
 mod peers;
 mod reopen;
 mod report;
@@ -23,6 +27,9 @@ use crate::error::{Error, Result};
 pub(crate) use machine::{descriptors_of, facts, resident_bytes_of, scratch_dir};
 pub(crate) use report::{Figure, Row, table};
 
+/// Names the database of the case `mirror`, for the process that measures it.
+pub(crate) const MIRROR_URL: &str = "STOCKHOLD_BENCH_MYSQL_URL";
+
 /// A group of figures that are measured together, in ten seconds or so.
 pub(crate) struct Case {
     pub(crate) name: &'static str,
@@ -35,7 +42,7 @@ const fn case(name: &'static str, about: &'static str, measure: fn(&Path, &mut R
 }
 
 /// In the order in which they run.
-pub(crate) const CASES: [Case; 13] = [
+pub(crate) const CASES: &[Case] = &[
     case("limits", "What the machine allows: disk syncs, compare-and-swap, a lock", limit::limits),
     case("pair", "Reserve and confirm in memory, one thread", memory::pair),
     case("hot", "Reserves of one product in memory, all cores", memory::hot),
@@ -48,6 +55,8 @@ pub(crate) const CASES: [Case; 13] = [
     case("snapshot", "Opening from a checkpoint of a million live reservations", reopen::snapshot),
     case("bytes", "Memory of a live reservation of one line", memory::bytes),
     case("bytes-exchange", "Memory of a live reservation of points, quota and stock", memory::bytes_exchange),
+    #[cfg(feature = "mysql")]
+    case("mirror", "Rows into MySQL or MariaDB, and how late they are there; needs a server", mirror::mirror),
     case("codec", "The journal's fixed layout against MessagePack", codec::compare),
 ];
 

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use mysql_async::prelude::{FromRow, Queryable};
-use mysql_async::{Conn, Opts};
+use mysql_async::{Conn, Opts, OptsBuilder};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
@@ -49,7 +49,6 @@ impl Lab {
 
     /// A database on a server of its own, started with more arguments.
     pub async fn own(arguments: &[&str]) -> Self {
-        let arguments = arguments.iter().map(|&argument| argument.to_owned()).collect();
         let server = Server(start(arguments));
         Self::at(private_place(server.0.address()), Some(server)).await
     }
@@ -73,6 +72,21 @@ impl Lab {
         self.place.user.url(self.proxy.address, &self.database)
     }
 
+    /// The database for the mirror, past the proxy.
+    pub fn direct_url(&self) -> String {
+        self.place.user.url(self.place.address, &self.database)
+    }
+
+    /// The database for the mirror, through another proxy.
+    pub fn url_by(&self, proxy: &Proxy) -> String {
+        self.place.user.url(proxy.address, &self.database)
+    }
+
+    /// Where the server listens.
+    pub fn address(&self) -> SocketAddr {
+        self.place.address
+    }
+
     /// A connection past the proxy, for one who may do everything.
     pub async fn admin(&self) -> Conn {
         self.connect(&self.place.admin, &self.database).await
@@ -80,6 +94,8 @@ impl Lab {
 
     async fn connect(&self, login: &Login, database: &str) -> Conn {
         let opts = Opts::from_url(&login.url(self.place.address, database)).expect("a valid URL");
+        // The server's own time zone is another one.
+        let opts = OptsBuilder::from_opts(opts).setup(vec!["set time_zone = '+00:00'"]);
         Conn::new(opts).await.expect("the server accepts")
     }
 
@@ -136,6 +152,12 @@ impl Server {
         self.0.restart().expect("what a kill leaves behind starts");
     }
 
+    /// Kills the server if it runs, and starts it again with other arguments.
+    pub fn restart_with(&mut self, arguments: &[&str]) {
+        self.0.settings.arguments = arguments_with(arguments);
+        self.restart();
+    }
+
     /// The server does nothing until [`Server::go_on`]; whoever connects waits.
     pub fn hold_up(&self) {
         self.signal(Signal::STOP);
@@ -151,25 +173,35 @@ impl Server {
     }
 }
 
+/// The arguments of a server whose ways are not ours: it lives in the mall's time zone, and counts in Latin letters
+/// because nobody told it otherwise.
+fn arguments_with(more: &[&str]) -> Vec<String> {
+    ["--default-time-zone=+08:00"].iter().chain(more).map(|&argument| argument.to_owned()).collect()
+}
+
 fn shared_place() -> Place {
     static SHARED: OnceLock<(Place, Option<MariaDb>)> = OnceLock::new();
     let shared = SHARED.get_or_init(|| match std::env::var(OTHER_SERVER) {
         Ok(url) => (other_place(&url), None),
         Err(_) => {
-            let server = start(Vec::new());
+            let server = start(&[]);
             (private_place(server.address()), Some(server))
         }
     });
     shared.0.clone()
 }
 
-fn start(arguments: Vec<String>) -> MariaDb {
+fn start(arguments: &[&str]) -> MariaDb {
     let missing =
         format!("scripts/test installs mariadb-server-core; or set {OTHER_SERVER}=mysql://USER:PASSWORD@HOST:PORT");
     assert!(MariaDb::program().is_some(), "there is no mariadbd: {missing}");
     // The server removes it.
     let home = TempDir::new().expect("a directory").keep();
-    let settings = Settings { durable: false, arguments, templates: Some(env!("CARGO_TARGET_TMPDIR").into()) };
+    let settings = Settings {
+        durable: false,
+        arguments: arguments_with(arguments),
+        templates: Some(env!("CARGO_TARGET_TMPDIR").into()),
+    };
     MariaDb::start(&home, settings).expect("the server starts")
 }
 

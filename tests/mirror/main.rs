@@ -3,8 +3,22 @@
 #![allow(missing_docs, reason = "tests")]
 #![allow(clippy::disallowed_methods, reason = "tests keep files of their own")]
 
+mod backlog;
+mod books;
+mod fence;
+mod kill;
 mod lab;
 mod lab_tests;
+mod locks;
+mod mall;
 #[path = "../../src/measure/mariadb.rs"]
 mod mariadb;
+mod migrate;
+mod outage;
+mod poison;
 mod proxy;
+mod queries;
+#[path = "../support/mod.rs"]
+mod support;
+mod whole;
+mod wire;

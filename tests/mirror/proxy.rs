@@ -12,6 +12,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+/// How long a trap may wait.
+const PATIENCE: Duration = Duration::from_secs(60);
 const CHUNK_BYTES: usize = 16 << 10;
 
 /// Which way bytes go.
@@ -136,10 +138,16 @@ impl Proxy {
         *self.shared.trap.lock().expect("no task panicked") = Some(trap);
     }
 
+    fn trap(&self) -> Option<Trap> {
+        *self.shared.trap.lock().expect("no task panicked")
+    }
+
     /// Waits until so many traps have cut a connection.
     pub async fn until_sprung(&self, count: usize) {
         let mut sprung = self.shared.sprung.subscribe();
-        sprung.wait_for(|sprung| *sprung >= count).await.expect("the proxy lives");
+        let sprung = sprung.wait_for(|sprung| *sprung >= count);
+        let sprung = tokio::time::timeout(PATIENCE, sprung).await;
+        drop(sprung.unwrap_or_else(|_| panic!("{count} traps are to spring, and {:?} waits", self.trap())));
     }
 
     /// How many connections it was asked for.

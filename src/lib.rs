@@ -46,6 +46,7 @@
 //! are at most [`QUANTITY_MAX`]. Every table and queue has a bound; reaching it is [`ErrorKind::Overloaded`].
 #![forbid(unsafe_code)]
 
+mod chunks;
 mod clock;
 mod command;
 mod engine;

@@ -20,6 +20,7 @@
 //! The wheel reads no clock and decides nothing: whether a reservation is still good is decided
 //! by its deadline, however late the wheel turns.
 
+use crate::chunks::Chunks;
 use crate::types::TimeMs;
 
 const DIGIT_BITS: u32 = 6;
@@ -56,7 +57,7 @@ pub(crate) struct Wheel {
     late_min: TimeMs,
     occupied: [u64; LEVELS],
     heads: [[u32; SLOTS]; LEVELS],
-    slab: Vec<Entry>,
+    slab: Chunks<Entry>,
     free: u32,
     len: usize,
 }
@@ -87,7 +88,7 @@ impl Wheel {
             late_min: TimeMs::MAX,
             occupied: [0; LEVELS],
             heads: [[NIL; SLOTS]; LEVELS],
-            slab: Vec::new(),
+            slab: Chunks::default(),
             free: NIL,
             len: 0,
         }

@@ -15,6 +15,7 @@ const LEVELS: &[(&str, u8)] = &[
     ("clock", 0),
     ("flaw", 0),
     ("vfs", 0),
+    ("chunks", 0),
     ("wheel", 0),
     ("wire", 0),
     ("metrics", 0),

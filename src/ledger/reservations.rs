@@ -3,6 +3,7 @@
 use hashbrown::HashTable;
 use smallvec::SmallVec;
 
+use crate::chunks::Chunks;
 use crate::command::{Line, Pending};
 use crate::event::EventLine;
 use crate::types::{AccountId, ReservationId, SHARD_COUNT, ShardIndex, TimeMs};
@@ -29,7 +30,7 @@ impl Reservation {
 /// The slab. A slot is reused; a number never is.
 #[derive(Debug, Default)]
 pub(super) struct Reservations {
-    slots: Vec<Option<Reservation>>,
+    slots: Chunks<Option<Reservation>>,
     free: Vec<u32>,
     /// Slots by the number of the reservation in them.
     index: HashTable<u32>,
@@ -113,11 +114,10 @@ impl Reservations {
     pub(super) fn reserve_capacity(&mut self, additional: usize) {
         let slots = &self.slots;
         self.index.reserve(additional, |slot| hash(occupied(slots, *slot).id));
-        self.slots.reserve(additional);
     }
 }
 
-fn occupied(slots: &[Option<Reservation>], slot: u32) -> &Reservation {
+fn occupied(slots: &Chunks<Option<Reservation>>, slot: u32) -> &Reservation {
     slots[slot as usize].as_ref().expect("the index names occupied slots only")
 }
 

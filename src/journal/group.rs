@@ -8,9 +8,11 @@ use std::fmt;
 use std::mem;
 use std::task::{Context, Poll, Waker};
 
+use crossbeam_utils::CachePadded;
+
 use super::frame;
 use crate::error::{Error, Result};
-use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{Condvar, Mutex, wait};
 use crate::types::Seq;
 
@@ -55,10 +57,17 @@ struct Queue {
     /// The number of the first frame in `bytes`; `next_seq` when there is none.
     first_seq: Seq,
     next_seq: Seq,
-    /// The writer thread runs, and will look at the queue once more before it sleeps.
-    writer_awake: bool,
     closing: bool,
     end: Option<End>,
+}
+
+#[derive(Debug)]
+struct Glance {
+    queued_bytes: AtomicUsize,
+    /// The queue is closing or has ended.
+    refusing: AtomicBool,
+    /// The writer thread runs, and will look at the queue once more before it sleeps.
+    writer_awake: AtomicBool,
 }
 
 struct Waiters {
@@ -74,6 +83,8 @@ struct Writing<S> {
 
 pub(super) struct GroupCommit<S> {
     queue: Mutex<Queue>,
+    /// What every caller asks of the queue, readable without its lock; changed under it.
+    glance: CachePadded<Glance>,
     work: Condvar,
     /// Held by whoever leads a commit: the writer thread, or a caller that found it free.
     writing: Mutex<Writing<S>>,
@@ -92,10 +103,15 @@ enum Leader {
 impl<S: Sink> GroupCommit<S> {
     /// A queue whose next frame has the number `next_seq`; all before it are durable.
     pub(super) fn new(sink: S, next_seq: Seq, queue_bytes_max: usize) -> Self {
-        let queue =
-            Queue { bytes: Vec::new(), first_seq: next_seq, next_seq, writer_awake: false, closing: false, end: None };
+        let queue = Queue { bytes: Vec::new(), first_seq: next_seq, next_seq, closing: false, end: None };
+        let glance = Glance {
+            queued_bytes: AtomicUsize::new(0),
+            refusing: AtomicBool::new(false),
+            writer_awake: AtomicBool::new(false),
+        };
         Self {
             queue: Mutex::new(queue),
+            glance: CachePadded::new(glance),
             work: Condvar::new(),
             writing: Mutex::new(Writing { sink, bytes: Vec::new() }),
             durable: AtomicU64::new(next_seq - 1),
@@ -110,6 +126,11 @@ impl<S: Sink> GroupCommit<S> {
     /// # Errors
     /// `Overloaded` when the queue is full, `Unavailable` after a failure, `Closed` after [`Self::close`].
     pub(super) fn admit(&self) -> Result<()> {
+        // Relaxed: who comes a moment late is told by the queue itself, or exceeds the bound as above.
+        let refusing = self.glance.refusing.load(Ordering::Relaxed);
+        if !refusing && self.glance.queued_bytes.load(Ordering::Relaxed) < self.queue_bytes_max {
+            return Ok(());
+        }
         let queue = self.queue.lock();
         match &queue.end {
             Some(end) => Err(end.error()),
@@ -128,6 +149,7 @@ impl<S: Sink> GroupCommit<S> {
         let seq = queue.next_seq;
         if queue.end.is_none() {
             frame::append(&mut queue.bytes, seq, kind, encode);
+            self.glance.queued_bytes.store(queue.bytes.len(), Ordering::Relaxed);
         }
         queue.next_seq = seq + 1;
         seq
@@ -175,13 +197,23 @@ impl<S: Sink> GroupCommit<S> {
 
     /// Makes sure that what is queued now will be written.
     pub(super) fn kick(&self) {
-        let mut queue = self.queue.lock();
-        if queue.writer_awake || queue.bytes.is_empty() {
+        // Relaxed: the flag is cleared under the queue's lock, of an empty queue. That was before this caller's frame
+        // came, and then the lock it took to append shows it; or after, and then somebody has taken the frame.
+        if self.glance.writer_awake.load(Ordering::Relaxed) {
             return;
         }
-        queue.writer_awake = true;
+        let queue = self.queue.lock();
+        if self.writer_is_awake(&queue) || queue.bytes.is_empty() {
+            return;
+        }
+        self.glance.writer_awake.store(true, Ordering::Relaxed);
         drop(queue);
         self.work.notify_one();
+    }
+
+    /// Relaxed: the queue's lock orders it.
+    fn writer_is_awake(&self, _locked: &Queue) -> bool {
+        self.glance.writer_awake.load(Ordering::Relaxed)
     }
 
     /// Commits what is queued on the caller's thread, unless somebody is committing already.
@@ -200,7 +232,7 @@ impl<S: Sink> GroupCommit<S> {
         loop {
             {
                 let mut queue = self.queue.lock();
-                while !queue.writer_awake && queue.end.is_none() {
+                while !self.writer_is_awake(&queue) && queue.end.is_none() {
                     wait(&self.work, &mut queue);
                 }
                 if queue.end.is_some() {
@@ -223,7 +255,11 @@ impl<S: Sink> GroupCommit<S> {
     /// # Errors
     /// `Unavailable` when the journal has failed.
     pub(super) fn close(&self) -> Result<()> {
-        self.queue.lock().closing = true;
+        {
+            let mut queue = self.queue.lock();
+            queue.closing = true;
+            self.glance.refusing.store(true, Ordering::Relaxed);
+        }
         let mut writing = self.writing.lock();
         while self.round(&mut writing, Leader::Caller) {}
         self.end(End::Closed);
@@ -251,11 +287,12 @@ impl<S: Sink> GroupCommit<S> {
         let mut queue = self.queue.lock();
         if queue.bytes.is_empty() || queue.end.is_some() {
             if leader == Leader::Thread {
-                queue.writer_awake = false;
+                self.glance.writer_awake.store(false, Ordering::Relaxed);
             }
             return None;
         }
         mem::swap(&mut queue.bytes, bytes);
+        self.glance.queued_bytes.store(0, Ordering::Relaxed);
         let next_seq = queue.next_seq;
         Some(mem::replace(&mut queue.first_seq, next_seq))
     }
@@ -300,6 +337,7 @@ impl<S: Sink> GroupCommit<S> {
             let mut queue = self.queue.lock();
             queue.end.get_or_insert_with(|| end.clone());
             queue.bytes = Vec::new();
+            self.glance.refusing.store(true, Ordering::Relaxed);
         }
         self.work.notify_all();
         let woken = {

@@ -6,6 +6,7 @@
 
 mod codec;
 mod durable;
+mod http;
 mod lapse;
 mod limit;
 mod machine;
@@ -50,6 +51,7 @@ pub(crate) const CASES: &[Case] = &[
     case("batch", "Durable batches of 1,000, one caller", durable::batch),
     case("callers", "Durable reserve and confirm, 256 callers one at a time", durable::callers),
     case("one", "Durable reserve and confirm, one caller", durable::one_caller),
+    case("http", "The exchange over HTTP against a bare echo, 64 connections", http::http),
     case("lapse", "A million reservations that lapse in the same millisecond", lapse::lapse),
     case("replay", "Opening after a crash: events replayed", reopen::replay),
     case("snapshot", "Opening from a checkpoint of a million live reservations", reopen::snapshot),

@@ -10,7 +10,7 @@ use super::core::Core;
 use crate::error::{Error, ErrorKind, Result};
 use crate::journal::Journal;
 use crate::types::Seq;
-use crate::vfs::{Vfs, read_start};
+use crate::vfs::{self, Vfs, read_start};
 use crate::wire::Reader;
 
 const MAGIC: [u8; 8] = *b"STKHCLAM";
@@ -180,7 +180,7 @@ fn random() -> Result<u128> {
 fn write(core: &Core, name: &str, record: Record) -> Result<()> {
     let dir = directory(&core.dir);
     let (aside, path) = (dir.join(format!("{name}.tmp")), path(&dir, name));
-    let written = core.vfs.create_dir_all(&dir).and_then(|()| {
+    let written = vfs::create_dir_all(&*core.vfs, &dir).and_then(|()| {
         let file = core.vfs.create(&aside)?;
         file.write_at(&encode(record), 0)?;
         file.sync()?;

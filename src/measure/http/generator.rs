@@ -45,7 +45,7 @@ impl Load {
         Self { requests: Arc::new(requests), status_line, connections, measure }
     }
 
-    pub(super) async fn run(&mut self, address: SocketAddr) -> Result<Seen> {
+    pub(super) async fn run(&self, address: SocketAddr) -> Result<Seen> {
         let mut connections = Vec::new();
         for _ in 0..self.connections {
             connections.push(Connection::open(address).await?);

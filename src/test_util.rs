@@ -50,12 +50,13 @@ pub fn load_part(part: usize, bytes: &[u8]) -> Result<()> {
     Replay::new(&ledger).load(part % PART_COUNT, 1, bytes)
 }
 
-/// Audits the data directory `dir`; whether nothing is wrong with it.
+/// Audits the data directory `dir`, history apart; whether nothing is wrong with it.
 ///
 /// # Errors
 /// `NotFound` when it is no data directory, `Unavailable` when it cannot be read.
 #[cfg(feature = "server")]
 pub fn audit(dir: &Path) -> Result<bool> {
-    let audited = audit::audit(&RealVfs, dir, AuditConfig { keys_max: 1 << 20 }, &mut |_, _| {})?;
+    let config = AuditConfig { keys_max: 1 << 20, scratch: None };
+    let audited = audit::audit(&RealVfs, dir, &config, &mut |_, _| {})?;
     Ok(audited.findings.worst().is_none())
 }

@@ -20,6 +20,8 @@ pub(super) struct Held {
     pub(super) expires_at: TimeMs,
     pub(super) owner: Option<u32>,
     pub(super) lines: Vec<(u32, u64)>,
+    /// When it was made and the checksum of its details; unknown when a snapshot told of it.
+    pub(super) made: Option<(TimeMs, u32)>,
 }
 
 /// The newest keyed requests of one shard.
@@ -109,7 +111,7 @@ impl Books {
                 self.opened[part] = accounts.len() as u32;
                 self.numbered[part] = numbered;
                 for PendingRow { reservation, expires_at, owner, lines } in pending {
-                    self.pending.insert(reservation, Held { expires_at, owner, lines });
+                    self.pending.insert(reservation, Held { expires_at, owner, lines, made: None });
                 }
                 for answer in answers {
                     self.answers[part].add(answer, self.answers_max);
@@ -246,7 +248,7 @@ impl Books {
     }
 
     fn reserve(&mut self, seq: Seq, at: TimeMs, fact: &Fact<'_>, findings: &mut Findings) {
-        let Fact::Reserved { reservation, owner, expires_at, confirmed, lines, .. } = fact else { return };
+        let Fact::Reserved { reservation, owner, expires_at, confirmed, lines, details } = fact else { return };
         let (id, home) = (reservation.number(), shard_of(reservation.number()));
         for line in lines {
             self.change(seq, line.account, line.available, findings, |account| {
@@ -281,7 +283,8 @@ impl Books {
             );
         }
         let owner = owner.map(|owner| owner.number());
-        self.pending.insert(id, Held { expires_at: *expires_at, owner, lines: taken });
+        let made = Some((at, crc32c::crc32c(details)));
+        self.pending.insert(id, Held { expires_at: *expires_at, owner, lines: taken, made });
     }
 
     fn end(&mut self, seq: Seq, at: TimeMs, end: &End, confirms: bool, findings: &mut Findings) {

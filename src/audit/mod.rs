@@ -3,14 +3,15 @@
 //! layout of an event, and of a row of history, is read by the code that everybody uses. `tests/layers.rs` holds it to
 //! that.
 //!
-//! Nothing in the directory is changed and no lock is taken. A directory in use can be audited: snapshots are read before
-//! the journal, so that what they show is in it.
+//! Nothing in the directory is changed and no lock is taken. A directory in use can be audited: history, of which a copy is
+//! read, and the snapshots are looked at before the journal, so that what they show is in it.
 
 mod account;
 mod books;
 mod compare;
 mod finding;
 mod frames;
+mod history;
 mod journal;
 mod snapshot;
 
@@ -20,6 +21,7 @@ use serde::Serialize;
 
 use self::books::Books;
 use self::compare::Schedule;
+use self::history::History;
 use self::journal::Journal;
 use self::snapshot::Snapshot;
 use crate::error::Result;
@@ -30,10 +32,12 @@ use crate::vfs::Vfs;
 pub(crate) use finding::{Finding, Findings, Kind};
 
 /// How a directory is audited.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct AuditConfig {
     /// How many keyed requests the engine remembers: a key may have another effect after that many newer ones.
     pub(crate) keys_max: usize,
+    /// An empty directory for a copy of history; `None` leaves history out.
+    pub(crate) scratch: Option<PathBuf>,
 }
 
 /// What was looked at.
@@ -56,6 +60,9 @@ pub(crate) struct Audited {
     /// The snapshot that the books began with, when the beginning is no longer kept.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) began_with: Option<PathBuf>,
+    /// The first and the last event that history shows, where it was looked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) history: Option<(Seq, Seq)>,
     /// What a reader should know that is not wrong.
     pub(crate) notes: Vec<String>,
 }
@@ -74,10 +81,14 @@ pub(crate) struct Audit {
 pub(crate) fn audit(
     vfs: &dyn Vfs,
     dir: &Path,
-    config: AuditConfig,
+    config: &AuditConfig,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Audit> {
     let (mut findings, mut audited) = (Findings::default(), Audited::default());
+    let history = match &config.scratch {
+        Some(scratch) => History::open(dir, scratch, &mut findings, &mut audited)?,
+        None => None,
+    };
     let snapshots = snapshot::read_all(vfs, dir, &mut findings)?;
     let mut journal = Journal::list(vfs, dir)?;
     audited.first_seq = journal.oldest_seq();
@@ -86,7 +97,7 @@ pub(crate) fn audit(
         let (files, first) = (journal.cut_off(), audited.first_seq);
         audited.notes.push(format!("{files} files of the archive are cut off by a hole before record {first}"));
     }
-    let mut entering = Entering::begin(&snapshots, config, &mut audited, &mut findings);
+    let mut entering = Entering::begin(&snapshots, history, config, &mut audited, &mut findings);
     let (first_seq, expected_seq) = (audited.first_seq, journal.expected_seq());
     let walked = journal.walk(first_seq, &mut findings, &mut |seq, kind, payload, findings| {
         progress(seq - first_seq + 1, expected_seq.max(seq) - first_seq + 1);
@@ -97,7 +108,7 @@ pub(crate) fn audit(
     if walked.torn {
         audited.notes.push("the journal ends in a write that was never acknowledged".into());
     }
-    entering.finish(&mut audited, &mut findings);
+    entering.finish(&mut audited, &mut findings)?;
     Ok(Audit { audited, findings })
 }
 
@@ -106,6 +117,7 @@ struct Entering<'a> {
     /// `None` when there is nothing to begin with.
     books: Option<Books>,
     schedule: Schedule<'a>,
+    history: Option<History>,
     next: Seq,
     /// Where the books could not be followed any further.
     broken_at: Option<Seq>,
@@ -114,7 +126,13 @@ struct Entering<'a> {
 }
 
 impl<'a> Entering<'a> {
-    fn begin(snapshots: &'a [Snapshot], config: AuditConfig, audited: &mut Audited, findings: &mut Findings) -> Self {
+    fn begin(
+        snapshots: &'a [Snapshot],
+        history: Option<History>,
+        config: &AuditConfig,
+        audited: &mut Audited,
+        findings: &mut Findings,
+    ) -> Self {
         let first_seq = audited.first_seq;
         let usable = snapshots.iter().position(|snapshot| snapshot.from_seq >= first_seq);
         let (books, first) = match usable {
@@ -137,7 +155,7 @@ impl<'a> Entering<'a> {
             }
         };
         let schedule = Schedule::new(snapshots, first);
-        let mut entering = Self { books, schedule, next: first_seq, broken_at: None, entered: 0, last_at: 0 };
+        let mut entering = Self { books, schedule, history, next: first_seq, broken_at: None, entered: 0, last_at: 0 };
         if let Some(books) = &entering.books {
             entering.schedule.after(first_seq - 1, books, findings);
         }
@@ -154,6 +172,9 @@ impl<'a> Entering<'a> {
         match event::decode(kind, payload) {
             Ok(event) => {
                 self.last_at = self.last_at.max(event.at);
+                if let Some(history) = &mut self.history {
+                    history.event(seq, &event, books, findings);
+                }
                 books.enter(seq, &event, findings);
                 self.entered += 1;
                 self.schedule.after(seq, books, findings);
@@ -165,7 +186,7 @@ impl<'a> Entering<'a> {
         }
     }
 
-    fn finish(self, audited: &mut Audited, findings: &mut Findings) {
+    fn finish(self, audited: &mut Audited, findings: &mut Findings) -> Result<()> {
         (audited.entered, audited.last_at) = (self.entered, self.last_at);
         audited.snapshot_parts = self.schedule.compared;
         if let Some(books) = &self.books {
@@ -180,6 +201,10 @@ impl<'a> Entering<'a> {
                 snapshot.last_seq, audited.last_seq
             );
             findings.add_in(Kind::Sequence, &snapshot.path, 0, what);
+        }
+        match (self.history, &self.books) {
+            (Some(history), Some(books)) => history.finish(audited.last_seq, books, findings),
+            _ => Ok(()),
         }
     }
 }

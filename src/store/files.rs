@@ -5,6 +5,8 @@
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
+#[cfg(feature = "server")]
+use std::time::SystemTime;
 
 /// What is at a path where a directory should be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +49,53 @@ pub(super) fn sync_tree(dir: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()
 }
 
+/// What tells whether a file was written to: its path, its length and when it was changed.
+#[cfg(feature = "server")]
+pub(super) type Picture = Vec<(PathBuf, u64, Option<SystemTime>)>;
+
+/// Every file below `dir`, and what lies beside it under its name with a suffix; empty when there is nothing.
+#[cfg(feature = "server")]
+pub(super) fn picture(dir: &Path) -> io::Result<Picture> {
+    let mut picture = Picture::new();
+    for path in [dir.to_owned(), with_suffix(dir, ".manifest")] {
+        add_to_picture(&path, &mut picture)?;
+    }
+    picture.sort();
+    Ok(picture)
+}
+
+#[cfg(feature = "server")]
+fn add_to_picture(path: &Path, picture: &mut Picture) -> io::Result<()> {
+    let data = match fs::metadata(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        data => data?,
+    };
+    if !data.is_dir() {
+        picture.push((path.to_owned(), data.len(), data.modified().ok()));
+        return Ok(());
+    }
+    for entry in fs::read_dir(path)? {
+        add_to_picture(&entry?.path(), picture)?;
+    }
+    Ok(())
+}
+
+/// Copies every file below `from` into the new directory `to`. What vanishes meanwhile is left out.
+#[cfg(feature = "server")]
+pub(super) fn copy_tree(from: &Path, to: &Path) -> io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let (from, to) = (entry.path(), to.join(entry.file_name()));
+        let copied = if entry.file_type()?.is_dir() { copy_tree(&from, &to) } else { fs::copy(&from, &to).map(drop) };
+        match copied {
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            copied => copied?,
+        }
+    }
+    Ok(())
+}
+
 /// Replaces the file at `path`: written under another name, synced, renamed, the directory synced, and read back.
 pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let aside = with_suffix(path, ".new");
@@ -80,6 +129,23 @@ pub(super) fn set_aside(dir: &Path) -> io::Result<PathBuf> {
     fs::rename(dir, &aside)?;
     sync_parent(dir)?;
     Ok(aside)
+}
+
+/// Renames a directory. What has the new name must be gone before.
+#[cfg(feature = "server")]
+pub(super) fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    fs::rename(from, to)?;
+    sync_parent(to)
+}
+
+/// Removes a directory or a file, if there is one.
+#[cfg(feature = "server")]
+pub(super) fn remove(path: &Path) -> io::Result<()> {
+    let removed = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+    match removed {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    }
 }
 
 /// `path` with `suffix` after its last name.

@@ -83,6 +83,26 @@ impl Key {
         Some(KeyRange { first: Self::new(prefix, number, first), last: Self::new(prefix, number, u64::MAX) })
     }
 
+    fn prefix(self) -> u8 {
+        (self.0 >> 96) as u8
+    }
+
+    #[cfg(feature = "server")]
+    pub(super) fn is_owner(self) -> bool {
+        self.prefix() == OWNER
+    }
+
+    #[cfg(feature = "server")]
+    pub(super) fn is_change(self) -> bool {
+        self.prefix() == CHANGE
+    }
+
+    /// The reservation, when it is the key of one.
+    #[cfg(feature = "server")]
+    pub(super) fn as_reservation(self) -> Option<ReservationId> {
+        (self.prefix() == RESERVATION).then(|| ReservationId::from_number(self.rest()))
+    }
+
     fn rest(self) -> u64 {
         self.0 as u64
     }
@@ -119,7 +139,7 @@ impl Key {
 /// As `c/7/18446744073709551611`: the prefix and the two numbers as they are stored.
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}/{}", char::from((self.0 >> 96) as u8), (self.0 >> 64) as u32, self.rest())
+        write!(f, "{}/{}/{}", char::from(self.prefix()), (self.0 >> 64) as u32, self.rest())
     }
 }
 

@@ -13,6 +13,8 @@
 //! Lock order: `flusher`, `projector`, `tables`. `tables` is held for a few map operations and never across I/O;
 //! `projector` is held across the read of a record from sled, and only its one follower thread waits for it.
 
+#[cfg(feature = "server")]
+mod copy;
 mod disk;
 mod files;
 mod key;
@@ -32,7 +34,11 @@ use project::Projector;
 use table::{Rows, Sealed, Tables};
 use value::unseal;
 
+#[cfg(feature = "server")]
+pub(crate) use copy::{Copied, Row as CopiedRow, StoreCopy};
 pub(crate) use open::{SetAside, StoreConfig};
+#[cfg(feature = "server")]
+pub(crate) use open::{remove, replace};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;

@@ -108,6 +108,32 @@ fn open_existing(dir: &Path, config: StoreConfig) -> Result<Found> {
     }
 }
 
+/// Removes a store and its manifest, if there are any.
+///
+/// # Errors
+/// `Unavailable` when something cannot be removed.
+#[cfg(feature = "server")]
+pub(crate) fn remove(dir: &Path) -> Result<()> {
+    let removed = files::remove(dir).and_then(|()| files::remove(&Manifest::path(dir)));
+    removed.map_err(|error| Error::io(format!("removing {}", dir.display()), error))
+}
+
+/// Puts the closed store in `new` in the place of that in `dir`, which is renamed; returns its new name. The manifest
+/// comes last: until then the directory and its manifest do not belong together, and an engine would begin anew.
+///
+/// # Errors
+/// `Unavailable` when something cannot be renamed.
+#[cfg(feature = "server")]
+pub(crate) fn replace(dir: &Path, new: &Path) -> Result<Option<PathBuf>> {
+    let set_aside = move_aside(dir)?;
+    // What is left of one that is set aside is an empty directory at most.
+    let renamed = files::remove(dir)
+        .and_then(|()| files::rename(new, dir))
+        .and_then(|()| files::rename(&Manifest::path(new), &Manifest::path(dir)));
+    renamed.map_err(|error| Error::io(format!("renaming {}", new.display()), error))?;
+    Ok(set_aside)
+}
+
 fn move_aside(dir: &Path) -> Result<Option<PathBuf>> {
     let moved = match files::contents(dir) {
         Ok(Contents::Nothing | Contents::Empty) => Ok(None),
@@ -134,7 +160,7 @@ fn load_in_time(dir: &Path, config: StoreConfig, manifest: Manifest) -> Result<F
 }
 
 /// Why a directory was not opened.
-enum Refusal {
+pub(super) enum Refusal {
     /// Another process has it, or the machine lacks something: that is no damage.
     Unavailable(Error),
     Damaged(String),
@@ -163,7 +189,7 @@ fn is_lack(error: &Error) -> bool {
     })
 }
 
-fn in_time<T: Send + 'static>(
+pub(super) fn in_time<T: Send + 'static>(
     limit: Duration,
     call: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
 ) -> Result<T, Refusal> {
@@ -181,9 +207,9 @@ fn in_time<T: Send + 'static>(
         .unwrap_or_else(|_| Err(Refusal::Damaged(format!("it did not open within {} ms", limit.as_millis()))))
 }
 
-type Loaded = (sled::Db, Manifest, QuotaSet);
+pub(super) type Loaded = (sled::Db, Manifest, QuotaSet);
 
-fn load(dir: &Path, config: StoreConfig, manifest: Manifest) -> Result<Loaded, Refusal> {
+pub(super) fn load(dir: &Path, config: StoreConfig, manifest: Manifest) -> Result<Loaded, Refusal> {
     let db = open_sled(dir, config)?;
     let inside = read_meta(&db)?.ok_or_else(|| Refusal::Damaged("it holds no store".into()))?;
     check_manifest(&manifest, &inside, config.seq_max).map_err(Refusal::Damaged)?;

@@ -47,6 +47,7 @@ fn a_sale_is_clean_while_it_goes_on_after_a_kill_and_after_a_close() {
     engine.close().expect("it closes");
     let before = picture(dir.path());
     let closed = expect_clean(dir.path());
+    assert_eq!(closed.report["audited"]["history"], serde_json::json!([1, closed.audited("lastSeq")]));
     assert_eq!(closed.audited("snapshotParts"), 2 * 65);
     assert!(picture(dir.path()) == before, "verify changes nothing");
 }

@@ -30,13 +30,28 @@ pub(crate) fn write_events(dir: &Path, events: &[Event<'_>]) {
 
 /// Makes a directory that holds these records and nothing else.
 pub(crate) fn write_records(dir: &Path, records: &[Record]) {
-    for name in ["archive", "checkpoint", "journal", "store"] {
-        match fs::remove_dir_all(dir.join(name)) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => panic!("{name}: {error}"),
+    remove(dir, &["archive", "checkpoint", "journal", "store", "store.manifest"]);
+    write_segment(dir, records);
+}
+
+/// Puts these events in the place of the journal, and keeps history as it is.
+pub(crate) fn replace_events(dir: &Path, events: &[Event<'_>]) {
+    remove(dir, &["archive", "checkpoint", "journal"]);
+    let records: Vec<Record> = (1..).zip(events).map(|(seq, event)| record(seq, event)).collect();
+    write_segment(dir, &records);
+}
+
+fn remove(dir: &Path, names: &[&str]) {
+    for path in names.iter().map(|name| dir.join(name)) {
+        let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+        match removed {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => panic!("{}: {error}", path.display()),
             _ => {}
         }
     }
-    drop(fs::remove_file(dir.join("store.manifest")));
+}
+
+fn write_segment(dir: &Path, records: &[Record]) {
     fs::create_dir(dir.join("journal")).expect("it is made");
     fs::write(dir.join("journal/segment-0000000000000000.log"), segment(records)).expect("it is written");
 }

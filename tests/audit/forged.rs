@@ -7,7 +7,7 @@ use smallvec::smallvec;
 use stockhold::{AccountId, Event, EventLine, Fact, Request, ReservationId};
 use tempfile::TempDir;
 
-use crate::forge::{Record, events, record, write_events, write_records};
+use crate::forge::{Record, events, record, replace_events, write_events, write_records};
 use crate::sale::{Accounts, NOW_MS, Sale, TTL_MS, key};
 use crate::verify;
 
@@ -268,7 +268,7 @@ fn long_sale() -> TempDir {
     sale.drop_engine()
 }
 
-fn files(dir: &Path, start: &str) -> Vec<PathBuf> {
+pub(crate) fn files(dir: &Path, start: &str) -> Vec<PathBuf> {
     let names = fs::read_dir(dir).expect("it lists").map(|entry| entry.expect("it lists").path());
     let mut files: Vec<PathBuf> =
         names.filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(start))).collect();
@@ -326,7 +326,9 @@ fn records_that_are_missing() {
     let dir = sale.close();
     let journal = files(&dir.path().join("journal"), "segment-");
     fs::remove_file(&journal[journal.len() - 1]).expect("it is removed");
-    expect(dir.path(), "sequence", 11);
+    let verdict = verify(dir.path());
+    assert_eq!(verdict.code, 11, "{}", verdict.told());
+    assert!(verdict.told().contains("acknowledged records are missing"), "{}", verdict.told());
 
     let forge = Forge::new();
     let mut records: Vec<Record> = (1..).zip(&forge.events).map(|(seq, event)| record(seq, event)).collect();
@@ -335,18 +337,22 @@ fn records_that_are_missing() {
     expect(forge.dir.path(), "sequence", 11);
 }
 
-/// Changes a snapshot and makes its checksum right again: `edit` gets the content of the part with the stock of tea.
-fn forge_snapshot(path: &Path, edit: impl Fn(&mut [u8]) -> bool) {
+/// Adds 1 to a number of an account in a snapshot, and makes the checksum of its part right again. Behind an account's
+/// key: backorder, limit, three of the window, then available (5) and reserved, consumed, received (8), written off.
+pub(crate) fn add_to_snapshot(path: &Path, key: &[u8], field: usize) {
     let mut bytes = fs::read(path).expect("it reads");
     let number = |bytes: &[u8], at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().expect("eight bytes"));
     let (mut start, mut edited) = (40, 0);
     while start < bytes.len() {
         let end = start + 24 + number(&bytes, start + 16) as usize;
-        if edit(&mut bytes[start + 24..end]) {
-            edited += 1;
+        if let Some(at) = bytes[start + 24..end].windows(key.len()).position(|window| window == key) {
+            let at = start + 24 + at + key.len() + field * 8;
+            let more = number(&bytes, at) + 1;
+            bytes[at..at + 8].copy_from_slice(&more.to_le_bytes());
             let part = &bytes[start..end];
             let crc = crc32c::crc32c_append(crc32c::crc32c(&part[..4]), &part[8..]);
             bytes[start + 4..start + 8].copy_from_slice(&crc.to_le_bytes());
+            edited += 1;
         }
         start = end;
     }
@@ -356,22 +362,89 @@ fn forge_snapshot(path: &Path, edit: impl Fn(&mut [u8]) -> bool) {
 
 #[test]
 fn a_snapshot_that_shows_another_ledger() {
-    let name = b"stock/tea";
-    // Behind the key: backorder, limit, three of the window, then available and three more, then received.
-    let add = |content: &mut [u8], field: usize| {
-        let Some(at) = content.windows(name.len()).position(|window| window == name) else { return false };
-        let at = at + name.len() + field * 8;
-        let number = u64::from_le_bytes(content[at..at + 8].try_into().expect("eight bytes"));
-        content[at..at + 8].copy_from_slice(&(number + 1).to_le_bytes());
-        true
-    };
     let sale = Sale::open();
     sale.sell(20);
     let dir = sale.close();
     let snapshot = files(&dir.path().join("checkpoint"), "snapshot-").pop().expect("a snapshot");
-    forge_snapshot(&snapshot, |content| add(content, 5));
+    add_to_snapshot(&snapshot, b"stock/tea", 5);
     expect(dir.path(), "snapshot", 19);
     // Now it adds up again, and is still another one.
-    forge_snapshot(&snapshot, |content| add(content, 8));
+    add_to_snapshot(&snapshot, b"stock/tea", 8);
     expect(dir.path(), "snapshot", 19);
+}
+
+/// A closed directory with history, and its events: the last two are a receipt and a document.
+fn with_history() -> (TempDir, Vec<Event<'static>>) {
+    let sale = Sale::open();
+    sale.sell(14);
+    crate::sale::done(sale.engine.receive(sale.accounts.stock, 1, "the last", None));
+    crate::sale::done(sale.engine.put_document("product", "last", Some(b"{}")));
+    let dir = sale.close();
+    let events = events(dir.path());
+    (dir, events)
+}
+
+#[test]
+fn history_that_cannot_be_used() {
+    let (dir, events) = with_history();
+    let path = |name: &str| dir.path().join(name);
+    assert_eq!(verify(dir.path()).code, 0);
+    // History of events that the journal does not have.
+    replace_events(dir.path(), &events[..events.len() - 1]);
+    expect(dir.path(), "store", 20);
+    replace_events(dir.path(), &events);
+    fs::rename(path("store.manifest"), path("aside")).expect("it is moved");
+    expect(dir.path(), "store", 20);
+    fs::rename(path("aside"), path("store.manifest")).expect("it is moved back");
+    assert_eq!(verify(dir.path()).code, 0);
+    fs::rename(path("store"), path("aside")).expect("it is moved");
+    expect(dir.path(), "store", 20);
+    fs::rename(path("aside"), path("store")).expect("it is moved back");
+    for file in files(&path("store"), "") {
+        let mut bytes = fs::read(&file).unwrap_or_default();
+        bytes.iter_mut().step_by(97).for_each(|byte| *byte ^= 0x55);
+        if file.is_file() {
+            fs::write(&file, bytes).expect("it is written");
+        }
+    }
+    expect(dir.path(), "store", 20);
+}
+
+#[test]
+fn history_that_tells_something_else_than_the_events() {
+    let (dir, events) = with_history();
+    let last = events.len() - 1;
+    let with = |at: usize, fact: Fact<'static>| {
+        let mut changed = events.clone();
+        changed[at].fact = fact;
+        changed
+    };
+    let Fact::Received { account, quantity, available, .. } = events[last - 1].fact else { panic!("a receipt") };
+    let received = |note: &'static str, more: i64| Fact::Received {
+        account,
+        quantity: quantity.saturating_add_signed(more),
+        available: available + more,
+        note: note.into(),
+    };
+    let document = events[last].fact.clone();
+    let more = Fact::Received { account, quantity: 1, available: available + 1, note: "".into() };
+    let reserved = events.iter().position(|event| matches!(event.fact, Fact::Reserved { owner: Some(_), .. }));
+    let reserved = reserved.expect("an order of somebody");
+    let mut of_another = events[reserved].fact.clone();
+    if let Fact::Reserved { owner, .. } = &mut of_another {
+        *owner = Some(account);
+    }
+    for (what, changed) in [
+        ("another note", with(last - 1, received("not the last", 0))),
+        ("another quantity", with(last - 1, received("the last", 1))),
+        ("a change that history does not have", with(last, more)),
+        ("a change that only history has", with(last - 1, document)),
+        ("an order of somebody else", with(reserved, of_another)),
+    ] {
+        replace_events(dir.path(), &changed);
+        let verdict = verify(dir.path());
+        assert_eq!(verdict.code, 21, "{what}: {:?} {}", verdict.found(), verdict.told());
+    }
+    replace_events(dir.path(), &events);
+    assert_eq!(verify(dir.path()).code, 0, "the events as they were");
 }

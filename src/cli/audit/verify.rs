@@ -25,6 +25,12 @@ pub(in crate::cli) struct VerifyArgs {
     /// How many keyed requests the engine remembers; after that many newer ones a key may be used again
     #[arg(long, value_name = "N", default_value_t = 1 << 20)]
     idempotency_keys: usize,
+    /// Leave history out
+    #[arg(long)]
+    no_history: bool,
+    /// Where to copy history for reading it [default: the directory for temporary files]
+    #[arg(long, value_name = "DIR")]
+    scratch: Option<PathBuf>,
 }
 
 /// What `--json` prints.
@@ -49,15 +55,25 @@ struct Check {
 }
 
 pub(in crate::cli) fn verify(args: &VerifyArgs) -> Result<ExitCode> {
-    let config = AuditConfig { keys_max: args.idempotency_keys };
+    let scratch = if args.no_history { None } else { Some(scratch_dir(args)?) };
+    let scratch_path = scratch.as_ref().map(|dir| dir.path().to_owned());
+    let config = AuditConfig { keys_max: args.idempotency_keys, scratch: scratch_path };
     let audit = {
         let progress = Progress::new("records");
-        audit::audit(&RealVfs, &args.dir, config, &mut |done, total| progress.at(done, total))?
+        audit::audit(&RealVfs, &args.dir, &config, &mut |done, total| progress.at(done, total))?
     };
     let exit_code = audit.findings.worst().map_or(0, Kind::exit_code);
     let text = if args.json { json(args, &audit, exit_code)? } else { human(args, &audit) };
     print(&text)?;
     Ok(ExitCode::from(exit_code))
+}
+
+fn scratch_dir(args: &VerifyArgs) -> Result<tempfile::TempDir> {
+    let made = match &args.scratch {
+        Some(dir) => tempfile::tempdir_in(dir),
+        None => tempfile::tempdir(),
+    };
+    made.map_err(|cause| Error::io("making a directory for a copy of history", cause))
 }
 
 fn json(args: &VerifyArgs, audit: &Audit, exit_code: u8) -> Result<String> {
@@ -105,13 +121,17 @@ fn human(args: &VerifyArgs, audit: &Audit) -> String {
     text
 }
 
-fn looked_at(audited: &Audited) -> [(&'static str, String); 4] {
+fn looked_at(audited: &Audited) -> [(&'static str, String); 5] {
     let last = if audited.entered > 0 { format!(", to {}", show_time(audited.last_at)) } else { String::new() };
     [
         ("records", format!("{} to {}, {} recomputed{last}", audited.first_seq, audited.last_seq, audited.entered)),
         ("files", format!("{} archived, {} segments", audited.archive_files, audited.segments)),
         ("snapshots", format!("{}, {} parts compared", audited.snapshots, audited.snapshot_parts)),
         ("ledger", format!("{} accounts, {} pending reservations", audited.accounts, audited.pending)),
+        (
+            "history",
+            audited.history.map_or("not compared".into(), |(first, last)| format!("records {first} to {last}")),
+        ),
     ]
 }
 

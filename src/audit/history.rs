@@ -1,0 +1,362 @@
+//! History against the events: every row that they make is there and says what they say, and no other row is.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use super::Audited;
+use super::books::Books;
+use super::finding::{Findings, Kind};
+use crate::command::Window;
+use crate::error::{ErrorKind, Result};
+use crate::event::{End, Event, EventLine, Fact};
+use crate::record::{ChangeKind, ChangeRecord, ReservationRecord, ReservationState};
+use crate::store::{Copied, CopiedRow, StoreCopy};
+use crate::types::{AccountId, ReservationId, Seq, TimeMs};
+
+pub(super) struct History {
+    copy: StoreCopy,
+    /// The first and the last event that were compared.
+    compared: Option<(Seq, Seq)>,
+    /// How many rows the events account for.
+    matched: Rows,
+    /// Accounts that changed in ways that no row tells of.
+    unrecorded: BTreeSet<u32>,
+}
+
+/// The event at hand, as far as every row of it needs it.
+#[derive(Clone, Copy)]
+struct Cause<'a> {
+    seq: Seq,
+    at: TimeMs,
+    reservation: Option<ReservationId>,
+    note: &'a str,
+    books: &'a Books,
+}
+
+impl Cause<'_> {
+    /// The change that history must tell of.
+    fn change(self, account: AccountId, kind: ChangeKind, delta: i64, available: i64, quantity: u64) -> ChangeRecord {
+        let Self { seq, at, reservation, note, .. } = self;
+        ChangeRecord { seq, account, kind, delta, available, quantity, reservation, at, note: note.to_owned() }
+    }
+}
+
+/// How many rows there are of each kind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Rows {
+    reservations: u64,
+    owners: u64,
+    changes: u64,
+}
+
+impl History {
+    /// Opens a copy of the store of the data directory `dir`, made in `scratch`. `None` when there is nothing to look at,
+    /// and `findings` or the notes say why.
+    ///
+    /// # Errors
+    /// `Unavailable` when it cannot be copied.
+    pub(super) fn open(
+        dir: &Path,
+        scratch: &Path,
+        findings: &mut Findings,
+        audited: &mut Audited,
+    ) -> Result<Option<Self>> {
+        let path = dir.join("store");
+        match StoreCopy::take(&path, scratch)? {
+            Copied::Sound(copy) => {
+                audited.history = Some((copy.first_seq(), copy.watermark()));
+                let (matched, unrecorded) = (Rows::default(), BTreeSet::new());
+                return Ok(Some(Self { copy, compared: None, matched, unrecorded }));
+            }
+            Copied::Nothing => audited.notes.push("there is no history: an engine that keeps it makes it anew".into()),
+            Copied::Busy => audited.notes.push("history was written to all the while, and is not checked".into()),
+            Copied::Damaged(reason) => {
+                let what = format!("{reason}; an engine sets it aside, and makes it anew from the journal");
+                findings.add_in(Kind::Store, &path, 0, what);
+            }
+        }
+        Ok(None)
+    }
+
+    /// Compares the rows of an event, which the books have not entered yet.
+    pub(super) fn event(&mut self, seq: Seq, event: &Event<'_>, books: &Books, findings: &mut Findings) {
+        if seq < self.copy.first_seq() {
+            return;
+        }
+        self.compared = Some((self.compared.map_or(seq, |(first, _)| first), seq));
+        if let Err(error) = self.compare(seq, event, books, findings) {
+            findings.add(Kind::Store, seq, error.to_string());
+        }
+    }
+
+    fn compare(&mut self, seq: Seq, event: &Event<'_>, books: &Books, findings: &mut Findings) -> Result<()> {
+        let at = event.at;
+        let cause = |reservation, note| Cause { seq, at, reservation, note, books };
+        match &event.fact {
+            Fact::Received { account, quantity, available, note } => {
+                let change = (ChangeKind::Received, signed(*quantity), *quantity);
+                self.stock(cause(None, note), *account, change, *available, findings)
+            }
+            Fact::Adjusted { account, delta, available, note } => {
+                let change = (ChangeKind::Adjusted, *delta, delta.unsigned_abs());
+                self.stock(cause(None, note), *account, change, *available, findings)
+            }
+            Fact::WrittenOff { account, quantity, available, note } => {
+                let change = (ChangeKind::WrittenOff, -signed(*quantity), *quantity);
+                self.stock(cause(None, note), *account, change, *available, findings)
+            }
+            Fact::Reserved { reservation, owner, expires_at, confirmed, lines, details } => {
+                let kind = if *confirmed { ChangeKind::Bought } else { ChangeKind::Reserved };
+                let state = if *confirmed { ReservationState::Confirmed } else { ReservationState::Pending };
+                self.reservation(seq, *reservation, findings, |record| {
+                    record.state == state
+                        && record.owner == *owner
+                        && record.expires_at == *expires_at
+                        && record.created_at == at
+                        && record.ended_at == confirmed.then_some(at)
+                        && record.details[..] == details[..]
+                        && same_lines(record, lines)
+                })?;
+                if let Some(owner) = owner {
+                    self.owner(seq, *owner, *reservation, findings)?;
+                }
+                self.changes(cause(Some(*reservation), ""), kind, lines, findings)
+            }
+            Fact::Confirmed(end) => self.end(cause(Some(end.reservation), ""), end, ChangeKind::Confirmed, findings),
+            Fact::Released(end) => self.end(cause(Some(end.reservation), ""), end, ChangeKind::Released, findings),
+            Fact::Expired(end) => self.end(cause(Some(end.reservation), ""), end, ChangeKind::Expired, findings),
+            Fact::Returned { reservation, lines, note } => {
+                self.reservation(seq, *reservation, findings, |record| {
+                    record.state == ReservationState::Returned && record.returned_at == Some(at)
+                })?;
+                self.changes(cause(Some(*reservation), note), ChangeKind::Returned, lines, findings)
+            }
+            Fact::Noted { reservation, body } => {
+                // A note on what history does not know is not kept.
+                if self.copy.reservation(*reservation)?.is_none() {
+                    return Ok(());
+                }
+                self.reservation(seq, *reservation, findings, |record| {
+                    record.notes.last().is_some_and(|note| note.at == at && note.body[..] == body[..])
+                })
+            }
+            Fact::PolicyChanged { account, policy, .. } => {
+                let before = books.accounts.get(&account.number()).map_or(0, |account| account.policy.limit);
+                if policy.limit != before {
+                    self.unrecorded.insert(account.number());
+                }
+                Ok(())
+            }
+            Fact::Renewed { account, .. } => {
+                self.unrecorded.insert(account.number());
+                Ok(())
+            }
+            Fact::AccountOpened { .. } | Fact::Document { .. } => Ok(()),
+        }
+    }
+
+    fn end(&mut self, cause: Cause<'_>, end: &End, kind: ChangeKind, findings: &mut Findings) -> Result<()> {
+        let state = match kind {
+            ChangeKind::Confirmed => ReservationState::Confirmed,
+            ChangeKind::Released => ReservationState::Released,
+            _ => ReservationState::Expired,
+        };
+        let held = cause.books.pending.get(&end.reservation.number());
+        // What was made before history begins is known in part.
+        let begun = held.filter(|held| held.made.is_some() && self.copy.first_seq() == 1);
+        self.reservation(cause.seq, end.reservation, findings, |record| {
+            let as_made = begun.is_none_or(|held| {
+                let made = (record.created_at, crc32c::crc32c(&record.details));
+                held.made == Some(made) && held.owner == record.owner.map(AccountId::number)
+            });
+            as_made
+                && record.state == state
+                && record.ended_at == Some(cause.at)
+                && record.expires_at == end.expires_at
+                && same_lines(record, &end.lines)
+        })?;
+        self.changes(cause, kind, &end.lines, findings)
+    }
+
+    /// The row of a reservation after an event: as the event left it, or as a later one did.
+    fn reservation(
+        &mut self,
+        seq: Seq,
+        id: ReservationId,
+        findings: &mut Findings,
+        is_as_told: impl FnOnce(&ReservationRecord) -> bool,
+    ) -> Result<()> {
+        let due = seq <= self.copy.watermark();
+        match self.copy.reservation(id)? {
+            Some((row_seq, record)) if row_seq == seq => {
+                self.matched.reservations += 1;
+                if !is_as_told(&record) {
+                    findings.add(
+                        Kind::History,
+                        seq,
+                        format!("history tells something else of reservation {id}: {record:?}"),
+                    );
+                }
+            }
+            Some((row_seq, _)) if row_seq < seq && due => {
+                findings.add(Kind::History, seq, format!("history shows reservation {id} as of record {row_seq}"));
+            }
+            None if due => findings.add(Kind::History, seq, format!("reservation {id} is not in history")),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn owner(&mut self, seq: Seq, owner: AccountId, id: ReservationId, findings: &mut Findings) -> Result<()> {
+        if self.copy.is_indexed(owner, id)? {
+            self.matched.owners += 1;
+        } else if seq <= self.copy.watermark() {
+            let what = format!("history does not find reservation {id} by its owner, account {}", owner.number());
+            findings.add(Kind::History, seq, what);
+        }
+        Ok(())
+    }
+
+    /// A change of one account without a reservation.
+    fn stock(
+        &mut self,
+        cause: Cause<'_>,
+        account: AccountId,
+        (kind, delta, quantity): (ChangeKind, i64, u64),
+        available: i64,
+        findings: &mut Findings,
+    ) -> Result<()> {
+        if is_quota(cause.books, account) {
+            return Ok(());
+        }
+        self.change(&cause.change(account, kind, delta, available, quantity), findings)
+    }
+
+    /// One change for each account that has a history; several lines of one account count together.
+    fn changes(
+        &mut self,
+        cause: Cause<'_>,
+        kind: ChangeKind,
+        lines: &[EventLine],
+        findings: &mut Findings,
+    ) -> Result<()> {
+        let mut together: BTreeMap<u32, (i64, u64, i64)> = BTreeMap::new();
+        for line in lines {
+            let (delta, quantity) = match kind {
+                ChangeKind::Reserved | ChangeKind::Bought => (-signed(line.quantity), line.quantity),
+                ChangeKind::Confirmed => (signed(line.quantity) - signed(line.consumed), line.consumed),
+                _ => (signed(line.quantity), line.quantity),
+            };
+            let entry = together.entry(line.account).or_default();
+            *entry = (entry.0.saturating_add(delta), entry.1.saturating_add(quantity), line.available);
+        }
+        for (number, (delta, quantity, available)) in together {
+            let account = AccountId::from_number(number);
+            if !is_quota(cause.books, account) {
+                self.change(&cause.change(account, kind, delta, available, quantity), findings)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn change(&mut self, told: &ChangeRecord, findings: &mut Findings) -> Result<()> {
+        let (seq, account) = (told.seq, told.account.number());
+        match self.copy.change(told.account, seq)? {
+            Some(row) => {
+                self.matched.changes += 1;
+                if row != *told {
+                    findings.add(
+                        Kind::History,
+                        seq,
+                        format!("history tells something else of account {account}: {row:?}"),
+                    );
+                }
+            }
+            None if seq <= self.copy.watermark() => {
+                findings.add(Kind::History, seq, format!("the change of account {account} is not in history"));
+            }
+            None => {}
+        }
+        Ok(())
+    }
+
+    /// Reads every row once: none may be damaged, none may be about what never happened, and the changes of each account
+    /// make an unbroken chain.
+    pub(super) fn finish(self, last_seq: Seq, books: &Books, findings: &mut Findings) -> Result<()> {
+        if self.copy.watermark() > last_seq {
+            let watermark = self.copy.watermark();
+            let what = format!("history ends at record {watermark}, and the journal at {last_seq}: it is another's");
+            findings.add_whole(Kind::Store, what);
+        }
+        let (mut there, mut all) = (Rows::default(), 0_u64);
+        let mut newer: Option<ChangeRecord> = None;
+        let (first, last) = self.compared.unwrap_or((1, 0));
+        let scanned = self.copy.scan(&mut |row| {
+            all += 1;
+            match row {
+                Ok(CopiedRow::Reservation(seq)) => there.reservations += u64::from((first..=last).contains(&seq)),
+                Ok(CopiedRow::Owner(seq)) => there.owners += u64::from((first..=last).contains(&seq)),
+                Ok(CopiedRow::Change(change)) => {
+                    there.changes += u64::from((first..=last).contains(&change.seq));
+                    self.check_link(&change, newer.as_ref(), books, findings);
+                    newer = Some(change);
+                }
+                // The row that says how far the store has come is not counted there.
+                Ok(CopiedRow::Own) => {}
+                Err(error) => findings.add_whole(Kind::Store, error.to_string()),
+            }
+        });
+        match scanned {
+            Err(error) if error.kind() == ErrorKind::Corrupt => findings.add_whole(Kind::Store, error.to_string()),
+            scanned => scanned?,
+        }
+        if all <= self.copy.rows_min() {
+            let what = format!("history holds {} rows of {}", all.saturating_sub(1), self.copy.rows_min());
+            findings.add_whole(Kind::Store, what);
+        }
+        for (name, there, matched) in [
+            ("reservations", there.reservations, self.matched.reservations),
+            ("owners", there.owners, self.matched.owners),
+            ("changes", there.changes, self.matched.changes),
+        ] {
+            if there != matched {
+                let what = format!("history has {there} rows of {name}, and the events account for {matched}");
+                findings.add_whole(Kind::History, what);
+            }
+        }
+        Ok(())
+    }
+
+    fn check_link(&self, older: &ChangeRecord, newer: Option<&ChangeRecord>, books: &Books, findings: &mut Findings) {
+        let Some(newer) = newer.filter(|newer| newer.account == older.account) else { return };
+        let account = older.account.number();
+        let regular = books
+            .accounts
+            .get(&account)
+            .is_some_and(|account| account.policy.limit == 0 && account.policy.window == Window::Never);
+        if regular
+            && !self.unrecorded.contains(&account)
+            && older.available.checked_add(newer.delta) != Some(newer.available)
+        {
+            let what = format!(
+                "the chain of account {account} is broken: {} available after record {}, then {:+} makes {}",
+                older.available, older.seq, newer.delta, newer.available
+            );
+            findings.add(Kind::History, newer.seq, what);
+        }
+    }
+}
+
+fn is_quota(books: &Books, account: AccountId) -> bool {
+    books.accounts.get(&account.number()).is_some_and(|account| account.key.starts_with("quota/"))
+}
+
+fn same_lines(record: &ReservationRecord, lines: &[EventLine]) -> bool {
+    let told = lines.iter().map(|line| (line.account(), line.quantity, line.consumed));
+    record.lines.iter().map(|line| (line.account, line.quantity, line.consumed)).eq(told)
+}
+
+/// No event that the books let pass has more.
+fn signed(quantity: u64) -> i64 {
+    i64::try_from(quantity).unwrap_or(i64::MAX)
+}

@@ -48,6 +48,12 @@ enum Command {
     Bench(bench::BenchArgs),
     /// Audit a data directory: recompute everything from its events, and say what does not hold
     Verify(audit::VerifyArgs),
+    /// Show the files of a data directory, its events, or the history of an account or a reservation
+    Inspect(audit::InspectArgs),
+    /// Show the whole ledger as it stood after an event, or at a time
+    State(audit::StateArgs),
+    /// Make history anew from snapshot, journal and archive, or the ledger's snapshot
+    Rebuild(audit::RebuildArgs),
 }
 
 /// The `stockhold` program: reads the command line, and answers what the process exits with.
@@ -62,6 +68,9 @@ pub fn main() -> ExitCode {
         Command::Mirror(args) => mirror::mirror(&args),
         Command::Bench(args) => bench::bench(&args).map(|()| ExitCode::SUCCESS),
         Command::Verify(args) => audit::verify(&args),
+        Command::Inspect(args) => audit::inspect(&args),
+        Command::State(args) => audit::state(&args),
+        Command::Rebuild(args) => audit::rebuild(&args),
     };
     result.unwrap_or_else(|error| {
         report(&error);

@@ -217,7 +217,11 @@ impl EngineBuilder {
     }
 }
 
-fn lock(vfs: &dyn Vfs, dir: &Path) -> Result<Box<dyn VfsLock>> {
+/// Takes the lock of a data directory.
+///
+/// # Errors
+/// `Unavailable` when another process has it, or it cannot be taken.
+pub(super) fn lock(vfs: &dyn Vfs, dir: &Path) -> Result<Box<dyn VfsLock>> {
     let path = dir.join("lock");
     vfs.lock(&path).map_err(|error| match error.kind() {
         io::ErrorKind::WouldBlock => {

@@ -11,6 +11,10 @@ use crossbeam_utils::sync::Parker;
 
 use super::core::Core;
 use crate::error::{Error, ErrorKind, Result};
+#[cfg(feature = "server")]
+use crate::event::Recorder;
+#[cfg(feature = "server")]
+use crate::ledger::Ledger;
 use crate::ledger::{PART_COUNT, Replay};
 use crate::types::{Seq, TimeMs};
 use crate::vfs::{self, Vfs, read_start};
@@ -99,19 +103,73 @@ pub(super) fn write(core: &Core) -> Result<Seq> {
 /// As [`write`].
 pub(super) fn write_with(core: &Core, between: &mut dyn FnMut(usize)) -> Result<Seq> {
     let mut generations = core.generations.lock();
-    let at = core.now_ms();
-    let dir = directory(&core.dir);
-    let aside = dir.join("snapshot.tmp");
-    let failed = |error| Error::io(format_args!("writing the snapshot {}", aside.display()), error);
-    let file = core.vfs.create(&aside).map_err(failed)?;
+    let (vfs, dir) = (&*core.vfs, directory(&core.dir));
+    let aside = write_aside(vfs, &dir, core.now_ms(), &mut |part, bytes| {
+        between(part);
+        core.ledger.capture(part, &core.recorder(), bytes)
+    })?;
+    // A snapshot may not show what a crash could still take back.
+    if aside.last > 0 {
+        core.journal.wait(aside.last)?;
+    }
+    let first = aside.first;
+    publish(core, &mut generations, aside.put_in_place(vfs, &dir)?);
+    Ok(first)
+}
+
+/// Writes the snapshot of a ledger that nobody changes, which shows everything up to what `recorder` says was last.
+/// Returns its file.
+///
+/// # Errors
+/// `Unavailable` when the disk fails; the snapshots before it still hold.
+#[cfg(feature = "server")]
+pub(super) fn write_of(
+    vfs: &dyn Vfs,
+    dir: &Path,
+    ledger: &Ledger,
+    recorder: &impl Recorder,
+    at: TimeMs,
+) -> Result<PathBuf> {
+    let dir = directory(dir);
+    vfs::create_dir_all(vfs, &dir).map_err(|error| Error::io(format_args!("creating {}", dir.display()), error))?;
+    let aside = write_aside(vfs, &dir, at, &mut |part, bytes| ledger.capture(part, recorder, bytes))?;
+    Ok(aside.put_in_place(vfs, &dir)?.path)
+}
+
+/// A snapshot that is whole and synced, and does not have its name yet.
+struct Aside {
+    path: PathBuf,
+    /// The last event that every part shows, and the last that any does.
+    first: Seq,
+    last: Seq,
+}
+
+impl Aside {
+    fn put_in_place(self, vfs: &dyn Vfs, dir: &Path) -> Result<Generation> {
+        let path = dir.join(file_name(self.last));
+        let renamed = vfs.rename(&self.path, &path).and_then(|()| vfs.sync_dir(dir));
+        renamed.map_err(|error| writing(&self.path, error))?;
+        Ok(Generation { path, from_seq: self.first + 1, last_seq: self.last })
+    }
+}
+
+/// Writes what `capture` appends for each part, and the last event that the part shows.
+fn write_aside(
+    vfs: &dyn Vfs,
+    dir: &Path,
+    at: TimeMs,
+    capture: &mut dyn FnMut(usize, &mut Vec<u8>) -> Seq,
+) -> Result<Aside> {
+    let path = dir.join("snapshot.tmp");
+    let failed = |error| writing(&path, error);
+    let file = vfs.create(&path).map_err(failed)?;
     let (mut first, mut last) = (Seq::MAX, 0);
     let mut offset = HEADER_BYTES as u64;
     let mut bytes = Vec::new();
     for part in 0..PART_COUNT {
-        between(part);
         bytes.clear();
         bytes.resize(PART_HEADER_BYTES, 0);
-        let shown = core.ledger.capture(part, &core.recorder(), &mut bytes);
+        let shown = capture(part, &mut bytes);
         seal_part(&mut bytes, part, shown);
         file.write_at(&bytes, offset).map_err(failed)?;
         offset += bytes.len() as u64;
@@ -119,15 +177,12 @@ pub(super) fn write_with(core: &Core, between: &mut dyn FnMut(usize)) -> Result<
     }
     file.write_at(&header(first + 1, last, at), 0).map_err(failed)?;
     file.sync().map_err(failed)?;
-    // A snapshot may not show what a crash could still take back.
-    if last > 0 {
-        core.journal.wait(last)?;
-    }
-    let path = dir.join(file_name(last));
-    core.vfs.rename(&aside, &path).map_err(failed)?;
-    core.vfs.sync_dir(&dir).map_err(failed)?;
-    publish(core, &mut generations, Generation { path, from_seq: first + 1, last_seq: last });
-    Ok(first)
+    drop(file);
+    Ok(Aside { path, first, last })
+}
+
+fn writing(path: &Path, error: io::Error) -> Error {
+    Error::io(format_args!("writing the snapshot {}", path.display()), error)
 }
 
 /// Counts the new snapshot and lets go of the oldest one and of the journal that only it needed.

@@ -9,6 +9,8 @@ mod expiry;
 mod follower;
 mod history;
 mod past;
+#[cfg(feature = "server")]
+mod rebuild;
 mod status;
 #[cfg(any(test, feature = "server"))]
 mod stepped;
@@ -31,6 +33,8 @@ pub use builder::EngineBuilder;
 pub use claim::Claim;
 pub use history::{CatchUp, History};
 pub use past::{LedgerView, Past, PastEvents};
+#[cfg(feature = "server")]
+pub(crate) use rebuild::{Rebuilt, rebuild_history, rebuild_snapshot};
 pub use status::Status;
 pub use subscription::Subscription;
 pub use ticket::{BatchTicket, CommitTicket};

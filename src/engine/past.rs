@@ -9,6 +9,8 @@ use super::claim;
 use crate::command::{Level, Pending};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{self, Event};
+#[cfg(feature = "server")]
+use crate::journal::JournalFile;
 use crate::journal::{PastJournal, PastRecords};
 use crate::ledger::{Ledger, Limits, Replay};
 use crate::types::{AccountId, AccountKey, ReservationId, Seq, TimeMs};
@@ -89,6 +91,12 @@ impl Past {
         claim::read_id(&*self.vfs, &self.dir, name)
     }
 
+    /// The files that hold the events, oldest first.
+    #[cfg(feature = "server")]
+    pub(crate) fn files(&self) -> Vec<JournalFile> {
+        self.journal.files()
+    }
+
     /// The events of a range in their order, from the journal and the archive. A range without a start begins with the
     /// oldest event that is kept; one that goes too far ends with the last.
     ///
@@ -165,42 +173,73 @@ impl Past {
     /// `NotFound` when `seq` is beyond the end, or older than what can be made of what is kept, naming the oldest;
     /// `Corrupt` when an event that is needed is damaged or contradicts the ledger; `Unavailable` when it cannot be read.
     pub fn ledger_at(&self, seq: Seq) -> Result<LedgerView> {
-        self.ledger_at_with(seq, Limits::default(), &mut |_, _| ())
+        self.ledger_at_with(seq, &mut |_, _| ())
     }
 
     /// As [`Past::ledger_at`], telling how many events of how many are applied.
-    pub(crate) fn ledger_at_with(
+    pub(crate) fn ledger_at_with(&self, seq: Seq, progress: &mut dyn FnMut(u64, u64)) -> Result<LedgerView> {
+        let last_seq = self.last_seq();
+        if seq > last_seq {
+            let what = format!("event {seq} is not written yet: the journal ends at event {last_seq}");
+            return Err(Error::not_found(what));
+        }
+        self.replay(self.newest_snapshot(seq)?, seq, Limits::default(), progress)
+    }
+
+    /// The ledger at the end, from as far back as the events go: no snapshot is used, unless they no longer reach back to
+    /// the first; then the oldest is.
+    #[cfg(feature = "server")]
+    pub(super) fn ledger_anew(&self, limits: Limits, progress: &mut dyn FnMut(u64, u64)) -> Result<LedgerView> {
+        let snapshot = match self.oldest_seq() {
+            1 => None,
+            _ => self.usable_snapshots()?.last().transpose()?,
+        };
+        if snapshot.is_none() && self.oldest_seq() > 1 {
+            return Err(self.no_beginning(self.last_seq()));
+        }
+        self.replay(snapshot, self.last_seq(), limits, progress)
+    }
+
+    fn replay(
         &self,
+        snapshot: Option<Snapshot>,
         seq: Seq,
         limits: Limits,
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<LedgerView> {
-        let last_seq = self.last_seq();
-        if seq > last_seq {
-            return Err(Error::not_found(format!(
-                "event {seq} is not written yet: the journal ends at event {last_seq}"
-            )));
-        }
-        let snapshot = self.newest_snapshot(seq)?;
         let ledger = Ledger::new(limits, 0);
         let mut replay = Replay::new(&ledger);
-        let mut from_seq = 1;
-        let mut at = 0;
+        let (mut from_seq, mut at, mut floor_ms) = (1, 0, 0);
         if let Some(snapshot) = &snapshot {
             snapshot.load(&mut replay)?;
-            (from_seq, at) = (snapshot.from_seq, snapshot.at);
+            (from_seq, at, floor_ms) = (snapshot.from_seq, snapshot.at, snapshot.at);
         }
         let mut records = self.journal.records(from_seq, seq)?;
         let total = records.left();
         while records.next(&mut |seq, kind, payload| {
             let event = event::decode(kind, payload)?;
-            at = at.max(event.at);
+            (at, floor_ms) = (event.at, floor_ms.max(event.at));
             replay.apply(seq, &event).map_err(|error| Error::corrupt(format!("record {seq}: {error}")))
         })? {
             progress(total - records.left(), total);
         }
         drop(replay);
-        Ok(LedgerView { ledger, seq, at })
+        if total == 0 && seq >= self.oldest_seq() {
+            at = self.time_of(seq)?;
+        }
+        Ok(LedgerView { ledger, seq, at, floor_ms })
+    }
+
+    /// The snapshots from which the journal goes on, newest first. A damaged one is left to the auditor to tell; one that
+    /// a running engine removed meanwhile is older than those there are.
+    fn usable_snapshots(&self) -> Result<impl DoubleEndedIterator<Item = Result<Snapshot>>> {
+        let oldest_seq = self.oldest_seq();
+        let paths = checkpoint::list(&*self.vfs, &self.dir)?;
+        Ok(paths.into_iter().filter_map(move |path| match checkpoint::read(&*self.vfs, &path) {
+            Ok(snapshot) => (snapshot.from_seq >= oldest_seq).then_some(Ok(snapshot)),
+            Err(error) if matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::NotFound) => None,
+            Err(error) => Some(Err(error)),
+        }))
     }
 
     /// The newest snapshot that shows nothing later than `seq` and from which the journal goes on; `None` when everything
@@ -209,31 +248,29 @@ impl Past {
     /// # Errors
     /// `NotFound` when there is neither.
     fn newest_snapshot(&self, seq: Seq) -> Result<Option<Snapshot>> {
-        let oldest_seq = self.oldest_seq();
         let mut oldest_state = None;
-        for path in checkpoint::list(&*self.vfs, &self.dir)? {
-            let snapshot = match checkpoint::read(&*self.vfs, &path) {
-                Ok(snapshot) if snapshot.from_seq >= oldest_seq => snapshot,
-                // A damaged one is left to the auditor to tell; one that a running engine removed is older anyway.
-                Ok(_) => continue,
-                Err(error) if matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::NotFound) => continue,
-                Err(error) => return Err(error),
-            };
+        for snapshot in self.usable_snapshots()? {
+            let snapshot = snapshot?;
             if snapshot.last_seq <= seq {
                 return Ok(Some(snapshot));
             }
             oldest_state = Some(snapshot.last_seq);
         }
-        match (oldest_seq, oldest_state) {
+        match (self.oldest_seq(), oldest_state) {
             (1, _) => Ok(None),
             (_, Some(oldest)) => Err(Error::not_found(format!(
                 "the ledger as of event {seq} is no longer kept; the oldest that can be made is as of event {oldest}"
             ))),
-            (_, None) => Err(Error::not_found(format!(
-                "the ledger as of event {seq} cannot be made: no usable snapshot is kept, and the oldest event there \
-                 is has the number {oldest_seq}"
-            ))),
+            (_, None) => Err(self.no_beginning(seq)),
         }
+    }
+
+    fn no_beginning(&self, seq: Seq) -> Error {
+        Error::not_found(format!(
+            "the ledger as of event {seq} cannot be made: no usable snapshot is kept, and the oldest event there is has \
+             the number {}",
+            self.oldest_seq()
+        ))
     }
 }
 
@@ -280,6 +317,9 @@ pub struct LedgerView {
     ledger: Ledger,
     seq: Seq,
     at: TimeMs,
+    /// The newest time it knows of: that of an event, or of the snapshot that it was made from.
+    #[cfg_attr(not(feature = "server"), allow(dead_code, reason = "who writes snapshots of the past needs it"))]
+    floor_ms: TimeMs,
 }
 
 impl LedgerView {
@@ -288,7 +328,7 @@ impl LedgerView {
         self.seq
     }
 
-    /// The newest time that it knows of: that of an event, or of the snapshot that it was made from.
+    /// When that event happened; when it is no longer kept, when the snapshot was taken that shows it; 0 before the first.
     pub fn at(&self) -> TimeMs {
         self.at
     }
@@ -332,5 +372,16 @@ impl LedgerView {
     /// The documents of a collection, by key.
     pub fn documents(&self, collection: &str) -> Vec<(String, Vec<u8>)> {
         self.ledger.documents(collection)
+    }
+
+    #[cfg(feature = "server")]
+    pub(super) fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// No clock of an engine on this ledger may show less.
+    #[cfg(feature = "server")]
+    pub(super) fn floor_ms(&self) -> TimeMs {
+        self.floor_ms
     }
 }

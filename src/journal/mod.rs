@@ -37,6 +37,8 @@ use group::GroupCommit;
 use store::{Files, SegmentStore};
 use writer::SegmentWriter;
 
+#[cfg(feature = "server")]
+pub(crate) use past::{FileKind, JournalFile};
 pub(crate) use past::{PastJournal, PastRecords};
 pub(crate) use reader::Reader;
 

@@ -27,7 +27,7 @@ pub(crate) use exchange::Exchange;
 pub(crate) use listing::Filter;
 #[cfg(feature = "mysql")]
 pub(crate) use order::OrderDetails;
-pub(crate) use order::{Order, OrderState, Receipt, order_id, order_no, parse_order_id};
+pub(crate) use order::{ORDER_NO_PREFIX, Order, OrderState, Receipt, order_id, order_no, parse_order_id};
 
 /// What an operator may set about the mall.
 #[derive(Clone, Debug)]

@@ -209,6 +209,8 @@ impl Receipt {
 
 const ID_PREFIX: &str = "ord_";
 const ID_DIGITS: usize = 16;
+/// What the number of an order begins with.
+pub(crate) const ORDER_NO_PREFIX: &str = "EX";
 
 /// The id of an order, as clients see it.
 pub(crate) fn order_id(reservation: ReservationId) -> String {
@@ -217,7 +219,7 @@ pub(crate) fn order_id(reservation: ReservationId) -> String {
 
 /// The number of an order, for people: 22 characters, a function of the id alone.
 pub(crate) fn order_no(reservation: ReservationId) -> String {
-    format!("EX{:020}", reservation.number())
+    format!("{ORDER_NO_PREFIX}{:020}", reservation.number())
 }
 
 /// The reservation behind an order's id, in exactly the form [`order_id`] writes.

@@ -9,6 +9,8 @@ mod support;
 mod clean;
 mod forge;
 mod forged;
+mod looks;
+mod rebuilds;
 mod sale;
 
 use std::path::Path;

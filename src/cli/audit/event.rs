@@ -1,0 +1,273 @@
+//! An event as people and machines read it.
+
+use std::fmt::Write;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::names::Names;
+use super::time::show_time;
+use crate::event::{End, Event, EventLine, Fact};
+use crate::types::{AccountId, ReservationId, Seq, TimeMs};
+
+/// The kinds of events, by the names that `--kind` takes.
+pub(super) const KINDS: [&str; 13] = [
+    "account-opened",
+    "policy-changed",
+    "received",
+    "adjusted",
+    "written-off",
+    "renewed",
+    "reserved",
+    "confirmed",
+    "released",
+    "expired",
+    "returned",
+    "noted",
+    "document",
+];
+
+pub(super) fn kind(fact: &Fact<'_>) -> &'static str {
+    KINDS[match fact {
+        Fact::AccountOpened { .. } => 0,
+        Fact::PolicyChanged { .. } => 1,
+        Fact::Received { .. } => 2,
+        Fact::Adjusted { .. } => 3,
+        Fact::WrittenOff { .. } => 4,
+        Fact::Renewed { .. } => 5,
+        Fact::Reserved { .. } => 6,
+        Fact::Confirmed(_) => 7,
+        Fact::Released(_) => 8,
+        Fact::Expired(_) => 9,
+        Fact::Returned { .. } => 10,
+        Fact::Noted { .. } => 11,
+        Fact::Document { .. } => 12,
+    }]
+}
+
+/// The reservation that an event is about.
+pub(super) fn reservation(fact: &Fact<'_>) -> Option<ReservationId> {
+    match fact {
+        Fact::Reserved { reservation, .. } | Fact::Returned { reservation, .. } | Fact::Noted { reservation, .. } => {
+            Some(*reservation)
+        }
+        Fact::Confirmed(end) | Fact::Released(end) | Fact::Expired(end) => Some(end.reservation),
+        _ => None,
+    }
+}
+
+/// Whether an event changed an account, or was on its behalf.
+pub(super) fn touches(fact: &Fact<'_>, id: AccountId) -> bool {
+    match fact {
+        Fact::AccountOpened { account, .. }
+        | Fact::PolicyChanged { account, .. }
+        | Fact::Received { account, .. }
+        | Fact::Adjusted { account, .. }
+        | Fact::WrittenOff { account, .. }
+        | Fact::Renewed { account, .. } => *account == id,
+        Fact::Reserved { owner, lines, .. } => *owner == Some(id) || lines.iter().any(|line| line.account() == id),
+        Fact::Confirmed(End { lines, .. })
+        | Fact::Released(End { lines, .. })
+        | Fact::Expired(End { lines, .. })
+        | Fact::Returned { lines, .. } => lines.iter().any(|line| line.account() == id),
+        Fact::Noted { .. } | Fact::Document { .. } => false,
+    }
+}
+
+/// An event in one line.
+pub(super) fn line(seq: Seq, event: &Event<'_>, names: &Names) -> String {
+    format!("{seq:>10}  {}  {:<14}  {}", show_time(event.at), kind(&event.fact), about(&event.fact, names))
+}
+
+fn about(fact: &Fact<'_>, names: &Names) -> String {
+    match fact {
+        Fact::AccountOpened { key, policy, .. } => format!("{key}  {policy:?}"),
+        Fact::PolicyChanged { account, policy, available } => {
+            format!("{}  {policy:?}, {available} available", names.name(*account))
+        }
+        Fact::Received { account, quantity, available, note } => {
+            format!("{} +{quantity}, {available} available{}", names.name(*account), noted(note))
+        }
+        Fact::Adjusted { account, delta, available, note } => {
+            format!("{} {delta:+}, {available} available{}", names.name(*account), noted(note))
+        }
+        Fact::WrittenOff { account, quantity, available, note } => {
+            format!("{} -{quantity}, {available} available{}", names.name(*account), noted(note))
+        }
+        Fact::Renewed { account, quantity, available } => {
+            format!("{} +{quantity}, {available} available", names.name(*account))
+        }
+        Fact::Reserved { reservation, owner, expires_at, confirmed, lines, .. } => {
+            let owner = owner.map(|owner| format!(" by {}", names.name(owner))).unwrap_or_default();
+            let until = if *confirmed { " at once".to_owned() } else { format!(" until {}", show_time(*expires_at)) };
+            format!("{reservation}{owner}{until}:{}", taken(lines, names))
+        }
+        Fact::Confirmed(end) => format!("{}:{}", end.reservation, ended(&end.lines, names)),
+        Fact::Released(end) | Fact::Expired(end) => format!("{}:{}", end.reservation, ended(&end.lines, names)),
+        Fact::Returned { reservation, lines, note } => format!("{reservation}:{}{}", taken(lines, names), noted(note)),
+        Fact::Noted { reservation, body } => format!("{reservation}: {}", content(body)),
+        Fact::Document { collection, key, body } => match body {
+            Some(body) => format!("{collection}/{key} = {} bytes", body.len()),
+            None => format!("{collection}/{key} removed"),
+        },
+    }
+}
+
+fn noted(note: &str) -> String {
+    if note.is_empty() { String::new() } else { format!(", {note:?}") }
+}
+
+fn taken(lines: &[EventLine], names: &Names) -> String {
+    lines.iter().fold(String::new(), |mut text, line| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, " {} x {} ({} left)", line.quantity, names.name(line.account()), line.available);
+        text
+    })
+}
+
+fn ended(lines: &[EventLine], names: &Names) -> String {
+    lines.iter().fold(String::new(), |mut text, line| {
+        let (used, name) = (line.consumed, names.name(line.account()));
+        let _ = write!(text, " {used} of {} x {name} ({} left)", line.quantity, line.available);
+        text
+    })
+}
+
+/// An event as a line of JSON. Accounts are named; bytes are JSON where they are JSON, text where they are text, and
+/// otherwise hexadecimal digits.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct EventJson<'a> {
+    seq: Seq,
+    at: TimeMs,
+    time: String,
+    kind: &'static str,
+    /// The hash of the idempotency key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request: Option<String>,
+    #[serde(flatten)]
+    fact: FactJson<'a>,
+}
+
+#[derive(Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct FactJson<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account: Option<String>,
+    /// As a string: it has more digits than every reader of JSON keeps.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reservation: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    owner: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    policy: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delta: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    available: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<TimeMs>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    confirmed: Option<bool>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    lines: Vec<LineJson>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    collection: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body: Option<Value>,
+}
+
+#[derive(Serialize)]
+struct LineJson {
+    account: String,
+    quantity: u64,
+    consumed: u64,
+    available: i64,
+}
+
+pub(super) fn json<'a>(seq: Seq, event: &'a Event<'_>, names: &Names) -> EventJson<'a> {
+    EventJson {
+        seq,
+        at: event.at,
+        time: show_time(event.at),
+        kind: kind(&event.fact),
+        request: event.request.map(|request| format!("{:032x}", request.key.number())),
+        fact: fact_json(&event.fact, names),
+    }
+}
+
+fn fact_json<'a>(fact: &'a Fact<'_>, names: &Names) -> FactJson<'a> {
+    let named = |account: &AccountId| Some(names.name(*account));
+    let change = |account: &AccountId, delta: Option<i64>, available: &i64| FactJson {
+        account: named(account),
+        delta,
+        available: Some(*available),
+        ..FactJson::default()
+    };
+    let about = |reservation: &ReservationId, lines: &[EventLine]| FactJson {
+        reservation: Some(reservation.to_string()),
+        lines: lines.iter().map(|line| line_json(line, names)).collect(),
+        ..FactJson::default()
+    };
+    match fact {
+        Fact::AccountOpened { key, policy, .. } => FactJson {
+            account: Some(key.to_string()),
+            policy: serde_json::to_value(policy).ok(),
+            ..FactJson::default()
+        },
+        Fact::PolicyChanged { account, policy, available } => {
+            FactJson { policy: serde_json::to_value(policy).ok(), ..change(account, None, available) }
+        }
+        Fact::Received { account, quantity, available, note } => {
+            FactJson { note: Some(note), ..change(account, i64::try_from(*quantity).ok(), available) }
+        }
+        Fact::Adjusted { account, delta, available, note } => {
+            FactJson { note: Some(note), ..change(account, Some(*delta), available) }
+        }
+        Fact::WrittenOff { account, quantity, available, note } => {
+            FactJson { note: Some(note), ..change(account, 0_i64.checked_sub_unsigned(*quantity), available) }
+        }
+        Fact::Renewed { account, quantity, available } => change(account, i64::try_from(*quantity).ok(), available),
+        Fact::Reserved { reservation, owner, expires_at, confirmed, lines, details } => FactJson {
+            owner: owner.as_ref().and_then(named),
+            expires_at: Some(*expires_at),
+            confirmed: Some(*confirmed),
+            body: (!details.is_empty()).then(|| content(details)),
+            ..about(reservation, lines)
+        },
+        Fact::Confirmed(end) | Fact::Released(end) | Fact::Expired(end) => {
+            FactJson { expires_at: Some(end.expires_at), ..about(&end.reservation, &end.lines) }
+        }
+        Fact::Returned { reservation, lines, note } => FactJson { note: Some(note), ..about(reservation, lines) },
+        Fact::Noted { reservation, body } => FactJson { body: Some(content(body)), ..about(reservation, &[]) },
+        Fact::Document { collection, key, body } => FactJson {
+            collection: Some(collection),
+            key: Some(key),
+            body: body.as_ref().map(|body| content(body)),
+            ..FactJson::default()
+        },
+    }
+}
+
+fn line_json(line: &EventLine, names: &Names) -> LineJson {
+    let EventLine { quantity, consumed, available, .. } = *line;
+    LineJson { account: names.name(line.account()), quantity, consumed, available }
+}
+
+/// Opaque bytes as well as they can be read.
+fn content(bytes: &[u8]) -> Value {
+    if let Ok(value) = serde_json::from_slice(bytes) {
+        return value;
+    }
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Value::from(text),
+        Err(_) => Value::from(bytes.iter().fold(String::new(), |mut digits, byte| {
+            let _ = write!(digits, "{byte:02x}");
+            digits
+        })),
+    }
+}

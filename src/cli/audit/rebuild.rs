@@ -1,0 +1,51 @@
+//! `stockhold rebuild`: history made anew, or the ledger's snapshot.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::super::print;
+use super::progress::Progress;
+use crate::engine::{Rebuilt, rebuild_history, rebuild_snapshot};
+use crate::error::Result;
+
+#[derive(Args)]
+pub(in crate::cli) struct RebuildArgs {
+    /// The data directory; no server may be running on it
+    #[arg(value_name = "DIR")]
+    dir: PathBuf,
+    /// Make the ledger's snapshot anew instead of history
+    #[arg(long)]
+    snapshot: bool,
+    /// How many keyed requests the engine remembers
+    #[arg(long, value_name = "N", default_value_t = 1 << 20, requires = "snapshot")]
+    idempotency_keys: usize,
+}
+
+pub(in crate::cli) fn rebuild(args: &RebuildArgs) -> Result<ExitCode> {
+    let rebuilt = {
+        let progress = Progress::new("events");
+        let mut tell = |done, total| progress.at(done, total);
+        match args.snapshot {
+            true => rebuild_snapshot(&args.dir, args.idempotency_keys, &mut tell)?,
+            false => rebuild_history(&args.dir, &mut tell)?,
+        }
+    };
+    print(&told(&rebuilt, args.snapshot))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn told(rebuilt: &Rebuilt, snapshot: bool) -> String {
+    let Rebuilt { first_seq, last_seq, path, set_aside } = rebuilt;
+    let what = if snapshot { "The snapshot" } else { "History" };
+    let mut text = format!("{what} is made anew to event {last_seq}: {}\n", path.display());
+    if *first_seq > 1 {
+        let begins = if snapshot { "the oldest snapshot was its beginning" } else { "it begins there" };
+        text.push_str(&format!("Events before {first_seq} are no longer kept; {begins}.\n"));
+    }
+    if let Some(set_aside) = set_aside {
+        text.push_str(&format!("What was there before is now {}; it may be deleted.\n", set_aside.display()));
+    }
+    text
+}

@@ -1,0 +1,122 @@
+//! Making anew what follows the journal: history, and the snapshot of the ledger.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::builder::lock;
+use super::{Past, checkpoint};
+use crate::error::{Error, Result};
+use crate::event::{Event, Recorder};
+use crate::ledger::Limits;
+use crate::store::{self, Store, StoreConfig};
+use crate::types::{AccountKind, SHARD_COUNT, Seq};
+use crate::vfs::{RealVfs, Vfs, VfsLock};
+
+/// How many rows of history wait in memory before they are written.
+const WAITING_ROWS_MAX: usize = 200_000;
+
+/// What was made anew.
+#[derive(Debug)]
+pub(crate) struct Rebuilt {
+    /// The first and the last event that it shows.
+    pub(crate) first_seq: Seq,
+    pub(crate) last_seq: Seq,
+    pub(crate) path: PathBuf,
+    /// Where that is which was there before.
+    pub(crate) set_aside: Option<PathBuf>,
+}
+
+/// A data directory that no engine has open, whose journal is durable as it is read.
+struct Claimed {
+    past: Past,
+    _lock: Box<dyn VfsLock>,
+}
+
+impl Claimed {
+    /// # Errors
+    /// `NotFound` when it is no data directory, `Unavailable` when another process has it, `Corrupt` when the journal is
+    /// damaged. Nothing is changed then.
+    fn new(dir: &Path) -> Result<Self> {
+        // Before the lock, whose file would be made where there is no data directory.
+        Past::open(dir)?;
+        let vfs: Arc<dyn Vfs> = Arc::new(RealVfs);
+        let lock = lock(&*vfs, dir)?;
+        let past = Past::open(dir)?;
+        // What a killed engine had written and not synced must not be known elsewhere before it is durable.
+        let journal = dir.join("journal");
+        let sync = || {
+            for file in past.files().iter().filter(|file| file.path.starts_with(&journal)) {
+                vfs.open(&file.path)?.sync()?;
+            }
+            vfs.sync_dir(&journal)
+        };
+        sync().map_err(|error| Error::io(format_args!("syncing {}", journal.display()), error))?;
+        Ok(Self { past, _lock: lock })
+    }
+}
+
+/// Makes history anew from snapshot, journal and archive. The one that was there is renamed when the new one is whole.
+///
+/// # Errors
+/// `NotFound` when `dir` is no data directory, `Unavailable` when another process has it open or the disk fails,
+/// `Corrupt` when an event is damaged. History is as it was then.
+pub(crate) fn rebuild_history(dir: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<Rebuilt> {
+    let claimed = Claimed::new(dir)?;
+    let past = &claimed.past;
+    let (first_seq, last_seq) = (past.oldest_seq(), past.last_seq());
+    let (path, building) = (dir.join("store"), dir.join("store.rebuilding"));
+    store::remove(&building)?;
+    let store = Store::open(&building, StoreConfig { seq_max: last_seq, ..StoreConfig::default() })?;
+    if first_seq > 1 {
+        let levels = past.ledger_at(last_seq)?.levels();
+        let quotas = levels.iter().filter(|level| level.key.kind() == AccountKind::Quota);
+        store.begin_after(first_seq - 1, quotas.map(|level| level.account))?;
+    }
+    let events = past.events(first_seq..=last_seq)?;
+    let total = events.left();
+    for (event, done) in events.zip(1..) {
+        let (seq, event) = event?;
+        store.project(seq, &event)?;
+        if store.memtable_len() >= WAITING_ROWS_MAX {
+            store.flush(usize::MAX)?;
+        }
+        progress(done, total);
+    }
+    store.close()?;
+    drop(store);
+    let set_aside = store::replace(&path, &building)?;
+    Ok(Rebuilt { first_seq, last_seq, path, set_aside })
+}
+
+/// Makes the ledger's snapshot anew from journal and archive, and from the oldest snapshot where they no longer reach
+/// back to the first event. `keys_max` answers to keyed requests are kept.
+///
+/// # Errors
+/// As [`rebuild_history`], and `Corrupt` when an event contradicts those before it.
+pub(crate) fn rebuild_snapshot(dir: &Path, keys_max: usize, progress: &mut dyn FnMut(u64, u64)) -> Result<Rebuilt> {
+    let claimed = Claimed::new(dir)?;
+    let past = &claimed.past;
+    let answers_per_shard_max = keys_max.div_ceil(SHARD_COUNT).max(1);
+    let view = past.ledger_anew(Limits { answers_per_shard_max, ..Limits::default() }, progress)?;
+    let last_seq = view.seq();
+    let path = checkpoint::write_of(&RealVfs, dir, view.ledger(), &EndsAt(last_seq), view.floor_ms())?;
+    Ok(Rebuilt { first_seq: past.oldest_seq(), last_seq, path, set_aside: None })
+}
+
+/// The journal of a ledger that is only read.
+struct EndsAt(Seq);
+
+impl Recorder for EndsAt {
+    fn admit(&self) -> Result<()> {
+        Err(Error::closed())
+    }
+
+    /// Nothing is admitted, so nothing comes here.
+    fn record(&self, _event: &Event<'_>) -> Seq {
+        self.0
+    }
+
+    fn last_seq(&self) -> Seq {
+        self.0
+    }
+}

@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use crate::books::compare;
+use crate::books::{compare, orders_in};
 use crate::lab::Lab;
 use crate::mall::{Crowd, Mall};
 
@@ -12,10 +12,10 @@ const BOUND: [&str; 3] = ["--mirror-backlog-max", "1", "--mirror-backlog-policy"
 /// Both generations of the checkpoint are newer than the first of these lives then.
 const LIVES: u64 = 4;
 
-async fn sell(mall: &Mall, seed: u64) {
+async fn sell(mall: &Mall, seed: u64) -> Vec<String> {
     let crowd = Crowd::at(mall, seed).await;
     crowd.answered(100).await;
-    crowd.stop().await;
+    crowd.stop().await
 }
 
 /// A mall that sells through several lives without its database, each of which seals a segment.
@@ -72,5 +72,16 @@ async fn a_backlog_over_its_bound_that_is_dropped_demands_a_reload() {
     let status = mall.until("a reload to be asked for", |status| status["state"] == "reload-needed").await;
     assert!(status["lastError"].to_string().contains("stockhold mirror reload"), "{status}");
     sell(&mall, 100).await;
+    mall.stop();
+    let (code, printed, log) = mall.mirror(&["reload"], &lab.url());
+    assert_eq!(code, 0, "{printed}{log}");
+    mall.serve(&lab.url(), &[]);
+    let sold = sell(&mall, 101).await;
+    mall.mirrored().await;
+    // What is gone is gone from the tables too; everything since is there, and how everything stands.
+    let shown = orders_in(&lab).await;
+    assert!(sold.iter().all(|order| shown.contains(order)), "{} of {} orders", shown.len(), sold.len());
+    let (code, printed, log) = mall.mirror(&["check"], &lab.direct_url());
+    assert_eq!(code, 0, "{printed}{log}");
     lab.close().await;
 }

@@ -135,6 +135,8 @@ pub async fn compare(mall: &Mall, lab: &Lab) -> Counts {
     for product in PRODUCTS {
         counts.changes += compare_product(mall, lab, product).await;
     }
+    let (code, printed, log) = mall.mirror(&["check"], &lab.direct_url());
+    assert_eq!(code, 0, "{printed}{log}");
     println!("compared {counts:?}");
     counts
 }

@@ -61,6 +61,9 @@ async fn a_stale_mirror_cannot_write_after_another_has_taken_over() {
     way.down();
     first.until("the first to see that it is stale", |status| status["state"] == "reload-needed").await;
     assert_eq!(orders_in(&lab).await, shown, "it has written nothing");
+    let (code, printed, log) = first.mirror(&["check"], &lab.direct_url());
+    assert_ne!(code, 0, "its ledger and the tables differ: {printed}{log}");
+
     way.mend();
     second.until("the second to go on", |status| status["state"] == "following").await;
     sell(&second, 11).await;

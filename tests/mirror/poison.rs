@@ -1,6 +1,6 @@
 //! Would catch one row that the database refuses and that stops all the others, or that is dropped without a word.
 
-use crate::books::orders_in;
+use crate::books::{compare, orders_in};
 use crate::lab::Lab;
 use crate::mall::{Crowd, Mall};
 
@@ -34,6 +34,18 @@ async fn a_row_that_is_refused_is_set_aside_with_its_reason_and_the_rest_goes_on
     assert_eq!(twos, 0);
     let status = mall.status().await;
     assert_eq!(status["rejectedRows"], refused_count(&lab).await, "{status}");
+    let (code, printed, log) = mall.mirror(&["check"], &lab.direct_url());
+    let named = refused.iter().find(|(id, ..)| printed.contains(id.as_str()));
+    assert!(code == 2 && named.is_some(), "the check tells what is missing: {printed}{log}");
+
+    // The rule goes, and a reload mends it, while the mall sells.
+    lab.execute(&["drop trigger no_twos"]).await;
+    let crowd = Crowd::at(&mall, 115).await;
+    let (code, printed, log) = mall.mirror(&["reload"], &lab.url());
+    assert_eq!(code, 0, "{printed}{log}");
+    let more = crowd.stop().await;
+    let counts = compare(&mall, &lab).await;
+    assert_eq!(counts.orders, sold.len() + more.len());
     lab.close().await;
 }
 

@@ -26,6 +26,23 @@ fn an_embedder_gets_neither_a_server_nor_a_runtime_nor_a_client() {
 }
 
 #[test]
+fn a_server_without_the_mirror_gets_no_client() {
+    let crates = crates(&["--no-default-features", "--features", "server"]);
+    assert!(crates.iter().any(|name| name == "hyper"), "{crates:?}");
+    assert!(!crates.iter().any(|name| name.starts_with("mysql")), "{crates:?}");
+}
+
+/// One library for TLS, in Rust, with one library for its cryptography.
+#[test]
+fn the_mirror_brings_no_openssl() {
+    let crates = crates(&[]);
+    assert!(crates.iter().any(|name| name == "mysql_async") && crates.iter().any(|name| name == "ring"), "{crates:?}");
+    for unwanted in ["openssl", "openssl-sys", "native-tls", "aws-lc-rs", "aws-lc-sys"] {
+        assert!(!crates.iter().any(|name| name == unwanted), "`{unwanted}` is compiled");
+    }
+}
+
+#[test]
 fn the_server_is_seen_by_the_same_look() {
     // Guards the test above against a tree that lists nothing.
     let crates = crates(&[]);

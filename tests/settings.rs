@@ -57,6 +57,8 @@ fn a_wrong_setting_is_named_with_what_is_allowed_wherever_it_comes_from() {
         ("max-outstanding", "many", bounds),
         ("max-connections", "1000001", bounds),
         ("log-format", "xml", "text, json"),
+        ("mirror-backlog-max", "0", "from 1 to"),
+        ("mirror-backlog-policy", "lose", "keep, drop"),
     ] {
         let place = Place::new();
         let key = name.replace('-', "_");
@@ -184,4 +186,27 @@ async fn a_server_and_its_tokens_read_the_same_file() {
     assert_eq!(code, 0, "{log}");
     assert!(log.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()), "JSON lines: {log}");
     assert!(!log.contains(SECRET), "{log}");
+}
+
+/// Without a database, too: the server starts beside one that is down, but not with a URL that is none.
+#[cfg(feature = "mysql")]
+#[test]
+fn a_mirror_that_cannot_be_is_refused_without_telling_its_password() {
+    for (url, told) in [
+        ("mysql://ann:hunter2@db.example", "names no database"),
+        ("postgres://ann:hunter2@db.example/mall", "mysql://USER:PASSWORD@HOST:PORT/DATABASE"),
+        ("hunter2", "mysql://USER:PASSWORD@HOST:PORT/DATABASE"),
+    ] {
+        let place = Place::new();
+        let file = place.file(&format!("mirror_url = \"{url}\"\n"));
+        let flag = place.serve(None).arg(format!("--mirror-url={url}")).output();
+        let environment = place.serve(None).env("STOCKHOLD_MIRROR_URL", url).output();
+        let file = place.serve(Some(&file)).output();
+        for output in [flag, environment, file] {
+            let (code, printed, log) = support::exit_code(output.expect("the program runs"));
+            assert_eq!((code, printed.as_str()), (1, ""), "{log}");
+            assert!(log.contains("mirror_url") && log.contains(told) && !log.contains("hunter2"), "{log}");
+        }
+        assert!(!place.dir.path().join("data").exists(), "nothing was made");
+    }
 }

@@ -11,7 +11,7 @@ use super::logs::LogFormat;
 use crate::command::TTL_MS_MAX;
 use crate::error::{Error, Result};
 use crate::http::SECRET_BYTES_MIN;
-use crate::mirror::{Backlog, BacklogPolicy, MirrorConfig};
+use crate::mirror::{self, Backlog, BacklogPolicy, Database, MirrorConfig};
 
 pub(super) const LISTEN: &str = "127.0.0.1:3000";
 pub(super) const DATA_DIR: &str = "./data";
@@ -36,6 +36,7 @@ pub(super) struct Partial {
     pub(super) max_connections: Option<Number>,
     pub(super) max_outstanding: Option<Number>,
     pub(super) mirror_url: Option<SecretString>,
+    pub(super) mirror_ca: Option<PathBuf>,
     pub(super) mirror_migrate: Option<Flag>,
     pub(super) mirror_backlog_max: Option<Number>,
     pub(super) mirror_backlog_policy: Option<String>,
@@ -84,6 +85,7 @@ impl Partial {
             max_connections: get("MAX_CONNECTIONS").map(Number::Text),
             max_outstanding: get("MAX_OUTSTANDING").map(Number::Text),
             mirror_url: get("MIRROR_URL").map(Into::into),
+            mirror_ca: get("MIRROR_CA").map(Into::into),
             mirror_migrate: get("MIRROR_MIGRATE").map(Flag::Text),
             mirror_backlog_max: get("MIRROR_BACKLOG_MAX").map(Number::Text),
             mirror_backlog_policy: get("MIRROR_BACKLOG_POLICY"),
@@ -121,6 +123,7 @@ impl Partial {
             max_connections: self.max_connections.or(lower.max_connections),
             max_outstanding: self.max_outstanding.or(lower.max_outstanding),
             mirror_url: self.mirror_url.or(lower.mirror_url),
+            mirror_ca: self.mirror_ca.or(lower.mirror_ca),
             mirror_migrate: self.mirror_migrate.or(lower.mirror_migrate),
             mirror_backlog_max: self.mirror_backlog_max.or(lower.mirror_backlog_max),
             mirror_backlog_policy: self.mirror_backlog_policy.or(lower.mirror_backlog_policy),
@@ -136,6 +139,8 @@ impl Partial {
             bytes_max: bytes_max.unwrap_or(MIRROR_BACKLOG),
             policy: backlog_policy(self.mirror_backlog_policy.as_deref().unwrap_or("drop"))?,
         };
+        let database = self.mirror_url.map(|url| Database { url, ca: self.mirror_ca });
+        database.as_ref().map_or(Ok(()), mirror::check_database)?;
         Ok(Settings {
             listen: listen(self.listen.as_deref().unwrap_or(LISTEN))?,
             data_dir: self.data_dir.unwrap_or_else(|| DATA_DIR.into()),
@@ -145,7 +150,7 @@ impl Partial {
             connections_max: number("max_connections", self.max_connections, CONNECTIONS_MAX)?.unwrap_or(CONNECTIONS)
                 as usize,
             outstanding_max: number("max_outstanding", self.max_outstanding, OUTSTANDING_MAX_MAX)?,
-            mirror: self.mirror_url.map(|url| MirrorConfig { url, migrate, backlog }),
+            mirror: database.map(|database| MirrorConfig { database, migrate, backlog }),
         })
     }
 }

@@ -10,7 +10,7 @@ use secrecy::SecretString;
 
 use crate::cli::{config, print};
 use crate::error::{Error, Result};
-use crate::mirror::{self, Checked, Progress};
+use crate::mirror::{self, Checked, Database, Progress};
 use crate::types::TimeMs;
 
 /// The exit code of a check that found differences.
@@ -55,16 +55,20 @@ struct Place {
     /// The database, as mysql://USER:PASSWORD@HOST:PORT/DATABASE [env: STOCKHOLD_MIRROR_URL]
     #[arg(long, value_name = "URL")]
     mirror_url: Option<SecretString>,
+    /// Certificates (PEM), one of which must have signed that of the database's server [env: STOCKHOLD_MIRROR_CA]
+    #[arg(long, value_name = "FILE")]
+    mirror_ca: Option<PathBuf>,
     /// The server's configuration file
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 }
 
 impl Place {
-    fn settings(&self) -> Result<(PathBuf, SecretString)> {
+    fn settings(&self) -> Result<(PathBuf, Database)> {
         let flags = config::Partial {
             data_dir: self.data_dir.clone(),
             mirror_url: self.mirror_url.clone(),
+            mirror_ca: self.mirror_ca.clone(),
             ..config::Partial::default()
         };
         let settings = config::settings(flags, self.config.as_deref())?;
@@ -73,7 +77,7 @@ impl Place {
                 "there is no database: set STOCKHOLD_MIRROR_URL, or mirror_url in the configuration file, or --mirror-url",
             )
         })?;
-        Ok((settings.data_dir, mirror.url))
+        Ok((settings.data_dir, mirror.database))
     }
 }
 
@@ -87,8 +91,8 @@ pub(crate) fn mirror(args: &MirrorArgs) -> Result<ExitCode> {
 }
 
 fn migrate(place: &Place) -> Result<ExitCode> {
-    let (_, url) = place.settings()?;
-    let made = mirror::migrate(&url)?;
+    let (_, database) = place.settings()?;
+    let made = mirror::migrate(&database)?;
     for name in &made {
         print(&format!("made: {name}\n"))?;
     }
@@ -99,16 +103,16 @@ fn migrate(place: &Place) -> Result<ExitCode> {
 }
 
 fn status(place: &Place, json: bool) -> Result<ExitCode> {
-    let (dir, url) = place.settings()?;
-    let progress = mirror::status(&dir, &url)?;
+    let (dir, database) = place.settings()?;
+    let progress = mirror::status(&dir, &database)?;
     print(&if json { format!("{}\n", as_json(&progress)) } else { as_text(&progress) })?;
     Ok(ExitCode::SUCCESS)
 }
 
 fn reload(place: &Place, adopt: bool) -> Result<ExitCode> {
-    let (dir, url) = place.settings()?;
+    let (dir, database) = place.settings()?;
     let bar = bar("events");
-    let reloaded = mirror::reload(&dir, &url, adopt, &mut |done, total| show(&bar, done, total))?;
+    let reloaded = mirror::reload(&dir, &database, adopt, &mut |done, total| show(&bar, done, total))?;
     bar.finish_and_clear();
     let begun = if reloaded.resumed { "went on with a reload that was cut short" } else { "reloaded" };
     print(&format!(
@@ -119,11 +123,11 @@ fn reload(place: &Place, adopt: bool) -> Result<ExitCode> {
 }
 
 fn check(place: &Place) -> Result<ExitCode> {
-    let (dir, url) = place.settings()?;
+    let (dir, database) = place.settings()?;
     let bar = bar("events");
     // What cannot be printed is counted all the same.
     let mut told = |difference: &str| bar.suspend(|| drop(print(&format!("{difference}\n"))));
-    let checked = mirror::check(&dir, &url, &mut told, &mut |done, total| show(&bar, done, total))?;
+    let checked = mirror::check(&dir, &database, &mut told, &mut |done, total| show(&bar, done, total))?;
     bar.finish_and_clear();
     let Checked { seq, from_seq, accounts, orders, records, differences, set_aside } = checked;
     if from_seq > 1 {

@@ -47,6 +47,10 @@ pub(super) struct ServeArgs {
     /// read flags, so a password is better set in the environment or the file [env: STOCKHOLD_MIRROR_URL]
     #[arg(long, value_name = "URL")]
     mirror_url: Option<SecretString>,
+    /// Certificates (PEM), one of which must have signed that of the mirror's server; encrypts the connection
+    /// [env: STOCKHOLD_MIRROR_CA]
+    #[arg(long, value_name = "FILE")]
+    mirror_ca: Option<PathBuf>,
     /// Leave the mirror's tables as they are; they must be up to date then [env: STOCKHOLD_MIRROR_MIGRATE=false]
     #[arg(long)]
     no_mirror_migrate: bool,
@@ -76,6 +80,7 @@ impl ServeArgs {
             max_connections: self.max_connections.clone().map(config::Number::Text),
             max_outstanding: self.max_outstanding.clone().map(config::Number::Text),
             mirror_url: self.mirror_url.clone(),
+            mirror_ca: self.mirror_ca.clone(),
             mirror_migrate: self.no_mirror_migrate.then_some(config::Flag::Flag(false)),
             mirror_backlog_max: self.mirror_backlog_max.clone().map(config::Number::Text),
             mirror_backlog_policy: self.mirror_backlog_policy.clone(),

@@ -26,7 +26,7 @@ use super::stage::{self, PLENTY};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::mall::{Category, Exchange, Mall, MallConfig, Product, User};
-use crate::mirror::{Backlog, BacklogPolicy, Mirror, MirrorConfig, MirrorView};
+use crate::mirror::{self, Backlog, BacklogPolicy, Mirror, MirrorConfig, MirrorView};
 use crate::types::Seq;
 
 const DATABASE: &str = "stockhold_bench";
@@ -101,7 +101,8 @@ impl Database {
 
     fn mirror(&self, engine: &Engine) -> Result<Mirror> {
         let backlog = Backlog { bytes_max: u64::MAX, policy: BacklogPolicy::Keep };
-        Mirror::start(engine, MirrorConfig { url: self.url.clone(), migrate: true, backlog })
+        let database = mirror::Database { url: self.url.clone(), ca: None };
+        Mirror::start(engine, MirrorConfig { database, migrate: true, backlog })
     }
 }
 

@@ -2,12 +2,18 @@
 
 use std::convert::Infallible;
 
-use super::{MirrorConfig, MirrorView};
+use super::{Database, MirrorConfig, MirrorView};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 
 /// The name of the mirror's claim on the journal.
 pub(crate) const CLAIM: &str = "mirror";
+
+/// # Errors
+/// `Invalid`: this program knows no databases.
+pub(crate) fn check_database(_: &Database) -> Result<()> {
+    Err(Error::invalid("mirror_url is set, but this program was built without the feature `mysql`"))
+}
 
 /// A mirror, of which there is none.
 pub(crate) struct Mirror(Infallible);
@@ -15,8 +21,8 @@ pub(crate) struct Mirror(Infallible);
 impl Mirror {
     /// # Errors
     /// `Invalid`: this program cannot mirror.
-    pub(crate) fn start(_: &Engine, _: MirrorConfig) -> Result<Self> {
-        Err(Error::invalid("mirror_url is set, but this program was built without the feature `mysql`"))
+    pub(crate) fn start(_: &Engine, config: MirrorConfig) -> Result<Self> {
+        Err(check_database(&config.database).err().unwrap_or_else(Error::closed))
     }
 
     pub(crate) fn view(&self) -> MirrorView {

@@ -1,16 +1,27 @@
 //! How the mirror runs, as operators set it.
 
+use std::path::PathBuf;
+
 use secrecy::SecretString;
 
 /// The settings of a mirror.
 #[derive(Clone, Debug)]
 #[cfg_attr(not(feature = "mysql"), allow(dead_code, reason = "nothing runs that would read them"))]
 pub(crate) struct MirrorConfig {
-    /// Where it is. It holds a password.
-    pub(crate) url: SecretString,
+    pub(crate) database: Database,
     /// Brings the tables up to date at the start.
     pub(crate) migrate: bool,
     pub(crate) backlog: Backlog,
+}
+
+/// Where the database is, and how it is known to be the right one.
+#[derive(Clone, Debug)]
+#[cfg_attr(not(feature = "mysql"), allow(dead_code, reason = "nothing runs that would read them"))]
+pub(crate) struct Database {
+    /// It holds a password.
+    pub(crate) url: SecretString,
+    /// A file of certificates (PEM), one of which must have signed the server's. `None` trusts the public ones.
+    pub(crate) ca: Option<PathBuf>,
 }
 
 /// How much of the journal may be kept for a mirror that is behind.

@@ -12,8 +12,8 @@ mod mysql;
 mod status;
 
 #[cfg(not(feature = "mysql"))]
-pub(crate) use absent::{CLAIM, Mirror};
-pub(crate) use config::{Backlog, BacklogPolicy, MirrorConfig};
+pub(crate) use absent::{CLAIM, Mirror, check_database};
+pub(crate) use config::{Backlog, BacklogPolicy, Database, MirrorConfig};
 #[cfg(feature = "mysql")]
 pub(crate) use mysql::*;
 pub(crate) use status::MirrorView;

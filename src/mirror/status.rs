@@ -48,7 +48,9 @@ pub(crate) struct MirrorStatus {
     pub(crate) state: State,
     /// The tables show every event up to this one; 0 until the database was reached.
     pub(crate) watermark: Seq,
-    /// When that event happened.
+    /// What they showed when the database was last heard of, maybe in an earlier life of this process.
+    pub(crate) heard_of: Seq,
+    /// When the event of the watermark happened.
     pub(crate) event_at: Option<TimeMs>,
     /// When the tables came to show it.
     pub(crate) mirrored_at: Option<TimeMs>,
@@ -70,13 +72,18 @@ pub(crate) struct MirrorStatus {
 impl MirrorStatus {
     /// How far the tables are behind what is durable: in events, and in milliseconds.
     pub(crate) fn lag(&self, durable_seq: Seq, now_ms: TimeMs) -> (u64, u64) {
-        let events = durable_seq.saturating_sub(self.watermark);
+        let events = durable_seq.saturating_sub(self.watermark.max(self.heard_of));
         let since = self.pending_at.or(self.event_at);
         let lag_ms = since.filter(|_| events > 0).map_or(0, |since| now_ms.saturating_sub(since));
         (events, lag_ms)
     }
 
-    /// Whether somebody should look at it.
+    /// Whether the tables show this event. Not while somebody else may write them.
+    pub(crate) fn shows(&self, seq: Seq) -> bool {
+        matches!(self.state, State::Following | State::Retrying) && self.watermark >= seq
+    }
+
+    /// Whether nobody needs to look at it.
     pub(crate) fn is_well(&self) -> bool {
         matches!(self.state, State::Following | State::Starting) && !self.backlog_full
     }
@@ -101,7 +108,7 @@ impl MirrorView {
     /// Waits until the tables show `seq`, but no longer than `patience`; says whether they do.
     pub(crate) async fn wait(&self, seq: Seq, patience: Duration) -> bool {
         let mut status = self.status.clone();
-        let reached = status.wait_for(|status| status.watermark >= seq);
+        let reached = status.wait_for(|status| status.shows(seq));
         matches!(tokio::time::timeout(patience, reached).await, Ok(Ok(_)))
     }
 
@@ -124,5 +131,7 @@ mod tests {
         assert_eq!(status.lag(9, 90_000), (2, 89_000), "the newest that is shown bounds what is missing");
         let status = MirrorStatus { pending_at: Some(80_000), ..status };
         assert_eq!(status.lag(9, 90_000), (2, 10_000), "the first that is missing says it exactly");
+        let status = MirrorStatus { heard_of: 5, pending_at: Some(80_000), ..MirrorStatus::default() };
+        assert_eq!(status.lag(9, 90_000), (4, 10_000), "a database that is away since the start");
     }
 }

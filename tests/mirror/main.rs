@@ -18,7 +18,9 @@ mod outage;
 mod poison;
 mod proxy;
 mod queries;
+mod reload;
 #[path = "../support/mod.rs"]
 mod support;
+mod tls;
 mod whole;
 mod wire;

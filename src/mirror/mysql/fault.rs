@@ -1,8 +1,9 @@
 //! What went wrong, as far as it decides what to do next.
 
 use std::borrow::Cow;
+use std::io;
 
-use mysql_async::Error as MysqlError;
+use mysql_async::{Error as MysqlError, IoError};
 
 use crate::error::Error;
 
@@ -115,9 +116,15 @@ pub(super) fn class(error: &MysqlError) -> Class {
         MysqlError::Server(error) => class_of(error.code, &error.state),
         MysqlError::Url(_) => Class::Config,
         // A certificate that is not trusted does not become so by waiting.
-        MysqlError::Io(mysql_async::IoError::Tls(_)) => Class::Config,
+        MysqlError::Io(IoError::Tls(_)) => Class::Config,
+        MysqlError::Io(IoError::Io(error)) if is_about_certificates(error) => Class::Config,
         _ => Class::Transient,
     }
+}
+
+/// Failures of a handshake come as those of the wire.
+fn is_about_certificates(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::InvalidData && error.to_string().contains("certificate")
 }
 
 fn class_of(code: u16, state: &str) -> Class {

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
+use super::backlog::keep_claim;
 use super::backoff::{Backoff, random};
 use super::batch::Batch;
 use super::fault::Fault;
@@ -21,7 +22,7 @@ use crate::engine::{Claim, Engine, Subscription};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
 use crate::mirror::status::{MirrorStatus, State};
-use crate::mirror::{Backlog, BacklogPolicy, MirrorConfig, MirrorView};
+use crate::mirror::{MirrorConfig, MirrorView};
 use crate::types::Seq;
 
 /// The name of the mirror's claim on the journal.
@@ -31,10 +32,6 @@ pub(crate) const CLAIM: &str = "mirror";
 const BATCH_PATIENCE: Duration = Duration::from_secs(60);
 /// How often a mirror with nothing to do shows the server that it lives.
 const KEEP_EVERY: Duration = Duration::from_secs(5);
-/// How often the claim follows what the database has.
-const CLAIM_EVERY: Duration = Duration::from_secs(1);
-/// How often a backlog that is too large is told of.
-const ALARM_EVERY: Duration = Duration::from_secs(60);
 /// How long until the next look whether the other mirror has ended, or an operator has helped.
 const STANDBY: Duration = Duration::from_secs(1);
 const HELP: Duration = Duration::from_secs(5);
@@ -52,7 +49,7 @@ impl Mirror {
     /// # Errors
     /// `Invalid` when the URL is none; `Unavailable` when the claim cannot be written, or there is no thread to be had.
     pub(crate) fn start(engine: &Engine, config: MirrorConfig) -> Result<Self> {
-        let place = Place::of(&config.url)?;
+        let place = Place::of(&config.database)?;
         let claim = Arc::new(engine.claim(CLAIM)?);
         if claim.from_seq().is_none() {
             // Everything there is, until the database says what it has.
@@ -60,12 +57,16 @@ impl Mirror {
         }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|cause| Error::io("the mirror's runtime did not start", cause))?;
-        let (status_sender, status) = watch::channel(MirrorStatus::default());
+        let (status_sender, status) = watch::channel(before(engine, &claim));
         let (stop, stopped) = watch::channel(false);
         let engine = engine.clone();
         let telling = Telling { status: Arc::new(status_sender) };
         tracing::info!(database = place.shown(), "mirroring");
-        let run = move || runtime.block_on(run(&engine, &place, &config, &claim, &telling, stopped));
+        let run = move || {
+            runtime.block_on(run(&engine, &place, &config, &claim, &telling, stopped));
+            // A name that is still being looked up keeps nobody waiting.
+            runtime.shutdown_background();
+        };
         let thread = std::thread::Builder::new().name("stockhold-mirror".to_owned()).spawn(run);
         let thread = thread.map_err(|cause| Error::io("starting the mirror's thread", cause))?;
         Ok(Self { stop, status, thread })
@@ -84,10 +85,18 @@ impl Mirror {
     }
 }
 
+/// What is known before the database was reached.
+fn before(engine: &Engine, claim: &Claim) -> MirrorStatus {
+    let missing = claim.from_seq().unwrap_or(1);
+    let first = engine.subscribe(missing).ok().and_then(|mut events| events.try_next().ok().flatten());
+    let pending_at = first.map(|(_, event)| event.at);
+    MirrorStatus { heard_of: missing.saturating_sub(1), pending_at, ..MirrorStatus::default() }
+}
+
 /// Where the mirror says how it fares.
 #[derive(Clone)]
-struct Telling {
-    status: Arc<watch::Sender<MirrorStatus>>,
+pub(super) struct Telling {
+    pub(super) status: Arc<watch::Sender<MirrorStatus>>,
 }
 
 impl Telling {
@@ -222,6 +231,7 @@ impl<'a> Follower<'a> {
             status.watermark = position.watermark;
             (status.event_at, status.mirrored_at) = (position.event_at, position.mirrored_at);
             status.rejected = position.rejected;
+            (status.heard_of, status.pending_at) = (position.watermark, None);
         });
         tracing::info!(watermark = position.watermark, epoch = position.epoch, "the mirror follows");
         loop {
@@ -349,56 +359,4 @@ fn missed(error: Error) -> Fault {
         ErrorKind::NotFound => reload(&error.to_string()),
         _ => Fault::Ledger(error),
     }
-}
-
-/// Lets the claim follow the tables, and holds it to its bound.
-async fn keep_claim(engine: Engine, claim: Arc<Claim>, backlog: Backlog, telling: Telling) {
-    let mut alarmed: Option<Instant> = None;
-    let mut tick = tokio::time::interval(CLAIM_EVERY);
-    loop {
-        tick.tick().await;
-        if let Err(error) = follow_claim(&engine, &claim, &telling) {
-            tracing::warn!(%error, "the mirror's claim stays where it was");
-        }
-        let held_bytes = claim.held_bytes();
-        let full = held_bytes > backlog.bytes_max;
-        if full && alarmed.is_none_or(|at| at.elapsed() >= ALARM_EVERY) {
-            alarmed = Some(Instant::now());
-            tracing::error!(held_bytes, bytes_max = backlog.bytes_max, policy = ?backlog.policy, "{}", alarm(backlog));
-        }
-        if full
-            && backlog.policy == BacklogPolicy::Drop
-            && let Err(error) = claim.give_up()
-        {
-            tracing::error!(%error, "the mirror's claim was not given up");
-        }
-        let held_bytes = claim.held_bytes();
-        let full = full || claim.from_seq().is_none();
-        telling.status.send_if_modified(|status| {
-            let changed = (status.held_bytes, status.backlog_full) != (held_bytes, full);
-            (status.held_bytes, status.backlog_full) = (held_bytes, full);
-            changed
-        });
-    }
-}
-
-fn alarm(backlog: Backlog) -> &'static str {
-    match backlog.policy {
-        BacklogPolicy::Keep => "the mirror is behind, and the journal keeps more for it than it should",
-        BacklogPolicy::Drop => "the mirror is behind: the journal no longer waits for it, a reload may be needed",
-    }
-}
-
-/// How near the end a mirror must be to claim again what it gave up.
-const NEAR: u64 = 100_000;
-
-fn follow_claim(engine: &Engine, claim: &Claim, telling: &Telling) -> Result<()> {
-    let status = telling.status.borrow().clone();
-    if status.watermark == 0 || status.state != State::Following {
-        return Ok(());
-    }
-    if claim.from_seq().is_none() && engine.durable_seq().saturating_sub(status.watermark) > NEAR {
-        return Ok(());
-    }
-    claim.hold_from(status.watermark + 1)
 }

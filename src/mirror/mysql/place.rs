@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use mysql_async::{Opts, OptsBuilder, Pool, PoolConstraints, PoolOpts};
-use secrecy::{ExposeSecret, SecretString};
+use mysql_async::{Opts, OptsBuilder, Pool, PoolConstraints, PoolOpts, SslOpts};
+use secrecy::ExposeSecret;
 
 use crate::error::{Error, Result};
+use crate::mirror::Database;
 
 /// How long a connection may rest before the server ends it, in seconds. A mirror that lives asks more often, and one
 /// that vanished holds its locks no longer than this.
@@ -14,6 +15,14 @@ const WAIT_TIMEOUT_S: u32 = 20;
 const LOCK_WAIT_S: u32 = 5;
 /// Statements that stay prepared: each has as many as there are sizes of chunks.
 const STATEMENTS: usize = 96;
+
+/// Whether this names a database.
+///
+/// # Errors
+/// `Invalid` when it does not, saying which setting is wrong.
+pub(crate) fn check_database(database: &Database) -> Result<()> {
+    Place::of(database).map(drop)
+}
 
 /// Where the database is, checked.
 #[derive(Clone)]
@@ -24,11 +33,11 @@ pub(super) struct Place {
 impl Place {
     /// # Errors
     /// `Invalid` when the URL is none of a MySQL database. The URL is never repeated: it holds a password.
-    pub(super) fn of(url: &SecretString) -> Result<Self> {
+    pub(super) fn of(database: &Database) -> Result<Self> {
         let wrong = |what: &str| {
             Error::invalid(format!("mirror_url: {what}: it must be mysql://USER:PASSWORD@HOST:PORT/DATABASE"))
         };
-        let opts = Opts::from_url(url.expose_secret()).map_err(|cause| wrong(&cause.to_string()))?;
+        let opts = Opts::from_url(database.url.expose_secret()).map_err(|cause| wrong(&cause.to_string()))?;
         if opts.db_name().is_none_or(str::is_empty) {
             return Err(wrong("it names no database"));
         }
@@ -42,12 +51,14 @@ impl Place {
         ];
         // Without a socket in the URL the address is meant: what stands between is meant to stand there.
         let by_socket = opts.socket().is_some();
+        let ssl = ssl(&opts, database)?;
         let builder = OptsBuilder::from_opts(opts)
             .prefer_socket(by_socket)
             .tcp_nodelay(true)
             .tcp_keepalive(Some(Duration::from_secs(5)))
             .stmt_cache_size(STATEMENTS)
             .setup(setup.to_vec())
+            .ssl_opts(ssl)
             .pool_opts(PoolOpts::default().with_constraints(constraints));
         Ok(Self { opts: builder.into() })
     }
@@ -66,12 +77,32 @@ impl Place {
     }
 }
 
+/// Certificates of one's own make the connection an encrypted one, and are the only ones trusted then.
+fn ssl(opts: &Opts, database: &Database) -> Result<Option<SslOpts>> {
+    let asked = opts.ssl_opts().cloned();
+    let Some(ca) = &database.ca else { return Ok(asked) };
+    if !ca.is_file() {
+        return Err(Error::invalid(format!("mirror_ca is {}: there is no such file", ca.display())));
+    }
+    let ssl = asked.unwrap_or_default().with_root_certs(vec![ca.clone().into()]);
+    Ok(Some(ssl.with_disable_built_in_roots(true)))
+}
+
 #[cfg(test)]
 mod tests {
+    use secrecy::SecretString;
+
     use super::*;
 
     fn place(url: &str) -> Result<Place> {
-        Place::of(&SecretString::from(url.to_owned()))
+        Place::of(&Database { url: SecretString::from(url.to_owned()), ca: None })
+    }
+
+    #[test]
+    fn a_file_of_certificates_that_is_missing_is_named() {
+        let url = SecretString::from("mysql://ann:hunter2@db.example/mall".to_owned());
+        let error = Place::of(&Database { url, ca: Some("/no/such/ca.pem".into()) }).err().expect("no such file");
+        assert!(error.to_string().contains("/no/such/ca.pem"), "{error}");
     }
 
     #[test]

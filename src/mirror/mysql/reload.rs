@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use mysql_async::prelude::Queryable;
-use secrecy::SecretString;
 
 use super::batch::Batch;
 use super::fault::Fault;
@@ -21,6 +20,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::engine::{Engine, LedgerView, Past};
 use crate::error::Result;
 use crate::mall::{CATEGORIES, PRODUCTS};
+use crate::mirror::Database;
 use crate::types::{AccountKind, Seq};
 
 /// How long to wait for the mirror of a server to let go, in seconds. It looks every few.
@@ -49,11 +49,11 @@ pub(crate) struct Reloaded {
 /// `Unavailable` when it does not answer; and what reading the ledger meets.
 pub(crate) fn reload(
     dir: &Path,
-    url: &SecretString,
+    database: &Database,
     adopt: bool,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Reloaded> {
-    let place = Place::of(url)?;
+    let place = Place::of(database)?;
     let ledger_id = claimed(dir)?;
     run(async {
         let mut session = take(&place, &ledger_id, adopt).await?;

@@ -2,8 +2,6 @@
 
 use std::path::Path;
 
-use secrecy::SecretString;
-
 use super::fault::Fault;
 use super::migrate as schema;
 use super::names::Lookup;
@@ -12,6 +10,7 @@ use super::session::{Position, connect, in_time, read_position};
 use crate::clock::{Clock, SystemClock};
 use crate::engine::{LedgerView, Past};
 use crate::error::{Error, Result};
+use crate::mirror::Database;
 use crate::types::{Seq, TimeMs};
 
 /// How far the tables are, for people and programs.
@@ -38,8 +37,8 @@ pub(crate) struct Progress {
 ///
 /// # Errors
 /// `Invalid` when the URL, the rights or the tables are wrong; `Unavailable` when the database does not answer.
-pub(crate) fn migrate(url: &SecretString) -> Result<Vec<&'static str>> {
-    let place = Place::of(url)?;
+pub(crate) fn migrate(database: &Database) -> Result<Vec<&'static str>> {
+    let place = Place::of(database)?;
     run(async {
         let pool = place.pool();
         let mut conn = connect(&pool).await?;
@@ -54,8 +53,8 @@ pub(crate) fn migrate(url: &SecretString) -> Result<Vec<&'static str>> {
 ///
 /// # Errors
 /// As [`migrate`], and what reading the ledger meets.
-pub(crate) fn status(dir: &Path, url: &SecretString) -> Result<Progress> {
-    let place = Place::of(url)?;
+pub(crate) fn status(dir: &Path, database: &Database) -> Result<Progress> {
+    let place = Place::of(database)?;
     let position = run(async {
         let pool = place.pool();
         let mut conn = connect(&pool).await?;

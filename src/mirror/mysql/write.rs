@@ -5,7 +5,8 @@ use mysql_async::{Conn, Error as MysqlError, Params, Value};
 
 use super::batch::{Batch, Rejected};
 use super::fault::{Class, Fault, class};
-use super::tables::{Row, Rows, Statement, base_rows, rows};
+use super::statements::Statement;
+use super::tables::{Row, Rows, base_rows, rows};
 use super::time::{datetime, optional};
 use crate::types::{Seq, TimeMs};
 

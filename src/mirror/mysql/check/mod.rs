@@ -2,13 +2,18 @@
 //! again from the journal and compared in the order of both; what accounts have comes from the ledger, which is replayed
 //! apart from the mirror.
 
+mod orders;
+pub(super) mod pages;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
+use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
-use mysql_async::{Conn, Params, Row as DbRow, Value};
-use secrecy::SecretString;
+
+use orders::{Expected, Journal};
+use pages::{Pager, Records, Shown, difference, text};
 
 use super::batch::{Batch, Change, RecordRow};
 use super::fault::Fault;
@@ -16,15 +21,14 @@ use super::place::Place;
 use super::projection::{Projector, document, mark};
 use super::reload::documents;
 use super::session::{Phase, Position, connect, in_time, read_position};
-use super::tables::{self, Row, Statement};
+use super::tables::{self, Row};
 use super::tool::{lookup, run};
-use super::{migrate, time};
+use super::{migrate, statements, time};
 use crate::engine::{LedgerView, Past};
 use crate::error::Result;
+use crate::mirror::Database;
 use crate::types::{AccountKind, ReservationId, Seq};
 
-/// How many rows are read at once.
-const PAGE: usize = 4_096;
 /// How many events are projected at once.
 const EVENTS: u64 = 4_096;
 /// So many differences are told one by one; then they are only counted.
@@ -53,11 +57,11 @@ pub(crate) struct Checked {
 /// history; `Unavailable` when the database does not answer; and what reading the ledger meets.
 pub(crate) fn check(
     dir: &Path,
-    url: &SecretString,
+    database: &Database,
     told: &mut dyn FnMut(&str),
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Checked> {
-    let place = Place::of(url)?;
+    let place = Place::of(database)?;
     run(async {
         let pool = place.pool();
         let mut conn = connect(&pool).await?;
@@ -140,26 +144,6 @@ fn base(ledger: &LedgerView) -> Result<Batch, Fault> {
 /// The rows that the database refused.
 async fn aside(conn: &mut Conn) -> Result<HashSet<(String, String)>, Fault> {
     Ok(conn.query("SELECT table_name, row_id FROM mirror_rejected").await?.into_iter().collect())
-}
-
-/// What the journal says of orders, and of users by their orders.
-struct Journal {
-    orders: HashMap<ReservationId, Expected, foldhash::fast::RandomState>,
-    exchanges: HashMap<Arc<str>, (i64, Option<u64>), foldhash::fast::RandomState>,
-    /// Whether it begins with the first event.
-    whole: bool,
-}
-
-/// An order as the journal leaves it, in little memory: some 100 bytes with its place in the table.
-#[derive(Clone, Copy, Debug, Default)]
-struct Expected {
-    /// A hash of what never changes; `None` when the order was made before the oldest event.
-    made: Option<u64>,
-    state: &'static str,
-    exchanged_at: Option<u64>,
-    cancelled_at: Option<u64>,
-    at: u64,
-    seq: Seq,
 }
 
 struct Check<'a> {
@@ -246,8 +230,8 @@ impl Check<'_> {
         let (oldest, seq) = (past.oldest_seq(), self.checked.seq);
         let mut journal = Journal { orders: HashMap::default(), exchanges: HashMap::default(), whole: oldest == 1 };
         let mut projector = Projector::new(lookup(ledger));
-        let mut inventory = Records::new(&tables::INVENTORY, oldest);
-        let mut points = Records::new(&tables::POINTS, oldest);
+        let mut inventory = Records::new(&statements::INVENTORY, oldest);
+        let mut points = Records::new(&statements::POINTS, oldest);
         let total = (seq + 1).saturating_sub(oldest);
         let mut batch = Batch::default();
         if total > 0 {
@@ -345,195 +329,5 @@ impl Check<'_> {
             self.differs(TABLE, &crate::mall::order_id(reservation), "the row is missing");
         }
         Ok(())
-    }
-}
-
-impl Journal {
-    fn take(&mut self, batch: &Batch) {
-        for order in &batch.orders {
-            let expected = self.orders.entry(order.reservation).or_default();
-            if order.is_new {
-                expected.made = Some(hash(&tables::order_made(order)));
-            }
-            expected.state = order.state.name();
-            expected.exchanged_at = order.exchanged_at.or(expected.exchanged_at);
-            expected.cancelled_at = order.cancelled_at;
-            (expected.at, expected.seq) = (order.at, order.seq);
-        }
-        for (id, change) in &batch.users {
-            let (exchanges, last_at) = self.exchanges.entry(Arc::clone(id)).or_default();
-            *exchanges += change.to.exchanges;
-            *last_at = change.to.last_exchange_at.or(*last_at);
-        }
-    }
-}
-
-impl Expected {
-    /// What a row, as it was read, says differently.
-    fn difference(&self, row: &[String]) -> Option<String> {
-        let number = match self.state {
-            "pending" => "0",
-            "confirmed" => "1",
-            _ => "-1",
-        };
-        let at = |at: Option<u64>| text(&time::optional(at));
-        let expected = [
-            number.to_owned(),
-            self.state.to_owned(),
-            at(self.exchanged_at),
-            at(self.cancelled_at),
-            at(Some(self.at)),
-            self.seq.to_string(),
-        ];
-        let (made, state) = row.split_at(8);
-        let differs =
-            difference("status, state, exchanged_at, cancelled_at, updated_at, seq", &expected.map(Some), state);
-        if differs.is_some() {
-            return differs;
-        }
-        let same = self.made.is_none_or(|expected| expected == hash(made));
-        (!same).then(|| format!("it was made otherwise than {}", made[1..].join(", ")))
-    }
-}
-
-/// The records of a table in the order of the journal.
-struct Records {
-    columns: String,
-    pager: Pager,
-    page: std::vec::IntoIter<Vec<String>>,
-    next: Option<Vec<String>>,
-    /// What each account had after its last record, to hold the chain together.
-    after: HashMap<u32, i64, foldhash::fast::RandomState>,
-    statement: &'static Statement,
-}
-
-impl Records {
-    fn new(statement: &'static Statement, from_seq: Seq) -> Self {
-        let columns = statement.columns.join(", ");
-        let pager = Pager::new(statement.table, &columns, from_seq);
-        let page = Vec::new().into_iter();
-        Self { columns, pager, page, next: None, after: HashMap::default(), statement }
-    }
-
-    fn table(&self) -> &'static str {
-        self.statement.table
-    }
-
-    async fn peek(&mut self, conn: &mut Conn) -> Result<Option<Vec<String>>, Fault> {
-        if self.next.is_none() {
-            self.next = self.page.next();
-        }
-        if self.next.is_none()
-            && let Some(page) = self.pager.next(conn).await?
-        {
-            self.page = page.into_iter();
-            self.next = self.page.next();
-        }
-        Ok(self.next.clone())
-    }
-
-    fn skip(&mut self) {
-        self.next = None;
-    }
-
-    /// The records that do not begin where the one before them of the same account ended.
-    fn chain(&mut self, records: &[RecordRow]) -> Vec<(String, Arc<str>)> {
-        let mut broken = Vec::new();
-        for record in records {
-            let before = record.available - record.delta;
-            if self.after.insert(record.account, record.available).is_some_and(|after| after != before) {
-                broken.push((record.seq.to_string(), Arc::clone(&record.owner)));
-            }
-        }
-        broken
-    }
-}
-
-/// The mirror's rows of a table by id, page by page.
-struct Pager {
-    query: String,
-    from_seq: Seq,
-    after: Option<String>,
-}
-
-impl Pager {
-    fn new(table: &str, columns: &str, from_seq: Seq) -> Self {
-        let query = format!(
-            "SELECT {columns} FROM {table} WHERE id > ? AND seq IS NOT NULL AND seq >= ? ORDER BY id LIMIT {PAGE}"
-        );
-        Self { query, from_seq, after: Some(String::new()) }
-    }
-
-    /// The next rows, each value as a text; `None` after the last.
-    async fn next(&mut self, conn: &mut Conn) -> Result<Option<Vec<Vec<String>>>, Fault> {
-        let Some(after) = self.after.take() else { return Ok(None) };
-        let values = Params::Positional(vec![after.into(), self.from_seq.into()]);
-        let rows: Vec<DbRow> = conn.exec(self.query.as_str(), values).await?;
-        let page: Vec<Vec<String>> = rows.into_iter().map(|row| row.unwrap().iter().map(text).collect()).collect();
-        if page.len() == PAGE {
-            self.after = page.last().map(|row| row[0].clone());
-        }
-        Ok((!page.is_empty()).then_some(page))
-    }
-}
-
-/// A value as a text: the same for what was written and for what is read.
-pub(super) fn text(value: &Value) -> String {
-    match value {
-        Value::NULL => "null".to_owned(),
-        Value::Bytes(bytes) => String::from_utf8_lossy(bytes).into_owned(),
-        Value::Int(number) => number.to_string(),
-        Value::UInt(number) => number.to_string(),
-        other => other.as_sql(true),
-    }
-}
-
-fn hash(values: &[String]) -> u64 {
-    let mut hasher = blake3::Hasher::new();
-    for value in values {
-        hasher.update(&(value.len() as u64).to_le_bytes());
-        hasher.update(value.as_bytes());
-    }
-    crate::types::halves(&hasher)[0]
-}
-
-/// A row as it should be, each value as a text; `None` where anything may stand.
-type Shown = Vec<Option<String>>;
-
-/// The columns in which a row is not as it should be; `None` when there are none.
-fn difference(columns: &str, expected: &[Option<String>], found: &[String]) -> Option<String> {
-    let columns = columns.split(", ").zip(expected.iter().zip(found));
-    let told: Vec<String> = columns
-        .filter_map(|(column, (expected, found))| {
-            let expected = expected.as_ref().filter(|expected| *expected != found)?;
-            Some(format!("{column} is {found} and should be {expected}"))
-        })
-        .collect();
-    (!told.is_empty()).then(|| told.join(", "))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_difference_names_its_columns() {
-        let found = ["x", "1", "3"].map(str::to_owned);
-        let expected = |values: [Option<&str>; 3]| values.map(|value| value.map(str::to_owned));
-        let told = difference("id, a, b", &expected([Some("x"), Some("1"), Some("2")]), &found);
-        assert_eq!(told.as_deref(), Some("b is 3 and should be 2"));
-        assert_eq!(difference("id, a, b", &expected([Some("x"), None, Some("3")]), &found), None);
-    }
-
-    #[test]
-    fn what_is_written_and_what_is_read_are_one_text() {
-        for (written, read) in [
-            (Value::UInt(7), Value::Int(7)),
-            (Value::from(true), Value::Int(1)),
-            (Value::from("tea"), Value::Bytes(b"tea".to_vec())),
-            (time::datetime(1_750_000_000_123), Value::Date(2025, 6, 15, 15, 6, 40, 123_000)),
-        ] {
-            assert_eq!(text(&written), text(&read));
-        }
     }
 }

@@ -1,0 +1,65 @@
+//! Would catch a mirror that speaks in the clear where it must not, and one that trusts a server it should not.
+
+use std::path::{Path, PathBuf};
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use tempfile::TempDir;
+
+use crate::books::compare;
+use crate::lab::Lab;
+use crate::mall::Mall;
+
+/// A certificate for this machine and its key, signed by an authority of one's own: the files of all three.
+struct Certificates {
+    ca: PathBuf,
+    certificate: PathBuf,
+    key: PathBuf,
+}
+
+impl Certificates {
+    fn new(dir: &Path) -> Self {
+        let mut params = CertificateParams::new(Vec::new()).expect("no names");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let ca = CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key")).expect("a certificate");
+        let key = KeyPair::generate().expect("a key");
+        let params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).expect("an address");
+        let certificate = params.signed_by(&key, &ca).expect("a certificate");
+        let file = |name: &str, text: &str| {
+            let path = dir.join(name);
+            std::fs::write(&path, text).expect("the file is written");
+            path
+        };
+        Self {
+            ca: file("ca.pem", &ca.pem()),
+            certificate: file("cert.pem", &certificate.pem()),
+            key: file("key.pem", &key.serialize_pem()),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_is_encrypted_and_the_server_must_be_the_right_one() {
+    let dir = TempDir::new().expect("a directory");
+    let ours = Certificates::new(dir.path());
+    let (certificate, key) = (ours.certificate.display(), ours.key.display());
+    let lab = Lab::own(&[&format!("--ssl-cert={certificate}"), &format!("--ssl-key={key}")]).await;
+    lab.execute(&["alter user stockhold@'%' require ssl"]).await;
+
+    let mut mall = Mall::new();
+    mall.serve(&lab.url(), &[]);
+    let status = mall.until("a refusal in the clear", |status| status["state"] == "misconfigured").await;
+    assert!(status["lastError"].to_string().contains("Access denied"), "{status}");
+    mall.stop();
+
+    // Nobody public has signed it.
+    mall.serve(&format!("{}?require_ssl=true", lab.url()), &[]);
+    let status = mall.until("a server that is not trusted", |status| status["state"] == "misconfigured").await;
+    assert!(status["lastError"].to_string().contains("UnknownIssuer"), "{status}");
+    mall.stop();
+
+    mall.serve(&lab.url(), &["--mirror-ca", ours.ca.to_str().expect("a path in UTF-8")]);
+    mall.until("a server that is trusted", |status| status["state"] == "following").await;
+    mall.stock_up().await;
+    compare(&mall, &lab).await;
+    lab.close().await;
+}

@@ -298,8 +298,11 @@ impl History {
                 Ok(CopiedRow::Owner(seq)) => there.owners += u64::from((first..=last).contains(&seq)),
                 Ok(CopiedRow::Change(change)) => {
                     there.changes += u64::from((first..=last).contains(&change.seq));
-                    self.check_link(&change, newer.as_ref(), books, findings);
-                    newer = Some(change);
+                    // A flush that was cut short leaves some of the rows behind the watermark, the newest first.
+                    if change.seq <= self.copy.watermark() {
+                        self.check_link(&change, newer.as_ref(), books, findings);
+                        newer = Some(change);
+                    }
                 }
                 // The row that says how far the store has come is not counted there.
                 Ok(CopiedRow::Own) => {}
@@ -359,4 +362,59 @@ fn same_lines(record: &ReservationRecord, lines: &[EventLine]) -> bool {
 /// No event that the books let pass has more.
 fn signed(quantity: u64) -> i64 {
     i64::try_from(quantity).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::command::Policy;
+    use crate::store::{Store, StoreConfig};
+    use crate::types::AccountKey;
+
+    /// An account, and receipts of it.
+    fn events(count: u64) -> Vec<Event<'static>> {
+        let key = AccountKey::stock("tea").expect("a valid key");
+        let account = AccountId::from_number(u32::from(blake3::hash(b"tea").as_bytes()[0] % 64));
+        let opened = Fact::AccountOpened { account, key, policy: Policy::strict() };
+        let received =
+            (1..count).map(|sum| Fact::Received { account, quantity: 1, available: sum as i64, note: "".into() });
+        let facts = std::iter::once(opened).chain(received);
+        facts.map(|fact| Event { at: 1, request: None, fact }).collect()
+    }
+
+    fn audit(dir: &Path, events: &[Event<'_>]) -> (Findings, Audited) {
+        let (mut findings, mut audited) = (Findings::default(), Audited::default());
+        let scratch = TempDir::new().expect("a directory");
+        let history = History::open(dir, scratch.path(), &mut findings, &mut audited).expect("it copies");
+        let (mut history, mut books) = (history.expect("there is one"), Books::new(1));
+        for (seq, event) in (1..).zip(events) {
+            history.event(seq, event, &books, &mut findings);
+            books.enter(seq, event, &mut findings);
+        }
+        history.finish(events.len() as u64, &books, &mut findings).expect("it scans");
+        (findings, audited)
+    }
+
+    #[test]
+    fn a_flush_that_was_cut_short_is_no_finding() {
+        let events = events(40);
+        for rows in [1, 7, 19] {
+            let dir = TempDir::new().expect("a directory");
+            let store = Store::open(&dir.path().join("store"), StoreConfig::default()).expect("it opens");
+            for (seq, event) in (1..).zip(&events) {
+                store.project(seq, event).expect("it is the next");
+                if seq == 20 {
+                    assert_eq!(store.flush(usize::MAX).expect("it is written"), 20);
+                }
+            }
+            for _ in 0..rows {
+                assert_eq!(store.flush(1).expect("it is written"), 20, "the table is not through");
+            }
+            drop(store);
+            let (findings, audited) = audit(dir.path(), &events);
+            assert_eq!((findings.told(), audited.history), (&[][..], Some((1, 20))), "{rows} rows");
+        }
+    }
 }

@@ -28,8 +28,9 @@ const PLENTY: u64 = 1 << 40;
 
 /// A data directory, and the server on it while there is one.
 pub struct Mall {
-    dir: TempDir,
+    /// Ends before its directory goes.
     server: Option<Process>,
+    dir: TempDir,
 }
 
 impl Mall {

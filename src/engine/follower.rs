@@ -76,6 +76,11 @@ impl Progress {
         super::history::CatchUp::up_to(core, seq).wait()
     }
 
+    /// Whether nothing more will be shown.
+    pub(super) fn has_ended(&self) -> bool {
+        self.waiters.lock().end.is_some()
+    }
+
     fn is_awaited(&self) -> bool {
         !self.waiters.lock().list.is_empty()
     }

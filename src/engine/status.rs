@@ -31,6 +31,8 @@ pub struct Status {
     pub syncs: u64,
     /// Whether a write or a sync has failed; nothing more is accepted then.
     pub poisoned: bool,
+    /// Whether history failed: reads that need it do until the next opening, and all else goes on.
+    pub history_failed: bool,
 }
 
 impl Status {
@@ -48,6 +50,7 @@ impl Status {
             archive_bytes: journal.archive_bytes,
             syncs: journal.syncs,
             poisoned: journal.poisoned,
+            history_failed: core.progress.has_ended() && !core.is_stopped(),
         }
     }
 }

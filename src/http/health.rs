@@ -19,13 +19,15 @@ struct Report {
 #[derive(Serialize)]
 struct Checks {
     engine: &'static str,
+    history: &'static str,
     accepting: bool,
     /// Absent without a mirror.
     #[serde(skip_serializing_if = "Option::is_none")]
     mirror: Option<&'static str>,
 }
 
-/// 503 once the engine cannot serve any more: only a restart helps then.
+/// 503 once the engine cannot serve any more: only a restart helps then. A history that failed is told and no more: it
+/// takes a restart too, but what is sold until then is sold rightly.
 pub(super) fn health(call: &Call<'_>) -> HttpResponse {
     report(call, call.app.mall.check_alive().is_ok(), ["healthy", "unhealthy"])
 }
@@ -37,15 +39,16 @@ pub(super) fn ready(call: &Call<'_>) -> HttpResponse {
 }
 
 fn report(call: &Call<'_>, well: bool, [good, bad]: [&'static str; 2]) -> HttpResponse {
-    let engine = if call.app.mall.check_alive().is_ok() { "fulfilled" } else { "rejected" };
-    // It never decides whether the server is well: sales go on without it.
-    let mirror =
-        call.app.mirror.as_ref().map(|mirror| if mirror.status().is_well() { "fulfilled" } else { "rejected" });
+    let told = |well: bool| if well { "fulfilled" } else { "rejected" };
+    let engine = told(call.app.mall.check_alive().is_ok());
+    // These two never decide whether the server is well: sales go on without them.
+    let history = told(!call.app.mall.engine().status().history_failed);
+    let mirror = call.app.mirror.as_ref().map(|mirror| told(mirror.status().is_well()));
     let now = UNIX_EPOCH + Duration::from_millis(call.app.mall.now_ms());
     let report = Report {
         status: if well { good } else { bad },
         timestamp: humantime::format_rfc3339_millis(now).to_string(),
-        checks: Checks { engine, accepting: !call.app.is_draining(), mirror },
+        checks: Checks { engine, history, accepting: !call.app.is_draining(), mirror },
     };
     respond(if well { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, call.format, &report)
 }

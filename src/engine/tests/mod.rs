@@ -188,3 +188,40 @@ fn a_subscription_sees_each_event_once_and_in_order() {
     engine.close().expect("it closes");
     assert!(subscription.next_event().expect("it reads").is_none(), "closed, and all was delivered");
 }
+
+#[test]
+#[allow(clippy::disallowed_methods, reason = "the test is in the way of sled's manifest")]
+fn a_history_that_fails_is_told_all_else_goes_on_and_the_next_opening_makes_it_whole() {
+    let fixture = Fixture::new();
+    let open = || {
+        let builder = Engine::builder(fixture.dir.path()).clock(Arc::clone(&fixture.clock) as _);
+        builder.segment_bytes(128 << 10).history_flush_rows(1).open().expect("the directory opens")
+    };
+    let engine = open();
+    let tea = stock(&engine, 10);
+    let last_seq = engine.status().last_seq;
+    while engine.status().history_seq != Some((last_seq, last_seq)) {
+        std::thread::yield_now();
+    }
+    assert!(!engine.status().history_failed);
+    // Where the manifest is written before it gets its name.
+    let in_the_way = fixture.dir.path().join("store.manifest.new");
+    std::fs::create_dir(&in_the_way).expect("it is made");
+    let taken = reserve(&engine, tea, 2);
+    while !engine.status().history_failed {
+        std::thread::yield_now();
+    }
+    engine.check_ready().expect("commands are accepted");
+    assert_eq!(
+        engine.confirm(taken).and_then(CommitTicket::wait).ok(),
+        Some(Outcome::Confirmed { reservation: taken })
+    );
+    assert_eq!(engine.catch_up().wait().expect_err("it ended").kind(), ErrorKind::Unavailable);
+    drop(engine);
+    std::fs::remove_dir(in_the_way).expect("it is empty");
+    let engine = open();
+    engine.catch_up().wait().expect("history follows");
+    let record = engine.history().reservation(taken).expect("it reads").expect("it is known");
+    assert_eq!(record.state, crate::record::ReservationState::Confirmed);
+    assert!(!engine.status().history_failed);
+}

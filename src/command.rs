@@ -261,7 +261,9 @@ pub enum Outcome {
     },
     /// The fact is recorded; no account changed.
     Recorded,
-    /// Too late: the deadline has passed. Nothing was changed by this request.
+    /// Too late: the deadline has passed. Nothing was changed by this request, and nothing is written for it: call
+    /// [`Engine::expire_due`](crate::Engine::expire_due) before telling somebody who must never hear otherwise, though
+    /// the process dies and the machine's clock is set back.
     Late {
         /// The reservation.
         reservation: ReservationId,

@@ -196,5 +196,7 @@ async fn is_healthy(life: &Life) -> bool {
     let Ok(mut client) = Client::connect(life.address).await else { return false };
     let token = hyper::header::HeaderValue::from_static("");
     let answer = client.send(Method::GET, "/health", &token, Bytes::new()).await;
-    answer.is_ok_and(|(status, _)| status.is_success())
+    // The mirror is never well here.
+    let ill = |body: &str| body.contains(r#""engine":"rejected""#) || body.contains(r#""history":"rejected""#);
+    answer.is_ok_and(|(status, body)| status.is_success() && !ill(&String::from_utf8_lossy(&body)))
 }

@@ -14,6 +14,7 @@ mod run;
 mod server;
 mod soaked;
 mod stall;
+mod stocks;
 mod trouble;
 
 use std::path::PathBuf;

@@ -12,6 +12,8 @@ pub(super) struct Report {
     pub(super) seed: u64,
     pub(super) seconds: f64,
     pub(super) disk: String,
+    /// Whether a mirror was there that never got on.
+    pub(super) stalled_follower: bool,
     /// What could not be tried on this machine, and why.
     pub(super) left_out: Vec<String>,
     pub(super) counts: Counts,
@@ -49,6 +51,9 @@ impl fmt::Display for Report {
         write_series(f, "memory, MiB", self.memory_bytes, 1 << 20)?;
         write_series(f, "file descriptors", self.descriptors, 1)?;
         writeln!(f, "\n  disk: {}", self.disk)?;
+        if self.stalled_follower {
+            writeln!(f, "  mirror: a database that never answers")?;
+        }
         for what in &self.left_out {
             writeln!(f, "  LEFT OUT: {what}")?;
         }
@@ -86,6 +91,7 @@ mod tests {
             seed: 7,
             seconds: 20.0,
             disk: "ext4".into(),
+            stalled_follower: true,
             left_out: vec!["a full disk: mount: not permitted".into()],
             counts: Counts::default(),
             memory_bytes: Some(Series {

@@ -1,23 +1,21 @@
 //! The course of a soak: a rough part of many lives, a calm one in which memory is looked at, and the end.
 
+use std::net::TcpListener;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use hyper::Method;
-use hyper::body::Bytes;
 use indicatif::{ProgressBar, ProgressStyle};
 use rustix::process::Signal;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
 use super::SoakArgs;
-use super::ask::{PRODUCTS, Reply, send};
+use super::ask::PRODUCTS;
 use super::books::Stock;
 use super::caller::{Caller, Life};
 use super::chance::Chance;
-use super::check::{BACK_WITHIN, LOOK_EVERY};
 use super::counts::{Counts, Findings, LeftOut};
 use super::disk::Disk;
 use super::gauge::Gauge;
@@ -58,12 +56,14 @@ pub(super) struct Soak<'a> {
     left_out: Vec<String>,
     left_out_kinds: LeftOut,
     /// What the demo put there.
-    before: [Stock; PRODUCTS.len()],
+    pub(super) before: [Stock; PRODUCTS.len()],
     pause: Duration,
     requests: Arc<AtomicU64>,
     started: Instant,
     length: Duration,
     gauge: Option<Gauge>,
+    /// Where the mirror connects to. Nobody accepts.
+    _follower: TcpListener,
     /// The header of a user that stalled clients ask for.
     pub(super) asker: String,
     pub(super) bar: ProgressBar,
@@ -97,12 +97,14 @@ impl<'a> Soak<'a> {
             Err(error) => (None, Some(format!("a full disk: no small disk can be mounted here ({error})"))),
         };
         let kinds = LeftOut { full_disk: disk.is_none(), file_limit: !cfg!(target_os = "linux") };
+        let no_mirror = (!cfg!(feature = "mysql")).then(|| "a mirror that stalls: this build has none".into());
         let no_limit = kinds.file_limit.then(|| "a file limit: only Linux can lower it for a process that runs".into());
         let deck = Deck::new(Chance::new(seed, 0), |trouble| match trouble {
             Trouble::FullDisk => !kinds.full_disk,
             Trouble::FileLimit => !kinds.file_limit,
             _ => true,
         });
+        let (follower, mirror_url) = stalled_database()?;
         let secret = secret::random()?;
         let auth = Auth::new(&secret)?;
         let callers = (0..args.connections as usize).map(|number| Caller::new(number, seed, &auth));
@@ -112,7 +114,7 @@ impl<'a> Soak<'a> {
         let data_dir = disk.as_ref().map_or(dir, Disk::path).join("data");
         Ok(Self {
             dir,
-            program: Program { path, data_dir, secret, outstanding_max: OUTSTANDING_MAX },
+            program: Program { path, data_dir, secret, outstanding_max: OUTSTANDING_MAX, mirror_url },
             chance: Chance::new(seed, u64::MAX),
             callers,
             disk,
@@ -123,7 +125,7 @@ impl<'a> Soak<'a> {
             gap: (length / 3 / deck.len() as u32).clamp(Duration::from_millis(200), Duration::from_secs(2)),
             deck,
             seed,
-            left_out: why_not.into_iter().chain(no_limit).collect(),
+            left_out: why_not.into_iter().chain(no_limit).chain(no_mirror).collect(),
             left_out_kinds: kinds,
             before: Default::default(),
             pause: Duration::from_secs(1) * args.connections / args.rate,
@@ -131,6 +133,7 @@ impl<'a> Soak<'a> {
             started: Instant::now(),
             length,
             gauge: None,
+            _follower: follower,
             asker,
             bar: progress_bar(length),
         })
@@ -200,68 +203,6 @@ impl<'a> Soak<'a> {
         Ok(())
     }
 
-    async fn check_stocks(&mut self, life: &Life) -> Result<()> {
-        let mut stocks = self.before;
-        for caller in &self.callers {
-            stocks.iter_mut().zip(caller.stocks()).for_each(|(sum, stock)| sum.add(stock));
-        }
-        let mut client = Client::connect(life.address).await?;
-        for ((name, _), stock) in PRODUCTS.iter().zip(stocks) {
-            self.check_stock(&mut client, name, stock).await?;
-            self.counts.stocks_checked += 1;
-        }
-        Ok(())
-    }
-
-    async fn check_stock(&mut self, client: &mut Client, name: &str, stock: Stock) -> Result<()> {
-        let available = i128::from(stock.received)
-            - i128::from(stock.written_off)
-            - i128::from(stock.reserved)
-            - i128::from(stock.sold);
-        let started = Instant::now();
-        loop {
-            let shown = self.inventory(client, name).await?;
-            let it = Stock {
-                received: shown.number("total"),
-                written_off: shown.number("writtenOff"),
-                reserved: shown.number("reserved"),
-                sold: shown.number("sold"),
-            };
-            let left = shown.data["available"].as_i64().unwrap_or(-1);
-            if it == stock && i128::from(left) == available && left >= 0 {
-                self.check_chain(name, &shown);
-                return Ok(());
-            }
-            if started.elapsed() > BACK_WITHIN {
-                let shown = &shown.data;
-                self.findings.note(format!("{name} has {shown} where all orders say {stock:?}, {available} left"));
-                return Ok(());
-            }
-            sleep(LOOK_EVERY).await;
-        }
-    }
-
-    /// Each record begins where the one before it ended, and the newest ends at what there is.
-    fn check_chain(&mut self, name: &str, shown: &Reply) {
-        let mut next = shown.data["available"].as_i64();
-        for record in shown.data["records"].as_array().into_iter().flatten() {
-            self.findings.check(record["stockAfter"].as_i64() == next, || {
-                format!("{name} has {next:?} where its records say {record}")
-            });
-            next = record["stockBefore"].as_i64();
-        }
-    }
-
-    async fn inventory(&mut self, client: &mut Client, name: &str) -> Result<Reply> {
-        let path = format!("/api/admin/inventory/{name}?limit=100");
-        let token = &self.callers[0].admin;
-        let reply = send(client, Method::GET, &path, token, None, Bytes::new()).await;
-        match reply {
-            Some(reply) if reply.is_success() => Ok(reply),
-            reply => Err(Error::unavailable(format!("{path} was answered {reply:?}"))),
-        }
-    }
-
     /// Lets the callers ask until the life is over.
     pub(super) fn send_callers(&mut self, life: &Arc<Life>) -> JoinSet<Caller> {
         let mut work = JoinSet::new();
@@ -313,6 +254,8 @@ impl<'a> Soak<'a> {
                 format!("{still} units are reserved {LAPSE_MS} ms after the last request of {}", caller.users[0].name)
             });
         }
+        let (bytes, max) = self.program.journal_bytes()?;
+        self.findings.check(bytes <= max, || format!("the journal takes {bytes} bytes, where {max} would do"));
         self.audit().await?;
         self.counts.audits_beside += 1;
         self.terminate(server, true).await?;
@@ -372,6 +315,7 @@ impl<'a> Soak<'a> {
         Report {
             seed: self.seed,
             seconds: self.started.elapsed().as_secs_f64(),
+            stalled_follower: self.program.mirror_url.is_some(),
             disk: self.disk.as_ref().map_or("the directory's own".into(), |disk| format!("{} of its own", disk.kind)),
             left_out: self.left_out,
             never_tried: self.counts.never(self.left_out_kinds),
@@ -381,6 +325,15 @@ impl<'a> Soak<'a> {
             findings: self.findings,
         }
     }
+}
+
+/// A database that takes connections and never answers: a follower that stalls for as long as the soak lasts.
+fn stalled_database() -> Result<(TcpListener, Option<String>)> {
+    let failed = |cause| Error::io("listening for a mirror", cause);
+    let listener = TcpListener::bind(("127.0.0.1", 0)).map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    let url = cfg!(feature = "mysql").then(|| format!("mysql://soak:soak@{address}/soak"));
+    Ok((listener, url))
 }
 
 fn failed_task(cause: tokio::task::JoinError) -> Error {

@@ -18,6 +18,10 @@ use crate::error::{Error, Result};
 
 /// How long a server may take to do what it always does in the end, on a machine that does much else.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How much of the journal the mirror may hold back, in bytes.
+const MIRROR_BACKLOG_BYTES: u64 = 2 << 20;
+/// What the journal's files may take in all: that, what recovery needs, and spare segments.
+const JOURNAL_BYTES_MAX: u64 = 8 << 20;
 /// A write beyond a limit is an error only where the signal that comes with it is ignored.
 const IGNORING: &str = "trap '' XFSZ; exec \"$0\" \"$@\"";
 
@@ -27,6 +31,8 @@ pub(super) struct Program {
     pub(super) data_dir: PathBuf,
     pub(super) secret: SecretString,
     pub(super) outstanding_max: u64,
+    /// A database that never answers, for a mirror that is always behind; `None` without mirrors.
+    pub(super) mirror_url: Option<String>,
 }
 
 /// One life of the server. Dropped, it is killed.
@@ -51,6 +57,10 @@ impl Program {
         command.arg("--data-dir").arg(&self.data_dir).arg("--reservation-ttl").arg(format!("{ttl_ms}ms"));
         command.arg("--max-outstanding").arg(self.outstanding_max.to_string());
         command.env("STOCKHOLD_AUTH_SECRET", self.secret.expose_secret()).env_remove("RUST_LOG");
+        if let Some(url) = &self.mirror_url {
+            command.env("STOCKHOLD_MIRROR_URL", url).env("STOCKHOLD_MIRROR_BACKLOG_POLICY", "drop");
+            command.env("STOCKHOLD_MIRROR_BACKLOG_MAX", MIRROR_BACKLOG_BYTES.to_string());
+        }
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         let mut child = command.spawn().map_err(failed)?;
         let piped = || Error::unavailable("the server has no standard streams");
@@ -72,6 +82,15 @@ impl Program {
         let told = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let wrong = !audited.status.success();
         Ok(wrong.then(|| format!("{}: {}{}", audited.status, told(&audited.stdout), told(&audited.stderr))))
+    }
+
+    /// The size of the journal, and the most that it may be, whatever follows it.
+    #[allow(clippy::disallowed_methods, reason = "looks at the soaked server's files from outside")]
+    pub(super) fn journal_bytes(&self) -> Result<(u64, u64)> {
+        let entries = std::fs::read_dir(self.data_dir.join("journal"));
+        let lengths = entries.and_then(|entries| entries.map(|entry| Ok(entry?.metadata()?.len())).sum());
+        let bytes: u64 = lengths.map_err(|cause: std::io::Error| Error::io("looking at the journal", cause))?;
+        Ok((bytes, JOURNAL_BYTES_MAX))
     }
 }
 

@@ -1,6 +1,8 @@
 //! The keeper: a thread that prepares spares and turns segments nobody needs into archive files and spares.
 //! Never on the way of a commit.
 
+use std::sync::Arc;
+
 use super::archive::{self, Archived};
 use super::segment::{self, Segment};
 use super::store::{SPARES_MAX, SegmentStore};
@@ -41,17 +43,20 @@ fn retire_oldest(store: &SegmentStore) -> Result<bool> {
         archive_segment(store, &segment, end_seq)?;
         trim_archive(store, bytes_max)?;
     }
+    if store.names_are_unsynced() {
+        sync_names(store)?;
+    }
     let taken = {
         let mut files = store.files.lock();
         // One is the list's and one is ours; with the list locked nobody can take another. A reader's next
         // errand comes with the next rollover or pin.
-        let unread = std::sync::Arc::strong_count(&segment) == 2;
+        let unread = Arc::strong_count(&segment) == 2;
         unread.then(|| files.live.pop_front())
     };
     if taken.is_none() {
         return Ok(false);
     }
-    recycle(store, &segment)?;
+    recycle(store, segment)?;
     Ok(true)
 }
 
@@ -95,18 +100,33 @@ fn remove_archived(store: &SegmentStore, archived: &Archived) -> Result<()> {
 
 /// Makes a spare of a segment that left the list, or removes it when there are enough. The spare is offered
 /// only after its name is durable: a crash would otherwise bring the old name back with a new header.
-fn recycle(store: &SegmentStore, segment: &Segment) -> Result<()> {
+fn recycle(store: &SegmentStore, segment: Arc<Segment>) -> Result<()> {
     let usable = segment.header.segment_bytes == store.config.segment_bytes && store.spare_count() < SPARES_MAX;
     let number = usable.then(|| store.new_spare_number());
-    let recycled = match number {
+    let renamed = match number {
         Some(number) => store.vfs.rename(&segment.path, &store.dir.join(segment::spare_name(number))),
         None => store.vfs.remove(&segment.path),
     };
-    recycled
-        .and_then(|()| store.vfs.sync_dir(&store.dir))
-        .map_err(|error| Error::io(format_args!("recycling {}", segment.path.display()), error))?;
+    if let Err(error) = renamed {
+        let failed = Error::io(format_args!("recycling {}", segment.path.display()), error);
+        // It has its name still, so it is the oldest again: were a later one to go before it, a hole would be left in
+        // the numbers, and the next opening would refuse that.
+        store.files.lock().live.push_front(segment);
+        return Err(failed);
+    }
+    sync_names(store)?;
     if let Some(number) = number {
         store.offer_spare(number);
     }
+    Ok(())
+}
+
+/// Makes durable that a segment has gone. Until that has succeeded no other may go: a crash could bring back the one and
+/// not the other.
+fn sync_names(store: &SegmentStore) -> Result<()> {
+    store.set_names_unsynced(true);
+    let synced = store.vfs.sync_dir(&store.dir);
+    synced.map_err(|error| Error::io(format_args!("syncing {}", store.dir.display()), error))?;
+    store.set_names_unsynced(false);
     Ok(())
 }

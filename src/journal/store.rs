@@ -9,7 +9,7 @@ use super::archive::{self, Archived};
 use super::segment::{self, Header, Segment};
 use super::{JournalConfig, recovery};
 use crate::error::{Error, Result};
-use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sync::{Condvar, Mutex, wait};
 use crate::types::Seq;
 use crate::vfs::Vfs;
@@ -28,6 +28,8 @@ pub(super) struct SegmentStore {
     /// How often the writer has synced, for the status.
     pub syncs: AtomicU64,
     spares: Mutex<Spares>,
+    /// A segment has gone, and that is not durable.
+    names_unsynced: AtomicBool,
     errand: Mutex<Errand>,
     errand_changed: Condvar,
 }
@@ -101,6 +103,7 @@ impl SegmentStore {
             files: Mutex::new(files),
             syncs: AtomicU64::new(0),
             spares: Mutex::new(Spares { ready: Vec::new(), next_number: 0 }),
+            names_unsynced: AtomicBool::new(false),
             // Spares are missing at first.
             errand: Mutex::new(Errand { pending: true, stopping: false }),
             errand_changed: Condvar::new(),
@@ -138,6 +141,15 @@ impl SegmentStore {
 
     pub(super) fn spare_count(&self) -> usize {
         self.spares.lock().ready.len()
+    }
+
+    pub(super) fn names_are_unsynced(&self) -> bool {
+        // Relaxed: only the keeper reads and writes it.
+        self.names_unsynced.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_names_unsynced(&self, unsynced: bool) {
+        self.names_unsynced.store(unsynced, Ordering::Relaxed);
     }
 
     /// A number no spare has had since the journal was opened.

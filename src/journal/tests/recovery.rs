@@ -218,36 +218,64 @@ fn spares_that_are_unfinished_or_of_another_size_are_removed() {
     assert_eq!(open(dir.path()).1, records(1..=400));
 }
 
+/// A journal without threads on a file system that can fail, and what it replays.
+fn open_stepped(vfs: &CrashVfs, salt: u64, from_seq: Seq) -> (Arc<Journal>, Vec<Record>) {
+    let config = JournalConfig { stepped: Some(salt), archive_bytes_max: None, ..config() };
+    let mut found = Vec::new();
+    let each = &mut |seq, kind, payload: &[u8]| {
+        found.push((seq, kind, payload.to_vec()));
+        Ok(())
+    };
+    let journal = Journal::open(Arc::new(vfs.clone()), Path::new("data"), config, from_seq, each);
+    (journal.unwrap_or_else(|error| panic!("{error}")), found)
+}
+
 /// After a failed sync the kernel shows pages that no later sync writes. A process that starts again on them would
 /// otherwise acknowledge what comes after a gap.
 #[test]
 fn a_group_whose_sync_failed_is_written_again_before_anything_follows() {
-    let open = |vfs: &CrashVfs, salt: u64| {
-        let config = JournalConfig { stepped: Some(salt), ..config() };
-        let mut found = Vec::new();
-        let each = &mut |seq, kind, payload: &[u8]| {
-            found.push((seq, kind, payload.to_vec()));
-            Ok(())
-        };
-        let journal = Journal::open(Arc::new(vfs.clone()), Path::new("data"), config, 1, each);
-        (journal.unwrap_or_else(|error| panic!("{error}")), found)
-    };
     let mut found_again = 0;
     for seed in 0..60 {
         let vfs = CrashVfs::new(seed);
-        let (journal, _) = open(&vfs, 1);
+        let (journal, _) = open_stepped(&vfs, 1, 1);
         append_group(&journal, 1..=3);
         (4..=20).for_each(|seq| append(&journal, seq));
         // A group is one write and one sync.
         vfs.fault_at(vfs.operations() + 1, Fault::Fail);
         assert!(journal.wait(20).is_err());
         drop(journal);
-        let (journal, found) = open(&vfs, 2);
+        let (journal, found) = open_stepped(&vfs, 2, 1);
         let last = found.len() as Seq;
         found_again += last - 3;
         append_group(&journal, last + 1..=last + 2);
         drop(journal);
-        assert_eq!(open(&vfs.crash(seed), 3).1, records(1..=last + 2), "seed {seed}");
+        assert_eq!(open_stepped(&vfs.crash(seed), 3, 1).1, records(1..=last + 2), "seed {seed}");
     }
     assert!(found_again > 0, "no record of the group was found again");
+}
+
+/// A segment that could not be recycled stayed behind when later ones went, and the next opening refused the hole.
+#[test]
+fn upkeep_that_fails_at_any_operation_leaves_no_hole() {
+    let mut failed = 0;
+    for operation in 0.. {
+        let vfs = CrashVfs::new(operation);
+        let (journal, _) = open_stepped(&vfs, 1, 1);
+        append_singly(&journal, 1..=600);
+        journal.set_pin("test", 500);
+        vfs.fault_at(vfs.operations() + operation, Fault::Fail);
+        journal.run_errand();
+        if vfs.struck().is_empty() {
+            break;
+        }
+        failed += 1;
+        for crash in 0..4 {
+            assert_eq!(open_stepped(&vfs.crash(crash), 2, 500).1, records(500..=600), "operation {operation}");
+        }
+        journal.set_pin("test", 590);
+        journal.run_errand();
+        drop(journal);
+        assert_eq!(open_stepped(&vfs, 3, 590).1, records(590..=600), "operation {operation}");
+    }
+    assert!(failed > 5, "only {failed} operations were made to fail");
 }

@@ -235,7 +235,7 @@ pub(super) fn read_newest(vfs: &dyn Vfs, dir: &Path) -> Result<(Option<Snapshot>
     let creating = |error| Error::io(format_args!("creating {}", checkpoints.display()), error);
     vfs::create_dir_all(vfs, &checkpoints).map_err(creating)?;
     let mut generations = Generations::default();
-    let mut newest = None;
+    let (mut newest, mut unreadable) = (None, None);
     for path in list(vfs, dir)? {
         match read(vfs, &path) {
             Ok(snapshot) => {
@@ -243,8 +243,16 @@ pub(super) fn read_newest(vfs: &dyn Vfs, dir: &Path) -> Result<(Option<Snapshot>
                 generations.0.insert(0, Generation { path, from_seq, last_seq });
                 newest.get_or_insert(snapshot);
             }
-            Err(error) => tracing::error!(%error, "a snapshot cannot be used"),
+            Err(error) => {
+                tracing::error!(%error, "a snapshot cannot be used");
+                unreadable = unreadable.or(Some(error).filter(|error| error.kind() == ErrorKind::Unavailable));
+            }
         }
+    }
+    // Without any, the journal would be needed from its start. That it is not there would be no damage, but the doing of
+    // checkpoints that cannot be read just now.
+    if let Some(error) = unreadable.filter(|_| newest.is_none()) {
+        return Err(error);
     }
     Ok((newest, generations))
 }

@@ -32,8 +32,11 @@ impl World<'_> {
             return Ok(());
         }
         for _ in 0..events {
-            let durable = self.engine()?.durable_seq();
-            let struck = self.vfs.struck().len();
+            let (durable, struck) = (self.engine()?.durable_seq(), self.vfs.struck().len());
+            if self.audited.seq < durable && self.followers[who].next_seq > self.audited.seq {
+                // What it would see was not read back yet: that failed, and is tried again after this step.
+                return Ok(());
+            }
             let Follower { next_seq, subscription: Some(subscription) } = &mut self.followers[who] else { break };
             match subscription.try_next() {
                 Ok(Some((seq, event))) => {

@@ -10,8 +10,15 @@ mod account;
 mod books;
 mod checker;
 mod history;
+#[cfg(feature = "server")]
+mod http;
+#[cfg(feature = "server")]
+mod mall;
 #[path = "../reference/mod.rs"]
 mod reference;
+#[cfg(feature = "server")]
+#[path = "../support/mod.rs"]
+mod support;
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::Write;

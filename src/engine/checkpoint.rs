@@ -100,7 +100,7 @@ pub(super) fn write(core: &Core) -> Result<Seq> {
 /// Writes a checkpoint, and calls `between` before each part is captured: commands go on meanwhile.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub(super) fn write_with(core: &Core, between: &mut dyn FnMut(usize)) -> Result<Seq> {
     let mut generations = core.generations.lock();
     let (vfs, dir) = (&*core.vfs, directory(&core.dir));

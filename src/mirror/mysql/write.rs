@@ -59,7 +59,7 @@ pub(super) async fn write(conn: &mut Conn, batch: &Batch, fence: Fence, now_ms: 
 /// Writes how everything stands at the watermark, which stays.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub(super) async fn write_base(conn: &mut Conn, batch: &Batch, fence: Fence, now_ms: TimeMs) -> Result<Written, Fault> {
     conn.query_drop("START TRANSACTION").await?;
     let query = "SELECT 1 FROM mirror_state WHERE id = 1 AND epoch = ? AND watermark = ? FOR UPDATE";

@@ -52,6 +52,8 @@ pub(super) struct Counts {
     pub(super) audits: u64,
     /// Those while the server ran.
     pub(super) audits_beside: u64,
+    /// How many of them found a history that a death had damaged, which the next start makes anew.
+    pub(super) histories_damaged: u64,
 }
 
 /// The part of a soak that is left out on this machine; its counts stay 0.
@@ -130,7 +132,7 @@ impl Counts {
     }
 
     /// Every number with what it counts.
-    pub(super) fn numbers(&mut self) -> [(&'static str, &mut u64); 36] {
+    pub(super) fn numbers(&mut self) -> [(&'static str, &mut u64); 37] {
         [
             ("exchanges", &mut self.exchanges),
             ("confirms", &mut self.confirms),
@@ -168,6 +170,7 @@ impl Counts {
             ("checks of all books", &mut self.checks),
             ("audits of the directory", &mut self.audits),
             ("  while the server ran", &mut self.audits_beside),
+            ("  history damaged by a death", &mut self.histories_damaged),
         ]
     }
 }

@@ -14,6 +14,7 @@ use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use crate::audit::Kind;
 use crate::error::{Error, Result};
 
 /// How long a server may take to do what it always does in the end, on a machine that does much else.
@@ -74,14 +75,17 @@ impl Program {
         Ok(server)
     }
 
-    /// Audits the data directory; what is wrong with it, if anything is.
-    pub(super) async fn audit(&self) -> Result<Option<String>> {
+    /// Audits the data directory.
+    pub(super) async fn audit(&self) -> Result<Audited> {
         let mut command = Command::new(&self.path);
         let audited = command.arg("verify").arg(&self.data_dir).stdin(Stdio::null()).output().await;
         let audited = audited.map_err(|cause| Error::io("starting an audit", cause))?;
         let told = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let wrong = !audited.status.success();
-        Ok(wrong.then(|| format!("{}: {}{}", audited.status, told(&audited.stdout), told(&audited.stderr))))
+        Ok(match audited.status.code() {
+            Some(0) => Audited::Clean,
+            Some(code) if code == i32::from(Kind::Store.exit_code()) => Audited::HistoryDamaged,
+            _ => Audited::Wrong(format!("{}: {}{}", audited.status, told(&audited.stdout), told(&audited.stderr))),
+        })
     }
 
     /// The size of the journal, and the most that it may be, whatever follows it.
@@ -92,6 +96,14 @@ impl Program {
         let bytes: u64 = lengths.map_err(|cause: std::io::Error| Error::io("looking at the journal", cause))?;
         Ok((bytes, JOURNAL_BYTES_MAX))
     }
+}
+
+/// What an audit says.
+pub(super) enum Audited {
+    Clean,
+    /// Nothing else is: sled does not survive every death, and the next start makes it anew.
+    HistoryDamaged,
+    Wrong(String),
 }
 
 impl Server {

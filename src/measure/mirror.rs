@@ -19,8 +19,8 @@ use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 
 use super::MIRROR_URL as URL;
+use super::dbserver::{self, DbServer, Program, Settings};
 use super::durable::new_histogram;
-use super::mariadb::{self, MariaDb, Settings};
 use super::report::{Report, Target};
 use super::stage::{self, PLENTY};
 use crate::engine::Engine;
@@ -78,7 +78,7 @@ pub(super) fn mirror(dir: &Path, report: &mut Report) -> Result<()> {
 struct Database {
     url: SecretString,
     /// Ends with it.
-    _server: Option<MariaDb>,
+    _server: Option<DbServer>,
 }
 
 impl Database {
@@ -87,14 +87,13 @@ impl Database {
         if let Ok(url) = std::env::var(URL) {
             return Ok(Some(Self { url: url.into(), _server: None }));
         }
-        if MariaDb::program().is_none() {
-            return Ok(None);
-        }
+        let Some(program) = Program::installed() else { return Ok(None) };
         // As an operator's: each commit is synced, and there is room for a sale.
         let arguments = ["--innodb-buffer-pool-size=1G", "--innodb-log-file-size=512M"].map(str::to_owned);
         let settings = Settings { durable: true, arguments: arguments.into(), templates: None };
-        let server = MariaDb::start(home, settings).map_err(|cause| Error::io("starting a database", cause))?;
-        let place = format!("mysql://{}:{}@{}", mariadb::ADMIN, mariadb::PASSWORD_IN_URL, server.address());
+        let server =
+            DbServer::start(program, home, settings).map_err(|cause| Error::io("starting a database", cause))?;
+        let place = format!("mysql://{}:{}@{}", dbserver::ADMIN, dbserver::PASSWORD_IN_URL, server.address());
         connect(&place).await?.query_drop(format!("CREATE DATABASE {DATABASE}")).await.map_err(failed)?;
         Ok(Some(Self { url: format!("{place}/{DATABASE}").into(), _server: Some(server) }))
     }

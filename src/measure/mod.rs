@@ -5,13 +5,13 @@
 //! processor in either.
 
 mod codec;
+#[cfg(feature = "mysql")]
+mod dbserver;
 mod durable;
 mod http;
 mod lapse;
 mod limit;
 mod machine;
-#[cfg(feature = "mysql")]
-mod mariadb;
 mod memory;
 #[cfg(feature = "mysql")]
 mod mirror;

@@ -1,7 +1,9 @@
 //! Databases for tests: each test has one of its own, on a server that the tests of this binary share, or on a server
 //! of its own where it is killed or held up.
 
+use std::io::Write as _;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -11,14 +13,56 @@ use mysql_async::{Conn, Opts, OptsBuilder};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use crate::mariadb::{self, MariaDb, Settings};
+use crate::dbserver::{self, DbServer, Program, Settings};
 use crate::proxy::Proxy;
 
 /// Names another server, with a user that may make databases: tests that only need a database take it there.
 const OTHER_SERVER: &str = "STOCKHOLD_TEST_MYSQL_URL";
+/// Where `scripts/servers` unpacks servers of newer releases, if not where it does by default.
+const SERVERS: &str = "STOCKHOLD_SERVERS";
 /// How long anything may take that a test waits for.
 const PATIENCE: Duration = Duration::from_secs(60);
 const LOOK_EVERY: Duration = Duration::from_millis(5);
+
+/// The servers that the mirror is tested with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Release {
+    /// The machine's own MariaDB, which most tests are content with.
+    Installed,
+    /// MariaDB 11.8, of Debian 13.
+    MariaDbTrixie,
+    /// MySQL 9.7, of Debian unstable.
+    MySqlSid,
+}
+
+/// Makes a test of a function that takes a [`Lab`], on each of the servers.
+#[macro_export]
+macro_rules! on_every_server {
+    ($($name:ident),+ $(,)?) => {
+        mod every_server {
+            $(mod $name {
+                use $crate::lab::{Lab, Release};
+
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn installed() {
+                    super::super::$name(Lab::on(Release::Installed).await.expect("shared() says what is missing")).await;
+                }
+
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn mariadb_trixie() {
+                    let Some(lab) = Lab::on(Release::MariaDbTrixie).await else { return };
+                    super::super::$name(lab).await;
+                }
+
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn mysql_sid() {
+                    let Some(lab) = Lab::on(Release::MySqlSid).await else { return };
+                    super::super::$name(lab).await;
+                }
+            })+
+        }
+    };
+}
 
 /// A database with a proxy before its server. Dropped, it is dropped.
 pub struct Lab {
@@ -44,12 +88,17 @@ struct Login(String);
 impl Lab {
     /// A database on the server that this binary's tests share, or on the one the environment names.
     pub async fn shared() -> Self {
-        Self::at(shared_place(), None).await
+        Self::on(Release::Installed).await.expect("the machine's own server is there, or the test has failed")
+    }
+
+    /// A database on a server of this release that the tests share; `None`, and said so, when it is not on this machine.
+    pub async fn on(release: Release) -> Option<Self> {
+        Some(Self::at(shared_place(release)?, None).await)
     }
 
     /// A database on a server of its own, started with more arguments.
     pub async fn own(arguments: &[&str]) -> Self {
-        let server = Server(start(arguments));
+        let server = Server(start(installed(), arguments));
         Self::at(private_place(server.0.address()), Some(server)).await
     }
 
@@ -141,7 +190,7 @@ impl Login {
 }
 
 /// A server that can be killed, started again, and held up.
-pub struct Server(MariaDb);
+pub struct Server(DbServer);
 
 impl Server {
     pub fn kill(&mut self) {
@@ -179,22 +228,48 @@ fn arguments_with(more: &[&str]) -> Vec<String> {
     ["--default-time-zone=+08:00"].iter().chain(more).map(|&argument| argument.to_owned()).collect()
 }
 
-fn shared_place() -> Place {
-    static SHARED: OnceLock<(Place, Option<MariaDb>)> = OnceLock::new();
-    let shared = SHARED.get_or_init(|| match std::env::var(OTHER_SERVER) {
-        Ok(url) => (other_place(&url), None),
-        Err(_) => {
-            let server = start(&[]);
-            (private_place(server.address()), Some(server))
+fn shared_place(release: Release) -> Option<Place> {
+    static SHARED: [OnceLock<Option<(Place, Option<DbServer>)>>; 3] = [const { OnceLock::new() }; 3];
+    let shared = SHARED[release as usize].get_or_init(|| {
+        if let (Release::Installed, Ok(url)) = (release, std::env::var(OTHER_SERVER)) {
+            return Some((other_place(&url), None));
         }
+        let server = start(program(release)?, &[]);
+        Some((private_place(server.address()), Some(server)))
     });
-    shared.0.clone()
+    shared.as_ref().map(|(place, _)| place.clone())
 }
 
-fn start(arguments: &[&str]) -> MariaDb {
+fn installed() -> Program {
     let missing =
         format!("scripts/test installs mariadb-server-core; or set {OTHER_SERVER}=mysql://USER:PASSWORD@HOST:PORT");
-    assert!(MariaDb::program().is_some(), "there is no mariadbd: {missing}");
+    Program::installed().unwrap_or_else(|| panic!("there is no mariadbd: {missing}"))
+}
+
+/// The server of a release; `None` when it is not there, which is said where the output of tests is not held back.
+fn program(release: Release) -> Option<Program> {
+    let name = match release {
+        Release::Installed => return Some(installed()),
+        Release::MariaDbTrixie => "mariadb-trixie",
+        Release::MySqlSid => "mysql-sid",
+    };
+    let dir = servers_dir().join(name);
+    let program = Program::unpacked(&dir);
+    if program.is_none() {
+        let said = format!("\nNOT TESTED with {name}: {} is not there, scripts/servers brings it\n", dir.display());
+        std::io::stderr().write_all(said.as_bytes()).expect("somebody reads it");
+    }
+    program
+}
+
+/// As `scripts/servers` has it.
+fn servers_dir() -> PathBuf {
+    let of = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let cache = || of("XDG_CACHE_HOME").or_else(|| of("HOME").map(|home| home.join(".cache")));
+    of(SERVERS).or_else(|| cache().map(|cache| cache.join("stockhold/servers"))).unwrap_or_default()
+}
+
+fn start(program: Program, arguments: &[&str]) -> DbServer {
     // The server removes it.
     let home = TempDir::new().expect("a directory").keep();
     let settings = Settings {
@@ -202,12 +277,12 @@ fn start(arguments: &[&str]) -> MariaDb {
         arguments: arguments_with(arguments),
         templates: Some(env!("CARGO_TARGET_TMPDIR").into()),
     };
-    MariaDb::start(&home, settings).expect("the server starts")
+    DbServer::start(program, &home, settings).expect("the server starts")
 }
 
 fn private_place(address: SocketAddr) -> Place {
-    let login = |user| Login(format!("{user}:{}", mariadb::PASSWORD_IN_URL));
-    Place { address, admin: login(mariadb::ADMIN), user: login(mariadb::USER) }
+    let login = |user| Login(format!("{user}:{}", dbserver::PASSWORD_IN_URL));
+    Place { address, admin: login(dbserver::ADMIN), user: login(dbserver::USER) }
 }
 
 fn other_place(url: &str) -> Place {

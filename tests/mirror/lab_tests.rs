@@ -18,9 +18,9 @@ async fn numbers(lab: &Lab) -> Vec<u32> {
     lab.rows("select number from numbers order by number").await
 }
 
-#[tokio::test]
-async fn a_lost_answer_leaves_the_commit_and_a_lost_request_does_not() {
-    let lab = Lab::shared().await;
+crate::on_every_server!(a_lost_answer_leaves_the_commit_and_a_lost_request_does_not);
+
+async fn a_lost_answer_leaves_the_commit_and_a_lost_request_does_not(lab: Lab) {
     lab.execute(&["create table numbers (number int primary key)"]).await;
     let insert = async |number: u32| {
         let mut connection = connect(&lab).await?;

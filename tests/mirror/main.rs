@@ -5,14 +5,14 @@
 
 mod backlog;
 mod books;
+#[path = "../../src/measure/dbserver.rs"]
+mod dbserver;
 mod fence;
 mod kill;
 mod lab;
 mod lab_tests;
 mod locks;
 mod mall;
-#[path = "../../src/measure/mariadb.rs"]
-mod mariadb;
 mod migrate;
 mod outage;
 mod poison;

@@ -1,8 +1,7 @@
-//! A MariaDB server of one's own: on a free port of this machine, with its files in a directory of its own, gone when
+//! A database server of one's own: on a free port of this machine, with its files in a directory of its own, gone when
 //! its owner is. Imports nothing of the crate, so that the tests share the file.
 #![allow(clippy::disallowed_methods, reason = "the files are the server's, not the ledger's")]
 
-use std::ffi::OsString;
 use std::fs;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::{self, Read, Write as _};
@@ -11,6 +10,14 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+
+use program::{Maker, joined};
+
+// The tests include this file from elsewhere.
+#[path = "dbprogram.rs"]
+mod program;
+
+pub(crate) use program::Program;
 
 /// The user that may do everything.
 pub(crate) const ADMIN: &str = "lab_admin";
@@ -43,8 +50,8 @@ pub(crate) struct Settings {
 
 /// A server that runs. Dropped, it is killed and its files are removed; it does not outlive the process either.
 #[derive(Debug)]
-pub(crate) struct MariaDb {
-    program: PathBuf,
+pub(crate) struct DbServer {
+    program: Program,
     home: PathBuf,
     /// What the next start is with.
     pub(crate) settings: Settings,
@@ -59,21 +66,12 @@ struct Running {
     watchdog: Child,
 }
 
-impl MariaDb {
-    /// Where this machine has a MariaDB server, if it has one.
-    pub(crate) fn program() -> Option<PathBuf> {
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        // Not everybody has the directories for servers in the path.
-        let dirs = std::env::split_paths(&path).chain(["/usr/sbin", "/usr/local/sbin", "/usr/libexec"].map(Into::into));
-        dirs.map(|dir| dir.join("mariadbd")).find(|program| program.is_file())
-    }
-
+impl DbServer {
     /// Makes a new data directory in `home`, which is made and in the end removed, and starts a server in it.
     ///
     /// # Errors
-    /// When there is no MariaDB on this machine, and when it does not start: then with what it logged.
-    pub(crate) fn start(home: &Path, settings: Settings) -> io::Result<Self> {
-        let program = Self::program().ok_or_else(|| io::Error::other("mariadbd is not installed"))?;
+    /// When it does not start: then with what it logged.
+    pub(crate) fn start(program: Program, home: &Path, settings: Settings) -> io::Result<Self> {
         fs::create_dir_all(home)?;
         let mut server = Self { program, home: home.to_owned(), settings, port: 0, server: None };
         server.prepare_data()?;
@@ -84,17 +82,17 @@ impl MariaDb {
                 started => return started.map(|()| server),
             }
         }
-        Err(io::Error::other("mariadbd found no free port"))
+        Err(io::Error::other("the database server found no free port"))
     }
 
     /// Starts the server again, on the same files and port, and waits until it answers.
     ///
     /// # Errors
-    /// As [`MariaDb::start`].
+    /// As [`DbServer::start`].
     pub(crate) fn restart(&mut self) -> io::Result<()> {
         self.kill();
         let log = fs::File::create(self.log_path())?;
-        let mut command = self.command(&self.data_path());
+        let mut command = self.command(&self.data_path())?;
         command.args(["--bind-address=127.0.0.1", &format!("--port={}", self.port), "--port-open-timeout=5"]);
         command.arg(joined("--socket=", &self.home.join("socket")));
         command.arg(joined("--pid-file=", &self.home.join("pid")));
@@ -111,11 +109,11 @@ impl MariaDb {
         self.server.insert(running).wait_until_ready(port, &log).inspect_err(|_| self.kill()).map_err(|error| {
             let log = self.log();
             let kind = if log.contains("in use") { io::ErrorKind::AddrInUse } else { error.kind() };
-            io::Error::new(kind, format!("mariadbd did not start: {error}\n{log}"))
+            io::Error::new(kind, format!("the database server did not start: {error}\n{log}"))
         })
     }
 
-    /// Kills the server as SIGKILL does; [`MariaDb::restart`] starts it again.
+    /// Kills the server as SIGKILL does; [`DbServer::restart`] starts it again.
     pub(crate) fn kill(&mut self) {
         self.server = None;
     }
@@ -145,30 +143,36 @@ impl MariaDb {
     }
 
     /// The program with what it needs to find its files, small: a test has little data.
-    fn command(&self, data: &Path) -> Command {
-        let mut command = Command::new(&self.program);
-        // The first argument, or it is not understood: the machine's own settings are for its own server.
-        command.arg("--no-defaults").arg(joined("--datadir=", data));
+    fn command(&self, data: &Path) -> io::Result<Command> {
+        let mut command = self.program.command()?;
+        command.arg(joined("--datadir=", data));
         // Servers that share it remove each other's files.
         command.arg(joined("--tmpdir=", &self.home));
         // A server that is started as root wants to hear that it may stay so.
         if fs::metadata(&self.home).is_ok_and(|home| home.uid() == 0) {
             command.arg("--user=root");
         }
-        command.args([
-            "--skip-name-resolve",
-            "--skip-log-bin",
-            "--innodb-log-file-size=8M",
-            "--innodb-buffer-pool-size=64M",
-            "--innodb-data-file-path=ibdata1:1M:autoextend",
-            "--innodb-temp-data-file-path=ibtmp1:1M:autoextend",
-            "--innodb-autoextend-increment=1",
-            "--innodb-undo-tablespaces=0",
-        ]);
+        command.args(["--skip-name-resolve", "--skip-log-bin", "--innodb-buffer-pool-size=64M"]);
+        command.args(["--innodb-autoextend-increment=1"]);
+        command.args::<&[&str], _>(match self.program.maker {
+            Maker::MariaDb => &[
+                "--innodb-log-file-size=8M",
+                "--innodb-undo-tablespaces=0",
+                "--innodb-data-file-path=ibdata1:1M:autoextend",
+                "--innodb-temp-data-file-path=ibtmp1:1M:autoextend",
+            ],
+            Maker::MySql => &[
+                "--innodb-redo-log-capacity=32M",
+                "--secure-file-priv=NULL",
+                "--mysqlx=OFF",
+                "--innodb-data-file-path=ibdata1:12M:autoextend",
+                "--innodb-temp-data-file-path=ibtmp1:12M:autoextend",
+            ],
+        });
         if !self.settings.durable {
             command.args(["--innodb-flush-method=nosync", "--innodb-doublewrite=0"]);
         }
-        command
+        Ok(command)
     }
 
     fn prepare_data(&self) -> io::Result<()> {
@@ -176,7 +180,7 @@ impl MariaDb {
         let Some(templates) = &self.settings.templates else {
             return self.make_data(&self.data_path(), &script);
         };
-        let template = templates.join(format!("mariadb-{:016x}", self.fingerprint(&script)?));
+        let template = templates.join(format!("database-{:016x}", self.fingerprint(&script)?));
         if !template.is_dir() {
             let new = self.home.join("template");
             self.make_data(&new, &script)?;
@@ -190,43 +194,59 @@ impl MariaDb {
 
     /// Differs for data that differs.
     fn fingerprint(&self, script: &str) -> io::Result<u64> {
-        let program = fs::metadata(&self.program)?;
+        let program = fs::metadata(&self.program.path)?;
         let mut hasher = DefaultHasher::new();
         (&self.program, program.len(), program.mtime(), script).hash(&mut hasher);
         Ok(hasher.finish())
     }
 
-    /// What makes the system's tables and the two users. The program that is meant to do it needs more packages.
+    /// What makes the two users, and in MariaDB the system's tables: the program that is meant to do it needs more
+    /// packages.
     fn script(&self) -> io::Result<String> {
+        let users = format!(
+            "create user {ADMIN}@'%' identified by '{PASSWORD}';\n\
+             grant all on *.* to {ADMIN}@'%' with grant option;\n\
+             create user {USER}@'%' identified by '{PASSWORD}';\n\
+             grant all on `stockhold\\_%`.* to {USER}@'%';\n"
+        );
+        if self.program.maker == Maker::MySql {
+            return Ok(users);
+        }
         let mut script = "create database mysql;\nuse mysql;\nset @auth_root_socket=null;\n".to_owned();
-        let share = share_dir(&self.program)?;
+        let share = self.program.share()?;
         for name in ["system_tables", "performance_tables", "system_tables_data"] {
             // Newer packages call them by the newer name.
             let read = |prefix| fs::read_to_string(share.join(format!("{prefix}_{name}.sql")));
             script.push_str(&read("mysql").or_else(|_| read("mariadb"))?);
         }
-        script.push_str(&format!(
-            "delete from global_priv;\nflush privileges;\n\
-             create user {ADMIN}@'%' identified by '{PASSWORD}';\n\
-             grant all on *.* to {ADMIN}@'%' with grant option;\n\
-             create user {USER}@'%' identified by '{PASSWORD}';\n\
-             grant all on `stockhold\\_%`.* to {USER}@'%';\n"
-        ));
-        Ok(script)
+        script.push_str("delete from global_priv;\nflush privileges;\n");
+        Ok(script + &users)
     }
 
     fn make_data(&self, data: &Path, script: &str) -> io::Result<()> {
-        fs::create_dir_all(data)?;
         let log = fs::File::create(self.log_path())?;
-        let mut command = self.command(data);
-        command.arg("--bootstrap").stdin(Stdio::piped()).stdout(log.try_clone()?).stderr(log);
-        let mut child = command.spawn()?;
-        let mut input = child.stdin.take().ok_or_else(|| io::Error::other("mariadbd has no input"))?;
-        let written = input.write_all(script.as_bytes());
-        drop(input);
+        let mut command = self.command(data)?;
+        let mut input = script.as_bytes();
+        match self.program.maker {
+            Maker::MariaDb => {
+                fs::create_dir_all(data)?;
+                command.arg("--bootstrap")
+            }
+            Maker::MySql => {
+                let file = self.home.join("users.sql");
+                fs::write(&file, script)?;
+                input = b"";
+                // It makes the directory itself.
+                command.arg("--initialize-insecure").arg(joined("--init-file=", &file))
+            }
+        };
+        let mut child = command.stdin(Stdio::piped()).stdout(log.try_clone()?).stderr(log).spawn()?;
+        let mut pipe = child.stdin.take().ok_or_else(|| io::Error::other("the server has no input"))?;
+        let written = pipe.write_all(input);
+        drop(pipe);
         let status = child.wait()?;
         if !status.success() || written.is_err() {
-            return Err(io::Error::other(format!("mariadbd did not make its tables: {status}\n{}", self.log())));
+            return Err(io::Error::other(format!("the server did not make its tables: {status}\n{}", self.log())));
         }
         Ok(())
     }
@@ -261,17 +281,11 @@ impl Drop for Running {
     }
 }
 
-impl Drop for MariaDb {
+impl Drop for DbServer {
     fn drop(&mut self) {
         self.kill();
         drop(fs::remove_dir_all(&self.home));
     }
-}
-
-fn joined(flag: &str, path: &Path) -> OsString {
-    let mut argument = OsString::from(flag);
-    argument.push(path);
-    argument
 }
 
 fn copy_dir(from: &Path, to: &Path) -> io::Result<()> {
@@ -300,15 +314,6 @@ fn greets(port: u16) -> bool {
         stream.read_exact(&mut greeting)
     });
     read.is_ok() && greeting[GREETING] == PROTOCOL
-}
-
-/// Where the server keeps the scripts for its tables: beside its character sets.
-fn share_dir(program: &Path) -> io::Result<PathBuf> {
-    let output = Command::new(program).args(["--no-defaults", "--verbose", "--help"]).output()?;
-    let help = String::from_utf8_lossy(&output.stdout);
-    let sets = help.lines().find_map(|line| line.strip_prefix("character-sets-dir"));
-    let sets = sets.ok_or_else(|| io::Error::other("mariadbd does not say where its files are"))?;
-    Ok(Path::new(sets.trim()).parent().unwrap_or(Path::new("/")).to_owned())
 }
 
 /// Starts what kills the process `pid` and removes its files when this process ends, in whatever way.

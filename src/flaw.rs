@@ -19,6 +19,8 @@ pub(crate) enum Flaw {
     ForgetsAnswers,
     /// 5: confirms until the wheel turns.
     ConfirmsLate,
+    /// 5: releases until the wheel turns.
+    ReleasesLate,
     /// 6: refuses the last unit.
     RefusesFalsely,
     /// 7: takes damage for the end of the journal.

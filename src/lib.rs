@@ -43,7 +43,7 @@
 //! # Bounds
 //!
 //! Units return at most 10 ms after their deadline, plus the time that applying what lapsed together takes. Quantities
-//! are at most [`QUANTITY_MAX`]. Every table and queue has a bound; reaching it is [`ErrorKind::Overloaded`].
+//! are at most [`QUANTITY_MAX`], and so is all that an account ever receives ([`RECEIVED_MAX`]). Every table and queue has a bound; reaching it is [`ErrorKind::Overloaded`].
 #![forbid(unsafe_code)]
 
 mod chunks;
@@ -91,7 +91,9 @@ pub use engine::{
 pub use error::{Error, ErrorKind, Result};
 pub use event::{End, Event, EventLine, EventLines, Fact, Request};
 pub use record::{ChangeKind, ChangeRecord, Note, RecordLine, ReservationRecord, ReservationState};
-pub use types::{AccountId, AccountKey, AccountKind, IdempotencyKey, QUANTITY_MAX, ReservationId, Seq, TimeMs};
+pub use types::{
+    AccountId, AccountKey, AccountKind, IdempotencyKey, QUANTITY_MAX, RECEIVED_MAX, ReservationId, Seq, TimeMs,
+};
 
 #[cfg(feature = "server")]
 pub use cli::main;

@@ -22,6 +22,10 @@ pub(crate) type ShardIndex = usize;
 /// The largest quantity of one line or one receipt, in units. Leaves room for sums of a whole journal in an `i64`.
 pub const QUANTITY_MAX: u64 = 1 << 48;
 
+/// The most units that an account may ever receive, in all. So what it has is a quantity, too, and a number that JSON
+/// carries exactly. An account of an earlier release that received more keeps it, and receives nothing any more.
+pub const RECEIVED_MAX: u64 = QUANTITY_MAX;
+
 /// The number of an account in the ledger: dense, never reused, valid for the life of the data directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct AccountId(u32);

@@ -167,16 +167,13 @@ impl Books {
             }
             Fact::Reserved { .. } => self.reserve(seq, at, &event.fact, findings),
             Fact::Confirmed(end) => {
-                if at >= end.expires_at && self.is_news(shard_of(end.reservation.number()), seq) {
-                    let what = format!(
-                        "reservation {} is confirmed at {at}, past its deadline {}",
-                        end.reservation, end.expires_at
-                    );
-                    findings.add(Kind::Deadline, seq, what);
-                }
+                self.hold_deadline(seq, at, end, "confirmed", findings);
                 self.end(seq, at, end, true, findings);
             }
-            Fact::Released(end) => self.end(seq, at, end, false, findings),
+            Fact::Released(end) => {
+                self.hold_deadline(seq, at, end, "released", findings);
+                self.end(seq, at, end, false, findings);
+            }
             Fact::Expired(end) => {
                 if at < end.expires_at && self.is_news(shard_of(end.reservation.number()), seq) {
                     let what = format!(
@@ -285,6 +282,15 @@ impl Books {
         let owner = owner.map(|owner| owner.number());
         let made = Some((at, crc32c::crc32c(details)));
         self.pending.insert(id, Held { expires_at: *expires_at, owner, lines: taken, made });
+    }
+
+    /// From its deadline on a reservation can only expire.
+    fn hold_deadline(&self, seq: Seq, at: TimeMs, end: &End, how: &str, findings: &mut Findings) {
+        if at >= end.expires_at && self.is_news(shard_of(end.reservation.number()), seq) {
+            let what =
+                format!("reservation {} is {how} at {at}, past its deadline {}", end.reservation, end.expires_at);
+            findings.add(Kind::Deadline, seq, what);
+        }
     }
 
     fn end(&mut self, seq: Seq, at: TimeMs, end: &End, confirms: bool, findings: &mut Findings) {

@@ -25,7 +25,7 @@ pub(crate) enum Kind {
     Available,
     /// A reservation does not live as reservations do.
     Reservation,
-    /// A reservation was confirmed after its deadline, or expired before it.
+    /// A reservation was confirmed or released after its deadline, or expired before it.
     Deadline,
     /// A key had two effects.
     Idempotency,

@@ -9,9 +9,6 @@ use crate::event::EventLine;
 use crate::flaw::{self, Flaw};
 use crate::types::{AccountId, AccountKey, TimeMs};
 
-/// The most units an account may ever receive: room for every sum in an `i64`.
-pub(super) const RECEIVED_MAX: u64 = 1 << 61;
-
 #[derive(Debug)]
 pub(crate) struct Account {
     pub(super) key: AccountKey,
@@ -75,10 +72,11 @@ impl Account {
         }
     }
 
-    /// When units may come back by themselves.
-    pub(super) fn next_release_at(&self) -> Option<TimeMs> {
-        let renewal = self.renewals.as_ref().and_then(|renewals| renewals.front()).map(|renewal| renewal.at);
-        [self.lapses.first(), renewal].into_iter().flatten().min()
+    /// When units may come back by themselves: never in the past, though what lapsed waits for the wheel to turn.
+    pub(super) fn next_release_at(&self, now: TimeMs) -> Option<TimeMs> {
+        let mut renewals = self.renewals.iter().flat_map(|renewals| renewals.iter());
+        let renewal = renewals.find(|renewal| renewal.at > now).map(|renewal| renewal.at);
+        [self.lapses.first(), renewal].into_iter().flatten().min().map(|at| at.max(now))
     }
 
     /// Whether what can be taken depends on the time, so that one number cannot say it.
@@ -233,7 +231,7 @@ impl Account {
 /// The first window border after `at`.
 fn window_end(at: TimeMs, length_ms: u64, offset_ms: u64) -> TimeMs {
     let offset_ms = offset_ms % length_ms;
-    let windows = (at + length_ms - offset_ms) / length_ms;
+    let windows = at.checked_sub(offset_ms).map_or(0, |past| past / length_ms + 1);
     windows.saturating_mul(length_ms).saturating_add(offset_ms)
 }
 
@@ -256,12 +254,12 @@ mod tests {
         for at in [10, 20, 30] {
             account.take(&unit, at, true, at).expect("the quota has a unit");
         }
-        assert_eq!((account.takeable(109), account.next_release_at()), (0, Some(110)));
+        assert_eq!((account.takeable(109), account.next_release_at(109)), (0, Some(110)));
         assert_eq!(account.takeable(120), 2);
         account.give_back(1).expect("a unit was consumed");
         assert_eq!((account.returnable(), account.takeable(120)), (2, 3), "the return took the unit that renews last");
         account.renew(2).expect("two units are due");
         assert!(account.is_conserved());
-        assert_eq!((account.available, account.next_release_at()), (3, None));
+        assert_eq!((account.available, account.next_release_at(120)), (3, None));
     }
 }

@@ -2,14 +2,14 @@
 
 use std::borrow::Cow;
 
-use super::account::{Account, RECEIVED_MAX};
+use super::account::Account;
 use super::reservations::Reservation;
 use super::shard::Held;
 use crate::command::{Command, Line, Outcome, Refusal, Reserve, Window};
 use crate::error::{Error, Result};
 use crate::event::{End, EventLine, EventLines, Fact};
 use crate::flaw::{self, Flaw};
-use crate::types::{AccountId, QUANTITY_MAX, ReservationId, TimeMs};
+use crate::types::{AccountId, QUANTITY_MAX, RECEIVED_MAX, ReservationId, TimeMs};
 
 /// What a command comes to.
 #[allow(clippy::large_enum_variant, reason = "the large variant is the common one, and it lives for one call")]
@@ -38,8 +38,8 @@ pub(super) fn decide<'a>(
 ) -> Result<Decision<'a>> {
     match *command {
         Command::Receive { account, quantity, note, .. } => receive(held, account, quantity, note),
-        Command::Adjust { account, delta, note, .. } => adjust(held, account, delta, note),
-        Command::WriteOff { account, quantity, note, .. } => write_off(held, account, quantity, note),
+        Command::Adjust { account, delta, note, .. } => adjust(held, account, delta, note, now),
+        Command::WriteOff { account, quantity, note, .. } => write_off(held, account, quantity, note, now),
         Command::Reserve(ref request) => reserve(held, request, now, reservations_max),
         Command::Confirm { reservation, owner, quantities, .. } => {
             let Some(pending) = find(held, reservation, owner) else {
@@ -56,6 +56,10 @@ pub(super) fn decide<'a>(
             let Some(pending) = find(held, reservation, owner) else {
                 return Ok(Decision::Nothing(Outcome::NotPending { reservation }));
             };
+            if now >= pending.expires_at && !flaw::is_made(Flaw::ReleasesLate) {
+                let expires_at = pending.expires_at;
+                return Ok(Decision::Nothing(Outcome::Late { reservation, expires_at }));
+            }
             let fact = Fact::Released(give_back(held, pending));
             Ok(Decision::fact(fact, Outcome::Released { reservation }))
         }
@@ -68,22 +72,25 @@ fn existing<'h>(held: &'h Held<'_>, account: AccountId) -> Result<&'h Account> {
 
 fn receive<'a>(held: &Held<'_>, id: AccountId, quantity: u64, note: &'a str) -> Result<Decision<'a>> {
     let account = existing(held, id)?;
-    if account.received + quantity > RECEIVED_MAX {
-        return Err(Error::invalid(format!("{} cannot receive more than {RECEIVED_MAX} units in all", account.key)));
-    }
+    check_received(account, quantity)?;
     let available = account.available + quantity as i64;
     let fact = Fact::Received { account: id, quantity, available, note: Cow::Borrowed(note) };
     Ok(Decision::fact(fact, Outcome::Changed { account: id, available }))
 }
 
-fn adjust<'a>(held: &Held<'_>, id: AccountId, delta: i64, note: &'a str) -> Result<Decision<'a>> {
-    let account = existing(held, id)?;
-    if delta > 0 && account.received + delta as u64 > RECEIVED_MAX {
-        return Err(Error::invalid(format!("{} cannot receive more than {RECEIVED_MAX} units in all", account.key)));
+/// What an account ever received stays a number that one line can be about.
+pub(super) fn check_received(account: &Account, more: u64) -> Result<()> {
+    match account.received.saturating_add(more) {
+        0..=RECEIVED_MAX => Ok(()),
+        _ => Err(Error::invalid(format!("{} cannot receive more than {RECEIVED_MAX} units in all", account.key))),
     }
-    if delta < 0
-        && let Some(refused) = refuse_removal(account, id, delta.unsigned_abs())
-    {
+}
+
+fn adjust<'a>(held: &Held<'_>, id: AccountId, delta: i64, note: &'a str, now: TimeMs) -> Result<Decision<'a>> {
+    let account = existing(held, id)?;
+    if let Ok(more) = u64::try_from(delta) {
+        check_received(account, more)?;
+    } else if let Some(refused) = refuse_removal(account, id, delta.unsigned_abs(), now) {
         return Ok(refused);
     }
     let available = account.available + delta;
@@ -91,9 +98,9 @@ fn adjust<'a>(held: &Held<'_>, id: AccountId, delta: i64, note: &'a str) -> Resu
     Ok(Decision::fact(fact, Outcome::Changed { account: id, available }))
 }
 
-fn write_off<'a>(held: &Held<'_>, id: AccountId, quantity: u64, note: &'a str) -> Result<Decision<'a>> {
+fn write_off<'a>(held: &Held<'_>, id: AccountId, quantity: u64, note: &'a str, now: TimeMs) -> Result<Decision<'a>> {
     let account = existing(held, id)?;
-    if let Some(refused) = refuse_removal(account, id, quantity) {
+    if let Some(refused) = refuse_removal(account, id, quantity, now) {
         return Ok(refused);
     }
     let available = account.available - quantity as i64;
@@ -102,10 +109,10 @@ fn write_off<'a>(held: &Held<'_>, id: AccountId, quantity: u64, note: &'a str) -
 }
 
 /// The refusal of taking units out for good: a backorder allowance is no unit that could leave.
-fn refuse_removal(account: &Account, id: AccountId, quantity: u64) -> Option<Decision<'static>> {
+fn refuse_removal(account: &Account, id: AccountId, quantity: u64, now: TimeMs) -> Option<Decision<'static>> {
     let available = account.available.max(0) as u64;
     (available < quantity).then(|| {
-        let next_release_at = account.next_release_at();
+        let next_release_at = account.next_release_at(now);
         Decision::Nothing(Outcome::Refused(Refusal { line: 0, account: id, available, next_release_at }))
     })
 }
@@ -121,7 +128,7 @@ fn refuse(
 ) -> Option<Decision<'static>> {
     let available = account.takeable(now).saturating_sub(before);
     (available + u64::from(flaw::is_made(Flaw::Oversells)) < quantity).then(|| {
-        let next_release_at = account.next_release_at();
+        let next_release_at = account.next_release_at(now);
         Decision::Nothing(Outcome::Refused(Refusal { line, account: id, available, next_release_at }))
     })
 }
@@ -149,7 +156,8 @@ fn reserve<'a>(held: &Held<'_>, request: &Reserve<'a>, now: TimeMs, reservations
         return Err(Error::overloaded("too many reservations are pending"));
     }
     let reservation = home.reservations.next_id(self::home(request.lines), now);
-    let expires_at = now + request.ttl_ms;
+    let expires_at = now.checked_add(request.ttl_ms);
+    let expires_at = expires_at.ok_or_else(|| Error::invalid("the deadline is later than time can be counted"))?;
     let fact = Fact::Reserved {
         reservation,
         owner: request.owner,

@@ -34,7 +34,8 @@ impl Gauge {
         self.takeable.load(Ordering::Acquire)
     }
 
-    pub(super) fn next_release_at(&self) -> Option<TimeMs> {
-        Some(self.next_release_at.load(Ordering::Relaxed)).filter(|at| *at != 0)
+    /// Never in the past: what lapsed comes back when the wheel turns.
+    pub(super) fn next_release_at(&self, now: TimeMs) -> Option<TimeMs> {
+        Some(self.next_release_at.load(Ordering::Relaxed)).filter(|at| *at != 0).map(|at| at.max(now))
     }
 }

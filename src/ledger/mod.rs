@@ -108,11 +108,11 @@ impl Ledger {
         if let Some(gauge) = self.gauge(account)
             && gauge.takeable() != Gauge::UNKNOWN
         {
-            return Ok((gauge.takeable(), gauge.next_release_at()));
+            return Ok((gauge.takeable(), gauge.next_release_at(now)));
         }
         let held = Held::lock(&self.shards, bit(account.shard()));
         let account = held.account(account).expect("an account with a gauge exists");
-        Ok((account.takeable(now), account.next_release_at()))
+        Ok((account.takeable(now), account.next_release_at(now)))
     }
 
     pub(crate) fn level(&self, account: AccountId) -> Result<Level> {
@@ -153,7 +153,7 @@ impl Ledger {
     }
 
     /// The answer from one atomic read a line, for requests that find too little. `None` says nothing.
-    pub(crate) fn refuse_fast(&self, reserve: &Reserve<'_>) -> Option<Outcome> {
+    pub(crate) fn refuse_fast(&self, reserve: &Reserve<'_>, now: TimeMs) -> Option<Outcome> {
         if reserve.key.is_some() {
             // A retry must hear its first answer, however little there is now.
             return None;
@@ -164,7 +164,7 @@ impl Ledger {
             // An Outstanding quota does not count for a take that is confirmed at once: the slow path knows.
             let short = available < taken.quantity + u64::from(flaw::is_made(Flaw::RefusesFalsely));
             (short && !reserve.confirm).then(|| {
-                let next_release_at = gauge.next_release_at();
+                let next_release_at = gauge.next_release_at(now);
                 Outcome::Refused(Refusal { line, account: taken.account, available, next_release_at })
             })
         })
@@ -186,7 +186,7 @@ impl Ledger {
     /// `Invalid`, `Conflict`, `Overloaded`, or what the recorder says. Nothing is changed then.
     pub(crate) fn execute(&self, command: &Command<'_>, now: TimeMs, recorder: &impl Recorder) -> Result<Executed> {
         if let Command::Reserve(reserve) = command
-            && let Some(refused) = self.refuse_fast(reserve)
+            && let Some(refused) = self.refuse_fast(reserve, now)
         {
             check(command)?;
             return Ok((refused, None));

@@ -60,7 +60,8 @@ impl Shard {
     pub(super) fn publish(&self, index: usize) {
         let account = &self.accounts[index];
         let takeable = if account.is_windowed() { Gauge::UNKNOWN } else { account.takeable(0) };
-        self.gauges[index].publish(takeable, account.next_release_at());
+        // As far as it knows without the time; who reads it has one.
+        self.gauges[index].publish(takeable, account.next_release_at(0));
     }
 
     /// Holds a reservation until its deadline.

@@ -142,6 +142,81 @@ fn the_deadline_decides_even_if_the_wheel_has_not_turned() {
 }
 
 #[test]
+fn after_its_deadline_a_reservation_is_not_released_either() {
+    let fixture = Fixture::new();
+    let tea = fixture.stock(2);
+    let (first, second) = (fixture.reserve(tea, 1, 50), fixture.reserve(tea, 1, 50));
+    let (first, second) = (reservation_of(first), reservation_of(second));
+    assert_eq!(fixture.execute(release(first), 149), Outcome::Released { reservation: first });
+    let late = Outcome::Late { reservation: second, expires_at: 150 };
+    assert_eq!(fixture.execute(release(second), 150), late);
+    let batch = fixture.ledger.execute_batch(&[release(second), confirm(second)], 151, &fixture.list);
+    let said: Vec<_> = batch.into_iter().map(|said| said.expect("the commands are sound").0).collect();
+    assert_eq!(said, [late, late], "in a batch, too");
+    assert_eq!(fixture.numbers(tea), (1, 1, 0, 2, 0), "its units come back when it expires");
+}
+
+#[test]
+fn units_never_come_back_in_the_past() {
+    let fixture = Fixture::new();
+    let tea = fixture.stock(1);
+    fixture.reserve(tea, 1, 0);
+    let next = |account, quantity, now, keyed: bool| {
+        let lines = [Line { account, quantity }];
+        let reserve = Reserve { confirm: keyed, ..Reserve::new(&lines, 100) };
+        match fixture.execute(Command::Reserve(reserve), now) {
+            Outcome::Refused(refusal) => refusal.next_release_at,
+            other => panic!("expected a refusal, got {other:?}"),
+        }
+    };
+    // At a glance, and under the lock: the wheel has not turned for a while.
+    for keyed in [false, true] {
+        assert_eq!(next(tea, 1, 99, keyed), Some(100));
+        assert_eq!(next(tea, 1, 5_000, keyed), Some(5_000));
+    }
+    let daily = fixture.open("quota/ann/tea", Policy::quota(1, Window::Fixed { length_ms: 1_000, offset_ms: 0 }));
+    let lines = [Line { account: daily, quantity: 1 }];
+    fixture.execute(Command::Reserve(Reserve::new(&lines, 100).confirmed()), 10);
+    assert_eq!(next(daily, 2, 999, false), Some(1_000));
+    assert_eq!(next(daily, 2, 1_000, false), None, "what came back with the new day is there");
+    let write_off = Command::WriteOff { account: tea, quantity: 1, note: "", key: None };
+    let Outcome::Refused(refusal) = fixture.execute(write_off, 6_000) else { panic!("nothing is there") };
+    assert_eq!(refusal.next_release_at, Some(6_000));
+}
+
+#[test]
+fn at_the_end_of_time_nothing_is_reserved_and_nothing_panics() {
+    let fixture = Fixture::new();
+    let tea = fixture.stock(2);
+    let daily = fixture.open("quota/ann/tea", Policy::quota(5, Window::Fixed { length_ms: 1_000, offset_ms: 7 }));
+    let last = TimeMs::MAX - 100;
+    let lines = [Line { account: daily, quantity: 1 }, Line { account: tea, quantity: 1 }];
+    let reservation = reservation_of(fixture.execute(Command::Reserve(Reserve::new(&lines, 100)), last));
+    assert_eq!(fixture.execute(confirm(reservation), last), Outcome::Confirmed { reservation });
+    for now in [last + 1, TimeMs::MAX] {
+        let late = Command::Reserve(Reserve::new(&lines, 100));
+        let error = fixture.ledger.execute(&late, now, &fixture.list).expect_err("there is no such deadline");
+        assert_eq!(error.kind(), ErrorKind::Invalid);
+    }
+    assert_eq!(fixture.ledger.takeable(daily, last).expect("it is open").0, 4);
+}
+
+#[test]
+fn an_account_receives_no_more_than_one_line_can_be_about() {
+    let fixture = Fixture::new();
+    let points = fixture.open("points/ann", Policy::strict());
+    let receive = |quantity| Command::Receive { account: points, quantity, note: "", key: None };
+    let adjust = |delta| Command::Adjust { account: points, delta, note: "", key: None };
+    fixture.execute(receive(crate::types::RECEIVED_MAX - 1), 0);
+    for more in [receive(2), adjust(2), receive(crate::types::QUANTITY_MAX)] {
+        let error = fixture.ledger.execute(&more, 0, &fixture.list).expect_err("it is more than can be counted");
+        assert_eq!(error.kind(), ErrorKind::Invalid);
+    }
+    fixture.execute(adjust(1), 0);
+    assert_eq!(fixture.numbers(points).3, crate::types::RECEIVED_MAX);
+}
+
+#[test]
 fn a_confirm_in_part_gives_the_rest_back() {
     let fixture = Fixture::new();
     let tea = fixture.stock(10);

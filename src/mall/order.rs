@@ -268,12 +268,12 @@ impl Mall {
     ) -> Result<Receipt, Failure> {
         let owner = user.points(self.engine()).ok_or(Failure::OrderNotFound)?;
         let waiting = self.waiting(owner, reservation);
-        if waiting.is_some_and(|receipt| self.now_ms() >= receipt.expires_at) {
-            // The ledger would release it; whoever read the order was told that it expired.
-            return Err(self.expire().await);
-        }
         let command = Command::Release { reservation, owner: Some(owner), key };
-        let released = matches!(self.engine().execute(&command)?.await?, Outcome::Released { .. });
+        let released = match self.engine().execute(&command)?.await? {
+            Outcome::Released { .. } => true,
+            Outcome::Late { .. } => return Err(self.expire().await),
+            _ => false,
+        };
         if let Some(receipt) = waiting.filter(|_| released) {
             return Ok(receipt.now(OrderState::Cancelled));
         }

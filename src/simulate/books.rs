@@ -73,8 +73,8 @@ impl Account {
         if self.is_windowed() { self.comes_back.iter().map(|(_, quantity)| quantity).sum() } else { self.consumed }
     }
 
-    pub(super) fn first_renewal(&self) -> Option<TimeMs> {
-        self.comes_back.front().map(|(at, _)| *at)
+    pub(super) fn next_renewal(&self, now: TimeMs) -> Option<TimeMs> {
+        self.comes_back.iter().map(|(at, _)| *at).find(|at| *at > now)
     }
 
     fn consume(&mut self, quantity: u64, now: TimeMs) {
@@ -182,7 +182,10 @@ impl Books {
                 self.consumed.insert(end.reservation, used);
                 self.end(end, at)
             }
-            Fact::Released(end) => self.end(end, at),
+            Fact::Released(end) => {
+                hold(at < end.expires_at, || format!("a release at {at}, after the deadline {}", end.expires_at))?;
+                self.end(end, at)
+            }
             Fact::Expired(end) => {
                 hold(at >= end.expires_at, || format!("an expiry at {at}, before the deadline {}", end.expires_at))?;
                 self.end(end, at)
@@ -253,11 +256,11 @@ impl Books {
         Ok(())
     }
 
-    /// When units of this account may come back by themselves.
-    pub(super) fn next_release(&self, id: AccountId) -> Option<TimeMs> {
+    /// When units of this account may come back by themselves; never in the past.
+    pub(super) fn next_release(&self, id: AccountId, now: TimeMs) -> Option<TimeMs> {
         let holding = self.pending.values().filter(|held| held.lines.iter().any(|line| line.account == id));
-        let renewal = self.accounts.get(&id).and_then(Account::first_renewal);
-        holding.map(|held| held.expires_at).chain(renewal).min()
+        let renewal = self.accounts.get(&id).and_then(|account| account.next_renewal(now));
+        holding.map(|held| held.expires_at.max(now)).chain(renewal).min()
     }
 
     /// The reservations whose deadline has come.

@@ -49,7 +49,7 @@ impl Books {
                     available,
                     note: Cow::Owned((*note).to_owned()),
                 };
-                self.changed(*account, *quantity as i64, fact)
+                self.changed(*account, *quantity as i64, now, fact)
             }
             Command::Adjust { account, delta, note, .. } => {
                 let fact = |available| Fact::Adjusted {
@@ -58,7 +58,7 @@ impl Books {
                     available,
                     note: Cow::Owned((*note).to_owned()),
                 };
-                self.changed(*account, *delta, fact)
+                self.changed(*account, *delta, now, fact)
             }
             Command::WriteOff { account, quantity, note, .. } => {
                 let fact = |available| Fact::WrittenOff {
@@ -67,7 +67,7 @@ impl Books {
                     available,
                     note: Cow::Owned((*note).to_owned()),
                 };
-                self.changed(*account, -(*quantity as i64), fact)
+                self.changed(*account, -(*quantity as i64), now, fact)
             }
             Command::Reserve(reserve) => {
                 let glance = self.refuse_at_a_glance(reserve, now).filter(|_| is_alone);
@@ -81,6 +81,9 @@ impl Books {
             }
             Command::Release { reservation, owner, .. } => match self.find(*reservation, *owner) {
                 None => Due::Nothing(Outcome::NotPending { reservation: *reservation }),
+                Some(held) if now >= held.expires_at => {
+                    Due::Nothing(Outcome::Late { reservation: *reservation, expires_at: held.expires_at })
+                }
                 Some(held) => {
                     let fact = Fact::Released(self.end_of(*reservation, held, |_, _| 0));
                     Due::fact(fact, Outcome::Released { reservation: *reservation })
@@ -95,18 +98,18 @@ impl Books {
         Some(if same { Due::Again(answer.outcome, answer.seq) } else { Due::Error(ErrorKind::Conflict) })
     }
 
-    fn changed(&self, id: AccountId, delta: i64, fact: impl FnOnce(i64) -> Fact<'static>) -> Due {
+    fn changed(&self, id: AccountId, delta: i64, now: TimeMs, fact: impl FnOnce(i64) -> Fact<'static>) -> Due {
         let account = &self.accounts[&id];
         let there = u64::try_from(account.available).unwrap_or(0);
         if delta < 0 && there < delta.unsigned_abs() {
-            return Due::Nothing(self.refusal(0, id, there));
+            return Due::Nothing(self.refusal(0, id, there, now));
         }
         let available = account.available + delta;
         Due::fact(fact(available), Outcome::Changed { account: id, available })
     }
 
-    fn refusal(&self, line: usize, account: AccountId, available: u64) -> Outcome {
-        Outcome::Refused(Refusal { line, account, available, next_release_at: self.next_release(account) })
+    fn refusal(&self, line: usize, account: AccountId, available: u64, now: TimeMs) -> Outcome {
+        Outcome::Refused(Refusal { line, account, available, next_release_at: self.next_release(account, now) })
     }
 
     fn reserve(
@@ -161,7 +164,7 @@ impl Books {
         lines.find_map(|(index, line)| {
             let account = &self.accounts[&line.account];
             let short = !account.is_windowed() && account.takeable(now) < line.quantity;
-            short.then(|| self.refusal(index, line.account, account.takeable(now)))
+            short.then(|| self.refusal(index, line.account, account.takeable(now), now))
         })
     }
 
@@ -171,7 +174,7 @@ impl Books {
             let before = taken.entry(line.account).or_default();
             let left = self.accounts[&line.account].takeable(now).saturating_sub(*before);
             if left < line.quantity {
-                return Some(self.refusal(index, line.account, left));
+                return Some(self.refusal(index, line.account, left, now));
             }
             *before += line.quantity;
         }

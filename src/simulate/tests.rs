@@ -114,6 +114,7 @@ fn every_mistake_is_seen() {
         (Flaw::TrustsPages, "though the next segment starts at record"),
         (Flaw::ForgetsAnswers, "the answer to a retry: None"),
         (Flaw::ConfirmsLate, "but it should be Ok(Late"),
+        (Flaw::ReleasesLate, "but it should be Ok(Late"),
         (Flaw::RefusesFalsely, "the answer: Ok(Refused"),
         (Flaw::SkipsDamage, "are durable"),
         (Flaw::LosesEvent, "event 1:"),

@@ -215,6 +215,12 @@ fn deadlines_that_were_not_kept() {
 
     let mut forge = Forge::new();
     let end = forge.end(false);
+    forge.at = end.expires_at;
+    forge.push(Fact::Released(end));
+    forge.expect("deadline", 16);
+
+    let mut forge = Forge::new();
+    let end = forge.end(false);
     forge.at = end.expires_at - 1;
     forge.push(Fact::Expired(end));
     forge.expect("deadline", 16);

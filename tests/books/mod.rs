@@ -135,7 +135,10 @@ impl Books {
                 assert!(event.at < end.expires_at, "event {seq} confirms after the deadline");
                 self.end(seq, end, Ended::Confirmed)
             }
-            Fact::Released(end) => self.end(seq, end, Ended::Released),
+            Fact::Released(end) => {
+                assert!(event.at < end.expires_at, "event {seq} releases after the deadline");
+                self.end(seq, end, Ended::Released)
+            }
             Fact::Expired(end) => {
                 assert!(event.at >= end.expires_at, "event {seq} expires before the deadline");
                 self.end(seq, end, Ended::Expired)

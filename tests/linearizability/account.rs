@@ -108,7 +108,11 @@ impl Account {
             Sight::Refused { quantity, before, available } => {
                 available < quantity && [self.takeable(), self.takeable().saturating_sub(before)].contains(&available)
             }
-            Sight::NextRelease(at) => self.pending.values().map(|(_, expires_at)| *expires_at).min() == at,
+            // What lapsed comes back now, whenever that was.
+            Sight::NextRelease(at) => {
+                let first = self.pending.values().map(|(_, expires_at)| *expires_at).min();
+                first.is_some() == at.is_some() && first <= at
+            }
         }
     }
 

@@ -207,6 +207,9 @@ impl Reference {
             Ask::Confirm { reservation, owner, parts } => self.confirm(*reservation, *owner, parts.as_deref()),
             Ask::Release { reservation, owner } => match self.find(*reservation, *owner) {
                 None => Answer::NotPending { reservation: *reservation },
+                Some(held) if self.now >= held.expires_at => {
+                    Answer::Late { reservation: *reservation, expires_at: held.expires_at }
+                }
                 Some(_) => {
                     self.end(*reservation, |_, _| 0);
                     Answer::Released { reservation: *reservation }
@@ -288,8 +291,9 @@ impl Reference {
     /// The earliest moment at which units of this account come back by themselves.
     fn next_release(&self, place: Place) -> Option<TimeMs> {
         let holding = self.pending.values().filter(|held| held.lines.iter().any(|(at, _)| *at == place));
-        let renewals = self.accounts[&place].comes_back.iter().map(|(at, _)| *at);
-        holding.map(|held| held.expires_at).chain(renewals).min()
+        let renewals = self.accounts[&place].comes_back.iter().map(|(at, _)| *at).filter(|at| *at > self.now);
+        // What lapsed waits for the wheel: it comes back now, and not in the past.
+        holding.map(|held| held.expires_at.max(self.now)).chain(renewals).min()
     }
 
     fn find(&self, id: ReservationId, owner: Option<Place>) -> Option<&Held> {

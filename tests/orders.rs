@@ -195,6 +195,12 @@ async fn what_is_no_order_is_not_found() {
         act(&mut ann, wrong, "confirm").await.failure(404, "ORDER_NOT_FOUND");
         act(&mut ann, wrong, "cancel").await.failure(404, "ORDER_NOT_FOUND");
     }
+    // What a user reads to an operator on the telephone finds it as well.
+    let order = order(&mut ann, &id).await;
+    let number = order["orderNo"].as_str().expect("a number");
+    assert_eq!(ann.get(&format!("/api/mall/orders/{number}")).await.data()["orderId"], id);
+    ann.get(&format!("/api/mall/orders/{}", number.to_lowercase())).await.failure(404, "ORDER_NOT_FOUND");
+    assert_eq!(act(&mut ann, number, "cancel").await.data()["orderId"], id);
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@
 mod support;
 
 use std::net::{SocketAddr, TcpListener};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use rustix::process::Signal;
@@ -89,6 +90,44 @@ async fn a_second_signal_does_not_wait() {
     assert!(log.contains("cut off"), "{log}");
     assert_eq!(under_way.finish().await, "", "it got no answer");
     assert_eq!(checkpoints(dir.path()), 1);
+}
+
+#[tokio::test]
+async fn a_terminal_that_closes_ends_nothing() {
+    let dir = TempDir::new().expect("a directory");
+    let server = Process::demo(dir.path());
+    server.signal(Signal::HUP);
+    let mut demo = Client::connect(server.address, Some(demo_token(dir.path(), "demo", "user"))).await;
+    demo.send(demo.post_request("/api/mall/exchange"), BODY).await.data();
+}
+
+#[tokio::test]
+async fn nobody_else_can_read_the_data() {
+    let dir = TempDir::new().expect("a directory");
+    let data = dir.path().join("data");
+    let mut server = Process::demo(&data);
+    let mut demo = Client::connect(server.address, Some(demo_token(&data, "demo", "user"))).await;
+    demo.send(demo.post_request("/api/mall/exchange"), BODY).await.data();
+    server.signal(Signal::TERM);
+    let (code, log) = server.wait();
+    assert_eq!(code, 0, "{log}");
+    let mut looked_at = 0;
+    let mut open_to_others = Vec::new();
+    let mut left = vec![data];
+    while let Some(path) = left.pop() {
+        let mode = std::fs::metadata(&path).expect("it is there").permissions().mode();
+        looked_at += 1;
+        if path.is_dir() {
+            left.extend(std::fs::read_dir(&path).expect("it lists").map(|entry| entry.expect("an entry").path()));
+        }
+        // What sled makes is as readable as its directory is.
+        let in_store = path.parent().is_some_and(|parent| parent.ends_with("store"));
+        if mode & 0o077 != 0 && !in_store {
+            open_to_others.push(path);
+        }
+    }
+    assert!(looked_at > 10, "{looked_at}");
+    assert_eq!(open_to_others, Vec::<std::path::PathBuf>::new());
 }
 
 #[tokio::test]

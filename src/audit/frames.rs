@@ -146,6 +146,11 @@ pub(super) fn unpack(compressed: &[u8]) -> Result<(Header, Vec<u8>), String> {
     // One byte more than a segment can have, so that a false length cannot ask for memory without end.
     let mut decoder = FrameDecoder::new(compressed).take(SEGMENT_BYTES_MAX + 1);
     decoder.read_to_end(&mut bytes).map_err(|error| format!("it does not unpack: {error}"))?;
+    // The decoder ends with its frame and never looks at what comes after it.
+    let behind = decoder.into_inner().get_ref().len();
+    if behind > 0 {
+        return Err(format!("{behind} bytes follow its end"));
+    }
     let header = Header::read(&bytes)?;
     Ok((header, bytes))
 }

@@ -16,6 +16,9 @@ use crate::mirror::{self, Backlog, BacklogPolicy, Database, MirrorConfig};
 pub(super) const LISTEN: &str = "127.0.0.1:3000";
 pub(super) const DATA_DIR: &str = "./data";
 const RESERVATION_TTL: &str = "15m";
+const TOKEN_LEEWAY: &str = "5s";
+/// More would keep a token alive that somebody meant to end.
+const TOKEN_LEEWAY_MS_MAX: u64 = 5 * 60 * 1000;
 const CONNECTIONS: u64 = 10_000;
 const CONNECTIONS_MAX: u64 = 1_000_000;
 const OUTSTANDING_MAX_MAX: u64 = 1_000_000;
@@ -32,6 +35,7 @@ pub(super) struct Partial {
     pub(super) data_dir: Option<PathBuf>,
     pub(super) reservation_ttl: Option<String>,
     pub(super) auth_secret: Option<SecretString>,
+    pub(super) token_leeway: Option<String>,
     pub(super) log_format: Option<String>,
     pub(super) max_connections: Option<Number>,
     pub(super) max_outstanding: Option<Number>,
@@ -65,6 +69,7 @@ pub(super) struct Settings {
     pub(super) data_dir: PathBuf,
     pub(super) reservation_ttl_ms: u64,
     pub(super) auth_secret: Option<SecretString>,
+    pub(super) token_leeway_ms: u64,
     pub(super) log_format: LogFormat,
     pub(super) connections_max: usize,
     pub(super) outstanding_max: Option<u64>,
@@ -81,6 +86,7 @@ impl Partial {
             data_dir: get("DATA_DIR").map(Into::into),
             reservation_ttl: get("RESERVATION_TTL"),
             auth_secret: get("AUTH_SECRET").map(Into::into),
+            token_leeway: get("TOKEN_LEEWAY"),
             log_format: get("LOG_FORMAT"),
             max_connections: get("MAX_CONNECTIONS").map(Number::Text),
             max_outstanding: get("MAX_OUTSTANDING").map(Number::Text),
@@ -119,6 +125,7 @@ impl Partial {
             data_dir: self.data_dir.or(lower.data_dir),
             reservation_ttl: self.reservation_ttl.or(lower.reservation_ttl),
             auth_secret: self.auth_secret.or(lower.auth_secret),
+            token_leeway: self.token_leeway.or(lower.token_leeway),
             log_format: self.log_format.or(lower.log_format),
             max_connections: self.max_connections.or(lower.max_connections),
             max_outstanding: self.max_outstanding.or(lower.max_outstanding),
@@ -146,6 +153,7 @@ impl Partial {
             data_dir: self.data_dir.unwrap_or_else(|| DATA_DIR.into()),
             reservation_ttl_ms: reservation_ttl_ms(self.reservation_ttl.as_deref().unwrap_or(RESERVATION_TTL))?,
             auth_secret: self.auth_secret.map(secret).transpose()?,
+            token_leeway_ms: token_leeway_ms(self.token_leeway.as_deref().unwrap_or(TOKEN_LEEWAY))?,
             log_format: LogFormat::parse(self.log_format.as_deref().unwrap_or("text"))?,
             connections_max: number("max_connections", self.max_connections, CONNECTIONS_MAX)?.unwrap_or(CONNECTIONS)
                 as usize,
@@ -179,6 +187,14 @@ fn reservation_ttl_ms(text: &str) -> Result<u64> {
     if !(1..=TTL_MS_MAX).contains(&ms) {
         let days = TTL_MS_MAX / 86_400_000;
         return Err(Error::invalid(format!("reservation_ttl is {text:?}: it must be from 1ms to {days}d")));
+    }
+    Ok(ms)
+}
+
+fn token_leeway_ms(text: &str) -> Result<u64> {
+    let ms = duration::parse_ms(text).map_err(|cause| Error::invalid(format!("token_leeway: {cause}")))?;
+    if ms > TOKEN_LEEWAY_MS_MAX {
+        return Err(Error::invalid(format!("token_leeway is {text:?}: it must be from 0ms to 5m")));
     }
     Ok(ms)
 }
@@ -265,6 +281,7 @@ mod tests {
         check("listen = \"nowhere\"", &["listen", "nowhere", "IP:PORT"]);
         check("reservation_ttl = \"soon\"", &["reservation_ttl", "soon", "ms, s, m, h or d"]);
         check("reservation_ttl = \"400d\"", &["reservation_ttl", "366d"]);
+        check("token_leeway = \"1h\"", &["token_leeway", "1h", "5m"]);
         check("log_format = \"xml\"", &["log_format", "xml", "text, json"]);
         check("max_connections = 0", &["max_connections", "from 1 to"]);
         check("max_outstanding = \"many\"", &["max_outstanding", "many", "from 1 to"]);

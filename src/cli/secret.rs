@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io::{ErrorKind, Write as _};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
 use secrecy::{ExposeSecret, SecretString};
@@ -21,7 +21,7 @@ pub(super) fn demo(data_dir: &Path) -> Result<SecretString> {
     }
     let path = data_dir.join(DEMO_SECRET);
     let failed = |cause| Error::io(format!("the demo's secret {}", path.display()), cause);
-    std::fs::create_dir_all(data_dir).map_err(failed)?;
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(data_dir).map_err(failed)?;
     let secret = random()?;
     let file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
     let mut file = file.map_err(failed)?;

@@ -40,6 +40,9 @@ pub(super) struct ServeArgs {
     /// How many connections to serve at one time [default: 10000] [env: STOCKHOLD_MAX_CONNECTIONS]
     #[arg(long, value_name = "N")]
     max_connections: Option<String>,
+    /// By how much the clocks of those who make tokens may differ from ours [default: 5s] [env: STOCKHOLD_TOKEN_LEEWAY]
+    #[arg(long, value_name = "TIME")]
+    token_leeway: Option<String>,
     /// How to log: text or json [default: text] [env: STOCKHOLD_LOG_FORMAT]
     #[arg(long, value_name = "FORMAT")]
     log_format: Option<String>,
@@ -76,6 +79,7 @@ impl ServeArgs {
             reservation_ttl: self.reservation_ttl.clone(),
             // Never a flag: other users of the machine can read flags.
             auth_secret: None,
+            token_leeway: self.token_leeway.clone(),
             log_format: self.log_format.clone(),
             max_connections: self.max_connections.clone().map(config::Number::Text),
             max_outstanding: self.max_outstanding.clone().map(config::Number::Text),
@@ -91,7 +95,7 @@ impl ServeArgs {
 pub(super) fn serve(args: &ServeArgs) -> Result<()> {
     let settings = config::settings(args.partial(), args.config.as_deref())?;
     logs::start(settings.log_format);
-    let auth = Auth::new(&serving_secret(&settings, args.demo)?)?;
+    let auth = Auth::new(&serving_secret(&settings, args.demo)?)?.leeway_ms(settings.token_leeway_ms);
     let mut builder = Engine::builder(&settings.data_dir);
     if args.soaked {
         builder = soak::soaked(builder)?;
@@ -161,12 +165,18 @@ fn run(demo: bool, settings: &Settings, auth: Auth, engine: &Engine, mirror: Opt
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    /// Caught and not listened to: a terminal that closes must not end the server.
+    _hangup: Signal,
 }
 
 impl Signals {
     fn new() -> Result<Self> {
         let catch = |kind| signal(kind).map_err(|cause| Error::io("catching signals", cause));
-        Ok(Self { terminate: catch(SignalKind::terminate())?, interrupt: catch(SignalKind::interrupt())? })
+        Ok(Self {
+            terminate: catch(SignalKind::terminate())?,
+            interrupt: catch(SignalKind::interrupt())?,
+            _hangup: catch(SignalKind::hangup())?,
+        })
     }
 
     /// Stops the server at the first signal, and ends at the second: who asks twice does not want to wait.

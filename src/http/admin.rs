@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::auth::Identity;
 use super::call::Call;
 use super::catalogue::StockWire;
+use super::decimal::Whole;
 use super::error::ApiError;
 use super::reply::HttpResponse;
 use super::{body, query};
@@ -20,25 +21,22 @@ const CHANGES_MAX: u64 = 100;
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct AwardBody {
-    points: u64,
-    #[serde(default)]
-    reason: String,
+    points: Whole<u64>,
+    reason: Option<String>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct ReceiveBody {
-    quantity: u64,
-    #[serde(default)]
-    reason: String,
+    quantity: Whole<u64>,
+    reason: Option<String>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct AdjustBody {
-    delta: i64,
-    #[serde(default)]
-    reason: String,
+    delta: Whole<i64>,
+    reason: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -115,7 +113,8 @@ pub(super) async fn award(call: &Call<'_>, identity: &Identity, body: Incoming) 
     call.no_query()?;
     let user = User::new(call.id)?;
     let (request, key): (AwardBody, _) = body::read_keyed(call, identity, body).await?;
-    let balance = call.app.mall.award(&user, request.points, &request.reason, key).await?;
+    let balance =
+        call.app.mall.award(&user, request.points.0, request.reason.as_deref().unwrap_or_default(), key).await?;
     Ok(call.success(&AwardedWire { user_id: user.id(), balance }))
 }
 
@@ -123,7 +122,8 @@ pub(super) async fn award(call: &Call<'_>, identity: &Identity, body: Incoming) 
 pub(super) async fn receive(call: &Call<'_>, identity: &Identity, body: Incoming) -> Result<HttpResponse, ApiError> {
     call.no_query()?;
     let (request, key): (ReceiveBody, _) = body::read_keyed(call, identity, body).await?;
-    let stock_quantity = call.app.mall.receive(call.id, request.quantity, &request.reason, key).await?;
+    let stock_quantity =
+        call.app.mall.receive(call.id, request.quantity.0, request.reason.as_deref().unwrap_or_default(), key).await?;
     Ok(call.success(&StockedWire { product_id: call.id, stock_quantity }))
 }
 
@@ -131,7 +131,8 @@ pub(super) async fn receive(call: &Call<'_>, identity: &Identity, body: Incoming
 pub(super) async fn adjust(call: &Call<'_>, identity: &Identity, body: Incoming) -> Result<HttpResponse, ApiError> {
     call.no_query()?;
     let (request, key): (AdjustBody, _) = body::read_keyed(call, identity, body).await?;
-    let stock_quantity = call.app.mall.adjust(call.id, request.delta, &request.reason, key).await?;
+    let stock_quantity =
+        call.app.mall.adjust(call.id, request.delta.0, request.reason.as_deref().unwrap_or_default(), key).await?;
     Ok(call.success(&StockedWire { product_id: call.id, stock_quantity }))
 }
 

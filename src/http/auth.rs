@@ -9,11 +9,13 @@ use parking_lot::Mutex;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::error::{ApiError, Code};
-use super::token::{Claims, Keys};
+use super::token::{Claims, Keys, NumericDate};
 use crate::error::{Error, Result};
 use crate::mall::User;
 use crate::types::TimeMs;
 
+/// How far clocks may differ unless it is said otherwise, in milliseconds.
+const LEEWAY_MS: u64 = 5_000;
 /// The shortest secret, in bytes.
 pub(crate) const SECRET_BYTES_MIN: usize = 32;
 /// How many verified tokens are remembered. A power of two; one slot takes at most about 1 KiB.
@@ -57,6 +59,8 @@ pub(super) struct Identity {
 /// Signs and verifies the tokens of one secret.
 pub struct Auth {
     keys: Keys,
+    /// By how much the clock that made a token may differ from ours, in milliseconds.
+    leeway_ms: u64,
     /// Verified tokens, each in the slot its hash names: bounded, and a busy user costs no second verification.
     slots: Box<[Mutex<Option<Verified>>]>,
     hasher: foldhash::quality::RandomState,
@@ -78,7 +82,19 @@ impl Auth {
             )));
         }
         let slots = std::iter::repeat_with(|| Mutex::new(None)).take(SLOTS).collect();
-        Ok(Self { keys: Keys::new(secret), slots, hasher: foldhash::quality::RandomState::default() })
+        Ok(Self {
+            keys: Keys::new(secret),
+            leeway_ms: LEEWAY_MS,
+            slots,
+            hasher: foldhash::quality::RandomState::default(),
+        })
+    }
+
+    /// Takes tokens of clocks that differ from ours by up to `leeway_ms` milliseconds; 5,000 unless said otherwise.
+    #[must_use]
+    pub fn leeway_ms(mut self, leeway_ms: u64) -> Self {
+        self.leeway_ms = leeway_ms;
+        self
     }
 
     /// A token for `user` that is valid until `expires_at_ms`, rounded down to a second.
@@ -88,17 +104,21 @@ impl Auth {
     pub fn issue(&self, user: &str, role: Role, expires_at_ms: TimeMs) -> Result<String> {
         User::new(user)?;
         let role = (role != Role::User).then(|| role.name().to_owned());
-        self.keys.sign(&Claims { sub: user.to_owned(), exp: expires_at_ms / 1000, nbf: None, role })
+        self.keys.sign(&Claims { sub: user.to_owned(), exp: NumericDate(expires_at_ms), nbf: None, role })
     }
 
     /// The caller of a request.
     pub(super) fn identify(&self, headers: &HeaderMap, now_ms: TimeMs) -> Result<Arc<Identity>, ApiError> {
-        let token = bearer(headers).ok_or_else(|| ApiError::new(Code::Unauthorized))?;
+        let token = bearer(headers)?;
         let identity = match self.recall(token) {
             Some(identity) => identity,
             None => self.verify(token).ok_or_else(|| ApiError::new(Code::Unauthorized))?,
         };
-        if identity.claims.is_current(now_ms) { Ok(identity) } else { Err(ApiError::new(Code::Unauthorized)) }
+        if identity.claims.is_current(now_ms, self.leeway_ms) {
+            Ok(identity)
+        } else {
+            Err(ApiError::new(Code::Unauthorized))
+        }
     }
 
     fn slot(&self, token: &str) -> &Mutex<Option<Verified>> {
@@ -123,10 +143,16 @@ impl Auth {
 }
 
 /// The token of `Authorization: Bearer TOKEN`; the scheme's case does not matter.
-fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
-    let (scheme, token) = value.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+fn bearer(headers: &HeaderMap) -> Result<&str, ApiError> {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let value = values.next();
+    if values.next().is_some() {
+        // Two callers in one request: whoever stands between us may have read the other one.
+        return Err(ApiError::invalid("there is more than one Authorization"));
+    }
+    let value = value.and_then(|value| value.to_str().ok()).and_then(|value| value.split_once(' '));
+    let token = value.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, token)| token.trim());
+    token.ok_or_else(|| ApiError::new(Code::Unauthorized))
 }
 
 #[cfg(test)]
@@ -157,7 +183,40 @@ mod tests {
             let identity = auth.identify(&headers, NOW_MS).expect("a valid token");
             assert_eq!((identity.user.id(), identity.role), ("ann", Role::Admin));
         }
-        assert!(auth.identify(&headers, NOW_MS + 5_000).is_err(), "a remembered token expires all the same");
+        assert!(auth.identify(&headers, NOW_MS + 9_999).is_ok(), "within the leeway");
+        assert!(auth.identify(&headers, NOW_MS + 10_000).is_err(), "a remembered token expires all the same");
+    }
+
+    #[test]
+    fn times_may_have_fractions_and_clocks_may_differ() {
+        let auth = auth("0123456789abcdef0123456789abcdef").leeway_ms(1_000);
+        let second = NOW_MS / 1000;
+        for (times, valid) in [
+            (format!(r#""exp":{second}.5"#), true),
+            (format!(r#""exp":{}"#, second - 1), false),
+            (format!(r#""exp":{}.001"#, second - 1), true),
+            (format!(r#""exp":{second}.5,"nbf":{}.999"#, second), true),
+            (format!(r#""exp":{}.5,"nbf":{}.001"#, second + 9, second + 1), false),
+            (r#""exp":1e400"#.to_owned(), false),
+            (r#""exp":1e15"#.to_owned(), true),
+            (r#""exp":18446744073709551615"#.to_owned(), true),
+            (r#""exp":-1"#.to_owned(), false),
+            (r#""exp":"4000000000""#.to_owned(), false),
+            (r#""exp":null"#.to_owned(), false),
+        ] {
+            let token = auth.keys.sign_text(&format!(r#"{{"sub":"ann",{times}}}"#));
+            assert_eq!(auth.identify(&headers(&format!("Bearer {token}")), NOW_MS).is_ok(), valid, "{times}");
+        }
+    }
+
+    #[test]
+    fn two_callers_in_one_request_are_none() {
+        let auth = auth("0123456789abcdef0123456789abcdef");
+        let token = auth.issue("ann", Role::User, NOW_MS + 5_000).expect("a token");
+        let mut headers = headers(&format!("Bearer {token}"));
+        headers.append(AUTHORIZATION, HeaderValue::from_str(&format!("Bearer {token}")).expect("a header value"));
+        let error = auth.identify(&headers, NOW_MS).err().expect("it is refused");
+        assert_eq!(error.code, Code::InvalidRequest);
     }
 
     #[test]
@@ -172,11 +231,22 @@ mod tests {
         // {"alg":"HS384","typ":"JWT"} over our own body and signature.
         let relabelled =
             token.replacen(token.split('.').next().expect("three parts"), "eyJhbGciOiJIUzM4NCIsInR5cCI6IkpXVCJ9", 1);
-        let timeless = auth.keys.sign(&Claims { sub: "ann".into(), exp: 0, nbf: None, role: None }).expect("a token");
-        let early = auth.keys.sign(&Claims { sub: "ann".into(), exp: u64::MAX, nbf: Some(NOW_MS), role: None });
-        let stranger =
-            auth.keys.sign(&Claims { sub: "ann".into(), exp: u64::MAX, nbf: None, role: Some("root".into()) });
-        let nameless = auth.keys.sign(&Claims { sub: "no/slash".into(), exp: u64::MAX, nbf: None, role: None });
+        let timeless =
+            auth.keys.sign(&Claims { sub: "ann".into(), exp: NumericDate(0), nbf: None, role: None }).expect("a token");
+        let early = auth.keys.sign(&Claims {
+            sub: "ann".into(),
+            exp: NumericDate(u64::MAX),
+            nbf: Some(NumericDate(NOW_MS * 2)),
+            role: None,
+        });
+        let stranger = auth.keys.sign(&Claims {
+            sub: "ann".into(),
+            exp: NumericDate(u64::MAX),
+            nbf: None,
+            role: Some("root".into()),
+        });
+        let nameless =
+            auth.keys.sign(&Claims { sub: "no/slash".into(), exp: NumericDate(u64::MAX), nbf: None, role: None });
         for wrong in [
             "Bearer",
             "Bearer ",

@@ -2,7 +2,7 @@
 
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body, Bytes, Incoming};
-use hyper::header::CONTENT_ENCODING;
+use hyper::header::{CONTENT_ENCODING, HeaderValue};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -41,7 +41,8 @@ pub(super) async fn read_nothing(call: &Call<'_>, body: Incoming) -> Result<(), 
 }
 
 fn format(call: &Call<'_>) -> Result<Format, ApiError> {
-    if call.headers.contains_key(CONTENT_ENCODING) {
+    let is_identity = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"identity");
+    if !call.headers.get_all(CONTENT_ENCODING).iter().all(is_identity) {
         return Err(ApiError::new(Code::UnsupportedMediaType).detail("a body is sent as it is"));
     }
     Format::of_body(call.headers)

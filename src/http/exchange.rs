@@ -6,6 +6,8 @@ use serde::Deserialize;
 use super::auth::Identity;
 use super::body;
 use super::call::Call;
+use super::decimal::Whole;
+use super::document::Document;
 use super::error::ApiError;
 use super::orders::ReceiptWire;
 use super::reply::HttpResponse;
@@ -16,11 +18,9 @@ use crate::mall::Exchange;
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct ExchangeBody {
     product_id: String,
-    quantity: u64,
-    #[serde(default)]
-    delivery_info: Option<serde_json::Map<String, serde_json::Value>>,
-    #[serde(default)]
-    confirm: bool,
+    quantity: Whole<u64>,
+    delivery_info: Option<Document>,
+    confirm: Option<bool>,
 }
 
 pub(super) async fn exchange(call: &Call<'_>, identity: &Identity, body: Incoming) -> Result<HttpResponse, ApiError> {
@@ -28,9 +28,9 @@ pub(super) async fn exchange(call: &Call<'_>, identity: &Identity, body: Incomin
     let (request, key): (ExchangeBody, _) = body::read_keyed(call, identity, body).await?;
     let exchange = Exchange {
         product_id: &request.product_id,
-        quantity: request.quantity,
-        delivery_info: request.delivery_info.as_ref(),
-        confirm: request.confirm,
+        quantity: request.quantity.0,
+        delivery_info: request.delivery_info.as_ref().map(|document| &document.0),
+        confirm: request.confirm.unwrap_or_default(),
         key,
     };
     let receipt = call.app.mall.exchange(&identity.user, &exchange).await?;

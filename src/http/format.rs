@@ -1,14 +1,14 @@
 //! JSON and MessagePack, and how a request asks for them.
 
+use std::cmp::Reverse;
+
 use hyper::HeaderMap;
 use hyper::header::{ACCEPT, CONTENT_TYPE};
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::error::{ApiError, Code};
+use super::messagepack;
 use crate::error::{Error, Result};
-
-/// How deep a MessagePack body may be nested; JSON's parser has a bound of its own, 128.
-const DEPTH_MAX: usize = 32;
 
 /// How a body is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,24 +46,22 @@ impl Format {
         Self::of_media_type(media_type).ok_or_else(|| ApiError::new(Code::UnsupportedMediaType))
     }
 
-    /// What a client wants the answer in: the best it accepts, the first of equals; JSON when it does not say.
+    /// What a client wants the answer in: the best it accepts, the first named of equals; JSON when it does not say.
     pub(super) fn of_answer(headers: &HeaderMap) -> Result<Self, ApiError> {
-        let mut best: Option<(f32, Self)> = None;
-        let mut asked = false;
-        for value in headers.get_all(ACCEPT) {
-            for range in value.to_str().unwrap_or_default().split(',') {
-                asked |= !range.trim().is_empty();
-                let Some((quality, format)) = accepted(range) else { continue };
-                if quality > 0.0 && best.is_none_or(|(best, _)| quality > best) {
-                    best = Some((quality, format));
-                }
-            }
+        let values = headers.get_all(ACCEPT).iter().map(|value| value.to_str().unwrap_or_default());
+        let ranges = values.flat_map(|value| value.split(',')).map(str::trim).filter(|range| !range.is_empty());
+        let ranges: Vec<Range<'_>> = ranges.map(Range::parse).collect();
+        if ranges.is_empty() {
+            return Ok(Self::Json);
         }
-        match best {
-            Some((_, format)) => Ok(format),
-            None if asked => Err(ApiError::new(Code::NotAcceptable)),
-            None => Ok(Self::Json),
-        }
+        let wanted = [Self::Json, Self::MessagePack].into_iter().filter_map(|format| {
+            // The most specific range decides about a format: RFC 9110, 12.5.1.
+            let matching = ranges.iter().enumerate().filter(|(_, range)| range.specificity(format) > 0);
+            let (at, range) = matching.max_by_key(|(at, range)| (range.specificity(format), Reverse(*at)))?;
+            (range.quality > 0).then_some(((range.quality, Reverse(at)), format))
+        });
+        let best = wanted.rev().max_by_key(|(rank, _)| *rank);
+        best.map(|(_, format)| format).ok_or_else(|| ApiError::new(Code::NotAcceptable))
     }
 
     pub(super) fn encode<T: Serialize>(self, body: &T) -> Result<Vec<u8>> {
@@ -82,17 +80,12 @@ impl Format {
             // Serde would take an array for a structure, its items for the fields in their order.
             return Err(ApiError::invalid("the body must be an object"));
         }
-        match self {
-            Self::Json => serde_json::from_slice(body).map_err(|error| ApiError::invalid(error.to_string())),
-            Self::MessagePack => {
-                let mut rest = body;
-                let mut reader = rmp_serde::Deserializer::new(&mut rest);
-                // The library's own bound lets a small body overflow the stack of the thread, which ends the process.
-                reader.set_max_depth(DEPTH_MAX);
-                let value = T::deserialize(&mut reader).map_err(|error| ApiError::invalid(error.to_string()))?;
-                if rest.is_empty() { Ok(value) } else { Err(ApiError::invalid("the body goes on after its value")) }
-            }
-        }
+        let read = match self {
+            Self::Json => serde_json::from_slice(body).map_err(|error| error.to_string()),
+            Self::MessagePack => messagepack::read(body)
+                .and_then(|value| serde_json::from_value(value).map_err(|error| error.to_string())),
+        };
+        read.map_err(ApiError::invalid)
     }
 
     fn is_object(self, body: &[u8]) -> bool {
@@ -103,15 +96,32 @@ impl Format {
     }
 }
 
-/// The quality and format of one range of an `Accept` header, if we can write it.
-fn accepted(range: &str) -> Option<(f32, Format)> {
-    let mut parts = range.split(';').map(str::trim);
-    let format = match parts.next()? {
-        "*/*" | "application/*" => Format::Json,
-        media_type => Format::of_media_type(media_type)?,
-    };
-    let quality = parts.find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")));
-    Some((quality.map_or(1.0, |quality| quality.parse().unwrap_or(0.0)), format))
+/// One range of an `Accept` header.
+struct Range<'a> {
+    media_type: &'a str,
+    /// In thousandths, as the header can tell; one that cannot be read accepts nothing.
+    quality: u16,
+}
+
+impl<'a> Range<'a> {
+    fn parse(text: &'a str) -> Self {
+        let mut parts = text.split(';').map(str::trim);
+        let media_type = parts.next().unwrap_or_default();
+        let quality = parts.find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")));
+        let quality = quality.map_or(Some(1.0), |quality| quality.parse::<f32>().ok());
+        let quality = quality.filter(|quality| (0.0..=1.0).contains(quality)).unwrap_or_default();
+        Self { media_type, quality: (quality * 1000.0) as u16 }
+    }
+
+    /// How closely it names `format`; 0 when it does not.
+    fn specificity(&self, format: Format) -> u8 {
+        match self.media_type {
+            "*/*" => 1,
+            "application/*" => 2,
+            media_type if Format::of_media_type(media_type) == Some(format) => 3,
+            _ => 0,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -137,6 +147,13 @@ mod tests {
             ("application/msgpack;q=0, application/json", Some(Format::Json)),
             ("text/html", None),
             ("application/json;q=0", None),
+            ("application/json;q=0, */*", Some(Format::MessagePack)),
+            ("*/*;q=0.1, application/json;q=0", Some(Format::MessagePack)),
+            ("*/*;q=0, application/json", Some(Format::Json)),
+            ("*/*;q=0", None),
+            ("application/msgpack, application/*;q=0", Some(Format::MessagePack)),
+            ("application/msgpack;q=0.5, */*;q=0.5", Some(Format::MessagePack)),
+            ("application/msgpack;q=2, application/json;q=x", None),
             ("", Some(Format::Json)),
         ] {
             assert_eq!(Format::of_answer(&headers(ACCEPT, accept)).ok(), want, "{accept}");
@@ -183,7 +200,7 @@ mod tests {
             body.push(0xc0);
             Format::MessagePack.decode::<serde_json::Map<String, serde_json::Value>>(&body)
         };
-        assert!(nested(DEPTH_MAX - 1).is_ok(), "deep enough for any delivery");
-        assert!(nested(DEPTH_MAX + 1).is_err() && nested(20_000).is_err(), "and no deeper");
+        assert!(nested(31).is_ok(), "deep enough for any delivery");
+        assert!(nested(33).is_err() && nested(20_000).is_err(), "and no deeper");
     }
 }

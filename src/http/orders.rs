@@ -122,7 +122,8 @@ fn parse_page(query: Option<&str>) -> Result<(Option<ReservationId>, usize), Api
     for (name, value) in query::pairs(query)? {
         match name.as_str() {
             "before" => {
-                let order = parse_order_id(&value).ok_or_else(|| ApiError::invalid("before must be an order's id"))?;
+                let order = parse_order_id(&value)
+                    .ok_or_else(|| ApiError::invalid("before must be an order's id or number"))?;
                 before = Some(order);
             }
             "page_size" => page_size = query::number(&name, &value, 1..=PAGE_SIZE_MAX)?,

@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use hyper::body::Incoming;
-use hyper::{Method, Request};
+use hyper::header::HOST;
+use hyper::{Method, Request, Version};
 
 use super::call::Call;
 use super::error::{ApiError, Code};
@@ -101,6 +102,7 @@ pub(super) async fn handle(app: &App, request: Request<Incoming>) -> HttpRespons
 }
 
 async fn route(app: &App, format: Format, request: Request<Incoming>) -> Result<HttpResponse, ApiError> {
+    check_host(&request)?;
     let (head, body) = request.into_parts();
     let (path, query) = (head.uri.path(), head.uri.query());
     let (endpoint, raw_id) = app.router.find(path).ok_or_else(|| ApiError::new(Code::NotFound))?;
@@ -127,6 +129,16 @@ async fn route(app: &App, format: Format, request: Request<Incoming>) -> Result<
         Endpoint::Inventory => admin::inventory(&call, &*call.admin()?).await,
         Endpoint::Mirror => mirror::status(&call, &*call.admin()?),
         Endpoint::MirrorWait => mirror::wait(&call, &*call.admin()?).await,
+    }
+}
+
+/// A request of HTTP/1.1 names one host: of two, whoever stands between us may have read the other one.
+fn check_host(request: &Request<Incoming>) -> Result<(), ApiError> {
+    let hosts = request.headers().get_all(HOST).iter().count();
+    match (hosts, request.version()) {
+        (1, _) | (0, Version::HTTP_10) => Ok(()),
+        (0, _) => Err(ApiError::invalid("there is no Host")),
+        _ => Err(ApiError::invalid("there is more than one Host")),
     }
 }
 

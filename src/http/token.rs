@@ -7,7 +7,8 @@ use hmac::{Hmac, Mac};
 use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils};
 use jsonwebtoken::errors::{ErrorKind as JwtErrorKind, Result as JwtResult};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::Sha256;
 use signature::{Signer, Verifier};
 
@@ -19,14 +20,38 @@ use crate::types::TimeMs;
 pub(crate) struct Claims {
     /// The user.
     pub(crate) sub: String,
-    /// When it stops being valid, in seconds since 1970.
-    pub(crate) exp: u64,
-    /// When it starts being valid, in seconds since 1970.
+    /// When it stops being valid.
+    pub(crate) exp: NumericDate,
+    /// When it starts being valid.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) nbf: Option<u64>,
+    pub(crate) nbf: Option<NumericDate>,
     /// `user` when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) role: Option<String>,
+}
+
+/// A time of RFC 7519: seconds since 1970, which may have a fraction. Kept as its time in milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct NumericDate(pub(crate) TimeMs);
+
+impl Serialize for NumericDate {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        // Whole seconds, rounded down: a token is never valid for longer than was asked.
+        serializer.serialize_u64(self.0 / 1000)
+    }
+}
+
+impl<'de> Deserialize<'de> for NumericDate {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let number = serde_json::Number::deserialize(deserializer)?;
+        let ms = match (number.as_u64(), number.as_f64()) {
+            (Some(seconds), _) => Some(seconds.saturating_mul(1000)),
+            // A conversion that saturates: a date far in the future is one that never comes.
+            (None, Some(seconds)) if seconds >= 0.0 => Some((seconds * 1000.0) as TimeMs),
+            _ => None,
+        };
+        ms.map(Self).ok_or_else(|| D::Error::custom("a date is a number of seconds since 1970"))
+    }
 }
 
 /// The keys made of one secret.
@@ -61,10 +86,10 @@ impl Keys {
 }
 
 impl Claims {
-    /// Whether the token is valid at this moment.
-    pub(super) fn is_current(&self, now_ms: TimeMs) -> bool {
-        let now_s = now_ms / 1000;
-        now_s < self.exp && self.nbf.is_none_or(|nbf| nbf <= now_s)
+    /// Whether the token is valid at this moment, for clocks that differ by `leeway_ms`.
+    pub(super) fn is_current(&self, now_ms: TimeMs, leeway_ms: u64) -> bool {
+        let begun = |from: NumericDate| from.0 <= now_ms.saturating_add(leeway_ms);
+        now_ms < self.exp.0.saturating_add(leeway_ms) && self.nbf.is_none_or(begun)
     }
 }
 
@@ -116,5 +141,14 @@ impl JwtSigner for Hs256 {
 impl JwtVerifier for Hs256 {
     fn algorithm(&self) -> Algorithm {
         Algorithm::HS256
+    }
+}
+
+#[cfg(test)]
+impl Keys {
+    /// A token of claims that no type of ours would write.
+    pub(super) fn sign_text(&self, claims: &str) -> String {
+        let claims: Box<serde_json::value::RawValue> = serde_json::from_str(claims).expect("claims are JSON");
+        jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.encoding).expect("it can be signed")
     }
 }

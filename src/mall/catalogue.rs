@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use parking_lot::{Mutex, RwLock};
+use parking_lot::{Mutex, MutexGuard, RwLock};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::command::{Policy, Window};
@@ -213,13 +213,14 @@ impl Shelf {
 /// The parsed copy of the catalogue, replaced as a whole.
 pub(super) struct Catalogue {
     shelf: RwLock<Arc<Shelf>>,
-    /// Held while the documents are read for a new copy, so that an older reading never replaces a newer one.
-    reading: Mutex<()>,
+    /// Held while a document is checked, written, and read for a new copy: one change at a time, and an older reading
+    /// never replaces a newer one.
+    writing: Mutex<()>,
 }
 
 impl Catalogue {
     pub(super) fn load(engine: &Engine) -> Result<Self> {
-        Ok(Self { shelf: RwLock::new(Arc::new(read_shelf(engine)?)), reading: Mutex::new(()) })
+        Ok(Self { shelf: RwLock::new(Arc::new(read_shelf(engine)?)), writing: Mutex::new(()) })
     }
 
     pub(super) fn shelf(&self) -> Arc<Shelf> {
@@ -227,12 +228,18 @@ impl Catalogue {
     }
 
     pub(super) fn put_category(&self, engine: &Engine, category: &Category) -> Result<()> {
-        if let Some(parent) = &category.parent_id
-            && self.shelf().category(parent).is_none()
-        {
-            return Err(Error::invalid(format!("the parent category {parent} does not exist")));
+        // Checked and written under one lock: two changes that are sound one by one could make a loop together.
+        let mut writing = self.writing.lock();
+        if let Some(parent) = &category.parent_id {
+            let shelf = self.shelf();
+            if shelf.category(parent).is_none() {
+                return Err(Error::invalid(format!("the parent category {parent} does not exist")));
+            }
+            if shelf.is_within(parent, &category.id) {
+                return Err(Error::invalid(format!("the category {} cannot be its own ancestor", category.id)));
+            }
         }
-        self.put(engine, CATEGORIES, &category.id, category)
+        self.put(&mut writing, engine, CATEGORIES, &category.id, category)
     }
 
     pub(super) fn put_product(&self, engine: &Engine, product: &Product) -> Result<()> {
@@ -243,19 +250,25 @@ impl Catalogue {
         if let Some(limit) = product.limit_per_user {
             limit.check()?;
         }
+        let mut writing = self.writing.lock();
         if self.shelf().category(&product.category_id).is_none() {
             return Err(Error::invalid(format!("the category {} does not exist", product.category_id)));
         }
-        self.put(engine, PRODUCTS, &product.id, product)
+        self.put(&mut writing, engine, PRODUCTS, &product.id, product)
     }
 
     /// Writes a document and takes the new copy into use once it is durable.
-    fn put<T: Serialize>(&self, engine: &Engine, collection: &str, id: &str, document: &T) -> Result<()> {
+    fn put<T: Serialize>(
+        &self,
+        _writing: &mut MutexGuard<'_, ()>,
+        engine: &Engine,
+        collection: &str,
+        id: &str,
+        document: &T,
+    ) -> Result<()> {
         let body = serde_json::to_vec(document)
             .map_err(|cause| Error::invalid("a document cannot be written as JSON").with_source(cause))?;
         engine.put_document(collection, id, Some(&body))?.wait()?;
-        // Each change reads everything anew under this lock, so whoever comes last has seen all of them.
-        let _reading = self.reading.lock();
         let shelf = read_shelf(engine)?;
         *self.shelf.write() = Arc::new(shelf);
         Ok(())
@@ -263,11 +276,15 @@ impl Catalogue {
 }
 
 fn read_shelf(engine: &Engine) -> Result<Shelf> {
-    let mut categories: Vec<Category> = read_all(engine, CATEGORIES)?;
+    let mut categories: Vec<Category> = read_all(engine, CATEGORIES);
     categories.sort_by(|a, b| (a.level, a.sort_order, &a.id).cmp(&(b.level, b.sort_order, &b.id)));
     let mut shelf = Shelf { categories, ..Shelf::default() };
-    for product in read_all::<Product>(engine, PRODUCTS)? {
-        let stock = engine.open_account(&AccountKey::stock(&product.id)?, Policy::strict())?;
+    for product in read_all::<Product>(engine, PRODUCTS) {
+        let Ok(key) = AccountKey::stock(&product.id) else {
+            leave_out(PRODUCTS, &product.id, &"its id cannot name an account");
+            continue;
+        };
+        let stock = engine.open_account(&key, Policy::strict())?;
         let category = shelf.category(&product.category_id);
         let item = Item {
             stock,
@@ -282,13 +299,17 @@ fn read_shelf(engine: &Engine) -> Result<Shelf> {
     Ok(shelf)
 }
 
-fn read_all<T: DeserializeOwned>(engine: &Engine, collection: &str) -> Result<Vec<T>> {
+/// The documents of a collection that can be read. One that cannot must not keep the others from being sold.
+fn read_all<T: DeserializeOwned>(engine: &Engine, collection: &str) -> Vec<T> {
     let parse = |(id, body): (String, Vec<u8>)| {
-        serde_json::from_slice(&body).map_err(|cause| {
-            Error::corrupt(format!("the {collection} document {id} is not readable")).with_source(cause)
-        })
+        let parsed = serde_json::from_slice(&body);
+        parsed.inspect_err(|cause| leave_out(collection, &id, cause)).ok()
     };
-    engine.documents(collection).into_iter().map(parse).collect()
+    engine.documents(collection).into_iter().filter_map(parse).collect()
+}
+
+fn leave_out(collection: &str, id: &str, cause: &dyn std::fmt::Display) {
+    tracing::error!(collection, id, %cause, "a document of the catalogue cannot be read, and is left out");
 }
 
 #[cfg(test)]
@@ -320,6 +341,40 @@ mod tests {
         assert!(shelf.is_within("below", "top"), "a child is within its parent");
         assert!(!shelf.is_within("top", "below"), "a parent is not within its child");
         assert!(!shelf.is_within("a", "top"), "a loop ends");
+    }
+
+    fn engine() -> (tempfile::TempDir, Engine) {
+        let dir = tempfile::TempDir::new().expect("a directory");
+        let engine = Engine::builder(dir.path()).segment_bytes(256 << 10).open().expect("it opens");
+        (dir, engine)
+    }
+
+    #[test]
+    fn a_category_is_never_its_own_ancestor() {
+        let (_dir, engine) = engine();
+        let catalogue = Catalogue::load(&engine).expect("an empty catalogue");
+        for (id, parent) in [("a", None), ("b", Some("a")), ("c", Some("b")), ("d", None)] {
+            catalogue.put_category(&engine, &category(id, parent)).expect(id);
+        }
+        for (id, parent) in [("a", "a"), ("a", "b"), ("a", "c"), ("b", "c")] {
+            let error = catalogue.put_category(&engine, &category(id, Some(parent))).expect_err("a loop");
+            assert!(error.to_string().contains("own ancestor"), "{id} below {parent}: {error}");
+        }
+        catalogue.put_category(&engine, &category("b", Some("d"))).expect("another place is no loop");
+        catalogue.put_category(&engine, &category("a", Some("c"))).expect("it is no ancestor any more");
+    }
+
+    #[test]
+    fn a_document_that_cannot_be_read_is_left_out_and_kept() {
+        let (_dir, engine) = engine();
+        let good = br#"{"id":"tea","name":"Tea","categoryId":"c","pointsPrice":5,"active":true}"#;
+        let nameless = br#"{"id":"no/name","name":"Tea","categoryId":"c","pointsPrice":5,"active":true}"#;
+        for (id, body) in [("tea", &good[..]), ("torn", br#"{"id":"torn""#), ("nameless", nameless)] {
+            engine.put_document(PRODUCTS, id, Some(body)).and_then(|ticket| ticket.wait()).expect("it is written");
+        }
+        let shelf = Catalogue::load(&engine).expect("the others read").shelf();
+        assert_eq!(shelf.items.iter().map(|item| &*item.product.id).collect::<Vec<_>>(), ["tea"]);
+        assert_eq!(engine.documents(PRODUCTS).len(), 3, "nothing is removed");
     }
 
     #[test]

@@ -62,10 +62,11 @@ struct Shared {
 }
 
 impl Mall {
-    /// Reads the catalogue from the engine's documents and opens an account for each product's stock.
+    /// Reads the catalogue from the engine's documents and opens an account for each product's stock. A document that
+    /// cannot be read is named in the log and left out; it stays as it is.
     ///
     /// # Errors
-    /// `Corrupt` when a document cannot be read; otherwise what the engine reports.
+    /// What the engine reports.
     pub fn open(engine: Engine, config: MallConfig) -> Result<Self> {
         let catalogue = catalogue::Catalogue::load(&engine)?;
         let tries = std::array::from_fn(|_| Mutex::new(()));
@@ -88,7 +89,7 @@ impl Mall {
     /// Creates or replaces a category.
     ///
     /// # Errors
-    /// `Invalid` when it names a parent that does not exist; otherwise what the engine reports.
+    /// `Invalid` when it names a parent that does not exist or is below it; otherwise what the engine reports.
     pub fn put_category(&self, category: &Category) -> Result<()> {
         self.shared.catalogue.put_category(&self.shared.engine, category)
     }

@@ -2,8 +2,9 @@
 //! so what makes them durable does too.
 #![allow(clippy::disallowed_methods, reason = "sled's files are outside the virtual file system")]
 
-use std::fs::{self, File};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 #[cfg(feature = "server")]
 use std::time::SystemTime;
@@ -25,9 +26,9 @@ pub(super) fn contents(dir: &Path) -> io::Result<Contents> {
     }
 }
 
-/// Creates `dir` and what it lies in.
+/// Creates `dir` and what it lies in, for its owner alone: sled makes its files in it by rules of its own.
 pub(super) fn create_dir(dir: &Path) -> io::Result<()> {
-    fs::create_dir_all(dir)?;
+    DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
     sync_parent(dir)
 }
 
@@ -99,7 +100,7 @@ pub(super) fn copy_tree(from: &Path, to: &Path) -> io::Result<()> {
 /// Replaces the file at `path`: written under another name, synced, renamed, the directory synced, and read back.
 pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let aside = with_suffix(path, ".new");
-    let mut file = File::create(&aside)?;
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&aside)?;
     file.write_all(bytes)?;
     file.sync_all()?;
     fs::rename(&aside, path)?;

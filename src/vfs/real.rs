@@ -1,11 +1,15 @@
 //! The machine's file system.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::Path;
 
 use super::{Vfs, VfsFile, VfsLock};
+
+/// What is in a data directory is nobody's but its owner's: names and addresses are in it.
+const DIR_MODE: u32 = 0o700;
+const FILE_MODE: u32 = 0o600;
 
 /// The machine's file system.
 #[derive(Debug, Default)]
@@ -14,7 +18,7 @@ pub(crate) struct RealVfs;
 #[allow(clippy::disallowed_methods, reason = "the one place that touches the file system")]
 impl Vfs for RealVfs {
     fn create_dir(&self, dir: &Path) -> io::Result<()> {
-        std::fs::create_dir(dir)
+        DirBuilder::new().mode(DIR_MODE).create(dir)
     }
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn VfsFile>> {
@@ -26,7 +30,8 @@ impl Vfs for RealVfs {
     }
 
     fn create(&self, path: &Path) -> io::Result<Box<dyn VfsFile>> {
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(path)?;
+        let mut options = OpenOptions::new();
+        let file = options.read(true).write(true).create(true).truncate(true).mode(FILE_MODE).open(path)?;
         Ok(Box::new(RealFile(file)))
     }
 
@@ -55,7 +60,8 @@ impl Vfs for RealVfs {
     }
 
     fn lock(&self, path: &Path) -> io::Result<Box<dyn VfsLock>> {
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
+        let mut options = OpenOptions::new();
+        let file = options.read(true).write(true).create(true).truncate(false).mode(FILE_MODE).open(path)?;
         match file.try_lock() {
             Ok(()) => Ok(Box::new(RealLock { _file: file })),
             Err(TryLockError::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),

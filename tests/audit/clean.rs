@@ -53,6 +53,27 @@ fn a_sale_is_clean_while_it_goes_on_after_a_kill_and_after_a_close() {
 }
 
 #[test]
+fn an_orderly_end_leaves_no_torn_write_behind_it() {
+    let sale = Sale::open();
+    // Until a segment is one that was recycled: what stood in it before is no write that was cut off.
+    while sale.engine.status().archive_bytes == 0 {
+        sale.sell(70);
+        sale.engine.catch_up().wait().expect("history follows");
+        sale.engine.checkpoint().expect("it is written");
+    }
+    let clock = std::sync::Arc::clone(&sale.clock);
+    let dir = sale.close();
+    for _ in 0..3 {
+        let engine = open_engine(dir.path(), &clock);
+        let stock = engine.account(&"stock/tea".parse().expect("a key")).expect("it is open");
+        engine.receive(stock, 1, "more", None).and_then(|ticket| ticket.wait()).expect("it is durable");
+        engine.close().expect("it closes");
+        let closed = expect_clean(dir.path());
+        assert_eq!(closed.report["audited"]["notes"], serde_json::json!([]), "{}", closed.report);
+    }
+}
+
+#[test]
 fn a_history_that_no_longer_reaches_back_begins_with_a_snapshot_and_says_so() {
     let sale = Sale::open();
     for _ in 0..3 {

@@ -316,6 +316,17 @@ fn flipped_bits_in_every_kind_of_file() {
 }
 
 #[test]
+fn bytes_behind_the_end_of_an_archive_file() {
+    let dir = long_sale();
+    let archive = &files(&dir.path().join("archive"), "0")[0];
+    let whole = fs::read(archive).expect("it reads");
+    fs::write(archive, [&whole[..], &whole].concat()).expect("it is written");
+    let verdict = verify(dir.path());
+    assert_eq!(verdict.code, 10, "{}", verdict.told());
+    assert!(verdict.told().contains("bytes follow its end"), "{}", verdict.told());
+}
+
+#[test]
 fn records_that_are_missing() {
     let dir = long_sale();
     let journal = files(&dir.path().join("journal"), "segment-");

@@ -113,7 +113,7 @@ impl Past {
             Bound::Excluded(&seq) => seq.saturating_sub(1),
             Bound::Unbounded => Seq::MAX,
         };
-        Ok(PastEvents { records: self.journal.records(from_seq, through)?, failed: false })
+        Ok(PastEvents { records: self.journal.records(from_seq, through)?, mark: 0, failed: false })
     }
 
     /// The last event before the first one that is later than `time`: [`Past::ledger_at`] it is the ledger as it stood
@@ -280,6 +280,8 @@ impl Past {
 /// damaged, `Unavailable` when its file cannot be read. Nothing comes after an error.
 pub struct PastEvents {
     records: PastRecords,
+    #[cfg_attr(not(feature = "mysql"), allow(dead_code, reason = "the mirror asks for it"))]
+    mark: u64,
     failed: bool,
 }
 
@@ -287,6 +289,14 @@ impl PastEvents {
     /// How many events are left.
     pub fn left(&self) -> u64 {
         if self.failed { 0 } else { self.records.left() }
+    }
+}
+
+impl PastEvents {
+    /// Tells the event that was read last from another one of its number: see [`event::mark`].
+    #[cfg(feature = "mysql")]
+    pub(crate) fn mark(&self) -> u64 {
+        self.mark
     }
 }
 
@@ -298,7 +308,9 @@ impl Iterator for PastEvents {
             return None;
         }
         let mut found = None;
+        let mark = &mut self.mark;
         let read = self.records.next(&mut |seq, kind, payload| {
+            *mark = event::mark(seq, payload);
             found = Some((seq, event::decode(kind, payload)?.into_owned()));
             Ok(())
         });

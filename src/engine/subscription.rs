@@ -21,7 +21,11 @@ const READ_BYTES: usize = 64 << 10;
 pub struct Subscription {
     journal: Arc<Journal>,
     reader: Reader,
-    ahead: VecDeque<(Seq, Event<'static>)>,
+    ahead: VecDeque<(Seq, Event<'static>, u64)>,
+    /// Whether events are told with their marks, and the mark of the one that was delivered last.
+    marks: bool,
+    #[cfg_attr(not(feature = "mysql"), allow(dead_code, reason = "the mirror asks for it"))]
+    mark: u64,
     bell: Arc<Bell>,
 }
 
@@ -46,7 +50,7 @@ impl Subscription {
     pub(super) fn new(core: &Core, from_seq: Seq) -> Result<Self> {
         let reader = core.journal.reader(from_seq)?;
         let bell = Arc::new(Bell { rung: AtomicBool::new(true), task: Mutex::new(None) });
-        Ok(Self { journal: Arc::clone(&core.journal), reader, ahead: VecDeque::new(), bell })
+        Ok(Self { journal: Arc::clone(&core.journal), reader, ahead: VecDeque::new(), marks: false, mark: 0, bell })
     }
 
     /// The next durable event, or `None` when there is none yet. Never waits for one.
@@ -56,16 +60,33 @@ impl Subscription {
     /// read.
     pub fn try_next(&mut self) -> Result<Option<(Seq, Event<'static>)>> {
         if self.ahead.is_empty() {
-            let ahead = &mut self.ahead;
+            let (ahead, marks) = (&mut self.ahead, self.marks);
             self.reader.next_batch(READ_BYTES, &mut |seq, kind, payload| {
-                ahead.push_back((seq, event::decode(kind, payload)?.into_owned()));
+                let mark = if marks { event::mark(seq, payload) } else { 0 };
+                ahead.push_back((seq, event::decode(kind, payload)?.into_owned(), mark));
                 Ok(())
             })?;
             if flaw::is_made(Flaw::LosesEvent) {
                 self.ahead.pop_front();
             }
         }
-        Ok(self.ahead.pop_front())
+        Ok(self.ahead.pop_front().map(|(seq, event, mark)| {
+            self.mark = mark;
+            (seq, event)
+        }))
+    }
+
+    /// The same events, each with its [`Subscription::mark`].
+    #[cfg(feature = "mysql")]
+    pub(crate) fn marking(mut self) -> Self {
+        self.marks = true;
+        self
+    }
+
+    /// Tells the event that was delivered last from another one of its number: see [`event::mark`].
+    #[cfg(feature = "mysql")]
+    pub(crate) fn mark(&self) -> u64 {
+        self.mark
     }
 
     /// The next event, waiting for it; `None` once the engine is closed and everything was delivered.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::{End, Event, EventLine, EventLines, Fact, Request};
 use crate::error::{Error, Result};
-use crate::types::{AccountId, IdempotencyKey, ReservationId};
+use crate::types::{AccountId, IdempotencyKey, ReservationId, Seq};
 use crate::wire::Reader;
 
 const KIND_RESERVED: u16 = 1;
@@ -87,6 +87,15 @@ fn encode_lines(lines: &[EventLine], part: bool, buffer: &mut Vec<u8>) {
             buffer.extend_from_slice(&line.consumed.to_le_bytes());
         }
     }
+}
+
+/// Tells an event from another one with the same number, which only another history has: by the bytes that are stored,
+/// which stay as they are, and not by those that a later version would write.
+pub(crate) fn mark(seq: Seq, payload: &[u8]) -> u64 {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&seq.to_le_bytes());
+    hasher.update(payload);
+    crate::types::halves(&hasher)[0]
 }
 
 /// Reads a payload back.

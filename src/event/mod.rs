@@ -11,7 +11,7 @@ use crate::command::Policy;
 use crate::error::Result;
 use crate::types::{AccountId, AccountKey, IdempotencyKey, ReservationId, Seq, TimeMs};
 
-pub(crate) use codec::{decode, encode, kind_of};
+pub(crate) use codec::{decode, encode, kind_of, mark};
 
 /// What an event did to one account.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

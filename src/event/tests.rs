@@ -86,3 +86,23 @@ fn a_list_is_not_as_long_as_it_says() {
     let error = decode(16, &payload).expect_err("there are no such lines");
     assert_eq!(error.kind(), crate::error::ErrorKind::Corrupt);
 }
+
+#[test]
+fn the_mark_tells_what_is_stored_apart_and_not_what_would_be_written() {
+    let event = |quantity| Event {
+        at: 1,
+        request: None,
+        fact: Fact::Received { account: AccountId::from_number(1), quantity, available: 1, note: Cow::Borrowed("") },
+    };
+    let stored = |quantity| {
+        let mut bytes = Vec::new();
+        encode(&event(quantity), &mut bytes);
+        bytes
+    };
+    assert!(mark(7, &stored(1)) != mark(7, &stored(2)) && mark(7, &stored(1)) != mark(8, &stored(1)));
+    // The same event as another program may have stored it: the length of its array in two bytes more.
+    let mut other = stored(1);
+    other.splice(..1, [0xdc, 0, other[0] & 0x0f]);
+    assert_eq!(decode(kind_of(&event(1)), &other).expect("the same event"), event(1));
+    assert_ne!(mark(7, &other), mark(7, &stored(1)), "what decoding makes alike is stored in two ways");
+}

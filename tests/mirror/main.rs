@@ -5,16 +5,22 @@
 
 mod backlog;
 mod books;
+#[path = "../../src/mirror/mysql/errors.rs"]
+mod db_errors;
 #[path = "../../src/measure/dbserver.rs"]
 mod dbserver;
+mod errors;
 mod fence;
+mod hostile;
 mod kill;
 mod lab;
 mod lab_tests;
+mod lock;
 mod locks;
 mod mall;
 mod migrate;
 mod outage;
+mod ownership;
 mod poison;
 mod proxy;
 mod queries;
@@ -22,5 +28,6 @@ mod reload;
 #[path = "../support/mod.rs"]
 mod support;
 mod tls;
+mod upgrade;
 mod whole;
 mod wire;

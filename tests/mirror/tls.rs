@@ -16,12 +16,12 @@ struct Certificates {
 }
 
 impl Certificates {
-    fn new(dir: &Path) -> Self {
+    fn new(dir: &Path, name: &str) -> Self {
         let mut params = CertificateParams::new(Vec::new()).expect("no names");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let ca = CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key")).expect("a certificate");
         let key = KeyPair::generate().expect("a key");
-        let params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).expect("an address");
+        let params = CertificateParams::new(vec![name.to_owned()]).expect("a name");
         let certificate = params.signed_by(&key, &ca).expect("a certificate");
         let file = |name: &str, text: &str| {
             let path = dir.join(name);
@@ -39,7 +39,7 @@ impl Certificates {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_connection_is_encrypted_and_the_server_must_be_the_right_one() {
     let dir = TempDir::new().expect("a directory");
-    let ours = Certificates::new(dir.path());
+    let ours = Certificates::new(dir.path(), "127.0.0.1");
     let (certificate, key) = (ours.certificate.display(), ours.key.display());
     let lab = Lab::own(&[&format!("--ssl-cert={certificate}"), &format!("--ssl-key={key}")]).await;
     lab.execute(&["alter user stockhold@'%' require ssl"]).await;
@@ -64,4 +64,41 @@ async fn a_connection_is_encrypted_and_the_server_must_be_the_right_one() {
     let (code, printed, log) = mall.mirror(&[&["check"], &ca[..]].concat(), &lab.url());
     assert!(code == 0 && printed.contains(" 0 differences"), "{printed}{log}");
     lab.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_certificate_with_another_name_is_trusted_where_the_name_does_not_matter_and_its_signer_does() {
+    let dir = TempDir::new().expect("a directory");
+    let ours = Certificates::new(dir.path(), "db.internal");
+    let (certificate, key) = (ours.certificate.display(), ours.key.display());
+    let lab = Lab::own(&[&format!("--ssl-cert={certificate}"), &format!("--ssl-key={key}")]).await;
+    lab.execute(&["alter user stockhold@'%' require ssl"]).await;
+    let ca = ["--mirror-ca", ours.ca.to_str().expect("a path in UTF-8")];
+
+    let mut mall = Mall::new();
+    mall.serve(&lab.url(), &ca);
+    let status = mall.until("a name that is another", |status| status["state"] == "misconfigured").await;
+    assert!(status["lastError"].to_string().contains("db.internal"), "{status}");
+    mall.stop();
+
+    let anyhow = format!("{}?require_ssl=true&verify_identity=false", lab.url());
+    mall.serve(&anyhow, &ca);
+    mall.stock_up().await;
+    mall.mirrored().await;
+    mall.stop();
+
+    let elsewhere = TempDir::new().expect("a directory");
+    let others = Certificates::new(elsewhere.path(), "db.internal");
+    mall.serve(&anyhow, &["--mirror-ca", others.ca.to_str().expect("a path in UTF-8")]);
+    mall.until("a signer that is not trusted", |status| status["state"] == "misconfigured").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_socket_is_taken_whatever_is_said_of_encryption() {
+    let lab = Lab::own(&[]).await;
+    let (_, socket) = lab.row::<(String, String)>("show variables like 'socket'").await;
+    let mut mall = Mall::new();
+    mall.serve(&format!("{}?socket={socket}&require_ssl=true", lab.url()), &[]);
+    mall.stock_up().await;
+    mall.mirrored().await;
 }

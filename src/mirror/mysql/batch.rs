@@ -14,7 +14,7 @@ pub(super) struct Batch {
     pub(super) last_seq: Seq,
     pub(super) first_at: TimeMs,
     pub(super) last_at: TimeMs,
-    /// Tells the last event from another one of the same number: see [`mark`](super::projection::mark).
+    /// Tells the last event from another one of the same number: see [`mark`](crate::event::mark).
     pub(super) mark: u64,
     pub(super) categories: BTreeMap<String, Change<Option<Category>>>,
     pub(super) products: BTreeMap<Arc<str>, Change<ProductChange>>,

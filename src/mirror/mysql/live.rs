@@ -2,6 +2,7 @@
 //! stands in a sale's way.
 
 use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -14,10 +15,10 @@ use super::batch::Batch;
 use super::fault::Fault;
 use super::pace::Pace;
 use super::place::Place;
-use super::projection::{Projector, mark};
+use super::projection::Projector;
 use super::session::{Opening, Phase, Session};
 use super::tool::ledger_id;
-use super::write::{self, Fence};
+use super::write;
 use crate::engine::{Claim, Engine, Subscription};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
@@ -30,11 +31,13 @@ pub(crate) const CLAIM: &str = "mirror";
 
 /// How long a batch may take before its connection is given up.
 const BATCH_PATIENCE: Duration = Duration::from_secs(60);
+/// How long it may take before the status says that nothing moves.
+const STALL: Duration = Duration::from_secs(5);
 /// How often a mirror with nothing to do shows the server that it lives.
 const KEEP_EVERY: Duration = Duration::from_secs(5);
-/// How long until the next look whether the other mirror has ended, or an operator has helped.
+/// How long until the next look whether the other mirror has ended, or the ledger can be read again.
 const STANDBY: Duration = Duration::from_secs(1);
-const HELP: Duration = Duration::from_secs(5);
+const LEDGER: Duration = Duration::from_secs(5);
 
 /// A mirror that runs. Dropped without [`Mirror::stop`], it ends by itself.
 pub(crate) struct Mirror {
@@ -148,7 +151,10 @@ struct Follower<'a> {
     projector: Projector,
     pace: Pace,
     backoff: Backoff,
-    /// The lock connection of the session before.
+    /// The same for what only an operator can mend, and for logins that are refused.
+    help_backoff: Backoff,
+    login_backoff: Backoff,
+    /// The connection of the session before, which held the lock.
     stale_lock: Option<u32>,
 }
 
@@ -164,7 +170,9 @@ impl<'a> Follower<'a> {
             telling,
             projector: Projector::new(Box::new(lookup)),
             pace: Pace::new(),
-            backoff: Backoff::default(),
+            backoff: Backoff::soon(),
+            help_backoff: Backoff::help(),
+            login_backoff: Backoff::login(),
             stale_lock: None,
         }
     }
@@ -173,7 +181,7 @@ impl<'a> Follower<'a> {
     async fn run(&mut self) {
         loop {
             let Err(fault) = self.session().await else { return };
-            let wait = self.told(&fault);
+            let wait = self.told(&fault.at(&self.place.shown()));
             tokio::time::sleep(wait).await;
         }
     }
@@ -183,15 +191,17 @@ impl<'a> Follower<'a> {
         let jittered = |most: Duration| most.mul_f64(0.5 + (random() % 1_000) as f64 / 1_000.0);
         let (state, wait) = match fault {
             Fault::Busy(_) | Fault::Lost(_) => (State::Retrying, self.backoff.next_wait(random())),
-            Fault::Misconfigured(_) => (State::Misconfigured, jittered(HELP)),
+            Fault::Misconfigured(_) => (State::Misconfigured, self.help_backoff.next_wait(random())),
+            Fault::Denied(_) => (State::Misconfigured, self.login_backoff.next_wait(random())),
             Fault::Fenced(_) => (State::Standby, jittered(STANDBY)),
-            Fault::ReloadNeeded(_) => (State::ReloadNeeded, jittered(HELP)),
-            Fault::Ledger(_) => (State::Retrying, jittered(HELP)),
+            Fault::ReloadNeeded(_) => (State::ReloadNeeded, self.help_backoff.next_wait(random())),
+            Fault::Ledger(_) => (State::Retrying, jittered(LEDGER)),
         };
         let message = fault.message().into_owned();
         // The same again is told once: a night without a database fills no disk.
         if self.telling.status.borrow().last_error.as_ref() != Some(&message) || self.is_news(state) {
-            tracing::warn!(error = message, state = state.name(), "the mirror does not follow");
+            let next_try_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+            tracing::warn!(error = message, state = state.name(), next_try_ms, "the mirror does not follow");
         }
         let now_ms = self.engine.now_ms();
         self.telling.change(|status| {
@@ -213,8 +223,9 @@ impl<'a> Follower<'a> {
             adopt: false,
             stale_lock: self.stale_lock,
         };
-        let mut session = Session::open(self.place.pool(), opening).await?;
-        self.stale_lock = Some(session.lock_id());
+        let mut session = Session::open(self.place.pool().await, opening).await?;
+        self.login_backoff.reset();
+        self.stale_lock = Some(session.conn.id());
         let followed = self.follow(&mut session).await;
         session.close().await;
         followed
@@ -236,26 +247,24 @@ impl<'a> Follower<'a> {
         tracing::info!(watermark = position.watermark, epoch = position.epoch, "the mirror follows");
         loop {
             let mut batch = Batch::default();
-            let Some(last) = self.collect(&mut events, &mut batch).await? else {
+            self.collect(&mut events, &mut batch)?;
+            if batch.is_empty() {
                 let Some(first) = self.wait(session, &mut events).await? else { return Ok(()) };
                 self.take(&mut batch, &first)?;
-                let last = self.collect(&mut events, &mut batch).await?.unwrap_or(first);
-                self.write(session, batch, &last).await?;
-                continue;
-            };
-            self.write(session, batch, &last).await?;
+                self.collect(&mut events, &mut batch)?;
+            }
+            batch.mark = events.mark();
+            self.write(session, batch).await?;
         }
     }
 
-    /// Puts the events that are there into the batch, as far as it has room; answers the last.
-    async fn collect(&mut self, events: &mut Subscription, batch: &mut Batch) -> Result<Option<Numbered>, Fault> {
-        let mut last = None;
+    /// Puts the events that are there into the batch, as far as it has room.
+    fn collect(&mut self, events: &mut Subscription, batch: &mut Batch) -> Result<(), Fault> {
         while self.pace.has_room(batch) {
             let Some(event) = events.try_next().map_err(missed)? else { break };
             self.take(batch, &event)?;
-            last = Some(event);
         }
-        Ok(last)
+        Ok(())
     }
 
     fn take(&mut self, batch: &mut Batch, (seq, event): &Numbered) -> Result<(), Fault> {
@@ -270,31 +279,29 @@ impl<'a> Follower<'a> {
                 Ok(event) => return event.map_err(missed),
                 Err(_) => {
                     session.keep().await?;
-                    self.backoff.reset();
+                    self.went_well();
                 }
             }
         }
     }
 
     /// Writes a batch, again and again while the database only refuses it for now.
-    async fn write(&mut self, session: &mut Session, mut batch: Batch, last: &Numbered) -> Result<(), Fault> {
-        batch.mark = mark(last.0, &last.1);
+    async fn write(&mut self, session: &mut Session, batch: Batch) -> Result<(), Fault> {
         self.telling.change(|status| status.pending_at = Some(batch.first_at));
         loop {
-            let fence = session.fence();
             let began = Instant::now();
-            match self.write_once(session, &batch, fence).await {
+            match self.write_once(session, &batch).await {
                 Ok(written) => {
-                    self.backoff.reset();
+                    self.went_well();
                     self.pace.took(&batch, began.elapsed());
                     session.position.watermark = batch.last_seq;
                     self.wrote(&batch, written);
                     return Ok(());
                 }
-                Err(fault @ Fault::Busy(_)) => {
+                Err(Fault::Busy(message)) => {
+                    let fault = Fault::Busy(message).at(&self.place.shown());
                     let wait = self.told(&fault);
-                    let now_ms = self.engine.now_ms();
-                    write::keep_error(&mut session.conn, fence.epoch, &fault.message(), now_ms).await;
+                    session.keep_error(&fault.message(), self.engine.now_ms()).await;
                     tokio::time::sleep(wait).await;
                     session.keep().await?;
                 }
@@ -303,12 +310,33 @@ impl<'a> Follower<'a> {
         }
     }
 
-    async fn write_once(&self, session: &mut Session, batch: &Batch, fence: Fence) -> Result<write::Written, Fault> {
-        let written = write::write(&mut session.conn, batch, fence, self.engine.now_ms());
-        match tokio::time::timeout(BATCH_PATIENCE, written).await {
+    fn went_well(&mut self) {
+        self.backoff.reset();
+        self.help_backoff.reset();
+    }
+
+    async fn write_once(&self, session: &mut Session, batch: &Batch) -> Result<write::Written, Fault> {
+        let fence = session.fence();
+        let mut written = pin!(write::write(&mut session.conn, session.server, batch, fence, self.engine.now_ms()));
+        if let Ok(written) = tokio::time::timeout(STALL, &mut written).await {
+            return written;
+        }
+        self.stalls();
+        match tokio::time::timeout(BATCH_PATIENCE.saturating_sub(STALL), written).await {
             Ok(written) => written,
             Err(_) => Err(Fault::Lost(format!("a batch was not written in {} s", BATCH_PATIENCE.as_secs()))),
         }
+    }
+
+    /// Nothing moves, and nobody has said why: it may go on by itself, and until then the tables do not follow.
+    fn stalls(&self) {
+        let message = format!("{}: a batch was not written in {} s yet", self.place.shown(), STALL.as_secs());
+        tracing::warn!(error = message, "the mirror does not follow");
+        let now_ms = self.engine.now_ms();
+        self.telling.change(|status| {
+            status.state = State::Retrying;
+            (status.last_error, status.last_error_at) = (Some(message), Some(now_ms));
+        });
     }
 
     fn wrote(&self, batch: &Batch, written: write::Written) {
@@ -337,16 +365,17 @@ fn subscribe(engine: &Engine, watermark: Seq, shown: u64) -> Result<Subscription
     }
     // The last event that is shown tells whether the histories are one. It may be gone while the next one is there.
     if watermark > 0
-        && let Ok(mut events) = engine.subscribe(watermark)
-        && let Some((seq, event)) = events.try_next().map_err(missed)?
+        && let Ok(events) = engine.subscribe(watermark)
+        && let mut events = events.marking()
+        && let Some((seq, _)) = events.try_next().map_err(missed)?
     {
-        return if mark(seq, &event) == shown {
+        return if events.mark() == shown {
             Ok(events)
         } else {
             Err(reload(&format!("the journal's event {seq} is another one than the tables show: another history")))
         };
     }
-    engine.subscribe(watermark + 1).map_err(missed)
+    Ok(engine.subscribe(watermark + 1).map_err(missed)?.marking())
 }
 
 fn reload(why: &str) -> Fault {

@@ -7,6 +7,7 @@ use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Row};
 
 use super::fault::Fault;
+use super::session::lock_name;
 
 /// A step: its number, its name, its statements.
 struct Migration {
@@ -24,7 +25,7 @@ const MIGRATIONS: [Migration; 4] = [
 
 /// How long two migrations wait for each other.
 const LOCK_WAIT: Duration = Duration::from_secs(30);
-const LOCK_NAME: &str = "CONCAT('stockhold-migrate-', MD5(DATABASE()))";
+const LOCK: &str = "stockhold-migrate";
 
 /// The tables the mirror writes, with the columns it fills in; what else they have must have a default.
 const FILLED: [(&str, &[&str]); 6] = [
@@ -44,14 +45,14 @@ const FILLED: [(&str, &[&str]); 6] = [
 /// # Errors
 /// [`Fault::Misconfigured`] when a newer program was here, or a table cannot be written afterwards.
 pub(super) async fn migrate(conn: &mut Conn) -> Result<Vec<&'static str>, Fault> {
-    let got: Option<Option<u8>> =
-        conn.query_first(format!("SELECT GET_LOCK({LOCK_NAME}, {})", LOCK_WAIT.as_secs())).await?;
+    let lock = lock_name(conn, LOCK).await?;
+    let got: Option<Option<u8>> = conn.exec_first("SELECT GET_LOCK(?, ?)", (&lock, LOCK_WAIT.as_secs())).await?;
     if got.flatten() != Some(1) {
         return Err(Fault::Busy("another program migrates the tables".to_owned()));
     }
     let made = apply(conn).await;
     // The lock ends with the connection at the latest.
-    conn.query_drop(format!("DO RELEASE_LOCK({LOCK_NAME})")).await?;
+    conn.exec_drop("DO RELEASE_LOCK(?)", (&lock,)).await?;
     made
 }
 
@@ -60,7 +61,10 @@ async fn apply(conn: &mut Conn) -> Result<Vec<&'static str>, Fault> {
                   version INT UNSIGNED PRIMARY KEY, name VARCHAR(100) NOT NULL, \
                   applied_at DATETIME(3) NOT NULL DEFAULT CURRENT_TIMESTAMP(3)\
                   ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4";
-    conn.query_drop(create).await?;
+    // Who has nothing to make needs no right to make it.
+    if !holds(conn, Some("table mirror_migrations")).await? {
+        conn.query_drop(create).await?;
+    }
     let at = version(conn).await?;
     let mut made = Vec::new();
     for migration in MIGRATIONS.iter().filter(|migration| migration.version > at) {

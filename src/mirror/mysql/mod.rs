@@ -8,11 +8,11 @@
 //! | file | what it knows |
 //! |---|---|
 //! | `place` | the URL |
-//! | `fault`, `backoff` | what an error means, and how long to wait |
+//! | `errors`, `fault`, `backoff` | what an error means, and how long to wait |
 //! | `names`, `projection`, `batch`, `tables`, `statements` | events as rows; no database |
 //! | `migrate` | the schema |
-//! | `session` | the lock, the epoch, the watermark |
-//! | `write` | a batch into the tables |
+//! | `variables`, `session` | what a connection says of itself; the lock, the epoch, the watermark |
+//! | `write`, `insert` | a batch into the tables; rows by their ids, and nobody else's |
 //! | `pace`, `live` | the thread that follows the journal |
 //! | `backlog` | what the journal keeps for it |
 //! | `tool`, `reload`, `check` | what the command line does beside it |
@@ -21,7 +21,9 @@ mod backlog;
 mod backoff;
 mod batch;
 mod check;
+mod errors;
 mod fault;
+mod insert;
 mod live;
 mod migrate;
 mod names;
@@ -34,6 +36,7 @@ mod statements;
 mod tables;
 mod time;
 mod tool;
+mod variables;
 mod write;
 
 pub(crate) use check::{Checked, check};

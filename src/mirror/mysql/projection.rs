@@ -8,7 +8,7 @@ use super::batch::{Batch, Change, Document, Kind, OrderRow, OrderState, RecordRo
 use super::names::{Lookup, Name, Names};
 use crate::command::Pending;
 use crate::error::{Error, Result};
-use crate::event::{self, End, Event, EventLine, Fact};
+use crate::event::{End, Event, EventLine, Fact};
 use crate::mall::{CATEGORIES, OrderDetails, PRODUCTS};
 use crate::types::{AccountId, ReservationId, Seq, TimeMs};
 
@@ -322,16 +322,6 @@ pub(super) fn document(batch: &mut Batch, seq: Seq, at: TimeMs, (collection, key
         let reason = format!("not a document of the mall: {error}");
         batch.rejected.push(Rejected { table, row_id: key.to_owned(), seq, content, reason });
     }
-}
-
-/// Tells an event from another one with the same number, which only another history has.
-pub(super) fn mark(seq: Seq, event: &Event<'_>) -> u64 {
-    let mut bytes = Vec::with_capacity(256);
-    event::encode(event, &mut bytes);
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(&seq.to_le_bytes());
-    hasher.update(&bytes);
-    crate::types::halves(&hasher)[0]
 }
 
 fn text_bytes(fact: &Fact<'_>) -> usize {

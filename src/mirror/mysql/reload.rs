@@ -12,7 +12,7 @@ use super::fault::Fault;
 use super::live::CLAIM;
 use super::pace::Pace;
 use super::place::Place;
-use super::projection::{Projector, document, mark};
+use super::projection::{Projector, document};
 use super::session::{Opening, Phase, Session, connect, in_time, read_position};
 use super::tool::{ledger_id, lookup, run};
 use super::{migrate, write};
@@ -55,7 +55,7 @@ pub(crate) fn reload(
 ) -> Result<Reloaded> {
     let place = Place::of(database)?;
     let ledger_id = claimed(dir)?;
-    run(async {
+    run(&place, async {
         let mut session = take(&place, &ledger_id, adopt).await?;
         let past = Past::open(dir)?;
         let mut load = Load::begin(&mut session, &past).await?;
@@ -84,7 +84,7 @@ fn claimed(dir: &Path) -> Result<String> {
 
 /// Takes the tables from whoever writes them.
 async fn take(place: &Place, ledger_id: &str, adopt: bool) -> Result<Session, Fault> {
-    let pool = place.pool();
+    let pool = place.pool().await;
     let mut conn = connect(&pool).await?;
     // The first time there is nothing to take.
     if migrate::migrate(&mut conn).await?.is_empty() {
@@ -143,11 +143,12 @@ impl<'a> Load<'a> {
         if self.session.position.watermark >= self.target {
             return Ok(());
         }
-        for event in past.events(self.session.position.watermark + 1..=self.target)? {
+        let mut events = past.events(self.session.position.watermark + 1..=self.target)?;
+        while let Some(event) = events.next() {
             let (seq, event) = event?;
             self.projector.apply(&mut batch, seq, &event)?;
             if !pace.has_room(&batch) || seq == self.target {
-                batch.mark = mark(seq, &event);
+                batch.mark = events.mark();
                 let began = Instant::now();
                 self.write(&batch).await?;
                 pace.took(&batch, began.elapsed());
@@ -161,7 +162,7 @@ impl<'a> Load<'a> {
     async fn write(&mut self, batch: &Batch) -> Result<(), Fault> {
         let now_ms = SystemClock::default().now_ms();
         let fence = self.session.fence();
-        let written = write::write(&mut self.session.conn, batch, fence, now_ms).await?;
+        let written = write::write(&mut self.session.conn, self.session.server, batch, fence, now_ms).await?;
         self.session.position.watermark = batch.last_seq;
         self.reloaded.rows += written.rows;
         self.reloaded.rejected += written.rejected;
@@ -176,7 +177,7 @@ impl<'a> Load<'a> {
         self.session.keep().await?;
         let now_ms = SystemClock::default().now_ms();
         let fence = self.session.fence();
-        let written = write::write_base(&mut self.session.conn, &batch, fence, now_ms).await?;
+        let written = write::write_base(&mut self.session.conn, self.session.server, &batch, fence, now_ms).await?;
         self.reloaded.rows += written.rows;
         self.reloaded.rejected += written.rejected;
         Ok(())

@@ -1,4 +1,4 @@
-//! A mirror's hold on the tables: a lock on a connection of its own, and an epoch that every write must find.
+//! A mirror's hold on the tables: a lock that the connection holds which writes, and an epoch that every write must find.
 
 use std::time::Duration;
 
@@ -6,15 +6,16 @@ use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Pool, Row, Value};
 
 use super::fault::Fault;
-use super::write::Fence;
+use super::variables::{self, Server};
+use super::write::{self, Fence};
 use super::{migrate, time};
 use crate::types::{Seq, TimeMs};
 
 /// How long connecting and each short question may take.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The name of the lock, as long as names of locks may be: it is the server's, not the database's.
-const LOCK_NAME: &str = "CONCAT('stockhold-mirror-', MD5(DATABASE()))";
+/// What the name of the lock begins with, under which one mirror writes.
+const LOCK: &str = "stockhold-mirror";
 
 /// What the tables say of themselves.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,8 +65,11 @@ impl Phase {
 /// The right to write, until another one takes it.
 pub(super) struct Session {
     pool: Pool,
-    lock: Conn,
+    /// The name of the lock. It is this connection's: it cannot end without the writing ending with it, and while
+    /// something is written it does not rest so long that the server ends it.
+    lock: String,
     pub(super) conn: Conn,
+    pub(super) server: Server,
     pub(super) position: Position,
 }
 
@@ -78,7 +82,7 @@ pub(super) struct Opening<'a> {
     pub(super) lock_wait_s: u32,
     /// Takes the tables over from another ledger.
     pub(super) adopt: bool,
-    /// The lock connection of this mirror's session before, which the server may still believe in.
+    /// The connection of this mirror's session before, which the server may still believe in.
     pub(super) stale_lock: Option<u32>,
 }
 
@@ -86,44 +90,47 @@ impl Session {
     /// Takes the lock, brings the tables up to date where that is wanted, and raises the epoch: whoever wrote before
     /// writes no more.
     pub(super) async fn open(pool: Pool, opening: Opening<'_>) -> Result<Self, Fault> {
-        let mut lock = connect(&pool).await?;
-        take_lock(&mut lock, opening).await?;
-        let mut conn = connect(&pool).await?;
+        let (mut conn, server) = connect_to(&pool).await?;
+        let lock = in_time("naming the lock", lock_name(&mut conn, LOCK)).await?;
+        take_lock(&mut conn, &lock, opening).await?;
         if opening.migrate {
             migrate::migrate(&mut conn).await?;
         } else {
             migrate::check(&mut conn).await?;
         }
         let position = in_time("taking the tables over", take_over(&mut conn, opening)).await?;
-        Ok(Self { pool, lock, conn, position })
+        Ok(Self { pool, lock, conn, server, position })
     }
 
     pub(super) fn fence(&self) -> Fence {
         Fence { epoch: self.position.epoch, watermark: self.position.watermark }
     }
 
-    /// The number of the connection that holds the lock, as the server counts.
-    pub(super) fn lock_id(&self) -> u32 {
-        self.lock.id()
-    }
-
     /// Shows the server that this mirror lives, and looks whether another one took over.
     pub(super) async fn keep(&mut self) -> Result<(), Fault> {
-        let epoch = self.position.epoch;
-        in_time("keeping the connection", async {
-            self.lock.ping().await?;
-            let now: Option<u64> = self.conn.query_first("SELECT epoch FROM mirror_state WHERE id = 1").await?;
-            if now == Some(epoch) {
-                return Ok(());
+        let query = "SELECT epoch, IS_USED_LOCK(?) <=> CONNECTION_ID() FROM mirror_state WHERE id = 1";
+        let found: Option<(u64, bool)> =
+            in_time("keeping the connection", async { Ok(self.conn.exec_first(query, (&self.lock,)).await?) }).await?;
+        match found {
+            Some((epoch, true)) if epoch == self.position.epoch => Ok(()),
+            Some((_, false)) => {
+                Err(Fault::Fenced("the lock that one mirror writes under is not held any more".to_owned()))
             }
-            Err(Fault::Fenced("another mirror has taken over the tables".to_owned()))
-        })
-        .await
+            _ => Err(Fault::Fenced("another mirror has taken over the tables".to_owned())),
+        }
     }
 
-    /// Ends the connections, with the lock.
+    /// Keeps an error where reports can see it, if the database takes it.
+    pub(super) async fn keep_error(&mut self, message: &str, at: TimeMs) {
+        let kept = write::keep_error(&mut self.conn, self.position.epoch, message, at);
+        if tokio::time::timeout(PATIENCE, kept).await.is_err() {
+            tracing::debug!("an error was not kept in the database in time");
+        }
+    }
+
+    /// Ends the connection, with the lock.
     pub(super) async fn close(self) {
-        drop((self.lock, self.conn));
+        drop(self.conn);
         // A server that does not answer keeps nobody waiting.
         drop(tokio::time::timeout(Duration::from_secs(1), self.pool.disconnect()).await);
     }
@@ -138,22 +145,46 @@ pub(super) async fn in_time<T>(what: &str, work: impl Future<Output = Result<T, 
 }
 
 pub(super) async fn connect(pool: &Pool) -> Result<Conn, Fault> {
-    in_time("connecting", async { Ok(pool.get_conn().await?) }).await
+    Ok(connect_to(pool).await?.0)
 }
 
-async fn take_lock(lock: &mut Conn, opening: Opening<'_>) -> Result<(), Fault> {
+/// A connection whose session is as the mirror needs it, and what the server is.
+async fn connect_to(pool: &Pool) -> Result<(Conn, Server), Fault> {
+    in_time("connecting", async {
+        let mut conn = pool.get_conn().await?;
+        let server = variables::settle(&mut conn).await?;
+        Ok((conn, server))
+    })
+    .await
+}
+
+/// The name of a lock for the database at hand: such names are the server's, and no longer than 64 characters.
+pub(super) async fn lock_name(conn: &mut Conn, what: &str) -> Result<String, Fault> {
+    let named: Option<(Option<String>, u8)> = conn.query_first("SELECT DATABASE(), @@lower_case_table_names").await?;
+    let (database, folds) = named.unwrap_or_default();
+    let database = database.unwrap_or_default();
+    // Where upper and lower case are one, so is the database.
+    let database = if folds == 0 { database } else { database.to_lowercase() };
+    Ok(lock_of(what, &database))
+}
+
+fn lock_of(what: &str, database: &str) -> String {
+    format!("{what}-{}", &blake3::hash(database.as_bytes()).to_hex()[..32])
+}
+
+async fn take_lock(conn: &mut Conn, lock: &str, opening: Opening<'_>) -> Result<(), Fault> {
     let wait = Duration::from_secs(opening.lock_wait_s.into()) + PATIENCE;
-    let get = format!("SELECT GET_LOCK({LOCK_NAME}, {})", opening.lock_wait_s);
     for _ in 0..2 {
-        let got = tokio::time::timeout(wait, lock.query_first::<Option<u8>, _>(get.as_str())).await;
+        let get = conn.exec_first::<Option<u8>, _, _>("SELECT GET_LOCK(?, ?)", (lock, opening.lock_wait_s));
+        let got = tokio::time::timeout(wait, get).await;
         let got = got.map_err(|_| Fault::Lost("the database did not answer a request for the lock".to_owned()))??;
         if got.flatten() == Some(1) {
             return Ok(());
         }
-        let holder: Option<Option<u32>> = lock.query_first(format!("SELECT IS_USED_LOCK({LOCK_NAME})")).await?;
+        let holder: Option<Option<u32>> = conn.exec_first("SELECT IS_USED_LOCK(?)", (lock,)).await?;
         let Some(holder) = holder.flatten().filter(|holder| Some(*holder) == opening.stale_lock) else { break };
         // The server has not noticed that our connection is gone.
-        if let Err(error) = lock.query_drop(format!("KILL CONNECTION {holder}")).await {
+        if let Err(error) = conn.query_drop(format!("KILL CONNECTION {holder}")).await {
             tracing::debug!(%error, "our old connection was not ended");
         }
     }
@@ -233,4 +264,17 @@ fn position(row: Row) -> Result<Position, Fault> {
         last_error: text("last_error")?,
         last_error_at: at("last_error_at"),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_is_named_by_its_database_in_no_more_than_a_server_takes() {
+        let name = lock_of(LOCK, "mall");
+        assert_eq!(name, "stockhold-mirror-6c8a4d2a9bd5cd1bbee1ffdd2cd1f0ff");
+        assert!(lock_of("stockhold-migrate", &"x".repeat(64)).len() <= 64);
+        assert_ne!(name, lock_of(LOCK, "Mall"));
+    }
 }

@@ -3,9 +3,23 @@
 /// A statement that takes any number of rows.
 pub(super) struct Statement {
     pub(super) table: &'static str,
+    /// The first is the table's id.
     pub(super) columns: &'static [&'static str],
-    /// What to do about a row that is there: nothing is a refusal.
-    pub(super) otherwise: &'static str,
+    pub(super) there: There,
+}
+
+/// What to do about a row of the same id that is there. A change says `{column}` for what the new row has, and
+/// `old.column` for what is there.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum There {
+    /// It is a refusal.
+    Refused,
+    /// It stays. Somebody else's is a refusal.
+    Kept,
+    /// It is changed. Somebody else's is a refusal.
+    Changed(&'static str),
+    /// It is changed. Somebody else's becomes the mirror's: both know what the id names.
+    Taken(&'static str),
 }
 
 pub(super) static CATEGORIES: Statement = Statement {
@@ -23,9 +37,11 @@ pub(super) static CATEGORIES: Statement = Statement {
         "updated_at",
         "seq",
     ],
-    otherwise: "name = VALUES(name), description = VALUES(description), icon = VALUES(icon), \
-                parent_id = VALUES(parent_id), level = VALUES(level), sort_order = VALUES(sort_order), \
-                status = VALUES(status), updated_at = VALUES(updated_at), seq = VALUES(seq)",
+    there: There::Taken(
+        "name = {name}, description = {description}, icon = {icon}, parent_id = {parent_id}, \
+         level = {level}, sort_order = {sort_order}, status = {status}, updated_at = {updated_at}, \
+         seq = {seq}",
+    ),
 };
 
 // Assignments are made from left to right: as long as `seq` is null, the row is somebody else's, and its numbers mean
@@ -49,19 +65,21 @@ pub(super) static PRODUCTS: Statement = Statement {
         "updated_at",
         "seq",
     ],
-    otherwise: "stock_quantity = IF(seq IS NULL, 0, stock_quantity), sales_count = IF(seq IS NULL, 0, sales_count), \
-                name = VALUES(name), description = VALUES(description), category_id = VALUES(category_id), \
-                points_price = VALUES(points_price), original_price = VALUES(original_price), \
-                images = VALUES(images), specifications = VALUES(specifications), is_hot = VALUES(is_hot), \
-                is_new = VALUES(is_new), status = VALUES(status), sort_order = VALUES(sort_order), \
-                created_at = VALUES(created_at), updated_at = VALUES(updated_at), seq = VALUES(seq)",
+    there: There::Taken(
+        "stock_quantity = IF(old.seq IS NULL, 0, old.stock_quantity), \
+         sales_count = IF(old.seq IS NULL, 0, old.sales_count), name = {name}, \
+         description = {description}, category_id = {category_id}, points_price = {points_price}, \
+         original_price = {original_price}, images = {images}, specifications = {specifications}, \
+         is_hot = {is_hot}, is_new = {is_new}, status = {status}, sort_order = {sort_order}, \
+         created_at = {created_at}, updated_at = {updated_at}, seq = {seq}",
+    ),
 };
 
 /// A product whose document is gone is not for sale any more; its numbers stay for reports.
 pub(super) static PRODUCTS_REMOVED: Statement = Statement {
     table: "products",
     columns: &["id", "name", "category_id", "points_price", "status", "created_at", "updated_at", "seq"],
-    otherwise: "status = VALUES(status), updated_at = VALUES(updated_at), seq = VALUES(seq)",
+    there: There::Taken("status = {status}, updated_at = {updated_at}, seq = {seq}"),
 };
 
 const STOCK_COLUMNS: &[&str] = &[
@@ -81,16 +99,18 @@ const STOCK_COLUMNS: &[&str] = &[
 pub(super) static STOCK: Statement = Statement {
     table: "products",
     columns: STOCK_COLUMNS,
-    otherwise: "stock_quantity = VALUES(stock_quantity), \
-                sales_count = IF(seq IS NULL, 0, sales_count) + VALUES(sales_count), \
-                updated_at = VALUES(updated_at), seq = VALUES(seq)",
+    there: There::Taken(
+        "stock_quantity = {stock_quantity}, \
+         sales_count = IF(old.seq IS NULL, 0, old.sales_count) + {sales_count}, \
+         updated_at = {updated_at}, seq = {seq}",
+    ),
 };
 
 /// As [`STOCK`] where everything up to some event is known at once.
 pub(super) static STOCK_BASE: Statement = Statement {
     table: "products",
     columns: STOCK_COLUMNS,
-    otherwise: "stock_quantity = VALUES(stock_quantity), sales_count = VALUES(sales_count), seq = VALUES(seq)",
+    there: There::Taken("stock_quantity = {stock_quantity}, sales_count = {sales_count}, seq = {seq}"),
 };
 
 const USER_COLUMNS: &[&str] = &["id", "points_balance", "total_exchanges", "last_exchange_at", "created_at", "seq"];
@@ -98,17 +118,19 @@ const USER_COLUMNS: &[&str] = &["id", "points_balance", "total_exchanges", "last
 pub(super) static USERS: Statement = Statement {
     table: "users",
     columns: USER_COLUMNS,
-    otherwise: "points_balance = VALUES(points_balance), \
-                total_exchanges = IF(seq IS NULL, 0, total_exchanges) + VALUES(total_exchanges), \
-                last_exchange_at = COALESCE(VALUES(last_exchange_at), IF(seq IS NULL, NULL, last_exchange_at)), \
-                seq = VALUES(seq)",
+    there: There::Taken(
+        "points_balance = {points_balance}, \
+         total_exchanges = IF(old.seq IS NULL, 0, old.total_exchanges) + {total_exchanges}, \
+         last_exchange_at = COALESCE({last_exchange_at}, IF(old.seq IS NULL, NULL, old.last_exchange_at)), \
+         seq = {seq}",
+    ),
 };
 
 /// As [`USERS`] where everything up to some event is known at once, but for exchanges that nobody remembers.
 pub(super) static USERS_BASE: Statement = Statement {
     table: "users",
     columns: USER_COLUMNS,
-    otherwise: "points_balance = VALUES(points_balance), seq = VALUES(seq)",
+    there: There::Taken("points_balance = {points_balance}, seq = {seq}"),
 };
 
 const ORDER_COLUMNS: &[&str] = &[
@@ -130,20 +152,22 @@ const ORDER_COLUMNS: &[&str] = &[
     "seq",
 ];
 
-pub(super) static ORDERS: Statement = Statement { table: "exchange_orders", columns: ORDER_COLUMNS, otherwise: "" };
+pub(super) static ORDERS: Statement =
+    Statement { table: "exchange_orders", columns: ORDER_COLUMNS, there: There::Refused };
 
 /// The end of orders that are there. Where one was set aside, what its end says of it is a row all the same.
 pub(super) static ORDER_ENDS: Statement = Statement {
     table: "exchange_orders",
     columns: ORDER_COLUMNS,
-    otherwise: "status = VALUES(status), state = VALUES(state), \
-                exchanged_at = COALESCE(VALUES(exchanged_at), exchanged_at), cancelled_at = VALUES(cancelled_at), \
-                updated_at = VALUES(updated_at), seq = VALUES(seq)",
+    there: There::Changed(
+        "status = {status}, state = {state}, exchanged_at = COALESCE({exchanged_at}, old.exchanged_at), \
+         cancelled_at = {cancelled_at}, updated_at = {updated_at}, seq = {seq}",
+    ),
 };
 
 /// Orders of which a row that is there says more.
 pub(super) static ORDERS_BASE: Statement =
-    Statement { table: "exchange_orders", columns: ORDER_COLUMNS, otherwise: "id = VALUES(id)" };
+    Statement { table: "exchange_orders", columns: ORDER_COLUMNS, there: There::Kept };
 
 pub(super) static INVENTORY: Statement = Statement {
     table: "inventory_records",
@@ -160,7 +184,7 @@ pub(super) static INVENTORY: Statement = Statement {
         "created_at",
         "seq",
     ],
-    otherwise: "",
+    there: There::Refused,
 };
 
 pub(super) static POINTS: Statement = Statement {
@@ -177,5 +201,5 @@ pub(super) static POINTS: Statement = Statement {
         "created_at",
         "seq",
     ],
-    otherwise: "",
+    there: There::Refused,
 };

@@ -39,8 +39,8 @@ pub(crate) struct Progress {
 /// `Invalid` when the URL, the rights or the tables are wrong; `Unavailable` when the database does not answer.
 pub(crate) fn migrate(database: &Database) -> Result<Vec<&'static str>> {
     let place = Place::of(database)?;
-    run(async {
-        let pool = place.pool();
+    run(&place, async {
+        let pool = place.pool().await;
         let mut conn = connect(&pool).await?;
         let made = schema::migrate(&mut conn).await;
         drop(conn);
@@ -55,8 +55,8 @@ pub(crate) fn migrate(database: &Database) -> Result<Vec<&'static str>> {
 /// As [`migrate`], and what reading the ledger meets.
 pub(crate) fn status(dir: &Path, database: &Database) -> Result<Progress> {
     let place = Place::of(database)?;
-    let position = run(async {
-        let pool = place.pool();
+    let position = run(&place, async {
+        let pool = place.pool().await;
         let mut conn = connect(&pool).await?;
         let position = in_time("reading the state", async {
             schema::check(&mut conn).await?;
@@ -108,8 +108,9 @@ pub(super) fn lookup(ledger: LedgerView) -> Lookup {
     Box::new(move |account| ledger.level_of(account).map(|level| level.key))
 }
 
-pub(super) fn run<T>(work: impl Future<Output = std::result::Result<T, Fault>>) -> Result<T> {
+/// Does something with the database at `place`; what goes wrong there names it.
+pub(super) fn run<T>(place: &Place, work: impl Future<Output = std::result::Result<T, Fault>>) -> Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|cause| Error::io("the runtime did not start", cause))?;
-    runtime.block_on(work).map_err(Fault::into_error)
+    runtime.block_on(work).map_err(|fault| fault.at(&place.shown()).into_error())
 }

@@ -1,19 +1,16 @@
 //! A batch into the database: its rows and the watermark in one transaction.
 
 use mysql_async::prelude::Queryable;
-use mysql_async::{Conn, Error as MysqlError, Params, Value};
+use mysql_async::{Conn, Value};
 
 use super::batch::{Batch, Rejected};
-use super::fault::{Class, Fault, class};
-use super::statements::Statement;
-use super::tables::{Row, Rows, base_rows, rows};
+use super::fault::Fault;
+use super::insert::Insertion;
+use super::tables::{Rows, base_rows, rows};
 use super::time::{datetime, optional};
+use super::variables::Server;
 use crate::types::{Seq, TimeMs};
 
-/// How many rows one statement takes. Few different counts make few different statements to prepare.
-const CHUNKS: [usize; 5] = [256, 64, 16, 4, 1];
-/// The most bytes of one statement, well below what servers take by default.
-const STATEMENT_BYTES_MAX: usize = 2 << 20;
 /// How much of a refused row is kept, and of the reason, in bytes.
 const CONTENT_BYTES_MAX: usize = 128 << 10;
 const REASON_BYTES_MAX: usize = 4 << 10;
@@ -37,9 +34,35 @@ pub(super) struct Written {
 /// # Errors
 /// [`Fault::Fenced`] when the epoch or the watermark is another one: nothing was written. After any other the outcome of
 /// the commit may be unknown; the watermark tells.
-pub(super) async fn write(conn: &mut Conn, batch: &Batch, fence: Fence, now_ms: TimeMs) -> Result<Written, Fault> {
+pub(super) async fn write(
+    conn: &mut Conn,
+    server: Server,
+    batch: &Batch,
+    fence: Fence,
+    now_ms: TimeMs,
+) -> Result<Written, Fault> {
     conn.query_drop("START TRANSACTION").await?;
-    let written = write_rows(conn, batch, fence, now_ms).await;
+    let written = write_rows(conn, server, batch, fence, now_ms).await;
+    end(conn, written).await
+}
+
+/// Writes how everything stands at the watermark, which stays.
+///
+/// # Errors
+/// As [`write()`].
+pub(super) async fn write_base(
+    conn: &mut Conn,
+    server: Server,
+    batch: &Batch,
+    fence: Fence,
+    now_ms: TimeMs,
+) -> Result<Written, Fault> {
+    conn.query_drop("START TRANSACTION").await?;
+    let written = write_all_of(conn, server, batch, fence, now_ms).await;
+    end(conn, written).await
+}
+
+async fn end(conn: &mut Conn, written: Result<Written, Fault>) -> Result<Written, Fault> {
     match written {
         Ok(written) => {
             // Whatever goes wrong here, whether it is committed is for the watermark to say.
@@ -56,38 +79,54 @@ pub(super) async fn write(conn: &mut Conn, batch: &Batch, fence: Fence, now_ms: 
     }
 }
 
-/// Writes how everything stands at the watermark, which stays.
-///
-/// # Errors
-/// As [`write()`].
-pub(super) async fn write_base(conn: &mut Conn, batch: &Batch, fence: Fence, now_ms: TimeMs) -> Result<Written, Fault> {
-    conn.query_drop("START TRANSACTION").await?;
+async fn write_rows(
+    conn: &mut Conn,
+    server: Server,
+    batch: &Batch,
+    fence: Fence,
+    now_ms: TimeMs,
+) -> Result<Written, Fault> {
+    // First of all the watermark: its row is locked until the commit, so two mirrors never write side by side.
+    advance(conn, batch, fence, now_ms).await?;
+    let fence = Fence { watermark: batch.last_seq, ..fence };
+    write_all(conn, server, rows(batch), batch, fence, now_ms).await
+}
+
+async fn write_all_of(
+    conn: &mut Conn,
+    server: Server,
+    batch: &Batch,
+    fence: Fence,
+    now_ms: TimeMs,
+) -> Result<Written, Fault> {
     let query = "SELECT 1 FROM mirror_state WHERE id = 1 AND epoch = ? AND watermark = ? FOR UPDATE";
     let found: Option<u8> = conn.exec_first(query, (fence.epoch, fence.watermark)).await?;
     if found.is_none() {
         return Err(fenced());
     }
-    let written = write_all(conn, base_rows(batch), batch, now_ms).await?;
-    conn.query_drop("COMMIT").await.map_err(|error| Fault::Lost(error.to_string()))?;
-    Ok(written)
+    write_all(conn, server, base_rows(batch), batch, fence, now_ms).await
 }
 
-async fn write_rows(conn: &mut Conn, batch: &Batch, fence: Fence, now_ms: TimeMs) -> Result<Written, Fault> {
-    // First of all the watermark: its row is locked until the commit, so two mirrors never write side by side.
-    advance(conn, batch, fence, now_ms).await?;
-    write_all(conn, rows(batch), batch, now_ms).await
-}
-
-async fn write_all(conn: &mut Conn, all: Vec<Rows>, batch: &Batch, now_ms: TimeMs) -> Result<Written, Fault> {
+async fn write_all(
+    conn: &mut Conn,
+    server: Server,
+    all: Vec<Rows>,
+    batch: &Batch,
+    fence: Fence,
+    now_ms: TimeMs,
+) -> Result<Written, Fault> {
     let mut rejected = Vec::new();
     let mut written = Written::default();
+    let mut insertion = Insertion { conn: &mut *conn, server, rejected: &mut rejected };
     for rows in all {
         written.rows += rows.rows.len() as u64;
-        insert(conn, &rows, &mut rejected).await?;
+        insertion.insert(&rows).await?;
     }
     written.rejected = (rejected.len() + batch.rejected.len()) as u64;
     if written.rejected > 0 {
-        set_aside(conn, batch.rejected.iter().chain(&rejected), written.rejected, now_ms).await?;
+        let bytes_max = CONTENT_BYTES_MAX.min(server.statement_bytes_max / 4);
+        set_aside(conn, batch.rejected.iter().chain(&rejected), bytes_max, now_ms).await?;
+        count_aside(conn, written.rejected, fence).await?;
     }
     Ok(written)
 }
@@ -114,107 +153,10 @@ fn fenced() -> Fault {
     Fault::Fenced("another mirror has taken over the tables".to_owned())
 }
 
-async fn insert(conn: &mut Conn, rows: &Rows, rejected: &mut Vec<Rejected>) -> Result<(), Fault> {
-    let mut rest = &rows.rows[..];
-    while !rest.is_empty() {
-        let (chunk, after) = rest.split_at(chunk_len(rest));
-        insert_chunk(conn, rows.statement, chunk, rejected).await?;
-        rest = after;
-    }
-    Ok(())
-}
-
-/// How many of the next rows go into one statement.
-fn chunk_len(rows: &[Row]) -> usize {
-    let mut bytes = 0;
-    let fitting = rows.iter().take_while(|row| {
-        bytes += row.values.iter().map(value_bytes).sum::<usize>();
-        bytes <= STATEMENT_BYTES_MAX
-    });
-    let fitting = fitting.count().max(1);
-    CHUNKS.into_iter().find(|&len| len <= fitting).unwrap_or(1)
-}
-
-fn value_bytes(value: &Value) -> usize {
-    match value {
-        Value::Bytes(bytes) => bytes.len() + 4,
-        _ => 12,
-    }
-}
-
-/// Writes rows with one statement. When the database refuses one of them, the halves are tried, down to the row that
-/// it refuses: a statement that fails leaves nothing behind, and the transaction goes on.
-async fn insert_chunk(
-    conn: &mut Conn,
-    statement: &Statement,
-    rows: &[Row],
-    rejected: &mut Vec<Rejected>,
-) -> Result<(), Fault> {
-    let mut waiting = vec![rows];
-    while let Some(rows) = waiting.pop() {
-        match execute(conn, statement, rows).await {
-            Ok(()) => {}
-            Err(error) if class(&error) != Class::Row => return Err(error.into()),
-            Err(error) => match rows {
-                [row] => rejected.push(refused(statement, row, &error)),
-                _ => {
-                    // The first half last, so that it is taken first: rows are written in their order.
-                    let (first, second) = rows.split_at(half(rows.len()));
-                    waiting.extend([second, first]);
-                }
-            },
-        }
-    }
-    Ok(())
-}
-
-/// The first half, of a size that has a prepared statement.
-fn half(len: usize) -> usize {
-    CHUNKS.into_iter().find(|&chunk| chunk <= len / 2).unwrap_or(1)
-}
-
-async fn execute(conn: &mut Conn, statement: &Statement, rows: &[Row]) -> Result<(), MysqlError> {
-    let values = rows.iter().flat_map(|row| row.values.iter().cloned()).collect();
-    conn.exec_drop(sql(statement, rows.len()), Params::Positional(values)).await
-}
-
-fn sql(statement: &Statement, count: usize) -> String {
-    let Statement { table, columns, otherwise } = statement;
-    let row = format!("({})", vec!["?"; columns.len()].join(","));
-    let mut sql = format!("INSERT INTO {table} ({}) VALUES {}", columns.join(", "), vec![row; count].join(","));
-    if !otherwise.is_empty() {
-        sql.push_str(" ON DUPLICATE KEY UPDATE ");
-        sql.push_str(otherwise);
-    }
-    sql
-}
-
-fn refused(statement: &Statement, row: &Row, error: &MysqlError) -> Rejected {
-    let fields = statement.columns.iter().zip(&row.values);
-    let content: serde_json::Map<_, _> = fields.map(|(name, value)| ((*name).to_owned(), readable(value))).collect();
-    Rejected {
-        table: statement.table,
-        row_id: row.id.clone(),
-        seq: row.seq,
-        content: serde_json::Value::Object(content).to_string(),
-        reason: error.to_string(),
-    }
-}
-
-fn readable(value: &Value) -> serde_json::Value {
-    match value {
-        Value::NULL => serde_json::Value::Null,
-        Value::Int(number) => (*number).into(),
-        Value::UInt(number) => (*number).into(),
-        Value::Bytes(bytes) => String::from_utf8_lossy(bytes).into(),
-        other => other.as_sql(true).trim_matches('\'').to_owned().into(),
-    }
-}
-
 async fn set_aside<'a>(
     conn: &mut Conn,
     rejected: impl Iterator<Item = &'a Rejected>,
-    count: u64,
+    content_bytes_max: usize,
     now_ms: TimeMs,
 ) -> Result<(), Fault> {
     for Rejected { table, row_id, seq, content, reason } in rejected {
@@ -223,7 +165,7 @@ async fn set_aside<'a>(
             (*table).into(),
             cut(row_id, 128).into(),
             (*seq).into(),
-            cut(content, CONTENT_BYTES_MAX).into(),
+            cut(content, content_bytes_max).into(),
             cut(reason, REASON_BYTES_MAX).into(),
             datetime(now_ms),
         ];
@@ -231,8 +173,18 @@ async fn set_aside<'a>(
                          VALUES (?, ?, ?, ?, ?, ?)";
         conn.exec_drop(statement, values).await?;
     }
-    conn.exec_drop("UPDATE mirror_state SET rejected = rejected + ? WHERE id = 1", (count,)).await?;
     Ok(())
+}
+
+/// Counts the rows that were set aside, where the transaction is still the one that began: after a refusal a server may
+/// have undone it, and every statement since would be a transaction of its own.
+async fn count_aside(conn: &mut Conn, count: u64, fence: Fence) -> Result<(), Fault> {
+    let statement = "UPDATE mirror_state SET rejected = rejected + ? WHERE id = 1 AND epoch = ? AND watermark = ?";
+    conn.exec_drop(statement, (count, fence.epoch, fence.watermark)).await?;
+    match conn.affected_rows() {
+        1 => Ok(()),
+        _ => Err(Fault::ReloadNeeded("the database undid a transaction in its middle without a word".to_owned())),
+    }
 }
 
 /// At most so many bytes of a text, in whole characters.
@@ -256,37 +208,6 @@ pub(super) async fn keep_error(conn: &mut Conn, epoch: u64, message: &str, at: T
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn rows_of(bytes: usize, count: usize) -> Vec<Row> {
-        let row = || Row { id: "x".into(), seq: 1, values: vec![Value::Bytes(vec![b'x'; bytes])] };
-        (0..count).map(|_| row()).collect()
-    }
-
-    #[test]
-    fn statements_have_few_sizes_and_bounded_bytes() {
-        for (bytes, count, expected) in [
-            (10, 1_000, vec![256, 256, 256, 64, 64, 64, 16, 16, 4, 4]),
-            (10, 5, vec![4, 1]),
-            (STATEMENT_BYTES_MAX, 2, vec![1, 1]),
-            (STATEMENT_BYTES_MAX * 2, 1, vec![1]),
-            (STATEMENT_BYTES_MAX / 32, 40, vec![16, 16, 4, 4]),
-        ] {
-            let rows = rows_of(bytes, count);
-            let (mut rest, mut lens) = (&rows[..], Vec::new());
-            while !rest.is_empty() {
-                lens.push(chunk_len(rest));
-                rest = &rest[chunk_len(rest)..];
-            }
-            assert_eq!(lens, expected, "{count} rows of {bytes} bytes");
-        }
-    }
-
-    #[test]
-    fn halves_are_sizes_that_are_prepared() {
-        for (len, first) in [(256, 64), (64, 16), (16, 4), (4, 1), (2, 1), (192, 64), (48, 16), (3, 1)] {
-            assert_eq!(half(len), first, "{len}");
-        }
-    }
 
     #[test]
     fn a_text_is_cut_between_characters() {

@@ -240,10 +240,3 @@ fn an_account_nobody_opened_is_an_error() {
     let error = run.projector.apply(&mut run.batch, 1, &event).expect_err("an unknown account");
     assert!(error.to_string().contains("99"), "{error}");
 }
-
-#[test]
-fn the_mark_tells_events_apart() {
-    let event = |quantity| Event { at: 1, request: None, fact: received(TEA, quantity, 1) };
-    assert_eq!(mark(7, &event(1)), mark(7, &event(1)));
-    assert!(mark(7, &event(1)) != mark(7, &event(2)) && mark(7, &event(1)) != mark(8, &event(1)));
-}

@@ -12,14 +12,20 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub enum ErrorKind {
     /// The request is malformed; correct it. Nothing was changed.
     Invalid,
-    /// The request contradicts an earlier one: an idempotency key with another body. Nothing was changed.
+    /// The request contradicts an earlier one: an idempotency key with another request, an account with another policy.
+    /// Nothing was changed.
     Conflict,
     /// What the request names does not exist. Nothing was changed.
     NotFound,
     /// A bound was reached; the same request may succeed later. Nothing was changed.
     Overloaded,
-    /// The engine cannot serve: the disk failed, or another process holds the directory.
+    /// The engine cannot serve this now: a file cannot be read or written, or a part of the engine is off or has ended.
     Unavailable,
+    /// A write or a sync of the journal failed, and nobody knows what of it is on the disk: the engine takes nothing any
+    /// more. What became of the requests under way is known once it is opened again.
+    Poisoned,
+    /// The data directory is open already, in this process or in another.
+    AlreadyOpen,
     /// A file holds what was never written; the message names file and offset.
     Corrupt,
     /// The engine was closed.
@@ -57,6 +63,14 @@ impl Error {
 
     pub(crate) fn unavailable(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(ErrorKind::Unavailable, message)
+    }
+
+    pub(crate) fn poisoned(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(ErrorKind::Poisoned, message)
+    }
+
+    pub(crate) fn already_open(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(ErrorKind::AlreadyOpen, message)
     }
 
     pub(crate) fn corrupt(message: impl Into<Cow<'static, str>>) -> Self {

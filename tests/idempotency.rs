@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::json;
+use stockhold::{AccountKey, IdempotencyKey};
 use support::{Client, Reply, Setup, Shop, product};
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
@@ -100,6 +101,87 @@ async fn a_key_belongs_to_its_user_and_its_path() {
             assert_eq!(data["balance"], balance, "once, and told again");
         }
     }
+}
+
+#[tokio::test]
+async fn a_key_acts_once_however_the_request_is_spelled() {
+    let shop = Shop::open().await;
+    let mut admin = shop.admin().await;
+    let keys = ["k", "\"k\"", "\"k\";v=1"];
+    for (paths, body, field, value) in [
+        (
+            ["points/ann@shop/award", "points/ann%40shop/award", "points/%61nn%40sho%70/award"],
+            json!({"points": 500}),
+            "balance",
+            500,
+        ),
+        (
+            ["inventory/prod_movie/receive", "inventory/prod%5Fmovie/receive", "inventory/prod%5fmovi%65/receive"],
+            json!({"quantity": 5}),
+            "stockQuantity",
+            2005,
+        ),
+        (
+            ["inventory/prod_movie/adjust", "inventory/prod%5Fmovie/adjust", "inventory/prod%5fmovi%65/adjust?"],
+            json!({"delta": -5}),
+            "stockQuantity",
+            2000,
+        ),
+    ] {
+        for path in paths {
+            for key in keys {
+                let data = admin.post_keyed(&format!("/api/admin/{path}"), key, body.clone()).await.data();
+                assert_eq!(data[field], value, "{path} {key}");
+            }
+        }
+    }
+    let mut ann = shop.user_with("ann", 100_000).await;
+    let body = json!({"productId": "prod_movie", "quantity": 1});
+    for key in ["\"k\"", "k"] {
+        ann.post_keyed(EXCHANGE, key, body.clone()).await.data();
+        assert_eq!(ann.balance().await, 95_500, "{key}");
+    }
+    let before = shop.state();
+    for key in ["\"k", "\"k\"x"] {
+        ann.post_keyed(EXCHANGE, key, body.clone()).await.failure(400, "INVALID_REQUEST");
+    }
+    admin.post_keyed("/api/admin/points/a%2Fb/award", "k", json!({"points": 1})).await.failure(400, "INVALID_REQUEST");
+    assert_eq!(shop.state(), before);
+}
+
+/// Up to 0.1.0 a key was named by the spelling of path and key.
+#[tokio::test]
+async fn a_key_of_an_earlier_release_is_known_by_its_spelling() {
+    let shop = Shop::open().await;
+    let (mut admin, _) = (shop.admin().await, shop.user_with("ann@shop", 1).await);
+    let (path, key, body) = ("/api/admin/points/ann%40shop/award", "\"k\"", json!({"points": 500}));
+    let name = AccountKey::points("ann@shop").expect("a valid name");
+    let account = shop.engine.account(&name).expect("the user has points");
+    let old = IdempotencyKey::new(&format!("root {path}"), key).expect("a valid key");
+    let old = old.with_body(body.to_string().as_bytes());
+    shop.engine.receive(account, 500, "", Some(old)).and_then(|ticket| ticket.wait()).expect("the engine runs");
+    let again = admin.post_keyed(path, key, body.clone()).await.data();
+    assert_eq!(again["balance"], 501, "the answer of then");
+    admin.post_keyed(path, key, json!({"points": 1})).await.failure(422, "IDEMPOTENCY_CONFLICT");
+    assert_eq!(admin.post_keyed(path, "other", body).await.data()["balance"], 1001);
+}
+
+#[tokio::test]
+async fn what_is_malformed_is_told_before_what_is_lacking() {
+    let shop = Shop::open().await;
+    shop.mall.put_product(&product("tea", 10)).expect("a valid product");
+    let mut bob = shop.user("bob").await;
+    let deep = (0..20).fold(json!(1), |inner, _| json!([inner]));
+    for body in [
+        json!({"productId": "none", "quantity": 0}),
+        json!({"productId": "tea", "quantity": 10_001}),
+        json!({"productId": "tea", "quantity": 1, "deliveryInfo": {"deep": deep}}),
+        json!({"productId": "tea", "quantity": 1, "deliveryInfo": {"long": "x".repeat(17_000)}}),
+    ] {
+        bob.post_keyed(EXCHANGE, "k", body.clone()).await.failure(400, "INVALID_REQUEST");
+        bob.post(EXCHANGE, body).await.failure(400, "INVALID_REQUEST");
+    }
+    bob.post(EXCHANGE, json!({"productId": "tea", "quantity": 1})).await.failure(409, "OUT_OF_STOCK");
 }
 
 #[tokio::test]

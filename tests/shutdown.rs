@@ -138,7 +138,7 @@ async fn a_directory_has_one_server_and_a_port_too() {
     let serve = ["serve", "--demo", "--data-dir", path, "--listen"];
     let (code, printed, log) = run(stockhold(&serve).arg("127.0.0.1:0"));
     assert_eq!((code, printed.as_str()), (1, ""), "{log}");
-    assert!(log.contains("stockhold: another process has the data directory") && log.contains(path), "{log}");
+    assert!(log.contains("is open already") && log.contains(path), "{log}");
     // The one that runs is none the worse.
     let mut demo = Client::connect(server.address, Some(demo_token(dir.path(), "demo", "user"))).await;
     demo.send(demo.post_request("/api/mall/exchange"), BODY).await.data();

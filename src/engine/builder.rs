@@ -143,7 +143,7 @@ impl EngineBuilder {
     /// Opens the ledger, creating the directory when it is missing.
     ///
     /// # Errors
-    /// `Unavailable` when another process has the directory or the disk fails, `Corrupt` naming file and offset when
+    /// `AlreadyOpen` when somebody has the directory, `Unavailable` when the disk fails, `Corrupt` naming file and offset when
     /// the files hold what no crash explains, `Invalid` for a setting out of bounds.
     pub fn open(self) -> Result<Engine> {
         if self.journal.payload_bytes_max() < EVENT_BYTES_MAX {
@@ -220,13 +220,14 @@ impl EngineBuilder {
 /// Takes the lock of a data directory.
 ///
 /// # Errors
-/// `Unavailable` when another process has it, or it cannot be taken.
+/// `AlreadyOpen` when somebody has it, `Unavailable` when it cannot be taken.
 pub(super) fn lock(vfs: &dyn Vfs, dir: &Path) -> Result<Box<dyn VfsLock>> {
     let path = dir.join("lock");
     vfs.lock(&path).map_err(|error| match error.kind() {
-        io::ErrorKind::WouldBlock => {
-            Error::unavailable(format!("another process has the data directory {} open", dir.display()))
-        }
+        io::ErrorKind::WouldBlock => Error::already_open(format!(
+            "the data directory {} is open already, in this process or another",
+            dir.display()
+        )),
         _ => Error::io(format_args!("locking {}", path.display()), error),
     })
 }

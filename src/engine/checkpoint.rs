@@ -330,7 +330,7 @@ pub(super) fn run(core: &Arc<Core>, parker: &Parker) {
         }
         if let Err(error) = write(core) {
             tracing::error!(%error, "a checkpoint failed; the one before it still holds");
-            if matches!(error.kind(), ErrorKind::Closed | ErrorKind::Unavailable) {
+            if matches!(error.kind(), ErrorKind::Closed | ErrorKind::Poisoned | ErrorKind::Unavailable) {
                 return;
             }
         }

@@ -20,7 +20,7 @@ const BATCH: usize = 256;
 pub(super) fn run(core: &Arc<Core>, parker: &Parker) {
     while !core.is_stopped() {
         if let Err(error) = expire_due(core) {
-            if matches!(error.kind(), ErrorKind::Closed | ErrorKind::Unavailable) {
+            if matches!(error.kind(), ErrorKind::Closed | ErrorKind::Poisoned | ErrorKind::Unavailable) {
                 return;
             }
             tracing::warn!(%error, "expiring");

@@ -57,11 +57,12 @@ impl Engine {
         EngineBuilder::new(dir.as_ref())
     }
 
-    /// Opens an account, or finds the one with this key, whose policy then stays as it is. Durable no later than any
-    /// command that names it.
+    /// Opens an account, or finds the one with this key and policy. Durable no later than any command that names it.
     ///
     /// # Errors
-    /// `Invalid` for a policy out of bounds, `Overloaded` when there are too many accounts, `Unavailable`, `Closed`.
+    /// `Invalid` for a policy out of bounds, `Conflict` when the account is open with another policy (see
+    /// [`Engine::account`] and [`Engine::set_policy`]), `Overloaded` when there are too many accounts, `Poisoned`,
+    /// `Closed`.
     pub fn open_account(&self, key: &AccountKey, policy: Policy) -> Result<AccountId> {
         let core = &self.0.core;
         let (account, seq) = core.ledger.open_account(key, policy, core.now_ms(), &core.recorder())?;
@@ -80,7 +81,8 @@ impl Engine {
     /// the rest.
     ///
     /// # Errors
-    /// `Invalid` for a policy out of bounds or another window while the quota is in use, `Unavailable`, `Closed`.
+    /// `Invalid` for a policy out of bounds or another window while the quota is in use, `NotFound` when there is no such
+    /// account, `Poisoned`, `Closed`.
     pub fn set_policy(&self, account: AccountId, policy: Policy) -> Result<CommitTicket> {
         let core = &self.0.core;
         let seq = core.ledger.set_policy(account, policy, core.now_ms(), &core.recorder())?;
@@ -164,8 +166,9 @@ impl Engine {
     /// Executes one command.
     ///
     /// # Errors
-    /// `Invalid` for a malformed command, `Conflict` for an idempotency key with another request, `Overloaded` when a
-    /// bound is reached, `Unavailable` after a disk failure, `Closed`. Nothing was changed then.
+    /// `Invalid` for a malformed command, whatever the ledger would say to a sound one; `NotFound` for an account that does
+    /// not exist; `Conflict` for an idempotency key with another request; `Overloaded` when a bound is reached; `Poisoned`
+    /// after a disk failure; `Closed`. Nothing was changed then.
     pub fn execute(&self, command: &Command<'_>) -> Result<CommitTicket> {
         let core = &self.0.core;
         let executed = core.ledger.execute(command, core.now_ms(), &core.recorder())?;
@@ -200,7 +203,7 @@ impl Engine {
     /// An account as it stands, including what is not durable yet.
     ///
     /// # Errors
-    /// `Invalid` when there is no such account.
+    /// `NotFound` when there is no such account.
     pub fn level(&self, account: AccountId) -> Result<Level> {
         self.0.core.ledger.level(account)
     }
@@ -213,7 +216,7 @@ impl Engine {
     /// How many units can be taken now: from one atomic read, backorder allowance included.
     ///
     /// # Errors
-    /// `Invalid` when there is no such account.
+    /// `NotFound` when there is no such account.
     pub fn takeable(&self, account: AccountId) -> Result<u64> {
         let core = &self.0.core;
         core.ledger.takeable(account, core.now_ms()).map(|(takeable, _)| takeable)
@@ -336,7 +339,7 @@ impl Engine {
     /// Whether commands are accepted.
     ///
     /// # Errors
-    /// `Unavailable` after a disk failure, `Closed`, `Overloaded` when the journal's queue is full.
+    /// `Poisoned` after a disk failure, `Closed`, `Overloaded` when the journal's queue is full.
     pub fn check_ready(&self) -> Result<()> {
         self.0.core.journal.admit()
     }
@@ -353,7 +356,7 @@ impl Engine {
     /// nothing.
     ///
     /// # Errors
-    /// `Unavailable` when the disk failed.
+    /// `Poisoned` when the journal failed, `Unavailable` when another file did.
     pub fn close(&self) -> Result<()> {
         self.0.close(true)
     }

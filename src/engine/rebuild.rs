@@ -34,7 +34,7 @@ struct Claimed {
 
 impl Claimed {
     /// # Errors
-    /// `NotFound` when it is no data directory, `Unavailable` when another process has it, `Corrupt` when the journal is
+    /// `NotFound` when it is no data directory, `AlreadyOpen` when somebody has it, `Corrupt` when the journal is
     /// damaged. Nothing is changed then.
     fn new(dir: &Path) -> Result<Self> {
         // Before the lock, whose file would be made where there is no data directory.
@@ -58,7 +58,7 @@ impl Claimed {
 /// Makes history anew from snapshot, journal and archive. The one that was there is renamed when the new one is whole.
 ///
 /// # Errors
-/// `NotFound` when `dir` is no data directory, `Unavailable` when another process has it open or the disk fails,
+/// `NotFound` when `dir` is no data directory, `AlreadyOpen` when somebody has it open or the disk fails,
 /// `Corrupt` when an event is damaged. History is as it was then.
 pub(crate) fn rebuild_history(dir: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<Rebuilt> {
     let claimed = Claimed::new(dir)?;

@@ -92,7 +92,7 @@ impl Subscription {
     /// The next event, waiting for it; `None` once the engine is closed and everything was delivered.
     ///
     /// # Errors
-    /// As [`Subscription::try_next`], and `Unavailable` when the journal failed.
+    /// As [`Subscription::try_next`], and `Poisoned` when the journal failed.
     pub fn next_event(&mut self) -> Result<Option<(Seq, Event<'static>)>> {
         loop {
             if let Some(event) = self.try_next()? {

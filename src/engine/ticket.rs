@@ -30,7 +30,7 @@ impl CommitTicket {
     /// Blocks until the outcome is durable.
     ///
     /// # Errors
-    /// `Unavailable` when the disk failed before: what became of the request is known after a restart.
+    /// `Poisoned` when the disk failed before: what became of the request is known after a restart.
     pub fn wait(self) -> Result<Outcome> {
         self.promise.wait()?;
         Ok(self.outcome)

@@ -9,7 +9,7 @@ use super::auth::{Identity, Role};
 use super::error::{ApiError, Code};
 use super::format::Format;
 use super::reply::{HttpResponse, success};
-use super::{App, query};
+use super::{App, key, query};
 use crate::error::Result;
 use crate::types::IdempotencyKey;
 
@@ -18,8 +18,10 @@ pub(super) struct Call<'a> {
     pub(super) app: &'a App,
     pub(super) format: Format,
     pub(super) headers: &'a HeaderMap,
-    /// With the endpoint, it scopes idempotency keys.
+    /// The path as it is spelled.
     pub(super) path: &'a str,
+    /// The pattern that the path matched, with `{id}` in the place of the id.
+    pub(super) pattern: &'static str,
     pub(super) query: Option<&'a str>,
     /// The decoded `{id}` of the path, empty when it has none.
     pub(super) id: &'a str,
@@ -41,7 +43,8 @@ impl Call<'_> {
         success(self.format, data, self.app.mall.now_ms())
     }
 
-    /// The request's `Idempotency-Key`, in the scope of the caller and the path.
+    /// The request's `Idempotency-Key`, in the scope of the caller and of what the path means: however path and key are
+    /// spelled, one request has one key.
     pub(super) fn idempotency_key(&self, identity: &Identity) -> Result<Option<IdempotencyKey>, ApiError> {
         let mut values = self.headers.get_all("idempotency-key").iter();
         let Some(value) = values.next() else {
@@ -50,10 +53,18 @@ impl Call<'_> {
         if values.next().is_some() {
             return Err(ApiError::invalid("there is more than one Idempotency-Key"));
         }
-        let key = value.to_str().map_err(|_| ApiError::invalid("an Idempotency-Key is printable ASCII"))?;
+        let spelled = value.to_str().map_err(|_| ApiError::invalid("an Idempotency-Key is printable ASCII"))?;
+        let (path, meant) = (self.pattern.replace("{id}", self.id), key::meaning(spelled)?);
         // A user's name has no space, so the two parts of a scope cannot run into each other.
-        let scope = format!("{} {}", identity.user.id(), self.path);
-        Ok(Some(IdempotencyKey::new(&scope, key)?))
+        let key = |path: &str, key: &str| IdempotencyKey::new(&format!("{} {path}", identity.user.id()), key);
+        let named = key(&path, &meant)?;
+        if path == self.path && meant == spelled {
+            return Ok(Some(named));
+        }
+        // Up to 0.1.0 the spelling was the key: who retries a request of then, as it was spelled, hears its answer.
+        let before = key(self.path, spelled).ok();
+        let known = before.map_or(Ok(None), |before| self.app.mall.engine().recall(before))?;
+        Ok(before.filter(|_| known.is_some()).or(Some(named)))
     }
 
     /// Refuses a query where there is nothing to ask.

@@ -186,6 +186,8 @@ mod tests {
             (Error::overloaded("x"), 503),
             (Error::unavailable("x"), 503),
             (Error::closed(), 503),
+            (Error::poisoned("x"), 503),
+            (Error::already_open("x"), 503),
             (Error::corrupt("x"), 500),
         ] {
             let kind = error.kind();

@@ -77,7 +77,8 @@ mod tests {
         let auth = Auth::new(&SecretString::from("0123456789abcdef0123456789abcdef")).expect("a long secret");
         let app = App::new(mall, auth, Limits::default());
         let headers = HeaderMap::new();
-        let call = Call { app: &app, format: Format::Json, headers: &headers, path: "", query: None, id: "" };
+        let call =
+            Call { app: &app, format: Format::Json, headers: &headers, path: "", pattern: "", query: None, id: "" };
         assert_eq!((health(&call).status().as_u16(), ready(&call).status().as_u16()), (200, 200));
         app.draining.store(true, Ordering::Relaxed);
         assert_eq!((health(&call).status().as_u16(), ready(&call).status().as_u16()), (200, 503));

@@ -13,6 +13,7 @@ mod error;
 mod exchange;
 mod format;
 mod health;
+mod key;
 mod messagepack;
 mod mirror;
 mod orders;

@@ -56,6 +56,12 @@ const PATHS: [(&str, Endpoint); 17] = [
 ];
 
 impl Endpoint {
+    /// The pattern of its path.
+    fn pattern(self) -> &'static str {
+        let found = PATHS.iter().find(|(_, endpoint)| *endpoint == self);
+        found.expect("every endpoint is in the table").0
+    }
+
     /// The methods it takes, as `Allow` names them.
     fn allow(self) -> &'static str {
         match self {
@@ -110,7 +116,7 @@ async fn route(app: &App, format: Format, request: Request<Incoming>) -> Result<
         return Err(ApiError::method_not_allowed(endpoint.allow()));
     }
     let id = if raw_id.contains('%') { Cow::Owned(query::decode(raw_id, false)?) } else { Cow::Borrowed(raw_id) };
-    let call = Call { app, format, headers: &head.headers, path, query, id: &id };
+    let call = Call { app, format, headers: &head.headers, path, pattern: endpoint.pattern(), query, id: &id };
     match endpoint {
         Endpoint::Health => Ok(health::health(&call)),
         Endpoint::Ready => Ok(health::ready(&call)),

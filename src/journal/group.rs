@@ -47,7 +47,7 @@ impl End {
     fn error(&self) -> Error {
         match self {
             End::Closed => Error::closed(),
-            End::Failed(message) => Error::unavailable(message.clone()),
+            End::Failed(message) => Error::poisoned(message.clone()),
         }
     }
 }
@@ -124,7 +124,7 @@ impl<S: Sink> GroupCommit<S> {
     /// admitted at the same moment; the group being written is not counted.
     ///
     /// # Errors
-    /// `Overloaded` when the queue is full, `Unavailable` after a failure, `Closed` after [`Self::close`].
+    /// `Overloaded` when the queue is full, `Poisoned` after a failure, `Closed` after [`Self::close`].
     pub(super) fn admit(&self) -> Result<()> {
         // Relaxed: who comes a moment late is told by the queue itself, or exceeds the bound as above.
         let refusing = self.glance.refusing.load(Ordering::Relaxed);
@@ -253,7 +253,7 @@ impl<S: Sink> GroupCommit<S> {
     /// after is told that the journal is closed.
     ///
     /// # Errors
-    /// `Unavailable` when the journal has failed.
+    /// `Poisoned` when the journal has failed.
     pub(super) fn close(&self) -> Result<()> {
         {
             let mut queue = self.queue.lock();

@@ -117,7 +117,7 @@ fn loom_a_failure_wakes_everybody() {
         });
         let outcomes = [append_and_wait(&commit, &synced, false), other.join().expect("the waiter does not panic")];
         for outcome in outcomes {
-            assert_eq!(outcome.map_err(|error| error.kind()), Err(ErrorKind::Unavailable));
+            assert_eq!(outcome.map_err(|error| error.kind()), Err(ErrorKind::Poisoned));
         }
         writer.join().expect("the writer does not panic");
         assert_eq!(commit.durable_seq(), 0);

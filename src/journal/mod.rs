@@ -172,7 +172,7 @@ impl Journal {
     /// Whether a record may be appended; asked before a decision is applied.
     ///
     /// # Errors
-    /// `Overloaded` when the queue is full, `Unavailable` when the journal has failed, `Closed`.
+    /// `Overloaded` when the queue is full, `Poisoned` when the journal has failed, `Closed`.
     pub(crate) fn admit(&self) -> Result<()> {
         self.commit.admit()
     }
@@ -198,7 +198,7 @@ impl Journal {
     /// costs as much as a sync.
     ///
     /// # Errors
-    /// `Unavailable` when the journal failed before `seq` was durable, `Closed` when it was closed before.
+    /// `Poisoned` when the journal failed before `seq` was durable, `Closed` when it was closed before.
     pub(crate) fn wait(&self, seq: Seq) -> Result<()> {
         if self.commit.durable_seq() < seq {
             self.commit.try_lead();
@@ -272,7 +272,7 @@ impl Journal {
     /// Writes what was appended, refuses more, and ends the threads. A second call does nothing.
     ///
     /// # Errors
-    /// `Unavailable` when the journal has failed.
+    /// `Poisoned` when the journal has failed.
     pub(crate) fn close(&self) -> Result<()> {
         let outcome = self.commit.close();
         self.store.stop_errands();

@@ -67,7 +67,7 @@ pub(super) fn decide<'a>(
 }
 
 fn existing<'h>(held: &'h Held<'_>, account: AccountId) -> Result<&'h Account> {
-    held.account(account).ok_or_else(|| Error::invalid(format!("there is no account number {}", account.number())))
+    held.account(account).ok_or_else(|| Error::not_found(format!("there is no account number {}", account.number())))
 }
 
 fn receive<'a>(held: &Held<'_>, id: AccountId, quantity: u64, note: &'a str) -> Result<Decision<'a>> {
@@ -205,9 +205,6 @@ fn confirm(held: &Held<'_>, pending: &Reservation, quantities: Option<&[u64]>) -
         if quantities.len() != pending.lines.len() || !within {
             return Err(Error::invalid("a confirm in part names at most the reserved quantity of every line"));
         }
-        if quantities.iter().all(|part| *part == 0) {
-            return Err(Error::invalid("a confirm of nothing is a release"));
-        }
     }
     Ok(end(held, pending, |index, quantity| quantities.map_or(quantity, |parts| parts[index])))
 }
@@ -287,6 +284,13 @@ pub(super) fn check(command: &Command<'_>) -> Result<()> {
             }
             reserve.lines.iter().try_for_each(|line| quantity_fits(line.quantity))
         }
+        Command::Confirm { quantities: Some(parts), .. } => match parts.len() {
+            1..=LINES_MAX if parts.iter().all(|part| *part == 0) => {
+                Err(Error::invalid("a confirm of nothing is a release"))
+            }
+            1..=LINES_MAX => parts.iter().filter(|part| **part > 0).try_for_each(|part| quantity_fits(*part)),
+            _ => Err(Error::invalid(format!("a confirm in part names 1 to {LINES_MAX} lines"))),
+        },
         Command::Confirm { .. } | Command::Release { .. } => Ok(()),
     }
 }

@@ -98,7 +98,7 @@ impl Ledger {
     fn check_account(&self, account: AccountId) -> Result<()> {
         match self.gauge(account) {
             Some(_) => Ok(()),
-            None => Err(Error::invalid(format!("there is no account number {}", account.number()))),
+            None => Err(Error::not_found(format!("there is no account number {}", account.number()))),
         }
     }
 
@@ -183,15 +183,14 @@ impl Ledger {
     /// Decides and applies one command.
     ///
     /// # Errors
-    /// `Invalid`, `Conflict`, `Overloaded`, or what the recorder says. Nothing is changed then.
+    /// `Invalid`, `NotFound`, `Conflict`, `Overloaded`, or what the recorder says. Nothing is changed then.
     pub(crate) fn execute(&self, command: &Command<'_>, now: TimeMs, recorder: &impl Recorder) -> Result<Executed> {
+        self.check(command)?;
         if let Command::Reserve(reserve) = command
             && let Some(refused) = self.refuse_fast(reserve, now)
         {
-            check(command)?;
             return Ok((refused, None));
         }
-        check(command)?;
         let mut held = self.hold(std::slice::from_ref(command))?;
         self.execute_held(&mut held, command, now, recorder)
     }
@@ -215,6 +214,7 @@ impl Ledger {
         commands.iter().zip(checked).map(execute).collect()
     }
 
+    /// Rejects what is malformed or names what does not exist: before any refusal, which would hide it.
     fn check(&self, command: &Command<'_>) -> Result<()> {
         check(command)?;
         self.footprint(command).map(drop)
@@ -291,10 +291,11 @@ impl Ledger {
         }
     }
 
-    /// Opens an account, or finds the one with this key, whose policy then stays as it is.
+    /// Opens an account, or finds the one with this key and policy.
     ///
     /// # Errors
-    /// `Invalid` for a policy out of bounds, `Overloaded` when the shard is full.
+    /// `Invalid` for a policy out of bounds, `Conflict` when it is open with another one, `Overloaded` when the shard is
+    /// full.
     pub(crate) fn open_account(
         &self,
         key: &AccountKey,
@@ -303,14 +304,16 @@ impl Ledger {
         recorder: &impl Recorder,
     ) -> Result<(AccountId, Option<Seq>)> {
         policy.check()?;
-        if let Some(account) = self.account(key) {
-            return Ok((account, None));
-        }
         let shard = shard_of(key);
         let mut held = Held::lock(&self.shards, bit(shard));
         // Only who holds the shard opens accounts in it, so this look is final.
         if let Some(account) = self.account(key) {
-            return Ok((account, Some(recorder.last_seq())));
+            let is = held.account(account).map(|account| account.policy);
+            if is != Some(policy) {
+                return Err(Error::conflict(format!("{key} is open with another policy: {is:?}")));
+            }
+            // Whoever opened it has seen to its event.
+            return Ok((account, None));
         }
         recorder.admit()?;
         let index = held.shard(shard).accounts.len();

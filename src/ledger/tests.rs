@@ -224,7 +224,7 @@ fn a_confirm_in_part_gives_the_rest_back() {
     for quantities in [&[6][..], &[0], &[1, 1]] {
         let part = Command::Confirm { reservation, owner: None, quantities: Some(quantities), key: None };
         let error = fixture.ledger.execute(&part, 1, &fixture.list).expect_err("the part is out of bounds");
-        assert_eq!(error.kind(), crate::error::ErrorKind::Invalid);
+        assert_eq!(error.kind(), ErrorKind::Invalid);
     }
     let part = Command::Confirm { reservation, owner: None, quantities: Some(&[2]), key: None };
     assert_eq!(fixture.execute(part, 1), Outcome::Confirmed { reservation });
@@ -347,6 +347,51 @@ fn a_quota_counts_in_its_window_and_a_cap_counts_what_is_outstanding() {
 }
 
 #[test]
+fn what_is_malformed_or_unknown_is_told_before_any_refusal() {
+    let fixture = Fixture::new();
+    let (tea, gone) = (fixture.stock(1), AccountId::from_number(u32::MAX));
+    reservation_of(fixture.reserve(tea, 1, 0));
+    let lines = |quantity, account| [Line { account: tea, quantity: 1 }, Line { account, quantity }];
+    let (zero, huge, unknown, sound) = (lines(0, tea), lines(u64::MAX, tea), lines(1, gone), lines(1, tea));
+    let (parts, ended) = ([0, 0], ReservationId::from_number(1));
+    let confirm = Command::Confirm { reservation: ended, owner: None, quantities: Some(&parts), key: None };
+    let too_many = [1; crate::command::LINES_MAX + 1];
+    let confirm_many = Command::Confirm { reservation: ended, owner: None, quantities: Some(&too_many), key: None };
+    for (command, kind) in [
+        (Command::Reserve(Reserve::new(&zero, 100)), ErrorKind::Invalid),
+        (Command::Reserve(Reserve::new(&huge, 100)), ErrorKind::Invalid),
+        (Command::Reserve(Reserve::new(&sound, 0)), ErrorKind::Invalid),
+        (Command::Reserve(Reserve::new(&unknown, 100)), ErrorKind::NotFound),
+        (Command::Reserve(Reserve::new(&sound, 100).owner(gone)), ErrorKind::NotFound),
+        (Command::Adjust { account: gone, delta: -1, note: "", key: None }, ErrorKind::NotFound),
+        (confirm, ErrorKind::Invalid),
+        (confirm_many, ErrorKind::Invalid),
+    ] {
+        let alone = fixture.ledger.execute(&command, 1, &fixture.list).expect_err("it is no sound command");
+        let batch = fixture.ledger.execute_batch(&[command], 1, &fixture.list).remove(0).expect_err("nor in a batch");
+        assert_eq!((alone.kind(), batch.kind()), (kind, kind), "{command:?}");
+    }
+    let refused = fixture.execute(Command::Reserve(Reserve::new(&sound, 100)), 1);
+    assert!(matches!(refused, Outcome::Refused(_)), "{refused:?}");
+}
+
+#[test]
+fn an_account_that_is_open_with_another_policy_says_so() {
+    let fixture = Fixture::new();
+    let key = "stock/tea".parse().expect("a valid key");
+    let open = |policy| fixture.ledger.open_account(&key, policy, 0, &fixture.list).map(|(account, _)| account);
+    let tea = open(Policy::strict()).expect("there is room");
+    let other = open(Policy::backorder(1)).expect_err("it is strict");
+    assert_eq!(other.kind(), ErrorKind::Conflict);
+    assert_eq!(open(Policy::strict()).expect("the same policy"), tea);
+    fixture.ledger.set_policy(tea, Policy::backorder(1), 0, &fixture.list).expect("a sound policy");
+    assert_eq!(open(Policy::backorder(1)).expect("the policy of now"), tea);
+    assert_eq!(fixture.list.last_seq(), 2, "only what changed something is an event");
+    let gone = fixture.ledger.level(AccountId::from_number(7)).expect_err("it was never opened");
+    assert_eq!(gone.kind(), ErrorKind::NotFound);
+}
+
+#[test]
 fn consumed_units_return_once() {
     let fixture = Fixture::new();
     let tea = fixture.stock(4);
@@ -356,7 +401,7 @@ fn consumed_units_return_once() {
     fixture.ledger.give_back(bought, &lines, "", 1, &fixture.list).expect("the units are consumed");
     assert_eq!(fixture.numbers(tea), (4, 0, 0, 4, 0));
     let error = fixture.ledger.give_back(bought, &lines, "", 1, &fixture.list).expect_err("they came back before");
-    assert_eq!(error.kind(), crate::error::ErrorKind::Conflict);
+    assert_eq!(error.kind(), ErrorKind::Conflict);
 }
 
 #[test]
@@ -404,7 +449,7 @@ fn a_batch_answers_each_command_for_itself() {
     let commands = [&lines, &missing, &lines].map(|lines| Command::Reserve(Reserve::new(lines, 100)));
     let results = fixture.ledger.execute_batch(&commands, 0, &fixture.list);
     assert!(matches!(results[0], Ok((Outcome::Reserved { .. }, Some(_)))));
-    assert_eq!(results[1].as_ref().expect_err("no such account").kind(), crate::error::ErrorKind::Invalid);
+    assert_eq!(results[1].as_ref().expect_err("no such account").kind(), ErrorKind::NotFound);
     assert!(matches!(results[2], Ok((Outcome::Refused(_), None))));
 }
 

@@ -284,7 +284,7 @@ fn read_shelf(engine: &Engine) -> Result<Shelf> {
             leave_out(PRODUCTS, &product.id, &"its id cannot name an account");
             continue;
         };
-        let stock = engine.open_account(&key, Policy::strict())?;
+        let stock = super::account(engine, &key)?;
         let category = shelf.category(&product.category_id);
         let item = Item {
             stock,

@@ -1,7 +1,7 @@
 //! The demo catalogue of the mall's own document.
 
 use super::{Category, Mall, Product, User};
-use crate::command::{Command, Policy};
+use crate::command::Command;
 use crate::error::Result;
 use crate::types::AccountId;
 
@@ -52,7 +52,7 @@ pub(super) fn load(mall: &Mall) -> Result<()> {
         }
     }
     let demo = User::new(DEMO_USER)?;
-    let points = mall.engine().open_account(&demo.points_key, Policy::strict())?;
+    let points = super::account(mall.engine(), &demo.points_key)?;
     receive_once(mall, points, DEMO_POINTS)
 }
 

@@ -88,11 +88,13 @@ impl Mall {
         {
             return Ok(Decided::Before(ticket));
         }
+        check(request)?;
         let shelf = self.shelf();
         let item = shelf.item(request.product_id).ok_or(Failure::ProductNotFound)?;
         let points_cost = cost(item, request.quantity)?;
-        let parts = self.parts(user, item, request, points_cost)?;
+        // What is malformed is told before what is lacking.
         let details = details(user, item, request, points_cost)?;
+        let parts = self.parts(user, item, request, points_cost)?;
 
         let lines: SmallVec<[Line; 4]> = parts.iter().map(|&(_, line)| line).collect();
         let reserve = Reserve {
@@ -157,8 +159,13 @@ impl Mall {
 
     /// The account of a quota: opened when missing, and brought to the limit that holds now.
     fn quota_account(&self, need: &Need) -> Result<AccountId> {
-        let Some(account) = need.account else {
-            return self.engine().open_account(&need.key, need.policy);
+        let account = match need.account {
+            Some(account) => account,
+            None => match self.engine().open_account(&need.key, need.policy) {
+                // Another request was faster, under the limit before this one.
+                Err(error) if error.kind() == ErrorKind::Conflict => self.engine().account(&need.key).ok_or(error)?,
+                opened => return opened,
+            },
         };
         if self.engine().level(account)?.policy == need.policy {
             return Ok(account);
@@ -182,18 +189,23 @@ impl Mall {
     }
 }
 
-fn cost(item: &Item, quantity: u64) -> Result<u64> {
-    if !(1..=ORDER_QUANTITY_MAX).contains(&quantity) {
+/// Rejects what no product and no balance could make right.
+fn check(request: &Exchange<'_>) -> Result<()> {
+    if !(1..=ORDER_QUANTITY_MAX).contains(&request.quantity) {
         return Err(Error::invalid(format!("quantity must be 1 to {ORDER_QUANTITY_MAX}")));
     }
+    if request.delivery_info.is_some_and(|info| info.values().any(|value| depth(value) >= DELIVERY_DEPTH_MAX)) {
+        return Err(Error::invalid(format!("deliveryInfo may be nested {DELIVERY_DEPTH_MAX} levels deep at most")));
+    }
+    Ok(())
+}
+
+fn cost(item: &Item, quantity: u64) -> Result<u64> {
     let cost = item.product.points_price.checked_mul(quantity).filter(|&cost| cost <= QUANTITY_MAX);
     cost.ok_or_else(|| Error::invalid("the order costs more points than can be counted"))
 }
 
 fn details(user: &User, item: &Item, request: &Exchange<'_>, points_cost: u64) -> Result<Vec<u8>> {
-    if request.delivery_info.is_some_and(|info| info.values().any(|value| depth(value) >= DELIVERY_DEPTH_MAX)) {
-        return Err(Error::invalid(format!("deliveryInfo may be nested {DELIVERY_DEPTH_MAX} levels deep at most")));
-    }
     let details = Details {
         user: user.id(),
         quantity: request.quantity,

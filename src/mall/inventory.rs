@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{Failure, Item, Mall, Shortage, User, blocking};
-use crate::command::{Command, Level, Outcome, Policy};
+use super::{Failure, Item, Mall, Shortage, User, account, blocking};
+use crate::command::{Command, Level, Outcome};
 use crate::error::{Error, Result};
 use crate::record::ChangeRecord;
 use crate::types::{AccountId, IdempotencyKey, QUANTITY_MAX};
@@ -52,7 +52,7 @@ impl Mall {
         key: Option<IdempotencyKey>,
     ) -> Result<i64, Failure> {
         check(points, note)?;
-        let account = self.engine().open_account(&user.points_key, Policy::strict())?;
+        let account = account(self.engine(), &user.points_key)?;
         self.change(&Command::Receive { account, quantity: points, note, key }, points).await
     }
 

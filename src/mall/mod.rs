@@ -14,6 +14,7 @@ use std::sync::{Arc, OnceLock};
 
 use parking_lot::{Mutex, MutexGuard};
 
+use crate::command::Policy;
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::types::{AccountId, AccountKey, IdempotencyKey, TimeMs};
@@ -159,6 +160,15 @@ impl User {
         }
         let account = engine.account(&self.points_key)?;
         Some(*self.points.get_or_init(|| account))
+    }
+}
+
+/// The account with this key, opened without any allowance when it is missing. One that is there keeps its rules: an
+/// embedder may have given it others.
+fn account(engine: &Engine, key: &AccountKey) -> Result<AccountId> {
+    match engine.account(key) {
+        Some(account) => Ok(account),
+        None => engine.open_account(key, Policy::strict()),
     }
 }
 

@@ -38,6 +38,11 @@ impl Books {
         reservations_max: usize,
         is_alone: bool,
     ) -> Due {
+        if let Command::Confirm { quantities: Some(parts), .. } = command
+            && parts.iter().all(|part| *part == 0)
+        {
+            return Due::Error(ErrorKind::Invalid);
+        }
         if let Some(due) = command.key().and_then(|key| self.answered(key)) {
             return due;
         }
@@ -193,7 +198,7 @@ impl Books {
         if let Some(parts) = parts {
             let fits = parts.len() == held.lines.len()
                 && parts.iter().zip(&held.lines).all(|(part, line)| *part <= line.quantity);
-            if !fits || parts.iter().sum::<u64>() == 0 {
+            if !fits {
                 return Due::Error(ErrorKind::Invalid);
             }
         }

@@ -40,7 +40,7 @@ const FLOORS: [(&str, &[(&str, u64)]); 8] = [
             ("NotPending", 1_000),
             ("Conflict", 1_000),
             ("Overloaded", 1_000),
-            ("Unavailable", 100),
+            ("Poisoned", 100),
             ("first answer again", 1_000),
         ],
     ),

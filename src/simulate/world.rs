@@ -237,7 +237,7 @@ impl<'p> World<'p> {
     /// Whether a request may fail with this kind of error for another reason than what it asks.
     fn excuses(&self, kind: ErrorKind) -> bool {
         match kind {
-            ErrorKind::Unavailable => self.is_dead(),
+            ErrorKind::Poisoned => self.is_dead(),
             ErrorKind::Overloaded => self.plan.setup.queue_bytes_max < 1 << 20,
             _ => false,
         }

@@ -278,7 +278,7 @@ fn open_sled(dir: &Path, config: StoreConfig) -> Result<sled::Db, Refusal> {
             opened => return Ok(opened?),
         }
     }
-    Err(Refusal::Unavailable(Error::unavailable(format!("another process holds {}", dir.display()))))
+    Err(Refusal::Unavailable(Error::already_open(format!("{} is open already", dir.display()))))
 }
 
 fn is_lock(error: &Error) -> bool {

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use stockhold::{
-    AccountId, AccountKey, Command, Engine, Error, IdempotencyKey, Line, ManualClock, Outcome, Policy, ReservationId,
-    Reserve, Window,
+    AccountId, AccountKey, Command, Engine, Error, ErrorKind, IdempotencyKey, Line, ManualClock, Outcome, Policy,
+    ReservationId, Reserve, Window,
 };
 use tempfile::TempDir;
 
@@ -139,8 +139,10 @@ impl Run {
     fn open(&mut self, place: Place) {
         let (name, policy) = accounts()[place];
         let key: AccountKey = name.parse().expect("a valid key");
-        // Who opens it again does not change its rules.
-        let policy = if self.ids[place].is_some() { Policy::backorder(1) } else { policy };
+        if self.ids[place].is_some() {
+            let other = self.engine().open_account(&key, Policy::backorder(1)).map_err(|error| error.kind());
+            assert_eq!(other, Err(ErrorKind::Conflict), "who opens it with other rules is told");
+        }
         let id = self.engine().open_account(&key, policy).expect("there is room");
         assert!(self.ids[place].is_none_or(|before| before == id), "{name} has two numbers");
         assert_eq!(self.engine().account(&key), Some(id));

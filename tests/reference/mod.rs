@@ -172,6 +172,11 @@ impl Reference {
 
     /// What must come out of a request. A reservation that comes out is entered by [`Reference::number`].
     pub fn ask(&mut self, ask: &Ask, key: Option<u8>) -> Answer {
+        if let Ask::Confirm { parts: Some(parts), .. } = ask
+            && parts.iter().all(|part| *part == 0)
+        {
+            return Answer::Error(ErrorKind::Invalid);
+        }
         if let Some((first, answer)) = key.and_then(|key| self.answers.get(&key)) {
             return if first == ask { answer.clone() } else { Answer::Error(ErrorKind::Conflict) };
         }
@@ -308,7 +313,7 @@ impl Reference {
         if let Some(parts) = parts {
             let fits = parts.len() == held.lines.len()
                 && parts.iter().zip(&held.lines).all(|(part, (_, quantity))| part <= quantity);
-            if !fits || parts.iter().sum::<u64>() == 0 {
+            if !fits {
                 return Answer::Error(ErrorKind::Invalid);
             }
         }

@@ -92,7 +92,7 @@ fn a_directory_has_one_engine() {
     let fixture = Fixture::new();
     let engine = fixture.open();
     let second = Engine::builder(fixture.dir.path()).open();
-    assert_eq!(second.err().map(|error| error.kind()), Some(ErrorKind::Unavailable));
+    assert_eq!(second.err().map(|error| error.kind()), Some(ErrorKind::AlreadyOpen));
     drop(engine);
     fixture.open();
 }

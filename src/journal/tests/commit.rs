@@ -121,18 +121,18 @@ fn poisoned_by(fault: fn(&Faults) -> &AtomicBool) {
         for _ in 0..4 {
             scope.spawn(|| {
                 let seq = journal.append(0, |out| out.push(1));
-                assert_eq!(journal.wait(seq).unwrap_err().kind(), ErrorKind::Unavailable);
+                assert_eq!(journal.wait(seq).unwrap_err().kind(), ErrorKind::Poisoned);
             });
         }
     });
     // The disk is well again, but nobody knows what of the failed write is on it.
     fault(&faults).store(false, Ordering::SeqCst);
-    assert_eq!(journal.admit().unwrap_err().kind(), ErrorKind::Unavailable);
+    assert_eq!(journal.admit().unwrap_err().kind(), ErrorKind::Poisoned);
     let seq = journal.append(0, |_| ());
-    assert_eq!(journal.wait(seq).unwrap_err().kind(), ErrorKind::Unavailable);
+    assert_eq!(journal.wait(seq).unwrap_err().kind(), ErrorKind::Poisoned);
     assert!(journal.status().poisoned);
     assert_eq!(journal.durable_seq(), 2);
-    assert_eq!(journal.close().unwrap_err().kind(), ErrorKind::Unavailable);
+    assert_eq!(journal.close().unwrap_err().kind(), ErrorKind::Poisoned);
     drop(journal);
     assert!(open(dir.path()).1.starts_with(&records(1..=2)));
 }
@@ -155,7 +155,7 @@ fn a_record_longer_than_a_segment_poisons_instead_of_panicking() {
     let seq = journal.append(0, |out| out.extend_from_slice(&longest));
     journal.wait(seq).unwrap();
     let seq = journal.append(0, |out| out.resize(out.len() + SEGMENT_BYTES as usize, 0));
-    assert_eq!(journal.wait(seq).unwrap_err().kind(), ErrorKind::Unavailable);
+    assert_eq!(journal.wait(seq).unwrap_err().kind(), ErrorKind::Poisoned);
     drop(journal);
     assert_eq!(open(dir.path()).1, [(1, 0, longest)]);
 }

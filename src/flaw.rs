@@ -27,6 +27,8 @@ pub(crate) enum Flaw {
     SkipsDamage,
     /// 8: leaves out the first event of what a follower reads.
     LosesEvent,
+    /// 8: panics when it carries an event into history.
+    DiesInHistory,
 }
 
 #[cfg(test)]

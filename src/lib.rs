@@ -46,6 +46,7 @@
 //! are at most [`QUANTITY_MAX`], and so is all that an account ever receives ([`RECEIVED_MAX`]). Every table and queue has a bound; reaching it is [`ErrorKind::Overloaded`].
 #![forbid(unsafe_code)]
 
+mod calls;
 mod chunks;
 mod clock;
 mod command;
@@ -64,6 +65,7 @@ mod sync;
 pub mod test_util;
 mod types;
 mod vfs;
+mod waiters;
 mod wheel;
 mod wire;
 
@@ -85,8 +87,8 @@ pub use command::{
     BODY_BYTES_MAX, Command, LINES_MAX, Level, Line, Outcome, Pending, Policy, Refusal, Reserve, TTL_MS_MAX, Window,
 };
 pub use engine::{
-    BatchTicket, CatchUp, Claim, CommitTicket, Engine, EngineBuilder, History, LedgerView, Past, PastEvents, Status,
-    Subscription,
+    BatchTicket, CatchUp, Claim, CommitTicket, Engine, EngineBuilder, History, LedgerView, Past, PastEvents,
+    RefundTicket, Status, Subscription,
 };
 pub use error::{Error, ErrorKind, Result};
 pub use event::{End, Event, EventLine, EventLines, Fact, Request};

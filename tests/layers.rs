@@ -12,6 +12,8 @@ const LEVELS: &[(&str, u8)] = &[
     ("error", 0),
     ("config", 0),
     ("sync", 0),
+    ("waiters", 0),
+    ("calls", 0),
     ("clock", 0),
     ("flaw", 0),
     ("vfs", 0),

@@ -207,7 +207,7 @@ impl EngineBuilder {
         let core = Arc::new(Core::new(parts));
         let running = Running { core: Arc::clone(&core), threads: Mutex::new(Vec::new()) };
         if !stepped {
-            start(&running, "stockhold-history", follower::run)?;
+            start(&running, follower::HISTORY_THREAD, follower::run)?;
             start(&running, "stockhold-checkpoint", checkpoint::run)?;
         }
         if self.running && !stepped {
@@ -250,14 +250,14 @@ fn open_store(dir: &Path, journal: &Journal, ledger: &Ledger) -> Result<Store> {
     Ok(store)
 }
 
-/// Starts a background thread that sleeps between its rounds.
-fn start(running: &Running, name: &str, run: fn(&Arc<Core>, &Parker)) -> Result<()> {
+/// Starts a background thread that sleeps between its rounds. Should it die, the status tells.
+pub(super) fn start(running: &Running, name: &'static str, run: fn(&Arc<Core>, &Parker)) -> Result<()> {
     let parker = Parker::new();
     let core = Arc::clone(&running.core);
     core.add_sleeper(parker.unparker().clone());
     let builder = thread::Builder::new().name(name.to_owned());
     let thread: JoinHandle<()> = builder
-        .spawn(move || run(&core, &parker))
+        .spawn(move || core.dead_thread.watch(name, || run(&core, &parker)))
         .map_err(|error| Error::io(format_args!("starting the thread {name}"), error))?;
     running.threads.lock().push(thread);
     Ok(())

@@ -10,20 +10,18 @@ use super::CommitTicket;
 use super::checkpoint::Generations;
 use super::claim::Claims;
 use super::follower::Progress;
+use super::refund::Refunds;
+use crate::calls::DeadThread;
 use crate::clock::Clock;
-use crate::command::{BODY_BYTES_MAX, Line, Outcome};
+use crate::command::BODY_BYTES_MAX;
 use crate::error::{Error, Result};
 use crate::event::{self, Event, Recorder};
 use crate::journal::Journal;
 use crate::ledger::{Executed, Ledger};
-use crate::record::ReservationState;
 use crate::store::Store;
 use crate::sync::Mutex;
-use crate::types::{AccountId, ReservationId, Seq, TimeMs};
+use crate::types::{Seq, TimeMs};
 use crate::vfs::{Vfs, VfsLock};
-
-/// How many refunds can run at once, by reservation.
-const REFUND_LOCKS: usize = 64;
 
 pub(super) struct Core {
     pub(super) ledger: Ledger,
@@ -41,8 +39,9 @@ pub(super) struct Core {
     /// The newest time that recovery saw: the clock never shows less.
     floor_ms: TimeMs,
     stopped: AtomicBool,
+    pub(super) dead_thread: DeadThread,
     sleepers: Mutex<Vec<Unparker>>,
-    refunds: Vec<Mutex<()>>,
+    pub(super) refunds: Refunds,
     directory_lock: Mutex<Option<Box<dyn VfsLock>>>,
     /// The last event up to which a checkpoint is complete.
     pub(super) checkpointed: AtomicU64,
@@ -70,9 +69,9 @@ impl Core {
         Self {
             checkpointed: AtomicU64::new(parts.generations.newest()),
             ledger: parts.ledger,
+            progress: Progress::new(projected, parts.journal.calls()),
             journal: parts.journal,
             store: parts.store,
-            progress: Progress::new(projected),
             vfs: parts.vfs,
             dir: parts.dir,
             generations: Mutex::new(parts.generations),
@@ -82,8 +81,9 @@ impl Core {
             clock: parts.clock,
             floor_ms: parts.floor_ms,
             stopped: AtomicBool::new(false),
+            dead_thread: DeadThread::default(),
             sleepers: Mutex::new(Vec::new()),
-            refunds: (0..REFUND_LOCKS).map(|_| Mutex::new(())).collect(),
+            refunds: Refunds::default(),
             directory_lock: Mutex::new(Some(parts.directory_lock)),
         }
     }
@@ -120,29 +120,9 @@ impl Core {
         self.directory_lock.lock().take();
     }
 
-    pub(super) fn refund(
-        self: &Arc<Self>,
-        id: ReservationId,
-        owner: Option<AccountId>,
-        note: &str,
-    ) -> Result<CommitTicket> {
-        let Some(store) = &self.store else {
-            return Err(Error::unavailable("a refund needs history, which is off"));
-        };
-        check_body(note.as_bytes())?;
-        // One refund of a reservation at a time: the next one waits for history to show this one's event.
-        let _refunding = self.refunds[id.number() as usize % REFUND_LOCKS].lock();
-        self.progress.wait(self, self.journal.last_seq())?;
-        let record = store.reservation(id)?;
-        let confirmed = record
-            .filter(|record| record.state == ReservationState::Confirmed && (owner.is_none() || owner == record.owner));
-        let Some(record) = confirmed else {
-            return Ok(self.ticket((Outcome::NotPending { reservation: id }, None)));
-        };
-        let consumed = record.lines.iter().filter(|line| line.consumed > 0);
-        let lines: Vec<Line> = consumed.map(|line| Line { account: line.account, quantity: line.consumed }).collect();
-        let executed = self.ledger.give_back(id, &lines, note, self.now_ms(), &self.recorder())?;
-        Ok(self.ticket(executed))
+    /// Whether somebody waits for what history shows.
+    pub(super) fn is_awaited(&self) -> bool {
+        self.progress.is_awaited() || !self.refunds.is_empty()
     }
 }
 

@@ -1,21 +1,26 @@
 //! The thread that carries durable events from the journal into the store.
 
-use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
 use crossbeam_utils::sync::{Parker, Unparker};
 
 use super::core::Core;
+use super::refund::Returned;
+use crate::calls::Calls;
 use crate::error::{Error, Result};
 use crate::event;
-use crate::journal::Reader;
+use crate::flaw::{self, Flaw};
+use crate::journal::{Reader, park_until};
 use crate::store::Store;
 use crate::sync::Mutex;
 use crate::types::Seq;
+use crate::waiters::{Slot, Waiter, Waiters};
 
+pub(super) const HISTORY_THREAD: &str = "stockhold-history";
 /// How much of the journal is projected at once, in bytes.
 const READ_BYTES: usize = 256 << 10;
 /// How long events gather before they are projected, unless a reader asks for them.
@@ -30,50 +35,78 @@ const FLUSH_KEYS: usize = 5_000;
 /// How far the store shows the journal, and who waits for it.
 pub(super) struct Progress {
     projected: AtomicU64,
-    waiters: Mutex<Waiters>,
+    waiters: Mutex<Waiting>,
     follower: Mutex<Option<Unparker>>,
+    calls: Arc<Calls>,
 }
 
-struct Waiters {
-    list: Vec<(Seq, Waker)>,
+#[derive(Default)]
+struct Waiting {
+    list: Waiters,
     /// Why nothing more will be shown.
     end: Option<String>,
 }
 
 impl Progress {
-    pub(super) fn new(projected: Seq) -> Self {
+    pub(super) fn new(projected: Seq, calls: &Arc<Calls>) -> Self {
         Self {
             projected: AtomicU64::new(projected),
-            waiters: Mutex::new(Waiters { list: Vec::new(), end: None }),
+            waiters: Mutex::new(Waiting::default()),
             follower: Mutex::new(None),
+            calls: Arc::clone(calls),
         }
     }
 
-    /// Ready when history shows `seq`, which must be durable or become so.
-    pub(super) fn poll(&self, seq: Seq, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        if self.projected.load(Ordering::Acquire) >= seq {
+    pub(super) fn projected(&self) -> Seq {
+        self.projected.load(Ordering::Acquire)
+    }
+
+    /// Ready when history shows `seq`, which must be durable or become so; otherwise `waiter` is told, in its `slot`.
+    pub(super) fn poll(&self, seq: Seq, slot: &mut Slot, waiter: impl FnOnce() -> Waiter) -> Poll<Result<()>> {
+        if self.projected() >= seq {
             return Poll::Ready(Ok(()));
         }
-        {
+        let mut waiter = Some(waiter());
+        // Dropped, like what is left in `waiter`, after the lock.
+        let _replaced = {
             let mut waiters = self.waiters.lock();
             // Looked at again under the lock that `advance` takes after it has raised the number: no wake-up is lost.
-            if self.projected.load(Ordering::Acquire) >= seq {
+            if self.projected() >= seq {
                 return Poll::Ready(Ok(()));
             }
             if let Some(end) = &waiters.end {
                 return Poll::Ready(Err(Error::unavailable(end.clone())));
             }
-            waiters.list.push((seq, cx.waker().clone()));
-        }
-        if let Some(follower) = &*self.follower.lock() {
-            follower.unpark();
-        }
+            waiter.take().and_then(|waiter| waiters.list.put(slot, seq, waiter))
+        };
+        self.hurry();
         Poll::Pending
     }
 
     /// Blocks until history shows `seq`.
-    pub(super) fn wait(&self, core: &Arc<Core>, seq: Seq) -> Result<()> {
-        super::history::CatchUp::up_to(core, seq).wait()
+    pub(super) fn wait(&self, seq: Seq) -> Result<()> {
+        let mut slot = Slot::default();
+        park_until(|parked| self.poll(seq, &mut slot, || Waiter::thread(parked)))
+    }
+
+    /// Gives back the place of somebody who no longer waits.
+    pub(super) fn forget(&self, slot: &mut Slot) {
+        if !slot.is_empty() {
+            let gone = self.waiters.lock().list.take(slot);
+            drop(gone);
+        }
+    }
+
+    /// Lets the thread look now.
+    pub(super) fn hurry(&self) {
+        if let Some(follower) = &*self.follower.lock() {
+            follower.unpark();
+        }
+    }
+
+    /// Why nothing more will be shown; `None` while history follows.
+    pub(super) fn end_reason(&self) -> Option<String> {
+        self.waiters.lock().end.clone()
     }
 
     /// Whether nothing more will be shown.
@@ -81,23 +114,31 @@ impl Progress {
         self.waiters.lock().end.is_some()
     }
 
-    fn is_awaited(&self) -> bool {
+    /// How many wait.
+    #[cfg(all(test, not(stockhold_loom)))]
+    pub(super) fn waiter_count(&self) -> usize {
+        self.waiters.lock().list.len()
+    }
+
+    pub(super) fn is_awaited(&self) -> bool {
         !self.waiters.lock().list.is_empty()
     }
 
     fn advance(&self, projected: Seq) {
         self.projected.store(projected, Ordering::Release);
-        let woken: Vec<_> = self.waiters.lock().list.extract_if(.., |(seq, _)| *seq <= projected).collect();
-        woken.into_iter().for_each(|(_, waker)| waker.wake());
+        let woken = self.waiters.lock().list.reached(projected);
+        self.calls.deliver(woken);
+        self.calls.after_locks();
     }
 
     fn end(&self, why: String) {
         let woken = {
             let mut waiters = self.waiters.lock();
             waiters.end.get_or_insert(why);
-            std::mem::take(&mut waiters.list)
+            waiters.list.take_all()
         };
-        woken.into_iter().for_each(|(_, waker)| waker.wake());
+        self.calls.deliver(woken);
+        self.calls.after_locks();
     }
 }
 
@@ -114,19 +155,27 @@ impl Wake for Unpark {
 pub(super) fn run(core: &Arc<Core>, parker: &Parker) {
     let Some(store) = &core.store else { return };
     *core.progress.follower.lock() = Some(parker.unparker().clone());
-    let why = match follow(core, store, parker) {
-        Ok(()) => "the engine is closed".to_owned(),
-        Err(error) => {
-            tracing::error!(%error, "history no longer follows the journal");
-            format!("history no longer follows the journal: {error}")
-        }
+    // Whoever waits must hear of a panic too.
+    let followed = catch_unwind(AssertUnwindSafe(|| follow(core, store, parker)));
+    let why = match &followed {
+        Ok(Ok(())) => "the engine is closed".to_owned(),
+        Ok(Err(error)) => format!("history no longer follows the journal: {error}"),
+        Err(_) => "history no longer follows the journal: its thread panicked".to_owned(),
     };
+    if !matches!(followed, Ok(Ok(()))) {
+        tracing::error!(why, "history ended");
+    }
     core.progress.end(why);
+    core.refunds.end(core);
+    if let Err(payload) = followed {
+        resume_unwind(payload);
+    }
 }
 
 fn follow(core: &Arc<Core>, store: &Store, parker: &Parker) -> Result<()> {
     let waker = Waker::from(Arc::new(Unpark(parker.unparker().clone())));
     let mut reader = core.journal.reader(store.projected() + 1)?;
+    let mut returned = Returned::default();
     let mut flushed = Instant::now();
     loop {
         let stopping = core.is_stopped();
@@ -135,8 +184,9 @@ fn follow(core: &Arc<Core>, store: &Store, parker: &Parker) -> Result<()> {
             count = project(&mut reader, store)?;
             core.progress.advance(store.projected());
         }
+        count += core.refunds.decide(core, store, &mut returned);
         let waiting = store.memtable_len();
-        let resting = count == 0 && !core.progress.is_awaited();
+        let resting = count == 0 && !core.is_awaited();
         // From so many rows on, the store is written although the journal is busy; below, only when it rests.
         let full = waiting >= core.history_flush_rows.min(KEYS_MAX);
         let behind = store.watermark() < store.projected();
@@ -165,6 +215,9 @@ fn flush(core: &Arc<Core>, store: &Store, flushed: &mut Instant) -> Result<()> {
 }
 
 fn project(reader: &mut Reader, store: &Store) -> Result<usize> {
+    if flaw::is_made(Flaw::DiesInHistory) {
+        panic!("a mistake made on purpose");
+    }
     reader.next_batch(READ_BYTES, &mut |seq, kind, payload| store.project(seq, &event::decode(kind, payload)?))
 }
 
@@ -172,28 +225,15 @@ fn project(reader: &mut Reader, store: &Store) -> Result<usize> {
 /// something left to flush, no longer than until that is due.
 fn rest(core: &Arc<Core>, store: &Store, parker: &Parker, waker: &Waker, flush_in: Option<Duration>) {
     let next = store.projected() + 1;
-    let mut cx = Context::from_waker(waker);
-    if core.journal.poll_durable(next, &mut cx).is_pending() && !core.is_stopped() {
+    let mut slot = Slot::default();
+    if core.journal.poll_on_thread(next, &mut slot, waker).is_pending() && !core.is_stopped() {
         match flush_in {
             Some(timeout) => parker.park_timeout(timeout),
             None => parker.park(),
         }
     }
-    if !core.progress.is_awaited() && !core.is_stopped() {
+    core.journal.forget(&mut slot);
+    if !core.is_awaited() && !core.is_stopped() {
         parker.park_timeout(GATHER);
-    }
-}
-
-/// Blocks on a future that needs no runtime.
-pub(super) fn block_on<T>(future: impl Future<Output = T>) -> T {
-    let parker = Parker::new();
-    let waker = Waker::from(Arc::new(Unpark(parker.unparker().clone())));
-    let mut cx = Context::from_waker(&waker);
-    let mut future = std::pin::pin!(future);
-    loop {
-        match future.as_mut().poll(&mut cx) {
-            Poll::Ready(output) => return output,
-            Poll::Pending => parker.park(),
-        }
     }
 }

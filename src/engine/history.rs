@@ -6,26 +6,26 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use super::core::Core;
-use super::follower::block_on;
 use crate::error::{Error, Result};
 use crate::record::{ChangeRecord, ReservationRecord};
 use crate::store::Store;
 use crate::types::{AccountId, ReservationId, Seq};
+use crate::waiters::{Slot, Waiter};
 
 /// Resolves when history shows everything up to some event.
 #[must_use = "history is caught up only once this resolves"]
 pub struct CatchUp {
     core: Arc<Core>,
     seq: Seq,
+    /// The place among those who wait for the journal, and among those who wait for history.
+    durable: Slot,
+    shown: Slot,
 }
 
 impl CatchUp {
     pub(super) fn new(core: &Arc<Core>) -> Self {
-        Self::up_to(core, core.journal.last_seq())
-    }
-
-    pub(super) fn up_to(core: &Arc<Core>, seq: Seq) -> Self {
-        Self { core: Arc::clone(core), seq }
+        let seq = core.journal.last_seq();
+        Self { core: Arc::clone(core), seq, durable: Slot::default(), shown: Slot::default() }
     }
 
     /// Blocks until it is so.
@@ -33,19 +33,31 @@ impl CatchUp {
     /// # Errors
     /// `Unavailable` when history is off or no longer follows, or the disk failed.
     pub fn wait(self) -> Result<()> {
-        block_on(self)
+        if self.core.store.is_none() {
+            return Err(off());
+        }
+        self.core.journal.wait(self.seq)?;
+        self.core.progress.wait(self.seq)
     }
 }
 
 impl Future for CatchUp {
     type Output = Result<()>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if self.core.store.is_none() {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Self { core, seq, durable, shown } = &mut *self;
+        if core.store.is_none() {
             return Poll::Ready(Err(off()));
         }
-        ready!(self.core.journal.poll_durable(self.seq, cx))?;
-        self.core.progress.poll(self.seq, cx)
+        ready!(core.journal.poll_durable(*seq, durable, cx))?;
+        core.progress.poll(*seq, shown, || Waiter::task(cx))
+    }
+}
+
+impl Drop for CatchUp {
+    fn drop(&mut self) {
+        self.core.journal.forget(&mut self.durable);
+        self.core.progress.forget(&mut self.shown);
     }
 }
 
@@ -111,6 +123,6 @@ impl<'a> History<'a> {
     }
 }
 
-fn off() -> Error {
+pub(super) fn off() -> Error {
     Error::unavailable("history is off: the engine was opened without it")
 }

@@ -11,6 +11,7 @@ mod history;
 mod past;
 #[cfg(feature = "server")]
 mod rebuild;
+mod refund;
 mod status;
 #[cfg(any(test, feature = "server"))]
 mod stepped;
@@ -35,6 +36,7 @@ pub use history::{CatchUp, History};
 pub use past::{LedgerView, Past, PastEvents};
 #[cfg(feature = "server")]
 pub(crate) use rebuild::{Rebuilt, rebuild_history, rebuild_snapshot};
+pub use refund::RefundTicket;
 pub use status::Status;
 pub use subscription::Subscription;
 pub use ticket::{BatchTicket, CommitTicket};
@@ -43,6 +45,17 @@ pub use ticket::{BatchTicket, CommitTicket};
 ///
 /// Every method is synchronous and needs no runtime. Commands answer with a [`CommitTicket`]: the outcome is decided,
 /// and the ticket resolves when it is durable.
+///
+/// # What blocks
+/// | call | waits for |
+/// |---|---|
+/// | whatever returns a ticket, [`catch_up`](Self::catch_up), and whatever looks at the ledger in memory | nothing but short holds of locks |
+/// | `wait` of a ticket | the sync of the journal; of a refund, history as well |
+/// | [`CatchUp::wait`], [`Subscription::next_event`] | history, or the next event |
+/// | [`history`](Self::history), [`Subscription::try_next`], [`subscribe`](Self::subscribe) | reads of the disk |
+/// | [`claim`](Self::claim), [`checkpoint`](Self::checkpoint) | writes to the disk |
+/// | [`expire_due`](Self::expire_due) | nothing, unless the journal's queue is full |
+/// | [`close`](Self::close), and dropping the last handle | everything that was decided, and the engine's threads |
 #[derive(Clone)]
 pub struct Engine(Arc<Running>);
 
@@ -232,16 +245,18 @@ impl Engine {
         self.0.core.ledger.pending_count()
     }
 
-    /// Returns what a confirmed reservation consumed, once. Waits for history, which knows how it ended.
+    /// Asks for the return of what a confirmed reservation consumed, once. Decided when history shows how the reservation
+    /// ended; this call does not wait for that, the ticket does.
     ///
     /// The outcome is [`Outcome::Returned`], or [`Outcome::NotPending`] when there is no such confirmed reservation
-    /// (any more) on behalf of `owner`.
+    /// (any more) on behalf of `owner`. The ticket's errors are `Conflict` when an account no longer has the units
+    /// consumed, and those of [`Engine::execute`].
     ///
     /// # Errors
-    /// `Unavailable` when history is off, `Conflict` when an account no longer has the units consumed, and those of
-    /// [`Engine::execute`].
-    pub fn refund(&self, reservation: ReservationId, owner: Option<AccountId>, note: &str) -> Result<CommitTicket> {
-        self.0.core.refund(reservation, owner, note)
+    /// `Invalid` when the note is too long, `Overloaded` when too many refunds wait or the journal's queue is full,
+    /// `Unavailable` when history is off or has failed, and `Closed`.
+    pub fn refund(&self, reservation: ReservationId, owner: Option<AccountId>, note: &str) -> Result<RefundTicket> {
+        refund::Refunds::ask(&self.0.core, reservation, owner, note)
     }
 
     /// Keeps a note with a reservation in history.

@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use super::core::Core;
+use super::follower::HISTORY_THREAD;
 use crate::types::Seq;
 
 /// The state of an engine at one moment. Sizes are in bytes.
@@ -33,6 +34,8 @@ pub struct Status {
     pub poisoned: bool,
     /// Whether history failed: reads that need it do until the next opening, and all else goes on.
     pub history_failed: bool,
+    /// A thread of the engine, history's apart, that died of a panic: only a restart brings back what it did.
+    pub dead_thread: Option<&'static str>,
 }
 
 impl Status {
@@ -51,6 +54,7 @@ impl Status {
             syncs: journal.syncs,
             poisoned: journal.poisoned,
             history_failed: core.progress.has_ended() && !core.is_stopped(),
+            dead_thread: core.dead_thread.name().filter(|name| *name != HISTORY_THREAD).or(journal.dead_thread),
         }
     }
 }

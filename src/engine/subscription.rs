@@ -2,16 +2,15 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll, ready};
 
 use super::core::Core;
 use crate::error::{ErrorKind, Result};
 use crate::event::{self, Event};
 use crate::flaw::{self, Flaw};
 use crate::journal::{Journal, Reader};
-use crate::sync::Mutex;
 use crate::types::Seq;
+use crate::waiters::Slot;
 
 /// How much is read ahead, in bytes of the journal.
 const READ_BYTES: usize = 64 << 10;
@@ -26,31 +25,15 @@ pub struct Subscription {
     marks: bool,
     #[cfg_attr(not(feature = "mysql"), allow(dead_code, reason = "the mirror asks for it"))]
     mark: u64,
-    bell: Arc<Bell>,
-}
-
-/// Stands in for a task among those that the journal wakes, so that a task that asks often stands there once.
-struct Bell {
-    /// Whether it was woken since it was last put there. True at first: it is not there yet.
-    rung: AtomicBool,
-    task: Mutex<Option<Waker>>,
-}
-
-impl Wake for Bell {
-    fn wake(self: Arc<Self>) {
-        self.rung.store(true, Ordering::SeqCst);
-        let task = self.task.lock().take();
-        if let Some(task) = task {
-            task.wake();
-        }
-    }
+    /// Its place among those who wait for the journal.
+    slot: Slot,
 }
 
 impl Subscription {
     pub(super) fn new(core: &Core, from_seq: Seq) -> Result<Self> {
         let reader = core.journal.reader(from_seq)?;
-        let bell = Arc::new(Bell { rung: AtomicBool::new(true), task: Mutex::new(None) });
-        Ok(Self { journal: Arc::clone(&core.journal), reader, ahead: VecDeque::new(), marks: false, mark: 0, bell })
+        let (ahead, slot) = (VecDeque::new(), Slot::default());
+        Ok(Self { journal: Arc::clone(&core.journal), reader, ahead, marks: false, mark: 0, slot })
     }
 
     /// The next durable event, or `None` when there is none yet. Never waits for one.
@@ -114,22 +97,16 @@ impl Subscription {
             if let Some(event) = self.try_next()? {
                 return Poll::Ready(Ok(Some(event)));
             }
-            // Left before the look at `rung`: whoever rings later finds it.
-            *self.bell.task.lock() = Some(cx.waker().clone());
-            if !self.bell.rung.swap(false, Ordering::SeqCst) {
-                return Poll::Pending;
-            }
-            let waker = Waker::from(Arc::clone(&self.bell));
-            match self.journal.poll_durable(self.reader.next_seq(), &mut Context::from_waker(&waker)) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(outcome) => {
-                    self.bell.rung.store(true, Ordering::SeqCst);
-                    match outcome {
-                        Err(error) if error.kind() == ErrorKind::Closed => return Poll::Ready(self.try_next()),
-                        outcome => outcome?,
-                    }
-                }
+            match ready!(self.journal.poll_durable(self.reader.next_seq(), &mut self.slot, cx)) {
+                Err(error) if error.kind() == ErrorKind::Closed => return Poll::Ready(self.try_next()),
+                outcome => outcome?,
             }
         }
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        self.journal.forget(&mut self.slot);
     }
 }

@@ -10,12 +10,16 @@ use crate::error::Result;
 use crate::journal::Journal;
 use crate::ledger::Executed;
 use crate::types::Seq;
+use crate::waiters::Slot;
 
 /// An outcome, and the promise that it is durable.
 ///
 /// [`wait`](Self::wait) for it on a thread or `.await` it in any runtime before you tell anybody. Dropping it undoes
 /// nothing: the event is written all the same, soon. Who answers from [`outcome`](Self::outcome) without waiting
 /// chooses the weaker mode: a crash loses what was not yet synced, the newest events first.
+///
+/// Wakers are called on a thread of the engine's that does nothing else, without any lock: one that blocks or panics
+/// holds up nobody else.
 #[must_use = "the outcome is not durable until the ticket resolves"]
 pub struct CommitTicket {
     outcome: Outcome,
@@ -50,7 +54,7 @@ impl CommitTicket {
 impl Future for CommitTicket {
     type Output = Result<Outcome>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         self.promise.poll(cx).map_ok(|()| self.outcome)
     }
 }
@@ -96,13 +100,15 @@ impl Future for BatchTicket {
 /// The promise that the journal is durable up to an event.
 struct Promise {
     seq: Option<Seq>,
-    /// `None` once it is kept, or when there is nothing to wait for.
+    /// `None` when there is nothing to wait for.
     journal: Option<Arc<Journal>>,
+    /// Its place among those who wait.
+    slot: Slot,
 }
 
 impl Promise {
     fn new(seq: Option<Seq>, journal: &Arc<Journal>) -> Self {
-        Self { seq, journal: seq.map(|_| Arc::clone(journal)) }
+        Self { seq, journal: seq.map(|_| Arc::clone(journal)), slot: Slot::default() }
     }
 
     fn wait(&self) -> Result<()> {
@@ -112,9 +118,9 @@ impl Promise {
         }
     }
 
-    fn poll(&self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
         match (self.seq, &self.journal) {
-            (Some(seq), Some(journal)) => journal.poll_durable(seq, cx),
+            (Some(seq), Some(journal)) => journal.poll_durable(seq, &mut self.slot, cx),
             _ => Poll::Ready(Ok(())),
         }
     }
@@ -122,10 +128,10 @@ impl Promise {
 
 impl Drop for Promise {
     fn drop(&mut self) {
+        let (Some(seq), Some(journal)) = (self.seq, &self.journal) else { return };
+        journal.forget(&mut self.slot);
         // Nobody may have waited; the event is written all the same.
-        if let (Some(seq), Some(journal)) = (self.seq, &self.journal)
-            && journal.durable_seq() < seq
-        {
+        if journal.durable_seq() < seq {
             journal.kick();
         }
     }

@@ -20,6 +20,8 @@ struct Report {
 struct Checks {
     engine: &'static str,
     history: &'static str,
+    /// The engine's own threads.
+    threads: &'static str,
     accepting: bool,
     /// Absent without a mirror.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -29,7 +31,8 @@ struct Checks {
 /// 503 once the engine cannot serve any more: only a restart helps then. A history that failed is told and no more: it
 /// takes a restart too, but what is sold until then is sold rightly.
 pub(super) fn health(call: &Call<'_>) -> HttpResponse {
-    report(call, call.app.mall.check_alive().is_ok(), ["healthy", "unhealthy"])
+    let well = call.app.mall.check_alive().is_ok() && call.app.mall.engine().status().dead_thread.is_none();
+    report(call, well, ["healthy", "unhealthy"])
 }
 
 /// 503 also while the journal's queue is full or the server drains: no new requests should be sent here.
@@ -42,13 +45,14 @@ fn report(call: &Call<'_>, well: bool, [good, bad]: [&'static str; 2]) -> HttpRe
     let told = |well: bool| if well { "fulfilled" } else { "rejected" };
     let engine = told(call.app.mall.check_alive().is_ok());
     // These two never decide whether the server is well: sales go on without them.
-    let history = told(!call.app.mall.engine().status().history_failed);
+    let status = call.app.mall.engine().status();
+    let (history, threads) = (told(!status.history_failed), told(status.dead_thread.is_none()));
     let mirror = call.app.mirror.as_ref().map(|mirror| told(mirror.status().is_well()));
     let now = UNIX_EPOCH + Duration::from_millis(call.app.mall.now_ms());
     let report = Report {
         status: if well { good } else { bad },
         timestamp: humantime::format_rfc3339_millis(now).to_string(),
-        checks: Checks { engine, history, accepting: !call.app.is_draining(), mirror },
+        checks: Checks { engine, history, threads, accepting: !call.app.is_draining(), mirror },
     };
     respond(if well { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, call.format, &report)
 }

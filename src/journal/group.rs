@@ -1,20 +1,23 @@
 //! Group commit: the queue of frames, the watermark of what is durable, and those who wait for it.
 //! Knows nothing of files, so that loom can try every interleaving of it (`group_loom.rs`).
 //!
-//! Lock order: `writing`, then `queue` or `waiters`; the last two are never held together. No lock but
-//! `writing` is held across I/O, and none at all while a waker is called.
+//! Lock order: `writing`, then `queue` or `waiters`; the last two are never held together. No lock but `writing` is
+//! held across I/O, and none at all while a waker is cloned, called or dropped: see [`Calls`].
 
 use std::fmt;
 use std::mem;
-use std::task::{Context, Poll, Waker};
+use std::sync::Arc;
+use std::task::Poll;
 
 use crossbeam_utils::CachePadded;
 
 use super::frame;
+use crate::calls::Calls;
 use crate::error::{Error, Result};
 use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{Condvar, Mutex, wait};
 use crate::types::Seq;
+use crate::waiters::{Slot, Waiter, Waiters};
 
 /// What a buffer may keep after a burst, in bytes.
 const IDLE_BUFFER_BYTES_MAX: usize = 4 << 20;
@@ -70,8 +73,8 @@ struct Glance {
     writer_awake: AtomicBool,
 }
 
-struct Waiters {
-    list: Vec<(Seq, Waker)>,
+struct Waiting {
+    list: Waiters,
     end: Option<End>,
 }
 
@@ -89,8 +92,8 @@ pub(super) struct GroupCommit<S> {
     /// Held by whoever leads a commit: the writer thread, or a caller that found it free.
     writing: Mutex<Writing<S>>,
     durable: AtomicU64,
-    /// At most one entry for each poll since the last sync.
-    waiters: Mutex<Waiters>,
+    waiters: Mutex<Waiting>,
+    calls: Arc<Calls>,
     queue_bytes_max: usize,
 }
 
@@ -102,7 +105,7 @@ enum Leader {
 
 impl<S: Sink> GroupCommit<S> {
     /// A queue whose next frame has the number `next_seq`; all before it are durable.
-    pub(super) fn new(sink: S, next_seq: Seq, queue_bytes_max: usize) -> Self {
+    pub(super) fn new(sink: S, next_seq: Seq, queue_bytes_max: usize, calls: Arc<Calls>) -> Self {
         let queue = Queue { bytes: Vec::new(), first_seq: next_seq, next_seq, closing: false, end: None };
         let glance = Glance {
             queued_bytes: AtomicUsize::new(0),
@@ -115,7 +118,8 @@ impl<S: Sink> GroupCommit<S> {
             work: Condvar::new(),
             writing: Mutex::new(Writing { sink, bytes: Vec::new() }),
             durable: AtomicU64::new(next_seq - 1),
-            waiters: Mutex::new(Waiters { list: Vec::new(), end: None }),
+            waiters: Mutex::new(Waiting { list: Waiters::default(), end: None }),
+            calls,
             queue_bytes_max,
         }
     }
@@ -170,18 +174,21 @@ impl<S: Sink> GroupCommit<S> {
         matches!(self.queue.lock().end, Some(End::Failed(_)))
     }
 
-    /// Whether `seq` is durable; otherwise wakes `cx` when it is, or never will be.
+    /// Whether `seq` is durable; otherwise `waiter` is told when it is, or never will be. It has the place `slot`, however
+    /// often it asks; see [`Self::forget`].
     ///
     /// No wake-up is lost. (1) The check and the registration are under the waiters' lock, and the leader
     /// takes that lock after it has raised the watermark: either the entry is there for it to find, or
     /// the check comes after and sees the watermark. The same holds for the end. (2) A frame that is
     /// still queued when we kick will be written: the writer thread looks at the queue under its lock
     /// before it clears `writer_awake`. A frame that is not, somebody has taken, and that leader publishes.
-    pub(super) fn poll_durable(&self, seq: Seq, cx: &mut Context<'_>) -> Poll<Result<()>> {
+    pub(super) fn poll_durable(&self, seq: Seq, slot: &mut Slot, waiter: impl FnOnce() -> Waiter) -> Poll<Result<()>> {
         if self.durable_seq() >= seq {
             return Poll::Ready(Ok(()));
         }
-        {
+        let mut waiter = Some(waiter());
+        // Dropped, like what is left in `waiter`, after the lock.
+        let _replaced = {
             let mut waiters = self.waiters.lock();
             if self.durable_seq() >= seq {
                 return Poll::Ready(Ok(()));
@@ -189,10 +196,24 @@ impl<S: Sink> GroupCommit<S> {
             if let Some(end) = &waiters.end {
                 return Poll::Ready(Err(end.error()));
             }
-            waiters.list.push((seq, cx.waker().clone()));
-        }
+            waiter.take().and_then(|waiter| waiters.list.put(slot, seq, waiter))
+        };
         self.kick();
         Poll::Pending
+    }
+
+    /// Gives a slot back, whose owner waits no longer.
+    pub(super) fn forget(&self, slot: &mut Slot) {
+        if !slot.is_empty() {
+            let gone = self.waiters.lock().list.take(slot);
+            drop(gone);
+        }
+    }
+
+    /// How many wait.
+    #[cfg(all(test, not(stockhold_loom)))]
+    pub(super) fn waiter_count(&self) -> usize {
+        self.waiters.lock().list.len()
     }
 
     /// Makes sure that what is queued now will be written.
@@ -224,6 +245,8 @@ impl<S: Sink> GroupCommit<S> {
     pub(super) fn try_lead(&self) {
         if let Some(mut writing) = self.writing.try_lock() {
             self.round(&mut writing, Leader::Caller);
+            drop(writing);
+            self.calls.after_locks();
         }
     }
 
@@ -245,8 +268,11 @@ impl<S: Sink> GroupCommit<S> {
 
     /// Leads until the queue is empty, as the writer thread.
     pub(super) fn write_queued(&self) {
-        let mut writing = self.writing.lock();
-        while self.round(&mut writing, Leader::Thread) {}
+        {
+            let mut writing = self.writing.lock();
+            while self.round(&mut writing, Leader::Thread) {}
+        }
+        self.calls.after_locks();
     }
 
     /// Commits what is queued and admits nothing more. An append that was admitted before and comes
@@ -260,9 +286,12 @@ impl<S: Sink> GroupCommit<S> {
             queue.closing = true;
             self.glance.refusing.store(true, Ordering::Relaxed);
         }
-        let mut writing = self.writing.lock();
-        while self.round(&mut writing, Leader::Caller) {}
-        self.end(End::Closed);
+        {
+            let mut writing = self.writing.lock();
+            while self.round(&mut writing, Leader::Caller) {}
+            self.end(End::Closed);
+        }
+        self.calls.after_locks();
         match &self.waiters.lock().end {
             Some(end @ End::Failed(_)) => Err(end.error()),
             _ => Ok(()),
@@ -311,17 +340,8 @@ impl<S: Sink> GroupCommit<S> {
     fn publish(&self, durable: Seq) {
         // Release: pairs with the Acquire in `durable_seq`.
         self.durable.store(durable, Ordering::Release);
-        let mut woken = Vec::new();
-        {
-            let mut waiters = self.waiters.lock();
-            if waiters.list.iter().all(|(seq, _)| *seq <= durable) {
-                woken = mem::take(&mut waiters.list);
-                waiters.list.reserve(woken.len());
-            } else {
-                woken.extend(waiters.list.extract_if(.., |(seq, _)| *seq <= durable));
-            }
-        }
-        woken.into_iter().for_each(|(_, waker)| waker.wake());
+        let woken = self.waiters.lock().list.reached(durable);
+        self.calls.deliver(woken);
     }
 
     /// The one place where the journal is poisoned: a write or a sync failed, and nobody knows what of it
@@ -343,9 +363,9 @@ impl<S: Sink> GroupCommit<S> {
         let woken = {
             let mut waiters = self.waiters.lock();
             waiters.end.get_or_insert(end);
-            mem::take(&mut waiters.list)
+            waiters.list.take_all()
         };
-        woken.into_iter().for_each(|(_, waker)| waker.wake());
+        self.calls.deliver(woken);
     }
 }
 

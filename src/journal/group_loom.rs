@@ -5,10 +5,12 @@ use std::future::poll_fn;
 
 use super::frame;
 use super::group::{Committed, GroupCommit, Sink};
+use crate::calls::Calls;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{Arc, check, thread};
 use crate::types::Seq;
+use crate::waiters::{Slot, Waiter};
 
 /// Three take seconds in a release build.
 const PREEMPTIONS: usize = 3;
@@ -41,11 +43,12 @@ type Commit = Arc<GroupCommit<Counting>>;
 fn group(fail_at: Seq) -> (Commit, Arc<AtomicU64>) {
     let synced = Arc::new(AtomicU64::new(0));
     let sink = Counting { synced: Arc::clone(&synced), fail_at };
-    (Arc::new(GroupCommit::new(sink, 1, 1 << 10)), synced)
+    (Arc::new(GroupCommit::new(sink, 1, 1 << 10, std::sync::Arc::new(Calls::default()))), synced)
 }
 
 fn durable(commit: &Commit, seq: Seq) -> Result<()> {
-    loom::future::block_on(poll_fn(|cx| commit.poll_durable(seq, cx)))
+    let mut slot = Slot::default();
+    loom::future::block_on(poll_fn(|cx| commit.poll_durable(seq, &mut slot, || Waiter::task(cx))))
 }
 
 /// Appends and waits, leading first like a blocking caller or leaving it to the writer like a task.

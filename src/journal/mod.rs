@@ -42,11 +42,13 @@ pub(crate) use past::{FileKind, JournalFile};
 pub(crate) use past::{PastJournal, PastRecords};
 pub(crate) use reader::Reader;
 
+use crate::calls::{Calls, DeadThread};
 use crate::error::{Error, Result};
 use crate::sync::Mutex;
 use crate::sync::atomic::Ordering;
 use crate::types::Seq;
 use crate::vfs::{self, Vfs};
+use crate::waiters::{Slot, Waiter};
 
 /// Takes a record: number, kind, payload.
 pub(crate) type EachRecord<'a> = dyn FnMut(Seq, u16, &[u8]) -> Result<()> + 'a;
@@ -111,12 +113,16 @@ pub(crate) struct JournalStatus {
     /// Groups written and synced since the journal was opened.
     pub syncs: u64,
     pub poisoned: bool,
+    /// A thread of the journal that died of a panic.
+    pub dead_thread: Option<&'static str>,
 }
 
 /// An open journal. Whoever opens it holds the lock of the directory.
 pub(crate) struct Journal {
     commit: Arc<Commit>,
     store: Arc<SegmentStore>,
+    calls: Arc<Calls>,
+    dead_thread: Arc<DeadThread>,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -150,8 +156,10 @@ impl Journal {
         let store = Arc::new(SegmentStore::new(vfs, journal_dir, archive_dir, config, files));
         store.find_spares()?;
         let writer = SegmentWriter::new(Arc::clone(&store), store.start_segment(next_seq)?);
-        let commit = Arc::new(GroupCommit::new(writer, next_seq, queue_bytes_max));
-        let journal = Self { commit, store, threads: Mutex::new(Vec::new()) };
+        let calls = Arc::new(Calls::default());
+        let commit = Arc::new(GroupCommit::new(writer, next_seq, queue_bytes_max, Arc::clone(&calls)));
+        let dead_thread = Arc::default();
+        let journal = Self { commit, store, calls, dead_thread, threads: Mutex::new(Vec::new()) };
         if !stepped {
             journal.start_threads()?;
         }
@@ -159,13 +167,16 @@ impl Journal {
     }
 
     fn start_threads(&self) -> Result<()> {
+        self.calls.start()?;
         let (commit, store) = (Arc::clone(&self.commit), Arc::clone(&self.store));
-        let failed = |error| Error::io("starting a thread of the journal", error);
-        let start = |name: &str| thread::Builder::new().name(name.into());
-        let writer = start("journal-writer").spawn(move || commit.run_writer()).map_err(failed)?;
-        self.threads.lock().push(writer);
-        let keeper = start("journal-keeper").spawn(move || keeper::run(&store)).map_err(failed)?;
-        self.threads.lock().push(keeper);
+        self.start_thread("journal-writer", move || commit.run_writer())?;
+        self.start_thread("journal-keeper", move || keeper::run(&store))
+    }
+
+    fn start_thread(&self, name: &'static str, run: impl FnOnce() + Send + 'static) -> Result<()> {
+        let dead_thread = Arc::clone(&self.dead_thread);
+        let thread = thread::Builder::new().name(name.into()).spawn(move || dead_thread.watch(name, run));
+        self.threads.lock().push(thread.map_err(|error| Error::io("starting a thread of the journal", error))?);
         Ok(())
     }
 
@@ -203,25 +214,41 @@ impl Journal {
         if self.commit.durable_seq() < seq {
             self.commit.try_lead();
         }
-        PARKED.with(|waker| {
-            let mut cx = Context::from_waker(waker);
-            loop {
-                // A wake-up between the poll and the park is kept by the thread's token; a stale token only
-                // costs another poll.
-                match self.commit.poll_durable(seq, &mut cx) {
-                    Poll::Ready(outcome) => return outcome,
-                    Poll::Pending => thread::park(),
-                }
-            }
-        })
+        let mut slot = Slot::default();
+        park_until(|parked| self.commit.poll_durable(seq, &mut slot, || Waiter::thread(parked)))
     }
 
-    /// Ready when `seq` is durable; otherwise wakes `cx` when it is, and makes sure it will be.
+    /// Ready when `seq` is durable; otherwise wakes `cx` when it is, and makes sure it will be. Whoever drops `slot` before
+    /// gives it to [`Journal::forget`].
     ///
     /// # Errors
     /// As [`Journal::wait`].
-    pub(crate) fn poll_durable(&self, seq: Seq, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        self.commit.poll_durable(seq, cx)
+    pub(crate) fn poll_durable(&self, seq: Seq, slot: &mut Slot, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        self.commit.poll_durable(seq, slot, || Waiter::task(cx))
+    }
+
+    /// As [`Journal::poll_durable`] for a thread of ours that sleeps until `waker` unparks it.
+    ///
+    /// # Errors
+    /// As [`Journal::wait`].
+    pub(crate) fn poll_on_thread(&self, seq: Seq, slot: &mut Slot, waker: &Waker) -> Poll<Result<()>> {
+        self.commit.poll_durable(seq, slot, || Waiter::thread(waker))
+    }
+
+    /// Gives back the place of somebody who no longer waits.
+    pub(crate) fn forget(&self, slot: &mut Slot) {
+        self.commit.forget(slot);
+    }
+
+    /// How many wait for the journal.
+    #[cfg(all(test, not(stockhold_loom)))]
+    pub(crate) fn waiter_count(&self) -> usize {
+        self.commit.waiter_count()
+    }
+
+    /// Where wakers are called, until the journal is closed.
+    pub(crate) fn calls(&self) -> &Arc<Calls> {
+        &self.calls
     }
 
     /// Makes sure that what was appended will be written, though nobody waits for it.
@@ -282,6 +309,8 @@ impl Journal {
                 tracing::error!("a thread of the journal had panicked");
             }
         }
+        // Last: whoever waited is told first.
+        self.calls.stop();
         outcome
     }
 
@@ -304,6 +333,7 @@ impl Journal {
             // Relaxed: see `count_sync`.
             syncs: self.store.syncs.load(Ordering::Relaxed),
             poisoned: self.commit.failed(),
+            dead_thread: self.dead_thread.name(),
         }
     }
 }
@@ -327,6 +357,20 @@ fn check_end(dir: &Path, next_seq: Option<Seq>, from_seq: Seq, restored: bool) -
             dir.display()
         ))),
     }
+}
+
+/// Polls until it is ready; sleeps meanwhile until the waker that `poll` is given is called.
+pub(crate) fn park_until<T>(mut poll: impl FnMut(&Waker) -> Poll<T>) -> T {
+    PARKED.with(|parked| {
+        loop {
+            // A wake-up between the poll and the park is kept by the thread's token; a stale token only costs another
+            // poll.
+            match poll(parked) {
+                Poll::Ready(output) => return output,
+                Poll::Pending => thread::park(),
+            }
+        }
+    })
 }
 
 thread_local! {

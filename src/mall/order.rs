@@ -301,9 +301,8 @@ impl Mall {
 
     /// Returns the points, the limit and the stock of a confirmed order.
     async fn give_back(&self, user: &User, owner: AccountId, order: Order) -> Result<Receipt, Failure> {
-        let (engine, reservation) = (self.engine().clone(), order.reservation);
-        let ticket = blocking(move || engine.refund(reservation, Some(owner), "订单取消")).await?;
-        if let Outcome::Returned { .. } = ticket.await? {
+        let reservation = order.reservation;
+        if let Outcome::Returned { .. } = self.engine().refund(reservation, Some(owner), "订单取消")?.await? {
             return Ok(order.receipt().now(OrderState::Cancelled));
         }
         // Another cancel was faster: the order is cancelled, which is what was asked.

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use stockhold::{
-    AccountId, AccountKey, CommitTicket, Engine, IdempotencyKey, Line, ManualClock, Outcome, Policy, ReservationId,
-    Reserve, Window,
+    AccountId, AccountKey, CommitTicket, Engine, IdempotencyKey, Line, ManualClock, Outcome, Policy, RefundTicket,
+    ReservationId, Reserve, Window,
 };
 use tempfile::TempDir;
 
@@ -94,7 +94,7 @@ impl Sale {
                 }
                 3 => {
                     done(engine.confirm(order));
-                    done(engine.refund(order, Some(points), "it broke"));
+                    engine.refund(order, Some(points), "it broke").and_then(RefundTicket::wait).expect("it is durable");
                 }
                 4 => {
                     done(engine.note(order, b"call first"));

@@ -4,6 +4,7 @@ mod bit_rot;
 mod claims;
 mod crash_points;
 mod past;
+mod waiting;
 
 use std::sync::Arc;
 

@@ -50,7 +50,8 @@ fn block_on(journal: &Journal, seq: Seq) -> Result<()> {
         }
     }
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
-    let mut future = Box::pin(poll_fn(|cx| journal.poll_durable(seq, cx)));
+    let mut slot = crate::waiters::Slot::default();
+    let mut future = Box::pin(poll_fn(|cx| journal.poll_durable(seq, &mut slot, cx)));
     loop {
         match future.as_mut().poll(&mut Context::from_waker(&waker)) {
             Poll::Ready(outcome) => return outcome,

@@ -32,6 +32,9 @@ pub enum ErrorKind {
     Closed,
 }
 
+/// ENFILE and EMFILE, which have no kind of their own.
+const TOO_MANY_FILES: [i32; 2] = [23, 24];
+
 /// An error: a kind to act on, a message to read, and the cause where there is one.
 #[derive(Debug)]
 pub struct Error {
@@ -89,6 +92,12 @@ impl Error {
     pub(crate) fn with_source(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         self.source = Some(source.into());
         self
+    }
+
+    /// Whether a file could not be opened because too many are: nothing was done to it, and it passes.
+    pub(crate) fn lacks_descriptors(&self) -> bool {
+        let cause = self.source.as_ref().and_then(|cause| cause.downcast_ref::<std::io::Error>());
+        cause.and_then(std::io::Error::raw_os_error).is_some_and(|code| TOO_MANY_FILES.contains(&code))
     }
 
     /// What the caller can do about it.

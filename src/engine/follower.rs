@@ -29,6 +29,8 @@ const GATHER: Duration = Duration::from_millis(2);
 const KEYS_MAX: usize = 4_000_000;
 /// How long the store may lag behind what reads see while the journal rests: each flush costs several syncs.
 const FLUSH_EVERY: Duration = Duration::from_millis(500);
+/// How long to wait when no file can be opened because too many are.
+const DESCRIPTOR_PAUSE: Duration = Duration::from_millis(100);
 /// Keys moved to the store in one go.
 const FLUSH_KEYS: usize = 5_000;
 
@@ -177,12 +179,22 @@ fn follow(core: &Arc<Core>, store: &Store, parker: &Parker) -> Result<()> {
     let mut reader = core.journal.reader(store.projected() + 1)?;
     let mut returned = Returned::default();
     let mut flushed = Instant::now();
+    let mut shortage = Shortage::default();
     loop {
         let stopping = core.is_stopped();
         let mut count = 0;
         if store.memtable_len() < KEYS_MAX {
-            count = project(&mut reader, store)?;
+            let projected = shortage.passing(project(&mut reader, store))?;
             core.progress.advance(store.projected());
+            match projected {
+                Some(projected) => count = projected,
+                // The journal has it all; a close does not wait for descriptors.
+                None if stopping => return Ok(()),
+                None => {
+                    parker.park_timeout(DESCRIPTOR_PAUSE);
+                    continue;
+                }
+            }
         }
         count += core.refunds.decide(core, store, &mut returned);
         let waiting = store.memtable_len();
@@ -195,11 +207,43 @@ fn follow(core: &Arc<Core>, store: &Store, parker: &Parker) -> Result<()> {
                 // The journal has it all; a close does not wait for what the next open can carry over.
                 return Ok(());
             }
-            flush(core, store, &mut flushed)?;
+            match shortage.passing(flush(core, store, &mut flushed))? {
+                Some(()) => {}
+                None if stopping => return Ok(()),
+                None => parker.park_timeout(DESCRIPTOR_PAUSE),
+            }
         } else if stopping && count == 0 {
             return Ok(());
         } else if count == 0 {
             rest(core, store, parker, &waker, behind.then_some(FLUSH_EVERY));
+        }
+    }
+}
+
+/// A lack of descriptors, which passes: told when it begins and when it is over.
+#[derive(Default)]
+struct Shortage {
+    began: Option<Instant>,
+}
+
+impl Shortage {
+    /// The outcome, or `None` when it was a lack of descriptors, so that the same can be tried again.
+    fn passing<T>(&mut self, outcome: Result<T>) -> Result<Option<T>> {
+        match outcome {
+            Err(error) if error.lacks_descriptors() => {
+                if self.began.is_none() {
+                    tracing::warn!(%error, "history waits until files can be opened again");
+                }
+                self.began.get_or_insert_with(Instant::now);
+                Ok(None)
+            }
+            Err(error) => Err(error),
+            Ok(done) => {
+                if let Some(began) = self.began.take() {
+                    tracing::info!(seconds = began.elapsed().as_secs(), "history goes on");
+                }
+                Ok(Some(done))
+            }
         }
     }
 }

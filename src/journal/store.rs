@@ -78,6 +78,8 @@ impl Files {
 
 struct Spares {
     ready: Vec<u64>,
+    /// One that could not be made a segment of, or not be made: the next try takes it again.
+    unfinished: Option<u64>,
     next_number: u64,
 }
 
@@ -102,7 +104,7 @@ impl SegmentStore {
             config,
             files: Mutex::new(files),
             syncs: AtomicU64::new(0),
-            spares: Mutex::new(Spares { ready: Vec::new(), next_number: 0 }),
+            spares: Mutex::new(Spares { ready: Vec::new(), unfinished: None, next_number: 0 }),
             names_unsynced: AtomicBool::new(false),
             // Spares are missing at first.
             errand: Mutex::new(Errand { pending: true, stopping: false }),
@@ -135,7 +137,7 @@ impl SegmentStore {
             }
         }
         self.vfs.sync_dir(&self.dir).map_err(failed)?;
-        *self.spares.lock() = Spares { ready, next_number };
+        *self.spares.lock() = Spares { ready, unfinished: None, next_number };
         Ok(())
     }
 
@@ -171,21 +173,36 @@ impl SegmentStore {
     /// `Unavailable` when the file system fails.
     pub(super) fn start_segment(&self, first_seq: Seq) -> Result<Arc<Segment>> {
         let index = self.files.lock().live.back().map_or(0, |last| last.header.index + 1);
-        let ready = self.spares.lock().ready.pop();
-        let number = match ready {
-            Some(number) => number,
-            None => {
-                let number = self.new_spare_number();
-                segment::create_spare(&*self.vfs, &self.dir, number, self.config.segment_bytes)?;
-                number
-            }
-        };
         let salt = segment::new_salt(self.config.stepped, index)?;
         let header = Header { index, first_seq, salt, segment_bytes: self.config.segment_bytes };
-        let segment = Arc::new(segment::start_segment(&*self.vfs, &self.dir, number, header)?);
+        let number = self.take_spare()?;
+        let started = segment::start_segment(&*self.vfs, &self.dir, number, header);
+        if started.is_err() {
+            self.spares.lock().unfinished = Some(number);
+        }
+        let segment = Arc::new(started?);
         self.files.lock().live.push_back(Arc::clone(&segment));
         self.send_errand();
         Ok(segment)
+    }
+
+    /// A spare to make a segment of. One that is made again after a failure has the same number, so that failures leave no
+    /// files behind.
+    fn take_spare(&self) -> Result<u64> {
+        let (ready, unfinished) = {
+            let mut spares = self.spares.lock();
+            let ready = spares.ready.pop();
+            (ready, if ready.is_none() { spares.unfinished.take() } else { None })
+        };
+        if let Some(number) = ready {
+            return Ok(number);
+        }
+        let number = unfinished.unwrap_or_else(|| self.new_spare_number());
+        let created = segment::create_spare(&*self.vfs, &self.dir, number, self.config.segment_bytes);
+        if created.is_err() {
+            self.spares.lock().unfinished = Some(number);
+        }
+        created.map(|()| number)
     }
 
     pub(super) fn count_sync(&self) {

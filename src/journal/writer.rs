@@ -1,6 +1,8 @@
 //! Writes groups of frames into segments: one write and one sync each.
 
 use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 
 use super::frame;
 use super::group::{Committed, Sink};
@@ -9,6 +11,9 @@ use super::store::SegmentStore;
 use crate::error::{Error, Result};
 use crate::flaw::{self, Flaw};
 use crate::types::Seq;
+
+/// How long to wait when no segment can be opened because too many files are.
+const DESCRIPTOR_PAUSE: Duration = Duration::from_millis(50);
 
 /// The end of the journal that grows.
 pub(super) struct SegmentWriter {
@@ -25,8 +30,22 @@ impl SegmentWriter {
         Self { store, segment, seed, offset: HEADER_BYTES }
     }
 
+    /// Goes on in a new segment. As long as too many files are open this waits: nothing is written of what comes next, so the
+    /// try can be repeated, and what passes must not end the journal.
     fn roll_over(&mut self, first_seq: Seq) -> Result<()> {
-        self.segment = self.store.start_segment(first_seq)?;
+        let mut told = false;
+        self.segment = loop {
+            match self.store.start_segment(first_seq) {
+                Err(error) if error.lacks_descriptors() => {
+                    if !told {
+                        tracing::error!(%error, "the journal waits until files can be opened again");
+                    }
+                    told = true;
+                    thread::sleep(DESCRIPTOR_PAUSE);
+                }
+                segment => break segment?,
+            }
+        };
         self.seed = self.segment.header.seed();
         self.offset = HEADER_BYTES;
         Ok(())

@@ -116,8 +116,9 @@ impl Disk {
         }
     }
 
+    /// A file that could not be opened for lack of descriptors was neither written nor synced: that may be tried again.
     fn failing<T>(&self, result: Result<T>) -> Result<T> {
-        if result.is_err() {
+        if result.as_ref().is_err_and(|error| !error.lacks_descriptors()) {
             self.failed.store(true, Ordering::SeqCst);
         }
         result

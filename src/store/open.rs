@@ -21,9 +21,6 @@ use std::thread;
 /// How often the lock of a directory is tried again that sled is just giving up in another thread.
 const LOCK_RETRY: Duration = Duration::from_millis(2);
 
-/// ENFILE and EMFILE, which have no kind of their own.
-const TOO_MANY_FILES: [i32; 2] = [23, 24];
-
 /// How a store is opened.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct StoreConfig {
@@ -176,7 +173,7 @@ impl From<Error> for Refusal {
 /// not be set aside for a disk that is full.
 fn is_lack(error: &Error) -> bool {
     let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<io::Error>());
-    cause.is_some_and(|cause| {
+    let is_lack = |cause: &io::Error| {
         matches!(
             cause.kind(),
             io::ErrorKind::StorageFull
@@ -185,8 +182,9 @@ fn is_lack(error: &Error) -> bool {
                 | io::ErrorKind::ReadOnlyFilesystem
                 | io::ErrorKind::PermissionDenied
                 | io::ErrorKind::OutOfMemory
-        ) || TOO_MANY_FILES.contains(&cause.raw_os_error().unwrap_or_default())
-    })
+        )
+    };
+    error.lacks_descriptors() || cause.is_some_and(is_lack)
 }
 
 pub(super) fn in_time<T: Send + 'static>(

@@ -148,6 +148,30 @@ fn a_failed_sync_poisons_for_good() {
     poisoned_by(|faults| &faults.syncs);
 }
 
+/// Whatever of a new segment cannot be opened, it is opened later, and nothing is left behind.
+#[test]
+fn too_many_open_files_never_end_the_journal() {
+    for lacking in [1, 2, 3, 5] {
+        let dir = tempfile::tempdir().unwrap();
+        let faults = Arc::new(Faults::default());
+        let vfs = Arc::new(FaultyVfs { faults: Arc::clone(&faults) });
+        let journal = Journal::open(vfs, dir.path(), config(), 1, &mut |_, _, _| Ok(())).unwrap();
+        append_group(&journal, 1..=2);
+        until("a spare", || journal.status().spares > 0);
+        faults.opens.store(lacking, Ordering::SeqCst);
+        append_group(&journal, 3..=900);
+        journal.admit().unwrap();
+        assert!(!journal.status().poisoned && journal.status().segments > 3, "{lacking} times");
+        journal.close().unwrap();
+        drop(journal);
+        let files = std::fs::read_dir(dir.path().join("journal")).unwrap();
+        let names: Vec<_> = files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
+        let spares = names.iter().filter(|name| name.starts_with("spare-")).count();
+        assert!(spares <= 3, "{lacking} times: {names:?}");
+        assert_eq!(open(dir.path()).1, records(1..=900), "{lacking} times");
+    }
+}
+
 #[test]
 fn a_record_longer_than_a_segment_poisons_instead_of_panicking() {
     let dir = tempfile::tempdir().unwrap();

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::vfs::{RealVfs, Vfs, VfsFile, VfsLock};
 
@@ -11,10 +11,18 @@ use crate::vfs::{RealVfs, Vfs, VfsFile, VfsLock};
 pub(super) struct Faults {
     pub writes: AtomicBool,
     pub syncs: AtomicBool,
+    /// How many more times no file can be opened, since too many are.
+    pub opens: AtomicUsize,
 }
 
 fn check(fault: &AtomicBool) -> io::Result<()> {
     if fault.load(Ordering::SeqCst) { Err(io::Error::other("made to fail")) } else { Ok(()) }
+}
+
+/// EMFILE, as long as `opens` says.
+fn check_descriptors(faults: &Faults) -> io::Result<()> {
+    let one_less = faults.opens.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+    if one_less.is_ok() { Err(io::Error::from_raw_os_error(24)) } else { Ok(()) }
 }
 
 pub(super) struct FaultyVfs {
@@ -33,14 +41,17 @@ impl Vfs for FaultyVfs {
     }
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn VfsFile>> {
+        check_descriptors(&self.faults)?;
         self.wrap(RealVfs.open(path))
     }
 
     fn open_read(&self, path: &Path) -> io::Result<Box<dyn VfsFile>> {
+        check_descriptors(&self.faults)?;
         self.wrap(RealVfs.open_read(path))
     }
 
     fn create(&self, path: &Path) -> io::Result<Box<dyn VfsFile>> {
+        check_descriptors(&self.faults)?;
         self.wrap(RealVfs.create(path))
     }
 
@@ -57,6 +68,7 @@ impl Vfs for FaultyVfs {
     }
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
+        check_descriptors(&self.faults)?;
         check(&self.faults.syncs)?;
         RealVfs.sync_dir(dir)
     }

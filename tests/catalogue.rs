@@ -38,6 +38,32 @@ async fn categories_are_a_tree() {
     assert_eq!(categories[1]["children"][0], snack);
 }
 
+/// As people search: in another case, in another form of the letters, on another keyboard.
+#[tokio::test]
+async fn a_search_folds_case_as_unicode_does() {
+    let shop = Shop::open().await;
+    for (id, name) in
+        [("p_odyssey", "ΟΔΥΣΣΕΙΑ"), ("p_istanbul", "İSTANBUL"), ("p_street", "Straße"), ("p_wide", "ＡＢＣ券")]
+    {
+        let mut product = product(id, 10);
+        (product.name, product.description) = (name.into(), String::new());
+        shop.mall.put_product(&product).expect("the product is new");
+    }
+    let mut guest = shop.guest().await;
+    for (keyword, id) in [
+        // ΟΔΥΣ, οδυς, istanbul, İstanbul, STRASSE, abc.
+        ("%CE%9F%CE%94%CE%A5%CE%A3", "p_odyssey"),
+        ("%CE%BF%CE%B4%CF%85%CF%82", "p_odyssey"),
+        ("istanbul", "p_istanbul"),
+        ("%C4%B0stanbul", "p_istanbul"),
+        ("STRASSE", "p_street"),
+        ("abc", "p_wide"),
+    ] {
+        let found = guest.get(&format!("/api/mall/products?keyword={keyword}")).await.data();
+        assert_eq!(ids(&found), [id], "{keyword}");
+    }
+}
+
 #[tokio::test]
 async fn every_filter_finds_what_it_names() {
     let shop = Shop::open().await;

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -21,6 +22,15 @@ const TOKEN_LEEWAY: &str = "5s";
 const TOKEN_LEEWAY_MS_MAX: u64 = 5 * 60 * 1000;
 const CONNECTIONS: u64 = 10_000;
 const CONNECTIONS_MAX: u64 = 1_000_000;
+const IDLE_TIMEOUT: &str = "75s";
+const HEAD_TIMEOUT: &str = "30s";
+/// Bounds of every timeout of a connection.
+const TIMEOUT_MS_MIN: u64 = 10;
+const TIMEOUT_MS_MAX: u64 = 86_400_000;
+/// 256 MiB, and 32 MiB: more than three of the largest answers.
+const ANSWER_MEMORY: u64 = 256 << 20;
+const ANSWER_MEMORY_PER_USER: u64 = 32 << 20;
+const ANSWER_MEMORY_MAX: u64 = 1 << 50;
 const OUTSTANDING_MAX_MAX: u64 = 1_000_000;
 /// 16 GiB, some 150 million events.
 const MIRROR_BACKLOG: u64 = 16 << 30;
@@ -38,6 +48,11 @@ pub(super) struct Partial {
     pub(super) token_leeway: Option<String>,
     pub(super) log_format: Option<String>,
     pub(super) max_connections: Option<Number>,
+    pub(super) max_connections_per_address: Option<Number>,
+    pub(super) idle_timeout: Option<String>,
+    pub(super) head_timeout: Option<String>,
+    pub(super) answer_memory: Option<Number>,
+    pub(super) answer_memory_per_user: Option<Number>,
     pub(super) max_outstanding: Option<Number>,
     pub(super) mirror_url: Option<SecretString>,
     pub(super) mirror_ca: Option<PathBuf>,
@@ -72,6 +87,11 @@ pub(super) struct Settings {
     pub(super) token_leeway_ms: u64,
     pub(super) log_format: LogFormat,
     pub(super) connections_max: usize,
+    pub(super) connections_per_address_max: usize,
+    pub(super) idle_timeout: Duration,
+    pub(super) head_timeout: Duration,
+    pub(super) answer_bytes_max: usize,
+    pub(super) answer_bytes_per_user_max: usize,
     pub(super) outstanding_max: Option<u64>,
     /// `None` without a mirror.
     pub(super) mirror: Option<MirrorConfig>,
@@ -89,6 +109,11 @@ impl Partial {
             token_leeway: get("TOKEN_LEEWAY"),
             log_format: get("LOG_FORMAT"),
             max_connections: get("MAX_CONNECTIONS").map(Number::Text),
+            max_connections_per_address: get("MAX_CONNECTIONS_PER_ADDRESS").map(Number::Text),
+            idle_timeout: get("IDLE_TIMEOUT"),
+            head_timeout: get("HEAD_TIMEOUT"),
+            answer_memory: get("ANSWER_MEMORY").map(Number::Text),
+            answer_memory_per_user: get("ANSWER_MEMORY_PER_USER").map(Number::Text),
             max_outstanding: get("MAX_OUTSTANDING").map(Number::Text),
             mirror_url: get("MIRROR_URL").map(Into::into),
             mirror_ca: get("MIRROR_CA").map(Into::into),
@@ -128,6 +153,11 @@ impl Partial {
             token_leeway: self.token_leeway.or(lower.token_leeway),
             log_format: self.log_format.or(lower.log_format),
             max_connections: self.max_connections.or(lower.max_connections),
+            max_connections_per_address: self.max_connections_per_address.or(lower.max_connections_per_address),
+            idle_timeout: self.idle_timeout.or(lower.idle_timeout),
+            head_timeout: self.head_timeout.or(lower.head_timeout),
+            answer_memory: self.answer_memory.or(lower.answer_memory),
+            answer_memory_per_user: self.answer_memory_per_user.or(lower.answer_memory_per_user),
             max_outstanding: self.max_outstanding.or(lower.max_outstanding),
             mirror_url: self.mirror_url.or(lower.mirror_url),
             mirror_ca: self.mirror_ca.or(lower.mirror_ca),
@@ -146,6 +176,11 @@ impl Partial {
             bytes_max: bytes_max.unwrap_or(MIRROR_BACKLOG),
             policy: backlog_policy(self.mirror_backlog_policy.as_deref().unwrap_or("drop"))?,
         };
+        let connections = number("max_connections", self.max_connections, CONNECTIONS_MAX)?;
+        let connections_max = connections.unwrap_or(CONNECTIONS);
+        let per_address = number("max_connections_per_address", self.max_connections_per_address, CONNECTIONS_MAX)?;
+        let answer_memory = number("answer_memory", self.answer_memory, ANSWER_MEMORY_MAX)?;
+        let answer_memory_per_user = number("answer_memory_per_user", self.answer_memory_per_user, ANSWER_MEMORY_MAX)?;
         let database = self.mirror_url.map(|url| Database { url, ca: self.mirror_ca });
         database.as_ref().map_or(Ok(()), mirror::check_database)?;
         Ok(Settings {
@@ -155,8 +190,12 @@ impl Partial {
             auth_secret: self.auth_secret.map(secret).transpose()?,
             token_leeway_ms: token_leeway_ms(self.token_leeway.as_deref().unwrap_or(TOKEN_LEEWAY))?,
             log_format: LogFormat::parse(self.log_format.as_deref().unwrap_or("text"))?,
-            connections_max: number("max_connections", self.max_connections, CONNECTIONS_MAX)?.unwrap_or(CONNECTIONS)
-                as usize,
+            connections_max: connections_max as usize,
+            connections_per_address_max: per_address.unwrap_or(connections_max.div_ceil(2)) as usize,
+            idle_timeout: timeout("idle_timeout", self.idle_timeout.as_deref().unwrap_or(IDLE_TIMEOUT))?,
+            head_timeout: timeout("head_timeout", self.head_timeout.as_deref().unwrap_or(HEAD_TIMEOUT))?,
+            answer_bytes_max: answer_memory.unwrap_or(ANSWER_MEMORY) as usize,
+            answer_bytes_per_user_max: answer_memory_per_user.unwrap_or(ANSWER_MEMORY_PER_USER) as usize,
             outstanding_max: number("max_outstanding", self.max_outstanding, OUTSTANDING_MAX_MAX)?,
             mirror: database.map(|database| MirrorConfig { database, migrate, backlog }),
         })
@@ -197,6 +236,14 @@ fn token_leeway_ms(text: &str) -> Result<u64> {
         return Err(Error::invalid(format!("token_leeway is {text:?}: it must be from 0ms to 5m")));
     }
     Ok(ms)
+}
+
+fn timeout(name: &str, text: &str) -> Result<Duration> {
+    let ms = duration::parse_ms(text).map_err(|cause| Error::invalid(format!("{name}: {cause}")))?;
+    if !(TIMEOUT_MS_MIN..=TIMEOUT_MS_MAX).contains(&ms) {
+        return Err(Error::invalid(format!("{name} is {text:?}: it must be from {TIMEOUT_MS_MIN}ms to 1d")));
+    }
+    Ok(Duration::from_millis(ms))
 }
 
 fn backlog_policy(text: &str) -> Result<BacklogPolicy> {
@@ -284,6 +331,11 @@ mod tests {
         check("token_leeway = \"1h\"", &["token_leeway", "1h", "5m"]);
         check("log_format = \"xml\"", &["log_format", "xml", "text, json"]);
         check("max_connections = 0", &["max_connections", "from 1 to"]);
+        check("max_connections_per_address = 0", &["max_connections_per_address", "from 1 to"]);
+        check("idle_timeout = \"never\"", &["idle_timeout", "never", "ms, s, m, h or d"]);
+        check("head_timeout = \"2d\"", &["head_timeout", "2d", "10ms to 1d"]);
+        check("answer_memory = 0", &["answer_memory", "from 1 to"]);
+        check("answer_memory_per_user = -1", &["answer_memory_per_user", "from 1 to"]);
         check("max_outstanding = \"many\"", &["max_outstanding", "many", "from 1 to"]);
         check("mirror_backlog_policy = \"lose\"", &["mirror_backlog_policy", "lose", "keep, drop"]);
         check("mirror_migrate = \"yes\"", &["mirror_migrate", "yes", "true, false"]);

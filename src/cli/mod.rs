@@ -4,6 +4,7 @@ mod audit;
 mod bench;
 mod client;
 mod config;
+mod descriptors;
 mod duration;
 mod flash_sale;
 mod logs;

@@ -11,13 +11,15 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 
 use super::config::{self, Partial, Settings};
-use super::{logs, print, runtime, secret, soak, token};
+use super::{descriptors, logs, print, runtime, secret, soak, token};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::http::{self, App, Auth, Limits, Role};
 use crate::mall::{DEMO_USER, Mall, MallConfig};
 use crate::mirror::{self, Mirror, MirrorConfig, MirrorView};
 
+/// A mirror that is behind keeps segments open, of this size or larger.
+const SEGMENT_BYTES: u64 = 64 << 20;
 const DEMO_TOKEN_TTL_MS: u64 = 24 * 3_600_000;
 
 #[derive(Args)]
@@ -43,6 +45,23 @@ pub(super) struct ServeArgs {
     /// By how much the clocks of those who make tokens may differ from ours [default: 5s] [env: STOCKHOLD_TOKEN_LEEWAY]
     #[arg(long, value_name = "TIME")]
     token_leeway: Option<String>,
+    /// How many of them one address may have, an IPv4 address or a /64 of IPv6 [default: half of them]
+    /// [env: STOCKHOLD_MAX_CONNECTIONS_PER_ADDRESS]
+    #[arg(long, value_name = "N")]
+    max_connections_per_address: Option<String>,
+    /// How long a kept connection may be idle: longer than the proxy before the server keeps it [default: 75s]
+    /// [env: STOCKHOLD_IDLE_TIMEOUT]
+    #[arg(long, value_name = "TIME")]
+    idle_timeout: Option<String>,
+    /// How long a client may take to send a request's head [default: 30s] [env: STOCKHOLD_HEAD_TIMEOUT]
+    #[arg(long, value_name = "TIME")]
+    head_timeout: Option<String>,
+    /// How many bytes of answers may wait to be read by their clients [default: 256 MiB] [env: STOCKHOLD_ANSWER_MEMORY]
+    #[arg(long, value_name = "BYTES")]
+    answer_memory: Option<String>,
+    /// How many of them for one user, or one address without a token [default: 32 MiB] [env: STOCKHOLD_ANSWER_MEMORY_PER_USER]
+    #[arg(long, value_name = "BYTES")]
+    answer_memory_per_user: Option<String>,
     /// How to log: text or json [default: text] [env: STOCKHOLD_LOG_FORMAT]
     #[arg(long, value_name = "FORMAT")]
     log_format: Option<String>,
@@ -82,6 +101,11 @@ impl ServeArgs {
             token_leeway: self.token_leeway.clone(),
             log_format: self.log_format.clone(),
             max_connections: self.max_connections.clone().map(config::Number::Text),
+            max_connections_per_address: self.max_connections_per_address.clone().map(config::Number::Text),
+            idle_timeout: self.idle_timeout.clone(),
+            head_timeout: self.head_timeout.clone(),
+            answer_memory: self.answer_memory.clone().map(config::Number::Text),
+            answer_memory_per_user: self.answer_memory_per_user.clone().map(config::Number::Text),
             max_outstanding: self.max_outstanding.clone().map(config::Number::Text),
             mirror_url: self.mirror_url.clone(),
             mirror_ca: self.mirror_ca.clone(),
@@ -95,6 +119,7 @@ impl ServeArgs {
 pub(super) fn serve(args: &ServeArgs) -> Result<()> {
     let settings = config::settings(args.partial(), args.config.as_deref())?;
     logs::start(settings.log_format);
+    let limits = limits(&settings)?;
     let auth = Auth::new(&serving_secret(&settings, args.demo)?)?.leeway_ms(settings.token_leeway_ms);
     let mut builder = Engine::builder(&settings.data_dir);
     if args.soaked {
@@ -102,7 +127,7 @@ pub(super) fn serve(args: &ServeArgs) -> Result<()> {
     }
     let engine = builder.open()?;
     let served = start_mirror(&engine, settings.mirror.as_ref()).and_then(|mirror| {
-        let served = run(args.demo, &settings, auth, &engine, mirror.as_ref().map(Mirror::view));
+        let served = run(args.demo, &settings, limits, auth, &engine, mirror.as_ref().map(Mirror::view));
         // Before the engine closes: it follows the journal.
         if let Some(mirror) = mirror {
             mirror.stop();
@@ -133,7 +158,29 @@ fn start_mirror(engine: &Engine, config: Option<&MirrorConfig>) -> Result<Option
     config.map(|config| Mirror::start(engine, config.clone())).transpose()
 }
 
-fn run(demo: bool, settings: &Settings, auth: Auth, engine: &Engine, mirror: Option<MirrorView>) -> Result<()> {
+/// The bounds of the server, as far as the machine allows them.
+fn limits(settings: &Settings) -> Result<Limits> {
+    let segments = settings.mirror.as_ref().map_or(0, |mirror| mirror.backlog.bytes_max / SEGMENT_BYTES);
+    let connections = descriptors::connections(settings.connections_max, segments)?;
+    Ok(Limits {
+        connections,
+        connections_per_address: settings.connections_per_address_max.min(connections),
+        idle_timeout: settings.idle_timeout,
+        header_timeout: settings.head_timeout,
+        answer_bytes: settings.answer_bytes_max,
+        answer_bytes_per_user: settings.answer_bytes_per_user_max,
+        ..Limits::default()
+    })
+}
+
+fn run(
+    demo: bool,
+    settings: &Settings,
+    limits: Limits,
+    auth: Auth,
+    engine: &Engine,
+    mirror: Option<MirrorView>,
+) -> Result<()> {
     let config =
         MallConfig { reservation_ttl_ms: settings.reservation_ttl_ms, outstanding_max: settings.outstanding_max };
     let mall = Mall::open(engine.clone(), config)?;
@@ -143,7 +190,6 @@ fn run(demo: bool, settings: &Settings, auth: Auth, engine: &Engine, mirror: Opt
     } else {
         None
     };
-    let limits = Limits { connections: settings.connections_max, ..Limits::default() };
     let app = Arc::new(App::new(mall, auth, limits).with_mirror(mirror));
     runtime()?.block_on(async {
         let signals = Signals::new()?;

@@ -54,10 +54,10 @@ async fn collect(call: &Call<'_>, body: Incoming) -> Result<Bytes, ApiError> {
         return Err(ApiError::new(Code::PayloadTooLarge));
     }
     let reading = Limited::new(body, limits.body_bytes).collect();
-    match tokio::time::timeout(limits.body_timeout, reading).await {
-        Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(ApiError::new(Code::PayloadTooLarge)),
-        Ok(Err(_)) => Err(ApiError::invalid("the body broke off")),
-        Err(_) => Err(ApiError::new(Code::RequestTimeout)),
+    match call.app.running.within(limits.body_timeout, reading).await {
+        Some(Ok(collected)) => Ok(collected.to_bytes()),
+        Some(Err(error)) if error.is::<LengthLimitError>() => Err(ApiError::new(Code::PayloadTooLarge)),
+        Some(Err(_)) => Err(ApiError::invalid("the body broke off")),
+        None => Err(ApiError::new(Code::RequestTimeout)),
     }
 }

@@ -6,8 +6,10 @@ use hyper::header::HeaderMap;
 use serde::Serialize;
 
 use super::auth::{Identity, Role};
+use super::budget::{Charge, Payer};
 use super::error::{ApiError, Code};
 use super::format::Format;
+use super::guests::Address;
 use super::reply::{HttpResponse, success};
 use super::{App, key, query};
 use crate::error::Result;
@@ -17,6 +19,7 @@ use crate::types::IdempotencyKey;
 pub(super) struct Call<'a> {
     pub(super) app: &'a App,
     pub(super) format: Format,
+    pub(super) address: Address,
     pub(super) headers: &'a HeaderMap,
     /// The path as it is spelled.
     pub(super) path: &'a str,
@@ -37,6 +40,19 @@ impl Call<'_> {
     pub(super) fn admin(&self) -> Result<Arc<Identity>, ApiError> {
         let identity = self.user()?;
         if identity.role == Role::Admin { Ok(identity) } else { Err(ApiError::new(Code::Forbidden)) }
+    }
+
+    /// Counts memory for this request, as long as the charge lives.
+    pub(super) fn charge(&self, bytes: usize) -> Result<Charge, ApiError> {
+        self.app.budget.charge(&Self::payer_of(self.app, self.headers, self.address), bytes)
+    }
+
+    /// Whose share of the memory a request takes.
+    pub(super) fn payer_of(app: &App, headers: &HeaderMap, address: Address) -> Payer {
+        match app.auth.identify(headers, app.mall.now_ms()) {
+            Ok(identity) => Payer::User(identity.user.id().into()),
+            Err(_) => Payer::Address(address),
+        }
     }
 
     pub(super) fn success<T: Serialize>(&self, data: &T) -> HttpResponse {

@@ -4,11 +4,12 @@ use serde::Serialize;
 
 use super::call::Call;
 use super::error::ApiError;
+use super::format::Format;
 use super::query;
-use super::reply::HttpResponse;
+use super::reply::{HttpResponse, success};
 use crate::command::Level;
 use crate::error::Result;
-use crate::mall::{Category, Filter, Item, PurchaseLimit};
+use crate::mall::{Category, Filter, Item, Mall, PurchaseLimit};
 use crate::types::{QUANTITY_MAX, TimeMs};
 
 const PAGE_SIZE: u64 = 20;
@@ -152,14 +153,21 @@ fn children<'a>(all: &'a [Category], parent: Option<&str>, depth: usize) -> Vec<
         .collect()
 }
 
-/// `GET /api/mall/products`.
-pub(super) fn products(call: &Call<'_>) -> Result<HttpResponse, ApiError> {
+/// `GET /api/mall/products`. A search that may take long is made beside the threads that sell.
+pub(super) async fn products(call: &Call<'_>) -> Result<HttpResponse, ApiError> {
     let (filter, page, page_size) = parse_listing(call.query)?;
-    let listing = call.app.mall.products(&filter, page as usize, page_size as usize)?;
+    let (mall, format) = (call.app.mall.clone(), call.format);
+    let is_long = mall.is_long_search(&filter);
+    let list = move || list(&mall, format, &filter, page, page_size);
+    if is_long { call.app.searches.run(list).await } else { list() }
+}
+
+fn list(mall: &Mall, format: Format, filter: &Filter, page: u64, page_size: u64) -> Result<HttpResponse, ApiError> {
+    let listing = mall.products(filter, page as usize, page_size as usize)?;
     let total = listing.total as u64;
     let products = listing.items.iter().map(|(item, level)| ProductWire::of(item, level)).collect();
     let pagination = PaginationWire { page, page_size, total, total_pages: total.div_ceil(page_size) };
-    Ok(call.success(&ProductsWire { products, pagination }))
+    Ok(success(format, &ProductsWire { products, pagination }, mall.now_ms()))
 }
 
 fn parse_listing(query: Option<&str>) -> Result<(Filter, u64, u64), ApiError> {

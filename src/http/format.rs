@@ -6,6 +6,7 @@ use hyper::HeaderMap;
 use hyper::header::{ACCEPT, CONTENT_TYPE};
 use serde::{Serialize, de::DeserializeOwned};
 
+use super::budget::SMALL_BYTES;
 use super::error::{ApiError, Code};
 use super::messagepack;
 use crate::error::{Error, Result};
@@ -71,6 +72,10 @@ impl Format {
             Self::MessagePack => rmp_serde::encode::write_named(&mut encoded, body).map_err(Into::into),
         };
         written.map_err(|cause| Error::unavailable("an answer cannot be written").with_source(cause))?;
+        if encoded.capacity() > 2 * SMALL_BYTES {
+            // What was taken to write into, and is not needed, would not be counted.
+            encoded.shrink_to_fit();
+        }
         Ok(encoded)
     }
 

@@ -66,6 +66,7 @@ mod tests {
     use secrecy::SecretString;
 
     use super::super::format::Format;
+    use super::super::guests::Address;
     use super::super::{App, Auth, Limits};
     use super::*;
     use crate::clock::ManualClock;
@@ -81,8 +82,8 @@ mod tests {
         let auth = Auth::new(&SecretString::from("0123456789abcdef0123456789abcdef")).expect("a long secret");
         let app = App::new(mall, auth, Limits::default());
         let headers = HeaderMap::new();
-        let call =
-            Call { app: &app, format: Format::Json, headers: &headers, path: "", pattern: "", query: None, id: "" };
+        let (app, format, address) = (&app, Format::Json, Address::of([127, 0, 0, 1].into()));
+        let call = Call { app, format, address, headers: &headers, path: "", pattern: "", query: None, id: "" };
         assert_eq!((health(&call).status().as_u16(), ready(&call).status().as_u16()), (200, 200));
         app.draining.store(true, Ordering::Relaxed);
         assert_eq!((health(&call).status().as_u16(), ready(&call).status().as_u16()), (200, 503));

@@ -5,6 +5,7 @@
 mod admin;
 mod auth;
 mod body;
+mod budget;
 mod call;
 mod catalogue;
 mod decimal;
@@ -12,8 +13,10 @@ mod document;
 mod error;
 mod exchange;
 mod format;
+mod guests;
 mod health;
 mod key;
+mod lane;
 mod messagepack;
 mod mirror;
 mod orders;
@@ -21,9 +24,12 @@ mod points;
 mod query;
 mod reply;
 mod router;
+mod running;
 mod server;
+mod stream;
 mod token;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -32,21 +38,35 @@ use crate::mirror::MirrorView;
 
 pub(crate) use auth::SECRET_BYTES_MIN;
 pub use auth::{Auth, Role};
+pub(crate) use server::TURNED_AWAY_MAX;
 pub use server::run;
 
 /// The bounds of the server.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// How many connections are served at one time; the next waits to be accepted.
+    /// How many connections are served at one time. When there are so many, one that never sent a request makes room for the
+    /// next, then one that rests; otherwise the next waits.
     pub connections: usize,
+    /// How many of them may come from one address: an IPv4 address, or a /64 of IPv6. The next is told so and closed.
+    pub connections_per_address: usize,
     /// The longest body of a request, in bytes.
     pub body_bytes: usize,
-    /// How long a client may take to send a request's head, and how long a kept connection may be idle.
+    /// How long a client may take to send a request's head, from its first byte on; the first head from the connection on.
     pub header_timeout: Duration,
+    /// How long a kept connection may be idle: longer than any proxy before the server keeps it.
+    pub idle_timeout: Duration,
     /// How long a client may take to send a request's body.
     pub body_timeout: Duration,
     /// How long a client may leave an answer unread while the connection takes no more of it.
     pub write_timeout: Duration,
+    /// How long a client may take to read a whole answer.
+    pub answer_timeout: Duration,
+    /// How many bytes of answers may be in memory at one time, those of up to 16 KiB not counted.
+    pub answer_bytes: usize,
+    /// How many of them for one user, or for one address without a token.
+    pub answer_bytes_per_user: usize,
+    /// How many searches of the catalogue, and how many lists of orders, may wait to be made.
+    pub waiting_lists: usize,
     /// How long requests under way may take to finish at shutdown.
     pub drain_timeout: Duration,
 }
@@ -55,10 +75,16 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 10_000,
+            connections_per_address: 5_000,
             body_bytes: 64 * 1024,
             header_timeout: Duration::from_secs(30),
+            idle_timeout: Duration::from_secs(75),
             body_timeout: Duration::from_secs(10),
             write_timeout: Duration::from_secs(10),
+            answer_timeout: Duration::from_secs(60),
+            answer_bytes: 256 << 20,
+            answer_bytes_per_user: 32 << 20,
+            waiting_lists: 256,
             drain_timeout: Duration::from_secs(20),
         }
     }
@@ -70,6 +96,12 @@ pub struct App {
     auth: Auth,
     limits: Limits,
     router: router::Router,
+    budget: Arc<budget::Budget>,
+    /// For lists that take long to find or to write.
+    searches: lane::Lane,
+    lists: lane::Lane,
+    /// What bounds in time are held against.
+    running: Arc<running::RunningClock>,
     /// Set when the server stops accepting; `/ready` says so to whoever is still connected.
     draining: AtomicBool,
     /// `None` without a mirror.
@@ -79,7 +111,18 @@ pub struct App {
 impl App {
     /// The mall behind an address, for callers that `auth` knows.
     pub fn new(mall: Mall, auth: Auth, limits: Limits) -> Self {
-        Self { mall, auth, limits, router: router::Router::new(), draining: AtomicBool::new(false), mirror: None }
+        Self {
+            budget: Arc::new(budget::Budget::new(limits.answer_bytes, limits.answer_bytes_per_user)),
+            searches: lane::Lane::new("too many searches wait", limits.waiting_lists),
+            lists: lane::Lane::new("too many lists of orders wait", limits.waiting_lists),
+            mall,
+            auth,
+            limits,
+            router: router::Router::new(),
+            running: Arc::default(),
+            draining: AtomicBool::new(false),
+            mirror: None,
+        }
     }
 
     /// Lets operators look at this mirror.

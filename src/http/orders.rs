@@ -1,15 +1,20 @@
 //! A user's own orders.
 
+use std::cell::Cell;
+use std::sync::Arc;
+
 use hyper::body::Incoming;
-use serde::Serialize;
+use serde::ser::{Error as _, SerializeSeq};
+use serde::{Serialize, Serializer};
 
 use super::auth::Identity;
 use super::call::Call;
 use super::error::{ApiError, Code};
-use super::reply::HttpResponse;
+use super::format::Format;
+use super::reply::{HttpResponse, success};
 use super::{body, query};
-use crate::error::Result;
-use crate::mall::{Order, OrderState, Receipt, order_id, order_no, parse_order_id};
+use crate::error::{Error, Result};
+use crate::mall::{DETAILS_BYTES_MAX, Order, OrderState, Orders, Receipt, order_id, order_no, parse_order_id};
 use crate::types::{ReservationId, TimeMs};
 
 const PAGE_SIZE: u64 = 20;
@@ -78,9 +83,31 @@ impl<'a> OrderWire<'a> {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct OrdersWire<'a> {
-    orders: Vec<OrderWire<'a>>,
+    orders: OneByOne<'a>,
     /// Ask with `before` set to this for the next page; null at the end.
     next_before: Option<String>,
+}
+
+/// Orders that are read out as they are written, so that one at a time is in memory.
+struct OneByOne<'a> {
+    orders: &'a Orders,
+    /// Why one could not be read.
+    failed: &'a Cell<Option<Error>>,
+}
+
+impl Serialize for OneByOne<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut list = serializer.serialize_seq(Some(self.orders.len()))?;
+        for order in self.orders.iter() {
+            let order = order.map_err(|error| {
+                let told = S::Error::custom(&error);
+                self.failed.set(Some(error));
+                told
+            })?;
+            list.serialize_element(&OrderWire::of(&order))?;
+        }
+        list.end()
+    }
 }
 
 /// The answer to whoever makes, confirms or cancels an order.
@@ -106,15 +133,32 @@ impl ReceiptWire {
     }
 }
 
-/// `GET /api/mall/orders`: newest first.
-pub(super) async fn list(call: &Call<'_>, identity: &Identity) -> Result<HttpResponse, ApiError> {
+/// `GET /api/mall/orders`: newest first. It is read and written beside the threads that sell, and what is read counts.
+pub(super) async fn list(call: &Call<'_>, identity: Arc<Identity>) -> Result<HttpResponse, ApiError> {
     let (before, page_size) = parse_page(call.query)?;
-    // One more than asked for tells whether there is a next page.
-    let mut orders = call.app.mall.orders(&identity.user, before, page_size + 1).await?;
-    let has_more = orders.len() > page_size;
-    orders.truncate(page_size);
-    let next_before = orders.last().filter(|_| has_more).map(|order| order_id(order.reservation));
-    Ok(call.success(&OrdersWire { orders: orders.iter().map(OrderWire::of).collect(), next_before }))
+    let charge = call.charge((page_size + 1) * DETAILS_BYTES_MAX)?;
+    call.app.mall.show_orders().await?;
+    let (mall, format) = (call.app.mall.clone(), call.format);
+    let write = move || {
+        // One more than asked for tells whether there is a next page.
+        let mut orders = mall.orders(&identity.user, before, page_size + 1)?;
+        let has_more = orders.truncate(page_size);
+        let answer = write_page(&orders, has_more, format, mall.now_ms());
+        drop((orders, charge));
+        answer
+    };
+    call.app.lists.run(write).await
+}
+
+fn write_page(orders: &Orders, has_more: bool, format: Format, now_ms: TimeMs) -> Result<HttpResponse, ApiError> {
+    let next_before = orders.last().filter(|_| has_more).map(order_id);
+    let failed = Cell::new(None);
+    let page = OrdersWire { orders: OneByOne { orders, failed: &failed }, next_before };
+    let answer = success(format, &page, now_ms);
+    match failed.into_inner() {
+        Some(error) => Err(error.into()),
+        None => Ok(answer),
+    }
 }
 
 fn parse_page(query: Option<&str>) -> Result<(Option<ReservationId>, usize), ApiError> {

@@ -45,6 +45,23 @@ pub(super) fn failure(error: &ApiError, format: Format, now_ms: TimeMs) -> HttpR
     response
 }
 
+/// A whole answer in JSON to whoever is not served, after which the connection is closed.
+pub(super) fn failure_bytes(error: &ApiError, now_ms: TimeMs) -> Vec<u8> {
+    let (status, code, text) = error.code.parts();
+    let detail = error.detail.as_deref().unwrap_or_default();
+    let message = format!("{text}：{detail}");
+    let envelope = Envelope::<()> { success: false, code, message: &message, data: None, timestamp: now_ms };
+    let body = Format::Json.encode(&envelope).unwrap_or_default();
+    let mut answer = format!(
+        "HTTP/1.1 {status}\r\ncontent-type: {}\r\ncontent-length: {}\r\nretry-after: 1\r\nconnection: close\r\n\r\n",
+        Format::Json.content_type(),
+        body.len()
+    )
+    .into_bytes();
+    answer.extend_from_slice(&body);
+    answer
+}
+
 /// A success with its data.
 pub(super) fn success<T: Serialize>(format: Format, data: &T, now_ms: TimeMs) -> HttpResponse {
     let envelope =

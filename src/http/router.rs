@@ -2,13 +2,16 @@
 
 use std::borrow::Cow;
 
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::header::HOST;
+use hyper::http::request::Parts;
 use hyper::{Method, Request, Version};
 
+use super::budget::{Charge, SMALL_BYTES};
 use super::call::Call;
 use super::error::{ApiError, Code};
 use super::format::Format;
+use super::guests::Address;
 use super::reply::{HttpResponse, failure};
 use super::{App, admin, catalogue, exchange, health, mirror, orders, points, query};
 use crate::error::Result;
@@ -98,33 +101,55 @@ impl Router {
     }
 }
 
-/// Answers a request, whatever it is.
-pub(super) async fn handle(app: &App, request: Request<Incoming>) -> HttpResponse {
-    let (format, answer) = match Format::of_answer(request.headers()) {
-        Ok(format) => (format, route(app, format, request).await),
+/// Answers a request from `address`, whatever it is. With a large answer comes what it is charged.
+pub(super) async fn handle(app: &App, address: Address, request: Request<Incoming>) -> (HttpResponse, Option<Charge>) {
+    let (head, body) = request.into_parts();
+    let (format, answer) = match Format::of_answer(&head.headers) {
+        Ok(format) => (format, route(app, format, address, &head, body).await),
         Err(error) => (Format::default(), Err(error)),
     };
-    answer.unwrap_or_else(|error| failure(&error, format, app.mall.now_ms()))
+    let failed = |error| (failure(&error, format, app.mall.now_ms()), None);
+    match answer {
+        Ok(answer) => match charge(app, address, &head, &answer) {
+            Ok(charge) => (answer, charge),
+            Err(error) => failed(error),
+        },
+        Err(error) => failed(error),
+    }
 }
 
-async fn route(app: &App, format: Format, request: Request<Incoming>) -> Result<HttpResponse, ApiError> {
-    check_host(&request)?;
-    let (head, body) = request.into_parts();
+fn charge(app: &App, address: Address, head: &Parts, answer: &HttpResponse) -> Result<Option<Charge>, ApiError> {
+    let bytes = answer.body().size_hint().lower() as usize;
+    if bytes <= SMALL_BYTES {
+        return Ok(None);
+    }
+    app.budget.charge(&Call::payer_of(app, &head.headers, address), bytes).map(Some)
+}
+
+async fn route(
+    app: &App,
+    format: Format,
+    address: Address,
+    head: &Parts,
+    body: Incoming,
+) -> Result<HttpResponse, ApiError> {
+    check_host(head)?;
     let (path, query) = (head.uri.path(), head.uri.query());
     let (endpoint, raw_id) = app.router.find(path).ok_or_else(|| ApiError::new(Code::NotFound))?;
     if !endpoint.allows(&head.method) {
         return Err(ApiError::method_not_allowed(endpoint.allow()));
     }
     let id = if raw_id.contains('%') { Cow::Owned(query::decode(raw_id, false)?) } else { Cow::Borrowed(raw_id) };
-    let call = Call { app, format, headers: &head.headers, path, pattern: endpoint.pattern(), query, id: &id };
+    let pattern = endpoint.pattern();
+    let call = Call { app, format, address, headers: &head.headers, path, pattern, query, id: &id };
     match endpoint {
         Endpoint::Health => Ok(health::health(&call)),
         Endpoint::Ready => Ok(health::ready(&call)),
         Endpoint::Categories => catalogue::categories(&call),
-        Endpoint::Products => catalogue::products(&call),
+        Endpoint::Products => catalogue::products(&call).await,
         Endpoint::Product => catalogue::product(&call),
         Endpoint::Exchange => exchange::exchange(&call, &*call.user()?, body).await,
-        Endpoint::Orders => orders::list(&call, &*call.user()?).await,
+        Endpoint::Orders => orders::list(&call, call.user()?).await,
         Endpoint::Order => orders::get(&call, &*call.user()?).await,
         Endpoint::Confirm => orders::confirm(&call, &*call.user()?, body).await,
         Endpoint::Cancel => orders::cancel(&call, &*call.user()?, body).await,
@@ -139,9 +164,9 @@ async fn route(app: &App, format: Format, request: Request<Incoming>) -> Result<
 }
 
 /// A request of HTTP/1.1 names one host: of two, whoever stands between us may have read the other one.
-fn check_host(request: &Request<Incoming>) -> Result<(), ApiError> {
-    let hosts = request.headers().get_all(HOST).iter().count();
-    match (hosts, request.version()) {
+fn check_host(head: &Parts) -> Result<(), ApiError> {
+    let hosts = head.headers.get_all(HOST).iter().count();
+    match (hosts, head.version) {
         (1, _) | (0, Version::HTTP_10) => Ok(()),
         (0, _) => Err(ApiError::invalid("there is no Host")),
         _ => Err(ApiError::invalid("there is more than one Host")),

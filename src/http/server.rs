@@ -2,45 +2,59 @@
 
 use std::convert::Infallible;
 use std::future::Future;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use http_body_util::Full;
+use hyper::body::{Body, Bytes, Frame, SizeHint};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::GracefulShutdown;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio_io_timeout::TimeoutStream;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 
 use super::App;
+use super::budget::Charge;
+use super::error::{ApiError, Code};
+use super::guests::{Address, Dismissed, Guest, Guests};
+use super::reply;
+use super::stream::GuestStream;
 
 /// The longest head of a request, in bytes.
 const HEAD_BYTES_MAX: usize = 32 * 1024;
 /// How long to leave the listener alone after it failed: it is out of file descriptors, and a retry at once would spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// How many clients at a time are told why they are turned away; more are turned away without a word.
+pub(crate) const TURNED_AWAY_MAX: usize = 32;
+/// How long a client that is turned away may take to ask and to read.
+const TURNED_AWAY_TIMEOUT: Duration = Duration::from_secs(1);
+/// Connections are looked at so often in the shortest time that any of them may take, within these bounds.
+const TICKS_OF_A_TIMEOUT: u32 = 8;
+const TICK_MIN: Duration = Duration::from_millis(5);
+const TICK_MAX: Duration = Duration::from_millis(250);
 
 /// Serves `app` on `listener` until `shutdown` resolves, then lets requests under way finish. A connection's failure is
 /// its own.
 pub async fn run(listener: TcpListener, shutdown: impl Future<Output = ()>, app: Arc<App>) {
-    let mut builder = http1::Builder::new();
-    // Without the timer the timeout is silently off.
-    builder.timer(TokioTimer::new()).header_read_timeout(app.limits.header_timeout).max_buf_size(HEAD_BYTES_MAX);
-    let graceful = GracefulShutdown::new();
-    let permits = Arc::new(Semaphore::new(app.limits.connections));
+    let house = House::new(app);
+    // Dropped with the rest, it ends.
+    let mut sweeper = JoinSet::new();
+    sweeper.spawn(sweep(house.guests.clone(), house.app.clone()));
     let mut shutdown = pin!(shutdown);
     loop {
-        let accepted = tokio::select! {
+        tokio::select! {
             biased;
             () = &mut shutdown => break,
-            accepted = accept(&listener, &permits) => accepted,
-        };
-        if let Some((stream, permit)) = accepted {
-            serve(&builder, &graceful, stream, permit, app.clone());
+            () = house.next(&listener) => {}
         }
     }
+    let House { app, graceful, .. } = house;
     app.draining.store(true, Ordering::Relaxed);
     tracing::info!("stopping: requests under way are finished first");
     drop(listener);
@@ -49,44 +63,141 @@ pub async fn run(listener: TcpListener, shutdown: impl Future<Output = ()>, app:
     }
 }
 
-/// A connection, once there is room for it.
-async fn accept(listener: &TcpListener, permits: &Arc<Semaphore>) -> Option<(TcpStream, OwnedSemaphorePermit)> {
-    // The semaphore is never closed.
-    let permit = permits.clone().acquire_owned().await.ok()?;
-    match listener.accept().await {
-        Ok((stream, _)) => Some((stream, permit)),
-        Err(error) => {
-            tracing::warn!(error = %error, "a connection was not accepted");
-            tokio::time::sleep(ACCEPT_PAUSE).await;
-            None
+/// Moves the clock of those who are connected on, and sends away who takes too long.
+async fn sweep(guests: Arc<Guests>, app: Arc<App>) {
+    let limits = &app.limits;
+    let bounds = [limits.header_timeout, limits.idle_timeout, limits.write_timeout, limits.answer_timeout];
+    let shortest = bounds.into_iter().min().unwrap_or(TICK_MAX);
+    let tick = (shortest / TICKS_OF_A_TIMEOUT).clamp(TICK_MIN, TICK_MAX);
+    app.running.run(tick, |now_ms| guests.sweep(now_ms, limits)).await;
+}
+
+struct House {
+    app: Arc<App>,
+    builder: http1::Builder,
+    graceful: GracefulShutdown,
+    guests: Arc<Guests>,
+    turned_away: Arc<Semaphore>,
+}
+
+impl House {
+    fn new(app: Arc<App>) -> Self {
+        let mut builder = http1::Builder::new();
+        // A client that has asked and says that it asks no more is answered all the same.
+        builder.half_close(true).max_buf_size(HEAD_BYTES_MAX);
+        let guests = Arc::new(Guests::new(app.running.clone(), &app.limits));
+        let turned_away = Arc::new(Semaphore::new(TURNED_AWAY_MAX));
+        Self { app, builder, graceful: GracefulShutdown::new(), guests, turned_away }
+    }
+
+    /// Accepts a connection and serves it once there is room for it.
+    async fn next(&self, listener: &TcpListener) {
+        match listener.accept().await {
+            Ok((stream, peer)) => match self.guests.admit(Address::of(peer.ip())).await {
+                Some(guest) => self.serve(stream, guest),
+                None => self.turn_away(stream),
+            },
+            Err(error) => {
+                tracing::warn!(error = %error, "a connection was not accepted");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
         }
+    }
+
+    fn serve(&self, stream: TcpStream, guest: Arc<Guest>) {
+        // A small answer must not wait for the client's acknowledgement of the one before.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(error = %error, "a connection keeps its delay");
+        }
+        let stream = TokioIo::new(GuestStream::new(stream, guest.clone()));
+        let service = service_fn({
+            let (app, guest) = (self.app.clone(), guest.clone());
+            move |request| {
+                let (app, guest) = (app.clone(), guest.clone());
+                async move {
+                    guest.begin()?;
+                    let (response, charge) = super::router::handle(&app, guest.address(), request).await;
+                    Ok::<_, Dismissed>(response.map(|body| Answer { body, charge, guest }))
+                }
+            }
+        });
+        let connection = self.graceful.watch(self.builder.serve_connection(stream, service));
+        let guests = self.guests.clone();
+        tokio::spawn(async move {
+            tokio::select! {
+                ended = connection => if let Err(error) = ended {
+                    tracing::debug!(error = %error, "a connection ended early");
+                },
+                () = guest.dismissed() => {}
+            }
+            // The socket is closed by now.
+            guests.leave(&guest);
+        });
+    }
+
+    /// Tells a client that its address has too many connections, if not too many are being told.
+    fn turn_away(&self, stream: TcpStream) {
+        let Ok(permit) = self.turned_away.clone().try_acquire_owned() else { return };
+        let error = ApiError::new(Code::Overloaded).detail("too many connections from one address");
+        let answer = reply::failure_bytes(&error, self.app.mall.now_ms());
+        tokio::spawn(async move {
+            let told = tokio::time::timeout(TURNED_AWAY_TIMEOUT, tell(stream, &answer));
+            if let Ok(Err(error)) = told.await {
+                tracing::debug!(error = %error, "a client was not told why it was turned away");
+            }
+            drop(permit);
+        });
     }
 }
 
-fn serve(
-    builder: &http1::Builder,
-    graceful: &GracefulShutdown,
-    stream: TcpStream,
-    permit: OwnedSemaphorePermit,
-    app: Arc<App>,
-) {
-    // A small answer must not wait for the client's acknowledgement of the one before.
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(error = %error, "a connection keeps its delay");
+/// Answers whatever a client asks, and closes.
+async fn tell(mut stream: TcpStream, answer: &[u8]) -> std::io::Result<()> {
+    let mut asked = [0; 4096];
+    // What is not read before the socket is closed resets the connection, and the answer is lost.
+    let _ = stream.read(&mut asked).await?;
+    stream.write_all(answer).await?;
+    stream.shutdown().await?;
+    while stream.read(&mut asked).await? > 0 {}
+    Ok(())
+}
+
+/// The body of an answer, which tells when it is handed over for writing.
+struct Answer {
+    body: Full<Bytes>,
+    /// What it is charged until it is written.
+    charge: Option<Charge>,
+    guest: Arc<Guest>,
+}
+
+impl Body for Answer {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        let charge = self.charge.take();
+        Poll::Ready(frame.map(|frame| {
+            frame.map(|frame| match charge {
+                Some(charge) => frame.map_data(|bytes| charge.attach(bytes)),
+                None => frame,
+            })
+        }))
     }
-    let write_timeout = app.limits.write_timeout;
-    let service = service_fn(move |request| {
-        let app = app.clone();
-        async move { Ok::<_, Infallible>(super::router::handle(&app, request).await) }
-    });
-    // The other timeouts bound what a client sends; this one bounds how long it may not read.
-    let mut stream = TimeoutStream::new(stream);
-    stream.set_write_timeout(Some(write_timeout));
-    let connection = graceful.watch(builder.serve_connection(TokioIo::new(Box::pin(stream)), service));
-    tokio::spawn(async move {
-        if let Err(error) = connection.await {
-            tracing::debug!(error = %error, "a connection ended early");
-        }
-        drop(permit);
-    });
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        self.guest.answered();
+    }
 }

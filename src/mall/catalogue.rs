@@ -1,5 +1,6 @@
 //! Categories and products: JSON documents in the engine, and a parsed copy that readers share.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use parking_lot::{Mutex, MutexGuard, RwLock};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
+use super::search::SearchText;
 use crate::command::{Policy, Window};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
@@ -165,6 +167,9 @@ pub(crate) struct Shelf {
     pub(crate) items: Vec<Arc<Item>>,
     by_id: HashMap<String, usize, foldhash::fast::RandomState>,
     sales_read_at: AtomicU64,
+    /// The items that are for sale, by their index, in the order of a list as of when sales were read.
+    ranking: RwLock<Arc<[usize]>>,
+    text: SearchText,
 }
 
 impl Shelf {
@@ -180,6 +185,16 @@ impl Shelf {
 
     pub(crate) fn category(&self, id: &str) -> Option<&Category> {
         self.categories.iter().find(|category| category.id == id)
+    }
+
+    /// The items that are for sale, by their index, in the order of a list.
+    pub(super) fn ranking(&self) -> Arc<[usize]> {
+        self.ranking.read().clone()
+    }
+
+    /// For each item whether `keyword` is in its name or its description.
+    pub(super) fn find(&self, keyword: &str) -> Vec<bool> {
+        self.text.find(keyword, self.items.len())
     }
 
     /// Whether `id` is `root` or below it. The walk is bounded, so that a loop in the data cannot hang it.
@@ -205,8 +220,21 @@ impl Shelf {
             for item in &self.items {
                 item.sales.store(engine.level(item.stock)?.consumed, Ordering::Relaxed);
             }
+            self.rank();
         }
         Ok(())
+    }
+
+    /// Orders what is for sale: by sort order, sales, then newest.
+    fn rank(&self) {
+        // The key is taken once: sales move while we sort, and an order must not change under the sort.
+        let keyed = self.items.iter().enumerate().filter(|(_, item)| item.product.active).map(|(index, item)| {
+            let product = &item.product;
+            ((Reverse(product.sort_order), Reverse(item.sales()), Reverse(product.created_at), &product.id), index)
+        });
+        let mut keyed: Vec<_> = keyed.collect();
+        keyed.sort_unstable();
+        *self.ranking.write() = keyed.into_iter().map(|(_, index)| index).collect();
     }
 }
 
@@ -293,9 +321,13 @@ fn read_shelf(engine: &Engine) -> Result<Shelf> {
             sales: AtomicU64::new(0),
             product,
         };
-        shelf.by_id.insert(item.product.id.clone(), shelf.items.len());
+        let index = shelf.items.len();
+        shelf.by_id.insert(item.product.id.clone(), index);
+        shelf.text.add(index, &item.product.name);
+        shelf.text.add(index, &item.product.description);
         shelf.items.push(Arc::new(item));
     }
+    shelf.rank();
     Ok(shelf)
 }
 

@@ -13,7 +13,7 @@ use crate::types::{AccountId, AccountKey, IdempotencyKey, QUANTITY_MAX};
 /// The most units of one order.
 pub(crate) const ORDER_QUANTITY_MAX: u64 = 10_000;
 /// The most bytes of an order's details, encoded.
-const DETAILS_BYTES_MAX: usize = 16 * 1024;
+pub(crate) const DETAILS_BYTES_MAX: usize = 16 * 1024;
 /// The deepest nesting of a delivery's details: they are read back by code that recurses.
 const DELIVERY_DEPTH_MAX: usize = 16;
 

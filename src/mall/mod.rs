@@ -9,6 +9,7 @@ mod exchange;
 mod inventory;
 mod listing;
 mod order;
+mod search;
 
 use std::sync::{Arc, OnceLock};
 
@@ -24,11 +25,11 @@ pub(crate) use catalogue::{CATEGORIES, PRODUCTS};
 pub use catalogue::{Category, Period, Product, PurchaseLimit};
 pub(crate) use catalogue::{Item, Shelf};
 pub(crate) use demo::DEMO_USER;
-pub(crate) use exchange::Exchange;
+pub(crate) use exchange::{DETAILS_BYTES_MAX, Exchange};
 pub(crate) use listing::Filter;
 #[cfg(feature = "mysql")]
 pub(crate) use order::OrderDetails;
-pub(crate) use order::{ORDER_NO_PREFIX, Order, OrderState, Receipt, order_id, order_no, parse_order_id};
+pub(crate) use order::{ORDER_NO_PREFIX, Order, OrderState, Orders, Receipt, order_id, order_no, parse_order_id};
 
 /// What an operator may set about the mall.
 #[derive(Clone, Debug)]

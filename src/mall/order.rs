@@ -163,8 +163,8 @@ pub(crate) struct Order {
 }
 
 impl Order {
-    fn of(record: ReservationRecord, now_ms: TimeMs) -> Result<Self> {
-        let state = OrderState::of(&record, now_ms);
+    fn of(record: &ReservationRecord, now_ms: TimeMs) -> Result<Self> {
+        let state = OrderState::of(record, now_ms);
         let details: OrderDetails = rmp_serde::from_slice(&record.details).map_err(|cause| {
             Error::corrupt(format!("the details of order {} are not readable", record.reservation)).with_source(cause)
         })?;
@@ -328,26 +328,51 @@ impl Mall {
         let engine = self.engine().clone();
         let record = blocking(move || engine.history().reservation(reservation)).await?;
         match record {
-            Some(record) if record.owner == Some(owner) => Ok(Order::of(record, self.now_ms())?),
+            Some(record) if record.owner == Some(owner) => Ok(Order::of(&record, self.now_ms())?),
             _ => Err(Failure::OrderNotFound),
         }
     }
 
-    /// This user's orders, newest first, older than `before`.
-    pub(crate) async fn orders(
-        &self,
-        user: &User,
-        before: Option<ReservationId>,
-        limit: usize,
-    ) -> Result<Vec<Order>, Failure> {
-        let Some(owner) = user.points(self.engine()) else {
-            return Ok(Vec::new());
+    /// Resolves when [`Mall::orders`] shows this user's orders as of this call.
+    pub(crate) async fn show_orders(&self) -> Result<()> {
+        self.engine().catch_up().await
+    }
+
+    /// This user's orders, newest first, older than `before`. Blocks on the disk.
+    pub(crate) fn orders(&self, user: &User, before: Option<ReservationId>, limit: usize) -> Result<Orders> {
+        let records = match user.points(self.engine()) {
+            None => Vec::new(),
+            Some(owner) => self.engine().history().reservations_of(owner, before, limit)?,
         };
-        self.engine().catch_up().await?;
-        let engine = self.engine().clone();
-        let records = blocking(move || engine.history().reservations_of(owner, before, limit)).await?;
-        let now_ms = self.now_ms();
-        Ok(records.into_iter().map(|record| Order::of(record, now_ms)).collect::<Result<_>>()?)
+        Ok(Orders { records, now_ms: self.now_ms() })
+    }
+}
+
+/// Orders as history keeps them. Each is read out when it is needed: read out it may take many times as much memory.
+pub(crate) struct Orders {
+    records: Vec<ReservationRecord>,
+    now_ms: TimeMs,
+}
+
+impl Orders {
+    /// Keeps the first `limit` and says whether there were more.
+    pub(crate) fn truncate(&mut self, limit: usize) -> bool {
+        let has_more = self.records.len() > limit;
+        self.records.truncate(limit);
+        has_more
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.records.len()
+    }
+
+    pub(crate) fn last(&self) -> Option<ReservationId> {
+        self.records.last().map(|record| record.reservation)
+    }
+
+    /// One after the other; `Corrupt` when the details of one cannot be read.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Result<Order>> {
+        self.records.iter().map(|record| Order::of(record, self.now_ms))
     }
 }
 
@@ -404,7 +429,7 @@ mod tests {
 
     #[test]
     fn details_read_back() {
-        let order = Order::of(record(ReservationState::Confirmed), 1_500).expect("a readable order");
+        let order = Order::of(&record(ReservationState::Confirmed), 1_500).expect("a readable order");
         assert_eq!((order.product_id.as_str(), order.quantity, order.points_cost), ("tea", 2, 10));
         assert_eq!(order.state, OrderState::Confirmed);
     }

@@ -177,6 +177,23 @@ fn check_host(head: &Parts) -> Result<(), ApiError> {
 mod tests {
     use super::*;
 
+    /// `scripts/api` holds a server to the document; this holds the document to the table.
+    #[test]
+    fn every_path_is_in_the_openapi_document_and_no_other() {
+        let document: serde_json::Value =
+            serde_json::from_str(include_str!("../../docs/openapi.json")).expect("the document is JSON");
+        let documented = document["paths"].as_object().expect("paths").iter().flat_map(|(path, methods)| {
+            methods.as_object().expect("methods").keys().map(move |method| (path.clone(), method.to_uppercase()))
+        });
+        let mut documented: Vec<(String, String)> = documented.collect();
+        let method = |endpoint: Endpoint| endpoint.allow().split(',').next().unwrap_or_default().to_owned();
+        let mut served: Vec<(String, String)> =
+            PATHS.iter().map(|(path, endpoint)| ((*path).to_owned(), method(*endpoint))).collect();
+        documented.sort();
+        served.sort();
+        assert_eq!(documented, served);
+    }
+
     #[test]
     fn every_path_finds_its_endpoint() {
         let router = Router::new();

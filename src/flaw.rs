@@ -21,6 +21,10 @@ pub(crate) enum Flaw {
     ConfirmsLate,
     /// 5: releases until the wheel turns.
     ReleasesLate,
+    /// 1: a return gives back the newest use, whosever that is.
+    ReturnsNewest,
+    /// 1: a rule that changes forgets what was bought.
+    ForgetsUses,
     /// 6: refuses the last unit.
     RefusesFalsely,
     /// 7: takes damage for the end of the journal.

@@ -8,7 +8,7 @@ use crate::audit::{self, AuditConfig};
 use crate::command::Level;
 use crate::error::Result;
 use crate::event::{self, Event};
-use crate::ledger::{Ledger, Limits, PART_COUNT, Replay};
+use crate::ledger::{LAYOUT_VERSION, Layout, Ledger, Limits, PART_COUNT, Replay};
 #[cfg(feature = "server")]
 use crate::vfs::RealVfs;
 
@@ -41,13 +41,14 @@ pub fn replay(frames: &[(u16, &[u8])]) -> Result<Vec<Level>> {
     Ok(ledger.levels())
 }
 
-/// Loads one part of a snapshot into an empty ledger.
+/// Loads one part of a snapshot into an empty ledger: from 128 on, of the layout before this one.
 ///
 /// # Errors
 /// `Corrupt` when the bytes are not such a part.
 pub fn load_part(part: usize, bytes: &[u8]) -> Result<()> {
     let ledger = Ledger::new(Limits::default(), 0);
-    Replay::new(&ledger).load(part % PART_COUNT, 1, bytes)
+    let layout = Layout { version: if part < 128 { LAYOUT_VERSION } else { 1 }, taken_at: 1 };
+    Replay::new(&ledger).load(layout, part % PART_COUNT, 1, bytes)
 }
 
 /// Audits the data directory `dir`, history apart; whether nothing is wrong with it.

@@ -264,33 +264,72 @@ async fn a_returned_order_gives_the_purchase_limit_back() {
     ann.post("/api/mall/exchange", again).await.data();
 }
 
+/// The field's own case: what is bought on one day and cancelled on the next gives nothing back of the next.
 #[tokio::test]
-async fn a_purchase_limit_that_changes_is_kept_as_far_as_it_can_be() {
+async fn a_cancelled_order_gives_the_limit_back_for_its_own_day_alone() {
     let shop = Shop::open().await;
-    let put = |quantity, period| {
+    let mut tea = product("tea", 10);
+    tea.limit_per_user = Some(PurchaseLimit { quantity: 1, period: Period::Fixed { length_ms: 1_000, offset_ms: 0 } });
+    shop.mall.put_product(&tea).expect("a valid product");
+    shop.admin().await.post("/api/admin/inventory/tea/receive", json!({"quantity": 9})).await.data();
+    let mut ann = shop.user_with("ann", 100).await;
+    let again = json!({"productId": "tea", "quantity": 1, "confirm": true});
+    let first = exchange(&mut ann, "tea", 1, true).await;
+    shop.advance(1_000);
+    let second = exchange(&mut ann, "tea", 1, true).await;
+    act(&mut ann, &first, "cancel").await.data();
+    assert_eq!((ann.balance().await, ann.stock("tea").await), (90, 8), "points and stock are back");
+    let refused = ann.post("/api/mall/exchange", again.clone()).await.failure(409, "LIMIT_EXCEEDED");
+    assert_eq!(refused, json!({"required": 1, "available": 0, "nextReleaseAt": NOW_MS + 2_000}));
+    let shop = shop.reopen().await;
+    let mut ann = shop.user("ann").await;
+    ann.post("/api/mall/exchange", again.clone()).await.failure(409, "LIMIT_EXCEEDED");
+    act(&mut ann, &second, "cancel").await.data();
+    ann.post("/api/mall/exchange", again).await.data();
+}
+
+#[tokio::test]
+async fn a_purchase_limit_that_changes_holds_at_once_and_counts_what_was_bought() {
+    let shop = Shop::open().await;
+    let put = |limit: Option<(u64, Period)>| {
         let mut tea = product("tea", 1);
-        tea.limit_per_user = Some(PurchaseLimit { quantity, period });
+        tea.limit_per_user = limit.map(|(quantity, period)| PurchaseLimit { quantity, period });
         shop.mall.put_product(&tea)
     };
-    let day = Period::Fixed { length_ms: 86_400_000, offset_ms: 57_600_000 };
-    put(2, Period::Lifetime).expect("a valid product");
-    shop.admin().await.post("/api/admin/inventory/tea/receive", json!({"quantity": 40})).await.data();
+    let minute = Period::Fixed { length_ms: 60_000, offset_ms: 7_000 };
+    put(Some((2, Period::Lifetime))).expect("a valid product");
+    shop.admin().await.post("/api/admin/inventory/tea/receive", json!({"quantity": 60})).await.data();
     let (mut ann, mut bob) = (shop.user_with("ann", 100).await, shop.user_with("bob", 100).await);
     exchange(&mut ann, "tea", 1, true).await;
-    // Raised and lowered.
-    put(4, Period::Lifetime).expect("a valid product");
+    // Raised and lowered, below what was bought.
+    put(Some((4, Period::Lifetime))).expect("a valid product");
     exchange(&mut ann, "tea", 2, true).await;
-    put(1, Period::Lifetime).expect("a valid product");
-    let again = json!({"productId": "tea", "quantity": 1});
+    put(Some((1, Period::Lifetime))).expect("a valid product");
+    let again = json!({"productId": "tea", "quantity": 1, "confirm": true});
     ann.post("/api/mall/exchange", again.clone()).await.failure(409, "LIMIT_EXCEEDED");
     exchange(&mut bob, "tea", 1, true).await;
-    // Another period: it holds for who has not bought yet; who has keeps the limit that holds now.
-    put(9, day).expect("a valid product");
-    ann.post("/api/mall/exchange", again).await.failure(409, "LIMIT_EXCEEDED");
+    // Another period, within it: what was bought in it counts, for whoever bought it.
+    put(Some((5, minute))).expect("a valid product");
+    exchange(&mut ann, "tea", 2, true).await;
+    ann.post("/api/mall/exchange", again.clone()).await.failure(409, "LIMIT_EXCEEDED");
+    shop.advance(60_000);
+    exchange(&mut ann, "tea", 5, true).await;
     let mut eve = shop.user_with("eve", 100).await;
-    exchange(&mut eve, "tea", 9, true).await;
-    for (quantity, period) in [(0, day), (u64::MAX, day), (1, Period::Rolling { length_ms: 0 })] {
-        put(quantity, period).expect_err("it could never be kept");
+    exchange(&mut eve, "tea", 5, true).await;
+    // And back: everything that was ever bought counts.
+    put(Some((10, Period::Lifetime))).expect("a valid product");
+    ann.post("/api/mall/exchange", again.clone()).await.failure(409, "LIMIT_EXCEEDED");
+    exchange(&mut bob, "tea", 9, true).await;
+    exchange(&mut eve, "tea", 5, true).await;
+    // Without a limit for a while: what is bought meanwhile counts when there is one again.
+    put(None).expect("a valid product");
+    exchange(&mut ann, "tea", 2, true).await;
+    put(Some((12, Period::Lifetime))).expect("a valid product");
+    ann.post("/api/mall/exchange", again.clone()).await.failure(409, "LIMIT_EXCEEDED");
+    put(Some((13, Period::Lifetime))).expect("a valid product");
+    exchange(&mut ann, "tea", 1, true).await;
+    for (quantity, period) in [(0, minute), (u64::MAX, minute), (1, Period::Rolling { length_ms: 0 })] {
+        put(Some((quantity, period))).expect_err("it could never be kept");
     }
 }
 

@@ -9,7 +9,7 @@ mod reference;
 
 use libfuzzer_sys::fuzz_target;
 
-use self::driver::{accounts, Run, Step, Wish};
+use self::driver::{accounts, Run, Step, Wish, WINDOWS};
 use self::reference::{Ask, Place};
 
 /// The bytes of the input as choices; zeros when there are no more.
@@ -62,7 +62,7 @@ impl Choices<'_> {
     }
 
     fn step(&mut self) -> Step {
-        match self.below(24) {
+        match self.below(25) {
             0..12 => Step::Ask { wish: self.wish(), key: self.key(), wait: self.below(2) == 0 },
             12 | 13 => Step::Retry { pick: usize::from(self.below(255)) },
             14 | 15 => Step::Batch((0..=self.below(5)).map(|_| (self.wish(), self.key())).collect()),
@@ -70,6 +70,12 @@ impl Choices<'_> {
             17..20 => Step::Tick(1 + u64::from(self.below(30))),
             20 | 21 => Step::Expire,
             22 => Step::Checkpoint,
+            23 => Step::SetPolicy {
+                // Quotas alone.
+                place: 4 + usize::from(self.below(accounts().len() as u8 - 4)),
+                limit: 1 + u64::from(self.below(7)),
+                window: usize::from(self.below(WINDOWS.len() as u8)),
+            },
             _ => Step::Reopen { close: self.below(2) == 0, checkpoint: self.below(2) == 0 },
         }
     }

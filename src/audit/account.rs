@@ -1,15 +1,20 @@
 //! One account in the auditor's books. Plain arithmetic on `i128`: nothing overflows, and nothing is refused; what is
 //! wrong is said.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
 use super::finding::Kind;
 use super::snapshot::AccountRow;
 use crate::command::{Policy, Window};
 use crate::types::TimeMs;
 
-/// Units and when they come back, earliest first.
-type Renewals = VecDeque<(TimeMs, i128)>;
+/// Units consumed at some time from `from` to `at`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Use {
+    pub(super) from: TimeMs,
+    pub(super) at: TimeMs,
+    pub(super) quantity: i128,
+}
 
 /// What a change found wrong.
 pub(super) type Wrong = (Kind, String);
@@ -25,8 +30,18 @@ pub(super) struct Account {
     pub(super) written_off: i128,
     /// How many held lines lapse when.
     pub(super) deadlines: BTreeMap<TimeMs, u32>,
-    /// When consumed units of a window come back.
-    pub(super) renewals: Renewals,
+    /// Units that are out and that the rule no longer grants.
+    pub(super) owed: i128,
+    /// What it was used for, oldest first, each at the moment of its own event. Of quotas and of what has a window.
+    uses: Vec<Use>,
+    /// How many units they are.
+    used: i128,
+    /// Uses before this may be missing: releases of version 1 forgot what a window had given back.
+    forgotten_before: TimeMs,
+    /// A release of version 1 returned units and did not say whose: the ledger may have taken others out than are here.
+    moved: bool,
+    /// The newest time of an event about it: times of concurrent commands may be a little out of order.
+    latest: TimeMs,
     /// Something about it was wrong and told: what follows from it is not told again.
     pub(super) doubtful: bool,
 }
@@ -43,7 +58,12 @@ impl Account {
             received: policy.limit.into(),
             written_off: 0,
             deadlines: BTreeMap::new(),
-            renewals: VecDeque::new(),
+            owed: 0,
+            uses: Vec::new(),
+            used: 0,
+            forgotten_before: 0,
+            moved: false,
+            latest: 0,
             doubtful: false,
         }
     }
@@ -57,7 +77,10 @@ impl Account {
             received: row.received.into(),
             written_off: row.written_off.into(),
             deadlines: row.deadlines.iter().copied().collect(),
-            renewals: row.renewals.iter().map(|(at, quantity)| (*at, i128::from(*quantity))).collect(),
+            owed: row.owed.into(),
+            uses: row.uses.clone(),
+            used: row.uses.iter().map(|used| used.quantity).sum(),
+            forgotten_before: row.forgotten_before,
             ..Self::new(row.key.clone(), row.policy)
         }
     }
@@ -77,6 +100,9 @@ impl Account {
                 self.key, self.received, self.available, self.reserved, self.consumed, self.written_off
             ));
         }
+        if self.owed < 0 || (self.owed > 0 && self.available > 0) {
+            return wrong(format!("{}: {} units are owed, and {} available", self.key, self.owed, self.available));
+        }
         let counters = [("reserved", self.reserved), ("consumed", self.consumed), ("received", self.received)];
         let below = counters.iter().find(|(_, units)| *units < 0);
         below.and_then(|(name, units)| wrong(format!("{}: {units} units are {name}", self.key)))
@@ -84,12 +110,21 @@ impl Account {
 
     pub(super) fn receive(&mut self, quantity: i128) {
         self.received += quantity;
-        self.available += quantity;
+        self.let_in(quantity);
     }
 
     pub(super) fn write_off(&mut self, quantity: i128) -> Option<Wrong> {
         self.written_off += quantity;
         self.let_out(quantity)
+    }
+
+    /// Units come back, and pay what is owed first.
+    fn let_in(&mut self, quantity: i128) {
+        let there = self.available + quantity;
+        let paid = self.owed.min(there.max(0));
+        self.available = there - paid;
+        self.owed -= paid;
+        self.received -= paid;
     }
 
     /// Units leave what is available: below zero only by the allowance.
@@ -101,100 +136,194 @@ impl Account {
         (!allowed).then(|| (Kind::Conservation, what()))
     }
 
-    pub(super) fn set_policy(&mut self, policy: Policy) -> Option<Wrong> {
-        let in_use = self.reserved > 0 || self.consumed > 0;
-        let changed = self.policy.window != policy.window && in_use;
-        let more = i128::from(policy.limit) - i128::from(self.policy.limit);
+    /// Other rules, by which so many of the consumed units count; `None` is of version 1, where as many did as before.
+    pub(super) fn set_policy(&mut self, policy: Policy, consumed: Option<u64>, at: TimeMs) -> Option<Wrong> {
+        let changed = self.policy.window != policy.window && (self.reserved > 0 || self.consumed > 0);
+        if self.uses.is_empty() && self.consumed > 0 && policy.window != Window::Never {
+            // What nobody counted by time until now may have been consumed at any.
+            self.uses.push(Use { from: 0, at, quantity: self.consumed });
+            self.used = self.consumed;
+        }
+        let (before, more) = (self.consumed, i128::from(policy.limit) - i128::from(self.policy.limit));
+        let all = if self.uses.is_empty() { before } else { self.used };
         self.policy = policy;
-        self.received += more;
-        let taken = self.let_out(-more).filter(|_| more < 0);
-        let what = || format!("{}: its window changed while units of it were out", self.key);
-        taken.or_else(|| changed.then(|| (Kind::Quota, what())))
+        let counted = if self.keeps_uses() { self.counted(at) } else { all };
+        if !self.keeps_uses() {
+            self.uses.clear();
+            self.used = 0;
+        }
+        self.consumed = consumed.map_or(before, i128::from);
+        // What counts now and did not before is granted as if it had been received, and owed at once.
+        self.received += more.max(0) + (self.consumed - before).max(0);
+        self.owed += (-more).max(0) + (self.consumed - before).max(0);
+        self.let_in(more.max(0) + (before - self.consumed).max(0));
+        let what = match consumed {
+            None if changed => format!("{}: its window changed while units of it were out", self.key),
+            Some(_) if self.consumed < counted || self.consumed > all => format!(
+                "{}: by its new rule {} consumed units count, of {all} that were consumed {counted} do",
+                self.key, self.consumed
+            ),
+            _ => return None,
+        };
+        Some((Kind::Quota, what))
     }
 
     /// A line of a reservation takes units; consumes them at once when it is confirmed in the same step.
     pub(super) fn take(&mut self, quantity: i128, confirmed: bool, deadline: TimeMs, at: TimeMs) -> Option<Wrong> {
+        if confirmed && self.policy.window == Window::Outstanding {
+            self.consume(quantity, at);
+            return None;
+        }
         let wrong = self.let_out(quantity);
         if confirmed {
-            return wrong.or(self.consume(quantity, at));
+            self.consume(quantity, at);
+        } else {
+            self.reserved += quantity;
+            *self.deadlines.entry(deadline).or_default() += 1;
         }
-        self.reserved += quantity;
-        *self.deadlines.entry(deadline).or_default() += 1;
-        wrong
+        wrong.or_else(|| self.excess(at))
     }
 
-    /// A held line ends: so much is consumed, and the rest goes back.
-    pub(super) fn end(&mut self, quantity: i128, consumed: i128, deadline: TimeMs, at: TimeMs) -> Option<Wrong> {
+    /// More units in use than the rule grants, when some were just taken. What a rule that changed found in use is no take.
+    fn excess(&mut self, at: TimeMs) -> Option<Wrong> {
+        if !self.keeps_uses() {
+            return None;
+        }
+        let counted = self.counted(at);
+        let granted = self.received - self.owed - self.written_off + i128::from(self.policy.backorder);
+        let what = || {
+            let reserved = self.reserved;
+            format!("{}: {granted} units are granted, {counted} count and {reserved} are held", self.key)
+        };
+        (counted + self.reserved > granted).then(|| (Kind::Quota, what()))
+    }
+
+    /// A held line ends: so much is consumed, and the rest goes back. What caps the outstanding gets all of it back.
+    pub(super) fn end(&mut self, quantity: i128, consumed: i128, deadline: TimeMs, at: TimeMs) {
         self.reserved -= quantity;
-        self.available += quantity - consumed;
+        let is_cap = self.policy.window == Window::Outstanding;
+        self.let_in(if is_cap { quantity } else { quantity - consumed });
         if let Some(count) = self.deadlines.get_mut(&deadline) {
             *count -= 1;
             if *count == 0 {
                 self.deadlines.remove(&deadline);
             }
         }
-        self.consume(consumed, at)
+        self.consume(consumed, at);
     }
 
-    fn consume(&mut self, quantity: i128, at: TimeMs) -> Option<Wrong> {
-        self.consumed += quantity;
-        if quantity == 0 {
+    fn consume(&mut self, quantity: i128, at: TimeMs) {
+        self.latest = self.latest.max(at);
+        if self.policy.window != Window::Outstanding {
+            self.consumed += quantity;
+        }
+        if quantity == 0 || !self.keeps_uses() {
+            return;
+        }
+        self.used += quantity;
+        let place = self.uses.partition_point(|used| used.at < at);
+        match self.uses.get_mut(place).filter(|used| used.from <= at) {
+            Some(used) => used.quantity += quantity,
+            None => self.uses.insert(place, Use { from: at, at, quantity }),
+        }
+    }
+
+    /// A window gives units back: those that are due, and no more. Version 1 forgot them then.
+    pub(super) fn renew(&mut self, quantity: i128, kept: bool, at: TimeMs) -> Option<Wrong> {
+        let due = (self.consumed - self.counted(at)).max(0);
+        self.consumed -= quantity;
+        self.let_in(quantity);
+        if !kept {
+            self.forgotten_before = self.forgotten_before.max(at);
+            self.forget_oldest(quantity);
+        }
+        let what = || format!("{}: its window gave {quantity} units back, and {due} were due", self.key);
+        (quantity > due && !self.moved).then(|| (Kind::Quota, what()))
+    }
+
+    /// Units that a reservation consumed at this moment go back by hand: `quantity` that counted, and `past` that did not
+    /// any more.
+    pub(super) fn give_back(&mut self, quantity: i128, past: i128, consumed_at: TimeMs, at: TimeMs) -> Option<Wrong> {
+        self.consumed -= quantity;
+        self.let_in(quantity);
+        if !self.keeps_uses() {
             return None;
         }
-        let back_at = match self.policy.window {
-            Window::Never => return None,
-            Window::Outstanding => {
-                let what = format!("{}: {quantity} units of a cap on what is outstanding are consumed", self.key);
-                return Some((Kind::Quota, what));
-            }
-            Window::Rolling { length_ms } => at.saturating_add(length_ms),
-            Window::Fixed { length_ms, offset_ms } => border_after(at, length_ms, offset_ms),
+        let missing = self.take_out(quantity + past, consumed_at);
+        let counted = self.counted(at);
+        let what = if missing > 0 && consumed_at >= self.forgotten_before && !self.moved {
+            format!("{}: {missing} units are returned that were not consumed at {consumed_at}", self.key)
+        } else if self.consumed < counted && !self.moved {
+            let left = self.consumed;
+            format!("{}: a return leaves {left} units consumed, and {counted} of other uses count", self.key)
+        } else {
+            return None;
         };
-        // Events of one moment can stand a little out of order: a unit never comes back before one that went earlier.
-        match self.renewals.back_mut().filter(|last| last.0 >= back_at) {
-            Some(last) => last.1 += quantity,
-            None => self.renewals.push_back((back_at, quantity)),
-        }
-        None
+        Some((Kind::Quota, what))
     }
 
-    /// A window gives units back: those that are due, and no more.
-    pub(super) fn renew(&mut self, quantity: i128, at: TimeMs) -> Option<Wrong> {
-        let due: i128 = self.renewals.iter().take_while(|renewal| renewal.0 <= at).map(|renewal| renewal.1).sum();
+    /// A return of version 1, which did not tell whose units it took out. `consumed_at` is when they were consumed, where the
+    /// books know.
+    pub(super) fn give_back_unsaid(&mut self, quantity: i128, consumed_at: Option<TimeMs>) -> Option<Wrong> {
+        let more = self.is_windowed() && quantity > self.consumed;
+        let what =
+            format!("{}: {quantity} units are returned, and its window has {} consumed", self.key, self.consumed);
         self.consumed -= quantity;
-        self.available += quantity;
-        self.forget(quantity, VecDeque::pop_front, VecDeque::push_front);
-        let what = || format!("{}: its window gave {quantity} units back, and {due} were due", self.key);
-        (quantity > due).then(|| (Kind::Quota, what()))
+        self.let_in(quantity);
+        self.moved |= self.uses.len() > 1;
+        match consumed_at {
+            Some(at) => self.moved |= self.take_out(quantity, at) > 0,
+            None => self.forget_oldest(quantity),
+        }
+        more.then_some((Kind::Quota, what))
     }
 
-    /// Consumed units go back by hand: those first that the window would give back last.
-    pub(super) fn give_back(&mut self, quantity: i128) -> Option<Wrong> {
-        self.consumed -= quantity;
-        self.available += quantity;
-        let left: i128 = self.renewals.iter().map(|renewal| renewal.1).sum();
-        let more = self.is_windowed() && quantity > left;
-        if self.is_windowed() {
-            self.forget(quantity, VecDeque::pop_back, VecDeque::push_back);
+    /// Takes units out of the uses of a moment; what was not there is told.
+    fn take_out(&mut self, quantity: i128, at: TimeMs) -> i128 {
+        let place = self.uses.partition_point(|used| used.at < at);
+        let Some(used) = self.uses.get_mut(place).filter(|used| used.from <= at) else { return quantity };
+        let part = quantity.min(used.quantity);
+        used.quantity -= part;
+        if used.quantity == 0 {
+            self.uses.remove(place);
         }
-        let what = || format!("{}: {quantity} units are returned, and its window has {left} consumed", self.key);
-        more.then(|| (Kind::Quota, what()))
+        self.used -= part;
+        quantity - part
     }
 
-    /// Takes units out of what is to come back, from one end.
-    fn forget(
-        &mut self,
-        mut quantity: i128,
-        pop: fn(&mut Renewals) -> Option<(TimeMs, i128)>,
-        push: fn(&mut Renewals, (TimeMs, i128)),
-    ) {
-        while quantity > 0 {
-            let Some((at, units)) = pop(&mut self.renewals) else { return };
-            if units > quantity {
-                push(&mut self.renewals, (at, units - quantity));
-            }
-            quantity -= units.min(quantity);
+    fn forget_oldest(&mut self, mut quantity: i128) {
+        for used in &mut self.uses {
+            let part = quantity.min(used.quantity);
+            used.quantity -= part;
+            quantity -= part;
+            self.used -= part;
         }
+        self.uses.retain(|used| used.quantity > 0);
+    }
+
+    /// The units that count by the rule in force: no more than can be shown, where the moment of a use is not known.
+    fn counted(&mut self, at: TimeMs) -> i128 {
+        self.latest = self.latest.max(at);
+        let now = self.latest;
+        let counts = |used: &&Use| match self.policy.window {
+            Window::Never | Window::Outstanding => false,
+            Window::Rolling { length_ms } => used.from.saturating_add(length_ms) > now,
+            Window::Fixed { length_ms, offset_ms } => border_after(used.from, length_ms, offset_ms) > now,
+        };
+        match self.policy.window {
+            Window::Never => self.used,
+            _ => self.uses.iter().rev().take_while(counts).map(|used| used.quantity).sum(),
+        }
+    }
+
+    /// Whether a use of this moment may be missing, since a release of version 1 forgot it.
+    pub(super) fn may_have_forgotten(&self, at: TimeMs) -> bool {
+        at < self.forgotten_before
+    }
+
+    /// A stock is consumed by millions, and no rule will ask when.
+    fn keeps_uses(&self) -> bool {
+        self.policy.window != Window::Never || self.key.starts_with("quota/")
     }
 
     /// In what an account of a snapshot is another one.
@@ -211,6 +340,7 @@ impl Account {
             ("consumed", row.consumed.into(), self.consumed),
             ("received", row.received.into(), self.received),
             ("written off", row.written_off.into(), self.written_off),
+            ("owed", row.owed.into(), self.owed),
         ];
         if let Some((name, shows, makes)) = numbers.into_iter().find(|(_, shows, makes)| shows != makes) {
             return Some(format!("{name} is {shows}, by the events {makes}"));
@@ -219,8 +349,34 @@ impl Account {
         if deadlines != self.deadlines {
             return Some("the deadlines of what is held are others".into());
         }
-        let renewals = row.renewals.iter().map(|(at, quantity)| (*at, i128::from(*quantity)));
-        (!renewals.eq(self.renewals.iter().copied())).then(|| "what is to come back, and when, is another".into())
+        (!self.agrees_on_uses(&row.uses)).then(|| "what was consumed, and when, is another".into())
+    }
+
+    /// Whether these are the uses, unit by unit: a table that is bounded, or upgraded, knows some moments less well.
+    fn agrees_on_uses(&self, shown: &[Use]) -> bool {
+        if self.moved {
+            return true;
+        }
+        if shown.iter().map(|used| used.quantity).sum::<i128>() != self.used {
+            return false;
+        }
+        let (mut shown, mut made) = (shown.iter().copied(), self.uses.iter().copied());
+        let (mut one, mut other) = (shown.next(), made.next());
+        while let (Some(a), Some(b)) = (&mut one, &mut other) {
+            if a.from > b.at || b.from > a.at {
+                return false;
+            }
+            let part = a.quantity.min(b.quantity);
+            a.quantity -= part;
+            b.quantity -= part;
+            if a.quantity == 0 {
+                one = shown.next();
+            }
+            if b.quantity == 0 {
+                other = made.next();
+            }
+        }
+        true
     }
 }
 

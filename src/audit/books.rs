@@ -49,8 +49,8 @@ pub(super) struct Books {
     /// How many accounts each shard has.
     pub(super) opened: [u32; SHARDS],
     pub(super) pending: HashMap<u64, Held>,
-    /// What a confirmed reservation consumed, until it is returned.
-    confirmed: HashMap<u64, Vec<(u32, u64)>>,
+    /// What a confirmed reservation consumed, and when, until it is returned.
+    confirmed: HashMap<u64, (TimeMs, Vec<(u32, u64)>)>,
     /// The count that the next reservation of each shard has at least.
     pub(super) numbered: [u64; SHARDS],
     pub(super) answers: Vec<Answers>,
@@ -137,8 +137,10 @@ impl Books {
             Fact::AccountOpened { account, key, policy } => {
                 self.open(seq, account.number(), key, Account::new(key.as_str().to_owned(), *policy), findings);
             }
-            Fact::PolicyChanged { account, policy, available } => {
-                self.change(seq, account.number(), *available, findings, |account| account.set_policy(*policy));
+            Fact::PolicyChanged { account, policy, available, consumed } => {
+                self.change(seq, account.number(), *available, findings, |account| {
+                    account.set_policy(*policy, *consumed, at)
+                });
             }
             Fact::Received { account, quantity, available, .. } => {
                 self.change(seq, account.number(), *available, findings, |account| {
@@ -160,9 +162,9 @@ impl Books {
                     account.write_off((*quantity).into())
                 });
             }
-            Fact::Renewed { account, quantity, available } => {
+            Fact::Renewed { account, quantity, available, kept } => {
                 self.change(seq, account.number(), *available, findings, |account| {
-                    account.renew((*quantity).into(), at)
+                    account.renew((*quantity).into(), *kept, at)
                 });
             }
             Fact::Reserved { .. } => self.reserve(seq, at, &event.fact, findings),
@@ -184,7 +186,9 @@ impl Books {
                 }
                 self.end(seq, at, end, false, findings);
             }
-            Fact::Returned { reservation, lines, .. } => self.give_back(seq, reservation.number(), lines, findings),
+            Fact::Returned { reservation, lines, consumed_at, .. } => {
+                self.give_back(seq, at, reservation.number(), lines, *consumed_at, findings);
+            }
             Fact::Noted { .. } => {}
             Fact::Document { collection, key, body } if self.is_news(SHARDS, seq) => {
                 let name = (collection.to_string(), key.to_string());
@@ -269,7 +273,7 @@ impl Books {
         self.numbered[home] = self.numbered[home].max(count + 1);
         let taken = lines.iter().map(|line| (line.account, line.quantity)).collect::<Vec<_>>();
         if *confirmed {
-            self.confirmed.insert(id, taken);
+            self.confirmed.insert(id, (at, taken));
             return;
         }
         if lines.iter().map(|line| shard_of(line.account.into())).min() != Some(home) {
@@ -304,12 +308,13 @@ impl Books {
             }
             if confirms {
                 let consumed = end.lines.iter().map(|line| (line.account, line.consumed));
-                self.confirmed.insert(id, consumed.filter(|(_, consumed)| *consumed > 0).collect());
+                self.confirmed.insert(id, (at, consumed.filter(|(_, consumed)| *consumed > 0).collect()));
             }
         }
         for line in &end.lines {
             self.change(seq, line.account, line.available, findings, |account| {
-                account.end(line.quantity.into(), line.consumed.into(), end.expires_at, at)
+                account.end(line.quantity.into(), line.consumed.into(), end.expires_at, at);
+                None
             });
         }
     }
@@ -338,17 +343,27 @@ impl Books {
         (consumes && !confirms).then(|| format!("reservation {id} is not confirmed, and consumes units"))
     }
 
-    fn give_back(&mut self, seq: Seq, id: u64, lines: &[EventLine], findings: &mut Findings) {
+    fn give_back(
+        &mut self,
+        seq: Seq,
+        at: TimeMs,
+        id: u64,
+        lines: &[EventLine],
+        said: Option<TimeMs>,
+        findings: &mut Findings,
+    ) {
+        let mut known = None;
         if self.is_news(shard_of(id), seq) {
             match self.confirmed.remove(&id) {
-                Some(consumed) => {
-                    if let Some(what) = self.return_is_wrong(id, &consumed, lines) {
+                Some((confirmed_at, consumed)) => {
+                    known = Some(confirmed_at);
+                    if let Some(what) = self.return_is_wrong(id, confirmed_at, &consumed, lines, said) {
                         findings.add(Kind::Reservation, seq, what);
                         return self.doubt(lines);
                     }
                 }
                 // It may have been confirmed before the books began, and then is not known.
-                None if !self.whole => {}
+                None if !self.whole && !self.pending.contains_key(&id) => {}
                 None => {
                     let what = format!("reservation {id} is returned, and is not confirmed, or was returned before");
                     findings.add(Kind::Reservation, seq, what);
@@ -357,21 +372,44 @@ impl Books {
             }
         }
         for line in lines {
-            self.change(seq, line.account, line.available, findings, |account| account.give_back(line.quantity.into()));
+            let (quantity, past) = (line.quantity.into(), line.consumed.into());
+            self.change(seq, line.account, line.available, findings, |account| match said {
+                Some(consumed_at) => account.give_back(quantity, past, consumed_at, at),
+                None => account.give_back_unsaid(quantity, known),
+            });
         }
     }
 
-    /// Everything that was consumed goes back, but for what a window gave back already.
-    fn return_is_wrong(&self, id: u64, consumed: &[(u32, u64)], lines: &[EventLine]) -> Option<String> {
+    /// Everything that was consumed goes back, or did before; at the time when it was consumed. Releases of version 1 left
+    /// out what a window had given back, and so does who finds that they forgot it.
+    fn return_is_wrong(
+        &self,
+        id: u64,
+        confirmed_at: TimeMs,
+        consumed: &[(u32, u64)],
+        lines: &[EventLine],
+        said: Option<TimeMs>,
+    ) -> Option<String> {
+        if let Some(said) = said.filter(|said| *said != confirmed_at) {
+            return Some(format!(
+                "reservation {id} returns what was consumed at {said}, and was confirmed at {confirmed_at}"
+            ));
+        }
         let mut left: BTreeMap<u32, i128> = BTreeMap::new();
         for (account, quantity) in consumed {
             *left.entry(*account).or_default() += i128::from(*quantity);
         }
         for line in lines {
-            *left.entry(line.account).or_default() -= i128::from(line.quantity);
+            *left.entry(line.account).or_default() -= i128::from(line.quantity) + i128::from(line.consumed);
         }
-        let windowed = |account: &u32| self.accounts.get(account).is_some_and(|account| account.is_windowed());
-        let wrong = left.iter().find(|(account, left)| **left < 0 || (**left > 0 && !windowed(account)));
+        let forgotten = |number: &u32| {
+            let account = self.accounts.get(number);
+            account.is_some_and(|account| match said {
+                None => account.is_windowed(),
+                Some(_) => account.may_have_forgotten(confirmed_at),
+            })
+        };
+        let wrong = left.iter().find(|(account, left)| **left < 0 || (**left > 0 && !forgotten(account)));
         wrong.map(|(account, left)| {
             let name = self.accounts.get(account).map_or("an unknown account", |account| &account.key);
             match left {

@@ -29,7 +29,8 @@ pub(crate) enum Kind {
     Deadline,
     /// A key had two effects.
     Idempotency,
-    /// A window gave back what was not due, or a cap on what is outstanding was consumed.
+    /// More was taken than a limit grants, a window or a return gave back what was not due, or a rule that changed forgot
+    /// what was bought.
     Quota,
     /// A snapshot shows another ledger than the events make.
     Snapshot,
@@ -86,9 +87,9 @@ impl Kind {
             Self::Conservation => "no unit appears or vanishes, none is taken that is not there",
             Self::Available => "every event tells the availability that the events make",
             Self::Reservation => "every reservation ends once, whole, and is returned once",
-            Self::Deadline => "none is confirmed after its deadline or expires before it",
+            Self::Deadline => "none is confirmed or released after its deadline, or expires before it",
             Self::Idempotency => "every key has one effect",
-            Self::Quota => "windows give back what is due, and no more",
+            Self::Quota => "no limit is exceeded; windows and returns give back what is due, and no more",
             Self::Snapshot => "snapshots show what the events make",
             Self::Store => "history can be read and belongs to this journal",
             Self::History => "every row of history is what the events say, and none is missing",

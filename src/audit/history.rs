@@ -125,7 +125,7 @@ impl History {
             Fact::Confirmed(end) => self.end(cause(Some(end.reservation), ""), end, ChangeKind::Confirmed, findings),
             Fact::Released(end) => self.end(cause(Some(end.reservation), ""), end, ChangeKind::Released, findings),
             Fact::Expired(end) => self.end(cause(Some(end.reservation), ""), end, ChangeKind::Expired, findings),
-            Fact::Returned { reservation, lines, note } => {
+            Fact::Returned { reservation, lines, note, .. } => {
                 self.reservation(seq, *reservation, findings, |record| {
                     record.state == ReservationState::Returned && record.returned_at == Some(at)
                 })?;

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::account::Use;
 use super::finding::{Findings, Kind};
 use super::frames::{u32_at, u64_at};
 use super::journal::read;
@@ -18,6 +19,10 @@ pub(super) const SHARDS: usize = 64;
 const HEADER_BYTES: usize = 40;
 const PART_HEADER_BYTES: usize = 24;
 const NO_OWNER: u32 = u32::MAX;
+/// How much later than a snapshot was begun its last part may have been taken, in milliseconds.
+const CAPTURE_MS_MAX: u64 = 60_000;
+/// By how much times of concurrent commands may be out of order: version 1 counted a use with the newest one then.
+const DISORDER_MS: u64 = 1_000;
 
 /// A snapshot whose checksums hold.
 pub(super) struct Snapshot {
@@ -25,6 +30,8 @@ pub(super) struct Snapshot {
     bytes: Vec<u8>,
     /// By part: the last event it shows, and where its content is.
     parts: Vec<(Seq, usize, usize)>,
+    version: u32,
+    taken_at: TimeMs,
     pub(super) from_seq: Seq,
     pub(super) last_seq: Seq,
 }
@@ -40,7 +47,9 @@ pub(super) struct AccountRow {
     pub(super) received: u64,
     pub(super) written_off: u64,
     pub(super) deadlines: Vec<(TimeMs, u32)>,
-    pub(super) renewals: Vec<(TimeMs, u64)>,
+    pub(super) owed: u64,
+    pub(super) forgotten_before: TimeMs,
+    pub(super) uses: Vec<Use>,
 }
 
 /// A pending reservation as a part has it.
@@ -109,11 +118,10 @@ impl Snapshot {
         if u32_at(header, 36) != Some(crc32c::crc32c(&header[..36])) {
             return Err((0, "its header fails its checksum"));
         }
-        if u32_at(header, 8) != Some(1) {
-            return Err((8, "it is of an unknown version"));
-        }
-        let (from_seq, last_seq) =
-            u64_at(header, 12).zip(u64_at(header, 20)).ok_or((0, "it ends inside its header"))?;
+        let version = u32_at(header, 8).filter(|version| (1..=2).contains(version));
+        let version = version.ok_or((8, "it is of an unknown version"))?;
+        let number = |at| u64_at(header, at).ok_or((0, "it ends inside its header"));
+        let (from_seq, last_seq, taken_at) = (number(12)?, number(20)?, number(28)?);
         let (mut parts, mut offset) = (Vec::with_capacity(PARTS), HEADER_BYTES);
         for number in 0..PARTS {
             let (shown, end) = part_at(&bytes, offset, number).ok_or((offset, "a part fails its checksum"))?;
@@ -123,7 +131,7 @@ impl Snapshot {
         if offset != bytes.len() {
             return Err((offset, "there is more behind its last part"));
         }
-        Ok(Self { path: path.to_owned(), bytes, parts, from_seq, last_seq })
+        Ok(Self { path: path.to_owned(), bytes, parts, version, taken_at, from_seq, last_seq })
     }
 
     /// The last event that a part shows.
@@ -135,7 +143,7 @@ impl Snapshot {
     pub(super) fn part(&self, part: usize) -> Option<Part> {
         let (_, start, end) = self.parts[part];
         let mut reader = Reader::new(self.bytes.get(start..end)?);
-        let read = if part == SHARDS { read_documents(&mut reader)? } else { read_shard(&mut reader)? };
+        let read = if part == SHARDS { read_documents(&mut reader)? } else { read_shard(self, &mut reader)? };
         reader.rest().is_empty().then_some(read)
     }
 }
@@ -157,11 +165,11 @@ fn read_documents(reader: &mut Reader<'_>) -> Option<Part> {
     Some(Part::Documents(documents))
 }
 
-fn read_shard(reader: &mut Reader<'_>) -> Option<Part> {
+fn read_shard(of: &Snapshot, reader: &mut Reader<'_>) -> Option<Part> {
     // No room is made for what is only announced: every entry is read first.
     let (mut accounts, mut pending, mut answers) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..reader.u64()? {
-        accounts.push(read_account(reader)?);
+        accounts.push(read_account(of, reader)?);
     }
     let numbered = reader.u64()?;
     for _ in 0..reader.u64()? {
@@ -180,7 +188,7 @@ fn read_shard(reader: &mut Reader<'_>) -> Option<Part> {
     Some(Part::Shard { accounts, numbered, pending, answers })
 }
 
-fn read_account(reader: &mut Reader<'_>) -> Option<AccountRow> {
+fn read_account(of: &Snapshot, reader: &mut Reader<'_>) -> Option<AccountRow> {
     let key = text(reader)?;
     let (backorder, limit) = (reader.u64()?, reader.u64()?);
     let (tag, length_ms, offset_ms) = (reader.u64()?, reader.u64()?, reader.u64()?);
@@ -193,15 +201,58 @@ fn read_account(reader: &mut Reader<'_>) -> Option<AccountRow> {
     };
     let available = reader.u64()? as i64;
     let (reserved, consumed, received, written_off) = (reader.u64()?, reader.u64()?, reader.u64()?, reader.u64()?);
-    let (mut deadlines, mut renewals) = (Vec::new(), Vec::new());
+    let mut deadlines = Vec::new();
     for _ in 0..reader.u64()? {
         deadlines.push((reader.u64()?, reader.u32()?));
     }
-    for _ in 0..reader.u64()? {
-        renewals.push((reader.u64()?, reader.u64()?));
-    }
     let policy = Policy { backorder, limit, window };
-    Some(AccountRow { key, policy, available, reserved, consumed, received, written_off, deadlines, renewals })
+    let row = AccountRow {
+        key,
+        policy,
+        available,
+        reserved,
+        consumed,
+        received,
+        written_off,
+        deadlines,
+        owed: 0,
+        forgotten_before: 0,
+        uses: Vec::new(),
+    };
+    if of.version == 1 { read_renewals(of.taken_at, row, reader) } else { read_uses(row, reader) }
+}
+
+fn read_uses(mut row: AccountRow, reader: &mut Reader<'_>) -> Option<AccountRow> {
+    (row.owed, row.forgotten_before) = (reader.u64()?, reader.u64()?);
+    for _ in 0..reader.u64()? {
+        let used = Use { from: reader.u64()?, at: reader.u64()?, quantity: reader.u64()?.into() };
+        let follows = row.uses.last().is_none_or(|last| last.at < used.from);
+        row.uses.push(Some(used).filter(|used| follows && used.from <= used.at && used.quantity > 0)?);
+    }
+    Some(row)
+}
+
+/// Version 1 tells when units come back that count. When they were consumed follows from that, more or less; of those that
+/// never come back nothing is known. What does not count was forgotten.
+fn read_renewals(taken_at: TimeMs, mut row: AccountRow, reader: &mut Reader<'_>) -> Option<AccountRow> {
+    let last = taken_at.saturating_add(CAPTURE_MS_MAX);
+    for _ in 0..reader.u64()? {
+        let (back_at, quantity) = (reader.u64()?, i128::from(reader.u64()?));
+        let (from, at) = match row.policy.window {
+            Window::Rolling { length_ms } => (back_at.saturating_sub(length_ms), back_at.saturating_sub(length_ms)),
+            Window::Fixed { length_ms, .. } => (back_at.saturating_sub(length_ms), back_at.saturating_sub(1)),
+            Window::Never | Window::Outstanding => return None,
+        };
+        row.uses.push(Use { from: from.saturating_sub(DISORDER_MS), at, quantity });
+    }
+    match row.policy.window {
+        Window::Rolling { .. } | Window::Fixed { .. } => row.forgotten_before = last,
+        _ if row.key.starts_with("quota/") && row.consumed > 0 => {
+            row.uses.push(Use { from: 0, at: last, quantity: row.consumed.into() });
+        }
+        _ => {}
+    }
+    Some(row)
 }
 
 fn field<'a>(reader: &mut Reader<'a>) -> Option<&'a [u8]> {

@@ -15,13 +15,12 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::event::Recorder;
 #[cfg(feature = "server")]
 use crate::ledger::Ledger;
-use crate::ledger::{PART_COUNT, Replay};
+use crate::ledger::{LAYOUT_VERSION, Layout, PART_COUNT, Replay};
 use crate::types::{Seq, TimeMs};
 use crate::vfs::{self, Vfs, read_start};
 use crate::wire::Reader;
 
 const MAGIC: [u8; 8] = *b"STKHSNAP";
-const VERSION: u32 = 1;
 const HEADER_BYTES: usize = 40;
 const PART_HEADER_BYTES: usize = 24;
 
@@ -58,6 +57,7 @@ impl Generations {
 pub(super) struct Snapshot {
     bytes: Vec<u8>,
     parts: Vec<(Seq, std::ops::Range<usize>)>,
+    version: u32,
     pub(super) from_seq: Seq,
     pub(super) last_seq: Seq,
     /// When it was taken.
@@ -71,7 +71,8 @@ impl Snapshot {
     /// `Corrupt` when a part is malformed although its checksum is right.
     pub(super) fn load(&self, replay: &mut Replay<'_>) -> Result<()> {
         for (part, (shown, range)) in self.parts.iter().enumerate() {
-            replay.load(part, *shown, &self.bytes[range.clone()])?;
+            let layout = Layout { version: self.version, taken_at: self.at };
+            replay.load(layout, part, *shown, &self.bytes[range.clone()])?;
         }
         Ok(())
     }
@@ -216,7 +217,7 @@ fn part_crc(bytes: &[u8]) -> u32 {
 fn header(from_seq: Seq, last_seq: Seq, at: TimeMs) -> [u8; HEADER_BYTES] {
     let mut bytes = [0; HEADER_BYTES];
     bytes[..8].copy_from_slice(&MAGIC);
-    bytes[8..12].copy_from_slice(&VERSION.to_le_bytes());
+    bytes[8..12].copy_from_slice(&LAYOUT_VERSION.to_le_bytes());
     bytes[12..20].copy_from_slice(&from_seq.to_le_bytes());
     bytes[20..28].copy_from_slice(&last_seq.to_le_bytes());
     bytes[28..36].copy_from_slice(&at.to_le_bytes());
@@ -295,7 +296,7 @@ pub(super) fn parse(bytes: Vec<u8>) -> std::result::Result<Snapshot, (usize, &'s
     if head[..8] != MAGIC || crc != crc32c::crc32c(&head[..36]) {
         return Err((0, "its header does not verify"));
     }
-    if version != VERSION {
+    if !(1..=LAYOUT_VERSION).contains(&version) {
         return Err((8, "it is of another version"));
     }
     let mut offset = HEADER_BYTES;
@@ -308,7 +309,7 @@ pub(super) fn parse(bytes: Vec<u8>) -> std::result::Result<Snapshot, (usize, &'s
     if offset != bytes.len() {
         return Err((offset, "there is more than the parts"));
     }
-    Ok(Snapshot { bytes, parts, from_seq, last_seq, at })
+    Ok(Snapshot { bytes, parts, version, from_seq, last_seq, at })
 }
 
 /// The last event that the part at `offset` shows, and where the part ends.

@@ -90,12 +90,12 @@ impl Engine {
         self.0.core.ledger.account(key)
     }
 
-    /// Gives an account other rules. A quota's limit falls only as far as its units are there; call again later for
-    /// the rest.
+    /// Gives an account other rules. They hold at once, and for what was taken before: of what was consumed counts what
+    /// would count had they always held. While more is out than they grant, nothing can be taken, and what comes back is
+    /// made up for that first.
     ///
     /// # Errors
-    /// `Invalid` for a policy out of bounds or another window while the quota is in use, `NotFound` when there is no such
-    /// account, `Poisoned`, `Closed`.
+    /// `Invalid` for a policy out of bounds, `NotFound` when there is no such account, `Poisoned`, `Closed`.
     pub fn set_policy(&self, account: AccountId, policy: Policy) -> Result<CommitTicket> {
         let core = &self.0.core;
         let seq = core.ledger.set_policy(account, policy, core.now_ms(), &core.recorder())?;
@@ -249,8 +249,8 @@ impl Engine {
     /// ended; this call does not wait for that, the ticket does.
     ///
     /// The outcome is [`Outcome::Returned`], or [`Outcome::NotPending`] when there is no such confirmed reservation
-    /// (any more) on behalf of `owner`. The ticket's errors are `Conflict` when an account no longer has the units
-    /// consumed, and those of [`Engine::execute`].
+    /// (any more) on behalf of `owner`. The ticket's errors are `Conflict` when the ledger cannot see that these units were
+    /// consumed then, and those of [`Engine::execute`].
     ///
     /// # Errors
     /// `Invalid` when the note is too long, `Overloaded` when too many refunds wait or the journal's queue is full,

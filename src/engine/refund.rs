@@ -12,7 +12,7 @@ use super::ticket::CommitTicket;
 use crate::command::{Line, Outcome};
 use crate::error::{Error, Result};
 use crate::journal::park_until;
-use crate::ledger::Executed;
+use crate::ledger::{Executed, Used};
 use crate::record::ReservationState;
 use crate::store::Store;
 use crate::sync::Mutex;
@@ -238,5 +238,7 @@ fn decide(core: &Core, store: &Store, request: &Request) -> Result<Executed> {
     };
     let consumed = record.lines.iter().filter(|line| line.consumed > 0);
     let lines: Vec<Line> = consumed.map(|line| Line { account: line.account, quantity: line.consumed }).collect();
-    core.ledger.give_back(id, &lines, &request.note, core.now_ms(), &core.recorder())
+    let consumed_at = record.ended_at.unwrap_or(record.created_at);
+    let used = Used { reservation: id, lines: &lines, consumed_at };
+    core.ledger.give_back(&used, &request.note, core.now_ms(), &core.recorder())
 }

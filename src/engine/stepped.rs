@@ -3,9 +3,9 @@
 //! and the files.
 
 use super::{CommitTicket, Engine, checkpoint};
-use crate::command::Line;
 use crate::error::Result;
-use crate::types::{ReservationId, Seq};
+use crate::ledger::Used;
+use crate::types::Seq;
 
 impl Engine {
     /// What the journal's writer does when it is woken: writes what is queued.
@@ -30,8 +30,8 @@ impl Engine {
     ///
     /// # Errors
     /// As [`Engine::refund`].
-    pub(crate) fn give_back(&self, reservation: ReservationId, lines: &[Line], note: &str) -> Result<CommitTicket> {
+    pub(crate) fn give_back(&self, used: &Used<'_>, note: &str) -> Result<CommitTicket> {
         let core = &self.0.core;
-        Ok(core.ticket(core.ledger.give_back(reservation, lines, note, core.now_ms(), &core.recorder())?))
+        Ok(core.ticket(core.ledger.give_back(used, note, core.now_ms(), &core.recorder())?))
     }
 }

@@ -19,9 +19,10 @@ pub struct EventLine {
     /// The account's number.
     pub account: u32,
     /// How many units the line is about: taken by `Reserved`, no longer reserved by the three ends, given back by
-    /// `Returned`.
+    /// `Returned`. A cap on what is outstanding has them all available again when they are consumed.
     pub quantity: u64,
-    /// How many of them are consumed: all or none, but for a confirm in part.
+    /// How many of them are consumed: all or none, but for a confirm in part. Of `Returned`: how many more the reservation
+    /// had consumed, which no longer counted; they are forgotten.
     pub consumed: u64,
     /// What the account has available after the event.
     pub available: i64,
@@ -76,7 +77,8 @@ pub enum Fact<'a> {
         /// Its rules.
         policy: Policy,
     },
-    /// An account has other rules; a quota's `received` and `available` moved with its limit.
+    /// An account has other rules. A quota's `received` moved with its limit, as far as the units were there; what is out
+    /// beyond the limit is owed, and paid by what comes back first.
     PolicyChanged {
         /// The account.
         account: AccountId,
@@ -84,6 +86,10 @@ pub enum Fact<'a> {
         policy: Policy,
         /// What is available after it.
         available: i64,
+        /// How many of the units consumed so far count by these rules. `None` in journals of earlier releases: as many
+        /// as did before.
+        #[serde(default)]
+        consumed: Option<u64>,
     },
     /// Units came in.
     Received {
@@ -126,6 +132,9 @@ pub enum Fact<'a> {
         quantity: u64,
         /// What is available after it.
         available: i64,
+        /// Whether the ledger remembers when they were consumed, for rules to come. False in journals of earlier releases.
+        #[serde(default)]
+        kept: bool,
     },
     /// A reservation took its lines; when `confirmed`, they are consumed at once.
     Reserved {
@@ -158,6 +167,9 @@ pub enum Fact<'a> {
         lines: EventLines,
         /// Why.
         note: Cow<'a, str>,
+        /// When they were consumed. `None` in journals of earlier releases, which did not say whose units went back.
+        #[serde(default)]
+        consumed_at: Option<TimeMs>,
     },
     /// Something worth keeping happened to a reservation; no account changed.
     Noted {
@@ -202,7 +214,9 @@ impl Fact<'_> {
         let bytes = |bytes: Cow<'_, [u8]>| Cow::Owned(bytes.into_owned());
         match self {
             Self::AccountOpened { account, key, policy } => Fact::AccountOpened { account, key, policy },
-            Self::PolicyChanged { account, policy, available } => Fact::PolicyChanged { account, policy, available },
+            Self::PolicyChanged { account, policy, available, consumed } => {
+                Fact::PolicyChanged { account, policy, available, consumed }
+            }
             Self::Received { account, quantity, available, note } => {
                 Fact::Received { account, quantity, available, note: text(note) }
             }
@@ -212,14 +226,18 @@ impl Fact<'_> {
             Self::WrittenOff { account, quantity, available, note } => {
                 Fact::WrittenOff { account, quantity, available, note: text(note) }
             }
-            Self::Renewed { account, quantity, available } => Fact::Renewed { account, quantity, available },
+            Self::Renewed { account, quantity, available, kept } => {
+                Fact::Renewed { account, quantity, available, kept }
+            }
             Self::Reserved { reservation, owner, expires_at, confirmed, lines, details } => {
                 Fact::Reserved { reservation, owner, expires_at, confirmed, lines, details: bytes(details) }
             }
             Self::Confirmed(end) => Fact::Confirmed(end),
             Self::Released(end) => Fact::Released(end),
             Self::Expired(end) => Fact::Expired(end),
-            Self::Returned { reservation, lines, note } => Fact::Returned { reservation, lines, note: text(note) },
+            Self::Returned { reservation, lines, note, consumed_at } => {
+                Fact::Returned { reservation, lines, note: text(note), consumed_at }
+            }
             Self::Noted { reservation, body } => Fact::Noted { reservation, body: bytes(body) },
             Self::Document { collection, key, body } => {
                 Fact::Document { collection: text(collection), key: text(key), body: body.map(bytes) }

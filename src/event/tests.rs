@@ -44,20 +44,56 @@ fn every_kind_survives_a_round_trip() {
     }
     check(Fact::Released(End { reservation, expires_at: 6, lines: none.clone() }));
     check(Fact::Expired(End { reservation, expires_at: 6, lines: none.clone() }));
-    check(Fact::Returned { reservation, lines: whole, note: "damaged".into() });
+    for consumed_at in [None, Some(8)] {
+        check(Fact::Returned { reservation, lines: whole.clone(), note: "damaged".into(), consumed_at });
+    }
     check(Fact::Noted { reservation, body: Cow::Borrowed(&[0, 255]) });
     check(Fact::AccountOpened {
         account,
         key: AccountKey::quota("ann", "tea").expect("a valid key"),
         policy: Policy::quota(3, Window::Rolling { length_ms: 1 }),
     });
-    check(Fact::PolicyChanged { account, policy: Policy::backorder(9), available: -9 });
+    for consumed in [None, Some(3)] {
+        check(Fact::PolicyChanged { account, policy: Policy::backorder(9), available: -9, consumed });
+    }
     check(Fact::Received { account, quantity: 4, available: 4, note: "".into() });
     check(Fact::Adjusted { account, delta: -4, available: 0, note: "count".into() });
     check(Fact::WrittenOff { account, quantity: 4, available: 0, note: "broken".into() });
-    check(Fact::Renewed { account, quantity: 4, available: 4 });
+    check(Fact::Renewed { account, quantity: 4, available: 4, kept: true });
     check(Fact::Document { collection: "product".into(), key: "p".into(), body: Some(Cow::Borrowed(b"{}")) });
     check(Fact::Document { collection: "product".into(), key: "p".into(), body: None });
+}
+
+/// The bytes that releases before the uses of quotas wrote.
+#[test]
+fn events_of_the_first_release_read_as_they_were_meant() {
+    #[derive(serde::Serialize)]
+    enum Old {
+        PolicyChanged { account: u32, policy: Policy, available: i64 },
+        Renewed { account: u32, quantity: u64, available: i64 },
+        Returned { reservation: u64, lines: Vec<EventLine>, note: &'static str },
+    }
+    let account = AccountId::from_number(3);
+    let reservation = ReservationId::from_number(9);
+    let policy = Policy::quota(2, Window::Never);
+    let lines = vec![line(1, 2, 0, 5)];
+    for (old, fact) in [
+        (
+            Old::PolicyChanged { account: 3, policy, available: 1 },
+            Fact::PolicyChanged { account, policy, available: 1, consumed: None },
+        ),
+        (
+            Old::Renewed { account: 3, quantity: 4, available: 4 },
+            Fact::Renewed { account, quantity: 4, available: 4, kept: false },
+        ),
+        (
+            Old::Returned { reservation: 9, lines: lines.clone(), note: "x" },
+            Fact::Returned { reservation, lines: EventLines::from_vec(lines), note: "x".into(), consumed_at: None },
+        ),
+    ] {
+        let payload = rmp_serde::to_vec(&(7_u64, None::<Request>, old)).expect("it encodes");
+        assert_eq!(decode(16, &payload).expect("it reads"), Event { at: 7, request: None, fact });
+    }
 }
 
 #[test]

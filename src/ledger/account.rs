@@ -1,13 +1,12 @@
 //! One account: its counters, and the changes that keep `received = available + reserved + consumed + written_off`.
 
-use std::collections::VecDeque;
-
 use super::lapses::Lapses;
+use super::uses::{Found, Use, Uses};
 use crate::command::{Level, Policy, Window};
 use crate::error::{Error, Result};
 use crate::event::EventLine;
 use crate::flaw::{self, Flaw};
-use crate::types::{AccountId, AccountKey, TimeMs};
+use crate::types::{AccountId, AccountKey, AccountKind, TimeMs};
 
 #[derive(Debug)]
 pub(crate) struct Account {
@@ -15,19 +14,16 @@ pub(crate) struct Account {
     pub(super) policy: Policy,
     pub(super) available: i64,
     pub(super) reserved: u64,
+    /// Of what was consumed, what counts under the rule in force, as far as events have said so.
     pub(super) consumed: u64,
     pub(super) received: u64,
     pub(super) written_off: u64,
     pub(super) lapses: Lapses,
-    /// Consumed units of a window and when they come back, earliest first.
-    #[allow(clippy::box_collection, reason = "only windowed quotas have any; the box keeps other accounts small")]
-    pub(super) renewals: Option<Box<VecDeque<Renewal>>>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Renewal {
-    pub(super) at: TimeMs,
-    pub(super) quantity: u64,
+    /// Units that are out and that the rule no longer grants: what comes back pays them first, so while any are owed nothing
+    /// is available.
+    pub(super) owed: u64,
+    /// What it was used for; of quotas alone, and of what has a window.
+    pub(super) uses: Option<Box<Uses>>,
 }
 
 /// Why a change from the journal cannot be applied. Never seen by a live command: deciding rules it out.
@@ -46,42 +42,81 @@ impl Account {
             received: policy.limit,
             written_off: 0,
             lapses: Lapses::default(),
-            renewals: None,
+            owed: 0,
+            uses: None,
         }
     }
 
     /// What can be taken now, in units: what is available, the backorder allowance, and what a window gives back.
     pub(super) fn takeable(&self, now: TimeMs) -> u64 {
-        let takeable = self.available + self.policy.backorder as i64 + self.renewable(now) as i64;
-        takeable.max(0) as u64
+        let there = self.available + self.policy.backorder as i64 - self.owed as i64;
+        (there + self.renewable(now) as i64).max(0) as u64
     }
 
     /// What the window gives back by `now`.
     pub(super) fn renewable(&self, now: TimeMs) -> u64 {
-        let renewals = self.renewals.iter().flat_map(|renewals| renewals.iter());
-        renewals.take_while(|renewal| renewal.at <= now).map(|renewal| renewal.quantity).sum()
+        if !self.is_windowed() {
+            return 0;
+        }
+        self.consumed.saturating_sub(self.counted(self.policy.window, now))
     }
 
-    /// What of the consumed units may still be returned: what a window gave back is not returned again.
-    pub(super) fn returnable(&self) -> u64 {
-        match self.policy.window {
-            Window::Fixed { .. } | Window::Rolling { .. } => {
-                self.renewals.iter().flat_map(|renewals| renewals.iter()).map(|renewal| renewal.quantity).sum()
-            }
-            Window::Never | Window::Outstanding => self.consumed,
+    /// Of all that was consumed, what counts at `now` under a rule.
+    fn counted(&self, window: Window, now: TimeMs) -> u64 {
+        match (&self.uses, window) {
+            (Some(uses), _) => uses.counted(window, now),
+            (None, Window::Outstanding) => 0,
+            (None, _) => self.consumed,
         }
+    }
+
+    /// What would be consumed and available at `now` under another rule.
+    pub(super) fn under(&self, policy: Policy, now: TimeMs) -> (u64, i64) {
+        let forgets = flaw::is_made(Flaw::ForgetsUses);
+        let consumed = if forgets { 0 } else { self.counted(policy.window, now) };
+        let (limit, was) = (policy.limit as i64, self.policy.limit as i64);
+        let room = self.available - self.owed as i64 + limit - was + self.consumed as i64 - consumed as i64;
+        // What was taken beyond the units that there were, by an allowance, stays so.
+        let back = (limit - was).max(0) + (self.consumed as i64 - consumed as i64).max(0);
+        (consumed, if room >= 0 { room } else { (self.available + back).min(0) })
+    }
+
+    /// What is available when so many units come back: what is owed is paid first.
+    pub(super) fn available_after(&self, back: u64) -> i64 {
+        let available = self.available + back as i64;
+        available - available.clamp(0, self.owed as i64)
+    }
+
+    /// What was consumed at a moment; `None` where nothing is known of moments.
+    pub(super) fn used_at(&self, at: TimeMs) -> Option<Found> {
+        let none = self.keeps_uses().then(Found::default);
+        self.uses.as_ref().map(|uses| uses.find(at)).or(none)
+    }
+
+    /// Whether uses of this moment may have been forgotten by an earlier release.
+    pub(super) fn may_have_forgotten(&self, at: TimeMs) -> bool {
+        self.uses.as_ref().is_some_and(|uses| at < uses.forgotten_before)
     }
 
     /// When units may come back by themselves: never in the past, though what lapsed waits for the wheel to turn.
     pub(super) fn next_release_at(&self, now: TimeMs) -> Option<TimeMs> {
-        let mut renewals = self.renewals.iter().flat_map(|renewals| renewals.iter());
-        let renewal = renewals.find(|renewal| renewal.at > now).map(|renewal| renewal.at);
+        let renewal = self.uses.as_ref().and_then(|uses| uses.next_return(self.policy.window, now));
         [self.lapses.first(), renewal].into_iter().flatten().min().map(|at| at.max(now))
     }
 
     /// Whether what can be taken depends on the time, so that one number cannot say it.
     pub(super) fn is_windowed(&self) -> bool {
         matches!(self.policy.window, Window::Fixed { .. } | Window::Rolling { .. })
+    }
+
+    /// Whether it caps what is reserved at one time: what is consumed goes back at once.
+    pub(super) fn is_cap(&self) -> bool {
+        self.policy.window == Window::Outstanding
+    }
+
+    /// A stock is consumed by millions, and no rule will ask when.
+    fn keeps_uses(&self) -> bool {
+        self.policy.window != Window::Never || self.key.kind() == AccountKind::Quota
     }
 
     pub(super) fn receive(&mut self, quantity: u64) -> Result<()> {
@@ -103,6 +138,10 @@ impl Account {
 
     /// Reserves a line; consumes it at once when `confirmed`.
     pub(super) fn take(&mut self, line: &EventLine, expires_at: TimeMs, confirmed: bool, at: TimeMs) -> Result<()> {
+        if confirmed && self.is_cap() {
+            // It is never outstanding.
+            return self.consume(line.quantity, at);
+        }
         self.subtract(line.quantity)?;
         if confirmed {
             return self.consume(line.quantity, at);
@@ -118,83 +157,89 @@ impl Account {
         if !self.lapses.remove(expires_at) {
             return Err(impossible("no reservation with this deadline holds units"));
         }
-        let back = line.quantity.checked_sub(line.consumed).ok_or_else(|| impossible("more consumed than held"))?;
-        self.add(back)?;
+        let rest = line.quantity.checked_sub(line.consumed).ok_or_else(|| impossible("more consumed than held"))?;
+        self.add(if self.is_cap() { line.quantity } else { rest })?;
         self.consume(line.consumed, at)
     }
 
-    /// Returns consumed units. The units that would renew last go first, so a return never brings a renewal forward.
-    pub(super) fn give_back(&mut self, quantity: u64) -> Result<()> {
-        self.consumed = self.consumed.checked_sub(quantity).ok_or_else(|| impossible("more returns than consumed"))?;
-        self.add(quantity)?;
-        if self.is_windowed() {
-            self.forget(quantity, VecDeque::back_mut, VecDeque::pop_back)?;
+    /// Returns consumed units to where they were: those of a reservation that consumed them at `consumed_at`. Releases that
+    /// kept no more than what counted did not say when, and meant units that counted.
+    pub(super) fn give_back(&mut self, line: &EventLine, consumed_at: Option<TimeMs>) -> Result<()> {
+        self.uncount(line.quantity)?;
+        match (&mut self.uses, consumed_at) {
+            (Some(uses), Some(at)) => uses.remove(at, line.quantity.saturating_add(line.consumed)),
+            (Some(uses), None) => uses.forget_some(line.quantity),
+            (None, _) => {}
         }
         Ok(())
     }
 
-    /// A window gives consumed units back.
-    pub(super) fn renew(&mut self, quantity: u64) -> Result<()> {
-        self.consumed = self.consumed.checked_sub(quantity).ok_or_else(|| impossible("more renews than consumed"))?;
-        self.add(quantity)?;
-        self.forget(quantity, VecDeque::front_mut, VecDeque::pop_front)
-    }
-
-    /// Takes `quantity` out of the renewals, from the end that `peek` and `pop` name.
-    fn forget(
-        &mut self,
-        mut quantity: u64,
-        peek: fn(&mut VecDeque<Renewal>) -> Option<&mut Renewal>,
-        pop: fn(&mut VecDeque<Renewal>) -> Option<Renewal>,
-    ) -> Result<()> {
-        let renewals = self.renewals.as_mut().ok_or_else(|| impossible("nothing is to renew"))?;
-        while quantity > 0 {
-            let renewal = peek(renewals).ok_or_else(|| impossible("more renews than its window consumed"))?;
-            let part = quantity.min(renewal.quantity);
-            renewal.quantity -= part;
-            quantity -= part;
-            if renewal.quantity == 0 {
-                pop(renewals);
-            }
-        }
-        if renewals.is_empty() {
-            self.renewals = None;
+    /// A window gives consumed units back. They stay known for rules to come, but for events of releases that forgot them.
+    pub(super) fn renew(&mut self, quantity: u64, kept: bool, at: TimeMs) -> Result<()> {
+        self.uncount(quantity)?;
+        if let Some(uses) = self.uses.as_mut().filter(|_| !kept) {
+            uses.forget_oldest(quantity, at);
         }
         Ok(())
     }
 
-    /// Sets other rules. A quota's limit moves as far as its units are there; what is out of reach now stays for the
-    /// next change, and `policy.limit` says how far it came.
-    pub(super) fn set_policy(&mut self, policy: Policy) -> Result<()> {
+    /// Sets other rules, by which so many of the units consumed so far count; events of earlier releases do not say how many,
+    /// and changed nothing about it. What is out and no longer granted is owed.
+    pub(super) fn set_policy(&mut self, policy: Policy, consumed: Option<u64>, at: TimeMs) -> Result<()> {
+        if self.uses.is_none() && self.consumed > 0 && policy.window != Window::Never {
+            // Nobody asked when until now: it may have been this moment.
+            self.uses.get_or_insert_default().add_span(Use { from: 0, at, quantity: self.consumed });
+        }
         let (old, new) = (self.policy.limit, policy.limit);
         self.policy = policy;
-        if new >= old {
-            return self.receive(new - old);
+        if !self.keeps_uses() {
+            self.uses = None;
         }
-        self.received = self.received.checked_sub(old - new).ok_or_else(|| impossible("the limit falls below zero"))?;
-        self.subtract(old - new)
+        let consumed = consumed.unwrap_or(self.consumed);
+        self.owe(old.saturating_sub(new))?;
+        self.receive(new.saturating_sub(old))?;
+        let more = consumed.saturating_sub(self.consumed);
+        self.consumed = self.consumed.checked_add(more).ok_or_else(|| impossible("consumed overflows"))?;
+        self.received = self.received.checked_add(more).ok_or_else(|| impossible("received overflows"))?;
+        self.owe(more)?;
+        self.uncount(self.consumed - consumed)
     }
 
     fn consume(&mut self, quantity: u64, at: TimeMs) -> Result<()> {
-        self.consumed = self.consumed.checked_add(quantity).ok_or_else(|| impossible("consumed overflows"))?;
-        let at = match self.policy.window {
-            _ if quantity == 0 => return Ok(()),
-            Window::Never | Window::Outstanding => return Ok(()),
-            Window::Rolling { length_ms } => at.saturating_add(length_ms),
-            Window::Fixed { length_ms, offset_ms } => window_end(at, length_ms, offset_ms),
-        };
-        let renewals = self.renewals.get_or_insert_default();
-        match renewals.back_mut() {
-            // Times of concurrent commands may be a little out of order; the queue stays sorted all the same.
-            Some(last) if last.at >= at => last.quantity += quantity,
-            _ => renewals.push_back(Renewal { at, quantity }),
+        if quantity == 0 {
+            return Ok(());
+        }
+        if !self.is_cap() {
+            self.consumed = self.consumed.checked_add(quantity).ok_or_else(|| impossible("consumed overflows"))?;
+        }
+        if self.keeps_uses() {
+            self.uses.get_or_insert_default().add(at, quantity);
         }
         Ok(())
     }
 
+    /// Consumed units count no longer.
+    fn uncount(&mut self, quantity: u64) -> Result<()> {
+        self.consumed = self.consumed.checked_sub(quantity).ok_or_else(|| impossible("more goes back than counts"))?;
+        self.add(quantity)
+    }
+
+    /// Units are no longer granted: those that are there go now, the others when they come back.
+    fn owe(&mut self, quantity: u64) -> Result<()> {
+        let owed = self.owed.checked_add(quantity).filter(|owed| i64::try_from(*owed).is_ok());
+        self.owed = owed.ok_or_else(|| impossible("more is owed than can be counted"))?;
+        self.add(0)
+    }
+
+    /// Units come back, and pay what is owed first.
     fn add(&mut self, quantity: u64) -> Result<()> {
-        self.available =
-            self.available.checked_add_unsigned(quantity).ok_or_else(|| impossible("available overflows"))?;
+        let available = self.available.checked_add_unsigned(quantity);
+        let available = available.ok_or_else(|| impossible("available overflows"))?;
+        let paid = available.clamp(0, self.owed as i64);
+        self.available = available - paid;
+        self.owed -= paid as u64;
+        self.received =
+            self.received.checked_sub(paid as u64).ok_or_else(|| impossible("received falls below zero"))?;
         Ok(())
     }
 
@@ -228,38 +273,49 @@ impl Account {
     }
 }
 
-/// The first window border after `at`.
-fn window_end(at: TimeMs, length_ms: u64, offset_ms: u64) -> TimeMs {
-    let offset_ms = offset_ms % length_ms;
-    let windows = at.checked_sub(offset_ms).map_or(0, |past| past / length_ms + 1);
-    windows.saturating_mul(length_ms).saturating_add(offset_ms)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn fixed_windows_end_at_the_next_border() {
-        for (at, end) in [(0, 3), (2, 3), (3, 13), (12, 13), (13, 23)] {
-            assert_eq!(window_end(at, 10, 3), end, "a window of 10 with offset 3, at {at}");
-        }
+    fn unit(quantity: u64, consumed: u64) -> EventLine {
+        EventLine { quantity, consumed, ..EventLine::default() }
+    }
+
+    fn quota(limit: u64, window: Window) -> Account {
+        Account::new(AccountKey::quota("ann", "tea").expect("a valid key"), Policy::quota(limit, window))
     }
 
     #[test]
     fn a_rolling_quota_renews_each_unit_after_its_own_window() {
-        let key = AccountKey::quota("ann", "tea").expect("a valid key");
-        let mut account = Account::new(key, Policy::quota(3, Window::Rolling { length_ms: 100 }));
-        let unit = EventLine { quantity: 1, consumed: 1, ..EventLine::default() };
+        let mut account = quota(3, Window::Rolling { length_ms: 100 });
         for at in [10, 20, 30] {
-            account.take(&unit, at, true, at).expect("the quota has a unit");
+            account.take(&unit(1, 1), at, true, at).expect("the quota has a unit");
         }
         assert_eq!((account.takeable(109), account.next_release_at(109)), (0, Some(110)));
         assert_eq!(account.takeable(120), 2);
-        account.give_back(1).expect("a unit was consumed");
-        assert_eq!((account.returnable(), account.takeable(120)), (2, 3), "the return took the unit that renews last");
-        account.renew(2).expect("two units are due");
+        account.give_back(&unit(1, 0), Some(20)).expect("a unit was consumed");
+        assert_eq!((account.takeable(109), account.takeable(129)), (1, 2), "the return took its own unit");
+        account.renew(1, true, 120).expect("a unit is due");
         assert!(account.is_conserved());
-        assert_eq!((account.available, account.next_release_at(120)), (3, None));
+        assert_eq!((account.available, account.next_release_at(120)), (2, Some(130)));
+    }
+
+    #[test]
+    fn what_a_lower_limit_no_longer_grants_is_paid_by_what_comes_back() {
+        let mut account = quota(5, Window::Never);
+        for at in [1, 2] {
+            account.take(&unit(2, 2), 9, false, at).expect("there are units");
+        }
+        let (lower, higher) = (Policy::quota(2, Window::Never), Policy::quota(6, Window::Never));
+        assert_eq!(account.under(lower, 3), (0, 0));
+        account.set_policy(lower, Some(0), 3).expect("it can be set");
+        assert_eq!((account.available, account.received, account.takeable(3)), (0, 4, 0));
+        assert_eq!(account.available_after(2), 0);
+        account.end(&unit(2, 0), 9, 4).expect("it is held");
+        assert!(account.is_conserved());
+        assert_eq!((account.available, account.received, account.owed), (0, 2, 0));
+        assert_eq!(account.under(higher, 5), (0, 4));
+        account.set_policy(higher, Some(0), 5).expect("it can be set");
+        assert_eq!((account.available, account.received), (4, 6));
     }
 }

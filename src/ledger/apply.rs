@@ -22,8 +22,8 @@ pub(crate) fn apply(shards: &mut impl Shards, seq: Seq, event: &Event<'_>) -> Re
                 shard.open_account(Account::new(key.clone(), *policy));
             }
         }
-        Fact::PolicyChanged { account, policy, available } => {
-            change(shards, *account, *available, |account| account.set_policy(*policy))?;
+        Fact::PolicyChanged { account, policy, available, consumed } => {
+            change(shards, *account, *available, |account| account.set_policy(*policy, *consumed, at))?;
         }
         Fact::Received { account, quantity, available, .. } => {
             change(shards, *account, *available, |account| account.receive(*quantity))?;
@@ -34,8 +34,8 @@ pub(crate) fn apply(shards: &mut impl Shards, seq: Seq, event: &Event<'_>) -> Re
         Fact::WrittenOff { account, quantity, available, .. } => {
             change(shards, *account, *available, |account| account.write_off(*quantity))?;
         }
-        Fact::Renewed { account, quantity, available } => {
-            change(shards, *account, *available, |account| account.renew(*quantity))?;
+        Fact::Renewed { account, quantity, available, kept } => {
+            change(shards, *account, *available, |account| account.renew(*quantity, *kept, at))?;
         }
         Fact::Reserved { reservation, owner, expires_at, confirmed, lines, .. } => {
             change_lines(shards, lines, |account, line| account.take(line, *expires_at, *confirmed, at))?;
@@ -47,7 +47,9 @@ pub(crate) fn apply(shards: &mut impl Shards, seq: Seq, event: &Event<'_>) -> Re
             }
         }
         Fact::Confirmed(end) | Fact::Released(end) | Fact::Expired(end) => apply_end(shards, end, at)?,
-        Fact::Returned { lines, .. } => change_lines(shards, lines, |account, line| account.give_back(line.quantity))?,
+        Fact::Returned { lines, consumed_at, .. } => {
+            change_lines(shards, lines, |account, line| account.give_back(line, *consumed_at))?;
+        }
         Fact::Noted { .. } | Fact::Document { .. } => {}
     }
     if let (Some(request), Some(effect)) = (event.request, Effect::of(event))

@@ -2,10 +2,11 @@
 
 use std::borrow::Cow;
 
+use super::Used;
 use super::account::Account;
 use super::reservations::Reservation;
 use super::shard::Held;
-use crate::command::{Command, Line, Outcome, Refusal, Reserve, Window};
+use crate::command::{Command, Line, Outcome, Policy, Refusal, Reserve};
 use crate::error::{Error, Result};
 use crate::event::{End, EventLine, EventLines, Fact};
 use crate::flaw::{self, Flaw};
@@ -73,7 +74,7 @@ fn existing<'h>(held: &'h Held<'_>, account: AccountId) -> Result<&'h Account> {
 fn receive<'a>(held: &Held<'_>, id: AccountId, quantity: u64, note: &'a str) -> Result<Decision<'a>> {
     let account = existing(held, id)?;
     check_received(account, quantity)?;
-    let available = account.available + quantity as i64;
+    let available = account.available_after(quantity);
     let fact = Fact::Received { account: id, quantity, available, note: Cow::Borrowed(note) };
     Ok(Decision::fact(fact, Outcome::Changed { account: id, available }))
 }
@@ -88,12 +89,14 @@ pub(super) fn check_received(account: &Account, more: u64) -> Result<()> {
 
 fn adjust<'a>(held: &Held<'_>, id: AccountId, delta: i64, note: &'a str, now: TimeMs) -> Result<Decision<'a>> {
     let account = existing(held, id)?;
-    if let Ok(more) = u64::try_from(delta) {
-        check_received(account, more)?;
-    } else if let Some(refused) = refuse_removal(account, id, delta.unsigned_abs(), now) {
+    let up = u64::try_from(delta).unwrap_or(0);
+    check_received(account, up)?;
+    if delta < 0
+        && let Some(refused) = refuse_removal(account, id, delta.unsigned_abs(), now)
+    {
         return Ok(refused);
     }
-    let available = account.available + delta;
+    let available = account.available_after(up) + delta.min(0);
     let fact = Fact::Adjusted { account: id, delta, available, note: Cow::Borrowed(note) };
     Ok(Decision::fact(fact, Outcome::Changed { account: id, available }))
 }
@@ -139,15 +142,17 @@ fn reserve<'a>(held: &Held<'_>, request: &Reserve<'a>, now: TimeMs, reservations
     let mut lines = EventLines::new();
     for (index, line) in request.lines.iter().enumerate() {
         let account = existing(held, line.account)?;
-        if request.confirm && account.policy.window == Window::Outstanding {
-            // Confirmed at once, it is never outstanding.
+        if request.confirm && account.is_cap() {
+            // Confirmed at once, it is never outstanding; another rule may count it one day.
+            let (number, quantity, available) = (line.account.number(), line.quantity, account.available);
+            lines.push(EventLine { account: number, quantity, consumed: quantity, available });
             continue;
         }
         let before = taken(&lines, line.account);
         if let Some(refused) = refuse(account, line.account, index, line.quantity, before, now) {
             return Ok(refused);
         }
-        let available = account.available + account.renewable(now) as i64 - (before + line.quantity) as i64;
+        let available = account.available_after(account.renewable(now)) - (before + line.quantity) as i64;
         let consumed = u64::from(request.confirm) * line.quantity;
         lines.push(EventLine { account: line.account.number(), quantity: line.quantity, consumed, available });
     }
@@ -187,8 +192,8 @@ fn renewals(held: &Held<'_>, lines: &[Line], now: TimeMs) -> Vec<Fact<'static>> 
         let quantity = account.renewable(now);
         let first = lines[..index].iter().all(|earlier| earlier.account != line.account);
         if quantity > 0 && first {
-            let available = account.available + quantity as i64;
-            facts.push(Fact::Renewed { account: line.account, quantity, available });
+            let available = account.available_after(quantity);
+            facts.push(Fact::Renewed { account: line.account, quantity, available, kept: true });
         }
     }
     facts
@@ -218,35 +223,84 @@ fn end(held: &Held<'_>, pending: &Reservation, consumed: impl Fn(usize, u64) -> 
     let mut lines = EventLines::new();
     for (index, line) in pending.lines.iter().enumerate() {
         let account = held.account(line.account).expect("a reservation holds accounts that exist");
-        let consumed = match account.policy.window {
-            Window::Outstanding => 0,
-            _ => consumed(index, line.quantity),
-        };
+        let consumed = consumed(index, line.quantity);
+        let back = |quantity, consumed| if account.is_cap() { quantity } else { quantity - consumed };
         let same = lines.iter().filter(|earlier| earlier.account == line.account.number());
-        let back: u64 = same.map(|earlier| earlier.quantity - earlier.consumed).sum();
-        let available = account.available + (back + line.quantity - consumed) as i64;
+        let before: u64 = same.map(|earlier| back(earlier.quantity, earlier.consumed)).sum();
+        let available = account.available_after(before + back(line.quantity, consumed));
         lines.push(EventLine { account: line.account.number(), quantity: line.quantity, consumed, available });
     }
     End { reservation: pending.id, expires_at: pending.expires_at, lines }
 }
 
-/// The return of what a confirmed reservation consumed; `None` when an account no longer has that much consumed.
-pub(super) fn give_back_consumed(held: &Held<'_>, lines: &[Line]) -> Option<EventLines> {
+/// Other rules for an account; `None` when they are those that it has.
+///
+/// # Errors
+/// `Invalid` when its limit would come to more than an account can receive.
+pub(super) fn change_policy(
+    held: &Held<'_>,
+    id: AccountId,
+    policy: Policy,
+    now: TimeMs,
+) -> Result<Option<Fact<'static>>> {
+    let account = existing(held, id)?;
+    let was = account.policy;
+    if policy == was {
+        return Ok(None);
+    }
+    let more = policy.limit.saturating_sub(was.limit).saturating_sub(account.owed);
+    if more > 0 {
+        check_received(account, more)?;
+    }
+    let (consumed, available) = account.under(policy, now);
+    Ok(Some(Fact::PolicyChanged { account: id, policy, available, consumed: Some(consumed) }))
+}
+
+/// The return of what a confirmed reservation consumed. Of each line: how much of it counted and goes back, and how much
+/// had stopped to count before.
+///
+/// # Errors
+/// `Conflict` when the reservation cannot have consumed that.
+pub(super) fn give_back_consumed(held: &Held<'_>, used: &Used<'_>, now: TimeMs) -> Result<EventLines> {
+    check_confirmed(held, used, now)?;
     let mut returned = EventLines::new();
-    for line in lines {
-        let account = held.account(line.account)?;
-        let before = taken(&returned, line.account);
-        let left = account.returnable().saturating_sub(before);
-        let quantity = if account.is_windowed() { line.quantity.min(left) } else { line.quantity };
+    for line in used.lines {
+        let account = existing(held, line.account)?;
+        let same = returned.iter().filter(|earlier| earlier.account == line.account.number());
+        let (back, past) = same.fold((0, 0), |sum, line| (sum.0 + line.quantity, sum.1 + line.consumed));
+        let (there, counting) = match account.used_at(used.consumed_at) {
+            Some(found) => (found.quantity, account.consumed.saturating_sub(found.newer).min(found.quantity)),
+            None => (account.consumed, account.consumed),
+        };
+        let left = there.saturating_sub(back + past);
+        let quantity =
+            if account.may_have_forgotten(used.consumed_at) { line.quantity.min(left) } else { line.quantity };
         if quantity > left {
-            return None;
+            let why = format!("{} does not have these units consumed at that time", account.key);
+            return Err(Error::conflict(why));
         }
-        let available = account.available + (before + quantity) as i64;
+        let counts = quantity.min(counting.saturating_sub(back));
+        let available = account.available_after(back + counts);
         if quantity > 0 {
-            returned.push(EventLine { account: line.account.number(), quantity, consumed: 0, available });
+            let (account, consumed) = (line.account.number(), quantity - counts);
+            returned.push(EventLine { account, quantity: counts, consumed, available });
         }
     }
-    Some(returned)
+    Ok(returned)
+}
+
+/// What a number tells: who is pending has consumed nothing, and neither has who was never made, or lives elsewhere.
+fn check_confirmed(held: &Held<'_>, used: &Used<'_>, now: TimeMs) -> Result<()> {
+    let id = used.reservation;
+    let reservations = &held.shard(id.shard()).reservations;
+    if reservations.get(id).is_some() {
+        return Err(Error::conflict(format!("reservation {id} is pending: nothing of it is consumed")));
+    }
+    let is_elsewhere = used.lines.iter().any(|line| line.account.shard() < id.shard());
+    if id.count() >= reservations.numbered() || is_elsewhere || used.consumed_at > now {
+        return Err(Error::conflict(format!("reservation {id} was not made in this ledger")));
+    }
+    Ok(())
 }
 
 /// Rejects what no state could make right, before any lock is taken.

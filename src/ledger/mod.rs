@@ -14,6 +14,7 @@ mod lapses;
 mod reservations;
 mod shard;
 mod snapshot;
+mod uses;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -21,7 +22,7 @@ use std::sync::Arc;
 use crossbeam_utils::CachePadded;
 
 use self::apply::apply;
-use self::decide::{Decision, check, decide, give_back, give_back_consumed};
+use self::decide::{Decision, change_policy, check, decide, give_back, give_back_consumed};
 use self::documents::Documents;
 use self::gauge::Gauge;
 use self::shard::{Held, Shard, Shards, bit};
@@ -32,7 +33,7 @@ use crate::flaw::{self, Flaw};
 use crate::sync::Mutex;
 use crate::types::{AccountId, AccountKey, IdempotencyKey, ReservationId, SHARD_COUNT, Seq, ShardIndex, TimeMs};
 
-pub(crate) use snapshot::{PART_COUNT, Replay};
+pub(crate) use snapshot::{LAYOUT_VERSION, Layout, PART_COUNT, Replay};
 
 /// The bounds of the ledger's tables.
 #[derive(Clone, Copy, Debug)]
@@ -56,6 +57,15 @@ impl Default for Limits {
             documents_max: 100_000,
         }
     }
+}
+
+/// What a confirmed reservation consumed, as history tells it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Used<'a> {
+    pub(crate) reservation: ReservationId,
+    pub(crate) lines: &'a [Line],
+    /// When it was confirmed.
+    pub(crate) consumed_at: TimeMs,
 }
 
 /// What a command did, and the event that must be durable before anybody hears of it; `None` when there is none.
@@ -327,10 +337,10 @@ impl Ledger {
         Ok((account, Some(seq)))
     }
 
-    /// Gives an account other rules. A quota's limit falls only as far as its units are there.
+    /// Gives an account other rules, which hold at once and for what was taken before.
     ///
     /// # Errors
-    /// `Invalid` for a policy out of bounds or another kind of window than the account has.
+    /// `Invalid` for a policy out of bounds.
     pub(crate) fn set_policy(
         &self,
         id: AccountId,
@@ -342,40 +352,29 @@ impl Ledger {
         self.check_account(id)?;
         let mut held = Held::lock(&self.shards, bit(id.shard()));
         recorder.admit()?;
-        let account = held.account(id).expect("an account with a gauge exists");
-        let (was, mut policy) = (account.policy, policy);
-        if was.window != policy.window && (account.reserved > 0 || account.consumed > 0) {
-            return Err(Error::invalid("the window of a quota in use cannot be changed"));
-        }
-        if policy.limit < was.limit {
-            let reachable = account.available.max(0) as u64;
-            policy.limit = was.limit - (was.limit - policy.limit).min(reachable);
-        }
-        if policy == was {
-            return Ok(None);
-        }
-        let available = account.available + policy.limit as i64 - was.limit as i64;
-        let fact = Fact::PolicyChanged { account: id, policy, available };
+        let Some(fact) = change_policy(&held, id, policy, now)? else { return Ok(None) };
         Ok(Some(commit(&mut held, &Event { at: now, request: None, fact }, recorder)))
     }
 
-    /// Returns what a confirmed reservation consumed. The caller knows from history that it is confirmed and not yet
-    /// returned, and lets nobody else return it meanwhile.
+    /// Returns what a confirmed reservation consumed, and when. The caller knows both from history, and that it was not
+    /// returned yet, and lets nobody else return it meanwhile; the ledger believes no more of it than it can see.
+    ///
+    /// # Errors
+    /// `Conflict` when the reservation cannot have consumed that.
     pub(crate) fn give_back(
         &self,
-        reservation: ReservationId,
-        lines: &[Line],
+        used: &Used<'_>,
         note: &str,
         now: TimeMs,
         recorder: &impl Recorder,
     ) -> Result<Executed> {
-        lines.iter().try_for_each(|line| self.check_account(line.account))?;
-        let mut held = Held::lock(&self.shards, mask_of(lines));
+        used.lines.iter().try_for_each(|line| self.check_account(line.account))?;
+        let mut held = Held::lock(&self.shards, mask_of(used.lines) | bit(used.reservation.shard()));
         recorder.admit()?;
-        let Some(lines) = give_back_consumed(&held, lines) else {
-            return Err(Error::conflict("an account no longer has these units consumed"));
-        };
-        let fact = Fact::Returned { reservation, lines, note: Cow::Borrowed(note) };
+        let lines = give_back_consumed(&held, used, now)?;
+        let reservation = used.reservation;
+        let consumed_at = Some(used.consumed_at);
+        let fact = Fact::Returned { reservation, lines, note: Cow::Borrowed(note), consumed_at };
         let seq = commit(&mut held, &Event { at: now, request: None, fact }, recorder);
         Ok((Outcome::Returned { reservation }, Some(seq)))
     }

@@ -2,20 +2,40 @@
 //! of the last event it shows; replay then applies to each shard only what it does not show yet. So a checkpoint
 //! never stops the whole ledger. The layout is in `docs/format.md`.
 
-use super::account::{Account, Renewal};
+use super::account::Account;
 use super::answers::{Answer, Effect};
 use super::reservations::{HeldLines, Reservation};
 use super::shard::{Held, Shard, Shards};
+use super::uses::Use;
 use super::{Ledger, apply};
 use crate::command::{Line, Policy, Window};
 use crate::error::{Error, Result};
 use crate::event::{Event, Fact, Recorder, Request};
 use crate::flaw::{self, Flaw};
-use crate::types::{AccountId, AccountKey, IdempotencyKey, ReservationId, SHARD_COUNT, Seq, ShardIndex};
+use crate::types::{
+    AccountId, AccountKey, AccountKind, IdempotencyKey, ReservationId, SHARD_COUNT, Seq, ShardIndex, TimeMs,
+};
 use crate::wire::Reader;
 
 /// How many parts a snapshot has: the shards, and the documents.
 pub(crate) const PART_COUNT: usize = SHARD_COUNT + 1;
+
+/// The version of the layout that is written; those before it are read.
+pub(crate) const LAYOUT_VERSION: u32 = 2;
+
+/// How a snapshot is laid out.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Layout {
+    /// 1 to [`LAYOUT_VERSION`].
+    pub(crate) version: u32,
+    /// When it was begun.
+    pub(crate) taken_at: TimeMs,
+}
+
+/// How much later than a snapshot was begun its last part may have been taken, in milliseconds.
+const CAPTURE_MS_MAX: u64 = 60_000;
+/// By how much times of concurrent commands may be out of order: version 1 counted a use with the newest one then.
+const DISORDER_MS: u64 = 1_000;
 
 /// The number that stands for "no owner".
 const NO_OWNER: u32 = u32::MAX;
@@ -91,11 +111,12 @@ fn write_account(account: &Account, bytes: &mut Vec<u8>) {
         put_u64(bytes, at);
         put_u32(bytes, count);
     }
-    let renewals = account.renewals.as_deref();
-    put_u64(bytes, renewals.map_or(0, |renewals| renewals.len() as u64));
-    for renewal in renewals.into_iter().flatten() {
-        put_u64(bytes, renewal.at);
-        put_u64(bytes, renewal.quantity);
+    let uses = account.uses.as_deref();
+    put_u64(bytes, account.owed);
+    put_u64(bytes, uses.map_or(0, |uses| uses.forgotten_before));
+    put_u64(bytes, uses.map_or(0, |uses| uses.iter().len() as u64));
+    for used in uses.into_iter().flat_map(|uses| uses.iter()) {
+        [used.from, used.at, used.quantity].iter().for_each(|number| put_u64(bytes, *number));
     }
 }
 
@@ -150,11 +171,11 @@ impl<'a> Replay<'a> {
     ///
     /// # Errors
     /// `Corrupt` when the bytes are not a part.
-    pub(crate) fn load(&mut self, part: usize, shown: Seq, bytes: &[u8]) -> Result<()> {
+    pub(crate) fn load(&mut self, layout: Layout, part: usize, shown: Seq, bytes: &[u8]) -> Result<()> {
         let mut reader = Reader::new(bytes);
         let loaded = match part {
             SHARD_COUNT => self.load_documents(&mut reader),
-            _ => self.load_shard(part, &mut reader),
+            _ => self.load_shard(layout, part, &mut reader),
         };
         if loaded.is_none() || !reader.rest().is_empty() {
             return Err(Error::corrupt(format!("part {part} of the snapshot is malformed")));
@@ -172,11 +193,11 @@ impl<'a> Replay<'a> {
         Some(())
     }
 
-    fn load_shard(&mut self, index: ShardIndex, reader: &mut Reader<'_>) -> Option<()> {
+    fn load_shard(&mut self, layout: Layout, index: ShardIndex, reader: &mut Reader<'_>) -> Option<()> {
         let shard = self.held.shard_mut(index)?;
         let directory = self.ledger.directory.pin();
         for at in 0..reader.u64()? {
-            let account = read_account(reader)?;
+            let account = read_account(layout, reader)?;
             directory.insert(account.key.clone(), AccountId::new(index, at as usize));
             shard.open_account(account);
         }
@@ -237,7 +258,7 @@ fn read_str<'a>(reader: &mut Reader<'a>) -> Option<&'a str> {
     std::str::from_utf8(read_bytes(reader)?).ok()
 }
 
-fn read_account(reader: &mut Reader<'_>) -> Option<Account> {
+fn read_account(layout: Layout, reader: &mut Reader<'_>) -> Option<Account> {
     let key: AccountKey = read_str(reader)?.parse().ok()?;
     let (backorder, limit) = (reader.u64()?, reader.u64()?);
     let (tag, length_ms, offset_ms) = (reader.u64()?, reader.u64()?, reader.u64()?);
@@ -257,11 +278,50 @@ fn read_account(reader: &mut Reader<'_>) -> Option<Account> {
         let (at, count) = (reader.u64()?, reader.u32()?);
         account.lapses.insert_many(at, count);
     }
-    for _ in 0..reader.u64()? {
-        let renewal = Renewal { at: reader.u64()?, quantity: reader.u64()? };
-        account.renewals.get_or_insert_default().push_back(renewal);
+    match layout.version {
+        1 => read_renewals(layout.taken_at, &mut account, reader)?,
+        _ => read_uses(&mut account, reader)?,
     }
     account.is_conserved().then_some(account)
+}
+
+fn read_uses(account: &mut Account, reader: &mut Reader<'_>) -> Option<()> {
+    account.owed = reader.u64()?;
+    let forgotten_before = reader.u64()?;
+    let count = reader.u64()?;
+    if forgotten_before > 0 || count > 0 {
+        account.uses.get_or_insert_default().forgotten_before = forgotten_before;
+    }
+    for _ in 0..count {
+        let used = Use { from: reader.u64()?, at: reader.u64()?, quantity: reader.u64()? };
+        account.uses.get_or_insert_default().restore(used)?;
+    }
+    // What is owed is taken from what is there.
+    let sound = account.owed == 0 || (account.available <= 0 && i64::try_from(account.owed).is_ok());
+    sound.then_some(())
+}
+
+/// Version 1 kept when units come back, and only of those that counted. When they were consumed follows from that as well
+/// as it can; of units that never come back it may have been at any time before the snapshot.
+fn read_renewals(taken_at: TimeMs, account: &mut Account, reader: &mut Reader<'_>) -> Option<()> {
+    let last = taken_at.saturating_add(CAPTURE_MS_MAX);
+    let window = account.policy.window;
+    for _ in 0..reader.u64()? {
+        let (back_at, quantity) = (reader.u64()?, reader.u64()?);
+        let (from, at) = match window {
+            Window::Rolling { length_ms } => (back_at.saturating_sub(length_ms), back_at.saturating_sub(length_ms)),
+            Window::Fixed { length_ms, .. } => (back_at.saturating_sub(length_ms), back_at.saturating_sub(1).min(last)),
+            Window::Never | Window::Outstanding => return None,
+        };
+        let from = from.saturating_sub(DISORDER_MS);
+        account.uses.get_or_insert_default().add_span(Use { from, at: at.max(from), quantity });
+    }
+    if account.is_windowed() {
+        account.uses.get_or_insert_default().forgotten_before = last;
+    } else if account.key.kind() == AccountKind::Quota && account.consumed > 0 {
+        account.uses.get_or_insert_default().add_span(Use { from: 0, at: last, quantity: account.consumed });
+    }
+    Some(())
 }
 
 fn read_reservation(reader: &mut Reader<'_>) -> Option<Reservation> {

@@ -84,7 +84,8 @@ impl Fixture {
         let other = Fixture::new();
         let mut replay = Replay::new(&other.ledger);
         for (part, (seq, bytes)) in parts.iter().enumerate() {
-            replay.load(part, *seq, bytes).expect("a captured part loads");
+            let layout = Layout { version: LAYOUT_VERSION, taken_at: 0 };
+            replay.load(layout, part, *seq, bytes).expect("a captured part loads");
         }
         let shown_by_all = parts.iter().map(|(seq, _)| *seq).min().unwrap_or(0);
         let events = self.list.0.lock();
@@ -398,9 +399,10 @@ fn consumed_units_return_once() {
     let lines = [Line { account: tea, quantity: 3 }];
     let bought = reservation_of(fixture.execute(Command::Reserve(Reserve::new(&lines, 100).confirmed()), 0));
     assert_eq!(fixture.numbers(tea), (1, 0, 3, 4, 0));
-    fixture.ledger.give_back(bought, &lines, "", 1, &fixture.list).expect("the units are consumed");
+    let used = Used { reservation: bought, lines: &lines, consumed_at: 0 };
+    fixture.ledger.give_back(&used, "", 1, &fixture.list).expect("the units are consumed");
     assert_eq!(fixture.numbers(tea), (4, 0, 0, 4, 0));
-    let error = fixture.ledger.give_back(bought, &lines, "", 1, &fixture.list).expect_err("they came back before");
+    let error = fixture.ledger.give_back(&used, "", 1, &fixture.list).expect_err("they came back before");
     assert_eq!(error.kind(), ErrorKind::Conflict);
 }
 
@@ -452,6 +454,9 @@ fn a_batch_answers_each_command_for_itself() {
     assert_eq!(results[1].as_ref().expect_err("no such account").kind(), ErrorKind::NotFound);
     assert!(matches!(results[2], Ok((Outcome::Refused(_), None))));
 }
+
+#[cfg(not(stockhold_loom))]
+mod limits;
 
 #[cfg(stockhold_loom)]
 #[path = "loom_tests.rs"]

@@ -255,6 +255,11 @@ impl Catalogue {
         self.shelf.read().clone()
     }
 
+    /// Does something while the catalogue stays as it is: whoever changes it waits.
+    pub(super) fn with_shelf<T>(&self, act: impl FnOnce(&Shelf) -> T) -> T {
+        act(&self.shelf.read())
+    }
+
     pub(super) fn put_category(&self, engine: &Engine, category: &Category) -> Result<()> {
         // Checked and written under one lock: two changes that are sound one by one could make a loop together.
         let mut writing = self.writing.lock();

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 use smallvec::SmallVec;
 
 use super::order::{Details, OrderState, Receipt, Snapshot};
-use super::{Failure, Item, Mall, Shortage, User};
+use super::{Failure, Item, Mall, PurchaseLimit, Shortage, User};
 use crate::command::{Line, Outcome, Policy, Refusal, Reserve, Window};
 use crate::engine::CommitTicket;
 use crate::error::{Error, ErrorKind, Result};
@@ -145,9 +145,11 @@ impl Mall {
             let account = self.engine().account(&key);
             needs.push(Need { part, key, policy, quantity, account });
         };
-        if let Some(limit) = item.product.limit_per_user {
-            let key = AccountKey::quota(user.id(), &item.product.id)?;
-            need(Part::ProductQuota, key, limit.policy(), request.quantity);
+        let key = AccountKey::quota(user.id(), &item.product.id)?;
+        let limit = item.product.limit_per_user;
+        // Who bought under a limit once is counted on without one, for the next limit.
+        if limit.is_some() || self.engine().account(&key).is_some() {
+            need(Part::ProductQuota, key, limit_policy(limit), request.quantity);
         }
         // What is confirmed at once never waits.
         if let Some(cap) = self.config().outstanding_max.filter(|_| !request.confirm) {
@@ -157,7 +159,8 @@ impl Mall {
         Ok(needs)
     }
 
-    /// The account of a quota: opened when missing, and brought to the limit that holds now.
+    /// The account of a quota: opened when missing, and brought to the rule that holds now. That is the one on the shelf when
+    /// it is set, and not the one that this request found there: nobody sets back what an operator has changed meanwhile.
     fn quota_account(&self, need: &Need) -> Result<AccountId> {
         let account = match need.account {
             Some(account) => account,
@@ -170,13 +173,12 @@ impl Mall {
         if self.engine().level(account)?.policy == need.policy {
             return Ok(account);
         }
-        match self.engine().set_policy(account, need.policy) {
+        self.shared.catalogue.with_shelf(|shelf| {
+            let limit = || Some(shelf.any_item(need.key.product()?)?.product.limit_per_user);
+            let policy = limit().map_or(need.policy, limit_policy);
             // Not awaited: the reservation that follows is behind it in the journal, and durable only after it.
-            Ok(ticket) => drop(ticket),
-            // What was bought under another period counts by that period; until it is over, the old limit holds.
-            Err(error) if error.kind() == ErrorKind::Invalid => {}
-            Err(error) => return Err(error),
-        }
+            self.engine().set_policy(account, policy).map(drop)
+        })?;
         Ok(account)
     }
 
@@ -187,6 +189,11 @@ impl Mall {
         }
         Ok(())
     }
+}
+
+/// The rule of a quota of a product. Without a limit it only counts.
+fn limit_policy(limit: Option<PurchaseLimit>) -> Policy {
+    limit.map_or(Policy::quota(QUANTITY_MAX, Window::Never), PurchaseLimit::policy)
 }
 
 /// Rejects what no product and no balance could make right.

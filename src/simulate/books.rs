@@ -16,8 +16,10 @@ pub(super) struct Account {
     pub(super) consumed: u64,
     pub(super) received: u64,
     pub(super) written_off: u64,
-    /// What a window gives back and when, earliest first.
-    comes_back: VecDeque<(TimeMs, u64)>,
+    /// Units granted, for good or for a window: the limit, and what was added beside it.
+    granted: u64,
+    /// What was consumed and not returned: when, and how many units.
+    uses: Vec<(TimeMs, u64)>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,8 +46,8 @@ pub(super) struct Books {
     pub(super) accounts: BTreeMap<AccountId, Account>,
     pub(super) keys: BTreeMap<AccountKey, AccountId>,
     pub(super) pending: BTreeMap<ReservationId, Held>,
-    /// What the confirmed reservations consumed that was not returned.
-    pub(super) consumed: BTreeMap<ReservationId, Vec<Line>>,
+    /// What the confirmed reservations consumed that was not returned, and when.
+    pub(super) consumed: BTreeMap<ReservationId, (TimeMs, Vec<Line>)>,
     pub(super) documents: BTreeMap<(String, String), Vec<u8>>,
     pub(super) answers: BTreeMap<u128, Answer>,
     /// The keys of each shard, oldest first: what is kept is by count.
@@ -59,53 +61,85 @@ impl Account {
         matches!(self.policy.window, Window::Fixed { .. } | Window::Rolling { .. })
     }
 
-    /// What the window gives back by `now`.
-    pub(super) fn due(&self, now: TimeMs) -> u64 {
-        self.comes_back.iter().filter(|(at, _)| *at <= now).map(|(_, quantity)| quantity).sum()
+    /// Of what was consumed, what counts at `now` under a rule: the oracle of all limits.
+    pub(super) fn counted(&self, window: Window, now: TimeMs) -> u64 {
+        let counts = |at: TimeMs| match window {
+            Window::Never => true,
+            Window::Outstanding => false,
+            Window::Rolling { length_ms } => at + length_ms > now,
+            Window::Fixed { length_ms, offset_ms } => {
+                let number = |time: TimeMs| (i128::from(time) - i128::from(offset_ms)).div_euclid(length_ms.into());
+                number(at) >= number(now)
+            }
+        };
+        self.uses.iter().filter(|(at, _)| counts(*at)).map(|(_, quantity)| quantity).sum()
+    }
+
+    /// What could be taken if so many consumed units counted; below zero where more is out than is granted.
+    fn room(&self, consumed: u64) -> i64 {
+        self.granted as i64 - (self.written_off + self.reserved + consumed) as i64
     }
 
     pub(super) fn takeable(&self, now: TimeMs) -> u64 {
-        u64::try_from(self.available + self.policy.backorder as i64 + self.due(now) as i64).unwrap_or(0)
+        let room = self.room(self.counted(self.policy.window, now)) + self.policy.backorder as i64;
+        u64::try_from(room).unwrap_or(0)
     }
 
-    /// What of the consumed units can still be returned.
-    pub(super) fn returnable(&self) -> u64 {
-        if self.is_windowed() { self.comes_back.iter().map(|(_, quantity)| quantity).sum() } else { self.consumed }
+    /// What the window gives back by `now`.
+    pub(super) fn due(&self, now: TimeMs) -> u64 {
+        if self.is_windowed() { self.consumed - self.counted(self.policy.window, now) } else { 0 }
     }
 
+    /// Of the units consumed at a moment, those that events have not told to count no longer.
+    pub(super) fn counting(&self, used_at: TimeMs) -> u64 {
+        let sum = |counts: fn(TimeMs, TimeMs) -> bool| -> u64 {
+            self.uses.iter().filter(|(at, _)| counts(*at, used_at)).map(|(_, quantity)| quantity).sum()
+        };
+        let (same, newer) = (sum(|at, used_at| at == used_at), sum(|at, used_at| at > used_at));
+        // Those that count are always the newest.
+        self.consumed.saturating_sub(newer).min(same)
+    }
+
+    pub(super) fn is_cap(&self) -> bool {
+        self.policy.window == Window::Outstanding
+    }
+
+    /// When the next of the units that count come back.
     pub(super) fn next_renewal(&self, now: TimeMs) -> Option<TimeMs> {
-        self.comes_back.iter().map(|(at, _)| *at).find(|at| *at > now)
+        let back_at = |at: TimeMs| match self.policy.window {
+            Window::Never | Window::Outstanding => None,
+            Window::Rolling { length_ms } => Some(at + length_ms),
+            // The first border after it.
+            Window::Fixed { length_ms, offset_ms } => {
+                let first = offset_ms % length_ms;
+                Some(if at < first { first } else { first + ((at - first) / length_ms + 1) * length_ms })
+            }
+        };
+        self.uses.iter().filter_map(|(at, _)| back_at(*at)).filter(|at| *at > now).min()
     }
 
     fn consume(&mut self, quantity: u64, now: TimeMs) {
-        self.consumed += quantity;
-        let at = match self.policy.window {
-            _ if quantity == 0 => return,
-            Window::Never | Window::Outstanding => return,
-            Window::Rolling { length_ms } => now + length_ms,
-            // The first border after now.
-            Window::Fixed { length_ms, offset_ms } => {
-                let first = offset_ms % length_ms;
-                if now < first { first } else { first + ((now - first) / length_ms + 1) * length_ms }
-            }
-        };
-        self.comes_back.push_back((at, quantity));
+        if !self.is_cap() {
+            self.consumed += quantity;
+        }
+        if quantity > 0 {
+            self.uses.push((now, quantity));
+        }
     }
 
-    /// Takes units out of what comes back, the next ones first or the last ones.
-    fn forget(&mut self, mut quantity: u64, from_front: bool) -> Checked {
-        while quantity > 0 {
-            let end = if from_front { self.comes_back.pop_front() } else { self.comes_back.pop_back() };
-            let Some((at, there)) = end else { return Err("more comes back than was consumed".to_owned()) };
-            let part = there.min(quantity);
-            quantity -= part;
-            if part < there && from_front {
-                self.comes_back.push_front((at, there - part));
-            } else if part < there {
-                self.comes_back.push_back((at, there - part));
-            }
-        }
-        Ok(())
+    /// Other rules, by which so many of the consumed units count.
+    pub(super) fn rule(&mut self, policy: Policy, now: TimeMs) {
+        self.granted = self.granted + policy.limit - self.policy.limit;
+        self.policy = policy;
+        self.consumed = self.counted(policy.window, now);
+        self.balance();
+    }
+
+    /// What is out beyond what is granted is not there: nothing is available then, and it is told as received.
+    fn balance(&mut self) {
+        let room = self.room(self.consumed);
+        self.available = if self.policy.limit > 0 { room.max(0) } else { room };
+        self.received = (self.available + (self.reserved + self.consumed + self.written_off) as i64) as u64;
     }
 }
 
@@ -146,11 +180,9 @@ impl Books {
         let at = event.at;
         match &event.fact {
             Fact::AccountOpened { account, key, policy } => self.open(*account, key, *policy),
-            Fact::PolicyChanged { account, policy, available } => self.change(*account, *available, |it| {
-                it.available += policy.limit as i64 - it.policy.limit as i64;
-                it.received = it.received + policy.limit - it.policy.limit;
-                it.policy = *policy;
-                Ok(())
+            Fact::PolicyChanged { account, policy, available, consumed } => self.change(*account, *available, |it| {
+                it.rule(*policy, at);
+                agree("the units that count by the new rule", consumed, &Some(it.consumed))
             }),
             Fact::Received { account, quantity, available, .. } => {
                 self.change(*account, *available, |it| it.add(*quantity as i64))
@@ -159,15 +191,16 @@ impl Books {
             Fact::WrittenOff { account, quantity, available, .. } => {
                 self.change(*account, *available, |it| it.add(-(*quantity as i64)))
             }
-            Fact::Renewed { account, quantity, available } => self.change(*account, *available, |it| {
-                hold(it.due(at) >= *quantity, || format!("{quantity} units renew, but {} are due", it.due(at)))?;
-                it.give_back(*quantity, true)
+            Fact::Renewed { account, quantity, available, kept } => self.change(*account, *available, |it| {
+                agree("the units that renew", quantity, &it.due(at))?;
+                it.renew(*quantity);
+                hold(*kept, || "what renews is forgotten".to_owned())
             }),
             Fact::Reserved { reservation, owner, expires_at, confirmed, lines, .. } => {
                 hold(self.numbers.insert(*reservation), || format!("the number {reservation} was given before"))?;
                 let taken: Vec<Line> = lines.iter().map(line_of).collect();
                 match confirmed {
-                    true => drop(self.consumed.insert(*reservation, taken)),
+                    true => drop(self.consumed.insert(*reservation, (at, taken))),
                     false => {
                         let held = Held { owner: *owner, lines: taken, expires_at: *expires_at };
                         self.pending.insert(*reservation, held);
@@ -179,7 +212,7 @@ impl Books {
                 hold(at < end.expires_at, || format!("a confirm at {at}, after the deadline {}", end.expires_at))?;
                 let used = end.lines.iter().filter(|line| line.consumed > 0);
                 let used = used.map(|line| Line { account: line.account(), quantity: line.consumed }).collect();
-                self.consumed.insert(end.reservation, used);
+                self.consumed.insert(end.reservation, (at, used));
                 self.end(end, at)
             }
             Fact::Released(end) => {
@@ -190,10 +223,11 @@ impl Books {
                 hold(at >= end.expires_at, || format!("an expiry at {at}, before the deadline {}", end.expires_at))?;
                 self.end(end, at)
             }
-            Fact::Returned { reservation, lines, .. } => {
+            Fact::Returned { reservation, lines, consumed_at, .. } => {
                 let out = self.consumed.remove(reservation);
-                hold(out.is_some(), || format!("{reservation} returns what it did not consume"))?;
-                self.change_lines(lines, |it, line| it.give_back(line.quantity, false))
+                let (used_at, _) = out.ok_or_else(|| format!("{reservation} returns what it did not consume"))?;
+                agree("when it was consumed", consumed_at, &Some(used_at))?;
+                self.change_lines(lines, |it, line| it.give_back(line.quantity, line.consumed, used_at))
             }
             Fact::Noted { .. } => Ok(()),
             Fact::Document { collection, key, body } => {
@@ -209,7 +243,8 @@ impl Books {
 
     fn open(&mut self, id: AccountId, key: &AccountKey, policy: Policy) -> Checked {
         let limit = policy.limit;
-        let account = Account { policy, available: limit as i64, received: limit, ..Account::default() };
+        let account =
+            Account { policy, available: limit as i64, received: limit, granted: limit, ..Account::default() };
         let twice = self.accounts.insert(id, account).is_some() | self.keys.insert(key.clone(), id).is_some();
         hold(!twice, || format!("{key} is opened twice"))
     }
@@ -232,9 +267,8 @@ impl Books {
         let account = self.accounts.get_mut(&id).ok_or_else(|| format!("there is no account {}", id.number()))?;
         let before = account.available;
         change(account)?;
+        account.balance();
         agree("what is available", &available, &account.available)?;
-        let out = (account.reserved + account.consumed + account.written_off) as i64;
-        agree("units received, and those that there are", &(account.received as i64), &(account.available + out))?;
         // An allowance that shrinks takes nothing back, but lets no more out.
         let floor = -(account.policy.backorder as i64);
         hold(account.available >= floor || account.available >= before, || format!("oversold: {account:?}"))
@@ -270,39 +304,55 @@ impl Books {
 }
 
 impl Account {
-    fn add(&mut self, delta: i64) -> Checked {
-        self.available += delta;
+    pub(super) fn add(&mut self, delta: i64) -> Checked {
         if delta > 0 {
-            self.received += delta.unsigned_abs();
+            self.granted += delta.unsigned_abs();
         } else {
             self.written_off += delta.unsigned_abs();
         }
+        self.balance();
         Ok(())
     }
 
-    fn take(&mut self, quantity: u64, confirmed: bool, at: TimeMs) -> Checked {
-        self.available -= quantity as i64;
+    pub(super) fn take(&mut self, quantity: u64, confirmed: bool, at: TimeMs) -> Checked {
         if confirmed {
             self.consume(quantity, at);
         } else {
             self.reserved += quantity;
         }
-        Ok(())
+        self.balance();
+        let whole = self.counted(self.policy.window, at) + self.reserved + self.written_off;
+        // A cap does not count what is confirmed at once.
+        let counts = !(confirmed && self.is_cap());
+        hold(!counts || whole <= self.granted + self.policy.backorder, || format!("more than is granted: {self:?}"))
     }
 
-    fn end(&mut self, quantity: u64, consumed: u64, at: TimeMs) -> Checked {
+    pub(super) fn end(&mut self, quantity: u64, consumed: u64, at: TimeMs) -> Checked {
         hold(consumed <= quantity && quantity <= self.reserved, || "more ends than was held".to_owned())?;
         self.reserved -= quantity;
-        self.available += (quantity - consumed) as i64;
         self.consume(consumed, at);
+        self.balance();
         Ok(())
     }
 
-    fn give_back(&mut self, quantity: u64, is_renewal: bool) -> Checked {
-        hold(quantity <= self.consumed, || "more goes back than was consumed".to_owned())?;
+    pub(super) fn renew(&mut self, quantity: u64) {
         self.consumed -= quantity;
-        self.available += quantity as i64;
-        if self.is_windowed() { self.forget(quantity, is_renewal) } else { Ok(()) }
+        self.balance();
+    }
+
+    /// Units consumed at `used_at` go back: so many that counted, and so many that did not any more.
+    pub(super) fn give_back(&mut self, counted: u64, past: u64, used_at: TimeMs) -> Checked {
+        hold(counted <= self.consumed, || "more goes back than counts".to_owned())?;
+        self.consumed -= counted;
+        let mut left = counted + past;
+        for (_, quantity) in self.uses.iter_mut().filter(|(at, _)| *at == used_at) {
+            let part = left.min(*quantity);
+            *quantity -= part;
+            left -= part;
+        }
+        self.uses.retain(|(_, quantity)| *quantity > 0);
+        self.balance();
+        hold(left == 0, || format!("{left} units more go back than were consumed at {used_at}"))
     }
 }
 

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use super::books::{Books, Held};
-use crate::command::{Command, Line, Outcome, Policy, Refusal, Reserve, Window};
+use super::books::{Account, Books, Held};
+use crate::command::{Command, Line, Outcome, Policy, Refusal, Reserve};
 use crate::error::ErrorKind;
 use crate::event::{End, EventLine, EventLines, Fact};
 use crate::types::{AccountId, IdempotencyKey, ReservationId, Seq, TimeMs};
@@ -90,7 +90,7 @@ impl Books {
                     Due::Nothing(Outcome::Late { reservation: *reservation, expires_at: held.expires_at })
                 }
                 Some(held) => {
-                    let fact = Fact::Released(self.end_of(*reservation, held, |_, _| 0));
+                    let fact = Fact::Released(self.end_of(*reservation, held, now, |_, _| 0));
                     Due::fact(fact, Outcome::Released { reservation: *reservation })
                 }
             },
@@ -109,7 +109,10 @@ impl Books {
         if delta < 0 && there < delta.unsigned_abs() {
             return Due::Nothing(self.refusal(0, id, there, now));
         }
-        let available = account.available + delta;
+        let mut trial = account.clone();
+        // Entering the event holds it to the rules.
+        trial.add(delta).unwrap_or_default();
+        let available = trial.available;
         Due::fact(fact(available), Outcome::Changed { account: id, available })
     }
 
@@ -130,24 +133,26 @@ impl Books {
             return Due::Error(ErrorKind::Overloaded);
         }
         let mut facts = Vec::new();
-        let mut available: BTreeMap<AccountId, i64> = BTreeMap::new();
+        let mut trials: BTreeMap<AccountId, Account> = BTreeMap::new();
         for line in reserve.lines {
             let account = &self.accounts[&line.account];
             let due = account.due(now);
-            if available.insert(line.account, account.available + due as i64).is_none() && due > 0 {
-                let available = account.available + due as i64;
-                facts.push(Fact::Renewed { account: line.account, quantity: due, available });
+            let mut trial = account.clone();
+            trial.renew(due);
+            let available = trial.available;
+            if trials.insert(line.account, trial).is_none() && due > 0 {
+                facts.push(Fact::Renewed { account: line.account, quantity: due, available, kept: true });
             }
         }
         let mut lines = EventLines::new();
-        for line in reserve.lines.iter().filter(|line| !self.is_skipped(reserve, line)) {
-            let left = available.entry(line.account).or_default();
-            *left -= line.quantity as i64;
+        for line in reserve.lines {
+            let trial = trials.get_mut(&line.account).expect("each line has one");
+            trial.take(line.quantity, reserve.confirm, now).unwrap_or_default();
             lines.push(EventLine {
                 account: line.account.number(),
                 quantity: line.quantity,
                 consumed: if reserve.confirm { line.quantity } else { 0 },
-                available: *left,
+                available: trial.available,
             });
         }
         // Any number will do where the ledger gave none: the two differ in any case.
@@ -160,7 +165,7 @@ impl Books {
 
     /// What is confirmed at once is never outstanding.
     fn is_skipped(&self, reserve: &Reserve<'_>, line: &Line) -> bool {
-        reserve.confirm && self.accounts[&line.account].policy.window == Window::Outstanding
+        reserve.confirm && self.accounts[&line.account].is_cap()
     }
 
     /// The refusal of requests that look at each line for itself first: those without a key that confirm nothing.
@@ -202,67 +207,57 @@ impl Books {
                 return Due::Error(ErrorKind::Invalid);
             }
         }
-        let end = self.end_of(id, held, |index, quantity| parts.map_or(quantity, |parts| parts[index]));
+        let end = self.end_of(id, held, now, |index, quantity| parts.map_or(quantity, |parts| parts[index]));
         Due::fact(Fact::Confirmed(end), Outcome::Confirmed { reservation: id })
     }
 
     /// The end of a reservation that consumes so much of each line.
-    pub(super) fn end_of(&self, id: ReservationId, held: &Held, consumed: impl Fn(usize, u64) -> u64) -> End {
-        let mut available: BTreeMap<AccountId, i64> = BTreeMap::new();
+    pub(super) fn end_of(
+        &self,
+        id: ReservationId,
+        held: &Held,
+        now: TimeMs,
+        consumed: impl Fn(usize, u64) -> u64,
+    ) -> End {
+        let mut trials: BTreeMap<AccountId, Account> = BTreeMap::new();
         let mut lines = EventLines::new();
         for (index, line) in held.lines.iter().enumerate() {
-            let account = &self.accounts[&line.account];
-            let capped = account.policy.window == Window::Outstanding;
-            let consumed = if capped { 0 } else { consumed(index, line.quantity) };
-            let left = available.entry(line.account).or_insert(account.available);
-            *left += (line.quantity - consumed) as i64;
-            lines.push(EventLine {
-                account: line.account.number(),
-                quantity: line.quantity,
-                consumed,
-                available: *left,
-            });
+            let trial = trials.entry(line.account).or_insert_with(|| self.accounts[&line.account].clone());
+            let consumed = consumed(index, line.quantity);
+            trial.end(line.quantity, consumed, now).unwrap_or_default();
+            let available = trial.available;
+            lines.push(EventLine { account: line.account.number(), quantity: line.quantity, consumed, available });
         }
         End { reservation: id, expires_at: held.expires_at, lines }
     }
 
     /// What must come of other rules for an account.
-    pub(super) fn decide_policy(&self, id: AccountId, policy: Policy) -> Due {
+    pub(super) fn decide_policy(&self, id: AccountId, policy: Policy, now: TimeMs) -> Due {
         let account = &self.accounts[&id];
-        let was = account.policy;
-        if was.window != policy.window && account.reserved + account.consumed > 0 {
-            return Due::Error(ErrorKind::Invalid);
-        }
-        let there = u64::try_from(account.available).unwrap_or(0);
-        // A limit falls only as far as its units are there.
-        let lowest = if policy.limit < was.limit { was.limit.saturating_sub(there) } else { 0 };
-        let policy = Policy { limit: policy.limit.max(lowest), ..policy };
-        if policy == was {
+        if policy == account.policy {
             return Due::Nothing(Outcome::Recorded);
         }
-        let available = account.available + policy.limit as i64 - was.limit as i64;
-        Due::fact(Fact::PolicyChanged { account: id, policy, available }, Outcome::Recorded)
+        let mut trial = account.clone();
+        trial.rule(policy, now);
+        let (available, consumed) = (trial.available, Some(trial.consumed));
+        Due::fact(Fact::PolicyChanged { account: id, policy, available, consumed }, Outcome::Recorded)
     }
 
-    /// What must come of returning these units, which the reservation consumed.
-    pub(super) fn decide_return(&self, id: ReservationId, consumed: &[Line], note: &str) -> Due {
+    /// What must come of returning what the reservation consumed: nothing but its own units go back, and of those what the
+    /// rule has not given back before.
+    pub(super) fn decide_return(&self, id: ReservationId, note: &str) -> Due {
+        let (used_at, used) = &self.consumed[&id];
+        let mut trials: BTreeMap<AccountId, Account> = BTreeMap::new();
         let mut lines = EventLines::new();
-        for line in consumed {
-            let account = &self.accounts[&line.account];
-            let same = lines.iter().filter(|earlier: &&EventLine| earlier.account() == line.account);
-            let before: u64 = same.map(|earlier| earlier.quantity).sum();
-            let left = account.returnable().saturating_sub(before);
-            // What a window gave back already is not returned again.
-            let quantity = if account.is_windowed() { line.quantity.min(left) } else { line.quantity };
-            if quantity > left {
-                return Due::Error(ErrorKind::Conflict);
-            }
-            if quantity > 0 {
-                let available = account.available + (before + quantity) as i64;
-                lines.push(EventLine { account: line.account.number(), quantity, consumed: 0, available });
-            }
+        for line in used {
+            let trial = trials.entry(line.account).or_insert_with(|| self.accounts[&line.account].clone());
+            let counted = trial.counting(*used_at).min(line.quantity);
+            trial.give_back(counted, line.quantity - counted, *used_at).unwrap_or_default();
+            let consumed = line.quantity - counted;
+            let available = trial.available;
+            lines.push(EventLine { account: line.account.number(), quantity: counted, consumed, available });
         }
-        let note = Cow::Owned(note.to_owned());
-        Due::fact(Fact::Returned { reservation: id, lines, note }, Outcome::Returned { reservation: id })
+        let (note, consumed_at) = (Cow::Owned(note.to_owned()), Some(*used_at));
+        Due::fact(Fact::Returned { reservation: id, lines, note, consumed_at }, Outcome::Returned { reservation: id })
     }
 }

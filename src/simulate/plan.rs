@@ -292,8 +292,8 @@ fn step(chance: &mut Chance) -> Step {
             let bytes = (!one_in(chance, 4)).then(|| chance.below(2_000));
             Step::Document { key: chance.below(4) as u8, bytes }
         }
-        54 => set_policy(chance),
-        55..62 => Step::Tick { by_ms: between(chance, 1..=150) },
+        54..56 => set_policy(chance),
+        56..62 => Step::Tick { by_ms: between(chance, 1..=150) },
         62 => Step::SetBack { by_ms: between(chance, 1..=1_000) },
         63..68 => Step::Expire,
         68..71 => Step::Look,
@@ -375,11 +375,17 @@ fn reserve(chance: &mut Chance) -> Wish {
 
 fn set_policy(chance: &mut Chance) -> Step {
     let (user, product) = (chance.below(USERS), chance.below(PRODUCTS));
-    let windows = [Window::Never, Window::Rolling { length_ms: 200 }, Window::Outstanding];
+    let windows = [
+        Window::Never,
+        Window::Rolling { length_ms: 200 },
+        Window::Fixed { length_ms: 300, offset_ms: 47 },
+        Window::Fixed { length_ms: 500, offset_ms: 0 },
+        Window::Outstanding,
+    ];
     let (account, policy) = match chance.below(3) {
         0 => (product, Policy::backorder(between(chance, 0..=4))),
         1 => (cap_of(user), Policy::quota(between(chance, 1..=9), Window::Outstanding)),
-        _ => (quota_of(user, product), Policy::quota(between(chance, 1..=9), windows[chance.below(3)])),
+        _ => (quota_of(user, product), Policy::quota(between(chance, 1..=9), windows[chance.below(windows.len())])),
     };
     Step::SetPolicy { account, policy }
 }

@@ -14,10 +14,11 @@ use super::decide::Due;
 use super::follower::Follower;
 use super::plan::{Ending, FOLLOWERS, Keyed, Place, Plan, Step, Then, Wish, accounts};
 use super::{Checked, agree, hold};
-use crate::command::{Command, Line, Outcome, Policy};
+use crate::command::{Command, Outcome, Policy};
 use crate::engine::{CommitTicket, Engine};
 use crate::error::{Error, ErrorKind};
 use crate::event::{Event, Fact, Request};
+use crate::ledger::Used;
 use crate::types::{AccountId, AccountKey, IdempotencyKey, ReservationId, Seq, TimeMs};
 use crate::vfs::crash::CrashVfs;
 
@@ -457,14 +458,34 @@ impl<'p> World<'p> {
     }
 
     fn refund(&mut self, pick: usize) -> Checked {
-        let out: Vec<(ReservationId, Vec<Line>)> =
-            self.books.consumed.iter().map(|(id, lines)| (*id, lines.clone())).collect();
-        let Some((id, lines)) = out.get(pick % out.len().max(1)) else { return Ok(()) };
         let engine = self.engine()?;
         let now = engine.now_ms();
-        let due = self.books.decide_return(*id, lines, "refund");
+        let out: Vec<ReservationId> = self.books.consumed.keys().copied().collect();
+        self.refund_foreign(&engine, pick)?;
+        let Some(id) = out.get(pick % out.len().max(1)) else { return Ok(()) };
+        let (consumed_at, lines) = self.books.consumed[id].clone();
+        let due = self.books.decide_return(*id, "refund");
         self.counts.add("requests", "refund");
-        self.hear_other(now, due, engine.give_back(*id, lines, "refund"), Then::Wait)
+        let used = Used { reservation: *id, lines: &lines, consumed_at };
+        self.hear_other(now, due, engine.give_back(&used, "refund"), Then::Wait)
+    }
+
+    /// What a history that is not this ledger's would tell is refused: of one that waits, and of one that was never made.
+    fn refund_foreign(&mut self, engine: &Engine, pick: usize) -> Checked {
+        let waiting = self.books.pending.keys().nth(pick % self.books.pending.len().max(1)).copied();
+        let never = ReservationId::from_number(u64::MAX >> 1);
+        for reservation in waiting.into_iter().chain([never]) {
+            let held = self.books.pending.get(&reservation);
+            let lines = held.map(|held| held.lines.clone()).unwrap_or_default();
+            let used = Used { reservation, lines: &lines, consumed_at: engine.now_ms() };
+            let said = engine.give_back(&used, "refund").map(|ticket| ticket.outcome()).map_err(|error| error.kind());
+            if said.is_err_and(|kind| self.excuses(kind)) {
+                continue;
+            }
+            self.counts.add("requests", "refund of what was not consumed");
+            agree("a return of what was not consumed", &said, &Err(ErrorKind::Conflict))?;
+        }
+        Ok(())
     }
 
     fn note_on(&mut self, pick: usize, bytes: usize) -> Checked {
@@ -490,7 +511,7 @@ impl<'p> World<'p> {
         let Some(account) = self.open(place)? else { return Ok(()) };
         let engine = self.engine()?;
         let now = engine.now_ms();
-        let due = self.books.decide_policy(account, policy);
+        let due = self.books.decide_policy(account, policy, now);
         self.counts.add("requests", "set policy");
         self.hear_other(now, due, engine.set_policy(account, policy), Then::Drop)
     }
@@ -511,7 +532,7 @@ impl<'p> World<'p> {
         let due = Rc::new(due);
         for id in due.iter() {
             let held = self.books.pending.get(id).ok_or("what is due is pending")?;
-            let fact = Fact::Expired(self.books.end_of(*id, held, |_, _| 0));
+            let fact = Fact::Expired(self.books.end_of(*id, held, now, |_, _| 0));
             self.books.enter(&Event { at: now, request: None, fact })?;
             self.log.push(Slot::Lapsed(now, Rc::clone(&due)));
         }

@@ -100,8 +100,9 @@ impl Projector {
                 self.end(seq, at, end, ReservationState::Expired, find)?;
                 self.changes(cause(Some(end.reservation), ""), ChangeKind::Expired, &end.lines)?;
             }
-            Fact::Returned { reservation, lines, note } => {
-                let partial = || partial(*reservation, 0, lines.iter().map(|line| (line, line.quantity)));
+            Fact::Returned { reservation, lines, note, .. } => {
+                let partial =
+                    || partial(*reservation, 0, lines.iter().map(|line| (line, line.quantity + line.consumed)));
                 self.update(seq, *reservation, find, Some(partial), |record| {
                     record.state = ReservationState::Returned;
                     record.returned_at = Some(at);

@@ -2,13 +2,16 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use smallvec::smallvec;
-use stockhold::{AccountId, Event, EventLine, Fact, Request, ReservationId};
+use stockhold::{
+    AccountId, AccountKey, Event, EventLine, Fact, Line, ManualClock, Policy, Request, ReservationId, Reserve, Window,
+};
 use tempfile::TempDir;
 
 use crate::forge::{Record, events, record, replace_events, write_events, write_records};
-use crate::sale::{Accounts, NOW_MS, Sale, TTL_MS, key};
+use crate::sale::{Accounts, NOW_MS, Sale, TTL_MS, done, key, open_engine, reservation};
 use crate::verify;
 
 /// A small sale, its accounts, and what is pending at its end: one order of 2 units of stock.
@@ -244,19 +247,84 @@ fn a_key_with_two_effects() {
 }
 
 #[test]
-fn a_window_that_gives_back_early_and_a_cap_that_is_consumed() {
+fn a_window_that_gives_back_early() {
     let mut forge = Forge::new();
     let renewed = forge.events.iter().position(|event| matches!(event.fact, Fact::Renewed { .. }));
     let at = renewed.expect("a window gave back");
     forge.events[at].at = NOW_MS;
     forge.expect("quota", 18);
+}
 
-    let mut forge = Forge::new();
-    let mut end = forge.end(true);
-    let line = end.lines.iter_mut().find(|line| line.account() == forge.accounts.outstanding).expect("a line of it");
-    (line.consumed, line.available) = (line.quantity, line.available - line.quantity as i64);
-    forge.push(Fact::Confirmed(end));
-    forge.expect("quota", 18);
+/// A daily limit of one, bought on one day and on the next: the events, the account, and the two orders.
+fn two_days() -> (TempDir, Vec<Event<'static>>, AccountId, [ReservationId; 2]) {
+    let dir = TempDir::new().expect("a temporary directory");
+    let clock = Arc::new(ManualClock::new(NOW_MS));
+    let engine = open_engine(dir.path(), &clock);
+    let policy = Policy::quota(1, Window::Fixed { length_ms: 1_000, offset_ms: 0 });
+    let quota = engine.open_account(&AccountKey::quota("ann", "tea").expect("a valid key"), policy).expect("it opens");
+    let lines = [Line { account: quota, quantity: 1 }];
+    let buy = || reservation(done(engine.reserve(&Reserve::new(&lines, TTL_MS).confirmed())));
+    let first = buy();
+    clock.advance(1_000);
+    let second = buy();
+    drop(engine);
+    let events = events(dir.path());
+    (dir, events, quota, [first, second])
+}
+
+/// The first release gave back the newest use, whosever it was, and a further unit could be bought.
+#[test]
+fn a_limit_that_was_exceeded_after_a_return() {
+    let (dir, mut events, quota, [first, second]) = two_days();
+    let mut bought = events.last().expect("some").clone();
+    let Fact::Reserved { reservation, .. } = &mut bought.fact else { panic!("the last is a purchase") };
+    *reservation = ReservationId::from_number(second.number() + 64);
+    let back = EventLine { account: quota.number(), quantity: 1, consumed: 0, available: 1 };
+    let returned =
+        |consumed_at| Fact::Returned { reservation: first, lines: smallvec![back], note: "".into(), consumed_at };
+    let event = |fact| Event { at: NOW_MS + 1_001, request: None, fact };
+    events.push(event(returned(None)));
+    write_events(dir.path(), &events);
+    assert_eq!(verify(dir.path()).code, 0, "nothing was exceeded yet");
+    events.push(event(bought.fact.clone()));
+    write_events(dir.path(), &events);
+    expect(dir.path(), "quota", 18);
+    // An event of this release says when the units were consumed, and is wrong by itself.
+    events.truncate(events.len() - 2);
+    events.push(event(returned(Some(NOW_MS))));
+    write_events(dir.path(), &events);
+    expect(dir.path(), "quota", 18);
+}
+
+#[test]
+fn a_changed_rule_that_forgets_what_was_bought() {
+    let (dir, mut events, account, _) = two_days();
+    let policy = Policy::quota(3, Window::Never);
+    let changed = |consumed: u64| {
+        let available = 3 - consumed as i64;
+        let fact = Fact::PolicyChanged { account, policy, available, consumed: Some(consumed) };
+        Event { at: NOW_MS + 1_001, request: None, fact }
+    };
+    for (consumed, code) in [(2, 0), (1, 18), (3, 18)] {
+        events.push(changed(consumed));
+        write_events(dir.path(), &events);
+        assert_eq!(verify(dir.path()).code, code, "{consumed} units are said to count");
+        events.pop();
+    }
+}
+
+#[test]
+fn a_return_of_what_was_consumed_at_another_time() {
+    let (dir, mut events, quota, [first, _]) = two_days();
+    let lines = smallvec![EventLine { account: quota.number(), quantity: 0, consumed: 1, available: 0 }];
+    let fact = Fact::Returned { reservation: first, lines, note: "".into(), consumed_at: Some(NOW_MS) };
+    events.push(Event { at: NOW_MS + 1_001, request: None, fact });
+    write_events(dir.path(), &events);
+    assert_eq!(verify(dir.path()).code, 0, "its unit came back with the new day");
+    let Fact::Returned { consumed_at, .. } = &mut events.last_mut().expect("it was pushed").fact else { panic!() };
+    *consumed_at = Some(NOW_MS + 1_000);
+    write_events(dir.path(), &events);
+    expect(dir.path(), "reservation", 15);
 }
 
 /// A directory after a sale long enough for an archive, two snapshots and several segments.

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use stockhold::{
     AccountId, End, Engine, Event, EventLine, Fact, IdempotencyKey, Level, Line, Policy, ReservationId, Seq, TimeMs,
+    Window,
 };
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,6 +18,22 @@ pub struct Account {
     pub consumed: i64,
     pub received: i64,
     pub written_off: i64,
+    /// The limit, and what was added beside it; 0 where it is not known.
+    granted: i64,
+}
+
+impl Account {
+    fn is_cap(&self) -> bool {
+        self.policy.window == Window::Outstanding
+    }
+
+    /// What is out beyond what a quota is granted is told as received, and nothing is available.
+    fn balance(&mut self) {
+        let out = self.reserved + self.consumed + self.written_off;
+        let room = self.granted - out;
+        self.available = if self.policy.limit > 0 { room.max(0) } else { room };
+        self.received = self.available + out;
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,32 +103,31 @@ impl Books {
                     policy: *policy,
                     available: limit,
                     received: limit,
+                    granted: limit,
                     ..Account::default()
                 };
                 let before = self.accounts.insert(*account, opened);
                 assert_eq!(before, None, "event {seq} opens an account twice");
                 vec![*account]
             }
-            Fact::PolicyChanged { account, policy, available } => self.change(seq, *account, *available, |it| {
-                let by = policy.limit as i64 - it.policy.limit as i64;
-                it.available += by;
-                it.received += by;
-                it.policy = *policy;
-            }),
+            Fact::PolicyChanged { account, policy, available, consumed } => {
+                self.change(seq, *account, *available, |it| {
+                    let consumed = consumed.expect("this release says what counts") as i64;
+                    it.granted += policy.limit as i64 - it.policy.limit as i64;
+                    it.consumed = consumed;
+                    it.policy = *policy;
+                })
+            }
             Fact::Received { account, quantity, available, .. } => self.change(seq, *account, *available, |it| {
-                it.available += *quantity as i64;
-                it.received += *quantity as i64;
+                it.granted += *quantity as i64;
             }),
             Fact::Adjusted { account, delta, available, .. } => self.change(seq, *account, *available, |it| {
-                it.available += delta;
-                if *delta > 0 { it.received += delta } else { it.written_off -= delta }
+                if *delta > 0 { it.granted += delta } else { it.written_off -= delta }
             }),
             Fact::WrittenOff { account, quantity, available, .. } => self.change(seq, *account, *available, |it| {
-                it.available -= *quantity as i64;
                 it.written_off += *quantity as i64;
             }),
-            Fact::Renewed { account, quantity, available } => self.change(seq, *account, *available, |it| {
-                it.available += *quantity as i64;
+            Fact::Renewed { account, quantity, available, .. } => self.change(seq, *account, *available, |it| {
                 it.consumed -= *quantity as i64;
             }),
             Fact::Reserved { reservation, owner, expires_at, confirmed, lines, .. } => {
@@ -126,9 +142,11 @@ impl Books {
                 }
                 self.change_lines(seq, lines, |it, line| {
                     let quantity = line.quantity as i64;
-                    it.available -= quantity;
                     assert_eq!(line.consumed, if *confirmed { line.quantity } else { 0 }, "event {seq}");
-                    if *confirmed { it.consumed += quantity } else { it.reserved += quantity }
+                    match confirmed {
+                        true => it.consumed += if it.is_cap() { 0 } else { quantity },
+                        false => it.reserved += quantity,
+                    }
                 })
             }
             Fact::Confirmed(end) => {
@@ -147,7 +165,6 @@ impl Books {
                 let confirmed = self.ended.get(reservation) == Some(&Ended::Confirmed);
                 assert!(confirmed && self.returned.insert(*reservation), "event {seq} returns what is not out");
                 self.change_lines(seq, lines, |it, line| {
-                    it.available += line.quantity as i64;
                     it.consumed -= line.quantity as i64;
                 })
             }
@@ -165,8 +182,8 @@ impl Books {
         self.ended.insert(end.reservation, how);
         self.change_lines(seq, &end.lines, |it, line| {
             it.reserved -= line.quantity as i64;
-            it.consumed += line.consumed as i64;
-            it.available += line.quantity as i64 - line.consumed as i64;
+            // What caps the outstanding counts nothing that is consumed.
+            it.consumed += if it.is_cap() { 0 } else { line.consumed as i64 };
             assert!(how == Ended::Confirmed || line.consumed == 0, "event {seq} consumes without a confirm");
         })
     }
@@ -174,6 +191,7 @@ impl Books {
     fn change(&mut self, seq: Seq, id: AccountId, available: i64, change: impl FnOnce(&mut Account)) -> Vec<AccountId> {
         let account = self.accounts.get_mut(&id).unwrap_or_else(|| panic!("event {seq} names an unknown account"));
         change(account);
+        account.balance();
         assert_eq!(account.available, available, "event {seq} says otherwise of {}", account.key);
         vec![id]
     }
@@ -207,7 +225,9 @@ impl Books {
     pub fn assert_matches(&self, engine: &Engine) {
         let levels: BTreeMap<AccountId, Account> =
             engine.levels().into_iter().map(|level| (level.account, account_of(&level))).collect();
-        assert_eq!(levels, self.accounts, "the engine's accounts, and those of its events");
+        let told = |account: &Account| Account { granted: 0, ..account.clone() };
+        let accounts: BTreeMap<AccountId, Account> = self.accounts.iter().map(|(id, it)| (*id, told(it))).collect();
+        assert_eq!(levels, accounts, "the engine's accounts, and those of its events");
         assert_eq!(engine.pending_count(), self.pending.len(), "pending reservations");
         for (id, held) in &self.pending {
             let pending = engine.pending(*id).unwrap_or_else(|| panic!("{id} is pending by the events"));
@@ -228,5 +248,6 @@ pub fn account_of(level: &Level) -> Account {
         consumed: level.consumed as i64,
         received: level.received as i64,
         written_off: level.written_off as i64,
+        granted: 0,
     }
 }

@@ -16,6 +16,15 @@ use crate::reference::{Answer, Ask, Place, Reference};
 /// Long enough that a dozen reservations fill the smallest segment, and the journal goes on in the next.
 const DETAILS: [u8; 10 << 10] = [7; 10 << 10];
 
+/// The rules that quotas change between.
+pub const WINDOWS: [Window; 5] = [
+    Window::Never,
+    Window::Rolling { length_ms: 50 },
+    Window::Rolling { length_ms: 200 },
+    Window::Fixed { length_ms: 40, offset_ms: 47 },
+    Window::Outstanding,
+];
+
 /// The accounts of the test: each rule that an account can have.
 pub fn accounts() -> [(&'static str, Policy); 8] {
     [
@@ -52,6 +61,12 @@ pub enum Step {
     },
     Batch(Vec<(Wish, Option<u8>)>),
     Open(Place),
+    /// Other rules for an account.
+    SetPolicy {
+        place: Place,
+        limit: u64,
+        window: usize,
+    },
     Tick(u64),
     Expire,
     Checkpoint,
@@ -91,6 +106,9 @@ pub fn steps() -> impl Strategy<Value = Vec<Step>> {
         2 => any::<usize>().prop_map(|pick| Step::Retry { pick }),
         2 => vec((wishes(), keys()), 1..6).prop_map(Step::Batch),
         1 => (0..accounts().len()).prop_map(Step::Open),
+        1 => (4..accounts().len(), 1..8u64, 0..WINDOWS.len()).prop_map(|(place, limit, window)| {
+            Step::SetPolicy { place, limit, window }
+        }),
         3 => (1..30u64).prop_map(Step::Tick),
         2 => Just(Step::Expire),
         1 => Just(Step::Checkpoint),
@@ -118,7 +136,7 @@ impl Run {
             clock: Arc::new(ManualClock::new(1_000)),
             engine: None,
             ids: [None; 8],
-            reference: Reference::new(1_000),
+            reference: Reference::new(1_000).with_changing_rules(),
             // One that was never made.
             made: vec![ReservationId::from_number(u64::MAX >> 1)],
             asked: Vec::new(),
@@ -150,6 +168,14 @@ impl Run {
         self.reference.open(place, policy);
     }
 
+    fn set_policy(&mut self, place: Place, policy: Policy) {
+        if self.ids[place].is_none() {
+            self.open(place);
+        }
+        drop(self.engine().set_policy(self.id(place), policy).expect("any rule goes"));
+        self.reference.set_policy(place, policy);
+    }
+
     /// Takes a step on both, and compares them.
     pub fn step(&mut self, step: Step) {
         match step {
@@ -167,6 +193,7 @@ impl Run {
                 self.batch(asks);
             }
             Step::Open(place) => self.open(place),
+            Step::SetPolicy { place, limit, window } => self.set_policy(place, Policy::quota(limit, WINDOWS[window])),
             Step::Tick(by_ms) => {
                 self.clock.advance(by_ms);
                 self.reference.now += by_ms;

@@ -58,8 +58,12 @@ pub struct Account {
     pub consumed: u64,
     pub received: u64,
     pub written_off: u64,
-    /// Consumed units that a window gives back, and when.
-    comes_back: Vec<(TimeMs, u64)>,
+    /// Units granted: the limit, and what was added beside it.
+    granted: u64,
+    /// What was consumed, and when.
+    uses: Vec<(TimeMs, u64)>,
+    /// Whether times are told apart though the first rule does not ask for them.
+    keeps_times: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,6 +79,8 @@ pub struct Reference {
     pub accounts: BTreeMap<Place, Account>,
     pub pending: BTreeMap<ReservationId, Held>,
     answers: BTreeMap<u8, (Ask, Answer)>,
+    /// Whether accounts may get other rules.
+    rules_change: bool,
 }
 
 impl Answer {
@@ -108,12 +114,38 @@ impl Answer {
 }
 
 impl Account {
-    fn due(&self, now: TimeMs) -> u64 {
-        self.comes_back.iter().filter(|(at, _)| *at <= now).map(|(_, quantity)| quantity).sum()
+    /// When units consumed at a moment stop to count, if ever.
+    fn back_at(&self, at: TimeMs) -> Option<TimeMs> {
+        match self.policy.window {
+            Window::Never => None,
+            Window::Outstanding => Some(at),
+            Window::Rolling { length_ms } => Some(at + length_ms),
+            // The first border after it, found by walking.
+            Window::Fixed { length_ms, offset_ms } => {
+                (0..).map(|window| offset_ms % length_ms + window * length_ms).find(|border| *border > at)
+            }
+        }
+    }
+
+    /// Of what was consumed, what counts now by the rule in force.
+    fn counted(&self, now: TimeMs) -> u64 {
+        let counts = |at: TimeMs| self.back_at(at).is_none_or(|back_at| back_at > now);
+        self.uses.iter().filter(|(at, _)| counts(*at)).map(|(_, quantity)| quantity).sum()
+    }
+
+    fn room(&self, consumed: u64) -> i64 {
+        self.granted as i64 - (self.written_off + self.reserved + consumed) as i64
     }
 
     pub fn takeable(&self, now: TimeMs) -> u64 {
-        u64::try_from(self.available + self.policy.backorder as i64 + self.due(now) as i64).unwrap_or(0)
+        u64::try_from(self.room(self.counted(now)) + self.policy.backorder as i64).unwrap_or(0)
+    }
+
+    /// What is out beyond what a quota is granted is told as received, and nothing is available.
+    fn balance(&mut self) {
+        let room = self.room(self.consumed);
+        self.available = if self.policy.limit > 0 { room.max(0) } else { room };
+        self.received = (self.available + (self.reserved + self.consumed + self.written_off) as i64) as u64;
     }
 
     fn is_windowed(&self) -> bool {
@@ -121,17 +153,14 @@ impl Account {
     }
 
     fn consume(&mut self, quantity: u64, now: TimeMs) {
-        self.consumed += quantity;
-        let at = match self.policy.window {
-            Window::Never | Window::Outstanding => return,
-            Window::Rolling { length_ms } => now + length_ms,
-            // The first border after now, found by walking.
-            Window::Fixed { length_ms, offset_ms } => {
-                (0..).map(|window| offset_ms % length_ms + window * length_ms).find(|at| *at > now).unwrap()
-            }
-        };
-        if quantity > 0 {
-            self.comes_back.push((at, quantity));
+        // What caps the outstanding counts nothing that is consumed.
+        self.consumed += if self.policy.window == Window::Outstanding { 0 } else { quantity };
+        // Of other accounts, and where no rule changes, no rule will ask when: states that differ by nothing else are one.
+        let is_asked = self.policy.limit > 0 && self.keeps_times;
+        match self.uses.first_mut() {
+            Some((_, sum)) if !is_asked => *sum += quantity,
+            _ if quantity > 0 => self.uses.push((if is_asked { now } else { 0 }, quantity)),
+            _ => {}
         }
     }
 }
@@ -141,14 +170,34 @@ impl Reference {
         Self { now, ..Self::default() }
     }
 
+    /// Accounts may get other rules, which ask when things happened.
+    pub fn with_changing_rules(self) -> Self {
+        Self { rules_change: true, ..self }
+    }
+
     /// The same state at another time.
     pub fn at(&self, now: TimeMs) -> Self {
         Self { now, ..self.clone() }
     }
 
     pub fn open(&mut self, account: Place, policy: Policy) {
-        let opened = Account { policy, available: policy.limit as i64, received: policy.limit, ..Account::default() };
+        let keeps_times = self.rules_change || !matches!(policy.window, Window::Never | Window::Outstanding);
+        let mut opened = Account { policy, granted: policy.limit, keeps_times, ..Account::default() };
+        opened.balance();
         self.accounts.entry(account).or_insert(opened);
+    }
+
+    /// Other rules, which hold at once and for what was consumed before.
+    pub fn set_policy(&mut self, account: Place, policy: Policy) {
+        let now = self.now;
+        let account = self.accounts.get_mut(&account).expect("the test opens accounts first");
+        if account.policy == policy {
+            return;
+        }
+        account.granted = account.granted + policy.limit - account.policy.limit;
+        account.policy = policy;
+        account.consumed = account.counted(now);
+        account.balance();
     }
 
     /// Everything whose deadline has come ends; returns how many that were.
@@ -227,7 +276,7 @@ impl Reference {
         let next = self.next_release(place);
         let account = self.accounts.get_mut(&place).expect("the test opens accounts first");
         if delta >= 0 {
-            account.received += delta.unsigned_abs();
+            account.granted += delta.unsigned_abs();
         } else {
             // A backorder allowance is no unit that could leave, and what a window is about to give back is not there
             // for a count until somebody takes it.
@@ -237,7 +286,7 @@ impl Reference {
             }
             account.written_off += delta.unsigned_abs();
         }
-        account.available += delta;
+        account.balance();
         Answer::Changed { account: place, available: account.available }
     }
 
@@ -249,22 +298,17 @@ impl Reference {
         let now = self.now;
         for (place, _) in lines {
             let account = self.accounts.get_mut(place).expect("the test opens accounts first");
-            let due = account.due(now);
-            account.comes_back.retain(|(at, _)| *at > now);
-            account.available += due as i64;
-            account.consumed -= due;
+            account.consumed = account.consumed.min(account.counted(now));
+            account.balance();
         }
         for (place, quantity) in lines {
             let account = self.accounts.get_mut(place).expect("the test opens accounts first");
-            if confirm && account.policy.window == Window::Outstanding {
-                continue;
-            }
-            account.available -= *quantity as i64;
             if confirm {
                 account.consume(*quantity, now);
             } else {
                 account.reserved += quantity;
             }
+            account.balance();
         }
         Answer::Reserved { reservation: None, expires_at: now + ttl_ms, confirmed: confirm }
     }
@@ -296,7 +340,8 @@ impl Reference {
     /// The earliest moment at which units of this account come back by themselves.
     fn next_release(&self, place: Place) -> Option<TimeMs> {
         let holding = self.pending.values().filter(|held| held.lines.iter().any(|(at, _)| *at == place));
-        let renewals = self.accounts[&place].comes_back.iter().map(|(at, _)| *at).filter(|at| *at > self.now);
+        let account = &self.accounts[&place];
+        let renewals = account.uses.iter().filter_map(|(at, _)| account.back_at(*at)).filter(|at| *at > self.now);
         // What lapsed waits for the wheel: it comes back now, and not in the past.
         holding.map(|held| held.expires_at.max(self.now)).chain(renewals).min()
     }
@@ -325,10 +370,9 @@ impl Reference {
         let held = self.pending.remove(&id).expect("only what is pending ends");
         for (index, (place, quantity)) in held.lines.iter().enumerate() {
             let account = self.accounts.get_mut(place).expect("accounts stay");
-            let consumed = if account.policy.window == Window::Outstanding { 0 } else { consumed(index, *quantity) };
             account.reserved -= quantity;
-            account.available += (quantity - consumed) as i64;
-            account.consume(consumed, self.now);
+            account.consume(consumed(index, *quantity), self.now);
+            account.balance();
         }
     }
 }

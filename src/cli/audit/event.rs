@@ -82,8 +82,9 @@ pub(super) fn line(seq: Seq, event: &Event<'_>, names: &Names) -> String {
 fn about(fact: &Fact<'_>, names: &Names) -> String {
     match fact {
         Fact::AccountOpened { key, policy, .. } => format!("{key}  {policy:?}"),
-        Fact::PolicyChanged { account, policy, available } => {
-            format!("{}  {policy:?}, {available} available", names.name(*account))
+        Fact::PolicyChanged { account, policy, available, consumed } => {
+            let counted = consumed.map(|consumed| format!(", {consumed} consumed")).unwrap_or_default();
+            format!("{}  {policy:?}, {available} available{counted}", names.name(*account))
         }
         Fact::Received { account, quantity, available, note } => {
             format!("{} +{quantity}, {available} available{}", names.name(*account), noted(note))
@@ -94,7 +95,7 @@ fn about(fact: &Fact<'_>, names: &Names) -> String {
         Fact::WrittenOff { account, quantity, available, note } => {
             format!("{} -{quantity}, {available} available{}", names.name(*account), noted(note))
         }
-        Fact::Renewed { account, quantity, available } => {
+        Fact::Renewed { account, quantity, available, .. } => {
             format!("{} +{quantity}, {available} available", names.name(*account))
         }
         Fact::Reserved { reservation, owner, expires_at, confirmed, lines, .. } => {
@@ -104,7 +105,10 @@ fn about(fact: &Fact<'_>, names: &Names) -> String {
         }
         Fact::Confirmed(end) => format!("{}:{}", end.reservation, ended(&end.lines, names)),
         Fact::Released(end) | Fact::Expired(end) => format!("{}:{}", end.reservation, ended(&end.lines, names)),
-        Fact::Returned { reservation, lines, note } => format!("{reservation}:{}{}", taken(lines, names), noted(note)),
+        Fact::Returned { reservation, lines, note, consumed_at } => {
+            let when = consumed_at.map(|at| format!(", consumed {}", show_time(at))).unwrap_or_default();
+            format!("{reservation}:{}{when}{}", taken(lines, names), noted(note))
+        }
         Fact::Noted { reservation, body } => format!("{reservation}: {}", content(body)),
         Fact::Document { collection, key, body } => match body {
             Some(body) => format!("{collection}/{key} = {} bytes", body.len()),
@@ -172,6 +176,10 @@ struct FactJson<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     lines: Vec<LineJson>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    consumed: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    consumed_at: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     note: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     collection: Option<&'a str>,
@@ -219,8 +227,9 @@ fn fact_json<'a>(fact: &'a Fact<'_>, names: &Names) -> FactJson<'a> {
             policy: serde_json::to_value(policy).ok(),
             ..FactJson::default()
         },
-        Fact::PolicyChanged { account, policy, available } => {
-            FactJson { policy: serde_json::to_value(policy).ok(), ..change(account, None, available) }
+        Fact::PolicyChanged { account, policy, available, consumed } => {
+            let policy = serde_json::to_value(policy).ok();
+            FactJson { policy, consumed: *consumed, ..change(account, None, available) }
         }
         Fact::Received { account, quantity, available, note } => {
             FactJson { note: Some(note), ..change(account, i64::try_from(*quantity).ok(), available) }
@@ -231,7 +240,7 @@ fn fact_json<'a>(fact: &'a Fact<'_>, names: &Names) -> FactJson<'a> {
         Fact::WrittenOff { account, quantity, available, note } => {
             FactJson { note: Some(note), ..change(account, 0_i64.checked_sub_unsigned(*quantity), available) }
         }
-        Fact::Renewed { account, quantity, available } => change(account, i64::try_from(*quantity).ok(), available),
+        Fact::Renewed { account, quantity, available, .. } => change(account, i64::try_from(*quantity).ok(), available),
         Fact::Reserved { reservation, owner, expires_at, confirmed, lines, details } => FactJson {
             owner: owner.as_ref().and_then(named),
             expires_at: Some(*expires_at),
@@ -242,7 +251,9 @@ fn fact_json<'a>(fact: &'a Fact<'_>, names: &Names) -> FactJson<'a> {
         Fact::Confirmed(end) | Fact::Released(end) | Fact::Expired(end) => {
             FactJson { expires_at: Some(end.expires_at), ..about(&end.reservation, &end.lines) }
         }
-        Fact::Returned { reservation, lines, note } => FactJson { note: Some(note), ..about(reservation, lines) },
+        Fact::Returned { reservation, lines, note, consumed_at } => {
+            FactJson { note: Some(note), consumed_at: *consumed_at, ..about(reservation, lines) }
+        }
         Fact::Noted { reservation, body } => FactJson { body: Some(content(body)), ..about(reservation, &[]) },
         Fact::Document { collection, key, body } => FactJson {
             collection: Some(collection),

@@ -75,7 +75,7 @@ impl Projector {
             Fact::Confirmed(end) => self.end(batch, cause(Kind::Confirmed, Some(end.reservation), ""), end),
             Fact::Released(end) => self.end(batch, cause(Kind::Released, Some(end.reservation), ""), end),
             Fact::Expired(end) => self.end(batch, cause(Kind::Expired, Some(end.reservation), ""), end),
-            Fact::Returned { reservation, lines, note } => {
+            Fact::Returned { reservation, lines, note, .. } => {
                 let cause = cause(Kind::Returned, Some(*reservation), note.as_ref());
                 self.ended(batch, cause, *reservation, at, lines)?;
                 self.lines(batch, cause, lines)

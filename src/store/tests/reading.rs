@@ -47,12 +47,12 @@ fn changes_carry_their_cause() {
             Fact::WrittenOff { account: STOCK, quantity: 2, available: 5, note: "broken".into() },
             reserved(1, false),
             Fact::Confirmed(End { reservation: id(1), expires_at: 5_000, lines: part }),
-            Fact::Returned { reservation: id(1), lines: back, note: "unwanted".into() },
+            Fact::Returned { reservation: id(1), lines: back, note: "unwanted".into(), consumed_at: None },
             reserved(2, false),
             Fact::Released(end(2, false)),
             reserved(3, false),
             Fact::Expired(end(3, false)),
-            Fact::Renewed { account: QUOTA, quantity: 1, available: 3 },
+            Fact::Renewed { account: QUOTA, quantity: 1, available: 3, kept: true },
         ],
     );
     assert_eq!(

@@ -123,7 +123,12 @@ fn an_order_that_lives_within_a_batch_is_one_row_and_all_its_records() {
     run.take(reserved(64, false, &lines));
     run.take(Fact::Confirmed(end(64, &[line(ANN, 10, 10, 90), line(TEA, 2, 2, 8)])));
     let back = [line(ANN, 10, 0, 100), line(TEA, 2, 0, 10)];
-    run.take(Fact::Returned { reservation: id(64), lines: back.as_slice().into(), note: "订单取消".into() });
+    run.take(Fact::Returned {
+        reservation: id(64),
+        lines: back.as_slice().into(),
+        note: "订单取消".into(),
+        consumed_at: None,
+    });
     let batch = run.cut();
     let [order] = &batch.orders[..] else { panic!("one order: {:?}", batch.orders) };
     assert_eq!((order.state, order.is_new), (OrderState::Cancelled, true));

@@ -8,6 +8,17 @@ use serde_json::Value;
 use crate::db_errors::{MEANINGS, Meaning, meaning};
 use crate::lab::Lab;
 use crate::mall::{Crowd, Mall};
+use crate::on_every_server;
+
+on_every_server!(
+    every_number_of_the_table_is_understood_as_a_server_says_it,
+    what_a_server_refuses_is_told_apart_by_what_would_help,
+);
+on_every_server!(
+    own: a_state_says_whether_somebody_must_help_and_where,
+    a_wrong_password_is_not_tried_again_at_once,
+    the_rights_that_are_documented_are_enough_and_fewer_do_once_the_tables_are_made,
+);
 
 fn code(error: &Error) -> u16 {
     match error {
@@ -21,9 +32,7 @@ async fn fails(conn: &mut Conn, statement: &str) -> Error {
 }
 
 /// A server says any number that a statement asks it for; it says it as it says its own.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_number_of_the_table_is_understood_as_a_server_says_it() {
-    let lab = Lab::shared().await;
+async fn every_number_of_the_table_is_understood_as_a_server_says_it(lab: Lab) {
     let mut conn = lab.admin().await;
     for (number, expected) in MEANINGS {
         let signal = format!("signal sqlstate 'HY000' set mysql_errno = {number}, message_text = 'as asked'");
@@ -53,9 +62,7 @@ const CAUSES: [(&str, &[u16], Meaning); 15] = [
     ("use nowhere", &[1049], Meaning::Operator),
 ];
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_a_server_refuses_is_told_apart_by_what_would_help() {
-    let lab = Lab::shared().await;
+async fn what_a_server_refuses_is_told_apart_by_what_would_help(lab: Lab) {
     let mut conn = lab.admin().await;
     for statement in [
         "set sql_safe_updates = 1, sql_mode = 'STRICT_ALL_TABLES'",
@@ -106,9 +113,7 @@ const TROUBLES: [(&str, &str, &[&str], &str); 7] = [
     ("alter user stockhold with max_user_connections 1", "alter user stockhold with max_user_connections 0", &[], ""),
 ];
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_state_says_whether_somebody_must_help_and_where() {
-    let lab = Lab::own(&[]).await;
+async fn a_state_says_whether_somebody_must_help_and_where(lab: Lab) {
     for (trouble, mended, numbers, state) in TROUBLES {
         // One connection is all it takes: the account allows no other.
         let mut admin = lab.admin().await;
@@ -139,9 +144,7 @@ async fn a_state_says_whether_somebody_must_help_and_where() {
 }
 
 /// However long the mirror tries, an account is not blocked for its tries.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_wrong_password_is_not_tried_again_at_once() {
-    let lab = Lab::own(&[]).await;
+async fn a_wrong_password_is_not_tried_again_at_once(lab: Lab) {
     let mut admin = lab.admin().await;
     admin.query_drop("alter user stockhold identified by 'another'").await.expect("a right of an administrator");
     let before = failed_logins(&lab).await;
@@ -152,11 +155,15 @@ async fn a_wrong_password_is_not_tried_again_at_once() {
     let crowd = Crowd::at(&mall, 71).await;
     crowd.answered(500).await;
     crowd.stop().await;
-    assert_eq!(failed_logins(&lab).await - before, 1, "one try, and the next one in a minute");
+    assert_eq!(failed_logins(&lab).await - before, 1, "one try so far");
+    let log = mall.stop();
+    let (_, wait) = log.split_once("next_try_ms=").expect("the log says when it tries again");
+    let wait_ms: String = wait.chars().take_while(char::is_ascii_digit).collect();
+    assert!(wait_ms.parse::<u64>().expect("a number") >= 42_000, "{log}");
 }
 
 async fn failed_logins(lab: &Lab) -> u64 {
-    lab.row::<(String, String)>("show global status like 'Access_denied_errors'").await.1.parse().expect("a number")
+    lab.row::<(String, String)>("show global status like 'Aborted_connects'").await.1.parse().expect("a number")
 }
 
 /// A server that does nothing is not one that the mirror follows.
@@ -178,9 +185,7 @@ async fn nothing_moves_and_the_state_says_so_long_before_the_connection_is_given
 }
 
 /// Exactly what docs/mirror.md says a user needs.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_rights_that_are_documented_are_enough_and_fewer_do_once_the_tables_are_made() {
-    let lab = Lab::own(&[]).await;
+async fn the_rights_that_are_documented_are_enough_and_fewer_do_once_the_tables_are_made(lab: Lab) {
     let on = format!("`{}`.*", lab.database);
     lab.execute(&["revoke all on `stockhold\\_%`.* from stockhold"]).await;
     lab.execute(&[&format!("grant select, insert, update, delete, create, alter on {on} to stockhold")]).await;

@@ -35,33 +35,36 @@ pub enum Release {
     MySqlSid,
 }
 
-/// Makes a test of a function that takes a [`Lab`], on each of the servers.
+/// Makes a test of a function that takes a [`Lab`], on each of the servers: on those that the tests share, or with `own:` on
+/// one of each that the test has for itself.
 #[macro_export]
 macro_rules! on_every_server {
-    ($($name:ident),+ $(,)?) => {
-        mod every_server {
+    (own: $($name:ident),+ $(,)?) => { $crate::on_every_server!(@ every_own_server, own_on, $($name),+); };
+    (@ $module:ident, $lab:ident, $($name:ident),+) => {
+        mod $module {
             $(mod $name {
                 use $crate::lab::{Lab, Release};
 
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn installed() {
-                    super::super::$name(Lab::on(Release::Installed).await.expect("shared() says what is missing")).await;
+                    super::super::$name(Lab::$lab(Release::Installed).await.expect("shared() says what is missing")).await;
                 }
 
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn mariadb_trixie() {
-                    let Some(lab) = Lab::on(Release::MariaDbTrixie).await else { return };
+                    let Some(lab) = Lab::$lab(Release::MariaDbTrixie).await else { return };
                     super::super::$name(lab).await;
                 }
 
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn mysql_sid() {
-                    let Some(lab) = Lab::on(Release::MySqlSid).await else { return };
+                    let Some(lab) = Lab::$lab(Release::MySqlSid).await else { return };
                     super::super::$name(lab).await;
                 }
             })+
         }
     };
+    ($($name:ident),+ $(,)?) => { $crate::on_every_server!(@ every_server, on, $($name),+); };
 }
 
 /// A database with a proxy before its server. Dropped, it is dropped.
@@ -98,8 +101,20 @@ impl Lab {
 
     /// A database on a server of its own, started with more arguments.
     pub async fn own(arguments: &[&str]) -> Self {
-        let server = Server(start(installed(), arguments));
-        Self::at(private_place(server.0.address()), Some(server)).await
+        Self::own_with(Release::Installed, arguments)
+            .await
+            .expect("the machine's own server is there, or the test has failed")
+    }
+
+    /// As [`Lab::own`] on a server of this release.
+    pub async fn own_on(release: Release) -> Option<Self> {
+        Self::own_with(release, &[]).await
+    }
+
+    /// As [`Lab::own_on`], started with more arguments.
+    pub async fn own_with(release: Release, arguments: &[&str]) -> Option<Self> {
+        let server = Server(start(program(release)?, arguments));
+        Some(Self::at(private_place(server.0.address()), Some(server)).await)
     }
 
     async fn at(place: Place, server: Option<Server>) -> Self {

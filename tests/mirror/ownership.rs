@@ -5,6 +5,13 @@ use serde_json::json;
 use crate::books::orders_in;
 use crate::lab::Lab;
 use crate::mall::{BUYERS, Mall, PRODUCTS, name};
+use crate::on_every_server;
+
+on_every_server!(
+    no_balance_is_written_into_the_row_that_another_key_of_users_names,
+    a_user_that_the_application_made_keeps_what_the_application_wrote,
+    an_order_of_somebody_else_stays_theirs_through_the_ends_of_ours_and_a_reload,
+);
 
 /// What somebody else's rows hold, and what says that they are nobody's but theirs.
 const STRANGER: &str =
@@ -17,9 +24,7 @@ async fn reasons(lab: &Lab, table: &str) -> Vec<(String, String)> {
     lab.rows(&format!("{query}'{table}' order by id")).await
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_balance_is_written_into_the_row_that_another_key_of_users_names() {
-    let lab = Lab::shared().await;
+async fn no_balance_is_written_into_the_row_that_another_key_of_users_names(lab: Lab) {
     let mut mall = Mall::new();
     let (code, printed, log) = mall.mirror(&["migrate"], &lab.url());
     assert_eq!(code, 0, "{printed}{log}");
@@ -58,9 +63,7 @@ async fn no_balance_is_written_into_the_row_that_another_key_of_users_names() {
 }
 
 /// A row of an application's sign-up that comes between is taken, as one that came before is.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_user_that_the_application_made_keeps_what_the_application_wrote() {
-    let lab = Lab::shared().await;
+async fn a_user_that_the_application_made_keeps_what_the_application_wrote(lab: Lab) {
     let mut mall = Mall::new();
     assert_eq!(mall.mirror(&["migrate"], &lab.url()).0, 0);
     lab.execute(&[
@@ -79,9 +82,7 @@ async fn a_user_that_the_application_made_keeps_what_the_application_wrote() {
     lab.close().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_order_of_somebody_else_stays_theirs_through_the_ends_of_ours_and_a_reload() {
-    let lab = Lab::shared().await;
+async fn an_order_of_somebody_else_stays_theirs_through_the_ends_of_ours_and_a_reload(lab: Lab) {
     let mall = Mall::open(&lab.url()).await;
     mall.mirrored().await;
 

@@ -4,14 +4,15 @@ use std::process::Command;
 
 use crate::lab::Lab;
 use crate::mall::Mall;
+use crate::on_every_server;
+
+on_every_server!(the_tables_that_the_first_release_filled_are_followed);
 
 /// What the first release wrote of `tests/fixtures/v1/data` when it had mirrored all of it.
 const STATE: &str = "insert into mirror_state (id, ledger_id, phase, epoch, watermark, mark) values \
                      (1, '2169870384c3e2c9e9b3512e749b936c', 'following', 1, 474, 2013511938499418069)";
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_tables_that_the_first_release_filled_are_followed() {
-    let lab = Lab::shared().await;
+async fn the_tables_that_the_first_release_filled_are_followed(lab: Lab) {
     let mut mall = Mall::new();
     let fixture = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/v1/data/.");
     assert!(Command::new("cp").arg("-a").arg(fixture).arg(mall.path()).status().expect("cp runs").success());

@@ -46,10 +46,12 @@
 //! are at most [`QUANTITY_MAX`], and so is all that an account ever receives ([`RECEIVED_MAX`]). Every table and queue has a bound; reaching it is [`ErrorKind::Overloaded`].
 #![forbid(unsafe_code)]
 
+mod branch;
 mod calls;
 mod chunks;
 mod clock;
 mod command;
+mod directory;
 mod engine;
 mod error;
 mod event;
@@ -86,6 +88,7 @@ pub use clock::{Clock, ManualClock, SystemClock};
 pub use command::{
     BODY_BYTES_MAX, Command, LINES_MAX, Level, Line, Outcome, Pending, Policy, Refusal, Reserve, TTL_MS_MAX, Window,
 };
+pub use directory::Identity;
 pub use engine::{
     BatchTicket, CatchUp, Claim, CommitTicket, Engine, EngineBuilder, History, LedgerView, Past, PastEvents,
     RefundTicket, Status, Subscription,

@@ -234,7 +234,10 @@ fn a_store_that_is_ahead_of_the_journal() {
         fs::remove_dir_all(shop.path(name)).expect("it is removed");
         copy(&backup.path().join(name), &shop.path(name));
     }
-    let engine = shop.open();
+    // What it shows was acknowledged, and is gone with what was put back.
+    let refused = shop.builder().open().err().expect("acknowledged records are missing").to_string();
+    assert!(refused.contains("acknowledged records are missing") && set_aside(&shop) == 0, "{refused}");
+    let engine = shop.builder().accept_loss(true).open().expect("it was accepted by name");
     assert!(picture(&engine) == before, "history shows what the journal does, and no more");
     assert_eq!(set_aside(&shop), 1, "what was ahead is kept for who wants to look");
 }
@@ -270,6 +273,45 @@ fn without_an_archive_history_says_with_which_event_it_begins() {
         let from = engine.history().first_seq().expect("history is on");
         assert!(from > 1, "it begins late, and says so");
         assert_eq!(*first_seq.get_or_insert(from), from, "and says the same ever after");
+        let kept: Vec<&ChangeRecord> = before.changes.iter().filter(|change| change.seq >= from).collect();
+        assert!(!kept.is_empty() && kept.len() < before.changes.len(), "a part of it is there");
+        assert_eq!(after.changes.iter().collect::<Vec<_>>(), kept, "from there on nothing is missing");
+        engine.close().expect("it closes");
+    }
+}
+
+/// History waited for ever for what a damaged file of the archive had, through every restart.
+#[test]
+fn behind_a_damaged_archive_a_lost_history_begins_anew() {
+    let shop = Shop::new(Some(1 << 30));
+    for orders in [120, 20, 20] {
+        let engine = shop.open();
+        sell(&shop, &engine, orders);
+        engine.close().expect("it closes");
+    }
+    let engine = shop.open();
+    let before = picture(&engine);
+    // The keeper archives in the background.
+    while engine.status().archive_bytes == 0 {
+        std::thread::yield_now();
+    }
+    engine.close().expect("it closes");
+    drop(engine);
+    let mut archived = Vec::new();
+    files(&shop.path("archive"), &mut archived);
+    let damaged = archived.last().expect("there is one");
+    let mut bytes = fs::read(damaged).expect("it reads");
+    let middle = bytes.len() / 2;
+    bytes[middle..middle + 16].iter_mut().for_each(|byte| *byte ^= 0x55);
+    fs::write(damaged, bytes).expect("it is written");
+    fs::remove_dir_all(shop.path("store")).expect("it is removed");
+    fs::remove_file(shop.path("store.manifest")).expect("it is removed");
+    for opening in 1..=2 {
+        let engine = shop.open();
+        assert_eq!(engine.levels(), before.levels, "no stock is in history");
+        let after = picture(&engine);
+        let from = engine.history().first_seq().expect("history is on");
+        assert!(from > 1 && !engine.status().history_failed, "opening {opening}: it begins at {from}");
         let kept: Vec<&ChangeRecord> = before.changes.iter().filter(|change| change.seq >= from).collect();
         assert!(!kept.is_empty() && kept.len() < before.changes.len(), "a part of it is there");
         assert_eq!(after.changes.iter().collect::<Vec<_>>(), kept, "from there on nothing is missing");

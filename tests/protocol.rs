@@ -120,7 +120,8 @@ async fn health_is_told_as_the_mall_document_has_it() {
     for (path, status) in [("/health", "healthy"), ("/ready", "ready")] {
         let expected = json!({
             "status": status, "timestamp": "2025-06-15T15:06:40.000Z",
-            "checks": {"engine": "fulfilled", "history": "fulfilled", "accepting": true}
+            "checks": {"engine": "fulfilled", "history": "fulfilled", "checkpoint": "fulfilled",
+                "threads": "fulfilled", "accepting": true}
         });
         assert_eq!(guest.get(path).await.json(), expected);
     }

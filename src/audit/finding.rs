@@ -38,10 +38,12 @@ pub(crate) enum Kind {
     Store,
     /// A row of history is missing, or tells something else than the events.
     History,
+    /// Something shows records beyond the end of the journal: they were acknowledged, and are gone.
+    Loss,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::Checksum,
         Self::Sequence,
         Self::Record,
@@ -54,6 +56,7 @@ impl Kind {
         Self::Snapshot,
         Self::Store,
         Self::History,
+        Self::Loss,
     ];
 
     /// What a process exits with that found this and nothing of a kind before it.
@@ -75,6 +78,7 @@ impl Kind {
             Self::Snapshot => "snapshot",
             Self::Store => "store",
             Self::History => "history",
+            Self::Loss => "loss",
         }
     }
 
@@ -93,6 +97,7 @@ impl Kind {
             Self::Snapshot => "snapshots show what the events make",
             Self::Store => "history can be read and belongs to this journal",
             Self::History => "every row of history is what the events say, and none is missing",
+            Self::Loss => "the journal ends with the last record that was acknowledged",
         }
     }
 }

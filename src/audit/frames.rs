@@ -19,7 +19,7 @@ const SEGMENT_BYTES_MAX: u64 = 1 << 30;
 pub(super) struct Header {
     pub(super) index: u64,
     pub(super) first_seq: Seq,
-    salt: u64,
+    pub(super) salt: u64,
     pub(super) segment_bytes: u64,
 }
 
@@ -52,6 +52,7 @@ pub(super) struct Frame<'a> {
     pub(super) seq: Seq,
     group_first: Seq,
     pub(super) kind: u16,
+    pub(super) crc: u32,
     pub(super) payload: &'a [u8],
     bytes: usize,
 }
@@ -72,6 +73,7 @@ fn frame_at(bytes: &[u8], offset: usize, seed: u32) -> Option<Frame<'_>> {
         seq,
         group_first: seq.checked_sub(u32_at(whole, 16)?.into())?,
         kind: u16::from_le_bytes([whole[20], whole[21]]),
+        crc: sum,
         payload: &whole[FRAME_HEADER_BYTES..length],
         bytes: whole.len(),
     })

@@ -6,6 +6,7 @@ use std::path::Path;
 use super::Audited;
 use super::books::Books;
 use super::finding::{Findings, Kind};
+use super::journal::Marks;
 use crate::command::Window;
 use crate::error::{ErrorKind, Result};
 use crate::event::{End, Event, EventLine, Fact};
@@ -76,6 +77,33 @@ impl History {
             }
         }
         Ok(None)
+    }
+
+    /// The records by which the journal is known to be the one that it shows.
+    pub(super) fn witnesses(&self) -> impl Iterator<Item = Seq> + use<> {
+        self.copy.branch().witnesses()
+    }
+
+    /// Whether what it shows is of this journal, and no more than that has. An earlier release did not say.
+    fn check_branch(&self, last_seq: Seq, marks: &Marks, findings: &mut Findings) {
+        let (watermark, branch) = (self.copy.watermark(), self.copy.branch());
+        let noted = |seq: &Seq| marks.get(seq).copied().flatten();
+        if watermark <= last_seq {
+            if noted(&watermark).and_then(|mark| branch.ends_with(watermark, mark)) == Some(false) {
+                let what = format!("history is of another journal: record {watermark}, which it ends with, is another");
+                findings.add_whole(Kind::Store, what);
+            }
+            return;
+        }
+        let start = branch.segment_by(last_seq);
+        if start.is_some_and(|(first, salt)| noted(&first).is_some_and(|mark| mark.salt != salt)) {
+            let what = format!("history is of another journal, which parted from this one before record {last_seq}");
+            return findings.add_whole(Kind::Store, what);
+        }
+        let what = format!(
+            "history shows record {watermark}, and the journal ends at record {last_seq}: acknowledged records are missing"
+        );
+        findings.add_whole(Kind::Loss, what);
     }
 
     /// Compares the rows of an event, which the books have not entered yet.
@@ -282,12 +310,8 @@ impl History {
 
     /// Reads every row once: none may be damaged, none may be about what never happened, and the changes of each account
     /// make an unbroken chain.
-    pub(super) fn finish(self, last_seq: Seq, books: &Books, findings: &mut Findings) -> Result<()> {
-        if self.copy.watermark() > last_seq {
-            let watermark = self.copy.watermark();
-            let what = format!("history ends at record {watermark}, and the journal at {last_seq}: it is another's");
-            findings.add_whole(Kind::Store, what);
-        }
+    pub(super) fn finish(self, last_seq: Seq, marks: &Marks, books: &Books, findings: &mut Findings) -> Result<()> {
+        self.check_branch(last_seq, marks, findings);
         let (mut there, mut all) = (Rows::default(), 0_u64);
         let mut newer: Option<ChangeRecord> = None;
         let (first, last) = self.compared.unwrap_or((1, 0));
@@ -393,7 +417,7 @@ mod tests {
             history.event(seq, event, &books, &mut findings);
             books.enter(seq, event, &mut findings);
         }
-        history.finish(events.len() as u64, &books, &mut findings).expect("it scans");
+        history.finish(events.len() as u64, &Marks::new(), &books, &mut findings).expect("it scans");
         (findings, audited)
     }
 

@@ -1,12 +1,13 @@
 //! Which files hold which records, and the records in their order. The directory may be in use: what its owner recycled
 //! meanwhile is looked for again.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::finding::{Findings, Kind};
-use super::frames::{self, End, HEADER_BYTES, Header, Why};
+use super::frames::{self, End, Frame, HEADER_BYTES, Header, Why};
+use crate::branch::Mark;
 use crate::error::{Error, Result};
 use crate::types::Seq;
 use crate::vfs::{Vfs, read_start};
@@ -34,6 +35,17 @@ pub(super) struct Journal<'a> {
     archive_dir: PathBuf,
     segments: Vec<Segment>,
     archived: Vec<(Seq, Seq, PathBuf)>,
+    /// What tells some records from others with their numbers, as far as they were read.
+    marks: Marks,
+}
+
+/// Records by which a journal is known, and what was found of them.
+pub(super) type Marks = BTreeMap<Seq, Option<Mark>>;
+
+fn note(marks: &mut Marks, header: &Header, frame: &Frame<'_>) {
+    if let Some(mark) = marks.get_mut(&frame.seq) {
+        *mark = Some(Mark { salt: header.salt, crc: frame.crc, segment_first: header.first_seq });
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -56,9 +68,20 @@ impl<'a> Journal<'a> {
     /// `NotFound` when there is no journal, `Unavailable` when the directory cannot be read.
     pub(super) fn list(vfs: &'a dyn Vfs, dir: &Path) -> Result<Self> {
         let (dir, archive_dir) = (dir.join("journal"), dir.join("archive"));
-        let mut journal = Self { vfs, dir, archive_dir, segments: Vec::new(), archived: Vec::new() };
+        let mut journal =
+            Self { vfs, dir, archive_dir, segments: Vec::new(), archived: Vec::new(), marks: Marks::new() };
         journal.relist()?;
         Ok(journal)
+    }
+
+    /// Notes what tells these records from others with their numbers, when they are read.
+    pub(super) fn watch(&mut self, seqs: impl Iterator<Item = Seq>) {
+        self.marks.extend(seqs.map(|seq| (seq, None)));
+    }
+
+    /// What was noted.
+    pub(super) fn marks(&self) -> &Marks {
+        &self.marks
     }
 
     /// Segments first: one that is archived and recycled in between is then found in the archive.
@@ -180,8 +203,10 @@ impl<'a> Journal<'a> {
     }
 
     /// Verifies the segments whose records the archive had already, and those without records.
-    fn check_unread(&self, read: &BTreeSet<u64>, findings: &mut Findings) -> Result<()> {
-        for (at, segment) in self.segments.iter().enumerate().filter(|(_, segment)| !read.contains(&segment.index)) {
+    fn check_unread(&mut self, read: &BTreeSet<u64>, findings: &mut Findings) -> Result<()> {
+        for (at, segment) in
+            self.segments.clone().iter().enumerate().filter(|(_, segment)| !read.contains(&segment.index))
+        {
             let following = self.segments.get(at + 1).and_then(|segment| segment.header).map(|header| header.first_seq);
             if let Read::Done(end) = self.walk_segment(segment, following, Seq::MAX, findings, &mut |_, _, _, _| ())? {
                 self.judge(segment, following, &end, findings);
@@ -231,7 +256,7 @@ impl<'a> Journal<'a> {
     }
 
     fn walk_archived(
-        &self,
+        &mut self,
         first: Seq,
         last: Seq,
         path: &Path,
@@ -252,7 +277,9 @@ impl<'a> Journal<'a> {
             findings.add_in(Kind::Sequence, path, 0, what);
             return Ok(true);
         }
+        let marks = &mut self.marks;
         let end = frames::walk(&bytes, &header, last + 1, &mut |frame| {
+            note(marks, &header, frame);
             if frame.seq >= next {
                 each(frame.seq, frame.kind, frame.payload, findings);
             }
@@ -266,7 +293,7 @@ impl<'a> Journal<'a> {
     }
 
     fn walk_segment(
-        &self,
+        &mut self,
         segment: &Segment,
         following: Option<Seq>,
         next: Seq,
@@ -289,7 +316,9 @@ impl<'a> Journal<'a> {
             findings.add_in(Kind::Checksum, &segment.path, bytes.len() as u64, what);
         }
         let end_seq = following.unwrap_or(Seq::MAX);
+        let marks = &mut self.marks;
         Ok(Read::Done(frames::walk(&bytes, &header, end_seq, &mut |frame| {
+            note(marks, &header, frame);
             if frame.seq >= next {
                 each(frame.seq, frame.kind, frame.payload, findings);
             }

@@ -22,7 +22,7 @@ use serde::Serialize;
 use self::books::Books;
 use self::compare::Schedule;
 use self::history::History;
-use self::journal::Journal;
+use self::journal::{Journal, Marks};
 use self::snapshot::Snapshot;
 use crate::error::Result;
 use crate::event;
@@ -91,6 +91,7 @@ pub(crate) fn audit(
     };
     let snapshots = snapshot::read_all(vfs, dir, &mut findings)?;
     let mut journal = Journal::list(vfs, dir)?;
+    history.iter().for_each(|history| journal.watch(history.witnesses()));
     audited.first_seq = journal.oldest_seq();
     audited.snapshots = snapshots.len();
     if journal.cut_off() > 0 {
@@ -111,7 +112,7 @@ pub(crate) fn audit(
     if walked.torn && !ended_whole {
         audited.notes.push("the journal ends in a write that was never acknowledged".into());
     }
-    entering.finish(&mut audited, &mut findings)?;
+    entering.finish(journal.marks(), &mut audited, &mut findings)?;
     Ok(Audit { audited, findings })
 }
 
@@ -189,7 +190,7 @@ impl<'a> Entering<'a> {
         }
     }
 
-    fn finish(self, audited: &mut Audited, findings: &mut Findings) -> Result<()> {
+    fn finish(self, marks: &Marks, audited: &mut Audited, findings: &mut Findings) -> Result<()> {
         (audited.entered, audited.last_at) = (self.entered, self.last_at);
         audited.snapshot_parts = self.schedule.compared;
         if let Some(books) = &self.books {
@@ -203,10 +204,10 @@ impl<'a> Entering<'a> {
                 "it shows record {}, and the journal ends at record {}: acknowledged records are missing",
                 snapshot.last_seq, audited.last_seq
             );
-            findings.add_in(Kind::Sequence, &snapshot.path, 0, what);
+            findings.add_in(Kind::Loss, &snapshot.path, 0, what);
         }
         match (self.history, &self.books) {
-            (Some(history), Some(books)) => history.finish(audited.last_seq, books, findings),
+            (Some(history), Some(books)) => history.finish(audited.last_seq, marks, books, findings),
             _ => Ok(()),
         }
     }

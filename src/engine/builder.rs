@@ -1,24 +1,25 @@
 //! Opening: lock, newest snapshot, the journal's tail, then the threads.
 
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use crossbeam_utils::sync::Parker;
 
+use super::belonging::{self, lost};
 use super::core::{Core, Parts};
-use super::{Engine, Running, checkpoint, claim, expiry, follower};
+use super::{Engine, Running, checkpoint, claim, expiry, follower, loss};
 use crate::clock::{Clock, SystemClock};
 use crate::command::{BODY_BYTES_MAX, LINES_MAX};
-use crate::error::{Error, Result};
+use crate::directory;
+use crate::error::{Error, ErrorKind, Result};
 use crate::event;
-use crate::journal::{Journal, JournalConfig};
+use crate::journal::{FoundJournal, JournalConfig};
 use crate::ledger::{Ledger, Limits, Replay};
-use crate::store::{Store, StoreConfig};
+use crate::store::{Belongs, Shown, Store, StoreConfig};
 use crate::sync::Mutex;
 use crate::types::{AccountKind, SHARD_COUNT, TimeMs};
-use crate::vfs::{self, RealVfs, Vfs, VfsLock};
+use crate::vfs::{self, RealVfs, Vfs};
 
 /// What the longest event takes: a body, and the lines or a document's names.
 const EVENT_BYTES_MAX: usize = BODY_BYTES_MAX + LINES_MAX * 32 + 4096;
@@ -36,6 +37,7 @@ pub struct EngineBuilder {
     history: bool,
     history_flush_rows: usize,
     checkpoint_events: u64,
+    accept_loss: bool,
 }
 
 impl EngineBuilder {
@@ -50,6 +52,7 @@ impl EngineBuilder {
             history: true,
             history_flush_rows: 200_000,
             checkpoint_events: 2_000_000,
+            accept_loss: false,
         }
     }
 
@@ -140,24 +143,38 @@ impl EngineBuilder {
         self
     }
 
+    /// Goes on although acknowledged events are missing from the end of the journal. Without this, the default, opening is
+    /// refused when a checkpoint, history or a claim shows events that the journal does not have. With it, what shows them
+    /// is set aside, and the ledger goes on from what is left: numbers of events that were told before then come again for
+    /// others. So claims are given up, and [`Engine::identity`] is another.
+    pub fn accept_loss(mut self, accept: bool) -> Self {
+        self.accept_loss = accept;
+        self
+    }
+
     /// Opens the ledger, creating the directory when it is missing.
     ///
     /// # Errors
     /// `AlreadyOpen` when somebody has the directory, `Unavailable` when the disk fails, `Corrupt` naming file and offset when
-    /// the files hold what no crash explains, `Invalid` for a setting out of bounds.
+    /// the files hold what no crash explains, or acknowledged events are missing, `Invalid` for a setting out of bounds.
     pub fn open(self) -> Result<Engine> {
         if self.journal.payload_bytes_max() < EVENT_BYTES_MAX {
             return Err(Error::invalid("a journal segment has at least 128 KiB: the largest event must fit"));
         }
-        let dir = self.dir.clone();
+        // The process may go elsewhere while the engine is open.
+        let dir = absolute(&*self.vfs, &self.dir)?;
         vfs::create_dir_all(&*self.vfs, &dir)
             .map_err(|error| Error::io(format_args!("creating {}", dir.display()), error))?;
-        let directory_lock = lock(&*self.vfs, &dir)?;
-        let (stepped, clock) = (self.journal.stepped.is_some(), self.clock);
+        let locked = directory::lock(&self.vfs, &dir)?;
+        if self.accept_loss && vfs::holds_dir(&*self.vfs, &dir.join("journal")) {
+            loss::accept(&self.vfs, &dir)?;
+        }
+        let (seed, clock) = (self.journal.stepped, self.clock);
+        let stepped = seed.is_some();
         let (snapshot, generations) = checkpoint::read_newest(&*self.vfs, &dir)?;
         let ledger = Ledger::new(self.limits, clock.now_ms());
         let mut floor_ms: TimeMs = 0;
-        let journal = {
+        let found = {
             let mut replay = Replay::new(&ledger);
             let mut last_seq = 0;
             if let Some(snapshot) = &snapshot {
@@ -171,22 +188,26 @@ impl EngineBuilder {
                 floor_ms = floor_ms.max(event.at);
                 replay.apply(seq, &event).map_err(|error| Error::corrupt(format!("record {seq}: {error}")))
             };
-            let journal = Journal::open(Arc::clone(&self.vfs), &dir, self.journal, from_seq, &mut apply)?;
+            let journal = FoundJournal::find(Arc::clone(&self.vfs), &dir, self.journal, from_seq, &mut apply)?;
             if journal.last_seq() < last_seq {
-                return Err(Error::corrupt(format!(
-                    "the journal in {} ends at record {}, but the checkpoint shows record {last_seq}: acknowledged \
-                     records are missing. Restore the directory from a backup",
-                    dir.display(),
-                    journal.last_seq()
-                )));
+                return Err(lost(format_args!("the checkpoint in {}", dir.display()), last_seq, journal.last_seq()));
             }
             journal
         };
         drop(snapshot);
+        // Everything was read and nothing is written yet. What else locks a part of the directory, as history does, comes
+        // before the journal: a segment that is begun ends the one that another process may still write.
+        let directory = Arc::new(locked.begin(seed)?);
+        claim::check_end(&*self.vfs, &directory, found.last_seq())?;
+        let store = if self.history { Some(open_store(&dir, &found, &ledger, self.accept_loss)?) } else { None };
+        let claims = claim::restore(&*self.vfs, &directory)?;
+        let journal = found.start(Some(Arc::clone(&directory)))?;
         // The journal lets go of what is below every pin. Until each follower has set its own, this one keeps all.
         journal.set_pin("opening", 1);
-        let store = if self.history { Some(open_store(&dir, &journal, &ledger)?) } else { None };
-        let claims = claim::restore(&*self.vfs, &dir, &journal)?;
+        if let Some(store) = &store {
+            journal.set_pin("store", follower::needed_from(store.watermark()));
+        }
+        claim::pin_all(&claims, &journal);
         journal.set_pin("checkpoint", generations.needed_from());
         journal.clear_pin("opening");
         let (checkpoint_events, history_flush_rows) = (self.checkpoint_events, self.history_flush_rows);
@@ -195,17 +216,16 @@ impl EngineBuilder {
             journal,
             store,
             vfs: self.vfs,
-            dir,
+            directory,
             generations,
             claims,
             checkpoint_events,
             history_flush_rows,
             clock,
             floor_ms,
-            directory_lock,
         };
         let core = Arc::new(Core::new(parts));
-        let running = Running { core: Arc::clone(&core), threads: Mutex::new(Vec::new()) };
+        let running = Running { core: Arc::clone(&core), threads: Mutex::new(Vec::new()), closed: Mutex::new(None) };
         if !stepped {
             start(&running, follower::HISTORY_THREAD, follower::run)?;
             start(&running, "stockhold-checkpoint", checkpoint::run)?;
@@ -217,36 +237,32 @@ impl EngineBuilder {
     }
 }
 
-/// Takes the lock of a data directory.
+/// The path of a data directory, wherever the process goes.
 ///
 /// # Errors
-/// `AlreadyOpen` when somebody has it, `Unavailable` when it cannot be taken.
-pub(super) fn lock(vfs: &dyn Vfs, dir: &Path) -> Result<Box<dyn VfsLock>> {
-    let path = dir.join("lock");
-    vfs.lock(&path).map_err(|error| match error.kind() {
-        io::ErrorKind::WouldBlock => Error::already_open(format!(
-            "the data directory {} is open already, in this process or another",
-            dir.display()
-        )),
-        _ => Error::io(format_args!("locking {}", path.display()), error),
-    })
+/// `Unavailable` when the process is in no directory.
+pub(super) fn absolute(vfs: &dyn Vfs, dir: &Path) -> Result<PathBuf> {
+    vfs.absolute(dir).map_err(|error| Error::io(format_args!("finding {}", dir.display()), error))
 }
 
 /// Opens history and lets it go on where it ends. A history that is new, or was set aside, begins with the oldest event
 /// that is still kept: everything, unless the archive has dropped some.
-fn open_store(dir: &Path, journal: &Journal, ledger: &Ledger) -> Result<Store> {
-    let config = StoreConfig { seq_max: journal.last_seq(), ..StoreConfig::default() };
-    let store = Store::open(&dir.join("store"), config)?;
+fn open_store(dir: &Path, journal: &FoundJournal, ledger: &Ledger, accept_loss: bool) -> Result<Store> {
+    let judge = |shown: &Shown| match belonging::judge(journal, shown) {
+        // It shows more than its manifest, which was looked at before.
+        Err(error) if accept_loss && error.kind() == ErrorKind::Corrupt => Ok(Belongs::Elsewhere(error.to_string())),
+        judged => judged,
+    };
+    let store = Store::open_judged(&dir.join("store"), StoreConfig::default(), &judge)?;
     if let Some(set_aside) = store.set_aside() {
         tracing::error!(?set_aside, "history cannot be used; it is made anew from the journal");
     }
-    let oldest_seq = journal.status().oldest_seq;
+    let oldest_seq = journal.oldest_seq();
     if store.projected() + 1 < oldest_seq {
         tracing::warn!(oldest_seq, "history begins late: older events are no longer kept");
         let quotas = ledger.levels().into_iter().filter(|level| level.key.kind() == AccountKind::Quota);
         store.begin_after(oldest_seq - 1, quotas.map(|level| level.account))?;
     }
-    journal.set_pin("store", store.watermark() + 1);
     Ok(store)
 }
 

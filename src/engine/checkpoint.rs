@@ -26,6 +26,8 @@ const PART_HEADER_BYTES: usize = 24;
 
 /// How often the thread looks whether a checkpoint is due.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// The longest pause after one that failed.
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(60);
 
 /// The snapshots that are kept, oldest first: the first event that recovery from each needs, and the last it shows.
 #[derive(Debug, Default)]
@@ -103,8 +105,20 @@ pub(super) fn write(core: &Core) -> Result<Seq> {
 /// # Errors
 /// As [`write()`].
 pub(super) fn write_with(core: &Core, between: &mut dyn FnMut(usize)) -> Result<Seq> {
+    let written = try_write(core, between);
+    match &written {
+        Ok(_) => core.checkpoint_failures.store(0, Ordering::SeqCst),
+        Err(error) if error.kind() == ErrorKind::Closed => {}
+        // Wrapping takes longer than any machine lives.
+        Err(_) => drop(core.checkpoint_failures.fetch_add(1, Ordering::SeqCst)),
+    }
+    written
+}
+
+fn try_write(core: &Core, between: &mut dyn FnMut(usize)) -> Result<Seq> {
     let mut generations = core.generations.lock();
-    let (vfs, dir) = (&*core.vfs, directory(&core.dir));
+    let _hold = core.directory.hold()?;
+    let (vfs, dir) = (&*core.vfs, directory(core.directory.path()));
     let aside = write_aside(vfs, &dir, core.now_ms(), &mut |part, bytes| {
         between(part);
         core.ledger.capture(part, &core.recorder(), bytes)
@@ -272,6 +286,17 @@ pub(super) fn list(vfs: &dyn Vfs, dir: &Path) -> Result<Vec<PathBuf>> {
     Ok(names.iter().rev().filter(|name| is_snapshot(name)).map(|name| dir.join(name)).collect())
 }
 
+/// Gives a snapshot a name under which nobody looks for one; answers it.
+///
+/// # Errors
+/// `Unavailable` when the disk fails.
+pub(super) fn set_aside(vfs: &dyn Vfs, path: &Path) -> Result<PathBuf> {
+    let aside = path.with_extension("bin.set-aside");
+    let renamed = vfs.rename(path, &aside).and_then(|()| vfs.sync_dir(&vfs::parent(path)));
+    renamed.map_err(|error| Error::io(format_args!("setting {} aside", path.display()), error))?;
+    Ok(aside)
+}
+
 /// Reads a snapshot and checks that it is whole.
 ///
 /// # Errors
@@ -321,19 +346,28 @@ fn check_part(bytes: &[u8], offset: usize, part: usize) -> Option<(Seq, usize)> 
     (number as usize == part && crc == part_crc(whole)).then_some((shown, end))
 }
 
-/// Writes a checkpoint whenever enough has happened since the last one.
+/// Writes a checkpoint whenever enough has happened since the last one. One that fails is tried again, after pauses that
+/// double: what kept it from being written passes, as a full disk does, and until then the journal grows.
 pub(super) fn run(core: &Arc<Core>, parker: &Parker) {
+    let mut pause = LOOK_EVERY;
     while !core.is_stopped() {
-        parker.park_timeout(LOOK_EVERY);
+        parker.park_timeout(pause);
+        pause = LOOK_EVERY;
         let since = core.journal.durable_seq().saturating_sub(core.checkpointed.load(Ordering::SeqCst));
         if core.is_stopped() || since < core.checkpoint_events {
             continue;
         }
         if let Err(error) = write(core) {
-            tracing::error!(%error, "a checkpoint failed; the one before it still holds");
-            if matches!(error.kind(), ErrorKind::Closed | ErrorKind::Poisoned | ErrorKind::Unavailable) {
+            if error.kind() == ErrorKind::Closed || core.journal.status().poisoned {
                 return;
             }
+            pause = retry_after(core.checkpoint_failures.load(Ordering::SeqCst));
+            tracing::error!(%error, ?pause, "a checkpoint failed and is tried again; the one before it still holds");
         }
     }
+}
+
+/// How long to wait after so many failures in a row.
+fn retry_after(failures: u32) -> Duration {
+    LOOK_EVERY.saturating_mul(1 << failures.min(16)).min(RETRY_AFTER_MAX)
 }

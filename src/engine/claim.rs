@@ -6,7 +6,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::belonging::lost;
 use super::core::Core;
+use crate::directory::{Directory, identity_of, random};
 use crate::error::{Error, ErrorKind, Result};
 use crate::journal::Journal;
 use crate::types::Seq;
@@ -14,8 +16,10 @@ use crate::vfs::{self, Vfs, read_start};
 use crate::wire::Reader;
 
 const MAGIC: [u8; 8] = *b"STKHCLAM";
-const VERSION: u32 = 1;
-const FILE_BYTES: usize = 40;
+const VERSION: u32 = 2;
+const FILE_BYTES: usize = 56;
+/// Version 1 did not say of which directory it is.
+const FILE_BYTES_V1: usize = 40;
 const NAME_BYTES_MAX: usize = 32;
 /// More followers than anybody has; a directory with more is none of ours.
 const CLAIMS_MAX: usize = 64;
@@ -30,6 +34,14 @@ pub(super) struct Record {
     id: u128,
     /// The first event that is held; `None` when nothing is.
     from_seq: Option<Seq>,
+}
+
+/// A record as its file has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Filed {
+    record: Record,
+    /// The data directory that it was made in; `None` when an earlier release wrote it.
+    directory: Option<u128>,
 }
 
 /// The claim of a named follower: the journal keeps what the follower has not seen, across restarts and whether the
@@ -54,7 +66,8 @@ impl Claim {
             }
             None => {
                 let record = Record { id: random()?, from_seq: None };
-                write(core, name, record)?;
+                let _hold = core.directory.hold()?;
+                write(&*core.vfs, &core.directory, name, record)?;
                 claims.insert(name.to_owned(), record);
                 record
             }
@@ -75,9 +88,15 @@ impl Claim {
     /// Holds the events from `from_seq` on, and lets go of those before. Durable when it returns.
     ///
     /// # Errors
-    /// `Unavailable` when the disk fails; the claim is then as it was.
+    /// `Invalid` when events before `from_seq` are yet to become durable: nobody can have seen those. `Unavailable` when
+    /// the disk fails, `Closed`; the claim is then as it was.
     pub fn hold_from(&self, from_seq: Seq) -> Result<()> {
-        self.change(Some(from_seq))
+        let durable_seq = self.core.journal.durable_seq();
+        if from_seq > durable_seq + 1 {
+            let what = format!("a claim on events from {from_seq} on, when the last durable one is {durable_seq}");
+            return Err(Error::invalid(what));
+        }
+        self.change(Some(from_seq.max(1)))
     }
 
     /// Holds nothing any more. Durable when it returns; the claim keeps its [`Claim::id`].
@@ -95,52 +114,111 @@ impl Claim {
 
     fn change(&self, from_seq: Option<Seq>) -> Result<()> {
         let mut claims = self.core.claims.lock();
+        let _hold = self.core.directory.hold()?;
         let record = Record { id: self.id, from_seq };
         if claims.get(&self.name) == Some(&record) {
             return Ok(());
         }
         // First the file: a crash must not find a claim on events that were let go.
-        write(&self.core, &self.name, record)?;
+        write(&*self.core.vfs, &self.core.directory, &self.name, record)?;
         pin(&self.core.journal, &self.name, record);
         claims.insert(self.name.clone(), record);
         Ok(())
     }
 }
 
-/// Reads the claims of a data directory and pins what they hold. One that is damaged is told of and holds nothing: its
-/// follower finds that its identity is gone, and starts anew.
+/// Reads the claims of a data directory. One that is damaged is told of and holds nothing, and one that came with a copy
+/// of another directory goes: its follower follows the original. Either finds that its identity is gone, and starts anew.
 ///
 /// # Errors
-/// `Unavailable` when the directory cannot be read.
-pub(super) fn restore(vfs: &dyn Vfs, dir: &Path, journal: &Journal) -> Result<Claims> {
-    let dir = directory(dir);
-    let names = match vfs.list(&dir) {
-        Ok(names) => names,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Claims::new()),
-        Err(error) => return Err(Error::io(format_args!("reading {}", dir.display()), error)),
-    };
+/// `Unavailable` when the directory cannot be read or written.
+pub(super) fn restore(vfs: &dyn Vfs, directory: &Directory) -> Result<Claims> {
     let mut claims = Claims::new();
-    for name in names.iter().filter_map(|name| name.strip_suffix(".claim")).take(CLAIMS_MAX) {
-        match read(vfs, &path(&dir, name)) {
-            Ok(record) => {
-                pin(journal, name, record);
-                claims.insert(name.to_owned(), record);
-            }
-            Err(error) if error.kind() == ErrorKind::Corrupt => tracing::error!(%error, "a claim holds nothing"),
-            Err(error) => return Err(error),
+    for (name, filed) in read_all(vfs, directory.path())? {
+        if !directory.owns(filed.directory) {
+            tracing::warn!(name, "a claim came with the copy of another data directory; here it holds nothing");
+            remove(vfs, directory.path(), &name)?;
+            continue;
         }
+        if filed.directory.is_none() {
+            write(vfs, directory, &name, filed.record)?;
+        }
+        claims.insert(name, filed.record);
     }
     Ok(claims)
 }
 
-/// The random number of a claim in a data directory that is looked at from outside; `None` when there is none.
+/// Whether a claim is on events that the journal, which ends at `last_seq`, does not have.
+///
+/// # Errors
+/// `Corrupt` when one of this directory is, which proves that acknowledged records are missing; `Unavailable` when the
+/// directory cannot be read.
+pub(super) fn check_end(vfs: &dyn Vfs, directory: &Directory, last_seq: Seq) -> Result<()> {
+    for (name, filed) in read_all(vfs, directory.path())? {
+        match filed.record.from_seq {
+            Some(from_seq) if from_seq > last_seq + 1 && directory.owns(filed.directory) => {
+                return Err(lost(format_args!("the claim `{name}`"), from_seq - 1, last_seq));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// The last event that a claim says was seen; 0 when none does.
+///
+/// # Errors
+/// `Unavailable` when the directory cannot be read.
+pub(super) fn newest(vfs: &dyn Vfs, dir: &Path) -> Result<Seq> {
+    let seen = |(_, filed): &(String, Filed)| filed.record.from_seq.unwrap_or(1) - 1;
+    Ok(read_all(vfs, dir)?.iter().map(seen).max().unwrap_or(0))
+}
+
+/// Removes every claim.
+///
+/// # Errors
+/// `Unavailable` when the disk fails.
+pub(super) fn remove_all(vfs: &dyn Vfs, dir: &Path) -> Result<()> {
+    read_all(vfs, dir)?.iter().try_for_each(|(name, _)| remove(vfs, dir, name))
+}
+
+/// Every claim that reads. A damaged one is told of.
+fn read_all(vfs: &dyn Vfs, dir: &Path) -> Result<Vec<(String, Filed)>> {
+    let dir = claims_dir(dir);
+    let names = match vfs.list(&dir) {
+        Ok(names) => names,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(Error::io(format_args!("reading {}", dir.display()), error)),
+    };
+    let mut found = Vec::new();
+    for name in names.iter().filter_map(|name| name.strip_suffix(".claim")).take(CLAIMS_MAX) {
+        match read(vfs, &path(&dir, name)) {
+            Ok(filed) => found.push((name.to_owned(), filed)),
+            Err(error) if error.kind() == ErrorKind::Corrupt => tracing::error!(%error, "a claim holds nothing"),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(found)
+}
+
+/// Pins what the claims hold.
+pub(super) fn pin_all(claims: &Claims, journal: &Journal) {
+    claims.iter().for_each(|(name, record)| pin(journal, name, *record));
+}
+
+/// The random number of a claim in a data directory that is looked at from outside; `None` when there is none, or it is
+/// that of the directory from which this one was copied.
 ///
 /// # Errors
 /// `Corrupt` when its file is damaged, `Unavailable` when it cannot be read.
 pub(super) fn read_id(vfs: &dyn Vfs, dir: &Path, name: &str) -> Result<Option<u128>> {
     check_name(name)?;
-    match read(vfs, &path(&directory(dir), name)) {
-        Ok(record) => Ok(Some(record.id)),
+    match read(vfs, &path(&claims_dir(dir), name)) {
+        Ok(Filed { record, directory: None }) => Ok(Some(record.id)),
+        Ok(Filed { record, directory }) => {
+            let here = identity_of(vfs, dir)?.map(|identity| identity.directory);
+            Ok((here == directory).then_some(record.id))
+        }
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
@@ -154,7 +232,7 @@ fn pin(journal: &Journal, name: &str, record: Record) {
     }
 }
 
-fn directory(dir: &Path) -> PathBuf {
+fn claims_dir(dir: &Path) -> PathBuf {
     dir.join("claims")
 }
 
@@ -170,27 +248,29 @@ fn check_name(name: &str) -> Result<()> {
     Ok(())
 }
 
-fn random() -> Result<u128> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).map_err(|cause| Error::unavailable(format!("no random bytes: {cause}")))?;
-    Ok(u128::from_le_bytes(bytes))
-}
-
 /// Written aside, synced and renamed, so that the file is always whole.
-fn write(core: &Core, name: &str, record: Record) -> Result<()> {
-    let dir = directory(&core.dir);
+fn write(vfs: &dyn Vfs, directory: &Directory, name: &str, record: Record) -> Result<()> {
+    let dir = claims_dir(directory.path());
     let (aside, path) = (dir.join(format!("{name}.tmp")), path(&dir, name));
-    let written = vfs::create_dir_all(&*core.vfs, &dir).and_then(|()| {
-        let file = core.vfs.create(&aside)?;
-        file.write_at(&encode(record), 0)?;
+    let filed = Filed { record, directory: Some(directory.identity().directory) };
+    let written = vfs::create_dir_all(vfs, &dir).and_then(|()| {
+        let file = vfs.create(&aside)?;
+        file.write_at(&encode(filed), 0)?;
         file.sync()?;
-        core.vfs.rename(&aside, &path)?;
-        core.vfs.sync_dir(&dir)
+        vfs.rename(&aside, &path)?;
+        vfs.sync_dir(&dir)
     });
     written.map_err(|error| Error::io(format_args!("writing the claim {}", path.display()), error))
 }
 
-fn read(vfs: &dyn Vfs, path: &Path) -> Result<Record> {
+fn remove(vfs: &dyn Vfs, dir: &Path, name: &str) -> Result<()> {
+    let dir = claims_dir(dir);
+    let path = path(&dir, name);
+    let removed = vfs.remove(&path).and_then(|()| vfs.sync_dir(&dir));
+    removed.map_err(|error| Error::io(format_args!("removing the claim {}", path.display()), error))
+}
+
+fn read(vfs: &dyn Vfs, path: &Path) -> Result<Filed> {
     let bytes = vfs.open_read(path).and_then(|file| read_start(&*file, FILE_BYTES + 1));
     let bytes = bytes.map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => Error::not_found(format!("there is no claim {}", path.display())),
@@ -199,23 +279,32 @@ fn read(vfs: &dyn Vfs, path: &Path) -> Result<Record> {
     decode(&bytes).ok_or_else(|| Error::corrupt(format!("the claim {} is damaged", path.display())))
 }
 
-fn encode(record: Record) -> [u8; FILE_BYTES] {
-    let mut bytes = [0; FILE_BYTES];
-    bytes[..8].copy_from_slice(&MAGIC);
-    bytes[8..12].copy_from_slice(&VERSION.to_le_bytes());
-    bytes[12..28].copy_from_slice(&record.id.to_le_bytes());
-    bytes[28..36].copy_from_slice(&record.from_seq.unwrap_or(0).to_le_bytes());
-    let crc = crc32c::crc32c(&bytes[..36]);
-    bytes[36..].copy_from_slice(&crc.to_le_bytes());
+fn encode(filed: Filed) -> Vec<u8> {
+    let Filed { record, directory } = filed;
+    let mut bytes = Vec::with_capacity(FILE_BYTES);
+    bytes.extend_from_slice(&MAGIC);
+    bytes.extend_from_slice(&if directory.is_some() { VERSION } else { 1 }.to_le_bytes());
+    bytes.extend_from_slice(&record.id.to_le_bytes());
+    bytes.extend_from_slice(&record.from_seq.unwrap_or(0).to_le_bytes());
+    bytes.extend_from_slice(directory.map(u128::to_le_bytes).as_ref().map_or(&[], |directory| &directory[..]));
+    let crc = crc32c::crc32c(&bytes);
+    bytes.extend_from_slice(&crc.to_le_bytes());
     bytes
 }
 
-fn decode(bytes: &[u8]) -> Option<Record> {
-    let bytes: &[u8; FILE_BYTES] = bytes.try_into().ok()?;
-    let mut reader = Reader::new(&bytes[8..]);
-    let (version, id, from_seq, crc) = (reader.u32()?, reader.u128()?, reader.u64()?, reader.u32()?);
-    let whole = bytes[..8] == MAGIC && version == VERSION && crc == crc32c::crc32c(&bytes[..36]);
-    whole.then_some(Record { id, from_seq: (from_seq > 0).then_some(from_seq) })
+fn decode(bytes: &[u8]) -> Option<Filed> {
+    let (body, crc) = bytes.split_last_chunk::<4>()?;
+    if crc32c::crc32c(body) != u32::from_le_bytes(*crc) || body.first_chunk() != Some(&MAGIC) {
+        return None;
+    }
+    let mut reader = Reader::new(&body[MAGIC.len()..]);
+    let (version, id, from_seq) = (reader.u32()?, reader.u128()?, reader.u64()?);
+    let directory = match (version, bytes.len()) {
+        (1, FILE_BYTES_V1) => None,
+        (VERSION, FILE_BYTES) => Some(reader.u128()?),
+        _ => return None,
+    };
+    Some(Filed { record: Record { id, from_seq: (from_seq > 0).then_some(from_seq) }, directory })
 }
 
 #[cfg(all(test, not(stockhold_loom)))]
@@ -224,11 +313,13 @@ mod tests {
 
     #[test]
     fn a_record_reads_back_and_every_flipped_bit_shows() {
-        for record in [Record { id: 7, from_seq: None }, Record { id: u128::MAX, from_seq: Some(9) }] {
-            let bytes = encode(record);
-            assert_eq!(decode(&bytes), Some(record));
-            for bit in 0..FILE_BYTES * 8 {
-                let mut bytes = bytes;
+        let records = [Record { id: 7, from_seq: None }, Record { id: u128::MAX, from_seq: Some(9) }];
+        for (record, directory) in records.into_iter().flat_map(|record| [(record, None), (record, Some(8))]) {
+            let filed = Filed { record, directory };
+            let bytes = encode(filed);
+            assert_eq!(decode(&bytes), Some(filed));
+            for bit in 0..bytes.len() * 8 {
+                let mut bytes = bytes.clone();
                 bytes[bit / 8] ^= 1 << (bit % 8);
                 assert_eq!(decode(&bytes), None, "bit {bit}");
             }

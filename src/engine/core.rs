@@ -1,8 +1,7 @@
 //! What the engine's handles and threads share.
 
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use crossbeam_utils::sync::Unparker;
 
@@ -14,6 +13,7 @@ use super::refund::Refunds;
 use crate::calls::DeadThread;
 use crate::clock::Clock;
 use crate::command::BODY_BYTES_MAX;
+use crate::directory::Directory;
 use crate::error::{Error, Result};
 use crate::event::{self, Event, Recorder};
 use crate::journal::Journal;
@@ -21,7 +21,7 @@ use crate::ledger::{Executed, Ledger};
 use crate::store::Store;
 use crate::sync::Mutex;
 use crate::types::{Seq, TimeMs};
-use crate::vfs::{Vfs, VfsLock};
+use crate::vfs::Vfs;
 
 pub(super) struct Core {
     pub(super) ledger: Ledger,
@@ -29,7 +29,7 @@ pub(super) struct Core {
     pub(super) store: Option<Store>,
     pub(super) progress: Progress,
     pub(super) vfs: Arc<dyn Vfs>,
-    pub(super) dir: PathBuf,
+    pub(super) directory: Arc<Directory>,
     pub(super) generations: Mutex<Generations>,
     /// Held while a claim's file is written: one writer at a time, and never on the way of a command.
     pub(super) claims: Mutex<Claims>,
@@ -40,11 +40,14 @@ pub(super) struct Core {
     floor_ms: TimeMs,
     stopped: AtomicBool,
     pub(super) dead_thread: DeadThread,
+    /// The time at which a call last asked whether the process is still the one that opened the directory.
+    asked_ms: AtomicU64,
     sleepers: Mutex<Vec<Unparker>>,
     pub(super) refunds: Refunds,
-    directory_lock: Mutex<Option<Box<dyn VfsLock>>>,
     /// The last event up to which a checkpoint is complete.
     pub(super) checkpointed: AtomicU64,
+    /// How many checkpoints failed since the last one that did not.
+    pub(super) checkpoint_failures: AtomicU32,
 }
 
 /// What a [`Core`] is made of.
@@ -53,14 +56,13 @@ pub(super) struct Parts {
     pub(super) journal: Arc<Journal>,
     pub(super) store: Option<Store>,
     pub(super) vfs: Arc<dyn Vfs>,
-    pub(super) dir: PathBuf,
+    pub(super) directory: Arc<Directory>,
     pub(super) generations: Generations,
     pub(super) claims: Claims,
     pub(super) checkpoint_events: u64,
     pub(super) history_flush_rows: usize,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) floor_ms: TimeMs,
-    pub(super) directory_lock: Box<dyn VfsLock>,
 }
 
 impl Core {
@@ -68,12 +70,13 @@ impl Core {
         let projected = parts.store.as_ref().map_or(0, |store| store.projected());
         Self {
             checkpointed: AtomicU64::new(parts.generations.newest()),
+            checkpoint_failures: AtomicU32::new(0),
             ledger: parts.ledger,
             progress: Progress::new(projected, parts.journal.calls()),
             journal: parts.journal,
             store: parts.store,
             vfs: parts.vfs,
-            dir: parts.dir,
+            directory: parts.directory,
             generations: Mutex::new(parts.generations),
             claims: Mutex::new(parts.claims),
             checkpoint_events: parts.checkpoint_events,
@@ -82,14 +85,34 @@ impl Core {
             floor_ms: parts.floor_ms,
             stopped: AtomicBool::new(false),
             dead_thread: DeadThread::default(),
+            asked_ms: AtomicU64::new(TimeMs::MAX),
             sleepers: Mutex::new(Vec::new()),
             refunds: Refunds::default(),
-            directory_lock: Mutex::new(Some(parts.directory_lock)),
         }
     }
 
     pub(super) fn now_ms(&self) -> TimeMs {
         self.clock.now_ms().max(self.floor_ms)
+    }
+
+    /// Whether calls are answered. Asked at the start of each, and before a lock is taken: in a fork, locks can be held by
+    /// threads that are not there.
+    ///
+    /// # Errors
+    /// `Closed`, or `Unavailable` in a fork.
+    pub(super) fn check_open(&self) -> Result<()> {
+        if self.is_stopped() {
+            return Err(Error::closed());
+        }
+        // Asking the system costs as much as half a command, so it is asked once in a millisecond. What a fork decides in
+        // between stays in its memory: the journal asks before each write.
+        // Relaxed: the value is the whole message.
+        let now_ms = self.clock.now_ms();
+        if self.asked_ms.load(Ordering::Relaxed) != now_ms {
+            self.directory.check_process()?;
+            self.asked_ms.store(now_ms, Ordering::Relaxed);
+        }
+        Ok(())
     }
 
     pub(super) fn recorder(&self) -> JournalRecorder<'_> {
@@ -105,19 +128,14 @@ impl Core {
         self.sleepers.lock().push(sleeper);
     }
 
-    /// Tells the threads to end. True when they were told before.
-    pub(super) fn stop(&self) -> bool {
-        let before = self.stopped.swap(true, Ordering::SeqCst);
+    /// Tells the threads to end, and refuses every call from here on.
+    pub(super) fn stop(&self) {
+        self.stopped.store(true, Ordering::SeqCst);
         self.sleepers.lock().iter().for_each(Unparker::unpark);
-        before
     }
 
     pub(super) fn is_stopped(&self) -> bool {
         self.stopped.load(Ordering::SeqCst)
-    }
-
-    pub(super) fn release_directory(&self) {
-        self.directory_lock.lock().take();
     }
 
     /// Whether somebody waits for what history shows.

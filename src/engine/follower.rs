@@ -17,7 +17,7 @@ use crate::flaw::{self, Flaw};
 use crate::journal::{Reader, park_until};
 use crate::store::Store;
 use crate::sync::Mutex;
-use crate::types::Seq;
+use crate::types::{AccountKind, Seq};
 use crate::waiters::{Slot, Waiter, Waiters};
 
 pub(super) const HISTORY_THREAD: &str = "stockhold-history";
@@ -46,7 +46,23 @@ pub(super) struct Progress {
 struct Waiting {
     list: Waiters,
     /// Why nothing more will be shown.
-    end: Option<String>,
+    end: Option<End>,
+}
+
+/// Why history shows nothing more.
+#[derive(Clone)]
+enum End {
+    Closed,
+    Failed(String),
+}
+
+impl End {
+    fn error(&self) -> Error {
+        match self {
+            Self::Closed => Error::closed(),
+            Self::Failed(why) => Error::unavailable(why.clone()),
+        }
+    }
 }
 
 impl Progress {
@@ -77,7 +93,7 @@ impl Progress {
                 return Poll::Ready(Ok(()));
             }
             if let Some(end) = &waiters.end {
-                return Poll::Ready(Err(Error::unavailable(end.clone())));
+                return Poll::Ready(Err(end.error()));
             }
             waiter.take().and_then(|waiter| waiters.list.put(slot, seq, waiter))
         };
@@ -107,13 +123,13 @@ impl Progress {
     }
 
     /// Why nothing more will be shown; `None` while history follows.
-    pub(super) fn end_reason(&self) -> Option<String> {
-        self.waiters.lock().end.clone()
+    pub(super) fn end_error(&self) -> Option<Error> {
+        self.waiters.lock().end.as_ref().map(End::error)
     }
 
-    /// Whether nothing more will be shown.
-    pub(super) fn has_ended(&self) -> bool {
-        self.waiters.lock().end.is_some()
+    /// Whether history failed, and shows nothing more.
+    pub(super) fn has_failed(&self) -> bool {
+        matches!(self.waiters.lock().end, Some(End::Failed(_)))
     }
 
     /// How many wait.
@@ -133,7 +149,7 @@ impl Progress {
         self.calls.after_locks();
     }
 
-    fn end(&self, why: String) {
+    fn end(&self, why: End) {
         let woken = {
             let mut waiters = self.waiters.lock();
             waiters.end.get_or_insert(why);
@@ -159,15 +175,15 @@ pub(super) fn run(core: &Arc<Core>, parker: &Parker) {
     *core.progress.follower.lock() = Some(parker.unparker().clone());
     // Whoever waits must hear of a panic too.
     let followed = catch_unwind(AssertUnwindSafe(|| follow(core, store, parker)));
-    let why = match &followed {
-        Ok(Ok(())) => "the engine is closed".to_owned(),
-        Ok(Err(error)) => format!("history no longer follows the journal: {error}"),
-        Err(_) => "history no longer follows the journal: its thread panicked".to_owned(),
+    let end = match &followed {
+        Ok(Ok(())) => End::Closed,
+        Ok(Err(error)) => End::Failed(format!("history no longer follows the journal: {error}")),
+        Err(_) => End::Failed("history no longer follows the journal: its thread panicked".to_owned()),
     };
-    if !matches!(followed, Ok(Ok(()))) {
+    if let End::Failed(why) = &end {
         tracing::error!(why, "history ended");
     }
-    core.progress.end(why);
+    core.progress.end(end);
     core.refunds.end(core);
     if let Err(payload) = followed {
         resume_unwind(payload);
@@ -184,7 +200,11 @@ fn follow(core: &Arc<Core>, store: &Store, parker: &Parker) -> Result<()> {
         let stopping = core.is_stopped();
         let mut count = 0;
         if store.memtable_len() < KEYS_MAX {
-            let projected = shortage.passing(project(&mut reader, store))?;
+            let projected = match project(&mut reader, store) {
+                Err(error) => begin_after_damage(core, store, &mut reader, error),
+                projected => projected,
+            };
+            let projected = shortage.passing(projected)?;
             core.progress.advance(store.projected());
             match projected {
                 Some(projected) => count = projected,
@@ -252,17 +272,44 @@ fn flush(core: &Arc<Core>, store: &Store, flushed: &mut Instant) -> Result<()> {
     let before = store.watermark();
     let watermark = store.flush(FLUSH_KEYS)?;
     if watermark > before {
-        core.journal.set_pin("store", watermark + 1);
+        core.journal.set_pin("store", needed_from(watermark));
         *flushed = Instant::now();
     }
     Ok(())
+}
+
+/// Lets history begin after a file of the archive that is damaged: what can be read from there on is whole, and it would
+/// otherwise wait for ever for what cannot. An error of another kind stays one. Answers that there is more to do.
+fn begin_after_damage(core: &Arc<Core>, store: &Store, reader: &mut Reader, error: Error) -> Result<usize> {
+    let Some(last_seq) = reader.damaged_through() else { return Err(error) };
+    tracing::error!(
+        %error,
+        lost_through = last_seq,
+        "history begins after a damaged file of the archive: reservations that ended before are unknown. Put the file back \
+         from a copy and run `stockhold rebuild` to have them again"
+    );
+    let levels = core.ledger.levels();
+    let quotas = levels.iter().filter(|level| level.key.kind() == AccountKind::Quota);
+    store.begin_anew_after(last_seq, quotas.map(|level| level.account))?;
+    *reader = core.journal.reader(last_seq + 1)?;
+    Ok(1)
+}
+
+/// The first record that history with this watermark needs: the last one that it shows, by which it is known again.
+pub(super) fn needed_from(watermark: Seq) -> Seq {
+    watermark.max(1)
 }
 
 fn project(reader: &mut Reader, store: &Store) -> Result<usize> {
     if flaw::is_made(Flaw::DiesInHistory) {
         panic!("a mistake made on purpose");
     }
-    reader.next_batch(READ_BYTES, &mut |seq, kind, payload| store.project(seq, &event::decode(kind, payload)?))
+    let projected =
+        reader.next_batch(READ_BYTES, &mut |seq, kind, payload| store.project(seq, &event::decode(kind, payload)?));
+    if let Some((seq, mark)) = reader.marked() {
+        store.mark(seq, mark);
+    }
+    projected
 }
 
 /// Sleeps until there is something to follow, and then a little longer, so that one round carries many events. With

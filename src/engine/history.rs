@@ -17,6 +17,8 @@ use crate::waiters::{Slot, Waiter};
 pub struct CatchUp {
     core: Arc<Core>,
     seq: Seq,
+    /// The engine was closed already.
+    closed: bool,
     /// The place among those who wait for the journal, and among those who wait for history.
     durable: Slot,
     shown: Slot,
@@ -24,15 +26,18 @@ pub struct CatchUp {
 
 impl CatchUp {
     pub(super) fn new(core: &Arc<Core>) -> Self {
-        let seq = core.journal.last_seq();
-        Self { core: Arc::clone(core), seq, durable: Slot::default(), shown: Slot::default() }
+        let (seq, closed) = (core.journal.last_seq(), core.is_stopped());
+        Self { core: Arc::clone(core), seq, closed, durable: Slot::default(), shown: Slot::default() }
     }
 
     /// Blocks until it is so.
     ///
     /// # Errors
-    /// `Unavailable` when history is off or no longer follows, or the disk failed.
+    /// `Unavailable` when history is off or no longer follows, or the disk failed; `Closed`.
     pub fn wait(self) -> Result<()> {
+        if self.closed {
+            return Err(Error::closed());
+        }
         if self.core.store.is_none() {
             return Err(off());
         }
@@ -45,7 +50,10 @@ impl Future for CatchUp {
     type Output = Result<()>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { core, seq, durable, shown } = &mut *self;
+        let Self { core, seq, closed, durable, shown } = &mut *self;
+        if *closed {
+            return Poll::Ready(Err(Error::closed()));
+        }
         if core.store.is_none() {
             return Poll::Ready(Err(off()));
         }

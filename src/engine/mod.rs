@@ -1,6 +1,7 @@
 //! The engine: the only module that sees the ledger, the journal and the store. It opens, executes, expires,
 //! checkpoints and follows.
 
+mod belonging;
 mod builder;
 mod checkpoint;
 mod claim;
@@ -8,6 +9,7 @@ mod core;
 mod expiry;
 mod follower;
 mod history;
+mod loss;
 mod past;
 #[cfg(feature = "server")]
 mod rebuild;
@@ -26,16 +28,19 @@ use std::thread::JoinHandle;
 
 use self::core::Core;
 use crate::command::{Command, Level, Outcome, Pending, Policy, Reserve};
-use crate::error::{Error, Result};
+use crate::directory::Identity;
+use crate::error::{Error, ErrorKind, Result};
 use crate::sync::Mutex;
 use crate::types::{AccountId, AccountKey, IdempotencyKey, ReservationId, Seq, TimeMs};
 
 pub use builder::EngineBuilder;
 pub use claim::Claim;
 pub use history::{CatchUp, History};
+#[cfg(feature = "server")]
+pub(crate) use loss::Accepted;
 pub use past::{LedgerView, Past, PastEvents};
 #[cfg(feature = "server")]
-pub(crate) use rebuild::{Rebuilt, rebuild_history, rebuild_snapshot};
+pub(crate) use rebuild::{Rebuilt, accept_loss, rebuild_history, rebuild_snapshot};
 pub use refund::RefundTicket;
 pub use status::Status;
 pub use subscription::Subscription;
@@ -62,6 +67,8 @@ pub struct Engine(Arc<Running>);
 struct Running {
     core: Arc<Core>,
     threads: Mutex<Vec<JoinHandle<()>>>,
+    /// How the close went. Held while it goes, so that whoever closes too waits for it.
+    closed: Mutex<Option<Result<(), (ErrorKind, String)>>>,
 }
 
 impl Engine {
@@ -77,7 +84,7 @@ impl Engine {
     /// [`Engine::account`] and [`Engine::set_policy`]), `Overloaded` when there are too many accounts, `Poisoned`,
     /// `Closed`.
     pub fn open_account(&self, key: &AccountKey, policy: Policy) -> Result<AccountId> {
-        let core = &self.0.core;
+        let core = self.core()?;
         let (account, seq) = core.ledger.open_account(key, policy, core.now_ms(), &core.recorder())?;
         if seq.is_some() {
             core.journal.kick();
@@ -97,7 +104,7 @@ impl Engine {
     /// # Errors
     /// `Invalid` for a policy out of bounds, `NotFound` when there is no such account, `Poisoned`, `Closed`.
     pub fn set_policy(&self, account: AccountId, policy: Policy) -> Result<CommitTicket> {
-        let core = &self.0.core;
+        let core = self.core()?;
         let seq = core.ledger.set_policy(account, policy, core.now_ms(), &core.recorder())?;
         Ok(core.ticket((Outcome::Recorded, seq)))
     }
@@ -183,7 +190,7 @@ impl Engine {
     /// not exist; `Conflict` for an idempotency key with another request; `Overloaded` when a bound is reached; `Poisoned`
     /// after a disk failure; `Closed`. Nothing was changed then.
     pub fn execute(&self, command: &Command<'_>) -> Result<CommitTicket> {
-        let core = &self.0.core;
+        let core = self.core()?;
         let executed = core.ledger.execute(command, core.now_ms(), &core.recorder())?;
         Ok(core.ticket(executed))
     }
@@ -193,7 +200,7 @@ impl Engine {
     /// # Errors
     /// `Conflict` when the key has a body ([`IdempotencyKey::with_body`]) and was used with another one.
     pub fn recall(&self, key: IdempotencyKey) -> Result<Option<CommitTicket>> {
-        let core = &self.0.core;
+        let core = self.core()?;
         Ok(core.ledger.recall(key)?.map(|executed| core.ticket(executed)))
     }
 
@@ -205,7 +212,7 @@ impl Engine {
         if commands.len() > Self::BATCH_MAX {
             return Err(Error::invalid(format!("a batch has at most {} commands", Self::BATCH_MAX)));
         }
-        let core = &self.0.core;
+        let core = self.core()?;
         let executed = core.ledger.execute_batch(commands, core.now_ms(), &core.recorder());
         Ok(BatchTicket::new(executed, &core.journal))
     }
@@ -218,7 +225,7 @@ impl Engine {
     /// # Errors
     /// `NotFound` when there is no such account.
     pub fn level(&self, account: AccountId) -> Result<Level> {
-        self.0.core.ledger.level(account)
+        self.core()?.ledger.level(account)
     }
 
     /// Every account as it stands. Shards are read in turn, so it is not one moment's picture while commands run.
@@ -231,7 +238,7 @@ impl Engine {
     /// # Errors
     /// `NotFound` when there is no such account.
     pub fn takeable(&self, account: AccountId) -> Result<u64> {
-        let core = &self.0.core;
+        let core = self.core()?;
         core.ledger.takeable(account, core.now_ms()).map(|(takeable, _)| takeable)
     }
 
@@ -256,7 +263,7 @@ impl Engine {
     /// `Invalid` when the note is too long, `Overloaded` when too many refunds wait or the journal's queue is full,
     /// `Unavailable` when history is off or has failed, and `Closed`.
     pub fn refund(&self, reservation: ReservationId, owner: Option<AccountId>, note: &str) -> Result<RefundTicket> {
-        refund::Refunds::ask(&self.0.core, reservation, owner, note)
+        refund::Refunds::ask(self.core()?, reservation, owner, note)
     }
 
     /// Keeps a note with a reservation in history.
@@ -264,7 +271,7 @@ impl Engine {
     /// # Errors
     /// `Invalid` when the note is too long, and those of [`Engine::execute`].
     pub fn note(&self, reservation: ReservationId, body: &[u8]) -> Result<CommitTicket> {
-        let core = &self.0.core;
+        let core = self.core()?;
         core::check_body(body)?;
         let seq = core.ledger.note(reservation, body, core.now_ms(), &core.recorder())?;
         Ok(core.ticket((Outcome::Recorded, Some(seq))))
@@ -275,7 +282,7 @@ impl Engine {
     /// # Errors
     /// `Invalid` when it is too long, `Overloaded` when there are too many, and those of [`Engine::execute`].
     pub fn put_document(&self, collection: &str, key: &str, body: Option<&[u8]>) -> Result<CommitTicket> {
-        let core = &self.0.core;
+        let core = self.core()?;
         core::check_name(collection)?;
         core::check_name(key)?;
         core::check_body(body.unwrap_or_default())?;
@@ -294,7 +301,7 @@ impl Engine {
     /// # Errors
     /// Those of [`Engine::execute`].
     pub fn expire_due(&self) -> Result<usize> {
-        expiry::expire_due(&self.0.core)
+        expiry::expire_due(self.core()?)
     }
 
     /// Resolves when everything decided before this call is durable.
@@ -318,7 +325,7 @@ impl Engine {
     /// # Errors
     /// `NotFound` naming the oldest event there is, when `from_seq` is older.
     pub fn subscribe(&self, from_seq: Seq) -> Result<Subscription> {
-        Subscription::new(&self.0.core, from_seq)
+        Subscription::new(self.core()?, from_seq)
     }
 
     /// The claim of the follower `name`, made when it is new. It holds nothing until it says from where on; see
@@ -328,7 +335,7 @@ impl Engine {
     /// `Invalid` for a name that is not 1 to 32 of `a-z 0-9 -`, `Overloaded` when there are too many, `Unavailable` when
     /// the disk fails.
     pub fn claim(&self, name: &str) -> Result<Claim> {
-        Claim::new(&self.0.core, name)
+        Claim::new(self.core()?, name)
     }
 
     /// The names of the followers that have a claim.
@@ -356,7 +363,7 @@ impl Engine {
     /// # Errors
     /// `Poisoned` after a disk failure, `Closed`, `Overloaded` when the journal's queue is full.
     pub fn check_ready(&self) -> Result<()> {
-        self.0.core.journal.admit()
+        self.core()?.journal.admit()
     }
 
     /// Writes a checkpoint now. Returns the event up to which it is complete.
@@ -364,33 +371,61 @@ impl Engine {
     /// # Errors
     /// `Unavailable` when the disk fails; the last checkpoint then still holds.
     pub fn checkpoint(&self) -> Result<Seq> {
-        checkpoint::write(&self.0.core)
+        checkpoint::write(self.core()?)
     }
 
-    /// Makes everything durable, writes a checkpoint and closes. Later calls get `Closed`. A second close does
-    /// nothing.
+    /// Which data directory this is, and which of its openings: for whoever writes elsewhere on behalf of this ledger, and
+    /// must not do so beside the engine of a copy.
+    pub fn identity(&self) -> Identity {
+        self.0.core.directory.identity()
+    }
+
+    /// Makes everything durable, writes a checkpoint and closes. Later calls get `Closed`, and nothing is written into the
+    /// directory any more. A second close waits for the first, and goes as that went.
     ///
     /// # Errors
-    /// `Poisoned` when the journal failed, `Unavailable` when another file did.
+    /// `Poisoned` when the journal failed, `Unavailable` when another file did, and in a fork, which has nothing to close.
     pub fn close(&self) -> Result<()> {
         self.0.close(true)
+    }
+
+    /// What every call goes through that can be refused.
+    ///
+    /// # Errors
+    /// `Closed`, or `Unavailable` in a fork of the process that opened the engine.
+    fn core(&self) -> Result<&Arc<Core>> {
+        self.0.core.check_open()?;
+        Ok(&self.0.core)
     }
 }
 
 impl Running {
     fn close(&self, with_checkpoint: bool) -> Result<()> {
+        // Before any lock: in a fork those that hold one may not be there.
+        self.core.directory.check_process()?;
+        let mut closed = self.closed.lock();
+        let outcome = closed.get_or_insert_with(|| {
+            let outcome = self.close_now(with_checkpoint);
+            outcome.map_err(|error| (error.kind(), error.to_string()))
+        });
+        outcome.clone().map_err(|(kind, message)| Error::new(kind, message))
+    }
+
+    fn close_now(&self, with_checkpoint: bool) -> Result<()> {
+        let core = &self.core;
+        core.stop();
         let threads = std::mem::take(&mut *self.threads.lock());
-        if self.core.stop() {
-            return Ok(());
-        }
         let mut panicked = false;
         for thread in threads {
             panicked |= thread.join().is_err();
         }
-        let written = if with_checkpoint { checkpoint::write(&self.core).map(drop) } else { Ok(()) };
-        let stored = self.core.store.as_ref().map_or(Ok(()), |store| store.close());
-        let closed = self.core.journal.close();
-        self.core.release_directory();
+        let written = if with_checkpoint { checkpoint::write(core).map(drop) } else { Ok(()) };
+        let stored = core.store.as_ref().map_or(Ok(()), |store| store.close());
+        let closed = core.journal.close();
+        core.directory.release();
+        // Who came before the release and writes still is waited for; who comes after it finds the directory released.
+        drop(core.generations.lock());
+        drop(core.claims.lock());
         if panicked {
             return Err(Error::unavailable("a background thread of the engine had panicked"));
         }
@@ -400,6 +435,16 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
+        if self.core.directory.check_process().is_err() {
+            // A fork has copies of everything and threads for none of it. What a drop would write, end or wait for is
+            // the parent's: all of it stays in memory until the fork ends.
+            std::mem::forget(Arc::clone(&self.core));
+            std::mem::forget(self.threads.try_lock().map(|mut threads| std::mem::take(&mut *threads)));
+            return;
+        }
+        if self.closed.lock().is_some() {
+            return;
+        }
         // Who wants to know how the close went has called it. Without a checkpoint: the journal has everything.
         if let Err(error) = self.close(false) {
             tracing::warn!(%error, "closing the engine");

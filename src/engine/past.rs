@@ -4,9 +4,13 @@ use std::ops::{Bound, RangeBounds};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::builder::absolute;
 use super::checkpoint::{self, Snapshot};
 use super::claim;
+#[cfg(feature = "server")]
+use crate::branch::Mark;
 use crate::command::{Level, Pending};
+use crate::directory::{Identity, identity_of};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{self, Event};
 #[cfg(feature = "server")]
@@ -69,8 +73,19 @@ impl Past {
     }
 
     pub(crate) fn open_on(vfs: Arc<dyn Vfs>, dir: &Path) -> Result<Self> {
-        let journal = PastJournal::open(Arc::clone(&vfs), dir)?;
-        Ok(Self { vfs, dir: dir.to_owned(), journal })
+        // The process may go elsewhere before all of it is read.
+        let dir = absolute(&*vfs, dir)?;
+        let journal = PastJournal::open(Arc::clone(&vfs), &dir)?;
+        Ok(Self { vfs, dir, journal })
+    }
+
+    /// Which data directory it is, and which opening was its last; `None` before the first one, and of a copy that nobody
+    /// has opened yet.
+    ///
+    /// # Errors
+    /// `Unavailable` when it cannot be read.
+    pub fn identity(&self) -> Result<Option<Identity>> {
+        identity_of(&*self.vfs, &self.dir)
     }
 
     /// The oldest event that is kept; one more than the last when there is none.
@@ -297,6 +312,19 @@ impl PastEvents {
     #[cfg(feature = "mysql")]
     pub(crate) fn mark(&self) -> u64 {
         self.mark
+    }
+}
+
+#[cfg(feature = "server")]
+impl PastEvents {
+    /// The last event that was read, and what tells it from others with its number.
+    pub(super) fn marked(&self) -> Option<(Seq, Mark)> {
+        self.records.marked()
+    }
+
+    /// Where the next event is in a file of the archive that is damaged: the last event of that file.
+    pub(super) fn damaged_through(&self) -> Option<Seq> {
+        self.records.damaged_through()
     }
 }
 

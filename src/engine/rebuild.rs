@@ -3,14 +3,16 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::builder::lock;
+use super::builder::absolute;
+use super::loss::{self, Accepted};
 use super::{Past, checkpoint};
+use crate::directory::{self, Locked};
 use crate::error::{Error, Result};
 use crate::event::{Event, Recorder};
 use crate::ledger::Limits;
 use crate::store::{self, Store, StoreConfig};
 use crate::types::{AccountKind, SHARD_COUNT, Seq};
-use crate::vfs::{RealVfs, Vfs, VfsLock};
+use crate::vfs::{RealVfs, Vfs};
 
 /// How many rows of history wait in memory before they are written.
 const WAITING_ROWS_MAX: usize = 200_000;
@@ -29,7 +31,7 @@ pub(crate) struct Rebuilt {
 /// A data directory that no engine has open, whose journal is durable as it is read.
 struct Claimed {
     past: Past,
-    _lock: Box<dyn VfsLock>,
+    _locked: Locked,
 }
 
 impl Claimed {
@@ -40,7 +42,7 @@ impl Claimed {
         // Before the lock, whose file would be made where there is no data directory.
         Past::open(dir)?;
         let vfs: Arc<dyn Vfs> = Arc::new(RealVfs);
-        let lock = lock(&*vfs, dir)?;
+        let locked = directory::lock(&vfs, &absolute(&*vfs, dir)?)?;
         let past = Past::open(dir)?;
         // What a killed engine had written and not synced must not be known elsewhere before it is durable.
         let journal = dir.join("journal");
@@ -51,41 +53,80 @@ impl Claimed {
             vfs.sync_dir(&journal)
         };
         sync().map_err(|error| Error::io(format_args!("syncing {}", journal.display()), error))?;
-        Ok(Self { past, _lock: lock })
+        Ok(Self { past, _locked: locked })
     }
 }
 
 /// Makes history anew from snapshot, journal and archive. The one that was there is renamed when the new one is whole.
 ///
 /// # Errors
-/// `NotFound` when `dir` is no data directory, `AlreadyOpen` when somebody has it open or the disk fails,
-/// `Corrupt` when an event is damaged. History is as it was then.
+/// `NotFound` when `dir` is no data directory, `AlreadyOpen` when somebody has it open, `Unavailable` when the disk fails,
+/// `Corrupt` when an event of the journal is damaged. History is as it was then. Behind a file of the archive that is damaged
+/// history begins anew.
 pub(crate) fn rebuild_history(dir: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<Rebuilt> {
     let claimed = Claimed::new(dir)?;
     let past = &claimed.past;
-    let (first_seq, last_seq) = (past.oldest_seq(), past.last_seq());
+    let (mut first_seq, last_seq) = (past.oldest_seq(), past.last_seq());
     let (path, building) = (dir.join("store"), dir.join("store.rebuilding"));
-    store::remove(&building)?;
-    let store = Store::open(&building, StoreConfig { seq_max: last_seq, ..StoreConfig::default() })?;
+    while let Some(damaged_through) = fill_history(past, &building, first_seq, progress)? {
+        first_seq = damaged_through + 1;
+    }
+    let set_aside = store::replace(&path, &building)?;
+    Ok(Rebuilt { first_seq, last_seq, path, set_aside })
+}
+
+/// Makes history in an empty directory, from an event on. Where that meets a file of the archive that is damaged, it
+/// answers the last event of the file, after which history has to begin.
+fn fill_history(
+    past: &Past,
+    building: &Path,
+    first_seq: Seq,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<Option<Seq>> {
+    let last_seq = past.last_seq();
+    store::remove(building)?;
+    let store = Store::open(building, StoreConfig::default())?;
     if first_seq > 1 {
         let levels = past.ledger_at(last_seq)?.levels();
         let quotas = levels.iter().filter(|level| level.key.kind() == AccountKind::Quota);
         store.begin_after(first_seq - 1, quotas.map(|level| level.account))?;
     }
-    let events = past.events(first_seq..=last_seq)?;
-    let total = events.left();
-    for (event, done) in events.zip(1..) {
-        let (seq, event) = event?;
+    let mut events = past.events(first_seq..=last_seq)?;
+    let (total, mut done) = (events.left(), 0);
+    while let Some(event) = events.next() {
+        let (seq, event) = match (event, events.damaged_through()) {
+            (Err(error), Some(damaged_through)) => {
+                tracing::error!(%error, damaged_through, "history begins after a damaged file of the archive");
+                store.close()?;
+                return Ok(Some(damaged_through));
+            }
+            (event, _) => event?,
+        };
         store.project(seq, &event)?;
+        if let Some((seq, mark)) = events.marked() {
+            store.mark(seq, mark);
+        }
+        done += 1;
         if store.memtable_len() >= WAITING_ROWS_MAX {
             store.flush(usize::MAX)?;
         }
         progress(done, total);
     }
     store.close()?;
-    drop(store);
-    let set_aside = store::replace(&path, &building)?;
-    Ok(Rebuilt { first_seq, last_seq, path, set_aside })
+    Ok(None)
+}
+
+/// Sets aside what shows acknowledged records that the journal does not have; `None` when nothing does.
+///
+/// # Errors
+/// `NotFound` when `dir` is no data directory, `Unavailable` when another process has it open or the disk fails,
+/// `Corrupt` when the journal is damaged, or what is left is no whole ledger. Nothing is changed then.
+pub(crate) fn accept_loss(dir: &Path) -> Result<Option<Accepted>> {
+    let claimed = Claimed::new(dir)?;
+    let vfs: Arc<dyn Vfs> = Arc::new(RealVfs);
+    let accepted = loss::accept(&vfs, dir);
+    drop(claimed);
+    accepted
 }
 
 /// Makes the ledger's snapshot anew from journal and archive, and from the oldest snapshot where they no longer reach

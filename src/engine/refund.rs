@@ -216,10 +216,7 @@ impl Refunds {
 }
 
 fn ended(core: &Core) -> Error {
-    match core.progress.end_reason() {
-        Some(reason) if !core.is_stopped() => Error::unavailable(reason),
-        _ => Error::closed(),
-    }
+    core.progress.end_error().filter(|_| !core.is_stopped()).unwrap_or_else(Error::closed)
 }
 
 fn answer(core: &Core, request: &Request, outcome: Result<Executed>) {

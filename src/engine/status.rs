@@ -16,6 +16,9 @@ pub struct Status {
     pub durable_seq: Seq,
     /// The last event that the newest checkpoint shows.
     pub checkpoint_seq: Seq,
+    /// How many checkpoints failed since the last one that did not. While it is not 0 the journal grows; they are tried
+    /// again by themselves.
+    pub checkpoint_failures: u32,
     /// The last event that history shows, and the last one that sled has on disk; `None` when history is off.
     pub history_seq: Option<(Seq, Seq)>,
     /// The oldest event that a subscription can start from.
@@ -45,6 +48,7 @@ impl Status {
             last_seq: journal.last_seq,
             durable_seq: journal.durable_seq,
             checkpoint_seq: core.checkpointed.load(Ordering::SeqCst),
+            checkpoint_failures: core.checkpoint_failures.load(Ordering::SeqCst),
             history_seq: core.store.as_ref().map(|store| (store.projected(), store.watermark())),
             oldest_seq: journal.oldest_seq,
             segments: journal.segments,
@@ -53,7 +57,7 @@ impl Status {
             archive_bytes: journal.archive_bytes,
             syncs: journal.syncs,
             poisoned: journal.poisoned,
-            history_failed: core.progress.has_ended() && !core.is_stopped(),
+            history_failed: core.progress.has_failed(),
             dead_thread: core.dead_thread.name().filter(|name| *name != HISTORY_THREAD).or(journal.dead_thread),
         }
     }

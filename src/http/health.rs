@@ -20,6 +20,7 @@ struct Report {
 struct Checks {
     engine: &'static str,
     history: &'static str,
+    checkpoint: &'static str,
     /// The engine's own threads.
     threads: &'static str,
     accepting: bool,
@@ -44,15 +45,16 @@ pub(super) fn ready(call: &Call<'_>) -> HttpResponse {
 fn report(call: &Call<'_>, well: bool, [good, bad]: [&'static str; 2]) -> HttpResponse {
     let told = |well: bool| if well { "fulfilled" } else { "rejected" };
     let engine = told(call.app.mall.check_alive().is_ok());
-    // These two never decide whether the server is well: sales go on without them.
+    // These three never decide whether the server is well: sales go on without them.
     let status = call.app.mall.engine().status();
     let (history, threads) = (told(!status.history_failed), told(status.dead_thread.is_none()));
+    let checkpoint = told(status.checkpoint_failures == 0);
     let mirror = call.app.mirror.as_ref().map(|mirror| told(mirror.status().is_well()));
     let now = UNIX_EPOCH + Duration::from_millis(call.app.mall.now_ms());
     let report = Report {
         status: if well { good } else { bad },
         timestamp: humantime::format_rfc3339_millis(now).to_string(),
-        checks: Checks { engine, history, threads, accepting: !call.app.is_draining(), mirror },
+        checks: Checks { engine, history, checkpoint, threads, accepting: !call.app.is_draining(), mirror },
     };
     respond(if well { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, call.format, &report)
 }

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use lz4_flex::frame::{BlockSize, FrameDecoder, FrameEncoder, FrameInfo};
 
 use super::frame::{self, FRAME_HEADER_BYTES, Frame};
-use super::recovery::corrupt;
 use super::segment::{HEADER_BYTES, Header};
 use crate::error::{Error, Result};
 use crate::types::Seq;
@@ -36,19 +35,18 @@ fn parse_archive_name(name: &str) -> Option<(Seq, Seq)> {
     (archive_name(first, last) == name).then_some((first, last))
 }
 
-/// The files of the archive, oldest first; what a crash left half written is removed.
+/// Removes what a crash left half written.
 ///
 /// # Errors
 /// `Unavailable` when the file system fails.
-pub(super) fn find(vfs: &dyn Vfs, dir: &Path) -> Result<Vec<Archived>> {
-    let remove_unfinished = || {
+pub(super) fn remove_unfinished(vfs: &dyn Vfs, dir: &Path) -> Result<()> {
+    let remove = || {
         for name in vfs.list(dir)?.iter().filter(|name| name.ends_with(".tmp")) {
             vfs.remove(&dir.join(name))?;
         }
         Ok(())
     };
-    remove_unfinished().map_err(|error| looking(dir, error))?;
-    list(vfs, dir)
+    remove().map_err(|error| looking(dir, error))
 }
 
 /// The files of the archive, oldest first; none when there is no such directory. Changes nothing, and leaves out what is
@@ -140,7 +138,7 @@ impl Read for Consuming {
 pub(super) struct ArchiveReader {
     path: PathBuf,
     decoder: FrameDecoder<Consuming>,
-    seed: u32,
+    pub header: Header,
     /// Where the next frame starts in the segment, for messages and as a bound.
     offset: usize,
     segment_bytes: usize,
@@ -161,15 +159,16 @@ impl ArchiveReader {
         })?;
         let mut decoder = FrameDecoder::new(Consuming { file, offset: 0 });
         let mut block = vec![0; HEADER_BYTES];
-        decoder.read_exact(&mut block).map_err(|error| damaged(&path, 0, archived.first_seq, &error))?;
-        let header = Header::decode(&block).map_err(|what| corrupt(&path, 0, what))?;
+        let failed = |why: &dyn std::fmt::Display| damaged(&path, 0, archived.first_seq, why);
+        decoder.read_exact(&mut block).map_err(|error| failed(&error))?;
+        let header = Header::decode(&block).map_err(|what| failed(&what))?;
         if header.first_seq != archived.first_seq {
-            return Err(corrupt(&path, 0, "the file's name and its header disagree"));
+            return Err(failed(&"the file's name and its header disagree"));
         }
         Ok(Self {
             path,
             decoder,
-            seed: header.seed(),
+            header,
             offset: HEADER_BYTES,
             segment_bytes: usize::try_from(header.segment_bytes).unwrap_or(usize::MAX),
             next_seq: header.first_seq,
@@ -196,7 +195,7 @@ impl ArchiveReader {
         let len = frame::next_len(&self.buffer).filter(|&len| self.offset + len <= self.segment_bytes);
         self.buffer.resize(len.ok_or_else(|| failed(&"its length is impossible"))?, 0);
         self.decoder.read_exact(&mut self.buffer[FRAME_HEADER_BYTES..]).map_err(|error| failed(&error))?;
-        let frame = frame::verify(&self.buffer, self.seed)
+        let frame = frame::verify(&self.buffer, self.header.seed())
             .filter(|frame| frame.seq == seq)
             .ok_or_else(|| failed(&"its checksum does not hold"))?;
         self.offset += frame.bytes;
@@ -206,5 +205,9 @@ impl ArchiveReader {
 }
 
 fn damaged(path: &Path, offset: usize, seq: Seq, why: &dyn std::fmt::Display) -> Error {
-    corrupt(path, offset, &format!("record {seq} is damaged ({why}), counted in the file's uncompressed bytes"))
+    Error::corrupt(format!(
+        "{} at offset {offset} of its unpacked bytes: record {seq} is damaged ({why}). No stock depends on the archive, \
+         only history does: put the file back from a copy, or go on without it; history then begins after it",
+        path.display()
+    ))
 }

@@ -21,6 +21,8 @@ pub(super) struct Frame<'a> {
     /// The first frame of the group this one was written in: all frames before it were durable by then.
     pub group_first: Seq,
     pub kind: u16,
+    /// The checksum that it is stored under.
+    pub crc: u32,
     pub payload: &'a [u8],
     /// The bytes the frame takes in the file, with header and padding.
     pub bytes: usize,
@@ -80,7 +82,8 @@ pub(super) fn seal(frame: &mut [u8], seed: u32, group_offset: u32) {
 pub(super) fn verify(bytes: &[u8], seed: u32) -> Option<Frame<'_>> {
     let len = u32::from_le_bytes(get(bytes, LEN)?) as usize;
     let frame = bytes.get(..next_len(bytes)?)?;
-    if u32::from_le_bytes(get(frame, CRC)?) != checksum(frame, seed) || get(frame, FLAGS)? != [0; 2] {
+    let crc = u32::from_le_bytes(get(frame, CRC)?);
+    if crc != checksum(frame, seed) || get(frame, FLAGS)? != [0; 2] {
         return None;
     }
     let seq = Seq::from_le_bytes(get(frame, SEQ)?);
@@ -89,6 +92,7 @@ pub(super) fn verify(bytes: &[u8], seed: u32) -> Option<Frame<'_>> {
         seq,
         group_first: seq.checked_sub(group_offset.into())?,
         kind: u16::from_le_bytes(get(frame, KIND)?),
+        crc,
         payload: &frame[FRAME_HEADER_BYTES..len],
         bytes: frame.len(),
     })
@@ -128,7 +132,8 @@ mod tests {
         for len in 0..40 {
             let payload = vec![0xa5; len];
             let bytes = frame(&payload);
-            let expected = Frame { seq: 7, group_first: 5, kind: 3, payload: &payload, bytes: bytes.len() };
+            let crc = u32::from_le_bytes(get(&bytes, CRC).unwrap());
+            let expected = Frame { seq: 7, group_first: 5, kind: 3, crc, payload: &payload, bytes: bytes.len() };
             assert_eq!(verify(&bytes, 99), Some(expected));
             assert_eq!(bytes.len() % FRAME_ALIGN, 0);
         }

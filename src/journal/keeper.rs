@@ -39,6 +39,10 @@ fn run_errand(store: &SegmentStore) -> Result<()> {
 /// its going is synced, so that a crash leaves no hole in the numbers.
 fn retire_oldest(store: &SegmentStore) -> Result<bool> {
     let Some((segment, end_seq)) = store.files.lock().unneeded() else { return Ok(false) };
+    // What another opening of the directory needs is not ours to take.
+    store.check_directory()?;
+    let last = store.files.lock().live.back().map(Arc::clone);
+    last.map_or(Ok(()), |last| store.check_successor(&last))?;
     if let Some(bytes_max) = store.config.archive_bytes_max {
         archive_segment(store, &segment, end_seq)?;
         trim_archive(store, bytes_max)?;

@@ -8,12 +8,14 @@
 //! | `segment` | the bytes of one file |
 //! | `writer` | groups into segments |
 //! | `recovery` | what the files mean after a crash |
+//! | `found` | the journal before anything is written |
 //! | `store` | which files there are and who needs them |
 //! | `keeper` | spares and recycling, in the background |
 //! | `archive`, `reader` | the past, for those who follow |
 //! | `past` | all of it, read from outside |
 
 mod archive;
+mod found;
 mod frame;
 mod group;
 #[cfg(all(test, stockhold_loom))]
@@ -28,15 +30,17 @@ mod store;
 mod tests;
 mod writer;
 
+#[cfg(all(test, not(stockhold_loom)))]
 use std::path::Path;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, JoinHandle, Thread};
 
 use group::GroupCommit;
-use store::{Files, SegmentStore};
+use store::SegmentStore;
 use writer::SegmentWriter;
 
+pub(crate) use found::FoundJournal;
 #[cfg(feature = "server")]
 pub(crate) use past::{FileKind, JournalFile};
 pub(crate) use past::{PastJournal, PastRecords};
@@ -47,7 +51,8 @@ use crate::error::{Error, Result};
 use crate::sync::Mutex;
 use crate::sync::atomic::Ordering;
 use crate::types::Seq;
-use crate::vfs::{self, Vfs};
+#[cfg(all(test, not(stockhold_loom)))]
+use crate::vfs::Vfs;
 use crate::waiters::{Slot, Waiter};
 
 /// Takes a record: number, kind, payload.
@@ -127,12 +132,11 @@ pub(crate) struct Journal {
 }
 
 impl Journal {
-    /// Opens the journal in `dir` (directories `journal` and `archive`), calls `replay` with each record from
-    /// `from_seq` on, and starts a fresh segment: what a torn write left behind can never meet new frames.
+    /// Finds and starts a journal in a directory that nobody else has.
     ///
     /// # Errors
-    /// `Corrupt` when the files hold what no crash explains, or do not reach `from_seq`; `Invalid` for a
-    /// segment size that is not allowed; `Unavailable` when the file system fails; and those of `replay`.
+    /// Those of [`FoundJournal::find`] and [`FoundJournal::start`].
+    #[cfg(all(test, not(stockhold_loom)))]
     pub(crate) fn open(
         vfs: Arc<dyn Vfs>,
         dir: &Path,
@@ -140,21 +144,13 @@ impl Journal {
         from_seq: Seq,
         replay: &mut EachRecord<'_>,
     ) -> Result<Arc<Journal>> {
-        config.check()?;
-        let from_seq = from_seq.max(1);
-        let (journal_dir, archive_dir) = (dir.join("journal"), dir.join("archive"));
-        for dir in [&journal_dir, &archive_dir] {
-            vfs::create_dir_all(&*vfs, dir)
-                .map_err(|error| Error::io(format_args!("creating {}", dir.display()), error))?;
-        }
-        let mut recovered = recovery::recover(&*vfs, &journal_dir, from_seq, replay)?;
-        let next_seq = check_end(&journal_dir, recovered.next_seq, from_seq, config.restored)?;
-        recovered.rewrite_last_group()?;
-        let archived = archive::find(&*vfs, &archive_dir)?;
-        let files = Files { live: recovered.segments.into(), archived: archived.into(), ..Files::default() };
-        let (queue_bytes_max, stepped) = (config.queue_bytes_max, config.stepped.is_some());
-        let store = Arc::new(SegmentStore::new(vfs, journal_dir, archive_dir, config, files));
-        store.find_spares()?;
+        FoundJournal::find(vfs, dir, config, from_seq, replay)?.start(None)
+    }
+
+    /// A journal whose next record has the number `next_seq`, and goes into a segment of its own.
+    fn begin(store: SegmentStore, next_seq: Seq) -> Result<Arc<Journal>> {
+        let (queue_bytes_max, stepped) = (store.config.queue_bytes_max, store.config.stepped.is_some());
+        let store = Arc::new(store);
         let writer = SegmentWriter::new(Arc::clone(&store), store.start_segment(next_seq)?);
         let calls = Arc::new(Calls::default());
         let commit = Arc::new(GroupCommit::new(writer, next_seq, queue_bytes_max, Arc::clone(&calls)));
@@ -342,20 +338,6 @@ impl Drop for Journal {
     fn drop(&mut self) {
         // Whoever cares about the outcome has called `close`.
         let _ = self.close();
-    }
-}
-
-/// Where the new segment starts. A journal that ends before the record asked for has lost records that were
-/// durable when the checkpoint was taken.
-fn check_end(dir: &Path, next_seq: Option<Seq>, from_seq: Seq, restored: bool) -> Result<Seq> {
-    match next_seq {
-        Some(next_seq) if next_seq >= from_seq => Ok(next_seq),
-        None if from_seq == 1 || restored => Ok(from_seq),
-        _ => Err(Error::corrupt(format!(
-            "the journal in {} ends before record {from_seq}, which the checkpoint expects next: acknowledged \
-             records are missing. Restore the directory from a backup",
-            dir.display()
-        ))),
     }
 }
 

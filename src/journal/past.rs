@@ -13,6 +13,7 @@ use super::archive::{self, ArchiveReader, Archived};
 use super::frame;
 use super::recovery::{self, corrupt};
 use super::segment::{self, HEADER_BYTES, Header};
+use crate::branch::Mark;
 use crate::error::{Error, ErrorKind, Result};
 use crate::types::Seq;
 use crate::vfs::{Vfs, read_start};
@@ -128,7 +129,15 @@ impl PastJournal {
             )));
         }
         let look = Self { vfs: Arc::clone(&self.vfs), ..self.copy() };
-        Ok(PastRecords { look, next_seq: from_seq, through: through.min(last_seq), open: None, tries: 0 })
+        Ok(PastRecords {
+            look,
+            next_seq: from_seq,
+            through: through.min(last_seq),
+            open: None,
+            tries: 0,
+            marked: None,
+            damaged_through: None,
+        })
     }
 
     fn copy(&self) -> Self {
@@ -272,6 +281,10 @@ pub(crate) struct PastRecords {
     open: Option<Source>,
     /// How often files were looked for again since the last record.
     tries: usize,
+    marked: Option<(Seq, Mark)>,
+    /// The last record of a file of the archive that turned out to be damaged.
+    #[cfg_attr(not(feature = "server"), allow(dead_code, reason = "who makes history anew needs it"))]
+    damaged_through: Option<Seq>,
 }
 
 enum Source {
@@ -292,6 +305,18 @@ impl PastRecords {
         (self.through + 1).saturating_sub(self.next_seq)
     }
 
+    /// The last record that was given, and what tells it from others with its number.
+    #[cfg(feature = "server")]
+    pub(crate) fn marked(&self) -> Option<(Seq, Mark)> {
+        self.marked
+    }
+
+    /// Where the next record is in a file of the archive that is damaged: the last record of that file.
+    #[cfg(feature = "server")]
+    pub(crate) fn damaged_through(&self) -> Option<Seq> {
+        self.damaged_through
+    }
+
     /// Gives the next record to `each`; false when there is none.
     ///
     /// # Errors
@@ -307,9 +332,16 @@ impl PastRecords {
                 self.open = None;
                 continue;
             }
-            let seq = source.next(self.next_seq, each)?;
+            let archived = match source {
+                Source::Archive(archive) => Some(archive.last_seq),
+                Source::Segment { .. } => None,
+            };
+            let (seq, mark) = source.next(self.next_seq, each).inspect_err(|error| {
+                self.damaged_through = archived.filter(|_| error.kind() == ErrorKind::Corrupt);
+            })?;
             self.tries = 0;
             if seq == self.next_seq {
+                self.marked = Some((seq, mark));
                 self.next_seq += 1;
                 return Ok(true);
             }
@@ -325,7 +357,13 @@ impl PastRecords {
                 self.tries += 1;
                 self.look.list()?;
             }
-            Err(error) => return Err(error),
+            Err(error) => {
+                let seq = self.next_seq;
+                let archived = self.look.archived.iter().find(|file| (file.first_seq..=file.last_seq).contains(&seq));
+                self.damaged_through =
+                    archived.map(|file| file.last_seq).filter(|_| error.kind() == ErrorKind::Corrupt);
+                return Err(error);
+            }
         }
         Ok(())
     }
@@ -339,8 +377,8 @@ impl Source {
         }
     }
 
-    /// Reads one record, and gives it to `each` when it is the wanted one. Returns its number.
-    fn next(&mut self, wanted: Seq, each: &mut EachRecord<'_>) -> Result<Seq> {
+    /// Reads one record, and gives it to `each` when it is the wanted one. Returns its number, and what marks it.
+    fn next(&mut self, wanted: Seq, each: &mut EachRecord<'_>) -> Result<(Seq, Mark)> {
         let mut deliver = |frame: &frame::Frame<'_>| match frame.seq == wanted {
             true => each(frame.seq, frame.kind, frame.payload),
             false => Ok(()),
@@ -353,12 +391,13 @@ impl Source {
                 let frame = frame.ok_or_else(|| corrupt(&seen.path, at.offset, &what()))?;
                 deliver(&frame)?;
                 *at = Place { offset: at.offset + frame.bytes, seq: at.seq + 1 };
-                Ok(frame.seq)
+                Ok((frame.seq, seen.header.mark(&frame)))
             }
             Self::Archive(archive) => {
+                let header = archive.header;
                 let frame = archive.next_frame()?;
                 deliver(&frame)?;
-                Ok(frame.seq)
+                Ok((frame.seq, header.mark(&frame)))
             }
         }
     }

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use super::archive::ArchiveReader;
+use super::archive::{ArchiveReader, Archived};
 use super::frame::{self, FRAME_HEADER_BYTES, Frame};
 use super::segment::{HEADER_BYTES, Segment};
 use super::store::SegmentStore;
 use super::{Commit, EachRecord, Journal};
-use crate::error::{Error, Result};
+use crate::branch::Mark;
+use crate::error::{Error, ErrorKind, Result};
 use crate::types::Seq;
 
 /// How much is read at once from a live segment.
@@ -22,6 +23,10 @@ pub(crate) struct Reader {
     live: Position,
     window: Window,
     archive: Option<ArchiveReader>,
+    /// The last record that was delivered.
+    marked: Option<(Seq, Mark)>,
+    /// The last record of a file of the archive that turned out to be damaged.
+    damaged_through: Option<Seq>,
 }
 
 /// The start of frame `seq` in segment `index`.
@@ -41,6 +46,8 @@ impl Reader {
             live: Position::default(),
             window: Window::default(),
             archive: None,
+            marked: None,
+            damaged_through: None,
         };
         let oldest_seq = reader.store.files.lock().oldest_seq();
         if reader.next_seq < oldest_seq { Err(gone(reader.next_seq, oldest_seq)) } else { Ok(reader) }
@@ -49,6 +56,16 @@ impl Reader {
     /// The next record this reader delivers.
     pub(crate) fn next_seq(&self) -> Seq {
         self.next_seq
+    }
+
+    /// The last record that was delivered, and what tells it from others with its number.
+    pub(crate) fn marked(&self) -> Option<(Seq, Mark)> {
+        self.marked
+    }
+
+    /// Where the next record is in a file of the archive that is damaged: the last record of that file.
+    pub(crate) fn damaged_through(&self) -> Option<Seq> {
+        self.damaged_through
     }
 
     /// Delivers durable records in order until `bytes_max` of them are reached, at least one if there is one;
@@ -88,6 +105,7 @@ impl Reader {
             let frame = frame.ok_or_else(|| SegmentStore::damaged(segment, offset, seq))?;
             if seq >= self.next_seq {
                 batch.deliver(&frame)?;
+                self.marked = Some((seq, segment.header.mark(&frame)));
                 self.next_seq = seq + 1;
             }
             self.live.offset += frame.bytes as u64;
@@ -101,12 +119,17 @@ impl Reader {
             Some(archive) if (archive.next_seq()..=archive.last_seq).contains(&self.next_seq) => archive,
             _ => self.open_archive()?,
         };
+        let last_seq = archive.last_seq;
         let end_seq = archive.last_seq.min(durable) + 1;
+        let header = archive.header;
         while archive.next_seq() < end_seq && batch.bytes_left > 0 {
-            let frame = archive.next_frame()?;
+            let frame = archive.next_frame().inspect_err(|error| {
+                self.damaged_through = Some(last_seq).filter(|_| error.kind() == ErrorKind::Corrupt);
+            })?;
             if frame.seq >= self.next_seq {
                 // On an error the archive is dropped, and the next call opens it anew at this record.
                 batch.deliver(&frame)?;
+                self.marked = Some((frame.seq, header.mark(&frame)));
                 self.next_seq = frame.seq + 1;
             }
         }
@@ -114,14 +137,16 @@ impl Reader {
         Ok(())
     }
 
-    fn open_archive(&self) -> Result<ArchiveReader> {
+    fn open_archive(&mut self) -> Result<ArchiveReader> {
         let (found, oldest_seq) = {
             let files = self.store.files.lock();
-            let holds = |file: &&super::archive::Archived| (file.first_seq..=file.last_seq).contains(&self.next_seq);
+            let holds = |file: &&Archived| (file.first_seq..=file.last_seq).contains(&self.next_seq);
             (files.archived.iter().find(holds).cloned(), files.oldest_seq())
         };
         let archived = found.ok_or_else(|| gone(self.next_seq, oldest_seq))?;
-        ArchiveReader::open(&*self.store.vfs, &self.store.archive_dir, &archived)
+        ArchiveReader::open(&*self.store.vfs, &self.store.archive_dir, &archived).inspect_err(|error| {
+            self.damaged_through = Some(archived.last_seq).filter(|_| error.kind() == ErrorKind::Corrupt);
+        })
     }
 }
 

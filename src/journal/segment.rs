@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::frame;
+use crate::branch::Mark;
 use crate::error::{Error, Result};
 use crate::flaw::{self, Flaw};
 use crate::types::Seq;
@@ -29,6 +30,11 @@ impl Header {
     /// What every checksum of the segment starts from.
     pub(super) fn seed(&self) -> u32 {
         crc32c::crc32c(&self.salt.to_le_bytes())
+    }
+
+    /// What tells a frame of the segment from every other with its number.
+    pub(super) fn mark(&self, frame: &frame::Frame<'_>) -> Mark {
+        Mark { salt: self.salt, crc: frame.crc, segment_first: self.first_seq }
     }
 
     pub(super) fn encode(&self) -> Vec<u8> {

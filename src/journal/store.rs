@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::archive::{self, Archived};
 use super::segment::{self, Header, Segment};
 use super::{JournalConfig, recovery};
+use crate::directory::Directory;
 use crate::error::{Error, Result};
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sync::{Condvar, Mutex, wait};
@@ -32,6 +33,8 @@ pub(super) struct SegmentStore {
     names_unsynced: AtomicBool,
     errand: Mutex<Errand>,
     errand_changed: Condvar,
+    /// The directory that the journal is in, when it has one to itself.
+    directory: Option<Arc<Directory>>,
 }
 
 /// What the files hold, oldest first.
@@ -96,6 +99,7 @@ impl SegmentStore {
         archive_dir: PathBuf,
         config: JournalConfig,
         files: Files,
+        directory: Option<Arc<Directory>>,
     ) -> Self {
         Self {
             vfs,
@@ -109,6 +113,7 @@ impl SegmentStore {
             // Spares are missing at first.
             errand: Mutex::new(Errand { pending: true, stopping: false }),
             errand_changed: Condvar::new(),
+            directory,
         }
     }
 
@@ -172,7 +177,12 @@ impl SegmentStore {
     /// # Errors
     /// `Unavailable` when the file system fails.
     pub(super) fn start_segment(&self, first_seq: Seq) -> Result<Arc<Segment>> {
-        let index = self.files.lock().live.back().map_or(0, |last| last.header.index + 1);
+        self.check_directory()?;
+        let last = self.files.lock().live.back().map(Arc::clone);
+        if let Some(last) = &last {
+            self.check_successor(last)?;
+        }
+        let index = last.map_or(0, |last| last.header.index + 1);
         let salt = segment::new_salt(self.config.stepped, index)?;
         let header = Header { index, first_seq, salt, segment_bytes: self.config.segment_bytes };
         let number = self.take_spare()?;
@@ -203,6 +213,39 @@ impl SegmentStore {
             self.spares.lock().unfinished = Some(number);
         }
         created.map(|()| number)
+    }
+
+    /// Whether this is still the process and the opening that has the directory.
+    ///
+    /// # Errors
+    /// `Unavailable` when it is not.
+    pub(super) fn check_directory(&self) -> Result<()> {
+        self.directory.as_ref().map_or(Ok(()), |directory| directory.check())
+    }
+
+    /// Whether this is still the process that opened the journal.
+    ///
+    /// # Errors
+    /// `Unavailable` in a fork.
+    pub(super) fn check_process(&self) -> Result<()> {
+        self.directory.as_ref().map_or(Ok(()), |directory| directory.check_process())
+    }
+
+    /// Whether nobody has begun the segment after `last`, into which nobody but this journal writes. Who opens a journal
+    /// starts a segment: what comes into the one before it from then on, the next opening drops.
+    ///
+    /// # Errors
+    /// `Unavailable` when there is such a segment, or nobody can say.
+    pub(super) fn check_successor(&self, last: &Segment) -> Result<()> {
+        let path = self.dir.join(segment::segment_name(last.header.index + 1));
+        match self.vfs.has(&path) {
+            Ok(false) => Ok(()),
+            Ok(true) => Err(Error::unavailable(format!(
+                "another process has opened the journal and begun {}: what is written here would be lost",
+                path.display()
+            ))),
+            Err(error) => Err(Error::io(format_args!("looking for {}", path.display()), error)),
+        }
     }
 
     pub(super) fn count_sync(&self) {

@@ -73,6 +73,7 @@ impl SegmentWriter {
 
 impl Sink for SegmentWriter {
     fn commit(&mut self, frames: &mut [u8], first_seq: Seq) -> Result<Committed> {
+        self.store.check_process()?;
         let (mut bytes, mut count) = self.seal_fitting(frames)?;
         if bytes == 0 {
             self.roll_over(first_seq)?;
@@ -85,6 +86,8 @@ impl Sink for SegmentWriter {
         file.write_at(&frames[..bytes], self.offset as u64)
             .and_then(|()| if flaw::is_made(Flaw::AcknowledgesUnsynced) { Ok(()) } else { file.sync() })
             .map_err(|error| Error::io(format_args!("writing {}", self.segment.path.display()), error))?;
+        // Behind the sync: whoever began a segment before it may not have read these frames.
+        self.store.check_successor(&self.segment)?;
         self.store.count_sync();
         self.offset += bytes;
         Ok(Committed { bytes, last_seq: first_seq + count - 1 })

@@ -9,6 +9,7 @@ use super::manifest::Manifest;
 use super::open::{self, Refusal, StoreConfig};
 use super::row;
 use super::value::unseal;
+use crate::branch::Branch;
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::{ChangeRecord, ReservationRecord};
 use crate::types::{AccountId, ReservationId, Seq};
@@ -97,6 +98,11 @@ impl StoreCopy {
     /// Everything up to here is in it.
     pub(crate) fn watermark(&self) -> Seq {
         self.manifest.watermark
+    }
+
+    /// The events up to the watermark, as they stood in their journal.
+    pub(crate) fn branch(&self) -> Branch {
+        self.manifest.branch
     }
 
     /// How many rows it has at least.

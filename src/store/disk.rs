@@ -8,6 +8,7 @@ use super::files;
 use super::key::{Key, KeyRange};
 use super::manifest::Manifest;
 use super::value::Sealer;
+use crate::branch::Branch;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, Ordering};
@@ -67,19 +68,19 @@ impl Disk {
     ///
     /// # Errors
     /// As [`Disk::write`].
-    pub(super) fn commit(&self, watermark: Seq, rows: u64) -> Result<()> {
+    pub(super) fn commit(&self, watermark: Seq, rows: u64, branch: Branch) -> Result<()> {
         self.check()?;
         self.failing(sync(&self.db, &self.dir))?;
         let mut manifest = self.manifest.lock();
-        let next = Manifest { watermark, rows, ..*manifest };
+        let next = Manifest { watermark, rows, branch, ..*manifest };
         self.failing(next.write(&self.dir))?;
         *manifest = next;
         Ok(())
     }
 
     /// The manifest with another end, as the meta row of a batch needs it.
-    pub(super) fn manifest_at(&self, watermark: Seq, rows: u64) -> Manifest {
-        Manifest { watermark, rows, ..*self.manifest.lock() }
+    pub(super) fn manifest_at(&self, watermark: Seq, rows: u64, branch: Branch) -> Manifest {
+        Manifest { watermark, rows, branch, ..*self.manifest.lock() }
     }
 
     /// The first event that is in the store.
@@ -90,6 +91,27 @@ impl Disk {
     /// Lets the store begin with this event. Durable with the next commit; until then nothing is in it.
     pub(super) fn begin_at(&self, first_seq: Seq) {
         self.manifest.lock().first_seq = first_seq;
+    }
+
+    /// Empties the store. Until it is empty its manifest says that it is damaged: what a crash leaves of it is set aside.
+    ///
+    /// # Errors
+    /// As [`Disk::write`].
+    pub(super) fn clear(&self) -> Result<()> {
+        self.check()?;
+        let mut manifest = self.manifest.lock();
+        let empty = Manifest { first_seq: 1, watermark: 0, rows: 0, branch: Branch::default(), ..*manifest };
+        let cleared = Manifest { damaged: true, ..*manifest }.write(&self.dir).and_then(|()| {
+            guarded("emptying the store", || {
+                self.db.clear()?;
+                self.db.insert(Key::meta().to_bytes(), meta_value(&empty))
+            })?;
+            sync(&self.db, &self.dir)?;
+            empty.write(&self.dir)
+        });
+        self.failing(cleared)?;
+        *manifest = empty;
+        Ok(())
     }
 
     /// Notes durably that the store is to be set aside when it is next opened. From here on it takes no writes, so
@@ -148,6 +170,7 @@ pub(super) fn meta_value(manifest: &Manifest) -> Box<[u8]> {
         buffer.extend_from_slice(&manifest.store_id);
         buffer.extend_from_slice(&manifest.first_seq.to_le_bytes());
         buffer.extend_from_slice(&manifest.rows.to_le_bytes());
+        buffer.extend_from_slice(&manifest.branch.encode());
     })
 }
 

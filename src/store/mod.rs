@@ -31,15 +31,18 @@ use std::path::Path;
 use disk::{BATCH_KEYS_MAX, Disk};
 use key::{Key, KeyRange};
 use project::Projector;
+use quotas::QuotaSet;
 use table::{Rows, Sealed, Tables};
 use value::unseal;
 
 #[cfg(feature = "server")]
 pub(crate) use copy::{Copied, Row as CopiedRow, StoreCopy};
-pub(crate) use open::{SetAside, StoreConfig};
+pub(crate) use open::{Belongs, SetAside, Shown, StoreConfig};
 #[cfg(feature = "server")]
 pub(crate) use open::{remove, replace};
+pub(crate) use open::{set_aside, shown};
 
+use crate::branch::{Branch, Mark};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
 use crate::record::{ChangeRecord, ReservationRecord};
@@ -71,13 +74,27 @@ impl Store {
     ///
     /// # Errors
     /// `Unavailable` when another process has the directory or nothing can be written. Never for damage.
+    #[cfg(any(test, feature = "server"))]
     pub(crate) fn open(dir: &Path, config: StoreConfig) -> Result<Self> {
-        let opened = open::open(dir, config)?;
+        Self::open_judged(dir, config, &|_| Ok(Belongs::Here))
+    }
+
+    /// As [`Store::open`], when `judge` says that what the store shows is of the journal at hand; otherwise it is set aside
+    /// before anything else is read of it.
+    ///
+    /// # Errors
+    /// As [`Store::open`], and those of `judge`; nothing is set aside then.
+    pub(crate) fn open_judged(
+        dir: &Path,
+        config: StoreConfig,
+        judge: &dyn Fn(&Shown) -> Result<Belongs>,
+    ) -> Result<Self> {
+        let opened = open::open(dir, config, judge)?;
         Ok(Self {
             disk: Mutex::new(Some(Arc::new(opened.disk))),
             flusher: Mutex::default(),
             projector: Mutex::new(Projector::new(opened.quotas, opened.manifest.rows)),
-            tables: Mutex::new(Tables::new(opened.manifest.watermark)),
+            tables: Mutex::new(Tables::new(opened.manifest.watermark, opened.manifest.branch)),
             set_aside: opened.set_aside,
         })
     }
@@ -128,6 +145,23 @@ impl Store {
         Ok(())
     }
 
+    /// Forgets everything, and lets the next event be `seq + 1`: see [`Store::begin_after`]. What it had of the time before
+    /// would be half of a story: a reservation that was confirmed there may have been returned in what cannot be read.
+    ///
+    /// # Errors
+    /// As [`Store::flush`].
+    pub(crate) fn begin_anew_after(&self, seq: Seq, quotas: impl Iterator<Item = AccountId>) -> Result<()> {
+        {
+            let mut flusher = self.flusher.lock();
+            let mut projector = self.projector.lock();
+            self.disk()?.clear()?;
+            *flusher = Flusher::default();
+            *projector = Projector::new(QuotaSet::default(), 0);
+            *self.tables.lock() = Tables::new(0, Branch::default());
+        }
+        self.begin_after(seq, quotas)
+    }
+
     /// Makes the event `seq` visible to reads. An event that is already is ignored.
     ///
     /// # Errors
@@ -149,6 +183,14 @@ impl Store {
         Ok(())
     }
 
+    /// Says what tells the event that was projected last from others with its number. One that was not is ignored.
+    pub(crate) fn mark(&self, seq: Seq, mark: Mark) {
+        let mut tables = self.tables.lock();
+        if tables.projected == seq && !tables.branch.is_marked(seq) {
+            tables.branch.follow(seq, mark);
+        }
+    }
+
     /// Moves at most `budget_keys` rows into sled. When that was the last of what was projected as the moving began,
     /// it is made durable and the watermark advances. Returns the watermark.
     ///
@@ -162,7 +204,7 @@ impl Store {
             return Ok(self.watermark());
         };
         if self.move_rows(&mut flusher, &disk, &sealed, budget_keys)? {
-            disk.commit(sealed.through, sealed.row_count)?;
+            disk.commit(sealed.through, sealed.row_count, sealed.branch)?;
             flusher.cursor = None;
             let done = self.tables.lock().unseal(sealed.through);
             drop(done);
@@ -187,7 +229,7 @@ impl Store {
 
     /// Returns whether the whole table is in sled now.
     fn move_rows(&self, flusher: &mut Flusher, disk: &Disk, sealed: &Sealed, budget_keys: usize) -> Result<bool> {
-        let end = disk.manifest_at(sealed.through, sealed.row_count);
+        let end = disk.manifest_at(sealed.through, sealed.row_count, sealed.branch);
         let mut budget = budget_keys.max(1);
         while budget > 0 {
             let chunk = sealed.chunk(flusher.cursor, budget.min(BATCH_KEYS_MAX - 1));

@@ -13,6 +13,7 @@ use super::key::{Key, KeyRange};
 use super::manifest::Manifest;
 use super::quotas::QuotaSet;
 use super::value::unseal;
+use crate::branch::Branch;
 use crate::error::{Error, ErrorKind, Result};
 use crate::types::Seq;
 use crate::wire::Reader;
@@ -31,19 +32,29 @@ pub(crate) struct StoreConfig {
     /// A store of at most so many rows is read through when it is opened, and every checksum verified. Damage in a
     /// larger one is found when a row is read.
     pub(crate) verify_rows_max: u64,
-    /// The last event of the journal: a store that is ahead of it belongs to another history.
-    pub(crate) seq_max: Seq,
 }
 
 impl Default for StoreConfig {
     fn default() -> Self {
-        Self {
-            cache_bytes: 256 << 20,
-            open_limit: Duration::from_secs(60),
-            verify_rows_max: 2_000_000,
-            seq_max: Seq::MAX,
-        }
+        Self { cache_bytes: 256 << 20, open_limit: Duration::from_secs(60), verify_rows_max: 2_000_000 }
     }
+}
+
+/// What a store shows of a journal.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shown {
+    /// The last event that it shows.
+    pub(crate) watermark: Seq,
+    /// The events up to there, as they stood in their journal.
+    pub(crate) branch: Branch,
+}
+
+/// Whether what a store shows is of the journal at hand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Belongs {
+    Here,
+    /// It is another's, and why.
+    Elsewhere(String),
 }
 
 /// A store that was not used, and why.
@@ -69,8 +80,8 @@ pub(super) struct Opened {
 /// # Errors
 /// `Unavailable` when another process has the directory, when the machine lacks room or rights, or when no new store
 /// can be made. Never for damage.
-pub(super) fn open(dir: &Path, config: StoreConfig) -> Result<Opened> {
-    match open_existing(dir, config)? {
+pub(super) fn open(dir: &Path, config: StoreConfig, judge: Judge<'_>) -> Result<Opened> {
+    match open_existing(dir, config, judge)? {
         Found::Sound(opened) => Ok(*opened),
         Found::Nothing => create(dir, config, None),
         Found::Damaged(reason) => {
@@ -81,6 +92,8 @@ pub(super) fn open(dir: &Path, config: StoreConfig) -> Result<Opened> {
     }
 }
 
+pub(super) type Judge<'a> = &'a dyn Fn(&Shown) -> Result<Belongs>;
+
 enum Found {
     Sound(Box<Opened>),
     Nothing,
@@ -88,7 +101,7 @@ enum Found {
 }
 
 /// The decisions: a directory and a manifest belong together or not.
-fn open_existing(dir: &Path, config: StoreConfig) -> Result<Found> {
+fn open_existing(dir: &Path, config: StoreConfig, judge: Judge<'_>) -> Result<Found> {
     let contents = files::contents(dir).map_err(|error| Error::io(format!("listing {}", dir.display()), error))?;
     let manifest = match Manifest::read(dir) {
         Err(error) if error.kind() == ErrorKind::Corrupt => return Ok(Found::Damaged(error.to_string())),
@@ -98,11 +111,49 @@ fn open_existing(dir: &Path, config: StoreConfig) -> Result<Found> {
         (Contents::Something, Some(manifest)) if manifest.damaged => {
             Ok(Found::Damaged("a read found damage in it".into()))
         }
-        (Contents::Something, Some(manifest)) => load_in_time(dir, config, manifest),
+        (Contents::Something, Some(manifest)) => match judge(&manifest.shown())? {
+            Belongs::Here => judge_inside(load_in_time(dir, config, manifest)?, &manifest, judge),
+            Belongs::Elsewhere(reason) => Ok(Found::Damaged(reason)),
+        },
         (Contents::Something, None) => Ok(Found::Damaged("it has no manifest".into())),
         (Contents::Nothing | Contents::Empty, Some(_)) => Ok(Found::Damaged("its directory is gone or empty".into())),
         (Contents::Nothing | Contents::Empty, None) => Ok(Found::Nothing),
     }
+}
+
+/// The manifest is written last, so the store can show more than it says.
+fn judge_inside(found: Found, manifest: &Manifest, judge: Judge<'_>) -> Result<Found> {
+    match found {
+        Found::Sound(opened) if opened.manifest.watermark > manifest.watermark => {
+            match judge(&opened.manifest.shown())? {
+                Belongs::Here => Ok(Found::Sound(opened)),
+                Belongs::Elsewhere(reason) => Ok(Found::Damaged(reason)),
+            }
+        }
+        found => Ok(found),
+    }
+}
+
+/// What the manifest of a store says that it shows; `None` when there is no store, or it does not read.
+///
+/// # Errors
+/// `Unavailable` when it cannot be read.
+pub(crate) fn shown(dir: &Path) -> Result<Option<Shown>> {
+    match Manifest::read(dir) {
+        Err(error) if error.kind() == ErrorKind::Corrupt => Ok(None),
+        manifest => Ok(manifest?.map(|manifest| manifest.shown())),
+    }
+}
+
+/// Sets a store aside, so that the next opening makes it anew; answers where it is now.
+///
+/// # Errors
+/// `Unavailable` when it cannot be renamed.
+pub(crate) fn set_aside(dir: &Path) -> Result<Option<PathBuf>> {
+    let moved = move_aside(dir)?;
+    let removed = files::remove(&Manifest::path(dir));
+    removed.map_err(|error| Error::io(format!("removing the manifest of {}", dir.display()), error))?;
+    Ok(moved)
 }
 
 /// Removes a store and its manifest, if there are any.
@@ -210,7 +261,7 @@ pub(super) type Loaded = (sled::Db, Manifest, QuotaSet);
 pub(super) fn load(dir: &Path, config: StoreConfig, manifest: Manifest) -> Result<Loaded, Refusal> {
     let db = open_sled(dir, config)?;
     let inside = read_meta(&db)?.ok_or_else(|| Refusal::Damaged("it holds no store".into()))?;
-    check_manifest(&manifest, &inside, config.seq_max).map_err(Refusal::Damaged)?;
+    check_manifest(&manifest, &inside).map_err(Refusal::Damaged)?;
     let mut quotas = QuotaSet::default();
     disk::scan(&db, Key::all_quotas(), |key, value| quotas.load(key, unseal(key, value)?.1).map(|()| true))?;
     if inside.rows <= config.verify_rows_max {
@@ -220,16 +271,13 @@ pub(super) fn load(dir: &Path, config: StoreConfig, manifest: Manifest) -> Resul
 }
 
 /// What the meta row says must follow from the manifest: the manifest is written last, so it may be behind.
-fn check_manifest(manifest: &Manifest, inside: &Manifest, seq_max: Seq) -> Result<(), String> {
+fn check_manifest(manifest: &Manifest, inside: &Manifest) -> Result<(), String> {
     if manifest.store_id != inside.store_id {
         return Err("its manifest belongs to another store".into());
     }
     let (stated, held) = (manifest.watermark, inside.watermark);
     if held < stated || (held == stated && manifest.rows != inside.rows) {
         return Err(format!("it ends at event {held}, and its manifest at {stated}"));
-    }
-    if held > seq_max {
-        return Err(format!("it ends at event {held}, and the journal at {seq_max}"));
     }
     Ok(())
 }
@@ -258,7 +306,9 @@ fn read_meta(db: &sled::Db) -> Result<Option<Manifest>> {
     let mut reader = Reader::new(payload);
     let meta = (|| Some((reader.array()?, reader.u64()?, reader.u64()?)))();
     let (store_id, first_seq, rows) = meta.ok_or_else(|| Error::corrupt("the store's meta row is malformed"))?;
-    Ok(Some(Manifest { store_id, first_seq, watermark, rows, damaged: false }))
+    // An earlier release ended it here.
+    let branch = Branch::decode(&mut reader).unwrap_or_default();
+    Ok(Some(Manifest { store_id, first_seq, watermark, rows, damaged: false, branch }))
 }
 
 fn open_sled(dir: &Path, config: StoreConfig) -> Result<sled::Db, Refusal> {
@@ -293,7 +343,8 @@ fn create(dir: &Path, config: StoreConfig, set_aside: Option<SetAside>) -> Resul
         Refusal::Unavailable(error) => error,
         Refusal::Damaged(reason) => Error::unavailable(format!("a new store cannot be opened: {reason}")),
     })?;
-    let manifest = Manifest { store_id: random_id()?, first_seq: 1, watermark: 0, rows: 0, damaged: false };
+    let (store_id, branch) = (random_id()?, Branch::default());
+    let manifest = Manifest { store_id, first_seq: 1, watermark: 0, rows: 0, damaged: false, branch };
     guarded("writing the store", || db.insert(Key::meta().to_bytes(), disk::meta_value(&manifest)))?;
     disk::sync(&db, dir)?;
     manifest.write(dir)?;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use super::key::{Key, KeyRange};
+use crate::branch::Branch;
 use crate::types::Seq;
 use std::sync::Arc;
 
@@ -17,6 +18,7 @@ pub(super) struct Sealed {
     pub(super) through: Seq,
     /// How many rows the store has with it.
     pub(super) row_count: u64,
+    pub(super) branch: Branch,
 }
 
 /// A part of a sealed table, small enough for one batch.
@@ -46,11 +48,13 @@ pub(super) struct Tables {
     sealed_left: usize,
     pub(super) projected: Seq,
     pub(super) watermark: Seq,
+    /// What was projected, as it stood in the journal.
+    pub(super) branch: Branch,
 }
 
 impl Tables {
-    pub(super) fn new(watermark: Seq) -> Self {
-        Self { active: Rows::new(), sealed: None, sealed_left: 0, projected: watermark, watermark }
+    pub(super) fn new(watermark: Seq, branch: Branch) -> Self {
+        Self { active: Rows::new(), sealed: None, sealed_left: 0, projected: watermark, watermark, branch }
     }
 
     pub(super) fn insert(&mut self, rows: impl Iterator<Item = (Key, Box<[u8]>)>) {
@@ -86,7 +90,8 @@ impl Tables {
     /// Starts to move what was gathered.
     pub(super) fn seal(&mut self, row_count: u64) -> Arc<Sealed> {
         debug_assert!(self.sealed.is_none(), "one table is moved at a time");
-        let sealed = Arc::new(Sealed { rows: std::mem::take(&mut self.active), through: self.projected, row_count });
+        let (rows, through, branch) = (std::mem::take(&mut self.active), self.projected, self.branch);
+        let sealed = Arc::new(Sealed { rows, through, row_count, branch });
         self.sealed_left = sealed.rows.len();
         self.sealed = Some(sealed.clone());
         sealed

@@ -26,7 +26,7 @@ pub(crate) use self::chance::Chance;
 use self::content::Content;
 use self::names::{Change, Inode};
 use self::state::State;
-use super::{Vfs, VfsFile, VfsLock, parent};
+use super::{Birth, Vfs, VfsFile, VfsLock, parent};
 
 /// What goes wrong at an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -128,9 +128,9 @@ impl CrashVfs {
     /// A copy in which everything is as it is seen now, durable, and free of faults.
     pub(crate) fn duplicate(&self) -> Self {
         let state = self.0.lock();
-        let files = state.files.iter().map(|file| Content::whole(file.seen.clone())).collect();
+        let files = state.files.iter().map(|file| Content::whole(file.seen.clone(), file.born)).collect();
         let (seen, durable) = (state.seen.clone(), state.seen.clone());
-        Self::of(State { files, seen, durable, chance: state.chance.clone(), ..State::default() })
+        Self::of(State { files, seen, durable, chance: state.chance.clone(), born: state.born, ..State::default() })
     }
 
     /// Every file there is, with its length.
@@ -150,9 +150,12 @@ impl CrashVfs {
     pub(crate) fn put(&self, path: &Path, bytes: Option<Vec<u8>>) {
         let mut state = self.0.lock();
         let (dir, name) = split(path);
-        let State { files, seen, durable, .. } = &mut *state;
+        let State { files, seen, durable, born, .. } = &mut *state;
+        // Rot changes what is in a file, and leaves the file the one that it was.
+        let same = seen.find(&dir, &name).map(|inode| files[inode].born);
         let added = bytes.map(|bytes| {
-            files.push(Content::whole(bytes));
+            *born += 1;
+            files.push(Content::whole(bytes, same.unwrap_or(*born)));
             (name.clone(), files.len() - 1)
         });
         let change = Change { removed: Some(name), added, ..Change::in_dir(dir) };
@@ -213,6 +216,21 @@ impl Vfs for CrashVfs {
         self.0.lock().sync_dir(dir)
     }
 
+    fn has(&self, path: &Path) -> io::Result<bool> {
+        let (dir, name) = split(path);
+        let state = self.0.lock();
+        state.outcome(state.seen.find(&dir, &name).is_some())
+    }
+
+    /// Nobody goes anywhere in it.
+    fn absolute(&self, path: &Path) -> io::Result<PathBuf> {
+        Ok(path.to_owned())
+    }
+
+    fn lock_dir(&self, dir: &Path) -> io::Result<Option<Box<dyn VfsLock>>> {
+        self.lock(dir).map(Some)
+    }
+
     fn lock(&self, path: &Path) -> io::Result<Box<dyn VfsLock>> {
         let mut state = self.0.lock();
         if state.is_off {
@@ -246,6 +264,11 @@ impl VfsFile for CrashFile {
     fn len(&self) -> io::Result<u64> {
         let state = self.vfs.0.lock();
         state.outcome(state.files[self.inode].seen.len() as u64)
+    }
+
+    fn birth(&self) -> io::Result<Birth> {
+        let state = self.vfs.0.lock();
+        state.outcome(Birth { inode: state.files[self.inode].born, born_ns: 0 })
     }
 }
 

@@ -10,6 +10,14 @@ use std::path::{Path, PathBuf};
 
 pub(crate) use real::RealVfs;
 
+/// What tells a file from a copy of it: where the file system has it, and since when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Birth {
+    pub(crate) inode: u64,
+    /// Nanoseconds since 1970; 0 where the file system does not know.
+    pub(crate) born_ns: u64,
+}
+
 /// A file system. Every path is absolute or relative to the process.
 pub(crate) trait Vfs: Send + Sync + 'static {
     /// Creates a directory in one that exists; `AlreadyExists` when it does. Durable only after `sync_dir` of the parent.
@@ -28,6 +36,13 @@ pub(crate) trait Vfs: Send + Sync + 'static {
     fn remove(&self, path: &Path) -> io::Result<()>;
     /// Makes creations, renames and removals in a directory durable.
     fn sync_dir(&self, dir: &Path) -> io::Result<()>;
+    /// Whether there is a file at `path`.
+    fn has(&self, path: &Path) -> io::Result<bool>;
+    /// `path` as it is named from everywhere, wherever the process goes.
+    fn absolute(&self, path: &Path) -> io::Result<PathBuf>;
+    /// Takes the exclusive lock of the directory itself, which cannot be lost by removing a file; `None` on a file system
+    /// that locks no directories, `WouldBlock` when another process holds it.
+    fn lock_dir(&self, dir: &Path) -> io::Result<Option<Box<dyn VfsLock>>>;
     /// Takes the exclusive lock file at `path`; `WouldBlock` when another process holds it.
     fn lock(&self, path: &Path) -> io::Result<Box<dyn VfsLock>>;
 }
@@ -42,6 +57,8 @@ pub(crate) trait VfsFile: Send + Sync {
     fn sync(&self) -> io::Result<()>;
     /// The file's length in bytes.
     fn len(&self) -> io::Result<u64>;
+    /// What tells it from a copy.
+    fn birth(&self) -> io::Result<Birth>;
 }
 
 /// A held lock; dropping it gives the lock up.
@@ -63,6 +80,11 @@ pub(crate) fn create_dir_all(vfs: &dyn Vfs, dir: &Path) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
         _ => vfs.sync_dir(&above),
     }
+}
+
+/// Whether a directory is there and can be read.
+pub(crate) fn holds_dir(vfs: &dyn Vfs, dir: &Path) -> bool {
+    vfs.list(dir).is_ok()
 }
 
 /// The first bytes of a file, up to `limit` of them. A read that ends before the file does is an error: what is missing

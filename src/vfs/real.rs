@@ -2,10 +2,17 @@
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
-use std::path::Path;
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
-use super::{Vfs, VfsFile, VfsLock};
+use super::{Birth, Vfs, VfsFile, VfsLock};
+
+/// How often a lock file that was replaced while it was locked is opened again.
+const LOCK_TRIES: usize = 8;
+
+/// EBADF, EINVAL, ENOLCK, ENOSYS and EOPNOTSUPP: what file systems say that lock no directories.
+const NO_DIR_LOCKS: [i32; 5] = [9, 22, 37, 38, 95];
 
 /// What is in a data directory is nobody's but its owner's: names and addresses are in it.
 const DIR_MODE: u32 = 0o700;
@@ -59,14 +66,51 @@ impl Vfs for RealVfs {
         File::open(dir)?.sync_all()
     }
 
-    fn lock(&self, path: &Path) -> io::Result<Box<dyn VfsLock>> {
-        let mut options = OpenOptions::new();
-        let file = options.read(true).write(true).create(true).truncate(false).mode(FILE_MODE).open(path)?;
+    fn has(&self, path: &Path) -> io::Result<bool> {
+        std::fs::exists(path)
+    }
+
+    fn absolute(&self, path: &Path) -> io::Result<PathBuf> {
+        std::path::absolute(path)
+    }
+
+    fn lock_dir(&self, dir: &Path) -> io::Result<Option<Box<dyn VfsLock>>> {
+        let file = File::open(dir)?;
         match file.try_lock() {
-            Ok(()) => Ok(Box::new(RealLock { _file: file })),
+            // One that was renamed meanwhile is another directory than the one that is meant.
+            Ok(()) if !is_at(&file, dir)? => Err(io::ErrorKind::WouldBlock.into()),
+            Ok(()) => Ok(Some(Box::new(RealLock { _file: file }))),
             Err(TryLockError::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),
+            Err(TryLockError::Error(error)) if NO_DIR_LOCKS.contains(&error.raw_os_error().unwrap_or_default()) => {
+                Ok(None)
+            }
             Err(TryLockError::Error(error)) => Err(error),
         }
+    }
+
+    fn lock(&self, path: &Path) -> io::Result<Box<dyn VfsLock>> {
+        for _ in 0..LOCK_TRIES {
+            let mut options = OpenOptions::new();
+            let file = options.read(true).write(true).create(true).truncate(false).mode(FILE_MODE).open(path)?;
+            match file.try_lock() {
+                Ok(()) if is_at(&file, path)? => return Ok(Box::new(RealLock { _file: file })),
+                // Somebody removed or replaced it between the two calls: a lock on it would keep nobody out.
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => return Err(io::ErrorKind::WouldBlock.into()),
+                Err(TryLockError::Error(error)) => return Err(error),
+            }
+        }
+        Err(io::Error::other("the lock file is replaced again and again"))
+    }
+}
+
+/// Whether the open file or directory is the one that `path` names.
+fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+    let open = file.metadata()?;
+    match std::fs::metadata(path) {
+        Ok(named) => Ok((named.dev(), named.ino()) == (open.dev(), open.ino())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
     }
 }
 
@@ -96,6 +140,13 @@ impl VfsFile for RealFile {
 
     fn len(&self) -> io::Result<u64> {
         Ok(self.0.metadata()?.len())
+    }
+
+    fn birth(&self) -> io::Result<Birth> {
+        let data = self.0.metadata()?;
+        let since_1970 = data.created().ok().and_then(|born| born.duration_since(UNIX_EPOCH).ok());
+        let born_ns = since_1970.and_then(|since| u64::try_from(since.as_nanos()).ok());
+        Ok(Birth { inode: data.ino(), born_ns: born_ns.unwrap_or(0) })
     }
 }
 

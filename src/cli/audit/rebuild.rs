@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::super::print;
 use super::progress::Progress;
-use crate::engine::{Rebuilt, rebuild_history, rebuild_snapshot};
+use crate::engine::{Accepted, Rebuilt, accept_loss, rebuild_history, rebuild_snapshot};
 use crate::error::Result;
 
 #[derive(Args)]
@@ -18,12 +18,19 @@ pub(in crate::cli) struct RebuildArgs {
     /// Make the ledger's snapshot anew instead of history
     #[arg(long)]
     snapshot: bool,
+    /// Go on without acknowledged records that are missing from the end of the journal: set aside what shows them
+    #[arg(long, conflicts_with = "snapshot")]
+    accept_loss: bool,
     /// How many keyed requests the engine remembers
     #[arg(long, value_name = "N", default_value_t = 1 << 20, requires = "snapshot")]
     idempotency_keys: usize,
 }
 
 pub(in crate::cli) fn rebuild(args: &RebuildArgs) -> Result<ExitCode> {
+    if args.accept_loss {
+        print(&told_loss(accept_loss(&args.dir)?.as_ref()))?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let rebuilt = {
         let progress = Progress::new("events");
         let mut tell = |done, total| progress.at(done, total);
@@ -36,13 +43,28 @@ pub(in crate::cli) fn rebuild(args: &RebuildArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+fn told_loss(accepted: Option<&Accepted>) -> String {
+    let Some(Accepted { last_seq, shown_seq, set_aside }) = accepted else {
+        return "Nothing shows more than the journal has: nothing was changed.\n".to_owned();
+    };
+    let mut text = format!(
+        "Records {} to {shown_seq} are missing, and that is accepted: the next start goes on from record {last_seq}.\n\
+         Claims are given up: a mirror has to be reloaded.\n",
+        last_seq + 1
+    );
+    for path in set_aside {
+        text.push_str(&format!("What showed them is now {}; keep it until you know what they were.\n", path.display()));
+    }
+    text
+}
+
 fn told(rebuilt: &Rebuilt, snapshot: bool) -> String {
     let Rebuilt { first_seq, last_seq, path, set_aside } = rebuilt;
     let what = if snapshot { "The snapshot" } else { "History" };
     let mut text = format!("{what} is made anew to event {last_seq}: {}\n", path.display());
     if *first_seq > 1 {
         let begins = if snapshot { "the oldest snapshot was its beginning" } else { "it begins there" };
-        text.push_str(&format!("Events before {first_seq} are no longer kept; {begins}.\n"));
+        text.push_str(&format!("Events before {first_seq} are no longer kept, or cannot be read; {begins}.\n"));
     }
     if let Some(set_aside) = set_aside {
         text.push_str(&format!("What was there before is now {}; it may be deleted.\n", set_aside.display()));

@@ -2,7 +2,9 @@
 
 mod bit_rot;
 mod claims;
+mod closing;
 mod crash_points;
+mod identity;
 mod past;
 mod waiting;
 
@@ -96,17 +98,6 @@ fn a_directory_has_one_engine() {
     assert_eq!(second.err().map(|error| error.kind()), Some(ErrorKind::AlreadyOpen));
     drop(engine);
     fixture.open();
-}
-
-#[test]
-fn a_closed_engine_says_so() {
-    let fixture = Fixture::new();
-    let engine = fixture.open();
-    let tea = stock(&engine, 1);
-    engine.close().expect("it closes");
-    engine.close().expect("a second close does nothing");
-    let error = engine.receive(tea, 1, "", None).err().map(|error| error.kind());
-    assert_eq!(error, Some(ErrorKind::Closed));
 }
 
 #[test]
@@ -225,4 +216,29 @@ fn a_history_that_fails_is_told_all_else_goes_on_and_the_next_opening_makes_it_w
     let record = engine.history().reservation(taken).expect("it reads").expect("it is known");
     assert_eq!(record.state, crate::record::ReservationState::Confirmed);
     assert!(!engine.status().history_failed);
+}
+
+/// Checkpoints ended with the first that failed, for as long as the process lived, and nobody was told.
+#[test]
+#[allow(clippy::disallowed_methods, reason = "the test is in the way of the snapshot")]
+fn a_checkpoint_that_failed_is_told_and_tried_again() {
+    let fixture = Fixture::new();
+    let builder = Engine::builder(fixture.dir.path()).clock(Arc::clone(&fixture.clock) as _).segment_bytes(128 << 10);
+    let engine = builder.checkpoint_events(5).open().expect("the directory opens");
+    let in_the_way = fixture.dir.path().join("checkpoint/snapshot.tmp");
+    std::fs::create_dir(&in_the_way).expect("it is made");
+    let tea = stock(&engine, 10);
+    (0..5).for_each(|_| _ = reserve(&engine, tea, 1));
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    let until = |what: &str, reached: &dyn Fn(Status) -> bool| {
+        while !reached(engine.status()) {
+            assert!(std::time::Instant::now() < deadline, "{what}: {:?}", engine.status());
+            std::thread::yield_now();
+        }
+    };
+    until("it fails", &|status| status.checkpoint_failures > 0);
+    assert_eq!(engine.status().checkpoint_seq, 0);
+    std::fs::remove_dir(in_the_way).expect("it is empty");
+    until("it is tried again", &|status| status.checkpoint_seq > 0);
+    until("it is told that it was written", &|status| status.checkpoint_failures == 0);
 }

@@ -194,3 +194,21 @@ fn a_group_larger_than_a_segment_is_split_between_frames() {
     drop(journal);
     assert_eq!(open(dir.path()).1, records(1..=900));
 }
+
+/// Who opens a journal begins a segment, and what comes into the one before it is dropped by the next opening. Before, a
+/// journal that was opened twice acknowledged such records.
+#[test]
+fn a_journal_that_somebody_else_has_begun_a_segment_of_acknowledges_nothing_more() {
+    let dir = tempfile::tempdir().unwrap();
+    let (first, _) = open(dir.path());
+    append_group(&first, 1..=3);
+    let (second, found) = open(dir.path());
+    assert_eq!(found, records(1..=3));
+    append(&first, 4);
+    let refused = first.wait(4).unwrap_err();
+    assert!(refused.to_string().contains("another process has opened the journal"), "{refused}");
+    assert!(first.admit().is_err() && first.status().poisoned);
+    append_group(&second, 4..=5);
+    drop((first, second));
+    assert_eq!(open(dir.path()).1, records(1..=5), "what the second one acknowledged is there");
+}

@@ -1,11 +1,11 @@
 //! A file system whose writes or syncs fail from a moment on.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use crate::vfs::{RealVfs, Vfs, VfsFile, VfsLock};
+use crate::vfs::{Birth, RealVfs, Vfs, VfsFile, VfsLock};
 
 #[derive(Default)]
 pub(super) struct Faults {
@@ -73,6 +73,18 @@ impl Vfs for FaultyVfs {
         RealVfs.sync_dir(dir)
     }
 
+    fn has(&self, path: &Path) -> io::Result<bool> {
+        RealVfs.has(path)
+    }
+
+    fn absolute(&self, path: &Path) -> io::Result<PathBuf> {
+        RealVfs.absolute(path)
+    }
+
+    fn lock_dir(&self, dir: &Path) -> io::Result<Option<Box<dyn VfsLock>>> {
+        RealVfs.lock_dir(dir)
+    }
+
     fn lock(&self, path: &Path) -> io::Result<Box<dyn VfsLock>> {
         RealVfs.lock(path)
     }
@@ -100,5 +112,9 @@ impl VfsFile for FaultyFile {
 
     fn len(&self) -> io::Result<u64> {
         self.file.len()
+    }
+
+    fn birth(&self) -> io::Result<Birth> {
+        self.file.birth()
     }
 }

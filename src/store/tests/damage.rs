@@ -133,8 +133,16 @@ fn a_store_ahead_of_its_journal() {
     let store = filled(&home);
     store.close().expect("a close");
     drop(store);
-    let store = home.open_with(StoreConfig { seq_max: 6, ..StoreConfig::default() });
-    assert!(store.set_aside().expect("it is set aside").reason.contains("the journal at 6"));
+    let judge = |shown: &Shown| {
+        assert_eq!(shown.watermark, 7, "what it shows is judged");
+        Ok(Belongs::Elsewhere("another journal's".into()))
+    };
+    let open = |judge| Store::open_judged(&home.dir(), StoreConfig::default(), judge);
+    let refused = open(&|_| Err(Error::corrupt("proof of loss"))).err().expect("the judge refused");
+    assert_eq!(refused.to_string(), "proof of loss");
+    home.reopen().close().expect("a refusal sets nothing aside");
+    let store = open(&judge).expect("it opens");
+    assert!(store.set_aside().expect("it is set aside").reason.contains("another journal's"));
     assert_eq!(store.watermark(), 0);
 }
 

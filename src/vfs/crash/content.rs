@@ -12,6 +12,8 @@ pub(super) const STALE: u8 = 0xa5;
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Content {
+    /// The how manieth file this was: what no other file ever is.
+    pub(super) born: u64,
     pub(super) seen: Vec<u8>,
     durable: Vec<u8>,
     /// The sectors that the next sync writes. In others the two may differ as well: a sync that failed forgets what it
@@ -20,8 +22,12 @@ pub(super) struct Content {
 }
 
 impl Content {
-    pub(super) fn whole(bytes: Vec<u8>) -> Self {
-        Self { seen: bytes.clone(), durable: bytes, dirty: BTreeSet::new() }
+    pub(super) fn empty(born: u64) -> Self {
+        Self { born, ..Self::default() }
+    }
+
+    pub(super) fn whole(bytes: Vec<u8>, born: u64) -> Self {
+        Self { born, seen: bytes.clone(), durable: bytes, dirty: BTreeSet::new() }
     }
 
     pub(super) fn write(&mut self, bytes: &[u8], offset: usize) {
@@ -70,7 +76,7 @@ impl Content {
                 copy_sector(&self.seen, &mut bytes, *sector);
             }
         }
-        Self::whole(bytes)
+        Self::whole(bytes, self.born)
     }
 }
 

@@ -17,6 +17,8 @@ pub(super) struct State {
     pub(super) changes: Vec<Change>,
     pub(super) locked: BTreeSet<PathBuf>,
     pub(super) chance: Chance,
+    /// How many files were ever made.
+    pub(super) born: u64,
     pub(super) operations: u64,
     pub(super) counts: BTreeMap<Operation, u64>,
     pub(super) faults: BTreeMap<u64, Fault>,
@@ -106,7 +108,8 @@ impl State {
         self.check_room()?;
         let inode = self.files.len();
         // One that is truncated is a new file too: until its name is durable the old one is found.
-        self.files.push(Content::default());
+        self.born += 1;
+        self.files.push(Content::empty(self.born));
         self.change(Change { added: Some((name, inode)), ..Change::in_dir(dir) });
         self.outcome(inode)
     }
@@ -212,7 +215,7 @@ impl State {
                 files.len() - 1
             })
         });
-        Self { files, seen: names.clone(), durable: names, chance, ..Self::default() }
+        Self { files, seen: names.clone(), durable: names, chance, born: self.born, ..Self::default() }
     }
 }
 

@@ -35,9 +35,9 @@ const BATCH_PATIENCE: Duration = Duration::from_secs(60);
 const STALL: Duration = Duration::from_secs(5);
 /// How often a mirror with nothing to do shows the server that it lives.
 const KEEP_EVERY: Duration = Duration::from_secs(5);
-/// How long until the next look whether the other mirror has ended, or the ledger can be read again.
+/// How long until the next look whether the other mirror has ended, or the tables were reloaded, or the ledger is read again.
 const STANDBY: Duration = Duration::from_secs(1);
-const LEDGER: Duration = Duration::from_secs(5);
+const LOOK: Duration = Duration::from_secs(5);
 
 /// A mirror that runs. Dropped without [`Mirror::stop`], it ends by itself.
 pub(crate) struct Mirror {
@@ -194,8 +194,8 @@ impl<'a> Follower<'a> {
             Fault::Misconfigured(_) => (State::Misconfigured, self.help_backoff.next_wait(random())),
             Fault::Denied(_) => (State::Misconfigured, self.login_backoff.next_wait(random())),
             Fault::Fenced(_) => (State::Standby, jittered(STANDBY)),
-            Fault::ReloadNeeded(_) => (State::ReloadNeeded, self.help_backoff.next_wait(random())),
-            Fault::Ledger(_) => (State::Retrying, jittered(LEDGER)),
+            Fault::ReloadNeeded(_) => (State::ReloadNeeded, jittered(LOOK)),
+            Fault::Ledger(_) => (State::Retrying, jittered(LOOK)),
         };
         let message = fault.message().into_owned();
         // The same again is told once: a night without a database fills no disk.

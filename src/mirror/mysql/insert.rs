@@ -50,7 +50,7 @@ impl Insertion<'_> {
         while !rest.is_empty() {
             let (chunk, after) = rest.split_at(chunk_len(rest, bytes_max));
             match statement.there {
-                There::Refused => self.new(statement, chunk).await?,
+                There::Refused => self.add(statement, chunk).await?,
                 _ => self.by_id(statement, chunk).await?,
             }
             rest = after;
@@ -68,8 +68,8 @@ impl Insertion<'_> {
                 Some(owner) => old.push((row, *owner)),
             }
         }
-        self.new(statement, &new).await?;
-        self.old(statement, &old).await
+        self.add(statement, &new).await?;
+        self.change(statement, &old).await
     }
 
     /// Which of the ids are there, and whose; they stay so until the commit. A column that takes upper and lower case for
@@ -89,14 +89,14 @@ impl Insertion<'_> {
         Ok(found)
     }
 
-    async fn new(&mut self, statement: &Statement, rows: &[&Row]) -> Result<(), Fault> {
+    async fn add(&mut self, statement: &Statement, rows: &[&Row]) -> Result<(), Fault> {
         let sql = |count| inserting(statement, count);
         for (row, error) in self.execute(&sql, rows).await? {
             // Whoever makes rows of its own may have made this one since it was looked for.
             if is_duplicate(&error) && !matches!(statement.there, There::Refused) {
                 let found = self.look(statement, &[row]).await?;
                 if let Some(owner) = found.get(row.id.as_bytes()) {
-                    self.old(statement, &[(row, *owner)]).await?;
+                    self.change(statement, &[(row, *owner)]).await?;
                     continue;
                 }
             }
@@ -105,7 +105,7 @@ impl Insertion<'_> {
         Ok(())
     }
 
-    async fn old(&mut self, statement: &Statement, rows: &[(&Row, Owner)]) -> Result<(), Fault> {
+    async fn change(&mut self, statement: &Statement, rows: &[(&Row, Owner)]) -> Result<(), Fault> {
         let (set, takes) = match statement.there {
             There::Taken(set) => (set, true),
             There::Changed(set) => (set, false),

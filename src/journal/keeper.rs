@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::archive::{self, Archived};
 use super::segment::{self, Segment};
-use super::store::{SPARES_MAX, SegmentStore};
+use super::store::{SPARES_MAX, SegmentStore, Spare};
 use crate::error::{Error, Result};
 use crate::types::Seq;
 
@@ -26,10 +26,10 @@ pub(super) fn run_one(store: &SegmentStore) {
 
 fn run_errand(store: &SegmentStore) -> Result<()> {
     // First what a rollover may be waiting for. One is enough: recycled segments bring more.
-    if store.spare_count() == 0 {
-        let number = store.new_spare_number();
-        segment::create_spare(&*store.vfs, &store.dir, number, store.config.segment_bytes)?;
-        store.offer_spare(number);
+    if !store.has_next_spare() {
+        let spare = Spare { number: store.new_spare_number(), bytes: store.next_bytes() };
+        segment::create_spare(&*store.vfs, &store.dir, spare.number, spare.bytes)?;
+        store.offer_spare(spare);
     }
     while !store.stopping() && retire_oldest(store)? {}
     Ok(())
@@ -105,7 +105,8 @@ fn remove_archived(store: &SegmentStore, archived: &Archived) -> Result<()> {
 /// Makes a spare of a segment that left the list, or removes it when there are enough. The spare is offered
 /// only after its name is durable: a crash would otherwise bring the old name back with a new header.
 fn recycle(store: &SegmentStore, segment: Arc<Segment>) -> Result<()> {
-    let usable = segment.header.segment_bytes == store.config.segment_bytes && store.spare_count() < SPARES_MAX;
+    let bytes = segment.header.segment_bytes;
+    let usable = bytes == store.next_bytes() && store.spare_count() < SPARES_MAX;
     let number = usable.then(|| store.new_spare_number());
     let renamed = match number {
         Some(number) => store.vfs.rename(&segment.path, &store.dir.join(segment::spare_name(number))),
@@ -120,7 +121,7 @@ fn recycle(store: &SegmentStore, segment: Arc<Segment>) -> Result<()> {
     }
     sync_names(store)?;
     if let Some(number) = number {
-        store.offer_spare(number);
+        store.offer_spare(Spare { number, bytes });
     }
     Ok(())
 }

@@ -63,7 +63,7 @@ type Commit = GroupCommit<SegmentWriter>;
 /// The bounds of a journal.
 #[derive(Clone, Debug)]
 pub(crate) struct JournalConfig {
-    /// The size of each segment file: a multiple of 4 KiB from 8 KiB to 1 GiB. May change between openings.
+    /// The size that segment files grow to: a multiple of 4 KiB from 8 KiB to 1 GiB. May change between openings.
     pub segment_bytes: u64,
     /// How much may wait to be written before [`Journal::admit`] refuses.
     pub queue_bytes_max: usize,
@@ -92,7 +92,10 @@ impl Default for JournalConfig {
 impl JournalConfig {
     /// The longest payload every segment has room for, in bytes. A longer one fails the journal.
     pub(crate) fn payload_bytes_max(&self) -> usize {
-        self.segment_bytes as usize - segment::HEADER_BYTES - frame::FRAME_HEADER_BYTES - frame::FRAME_ALIGN
+        segment::first_bytes(self.segment_bytes) as usize
+            - segment::HEADER_BYTES
+            - frame::FRAME_HEADER_BYTES
+            - frame::FRAME_ALIGN
     }
 
     fn check(&self) -> Result<()> {
@@ -151,7 +154,7 @@ impl Journal {
     fn begin(store: SegmentStore, next_seq: Seq) -> Result<Arc<Journal>> {
         let (queue_bytes_max, stepped) = (store.config.queue_bytes_max, store.config.stepped.is_some());
         let store = Arc::new(store);
-        let writer = SegmentWriter::new(Arc::clone(&store), store.start_segment(next_seq)?);
+        let writer = SegmentWriter::new(Arc::clone(&store), store.start_first_segment(next_seq)?);
         let calls = Arc::new(Calls::default());
         let commit = Arc::new(GroupCommit::new(writer, next_seq, queue_bytes_max, Arc::clone(&calls)));
         let dead_thread = Arc::default();

@@ -13,6 +13,10 @@ use crate::vfs::{Vfs, VfsFile, read_start};
 pub(super) const HEADER_BYTES: usize = 4096;
 const MAGIC: [u8; 8] = *b"STKHJRNL";
 const VERSION: u32 = 1;
+/// The size of a journal's first segment; later ones grow to what is configured, so that an empty ledger is small.
+const FIRST_BYTES: u64 = 1 << 20;
+/// How many times as long as the last a segment is, until the configured size is reached.
+const GROWTH: u64 = 4;
 /// Zeros are written in pieces of this size.
 const FILL_BYTES: usize = 1 << 20;
 
@@ -85,6 +89,16 @@ pub(super) fn new_salt(seed: Option<u64>, index: u64) -> Result<u64> {
         None => getrandom::u64()
             .map_err(|error| Error::unavailable(format!("no random salt for a journal segment: {error}"))),
     }
+}
+
+/// The size of the smallest segment, where the configured size is `full`.
+pub(super) fn first_bytes(full: u64) -> u64 {
+    FIRST_BYTES.min(full)
+}
+
+/// The size of the segment after one of `bytes`, which is full.
+pub(super) fn grown_bytes(bytes: u64, full: u64) -> u64 {
+    bytes.saturating_mul(GROWTH).clamp(first_bytes(full), full)
 }
 
 /// A segment that is open, by the writer and by readers.

@@ -80,10 +80,17 @@ impl Files {
 }
 
 struct Spares {
-    ready: Vec<u64>,
+    ready: Vec<Spare>,
     /// One that could not be made a segment of, or not be made: the next try takes it again.
     unfinished: Option<u64>,
     next_number: u64,
+}
+
+/// A file that waits to become a segment.
+#[derive(Clone, Copy)]
+pub(super) struct Spare {
+    pub number: u64,
+    pub bytes: u64,
 }
 
 #[derive(Default)]
@@ -117,12 +124,13 @@ impl SegmentStore {
         }
     }
 
-    /// Takes stock of the spares on disk; those of another size, unfinished or too many are removed.
+    /// Takes stock of the spares on disk; those of a size that is not needed, unfinished or too many are removed.
     ///
     /// # Errors
     /// `Unavailable` when the file system fails.
     pub(super) fn find_spares(&self) -> Result<()> {
         let failed = |error| Error::io(format_args!("looking for spares in {}", self.dir.display()), error);
+        let sizes = [self.first_bytes(), self.next_bytes()];
         let mut ready = Vec::new();
         let mut next_number = 0;
         for name in self.vfs.list(&self.dir).map_err(failed)? {
@@ -134,9 +142,9 @@ impl SegmentStore {
                 continue;
             };
             next_number = next_number.max(number + 1);
-            let len = self.vfs.open_read(&path).and_then(|file| file.len()).map_err(failed)?;
-            if len == self.config.segment_bytes && ready.len() < SPARES_MAX {
-                ready.push(number);
+            let bytes = self.vfs.open_read(&path).and_then(|file| file.len()).map_err(failed)?;
+            if sizes.contains(&bytes) && ready.len() < SPARES_MAX {
+                ready.push(Spare { number, bytes });
             } else {
                 self.vfs.remove(&path).map_err(failed)?;
             }
@@ -167,8 +175,37 @@ impl SegmentStore {
     }
 
     /// Offers a spare whose name is durable.
-    pub(super) fn offer_spare(&self, number: u64) {
-        self.spares.lock().ready.push(number);
+    pub(super) fn offer_spare(&self, spare: Spare) {
+        self.spares.lock().ready.push(spare);
+    }
+
+    /// Whether a spare is ready for when the segment that is written is full.
+    pub(super) fn has_next_spare(&self) -> bool {
+        let bytes = self.next_bytes();
+        self.spares.lock().ready.iter().any(|spare| spare.bytes == bytes)
+    }
+
+    /// The size of the segment after the one that is written.
+    pub(super) fn next_bytes(&self) -> u64 {
+        segment::grown_bytes(self.last_bytes(), self.config.segment_bytes)
+    }
+
+    /// The size of the segment that is written; 0 when there is none.
+    fn last_bytes(&self) -> u64 {
+        self.files.lock().live.back().map_or(0, |last| last.header.segment_bytes)
+    }
+
+    /// Starts the first segment of an opening, of the size of the last: that one was not full.
+    ///
+    /// # Errors
+    /// As [`Self::start_segment`].
+    pub(super) fn start_first_segment(&self, first_seq: Seq) -> Result<Arc<Segment>> {
+        self.start(first_seq, self.first_bytes())
+    }
+
+    fn first_bytes(&self) -> u64 {
+        let full = self.config.segment_bytes;
+        self.last_bytes().clamp(segment::first_bytes(full), full)
     }
 
     /// Starts the segment whose first frame will be `first_seq` and makes it the one that is written. Makes a
@@ -177,6 +214,10 @@ impl SegmentStore {
     /// # Errors
     /// `Unavailable` when the file system fails.
     pub(super) fn start_segment(&self, first_seq: Seq) -> Result<Arc<Segment>> {
+        self.start(first_seq, self.next_bytes())
+    }
+
+    fn start(&self, first_seq: Seq, bytes: u64) -> Result<Arc<Segment>> {
         self.check_directory()?;
         let last = self.files.lock().live.back().map(Arc::clone);
         if let Some(last) = &last {
@@ -184,8 +225,8 @@ impl SegmentStore {
         }
         let index = last.map_or(0, |last| last.header.index + 1);
         let salt = segment::new_salt(self.config.stepped, index)?;
-        let header = Header { index, first_seq, salt, segment_bytes: self.config.segment_bytes };
-        let number = self.take_spare()?;
+        let header = Header { index, first_seq, salt, segment_bytes: bytes };
+        let number = self.take_spare(bytes)?;
         let started = segment::start_segment(&*self.vfs, &self.dir, number, header);
         if started.is_err() {
             self.spares.lock().unfinished = Some(number);
@@ -196,19 +237,20 @@ impl SegmentStore {
         Ok(segment)
     }
 
-    /// A spare to make a segment of. One that is made again after a failure has the same number, so that failures leave no
+    /// A spare of this size to make a segment of. One that is made again after a failure has the same number, so that failures leave no
     /// files behind.
-    fn take_spare(&self) -> Result<u64> {
+    fn take_spare(&self, bytes: u64) -> Result<u64> {
         let (ready, unfinished) = {
             let mut spares = self.spares.lock();
-            let ready = spares.ready.pop();
+            let fitting = spares.ready.iter().position(|spare| spare.bytes == bytes);
+            let ready = fitting.map(|at| spares.ready.remove(at).number);
             (ready, if ready.is_none() { spares.unfinished.take() } else { None })
         };
         if let Some(number) = ready {
             return Ok(number);
         }
         let number = unfinished.unwrap_or_else(|| self.new_spare_number());
-        let created = segment::create_spare(&*self.vfs, &self.dir, number, self.config.segment_bytes);
+        let created = segment::create_spare(&*self.vfs, &self.dir, number, bytes);
         if created.is_err() {
             self.spares.lock().unfinished = Some(number);
         }

@@ -279,3 +279,42 @@ fn upkeep_that_fails_at_any_operation_leaves_no_hole() {
     }
     assert!(failed > 5, "only {failed} operations were made to fail");
 }
+
+/// What the directory of a journal takes, in bytes.
+fn bytes_of(dir: &Path) -> u64 {
+    let files = std::fs::read_dir(dir.join("journal")).unwrap();
+    files.map(|file| file.unwrap().metadata().unwrap().len()).sum()
+}
+
+#[test]
+fn an_empty_journal_is_small_however_often_it_is_opened_and_segments_grow_with_what_is_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = |seed| JournalConfig { stepped: Some(seed), segment_bytes: 8 << 20, ..JournalConfig::default() };
+    for seed in 0..4 {
+        let (journal, _) = open_from(dir.path(), config(seed), 1).unwrap();
+        journal.run_errand();
+        assert_eq!((journal.status().spares, bytes_of(dir.path())), (1, (seed + 1 + 4) << 20));
+    }
+    let (journal, _) = open_from(dir.path(), config(9), 1).unwrap();
+    let mut sizes = Vec::new();
+    let mut segments = journal.status();
+    for _ in 0..60 {
+        let seq = journal.append(0, |out| out.resize(out.len() + (300 << 10), 1));
+        journal.wait(seq).unwrap();
+        journal.run_errand();
+        let now = journal.status();
+        if now.segments > segments.segments {
+            sizes.push((now.segment_bytes - segments.segment_bytes) >> 20);
+        }
+        segments = now;
+    }
+    assert_eq!(sizes, [4, 8, 8], "and each of them was a spare before: written zeros");
+    drop(journal);
+    let mut records = 0;
+    Journal::open(Arc::new(RealVfs), dir.path(), config(10), 1, &mut |_, _, _| {
+        records += 1;
+        Ok(())
+    })
+    .unwrap();
+    assert_eq!(records, 60, "segments of several sizes are read");
+}

@@ -1,28 +1,53 @@
 //! Time as an argument. Only this module reads the system clock.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use crate::types::TimeMs;
 
 /// Where the engine takes the time from.
+///
+/// A clock that has a [monotonic companion](Clock::monotonic_ms) may jump: the engine notices, and goes on at the
+/// companion's pace. Of another, the engine takes what it shows, and holds it when it goes backwards.
 pub trait Clock: Send + Sync + 'static {
-    /// The time now, in milliseconds since 1970. Must not go backwards.
+    /// The time that it shows now, in milliseconds since 1970.
     fn now_ms(&self) -> TimeMs;
+
+    /// Milliseconds since some moment, by a clock that nobody can set; `None` when there is none.
+    fn monotonic_ms(&self) -> Option<u64> {
+        None
+    }
+
+    /// Whether it runs by itself. What is due expires by itself then; with a clock that is moved by hand, whoever moves
+    /// it calls [`Engine::expire_due`](crate::Engine::expire_due).
+    fn is_running(&self) -> bool {
+        true
+    }
 }
 
-/// The machine's clock, held back when the machine sets it backwards.
-#[derive(Debug, Default)]
+/// The machine's clock.
+#[derive(Debug)]
 pub struct SystemClock {
-    latest: Latest,
+    started: Instant,
+}
+
+impl Default for SystemClock {
+    fn default() -> Self {
+        Self { started: Instant::now() }
+    }
 }
 
 impl Clock for SystemClock {
     fn now_ms(&self) -> TimeMs {
-        self.latest.hold(machine_ms())
+        machine_ms()
+    }
+
+    fn monotonic_ms(&self) -> Option<u64> {
+        Some(self.started.elapsed().as_millis() as u64)
     }
 }
 
-/// The machine's clock as if somebody had set it: for trials of a whole server.
+/// The machine's clock as if somebody had set it, and whoever set it was believed at once: for trials of a whole server.
 #[cfg(feature = "server")]
 #[derive(Debug, Default)]
 pub(crate) struct ShiftedClock {
@@ -55,6 +80,11 @@ impl Latest {
         // Relaxed: the value is the whole message, nothing else is published with it.
         let latest_ms = self.0.load(Ordering::Relaxed);
         if latest_ms >= now_ms { latest_ms } else { self.0.fetch_max(now_ms, Ordering::Relaxed).max(now_ms) }
+    }
+
+    /// Lets time go on from `now_ms`, also when that was before.
+    pub(crate) fn reset(&self, now_ms: TimeMs) {
+        self.0.store(now_ms, Ordering::Relaxed);
     }
 }
 
@@ -92,6 +122,10 @@ impl ManualClock {
 impl Clock for ManualClock {
     fn now_ms(&self) -> TimeMs {
         self.now_ms.load(Ordering::SeqCst)
+    }
+
+    fn is_running(&self) -> bool {
+        false
     }
 }
 

@@ -90,8 +90,8 @@ pub use command::{
 };
 pub use directory::Identity;
 pub use engine::{
-    BatchTicket, CatchUp, Claim, CommitTicket, Engine, EngineBuilder, History, LedgerView, Past, PastEvents,
-    RefundTicket, Status, Subscription,
+    BatchTicket, CatchUp, Claim, CommitTicket, Engine, EngineBuilder, History, LedgerView, LevelPages, Past,
+    PastEvents, RefundTicket, Status, Subscription,
 };
 pub use error::{Error, ErrorKind, Result};
 pub use event::{End, Event, EventLine, EventLines, Fact, Request};

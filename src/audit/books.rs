@@ -189,7 +189,7 @@ impl Books {
             Fact::Returned { reservation, lines, consumed_at, .. } => {
                 self.give_back(seq, at, reservation.number(), lines, *consumed_at, findings);
             }
-            Fact::Noted { .. } => {}
+            Fact::Noted { .. } | Fact::ClockMended { .. } => {}
             Fact::Document { collection, key, body } if self.is_news(SHARDS, seq) => {
                 let name = (collection.to_string(), key.to_string());
                 match body {

@@ -179,7 +179,7 @@ impl History {
                 self.unrecorded.insert(account.number());
                 Ok(())
             }
-            Fact::AccountOpened { .. } | Fact::Document { .. } => Ok(()),
+            Fact::AccountOpened { .. } | Fact::Document { .. } | Fact::ClockMended { .. } => Ok(()),
         }
     }
 

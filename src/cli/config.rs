@@ -20,6 +20,7 @@ const RESERVATION_TTL: &str = "15m";
 const TOKEN_LEEWAY: &str = "5s";
 /// More would keep a token alive that somebody meant to end.
 const TOKEN_LEEWAY_MS_MAX: u64 = 5 * 60 * 1000;
+const CLOCK_TRUST_AFTER: &str = "15m";
 const CONNECTIONS: u64 = 10_000;
 const CONNECTIONS_MAX: u64 = 1_000_000;
 const IDLE_TIMEOUT: &str = "75s";
@@ -44,6 +45,7 @@ pub(super) struct Partial {
     pub(super) listen: Option<String>,
     pub(super) data_dir: Option<PathBuf>,
     pub(super) reservation_ttl: Option<String>,
+    pub(super) clock_trust_after: Option<String>,
     pub(super) auth_secret: Option<SecretString>,
     pub(super) token_leeway: Option<String>,
     pub(super) log_format: Option<String>,
@@ -83,6 +85,7 @@ pub(super) struct Settings {
     pub(super) listen: SocketAddr,
     pub(super) data_dir: PathBuf,
     pub(super) reservation_ttl_ms: u64,
+    pub(super) clock_trust_after_ms: u64,
     pub(super) auth_secret: Option<SecretString>,
     pub(super) token_leeway_ms: u64,
     pub(super) log_format: LogFormat,
@@ -105,6 +108,7 @@ impl Partial {
             listen: get("LISTEN"),
             data_dir: get("DATA_DIR").map(Into::into),
             reservation_ttl: get("RESERVATION_TTL"),
+            clock_trust_after: get("CLOCK_TRUST_AFTER"),
             auth_secret: get("AUTH_SECRET").map(Into::into),
             token_leeway: get("TOKEN_LEEWAY"),
             log_format: get("LOG_FORMAT"),
@@ -149,6 +153,7 @@ impl Partial {
             listen: self.listen.or(lower.listen),
             data_dir: self.data_dir.or(lower.data_dir),
             reservation_ttl: self.reservation_ttl.or(lower.reservation_ttl),
+            clock_trust_after: self.clock_trust_after.or(lower.clock_trust_after),
             auth_secret: self.auth_secret.or(lower.auth_secret),
             token_leeway: self.token_leeway.or(lower.token_leeway),
             log_format: self.log_format.or(lower.log_format),
@@ -187,6 +192,7 @@ impl Partial {
             listen: listen(self.listen.as_deref().unwrap_or(LISTEN))?,
             data_dir: self.data_dir.unwrap_or_else(|| DATA_DIR.into()),
             reservation_ttl_ms: reservation_ttl_ms(self.reservation_ttl.as_deref().unwrap_or(RESERVATION_TTL))?,
+            clock_trust_after_ms: clock_trust_after_ms(self.clock_trust_after.as_deref().unwrap_or(CLOCK_TRUST_AFTER))?,
             auth_secret: self.auth_secret.map(secret).transpose()?,
             token_leeway_ms: token_leeway_ms(self.token_leeway.as_deref().unwrap_or(TOKEN_LEEWAY))?,
             log_format: LogFormat::parse(self.log_format.as_deref().unwrap_or("text"))?,
@@ -244,6 +250,10 @@ fn timeout(name: &str, text: &str) -> Result<Duration> {
         return Err(Error::invalid(format!("{name} is {text:?}: it must be from {TIMEOUT_MS_MIN}ms to 1d")));
     }
     Ok(Duration::from_millis(ms))
+}
+
+fn clock_trust_after_ms(text: &str) -> Result<u64> {
+    duration::parse_ms(text).map_err(|cause| Error::invalid(format!("clock_trust_after: {cause}")))
 }
 
 fn backlog_policy(text: &str) -> Result<BacklogPolicy> {
@@ -329,6 +339,7 @@ mod tests {
         check("reservation_ttl = \"soon\"", &["reservation_ttl", "soon", "ms, s, m, h or d"]);
         check("reservation_ttl = \"400d\"", &["reservation_ttl", "366d"]);
         check("token_leeway = \"1h\"", &["token_leeway", "1h", "5m"]);
+        check("clock_trust_after = \"soon\"", &["clock_trust_after", "soon", "ms, s, m, h or d"]);
         check("log_format = \"xml\"", &["log_format", "xml", "text, json"]);
         check("max_connections = 0", &["max_connections", "from 1 to"]);
         check("max_connections_per_address = 0", &["max_connections_per_address", "from 1 to"]);

@@ -3,6 +3,7 @@
 mod audit;
 mod bench;
 mod client;
+mod clock;
 mod config;
 mod descriptors;
 mod duration;
@@ -53,6 +54,8 @@ enum Command {
     Inspect(audit::InspectArgs),
     /// Show the whole ledger as it stood after an event, or at a time
     State(audit::StateArgs),
+    /// Show whether a journal's time is ahead of the machine's clock, and set it back
+    Clock(clock::ClockArgs),
     /// Make history anew from snapshot, journal and archive, or the ledger's snapshot
     Rebuild(audit::RebuildArgs),
 }
@@ -71,6 +74,7 @@ pub fn main() -> ExitCode {
         Command::Verify(args) => audit::verify(&args),
         Command::Inspect(args) => audit::inspect(&args),
         Command::State(args) => audit::state(&args),
+        Command::Clock(args) => clock::clock(&args),
         Command::Rebuild(args) => audit::rebuild(&args),
     };
     result.unwrap_or_else(|error| {

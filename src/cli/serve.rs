@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
 use secrecy::SecretString;
@@ -36,6 +37,10 @@ pub(super) struct ServeArgs {
     /// How long an order waits for its confirmation [default: 15m] [env: STOCKHOLD_RESERVATION_TTL]
     #[arg(long, value_name = "TIME")]
     reservation_ttl: Option<String>,
+    /// How long a clock that jumped forwards must stay so before deadlines follow it [default: 15m]
+    /// [env: STOCKHOLD_CLOCK_TRUST_AFTER]
+    #[arg(long, value_name = "TIME")]
+    clock_trust_after: Option<String>,
     /// How many waiting orders a user may have [default: no limit] [env: STOCKHOLD_MAX_OUTSTANDING]
     #[arg(long, value_name = "N")]
     max_outstanding: Option<String>,
@@ -96,6 +101,7 @@ impl ServeArgs {
             listen: self.listen.clone(),
             data_dir: self.data_dir.clone(),
             reservation_ttl: self.reservation_ttl.clone(),
+            clock_trust_after: self.clock_trust_after.clone(),
             // Never a flag: other users of the machine can read flags.
             auth_secret: None,
             token_leeway: self.token_leeway.clone(),
@@ -121,7 +127,8 @@ pub(super) fn serve(args: &ServeArgs) -> Result<()> {
     logs::start(settings.log_format);
     let limits = limits(&settings)?;
     let auth = Auth::new(&serving_secret(&settings, args.demo)?)?.leeway_ms(settings.token_leeway_ms);
-    let mut builder = Engine::builder(&settings.data_dir);
+    let trust_after = Duration::from_millis(settings.clock_trust_after_ms);
+    let mut builder = Engine::builder(&settings.data_dir).clock_trust_after(trust_after);
     if args.soaked {
         builder = soak::soaked(builder)?;
     }

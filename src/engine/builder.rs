@@ -3,11 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use crossbeam_utils::sync::Parker;
 
 use super::belonging::{self, lost};
 use super::core::{Core, Parts};
+use super::time::{self, EngineTime};
 use super::{Engine, Running, checkpoint, claim, expiry, follower, loss};
 use crate::clock::{Clock, SystemClock};
 use crate::command::{BODY_BYTES_MAX, LINES_MAX};
@@ -32,6 +34,7 @@ pub struct EngineBuilder {
     clock: Arc<dyn Clock>,
     /// Whether the clock runs by itself, so that what lapses does too.
     running: bool,
+    clock_trust_ms: u64,
     limits: Limits,
     journal: JournalConfig,
     history: bool,
@@ -47,6 +50,7 @@ impl EngineBuilder {
             vfs: Arc::new(RealVfs),
             clock: Arc::new(SystemClock::default()),
             running: true,
+            clock_trust_ms: 15 * 60 * 1000,
             limits: Limits::default(),
             journal: JournalConfig::default(),
             history: true,
@@ -56,17 +60,24 @@ impl EngineBuilder {
         }
     }
 
-    /// Takes the time from this clock. Nothing expires by itself then: call
-    /// [`Engine::expire_due`](crate::Engine::expire_due) after moving it.
+    /// Takes the time from this clock; default is the machine's. What is due expires by itself when the clock
+    /// [runs by itself](Clock::is_running).
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
-        (self.clock, self.running) = (clock, false);
+        (self.running, self.clock) = (clock.is_running(), clock);
         self
     }
 
-    /// Takes the time from this clock, which runs by itself: what is due expires by itself as well.
+    /// How long a clock that jumped forwards must keep what it jumped to before the engine follows it; until then, no
+    /// deadline moves. Default 15 minutes. See [`Engine::confirm_clock`](crate::Engine::confirm_clock).
+    pub fn clock_trust_after(mut self, time: Duration) -> Self {
+        self.clock_trust_ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        self
+    }
+
+    /// Lets nothing expire by itself, whatever the clock.
     #[cfg(feature = "server")]
-    pub(crate) fn running_clock(mut self, clock: Arc<dyn Clock>) -> Self {
-        (self.clock, self.running) = (clock, true);
+    pub(super) fn without_expiry(mut self) -> Self {
+        self.running = false;
         self
     }
 
@@ -185,7 +196,7 @@ impl EngineBuilder {
             let from_seq = snapshot.as_ref().map_or(1, |snapshot| snapshot.from_seq);
             let mut apply = |seq, kind, payload: &[u8]| {
                 let event = event::decode(kind, payload)?;
-                floor_ms = floor_ms.max(event.at);
+                floor_ms = time::floor_after(floor_ms, &event);
                 replay.apply(seq, &event).map_err(|error| Error::corrupt(format!("record {seq}: {error}")))
             };
             let journal = FoundJournal::find(Arc::clone(&self.vfs), &dir, self.journal, from_seq, &mut apply)?;
@@ -221,8 +232,7 @@ impl EngineBuilder {
             claims,
             checkpoint_events,
             history_flush_rows,
-            clock,
-            floor_ms,
+            time: EngineTime::new(clock, floor_ms, self.clock_trust_ms),
         };
         let core = Arc::new(Core::new(parts));
         let running = Running { core: Arc::clone(&core), threads: Mutex::new(Vec::new()), closed: Mutex::new(None) };

@@ -10,8 +10,8 @@ use super::checkpoint::Generations;
 use super::claim::Claims;
 use super::follower::Progress;
 use super::refund::Refunds;
+use super::time::EngineTime;
 use crate::calls::DeadThread;
-use crate::clock::Clock;
 use crate::command::BODY_BYTES_MAX;
 use crate::directory::Directory;
 use crate::error::{Error, Result};
@@ -35,9 +35,7 @@ pub(super) struct Core {
     pub(super) claims: Mutex<Claims>,
     pub(super) checkpoint_events: u64,
     pub(super) history_flush_rows: usize,
-    clock: Arc<dyn Clock>,
-    /// The newest time that recovery saw: the clock never shows less.
-    floor_ms: TimeMs,
+    pub(super) time: EngineTime,
     stopped: AtomicBool,
     pub(super) dead_thread: DeadThread,
     /// The time at which a call last asked whether the process is still the one that opened the directory.
@@ -61,8 +59,7 @@ pub(super) struct Parts {
     pub(super) claims: Claims,
     pub(super) checkpoint_events: u64,
     pub(super) history_flush_rows: usize,
-    pub(super) clock: Arc<dyn Clock>,
-    pub(super) floor_ms: TimeMs,
+    pub(super) time: EngineTime,
 }
 
 impl Core {
@@ -81,8 +78,7 @@ impl Core {
             claims: Mutex::new(parts.claims),
             checkpoint_events: parts.checkpoint_events,
             history_flush_rows: parts.history_flush_rows,
-            clock: parts.clock,
-            floor_ms: parts.floor_ms,
+            time: parts.time,
             stopped: AtomicBool::new(false),
             dead_thread: DeadThread::default(),
             asked_ms: AtomicU64::new(TimeMs::MAX),
@@ -92,7 +88,7 @@ impl Core {
     }
 
     pub(super) fn now_ms(&self) -> TimeMs {
-        self.clock.now_ms().max(self.floor_ms)
+        self.time.now_ms()
     }
 
     /// Whether calls are answered. Asked at the start of each, and before a lock is taken: in a fork, locks can be held by
@@ -107,7 +103,7 @@ impl Core {
         // Asking the system costs as much as half a command, so it is asked once in a millisecond. What a fork decides in
         // between stays in its memory: the journal asks before each write.
         // Relaxed: the value is the whole message.
-        let now_ms = self.clock.now_ms();
+        let now_ms = self.time.wall_ms();
         if self.asked_ms.load(Ordering::Relaxed) != now_ms {
             self.directory.check_process()?;
             self.asked_ms.store(now_ms, Ordering::Relaxed);

@@ -9,7 +9,10 @@ mod core;
 mod expiry;
 mod follower;
 mod history;
+mod levels;
 mod loss;
+#[cfg(feature = "server")]
+mod mend;
 mod past;
 #[cfg(feature = "server")]
 mod rebuild;
@@ -21,6 +24,7 @@ mod subscription;
 #[cfg(all(test, not(stockhold_loom)))]
 mod tests;
 mod ticket;
+mod time;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -36,8 +40,11 @@ use crate::types::{AccountId, AccountKey, IdempotencyKey, ReservationId, Seq, Ti
 pub use builder::EngineBuilder;
 pub use claim::Claim;
 pub use history::{CatchUp, History};
+pub use levels::LevelPages;
 #[cfg(feature = "server")]
 pub(crate) use loss::Accepted;
+#[cfg(feature = "server")]
+pub(crate) use mend::{Mended, mend_clock};
 pub use past::{LedgerView, Past, PastEvents};
 #[cfg(feature = "server")]
 pub(crate) use rebuild::{Rebuilt, accept_loss, rebuild_history, rebuild_snapshot};
@@ -228,9 +235,16 @@ impl Engine {
         self.core()?.ledger.level(account)
     }
 
-    /// Every account as it stands. Shards are read in turn, so it is not one moment's picture while commands run.
+    /// Every account as it stands, all at once in memory; see [`Engine::level_pages`]. Not one moment's picture while
+    /// commands run.
     pub fn levels(&self) -> Vec<Level> {
         self.0.core.ledger.levels()
+    }
+
+    /// Every account as it stands, some hundred at a time. Commands wait for one page at most, and for nothing between
+    /// two; so it is not one moment's picture while they run.
+    pub fn level_pages(&self) -> LevelPages {
+        LevelPages::new(&self.0.core)
     }
 
     /// How many units can be taken now: from one atomic read, backorder allowance included.
@@ -295,8 +309,9 @@ impl Engine {
         self.0.core.ledger.documents(collection)
     }
 
-    /// Expires what is due now. Engines with a system clock do this by themselves; with a clock of your own, call it
-    /// after moving the clock. Returns how many reservations expired.
+    /// Expires what is due now; returns how many reservations that were. The engine does this by itself, unless its clock
+    /// does not [run by itself](crate::Clock::is_running): then call it after moving the clock. Blocks only while the
+    /// journal's queue is full.
     ///
     /// # Errors
     /// Those of [`Engine::execute`].
@@ -348,9 +363,20 @@ impl Engine {
         self.0.core.journal.durable_seq()
     }
 
-    /// The time as the engine sees it.
+    /// The time as the engine sees it: what its clock shows, unless that jumped. It never goes backwards.
     pub fn now_ms(&self) -> TimeMs {
         self.0.core.now_ms()
+    }
+
+    /// What the clock shows, right or wrong.
+    pub fn clock_ms(&self) -> TimeMs {
+        self.0.core.time.wall_ms()
+    }
+
+    /// Follows a clock that jumped forwards at once: somebody has looked, and it is right. What is due by then expires.
+    /// Returns the engine's time.
+    pub fn confirm_clock(&self) -> TimeMs {
+        self.0.core.time.confirm()
     }
 
     /// The state of the files behind the engine, for operators.

@@ -39,6 +39,9 @@ pub struct Status {
     pub history_failed: bool,
     /// A thread of the engine, history's apart, that died of a panic: only a restart brings back what it did.
     pub dead_thread: Option<&'static str>,
+    /// How far the engine's time is ahead of the machine's clock, in milliseconds; negative when it is behind, because
+    /// the clock jumped forwards and is not followed yet. 0 while they agree.
+    pub clock_ahead_ms: i64,
 }
 
 impl Status {
@@ -59,6 +62,7 @@ impl Status {
             poisoned: journal.poisoned,
             history_failed: core.progress.has_failed(),
             dead_thread: core.dead_thread.name().filter(|name| *name != HISTORY_THREAD).or(journal.dead_thread),
+            clock_ahead_ms: core.time.ahead_ms(),
         }
     }
 }

@@ -187,6 +187,12 @@ pub enum Fact<'a> {
         /// Its content.
         body: Option<Cow<'a, [u8]>>,
     },
+    /// An operator set the engine's time back to when this event happened: a clock that was wrong had taken it further.
+    /// Events before this one may be of a later time.
+    ClockMended {
+        /// What the time was before.
+        from: TimeMs,
+    },
 }
 
 /// The end of a pending reservation.
@@ -242,6 +248,7 @@ impl Fact<'_> {
             Self::Document { collection, key, body } => {
                 Fact::Document { collection: text(collection), key: text(key), body: body.map(bytes) }
             }
+            Self::ClockMended { from } => Fact::ClockMended { from },
         }
     }
 }

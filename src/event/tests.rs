@@ -48,6 +48,7 @@ fn every_kind_survives_a_round_trip() {
         check(Fact::Returned { reservation, lines: whole.clone(), note: "damaged".into(), consumed_at });
     }
     check(Fact::Noted { reservation, body: Cow::Borrowed(&[0, 255]) });
+    check(Fact::ClockMended { from: 1 << 50 });
     check(Fact::AccountOpened {
         account,
         key: AccountKey::quota("ann", "tea").expect("a valid key"),

@@ -39,6 +39,15 @@ struct AdjustBody {
     reason: Option<String>,
 }
 
+/// Times are in milliseconds since 1970; `aheadMs` is negative while the machine's clock is ahead and not followed.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ClockWire {
+    engine_time: TimeMs,
+    machine_time: TimeMs,
+    ahead_ms: i64,
+}
+
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct AwardedWire<'a> {
@@ -106,6 +115,32 @@ impl<'a> ChangeWire<'a> {
             created_at: change.at,
         }
     }
+}
+
+/// `GET /api/admin/clock`: the engine's time, and the machine's.
+pub(super) fn clock(call: &Call<'_>, _: &Identity) -> Result<HttpResponse, ApiError> {
+    call.no_query()?;
+    let engine = call.app.mall.engine();
+    let (engine_time, machine_time) = (engine.now_ms(), engine.clock_ms());
+    Ok(call.success(&ClockWire { engine_time, machine_time, ahead_ms: engine.status().clock_ahead_ms }))
+}
+
+/// `POST /api/admin/clock/confirm`: the machine's clock jumped forwards, and is right.
+pub(super) async fn confirm_clock(
+    call: &Call<'_>,
+    identity: &Identity,
+    body: Incoming,
+) -> Result<HttpResponse, ApiError> {
+    call.no_query()?;
+    body::read_nothing(call, body).await?;
+    let engine = call.app.mall.engine();
+    tracing::warn!(
+        by = identity.user.id(),
+        ahead_ms = engine.status().clock_ahead_ms,
+        "the machine's clock is confirmed"
+    );
+    engine.confirm_clock();
+    clock(call, identity)
 }
 
 /// `POST /api/admin/points/{userId}/award`.

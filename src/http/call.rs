@@ -33,7 +33,7 @@ pub(super) struct Call<'a> {
 impl Call<'_> {
     /// Whoever calls, if it can say who it is.
     pub(super) fn user(&self) -> Result<Arc<Identity>, ApiError> {
-        self.app.auth.identify(self.headers, self.app.mall.now_ms())
+        self.app.auth.identify(self.headers, self.app.mall.clock_ms())
     }
 
     /// An operator.

@@ -23,6 +23,8 @@ struct Checks {
     checkpoint: &'static str,
     /// The engine's own threads.
     threads: &'static str,
+    /// Whether the engine's time is the machine's.
+    clock: &'static str,
     accepting: bool,
     /// Absent without a mirror.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -47,14 +49,15 @@ fn report(call: &Call<'_>, well: bool, [good, bad]: [&'static str; 2]) -> HttpRe
     let engine = told(call.app.mall.check_alive().is_ok());
     // These three never decide whether the server is well: sales go on without them.
     let status = call.app.mall.engine().status();
+    let clock = told(status.clock_ahead_ms == 0);
     let (history, threads) = (told(!status.history_failed), told(status.dead_thread.is_none()));
     let checkpoint = told(status.checkpoint_failures == 0);
     let mirror = call.app.mirror.as_ref().map(|mirror| told(mirror.status().is_well()));
-    let now = UNIX_EPOCH + Duration::from_millis(call.app.mall.now_ms());
+    let now = UNIX_EPOCH + Duration::from_millis(call.app.mall.clock_ms());
     let report = Report {
         status: if well { good } else { bad },
         timestamp: humantime::format_rfc3339_millis(now).to_string(),
-        checks: Checks { engine, history, checkpoint, threads, accepting: !call.app.is_draining(), mirror },
+        checks: Checks { engine, history, checkpoint, threads, clock, accepting: !call.app.is_draining(), mirror },
     };
     respond(if well { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, call.format, &report)
 }

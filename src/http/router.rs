@@ -34,11 +34,13 @@ enum Endpoint {
     Receive,
     Adjust,
     Inventory,
+    Clock,
+    ConfirmClock,
     Mirror,
     MirrorWait,
 }
 
-const PATHS: [(&str, Endpoint); 17] = [
+const PATHS: [(&str, Endpoint); 19] = [
     ("/health", Endpoint::Health),
     ("/ready", Endpoint::Ready),
     ("/api/mall/categories", Endpoint::Categories),
@@ -54,6 +56,8 @@ const PATHS: [(&str, Endpoint); 17] = [
     ("/api/admin/inventory/{id}/receive", Endpoint::Receive),
     ("/api/admin/inventory/{id}/adjust", Endpoint::Adjust),
     ("/api/admin/inventory/{id}", Endpoint::Inventory),
+    ("/api/admin/clock", Endpoint::Clock),
+    ("/api/admin/clock/confirm", Endpoint::ConfirmClock),
     ("/api/admin/mirror", Endpoint::Mirror),
     ("/api/admin/mirror/wait", Endpoint::MirrorWait),
 ];
@@ -68,7 +72,13 @@ impl Endpoint {
     /// The methods it takes, as `Allow` names them.
     fn allow(self) -> &'static str {
         match self {
-            Self::Exchange | Self::Confirm | Self::Cancel | Self::Award | Self::Receive | Self::Adjust => "POST",
+            Self::Exchange
+            | Self::Confirm
+            | Self::Cancel
+            | Self::Award
+            | Self::Receive
+            | Self::Adjust
+            | Self::ConfirmClock => "POST",
             _ => "GET, HEAD",
         }
     }
@@ -158,6 +168,8 @@ async fn route(
         Endpoint::Receive => admin::receive(&call, &*call.admin()?, body).await,
         Endpoint::Adjust => admin::adjust(&call, &*call.admin()?, body).await,
         Endpoint::Inventory => admin::inventory(&call, &*call.admin()?).await,
+        Endpoint::Clock => admin::clock(&call, &*call.admin()?),
+        Endpoint::ConfirmClock => admin::confirm_clock(&call, &*call.admin()?, body).await,
         Endpoint::Mirror => mirror::status(&call, &*call.admin()?),
         Endpoint::MirrorWait => mirror::wait(&call, &*call.admin()?).await,
     }

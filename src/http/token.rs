@@ -66,7 +66,7 @@ impl Keys {
         // Fails when it was installed before, which leaves the same provider in place.
         let _ = PROVIDER.install_default();
         let mut validation = Validation::new(Algorithm::HS256);
-        // `Auth` checks times itself, on every request and by the engine's clock.
+        // `Auth` checks times itself, on every request and by the machine's clock.
         validation.validate_exp = false;
         validation.validate_aud = false;
         Self { encoding: EncodingKey::from_secret(secret), decoding: DecodingKey::from_secret(secret), validation }

@@ -50,7 +50,7 @@ pub(crate) fn apply(shards: &mut impl Shards, seq: Seq, event: &Event<'_>) -> Re
         Fact::Returned { lines, consumed_at, .. } => {
             change_lines(shards, lines, |account, line| account.give_back(line, *consumed_at))?;
         }
-        Fact::Noted { .. } | Fact::Document { .. } => {}
+        Fact::Noted { .. } | Fact::Document { .. } | Fact::ClockMended { .. } => {}
     }
     if let (Some(request), Some(effect)) = (event.request, Effect::of(event))
         && let Some(shard) = shards.shard_mut(request.key.shard())

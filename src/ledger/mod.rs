@@ -33,6 +33,8 @@ use crate::flaw::{self, Flaw};
 use crate::sync::Mutex;
 use crate::types::{AccountId, AccountKey, IdempotencyKey, ReservationId, SHARD_COUNT, Seq, ShardIndex, TimeMs};
 
+#[cfg(feature = "server")]
+pub(crate) use reservations::made_at_ms;
 pub(crate) use snapshot::{LAYOUT_VERSION, Layout, PART_COUNT, Replay};
 
 /// The bounds of the ledger's tables.
@@ -58,6 +60,9 @@ impl Default for Limits {
         }
     }
 }
+
+/// How many accounts are copied under one hold of a shard's lock.
+const LEVELS_AT_ONCE: usize = 256;
 
 /// What a confirmed reservation consumed, as history tells it.
 #[derive(Clone, Copy, Debug)]
@@ -154,12 +159,31 @@ impl Ledger {
     /// Every account, shard by shard.
     pub(crate) fn levels(&self) -> Vec<Level> {
         let mut levels = Vec::new();
-        for (index, shard) in self.shards.iter().enumerate() {
-            let shard = shard.lock();
-            let accounts = shard.accounts.iter().enumerate();
-            levels.extend(accounts.map(|(at, account)| account.level(AccountId::new(index, at))));
+        let mut from = Some(AccountId::new(0, 0));
+        while let Some(at) = from {
+            let (page, next) = self.level_page(at);
+            levels.extend(page);
+            from = next;
         }
         levels
+    }
+
+    /// The accounts from `from` on, at most [`LEVELS_AT_ONCE`], and where to go on. One shard's lock is held, while they
+    /// are copied and no longer: a reserve waits that much at most.
+    pub(crate) fn level_page(&self, from: AccountId) -> (Vec<Level>, Option<AccountId>) {
+        let (index, first) = (from.shard(), from.index());
+        let mut page = Vec::with_capacity(LEVELS_AT_ONCE);
+        let rest = {
+            let shard = self.shards[index].lock();
+            let accounts = shard.accounts.iter().enumerate().skip(first).take(LEVELS_AT_ONCE);
+            page.extend(accounts.map(|(at, account)| account.level(AccountId::new(index, at))));
+            shard.accounts.len() > first + page.len()
+        };
+        let next = match rest {
+            true => Some(AccountId::new(index, first + page.len())),
+            false => (index + 1 < SHARD_COUNT).then(|| AccountId::new(index + 1, 0)),
+        };
+        (page, next)
     }
 
     /// The answer from one atomic read a line, for requests that find too little. `None` says nothing.

@@ -48,6 +48,11 @@ fn hash(id: ReservationId) -> u64 {
     id.count().wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
+/// When a reservation was made, as far as its number tells: no earlier than that.
+pub(crate) fn made_at_ms(id: ReservationId) -> TimeMs {
+    id.count() / COUNTS_PER_MS
+}
+
 impl Reservations {
     pub(super) fn len(&self) -> usize {
         self.index.len()

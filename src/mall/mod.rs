@@ -118,6 +118,11 @@ impl Mall {
         self.shared.engine.now_ms()
     }
 
+    /// What the machine's clock shows. Tokens are judged by it: whoever made them knew no other.
+    pub(crate) fn clock_ms(&self) -> TimeMs {
+        self.shared.engine.clock_ms()
+    }
+
     /// Whether the books in memory can be told: after a disk failure they hold what will never be durable. A full queue
     /// passes, and is no reason to stop reading. The catalogue stays readable all the same: its stock is a hint.
     pub(crate) fn check_alive(&self) -> Result<()> {

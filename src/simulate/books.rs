@@ -229,7 +229,7 @@ impl Books {
                 agree("when it was consumed", consumed_at, &Some(used_at))?;
                 self.change_lines(lines, |it, line| it.give_back(line.quantity, line.consumed, used_at))
             }
-            Fact::Noted { .. } => Ok(()),
+            Fact::Noted { .. } | Fact::ClockMended { .. } => Ok(()),
             Fact::Document { collection, key, body } => {
                 let name = (collection.to_string(), key.to_string());
                 match body {

@@ -112,7 +112,11 @@ impl Projector {
             Fact::Noted { reservation, body } => {
                 self.update(seq, *reservation, find, None::<fn() -> _>, |record| add_note(record, at, body))?;
             }
-            Fact::AccountOpened { .. } | Fact::PolicyChanged { .. } | Fact::Renewed { .. } | Fact::Document { .. } => {}
+            Fact::AccountOpened { .. }
+            | Fact::PolicyChanged { .. }
+            | Fact::Renewed { .. }
+            | Fact::Document { .. }
+            | Fact::ClockMended { .. } => {}
         }
         Ok(())
     }

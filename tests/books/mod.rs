@@ -168,7 +168,7 @@ impl Books {
                     it.consumed -= line.quantity as i64;
                 })
             }
-            Fact::Noted { .. } | Fact::Document { .. } => Vec::new(),
+            Fact::Noted { .. } | Fact::Document { .. } | Fact::ClockMended { .. } => Vec::new(),
         }
     }
 

@@ -11,7 +11,7 @@ use crate::event::{End, Event, EventLine, Fact};
 use crate::types::{AccountId, ReservationId, Seq, TimeMs};
 
 /// The kinds of events, by the names that `--kind` takes.
-pub(super) const KINDS: [&str; 13] = [
+pub(super) const KINDS: [&str; 14] = [
     "account-opened",
     "policy-changed",
     "received",
@@ -25,6 +25,7 @@ pub(super) const KINDS: [&str; 13] = [
     "returned",
     "noted",
     "document",
+    "clock-mended",
 ];
 
 pub(super) fn kind(fact: &Fact<'_>) -> &'static str {
@@ -42,6 +43,7 @@ pub(super) fn kind(fact: &Fact<'_>) -> &'static str {
         Fact::Returned { .. } => 10,
         Fact::Noted { .. } => 11,
         Fact::Document { .. } => 12,
+        Fact::ClockMended { .. } => 13,
     }]
 }
 
@@ -70,7 +72,7 @@ pub(super) fn touches(fact: &Fact<'_>, id: AccountId) -> bool {
         | Fact::Released(End { lines, .. })
         | Fact::Expired(End { lines, .. })
         | Fact::Returned { lines, .. } => lines.iter().any(|line| line.account() == id),
-        Fact::Noted { .. } | Fact::Document { .. } => false,
+        Fact::Noted { .. } | Fact::Document { .. } | Fact::ClockMended { .. } => false,
     }
 }
 
@@ -110,6 +112,7 @@ fn about(fact: &Fact<'_>, names: &Names) -> String {
             format!("{reservation}:{}{when}{}", taken(lines, names), noted(note))
         }
         Fact::Noted { reservation, body } => format!("{reservation}: {}", content(body)),
+        Fact::ClockMended { from } => format!("set back from {}", show_time(*from)),
         Fact::Document { collection, key, body } => match body {
             Some(body) => format!("{collection}/{key} = {} bytes", body.len()),
             None => format!("{collection}/{key} removed"),
@@ -171,6 +174,9 @@ struct FactJson<'a> {
     available: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_at: Option<TimeMs>,
+    /// The time that was set back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from: Option<TimeMs>,
     #[serde(skip_serializing_if = "Option::is_none")]
     confirmed: Option<bool>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -255,6 +261,7 @@ fn fact_json<'a>(fact: &'a Fact<'_>, names: &Names) -> FactJson<'a> {
             FactJson { note: Some(note), consumed_at: *consumed_at, ..about(reservation, lines) }
         }
         Fact::Noted { reservation, body } => FactJson { body: Some(content(body)), ..about(reservation, &[]) },
+        Fact::ClockMended { from } => FactJson { from: Some(*from), ..FactJson::default() },
         Fact::Document { collection, key, body } => FactJson {
             collection: Some(collection),
             key: Some(key),

@@ -33,7 +33,7 @@ pub(in crate::cli) fn soaked(builder: EngineBuilder) -> Result<EngineBuilder> {
     let obeying = clock.clone();
     let thread = thread::Builder::new().name("stockhold-soaked".into());
     thread.spawn(move || obey(&obeying)).map_err(|cause| Error::io("starting a thread", cause))?;
-    let builder = builder.running_clock(clock).segment_bytes(SEGMENT_BYTES);
+    let builder = builder.clock(clock).segment_bytes(SEGMENT_BYTES);
     Ok(builder.checkpoint_events(CHECKPOINT_EVENTS).history_flush_rows(HISTORY_FLUSH_ROWS))
 }
 

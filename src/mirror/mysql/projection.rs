@@ -84,7 +84,7 @@ impl Projector {
                 document(batch, seq, at, (collection, key), body.as_deref());
                 Ok(())
             }
-            Fact::PolicyChanged { .. } | Fact::Renewed { .. } | Fact::Noted { .. } => Ok(()),
+            Fact::PolicyChanged { .. } | Fact::Renewed { .. } | Fact::Noted { .. } | Fact::ClockMended { .. } => Ok(()),
         }
     }
 

@@ -1,0 +1,52 @@
+//! `stockhold clock`: the time of a journal that is ahead of the machine's, told and mended.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Args;
+
+use super::print;
+use crate::clock::SystemClock;
+use crate::engine::{Mended, Past, mend_clock};
+use crate::error::Result;
+
+#[derive(Args)]
+pub(super) struct ClockArgs {
+    /// The data directory; no server may be running on it
+    #[arg(value_name = "DIR")]
+    dir: PathBuf,
+    /// Set the journal's time back to the machine's
+    #[arg(long)]
+    mend: bool,
+}
+
+/// Exits with 1 when the journal's time is ahead and stays so.
+pub(super) fn clock(args: &ClockArgs) -> Result<ExitCode> {
+    // Opening would make a directory that is not there.
+    Past::open(&args.dir)?;
+    let mended = mend_clock(&args.dir, Arc::new(SystemClock::default()), args.mend)?;
+    let ahead_ms = mended.journal_ms.saturating_sub(mended.machine_ms);
+    print(&told(&mended, ahead_ms))?;
+    let is_well = mended.seq.is_some() || !mended.is_ahead;
+    Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn told(mended: &Mended, ahead_ms: u64) -> String {
+    let Mended { reservations, seq, is_ahead, .. } = *mended;
+    if !is_ahead {
+        return "The journal's time is not ahead of the machine's clock: there is nothing to mend.\n".to_owned();
+    }
+    let ahead = humantime::format_duration(std::time::Duration::from_secs(ahead_ms / 1000));
+    match seq {
+        Some(seq) => format!(
+            "The journal's time was {ahead} ahead. It is set back by event {seq}; {reservations} reservations made in \
+             the time that was ahead are released.\n"
+        ),
+        None => format!(
+            "The journal's time is {ahead} ahead of the machine's clock; {reservations} reservations that wait were made \
+             in that time. If the machine's clock is right now, run this again with --mend: it releases them, and sets \
+             the time back.\n"
+        ),
+    }
+}

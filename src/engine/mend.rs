@@ -1,0 +1,57 @@
+//! Setting back the time of a journal that is ahead of the machine's clock, because that clock was ahead once.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::Engine;
+use crate::clock::Clock;
+use crate::command::Command;
+use crate::error::Result;
+use crate::event::{Event, Fact, Recorder};
+use crate::ledger::made_at_ms;
+use crate::types::{Seq, TimeMs};
+
+/// What was ahead, and what was done.
+#[derive(Debug)]
+pub(crate) struct Mended {
+    /// The newest time of the journal, and that of the machine.
+    pub(crate) journal_ms: TimeMs,
+    pub(crate) machine_ms: TimeMs,
+    /// Whether that is more than clocks differ.
+    pub(crate) is_ahead: bool,
+    /// How many reservations wait that were made in the time that was ahead.
+    pub(crate) reservations: usize,
+    /// The event that sets the time back; `None` when nothing was done.
+    pub(crate) seq: Option<Seq>,
+}
+
+/// Looks how far the journal in `dir` is ahead of `clock`, and, with `mend`, sets its time back to the clock's. What waits
+/// since before keeps its deadline; reservations made in the time that was ahead are released, since their deadlines are
+/// of that time.
+///
+/// # Errors
+/// Those of opening the directory, which no server may have open, and `Unavailable` when the disk fails.
+pub(crate) fn mend_clock(dir: &Path, clock: Arc<dyn Clock>, mend: bool) -> Result<Mended> {
+    let engine = Engine::builder(dir).clock(clock).without_expiry().open()?;
+    let core = &engine.0.core;
+    let (journal_ms, machine_ms) = (core.now_ms(), core.time.wall_ms());
+    let is_ahead = core.time.ahead_ms() > 0;
+    let pending = core.ledger.all_pending().into_iter().map(|pending| pending.reservation);
+    let made_ahead: Vec<_> = pending.filter(|reservation| is_ahead && made_at_ms(*reservation) > machine_ms).collect();
+    let mut mended = Mended { journal_ms, machine_ms, is_ahead, reservations: made_ahead.len(), seq: None };
+    if is_ahead && mend {
+        for reservation in made_ahead {
+            let command = Command::Release { reservation, owner: None, key: None };
+            core.ledger.execute(&command, machine_ms, &core.recorder())?;
+        }
+        let recorder = core.recorder();
+        recorder.admit()?;
+        let fact = Fact::ClockMended { from: journal_ms };
+        let seq = recorder.record(&Event { at: machine_ms, request: None, fact });
+        core.time.set_back(machine_ms);
+        core.journal.wait(seq)?;
+        mended.seq = Some(seq);
+    }
+    engine.close()?;
+    Ok(mended)
+}

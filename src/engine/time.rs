@@ -1,0 +1,359 @@
+//! The engine's time: what the machine's clock shows, as long as a clock that nobody can set agrees with it.
+//!
+//! | the machine's clock | the engine's time |
+//! |---|---|
+//! | goes as the monotonic clock does | is what it shows |
+//! | jumped forwards | goes on at the monotonic clock's pace, until the jump is confirmed or has lasted |
+//! | jumped backwards, or is behind the newest event | goes on, a tenth slower, until the machine has caught up |
+//!
+//! So a clock that is wrong for a moment moves no deadline, and one that is behind stops none. Of a clock that has no
+//! monotonic companion the engine takes what it shows, and holds it when it goes backwards.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+
+use crate::clock::{Clock, Latest};
+use crate::event::{Event, Fact};
+use crate::sync::Mutex;
+use crate::types::TimeMs;
+
+/// How far the machine's clock may be set at once without being called a jump.
+const JUMP_MS: u64 = 2_000;
+/// Of so many milliseconds one is left out while the engine's time is ahead of the machine's.
+const SLOWER_BY: u64 = 10;
+
+/// Tells what time it is for the engine. It never goes back, but by [`EngineTime::set_back`].
+pub(super) struct EngineTime {
+    clock: Arc<dyn Clock>,
+    /// How long a jump forwards must last before it is followed.
+    trust_after_ms: u64,
+    latest: Latest,
+    /// While `settled`, the machine's clock is so far before the monotonic one.
+    offset_ms: AtomicI64,
+    settled: AtomicBool,
+    course: Mutex<Course>,
+}
+
+/// From where on time is counted.
+#[derive(Clone, Copy)]
+struct Course {
+    from_ms: TimeMs,
+    from_monotonic_ms: u64,
+    /// The machine's clock shows something else.
+    astray: Option<Astray>,
+}
+
+#[derive(Clone, Copy)]
+struct Astray {
+    since_monotonic_ms: u64,
+    /// How far the machine's clock was before the engine's time, as it was last seen.
+    gap_ms: i64,
+}
+
+impl Course {
+    /// The time on this course.
+    fn at(&self, monotonic_ms: u64) -> TimeMs {
+        let passed_ms = monotonic_ms.saturating_sub(self.from_monotonic_ms);
+        let slower = self.astray.is_some_and(|astray| astray.gap_ms < 0);
+        self.from_ms.saturating_add(if slower { passed_ms - passed_ms / SLOWER_BY } else { passed_ms })
+    }
+}
+
+/// What is to be told of the clock.
+enum Told {
+    Nothing,
+    Jumped(i64),
+    Agrees,
+    Trusted(i64),
+}
+
+impl EngineTime {
+    /// Time from `floor_ms`, the newest that was recorded, or from now when that is later.
+    pub(super) fn new(clock: Arc<dyn Clock>, floor_ms: TimeMs, trust_after_ms: u64) -> Self {
+        let time = Self {
+            latest: Latest::default(),
+            offset_ms: AtomicI64::new(0),
+            settled: AtomicBool::new(false),
+            course: Mutex::new(Course { from_ms: 0, from_monotonic_ms: 0, astray: None }),
+            clock,
+            trust_after_ms,
+        };
+        time.set_back(time.wall_ms().max(floor_ms));
+        time.now_ms();
+        time
+    }
+
+    /// The time as the engine sees it.
+    pub(super) fn now_ms(&self) -> TimeMs {
+        let wall_ms = self.clock.now_ms();
+        let Some(monotonic_ms) = self.clock.monotonic_ms() else { return self.latest.hold(wall_ms) };
+        // Relaxed: both are hints that save a lock; whoever finds them old looks under it.
+        if self.settled.load(Ordering::Relaxed) {
+            let expected_ms = monotonic_ms.saturating_add_signed(self.offset_ms.load(Ordering::Relaxed));
+            if wall_ms.abs_diff(expected_ms) <= JUMP_MS / 4 {
+                return self.latest.hold(wall_ms);
+            }
+        }
+        self.look(wall_ms, monotonic_ms)
+    }
+
+    /// What the machine's clock shows, right or wrong.
+    pub(super) fn wall_ms(&self) -> TimeMs {
+        self.clock.now_ms()
+    }
+
+    /// How far the engine's time is ahead of the machine's clock; negative when it is behind. Small differences are
+    /// none.
+    pub(super) fn ahead_ms(&self) -> i64 {
+        let (now_ms, wall_ms) = (self.now_ms(), self.wall_ms());
+        if now_ms.abs_diff(wall_ms) <= JUMP_MS { 0 } else { gap(now_ms, wall_ms) }
+    }
+
+    /// Follows the machine's clock at once, if it is ahead. Returns the time then.
+    pub(super) fn confirm(&self) -> TimeMs {
+        if let Some(monotonic_ms) = self.clock.monotonic_ms() {
+            let wall_ms = self.wall_ms();
+            let mut course = self.course.lock();
+            if wall_ms > course.at(monotonic_ms) {
+                self.settle(&mut course, wall_ms, monotonic_ms);
+            }
+        }
+        self.now_ms()
+    }
+
+    /// Lets time go on from `now_ms`, also when that was before.
+    pub(super) fn set_back(&self, now_ms: TimeMs) {
+        let mut course = self.course.lock();
+        self.latest.reset(now_ms);
+        self.settle(&mut course, now_ms, self.clock.monotonic_ms().unwrap_or_default());
+    }
+
+    fn settle(&self, course: &mut Course, now_ms: TimeMs, monotonic_ms: u64) {
+        *course = Course { from_ms: now_ms, from_monotonic_ms: monotonic_ms, astray: None };
+        self.offset_ms.store(gap(now_ms, monotonic_ms), Ordering::Relaxed);
+        self.settled.store(true, Ordering::Relaxed);
+    }
+
+    fn look(&self, wall_ms: TimeMs, monotonic_ms: u64) -> TimeMs {
+        let (now_ms, told) = {
+            let mut course = self.course.lock();
+            let told = self.judge(&mut course, wall_ms, monotonic_ms);
+            (self.latest.hold(course.at(monotonic_ms)), told)
+        };
+        match told {
+            Told::Nothing => {}
+            Told::Jumped(gap_ms) => tracing::warn!(
+                gap_ms,
+                "the machine's clock and the engine's time are apart: no deadline moves by it; see docs/operations.md"
+            ),
+            Told::Agrees => tracing::info!("the machine's clock agrees with the engine's time again"),
+            Told::Trusted(gap_ms) => {
+                tracing::warn!(gap_ms, "the machine's clock has kept what it jumped to, and is followed from now on");
+            }
+        }
+        now_ms
+    }
+
+    /// Decides on which course time goes on.
+    fn judge(&self, course: &mut Course, wall_ms: TimeMs, monotonic_ms: u64) -> Told {
+        let expected_ms = course.at(monotonic_ms);
+        let gap_ms = gap(wall_ms, expected_ms);
+        let before = course.astray;
+        if gap_ms.unsigned_abs() <= JUMP_MS {
+            self.settle(course, wall_ms, monotonic_ms);
+            return before.map_or(Told::Nothing, |_| Told::Agrees);
+        }
+        // While it is behind, the gap closes slowly; that is no other jump.
+        let same = before.is_some_and(|astray| {
+            astray.gap_ms.signum() == gap_ms.signum()
+                && (gap_ms < 0 && astray.gap_ms < gap_ms || astray.gap_ms.abs_diff(gap_ms) <= JUMP_MS)
+        });
+        match before.filter(|_| same) {
+            Some(astray)
+                if gap_ms > 0 && monotonic_ms.saturating_sub(astray.since_monotonic_ms) >= self.trust_after_ms =>
+            {
+                self.settle(course, wall_ms, monotonic_ms);
+                Told::Trusted(gap_ms)
+            }
+            Some(astray) => {
+                if gap_ms < 0 {
+                    course.astray = Some(Astray { gap_ms, ..astray });
+                }
+                Told::Nothing
+            }
+            None => {
+                let astray = Some(Astray { since_monotonic_ms: monotonic_ms, gap_ms });
+                *course = Course { from_ms: expected_ms, from_monotonic_ms: monotonic_ms, astray };
+                self.settled.store(false, Ordering::Relaxed);
+                Told::Jumped(gap_ms)
+            }
+        }
+    }
+}
+
+/// The newest time that is to be believed after an event.
+pub(super) fn floor_after(floor_ms: TimeMs, event: &Event<'_>) -> TimeMs {
+    match event.fact {
+        Fact::ClockMended { .. } => event.at,
+        _ => floor_ms.max(event.at),
+    }
+}
+
+/// How far `a` is before `b`.
+fn gap(a: u64, b: u64) -> i64 {
+    let gap = i64::try_from(a.abs_diff(b)).unwrap_or(i64::MAX);
+    if a >= b { gap } else { -gap }
+}
+
+#[cfg(all(test, not(stockhold_loom)))]
+mod tests {
+    use std::sync::atomic::AtomicU64;
+
+    use super::*;
+
+    const START_MS: TimeMs = 1_700_000_000_000;
+    const HOUR_MS: u64 = 3_600_000;
+    const YEAR_MS: u64 = 365 * 24 * HOUR_MS;
+    const TRUST_MS: u64 = 900_000;
+
+    /// A machine whose clock people set.
+    #[derive(Default)]
+    struct Machine {
+        wall_ms: AtomicU64,
+        monotonic_ms: AtomicU64,
+    }
+
+    impl Clock for Machine {
+        fn now_ms(&self) -> TimeMs {
+            self.wall_ms.load(Ordering::SeqCst)
+        }
+
+        fn monotonic_ms(&self) -> Option<u64> {
+            Some(self.monotonic_ms.load(Ordering::SeqCst))
+        }
+    }
+
+    impl Machine {
+        fn new() -> Arc<Self> {
+            let machine = Self::default();
+            machine.wall_ms.store(START_MS, Ordering::SeqCst);
+            machine.monotonic_ms.store(77, Ordering::SeqCst);
+            Arc::new(machine)
+        }
+
+        fn pass(&self, ms: u64) {
+            self.wall_ms.fetch_add(ms, Ordering::SeqCst);
+            self.monotonic_ms.fetch_add(ms, Ordering::SeqCst);
+        }
+
+        fn set(&self, wall_ms: TimeMs) {
+            self.wall_ms.store(wall_ms, Ordering::SeqCst);
+        }
+
+        fn time(self: &Arc<Self>, floor_ms: TimeMs) -> EngineTime {
+            EngineTime::new(Arc::clone(self) as _, floor_ms, TRUST_MS)
+        }
+    }
+
+    #[test]
+    fn a_clock_that_is_ahead_for_a_second_moves_nothing() {
+        for jump_ms in [HOUR_MS, YEAR_MS, TRUST_MS, JUMP_MS + 1] {
+            let machine = Machine::new();
+            let time = machine.time(0);
+            assert_eq!((time.now_ms(), time.ahead_ms()), (START_MS, 0));
+            machine.set(START_MS + jump_ms);
+            assert_eq!(time.now_ms(), START_MS, "{jump_ms}");
+            machine.pass(1_000);
+            assert_eq!((time.now_ms(), time.ahead_ms()), (START_MS + 1_000, -(jump_ms as i64)));
+            machine.set(START_MS + 1_000);
+            machine.pass(5);
+            assert_eq!((time.now_ms(), time.ahead_ms()), (START_MS + 1_005, 0));
+        }
+    }
+
+    #[test]
+    fn a_jump_that_lasts_is_followed_and_one_that_is_confirmed_at_once() {
+        for confirmed in [false, true] {
+            let machine = Machine::new();
+            let time = machine.time(0);
+            machine.set(START_MS + HOUR_MS);
+            assert_eq!(time.now_ms(), START_MS);
+            if confirmed {
+                assert_eq!(time.confirm(), START_MS + HOUR_MS);
+            } else {
+                machine.pass(TRUST_MS - 1);
+                assert_eq!(time.now_ms(), START_MS + TRUST_MS - 1);
+                machine.pass(1);
+                assert_eq!(time.now_ms(), START_MS + TRUST_MS + HOUR_MS);
+            }
+            machine.pass(10);
+            assert_eq!((time.now_ms(), time.ahead_ms()), (machine.now_ms(), 0));
+        }
+    }
+
+    #[test]
+    fn another_jump_must_last_as_long() {
+        let machine = Machine::new();
+        let time = machine.time(0);
+        machine.set(START_MS + HOUR_MS);
+        time.now_ms();
+        machine.pass(TRUST_MS - 1);
+        machine.set(machine.now_ms() + HOUR_MS);
+        assert_eq!(time.now_ms(), START_MS + TRUST_MS - 1);
+        machine.pass(TRUST_MS - 1);
+        assert_eq!(time.now_ms(), START_MS + 2 * TRUST_MS - 2);
+        machine.pass(1);
+        assert_eq!(time.now_ms(), machine.now_ms());
+    }
+
+    #[test]
+    fn time_that_is_ahead_goes_on_and_lets_the_machine_catch_up() {
+        // A journal whose last event is of the future; and a clock that is set back.
+        for floor_ms in [START_MS + HOUR_MS, 0] {
+            let machine = Machine::new();
+            let time = machine.time(floor_ms);
+            if floor_ms == 0 {
+                machine.set(START_MS - HOUR_MS);
+            }
+            let before = time.now_ms();
+            assert_eq!(time.ahead_ms(), HOUR_MS as i64);
+            for _ in 0..10 {
+                machine.pass(60_000);
+                time.now_ms();
+            }
+            assert_eq!(time.now_ms(), before + 9 * 60_000, "deadlines pass, a tenth slower");
+            for _ in 0..600 {
+                machine.pass(60_000);
+                time.now_ms();
+            }
+            assert_eq!((time.now_ms(), time.ahead_ms()), (machine.now_ms(), 0));
+        }
+    }
+
+    #[test]
+    fn a_slow_drift_is_followed() {
+        let machine = Machine::new();
+        let time = machine.time(0);
+        for _ in 0..1_000 {
+            machine.pass(1_000);
+            machine.wall_ms.fetch_add(100, Ordering::SeqCst);
+            assert_eq!((time.now_ms(), time.ahead_ms()), (machine.now_ms(), 0));
+        }
+    }
+
+    #[test]
+    fn time_never_goes_back_but_by_command() {
+        let machine = Machine::new();
+        let time = machine.time(START_MS + YEAR_MS);
+        let mut latest = time.now_ms();
+        for (index, wall_ms) in [START_MS, START_MS + 2 * YEAR_MS, 1, START_MS + YEAR_MS].into_iter().enumerate() {
+            machine.set(wall_ms);
+            machine.pass(index as u64);
+            assert!(time.now_ms() >= latest);
+            latest = time.now_ms();
+        }
+        machine.set(START_MS);
+        time.set_back(START_MS);
+        assert_eq!((time.now_ms(), time.ahead_ms()), (START_MS, 0));
+    }
+}

@@ -53,6 +53,9 @@ async fn collect(call: &Call<'_>, body: Incoming) -> Result<Bytes, ApiError> {
     if body.size_hint().lower() > limits.body_bytes as u64 {
         return Err(ApiError::new(Code::PayloadTooLarge));
     }
+    // What may come counts before it does.
+    let most = body.size_hint().upper().map_or(limits.body_bytes, |upper| upper as usize);
+    let _charge = call.charge(most)?;
     let reading = Limited::new(body, limits.body_bytes).collect();
     match call.app.running.within(limits.body_timeout, reading).await {
         Some(Ok(collected)) => Ok(collected.to_bytes()),

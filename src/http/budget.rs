@@ -1,4 +1,5 @@
-//! The memory that answers may take until their clients have read them: a bound in all, and one for each caller.
+//! The memory that large bodies may take while they come, and answers until their clients have read them: a bound in all, and
+//! one for each caller.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -10,7 +11,7 @@ use parking_lot::Mutex;
 use super::error::{ApiError, Code};
 use super::guests::Address;
 
-/// Answers up to this size are not counted: the bound on connections bounds them.
+/// What is no larger is not counted: the bound on connections bounds them.
 pub(super) const SMALL_BYTES: usize = 16 * 1024;
 
 /// Whose bound counts.
@@ -57,10 +58,10 @@ impl Budget {
         let all = spent.bytes.saturating_add(bytes);
         let own = spent.by_payer.get(payer).copied().unwrap_or_default().saturating_add(bytes);
         if own > self.payer_bytes_max {
-            return over("answers to this caller wait to be read: answer_memory_per_user");
+            return over("requests of this caller take too much memory: answer_memory_per_user");
         }
         if all > self.bytes_max {
-            return over("answers wait to be read: answer_memory");
+            return over("requests take too much memory: answer_memory");
         }
         spent.bytes = all;
         spent.by_payer.insert(payer.clone(), own);

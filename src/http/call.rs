@@ -6,7 +6,7 @@ use hyper::header::HeaderMap;
 use serde::Serialize;
 
 use super::auth::{Identity, Role};
-use super::budget::{Charge, Payer};
+use super::budget::{Charge, Payer, SMALL_BYTES};
 use super::error::{ApiError, Code};
 use super::format::Format;
 use super::guests::Address;
@@ -42,13 +42,26 @@ impl Call<'_> {
         if identity.role == Role::Admin { Ok(identity) } else { Err(ApiError::new(Code::Forbidden)) }
     }
 
-    /// Counts memory for this request, as long as the charge lives.
-    pub(super) fn charge(&self, bytes: usize) -> Result<Charge, ApiError> {
-        self.app.budget.charge(&Self::payer_of(self.app, self.headers, self.address), bytes)
+    /// Counts memory for this request, as long as the charge lives, if it is worth counting.
+    pub(super) fn charge(&self, bytes: usize) -> Result<Option<Charge>, ApiError> {
+        Self::charge_to(self.app, self.headers, self.address, bytes)
+    }
+
+    /// As [`Call::charge`], for whoever has sent these headers.
+    pub(super) fn charge_to(
+        app: &App,
+        headers: &HeaderMap,
+        address: Address,
+        bytes: usize,
+    ) -> Result<Option<Charge>, ApiError> {
+        if bytes <= SMALL_BYTES {
+            return Ok(None);
+        }
+        app.budget.charge(&Self::payer_of(app, headers, address), bytes).map(Some)
     }
 
     /// Whose share of the memory a request takes.
-    pub(super) fn payer_of(app: &App, headers: &HeaderMap, address: Address) -> Payer {
+    fn payer_of(app: &App, headers: &HeaderMap, address: Address) -> Payer {
         match app.auth.identify(headers, app.mall.now_ms()) {
             Ok(identity) => Payer::User(identity.user.id().into()),
             Err(_) => Payer::Address(address),

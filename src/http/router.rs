@@ -7,7 +7,7 @@ use hyper::header::HOST;
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Version};
 
-use super::budget::{Charge, SMALL_BYTES};
+use super::budget::Charge;
 use super::call::Call;
 use super::error::{ApiError, Code};
 use super::format::Format;
@@ -120,20 +120,15 @@ pub(super) async fn handle(app: &App, address: Address, request: Request<Incomin
     };
     let failed = |error| (failure(&error, format, app.mall.now_ms()), None);
     match answer {
-        Ok(answer) => match charge(app, address, &head, &answer) {
-            Ok(charge) => (answer, charge),
-            Err(error) => failed(error),
-        },
+        Ok(answer) => {
+            let bytes = answer.body().size_hint().lower() as usize;
+            match Call::charge_to(app, &head.headers, address, bytes) {
+                Ok(charge) => (answer, charge),
+                Err(error) => failed(error),
+            }
+        }
         Err(error) => failed(error),
     }
-}
-
-fn charge(app: &App, address: Address, head: &Parts, answer: &HttpResponse) -> Result<Option<Charge>, ApiError> {
-    let bytes = answer.body().size_hint().lower() as usize;
-    if bytes <= SMALL_BYTES {
-        return Ok(None);
-    }
-    app.budget.charge(&Call::payer_of(app, &head.headers, address), bytes).map(Some)
 }
 
 async fn route(

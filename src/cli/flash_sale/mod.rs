@@ -103,7 +103,9 @@ async fn on_own_server(args: &FlashSaleArgs, dir: &Path) -> Result<ExitCode> {
     let mall = Mall::open(engine.clone(), MallConfig::default())?;
     put_product(&mall, args.product.as_deref().unwrap_or(OWN_PRODUCT))?;
     let secret = secret::random()?;
-    let app = Arc::new(App::new(mall, Auth::new(&secret)?, Limits::default()));
+    // The whole crowd comes from this machine.
+    let limits = Limits { connections_per_address: Limits::default().connections, ..Limits::default() };
+    let app = Arc::new(App::new(mall, Auth::new(&secret)?, limits));
     let failed = |cause| Error::io("starting a server", cause);
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;

@@ -34,7 +34,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Serve the mall over HTTP
-    Serve(serve::ServeArgs),
+    Serve(Box<serve::ServeArgs>),
     /// Print a token for a user, on the last line
     Token(token::TokenArgs),
     /// Simulate a flash sale, and check that nothing was oversold and no point was lost

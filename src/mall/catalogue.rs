@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use parking_lot::{Mutex, MutexGuard, RwLock};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::search::SearchText;
+use super::search::{SearchText, fold};
 use crate::command::{Policy, Window};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
@@ -148,6 +148,8 @@ pub(crate) struct Item {
     pub(crate) stock: AccountId,
     pub(crate) category_name: String,
     pub(crate) category_icon: Option<String>,
+    /// Its name and its description as searches compare them.
+    folded: Arc<[Box<str>; 2]>,
     /// Units sold as last read from the ledger; at most [`SALES_AGE_MS_MAX`] old when a list is ordered by it.
     sales: AtomicU64,
 }
@@ -248,7 +250,7 @@ pub(super) struct Catalogue {
 
 impl Catalogue {
     pub(super) fn load(engine: &Engine) -> Result<Self> {
-        Ok(Self { shelf: RwLock::new(Arc::new(read_shelf(engine)?)), writing: Mutex::new(()) })
+        Ok(Self { shelf: RwLock::new(Arc::new(read_shelf(engine, &Shelf::default())?)), writing: Mutex::new(()) })
     }
 
     pub(super) fn shelf(&self) -> Arc<Shelf> {
@@ -302,13 +304,14 @@ impl Catalogue {
         let body = serde_json::to_vec(document)
             .map_err(|cause| Error::invalid("a document cannot be written as JSON").with_source(cause))?;
         engine.put_document(collection, id, Some(&body))?.wait()?;
-        let shelf = read_shelf(engine)?;
+        let shelf = read_shelf(engine, &self.shelf())?;
         *self.shelf.write() = Arc::new(shelf);
         Ok(())
     }
 }
 
-fn read_shelf(engine: &Engine) -> Result<Shelf> {
+/// Reads the catalogue. What did not change since `before` is not folded again.
+fn read_shelf(engine: &Engine, before: &Shelf) -> Result<Shelf> {
     let mut categories: Vec<Category> = read_all(engine, CATEGORIES);
     categories.sort_by(|a, b| (a.level, a.sort_order, &a.id).cmp(&(b.level, b.sort_order, &b.id)));
     let mut shelf = Shelf { categories, ..Shelf::default() };
@@ -323,17 +326,26 @@ fn read_shelf(engine: &Engine) -> Result<Shelf> {
             stock,
             category_name: category.map(|category| category.name.clone()).unwrap_or_default(),
             category_icon: category.and_then(|category| category.icon.clone()),
+            folded: folded(&product, before),
             sales: AtomicU64::new(0),
             product,
         };
         let index = shelf.items.len();
         shelf.by_id.insert(item.product.id.clone(), index);
-        shelf.text.add(index, &item.product.name);
-        shelf.text.add(index, &item.product.description);
+        item.folded.iter().for_each(|folded| shelf.text.add(index, folded));
         shelf.items.push(Arc::new(item));
     }
     shelf.rank();
     Ok(shelf)
+}
+
+fn folded(product: &Product, before: &Shelf) -> Arc<[Box<str>; 2]> {
+    let same =
+        |item: &&Arc<Item>| (&item.product.name, &item.product.description) == (&product.name, &product.description);
+    match before.any_item(&product.id).filter(same) {
+        Some(item) => Arc::clone(&item.folded),
+        None => Arc::new([&product.name, &product.description].map(|text| fold(text).into_boxed_str())),
+    }
 }
 
 /// The documents of a collection that can be read. One that cannot must not keep the others from being sold.

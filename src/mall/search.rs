@@ -13,9 +13,9 @@ pub(super) struct SearchText {
 }
 
 impl SearchText {
-    /// Adds a text of the thing with this number.
-    pub(super) fn add(&mut self, number: usize, text: &str) {
-        self.text.push_str(&fold(text));
+    /// Adds a text of the thing with this number, folded by [`fold`]. Numbers do not fall.
+    pub(super) fn add(&mut self, number: usize, folded: &str) {
+        self.text.push_str(folded);
         self.ends.push((self.text.len(), number));
     }
 
@@ -28,8 +28,10 @@ impl SearchText {
         let mut found = vec![false; count];
         let finder = memmem::Finder::new(keyword.as_bytes());
         let (text, mut from) = (self.text.as_bytes(), 0);
+        let mut ends = self.ends.iter().peekable();
         while let Some(at) = text.get(from..).and_then(|rest| finder.find(rest)).map(|at| from + at) {
-            let (end, number) = self.ends[self.ends.partition_point(|(end, _)| *end <= at)];
+            while ends.next_if(|(end, _)| *end <= at).is_some() {}
+            let Some(&&(end, number)) = ends.peek() else { break };
             if at + keyword.len() <= end {
                 found[number] = true;
                 from = end;
@@ -44,7 +46,7 @@ impl SearchText {
 
 /// What is compared: compatibility forms are one (a full-width letter, a ligature), and so are cases, by Unicode's full
 /// folding. The Turkish letters i with and without a dot are one as well: who searches seldom has the keyboard of who wrote.
-fn fold(text: &str) -> String {
+pub(super) fn fold(text: &str) -> String {
     if text.is_ascii() {
         return text.to_ascii_lowercase();
     }
@@ -60,7 +62,7 @@ mod tests {
 
     fn search(texts: &[&str], keyword: &str) -> Vec<usize> {
         let mut search = SearchText::default();
-        texts.iter().enumerate().for_each(|(number, text)| search.add(number, text));
+        texts.iter().enumerate().for_each(|(number, text)| search.add(number, &fold(text)));
         let found = search.find(keyword, texts.len());
         (0..texts.len()).filter(|&number| found[number]).collect()
     }

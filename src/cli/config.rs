@@ -58,6 +58,7 @@ pub(super) struct Partial {
     pub(super) max_outstanding: Option<Number>,
     pub(super) mirror_url: Option<SecretString>,
     pub(super) mirror_ca: Option<PathBuf>,
+    pub(super) mirror_prefix: Option<String>,
     pub(super) mirror_migrate: Option<Flag>,
     pub(super) mirror_backlog_max: Option<Number>,
     pub(super) mirror_backlog_policy: Option<String>,
@@ -121,6 +122,7 @@ impl Partial {
             max_outstanding: get("MAX_OUTSTANDING").map(Number::Text),
             mirror_url: get("MIRROR_URL").map(Into::into),
             mirror_ca: get("MIRROR_CA").map(Into::into),
+            mirror_prefix: get("MIRROR_PREFIX"),
             mirror_migrate: get("MIRROR_MIGRATE").map(Flag::Text),
             mirror_backlog_max: get("MIRROR_BACKLOG_MAX").map(Number::Text),
             mirror_backlog_policy: get("MIRROR_BACKLOG_POLICY"),
@@ -166,6 +168,7 @@ impl Partial {
             max_outstanding: self.max_outstanding.or(lower.max_outstanding),
             mirror_url: self.mirror_url.or(lower.mirror_url),
             mirror_ca: self.mirror_ca.or(lower.mirror_ca),
+            mirror_prefix: self.mirror_prefix.or(lower.mirror_prefix),
             mirror_migrate: self.mirror_migrate.or(lower.mirror_migrate),
             mirror_backlog_max: self.mirror_backlog_max.or(lower.mirror_backlog_max),
             mirror_backlog_policy: self.mirror_backlog_policy.or(lower.mirror_backlog_policy),
@@ -186,7 +189,7 @@ impl Partial {
         let per_address = number("max_connections_per_address", self.max_connections_per_address, CONNECTIONS_MAX)?;
         let answer_memory = number("answer_memory", self.answer_memory, ANSWER_MEMORY_MAX)?;
         let answer_memory_per_user = number("answer_memory_per_user", self.answer_memory_per_user, ANSWER_MEMORY_MAX)?;
-        let database = self.mirror_url.map(|url| Database { url, ca: self.mirror_ca });
+        let database = self.mirror_url.map(|url| Database { url, ca: self.mirror_ca, prefix: self.mirror_prefix });
         database.as_ref().map_or(Ok(()), mirror::check_database)?;
         Ok(Settings {
             listen: listen(self.listen.as_deref().unwrap_or(LISTEN))?,

@@ -25,7 +25,15 @@ pub(crate) struct MirrorArgs {
 #[derive(Subcommand)]
 enum Command {
     /// Bring the tables up to date
-    Migrate(Place),
+    Migrate {
+        #[command(flatten)]
+        place: Place,
+        /// Print the SQL, and change nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Print the SQL of views in the names of the mall's document, for tables that have a prefix
+    Views(Place),
     /// Say how far the tables are
     Status {
         #[command(flatten)]
@@ -58,6 +66,10 @@ struct Place {
     /// Certificates (PEM), one of which must have signed that of the database's server [env: STOCKHOLD_MIRROR_CA]
     #[arg(long, value_name = "FILE")]
     mirror_ca: Option<PathBuf>,
+    /// What the names of the mirror's tables begin with; `none` for nothing [default: nothing, or stockhold_ where an
+    /// application has tables of those names] [env: STOCKHOLD_MIRROR_PREFIX]
+    #[arg(long, value_name = "PREFIX")]
+    mirror_prefix: Option<String>,
     /// The server's configuration file
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -69,6 +81,7 @@ impl Place {
             data_dir: self.data_dir.clone(),
             mirror_url: self.mirror_url.clone(),
             mirror_ca: self.mirror_ca.clone(),
+            mirror_prefix: self.mirror_prefix.clone(),
             ..config::Partial::default()
         };
         let settings = config::settings(flags, self.config.as_deref())?;
@@ -83,21 +96,40 @@ impl Place {
 
 pub(crate) fn mirror(args: &MirrorArgs) -> Result<ExitCode> {
     match &args.command {
-        Command::Migrate(place) => migrate(place),
+        Command::Migrate { place, dry_run } => migrate(place, *dry_run),
+        Command::Views(place) => views(place),
         Command::Status { place, json } => status(place, *json),
         Command::Reload { place, adopt } => reload(place, *adopt),
         Command::Check(place) => check(place),
     }
 }
 
-fn migrate(place: &Place) -> Result<ExitCode> {
+fn migrate(place: &Place, dry_run: bool) -> Result<ExitCode> {
     let (_, database) = place.settings()?;
+    if dry_run {
+        for statement in mirror::dry_run(&database)? {
+            print(&format!("{statement};\n"))?;
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
     let made = mirror::migrate(&database)?;
     for name in &made {
         print(&format!("made: {name}\n"))?;
     }
     if made.is_empty() {
         print("the tables are up to date\n")?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn views(place: &Place) -> Result<ExitCode> {
+    let (_, database) = place.settings()?;
+    let (statements, taken) = mirror::views(&database)?;
+    for statement in statements {
+        print(&format!("{statement};\n"))?;
+    }
+    for name in taken {
+        print(&format!("-- {name} is a table already\n"))?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -78,6 +78,10 @@ pub(super) struct ServeArgs {
     /// [env: STOCKHOLD_MIRROR_CA]
     #[arg(long, value_name = "FILE")]
     mirror_ca: Option<PathBuf>,
+    /// What the names of the mirror's tables begin with; `none` for nothing [default: nothing, or stockhold_ where an
+    /// application has tables of those names] [env: STOCKHOLD_MIRROR_PREFIX]
+    #[arg(long, value_name = "PREFIX")]
+    mirror_prefix: Option<String>,
     /// Leave the mirror's tables as they are; they must be up to date then [env: STOCKHOLD_MIRROR_MIGRATE=false]
     #[arg(long)]
     no_mirror_migrate: bool,
@@ -115,6 +119,7 @@ impl ServeArgs {
             max_outstanding: self.max_outstanding.clone().map(config::Number::Text),
             mirror_url: self.mirror_url.clone(),
             mirror_ca: self.mirror_ca.clone(),
+            mirror_prefix: self.mirror_prefix.clone(),
             mirror_migrate: self.no_mirror_migrate.then_some(config::Flag::Flag(false)),
             mirror_backlog_max: self.mirror_backlog_max.clone().map(config::Number::Text),
             mirror_backlog_policy: self.mirror_backlog_policy.clone(),

@@ -100,7 +100,7 @@ impl Database {
 
     fn mirror(&self, engine: &Engine) -> Result<Mirror> {
         let backlog = Backlog { bytes_max: u64::MAX, policy: BacklogPolicy::Keep };
-        let database = mirror::Database { url: self.url.clone(), ca: None };
+        let database = mirror::Database { url: self.url.clone(), ca: None, prefix: None };
         Mirror::start(engine, MirrorConfig { database, migrate: true, backlog })
     }
 }

@@ -22,6 +22,9 @@ pub(crate) struct Database {
     pub(crate) url: SecretString,
     /// A file of certificates (PEM), one of which must have signed the server's. `None` trusts the public ones.
     pub(crate) ca: Option<PathBuf>,
+    /// What the names of the mirror's tables begin with. `None` is nothing, or something of the mirror's own where an
+    /// application has tables of those names.
+    pub(crate) prefix: Option<String>,
 }
 
 /// How much of the journal may be kept for a mirror that is behind.

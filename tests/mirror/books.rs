@@ -11,7 +11,7 @@ use crate::mall::{BUYERS, Mall, PRODUCTS, name};
 use crate::support::Client;
 
 /// What must hold of the tables by themselves at any moment: each query answers what is wrong.
-pub const WRONG: [(&str, &str); 12] = [
+pub const WRONG: [(&str, &str); 13] = [
     (
         "a change of stock does not begin where the one before it ended",
         "select id, stock_before, before_it from (select id, stock_before,
@@ -45,6 +45,12 @@ pub const WRONG: [(&str, &str); 12] = [
         "select u.id, u.points_balance, r.total from users u left join
            (select user_id, sum(points) total from points_records where seq is not null group by user_id) r
          on r.user_id = u.id where u.seq is not null and u.points_balance <> coalesce(r.total, 0)",
+    ),
+    (
+        "a user's reserved points are not those that waiting orders hold",
+        "select u.id, u.points_reserved, o.total from users u left join
+           (select user_id, sum(points_cost) total from exchange_orders where status = 0 and seq is not null group by user_id) o
+         on o.user_id = u.id where u.seq is not null and not u.points_reserved <=> coalesce(o.total, 0)",
     ),
     (
         "a product's sales are not those of its orders",

@@ -99,6 +99,11 @@ impl Lab {
         Some(Self::at(shared_place(release)?, None).await)
     }
 
+    /// A second database where this one is.
+    pub async fn beside(&self) -> Self {
+        Self::at(self.place.clone(), None).await
+    }
+
     /// A database on a server of its own, started with more arguments.
     pub async fn own(arguments: &[&str]) -> Self {
         Self::own_with(Release::Installed, arguments)

@@ -3,6 +3,7 @@
 #![allow(missing_docs, reason = "tests")]
 #![allow(clippy::disallowed_methods, reason = "tests keep files of their own")]
 
+mod applications;
 mod backlog;
 mod books;
 #[path = "../../src/mirror/mysql/errors.rs"]
@@ -17,6 +18,7 @@ mod lab;
 mod lab_tests;
 mod lock;
 mod locks;
+mod lost;
 mod mall;
 mod migrate;
 mod outage;

@@ -104,7 +104,13 @@ async fn the_documents_queries_answer_what_happened() {
     let mut take = |name: &str| queries.remove(name).unwrap_or_else(|| panic!("the document has no query -- {name}"));
     what_the_tables_show(&lab, take("what the tables show"), &mut admin).await;
     orders_of_a_user(&lab, take("orders of a user"), &orders).await;
-    days(&lab, take("exchanges and points of each day"), &orders).await;
+    let (stands, stood) =
+        ("exchanges and points of each day", "exchanges and points of each day, as it stood when it ended");
+    let taken_back = "exchanges that were taken back on a later day, by the day on which they were";
+    let (stands, stood, taken_back) = (take(stands), take(stood), take(taken_back));
+    days(&lab, stands, &orders).await;
+    days(&lab, stood, &orders).await;
+    days_do_not_change(&lab, (stands, stood, taken_back), &orders).await;
     popular(&lab, take("popular products"), &orders).await;
     turnover(&lab, take("turnover: units sold in 30 days, for each unit that was there on average"), &orders).await;
     points(&lab, take("points of a user, as they came and went"), &orders).await;
@@ -141,6 +147,24 @@ async fn days(lab: &Lab, query: &str, orders: &[Order]) {
     let users: BTreeSet<_> = standing(orders).map(|order| order.user).collect();
     assert!(rows.iter().map(|row| row.3).max() <= Some(users.len()), "{rows:?}");
     assert!(rows.iter().map(|row| row.3).sum::<usize>() >= users.len(), "{rows:?}");
+}
+
+/// An order that was exchanged two days ago and cancelled today is no exchange as things stand, but was one that day.
+async fn days_do_not_change(lab: &Lab, (stands, stood, taken_back): (&str, &str, &str), orders: &[Order]) {
+    let returned = orders.iter().find(|order| order.end == End::Returned).expect("one was");
+    let shift =
+        |by: &str| format!("update exchange_orders set exchanged_at = exchanged_at {by} where id = '{}'", returned.id);
+    lab.execute(&[&shift("- interval 2 day")]).await;
+    type Day = (String, usize, u64, usize);
+    let today: Vec<Day> = lab.rows(stands).await;
+    let ended: Vec<Day> = lab.rows(stood).await;
+    let back: Vec<(String, usize, u64)> = lab.rows(taken_back).await;
+    assert_eq!(ended.len(), today.len() + 1, "{ended:?} and {today:?}");
+    let then = ended.last().expect("there is one");
+    assert_eq!((then.1, then.2, then.3), (1, returned.points(), 1));
+    assert_eq!(ended[..today.len()], today[..], "no other day is told differently");
+    assert_eq!(back.iter().map(|day| (day.1, day.2)).collect::<Vec<_>>(), [(1, returned.points())]);
+    lab.execute(&[&shift("+ interval 2 day")]).await;
 }
 
 /// Products with the units that were sold and the orders, in the order of [`PRODUCTS`].

@@ -85,28 +85,40 @@ async fn a_check_names_what_differs_and_a_reload_beside_the_server_mends_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_reload_that_was_cut_short_goes_on() {
+async fn a_reload_that_was_cut_short_leaves_the_old_rows_and_goes_on() {
     let lab = Lab::shared().await;
     let mut mall = sold(&lab, 33).await;
     mall.kill();
-    // Emptied, and in the middle of the first rows.
-    lab.proxy.set(Trap::Request(b"INSERT INTO exchange_orders"));
+    let orders: u64 = lab.row("select count(*) from exchange_orders").await;
+    // In the middle of the first rows.
+    lab.proxy.set(Trap::Request(b"INSERT INTO reload_exchange_orders (id,"));
     let (code, _, log) = mall.mirror(&["reload"], &lab.url());
     assert_eq!(code, 1, "{log}");
-    let (phase, orders): (String, u64) =
+    let (phase, left): (String, u64) =
         lab.row("select phase, (select count(*) from exchange_orders) from mirror_state").await;
-    assert_eq!((phase.as_str(), orders), ("loading", 0));
-    let (code, _, log) = mall.mirror(&["check"], &lab.url());
-    assert!(code == 1 && log.contains("a reload"), "{log}");
+    assert_eq!((phase.as_str(), left), ("following", orders));
+    assert_eq!(check(&mall, &lab).0, 0, "the old rows are the right ones still");
 
-    // A server does not take half of it for the whole.
+    // A server goes on with them, and the reload with its own.
     mall.serve(&lab.url(), &[]);
-    mall.until("the reload to be missed", |status| status["state"] == "reload-needed").await;
+    mall.until("the server's mirror to go on", |status| status["state"] == "following").await;
+    lab.execute(&["update users set points_balance = 7 where id = 'buyer-1'"]).await;
+    // In the middle of what is brought over.
+    lab.proxy.set(Trap::Request(b"UPDATE points_records o"));
+    let (code, _, log) = mall.mirror(&["reload"], &lab.url());
+    assert_eq!(code, 1, "{log}");
+    let balance = "select points_balance from users where id = 'buyer-1'";
+    assert_eq!(lab.row::<u64>(balance).await, 7, "all of it or nothing");
     let (code, printed, log) = mall.mirror(&["reload"], &lab.url());
     assert_eq!(code, 0, "{log}");
     assert!(printed.starts_with("went on with a reload"), "{printed}");
     mall.until("the server's mirror to go on", |status| status["state"] == "following").await;
     compare(&mall, &lab).await;
+    let beside = format!(
+        "select count(*) from information_schema.tables where table_schema = '{}' and table_name like 'reload%'",
+        lab.database
+    );
+    assert_eq!(lab.row::<u64>(&beside).await, 0, "nothing is left behind");
     lab.close().await;
 }
 

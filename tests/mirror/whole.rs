@@ -6,9 +6,9 @@ use crate::mall::{Crowd, Mall};
 
 const LOOKS: usize = 25;
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_report_never_sees_half_an_exchange() {
-    let lab = Lab::shared().await;
+crate::on_every_server!(a_report_never_sees_half_an_exchange);
+
+async fn a_report_never_sees_half_an_exchange(lab: Lab) {
     let mall = Mall::open(&lab.url()).await;
     mall.mirrored().await;
     let crowd = Crowd::at(&mall, 3).await;

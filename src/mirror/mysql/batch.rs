@@ -59,6 +59,8 @@ pub(super) enum Document {
 #[derive(Debug, Default)]
 pub(super) struct UserChange {
     pub(super) balance: Option<i64>,
+    /// By how much what waiting orders hold changed.
+    pub(super) reserved: i64,
     /// By how much the number of exchanges that stand changed.
     pub(super) exchanges: i64,
     pub(super) last_exchange_at: Option<TimeMs>,

@@ -5,10 +5,10 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use mysql_async::prelude::Queryable;
-use mysql_async::{Conn, Error as MysqlError, Params, Row as Found, Value};
+use mysql_async::{Error as MysqlError, Params, Row as Found, Value};
 
 use super::batch::Rejected;
+use super::conn::Conn;
 use super::errors::{Meaning, meaning};
 use super::fault::Fault;
 use super::statements::{Statement, There};

@@ -221,6 +221,7 @@ impl<'a> Follower<'a> {
             migrate: self.migrate,
             lock_wait_s: 0,
             adopt: false,
+            reload: false,
             stale_lock: self.stale_lock,
         };
         let mut session = Session::open(self.place.pool().await, opening).await?;
@@ -233,8 +234,10 @@ impl<'a> Follower<'a> {
 
     async fn follow(&mut self, session: &mut Session) -> Result<(), Fault> {
         let position = &session.position;
-        if position.phase != Phase::Following {
-            return Err(reload("a reload was begun and not finished"));
+        match position.phase {
+            Phase::Following => {}
+            Phase::Emptying | Phase::Loading => return Err(reload("a reload was begun and not finished")),
+            Phase::Incomplete => return Err(reload("a part of the tables was lost, or is another ledger's")),
         }
         let mut events = subscribe(self.engine, position.watermark, position.mark)?;
         self.telling.change(|status| {

@@ -1,50 +1,33 @@
-//! The schema, in numbered steps. MySQL commits each change of a table by itself, so a step that was cut short is made
-//! again from its start, and every statement of it may be made twice.
+//! Bringing the tables to their shape. What is there is read from the catalogue, what is to be done is planned, and only a
+//! plan without faults is begun: MySQL commits each change of a table by itself. Each change can be made after any
+//! other was cut short, since the next plan begins with what is there.
 
 use std::time::Duration;
 
-use mysql_async::prelude::Queryable;
-use mysql_async::{Conn, Row};
-
+use super::catalogue::{self, Catalogue, FoundTable};
+use super::conn::Conn;
 use super::fault::Fault;
-use super::session::lock_name;
+use super::plan::{Change, Plan, Step, plan, widened};
+use super::prefix::Prefix;
+use super::schema::SCHEMA;
+use super::session::{Phase, lock_name};
 
-/// A step: its number, its name, its statements.
-struct Migration {
-    version: u32,
-    name: &'static str,
-    script: &'static str,
-}
-
-const MIGRATIONS: [Migration; 4] = [
-    Migration { version: 1, name: "mall tables", script: include_str!("migrations/001_mall_tables.sql") },
-    Migration { version: 2, name: "mall extensions", script: include_str!("migrations/002_mall_extensions.sql") },
-    Migration { version: 3, name: "widths", script: include_str!("migrations/003_widths.sql") },
-    Migration { version: 4, name: "mirror", script: include_str!("migrations/004_mirror.sql") },
-];
+/// The version of the tables. A program leaves those of a newer one alone.
+const VERSION: u32 = 5;
+const VERSION_NAME: &str = "shape from the catalogue";
 
 /// How long two migrations wait for each other.
 const LOCK_WAIT: Duration = Duration::from_secs(30);
 const LOCK: &str = "stockhold-migrate";
 
-/// The tables the mirror writes, with the columns it fills in; what else they have must have a default.
-const FILLED: [(&str, &[&str]); 6] = [
-    ("product_categories", &["id", "name", "created_at", "updated_at"]),
-    ("products", &["id", "name", "category_id", "points_price", "created_at", "updated_at"]),
-    (
-        "exchange_orders",
-        &["id", "order_no", "user_id", "product_id", "product_snapshot", "quantity", "points_cost", "expires_at"],
-    ),
-    ("inventory_records", &["id", "product_id", "change_type", "quantity_change", "stock_before", "stock_after"]),
-    ("points_records", &["id", "user_id", "points", "balance_before", "balance_after"]),
-    ("users", &["id", "points_balance", "total_exchanges"]),
-];
+/// How many faults are told at once.
+const TOLD_MAX: usize = 12;
 
-/// Brings the tables up to date; returns the steps that were made.
+/// Brings the tables up to date; returns what was made.
 ///
 /// # Errors
-/// [`Fault::Misconfigured`] when a newer program was here, or a table cannot be written afterwards.
-pub(super) async fn migrate(conn: &mut Conn) -> Result<Vec<&'static str>, Fault> {
+/// [`Fault::Misconfigured`] when a newer program was here, or a table cannot be the mirror's: nothing was changed then.
+pub(super) async fn migrate(conn: &mut Conn) -> Result<Vec<String>, Fault> {
     let lock = lock_name(conn, LOCK).await?;
     let got: Option<Option<u8>> = conn.exec_first("SELECT GET_LOCK(?, ?)", (&lock, LOCK_WAIT.as_secs())).await?;
     if got.flatten() != Some(1) {
@@ -56,39 +39,33 @@ pub(super) async fn migrate(conn: &mut Conn) -> Result<Vec<&'static str>, Fault>
     made
 }
 
-async fn apply(conn: &mut Conn) -> Result<Vec<&'static str>, Fault> {
-    let create = "CREATE TABLE IF NOT EXISTS mirror_migrations (\
-                  version INT UNSIGNED PRIMARY KEY, name VARCHAR(100) NOT NULL, \
-                  applied_at DATETIME(3) NOT NULL DEFAULT CURRENT_TIMESTAMP(3)\
-                  ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4";
-    // Who has nothing to make needs no right to make it.
-    if !holds(conn, Some("table mirror_migrations")).await? {
-        conn.query_drop(create).await?;
+async fn apply(conn: &mut Conn) -> Result<Vec<String>, Fault> {
+    let (catalogue, plan) = draw(conn).await?;
+    let statements = statements(conn, &plan).await?;
+    if plan.is_lossy && catalogue.contains_key("mirror_state") {
+        // First of all: whoever is cut short here must not take what is made anew for the whole.
+        let statement = "UPDATE mirror_state SET phase = ? WHERE id = 1 AND phase = ?";
+        conn.exec_drop(statement, (Phase::Incomplete.name(), Phase::Following.name())).await?;
     }
-    let at = version(conn).await?;
-    let mut made = Vec::new();
-    for migration in MIGRATIONS.iter().filter(|migration| migration.version > at) {
-        for Step { unless, statement } in steps(migration.script) {
-            if holds(conn, unless).await? {
-                continue;
+    for (step, statement) in plan.steps.iter().zip(&statements) {
+        conn.query_as_is(statement).await.map_err(|error| match Fault::from(error) {
+            Fault::Misconfigured(message) => {
+                Fault::Misconfigured(format!("migration failed at the {}: {message}", step.what))
             }
-            conn.query_drop(statement).await.map_err(|error| {
-                let first = statement.lines().next().unwrap_or_default();
-                match Fault::from(error) {
-                    Fault::Misconfigured(message) => Fault::Misconfigured(format!(
-                        "migration {} ({}) failed at `{first}`: {message}",
-                        migration.version, migration.name
-                    )),
-                    fault => fault,
-                }
-            })?;
-        }
-        let done = "INSERT INTO mirror_migrations (version, name) VALUES (?, ?)";
-        conn.exec_drop(done, (migration.version, migration.name)).await?;
-        made.push(migration.name);
+            fault => fault,
+        })?;
     }
-    check_columns(conn).await?;
-    Ok(made)
+    note_version(conn, &catalogue).await?;
+    Ok(plan.steps.into_iter().map(|step| step.what).collect())
+}
+
+/// The statements that a migration would make.
+///
+/// # Errors
+/// As [`migrate`].
+pub(super) async fn dry_run(conn: &mut Conn) -> Result<Vec<String>, Fault> {
+    let (_, plan) = draw(conn).await?;
+    statements(conn, &plan).await
 }
 
 /// Whether the tables are those that this program writes.
@@ -96,121 +73,116 @@ async fn apply(conn: &mut Conn) -> Result<Vec<&'static str>, Fault> {
 /// # Errors
 /// [`Fault::Misconfigured`] when they are not, saying what to do.
 pub(super) async fn check(conn: &mut Conn) -> Result<(), Fault> {
-    let exists = holds(conn, Some("table mirror_migrations")).await?;
-    let at = if exists { version(conn).await? } else { 0 };
-    if at < newest() {
-        return Err(Fault::Misconfigured(format!(
-            "the tables are at version {at} and must be at {}: run `stockhold mirror migrate`",
-            newest()
-        )));
+    let (_, plan) = draw(conn).await?;
+    match plan.steps.first() {
+        None => Ok(()),
+        Some(step) => Err(Fault::Misconfigured(format!(
+            "the tables are not as they must be, to begin with the {}: run `stockhold mirror migrate`",
+            step.what
+        ))),
     }
-    check_columns(conn).await
 }
 
-fn newest() -> u32 {
-    MIGRATIONS.last().map_or(0, |migration| migration.version)
+async fn draw(conn: &mut Conn) -> Result<(Catalogue, Plan), Fault> {
+    let prefix = conn.prefix();
+    let catalogue = catalogue::read(conn, prefix).await?;
+    if catalogue.contains_key("mirror_migrations") {
+        check_version(conn).await?;
+    }
+    let plan = plan(&catalogue, prefix).map_err(|faults| Fault::Misconfigured(told(&faults)))?;
+    Ok((catalogue, plan))
 }
 
-async fn version(conn: &mut Conn) -> Result<u32, Fault> {
+fn told(faults: &[String]) -> String {
+    let shown = faults.iter().take(TOLD_MAX).map(String::as_str).collect::<Vec<_>>().join("; ");
+    let more = faults.len().saturating_sub(TOLD_MAX);
+    let more = if more > 0 { format!("; and {more} more") } else { String::new() };
+    format!(
+        "migration: {shown}{more}. Nothing was changed. Give the mirror a database of its own, or tables of its own by \
+         mirror_prefix, or change these"
+    )
+}
+
+async fn check_version(conn: &mut Conn) -> Result<(), Fault> {
     let at: Option<Option<u32>> = conn.query_first("SELECT MAX(version) FROM mirror_migrations").await?;
-    let at = at.flatten().unwrap_or(0);
-    if at > newest() {
-        return Err(Fault::Misconfigured(format!(
-            "the tables are at version {at}, which a newer program made; this one knows {}",
-            newest()
-        )));
+    match at.flatten() {
+        Some(at) if at > VERSION => Err(Fault::Misconfigured(format!(
+            "the tables are at version {at}, which a newer program made; this one knows {VERSION}"
+        ))),
+        _ => Ok(()),
     }
-    Ok(at)
 }
 
-/// A column of somebody else's that must have a value would make every row one that the database refuses.
-async fn check_columns(conn: &mut Conn) -> Result<(), Fault> {
-    for (table, filled) in FILLED {
-        let query = "SELECT column_name FROM information_schema.columns WHERE table_schema = DATABASE() \
-                     AND table_name = ? AND is_nullable = 'NO' AND column_default IS NULL \
-                     AND extra NOT LIKE '%auto_increment%' AND extra NOT LIKE '%GENERATED%'";
-        let needed: Vec<String> = conn.exec(query, (table,)).await?;
-        if let Some(column) = needed.iter().find(|column| !filled.contains(&column.as_str())) {
-            return Err(Fault::Misconfigured(format!(
-                "{table}.{column} must have a value, and the mirror knows none for it: give the column a default"
-            )));
-        }
+async fn note_version(conn: &mut Conn, catalogue: &Catalogue) -> Result<(), Fault> {
+    // Who has nothing to make needs no right to make it.
+    if !catalogue.contains_key("mirror_migrations") {
+        let create = "CREATE TABLE IF NOT EXISTS mirror_migrations (\
+                      version INT UNSIGNED PRIMARY KEY, name VARCHAR(100) NOT NULL, \
+                      applied_at DATETIME(3) NOT NULL DEFAULT CURRENT_TIMESTAMP(3)\
+                      ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4";
+        conn.query_drop(create).await?;
     }
+    let statement = "INSERT INTO mirror_migrations (version, name) SELECT ?, ? FROM (SELECT 1) one \
+                     WHERE NOT EXISTS (SELECT 1 FROM mirror_migrations WHERE version = ?)";
+    conn.exec_drop(statement, (VERSION, VERSION_NAME, VERSION)).await?;
     Ok(())
 }
 
-/// A statement, and what makes it needless.
-#[derive(Debug, PartialEq, Eq)]
-struct Step<'a> {
-    unless: Option<&'a str>,
-    statement: &'a str,
-}
-
-/// The statements of a script: they end with a semicolon at the end of a line; a line `-- unless ...` before one says
-/// what makes it needless, and other lines that begin with `--` are for people.
-fn steps(script: &str) -> impl Iterator<Item = Step<'_>> {
-    script.split(";\n").filter_map(|text| {
-        let (mut unless, mut rest) = (None, text.trim_start());
-        while let Some(comment) = rest.strip_prefix("--") {
-            let (line, after) = comment.split_once('\n').unwrap_or((comment, ""));
-            unless = line.trim().strip_prefix("unless ").or(unless);
-            rest = after.trim_start();
-        }
-        let statement = rest.trim_end().trim_end_matches(';');
-        (!statement.is_empty()).then_some(Step { unless, statement })
-    })
-}
-
-/// Whether `table T`, `column T C`, `index T I` or `engine T E` is so already.
-async fn holds(conn: &mut Conn, what: Option<&str>) -> Result<bool, Fault> {
-    let Some(what) = what else { return Ok(false) };
-    let words: Vec<&str> = what.split_whitespace().collect();
-    let (query, values) = match words[..] {
-        ["table", table] => ("SELECT 1 FROM information_schema.tables WHERE table_name = ?", vec![table]),
-        ["engine", table, engine] => {
-            ("SELECT 1 FROM information_schema.tables WHERE table_name = ? AND engine = ?", vec![table, engine])
-        }
-        ["column", table, column] => {
-            ("SELECT 1 FROM information_schema.columns WHERE table_name = ? AND column_name = ?", vec![table, column])
-        }
-        ["index", table, index] => {
-            ("SELECT 1 FROM information_schema.statistics WHERE table_name = ? AND index_name = ?", vec![table, index])
-        }
-        _ => return Err(Fault::Misconfigured(format!("a migration asks for {what:?}, which means nothing"))),
-    };
-    let found: Option<Row> = conn.exec_first(format!("{query} AND table_schema = DATABASE()"), values).await?;
-    Ok(found.is_some())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_script_is_read_statement_by_statement() {
-        let script =
-            "-- For people.\n\n-- unless column a b\nALTER TABLE a\n  ADD COLUMN b INT;\n\nUPDATE a SET b = 1;\n";
-        let read: Vec<Step<'_>> = steps(script).collect();
-        let expected = [
-            Step { unless: Some("column a b"), statement: "ALTER TABLE a\n  ADD COLUMN b INT" },
-            Step { unless: None, statement: "UPDATE a SET b = 1" },
-        ];
-        assert_eq!(read, expected);
+/// The statement of each step, before the first is made.
+async fn statements(conn: &mut Conn, plan: &Plan) -> Result<Vec<String>, Fault> {
+    let mut statements = Vec::with_capacity(plan.steps.len());
+    for Step { change, what } in &plan.steps {
+        statements.push(match change {
+            Change::Make(statement) => statement.clone(),
+            Change::Widen { table, column, from, to } => {
+                let text: Option<(String, String)> = conn.query_first(format!("SHOW CREATE TABLE `{table}`")).await?;
+                let text = text.map(|(_, text)| text).unwrap_or_default();
+                let definition = widened(&text, column, from, to).ok_or_else(|| {
+                    Fault::Misconfigured(format!("migration: the {what}: the table's definition does not show it so"))
+                })?;
+                format!("ALTER TABLE {table} MODIFY COLUMN {definition}")
+            }
+        });
     }
+    Ok(statements)
+}
 
-    #[test]
-    fn migrations_are_numbered_without_gaps_and_can_be_made_twice() {
-        let mut statements = 0;
-        for (index, migration) in MIGRATIONS.iter().enumerate() {
-            assert_eq!(migration.version as usize, index + 1);
-            for Step { unless, statement } in steps(migration.script) {
-                statements += 1;
-                let repeatable = ["CREATE TABLE IF NOT EXISTS ", "UPDATE "].iter().any(|it| statement.starts_with(it))
-                    || statement.lines().skip(1).all(|line| !line.trim_start().starts_with("ADD "))
-                        && statement.contains("MODIFY COLUMN");
-                assert!(repeatable || unless.is_some(), "{statement}");
+/// Whether a mirror has written rows.
+pub(super) async fn has_rows(conn: &mut Conn) -> Result<bool, Fault> {
+    for table in SCHEMA.iter().filter(|table| table.is_filled) {
+        let query = format!("SELECT 1 FROM {} WHERE seq IS NOT NULL LIMIT 1", table.name);
+        if conn.query_first::<u8, _>(query).await?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Views in the names of the mall's document, for a mirror whose tables have others: the statements, and the names that
+/// are taken.
+///
+/// # Errors
+/// What the database answers.
+pub(super) async fn views(conn: &mut Conn) -> Result<(Vec<String>, Vec<&'static str>), Fault> {
+    let prefix = conn.prefix();
+    conn.turn_to(Prefix::NONE);
+    let taken = catalogue::read(conn, Prefix::NONE).await;
+    conn.turn_to(prefix);
+    let taken = taken?;
+    let (mut statements, mut names) = (Vec::new(), Vec::new());
+    for table in SCHEMA.iter().filter(|table| table.name != "mirror_rejected") {
+        match taken.get(table.name) {
+            Some(FoundTable { is_view: false, .. }) => names.push(table.name),
+            _ => {
+                let columns: Vec<&str> = table.columns.iter().map(|column| column.name).collect();
+                statements.push(format!(
+                    "CREATE OR REPLACE SQL SECURITY INVOKER VIEW {} AS SELECT {} FROM {}",
+                    table.name,
+                    columns.join(", "),
+                    prefix.table(table.name)
+                ));
             }
         }
-        assert!(statements > 40, "only {statements} statements were read");
     }
+    Ok((statements, names))
 }

@@ -7,30 +7,37 @@
 //!
 //! | file | what it knows |
 //! |---|---|
-//! | `place` | the URL |
+//! | `place`, `conn`, `prefix` | the URL; connections, and what the tables are called there |
 //! | `errors`, `fault`, `backoff` | what an error means, and how long to wait |
 //! | `names`, `projection`, `batch`, `tables`, `statements` | events as rows; no database |
-//! | `migrate` | the schema |
+//! | `schema`, `catalogue`, `fit`, `plan`, `migrate` | the tables as they should be, as they are, and what is done about it |
 //! | `variables`, `session` | what a connection says of itself; the lock, the epoch, the watermark |
 //! | `write`, `insert` | a batch into the tables; rows by their ids, and nobody else's |
 //! | `pace`, `live` | the thread that follows the journal |
 //! | `backlog` | what the journal keeps for it |
-//! | `tool`, `reload`, `check` | what the command line does beside it |
+//! | `tool`, `reload`, `beside`, `check` | what the command line does beside it |
 
 mod backlog;
 mod backoff;
 mod batch;
+mod beside;
+mod catalogue;
 mod check;
+mod conn;
 mod errors;
 mod fault;
+mod fit;
 mod insert;
 mod live;
 mod migrate;
 mod names;
 mod pace;
 mod place;
+mod plan;
+mod prefix;
 mod projection;
 mod reload;
+mod schema;
 mod session;
 mod statements;
 mod tables;
@@ -43,4 +50,4 @@ pub(crate) use check::{Checked, check};
 pub(crate) use live::{CLAIM, Mirror};
 pub(crate) use place::check_database;
 pub(crate) use reload::reload;
-pub(crate) use tool::{Progress, migrate, status};
+pub(crate) use tool::{Progress, dry_run, migrate, status, views};

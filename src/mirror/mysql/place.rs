@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use mysql_async::{Conn, Opts, OptsBuilder, Pool, PoolConstraints, PoolOpts, SslOpts};
+use mysql_async::{Conn, Opts, OptsBuilder, PoolConstraints, PoolOpts, SslOpts};
 use secrecy::ExposeSecret;
 
+use super::conn::Pool;
+use super::prefix::Prefix;
 use super::session::PATIENCE;
 use super::variables::SETUP;
 use crate::error::{Error, Result};
@@ -25,6 +27,7 @@ pub(crate) fn check_database(database: &Database) -> Result<()> {
 #[derive(Clone)]
 pub(super) struct Place {
     opts: Opts,
+    prefix: Option<Prefix>,
 }
 
 impl Place {
@@ -62,11 +65,12 @@ impl Place {
             .setup(SETUP.map(str::to_owned).to_vec())
             .ssl_opts(ssl)
             .pool_opts(PoolOpts::default().with_constraints(constraints));
-        Ok(Self { opts: builder.into() })
+        let prefix = database.prefix.as_deref().map(Prefix::of).transpose()?;
+        Ok(Self { opts: builder.into(), prefix })
     }
 
     pub(super) async fn pool(&self) -> Pool {
-        Pool::new(self.named().await)
+        Pool::new(mysql_async::Pool::new(self.named().await), self.prefix)
     }
 
     /// With `verify_identity=false` the server is called by a name that its own certificate has, once it is known: the
@@ -142,13 +146,14 @@ mod tests {
     use super::*;
 
     fn place(url: &str) -> Result<Place> {
-        Place::of(&Database { url: SecretString::from(url.to_owned()), ca: None })
+        Place::of(&Database { url: SecretString::from(url.to_owned()), ca: None, prefix: None })
     }
 
     #[test]
     fn a_file_of_certificates_that_is_missing_is_named() {
         let url = SecretString::from("mysql://ann:hunter2@db.example/mall".to_owned());
-        let error = Place::of(&Database { url, ca: Some("/no/such/ca.pem".into()) }).err().expect("no such file");
+        let error =
+            Place::of(&Database { url, ca: Some("/no/such/ca.pem".into()), prefix: None }).err().expect("no such file");
         assert!(error.to_string().contains("/no/such/ca.pem"), "{error}");
     }
 

@@ -229,6 +229,13 @@ impl Projector {
         if let Name::Product(id) = &name {
             batch.product(id, cause.seq, cause.at).sales += sales;
         }
+        if let Name::User(id) = &name {
+            batch.user(id, cause.seq, cause.at).reserved += match cause.kind {
+                Kind::Reserved => whole,
+                Kind::Confirmed | Kind::Released | Kind::Expired => -whole,
+                _ => 0,
+            };
+        }
         record(batch, cause, line.account(), &name, (delta, quantity, line.available));
         Ok(())
     }

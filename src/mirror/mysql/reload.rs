@@ -1,20 +1,21 @@
-//! Making the tables anew: emptied, then filled from the oldest event that is kept, and where the beginning is gone, from
-//! the ledger as it stood at the end. It can be cut short at any moment and begun again.
+//! Making the tables anew: filled beside the others from the oldest event that is kept, and where the beginning is gone,
+//! from the ledger as it stood at the end; then brought over at once. It can be cut short at any moment and begun again.
 
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use mysql_async::prelude::Queryable;
-
 use super::batch::Batch;
+use super::beside;
+use super::conn::Conn;
 use super::fault::Fault;
 use super::live::CLAIM;
 use super::pace::Pace;
 use super::place::Place;
 use super::projection::{Projector, document};
-use super::session::{Opening, Phase, Session, connect, in_time, read_position};
+use super::session::{Opening, Position, Session, connect, in_time, read_position};
 use super::tool::{ledger_id, lookup, run};
+use super::write::Fence;
 use super::{migrate, write};
 use crate::clock::{Clock, SystemClock};
 use crate::engine::{Engine, LedgerView, Past};
@@ -25,8 +26,8 @@ use crate::types::{AccountKind, Seq};
 
 /// How long to wait for the mirror of a server to let go, in seconds. It looks every few.
 const LOCK_WAIT_S: u32 = 60;
-/// How many rows are deleted at once.
-const DELETED: usize = 20_000;
+/// How often to try to bring everything over while somebody else holds locks.
+const TRIES: u32 = 5;
 
 /// What a reload did.
 #[derive(Debug)]
@@ -99,38 +100,42 @@ async fn take(place: &Place, ledger_id: &str, adopt: bool) -> Result<Session, Fa
         .await?;
     }
     drop(conn);
-    let opening = Opening { ledger_id, migrate: false, lock_wait_s: LOCK_WAIT_S, adopt, stale_lock: None };
+    let opening =
+        Opening { ledger_id, migrate: false, lock_wait_s: LOCK_WAIT_S, adopt, reload: true, stale_lock: None };
     Session::open(pool, opening).await
 }
 
 /// A load under way.
 struct Load<'a> {
     session: &'a mut Session,
+    /// What the tables beside show.
+    side: Position,
     projector: Projector,
     reloaded: Reloaded,
     target: Seq,
 }
 
 impl<'a> Load<'a> {
-    /// Goes on where a load was cut short, if the journal still has what comes next; otherwise empties the tables.
+    /// Goes on where a load was cut short, if the journal still has what comes next; otherwise makes the tables.
     async fn begin(session: &'a mut Session, past: &Past) -> Result<Self, Fault> {
         let (oldest, target) = (past.oldest_seq(), past.last_seq());
-        let position = &session.position;
-        let kept = position.watermark + 1 >= oldest && position.watermark <= target;
-        let resumed = match position.reload {
-            Some((from_seq, _)) if position.phase == Phase::Loading && kept => Some(from_seq),
-            _ => None,
-        };
-        let from_seq = match resumed {
-            Some(from_seq) => from_seq,
+        let ledger_id = session.position.ledger_id.clone();
+        let kept = |side: &Position| side.watermark + 1 >= oldest && side.watermark <= target;
+        let begun = beside::begun(&mut session.conn, &ledger_id).await?.filter(kept);
+        let resumed = begun.is_some();
+        let side = match begun {
+            Some(side) => side,
             None => {
-                empty(session, oldest, target).await?;
-                oldest
+                beside::make(&mut session.conn, &ledger_id, oldest, target).await?;
+                let made = beside::begun(&mut session.conn, &ledger_id).await?;
+                made.ok_or_else(|| Fault::Busy("the tables of the reload are gone: does another one run?".to_owned()))?
             }
         };
+        session.keep().await?;
+        let from_seq = side.reload.map_or(oldest, |(from_seq, _)| from_seq);
         let projector = Projector::new(lookup(past.ledger_at(target)?));
-        let reloaded = Reloaded { from_seq, through: 0, resumed: resumed.is_some(), rows: 0, rejected: 0 };
-        Ok(Self { session, projector, reloaded, target })
+        let reloaded = Reloaded { from_seq, through: 0, resumed, rows: 0, rejected: 0 };
+        Ok(Self { session, side, projector, reloaded, target })
     }
 
     /// Carries the events over, as a mirror that runs does.
@@ -139,11 +144,11 @@ impl<'a> Load<'a> {
         let total = (self.target + 1).saturating_sub(from_seq);
         let mut pace = Pace::new();
         let mut batch = Batch::default();
-        progress(self.session.position.watermark + 1 - from_seq, total);
-        if self.session.position.watermark >= self.target {
+        progress(self.side.watermark + 1 - from_seq, total);
+        if self.side.watermark >= self.target {
             return Ok(());
         }
-        let mut events = past.events(self.session.position.watermark + 1..=self.target)?;
+        let mut events = past.events(self.side.watermark + 1..=self.target)?;
         while let Some(event) = events.next() {
             let (seq, event) = event?;
             self.projector.apply(&mut batch, seq, &event)?;
@@ -160,13 +165,18 @@ impl<'a> Load<'a> {
     }
 
     async fn write(&mut self, batch: &Batch) -> Result<(), Fault> {
+        let (fence, server) = (self.fence(), self.session.server);
         let now_ms = SystemClock::default().now_ms();
-        let fence = self.session.fence();
-        let written = write::write(&mut self.session.conn, self.session.server, batch, fence, now_ms).await?;
-        self.session.position.watermark = batch.last_seq;
+        let conn = &mut self.session.conn;
+        let written = on_side(conn, async |conn| write::write(conn, server, batch, fence, now_ms).await).await?;
+        self.side.watermark = batch.last_seq;
         self.reloaded.rows += written.rows;
         self.reloaded.rejected += written.rejected;
         self.session.keep().await
+    }
+
+    fn fence(&self) -> Fence {
+        Fence { epoch: self.side.epoch, watermark: self.side.watermark }
     }
 
     /// What events that are not kept any more have left: the documents, and what accounts have. Records and orders of
@@ -175,24 +185,42 @@ impl<'a> Load<'a> {
         let ledger = past.ledger_at(self.target)?;
         let batch = base(&mut self.projector, &ledger)?;
         self.session.keep().await?;
+        let (fence, server) = (self.fence(), self.session.server);
         let now_ms = SystemClock::default().now_ms();
-        let fence = self.session.fence();
-        let written = write::write_base(&mut self.session.conn, self.session.server, &batch, fence, now_ms).await?;
+        let conn = &mut self.session.conn;
+        let written = on_side(conn, async |conn| write::write_base(conn, server, &batch, fence, now_ms).await).await?;
         self.reloaded.rows += written.rows;
         self.reloaded.rejected += written.rejected;
         Ok(())
     }
 
-    /// Gives the tables back to the mirror that runs.
+    /// Brings everything over, and gives the tables back to the mirror that runs.
     async fn finish(mut self) -> Result<Reloaded, Fault> {
-        let statement = "UPDATE mirror_state SET phase = ?, reload_from = NULL, reload_to = NULL \
-                         WHERE id = 1 AND epoch = ?";
         let epoch = self.session.position.epoch;
-        self.session.conn.exec_drop(statement, (Phase::Following.name(), epoch)).await?;
-        self.session.keep().await?;
-        self.reloaded.through = self.session.position.watermark;
+        let mut tries = 1;
+        loop {
+            match beside::bring_over(&mut self.session.conn, epoch).await {
+                Err(Fault::Busy(message)) if tries < TRIES => {
+                    tracing::warn!(error = message, "the tables are not brought over yet");
+                    tries += 1;
+                    self.session.keep().await?;
+                }
+                done => break done?,
+            }
+        }
+        beside::remove(&mut self.session.conn).await?;
+        self.reloaded.through = self.side.watermark;
         Ok(self.reloaded)
     }
+}
+
+/// Works on the tables beside.
+async fn on_side<T>(conn: &mut Conn, work: impl AsyncFnOnce(&mut Conn) -> Result<T, Fault>) -> Result<T, Fault> {
+    let ours = conn.prefix();
+    conn.turn_to(ours.beside());
+    let done = work(conn).await;
+    conn.turn_to(ours);
+    done
 }
 
 /// The documents and levels of a ledger as rows, absolute.
@@ -210,7 +238,11 @@ fn base(projector: &mut Projector, ledger: &LedgerView) -> Result<Batch, Fault> 
                 product.stock = Some(level.available);
                 product.sales = i64::try_from(level.consumed).unwrap_or(i64::MAX);
             }
-            AccountKind::Points => batch.user(&owner, seq, at).balance = Some(level.available),
+            AccountKind::Points => {
+                let user = batch.user(&owner, seq, at);
+                user.balance = Some(level.available);
+                user.reserved = i64::try_from(level.reserved).unwrap_or(i64::MAX);
+            }
             AccountKind::Quota => {}
         }
     }
@@ -225,35 +257,4 @@ pub(super) fn documents(ledger: &LedgerView) -> impl Iterator<Item = (&'static s
         ledger.documents(collection).into_iter().map(move |(key, body)| (collection, key, body))
     };
     of(CATEGORIES).chain(of(PRODUCTS))
-}
-
-/// Takes everything out that a mirror wrote. Users stay: others keep things of theirs in the same rows.
-async fn empty(session: &mut Session, oldest: Seq, target: Seq) -> Result<(), Fault> {
-    let epoch = session.position.epoch;
-    let begin = "UPDATE mirror_state SET phase = ?, reload_from = ?, reload_to = ? WHERE id = 1 AND epoch = ?";
-    session.conn.exec_drop(begin, (Phase::Emptying.name(), oldest, target, epoch)).await?;
-    for table in ["inventory_records", "points_records", "exchange_orders", "products", "product_categories"] {
-        delete(session, &format!("DELETE FROM {table} WHERE seq IS NOT NULL LIMIT {DELETED}")).await?;
-    }
-    delete(session, &format!("DELETE FROM mirror_rejected LIMIT {DELETED}")).await?;
-    let reset = "UPDATE users SET points_balance = 0, total_exchanges = 0, last_exchange_at = NULL, seq = NULL \
-                 WHERE seq IS NOT NULL LIMIT ";
-    delete(session, &format!("{reset}{DELETED}")).await?;
-    let start = "UPDATE mirror_state SET phase = ?, watermark = ?, mark = 0, event_at = NULL, mirrored_at = NULL, \
-                 rejected = 0, last_error = NULL, last_error_at = NULL WHERE id = 1 AND epoch = ?";
-    let watermark = oldest.saturating_sub(1);
-    session.conn.exec_drop(start, (Phase::Loading.name(), watermark, epoch)).await?;
-    session.position.watermark = watermark;
-    session.keep().await
-}
-
-/// Makes a statement until it finds nothing more: a transaction of all of it would be too much for the database.
-async fn delete(session: &mut Session, statement: &str) -> Result<(), Fault> {
-    loop {
-        session.conn.query_drop(statement).await?;
-        if session.conn.affected_rows() == 0 {
-            return Ok(());
-        }
-        session.keep().await?;
-    }
 }

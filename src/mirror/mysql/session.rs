@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use mysql_async::prelude::Queryable;
-use mysql_async::{Conn, Pool, Row, Value};
+use mysql_async::{Row, Value};
 
+use super::conn::{Conn, Pool};
 use super::fault::Fault;
-use super::variables::{self, Server};
+use super::variables::Server;
 use super::write::{self, Fence};
 use super::{migrate, time};
 use crate::types::{Seq, TimeMs};
@@ -43,6 +43,8 @@ pub(super) enum Phase {
     Emptying,
     /// A reload fills them.
     Loading,
+    /// A part of them was lost and is there again, empty.
+    Incomplete,
 }
 
 impl Phase {
@@ -51,11 +53,12 @@ impl Phase {
             Self::Following => "following",
             Self::Emptying => "emptying",
             Self::Loading => "loading",
+            Self::Incomplete => "incomplete",
         }
     }
 
     fn parse(name: &str) -> Result<Self, Fault> {
-        [Self::Following, Self::Emptying, Self::Loading]
+        [Self::Following, Self::Emptying, Self::Loading, Self::Incomplete]
             .into_iter()
             .find(|phase| phase.name() == name)
             .ok_or_else(|| Fault::Misconfigured(format!("mirror_state.phase is {name:?}, which no version writes")))
@@ -82,6 +85,8 @@ pub(super) struct Opening<'a> {
     pub(super) lock_wait_s: u32,
     /// Takes the tables over from another ledger.
     pub(super) adopt: bool,
+    /// Makes all of them anew, whatever they show.
+    pub(super) reload: bool,
     /// The connection of this mirror's session before, which the server may still believe in.
     pub(super) stale_lock: Option<u32>,
 }
@@ -150,12 +155,7 @@ pub(super) async fn connect(pool: &Pool) -> Result<Conn, Fault> {
 
 /// A connection whose session is as the mirror needs it, and what the server is.
 async fn connect_to(pool: &Pool) -> Result<(Conn, Server), Fault> {
-    in_time("connecting", async {
-        let mut conn = pool.get_conn().await?;
-        let server = variables::settle(&mut conn).await?;
-        Ok((conn, server))
-    })
-    .await
+    in_time("connecting", pool.connect()).await
 }
 
 /// The name of a lock for the database at hand: such names are the server's, and no longer than 64 characters.
@@ -165,7 +165,8 @@ pub(super) async fn lock_name(conn: &mut Conn, what: &str) -> Result<String, Fau
     let database = database.unwrap_or_default();
     // Where upper and lower case are one, so is the database.
     let database = if folds == 0 { database } else { database.to_lowercase() };
-    Ok(lock_of(what, &database))
+    // Two mirrors of other names are in nobody's way.
+    Ok(lock_of(what, &(database + conn.prefix().text())))
 }
 
 fn lock_of(what: &str, database: &str) -> String {
@@ -200,17 +201,28 @@ async fn take_over(conn: &mut Conn, opening: Opening<'_>) -> Result<Position, Fa
         }
         Some(position) => {
             let epoch = position.epoch + 1;
-            let statement = "UPDATE mirror_state SET epoch = ?, ledger_id = ? WHERE id = 1";
-            conn.exec_drop(statement, (epoch, opening.ledger_id)).await?;
-            Position { epoch, ledger_id: opening.ledger_id.to_owned(), ..position }
+            // What another ledger wrote is nothing to follow on.
+            let phase = if position.ledger_id == opening.ledger_id { position.phase } else { Phase::Incomplete };
+            let statement = "UPDATE mirror_state SET epoch = ?, ledger_id = ?, phase = ? WHERE id = 1";
+            conn.exec_drop(statement, (epoch, opening.ledger_id, phase.name())).await?;
+            Position { epoch, ledger_id: opening.ledger_id.to_owned(), phase, ..position }
+        }
+        None if !opening.reload && migrate::has_rows(conn).await? => {
+            conn.query_drop("ROLLBACK").await?;
+            return Err(Fault::ReloadNeeded(
+                "the tables have rows of a mirror, and mirror_state does not say up to which event: was it lost, or left out \
+                 of a backup? Run `stockhold mirror reload`"
+                    .to_owned(),
+            ));
         }
         None => {
+            let phase = if opening.reload { Phase::Incomplete } else { Phase::Following };
             let statement = "INSERT INTO mirror_state (id, ledger_id, phase, epoch, watermark, mark) \
                              VALUES (1, ?, ?, 1, 0, 0)";
-            conn.exec_drop(statement, (opening.ledger_id, Phase::Following.name())).await?;
+            conn.exec_drop(statement, (opening.ledger_id, phase.name())).await?;
             Position {
                 ledger_id: opening.ledger_id.to_owned(),
-                phase: Phase::Following,
+                phase,
                 epoch: 1,
                 watermark: 0,
                 mark: 0,
@@ -273,7 +285,7 @@ mod tests {
     #[test]
     fn a_lock_is_named_by_its_database_in_no_more_than_a_server_takes() {
         let name = lock_of(LOCK, "mall");
-        assert_eq!(name, "stockhold-mirror-6c8a4d2a9bd5cd1bbee1ffdd2cd1f0ff");
+        assert_eq!(name, "stockhold-mirror-b469b6378b6b546b0f80177f6414ba93");
         assert!(lock_of("stockhold-migrate", &"x".repeat(64)).len() <= 64);
         assert_ne!(name, lock_of(LOCK, "Mall"));
     }

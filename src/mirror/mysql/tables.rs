@@ -184,11 +184,12 @@ fn stock(id: &str, change: &Change<ProductChange>) -> Option<Row> {
 }
 
 fn user(id: &str, change: &Change<UserChange>) -> Row {
-    let Change { seq, at, to: UserChange { balance, exchanges, last_exchange_at } } = change;
+    let Change { seq, at, to: UserChange { balance, reserved, exchanges, last_exchange_at } } = change;
     let values = vec![
         id.into(),
         // Whatever changes a user changes its points account, so there is a balance.
         balance.unwrap_or_default().into(),
+        (*reserved).into(),
         (*exchanges).into(),
         optional(*last_exchange_at),
         datetime(*at),

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::conn::Conn;
 use super::fault::Fault;
 use super::migrate as schema;
 use super::names::Lookup;
@@ -37,15 +38,35 @@ pub(crate) struct Progress {
 ///
 /// # Errors
 /// `Invalid` when the URL, the rights or the tables are wrong; `Unavailable` when the database does not answer.
-pub(crate) fn migrate(database: &Database) -> Result<Vec<&'static str>> {
+pub(crate) fn migrate(database: &Database) -> Result<Vec<String>> {
+    connected(database, async |conn| schema::migrate(conn).await)
+}
+
+/// The statements that [`migrate`] would make.
+///
+/// # Errors
+/// As [`migrate`].
+pub(crate) fn dry_run(database: &Database) -> Result<Vec<String>> {
+    connected(database, async |conn| schema::dry_run(conn).await)
+}
+
+/// Statements that make views in the names of the mall's document, and the names that are taken.
+///
+/// # Errors
+/// As [`migrate`].
+pub(crate) fn views(database: &Database) -> Result<(Vec<String>, Vec<&'static str>)> {
+    connected(database, async |conn| schema::views(conn).await)
+}
+
+fn connected<T>(database: &Database, work: impl AsyncFnOnce(&mut Conn) -> std::result::Result<T, Fault>) -> Result<T> {
     let place = Place::of(database)?;
     run(&place, async {
         let pool = place.pool().await;
         let mut conn = connect(&pool).await?;
-        let made = schema::migrate(&mut conn).await;
+        let done = work(&mut conn).await;
         drop(conn);
         pool.disconnect().await?;
-        made
+        done
     })
 }
 

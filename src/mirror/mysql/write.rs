@@ -1,9 +1,9 @@
 //! A batch into the database: its rows and the watermark in one transaction.
 
-use mysql_async::prelude::Queryable;
-use mysql_async::{Conn, Value};
+use mysql_async::Value;
 
 use super::batch::{Batch, Rejected};
+use super::conn::Conn;
 use super::fault::Fault;
 use super::insert::Insertion;
 use super::tables::{Rows, base_rows, rows};

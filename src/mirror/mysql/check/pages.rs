@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use mysql_async::prelude::Queryable;
-use mysql_async::{Conn, Params, Row as DbRow, Value};
+use mysql_async::{Params, Row as DbRow, Value};
 
 use crate::mirror::mysql::batch::RecordRow;
+use crate::mirror::mysql::conn::Conn;
 use crate::mirror::mysql::fault::Fault;
 use crate::mirror::mysql::statements::Statement;
 use crate::types::Seq;

@@ -111,8 +111,8 @@ fn an_exchange_is_an_order_two_records_and_its_user_and_product() {
     assert_eq!((order.state, order.exchanged_at, order.is_new), (OrderState::Confirmed, Some(3_000), true));
     let product = &batch.products["tea"].to;
     assert_eq!((product.stock, product.sales), (Some(8), 2));
-    let UserChange { balance, exchanges, last_exchange_at } = batch.users["ann"].to;
-    assert_eq!((balance, exchanges, last_exchange_at), (Some(90), 1, Some(3_000)));
+    let UserChange { balance, reserved, exchanges, last_exchange_at } = batch.users["ann"].to;
+    assert_eq!((balance, reserved, exchanges, last_exchange_at), (Some(90), 0, 1, Some(3_000)));
     assert_eq!((batch.first_seq, batch.last_seq, batch.event_count(), batch.row_count()), (1, 3, 3, 7));
 }
 

@@ -33,6 +33,8 @@ const FLUSH_EVERY: Duration = Duration::from_millis(500);
 const DESCRIPTOR_PAUSE: Duration = Duration::from_millis(100);
 /// Keys moved to the store in one go.
 const FLUSH_KEYS: usize = 5_000;
+/// The same while there is more to project: what reads see must not wait for sled, which takes far longer for an event.
+const FLUSH_KEYS_BUSY: usize = 250;
 
 /// How far the store shows the journal, and who waits for it.
 pub(super) struct Progress {
@@ -227,7 +229,8 @@ fn follow(core: &Arc<Core>, store: &Store, parker: &Parker) -> Result<()> {
                 // The journal has it all; a close does not wait for what the next open can carry over.
                 return Ok(());
             }
-            match shortage.passing(flush(core, store, &mut flushed))? {
+            let keys = if count > 0 && waiting < KEYS_MAX { FLUSH_KEYS_BUSY } else { FLUSH_KEYS };
+            match shortage.passing(flush(core, store, keys, &mut flushed))? {
                 Some(()) => {}
                 None if stopping => return Ok(()),
                 None => parker.park_timeout(DESCRIPTOR_PAUSE),
@@ -268,9 +271,9 @@ impl Shortage {
     }
 }
 
-fn flush(core: &Arc<Core>, store: &Store, flushed: &mut Instant) -> Result<()> {
+fn flush(core: &Arc<Core>, store: &Store, keys: usize, flushed: &mut Instant) -> Result<()> {
     let before = store.watermark();
-    let watermark = store.flush(FLUSH_KEYS)?;
+    let watermark = store.flush(keys)?;
     if watermark > before {
         core.journal.set_pin("store", needed_from(watermark));
         *flushed = Instant::now();

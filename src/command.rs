@@ -292,7 +292,7 @@ pub struct Level {
     pub reserved: u64,
     /// Units of confirmed reservations, as far as they have not come back.
     pub consumed: u64,
-    /// Units ever received.
+    /// Units ever received: of a quota what its rule grants, and what is out beyond that since a rule changed.
     pub received: u64,
     /// Units written off.
     pub written_off: u64,

@@ -382,6 +382,9 @@ impl Account {
 
 /// The first border of a window after `at`.
 fn border_after(at: TimeMs, length_ms: u64, offset_ms: u64) -> TimeMs {
+    if length_ms == 0 {
+        return TimeMs::MAX;
+    }
     let (at, length, offset) = (u128::from(at), u128::from(length_ms), u128::from(offset_ms % length_ms));
     // Borders are at offset + n * length for every n from 0 on.
     let passed = if at < offset { 0 } else { (at - offset) / length + 1 };

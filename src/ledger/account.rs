@@ -49,8 +49,8 @@ impl Account {
 
     /// What can be taken now, in units: what is available, the backorder allowance, and what a window gives back.
     pub(super) fn takeable(&self, now: TimeMs) -> u64 {
-        let there = self.available + self.policy.backorder as i64 - self.owed as i64;
-        (there + self.renewable(now) as i64).max(0) as u64
+        let there = i128::from(self.available) + i128::from(self.policy.backorder) - i128::from(self.owed);
+        u64::try_from(there + i128::from(self.renewable(now))).unwrap_or(0)
     }
 
     /// What the window gives back by `now`.

@@ -215,6 +215,13 @@ fn an_account_receives_no_more_than_one_line_can_be_about() {
     }
     fixture.execute(adjust(1), 0);
     assert_eq!(fixture.numbers(points).3, crate::types::RECEIVED_MAX);
+    // What an earlier release let in stays, and can go out again.
+    let received = Fact::Received { account: points, quantity: 9, available: (1 << 48) + 9, note: "".into() };
+    let mut held = Held::lock(&fixture.ledger.shards, bit(points.shard()));
+    commit(&mut held, &Event { at: 0, request: None, fact: received }, &fixture.list);
+    drop(held);
+    fixture.execute(adjust(-5), 0);
+    assert_eq!(fixture.numbers(points).0, (1 << 48) + 4);
 }
 
 #[test]

@@ -174,7 +174,8 @@ fn counts(window: Window, at: TimeMs, now: TimeMs) -> bool {
 
 /// The first window border after `at`.
 pub(super) fn window_end(at: TimeMs, length_ms: u64, offset_ms: u64) -> TimeMs {
-    let offset_ms = offset_ms % length_ms;
+    // No rule has a window of nothing; an event that was forged may.
+    let Some(offset_ms) = offset_ms.checked_rem(length_ms) else { return TimeMs::MAX };
     let windows = at.checked_sub(offset_ms).map_or(0, |past| past / length_ms + 1);
     windows.saturating_mul(length_ms).saturating_add(offset_ms)
 }

@@ -101,8 +101,13 @@ impl Projector {
                 self.changes(cause(Some(end.reservation), ""), ChangeKind::Expired, &end.lines)?;
             }
             Fact::Returned { reservation, lines, note, .. } => {
-                let partial =
-                    || partial(*reservation, 0, lines.iter().map(|line| (line, line.quantity + line.consumed)));
+                let partial = || {
+                    partial(
+                        *reservation,
+                        0,
+                        lines.iter().map(|line| (line, line.quantity.saturating_add(line.consumed))),
+                    )
+                };
                 self.update(seq, *reservation, find, Some(partial), |record| {
                     record.state = ReservationState::Returned;
                     record.returned_at = Some(at);

@@ -156,6 +156,8 @@ impl Run {
 
     fn open(&mut self, place: Place) {
         let (name, policy) = accounts()[place];
+        // The rules of an open account are those that it was given last.
+        let policy = self.reference.accounts.get(&place).map_or(policy, |account| account.policy);
         let key: AccountKey = name.parse().expect("a valid key");
         if self.ids[place].is_some() {
             let other = self.engine().open_account(&key, Policy::backorder(1)).map_err(|error| error.kind());

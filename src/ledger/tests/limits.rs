@@ -305,3 +305,52 @@ fn events_of_the_first_release_replay_as_they_did() {
     rebuilt.ledger.give_back(&used, "", 1_800, &rebuilt.list).expect("it may have been forgotten");
     assert_eq!(rebuilt.numbers(quota), (1, 0, 0, 1, 0));
 }
+
+/// A shard of a checkpoint of version 1, by `docs/format.md`: one account, which renews so many units at these times.
+fn first_version(key: &str, policy: [u64; 5], consumed: u64, renewals: &[(TimeMs, u64)]) -> Vec<u8> {
+    let mut bytes = 1_u64.to_le_bytes().to_vec();
+    bytes.extend_from_slice(&(key.len() as u32).to_le_bytes());
+    bytes.extend_from_slice(key.as_bytes());
+    let limit = policy[1];
+    let counters = [limit - consumed, 0, consumed, limit, 0, 0, renewals.len() as u64];
+    let renewals = renewals.iter().flat_map(|(at, quantity)| [*at, *quantity]);
+    // Behind the account: no reservation is numbered or pending, and no answer kept.
+    let numbers = policy.into_iter().chain(counters).chain(renewals).chain([1_000, 0, 0]);
+    numbers.for_each(|number| bytes.extend_from_slice(&number.to_le_bytes()));
+    bytes
+}
+
+#[test]
+fn a_checkpoint_of_the_first_version_is_read_for_what_it_knew() {
+    let (hour, now) = (3_600_000, 1_000_000_000);
+    let (key, daily) = ("quota/ann/tea", 24 * hour);
+    let day_starts = now - now % daily;
+    let reservation = |account: AccountId| ReservationId::new(account.shard(), 7);
+    for (policy, renewals, consumed_at) in [
+        ([0, 3, 0, 0, 0], vec![], now - 900 * hour / 1_000),
+        ([0, 3, 2, daily, 0], vec![(now - hour + daily, 2)], now - hour),
+        ([0, 3, 1, daily, 0], vec![(day_starts + daily, 2)], day_starts + 5),
+    ] {
+        let fixture = Fixture::new();
+        let shard = shard_of(&key.parse().expect("a valid key"));
+        let mut replay = Replay::new(&fixture.ledger);
+        let part = first_version(key, policy, 2, &renewals);
+        replay.load(Layout { version: 1, taken_at: now }, shard, 0, &part).expect("it is whole");
+        drop(replay);
+        let account = fixture.ledger.account(&key.parse().expect("a valid key")).expect("it is there");
+        let takeable = |now| fixture.ledger.takeable(account, now).expect("it is open").0;
+        assert_eq!(takeable(now), 1);
+        if let Some((back_at, _)) = renewals.first() {
+            assert_eq!((takeable(back_at - 1), takeable(*back_at)), (1, 3), "it comes back when it would have");
+        }
+        // Bought before the upgrade, it counts under whatever rule comes, and is returned by its own order.
+        for window in [Window::Never, Window::Rolling { length_ms: daily }] {
+            fixture.ledger.set_policy(account, Policy::quota(9, window), now, &fixture.list).expect("any rule goes");
+            assert_eq!(takeable(now), 7, "{window:?}");
+        }
+        let lines = [Line { account, quantity: 2 }];
+        let used = Used { reservation: reservation(account), lines: &lines, consumed_at };
+        fixture.ledger.give_back(&used, "", now, &fixture.list).expect("it may have been consumed then");
+        assert_eq!(takeable(now), 9);
+    }
+}

@@ -17,8 +17,8 @@ use crate::waiters::{Slot, Waiter};
 pub struct CatchUp {
     core: Arc<Core>,
     seq: Seq,
-    /// The engine was closed already.
-    closed: bool,
+    /// Why it never was to be: the engine was closed already, or this is a fork.
+    refused: Option<Error>,
     /// The place among those who wait for the journal, and among those who wait for history.
     durable: Slot,
     shown: Slot,
@@ -26,17 +26,17 @@ pub struct CatchUp {
 
 impl CatchUp {
     pub(super) fn new(core: &Arc<Core>) -> Self {
-        let (seq, closed) = (core.journal.last_seq(), core.is_stopped());
-        Self { core: Arc::clone(core), seq, closed, durable: Slot::default(), shown: Slot::default() }
+        let (seq, refused) = (core.journal.last_seq(), core.check_open().err());
+        Self { core: Arc::clone(core), seq, refused, durable: Slot::default(), shown: Slot::default() }
     }
 
     /// Blocks until it is so.
     ///
     /// # Errors
     /// `Unavailable` when history is off or no longer follows, or the disk failed; `Closed`.
-    pub fn wait(self) -> Result<()> {
-        if self.closed {
-            return Err(Error::closed());
+    pub fn wait(mut self) -> Result<()> {
+        if let Some(error) = self.refused.take() {
+            return Err(error);
         }
         if self.core.store.is_none() {
             return Err(off());
@@ -50,9 +50,9 @@ impl Future for CatchUp {
     type Output = Result<()>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { core, seq, closed, durable, shown } = &mut *self;
-        if *closed {
-            return Poll::Ready(Err(Error::closed()));
+        let Self { core, seq, refused, durable, shown } = &mut *self;
+        if let Some(error) = refused.take() {
+            return Poll::Ready(Err(error));
         }
         if core.store.is_none() {
             return Poll::Ready(Err(off()));

@@ -123,7 +123,9 @@ fn a_second_close_waits_for_the_first() {
 #[test]
 fn a_fork_is_refused_and_writes_nothing() {
     let fixture = Fixture::new();
-    let engine = fixture.open();
+    // Without threads, as it is in a fork.
+    let builder = Engine::builder(fixture.dir.path()).clock(Arc::clone(&fixture.clock) as _).segment_bytes(128 << 10);
+    let engine = builder.history(false).stepped(1).open().expect("the directory opens");
     let tea = stock(&engine, 10);
     let taken = reserve(&engine, tea, 1);
     let claim = engine.claim("mirror").expect("the disk works");

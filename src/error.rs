@@ -19,6 +19,9 @@ pub enum ErrorKind {
     NotFound,
     /// A bound was reached; the same request may succeed later. Nothing was changed.
     Overloaded,
+    /// The caller has its own share of something: too many idempotency keys within their window. Others are served, and
+    /// so is this caller later; [`Error::retry_after_ms`] says when. Nothing was changed.
+    Throttled,
     /// The engine cannot serve this now: a file cannot be read or written, or a part of the engine is off or has ended.
     Unavailable,
     /// A write or a sync of the journal failed, and nobody knows what of it is on the disk: the engine takes nothing any
@@ -41,11 +44,12 @@ pub struct Error {
     kind: ErrorKind,
     message: Cow<'static, str>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    retry_after_ms: Option<u64>,
 }
 
 impl Error {
     pub(crate) fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { kind, message: message.into(), source: None }
+        Self { kind, message: message.into(), source: None, retry_after_ms: None }
     }
 
     pub(crate) fn invalid(message: impl Into<Cow<'static, str>>) -> Self {
@@ -62,6 +66,10 @@ impl Error {
 
     pub(crate) fn overloaded(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(ErrorKind::Overloaded, message)
+    }
+
+    pub(crate) fn throttled(message: impl Into<Cow<'static, str>>, retry_after_ms: u64) -> Self {
+        Self { retry_after_ms: Some(retry_after_ms), ..Self::new(ErrorKind::Throttled, message) }
     }
 
     pub(crate) fn unavailable(message: impl Into<Cow<'static, str>>) -> Self {
@@ -103,6 +111,11 @@ impl Error {
     /// What the caller can do about it.
     pub fn kind(&self) -> ErrorKind {
         self.kind
+    }
+
+    /// After how many milliseconds the same request may succeed, where that is known.
+    pub fn retry_after_ms(&self) -> Option<u64> {
+        self.retry_after_ms
     }
 }
 

@@ -17,6 +17,8 @@ pub(crate) enum Flaw {
     TrustsPages,
     /// 4: loses the answers that a checkpoint kept.
     ForgetsAnswers,
+    /// 4: forgets a young answer for a new one.
+    ForgetsYoungAnswers,
     /// 5: confirms until the wheel turns.
     ConfirmsLate,
     /// 5: releases until the wheel turns.

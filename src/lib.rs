@@ -94,7 +94,7 @@ pub use engine::{
     PastEvents, RefundTicket, Status, Subscription,
 };
 pub use error::{Error, ErrorKind, Result};
-pub use event::{End, Event, EventLine, EventLines, Fact, Request};
+pub use event::{End, Event, EventLine, EventLines, Fact, Kept, Request};
 pub use record::{ChangeKind, ChangeRecord, Note, RecordLine, ReservationRecord, ReservationState};
 pub use types::{
     AccountId, AccountKey, AccountKind, IdempotencyKey, QUANTITY_MAX, RECEIVED_MAX, ReservationId, Seq, TimeMs,

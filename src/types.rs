@@ -241,10 +241,15 @@ impl From<AccountKey> for String {
 }
 
 /// The name of a request, so that a retry has no second effect. Keys of different scopes never meet.
+///
+/// The answer is kept for a time ([`EngineBuilder::idempotency_window_ms`](crate::EngineBuilder::idempotency_window_ms)),
+/// and counts in the share of its owner: the scope, unless [`IdempotencyKey::owned_by`] names another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct IdempotencyKey {
     hash: u128,
     body: Option<u64>,
+    #[serde(skip)]
+    owner: u64,
 }
 
 impl IdempotencyKey {
@@ -264,7 +269,17 @@ impl IdempotencyKey {
         hasher.update(scope.as_bytes());
         hasher.update(key.as_bytes());
         let [low, high] = halves(&hasher);
-        Ok(Self { hash: u128::from(high) << 64 | u128::from(low), body: None })
+        Ok(Self { hash: u128::from(high) << 64 | u128::from(low), body: None, owner: 0 }.owned_by(scope))
+    }
+
+    /// In whose share of the window the answer counts, where one user has many scopes. It does not change which key this
+    /// is.
+    pub fn owned_by(mut self, owner: &str) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(b"owner");
+        hasher.update(owner.as_bytes());
+        self.owner = halves(&hasher)[0].max(1);
+        self
     }
 
     /// Tells retries apart by `body`, the request as the caller sent it, and not by the command made from it: a
@@ -281,17 +296,18 @@ impl IdempotencyKey {
         self.hash
     }
 
-    /// The key with this hash, as read from an event.
+    /// The key with this hash, as read from an event; nobody's, so that no share is counted.
     pub fn from_number(number: u128) -> Self {
-        Self { hash: number, body: None }
+        Self { hash: number, body: None, owner: 0 }
     }
 
     pub(crate) fn body(self) -> Option<u64> {
         self.body
     }
 
-    pub(crate) fn shard(self) -> ShardIndex {
-        self.hash as usize & (SHARD_COUNT - 1)
+    /// The owner as it stands in events; 0 for nobody.
+    pub(crate) fn owner(self) -> u64 {
+        self.owner
     }
 }
 

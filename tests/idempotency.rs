@@ -240,17 +240,99 @@ async fn a_refusal_is_not_remembered() {
 }
 
 #[tokio::test]
-async fn the_window_forgets_the_oldest_by_count() {
-    let setup = Setup { engine: |builder| builder.idempotency_keys(64), ..Setup::default() };
-    let shop = Shop::with(setup).await;
-    let mut admin = shop.admin().await;
-    let path = "/api/admin/points/ann/award";
-    admin.post_keyed(path, "first", json!({"points": 1})).await.data();
-    // Each 64th of the window keeps one key: so many others push every old one out.
-    for number in 0..300 {
-        admin.post_keyed(path, &format!("k{number}"), json!({"points": 1})).await.data();
+async fn no_user_pushes_out_anothers_key() {
+    let setup = Setup { engine: |builder| builder.idempotency_keys_per_owner(20), ..Setup::default() };
+    let mut shop = Shop::with(setup).await;
+    let body = json!({"productId": "prod_movie", "quantity": 1});
+    let mut ann = shop.user_with("ann", 10_000).await;
+    let first = ann.post_keyed(EXCHANGE, "k", body.clone()).await;
+    first.data();
+    let mut eve = shop.user_with("eve", 1_000_000).await;
+    let mut orders = Vec::new();
+    for number in 0..20 {
+        orders.push(eve.post_keyed(EXCHANGE, &format!("k{number}"), body.clone()).await.data()["orderId"].clone());
     }
-    assert_eq!(admin.post_keyed(path, "first", json!({"points": 1})).await.data()["balance"], 302, "a new request");
+    let before = shop.state();
+    // The share is the user's, over all paths, and spelling does not widen it.
+    let cancel = format!("/api/mall/orders/{}/cancel", orders[0].as_str().expect("an id"));
+    for refused in
+        [eve.post_keyed(EXCHANGE, "one-more", body.clone()).await, eve.post_keyed(&cancel, "c", json!({})).await]
+    {
+        refused.failure(429, "TOO_MANY_KEYS");
+        assert_eq!(refused.header("retry-after"), Some("86400"), "a day, as the clock stands still");
+    }
+    assert_eq!(shop.state(), before);
+    assert_eq!(
+        eve.post_keyed(EXCHANGE, "k3", body.clone()).await.data()["orderId"],
+        orders[3],
+        "a retry is no new key"
+    );
+    eve.post(EXCHANGE, body.clone()).await.data();
+    for reopened in [false, true] {
+        if reopened {
+            shop = shop.reopen().await;
+            (ann, eve) = (shop.user("ann").await, shop.user("eve").await);
+        }
+        eve.post_keyed(EXCHANGE, "one-more", body.clone()).await.failure(429, "TOO_MANY_KEYS");
+        let again = ann.post_keyed(EXCHANGE, "k", body.clone()).await;
+        assert_eq!(again.without_timestamp(), first.without_timestamp());
+    }
+    assert_eq!(ann.balance().await, 5_500);
+}
+
+/// Everything but journal and checkpoint may be removed: the answer is in the ledger.
+#[tokio::test]
+async fn a_retry_hears_the_whole_first_answer_without_history_and_archive() {
+    let setup = Setup { engine: |builder| builder.segment_bytes(128 << 10).checkpoint_events(1), ..Setup::default() };
+    let mut shop = Shop::with(setup).await;
+    let mut ann = shop.user_with("ann", 100_000).await;
+    let mut admin = shop.admin().await;
+    let buy = |confirm: bool| json!({"productId": "prod_movie", "quantity": 1, "confirm": confirm});
+    let mut requests = Vec::new();
+    for (name, confirm) in
+        [("waits", false), ("bought", true), ("given-up", false), ("confirmed", false), ("returned", true)]
+    {
+        let answer = ann.post_keyed(EXCHANGE, name, buy(confirm)).await;
+        let order = answer.data()["orderId"].as_str().expect("an id").to_owned();
+        requests.push((false, EXCHANGE.to_owned(), name, buy(confirm), answer.without_timestamp()));
+        let action = match name {
+            "given-up" | "returned" => "cancel",
+            "confirmed" => "confirm",
+            _ => continue,
+        };
+        let path = format!("/api/mall/orders/{order}/{action}");
+        let answer = ann.post_keyed(&path, "end", json!({})).await;
+        answer.data();
+        requests.push((false, path, "end", json!({}), answer.without_timestamp()));
+    }
+    for (path, body) in [
+        ("/api/admin/points/ann/award", json!({"points": 7})),
+        ("/api/admin/inventory/prod_movie/receive", json!({"quantity": 7})),
+        ("/api/admin/inventory/prod_movie/adjust", json!({"delta": -7})),
+    ] {
+        let answer = admin.post_keyed(path, "k", body.clone()).await;
+        answer.data();
+        requests.push((true, path.to_owned(), "k", body, answer.without_timestamp()));
+    }
+    // So much more that the journal lets go of the orders.
+    let note = "n".repeat(60_000);
+    let some = shop.engine.account(&AccountKey::points("ann").expect("a name")).expect("it is open");
+    for round in 0..4 {
+        for _ in 0..4 {
+            shop.engine.receive(some, 1, &note, None).and_then(|ticket| ticket.wait()).expect("the engine runs");
+        }
+        shop.engine.catch_up().wait().expect("history follows");
+        shop = shop.reopen_without(if round < 3 { &[] } else { &["store", "store.manifest", "archive"] }).await;
+    }
+    assert!(shop.engine.status().oldest_seq > 30, "the orders' events are gone: {:?}", shop.engine.status());
+    (ann, admin) = (shop.user("ann").await, shop.admin().await);
+    let before = shop.state();
+    for (is_admin, path, key, body, first) in requests {
+        let client = if is_admin { &mut admin } else { &mut ann };
+        let again = client.post_keyed(&path, key, body).await;
+        assert_eq!((again.status, again.without_timestamp()), (200, first), "{path} {key}");
+    }
+    assert_eq!(shop.state(), before, "a retry changes nothing");
 }
 
 #[tokio::test]

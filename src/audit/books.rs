@@ -1,12 +1,13 @@
 //! The auditor's books: every account and reservation, recomputed from the events. Nothing of the ledger is used.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 
 use super::account::{Account, Wrong};
+use super::answers::Answers;
 use super::finding::{Findings, Kind};
-use super::snapshot::{AnswerRow, PARTS, Part, PendingRow, SHARDS, Snapshot};
+use super::snapshot::{PARTS, Part, PendingRow, SHARDS, Snapshot};
 use crate::command::TTL_MS_MAX;
-use crate::event::{End, Event, EventLine, Fact, Request};
+use crate::event::{End, Event, EventLine, Fact};
 use crate::types::{AccountKey, Seq, TimeMs};
 
 /// The shard that a number names.
@@ -24,25 +25,6 @@ pub(super) struct Held {
     pub(super) made: Option<(TimeMs, u32)>,
 }
 
-/// The newest keyed requests of one shard.
-#[derive(Debug, Default)]
-pub(super) struct Answers {
-    pub(super) newest: VecDeque<AnswerRow>,
-    keys: HashSet<u128>,
-}
-
-impl Answers {
-    fn add(&mut self, answer: AnswerRow, count_max: usize) {
-        self.keys.insert(answer.key);
-        self.newest.push_back(answer);
-        while self.newest.len() > count_max {
-            if let Some(oldest) = self.newest.pop_front() {
-                self.keys.remove(&oldest.key);
-            }
-        }
-    }
-}
-
 pub(super) struct Books {
     pub(super) accounts: HashMap<u32, Account>,
     numbers: HashMap<String, u32>,
@@ -53,8 +35,7 @@ pub(super) struct Books {
     confirmed: HashMap<u64, (TimeMs, Vec<(u32, u64)>)>,
     /// The count that the next reservation of each shard has at least.
     pub(super) numbered: [u64; SHARDS],
-    pub(super) answers: Vec<Answers>,
-    answers_max: usize,
+    pub(super) answers: Answers,
     pub(super) documents: BTreeMap<(String, String), Vec<u8>>,
     /// By part: what the snapshot shows that the books began with.
     shown: [Seq; PARTS],
@@ -72,8 +53,7 @@ impl Books {
             pending: HashMap::new(),
             confirmed: HashMap::new(),
             numbered: [0; SHARDS],
-            answers: (0..SHARDS).map(|_| Answers::default()).collect(),
-            answers_max: keys_max.div_ceil(SHARDS).max(1),
+            answers: Answers::new(keys_max),
             documents: BTreeMap::new(),
             shown: [0; PARTS],
             whole: true,
@@ -113,16 +93,9 @@ impl Books {
                 for PendingRow { reservation, expires_at, owner, lines } in pending {
                     self.pending.insert(reservation, Held { expires_at, owner, lines, made: None });
                 }
-                for answer in answers {
-                    self.answers[part].add(answer, self.answers_max);
-                }
+                answers.into_iter().for_each(|row| self.answers.believe(row, snapshot.taken_at));
             }
         }
-    }
-
-    /// How many answers each shard remembers.
-    pub(super) fn answers_max(&self) -> usize {
-        self.answers_max
     }
 
     /// Whether an event is news for a shard, or shown by the snapshot that the books began with.
@@ -199,9 +172,7 @@ impl Books {
             }
             Fact::Document { .. } => {}
         }
-        if let Some(request) = event.request {
-            self.answer(seq, request, &event.fact, findings);
-        }
+        self.answers.enter(seq, event, findings);
     }
 
     fn open(&mut self, seq: Seq, number: u32, key: &AccountKey, account: Account, findings: &mut Findings) {
@@ -426,33 +397,4 @@ impl Books {
             }
         }
     }
-
-    fn answer(&mut self, seq: Seq, request: Request, fact: &Fact<'_>, findings: &mut Findings) {
-        let key = request.key.number();
-        let shard = (key % SHARDS as u128) as usize;
-        let Some(effect) = effect(fact).filter(|_| self.is_news(shard, seq)) else { return };
-        let answers = &mut self.answers[shard];
-        if answers.keys.contains(&key) {
-            let first = answers.newest.iter().find(|answer| answer.key == key).map_or(0, |answer| answer.seq);
-            let what = format!("the key {key:032x} has an effect for the second time; the first was by record {first}");
-            findings.add(Kind::Idempotency, seq, what);
-        }
-        answers.add(AnswerRow { key, fingerprint: request.fingerprint, seq, effect }, self.answers_max);
-    }
-}
-
-/// What a retry is told, as snapshots have it.
-fn effect(fact: &Fact<'_>) -> Option<(u8, u64, u64)> {
-    Some(match fact {
-        Fact::Received { account, available, .. }
-        | Fact::Adjusted { account, available, .. }
-        | Fact::WrittenOff { account, available, .. } => (0, account.number().into(), *available as u64),
-        Fact::Reserved { reservation, expires_at, confirmed, .. } => {
-            (1 + u8::from(*confirmed), reservation.number(), *expires_at)
-        }
-        Fact::Confirmed(end) => (3, end.reservation.number(), 0),
-        Fact::Released(end) => (4, end.reservation.number(), 0),
-        Fact::Returned { reservation, .. } => (5, reservation.number(), 0),
-        _ => return None,
-    })
 }

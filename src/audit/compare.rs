@@ -1,6 +1,6 @@
 //! Snapshots against the books, part by part: each shows another event, and is compared when the books are there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::books::{Books, shard_of};
 use super::finding::{Findings, Kind};
@@ -12,6 +12,8 @@ pub(super) struct Schedule<'a> {
     snapshots: &'a [Snapshot],
     due: BTreeMap<Seq, Vec<(usize, usize)>>,
     pub(super) compared: usize,
+    /// By snapshot: the events whose answers its parts show.
+    answered: BTreeMap<usize, HashSet<Seq>>,
 }
 
 impl<'a> Schedule<'a> {
@@ -23,14 +25,15 @@ impl<'a> Schedule<'a> {
                 due.entry(snapshot.shown(part)).or_default().push((at, part));
             }
         }
-        Self { snapshots, due, compared: 0 }
+        Self { snapshots, due, compared: 0, answered: BTreeMap::new() }
     }
 
     /// Compares what is due after the event `seq`; 0 is before the first.
     pub(super) fn after(&mut self, seq: Seq, books: &Books, findings: &mut Findings) {
         let Some(due) = self.due.remove(&seq) else { return };
         for (at, part) in due {
-            let snapshot = &self.snapshots[at];
+            let snapshots = self.snapshots;
+            let snapshot = &snapshots[at];
             let told = findings.count(Kind::Snapshot);
             let mut differs = |what: String| {
                 // One difference of a part is enough: the others mostly follow from it.
@@ -54,13 +57,20 @@ impl<'a> Schedule<'a> {
                 Some(Part::Shard { accounts, numbered, pending, answers }) => {
                     compare_accounts(part, &accounts, books, &mut differs);
                     compare_pending(part, &pending, books, &mut differs);
-                    compare_answers(part, &answers, books, &mut differs);
+                    let answered = self.answered.entry(at).or_default();
+                    answered.extend(answers.iter().map(|row| row.seq));
+                    compare_answers(&answers, books, &mut differs);
                     if numbered != books.numbered[part] {
                         differs(format!("the next reservation is {numbered}, by the events {}", books.numbered[part]));
                     }
                 }
             }
             self.compared += 1;
+        }
+        let snapshots = self.snapshots;
+        let whole = self.answered.extract_if(.., |at, _| snapshots[*at].last_seq == seq);
+        for (at, shown) in whole.collect::<Vec<_>>() {
+            compare_all_answers(&self.snapshots[at], &shown, books, findings);
         }
     }
 
@@ -98,16 +108,17 @@ fn compare_pending(part: usize, rows: &[PendingRow], books: &Books, differs: &mu
     }
 }
 
-/// The window of answers may be a smaller one than the auditor's: then only the newest are there.
-fn compare_answers(part: usize, rows: &[AnswerRow], books: &Books, differs: &mut impl FnMut(String)) {
-    let newest = &books.answers[part].newest;
-    if let Some((shows, makes)) = rows.iter().rev().zip(newest.iter().rev()).find(|(shows, makes)| shows != makes) {
-        differs(format!("the answer of event {} is another than that of event {} by the events", shows.seq, makes.seq));
+fn compare_answers(rows: &[AnswerRow], books: &Books, differs: &mut impl FnMut(String)) {
+    rows.iter().filter_map(|row| books.answers.difference(row)).for_each(differs);
+}
+
+/// Where each answer is placed follows from no file, so what is missing is known only of all parts together.
+fn compare_all_answers(snapshot: &Snapshot, shown: &HashSet<Seq>, books: &Books, findings: &mut Findings) {
+    if !snapshot.promises() || findings.count(Kind::Snapshot) > 0 {
+        return;
     }
-    if books.whole && rows.len() > newest.len() && newest.len() < books.answers_max() {
-        differs(format!("it remembers {} answers, by the events {}", rows.len(), newest.len()));
-    }
-    if rows.is_empty() && !newest.is_empty() {
-        differs(format!("it remembers no answer, by the events {}", newest.len()));
+    if let Some(seq) = books.answers.missing(shown, snapshot.from_seq - 1) {
+        let what = format!("it has no answer of event {seq}, which is promised still");
+        findings.add_in(Kind::Snapshot, &snapshot.path, 0, what);
     }
 }

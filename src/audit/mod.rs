@@ -7,6 +7,7 @@
 //! read, and the snapshots are looked at before the journal, so that what they show is in it.
 
 mod account;
+mod answers;
 mod books;
 mod compare;
 mod finding;
@@ -34,7 +35,7 @@ pub(crate) use finding::{Finding, Findings, Kind};
 /// How a directory is audited.
 #[derive(Clone, Debug)]
 pub(crate) struct AuditConfig {
-    /// How many keyed requests the engine remembers: a key may have another effect after that many newer ones.
+    /// How many keyed requests the engine remembered up to 0.1.0: a key may have another effect after that many newer ones.
     pub(crate) keys_max: usize,
     /// An empty directory for a copy of history; `None` leaves history out.
     pub(crate) scratch: Option<PathBuf>,

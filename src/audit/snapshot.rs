@@ -31,7 +31,8 @@ pub(super) struct Snapshot {
     /// By part: the last event it shows, and where its content is.
     parts: Vec<(Seq, usize, usize)>,
     version: u32,
-    taken_at: TimeMs,
+    /// When it was taken.
+    pub(super) taken_at: TimeMs,
     pub(super) from_seq: Seq,
     pub(super) last_seq: Seq,
 }
@@ -68,8 +69,12 @@ pub(super) struct AnswerRow {
     pub(super) key: u128,
     pub(super) fingerprint: u64,
     pub(super) seq: Seq,
+    /// Whose it is, and until when it is kept; `None` in version 1, which promised nothing.
+    pub(super) kept: Option<(u64, TimeMs)>,
     /// What it did: a tag, and two numbers.
     pub(super) effect: (u8, u64, u64),
+    /// The units of the reservation's first line; 0 where that is not known.
+    pub(super) units: u64,
 }
 
 /// What one part shows.
@@ -139,6 +144,11 @@ impl Snapshot {
         self.parts[part].0
     }
 
+    /// Whether it says for how long answers are kept.
+    pub(super) fn promises(&self) -> bool {
+        self.version >= 2
+    }
+
     /// What a part shows; `None` when it is malformed, though its checksum holds.
     pub(super) fn part(&self, part: usize) -> Option<Part> {
         let (_, start, end) = self.parts[part];
@@ -183,7 +193,10 @@ fn read_shard(of: &Snapshot, reader: &mut Reader<'_>) -> Option<Part> {
     }
     for _ in 0..reader.u64()? {
         let (key, fingerprint, seq) = (reader.u128()?, reader.u64()?, reader.u64()?);
-        answers.push(AnswerRow { key, fingerprint, seq, effect: (reader.u8()?, reader.u64()?, reader.u64()?) });
+        let kept = if of.version >= 2 { Some((reader.u64()?, reader.u64()?)) } else { None };
+        let effect = (reader.u8()?, reader.u64()?, reader.u64()?);
+        let units = if of.version >= 2 { reader.u64()? } else { 0 };
+        answers.push(AnswerRow { key, fingerprint, seq, kept, effect, units });
     }
     Some(Part::Shard { accounts, numbered, pending, answers })
 }

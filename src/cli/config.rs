@@ -21,6 +21,10 @@ const TOKEN_LEEWAY: &str = "5s";
 /// More would keep a token alive that somebody meant to end.
 const TOKEN_LEEWAY_MS_MAX: u64 = 5 * 60 * 1000;
 const CLOCK_TRUST_AFTER: &str = "15m";
+const IDEMPOTENCY_WINDOW: &str = "24h";
+const IDEMPOTENCY_KEYS: u64 = 4 << 20;
+const IDEMPOTENCY_KEYS_MAX: u64 = 1 << 30;
+const KEYS_PER_USER: u64 = 10_000;
 const CONNECTIONS: u64 = 10_000;
 const CONNECTIONS_MAX: u64 = 1_000_000;
 const IDLE_TIMEOUT: &str = "75s";
@@ -56,6 +60,9 @@ pub(super) struct Partial {
     pub(super) answer_memory: Option<Number>,
     pub(super) answer_memory_per_user: Option<Number>,
     pub(super) max_outstanding: Option<Number>,
+    pub(super) idempotency_window: Option<String>,
+    pub(super) max_idempotency_keys: Option<Number>,
+    pub(super) max_idempotency_keys_per_user: Option<Number>,
     pub(super) mirror_url: Option<SecretString>,
     pub(super) mirror_ca: Option<PathBuf>,
     pub(super) mirror_prefix: Option<String>,
@@ -97,8 +104,17 @@ pub(super) struct Settings {
     pub(super) answer_bytes_max: usize,
     pub(super) answer_bytes_per_user_max: usize,
     pub(super) outstanding_max: Option<u64>,
+    pub(super) keys: Keys,
     /// `None` without a mirror.
     pub(super) mirror: Option<MirrorConfig>,
+}
+
+/// The window of answers to keyed requests.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Keys {
+    pub(super) window_ms: u64,
+    pub(super) count_max: usize,
+    pub(super) per_user_max: usize,
 }
 
 impl Partial {
@@ -120,6 +136,9 @@ impl Partial {
             answer_memory: get("ANSWER_MEMORY").map(Number::Text),
             answer_memory_per_user: get("ANSWER_MEMORY_PER_USER").map(Number::Text),
             max_outstanding: get("MAX_OUTSTANDING").map(Number::Text),
+            idempotency_window: get("IDEMPOTENCY_WINDOW"),
+            max_idempotency_keys: get("MAX_IDEMPOTENCY_KEYS").map(Number::Text),
+            max_idempotency_keys_per_user: get("MAX_IDEMPOTENCY_KEYS_PER_USER").map(Number::Text),
             mirror_url: get("MIRROR_URL").map(Into::into),
             mirror_ca: get("MIRROR_CA").map(Into::into),
             mirror_prefix: get("MIRROR_PREFIX"),
@@ -166,6 +185,9 @@ impl Partial {
             answer_memory: self.answer_memory.or(lower.answer_memory),
             answer_memory_per_user: self.answer_memory_per_user.or(lower.answer_memory_per_user),
             max_outstanding: self.max_outstanding.or(lower.max_outstanding),
+            idempotency_window: self.idempotency_window.or(lower.idempotency_window),
+            max_idempotency_keys: self.max_idempotency_keys.or(lower.max_idempotency_keys),
+            max_idempotency_keys_per_user: self.max_idempotency_keys_per_user.or(lower.max_idempotency_keys_per_user),
             mirror_url: self.mirror_url.or(lower.mirror_url),
             mirror_ca: self.mirror_ca.or(lower.mirror_ca),
             mirror_prefix: self.mirror_prefix.or(lower.mirror_prefix),
@@ -191,10 +213,23 @@ impl Partial {
         let answer_memory_per_user = number("answer_memory_per_user", self.answer_memory_per_user, ANSWER_MEMORY_MAX)?;
         let database = self.mirror_url.map(|url| Database { url, ca: self.mirror_ca, prefix: self.mirror_prefix });
         database.as_ref().map_or(Ok(()), mirror::check_database)?;
+        let count = number("max_idempotency_keys", self.max_idempotency_keys, IDEMPOTENCY_KEYS_MAX)?;
+        let of_user = self.max_idempotency_keys_per_user;
+        let per_user = number("max_idempotency_keys_per_user", of_user, IDEMPOTENCY_KEYS_MAX)?;
+        let window = self.idempotency_window.as_deref().unwrap_or(IDEMPOTENCY_WINDOW);
+        let keys = Keys {
+            window_ms: up_to_a_year("idempotency_window", window)?,
+            count_max: count.unwrap_or(IDEMPOTENCY_KEYS) as usize,
+            per_user_max: per_user.unwrap_or(KEYS_PER_USER) as usize,
+        };
         Ok(Settings {
+            keys,
             listen: listen(self.listen.as_deref().unwrap_or(LISTEN))?,
             data_dir: self.data_dir.unwrap_or_else(|| DATA_DIR.into()),
-            reservation_ttl_ms: reservation_ttl_ms(self.reservation_ttl.as_deref().unwrap_or(RESERVATION_TTL))?,
+            reservation_ttl_ms: up_to_a_year(
+                "reservation_ttl",
+                self.reservation_ttl.as_deref().unwrap_or(RESERVATION_TTL),
+            )?,
             clock_trust_after_ms: clock_trust_after_ms(self.clock_trust_after.as_deref().unwrap_or(CLOCK_TRUST_AFTER))?,
             auth_secret: self.auth_secret.map(secret).transpose()?,
             token_leeway_ms: token_leeway_ms(self.token_leeway.as_deref().unwrap_or(TOKEN_LEEWAY))?,
@@ -230,11 +265,11 @@ fn listen(text: &str) -> Result<SocketAddr> {
     text.parse().map_err(wrong)
 }
 
-fn reservation_ttl_ms(text: &str) -> Result<u64> {
-    let ms = duration::parse_ms(text).map_err(|cause| Error::invalid(format!("reservation_ttl: {cause}")))?;
+fn up_to_a_year(name: &str, text: &str) -> Result<u64> {
+    let ms = duration::parse_ms(text).map_err(|cause| Error::invalid(format!("{name}: {cause}")))?;
     if !(1..=TTL_MS_MAX).contains(&ms) {
         let days = TTL_MS_MAX / 86_400_000;
-        return Err(Error::invalid(format!("reservation_ttl is {text:?}: it must be from 1ms to {days}d")));
+        return Err(Error::invalid(format!("{name} is {text:?}: it must be from 1ms to {days}d")));
     }
     Ok(ms)
 }
@@ -343,6 +378,8 @@ mod tests {
         check("reservation_ttl = \"400d\"", &["reservation_ttl", "366d"]);
         check("token_leeway = \"1h\"", &["token_leeway", "1h", "5m"]);
         check("clock_trust_after = \"soon\"", &["clock_trust_after", "soon", "ms, s, m, h or d"]);
+        check("idempotency_window = \"0s\"", &["idempotency_window", "366d"]);
+        check("max_idempotency_keys_per_user = 0", &["max_idempotency_keys_per_user", "from 1 to"]);
         check("log_format = \"xml\"", &["log_format", "xml", "text, json"]);
         check("max_connections = 0", &["max_connections", "from 1 to"]);
         check("max_connections_per_address = 0", &["max_connections_per_address", "from 1 to"]);

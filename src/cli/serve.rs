@@ -44,6 +44,15 @@ pub(super) struct ServeArgs {
     /// How many waiting orders a user may have [default: no limit] [env: STOCKHOLD_MAX_OUTSTANDING]
     #[arg(long, value_name = "N")]
     max_outstanding: Option<String>,
+    /// For how long the answer to a request with an Idempotency-Key is kept [default: 24h] [env: STOCKHOLD_IDEMPOTENCY_WINDOW]
+    #[arg(long, value_name = "TIME")]
+    idempotency_window: Option<String>,
+    /// How many of these answers are kept [default: 4194304] [env: STOCKHOLD_MAX_IDEMPOTENCY_KEYS]
+    #[arg(long, value_name = "N")]
+    max_idempotency_keys: Option<String>,
+    /// How many of them of one user [default: 10000] [env: STOCKHOLD_MAX_IDEMPOTENCY_KEYS_PER_USER]
+    #[arg(long, value_name = "N")]
+    max_idempotency_keys_per_user: Option<String>,
     /// How many connections to serve at one time [default: 10000] [env: STOCKHOLD_MAX_CONNECTIONS]
     #[arg(long, value_name = "N")]
     max_connections: Option<String>,
@@ -117,6 +126,9 @@ impl ServeArgs {
             answer_memory: self.answer_memory.clone().map(config::Number::Text),
             answer_memory_per_user: self.answer_memory_per_user.clone().map(config::Number::Text),
             max_outstanding: self.max_outstanding.clone().map(config::Number::Text),
+            idempotency_window: self.idempotency_window.clone(),
+            max_idempotency_keys: self.max_idempotency_keys.clone().map(config::Number::Text),
+            max_idempotency_keys_per_user: self.max_idempotency_keys_per_user.clone().map(config::Number::Text),
             mirror_url: self.mirror_url.clone(),
             mirror_ca: self.mirror_ca.clone(),
             mirror_prefix: self.mirror_prefix.clone(),
@@ -133,7 +145,11 @@ pub(super) fn serve(args: &ServeArgs) -> Result<()> {
     let limits = limits(&settings)?;
     let auth = Auth::new(&serving_secret(&settings, args.demo)?)?.leeway_ms(settings.token_leeway_ms);
     let trust_after = Duration::from_millis(settings.clock_trust_after_ms);
-    let mut builder = Engine::builder(&settings.data_dir).clock_trust_after(trust_after);
+    let mut builder = Engine::builder(&settings.data_dir)
+        .clock_trust_after(trust_after)
+        .idempotency_window_ms(settings.keys.window_ms)
+        .idempotency_keys(settings.keys.count_max)
+        .idempotency_keys_per_owner(settings.keys.per_user_max);
     if args.soaked {
         builder = soak::soaked(builder)?;
     }

@@ -12,7 +12,7 @@ use super::core::{Core, Parts};
 use super::time::{self, EngineTime};
 use super::{Engine, Running, checkpoint, claim, expiry, follower, loss};
 use crate::clock::{Clock, SystemClock};
-use crate::command::{BODY_BYTES_MAX, LINES_MAX};
+use crate::command::{BODY_BYTES_MAX, LINES_MAX, TTL_MS_MAX};
 use crate::directory;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event;
@@ -20,7 +20,9 @@ use crate::journal::{FoundJournal, JournalConfig};
 use crate::ledger::{Ledger, Limits, Replay};
 use crate::store::{Belongs, Shown, Store, StoreConfig};
 use crate::sync::Mutex;
-use crate::types::{AccountKind, SHARD_COUNT, TimeMs};
+#[cfg(doc)]
+use crate::types::IdempotencyKey;
+use crate::types::{AccountKind, TimeMs};
 use crate::vfs::{self, RealVfs, Vfs};
 
 /// What the longest event takes: a body, and the lines or a document's names.
@@ -110,10 +112,24 @@ impl EngineBuilder {
         self
     }
 
-    /// Keeps the answers to at least this many keyed requests; default 1,048,576, some 64 bytes of memory each. The
-    /// window is by count: an answer leaves it when its shard (a 64th) is full of newer ones.
+    /// Keeps the answer to a keyed request for this long at least, in milliseconds; default 24 hours. It is promised in the
+    /// request's own event, so another setting later changes no promise. At most 366 days.
+    pub fn idempotency_window_ms(mut self, window_ms: u64) -> Self {
+        self.limits.keys.window_ms = window_ms;
+        self
+    }
+
+    /// Has room for the answers to this many keyed requests; default 4,194,304, some 150 bytes of memory each. No answer
+    /// makes room for another before its time: when all are young, requests with a new key are `Overloaded`.
     pub fn idempotency_keys(mut self, count: usize) -> Self {
-        self.limits.answers_per_shard_max = count.div_ceil(SHARD_COUNT).max(1);
+        self.limits.keys.answers_max = count.max(1);
+        self
+    }
+
+    /// Keeps the answers to this many keyed requests of one owner ([`IdempotencyKey::owned_by`]); default 1,048,576. When
+    /// all are young, the owner's requests with a new key are `Throttled`.
+    pub fn idempotency_keys_per_owner(mut self, count: usize) -> Self {
+        self.limits.keys.per_owner_max = count.max(1);
         self
     }
 
@@ -168,10 +184,14 @@ impl EngineBuilder {
     /// # Errors
     /// `AlreadyOpen` when somebody has the directory, `Unavailable` when the disk fails, `Corrupt` naming file and offset when
     /// the files hold what no crash explains, or acknowledged events are missing, `Invalid` for a setting out of bounds.
-    pub fn open(self) -> Result<Engine> {
+    pub fn open(mut self) -> Result<Engine> {
         if self.journal.payload_bytes_max() < EVENT_BYTES_MAX {
             return Err(Error::invalid("a journal segment has at least 128 KiB: the largest event must fit"));
         }
+        if !(1..=TTL_MS_MAX).contains(&self.limits.keys.window_ms) {
+            return Err(Error::invalid(format!("an idempotency window is 1 to {TTL_MS_MAX} milliseconds")));
+        }
+        self.limits.keys.salt = self.journal.stepped.map_or_else(random, Ok)?;
         // The process may go elsewhere while the engine is open.
         let dir = absolute(&*self.vfs, &self.dir)?;
         vfs::create_dir_all(&*self.vfs, &dir)
@@ -245,6 +265,10 @@ impl EngineBuilder {
         }
         Ok(Engine(Arc::new(running)))
     }
+}
+
+fn random() -> Result<u64> {
+    getrandom::u64().map_err(|cause| Error::unavailable(format!("no random number: {cause}")))
 }
 
 /// The path of a data directory, wherever the process goes.

@@ -37,6 +37,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::sync::Mutex;
 use crate::types::{AccountId, AccountKey, IdempotencyKey, ReservationId, Seq, TimeMs};
 
+pub(crate) use crate::ledger::Terms;
 pub use builder::EngineBuilder;
 pub use claim::Claim;
 pub use history::{CatchUp, History};
@@ -194,8 +195,8 @@ impl Engine {
     ///
     /// # Errors
     /// `Invalid` for a malformed command, whatever the ledger would say to a sound one; `NotFound` for an account that does
-    /// not exist; `Conflict` for an idempotency key with another request; `Overloaded` when a bound is reached; `Poisoned`
-    /// after a disk failure; `Closed`. Nothing was changed then.
+    /// not exist; `Conflict` for an idempotency key with another request; `Throttled` when the key's owner has its share of
+    /// them; `Overloaded` when a bound is reached; `Poisoned` after a disk failure; `Closed`. Nothing was changed then.
     pub fn execute(&self, command: &Command<'_>) -> Result<CommitTicket> {
         let core = self.core()?;
         let executed = core.ledger.execute(command, core.now_ms(), &core.recorder())?;
@@ -207,8 +208,14 @@ impl Engine {
     /// # Errors
     /// `Conflict` when the key has a body ([`IdempotencyKey::with_body`]) and was used with another one.
     pub fn recall(&self, key: IdempotencyKey) -> Result<Option<CommitTicket>> {
+        Ok(self.recall_whole(key)?.map(|(ticket, _)| ticket))
+    }
+
+    /// As [`Engine::recall`], with what was promised then; `None` where that is not known.
+    pub(crate) fn recall_whole(&self, key: IdempotencyKey) -> Result<Option<(CommitTicket, Option<Terms>)>> {
         let core = self.core()?;
-        Ok(core.ledger.recall(key)?.map(|executed| core.ticket(executed)))
+        let first = core.ledger.recall(key, core.now_ms())?;
+        Ok(first.map(|first| (core.ticket((first.outcome, Some(first.seq))), first.terms)))
     }
 
     /// Executes many commands in their order, each for itself, with one round of locks and one ticket.
@@ -277,7 +284,22 @@ impl Engine {
     /// `Invalid` when the note is too long, `Overloaded` when too many refunds wait or the journal's queue is full,
     /// `Unavailable` when history is off or has failed, and `Closed`.
     pub fn refund(&self, reservation: ReservationId, owner: Option<AccountId>, note: &str) -> Result<RefundTicket> {
-        refund::Refunds::ask(self.core()?, reservation, owner, note)
+        refund::Refunds::ask(self.core()?, reservation, owner, note, None)
+    }
+
+    /// As [`Engine::refund`], once for this key. A retry hears the first answer, also where that was a release: whoever
+    /// gives up an order need not know whether it was confirmed. `Conflict` for a key with another request.
+    ///
+    /// # Errors
+    /// As [`Engine::refund`].
+    pub fn refund_keyed(
+        &self,
+        reservation: ReservationId,
+        owner: Option<AccountId>,
+        note: &str,
+        key: IdempotencyKey,
+    ) -> Result<RefundTicket> {
+        refund::Refunds::ask(self.core()?, reservation, owner, note, Some(key))
     }
 
     /// Keeps a note with a reservation in history.

@@ -198,13 +198,13 @@ impl Past {
             let what = format!("event {seq} is not written yet: the journal ends at event {last_seq}");
             return Err(Error::not_found(what));
         }
-        self.replay(self.newest_snapshot(seq)?, seq, Limits::default(), progress)
+        self.replay(self.newest_snapshot(seq)?, seq, progress)
     }
 
     /// The ledger at the end, from as far back as the events go: no snapshot is used, unless they no longer reach back to
     /// the first; then the oldest is.
     #[cfg(feature = "server")]
-    pub(super) fn ledger_anew(&self, limits: Limits, progress: &mut dyn FnMut(u64, u64)) -> Result<LedgerView> {
+    pub(super) fn ledger_anew(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<LedgerView> {
         let snapshot = match self.oldest_seq() {
             1 => None,
             _ => self.usable_snapshots()?.last().transpose()?,
@@ -212,17 +212,11 @@ impl Past {
         if snapshot.is_none() && self.oldest_seq() > 1 {
             return Err(self.no_beginning(self.last_seq()));
         }
-        self.replay(snapshot, self.last_seq(), limits, progress)
+        self.replay(snapshot, self.last_seq(), progress)
     }
 
-    fn replay(
-        &self,
-        snapshot: Option<Snapshot>,
-        seq: Seq,
-        limits: Limits,
-        progress: &mut dyn FnMut(u64, u64),
-    ) -> Result<LedgerView> {
-        let ledger = Ledger::new(limits, 0);
+    fn replay(&self, snapshot: Option<Snapshot>, seq: Seq, progress: &mut dyn FnMut(u64, u64)) -> Result<LedgerView> {
+        let ledger = Ledger::new(Limits::default(), 0);
         let mut replay = Replay::new(&ledger);
         let (mut from_seq, mut at, mut floor_ms) = (1, 0, 0);
         if let Some(snapshot) = &snapshot {

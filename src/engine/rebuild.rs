@@ -9,9 +9,8 @@ use super::{Past, checkpoint};
 use crate::directory::{self, Locked};
 use crate::error::{Error, Result};
 use crate::event::{Event, Recorder};
-use crate::ledger::Limits;
 use crate::store::{self, Store, StoreConfig};
-use crate::types::{AccountKind, SHARD_COUNT, Seq};
+use crate::types::{AccountKind, Seq};
 use crate::vfs::{RealVfs, Vfs};
 
 /// How many rows of history wait in memory before they are written.
@@ -130,15 +129,14 @@ pub(crate) fn accept_loss(dir: &Path) -> Result<Option<Accepted>> {
 }
 
 /// Makes the ledger's snapshot anew from journal and archive, and from the oldest snapshot where they no longer reach
-/// back to the first event. `keys_max` answers to keyed requests are kept.
+/// back to the first event.
 ///
 /// # Errors
 /// As [`rebuild_history`], and `Corrupt` when an event contradicts those before it.
-pub(crate) fn rebuild_snapshot(dir: &Path, keys_max: usize, progress: &mut dyn FnMut(u64, u64)) -> Result<Rebuilt> {
+pub(crate) fn rebuild_snapshot(dir: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<Rebuilt> {
     let claimed = Claimed::new(dir)?;
     let past = &claimed.past;
-    let answers_per_shard_max = keys_max.div_ceil(SHARD_COUNT).max(1);
-    let view = past.ledger_anew(Limits { answers_per_shard_max, ..Limits::default() }, progress)?;
+    let view = past.ledger_anew(progress)?;
     let last_seq = view.seq();
     let path = checkpoint::write_of(&RealVfs, dir, view.ledger(), &EndsAt(last_seq), view.floor_ms())?;
     Ok(Rebuilt { first_seq: past.oldest_seq(), last_seq, path, set_aside: None })

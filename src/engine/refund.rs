@@ -12,11 +12,11 @@ use super::ticket::CommitTicket;
 use crate::command::{Line, Outcome};
 use crate::error::{Error, Result};
 use crate::journal::park_until;
-use crate::ledger::{Executed, Used};
+use crate::ledger::{Executed, Return, Used};
 use crate::record::ReservationState;
 use crate::store::Store;
 use crate::sync::Mutex;
-use crate::types::{AccountId, ReservationId, Seq};
+use crate::types::{AccountId, IdempotencyKey, ReservationId, Seq};
 use crate::waiters::Waiter;
 
 /// How many refunds may wait to be decided.
@@ -118,6 +118,7 @@ struct Request {
     reservation: ReservationId,
     owner: Option<AccountId>,
     note: Box<str>,
+    key: Option<IdempotencyKey>,
     /// What history must show before it can be decided.
     after: Seq,
     answer: Arc<Answer>,
@@ -151,6 +152,7 @@ impl Refunds {
         reservation: ReservationId,
         owner: Option<AccountId>,
         note: &str,
+        key: Option<IdempotencyKey>,
     ) -> Result<RefundTicket> {
         if core.store.is_none() {
             return Err(Error::unavailable("a refund needs history, which is off"));
@@ -159,7 +161,7 @@ impl Refunds {
         core.journal.admit()?;
         let answer = Arc::new(Answer(Mutex::new(AnswerState::Awaited(None))));
         let after = core.journal.last_seq();
-        let request = Request { reservation, owner, note: note.into(), after, answer: Arc::clone(&answer) };
+        let request = Request { reservation, owner, note: note.into(), key, after, answer: Arc::clone(&answer) };
         {
             let mut queue = core.refunds.0.lock();
             if queue.ended {
@@ -226,7 +228,12 @@ fn answer(core: &Core, request: &Request, outcome: Result<Executed>) {
 }
 
 fn decide(core: &Core, store: &Store, request: &Request) -> Result<Executed> {
-    let Request { reservation: id, owner, .. } = *request;
+    let Request { reservation: id, owner, key, .. } = *request;
+    if let Some(key) = key
+        && let Some(first) = core.ledger.recall(key, core.now_ms())?
+    {
+        return Ok((first.outcome, Some(first.seq)));
+    }
     let record = store.reservation(id)?;
     let confirmed = record
         .filter(|record| record.state == ReservationState::Confirmed && (owner.is_none() || owner == record.owner));
@@ -237,5 +244,6 @@ fn decide(core: &Core, store: &Store, request: &Request) -> Result<Executed> {
     let lines: Vec<Line> = consumed.map(|line| Line { account: line.account, quantity: line.consumed }).collect();
     let consumed_at = record.ended_at.unwrap_or(record.created_at);
     let used = Used { reservation: id, lines: &lines, consumed_at };
-    core.ledger.give_back(&used, &request.note, core.now_ms(), &core.recorder())
+    let back = Return { note: &request.note, expires_at: record.expires_at, owner, key };
+    core.ledger.return_used(&used, &back, core.now_ms(), &core.recorder())
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{End, Event, EventLine, EventLines, Fact, Request};
+use super::{End, Event, EventLine, EventLines, Fact, Kept, Request};
 use crate::error::{Error, Result};
 use crate::types::{AccountId, IdempotencyKey, ReservationId, Seq};
 use crate::wire::Reader;
@@ -11,6 +11,8 @@ const KIND_RESERVED: u16 = 1;
 const KIND_CONFIRMED: u16 = 2;
 const KIND_RELEASED: u16 = 3;
 const KIND_EXPIRED: u16 = 4;
+/// Added to the four: the request says for how long and for whom its answer is kept.
+const KEPT: u16 = 4;
 const KIND_OTHER: u16 = 16;
 
 const FLAG_REQUEST: u8 = 1;
@@ -20,11 +22,12 @@ const FLAG_OWNER: u8 = 8;
 
 /// The kind under which the event is framed.
 pub(crate) fn kind_of(event: &Event<'_>) -> u16 {
+    let kept = if event.request.is_some_and(|request| request.kept.is_some()) { KEPT } else { 0 };
     match event.fact {
-        Fact::Reserved { .. } => KIND_RESERVED,
-        Fact::Confirmed(_) => KIND_CONFIRMED,
-        Fact::Released(_) => KIND_RELEASED,
-        Fact::Expired(_) => KIND_EXPIRED,
+        Fact::Reserved { .. } => KIND_RESERVED + kept,
+        Fact::Confirmed(_) => KIND_CONFIRMED + kept,
+        Fact::Released(_) => KIND_RELEASED + kept,
+        Fact::Expired(_) => KIND_EXPIRED + kept,
         _ => KIND_OTHER,
     }
 }
@@ -73,6 +76,10 @@ fn encode_head(
     if let Some(request) = event.request {
         buffer.extend_from_slice(&request.key.number().to_le_bytes());
         buffer.extend_from_slice(&request.fingerprint.to_le_bytes());
+        if let Some(Kept { owner, until }) = request.kept {
+            buffer.extend_from_slice(&owner.to_le_bytes());
+            buffer.extend_from_slice(&until.to_le_bytes());
+        }
     }
 }
 
@@ -104,8 +111,10 @@ pub(crate) fn mark(seq: Seq, payload: &[u8]) -> u64 {
 /// `Corrupt` when the bytes are not an event of this kind.
 pub(crate) fn decode(kind: u16, payload: &[u8]) -> Result<Event<'_>> {
     match kind {
-        KIND_RESERVED | KIND_CONFIRMED | KIND_RELEASED | KIND_EXPIRED => {
-            decode_hot(kind, payload).ok_or_else(|| Error::corrupt(format!("a record of kind {kind} is malformed")))
+        1..=8 => {
+            let (hot, kept) = if kind > KEPT { (kind - KEPT, true) } else { (kind, false) };
+            decode_hot(hot, kept, payload)
+                .ok_or_else(|| Error::corrupt(format!("a record of kind {kind} is malformed")))
         }
         KIND_OTHER => rmp_serde::from_slice(payload)
             .map_err(|error| Error::corrupt(format!("a record of kind {kind} is malformed: {error}"))),
@@ -113,7 +122,7 @@ pub(crate) fn decode(kind: u16, payload: &[u8]) -> Result<Event<'_>> {
     }
 }
 
-fn decode_hot(kind: u16, payload: &[u8]) -> Option<Event<'_>> {
+fn decode_hot(kind: u16, kept: bool, payload: &[u8]) -> Option<Event<'_>> {
     let mut rest = Reader::new(payload);
     let flags = rest.u8()?;
     let allowed = match kind {
@@ -121,7 +130,7 @@ fn decode_hot(kind: u16, payload: &[u8]) -> Option<Event<'_>> {
         KIND_CONFIRMED => FLAG_REQUEST | FLAG_PART,
         _ => FLAG_REQUEST,
     };
-    if flags & !allowed != 0 {
+    if flags & !allowed != 0 || kept && flags & FLAG_REQUEST == 0 {
         return None;
     }
     let line_count = rest.u8()?;
@@ -130,7 +139,11 @@ fn decode_hot(kind: u16, payload: &[u8]) -> Option<Event<'_>> {
     let expires_at = rest.u64()?;
     let request = match flags & FLAG_REQUEST {
         0 => None,
-        _ => Some(Request { key: IdempotencyKey::from_number(rest.u128()?), fingerprint: rest.u64()? }),
+        _ => {
+            let (key, fingerprint) = (IdempotencyKey::from_number(rest.u128()?), rest.u64()?);
+            let kept = if kept { Some(Kept { owner: rest.u64()?, until: rest.u64()? }) } else { None };
+            Some(Request { key, fingerprint, kept })
+        }
     };
     let owner = match flags & FLAG_OWNER {
         0 => None,

@@ -51,6 +51,18 @@ pub struct Request {
     pub key: IdempotencyKey,
     /// The hash of what was asked, to tell a retry from another request under the same key.
     pub fingerprint: u64,
+    /// What was promised of the answer; `None` in events up to 0.1.0, which kept the newest answers by count.
+    #[serde(default)]
+    pub kept: Option<Kept>,
+}
+
+/// For how long the answer to a keyed request is kept, and in whose share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept {
+    /// The hash of the key's owner; 0 when it is nobody's.
+    pub owner: u64,
+    /// Until then the key does nothing again: Unix time in milliseconds.
+    pub until: TimeMs,
 }
 
 /// A fact, with when it happened and for which request.
@@ -170,6 +182,9 @@ pub enum Fact<'a> {
         /// When they were consumed. `None` in journals of earlier releases, which did not say whose units went back.
         #[serde(default)]
         consumed_at: Option<TimeMs>,
+        /// The deadline it had; 0 when that is not known.
+        #[serde(default)]
+        expires_at: TimeMs,
     },
     /// Something worth keeping happened to a reservation; no account changed.
     Noted {
@@ -241,8 +256,8 @@ impl Fact<'_> {
             Self::Confirmed(end) => Fact::Confirmed(end),
             Self::Released(end) => Fact::Released(end),
             Self::Expired(end) => Fact::Expired(end),
-            Self::Returned { reservation, lines, note, consumed_at } => {
-                Fact::Returned { reservation, lines, note: text(note), consumed_at }
+            Self::Returned { reservation, lines, note, consumed_at, expires_at } => {
+                Fact::Returned { reservation, lines, note: text(note), consumed_at, expires_at }
             }
             Self::Noted { reservation, body } => Fact::Noted { reservation, body: bytes(body) },
             Self::Document { collection, key, body } => {

@@ -9,8 +9,9 @@ fn line(account: u32, quantity: u64, consumed: u64, available: i64) -> EventLine
 
 #[track_caller]
 fn check(fact: Fact<'_>) {
-    let request = Request { key: IdempotencyKey::from_number(7 << 100), fingerprint: 9 };
-    for request in [None, Some(request)] {
+    let request = Request { key: IdempotencyKey::from_number(7 << 100), fingerprint: 9, kept: None };
+    let kept = Request { kept: Some(Kept { owner: 5, until: u64::MAX }), ..request };
+    for request in [None, Some(request), Some(kept)] {
         let event = Event { at: 1_700_000_000_000, request, fact: fact.clone() };
         let mut bytes = Vec::new();
         encode(&event, &mut bytes);
@@ -45,7 +46,7 @@ fn every_kind_survives_a_round_trip() {
     check(Fact::Released(End { reservation, expires_at: 6, lines: none.clone() }));
     check(Fact::Expired(End { reservation, expires_at: 6, lines: none.clone() }));
     for consumed_at in [None, Some(8)] {
-        check(Fact::Returned { reservation, lines: whole.clone(), note: "damaged".into(), consumed_at });
+        check(Fact::Returned { reservation, lines: whole.clone(), note: "damaged".into(), consumed_at, expires_at: 6 });
     }
     check(Fact::Noted { reservation, body: Cow::Borrowed(&[0, 255]) });
     check(Fact::ClockMended { from: 1 << 50 });
@@ -89,7 +90,13 @@ fn events_of_the_first_release_read_as_they_were_meant() {
         ),
         (
             Old::Returned { reservation: 9, lines: lines.clone(), note: "x" },
-            Fact::Returned { reservation, lines: EventLines::from_vec(lines), note: "x".into(), consumed_at: None },
+            Fact::Returned {
+                reservation,
+                lines: EventLines::from_vec(lines),
+                note: "x".into(),
+                consumed_at: None,
+                expires_at: 0,
+            },
         ),
     ] {
         let payload = rmp_serde::to_vec(&(7_u64, None::<Request>, old)).expect("it encodes");
@@ -142,4 +149,21 @@ fn the_mark_tells_what_is_stored_apart_and_not_what_would_be_written() {
     other.splice(..1, [0xdc, 0, other[0] & 0x0f]);
     assert_eq!(decode(kind_of(&event(1)), &other).expect("the same event"), event(1));
     assert_ne!(mark(7, &other), mark(7, &stored(1)), "what decoding makes alike is stored in two ways");
+}
+
+/// Events of 0.1.0 know neither for how long an answer is kept nor the deadline of what is returned.
+#[test]
+fn events_of_the_first_release_are_read() {
+    #[derive(Serialize)]
+    struct Old(u64, Option<((u128, Option<u64>), u64)>, OldFact);
+    #[derive(Serialize)]
+    enum OldFact {
+        Returned(ReservationId, EventLines, &'static str),
+    }
+    let (reservation, lines) = (ReservationId::from_number(64), EventLines::new());
+    let old = Old(7, Some(((9, None), 8)), OldFact::Returned(reservation, lines.clone(), "back"));
+    let bytes = rmp_serde::to_vec(&old).expect("an event can be written");
+    let request = Request { key: IdempotencyKey::from_number(9), fingerprint: 8, kept: None };
+    let fact = Fact::Returned { reservation, lines, note: "back".into(), consumed_at: None, expires_at: 0 };
+    assert_eq!(decode(16, &bytes).expect("an event"), Event { at: 7, request: Some(request), fact });
 }

@@ -12,7 +12,7 @@ use super::format::Format;
 use super::guests::Address;
 use super::reply::{HttpResponse, success};
 use super::{App, key, query};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::types::IdempotencyKey;
 
 /// A request that found its handler.
@@ -85,7 +85,12 @@ impl Call<'_> {
         let spelled = value.to_str().map_err(|_| ApiError::invalid("an Idempotency-Key is printable ASCII"))?;
         let (path, meant) = (self.pattern.replace("{id}", self.id), key::meaning(spelled)?);
         // A user's name has no space, so the two parts of a scope cannot run into each other.
-        let key = |path: &str, key: &str| IdempotencyKey::new(&format!("{} {path}", identity.user.id()), key);
+        let user = identity.user.id();
+        let key = |path: &str, key: &str| {
+            let key = IdempotencyKey::new(&format!("{user} {path}"), key)?;
+            // A user has one share of the window over all paths; an operator, who is trusted, one for each path.
+            Ok::<_, Error>(if identity.role == Role::Admin { key } else { key.owned_by(user) })
+        };
         let named = key(&path, &meant)?;
         if path == self.path && meant == spelled {
             return Ok(Some(named));

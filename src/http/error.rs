@@ -29,6 +29,7 @@ pub(super) enum Code {
     PayloadTooLarge,
     UnsupportedMediaType,
     IdempotencyConflict,
+    TooManyKeys,
     Internal,
     Overloaded,
     Unavailable,
@@ -58,6 +59,7 @@ impl Code {
             Self::IdempotencyConflict => {
                 (StatusCode::UNPROCESSABLE_ENTITY, "IDEMPOTENCY_CONFLICT", "幂等键已用于不同的请求")
             }
+            Self::TooManyKeys => (StatusCode::TOO_MANY_REQUESTS, "TOO_MANY_KEYS", "幂等键过多，请稍后重试"),
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL", "服务内部错误"),
             Self::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "OVERLOADED", "系统繁忙，请稍后重试"),
             Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE", "服务暂不可用"),
@@ -83,11 +85,13 @@ pub(super) struct ApiError {
     pub(super) shortage: Option<ShortageWire>,
     /// For 405: what would be allowed.
     pub(super) allow: Option<&'static str>,
+    /// After how many seconds the request may succeed, where that is known.
+    pub(super) retry_after_s: Option<u64>,
 }
 
 impl ApiError {
     pub(super) fn new(code: Code) -> Self {
-        Self { code, detail: None, shortage: None, allow: None }
+        Self { code, detail: None, shortage: None, allow: None, retry_after_s: None }
     }
 
     pub(super) fn invalid(detail: impl Into<Cow<'static, str>>) -> Self {
@@ -115,6 +119,10 @@ impl From<Error> for ApiError {
         match error.kind() {
             ErrorKind::Invalid => Self::invalid(error.to_string()),
             ErrorKind::Conflict => Self::new(Code::IdempotencyConflict),
+            ErrorKind::Throttled => {
+                let retry_after_s = error.retry_after_ms().map(|ms| ms.div_ceil(1000).max(1));
+                Self { retry_after_s, ..Self::new(Code::TooManyKeys).detail(error.to_string()) }
+            }
             ErrorKind::NotFound => Self::new(Code::NotFound).detail(error.to_string()),
             ErrorKind::Overloaded => Self::new(Code::Overloaded).detail(error.to_string()),
             // The cause stays in the log: it may name files.
@@ -167,6 +175,7 @@ mod tests {
             Code::PayloadTooLarge,
             Code::UnsupportedMediaType,
             Code::IdempotencyConflict,
+            Code::TooManyKeys,
             Code::Internal,
             Code::Overloaded,
             Code::Unavailable,
@@ -187,6 +196,7 @@ mod tests {
             (Error::unavailable("x"), 503),
             (Error::closed(), 503),
             (Error::poisoned("x"), 503),
+            (Error::throttled("x", 1), 429),
             (Error::already_open("x"), 503),
             (Error::corrupt("x"), 500),
         ] {

@@ -33,6 +33,9 @@ pub(super) fn failure(error: &ApiError, format: Format, now_ms: TimeMs) -> HttpR
     };
     let envelope = Envelope { success: false, code, message: &message, data: error.shortage, timestamp: now_ms };
     let mut response = respond(status, format, &envelope);
+    if let Some(seconds) = error.retry_after_s {
+        response.headers_mut().insert(RETRY_AFTER, seconds.into());
+    }
     let mut header = |name, value| response.headers_mut().insert(name, HeaderValue::from_static(value));
     match error.code {
         Code::Overloaded | Code::Unavailable => header(RETRY_AFTER, "1"),

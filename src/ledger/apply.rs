@@ -1,7 +1,7 @@
 //! Applying events: the one way the ledger changes, live and in replay. Nothing is decided here.
 
 use super::account::Account;
-use super::answers::{Answer, Effect};
+use super::answers::Answer;
 use super::shard::Shards;
 use crate::error::{Error, Result};
 use crate::event::{End, Event, EventLine, Fact};
@@ -52,10 +52,8 @@ pub(crate) fn apply(shards: &mut impl Shards, seq: Seq, event: &Event<'_>) -> Re
         }
         Fact::Noted { .. } | Fact::Document { .. } | Fact::ClockMended { .. } => {}
     }
-    if let (Some(request), Some(effect)) = (event.request, Effect::of(event))
-        && let Some(shard) = shards.shard_mut(request.key.shard())
-    {
-        shard.answers.insert(Answer { request, seq, effect });
+    if let Some(answer) = Answer::of(seq, event) {
+        shards.answers_mut(answer.number).keep(answer, at);
     }
     Ok(())
 }

@@ -1,38 +1,86 @@
 //! What tells a retry from another request under the same idempotency key.
 
+use super::answers::Asked;
+use super::share::KeyLimits;
 use crate::command::Command;
-use crate::event::Request;
-use crate::types::{AccountId, IdempotencyKey, halves};
+use crate::event::{Kept, Request};
+use crate::types::{AccountId, IdempotencyKey, ReservationId, TimeMs, halves};
 
-/// The request behind a command, where it has a key.
-pub(super) fn request(command: &Command<'_>) -> Option<Request> {
-    command.key().map(|key| {
-        let fingerprint = key.body().unwrap_or_else(|| fingerprint(command));
-        Request { key: IdempotencyKey::from_number(key.number()), fingerprint }
-    })
+/// What a request with a key carries into its event, and how its retries are known.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Keyed {
+    pub(super) request: Request,
+    pub(super) owner: u64,
+    pub(super) asked: Asked,
 }
 
-/// A hash of everything the command asks for, but for the opaque details.
-fn fingerprint(command: &Command<'_>) -> u64 {
+/// The request behind a command, where it has a key.
+pub(super) fn of_command(command: &Command<'_>, limits: &KeyLimits, now: TimeMs) -> Option<Keyed> {
+    command.key().map(|key| of(key, limits, now, |of_then| fingerprint(command, of_then)))
+}
+
+/// The request behind a return. It asks for what a release asks for: that the reservation be given up.
+pub(super) fn of_return(
+    key: IdempotencyKey,
+    reservation: ReservationId,
+    owner: Option<AccountId>,
+    limits: &KeyLimits,
+    now: TimeMs,
+) -> Keyed {
+    let command = Command::Release { reservation, owner, key: None };
+    of(key, limits, now, |of_then| fingerprint(&command, of_then))
+}
+
+fn of(key: IdempotencyKey, limits: &KeyLimits, now: TimeMs, fingerprint: impl Fn(bool) -> u64) -> Keyed {
+    let by_body = key.body();
+    let now_made = by_body.unwrap_or_else(|| fingerprint(false));
+    let then_made = by_body.unwrap_or_else(|| fingerprint(true));
+    let kept = Kept { owner: key.owner(), until: now.saturating_add(limits.window_ms) };
+    let request = Request { key: IdempotencyKey::from_number(key.number()), fingerprint: now_made, kept: Some(kept) };
+    Keyed { request, owner: key.owner(), asked: Asked::Same(now_made, then_made) }
+}
+
+/// A hash of everything the command asks for. Up to 0.1.0 (`of_then`) that was without notes and details.
+fn fingerprint(command: &Command<'_>, of_then: bool) -> u64 {
     let mut hasher = blake3::Hasher::new();
     let mut put = |numbers: &[u64]| {
         for number in numbers {
             hasher.update(&number.to_le_bytes());
         }
     };
-    match *command {
-        Command::Receive { account, quantity, .. } => put(&[1, account.number().into(), quantity]),
-        Command::Adjust { account, delta, .. } => put(&[2, account.number().into(), delta as u64]),
-        Command::WriteOff { account, quantity, .. } => put(&[3, account.number().into(), quantity]),
+    let text = match *command {
+        Command::Receive { account, quantity, note, .. } => {
+            put(&[1, account.number().into(), quantity]);
+            Some(note.as_bytes())
+        }
+        Command::Adjust { account, delta, note, .. } => {
+            put(&[2, account.number().into(), delta as u64]);
+            Some(note.as_bytes())
+        }
+        Command::WriteOff { account, quantity, note, .. } => {
+            put(&[3, account.number().into(), quantity]);
+            Some(note.as_bytes())
+        }
         Command::Reserve(ref reserve) => {
             put(&[4, reserve.ttl_ms, reserve.confirm.into(), owner(reserve.owner)]);
             reserve.lines.iter().for_each(|line| put(&[line.account.number().into(), line.quantity]));
+            Some(reserve.details)
         }
         Command::Confirm { reservation, owner: by, quantities, .. } => {
             put(&[5, reservation.number(), owner(by), quantities.is_some().into()]);
             put(quantities.unwrap_or_default());
+            None
         }
-        Command::Release { reservation, owner: by, .. } => put(&[6, reservation.number(), owner(by)]),
+        Command::Release { reservation, owner: by, .. } => {
+            put(&[6, reservation.number(), owner(by)]);
+            None
+        }
+    };
+    if let Some(text) = text.filter(|_| !of_then) {
+        // The length stands apart from what is before it, and is there for an empty text too.
+        hasher.update(b"text");
+        hasher.update(&(text.len() as u64).to_le_bytes());
+        hasher.update(text);
     }
     halves(&hasher)[0]
 }

@@ -13,6 +13,7 @@ mod gauge;
 mod lapses;
 mod reservations;
 mod shard;
+mod share;
 mod snapshot;
 mod uses;
 
@@ -21,20 +22,25 @@ use std::sync::Arc;
 
 use crossbeam_utils::CachePadded;
 
+use self::answers::{Answers, Asked};
 use self::apply::apply;
 use self::decide::{Decision, change_policy, check, decide, give_back, give_back_consumed};
 use self::documents::Documents;
+use self::fingerprint::Keyed;
 use self::gauge::Gauge;
 use self::shard::{Held, Shard, Shards, bit};
+use self::share::Share;
 use crate::command::{Command, Level, Line, Outcome, Pending, Policy, Refusal, Reserve};
 use crate::error::{Error, Result};
-use crate::event::{Event, Fact, Recorder};
+use crate::event::{Event, Fact, Recorder, Request};
 use crate::flaw::{self, Flaw};
 use crate::sync::Mutex;
 use crate::types::{AccountId, AccountKey, IdempotencyKey, ReservationId, SHARD_COUNT, Seq, ShardIndex, TimeMs};
 
+pub(crate) use answers::{First, Terms};
 #[cfg(feature = "server")]
 pub(crate) use reservations::made_at_ms;
+pub(crate) use share::KeyLimits;
 pub(crate) use snapshot::{LAYOUT_VERSION, Layout, PART_COUNT, Replay};
 
 /// The bounds of the ledger's tables.
@@ -44,8 +50,8 @@ pub(crate) struct Limits {
     pub(crate) reservations_per_shard_max: usize,
     /// Accounts of one shard.
     pub(crate) accounts_per_shard_max: usize,
-    /// Answers in one shard's idempotency window.
-    pub(crate) answers_per_shard_max: usize,
+    /// The idempotency window.
+    pub(crate) keys: KeyLimits,
     /// Documents in all.
     pub(crate) documents_max: usize,
 }
@@ -55,7 +61,7 @@ impl Default for Limits {
         Self {
             reservations_per_shard_max: 16 << 20,
             accounts_per_shard_max: 1 << 20,
-            answers_per_shard_max: (1 << 20) / SHARD_COUNT,
+            keys: KeyLimits::default(),
             documents_max: 100_000,
         }
     }
@@ -82,21 +88,36 @@ pub(crate) struct Ledger {
     gauges: Box<[Arc<boxcar::Vec<Gauge>>]>,
     directory: papaya::HashMap<AccountKey, AccountId, foldhash::fast::RandomState>,
     documents: Mutex<Documents>,
+    share: Arc<Share>,
     limits: Limits,
+}
+
+/// Who asks for the return of what a confirmed reservation consumed, and why.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Return<'a> {
+    pub(crate) note: &'a str,
+    /// The deadline it had; 0 when that is not known.
+    pub(crate) expires_at: TimeMs,
+    /// On whose behalf it is asked for.
+    pub(crate) owner: Option<AccountId>,
+    pub(crate) key: Option<IdempotencyKey>,
 }
 
 impl Ledger {
     /// An empty ledger whose wheels start at `now`.
     pub(crate) fn new(limits: Limits, now: TimeMs) -> Self {
         let gauges: Box<[_]> = (0..SHARD_COUNT).map(|_| Arc::new(boxcar::Vec::new())).collect();
-        let shard = |gauges: &Arc<_>| {
-            CachePadded::new(Mutex::new(Shard::new(limits.answers_per_shard_max, Arc::clone(gauges), now)))
+        let share = Arc::new(Share::new(limits.keys));
+        let shard = |(index, gauges): (ShardIndex, &Arc<_>)| {
+            let answers = Answers::new(index, Arc::clone(&share));
+            CachePadded::new(Mutex::new(Shard::new(answers, Arc::clone(gauges), now)))
         };
         Self {
-            shards: gauges.iter().map(shard).collect(),
+            shards: gauges.iter().enumerate().map(shard).collect(),
             gauges,
             directory: papaya::HashMap::with_hasher(foldhash::fast::RandomState::default()),
             documents: Mutex::new(Documents::default()),
+            share,
             limits,
         }
     }
@@ -208,10 +229,18 @@ impl Ledger {
     ///
     /// # Errors
     /// `Conflict` when the key has a body, and was used with another.
-    pub(crate) fn recall(&self, key: IdempotencyKey) -> Result<Option<Executed>> {
-        let held = Held::lock(&self.shards, bit(key.shard()));
-        let answer = held.shard(key.shard()).answers.find(key, key.body())?;
-        Ok(answer.map(|(outcome, seq)| (outcome, Some(seq))))
+    pub(crate) fn recall(&self, key: IdempotencyKey, now: TimeMs) -> Result<Option<First>> {
+        let shard = self.share.place(key.number());
+        let held = Held::lock(&self.shards, bit(shard));
+        let asked = key.body().map_or(Asked::Anything, |body| Asked::Same(body, body));
+        held.shard(shard).answers.find(key.number(), asked, now)
+    }
+
+    /// As [`Ledger::recall`], of what is held.
+    fn first(&self, held: &Held<'_>, keyed: &Keyed, now: TimeMs) -> Result<Option<Executed>> {
+        let number = keyed.request.key.number();
+        let first = held.shard(self.share.place(number)).answers.find(number, keyed.asked, now)?;
+        Ok(first.map(|first| (first.outcome, Some(first.seq))))
     }
 
     /// Decides and applies one command.
@@ -256,7 +285,7 @@ impl Ledger {
 
     /// The shards that a command names. What a reservation holds is not known from its number.
     fn footprint(&self, command: &Command<'_>) -> Result<u64> {
-        let mut mask = command.key().map_or(0, |key| bit(key.shard()));
+        let mut mask = command.key().map_or(0, |key| bit(self.share.place(key.number())));
         match command {
             Command::Receive { account, .. } | Command::Adjust { account, .. } | Command::WriteOff { account, .. } => {
                 self.check_account(*account)?;
@@ -307,22 +336,28 @@ impl Ledger {
         recorder: &impl Recorder,
     ) -> Result<Executed> {
         recorder.admit()?;
-        let request = fingerprint::request(command);
-        if let Some(request) = request
-            && let Some((outcome, seq)) =
-                held.shard(request.key.shard()).answers.find(request.key, Some(request.fingerprint))?
+        let keyed = fingerprint::of_command(command, &self.limits.keys, now);
+        if let Some(keyed) = &keyed
+            && let Some(first) = self.first(held, keyed, now)?
         {
-            return Ok((outcome, Some(seq)));
+            return Ok(first);
         }
         match decide(held, command, now, self.limits.reservations_per_shard_max)? {
             Decision::Nothing(outcome) => Ok((outcome, None)),
             Decision::Facts { renewals, fact, outcome } => {
+                let request = self.admit(keyed, now)?;
                 for renewal in renewals {
                     commit(held, &Event { at: now, request: None, fact: renewal }, recorder);
                 }
                 Ok((outcome, Some(commit(held, &Event { at: now, request, fact }, recorder))))
             }
         }
+    }
+
+    /// Whether the answer to a request that is about to do something can be kept.
+    fn admit(&self, keyed: Option<Keyed>, now: TimeMs) -> Result<Option<Request>> {
+        keyed.map_or(Ok(()), |keyed| self.share.admit(keyed.owner, now))?;
+        Ok(keyed.map(|keyed| keyed.request))
     }
 
     /// Opens an account, or finds the one with this key and policy.
@@ -380,11 +415,8 @@ impl Ledger {
         Ok(Some(commit(&mut held, &Event { at: now, request: None, fact }, recorder)))
     }
 
-    /// Returns what a confirmed reservation consumed, and when. The caller knows both from history, and that it was not
-    /// returned yet, and lets nobody else return it meanwhile; the ledger believes no more of it than it can see.
-    ///
-    /// # Errors
-    /// `Conflict` when the reservation cannot have consumed that.
+    /// As [`Ledger::return_used`], for nobody in particular.
+    #[cfg(any(test, feature = "server"))]
     pub(crate) fn give_back(
         &self,
         used: &Used<'_>,
@@ -392,14 +424,37 @@ impl Ledger {
         now: TimeMs,
         recorder: &impl Recorder,
     ) -> Result<Executed> {
+        self.return_used(used, &Return { note, expires_at: 0, owner: None, key: None }, now, recorder)
+    }
+
+    /// Returns what a confirmed reservation consumed, and when. The caller knows both from history, and that it was not
+    /// returned yet, and lets nobody else return it meanwhile; the ledger believes no more of it than it can see.
+    ///
+    /// # Errors
+    /// `Conflict` when the reservation cannot have consumed that, or the key was used for another request.
+    pub(crate) fn return_used(
+        &self,
+        used: &Used<'_>,
+        back: &Return<'_>,
+        now: TimeMs,
+        recorder: &impl Recorder,
+    ) -> Result<Executed> {
+        let (reservation, Return { note, expires_at, owner, key }) = (used.reservation, *back);
         used.lines.iter().try_for_each(|line| self.check_account(line.account))?;
-        let mut held = Held::lock(&self.shards, mask_of(used.lines) | bit(used.reservation.shard()));
+        let keyed = key.map(|key| fingerprint::of_return(key, reservation, owner, &self.limits.keys, now));
+        let place = key.map_or(0, |key| bit(self.share.place(key.number())));
+        let mut held = Held::lock(&self.shards, mask_of(used.lines) | bit(reservation.shard()) | place);
         recorder.admit()?;
+        if let Some(keyed) = &keyed
+            && let Some(first) = self.first(&held, keyed, now)?
+        {
+            return Ok(first);
+        }
         let lines = give_back_consumed(&held, used, now)?;
-        let reservation = used.reservation;
+        let request = self.admit(keyed, now)?;
         let consumed_at = Some(used.consumed_at);
-        let fact = Fact::Returned { reservation, lines, note: Cow::Borrowed(note), consumed_at };
-        let seq = commit(&mut held, &Event { at: now, request: None, fact }, recorder);
+        let fact = Fact::Returned { reservation, lines, note: Cow::Borrowed(note), consumed_at, expires_at };
+        let seq = commit(&mut held, &Event { at: now, request, fact }, recorder);
         Ok((Outcome::Returned { reservation }, Some(seq)))
     }
 

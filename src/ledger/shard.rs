@@ -25,14 +25,8 @@ pub(crate) struct Shard {
 }
 
 impl Shard {
-    pub(super) fn new(answers_max: usize, gauges: Arc<boxcar::Vec<Gauge>>, now: TimeMs) -> Self {
-        Self {
-            accounts: Vec::new(),
-            reservations: Reservations::default(),
-            answers: Answers::new(answers_max),
-            wheel: Wheel::new(now),
-            gauges,
-        }
+    pub(super) fn new(answers: Answers, gauges: Arc<boxcar::Vec<Gauge>>, now: TimeMs) -> Self {
+        Self { accounts: Vec::new(), reservations: Reservations::default(), answers, wheel: Wheel::new(now), gauges }
     }
 
     pub(super) fn account(&self, account: AccountId) -> Option<&Account> {
@@ -90,6 +84,10 @@ impl Shard {
 pub(crate) trait Shards {
     /// The shard, or `None` when it already shows the event (replay onto a snapshot).
     fn shard_mut(&mut self, index: ShardIndex) -> Option<&mut Shard>;
+
+    /// The answers among which the one to this key is kept. Where they are kept follows from no file, so they are told of
+    /// every event, and know which they have.
+    fn answers_mut(&mut self, number: u128) -> &mut Answers;
 }
 
 pub(super) type ShardLocks = [CachePadded<Mutex<Shard>>];
@@ -162,5 +160,12 @@ impl Shards for Held<'_> {
     fn shard_mut(&mut self, index: ShardIndex) -> Option<&mut Shard> {
         let place = self.place(index);
         Some(&mut self.guards[place])
+    }
+
+    fn answers_mut(&mut self, number: u128) -> &mut Answers {
+        // Every shard knows the place.
+        let shard = self.guards[0].answers.place(number);
+        let place = self.place(shard);
+        &mut self.guards[place].answers
     }
 }

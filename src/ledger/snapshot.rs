@@ -3,18 +3,16 @@
 //! never stops the whole ledger. The layout is in `docs/format.md`.
 
 use super::account::Account;
-use super::answers::{Answer, Effect};
+use super::answers::{Answer, Answers, Effect, Terms, UNPROMISED_MS};
 use super::reservations::{HeldLines, Reservation};
 use super::shard::{Held, Shard, Shards};
 use super::uses::Use;
 use super::{Ledger, apply};
 use crate::command::{Line, Policy, Window};
 use crate::error::{Error, Result};
-use crate::event::{Event, Fact, Recorder, Request};
+use crate::event::{Event, Fact, Recorder};
 use crate::flaw::{self, Flaw};
-use crate::types::{
-    AccountId, AccountKey, AccountKind, IdempotencyKey, ReservationId, SHARD_COUNT, Seq, ShardIndex, TimeMs,
-};
+use crate::types::{AccountId, AccountKey, AccountKind, ReservationId, SHARD_COUNT, Seq, ShardIndex, TimeMs};
 use crate::wire::Reader;
 
 /// How many parts a snapshot has: the shards, and the documents.
@@ -121,20 +119,18 @@ fn write_account(account: &Account, bytes: &mut Vec<u8>) {
 }
 
 fn write_answer(answer: &Answer, bytes: &mut Vec<u8>) {
-    bytes.extend_from_slice(&answer.request.key.number().to_le_bytes());
-    put_u64(bytes, answer.request.fingerprint);
-    put_u64(bytes, answer.seq);
-    let (tag, first, second) = match answer.effect {
-        Effect::Changed { account, available } => (0, account.number().into(), available as u64),
-        Effect::Reserved { reservation, expires_at, confirmed: false } => (1, reservation.number(), expires_at),
-        Effect::Reserved { reservation, expires_at, confirmed: true } => (2, reservation.number(), expires_at),
-        Effect::Confirmed { reservation } => (3, reservation.number(), 0),
-        Effect::Released { reservation } => (4, reservation.number(), 0),
-        Effect::Returned { reservation } => (5, reservation.number(), 0),
+    bytes.extend_from_slice(&answer.number.to_le_bytes());
+    [answer.fingerprint, answer.seq, answer.owner, answer.until].iter().for_each(|number| put_u64(bytes, *number));
+    let of = |reservation: ReservationId, terms: Terms| [reservation.number(), terms.expires_at, terms.units];
+    let (tag, numbers) = match answer.effect {
+        Effect::Changed { account, available } => (0, [account.number().into(), available as u64, 0]),
+        Effect::Reserved { reservation, terms, confirmed } => (1 + u8::from(confirmed), of(reservation, terms)),
+        Effect::Confirmed { reservation, terms } => (3, of(reservation, terms)),
+        Effect::Released { reservation, terms } => (4, of(reservation, terms)),
+        Effect::Returned { reservation, terms } => (5, of(reservation, terms)),
     };
     bytes.push(tag);
-    put_u64(bytes, first);
-    put_u64(bytes, second);
+    numbers.iter().for_each(|number| put_u64(bytes, *number));
 }
 
 fn put_u32(bytes: &mut Vec<u8>, number: u32) {
@@ -164,7 +160,8 @@ impl<'a> Replay<'a> {
     /// Takes every lock of the ledger for as long as it lives.
     pub(crate) fn new(ledger: &'a Ledger) -> Self {
         let all = u64::MAX >> (u64::BITS as usize - SHARD_COUNT);
-        Self { ledger, held: Held::lock(&ledger.shards, all), shown: [0; PART_COUNT], seq: 0 }
+        let held = Held::lock(&ledger.shards, all);
+        Self { ledger, held, shown: [0; PART_COUNT], seq: 0 }
     }
 
     /// Loads a part into the still empty ledger.
@@ -212,9 +209,10 @@ impl<'a> Replay<'a> {
             shard.reservations.insert(Reservation { timer, ..reservation });
         }
         for _ in 0..reader.u64()? {
-            let answer = read_answer(reader)?;
+            let answer =
+                if layout.version < 2 { read_old_answer(reader, layout.taken_at)? } else { read_answer(reader)? };
             if !flaw::is_made(Flaw::ForgetsAnswers) {
-                shard.answers.insert(answer);
+                self.held.answers_mut(answer.number).put(answer, layout.taken_at);
             }
         }
         Some(())
@@ -246,6 +244,10 @@ impl Shards for Replay<'_> {
             return None;
         }
         self.held.shard_mut(index)
+    }
+
+    fn answers_mut(&mut self, number: u128) -> &mut Answers {
+        self.held.answers_mut(number)
     }
 }
 
@@ -336,18 +338,28 @@ fn read_reservation(reader: &mut Reader<'_>) -> Option<Reservation> {
 }
 
 fn read_answer(reader: &mut Reader<'_>) -> Option<Answer> {
-    let key = IdempotencyKey::from_number(reader.u128()?);
-    let request = Request { key, fingerprint: reader.u64()? };
-    let seq = reader.u64()?;
-    let (tag, first, second) = (reader.u8()?, reader.u64()?, reader.u64()?);
-    let reservation = ReservationId::from_number(first);
-    let effect = match tag {
+    let (number, fingerprint, seq) = (reader.u128()?, reader.u64()?, reader.u64()?);
+    let (owner, until) = (reader.u64()?, reader.u64()?);
+    let (tag, numbers) = (reader.u8()?, [reader.u64()?, reader.u64()?, reader.u64()?]);
+    Some(Answer { number, fingerprint, seq, owner, until, effect: effect(tag, numbers)? })
+}
+
+/// An answer as 0.1.0 wrote it: how old it is when its part was captured is not known.
+fn read_old_answer(reader: &mut Reader<'_>, captured_at: TimeMs) -> Option<Answer> {
+    let (number, fingerprint, seq) = (reader.u128()?, reader.u64()?, reader.u64()?);
+    let (tag, numbers) = (reader.u8()?, [reader.u64()?, reader.u64()?, 0]);
+    let until = captured_at.saturating_add(UNPROMISED_MS);
+    Some(Answer { number, fingerprint, seq, owner: 0, until, effect: effect(tag, numbers)? })
+}
+
+fn effect(tag: u8, [first, second, units]: [u64; 3]) -> Option<Effect> {
+    let (reservation, terms) = (ReservationId::from_number(first), Terms { expires_at: second, units });
+    Some(match tag {
         0 => Effect::Changed { account: AccountId::from_number(first as u32), available: second as i64 },
-        1 | 2 => Effect::Reserved { reservation, expires_at: second, confirmed: tag == 2 },
-        3 => Effect::Confirmed { reservation },
-        4 => Effect::Released { reservation },
-        5 => Effect::Returned { reservation },
+        1 | 2 => Effect::Reserved { reservation, terms, confirmed: tag == 2 },
+        3 => Effect::Confirmed { reservation, terms },
+        4 => Effect::Released { reservation, terms },
+        5 => Effect::Returned { reservation, terms },
         _ => return None,
-    };
-    Some(Answer { request, seq, effect })
+    })
 }

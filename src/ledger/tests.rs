@@ -35,7 +35,11 @@ struct Fixture {
 
 impl Fixture {
     fn new() -> Self {
-        let limits = Limits { answers_per_shard_max: 4, ..Limits::default() };
+        Self::with(KeyLimits::default())
+    }
+
+    fn with(keys: KeyLimits) -> Self {
+        let limits = Limits { keys, ..Limits::default() };
         Self { ledger: Ledger::new(limits, 0), list: List::default() }
     }
 
@@ -60,8 +64,8 @@ impl Fixture {
     }
 
     fn recall(&self, key: IdempotencyKey) -> std::result::Result<Option<Outcome>, ErrorKind> {
-        let recalled = self.ledger.recall(key).map_err(|error| error.kind())?;
-        Ok(recalled.map(|(outcome, _)| outcome))
+        let recalled = self.ledger.recall(key, 0).map_err(|error| error.kind())?;
+        Ok(recalled.map(|first| first.outcome))
     }
 
     fn numbers(&self, account: AccountId) -> (i64, u64, u64, u64, u64) {
@@ -81,7 +85,8 @@ impl Fixture {
 
     /// A ledger rebuilt from `parts` and the events after them; without parts, from all events.
     fn rebuilt(&self, parts: &[(Seq, Vec<u8>)]) -> Fixture {
-        let other = Fixture::new();
+        // Where answers are placed is each process's own.
+        let other = Fixture::with(KeyLimits { salt: 7, ..self.ledger.limits.keys });
         let mut replay = Replay::new(&other.ledger);
         for (part, (seq, bytes)) in parts.iter().enumerate() {
             let layout = Layout { version: LAYOUT_VERSION, taken_at: 0 };
@@ -310,20 +315,8 @@ fn of_two_reservations_the_later_has_the_higher_number_in_whatever_shard() {
     );
 }
 
-#[test]
-fn the_idempotency_window_keeps_the_newest() {
-    let fixture = Fixture::new();
-    let tea = fixture.open("stock/tea", Policy::strict());
-    let receive = |name: u32| {
-        let key = IdempotencyKey::from_number(u128::from(name) << 64);
-        Command::Receive { account: tea, quantity: 1, note: "", key: Some(key) }
-    };
-    for name in 0..5 {
-        fixture.execute(receive(name), 0);
-    }
-    assert_eq!(fixture.execute(receive(4), 0), Outcome::Changed { account: tea, available: 5 });
-    assert_eq!(fixture.execute(receive(0), 0), Outcome::Changed { account: tea, available: 6 }, "the oldest is gone");
-}
+#[path = "window_tests.rs"]
+mod window_tests;
 
 #[test]
 fn a_backorder_allowance_is_a_bound() {

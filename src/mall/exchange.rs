@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 use smallvec::SmallVec;
 
-use super::order::{Details, OrderState, Receipt, Snapshot};
+use super::order::{Details, OrderState, Receipt, Snapshot, cost_of};
 use super::{Failure, Item, Mall, PurchaseLimit, Shortage, User};
 use crate::command::{Line, Outcome, Policy, Refusal, Reserve, Window};
 use crate::engine::CommitTicket;
@@ -35,8 +35,11 @@ enum Decided {
         ticket: CommitTicket,
         points_cost: u64,
     },
-    /// By an earlier try with the same key.
-    Before(CommitTicket),
+    /// By an earlier try with the same key; the cost where it is known without history.
+    Before {
+        ticket: CommitTicket,
+        points_cost: Option<u64>,
+    },
     Refused(Failure),
 }
 
@@ -64,17 +67,17 @@ impl Mall {
     /// Takes points, limit and stock in one step, or nothing. The answer is durable; a retry gets the first one, though
     /// the price has changed since or the product is gone.
     pub(crate) async fn exchange(&self, user: &User, request: &Exchange<'_>) -> Result<Receipt, Failure> {
-        let (ticket, cost_now) = match self.decide(user, request)? {
+        let (ticket, known_cost) = match self.decide(user, request)? {
             Decided::First { ticket, points_cost } => (ticket, Some(points_cost)),
-            Decided::Before(ticket) => (ticket, None),
+            Decided::Before { ticket, points_cost } => (ticket, points_cost),
             Decided::Refused(failure) => return Err(failure),
         };
         let Outcome::Reserved { reservation, expires_at, confirmed } = ticket.await? else {
             return Err(Error::unavailable("the engine answered an exchange with another outcome").into());
         };
-        let points_cost = match cost_now {
+        let points_cost = match known_cost {
             Some(points_cost) => points_cost,
-            // Only history knows what it cost then.
+            // The first try was made by a release that did not keep it.
             None => self.order(user, reservation).await?.points_cost,
         };
         let state = if confirmed { OrderState::Confirmed } else { OrderState::Pending };
@@ -84,9 +87,9 @@ impl Mall {
     fn decide(&self, user: &User, request: &Exchange<'_>) -> Result<Decided, Failure> {
         let _one_try = request.key.map(|key| self.one_try(key));
         if let Some(key) = request.key
-            && let Some(ticket) = self.engine().recall(key)?
+            && let Some((ticket, terms)) = self.engine().recall_whole(key)?
         {
-            return Ok(Decided::Before(ticket));
+            return Ok(Decided::Before { ticket, points_cost: terms.map(cost_of) });
         }
         check(request)?;
         let shelf = self.shelf();

@@ -52,6 +52,9 @@ impl Mall {
         key: Option<IdempotencyKey>,
     ) -> Result<i64, Failure> {
         check(points, note)?;
+        if let Some(balance) = self.changed_before(key).await? {
+            return Ok(balance);
+        }
         let account = account(self.engine(), &user.points_key)?;
         self.change(&Command::Receive { account, quantity: points, note, key }, points).await
     }
@@ -65,6 +68,9 @@ impl Mall {
         key: Option<IdempotencyKey>,
     ) -> Result<i64, Failure> {
         check(quantity, note)?;
+        if let Some(available) = self.changed_before(key).await? {
+            return Ok(available);
+        }
         let account = self.stock(product_id)?;
         self.change(&Command::Receive { account, quantity, note, key }, quantity).await
     }
@@ -78,8 +84,20 @@ impl Mall {
         key: Option<IdempotencyKey>,
     ) -> Result<i64, Failure> {
         check(delta.unsigned_abs(), note)?;
+        if let Some(available) = self.changed_before(key).await? {
+            return Ok(available);
+        }
         let account = self.stock(product_id)?;
         self.change(&Command::Adjust { account, delta, note, key }, delta.unsigned_abs()).await
+    }
+
+    /// What the first try of a request with this key was told, whatever has become of the product since.
+    async fn changed_before(&self, key: Option<IdempotencyKey>) -> Result<Option<i64>, Failure> {
+        let Some(ticket) = key.map_or(Ok(None), |key| self.engine().recall(key))? else { return Ok(None) };
+        match ticket.await? {
+            Outcome::Changed { available, .. } => Ok(Some(available)),
+            _ => Ok(None),
+        }
     }
 
     async fn change(&self, command: &Command<'_>, required: u64) -> Result<i64, Failure> {

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use super::{Failure, Mall, Product, User, blocking};
 use crate::command::{Command, Outcome};
+use crate::engine::Terms;
 use crate::error::{Error, Result};
 use crate::record::{ReservationRecord, ReservationState};
 use crate::types::{AccountId, IdempotencyKey, ReservationId, TimeMs};
@@ -207,6 +208,11 @@ impl Receipt {
     }
 }
 
+/// What an order cost: its first line takes the points.
+pub(super) fn cost_of(terms: Terms) -> u64 {
+    terms.units
+}
+
 const ID_PREFIX: &str = "ord_";
 /// What the number of an order begins with.
 pub(crate) const ORDER_NO_PREFIX: &str = "EX";
@@ -240,6 +246,9 @@ impl Mall {
         reservation: ReservationId,
         key: Option<IdempotencyKey>,
     ) -> Result<Receipt, Failure> {
+        if let Some(receipt) = self.told_before(key).await? {
+            return Ok(receipt);
+        }
         let owner = user.points(self.engine()).ok_or(Failure::OrderNotFound)?;
         let waiting = self.waiting(owner, reservation);
         let command = Command::Confirm { reservation, owner: Some(owner), quantities: None, key };
@@ -268,12 +277,20 @@ impl Mall {
         reservation: ReservationId,
         key: Option<IdempotencyKey>,
     ) -> Result<Receipt, Failure> {
+        if let Some(receipt) = self.told_before(key).await? {
+            return Ok(receipt);
+        }
         let owner = user.points(self.engine()).ok_or(Failure::OrderNotFound)?;
         let waiting = self.waiting(owner, reservation);
         let command = Command::Release { reservation, owner: Some(owner), key };
         let released = match self.engine().execute(&command)?.await? {
             Outcome::Released { .. } => true,
             Outcome::Late { .. } => return Err(self.expire().await),
+            // Another try with this key has returned it meanwhile.
+            Outcome::Returned { .. } => match self.told_before(key).await? {
+                Some(receipt) => return Ok(receipt),
+                None => false,
+            },
             _ => false,
         };
         if let Some(receipt) = waiting.filter(|_| released) {
@@ -282,7 +299,7 @@ impl Mall {
         let order = self.order(user, reservation).await?;
         match order.state {
             OrderState::Cancelled => Ok(order.receipt()),
-            OrderState::Confirmed => self.give_back(user, owner, order).await,
+            OrderState::Confirmed => self.give_back(user, owner, order, key).await,
             OrderState::Expired => Err(Failure::Expired),
             OrderState::Pending => Err(Failure::OrderState(OrderState::Pending)),
         }
@@ -300,9 +317,20 @@ impl Mall {
     }
 
     /// Returns the points, the limit and the stock of a confirmed order.
-    async fn give_back(&self, user: &User, owner: AccountId, order: Order) -> Result<Receipt, Failure> {
-        let reservation = order.reservation;
-        if let Outcome::Returned { .. } = self.engine().refund(reservation, Some(owner), "订单取消")?.await? {
+    async fn give_back(
+        &self,
+        user: &User,
+        owner: AccountId,
+        order: Order,
+        key: Option<IdempotencyKey>,
+    ) -> Result<Receipt, Failure> {
+        const WHY: &str = "订单取消";
+        let (engine, reservation) = (self.engine(), order.reservation);
+        let ticket = match key {
+            Some(key) => engine.refund_keyed(reservation, Some(owner), WHY, key)?,
+            None => engine.refund(reservation, Some(owner), WHY)?,
+        };
+        if let Outcome::Returned { .. } = ticket.await? {
             return Ok(order.receipt().now(OrderState::Cancelled));
         }
         // Another cancel was faster: the order is cancelled, which is what was asked.
@@ -311,6 +339,21 @@ impl Mall {
             OrderState::Cancelled => Ok(order.receipt()),
             state => Err(Failure::OrderState(state)),
         }
+    }
+
+    /// What the first try of a request with this key was told, from the ledger's window alone: nothing else need be there
+    /// any more. `None` also where a release before this one did not keep it.
+    async fn told_before(&self, key: Option<IdempotencyKey>) -> Result<Option<Receipt>, Failure> {
+        let first = key.map_or(Ok(None), |key| self.engine().recall_whole(key))?;
+        let Some((ticket, Some(terms))) = first else { return Ok(None) };
+        let (reservation, state) = match ticket.await? {
+            Outcome::Confirmed { reservation } => (reservation, OrderState::Confirmed),
+            Outcome::Released { reservation } | Outcome::Returned { reservation } => {
+                (reservation, OrderState::Cancelled)
+            }
+            _ => return Ok(None),
+        };
+        Ok(Some(Receipt { reservation, state, points_cost: cost_of(terms), expires_at: terms.expires_at }))
     }
 
     /// An order that waits, from memory.

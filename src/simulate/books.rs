@@ -1,11 +1,11 @@
 //! What the events come to, by plain bookkeeping: a second opinion on the ledger that shares no code with it. Every
 //! event that is entered is held to the rules, so that every prefix of a journal is.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Checked, agree, hold};
 use crate::command::{Line, Outcome, Policy, Window};
-use crate::event::{End, Event, EventLine, Fact};
+use crate::event::{End, Event, EventLine, Fact, Request};
 use crate::types::{AccountId, AccountKey, ReservationId, Seq, TimeMs};
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -35,10 +35,13 @@ pub(super) struct Answer {
     pub(super) fingerprint: u64,
     pub(super) outcome: Outcome,
     pub(super) seq: Seq,
+    pub(super) owner: u64,
+    /// Until then the key does nothing again.
+    pub(super) until: TimeMs,
 }
 
 /// The state after an event.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Books {
     pub(super) seq: Seq,
     /// The newest time of an event.
@@ -50,9 +53,6 @@ pub(super) struct Books {
     pub(super) consumed: BTreeMap<ReservationId, (TimeMs, Vec<Line>)>,
     pub(super) documents: BTreeMap<(String, String), Vec<u8>>,
     pub(super) answers: BTreeMap<u128, Answer>,
-    /// The keys of each shard, oldest first: what is kept is by count.
-    answered: BTreeMap<usize, VecDeque<u128>>,
-    answers_max: usize,
     numbers: BTreeSet<ReservationId>,
 }
 
@@ -144,23 +144,6 @@ impl Account {
 }
 
 impl Books {
-    /// Books without an event, of a ledger that keeps so many answers in each shard.
-    pub(super) fn new(answers_max: usize) -> Self {
-        Self {
-            seq: 0,
-            at: 0,
-            accounts: BTreeMap::new(),
-            keys: BTreeMap::new(),
-            pending: BTreeMap::new(),
-            consumed: BTreeMap::new(),
-            documents: BTreeMap::new(),
-            answers: BTreeMap::new(),
-            answered: BTreeMap::new(),
-            answers_max,
-            numbers: BTreeSet::new(),
-        }
-    }
-
     /// Enters the next event.
     ///
     /// # Errors
@@ -276,18 +259,16 @@ impl Books {
 
     fn enter_answer(&mut self, event: &Event<'_>) -> Checked {
         let (Some(request), Some(outcome)) = (event.request, outcome_of(&event.fact)) else { return Ok(()) };
-        let number = request.key.number();
-        let answer = Answer { fingerprint: request.fingerprint, outcome, seq: self.seq };
-        let twice = self.answers.insert(number, answer);
-        hold(twice.is_none(), || "a second effect of one request".to_owned())?;
-        let answered = self.answered.entry(request.key.shard()).or_default();
-        answered.push_back(number);
-        if answered.len() > self.answers_max
-            && let Some(oldest) = answered.pop_front()
-        {
-            self.answers.remove(&oldest);
-        }
-        Ok(())
+        let kept = request.kept.ok_or("a keyed request without a promise")?;
+        let Request { key, fingerprint, .. } = request;
+        let answer = Answer { fingerprint, outcome, seq: self.seq, owner: kept.owner, until: kept.until };
+        let before = self.answers.insert(key.number(), answer);
+        hold(before.is_none_or(|before| before.until <= event.at), || "a second effect of one request".to_owned())
+    }
+
+    /// How many answers of this owner are kept.
+    pub(super) fn kept(&self, owner: u64, now: TimeMs) -> usize {
+        self.answers.values().filter(|answer| answer.owner == owner && answer.until > now).count()
     }
 
     /// When units of this account may come back by themselves; never in the past.

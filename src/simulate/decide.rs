@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::books::{Account, Books, Held};
+use super::plan::Setup;
 use crate::command::{Command, Line, Outcome, Policy, Refusal, Reserve};
 use crate::error::ErrorKind;
 use crate::event::{End, EventLine, EventLines, Fact};
@@ -35,7 +36,7 @@ impl Books {
         command: &Command<'_>,
         now: TimeMs,
         number: Option<ReservationId>,
-        reservations_max: usize,
+        setup: &Setup,
         is_alone: bool,
     ) -> Due {
         if let Command::Confirm { quantities: Some(parts), .. } = command
@@ -43,9 +44,26 @@ impl Books {
         {
             return Due::Error(ErrorKind::Invalid);
         }
-        if let Some(due) = command.key().and_then(|key| self.answered(key)) {
+        if let Some(due) = command.key().and_then(|key| self.answered(key, now)) {
             return due;
         }
+        let due = self.decide_anew(command, now, number, setup.reservations_per_shard_max, is_alone);
+        let kept = command.key().map_or(0, |key| self.kept(key.owner(), now));
+        // Only what does something needs room for its answer.
+        match due {
+            Due::Facts(..) if kept >= setup.keys_per_owner => Due::Error(ErrorKind::Throttled),
+            due => due,
+        }
+    }
+
+    fn decide_anew(
+        &self,
+        command: &Command<'_>,
+        now: TimeMs,
+        number: Option<ReservationId>,
+        reservations_max: usize,
+        is_alone: bool,
+    ) -> Due {
         match command {
             Command::Receive { account, quantity, note, .. } => {
                 let fact = |available| Fact::Received {
@@ -97,8 +115,8 @@ impl Books {
         }
     }
 
-    fn answered(&self, key: IdempotencyKey) -> Option<Due> {
-        let answer = self.answers.get(&key.number())?;
+    fn answered(&self, key: IdempotencyKey, now: TimeMs) -> Option<Due> {
+        let answer = self.answers.get(&key.number()).filter(|answer| answer.until > now)?;
         let same = key.body().is_none_or(|body| body == answer.fingerprint);
         Some(if same { Due::Again(answer.outcome, answer.seq) } else { Due::Error(ErrorKind::Conflict) })
     }
@@ -258,6 +276,9 @@ impl Books {
             lines.push(EventLine { account: line.account.number(), quantity: counted, consumed, available });
         }
         let (note, consumed_at) = (Cow::Owned(note.to_owned()), Some(*used_at));
-        Due::fact(Fact::Returned { reservation: id, lines, note, consumed_at }, Outcome::Returned { reservation: id })
+        Due::fact(
+            Fact::Returned { reservation: id, lines, note, consumed_at, expires_at: 0 },
+            Outcome::Returned { reservation: id },
+        )
     }
 }

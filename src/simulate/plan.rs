@@ -56,7 +56,8 @@ pub(super) struct Setup {
     pub(super) segment_bytes: u64,
     pub(super) queue_bytes_max: usize,
     pub(super) archive_bytes_max: Option<u64>,
-    pub(super) answers_per_shard_max: usize,
+    pub(super) window_ms: u64,
+    pub(super) keys_per_owner: usize,
     pub(super) reservations_per_shard_max: usize,
 }
 
@@ -245,13 +246,20 @@ impl Plan {
 
 impl Setup {
     fn new(chance: &mut Chance) -> Self {
+        let start_ms = 1_000_000 + chance.below(1_000) as u64;
+        let segment_bytes = [128 << 10, 128 << 10, 132 << 10, 256 << 10][chance.below(4)];
+        let queue_bytes_max = [64 << 20, 64 << 20, 16 << 10][chance.below(3)];
+        let archive_bytes_max = [None, Some(12 << 10), Some(1 << 20)][chance.below(3)];
+        let (window_ms, keys_per_owner) = [(200, 1 << 20), (1_000, 6), (1 << 32, 1 << 20)][chance.below(3)];
+        let reservations_per_shard_max = [3, 1 << 20, 1 << 20][chance.below(3)];
         Self {
-            start_ms: 1_000_000 + chance.below(1_000) as u64,
-            segment_bytes: [128 << 10, 128 << 10, 132 << 10, 256 << 10][chance.below(4)],
-            queue_bytes_max: [64 << 20, 64 << 20, 16 << 10][chance.below(3)],
-            archive_bytes_max: [None, Some(12 << 10), Some(1 << 20)][chance.below(3)],
-            answers_per_shard_max: [1, 2, 1 << 14][chance.below(3)],
-            reservations_per_shard_max: [3, 1 << 20, 1 << 20][chance.below(3)],
+            start_ms,
+            segment_bytes,
+            queue_bytes_max,
+            archive_bytes_max,
+            window_ms,
+            keys_per_owner,
+            reservations_per_shard_max,
         }
     }
 }

@@ -8,7 +8,7 @@ use super::{Checked, agree, hold};
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind};
 use crate::event::{Event, Fact};
-use crate::types::{IdempotencyKey, SHARD_COUNT, Seq};
+use crate::types::{IdempotencyKey, Seq};
 use crate::vfs::crash::{CrashVfs, Fault};
 
 /// How often an opening may fail: more often than faults can strike it.
@@ -98,7 +98,8 @@ impl World<'_> {
             .segment_bytes(setup.segment_bytes)
             .queue_bytes_max(setup.queue_bytes_max)
             .archive_bytes_max(setup.archive_bytes_max)
-            .idempotency_keys(setup.answers_per_shard_max * SHARD_COUNT)
+            .idempotency_window_ms(setup.window_ms)
+            .idempotency_keys_per_owner(setup.keys_per_owner)
             .reservations_per_shard_max(setup.reservations_per_shard_max)
     }
 
@@ -145,7 +146,8 @@ impl World<'_> {
         for (key, answer) in &self.books.answers {
             let said = engine.recall(IdempotencyKey::from_number(*key)).map_err(|error| error.to_string())?;
             let said = said.map(|ticket| (ticket.outcome(), ticket.seq()));
-            agree("the answer to a retry", &said, &Some((answer.outcome, Some(answer.seq))))?;
+            let kept = (answer.until > engine.now_ms()).then_some((answer.outcome, Some(answer.seq)));
+            agree("the answer to a retry", &said, &kept)?;
         }
         Ok(())
     }

@@ -39,7 +39,7 @@ impl World<'_> {
         // What the last write but one made durable, later ones vouch for.
         let vouched = self.durables[self.durables.len() - 2].min(durable);
         hold(last >= vouched, || format!("{last} is the last event, though {vouched} and more are durable"))?;
-        let mut books = Books::new(self.plan.setup.answers_per_shard_max);
+        let mut books = Books::default();
         for slot in self.log.iter().take(last as usize) {
             match slot {
                 Slot::Known(event) => books.enter(event)?,

@@ -17,7 +17,7 @@ use super::{Checked, agree, hold};
 use crate::command::{Command, Outcome, Policy};
 use crate::engine::{CommitTicket, Engine};
 use crate::error::{Error, ErrorKind};
-use crate::event::{Event, Fact, Request};
+use crate::event::{Event, Fact, Kept, Request};
 use crate::ledger::Used;
 use crate::types::{AccountId, AccountKey, IdempotencyKey, ReservationId, Seq, TimeMs};
 use crate::vfs::crash::CrashVfs;
@@ -65,7 +65,7 @@ pub(super) struct World<'p> {
 impl<'p> World<'p> {
     pub(super) fn new(plan: &'p Plan) -> Self {
         let key = |(name, policy): (String, Policy)| (name.parse().expect("the names of the plan are keys"), policy);
-        let books = Books::new(plan.setup.answers_per_shard_max);
+        let books = Books::default();
         Self {
             plan,
             vfs: CrashVfs::new(plan.seed),
@@ -329,11 +329,12 @@ impl<'p> World<'p> {
             _ => None,
         };
         let is_alone = seq.is_some();
-        let due = self.books.decide(command, now, number, self.plan.setup.reservations_per_shard_max, is_alone);
+        let due = self.books.decide(command, now, number, &self.plan.setup, is_alone);
         self.counts.add("answers", name_of(said, &due));
         let request = command.key().map(|key| Request {
             key: IdempotencyKey::from_number(key.number()),
             fingerprint: key.body().unwrap_or_default(),
+            kept: Some(Kept { owner: key.owner(), until: now + self.plan.setup.window_ms }),
         });
         self.hold_to(due, now, request, said, seq)?;
         if let Some(made) = number.filter(|number| self.made.last() != Some(number)) {

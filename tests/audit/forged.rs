@@ -243,8 +243,23 @@ fn a_key_with_two_effects() {
     let there = forge.available(forge.accounts.stock);
     forge.receive(1, there + 1);
     let last = forge.events.last_mut().expect("it was pushed");
-    last.request = Some(Request { key: key("delivery"), fingerprint: 9 });
+    last.request = Some(Request { key: key("delivery"), fingerprint: 9, kept: None });
     forge.expect("idempotency", 17);
+
+    // Once the time is over that the first one promised, the key may do something again.
+    let forge = Forge::new();
+    let there = forge.available(forge.accounts.stock);
+    let kept =
+        forge.events.iter().filter_map(|event| event.request).find(|it| it.key.number() == key("delivery").number());
+    let until = kept.and_then(|request| request.kept).expect("the delivery had a key").until;
+    for (at, code) in [(until - 1, 17), (until, 0)] {
+        let mut forge = Forge { at, events: forge.events.clone(), ..Forge::new() };
+        forge.receive(1, there + 1);
+        forge.events.last_mut().expect("it was pushed").request =
+            Some(Request { key: key("delivery"), fingerprint: 9, kept: None });
+        write_events(forge.dir.path(), &forge.events);
+        assert_eq!(verify(forge.dir.path()).code, code, "at {at}, kept until {until}");
+    }
 }
 
 #[test]
@@ -281,8 +296,13 @@ fn a_limit_that_was_exceeded_after_a_return() {
     let Fact::Reserved { reservation, .. } = &mut bought.fact else { panic!("the last is a purchase") };
     *reservation = ReservationId::from_number(second.number() + 64);
     let back = EventLine { account: quota.number(), quantity: 1, consumed: 0, available: 1 };
-    let returned =
-        |consumed_at| Fact::Returned { reservation: first, lines: smallvec![back], note: "".into(), consumed_at };
+    let returned = |consumed_at| Fact::Returned {
+        reservation: first,
+        lines: smallvec![back],
+        note: "".into(),
+        consumed_at,
+        expires_at: 0,
+    };
     let event = |fact| Event { at: NOW_MS + 1_001, request: None, fact };
     events.push(event(returned(None)));
     write_events(dir.path(), &events);
@@ -318,7 +338,7 @@ fn a_changed_rule_that_forgets_what_was_bought() {
 fn a_return_of_what_was_consumed_at_another_time() {
     let (dir, mut events, quota, [first, _]) = two_days();
     let lines = smallvec![EventLine { account: quota.number(), quantity: 0, consumed: 1, available: 0 }];
-    let fact = Fact::Returned { reservation: first, lines, note: "".into(), consumed_at: Some(NOW_MS) };
+    let fact = Fact::Returned { reservation: first, lines, note: "".into(), consumed_at: Some(NOW_MS), expires_at: 0 };
     events.push(Event { at: NOW_MS + 1_001, request: None, fact });
     write_events(dir.path(), &events);
     assert_eq!(verify(dir.path()).code, 0, "its unit came back with the new day");

@@ -24,6 +24,8 @@ pub const WINDOWS: [Window; 5] = [
     Window::Fixed { length_ms: 40, offset_ms: 47 },
     Window::Outstanding,
 ];
+/// Short enough that keys are used again in a run.
+const WINDOW_MS: u64 = 150;
 
 /// The accounts of the test: each rule that an account can have.
 pub fn accounts() -> [(&'static str, Policy); 8] {
@@ -136,7 +138,7 @@ impl Run {
             clock: Arc::new(ManualClock::new(1_000)),
             engine: None,
             ids: [None; 8],
-            reference: Reference::new(1_000).with_changing_rules(),
+            reference: Reference::new(1_000).with_changing_rules().keeping(WINDOW_MS),
             // One that was never made.
             made: vec![ReservationId::from_number(u64::MAX >> 1)],
             asked: Vec::new(),
@@ -147,6 +149,7 @@ impl Run {
 
     fn start(&mut self) {
         let builder = Engine::builder(self.dir.path()).clock(Arc::clone(&self.clock) as _).history(false);
+        let builder = builder.idempotency_window_ms(WINDOW_MS);
         self.engine = Some(builder.segment_bytes(128 << 10).open().expect("the directory opens"));
     }
 

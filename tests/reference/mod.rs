@@ -78,7 +78,10 @@ pub struct Reference {
     pub now: TimeMs,
     pub accounts: BTreeMap<Place, Account>,
     pub pending: BTreeMap<ReservationId, Held>,
-    answers: BTreeMap<u8, (Ask, Answer)>,
+    /// Until when each is kept.
+    answers: BTreeMap<u8, (Ask, Answer, TimeMs)>,
+    /// For how long answers are kept.
+    window_ms: u64,
     /// Whether accounts may get other rules.
     rules_change: bool,
 }
@@ -167,7 +170,12 @@ impl Account {
 
 impl Reference {
     pub fn new(now: TimeMs) -> Self {
-        Self { now, ..Self::default() }
+        Self { now, window_ms: 24 * 3_600_000, ..Self::default() }
+    }
+
+    /// The same, for an engine that keeps answers for this long.
+    pub fn keeping(self, window_ms: u64) -> Self {
+        Self { window_ms, ..self }
     }
 
     /// Accounts may get other rules, which ask when things happened.
@@ -226,7 +234,8 @@ impl Reference {
         {
             return Answer::Error(ErrorKind::Invalid);
         }
-        if let Some((first, answer)) = key.and_then(|key| self.answers.get(&key)) {
+        let first = key.and_then(|key| self.answers.get(&key));
+        if let Some((first, answer, _)) = first.filter(|(.., until)| *until > self.now) {
             return if first == ask { answer.clone() } else { Answer::Error(ErrorKind::Conflict) };
         }
         let answer = self.decide(ask, key.is_some());
@@ -235,7 +244,7 @@ impl Reference {
             Answer::Changed { .. } | Answer::Reserved { .. } | Answer::Confirmed { .. } | Answer::Released { .. }
         );
         if let Some(key) = key.filter(|_| effective) {
-            self.answers.insert(key, (ask.clone(), answer.clone()));
+            self.answers.insert(key, (ask.clone(), answer.clone(), self.now + self.window_ms));
         }
         answer
     }
@@ -243,7 +252,7 @@ impl Reference {
     /// The ledger has chosen the number of the reservation just made.
     pub fn number(&mut self, ask: &Ask, key: Option<u8>, id: ReservationId) {
         let Ask::Reserve { lines, ttl_ms, confirm, owner } = ask else { panic!("{ask:?} makes no reservation") };
-        if let Some((_, Answer::Reserved { reservation, .. })) = key.and_then(|key| self.answers.get_mut(&key)) {
+        if let Some((_, Answer::Reserved { reservation, .. }, _)) = key.and_then(|key| self.answers.get_mut(&key)) {
             *reservation = Some(id);
         }
         if !confirm {

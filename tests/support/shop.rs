@@ -79,6 +79,23 @@ impl Shop {
         Self::start(setup, self.dir, self.clock).await
     }
 
+    /// As [`Shop::reopen`], without these entries of the directory.
+    pub async fn reopen_without(mut self, names: &[&str]) -> Self {
+        let setup = std::mem::take(&mut self.setup);
+        drop(self.stop);
+        self.server.await.expect("the server ends");
+        self.engine.close().expect("the engine closes");
+        drop((self.engine, self.mall));
+        for path in names.iter().map(|name| self.dir.path().join(name)) {
+            if path.is_dir() {
+                std::fs::remove_dir_all(&path).expect("it can be removed");
+            } else if path.exists() {
+                std::fs::remove_file(&path).expect("it can be removed");
+            }
+        }
+        Self::start(setup, self.dir, self.clock).await
+    }
+
     pub async fn guest(&self) -> Client {
         Client::connect(self.address, None).await
     }

@@ -107,7 +107,7 @@ fn about(fact: &Fact<'_>, names: &Names) -> String {
         }
         Fact::Confirmed(end) => format!("{}:{}", end.reservation, ended(&end.lines, names)),
         Fact::Released(end) | Fact::Expired(end) => format!("{}:{}", end.reservation, ended(&end.lines, names)),
-        Fact::Returned { reservation, lines, note, consumed_at } => {
+        Fact::Returned { reservation, lines, note, consumed_at, .. } => {
             let when = consumed_at.map(|at| format!(", consumed {}", show_time(at))).unwrap_or_default();
             format!("{reservation}:{}{when}{}", taken(lines, names), noted(note))
         }
@@ -257,7 +257,7 @@ fn fact_json<'a>(fact: &'a Fact<'_>, names: &Names) -> FactJson<'a> {
         Fact::Confirmed(end) | Fact::Released(end) | Fact::Expired(end) => {
             FactJson { expires_at: Some(end.expires_at), ..about(&end.reservation, &end.lines) }
         }
-        Fact::Returned { reservation, lines, note, consumed_at } => {
+        Fact::Returned { reservation, lines, note, consumed_at, .. } => {
             FactJson { note: Some(note), consumed_at: *consumed_at, ..about(reservation, lines) }
         }
         Fact::Noted { reservation, body } => FactJson { body: Some(content(body)), ..about(reservation, &[]) },

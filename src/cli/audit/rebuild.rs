@@ -21,9 +21,6 @@ pub(in crate::cli) struct RebuildArgs {
     /// Go on without acknowledged records that are missing from the end of the journal: set aside what shows them
     #[arg(long, conflicts_with = "snapshot")]
     accept_loss: bool,
-    /// How many keyed requests the engine remembers
-    #[arg(long, value_name = "N", default_value_t = 1 << 20, requires = "snapshot")]
-    idempotency_keys: usize,
 }
 
 pub(in crate::cli) fn rebuild(args: &RebuildArgs) -> Result<ExitCode> {
@@ -35,7 +32,7 @@ pub(in crate::cli) fn rebuild(args: &RebuildArgs) -> Result<ExitCode> {
         let progress = Progress::new("events");
         let mut tell = |done, total| progress.at(done, total);
         match args.snapshot {
-            true => rebuild_snapshot(&args.dir, args.idempotency_keys, &mut tell)?,
+            true => rebuild_snapshot(&args.dir, &mut tell)?,
             false => rebuild_history(&args.dir, &mut tell)?,
         }
     };

@@ -22,7 +22,7 @@ pub(in crate::cli) struct VerifyArgs {
     /// Print JSON instead of a table
     #[arg(long)]
     json: bool,
-    /// How many keyed requests the engine remembers; after that many newer ones a key may be used again
+    /// How many keyed requests the engine remembered up to 0.1.0; after that many newer ones a key might be used again
     #[arg(long, value_name = "N", default_value_t = 1 << 20)]
     idempotency_keys: usize,
     /// Leave history out

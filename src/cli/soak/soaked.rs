@@ -7,6 +7,7 @@ use std::thread;
 
 use crate::cli::print;
 use crate::clock::ShiftedClock;
+use crate::command::TTL_MS_MAX;
 use crate::engine::EngineBuilder;
 use crate::error::{Error, Result};
 
@@ -34,6 +35,8 @@ pub(in crate::cli) fn soaked(builder: EngineBuilder) -> Result<EngineBuilder> {
     let thread = thread::Builder::new().name("stockhold-soaked".into());
     thread.spawn(move || obey(&obeying)).map_err(|cause| Error::io("starting a thread", cause))?;
     let builder = builder.clock(clock).segment_bytes(SEGMENT_BYTES);
+    // Its clock jumps, and its callers are few: every first answer is asked for again.
+    let builder = builder.idempotency_window_ms(TTL_MS_MAX).idempotency_keys_per_owner(1 << 20);
     Ok(builder.checkpoint_events(CHECKPOINT_EVENTS).history_flush_rows(HISTORY_FLUSH_ROWS))
 }
 

@@ -295,7 +295,10 @@ fn events_of_the_first_release_replay_as_they_did() {
     let second = buy(1_500);
     let line = crate::event::EventLine { account: quota.number(), quantity: 1, consumed: 0, available: 2 };
     let back = || [line].into_iter().collect();
-    old(1_600, Fact::Returned { reservation: second, lines: back(), note: "".into(), consumed_at: None });
+    old(
+        1_600,
+        Fact::Returned { reservation: second, lines: back(), note: "".into(), consumed_at: None, expires_at: 0 },
+    );
     old(1_700, Fact::PolicyChanged { account: quota, policy: Policy::quota(1, daily), available: 1, consumed: None });
     assert_eq!(fixture.numbers(quota), (1, 0, 0, 1, 0));
     let rebuilt = fixture.rebuilt(&[]);

@@ -54,7 +54,13 @@ fn a_flush_cut_short_is_replayed() {
         let back = [line(STOCK, 1, 0, 10)].into_iter().collect();
         let mut facts: Vec<Fact<'_>> = (100..400).map(|reservation| reserved(reservation, false)).collect();
         facts.push(Fact::Noted { reservation: id(7), body });
-        facts.push(Fact::Returned { reservation: id(7), lines: back, note: "".into(), consumed_at: None });
+        facts.push(Fact::Returned {
+            reservation: id(7),
+            lines: back,
+            note: "".into(),
+            consumed_at: None,
+            expires_at: 0,
+        });
         facts.push(Fact::Expired(end(100, false)));
         facts
     };

@@ -115,7 +115,13 @@ impl Model {
             record.returned_at = Some(seq);
             self.change(seq, ChangeKind::Returned, quantity as i64, quantity, reservation);
             let lines = [line(ACCOUNT, quantity, 0, seq as i64)].into_iter().collect();
-            return Some(Fact::Returned { reservation: id(reservation), lines, note: "".into(), consumed_at: None });
+            return Some(Fact::Returned {
+                reservation: id(reservation),
+                lines,
+                note: "".into(),
+                consumed_at: None,
+                expires_at: 0,
+            });
         }
         // A confirm in part, so that some goes back.
         let consumed = u64::from(state == ReservationState::Confirmed) * quantity.div_ceil(2);

@@ -128,6 +128,7 @@ fn an_order_that_lives_within_a_batch_is_one_row_and_all_its_records() {
         lines: back.as_slice().into(),
         note: "订单取消".into(),
         consumed_at: None,
+        expires_at: 0,
     });
     let batch = run.cut();
     let [order] = &batch.orders[..] else { panic!("one order: {:?}", batch.orders) };

@@ -8,6 +8,7 @@ mod config;
 mod descriptors;
 mod duration;
 mod flash_sale;
+mod import;
 mod logs;
 #[cfg(feature = "mysql")]
 mod mirror;
@@ -43,6 +44,8 @@ enum Command {
     Simulate(simulate::SimulateArgs),
     /// Run a server under load and kill, stop and starve it over and over, and check that it keeps every promise
     Soak(soak::SoakArgs),
+    /// Take over what was there before the ledger, into a directory that no server has open
+    Import(import::ImportArgs),
     /// Look after the mirror: the reporting tables in MySQL or MariaDB
     #[cfg(feature = "mysql")]
     Mirror(mirror::MirrorArgs),
@@ -68,6 +71,7 @@ pub fn main() -> ExitCode {
         Command::FlashSale(args) => flash_sale::flash_sale(&args),
         Command::Simulate(args) => simulate::simulate(&args),
         Command::Soak(args) => soak::soak(&args),
+        Command::Import(args) => import::import(&args),
         #[cfg(feature = "mysql")]
         Command::Mirror(args) => mirror::mirror(&args),
         Command::Bench(args) => bench::bench(&args).map(|()| ExitCode::SUCCESS),

@@ -1,5 +1,7 @@
 //! What operators do: points and stock.
 
+use std::borrow::Cow;
+
 use hyper::body::Incoming;
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +13,7 @@ use super::error::ApiError;
 use super::reply::HttpResponse;
 use super::{body, query};
 use crate::error::Result;
-use crate::mall::{User, order_id};
+use crate::mall::{Note, User, order_id};
 use crate::record::{ChangeKind, ChangeRecord};
 use crate::types::{Seq, TimeMs};
 
@@ -111,7 +113,7 @@ impl<'a> ChangeWire<'a> {
             stock_after: change.available,
             quantity: change.quantity,
             related_order_id: change.reservation.map(order_id),
-            description: &change.note,
+            description: Note::read(&change.note).reason,
             created_at: change.at,
         }
     }
@@ -143,13 +145,17 @@ pub(super) async fn confirm_clock(
     clock(call, identity)
 }
 
+/// The reason with who gives it.
+fn note<'a>(identity: &'a Identity, reason: Option<&'a str>) -> Cow<'a, str> {
+    Note { operator: Some(identity.user.id()), reason: reason.unwrap_or_default() }.text()
+}
+
 /// `POST /api/admin/points/{userId}/award`.
 pub(super) async fn award(call: &Call<'_>, identity: &Identity, body: Incoming) -> Result<HttpResponse, ApiError> {
     call.no_query()?;
     let user = User::new(call.id)?;
     let (request, key): (AwardBody, _) = body::read_keyed(call, identity, body).await?;
-    let balance =
-        call.app.mall.award(&user, request.points.0, request.reason.as_deref().unwrap_or_default(), key).await?;
+    let balance = call.app.mall.award(&user, request.points.0, &note(identity, request.reason.as_deref()), key).await?;
     Ok(call.success(&AwardedWire { user_id: user.id(), balance }))
 }
 
@@ -158,7 +164,7 @@ pub(super) async fn receive(call: &Call<'_>, identity: &Identity, body: Incoming
     call.no_query()?;
     let (request, key): (ReceiveBody, _) = body::read_keyed(call, identity, body).await?;
     let stock_quantity =
-        call.app.mall.receive(call.id, request.quantity.0, request.reason.as_deref().unwrap_or_default(), key).await?;
+        call.app.mall.receive(call.id, request.quantity.0, &note(identity, request.reason.as_deref()), key).await?;
     Ok(call.success(&StockedWire { product_id: call.id, stock_quantity }))
 }
 
@@ -167,7 +173,7 @@ pub(super) async fn adjust(call: &Call<'_>, identity: &Identity, body: Incoming)
     call.no_query()?;
     let (request, key): (AdjustBody, _) = body::read_keyed(call, identity, body).await?;
     let stock_quantity =
-        call.app.mall.adjust(call.id, request.delta.0, request.reason.as_deref().unwrap_or_default(), key).await?;
+        call.app.mall.adjust(call.id, request.delta.0, &note(identity, request.reason.as_deref()), key).await?;
     Ok(call.success(&StockedWire { product_id: call.id, stock_quantity }))
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Failure, Item, Mall, Shortage, User, account, blocking};
+use super::{Failure, Item, Mall, Note, Shortage, User, account, blocking};
 use crate::command::{Command, Level, Outcome};
 use crate::error::{Error, Result};
 use crate::record::ChangeRecord;
@@ -144,7 +144,7 @@ fn check(quantity: u64, note: &str) -> Result<()> {
     if !(1..=QUANTITY_MAX).contains(&quantity) {
         return Err(Error::invalid(format!("a change is by 1 to {QUANTITY_MAX} units")));
     }
-    if note.chars().count() > NOTE_CHARS_MAX {
+    if Note::read(note).reason.chars().count() > NOTE_CHARS_MAX {
         return Err(Error::invalid(format!("a reason has at most {NOTE_CHARS_MAX} characters")));
     }
     Ok(())

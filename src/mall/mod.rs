@@ -8,6 +8,7 @@ mod demo;
 mod exchange;
 mod inventory;
 mod listing;
+mod note;
 mod order;
 mod search;
 
@@ -27,6 +28,7 @@ pub(crate) use catalogue::{Item, Shelf};
 pub(crate) use demo::DEMO_USER;
 pub(crate) use exchange::{DETAILS_BYTES_MAX, Exchange};
 pub(crate) use listing::Filter;
+pub(crate) use note::Note;
 #[cfg(feature = "mysql")]
 pub(crate) use order::OrderDetails;
 pub(crate) use order::{ORDER_NO_PREFIX, Order, OrderState, Orders, Receipt, order_id, order_no, parse_order_id};

@@ -100,6 +100,13 @@ async fn the_documents_queries_answer_what_happened() {
     let orders = buy(&mall).await;
     mall.mirrored().await;
 
+    let operators: Vec<(String, String)> = lab
+        .rows("select distinct operator_id, description from points_records where source = 'payment_reward' and operator_id is not null")
+        .await;
+    assert_eq!(operators, [("root".to_owned(), String::new())], "who gave the points, and the reason as it was sent");
+    let orders_of =
+        "select count(*) from points_records where source = 'mall_consumption' and order_id = exchange_order_id";
+    assert_eq!(lab.row::<usize>(orders_of).await, orders.len());
     let mut queries = queries();
     let mut take = |name: &str| queries.remove(name).unwrap_or_else(|| panic!("the document has no query -- {name}"));
     what_the_tables_show(&lab, take("what the tables show"), &mut admin).await;

@@ -10,7 +10,7 @@ use super::statements::{
     Statement, USERS, USERS_BASE,
 };
 use super::time::{datetime, optional};
-use crate::mall::{Category, Product, order_id, order_no};
+use crate::mall::{Category, Note, Product, order_id, order_no};
 
 /// A row on its way into a table.
 pub(super) struct Row {
@@ -259,7 +259,8 @@ pub(super) fn inventory(record: &RecordRow) -> Row {
         record.available.into(),
         record.quantity.into(),
         record.reservation.map(order_id).into(),
-        record.note.as_str().into(),
+        operator(record).into(),
+        Note::read(&record.note).reason.into(),
         datetime(record.at),
         record.seq.into(),
     ];
@@ -276,6 +277,8 @@ pub(super) fn points(record: &RecordRow) -> Row {
         record.available.into(),
         record.kind.source().into(),
         record.reservation.map(order_id).into(),
+        record.reservation.map(order_id).into(),
+        operator(record).into(),
         points_note(record).into(),
         datetime(record.at),
         record.seq.into(),
@@ -283,10 +286,16 @@ pub(super) fn points(record: &RecordRow) -> Row {
     Row { id, seq: record.seq, values }
 }
 
+/// Who made the change, where somebody did.
+fn operator(record: &RecordRow) -> Option<&str> {
+    Note::read(&record.note).operator
+}
+
 /// What the mall's document writes where nobody gave a reason.
 fn points_note(record: &RecordRow) -> &str {
+    let reason = Note::read(&record.note).reason;
     match record.kind {
-        _ if !record.note.is_empty() => &record.note,
+        _ if !reason.is_empty() => reason,
         Kind::Reserved | Kind::Bought => "商城兑换",
         Kind::Released | Kind::Expired | Kind::Returned | Kind::Confirmed => "兑换退款",
         _ => "",

@@ -129,7 +129,8 @@ fn give(engine: &Engine, balances: &[Balance], reason: &str) -> Result<Imported>
             Some(account) => account,
             None => engine.open_account(&account_key, Policy::strict())?,
         };
-        let key = IdempotencyKey::new(SCOPE, user_id)?;
+        // Each user's own: no share of one owner bounds how many are imported.
+        let key = IdempotencyKey::new(SCOPE, user_id)?.owned_by(user_id);
         let had = engine.level(account)?.received > 0;
         // Keys are forgotten at some time; that somebody has points is not.
         if had && engine.recall(key)?.is_none() {

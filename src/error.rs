@@ -22,6 +22,11 @@ pub enum ErrorKind {
     /// The caller has its own share of something: too many idempotency keys within their window. Others are served, and
     /// so is this caller later; [`Error::retry_after_ms`] says when. Nothing was changed.
     Throttled,
+    /// The disk has not answered for longer than it may; the same request may succeed once it does. Nothing was changed.
+    Stalled,
+    /// The disk, or history, has too little room for anything new to be sold; what was sold already can still be
+    /// confirmed, given back and expire. Nothing was changed.
+    LowSpace,
     /// The engine cannot serve this now: a file cannot be read or written, or a part of the engine is off or has ended.
     Unavailable,
     /// A write or a sync of the journal failed, and nobody knows what of it is on the disk: the engine takes nothing any
@@ -72,6 +77,14 @@ impl Error {
         Self { retry_after_ms: Some(retry_after_ms), ..Self::new(ErrorKind::Throttled, message) }
     }
 
+    pub(crate) fn stalled(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(ErrorKind::Stalled, message)
+    }
+
+    pub(crate) fn low_space(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(ErrorKind::LowSpace, message)
+    }
+
     pub(crate) fn unavailable(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(ErrorKind::Unavailable, message)
     }
@@ -104,8 +117,17 @@ impl Error {
 
     /// Whether a file could not be opened because too many are: nothing was done to it, and it passes.
     pub(crate) fn lacks_descriptors(&self) -> bool {
-        let cause = self.source.as_ref().and_then(|cause| cause.downcast_ref::<std::io::Error>());
-        cause.and_then(std::io::Error::raw_os_error).is_some_and(|code| TOO_MANY_FILES.contains(&code))
+        self.cause().and_then(std::io::Error::raw_os_error).is_some_and(|code| TOO_MANY_FILES.contains(&code))
+    }
+
+    /// Whether a disk, or a quota, had no room.
+    pub(crate) fn is_no_room(&self) -> bool {
+        use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+        self.cause().is_some_and(|cause| matches!(cause.kind(), StorageFull | QuotaExceeded | FileTooLarge))
+    }
+
+    fn cause(&self) -> Option<&std::io::Error> {
+        self.source.as_ref().and_then(|cause| cause.downcast_ref())
     }
 
     /// What the caller can do about it.

@@ -105,7 +105,7 @@ async fn a_terminal_that_closes_ends_nothing() {
 async fn nobody_else_can_read_the_data() {
     let dir = TempDir::new().expect("a directory");
     let data = dir.path().join("data");
-    let mut server = Process::demo(&data);
+    let server = Process::demo(&data);
     let mut demo = Client::connect(server.address, Some(demo_token(&data, "demo", "user"))).await;
     demo.send(demo.post_request("/api/mall/exchange"), BODY).await.data();
     server.signal(Signal::TERM);

@@ -25,11 +25,18 @@ const IDEMPOTENCY_WINDOW: &str = "24h";
 const IDEMPOTENCY_KEYS: u64 = 4 << 20;
 const IDEMPOTENCY_KEYS_MAX: u64 = 1 << 30;
 const KEYS_PER_USER: u64 = 10_000;
+const SYNC_TIMEOUT: &str = "5s";
+const SHUTDOWN_TIMEOUT: &str = "60s";
+const LOW_SPACE_MARK: u64 = 256 << 20;
+const HISTORY_BYTES: u64 = 64 << 30;
+const USER_REQUESTS: u64 = 1_200;
+const USER_BYTES: u64 = 1 << 20;
+const BYTES_MAX: u64 = 1 << 50;
 const CONNECTIONS: u64 = 10_000;
 const CONNECTIONS_MAX: u64 = 1_000_000;
 const IDLE_TIMEOUT: &str = "75s";
 const HEAD_TIMEOUT: &str = "30s";
-/// Bounds of every timeout of a connection.
+/// Bounds of every timeout.
 const TIMEOUT_MS_MIN: u64 = 10;
 const TIMEOUT_MS_MAX: u64 = 86_400_000;
 /// 256 MiB, and 32 MiB: more than three of the largest answers.
@@ -63,6 +70,12 @@ pub(super) struct Partial {
     pub(super) idempotency_window: Option<String>,
     pub(super) max_idempotency_keys: Option<Number>,
     pub(super) max_idempotency_keys_per_user: Option<Number>,
+    pub(super) sync_timeout: Option<String>,
+    pub(super) shutdown_timeout: Option<String>,
+    pub(super) low_space_mark: Option<Number>,
+    pub(super) history_bytes_max: Option<Number>,
+    pub(super) user_requests_per_minute: Option<Number>,
+    pub(super) user_bytes_per_minute: Option<Number>,
     pub(super) mirror_url: Option<SecretString>,
     pub(super) mirror_ca: Option<PathBuf>,
     pub(super) mirror_prefix: Option<String>,
@@ -105,6 +118,12 @@ pub(super) struct Settings {
     pub(super) answer_bytes_per_user_max: usize,
     pub(super) outstanding_max: Option<u64>,
     pub(super) keys: Keys,
+    pub(super) sync_timeout: Duration,
+    pub(super) shutdown_timeout: Duration,
+    pub(super) low_space_mark: u64,
+    pub(super) history_bytes_max: u64,
+    pub(super) user_requests_per_minute: u64,
+    pub(super) user_bytes_per_minute: u64,
     /// `None` without a mirror.
     pub(super) mirror: Option<MirrorConfig>,
 }
@@ -139,6 +158,12 @@ impl Partial {
             idempotency_window: get("IDEMPOTENCY_WINDOW"),
             max_idempotency_keys: get("MAX_IDEMPOTENCY_KEYS").map(Number::Text),
             max_idempotency_keys_per_user: get("MAX_IDEMPOTENCY_KEYS_PER_USER").map(Number::Text),
+            sync_timeout: get("SYNC_TIMEOUT"),
+            shutdown_timeout: get("SHUTDOWN_TIMEOUT"),
+            low_space_mark: get("LOW_SPACE_MARK").map(Number::Text),
+            history_bytes_max: get("HISTORY_BYTES_MAX").map(Number::Text),
+            user_requests_per_minute: get("USER_REQUESTS_PER_MINUTE").map(Number::Text),
+            user_bytes_per_minute: get("USER_BYTES_PER_MINUTE").map(Number::Text),
             mirror_url: get("MIRROR_URL").map(Into::into),
             mirror_ca: get("MIRROR_CA").map(Into::into),
             mirror_prefix: get("MIRROR_PREFIX"),
@@ -188,6 +213,12 @@ impl Partial {
             idempotency_window: self.idempotency_window.or(lower.idempotency_window),
             max_idempotency_keys: self.max_idempotency_keys.or(lower.max_idempotency_keys),
             max_idempotency_keys_per_user: self.max_idempotency_keys_per_user.or(lower.max_idempotency_keys_per_user),
+            sync_timeout: self.sync_timeout.or(lower.sync_timeout),
+            shutdown_timeout: self.shutdown_timeout.or(lower.shutdown_timeout),
+            low_space_mark: self.low_space_mark.or(lower.low_space_mark),
+            history_bytes_max: self.history_bytes_max.or(lower.history_bytes_max),
+            user_requests_per_minute: self.user_requests_per_minute.or(lower.user_requests_per_minute),
+            user_bytes_per_minute: self.user_bytes_per_minute.or(lower.user_bytes_per_minute),
             mirror_url: self.mirror_url.or(lower.mirror_url),
             mirror_ca: self.mirror_ca.or(lower.mirror_ca),
             mirror_prefix: self.mirror_prefix.or(lower.mirror_prefix),
@@ -241,6 +272,17 @@ impl Partial {
             answer_bytes_max: answer_memory.unwrap_or(ANSWER_MEMORY) as usize,
             answer_bytes_per_user_max: answer_memory_per_user.unwrap_or(ANSWER_MEMORY_PER_USER) as usize,
             outstanding_max: number("max_outstanding", self.max_outstanding, OUTSTANDING_MAX_MAX)?,
+            sync_timeout: timeout("sync_timeout", self.sync_timeout.as_deref().unwrap_or(SYNC_TIMEOUT))?,
+            shutdown_timeout: timeout(
+                "shutdown_timeout",
+                self.shutdown_timeout.as_deref().unwrap_or(SHUTDOWN_TIMEOUT),
+            )?,
+            low_space_mark: number("low_space_mark", self.low_space_mark, BYTES_MAX)?.unwrap_or(LOW_SPACE_MARK),
+            history_bytes_max: number("history_bytes_max", self.history_bytes_max, BYTES_MAX)?.unwrap_or(HISTORY_BYTES),
+            user_requests_per_minute: number("user_requests_per_minute", self.user_requests_per_minute, BYTES_MAX)?
+                .unwrap_or(USER_REQUESTS),
+            user_bytes_per_minute: number("user_bytes_per_minute", self.user_bytes_per_minute, BYTES_MAX)?
+                .unwrap_or(USER_BYTES),
             mirror: database.map(|database| MirrorConfig { database, migrate, backlog }),
         })
     }
@@ -380,6 +422,10 @@ mod tests {
         check("clock_trust_after = \"soon\"", &["clock_trust_after", "soon", "ms, s, m, h or d"]);
         check("idempotency_window = \"0s\"", &["idempotency_window", "366d"]);
         check("max_idempotency_keys_per_user = 0", &["max_idempotency_keys_per_user", "from 1 to"]);
+        check("sync_timeout = \"1ms\"", &["sync_timeout", "10ms to 1d"]);
+        check("shutdown_timeout = \"2d\"", &["shutdown_timeout", "10ms to 1d"]);
+        check("low_space_mark = 0", &["low_space_mark", "from 1 to"]);
+        check("user_bytes_per_minute = \"much\"", &["user_bytes_per_minute", "from 1 to"]);
         check("log_format = \"xml\"", &["log_format", "xml", "text, json"]);
         check("max_connections = 0", &["max_connections", "from 1 to"]);
         check("max_connections_per_address = 0", &["max_connections_per_address", "from 1 to"]);

@@ -16,6 +16,7 @@ mod secret;
 mod serve;
 mod simulate;
 mod soak;
+mod stop;
 mod token;
 
 use std::io::Write as _;
@@ -81,24 +82,27 @@ pub fn main() -> ExitCode {
         Command::Clock(args) => clock::clock(&args),
         Command::Rebuild(args) => audit::rebuild(&args),
     };
-    result.unwrap_or_else(|error| {
+    let code = result.unwrap_or_else(|error| {
         report(&error);
         ExitCode::FAILURE
-    })
+    });
+    logs::flush();
+    code
 }
 
 fn report(error: &Error) {
     let mut told = error.to_string();
-    eprintln!("stockhold: {told}");
+    let mut text = format!("stockhold: {told}");
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {
         let cause_text = cause.to_string();
         // Many messages end with their cause.
         if !told.contains(&cause_text) {
-            eprintln!("  because: {cause_text}");
+            text.push_str(&format!("\n  because: {cause_text}"));
         }
         (told, source) = (cause_text, cause.source());
     }
+    logs::say(&text);
 }
 
 /// Prints to standard output, which may be a pipe that nobody reads any more: `println!` would panic then.

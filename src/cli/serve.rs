@@ -2,16 +2,16 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
+use std::thread;
 use std::time::Duration;
 
 use clap::Args;
 use secrecy::SecretString;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::oneshot;
 
 use super::config::{self, Partial, Settings};
+use super::stop::{Stage, WayOut};
 use super::{descriptors, logs, print, runtime, secret, soak, token};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
@@ -22,6 +22,10 @@ use crate::mirror::{self, Mirror, MirrorConfig, MirrorView};
 /// A mirror that is behind keeps segments open, of this size or larger.
 const SEGMENT_BYTES: u64 = 64 << 20;
 const DEMO_TOKEN_TTL_MS: u64 = 24 * 3_600_000;
+/// How long what still runs beside the server is waited for at the end.
+const RUNTIME_LIMIT: Duration = Duration::from_secs(1);
+/// How long the greeting waits for somebody to read it.
+const GREETING_LIMIT: Duration = Duration::from_secs(2);
 
 #[derive(Args)]
 pub(super) struct ServeArgs {
@@ -79,6 +83,25 @@ pub(super) struct ServeArgs {
     /// How to log: text or json [default: text] [env: STOCKHOLD_LOG_FORMAT]
     #[arg(long, value_name = "FORMAT")]
     log_format: Option<String>,
+    /// After how long without an answer a disk counts as one that hangs [default: 5s] [env: STOCKHOLD_SYNC_TIMEOUT]
+    #[arg(long, value_name = "TIME")]
+    sync_timeout: Option<String>,
+    /// How long stopping may take, whatever hangs [default: 60s] [env: STOCKHOLD_SHUTDOWN_TIMEOUT]
+    #[arg(long, value_name = "TIME")]
+    shutdown_timeout: Option<String>,
+    /// With fewer free bytes than this nothing new is sold [default: 256 MiB] [env: STOCKHOLD_LOW_SPACE_MARK]
+    #[arg(long, value_name = "BYTES")]
+    low_space_mark: Option<String>,
+    /// With more bytes of history than this nothing new is sold [default: 64 GiB] [env: STOCKHOLD_HISTORY_BYTES_MAX]
+    #[arg(long, value_name = "BYTES")]
+    history_bytes_max: Option<String>,
+    /// How many orders a user may make, confirm and cancel in a minute, all together [default: 1200]
+    /// [env: STOCKHOLD_USER_REQUESTS_PER_MINUTE]
+    #[arg(long, value_name = "N")]
+    user_requests_per_minute: Option<String>,
+    /// How many bytes those may write [default: 1 MiB] [env: STOCKHOLD_USER_BYTES_PER_MINUTE]
+    #[arg(long, value_name = "BYTES")]
+    user_bytes_per_minute: Option<String>,
     /// Mirror everything into this database, as mysql://USER:PASSWORD@HOST:PORT/DATABASE; other users of the machine can
     /// read flags, so a password is better set in the environment or the file [env: STOCKHOLD_MIRROR_URL]
     #[arg(long, value_name = "URL")]
@@ -129,6 +152,12 @@ impl ServeArgs {
             idempotency_window: self.idempotency_window.clone(),
             max_idempotency_keys: self.max_idempotency_keys.clone().map(config::Number::Text),
             max_idempotency_keys_per_user: self.max_idempotency_keys_per_user.clone().map(config::Number::Text),
+            sync_timeout: self.sync_timeout.clone(),
+            shutdown_timeout: self.shutdown_timeout.clone(),
+            low_space_mark: self.low_space_mark.clone().map(config::Number::Text),
+            history_bytes_max: self.history_bytes_max.clone().map(config::Number::Text),
+            user_requests_per_minute: self.user_requests_per_minute.clone().map(config::Number::Text),
+            user_bytes_per_minute: self.user_bytes_per_minute.clone().map(config::Number::Text),
             mirror_url: self.mirror_url.clone(),
             mirror_ca: self.mirror_ca.clone(),
             mirror_prefix: self.mirror_prefix.clone(),
@@ -141,7 +170,8 @@ impl ServeArgs {
 
 pub(super) fn serve(args: &ServeArgs) -> Result<()> {
     let settings = config::settings(args.partial(), args.config.as_deref())?;
-    logs::start(settings.log_format);
+    logs::start(settings.log_format)?;
+    let way_out = WayOut::listen(settings.shutdown_timeout)?;
     let limits = limits(&settings)?;
     let auth = Auth::new(&serving_secret(&settings, args.demo)?)?.leeway_ms(settings.token_leeway_ms);
     let trust_after = Duration::from_millis(settings.clock_trust_after_ms);
@@ -149,20 +179,26 @@ pub(super) fn serve(args: &ServeArgs) -> Result<()> {
         .clock_trust_after(trust_after)
         .idempotency_window_ms(settings.keys.window_ms)
         .idempotency_keys(settings.keys.count_max)
-        .idempotency_keys_per_owner(settings.keys.per_user_max);
+        .idempotency_keys_per_owner(settings.keys.per_user_max)
+        .sync_limit(settings.sync_timeout)
+        .close_limit(settings.shutdown_timeout / 2)
+        .low_space_mark(settings.low_space_mark)
+        .history_bytes_max(settings.history_bytes_max);
     if args.soaked {
         builder = soak::soaked(builder)?;
     }
     let engine = builder.open()?;
     let served = start_mirror(&engine, settings.mirror.as_ref()).and_then(|mirror| {
-        let served = run(args.demo, &settings, limits, auth, &engine, mirror.as_ref().map(Mirror::view));
+        let served = run(args.demo, &settings, limits, auth, &engine, mirror.as_ref().map(Mirror::view), &way_out);
         // Before the engine closes: it follows the journal.
+        way_out.enter(Stage::Mirror);
         if let Some(mirror) = mirror {
             mirror.stop();
         }
         served
     });
     // Whatever ended the server, what was acknowledged is checkpointed for a fast start.
+    way_out.enter(Stage::Closing);
     let closed = engine.close();
     served.and(closed)
 }
@@ -190,6 +226,7 @@ fn start_mirror(engine: &Engine, config: Option<&MirrorConfig>) -> Result<Option
 fn limits(settings: &Settings) -> Result<Limits> {
     let segments = settings.mirror.as_ref().map_or(0, |mirror| mirror.backlog.bytes_max / SEGMENT_BYTES);
     let connections = descriptors::connections(settings.connections_max, segments)?;
+    let defaults = Limits::default();
     Ok(Limits {
         connections,
         connections_per_address: settings.connections_per_address_max.min(connections),
@@ -197,7 +234,10 @@ fn limits(settings: &Settings) -> Result<Limits> {
         header_timeout: settings.head_timeout,
         answer_bytes: settings.answer_bytes_max,
         answer_bytes_per_user: settings.answer_bytes_per_user_max,
-        ..Limits::default()
+        drain_timeout: defaults.drain_timeout.min(settings.shutdown_timeout / 3),
+        user_requests_per_minute: Some(settings.user_requests_per_minute),
+        user_bytes_per_minute: Some(settings.user_bytes_per_minute),
+        ..defaults
     })
 }
 
@@ -208,6 +248,7 @@ fn run(
     auth: Auth,
     engine: &Engine,
     mirror: Option<MirrorView>,
+    way_out: &WayOut,
 ) -> Result<()> {
     let config =
         MallConfig { reservation_ttl_ms: settings.reservation_ttl_ms, outstanding_max: settings.outstanding_max };
@@ -219,54 +260,24 @@ fn run(
         None
     };
     let app = Arc::new(App::new(mall, auth, limits).with_mirror(mirror));
-    runtime()?.block_on(async {
-        let signals = Signals::new()?;
+    let runtime = runtime()?;
+    let served = runtime.block_on(async {
         let listener = TcpListener::bind(settings.listen)
             .await
             .map_err(|cause| Error::io(format!("listening on {}", settings.listen), cause))?;
         let address = listener.local_addr().map_err(|cause| Error::io("the listener's address", cause))?;
+        // Before anybody hears where it is: a signal from then on is one to a server.
+        way_out.enter(Stage::Serving);
         announce(address, hint.as_deref())?;
-        let (stop, stopped) = oneshot::channel();
         tokio::select! {
-            () = http::run(listener, async { drop(stopped.await) }, app) => {}
-            () = signals.end(stop) => {}
+            () = http::run(listener, way_out.asked(1), app) => {}
+            () = way_out.asked(2) => {}
         }
         Ok(())
-    })
-}
-
-/// The signals that end the server, caught from before it listens.
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-    /// Caught and not listened to: a terminal that closes must not end the server.
-    _hangup: Signal,
-}
-
-impl Signals {
-    fn new() -> Result<Self> {
-        let catch = |kind| signal(kind).map_err(|cause| Error::io("catching signals", cause));
-        Ok(Self {
-            terminate: catch(SignalKind::terminate())?,
-            interrupt: catch(SignalKind::interrupt())?,
-            _hangup: catch(SignalKind::hangup())?,
-        })
-    }
-
-    /// Stops the server at the first signal, and ends at the second: who asks twice does not want to wait.
-    async fn end(mut self, stop: oneshot::Sender<()>) {
-        self.next().await;
-        drop(stop);
-        self.next().await;
-        tracing::warn!("stopping at once: requests under way are cut off");
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
-    }
+    });
+    // A read of history that hangs is not waited for.
+    runtime.shutdown_timeout(RUNTIME_LIMIT);
+    served
 }
 
 /// Says what to try next.
@@ -286,5 +297,20 @@ fn announce(address: SocketAddr, demo_token: Option<&str>) -> Result<()> {
             )
         },
     );
-    print(&format!("Stockhold is serving on http://{address}\n{next}"))
+    greet(format!("Stockhold is serving on http://{address}\n{next}"))
+}
+
+/// Prints in a thread of its own: a pipe whose reader stands still keeps nobody from being served.
+fn greet(text: String) -> Result<()> {
+    let (done, is_done) = mpsc::channel();
+    let greeted = move || {
+        // Nobody may wait any more.
+        let _ = done.send(print(&text));
+    };
+    let thread = thread::Builder::new().name("stockhold-greeting".into()).spawn(greeted);
+    thread.map_err(|cause| Error::io("starting a thread", cause))?;
+    is_done.recv_timeout(GREETING_LIMIT).unwrap_or_else(|_| {
+        tracing::warn!("nobody reads the standard output");
+        Ok(())
+    })
 }

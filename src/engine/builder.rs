@@ -9,6 +9,7 @@ use crossbeam_utils::sync::Parker;
 
 use super::belonging::{self, lost};
 use super::core::{Core, Parts};
+use super::space::{self, Space};
 use super::time::{self, EngineTime};
 use super::{Engine, Running, checkpoint, claim, expiry, follower, loss};
 use crate::clock::{Clock, SystemClock};
@@ -19,7 +20,6 @@ use crate::event;
 use crate::journal::{FoundJournal, JournalConfig};
 use crate::ledger::{Ledger, Limits, Replay};
 use crate::store::{Belongs, Shown, Store, StoreConfig};
-use crate::sync::Mutex;
 #[cfg(doc)]
 use crate::types::IdempotencyKey;
 use crate::types::{AccountKind, TimeMs};
@@ -43,6 +43,9 @@ pub struct EngineBuilder {
     history_flush_rows: usize,
     checkpoint_events: u64,
     accept_loss: bool,
+    close_limit: Duration,
+    low_space_mark: u64,
+    history_bytes_max: u64,
 }
 
 impl EngineBuilder {
@@ -59,6 +62,9 @@ impl EngineBuilder {
             history_flush_rows: 200_000,
             checkpoint_events: 2_000_000,
             accept_loss: false,
+            close_limit: Duration::from_secs(60),
+            low_space_mark: 64 << 20,
+            history_bytes_max: u64::MAX,
         }
     }
 
@@ -179,6 +185,35 @@ impl EngineBuilder {
         self
     }
 
+    /// After how long a disk that does not answer counts as one that hangs; default 5 s. Commands are
+    /// [`Stalled`](crate::ErrorKind::Stalled) then, until it answers: those that wait already go on waiting.
+    pub fn sync_limit(mut self, limit: Duration) -> Self {
+        self.journal.sync_limit = limit;
+        self
+    }
+
+    /// How long [`Engine::close`] and the drop of the last handle wait for a disk that does not answer; default 60 s.
+    /// What is left then goes on in a thread of its own, for as long as the process lives.
+    pub fn close_limit(mut self, limit: Duration) -> Self {
+        self.close_limit = limit;
+        self
+    }
+
+    /// With fewer free bytes than this, nothing new is reserved, received or opened: that is
+    /// [`LowSpace`](crate::ErrorKind::LowSpace), until there is a quarter more. What was reserved is still confirmed,
+    /// released and expires. Default 64 MiB, looked at every second.
+    pub fn low_space_mark(mut self, bytes: u64) -> Self {
+        self.low_space_mark = bytes;
+        self
+    }
+
+    /// With more bytes of history than this, nothing new is reserved, received or opened, as with little free space.
+    /// Default no bound but the disk. History is measured every half minute.
+    pub fn history_bytes_max(mut self, bytes: u64) -> Self {
+        self.history_bytes_max = bytes;
+        self
+    }
+
     /// Opens the ledger, creating the directory when it is missing.
     ///
     /// # Errors
@@ -202,6 +237,7 @@ impl EngineBuilder {
         }
         let (seed, clock) = (self.journal.stepped, self.clock);
         let stepped = seed.is_some();
+        let sync_limit = self.journal.sync_limit;
         let (snapshot, generations) = checkpoint::read_newest(&*self.vfs, &dir)?;
         let ledger = Ledger::new(self.limits, clock.now_ms());
         let mut floor_ms: TimeMs = 0;
@@ -230,18 +266,33 @@ impl EngineBuilder {
         // before the journal: a segment that is begun ends the one that another process may still write.
         let directory = Arc::new(locked.begin(seed)?);
         claim::check_end(&*self.vfs, &directory, found.last_seq())?;
-        let store = if self.history { Some(open_store(&dir, &found, &ledger, self.accept_loss)?) } else { None };
+        let opened = match self.history {
+            true => open_store(&dir, &found, &ledger, self.accept_loss).map(Some),
+            false => Ok(None),
+        };
+        let (store, without_history) = match opened {
+            // Stock and orders that wait need no history.
+            Err(error) if error.is_no_room() => {
+                tracing::error!(%error, "history cannot be opened on a full disk: the engine opens without it");
+                (None, Some(error.to_string()))
+            }
+            opened => (opened?, None),
+        };
         let claims = claim::restore(&*self.vfs, &directory)?;
         let journal = found.start(Some(Arc::clone(&directory)))?;
         // The journal lets go of what is below every pin. Until each follower has set its own, this one keeps all.
         journal.set_pin("opening", 1);
-        if let Some(store) = &store {
-            journal.set_pin("store", follower::needed_from(store.watermark()));
+        match &store {
+            Some(store) => journal.set_pin("store", follower::needed_from(store.watermark())),
+            // All of it, until history opens again.
+            None if without_history.is_some() => journal.set_pin("store", 1),
+            None => {}
         }
         claim::pin_all(&claims, &journal);
         journal.set_pin("checkpoint", generations.needed_from());
         journal.clear_pin("opening");
         let (checkpoint_events, history_flush_rows) = (self.checkpoint_events, self.history_flush_rows);
+        let close_limit = (!stepped).then_some(self.close_limit);
         let parts = Parts {
             ledger,
             journal,
@@ -252,11 +303,19 @@ impl EngineBuilder {
             claims,
             checkpoint_events,
             history_flush_rows,
+            sync_limit,
+            space: Space::new(self.low_space_mark, self.history_bytes_max),
             time: EngineTime::new(clock, floor_ms, self.clock_trust_ms),
         };
         let core = Arc::new(Core::new(parts));
-        let running = Running { core: Arc::clone(&core), threads: Mutex::new(Vec::new()), closed: Mutex::new(None) };
+        let running = Running::new(&core, close_limit);
+        if let Some(why) = without_history {
+            core.progress.end(follower::End::Failed(why));
+        }
+        space::measure(&core);
+        space::look(&core);
         if !stepped {
+            start(&running, "stockhold-space", space::run)?;
             start(&running, follower::HISTORY_THREAD, follower::run)?;
             start(&running, "stockhold-checkpoint", checkpoint::run)?;
         }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
 
 use crossbeam_utils::sync::Unparker;
 
@@ -10,9 +11,10 @@ use super::checkpoint::Generations;
 use super::claim::Claims;
 use super::follower::Progress;
 use super::refund::Refunds;
+use super::space::{self, Space};
 use super::time::EngineTime;
 use crate::calls::DeadThread;
-use crate::command::BODY_BYTES_MAX;
+use crate::command::{BODY_BYTES_MAX, Command};
 use crate::directory::Directory;
 use crate::error::{Error, Result};
 use crate::event::{self, Event, Recorder};
@@ -36,6 +38,9 @@ pub(super) struct Core {
     pub(super) checkpoint_events: u64,
     pub(super) history_flush_rows: usize,
     pub(super) time: EngineTime,
+    /// After how long a group that is not durable counts as a disk that hangs.
+    pub(super) sync_limit: Duration,
+    pub(super) space: Space,
     stopped: AtomicBool,
     pub(super) dead_thread: DeadThread,
     /// The time at which a call last asked whether the process is still the one that opened the directory.
@@ -60,6 +65,8 @@ pub(super) struct Parts {
     pub(super) checkpoint_events: u64,
     pub(super) history_flush_rows: usize,
     pub(super) time: EngineTime,
+    pub(super) sync_limit: Duration,
+    pub(super) space: Space,
 }
 
 impl Core {
@@ -79,6 +86,8 @@ impl Core {
             checkpoint_events: parts.checkpoint_events,
             history_flush_rows: parts.history_flush_rows,
             time: parts.time,
+            sync_limit: parts.sync_limit,
+            space: parts.space,
             stopped: AtomicBool::new(false),
             dead_thread: DeadThread::default(),
             asked_ms: AtomicU64::new(TimeMs::MAX),
@@ -119,15 +128,29 @@ impl Core {
         CommitTicket::new(executed, &self.journal)
     }
 
+    /// Executes a command, unless it asks for something new and there is no room for that. A retry hears its first answer
+    /// all the same.
+    pub(super) fn execute(&self, command: &Command<'_>) -> Result<Executed> {
+        if self.space.is_low() && space::is_new(command) {
+            let is_retry = command.key().is_some_and(|key| !matches!(self.ledger.recall(key, self.now_ms()), Ok(None)));
+            if !is_retry {
+                self.ledger.check(command)?;
+                self.space.check()?;
+            }
+        }
+        self.ledger.execute(command, self.now_ms(), &self.recorder())
+    }
+
     /// Registers a thread that sleeps between its rounds, so that stopping wakes it.
     pub(super) fn add_sleeper(&self, sleeper: Unparker) {
         self.sleepers.lock().push(sleeper);
     }
 
-    /// Tells the threads to end, and refuses every call from here on.
-    pub(super) fn stop(&self) {
-        self.stopped.store(true, Ordering::SeqCst);
+    /// Tells the threads to end, and refuses every call from here on. True when that was done before.
+    pub(super) fn stop(&self) -> bool {
+        let before = self.stopped.swap(true, Ordering::SeqCst);
         self.sleepers.lock().iter().for_each(Unparker::unpark);
+        before
     }
 
     pub(super) fn is_stopped(&self) -> bool {

@@ -37,7 +37,9 @@ pub(super) fn expire_due(core: &Core) -> Result<usize> {
         loop {
             let before = core.journal.last_seq();
             let (last, done) = match core.ledger.expire(shard, now, BATCH, &core.recorder()) {
-                Err(error) if error.kind() == ErrorKind::Overloaded => {
+                Err(error)
+                    if matches!(error.kind(), ErrorKind::Overloaded | ErrorKind::Stalled | ErrorKind::LowSpace) =>
+                {
                     // The disk is behind: let it catch up rather than give up.
                     core.journal.wait(before)?;
                     continue;

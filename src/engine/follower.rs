@@ -53,7 +53,7 @@ struct Waiting {
 
 /// Why history shows nothing more.
 #[derive(Clone)]
-enum End {
+pub(super) enum End {
     Closed,
     Failed(String),
 }
@@ -140,6 +140,12 @@ impl Progress {
         self.waiters.lock().list.len()
     }
 
+    /// What to say where there is no history.
+    pub(super) fn off(&self) -> Error {
+        let off = || Error::unavailable("history is off: the engine was opened without it");
+        self.waiters.lock().end.as_ref().map_or_else(off, End::error)
+    }
+
     pub(super) fn is_awaited(&self) -> bool {
         !self.waiters.lock().list.is_empty()
     }
@@ -151,7 +157,8 @@ impl Progress {
         self.calls.after_locks();
     }
 
-    fn end(&self, why: End) {
+    /// Nothing more will be shown, and why.
+    pub(super) fn end(&self, why: End) {
         let woken = {
             let mut waiters = self.waiters.lock();
             waiters.end.get_or_insert(why);

@@ -39,7 +39,7 @@ impl CatchUp {
             return Err(error);
         }
         if self.core.store.is_none() {
-            return Err(off());
+            return Err(self.core.progress.off());
         }
         self.core.journal.wait(self.seq)?;
         self.core.progress.wait(self.seq)
@@ -55,7 +55,7 @@ impl Future for CatchUp {
             return Poll::Ready(Err(error));
         }
         if core.store.is_none() {
-            return Poll::Ready(Err(off()));
+            return Poll::Ready(Err(core.progress.off()));
         }
         ready!(core.journal.poll_durable(*seq, durable, cx))?;
         core.progress.poll(*seq, shown, || Waiter::task(cx))
@@ -81,7 +81,7 @@ impl<'a> History<'a> {
     }
 
     fn store(&self) -> Result<&Store> {
-        self.core.store.as_ref().ok_or_else(off)
+        self.core.store.as_ref().ok_or_else(|| self.core.progress.off())
     }
 
     /// A reservation with its whole life, pending ones included.
@@ -129,8 +129,4 @@ impl<'a> History<'a> {
     pub fn seq(&self) -> Result<Seq> {
         Ok(self.store()?.projected())
     }
-}
-
-pub(super) fn off() -> Error {
-    Error::unavailable("history is off: the engine was opened without it")
 }

@@ -5,6 +5,7 @@ mod belonging;
 mod builder;
 mod checkpoint;
 mod claim;
+mod closing;
 mod core;
 mod expiry;
 mod follower;
@@ -17,6 +18,7 @@ mod past;
 #[cfg(feature = "server")]
 mod rebuild;
 mod refund;
+mod space;
 mod status;
 #[cfg(any(test, feature = "server"))]
 mod stepped;
@@ -29,11 +31,13 @@ mod time;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
+use self::closing::Closing;
 use self::core::Core;
 use crate::command::{Command, Level, Outcome, Pending, Policy, Reserve};
 use crate::directory::Identity;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::sync::Mutex;
 use crate::types::{AccountId, AccountKey, IdempotencyKey, ReservationId, Seq, TimeMs};
 
@@ -75,8 +79,9 @@ pub struct Engine(Arc<Running>);
 struct Running {
     core: Arc<Core>,
     threads: Mutex<Vec<JoinHandle<()>>>,
-    /// How the close went. Held while it goes, so that whoever closes too waits for it.
-    closed: Mutex<Option<Result<(), (ErrorKind, String)>>>,
+    closing: Arc<Closing>,
+    /// How long a close waits for the disk; `None` in an engine without threads.
+    close_limit: Option<Duration>,
 }
 
 impl Engine {
@@ -93,6 +98,9 @@ impl Engine {
     /// `Closed`.
     pub fn open_account(&self, key: &AccountKey, policy: Policy) -> Result<AccountId> {
         let core = self.core()?;
+        if core.space.is_low() && core.ledger.account(key).is_none() {
+            core.space.check()?;
+        }
         let (account, seq) = core.ledger.open_account(key, policy, core.now_ms(), &core.recorder())?;
         if seq.is_some() {
             core.journal.kick();
@@ -196,11 +204,11 @@ impl Engine {
     /// # Errors
     /// `Invalid` for a malformed command, whatever the ledger would say to a sound one; `NotFound` for an account that does
     /// not exist; `Conflict` for an idempotency key with another request; `Throttled` when the key's owner has its share of
-    /// them; `Overloaded` when a bound is reached; `Poisoned` after a disk failure; `Closed`. Nothing was changed then.
+    /// them; `Overloaded` when a bound is reached; `Stalled` while the disk hangs; `LowSpace` for a reserve or a receive
+    /// while there is little room; `Poisoned` after a disk failure; `Closed`. Nothing was changed then.
     pub fn execute(&self, command: &Command<'_>) -> Result<CommitTicket> {
         let core = self.core()?;
-        let executed = core.ledger.execute(command, core.now_ms(), &core.recorder())?;
-        Ok(core.ticket(executed))
+        Ok(core.ticket(core.execute(command)?))
     }
 
     /// The first answer to a keyed request, while it is remembered; what a retry must hear, whatever has changed since.
@@ -227,7 +235,10 @@ impl Engine {
             return Err(Error::invalid(format!("a batch has at most {} commands", Self::BATCH_MAX)));
         }
         let core = self.core()?;
-        let executed = core.ledger.execute_batch(commands, core.now_ms(), &core.recorder());
+        let executed = match core.space.is_low() {
+            false => core.ledger.execute_batch(commands, core.now_ms(), &core.recorder()),
+            true => commands.iter().map(|command| core.execute(command)).collect(),
+        };
         Ok(BatchTicket::new(executed, &core.journal))
     }
 
@@ -322,6 +333,9 @@ impl Engine {
         core::check_name(collection)?;
         core::check_name(key)?;
         core::check_body(body.unwrap_or_default())?;
+        if body.is_some() {
+            self.0.core.space.check()?;
+        }
         let seq = core.ledger.put_document(collection, key, body, core.now_ms(), &core.recorder())?;
         Ok(core.ticket((Outcome::Recorded, Some(seq))))
     }
@@ -339,6 +353,12 @@ impl Engine {
     /// Those of [`Engine::execute`].
     pub fn expire_due(&self) -> Result<usize> {
         expiry::expire_due(self.core()?)
+    }
+
+    /// After how long a disk that does not answer counts as one that hangs.
+    #[cfg(feature = "server")]
+    pub(crate) fn sync_limit(&self) -> Duration {
+        self.0.core.sync_limit
     }
 
     /// Resolves when everything decided before this call is durable.
@@ -409,7 +429,8 @@ impl Engine {
     /// Whether commands are accepted.
     ///
     /// # Errors
-    /// `Poisoned` after a disk failure, `Closed`, `Overloaded` when the journal's queue is full.
+    /// `Poisoned` after a disk failure, `Closed`, `Overloaded` when the journal's queue is full, `Stalled` while the disk
+    /// hangs.
     pub fn check_ready(&self) -> Result<()> {
         self.core()?.journal.admit()
     }
@@ -432,7 +453,8 @@ impl Engine {
     /// directory any more. A second close waits for the first, and goes as that went.
     ///
     /// # Errors
-    /// `Poisoned` when the journal failed, `Unavailable` when another file did, and in a fork, which has nothing to close.
+    /// `Poisoned` when the journal failed, `Unavailable` when another file did, in a fork, which has nothing to close, and
+    /// when the disk did not answer within [`EngineBuilder::close_limit`]; the message says what was left.
     pub fn close(&self) -> Result<()> {
         self.0.close(true)
     }
@@ -448,36 +470,19 @@ impl Engine {
 }
 
 impl Running {
+    fn new(core: &Arc<Core>, close_limit: Option<Duration>) -> Self {
+        Self { core: Arc::clone(core), threads: Mutex::new(Vec::new()), closing: Arc::default(), close_limit }
+    }
+
     fn close(&self, with_checkpoint: bool) -> Result<()> {
         // Before any lock: in a fork those that hold one may not be there.
         self.core.directory.check_process()?;
-        let mut closed = self.closed.lock();
-        let outcome = closed.get_or_insert_with(|| {
-            let outcome = self.close_now(with_checkpoint);
-            outcome.map_err(|error| (error.kind(), error.to_string()))
-        });
-        outcome.clone().map_err(|(kind, message)| Error::new(kind, message))
-    }
-
-    fn close_now(&self, with_checkpoint: bool) -> Result<()> {
-        let core = &self.core;
-        core.stop();
         let threads = std::mem::take(&mut *self.threads.lock());
-        let mut panicked = false;
-        for thread in threads {
-            panicked |= thread.join().is_err();
+        match (self.core.stop(), self.close_limit) {
+            (false, limit) => self.closing.begin(&self.core, threads, with_checkpoint, limit),
+            (true, Some(limit)) => self.closing.wait(limit),
+            (true, None) => self.closing.outcome(),
         }
-        let written = if with_checkpoint { checkpoint::write(core).map(drop) } else { Ok(()) };
-        let stored = core.store.as_ref().map_or(Ok(()), |store| store.close());
-        let closed = core.journal.close();
-        core.directory.release();
-        // Who came before the release and writes still is waited for; who comes after it finds the directory released.
-        drop(core.generations.lock());
-        drop(core.claims.lock());
-        if panicked {
-            return Err(Error::unavailable("a background thread of the engine had panicked"));
-        }
-        closed.and(written).and(stored)
     }
 }
 
@@ -490,7 +495,7 @@ impl Drop for Running {
             std::mem::forget(self.threads.try_lock().map(|mut threads| std::mem::take(&mut *threads)));
             return;
         }
-        if self.closed.lock().is_some() {
+        if self.core.is_stopped() {
             return;
         }
         // Who wants to know how the close went has called it. Without a checkpoint: the journal has everything.

@@ -35,6 +35,18 @@ pub struct Status {
     pub syncs: u64,
     /// Whether a write or a sync has failed; nothing more is accepted then.
     pub poisoned: bool,
+    /// How long the disk has been at the group of events that it writes, in milliseconds; `None` while it writes none.
+    pub sync_age_ms: Option<u64>,
+    /// Whether that is longer than [`EngineBuilder::sync_limit`](crate::EngineBuilder::sync_limit): nothing more is
+    /// accepted until the disk answers.
+    pub stalled: bool,
+    /// How many bytes can still be written, as last seen; `None` where the file system does not say.
+    pub free_bytes: Option<u64>,
+    /// The size of history's files, as last seen.
+    pub history_bytes: u64,
+    /// Whether there is too little room to reserve, receive or open anything; see
+    /// [`EngineBuilder::low_space_mark`](crate::EngineBuilder::low_space_mark).
+    pub low_space: bool,
     /// Whether history failed: reads that need it do until the next opening, and all else goes on.
     pub history_failed: bool,
     /// A thread of the engine, history's apart, that died of a panic: only a restart brings back what it did.
@@ -60,6 +72,11 @@ impl Status {
             archive_bytes: journal.archive_bytes,
             syncs: journal.syncs,
             poisoned: journal.poisoned,
+            sync_age_ms: journal.sync_age.map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX)),
+            stalled: journal.sync_age.is_some_and(|age| age >= core.sync_limit),
+            free_bytes: core.space.free_bytes(),
+            history_bytes: core.space.history_bytes(),
+            low_space: core.space.is_low(),
             history_failed: core.progress.has_failed(),
             dead_thread: core.dead_thread.name().filter(|name| *name != HISTORY_THREAD).or(journal.dead_thread),
             clock_ahead_ms: core.time.ahead_ms(),

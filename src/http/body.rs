@@ -27,6 +27,7 @@ pub(super) async fn read_keyed<T: DeserializeOwned>(
 ) -> Result<(T, Option<IdempotencyKey>), ApiError> {
     let (key, format) = (call.idempotency_key(identity)?, format(call)?);
     let bytes = collect(call, body).await?;
+    call.count_write(identity, bytes.len())?;
     Ok((format.decode(&bytes)?, key.map(|key| key.with_body(&bytes))))
 }
 

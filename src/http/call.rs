@@ -15,6 +15,9 @@ use super::{App, key, query};
 use crate::error::{Error, Result};
 use crate::types::IdempotencyKey;
 
+/// What a request writes besides its body, in bytes: its event, and its rows in history.
+const RECORD_BYTES: u64 = 512;
+
 /// A request that found its handler.
 pub(super) struct Call<'a> {
     pub(super) app: &'a App,
@@ -99,6 +102,15 @@ impl Call<'_> {
         let before = key(self.path, spelled).ok();
         let known = before.map_or(Ok(None), |before| self.app.mall.engine().recall(before))?;
         Ok(before.filter(|_| known.is_some()).or(Some(named)))
+    }
+
+    /// Counts a request that may write something, and has a body of so many bytes. Operators may do as they like.
+    pub(super) fn count_write(&self, identity: &Identity, body_bytes: usize) -> Result<(), ApiError> {
+        if identity.role == Role::Admin {
+            return Ok(());
+        }
+        let charged = self.app.rates.charge(identity.user.id(), body_bytes as u64 + RECORD_BYTES);
+        charged.map_err(ApiError::rate_limited)
     }
 
     /// Refuses a query where there is nothing to ask.

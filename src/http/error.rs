@@ -1,6 +1,7 @@
 //! What can go wrong with a request: the error codes, and the one place that maps errors to them.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use hyper::StatusCode;
 use serde::Serialize;
@@ -30,8 +31,12 @@ pub(super) enum Code {
     UnsupportedMediaType,
     IdempotencyConflict,
     TooManyKeys,
+    RateLimited,
     Internal,
+    LowSpace,
     Overloaded,
+    DiskStalled,
+    OutcomeUnknown,
     Unavailable,
 }
 
@@ -60,8 +65,18 @@ impl Code {
                 (StatusCode::UNPROCESSABLE_ENTITY, "IDEMPOTENCY_CONFLICT", "幂等键已用于不同的请求")
             }
             Self::TooManyKeys => (StatusCode::TOO_MANY_REQUESTS, "TOO_MANY_KEYS", "幂等键过多，请稍后重试"),
+            Self::RateLimited => (StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED", "请求过于频繁，请稍后重试"),
+            Self::LowSpace => (StatusCode::INSUFFICIENT_STORAGE, "LOW_SPACE", "存储空间不足，暂停新的兑换"),
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL", "服务内部错误"),
             Self::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "OVERLOADED", "系统繁忙，请稍后重试"),
+            Self::DiskStalled => {
+                (StatusCode::SERVICE_UNAVAILABLE, "DISK_STALLED", "存储暂无响应，请求未执行，请稍后重试")
+            }
+            Self::OutcomeUnknown => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "OUTCOME_UNKNOWN",
+                "存储暂无响应，请求结果未知，请使用相同的幂等键重试",
+            ),
             Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE", "服务暂不可用"),
         }
     }
@@ -107,6 +122,12 @@ impl ApiError {
         Self { allow: Some(allow), ..Self::new(Code::MethodNotAllowed) }
     }
 
+    /// Too much of a user, who may ask again after `wait`.
+    pub(super) fn rate_limited(wait: Duration) -> Self {
+        let seconds = wait.as_millis().div_ceil(1000).max(1);
+        Self { retry_after_s: u64::try_from(seconds).ok(), ..Self::new(Code::RateLimited) }
+    }
+
     fn short(code: Code, shortage: Shortage) -> Self {
         let Shortage { required, available, next_release_at } = shortage;
         Self { shortage: Some(ShortageWire { required, available, next_release_at }), ..Self::new(code) }
@@ -125,6 +146,8 @@ impl From<Error> for ApiError {
             }
             ErrorKind::NotFound => Self::new(Code::NotFound).detail(error.to_string()),
             ErrorKind::Overloaded => Self::new(Code::Overloaded).detail(error.to_string()),
+            ErrorKind::LowSpace => Self::new(Code::LowSpace).detail(error.to_string()),
+            ErrorKind::Stalled => Self::new(Code::DiskStalled).detail(error.to_string()),
             // The cause stays in the log: it may name files.
             kind => {
                 tracing::error!(error = %error, ?kind, "a request failed");
@@ -145,6 +168,7 @@ impl From<Failure> for ApiError {
             Failure::LimitExceeded(shortage) => Self::short(Code::LimitExceeded, shortage),
             Failure::OrderState(state) => Self::new(Code::OrderState).detail(state.name()),
             Failure::Expired => Self::new(Code::ReservationExpired),
+            Failure::Unknown => Self::new(Code::OutcomeUnknown),
             Failure::Engine(error) => error.into(),
         }
     }
@@ -176,8 +200,12 @@ mod tests {
             Code::UnsupportedMediaType,
             Code::IdempotencyConflict,
             Code::TooManyKeys,
+            Code::RateLimited,
             Code::Internal,
+            Code::LowSpace,
             Code::Overloaded,
+            Code::DiskStalled,
+            Code::OutcomeUnknown,
             Code::Unavailable,
         ] {
             let (status, name, _) = code.parts();
@@ -193,6 +221,8 @@ mod tests {
             (Error::conflict("x"), 422),
             (Error::not_found("x"), 404),
             (Error::overloaded("x"), 503),
+            (Error::stalled("x"), 503),
+            (Error::low_space("x"), 507),
             (Error::unavailable("x"), 503),
             (Error::closed(), 503),
             (Error::poisoned("x"), 503),

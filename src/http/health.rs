@@ -19,6 +19,16 @@ struct Report {
 #[derive(Serialize)]
 struct Checks {
     engine: &'static str,
+    disk: &'static str,
+    space: &'static str,
+    /// As last seen; absent where the file system does not say.
+    #[serde(rename = "freeBytes", skip_serializing_if = "Option::is_none")]
+    free_bytes: Option<u64>,
+    #[serde(rename = "historyBytes")]
+    history_bytes: u64,
+    /// How long the disk has been at one group of events; absent while it rests.
+    #[serde(rename = "syncAgeMs", skip_serializing_if = "Option::is_none")]
+    sync_age_ms: Option<u64>,
     history: &'static str,
     checkpoint: &'static str,
     /// The engine's own threads.
@@ -31,7 +41,7 @@ struct Checks {
     mirror: Option<&'static str>,
 }
 
-/// 503 once the engine cannot serve any more: only a restart helps then. A history that failed is told and no more: it
+/// 503 once the engine cannot serve any more, when only a restart helps, and while the disk hangs. A history that failed is told and no more: it
 /// takes a restart too, but what is sold until then is sold rightly.
 pub(super) fn health(call: &Call<'_>) -> HttpResponse {
     let well = call.app.mall.check_alive().is_ok() && call.app.mall.engine().status().dead_thread.is_none();
@@ -47,7 +57,7 @@ pub(super) fn ready(call: &Call<'_>) -> HttpResponse {
 fn report(call: &Call<'_>, well: bool, [good, bad]: [&'static str; 2]) -> HttpResponse {
     let told = |well: bool| if well { "fulfilled" } else { "rejected" };
     let engine = told(call.app.mall.check_alive().is_ok());
-    // These three never decide whether the server is well: sales go on without them.
+    // Space, history, checkpoint and mirror never decide whether the server is well: sales go on without them.
     let status = call.app.mall.engine().status();
     let clock = told(status.clock_ahead_ms == 0);
     let (history, threads) = (told(!status.history_failed), told(status.dead_thread.is_none()));
@@ -57,7 +67,20 @@ fn report(call: &Call<'_>, well: bool, [good, bad]: [&'static str; 2]) -> HttpRe
     let report = Report {
         status: if well { good } else { bad },
         timestamp: humantime::format_rfc3339_millis(now).to_string(),
-        checks: Checks { engine, history, checkpoint, threads, clock, accepting: !call.app.is_draining(), mirror },
+        checks: Checks {
+            engine,
+            disk: told(!status.stalled && !status.poisoned),
+            space: told(!status.low_space),
+            free_bytes: status.free_bytes,
+            history_bytes: status.history_bytes,
+            sync_age_ms: status.sync_age_ms,
+            history,
+            checkpoint,
+            threads,
+            clock,
+            accepting: !call.app.is_draining(),
+            mirror,
+        },
     };
     respond(if well { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, call.format, &report)
 }

@@ -22,6 +22,7 @@ mod mirror;
 mod orders;
 mod points;
 mod query;
+mod rates;
 mod reply;
 mod router;
 mod running;
@@ -69,6 +70,10 @@ pub struct Limits {
     pub waiting_lists: usize,
     /// How long requests under way may take to finish at shutdown.
     pub drain_timeout: Duration,
+    /// How many requests that may write something each user has in a minute; `None` is no bound. Operators have none.
+    pub user_requests_per_minute: Option<u64>,
+    /// How many bytes those may write.
+    pub user_bytes_per_minute: Option<u64>,
 }
 
 impl Default for Limits {
@@ -86,6 +91,8 @@ impl Default for Limits {
             answer_bytes_per_user: 32 << 20,
             waiting_lists: 256,
             drain_timeout: Duration::from_secs(20),
+            user_requests_per_minute: None,
+            user_bytes_per_minute: None,
         }
     }
 }
@@ -95,6 +102,7 @@ pub struct App {
     mall: Mall,
     auth: Auth,
     limits: Limits,
+    rates: rates::Rates,
     router: router::Router,
     budget: Arc<budget::Budget>,
     /// For lists that take long to find or to write.
@@ -115,6 +123,7 @@ impl App {
             budget: Arc::new(budget::Budget::new(limits.answer_bytes, limits.answer_bytes_per_user)),
             searches: lane::Lane::new("too many searches wait", limits.waiting_lists),
             lists: lane::Lane::new("too many lists of orders wait", limits.waiting_lists),
+            rates: rates::Rates::new(limits.user_requests_per_minute, limits.user_bytes_per_minute),
             mall,
             auth,
             limits,

@@ -189,6 +189,7 @@ pub(super) async fn confirm(call: &Call<'_>, identity: &Identity, body: Incoming
     call.no_query()?;
     let (order, key) = (order_of_path(call)?, call.idempotency_key(identity)?);
     body::read_nothing(call, body).await?;
+    call.count_write(identity, 0)?;
     let receipt = call.app.mall.confirm(&identity.user, order, key).await?;
     Ok(call.success(&ReceiptWire::of(&receipt)))
 }
@@ -198,6 +199,7 @@ pub(super) async fn cancel(call: &Call<'_>, identity: &Identity, body: Incoming)
     call.no_query()?;
     let (order, key) = (order_of_path(call)?, call.idempotency_key(identity)?);
     body::read_nothing(call, body).await?;
+    call.count_write(identity, 0)?;
     let receipt = call.app.mall.cancel(&identity.user, order, key).await?;
     Ok(call.success(&ReceiptWire::of(&receipt)))
 }

@@ -38,7 +38,8 @@ pub(super) fn failure(error: &ApiError, format: Format, now_ms: TimeMs) -> HttpR
     }
     let mut header = |name, value| response.headers_mut().insert(name, HeaderValue::from_static(value));
     match error.code {
-        Code::Overloaded | Code::Unavailable => header(RETRY_AFTER, "1"),
+        Code::Overloaded | Code::DiskStalled | Code::OutcomeUnknown | Code::Unavailable => header(RETRY_AFTER, "1"),
+        Code::LowSpace => header(RETRY_AFTER, "60"),
         Code::Unauthorized => header(WWW_AUTHENTICATE, "Bearer"),
         Code::MethodNotAllowed => header(ALLOW, error.allow.unwrap_or("GET")),
         // The rest of the body is not waited for.

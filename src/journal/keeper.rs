@@ -19,7 +19,12 @@ pub(super) fn run(store: &SegmentStore) {
 
 /// Runs one errand.
 pub(super) fn run_one(store: &SegmentStore) {
+    let lacked_room = store.lacks_room();
     if let Err(error) = run_errand(store) {
+        // While there is no room it is tried every second; once is enough to say so.
+        if lacked_room && error.is_no_room() {
+            return;
+        }
         tracing::error!(%error, "the journal's upkeep failed; segments are kept until it succeeds");
     }
 }
@@ -30,6 +35,7 @@ fn run_errand(store: &SegmentStore) -> Result<()> {
         let spare = Spare { number: store.new_spare_number(), bytes: store.next_bytes() };
         segment::create_spare(&*store.vfs, &store.dir, spare.number, spare.bytes)?;
         store.offer_spare(spare);
+        store.has_room();
     }
     while !store.stopping() && retire_oldest(store)? {}
     Ok(())

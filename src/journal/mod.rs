@@ -25,6 +25,7 @@ mod past;
 mod reader;
 mod recovery;
 mod segment;
+mod stopwatch;
 mod store;
 #[cfg(all(test, not(stockhold_loom)))]
 mod tests;
@@ -35,6 +36,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, JoinHandle, Thread};
+use std::time::Duration;
 
 use group::GroupCommit;
 use store::SegmentStore;
@@ -72,6 +74,8 @@ pub(crate) struct JournalConfig {
     /// Lets an empty directory start at the record asked for, as after restoring a checkpoint elsewhere.
     /// Otherwise a journal that is gone is an error.
     pub restored: bool,
+    /// After how long a group that is not durable counts as a disk that hangs.
+    pub sync_limit: Duration,
     /// Starts no threads: what they would do is done by [`Journal::write_queued`] and [`Journal::run_errand`]. The salts
     /// of segments follow from this number, which must be another at each opening.
     pub stepped: Option<u64>,
@@ -84,6 +88,7 @@ impl Default for JournalConfig {
             queue_bytes_max: 64 << 20,
             archive_bytes_max: Some(10 << 30),
             restored: false,
+            sync_limit: Duration::from_secs(5),
             stepped: None,
         }
     }
@@ -123,6 +128,8 @@ pub(crate) struct JournalStatus {
     pub poisoned: bool,
     /// A thread of the journal that died of a panic.
     pub dead_thread: Option<&'static str>,
+    /// How long the disk has been at the group that it writes; `None` while it writes none.
+    pub sync_age: Option<Duration>,
 }
 
 /// An open journal. Whoever opens it holds the lock of the directory.
@@ -154,7 +161,13 @@ impl Journal {
     fn begin(store: SegmentStore, next_seq: Seq) -> Result<Arc<Journal>> {
         let (queue_bytes_max, stepped) = (store.config.queue_bytes_max, store.config.stepped.is_some());
         let store = Arc::new(store);
-        let writer = SegmentWriter::new(Arc::clone(&store), store.start_first_segment(next_seq)?);
+        let is_new = store.files.lock().live.is_empty();
+        let first = match store.start_first_segment(next_seq) {
+            // What is there can be read, and the first group waits for room.
+            Err(error) if error.is_no_room() && !is_new && store.may_wait_for_room(&error) => None,
+            outcome => Some(outcome?),
+        };
+        let writer = SegmentWriter::new(Arc::clone(&store), first);
         let calls = Arc::new(Calls::default());
         let commit = Arc::new(GroupCommit::new(writer, next_seq, queue_bytes_max, Arc::clone(&calls)));
         let dead_thread = Arc::default();
@@ -182,9 +195,11 @@ impl Journal {
     /// Whether a record may be appended; asked before a decision is applied.
     ///
     /// # Errors
-    /// `Overloaded` when the queue is full, `Poisoned` when the journal has failed, `Closed`.
+    /// `Overloaded` when the queue is full, `Stalled` while the disk hangs, `LowSpace` while it is full, `Poisoned` when
+    /// the journal has failed, `Closed`.
     pub(crate) fn admit(&self) -> Result<()> {
-        self.commit.admit()
+        self.commit.admit()?;
+        self.store.check_disk()
     }
 
     /// Enqueues a record and returns its number; after [`Journal::admit`] it cannot fail. `encode` appends the
@@ -284,6 +299,13 @@ impl Journal {
         self.store.send_errand();
     }
 
+    /// Tries again to prepare a segment, while the disk has had no room for one.
+    pub(crate) fn look_for_room(&self) {
+        if self.store.lacks_room() {
+            self.store.send_errand();
+        }
+    }
+
     /// Says that `name` needs nothing any more.
     pub(crate) fn clear_pin(&self, name: &str) {
         self.store.files.lock().pins.remove(name);
@@ -300,6 +322,7 @@ impl Journal {
     /// # Errors
     /// `Poisoned` when the journal has failed.
     pub(crate) fn close(&self) -> Result<()> {
+        self.store.stop_waiting();
         let outcome = self.commit.close();
         self.store.stop_errands();
         let threads = std::mem::take(&mut *self.threads.lock());
@@ -333,6 +356,7 @@ impl Journal {
             syncs: self.store.syncs.load(Ordering::Relaxed),
             poisoned: self.commit.failed(),
             dead_thread: self.dead_thread.name(),
+            sync_age: self.store.stopwatch.age(),
         }
     }
 }

@@ -150,7 +150,11 @@ pub(super) fn create_spare(vfs: &dyn Vfs, dir: &Path, number: u64, segment_bytes
         vfs.rename(&unfinished, &dir.join(spare_name(number)))?;
         vfs.sync_dir(dir)
     };
-    fill().map_err(|error| Error::io(format_args!("preparing {}", unfinished.display()), error))
+    fill().map_err(|error| {
+        // A disk that is full should not be full of this. What stays is removed by the next opening.
+        let _ = vfs.remove(&unfinished);
+        Error::io(format_args!("preparing {}", unfinished.display()), error)
+    })
 }
 
 /// Turns spare `number` into the segment `header` describes. The order makes a bad header in a file with a

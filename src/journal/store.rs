@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::archive::{self, Archived};
 use super::segment::{self, Header, Segment};
+use super::stopwatch::Stopwatch;
 use super::{JournalConfig, recovery};
 use crate::directory::Directory;
 use crate::error::{Error, Result};
@@ -28,7 +29,13 @@ pub(super) struct SegmentStore {
     pub files: Mutex<Files>,
     /// How often the writer has synced, for the status.
     pub syncs: AtomicU64,
+    /// How long the writer has been at its group.
+    pub stopwatch: Stopwatch,
     spares: Mutex<Spares>,
+    /// The writer waits for room on the disk.
+    waits_for_room: AtomicBool,
+    /// The journal closes: nobody waits for room any more.
+    closing: AtomicBool,
     /// A segment has gone, and that is not durable.
     names_unsynced: AtomicBool,
     errand: Mutex<Errand>,
@@ -115,7 +122,10 @@ impl SegmentStore {
             config,
             files: Mutex::new(files),
             syncs: AtomicU64::new(0),
+            stopwatch: Stopwatch::new(),
             spares: Mutex::new(Spares { ready: Vec::new(), unfinished: None, next_number: 0 }),
+            waits_for_room: AtomicBool::new(false),
+            closing: AtomicBool::new(false),
             names_unsynced: AtomicBool::new(false),
             // Spares are missing at first.
             errand: Mutex::new(Errand { pending: true, stopping: false }),
@@ -235,6 +245,48 @@ impl SegmentStore {
         self.files.lock().live.push_back(Arc::clone(&segment));
         self.send_errand();
         Ok(segment)
+    }
+
+    /// Whether the disk answers.
+    ///
+    /// # Errors
+    /// `Stalled` when it has been at one group for longer than it may, `LowSpace` while it has no room for the journal.
+    pub(super) fn check_disk(&self) -> Result<()> {
+        if self.lacks_room() {
+            return Err(Error::low_space("the disk has no room for the journal's next segment"));
+        }
+        match self.stopwatch.age().filter(|&age| age >= self.config.sync_limit) {
+            None => Ok(()),
+            Some(age) => Err(Error::stalled(format!("the disk has not answered for {} s", age.as_secs()))),
+        }
+    }
+
+    /// Whether the disk has no room for the next segment.
+    pub(super) fn lacks_room(&self) -> bool {
+        // Relaxed, here and below: the flag is the whole message.
+        self.waits_for_room.load(Ordering::Relaxed)
+    }
+
+    /// Notes that there is no room for a segment, and whether somebody may wait until there is: not in a journal that
+    /// closes, nor in one that is stepped.
+    pub(super) fn may_wait_for_room(&self, error: &Error) -> bool {
+        let may_wait = self.config.stepped.is_none() && !self.closing.load(Ordering::Relaxed);
+        if may_wait && !self.waits_for_room.swap(true, Ordering::Relaxed) {
+            tracing::error!(%error, "the disk is full: everything waits until there is room for the journal");
+        }
+        may_wait
+    }
+
+    /// Notes that there is room for a segment, or that it is waited for no more.
+    pub(super) fn has_room(&self) {
+        if self.waits_for_room.swap(false, Ordering::Relaxed) {
+            tracing::warn!("the journal no longer waits for room on the disk");
+        }
+    }
+
+    /// Lets nobody wait for room any more.
+    pub(super) fn stop_waiting(&self) {
+        self.closing.store(true, Ordering::Relaxed);
     }
 
     /// A spare of this size to make a segment of. One that is made again after a failure has the same number, so that failures leave no

@@ -278,7 +278,7 @@ impl Ledger {
     }
 
     /// Rejects what is malformed or names what does not exist: before any refusal, which would hide it.
-    fn check(&self, command: &Command<'_>) -> Result<()> {
+    pub(crate) fn check(&self, command: &Command<'_>) -> Result<()> {
         check(command)?;
         self.footprint(command).map(drop)
     }

@@ -72,7 +72,7 @@ impl Mall {
             Decided::Before { ticket, points_cost } => (ticket, points_cost),
             Decided::Refused(failure) => return Err(failure),
         };
-        let Outcome::Reserved { reservation, expires_at, confirmed } = ticket.await? else {
+        let Outcome::Reserved { reservation, expires_at, confirmed } = self.durable(ticket).await? else {
             return Err(Error::unavailable("the engine answered an exchange with another outcome").into());
         };
         let points_cost = match known_cost {

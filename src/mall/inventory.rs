@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Failure, Item, Mall, Note, Shortage, User, account, blocking};
+use super::{Failure, Item, Mall, Note, Shortage, User, account};
 use crate::command::{Command, Level, Outcome};
 use crate::error::{Error, Result};
 use crate::record::ChangeRecord;
@@ -94,14 +94,14 @@ impl Mall {
     /// What the first try of a request with this key was told, whatever has become of the product since.
     async fn changed_before(&self, key: Option<IdempotencyKey>) -> Result<Option<i64>, Failure> {
         let Some(ticket) = key.map_or(Ok(None), |key| self.engine().recall(key))? else { return Ok(None) };
-        match ticket.await? {
+        match self.durable(ticket).await? {
             Outcome::Changed { available, .. } => Ok(Some(available)),
             _ => Ok(None),
         }
     }
 
     async fn change(&self, command: &Command<'_>, required: u64) -> Result<i64, Failure> {
-        match self.engine().execute(command)?.await? {
+        match self.durable(self.engine().execute(command)?).await? {
             Outcome::Changed { available, .. } => Ok(available),
             Outcome::Refused(refusal) => Err(Failure::OutOfStock(Shortage {
                 required,
@@ -116,9 +116,9 @@ impl Mall {
     pub(crate) async fn inventory(&self, product_id: &str, limit: usize) -> Result<Inventory, Failure> {
         let item = self.any_item(product_id)?;
         self.check_alive()?;
-        self.engine().catch_up().await?;
+        self.caught_up().await?;
         let (engine, stock) = (self.engine().clone(), item.stock);
-        let changes = blocking(move || engine.history().changes_of(stock, None, limit)).await?;
+        let changes = self.read(move || engine.history().changes_of(stock, None, limit)).await?;
         let level = self.engine().level(item.stock)?;
         Ok(Inventory { item, level, changes })
     }

@@ -11,6 +11,7 @@ mod listing;
 mod note;
 mod order;
 mod search;
+mod waits;
 
 use std::sync::{Arc, OnceLock};
 
@@ -197,6 +198,8 @@ pub(crate) enum Failure {
     OrderState(OrderState),
     /// The order's deadline has passed.
     Expired,
+    /// The disk has not answered in time: the request is decided, and whether that survives is not known yet.
+    Unknown,
     /// The engine refused or failed.
     Engine(Error),
 }
@@ -215,13 +218,5 @@ pub(crate) struct Shortage {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         Self::Engine(error)
-    }
-}
-
-/// Runs a blocking read or write of history beside the runtime's workers.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(result) => result,
-        Err(failed) => Err(Error::unavailable("a background task failed").with_source(failed)),
     }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Failure, Mall, Product, User, blocking};
+use super::{Failure, Mall, Product, User};
 use crate::command::{Command, Outcome};
 use crate::engine::Terms;
 use crate::error::{Error, Result};
@@ -252,7 +252,7 @@ impl Mall {
         let owner = user.points(self.engine()).ok_or(Failure::OrderNotFound)?;
         let waiting = self.waiting(owner, reservation);
         let command = Command::Confirm { reservation, owner: Some(owner), quantities: None, key };
-        let confirmed = match self.engine().execute(&command)?.await? {
+        let confirmed = match self.durable(self.engine().execute(&command)?).await? {
             Outcome::Confirmed { .. } => true,
             Outcome::Late { .. } => return Err(self.expire().await),
             _ => false,
@@ -283,7 +283,7 @@ impl Mall {
         let owner = user.points(self.engine()).ok_or(Failure::OrderNotFound)?;
         let waiting = self.waiting(owner, reservation);
         let command = Command::Release { reservation, owner: Some(owner), key };
-        let released = match self.engine().execute(&command)?.await? {
+        let released = match self.durable(self.engine().execute(&command)?).await? {
             Outcome::Released { .. } => true,
             Outcome::Late { .. } => return Err(self.expire().await),
             // Another try with this key has returned it meanwhile.
@@ -309,11 +309,11 @@ impl Mall {
     /// machine's clock be set back, it would wait again otherwise, and who was told that it expired could confirm it.
     async fn expire(&self) -> Failure {
         let engine = self.engine().clone();
-        let expired = blocking(move || {
+        let expired = self.act(move || {
             engine.expire_due()?;
             engine.decided().wait()
         });
-        expired.await.map_or_else(Failure::from, |_| Failure::Expired)
+        expired.await.map_or_else(|failure| failure, |_| Failure::Expired)
     }
 
     /// Returns the points, the limit and the stock of a confirmed order.
@@ -330,7 +330,7 @@ impl Mall {
             Some(key) => engine.refund_keyed(reservation, Some(owner), WHY, key)?,
             None => engine.refund(reservation, Some(owner), WHY)?,
         };
-        if let Outcome::Returned { .. } = ticket.await? {
+        if let Outcome::Returned { .. } = self.durable(ticket).await? {
             return Ok(order.receipt().now(OrderState::Cancelled));
         }
         // Another cancel was faster: the order is cancelled, which is what was asked.
@@ -346,7 +346,7 @@ impl Mall {
     async fn told_before(&self, key: Option<IdempotencyKey>) -> Result<Option<Receipt>, Failure> {
         let first = key.map_or(Ok(None), |key| self.engine().recall_whole(key))?;
         let Some((ticket, Some(terms))) = first else { return Ok(None) };
-        let (reservation, state) = match ticket.await? {
+        let (reservation, state) = match self.durable(ticket).await? {
             Outcome::Confirmed { reservation } => (reservation, OrderState::Confirmed),
             Outcome::Released { reservation } | Outcome::Returned { reservation } => {
                 (reservation, OrderState::Cancelled)
@@ -367,9 +367,9 @@ impl Mall {
     /// An order of this user; it shows everything acknowledged before the call.
     pub(crate) async fn order(&self, user: &User, reservation: ReservationId) -> Result<Order, Failure> {
         let owner = user.points(self.engine()).ok_or(Failure::OrderNotFound)?;
-        self.engine().catch_up().await?;
+        self.caught_up().await?;
         let engine = self.engine().clone();
-        let record = blocking(move || engine.history().reservation(reservation)).await?;
+        let record = self.read(move || engine.history().reservation(reservation)).await?;
         match record {
             Some(record) if record.owner == Some(owner) => Ok(Order::of(&record, self.now_ms())?),
             _ => Err(Failure::OrderNotFound),
@@ -378,7 +378,7 @@ impl Mall {
 
     /// Resolves when [`Mall::orders`] shows this user's orders as of this call.
     pub(crate) async fn show_orders(&self) -> Result<()> {
-        self.engine().catch_up().await
+        self.caught_up().await
     }
 
     /// This user's orders, newest first, older than `before`. Blocks on the disk.

@@ -3,6 +3,9 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::Duration;
 
 use super::files;
 use super::key::{Key, KeyRange};
@@ -16,6 +19,9 @@ use crate::types::Seq;
 
 /// The most keys of one `apply_batch`, the meta row included: sled's memory grows without bound with larger ones.
 pub(super) const BATCH_KEYS_MAX: usize = 250;
+
+/// How long sled may take to let go of its files after a write that failed.
+const DROP_LIMIT: Duration = Duration::from_secs(2);
 
 /// An open sled directory with its manifest.
 #[derive(Debug)]
@@ -127,6 +133,11 @@ impl Disk {
         }
     }
 
+    /// The bytes of every file below the directory.
+    pub(super) fn measure(&self) -> std::io::Result<u64> {
+        files::tree_bytes(&self.dir)
+    }
+
     fn check(&self) -> Result<()> {
         if self.manifest.lock().damaged {
             return Err(Error::corrupt("the store is damaged and takes no writes; it is rebuilt when next opened"));
@@ -145,6 +156,27 @@ impl Disk {
         }
         result
     }
+}
+
+/// Gives sled up. After a write that failed its drop may wait for ever, for a thread of its own that has ended: nothing
+/// of it is lost when the drop is left behind, since such a store is read again from the journal.
+///
+/// # Errors
+/// `Unavailable` when sled is not done in time: it holds its files until the process ends.
+pub(super) fn let_go(disk: Arc<Disk>) -> Result<()> {
+    if !disk.failed.load(Ordering::SeqCst) {
+        return Ok(());
+    }
+    let (done, is_done) = mpsc::channel();
+    let dropped = move || {
+        drop(disk);
+        // Nobody may wait any more.
+        let _ = done.send(());
+    };
+    let thread = thread::Builder::new().name("stockhold-sled".into()).spawn(dropped);
+    thread.map_err(|error| Error::io("starting a thread to close the store", error))?;
+    let in_time = is_done.recv_timeout(DROP_LIMIT);
+    in_time.map_err(|_| Error::unavailable("sled does not let go of its files after a write that failed"))
 }
 
 /// Makes everything in sled durable: its own flush, every file, every directory.

@@ -50,6 +50,24 @@ pub(super) fn sync_tree(dir: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()
 }
 
+/// The bytes of every file below `dir`; what vanishes meanwhile has none.
+pub(super) fn tree_bytes(dir: &Path) -> io::Result<u64> {
+    let mut bytes: u64 = 0;
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        let found = match entry.metadata() {
+            Ok(found) if found.is_dir() => tree_bytes(&entry.path()),
+            found => found.map(|found| found.len()),
+        };
+        match found {
+            Ok(found) => bytes = bytes.saturating_add(found),
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(bytes)
+}
+
 /// What tells whether a file was written to: its path, its length and when it was changed.
 #[cfg(feature = "server")]
 pub(super) type Picture = Vec<(PathBuf, u64, Option<SystemTime>)>;

@@ -292,16 +292,22 @@ impl Store {
         })
     }
 
+    /// The bytes of the store's files.
+    pub(crate) fn measure(&self) -> std::io::Result<u64> {
+        self.disk().map_or(Ok(0), |disk| disk.measure())
+    }
+
     /// Makes everything that was projected durable, and gives sled up. Reads are `Closed` from here on.
     ///
     /// # Errors
     /// As [`Store::flush`]; the store is closed all the same.
     pub(crate) fn close(&self) -> Result<()> {
         let flushed = self.flush_all();
-        self.disk.lock().take();
+        let disk = self.disk.lock().take();
+        let let_go = disk.map_or(Ok(()), disk::let_go);
         match flushed {
-            Err(error) if error.kind() == ErrorKind::Closed => Ok(()),
-            flushed => flushed,
+            Err(error) if error.kind() == ErrorKind::Closed => let_go,
+            flushed => flushed.and(let_go),
         }
     }
 

@@ -3,6 +3,8 @@
 
 #[cfg(all(any(test, feature = "server"), not(stockhold_loom)))]
 pub(crate) mod crash;
+#[cfg(any(test, feature = "server"))]
+pub(crate) mod held;
 mod real;
 
 use std::io;
@@ -43,6 +45,10 @@ pub(crate) trait Vfs: Send + Sync + 'static {
     /// Takes the exclusive lock of the directory itself, which cannot be lost by removing a file; `None` on a file system
     /// that locks no directories, `WouldBlock` when another process holds it.
     fn lock_dir(&self, dir: &Path) -> io::Result<Option<Box<dyn VfsLock>>>;
+    /// How many bytes can still be written in a directory; `u64::MAX` where there is no telling.
+    fn free_bytes(&self, _dir: &Path) -> io::Result<u64> {
+        Ok(u64::MAX)
+    }
     /// Takes the exclusive lock file at `path`; `WouldBlock` when another process holds it.
     fn lock(&self, path: &Path) -> io::Result<Box<dyn VfsLock>>;
 }

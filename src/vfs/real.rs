@@ -66,6 +66,11 @@ impl Vfs for RealVfs {
         File::open(dir)?.sync_all()
     }
 
+    fn free_bytes(&self, dir: &Path) -> io::Result<u64> {
+        let found = rustix::fs::statvfs(dir)?;
+        Ok(found.f_bavail.saturating_mul(found.f_frsize))
+    }
+
     fn has(&self, path: &Path) -> io::Result<bool> {
         std::fs::exists(path)
     }

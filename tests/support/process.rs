@@ -1,13 +1,19 @@
 //! The `stockhold` program as a child process.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, PipeWriter, Read, Write};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, ChildStderr, ChildStdout, Command, Output, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread;
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal};
 
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_stockhold");
+
+/// A server that never starts, or never ends, fails the test instead of hanging it.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 pub fn stockhold(args: &[&str]) -> Command {
     isolated(PROGRAM, args)
@@ -46,8 +52,10 @@ pub fn demo_token(dir: &Path, user: &str, role: &str) -> String {
 /// A server that runs. Dropped, it is killed.
 pub struct Process {
     child: Child,
+    stdin: Option<PipeWriter>,
     stdout: BufReader<ChildStdout>,
-    stderr: BufReader<ChildStderr>,
+    /// `None` where its log goes elsewhere.
+    stderr: Option<BufReader<ChildStderr>>,
     /// What it has printed until now.
     pub printed: String,
     pub address: SocketAddr,
@@ -67,9 +75,10 @@ impl Process {
     pub fn start(command: &mut Command) -> Self {
         let mut child = command.spawn().expect("the program starts");
         let stdout = BufReader::new(child.stdout.take().expect("its output is piped"));
-        let stderr = BufReader::new(child.stderr.take().expect("its log is piped"));
+        let stderr = child.stderr.take().map(BufReader::new);
         let address = SocketAddr::from(([0, 0, 0, 0], 0));
-        let mut process = Self { child, stdout, stderr, printed: String::new(), address };
+        let mut process = Self { child, stdin: None, stdout, stderr, printed: String::new(), address };
+        let _killer = Killer::new(process.pid());
         process.read_to("http://");
         let url = process.printed.rsplit("http://").next().expect("there is a last part");
         process.address = url.trim_end().parse().expect("it prints where it listens");
@@ -96,14 +105,30 @@ impl Process {
         let mut line = String::new();
         while !line.contains(text) {
             line.clear();
-            assert_ne!(self.stderr.read_line(&mut line).expect("its log is readable"), 0, "it ended without {text:?}");
+            let stderr = self.stderr.as_mut().expect("its log is piped");
+            assert_ne!(stderr.read_line(&mut line).expect("its log is readable"), 0, "it ended without {text:?}");
         }
     }
 
     fn rest_of_log(&mut self) -> String {
         let mut log = String::new();
-        self.stderr.read_to_string(&mut log).expect("its log is readable");
+        if let Some(stderr) = &mut self.stderr {
+            stderr.read_to_string(&mut log).expect("its log is readable");
+        }
         log
+    }
+
+    /// Hears what is written there.
+    pub fn told_by(mut self, stdin: PipeWriter) -> Self {
+        self.stdin = Some(stdin);
+        self
+    }
+
+    /// Says a line to a server that listens to its standard input, and waits until it says it back.
+    pub fn tell(&mut self, line: &str) {
+        let stdin = self.stdin.as_mut().expect("its input is piped");
+        writeln!(stdin, "{line}").expect("it listens");
+        self.read_to(line);
     }
 
     pub fn pid(&self) -> Pid {
@@ -116,6 +141,7 @@ impl Process {
 
     /// Waits until it has ended; its exit code (-1 after a signal), and what it logged since.
     pub fn wait(mut self) -> (i32, String) {
+        let _killer = Killer::new(self.pid());
         let log = self.rest_of_log();
         let status = self.child.wait().expect("it ends");
         (status.code().unwrap_or(-1), log)
@@ -127,5 +153,23 @@ impl Drop for Process {
         // It may have ended by itself.
         drop(self.child.kill());
         drop(self.child.wait());
+    }
+}
+
+/// Kills a process that goes on for too long. Dropped before, it does nothing; the process is not waited for meanwhile, so
+/// its number is still its own.
+struct Killer {
+    _alive: Sender<()>,
+}
+
+impl Killer {
+    fn new(pid: Pid) -> Self {
+        let (alive, told) = channel();
+        thread::spawn(move || {
+            if told.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
+                let _ = rustix::process::kill_process(pid, Signal::KILL);
+            }
+        });
+        Self { _alive: alive }
     }
 }

@@ -56,6 +56,9 @@ impl Program {
         }
         command.args(["-c", IGNORING]).arg(&self.path).args(["serve", "--demo", "--soaked", "--listen", "127.0.0.1:0"]);
         command.arg("--data-dir").arg(&self.data_dir).arg("--reservation-ttl").arg(format!("{ttl_ms}ms"));
+        // The disk is small, and its users are few.
+        command.args(["--low-space-mark", "1", "--user-requests-per-minute", "1000000"]);
+        command.args(["--user-bytes-per-minute", "1000000000"]);
         command.arg("--max-outstanding").arg(self.outstanding_max.to_string());
         command.env("STOCKHOLD_AUTH_SECRET", self.secret.expose_secret()).env_remove("RUST_LOG");
         if let Some(url) = &self.mirror_url {

@@ -4,6 +4,7 @@ mod bit_rot;
 mod claims;
 mod closing;
 mod crash_points;
+mod hanging;
 mod identity;
 mod past;
 mod waiting;

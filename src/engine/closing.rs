@@ -1,0 +1,144 @@
+//! The end of an engine. It runs in a thread of its own, since a disk may never answer: whoever closes waits for it, and
+//! is told after a while what is left.
+
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use parking_lot::{Condvar, Mutex};
+
+use super::checkpoint;
+use super::core::Core;
+use crate::error::{Error, ErrorKind, Result};
+
+/// An error that can be told more than once.
+type Outcome = Result<(), (ErrorKind, String)>;
+
+/// How far closing has come.
+#[derive(Debug, Default)]
+pub(super) struct Closing {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    step: Step,
+    /// How it went, once it is over.
+    outcome: Option<Outcome>,
+    /// Somebody has waited in vain; nobody else has to.
+    given_up: bool,
+}
+
+/// What closing is at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Step {
+    #[default]
+    Threads,
+    Checkpoint,
+    Journal,
+    History,
+    Done,
+}
+
+impl Step {
+    fn text(self) -> &'static str {
+        match self {
+            Self::Threads => "ending its threads",
+            Self::Checkpoint => "writing a checkpoint",
+            Self::Journal => "writing the journal to its end",
+            Self::History => "closing history",
+            Self::Done => "done",
+        }
+    }
+}
+
+impl Closing {
+    /// Closes `core`, whose `threads` were told to end, and waits for it, but no longer than `limit`.
+    ///
+    /// # Errors
+    /// `Unavailable` when the disk failed, or did not answer in time.
+    pub(super) fn begin(
+        self: &Arc<Self>,
+        core: &Arc<Core>,
+        threads: Vec<JoinHandle<()>>,
+        with_checkpoint: bool,
+        limit: Option<Duration>,
+    ) -> Result<()> {
+        let Some(limit) = limit else {
+            let outcome = self.run(core, threads, with_checkpoint);
+            self.end(outcome);
+            return self.outcome();
+        };
+        let (closing, closed) = (Arc::clone(self), Arc::clone(core));
+        let thread = thread::Builder::new().name("stockhold-close".into());
+        let started = thread.spawn(move || {
+            let outcome = closing.run(&closed, threads, with_checkpoint);
+            // Before anybody hears of the end: who closes and opens again must not meet what this holds.
+            drop(closed);
+            closing.end(outcome);
+        });
+        started.map_err(|error| Error::io("starting a thread to close the engine", error))?;
+        self.wait(limit)
+    }
+
+    /// Waits for a close that has begun, but no longer than `limit`.
+    ///
+    /// # Errors
+    /// As [`Closing::begin`].
+    pub(super) fn wait(&self, limit: Duration) -> Result<()> {
+        let end = Instant::now() + limit;
+        let mut state = self.state.lock();
+        while state.step != Step::Done && !state.given_up {
+            state.given_up = self.changed.wait_until(&mut state, end).timed_out() && state.step != Step::Done;
+        }
+        match state.step {
+            Step::Done => {
+                drop(state);
+                self.outcome()
+            }
+            step => Err(Error::unavailable(format!(
+                "the engine did not close within {limit:?}: it was still {}. What was acknowledged is in the journal; \
+                 the directory stays locked until this process ends, or the disk answers",
+                step.text()
+            ))),
+        }
+    }
+
+    fn end(&self, outcome: Result<()>) {
+        let mut state = self.state.lock();
+        let outcome = outcome.map_err(|error| (error.kind(), error.to_string()));
+        (state.step, state.outcome) = (Step::Done, Some(outcome));
+        drop(state);
+        self.changed.notify_all();
+    }
+
+    /// How a close that is over went.
+    pub(super) fn outcome(&self) -> Result<()> {
+        let outcome = self.state.lock().outcome.clone();
+        outcome.unwrap_or(Ok(())).map_err(|(kind, message)| Error::new(kind, message))
+    }
+
+    fn run(&self, core: &Core, threads: Vec<JoinHandle<()>>, with_checkpoint: bool) -> Result<()> {
+        let at = |step| self.state.lock().step = step;
+        at(Step::Threads);
+        let mut panicked = false;
+        for thread in threads {
+            panicked |= thread.join().is_err();
+        }
+        at(Step::Checkpoint);
+        let written = if with_checkpoint { checkpoint::write(core).map(drop) } else { Ok(()) };
+        at(Step::Journal);
+        let closed = core.journal.close();
+        at(Step::History);
+        let stored = core.store.as_ref().map_or(Ok(()), |store| store.close());
+        core.directory.release();
+        // Who came before the release and writes still is waited for; who comes after it finds the directory released.
+        drop(core.generations.lock());
+        drop(core.claims.lock());
+        if panicked {
+            return Err(Error::unavailable("a background thread of the engine had panicked"));
+        }
+        closed.and(written).and(stored)
+    }
+}

@@ -1,0 +1,60 @@
+//! Waiting for the disk, but not for ever.
+
+use std::future::Future;
+
+use super::{Failure, Mall};
+use crate::command::Outcome;
+use crate::error::{Error, Result};
+
+impl Mall {
+    /// Waits until an outcome is durable. A disk that hangs leaves it unknown: it is decided, and nobody knows yet whether
+    /// it will survive.
+    pub(super) async fn durable(&self, ticket: impl Future<Output = Result<Outcome>>) -> Result<Outcome, Failure> {
+        match tokio::time::timeout(self.engine().sync_limit(), ticket).await {
+            Ok(outcome) => Ok(outcome?),
+            Err(_) => Err(Failure::Unknown),
+        }
+    }
+
+    /// Waits until history shows everything acknowledged before.
+    pub(super) async fn caught_up(&self) -> Result<()> {
+        match tokio::time::timeout(self.engine().sync_limit(), self.engine().catch_up()).await {
+            Ok(caught_up) => caught_up,
+            Err(_) => Err(self.late()),
+        }
+    }
+
+    /// Reads from history beside the runtime's workers.
+    pub(super) async fn read<T: Send + 'static>(&self, read: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+        match tokio::time::timeout(self.engine().sync_limit(), blocking(read)).await {
+            Ok(read) => read,
+            Err(_) => Err(self.late()),
+        }
+    }
+
+    /// Does something that blocks beside the runtime's workers. It goes on when nobody waits for it any more.
+    pub(super) async fn act<T: Send + 'static>(
+        &self,
+        act: impl FnOnce() -> Result<T> + Send + 'static,
+    ) -> Result<T, Failure> {
+        match tokio::time::timeout(self.engine().sync_limit(), blocking(act)).await {
+            Ok(done) => Ok(done?),
+            Err(_) => Err(Failure::Unknown),
+        }
+    }
+
+    /// Why history did not answer in time.
+    fn late(&self) -> Error {
+        match self.engine().check_ready() {
+            Err(error) => error,
+            Ok(()) => Error::overloaded("history is behind, or its disk slow"),
+        }
+    }
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(failed) => Err(Error::unavailable("a background task failed").with_source(failed)),
+    }
+}

@@ -140,7 +140,6 @@ async fn bodies_and_answers_have_a_type() {
         ("application/jsonx", None),
         ("", None),
         ("application/json", Some("gzip")),
-        ("application/json", Some("identity")),
     ] {
         let mut request = ann.request(Method::POST, "/api/mall/exchange").header(CONTENT_TYPE, content_type);
         if let Some(encoding) = encoding {

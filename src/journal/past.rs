@@ -287,6 +287,7 @@ pub(crate) struct PastRecords {
     damaged_through: Option<Seq>,
 }
 
+#[allow(clippy::large_enum_variant, reason = "a reader has one of them")]
 enum Source {
     Segment { seen: Seen, bytes: Vec<u8>, at: Place, end_seq: Seq },
     Archive(ArchiveReader),

@@ -24,6 +24,7 @@ pub(crate) struct StoreCopy {
 }
 
 /// What there is of a store.
+#[allow(clippy::large_enum_variant, reason = "an audit has one of them")]
 pub(crate) enum Copied {
     /// There is none.
     Nothing,

@@ -39,6 +39,7 @@ use crate::types::{AccountId, AccountKey, IdempotencyKey, ReservationId, SHARD_C
 
 pub(crate) use answers::{First, Terms};
 #[cfg(feature = "server")]
+#[cfg(feature = "server")]
 pub(crate) use reservations::made_at_ms;
 pub(crate) use share::KeyLimits;
 pub(crate) use snapshot::{LAYOUT_VERSION, Layout, PART_COUNT, Replay};

@@ -249,7 +249,8 @@ fn arguments_with(more: &[&str]) -> Vec<String> {
 }
 
 fn shared_place(release: Release) -> Option<Place> {
-    static SHARED: [OnceLock<Option<(Place, Option<DbServer>)>>; 3] = [const { OnceLock::new() }; 3];
+    type Shared = OnceLock<Option<(Place, Option<DbServer>)>>;
+    static SHARED: [Shared; 3] = [const { OnceLock::new() }; 3];
     let shared = SHARED[release as usize].get_or_init(|| {
         if let (Release::Installed, Ok(url)) = (release, std::env::var(OTHER_SERVER)) {
             return Some((other_place(&url), None));

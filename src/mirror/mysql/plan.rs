@@ -204,7 +204,7 @@ mod tests {
 
     /// A table as the mirror makes it, as its catalogue tells it.
     fn own(table: &Table) -> FoundTable {
-        let columns = table.columns.iter().map(|column| own_column(column));
+        let columns = table.columns.iter().map(own_column);
         let mut found = FoundTable { engine: "InnoDB".to_owned(), columns: columns.collect(), ..FoundTable::default() };
         found.indices.insert("PRIMARY".to_owned(), vec!["id".to_owned()]);
         for column in table.indexed {
@@ -229,7 +229,7 @@ mod tests {
         Found {
             name: column.name.to_owned(),
             data_type: data_type.to_owned(),
-            column_type: column_type.replace("', '", "','").replace(data_type, data_type),
+            column_type: column_type.replace("', '", "','"),
             chars,
             digits: sizes.first().copied().filter(|_| data_type == "decimal"),
             scale: sizes.get(1).copied().filter(|_| data_type == "decimal"),

@@ -138,7 +138,7 @@ fn a_store_ahead_of_its_journal() {
         Ok(Belongs::Elsewhere("another journal's".into()))
     };
     let open = |judge| Store::open_judged(&home.dir(), StoreConfig::default(), judge);
-    let refused = open(&|_| Err(Error::corrupt("proof of loss"))).err().expect("the judge refused");
+    let refused = open(&|_| Err(Error::corrupt("proof of loss"))).map(drop).expect_err("the judge refused");
     assert_eq!(refused.to_string(), "proof of loss");
     home.reopen().close().expect("a refusal sets nothing aside");
     let store = open(&judge).expect("it opens");

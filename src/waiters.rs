@@ -77,7 +77,7 @@ impl Waiters {
         self.list.is_empty()
     }
 
-    #[cfg(test)]
+    #[cfg(all(test, not(stockhold_loom)))]
     pub(crate) fn len(&self) -> usize {
         self.list.len()
     }

@@ -126,7 +126,7 @@ fn never_sold_out(name: &str, free: u64, act: fn(&World, ReservationId)) {
         let held = reservation_of(world.reserve(&world.teas(2)));
         let buyer = world.spawn(|world| {
             for _ in 0..2 {
-                let refused = world.fixture.ledger.refuse_fast(&Reserve::new(&world.teas(1), 10));
+                let refused = world.fixture.ledger.refuse_fast(&Reserve::new(&world.teas(1), 10), 0);
                 assert_eq!(refused, None, "a unit was there throughout");
             }
             assert!(is_reserved(world.reserve(&world.teas(1))), "a unit was there throughout");
@@ -167,7 +167,7 @@ fn loom_a_refusal_names_what_was_there() {
     check("two lines of one account at once", PREEMPTIONS, || {
         let world = World::new(3, 0);
         let buyer = world.spawn(|world| {
-            let refused = world.fixture.ledger.refuse_fast(&Reserve::new(&world.teas(3), 10));
+            let refused = world.fixture.ledger.refuse_fast(&Reserve::new(&world.teas(3), 10), 0);
             let there = matches!(refused, None | Some(Outcome::Refused(Refusal { available: 1, .. })));
             assert!(there, "there were 3, and then 1: {refused:?}");
         });

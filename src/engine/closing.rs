@@ -122,6 +122,8 @@ impl Closing {
     fn run(&self, core: &Core, threads: Vec<JoinHandle<()>>, with_checkpoint: bool) -> Result<()> {
         let at = |step| self.state.lock().step = step;
         at(Step::Threads);
+        // A checkpoint would wait for what waits for room.
+        core.journal.stop_waiting();
         let mut panicked = false;
         for thread in threads {
             panicked |= thread.join().is_err();

@@ -35,8 +35,8 @@ fn run_errand(store: &SegmentStore) -> Result<()> {
         let spare = Spare { number: store.new_spare_number(), bytes: store.next_bytes() };
         segment::create_spare(&*store.vfs, &store.dir, spare.number, spare.bytes)?;
         store.offer_spare(spare);
-        store.has_room();
     }
+    store.has_room();
     while !store.stopping() && retire_oldest(store)? {}
     Ok(())
 }

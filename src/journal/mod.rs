@@ -306,6 +306,11 @@ impl Journal {
         }
     }
 
+    /// Waits for room on the disk no more: what does so fails, and with it the journal.
+    pub(crate) fn stop_waiting(&self) {
+        self.store.stop_waiting();
+    }
+
     /// Says that `name` needs nothing any more.
     pub(crate) fn clear_pin(&self, name: &str) {
         self.store.files.lock().pins.remove(name);
@@ -322,7 +327,7 @@ impl Journal {
     /// # Errors
     /// `Poisoned` when the journal has failed.
     pub(crate) fn close(&self) -> Result<()> {
-        self.store.stop_waiting();
+        self.stop_waiting();
         let outcome = self.commit.close();
         self.store.stop_errands();
         let threads = std::mem::take(&mut *self.threads.lock());

@@ -108,7 +108,7 @@ fn a_full_disk_lets_an_engine_be_closed_and_opened_again() {
     let (engine, gate) = open(dir.path(), NEVER, NEVER);
     receive(&engine).unwrap().wait().unwrap();
     let waiting = fill(&engine, &gate);
-    assert_eq!(engine.close().unwrap_err().kind(), ErrorKind::Unavailable);
+    assert_eq!(engine.close().unwrap_err().kind(), ErrorKind::Poisoned);
     for ticket in waiting {
         assert!(ticket.wait().is_err(), "what waited for room is not there");
     }

@@ -59,7 +59,7 @@ pub struct Books {
     pub ended: BTreeMap<ReservationId, Ended>,
     /// Those of the confirmed whose units were returned.
     pub returned: BTreeSet<ReservationId>,
-    /// The event of each keyed request: a key has one effect.
+    /// The newest event of each key: while its answer is kept, a key has one effect.
     pub requests: BTreeMap<IdempotencyKey, Event<'static>>,
 }
 
@@ -87,7 +87,9 @@ impl Books {
         self.last_seq = seq;
         if let Some(request) = event.request {
             let before = self.requests.insert(request.key, event.clone());
-            assert_eq!(before, None, "event {seq} is the second effect of one request: {event:?}");
+            let kept = before.as_ref().and_then(|before| before.request?.kept);
+            let over = before.is_none() || kept.is_some_and(|kept| kept.until <= event.at);
+            assert!(over, "event {seq} is the second effect of one request: {event:?}, after {before:?}");
         }
         for account in self.enter(seq, &event) {
             self.audit(seq, account, &event);

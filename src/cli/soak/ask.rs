@@ -102,7 +102,12 @@ impl Reply {
 
     /// Whether it says what came out. After the other codes a request may have had its effect.
     pub(super) fn is_clear(&self) -> bool {
-        !matches!(self.code.as_str(), "UNAVAILABLE" | "INTERNAL")
+        !matches!(self.code.as_str(), "UNAVAILABLE" | "OUTCOME_UNKNOWN" | "INTERNAL")
+    }
+
+    /// Whether it says that the server could not, for now, and that nothing came of it.
+    pub(super) fn says_that_nothing_changed(&self) -> bool {
+        matches!(self.code.as_str(), "OVERLOADED" | "LOW_SPACE" | "DISK_STALLED")
     }
 
     pub(super) fn is_success(&self) -> bool {

@@ -5,7 +5,7 @@ use std::io::stdin;
 use std::sync::Arc;
 use std::thread;
 
-use crate::cli::print;
+use crate::cli::{logs, print};
 use crate::clock::ShiftedClock;
 use crate::command::TTL_MS_MAX;
 use crate::engine::EngineBuilder;
@@ -71,6 +71,7 @@ fn obey(clock: &ShiftedClock, gate: &Gate) {
         }
     }
     tracing::error!("nobody holds the clock of this server any more");
+    logs::flush();
     std::process::exit(1);
 }
 

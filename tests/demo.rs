@@ -83,14 +83,14 @@ async fn a_second_start_keeps_everything_and_adds_nothing() {
 #[tokio::test]
 async fn tokens_name_their_user_and_role() {
     let dir = TempDir::new().expect("a directory");
-    let server = Process::demo(dir.path());
+    let path = dir.path().to_str().expect("a path in UTF-8");
+    let server = Process::serve(&["--demo", "--data-dir", path, "--token-leeway", "0s"]);
     let mut ann = Client::connect(server.address, Some(demo_token(dir.path(), "ann@example.com", "user"))).await;
     assert_eq!(ann.get("/api/points/balance").await.data()["userId"], "ann@example.com");
     ann.get("/api/admin/inventory/prod_kfc").await.failure(403, "FORBIDDEN");
     let mut root = Client::connect(server.address, Some(demo_token(dir.path(), "root", "admin"))).await;
     root.get("/api/admin/inventory/prod_kfc").await.data();
 
-    let path = dir.path().to_str().expect("a path in UTF-8");
     for (args, told) in [
         (vec!["--user", "no/slash"], "A-Z"),
         (vec!["--user", ""], "A-Z"),

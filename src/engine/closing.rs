@@ -78,8 +78,13 @@ impl Closing {
             drop(closed);
             closing.end(outcome);
         });
-        started.map_err(|error| Error::io("starting a thread to close the engine", error))?;
-        self.wait(limit)
+        let thread = started.map_err(|error| Error::io("starting a thread to close the engine", error))?;
+        let outcome = self.wait(limit);
+        if self.state.lock().step == Step::Done {
+            // It has told its outcome, and has nothing left to do.
+            drop(thread.join());
+        }
+        outcome
     }
 
     /// Waits for a close that has begun, but no longer than `limit`.

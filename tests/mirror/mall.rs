@@ -52,6 +52,10 @@ impl Mall {
         let mut command = self.command(&["serve", "--demo", "--listen", "127.0.0.1:0"], url);
         // What it says at most: nobody reads its log before its end, and a pipe is soon full.
         command.args(more).env("STOCKHOLD_AUTH_SECRET", SECRET).env("RUST_LOG", "warn");
+        // A crowd of few users, each faster than anybody is.
+        for bound in ["STOCKHOLD_USER_REQUESTS_PER_MINUTE", "STOCKHOLD_USER_BYTES_PER_MINUTE"] {
+            command.env(bound, "1000000000");
+        }
         self.server = Some(Process::start(&mut command));
     }
 

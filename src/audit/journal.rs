@@ -345,7 +345,7 @@ impl<'a> Journal<'a> {
     }
 }
 
-fn names(vfs: &dyn Vfs, dir: &Path) -> Result<Option<Vec<String>>> {
+pub(super) fn names(vfs: &dyn Vfs, dir: &Path) -> Result<Option<Vec<String>>> {
     match vfs.list(dir) {
         Ok(names) => Ok(Some(names)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),

@@ -9,6 +9,7 @@
 mod account;
 mod answers;
 mod books;
+mod claims;
 mod compare;
 mod finding;
 mod frames;
@@ -91,6 +92,7 @@ pub(crate) fn audit(
         None => None,
     };
     let snapshots = snapshot::read_all(vfs, dir, &mut findings)?;
+    let claims = claims::read_all(vfs, dir, &mut findings)?;
     let mut journal = Journal::list(vfs, dir)?;
     history.iter().for_each(|history| journal.watch(history.witnesses()));
     audited.first_seq = journal.oldest_seq();
@@ -106,6 +108,7 @@ pub(crate) fn audit(
         entering.record(seq, kind, payload, findings);
     })?;
     audited.last_seq = walked.last_seq;
+    claims::check(&claims, walked.last_seq, &mut findings);
     (audited.archive_files, audited.segments) = (walked.archived, walked.segments);
     // A snapshot of the last record was written after it was synced, by an orderly end for one: what follows it in the
     // segment is what was in the file before.

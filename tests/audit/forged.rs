@@ -405,6 +405,34 @@ fn flipped_bits_in_every_kind_of_file() {
 }
 
 #[test]
+fn claims_that_are_damaged_or_on_records_that_are_gone() {
+    let sale = Sale::open();
+    sale.sell(20);
+    let claim = sale.engine.claim("mirror").expect("there is room");
+    claim.hold_from(sale.last_seq() + 1).expect("it holds what comes next");
+    drop(claim);
+    let dir = sale.drop_engine();
+    assert_eq!(verify(dir.path()).code, 0, "{}", verify(dir.path()).told());
+    let file = dir.path().join("claims/mirror.claim");
+    flip(&file, 30);
+    let damaged = verify(dir.path());
+    assert_eq!(damaged.code, 10, "{}", damaged.told());
+    assert!(damaged.told().contains("mirror.claim"), "{}", damaged.told());
+    // The same claim on the next record but one, as if a record had been there.
+    let mut bytes = fs::read(&file).expect("it reads");
+    bytes[30] ^= 1;
+    let from_seq = u64::from_le_bytes(bytes[28..36].try_into().expect("eight bytes")) + 1;
+    bytes[28..36].copy_from_slice(&from_seq.to_le_bytes());
+    let end = bytes.len() - 4;
+    let sum = crc32c::crc32c(&bytes[..end]);
+    bytes[end..].copy_from_slice(&sum.to_le_bytes());
+    fs::write(&file, bytes).expect("it is written");
+    let lost = verify(dir.path());
+    assert_eq!(lost.code, 22, "{}", lost.told());
+    assert!(lost.told().contains("mirror.claim"), "{}", lost.told());
+}
+
+#[test]
 fn bytes_behind_the_end_of_an_archive_file() {
     let dir = long_sale();
     let archive = &files(&dir.path().join("archive"), "0")[0];

@@ -167,6 +167,12 @@ pub(super) fn let_go(disk: Arc<Disk>) -> Result<()> {
     if !disk.failed.load(Ordering::SeqCst) {
         return Ok(());
     }
+    if !disk.dir.is_dir() {
+        // The directory was removed under it, and nobody can want its files again. A drop that waits for ever would keep a
+        // lock that every other sled of this process needs.
+        std::mem::forget(disk);
+        return Ok(());
+    }
     let (done, is_done) = mpsc::channel();
     let dropped = move || {
         drop(disk);

@@ -1,5 +1,6 @@
 //! Would catch a clock that is wrong once and stays wrong: deadlines that move with it, tokens that are refused, time that
 //! stands still, and a journal whose time can never be mended. And a custom clock with which nothing expires.
+#![cfg(feature = "server")]
 
 mod support;
 

@@ -1,5 +1,5 @@
-//! The public API's hot paths, for comparing one change with the next. Figures against targets come from
-//! `stockhold bench`; see `docs/benchmarks.md`.
+//! The public API's hot paths, for comparing one change with the next. Figures against targets come
+//! from `stockhold bench`; see `docs/benchmarks.md`.
 
 use std::hint::black_box;
 
@@ -25,7 +25,8 @@ fn with_engine(run: impl FnOnce(&Engine, AccountId, AccountId)) {
     engine.close().expect("it closes");
 }
 
-/// Reserves one unit and confirms it. A full journal queue means the disk is behind, and is waited out.
+/// Reserves one unit and confirms it. A full journal queue means the disk is behind, and is waited
+/// out.
 fn pair(engine: &Engine, lines: &[Line]) {
     let reserved = match engine.reserve(&Reserve::new(lines, TTL_MS)) {
         Ok(ticket) => ticket.outcome(),
@@ -62,7 +63,9 @@ fn durable(criterion: &mut Criterion) {
         let mut group = criterion.benchmark_group("durable");
         group.throughput(Throughput::Elements(BATCH as u64));
         group.bench_function("batch of 1,000 confirmed reserves", |bencher| {
-            let batch = |_| engine.batch(&reserves).and_then(|ticket| ticket.wait()).expect("it is durable");
+            let batch = |_| {
+                engine.batch(&reserves).and_then(|ticket| ticket.wait()).expect("it is durable")
+            };
             bencher.iter_batched(|| (), batch, BatchSize::PerIteration);
         });
         group.finish();

@@ -1,4 +1,5 @@
-//! Many threads race for one product. However they interleave, not a unit more is sold than there was.
+//! Many threads race for one product. However they interleave, not a unit more is sold than there
+//! was.
 //!
 //! ```sh
 //! cargo run --release --example flash_sale --no-default-features
@@ -58,7 +59,10 @@ fn sale() -> Result<bool> {
     println!("sold {} of {UNITS}, refused {}, oversold={oversold}", total.sold, total.refused);
     engine.close()?;
     let tries = (BUYERS * TRIES_PER_BUYER) as u64;
-    Ok(oversold == 0 && level.consumed == total.sold && level.available == 0 && total.sold + total.refused == tries)
+    Ok(oversold == 0
+        && level.consumed == total.sold
+        && level.available == 0
+        && total.sold + total.refused == tries)
 }
 
 /// One buyer: reserve a unit, pay, confirm.

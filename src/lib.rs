@@ -1,7 +1,9 @@
-//! The inventory core for sales that must not oversell: a durable, concurrent stock ledger in your process.
+//! The inventory core for sales that must not oversell: a durable, concurrent stock ledger in your
+//! process.
 //!
-//! A reservation takes units of several accounts (a product's stock, a user's points, a user's quota) in one atomic
-//! step, and is confirmed, released, or lapses at its deadline. What is acknowledged is in a write-ahead journal.
+//! A reservation takes units of several accounts (a product's stock, a user's points, a user's
+//! quota) in one atomic step, and is confirmed, released, or lapses at its deadline. What is
+//! acknowledged is in a write-ahead journal.
 //!
 //! ```
 //! use stockhold::{AccountKey, Engine, Line, Outcome, Policy, Reserve};
@@ -31,45 +33,37 @@
 //!
 //! # What it is not
 //!
-//! Not a database: it knows accounts and reservations and answers no queries beyond them and their history. Not
-//! distributed: one process owns a data directory, and availability is a restart in seconds. Not a payment service: it
-//! keeps units until you say that the payment arrived, or the deadline says that it did not.
+//! Not a database: it knows accounts and reservations and answers no queries beyond them and their
+//! history. Not distributed: one process owns a data directory, and availability is a restart in
+//! seconds. Not a payment service: it keeps units until you say that the payment arrived, or the
+//! deadline says that it did not.
 //!
 //! # Durability
 //!
-//! Every command answers at once with a [`CommitTicket`]. Its outcome is decided; [`CommitTicket::wait`] or `.await`
-//! resolves when it survives a crash. One sync carries all commands that came while the one before it ran.
+//! Every command answers at once with a [`CommitTicket`]. Its outcome is decided;
+//! [`CommitTicket::wait`] or `.await` resolves when it survives a crash. One sync carries all
+//! commands that came while the one before it ran.
 //!
 //! # Bounds
 //!
-//! Units return at most 10 ms after their deadline, plus the time that applying what lapsed together takes. Quantities
-//! are at most [`QUANTITY_MAX`], and so is all that an account ever receives ([`RECEIVED_MAX`]). Every table and queue has a bound; reaching it is [`ErrorKind::Overloaded`].
+//! Units return at most 10 ms after their deadline, plus the time that applying what lapsed
+//! together takes. Quantities are at most [`QUANTITY_MAX`], and so is all that an account ever
+//! receives ([`RECEIVED_MAX`]). Every table and queue has a bound; reaching it is
+//! [`ErrorKind::Overloaded`].
 #![forbid(unsafe_code)]
 
-mod branch;
-mod calls;
-mod chunks;
-mod clock;
-mod command;
-mod directory;
+mod base;
 mod engine;
-mod error;
 mod event;
-mod flaw;
+mod history;
 mod journal;
 mod ledger;
-mod record;
-#[cfg(all(any(test, feature = "server"), not(stockhold_loom)))]
-mod simulate;
-mod store;
-mod sync;
+mod reader;
 #[cfg(feature = "test-util")]
 pub mod test_util;
-mod types;
+#[cfg(any(test, feature = "server"))]
+mod trials;
 mod vfs;
-mod waiters;
-mod wheel;
-mod wire;
 
 #[cfg(feature = "server")]
 mod audit;
@@ -80,25 +74,27 @@ mod http;
 #[cfg(feature = "server")]
 mod mall;
 #[cfg(feature = "server")]
-mod measure;
+mod settings;
 #[cfg(feature = "server")]
-mod mirror;
+mod sink;
 
-pub use clock::{Clock, ManualClock, SystemClock};
-pub use command::{
-    BODY_BYTES_MAX, Command, LINES_MAX, Level, Line, Outcome, Pending, Policy, Refusal, Reserve, TTL_MS_MAX, Window,
+pub use base::clock::{Clock, ManualClock, SystemClock};
+pub use base::error::{Error, ErrorKind, Result};
+pub use base::{
+    AccountId, AccountKey, AccountKind, BODY_BYTES_MAX, IdempotencyKey, LINES_MAX, QUANTITY_MAX,
+    RECEIVED_MAX, ReservationId, Seq, TTL_MS_MAX, TimeMs,
 };
-pub use directory::Identity;
 pub use engine::{
-    BatchTicket, CatchUp, Claim, CommitTicket, Engine, EngineBuilder, History, LedgerView, LevelPages, Past,
-    PastEvents, RefundTicket, Status, Subscription,
+    BatchTicket, CatchUp, Claim, CommitTicket, Engine, EngineBuilder, History, LevelPages,
+    RefundTicket, Status, Subscription,
 };
-pub use error::{Error, ErrorKind, Result};
-pub use event::{End, Event, EventLine, EventLines, Fact, Kept, Request};
-pub use record::{ChangeKind, ChangeRecord, Note, RecordLine, ReservationRecord, ReservationState};
-pub use types::{
-    AccountId, AccountKey, AccountKind, IdempotencyKey, QUANTITY_MAX, RECEIVED_MAX, ReservationId, Seq, TimeMs,
+pub use event::{End, Event, EventLine, EventLines, Fact, Kept, Policy, Request, Window};
+pub use history::record::{
+    ChangeKind, ChangeRecord, Note, RecordLine, ReservationRecord, ReservationState,
 };
+pub use ledger::{Command, Level, Line, Outcome, Pending, Refusal, Reserve};
+pub use reader::{LedgerView, Past, PastEvents};
+pub use vfs::directory::Identity;
 
 #[cfg(feature = "server")]
 pub use cli::main;

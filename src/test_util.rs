@@ -5,9 +5,9 @@ use std::path::Path;
 
 #[cfg(feature = "server")]
 use crate::audit::{self, AuditConfig};
-use crate::command::Level;
-use crate::error::Result;
+use crate::base::error::Result;
 use crate::event::{self, Event};
+use crate::ledger::Level;
 use crate::ledger::{LAYOUT_VERSION, Layout, Ledger, Limits, PART_COUNT, Replay};
 #[cfg(feature = "server")]
 use crate::vfs::RealVfs;

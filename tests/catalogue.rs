@@ -1,5 +1,6 @@
-//! Would catch a filter that lets through what it should not, a list in another order than the mall's document gives,
-//! pages that overlap or miss a product, and a stock that is not the ledger's.
+//! Would catch a filter that lets through what it should not, a list in another order than the
+//! mall's document gives, pages that overlap or miss a product, and a stock that is not the
+//! ledger's.
 #![cfg(feature = "server")]
 
 mod support;
@@ -19,10 +20,12 @@ async fn categories_are_a_tree() {
     let categories = shop.guest().await.get("/api/mall/categories").await.data();
     let shape = |category: &Value| {
         let children = category["children"].as_array().expect("an array").iter();
-        let children: Vec<String> = children.map(|child| child["id"].as_str().expect("a string").to_owned()).collect();
+        let children: Vec<String> =
+            children.map(|child| child["id"].as_str().expect("a string").to_owned()).collect();
         (category["id"].as_str().expect("a string").to_owned(), children.join(" "))
     };
-    let shapes: Vec<(String, String)> = categories.as_array().expect("an array").iter().map(shape).collect();
+    let shapes: Vec<(String, String)> =
+        categories.as_array().expect("an array").iter().map(shape).collect();
     let expected = [
         ("cat_digital", "cat_mobile cat_computer"),
         ("cat_food", "cat_snack cat_beverage"),
@@ -42,9 +45,12 @@ async fn categories_are_a_tree() {
 #[tokio::test]
 async fn a_search_folds_case_as_unicode_does() {
     let shop = Shop::open().await;
-    for (id, name) in
-        [("p_odyssey", "ΟΔΥΣΣΕΙΑ"), ("p_istanbul", "İSTANBUL"), ("p_street", "Straße"), ("p_wide", "ＡＢＣ券")]
-    {
+    for (id, name) in [
+        ("p_odyssey", "ΟΔΥΣΣΕΙΑ"),
+        ("p_istanbul", "İSTANBUL"),
+        ("p_street", "Straße"),
+        ("p_wide", "ＡＢＣ券"),
+    ] {
         let mut product = product(id, 10);
         (product.name, product.description) = (name.into(), String::new());
         shop.mall.put_product(&product).expect("the product is new");
@@ -97,7 +103,13 @@ async fn every_filter_finds_what_it_names() {
     }
     // The mall's own acceptance test, 应该能够按分类筛选商品.
     let listing = guest.get("/api/mall/products?category_id=cat_mobile").await.data();
-    assert!(listing["products"].as_array().expect("an array").iter().all(|it| it["category"]["id"] == "cat_mobile"));
+    assert!(
+        listing["products"]
+            .as_array()
+            .expect("an array")
+            .iter()
+            .all(|it| it["category"]["id"] == "cat_mobile")
+    );
 }
 
 #[tokio::test]
@@ -155,11 +167,14 @@ async fn a_list_is_ordered_by_sort_order_then_sales_then_age() {
     let path = "/api/mall/products?category_id=cat_travel";
     assert_eq!(ids(&ann.get(path).await.data()).join(" "), "first newer older older-too sold last");
 
-    ann.post("/api/mall/exchange", json!({"productId": "sold", "quantity": 2, "confirm": true})).await.data();
+    ann.post("/api/mall/exchange", json!({"productId": "sold", "quantity": 2, "confirm": true}))
+        .await
+        .data();
     ann.post("/api/mall/exchange", json!({"productId": "sold", "quantity": 1})).await.data();
     // The order by sales is at most a second old; what is shown of each product is not old at all.
     let before = ann.get(path).await.data();
-    let sold = before["products"].as_array().expect("an array").iter().find(|it| it["id"] == "sold");
+    let sold =
+        before["products"].as_array().expect("an array").iter().find(|it| it["id"] == "sold");
     let sold = sold.expect("it is listed");
     assert_eq!((&sold["stockQuantity"], &sold["salesCount"]), (&json!(2), &json!(2)));
     shop.advance(1_000);
@@ -172,14 +187,18 @@ async fn pages_hold_everything_once() {
     let mut guest = shop.guest().await;
     let mut seen = Vec::new();
     for page in 1..=4 {
-        let listing = guest.get(&format!("/api/mall/products?page={page}&page_size=2")).await.data();
+        let listing =
+            guest.get(&format!("/api/mall/products?page={page}&page_size=2")).await.data();
         let pagination = json!({"page": page, "pageSize": 2, "total": 5, "totalPages": 3});
         assert_eq!(listing["pagination"], pagination);
         seen.extend(ids(&listing).into_iter().map(str::to_owned));
     }
     assert_eq!(seen, ["prod_airpods", "prod_iphone15", "prod_kfc", "prod_movie", "prod_starbucks"]);
     let default = guest.get("/api/mall/products").await.data();
-    assert_eq!(default["pagination"], json!({"page": 1, "pageSize": 20, "total": 5, "totalPages": 1}));
+    assert_eq!(
+        default["pagination"],
+        json!({"page": 1, "pageSize": 20, "total": 5, "totalPages": 1})
+    );
     let beyond = guest.get("/api/mall/products?page=1000000&page_size=100").await.data();
     assert_eq!(beyond["products"], json!([]));
     let none = guest.get("/api/mall/products?keyword=nothing").await.data();
@@ -198,7 +217,9 @@ async fn a_product_shows_its_stock_as_the_ledger_has_it() {
     let mut admin = shop.admin().await;
     admin.post("/api/admin/inventory/tea/receive", json!({"quantity": 10})).await.data();
     let mut ann = shop.user_with("ann", 100).await;
-    ann.post("/api/mall/exchange", json!({"productId": "tea", "quantity": 1, "confirm": true})).await.data();
+    ann.post("/api/mall/exchange", json!({"productId": "tea", "quantity": 1, "confirm": true}))
+        .await
+        .data();
     ann.post("/api/mall/exchange", json!({"productId": "tea", "quantity": 2})).await.data();
     admin.post("/api/admin/inventory/tea/adjust", json!({"delta": -3})).await.data();
     let expected = json!({
@@ -225,7 +246,9 @@ async fn what_is_not_for_sale_is_not_found() {
         ann.get(&format!("/api/mall/products/{id}")).await.failure(404, "PRODUCT_NOT_FOUND");
     }
     ann.get("/api/mall/products/%ff").await.failure(400, "INVALID_REQUEST");
-    ann.post("/api/mall/exchange", json!({"productId": "gone", "quantity": 1})).await.failure(404, "PRODUCT_NOT_FOUND");
+    ann.post("/api/mall/exchange", json!({"productId": "gone", "quantity": 1}))
+        .await
+        .failure(404, "PRODUCT_NOT_FOUND");
     let listing = ann.get("/api/mall/products?page_size=100").await.data();
     assert!(!ids(&listing).contains(&"gone"), "{listing}");
     // Operators still count it.

@@ -1,5 +1,6 @@
-//! Would catch a clock that is wrong once and stays wrong: deadlines that move with it, tokens that are refused, time that
-//! stands still, and a journal whose time can never be mended. And a custom clock with which nothing expires.
+//! Would catch a clock that is wrong once and stays wrong: deadlines that move with it, tokens that
+//! are refused, time that stands still, and a journal whose time can never be mended. And a custom
+//! clock with which nothing expires.
 #![cfg(feature = "server")]
 
 mod support;
@@ -9,7 +10,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use stockhold::{
-    AccountId, AccountKey, Clock, Engine, Line, ManualClock, Outcome, Policy, ReservationId, Reserve, SystemClock,
+    AccountId, AccountKey, Clock, Engine, Line, ManualClock, Outcome, Policy, ReservationId,
+    Reserve, SystemClock,
 };
 use support::{NOW_MS, Setup, Shop, run, stockhold};
 use tempfile::TempDir;
@@ -50,8 +52,11 @@ impl Clock for Machine {
 }
 
 fn open(dir: &TempDir, clock: Arc<dyn Clock>) -> (Engine, AccountId) {
-    let engine = Engine::builder(dir.path()).clock(clock).segment_bytes(128 << 10).open().expect("it opens");
-    let tea = engine.open_account(&AccountKey::stock("tea").expect("a key"), Policy::strict()).expect("there is room");
+    let engine =
+        Engine::builder(dir.path()).clock(clock).segment_bytes(128 << 10).open().expect("it opens");
+    let tea = engine
+        .open_account(&AccountKey::stock("tea").expect("a key"), Policy::strict())
+        .expect("there is room");
     (engine, tea)
 }
 
@@ -61,7 +66,12 @@ fn receive(engine: &Engine, tea: AccountId, quantity: u64) {
 
 fn reserve(engine: &Engine, tea: AccountId, ttl_ms: u64) -> ReservationId {
     let lines = [Line { account: tea, quantity: 1 }];
-    match engine.reserve(&Reserve::new(&lines, ttl_ms)).expect("it is decided").wait().expect("it is durable") {
+    match engine
+        .reserve(&Reserve::new(&lines, ttl_ms))
+        .expect("it is decided")
+        .wait()
+        .expect("it is durable")
+    {
         Outcome::Reserved { reservation, .. } => reservation,
         other => panic!("expected a reservation, got {other:?}"),
     }
@@ -98,7 +108,10 @@ fn a_clock_that_is_wrong_for_a_moment_moves_no_deadline_and_is_told() {
     machine.set(NOW_MS + YEAR_MS);
     assert_eq!(engine.expire_due().expect("it runs"), 0);
     assert_eq!(engine.status().clock_ahead_ms, -(YEAR_MS as i64));
-    assert!(matches!(engine.confirm(first).expect("it is decided").outcome(), Outcome::Confirmed { .. }));
+    assert!(matches!(
+        engine.confirm(first).expect("it is decided").outcome(),
+        Outcome::Confirmed { .. }
+    ));
     machine.set(NOW_MS);
     machine.pass(1_000);
     assert_eq!((engine.now_ms(), engine.status().clock_ahead_ms), (NOW_MS + 1_000, 0));
@@ -126,7 +139,10 @@ fn a_jump_that_an_operator_confirms_is_followed() {
 
 #[tokio::test]
 async fn tokens_are_judged_by_the_machines_clock_and_health_tells_that_time_is_ahead() {
-    let ahead = Setup { engine: |it| it.clock(Arc::new(ManualClock::new(NOW_MS + YEAR_MS))), ..Setup::default() };
+    let ahead = Setup {
+        engine: |it| it.clock(Arc::new(ManualClock::new(NOW_MS + YEAR_MS))),
+        ..Setup::default()
+    };
     let shop = Shop::with(ahead).await.reopen_with(Setup::default()).await;
     assert_eq!(shop.engine.now_ms(), NOW_MS + YEAR_MS, "the newest event is of that time");
     shop.user("demo").await.get("/api/points/balance").await.data();
@@ -135,7 +151,8 @@ async fn tokens_are_judged_by_the_machines_clock_and_health_tells_that_time_is_a
     let clock = shop.admin().await.get("/api/admin/clock").await.data();
     assert_eq!(clock["aheadMs"], YEAR_MS);
     shop.user("demo").await.get("/api/admin/clock").await.failure(403, "FORBIDDEN");
-    let confirmed = shop.admin().await.post("/api/admin/clock/confirm", serde_json::json!({})).await;
+    let confirmed =
+        shop.admin().await.post("/api/admin/clock/confirm", serde_json::json!({})).await;
     assert_eq!(confirmed.status, 200, "though there is nothing ahead to follow");
 }
 
@@ -155,7 +172,10 @@ fn a_journal_that_is_ahead_is_mended_by_a_command() {
 
     let (code, told, _) = run(&mut stockhold(&["clock", path]));
     assert_eq!(code, 1, "{told}");
-    assert!(told.contains("ahead") && told.contains("--mend") && told.contains("1 reservations"), "{told}");
+    assert!(
+        told.contains("ahead") && told.contains("--mend") && told.contains("1 reservations"),
+        "{told}"
+    );
     let (code, told, errors) = run(&mut stockhold(&["clock", path, "--mend"]));
     assert_eq!(code, 0, "{told}{errors}");
     assert_eq!(run(&mut stockhold(&["clock", path])).0, 0, "it stays mended");
@@ -165,8 +185,15 @@ fn a_journal_that_is_ahead_is_mended_by_a_command() {
     let (engine, tea) = open(&dir, Arc::new(SystemClock::default()));
     assert!(engine.now_ms() < now_ms + HOUR_MS / 2, "time is the machine's again");
     assert_eq!(engine.status().clock_ahead_ms, 0);
-    assert!(engine.pending(before).is_some() && engine.pending(short).is_some(), "what waited before waits on");
-    assert_eq!(engine.pending(ahead), None, "what was made in the time that was ahead is given back");
+    assert!(
+        engine.pending(before).is_some() && engine.pending(short).is_some(),
+        "what waited before waits on"
+    );
+    assert_eq!(
+        engine.pending(ahead),
+        None,
+        "what was made in the time that was ahead is given back"
+    );
     let level = engine.level(tea).expect("it is open");
     assert_eq!((level.available, level.reserved), (1, 2));
     reserve(&engine, tea, HOUR_MS);

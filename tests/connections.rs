@@ -1,6 +1,7 @@
-//! Would catch clients that keep others out: by connections that say nothing, by too many from one address, or by asking for
-//! long lists; and a request that is done and whose answer is lost, because its client said that it would send no more, or
-//! because the process stood still for a while.
+//! Would catch clients that keep others out: by connections that say nothing, by too many from one
+//! address, or by asking for long lists; and a request that is done and whose answer is lost,
+//! because its client said that it would send no more, or because the process stood still for a
+//! while.
 #![cfg(feature = "server")]
 
 mod support;
@@ -49,7 +50,9 @@ async fn rest(mut stream: TcpStream) -> String {
 /// The first piece of an answer.
 async fn answer(stream: &mut TcpStream) -> String {
     let mut piece = [0; 4096];
-    let read = tokio::time::timeout(PATIENCE, stream.read(&mut piece)).await.expect("the server answers in time");
+    let read = tokio::time::timeout(PATIENCE, stream.read(&mut piece))
+        .await
+        .expect("the server answers in time");
     let read = read.unwrap_or_default();
     String::from_utf8_lossy(&piece[..read]).into_owned()
 }
@@ -89,7 +92,8 @@ async fn who_has_asked_and_says_no_more_is_answered() {
 async fn who_is_told_no_while_it_still_sends_hears_it() {
     let shop = Shop::open().await;
     let mut stream = connect(shop.address).await;
-    let head = exchange(&token("demo", Role::User)).replace(&format!("Length: {}", BODY.len()), "Length: 1000000");
+    let head = exchange(&token("demo", Role::User))
+        .replace(&format!("Length: {}", BODY.len()), "Length: 1000000");
     stream.write_all(head.as_bytes()).await.expect("the server reads");
     let piece = [b' '; 10_000];
     for _ in 0..20 {
@@ -110,7 +114,9 @@ async fn connections_that_say_nothing_make_room_and_requests_under_way_never_do(
     // A head that never ends is none.
     for _ in 0..20 {
         let mut slow = connect(shop.address).await;
-        slow.write_all(b"POST /api/mall/exchange HTTP/1.1\r\nHost: mall\r\n").await.expect("the server reads");
+        slow.write_all(b"POST /api/mall/exchange HTTP/1.1\r\nHost: mall\r\n")
+            .await
+            .expect("the server reads");
         crowd.push(slow);
     }
     let mut kept = Vec::new();
@@ -134,7 +140,12 @@ async fn an_address_has_a_share_and_is_told_when_it_is_used() {
     let shop = shop(100, 2).await;
     let mut working = [under_way(shop.address).await, under_way(shop.address).await];
     let (_, told) = ask(shop.address, HEALTH).await;
-    assert!(told.starts_with("HTTP/1.1 503 ") && told.contains("OVERLOADED") && told.contains("address"), "{told:?}");
+    assert!(
+        told.starts_with("HTTP/1.1 503 ")
+            && told.contains("OVERLOADED")
+            && told.contains("address"),
+        "{told:?}"
+    );
     // Another address has a share of its own.
     let socket = TcpSocket::new_v4().expect("a socket");
     socket.bind(([127, 0, 0, 2], 0).into()).expect("an address of this machine");
@@ -155,7 +166,15 @@ async fn an_address_has_a_share_and_is_told_when_it_is_used() {
 async fn time_for_which_the_process_stood_still_counts_for_nobody() {
     let dir = TempDir::new().expect("a directory");
     let path = dir.path().to_str().expect("a path in UTF-8");
-    let server = Process::serve(&["--demo", "--data-dir", path, "--head-timeout", "2s", "--idle-timeout", "2s"]);
+    let server = Process::serve(&[
+        "--demo",
+        "--data-dir",
+        path,
+        "--head-timeout",
+        "2s",
+        "--idle-timeout",
+        "2s",
+    ]);
     let request = exchange(&demo_token(dir.path(), "demo", "user")) + BODY;
     let (begun, rest) = request.split_at(40);
     let mut clients = Vec::new();

@@ -1,4 +1,5 @@
-//! Would catch a demo whose own advice does not work, and a token that the server it is made for does not take.
+//! Would catch a demo whose own advice does not work, and a token that the server it is made for
+//! does not take.
 #![cfg(feature = "server")]
 #![allow(clippy::disallowed_methods, reason = "the test looks at files")]
 
@@ -24,13 +25,17 @@ fn curls(text: &str, server: &str) -> Vec<Curl> {
 }
 
 fn curl(line: &str, server: &str) -> Curl {
-    let address = line.split(' ').find_map(|word| word.strip_prefix(server)).expect("the server's address");
+    let address =
+        line.split(' ').find_map(|word| word.strip_prefix(server)).expect("the server's address");
     let quoted = |option: &str| -> Vec<String> {
         let parts = line.split(option).skip(1);
         parts.map(|part| part.split('\'').next().expect("a closing quote").to_owned()).collect()
     };
-    let header = |header: String| header.split_once(": ").map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let headers = quoted("-H '").into_iter().map(|text| header(text).expect("a name and a value")).collect();
+    let header = |header: String| {
+        header.split_once(": ").map(|(name, value)| (name.to_owned(), value.to_owned()))
+    };
+    let headers =
+        quoted("-H '").into_iter().map(|text| header(text).expect("a name and a value")).collect();
     Curl { path: address.to_owned(), headers, data: quoted("-d '").pop() }
 }
 
@@ -50,7 +55,12 @@ async fn what_the_demo_says_to_try_works() {
     server.read_to("The token is valid");
     let curls = curls(&server.printed, &format!("http://{}", server.address));
     let paths: Vec<&str> = curls.iter().map(|curl| curl.path.as_str()).collect();
-    assert_eq!(paths, ["/api/mall/products", "/api/mall/exchange", "/api/points/balance"], "{}", server.printed);
+    assert_eq!(
+        paths,
+        ["/api/mall/products", "/api/mall/exchange", "/api/points/balance"],
+        "{}",
+        server.printed
+    );
     let mut client = Client::connect(server.address, None).await;
     assert_eq!(send(&mut client, &curls[0]).await.data()["pagination"]["total"], 5);
     let exchanged = send(&mut client, &curls[1]).await.data();
@@ -64,10 +74,20 @@ async fn a_second_start_keeps_everything_and_adds_nothing() {
     let server = Process::demo(dir.path());
     let token = demo_token(dir.path(), "demo", "user");
     let mut demo = Client::connect(server.address, Some(token.clone())).await;
-    demo.post("/api/mall/exchange", json!({"productId": "prod_iphone15", "quantity": 1, "confirm": true})).await.data();
+    demo.post(
+        "/api/mall/exchange",
+        json!({"productId": "prod_iphone15", "quantity": 1, "confirm": true}),
+    )
+    .await
+    .data();
     let look = async |client: &mut Client| -> Vec<Value> {
         let mut seen = Vec::new();
-        for path in ["/api/mall/products", "/api/mall/categories", "/api/points/balance", "/api/mall/orders"] {
+        for path in [
+            "/api/mall/products",
+            "/api/mall/categories",
+            "/api/points/balance",
+            "/api/mall/orders",
+        ] {
             seen.push(client.get(path).await.data());
         }
         seen
@@ -85,10 +105,13 @@ async fn tokens_name_their_user_and_role() {
     let dir = TempDir::new().expect("a directory");
     let path = dir.path().to_str().expect("a path in UTF-8");
     let server = Process::serve(&["--demo", "--data-dir", path, "--token-leeway", "0s"]);
-    let mut ann = Client::connect(server.address, Some(demo_token(dir.path(), "ann@example.com", "user"))).await;
+    let mut ann =
+        Client::connect(server.address, Some(demo_token(dir.path(), "ann@example.com", "user")))
+            .await;
     assert_eq!(ann.get("/api/points/balance").await.data()["userId"], "ann@example.com");
     ann.get("/api/admin/inventory/prod_kfc").await.failure(403, "FORBIDDEN");
-    let mut root = Client::connect(server.address, Some(demo_token(dir.path(), "root", "admin"))).await;
+    let mut root =
+        Client::connect(server.address, Some(demo_token(dir.path(), "root", "admin"))).await;
     root.get("/api/admin/inventory/prod_kfc").await.data();
 
     for (args, told) in [
@@ -102,7 +125,8 @@ async fn tokens_name_their_user_and_role() {
         assert!(code != 0 && printed.is_empty() && log.contains(told), "{args:?}: {log}");
     }
     // A token that is over when it is made is no token to anybody.
-    let (code, printed, _) = run(&mut stockhold(&["token", "--user", "ann", "--ttl", "0s", "--data-dir", path]));
+    let (code, printed, _) =
+        run(&mut stockhold(&["token", "--user", "ann", "--ttl", "0s", "--data-dir", path]));
     let mut late = Client::connect(server.address, printed.lines().last().map(str::to_owned)).await;
     assert_eq!(code, 0);
     late.get("/api/points/balance").await.failure(401, "UNAUTHORIZED");
@@ -114,11 +138,16 @@ fn without_a_demo_there_is_no_secret_to_find() {
     let path = dir.path().join("nothing");
     let (code, printed, log) = run(stockhold(&["token", "--user", "ann", "--data-dir"]).arg(&path));
     assert!(code == 1 && printed.is_empty(), "{log}");
-    assert!(log.contains("STOCKHOLD_AUTH_SECRET") && log.contains(path.to_str().expect("UTF-8")), "{log}");
+    assert!(
+        log.contains("STOCKHOLD_AUTH_SECRET") && log.contains(path.to_str().expect("UTF-8")),
+        "{log}"
+    );
     // A secret that was cut short is no secret.
     std::fs::create_dir(&path).expect("a directory");
     std::fs::write(path.join("demo-secret"), "").expect("a file");
-    for command in [&["token", "--user", "ann"][..], &["serve", "--demo", "--listen", "127.0.0.1:0"]] {
+    for command in
+        [&["token", "--user", "ann"][..], &["serve", "--demo", "--listen", "127.0.0.1:0"]]
+    {
         let (code, _, log) = run(stockhold(command).arg("--data-dir").arg(&path));
         assert!(code == 1 && log.contains("demo-secret"), "{log}");
     }

@@ -1,4 +1,5 @@
-//! Would catch an embedder who suddenly compiles a web server, an async runtime or a database client.
+//! Would catch an embedder who suddenly compiles a web server, an async runtime or a database
+//! client.
 
 use std::process::Command;
 
@@ -19,9 +20,15 @@ fn crates(flags: &[&str]) -> Vec<String> {
 #[test]
 fn an_embedder_gets_neither_a_server_nor_a_runtime_nor_a_client() {
     let crates = crates(&["--no-default-features"]);
-    assert!(crates.iter().any(|name| name == "stockhold"), "the tree names the crate itself: {crates:?}");
+    assert!(
+        crates.iter().any(|name| name == "stockhold"),
+        "the tree names the crate itself: {crates:?}"
+    );
     for unwanted in UNWANTED {
-        assert!(!crates.iter().any(|name| name == unwanted), "`{unwanted}` is compiled for embedders");
+        assert!(
+            !crates.iter().any(|name| name == unwanted),
+            "`{unwanted}` is compiled for embedders"
+        );
     }
 }
 
@@ -36,7 +43,10 @@ fn a_server_without_the_mirror_gets_no_client() {
 #[test]
 fn the_mirror_brings_no_openssl() {
     let crates = crates(&[]);
-    assert!(crates.iter().any(|name| name == "mysql_async") && crates.iter().any(|name| name == "ring"), "{crates:?}");
+    assert!(
+        crates.iter().any(|name| name == "mysql_async") && crates.iter().any(|name| name == "ring"),
+        "{crates:?}"
+    );
     for unwanted in ["openssl", "openssl-sys", "native-tls", "aws-lc-rs", "aws-lc-sys"] {
         assert!(!crates.iter().any(|name| name == unwanted), "`{unwanted}` is compiled");
     }

@@ -1,5 +1,5 @@
-//! Would catch connections that take the descriptors that files need, and a history or a journal that does not go on after a
-//! moment without any.
+//! Would catch connections that take the descriptors that files need, and a history or a journal
+//! that does not go on after a moment without any.
 #![cfg(feature = "server")]
 
 mod support;
@@ -17,16 +17,20 @@ fn order() -> serde_json::Value {
 
 /// `stockhold serve` where no more than `limit` files can be open.
 fn limited(limit: u32, dir: &str) -> std::process::Command {
-    let serve = format!("ulimit -n {limit} && exec \"$0\" serve --demo --listen 127.0.0.1:0 --data-dir \"$1\"");
+    let serve = format!(
+        "ulimit -n {limit} && exec \"$0\" serve --demo --listen 127.0.0.1:0 --data-dir \"$1\""
+    );
     isolated("sh", &["-c", &serve, PROGRAM, dir])
 }
 
 #[tokio::test]
 async fn connections_leave_files_their_descriptors() {
     let dir = TempDir::new().expect("a directory");
-    let mut server = Process::start(&mut limited(200, dir.path().to_str().expect("a path in UTF-8")));
+    let mut server =
+        Process::start(&mut limited(200, dir.path().to_str().expect("a path in UTF-8")));
     server.read_log_to("the limit of open files is too low for max_connections");
-    let mut demo = Client::connect(server.address, Some(demo_token(dir.path(), "demo", "user"))).await;
+    let mut demo =
+        Client::connect(server.address, Some(demo_token(dir.path(), "demo", "user"))).await;
     demo.post("/api/mall/exchange", order()).await.data();
     // More than there are descriptors, and none of them says a word.
     let mut silent = Vec::new();
@@ -60,7 +64,8 @@ fn a_limit_that_leaves_nothing_is_refused() {
 async fn history_goes_on_after_a_moment_without_descriptors() {
     let dir = TempDir::new().expect("a directory");
     let mut server = Process::demo(dir.path());
-    let mut demo = Client::connect(server.address, Some(demo_token(dir.path(), "demo", "user"))).await;
+    let mut demo =
+        Client::connect(server.address, Some(demo_token(dir.path(), "demo", "user"))).await;
     demo.post("/api/mall/exchange", order()).await.data();
     let pid = Some(server.pid());
     // What is open stays open, and nothing can be opened.
@@ -69,7 +74,10 @@ async fn history_goes_on_after_a_moment_without_descriptors() {
     demo.post("/api/mall/exchange", order()).await.data();
     server.read_log_to("history waits until files can be opened again");
     demo.post("/api/mall/exchange", order()).await.data();
-    assert_eq!(demo.get("/api/mall/orders").await.data()["orders"].as_array().expect("an array").len(), 3);
+    assert_eq!(
+        demo.get("/api/mall/orders").await.data()["orders"].as_array().expect("an array").len(),
+        3
+    );
     prlimit(pid, Resource::Nofile, before).expect("the server's limit");
     server.read_log_to("history goes on");
     assert_eq!(demo.get("/health").await.json()["checks"]["history"], "fulfilled");
@@ -77,6 +85,10 @@ async fn history_goes_on_after_a_moment_without_descriptors() {
     let (code, log) = server.wait();
     assert_eq!(code, 0, "{log}");
     let server = Process::demo(dir.path());
-    let mut demo = Client::connect(server.address, Some(demo_token(dir.path(), "demo", "user"))).await;
-    assert_eq!(demo.get("/api/mall/orders").await.data()["orders"].as_array().expect("an array").len(), 3);
+    let mut demo =
+        Client::connect(server.address, Some(demo_token(dir.path(), "demo", "user"))).await;
+    assert_eq!(
+        demo.get("/api/mall/orders").await.data()["orders"].as_array().expect("an array").len(),
+        3
+    );
 }

@@ -1,6 +1,7 @@
-//! Would catch a release that cannot open, understand or go on from a directory that the first format versions wrote:
-//! journal, archive, checkpoint and claim of version 1, history of version 2, and every kind of event. The directory in
-//! `tests/fixtures/v1` stays as it is for good; `expected.txt` beside it is what the release that wrote it said of it.
+//! Would catch a release that cannot open, understand or go on from a directory that the first
+//! format versions wrote: journal, archive, checkpoint and claim of version 1, history of version
+//! 2, and every kind of event. The directory in `tests/fixtures/v1` stays as it is for good;
+//! `expected.txt` beside it is what the release that wrote it said of it.
 #![cfg(feature = "server")]
 #![allow(clippy::disallowed_methods, reason = "the test copies files")]
 
@@ -13,7 +14,8 @@ use std::sync::Arc;
 use secrecy::SecretString;
 use serde_json::json;
 use stockhold::{
-    AccountKind, App, Auth, Engine, Limits, Line, Mall, MallConfig, ManualClock, Outcome, Past, Reserve, Role,
+    AccountKind, App, Auth, Engine, Limits, Line, Mall, MallConfig, ManualClock, Outcome, Past,
+    Reserve, Role,
 };
 use support::{Client, run, stockhold, token};
 use tempfile::TempDir;
@@ -46,7 +48,11 @@ fn directory() -> TempDir {
 
 fn open(dir: &Path) -> Engine {
     let clock = Arc::new(ManualClock::new(LEFT_AT_MS));
-    let engine = Engine::builder(dir).clock(clock).segment_bytes(128 << 10).open().expect("the directory opens");
+    let engine = Engine::builder(dir)
+        .clock(clock)
+        .segment_bytes(128 << 10)
+        .open()
+        .expect("the directory opens");
     engine.catch_up().wait().expect("history goes on");
     engine
 }
@@ -66,22 +72,31 @@ fn told(engine: &Engine) -> String {
     writeln!(text, "pending {}", engine.pending_count()).expect("a string takes it");
     for level in &levels {
         let (account, key) = (level.account, &level.key);
-        for record in engine.history().reservations_of(account, None, 1000).expect("history reads") {
-            let line =
-                |line: &stockhold::RecordLine| format!("{}:{}/{}", line.account.number(), line.consumed, line.quantity);
+        for record in engine.history().reservations_of(account, None, 1000).expect("history reads")
+        {
+            let line = |line: &stockhold::RecordLine| {
+                format!("{}:{}/{}", line.account.number(), line.consumed, line.quantity)
+            };
             let lines: Vec<String> = record.lines.iter().map(line).collect();
             let (id, state, lines) = (record.reservation.number(), record.state, lines.join(","));
             let (details, notes) = (record.details.len(), record.notes.len());
-            writeln!(text, "reservation {id} of {key} {state:?} {lines} details={details} notes={notes}")
-                .expect("a string takes it");
+            writeln!(
+                text,
+                "reservation {id} of {key} {state:?} {lines} details={details} notes={notes}"
+            )
+            .expect("a string takes it");
         }
         if key.kind() == AccountKind::Quota {
             continue;
         }
         for change in engine.history().changes_of(account, None, 1000).expect("history reads") {
             let (seq, kind, delta) = (change.seq, change.kind, change.delta);
-            writeln!(text, "change {seq} {key} {kind:?} {delta} {} {}", change.available, change.quantity)
-                .expect("a string takes it");
+            writeln!(
+                text,
+                "change {seq} {key} {kind:?} {delta} {} {}",
+                change.available, change.quantity
+            )
+            .expect("a string takes it");
         }
     }
     for (key, body) in engine.documents("product").into_iter().chain(engine.documents("category")) {
@@ -93,7 +108,8 @@ fn told(engine: &Engine) -> String {
 
 #[track_caller]
 fn check_told(engine: &Engine) {
-    let expected = std::fs::read_to_string(fixture().join("expected.txt")).expect("the fixture is there");
+    let expected =
+        std::fs::read_to_string(fixture().join("expected.txt")).expect("the fixture is there");
     let told = told(engine);
     let difference = expected.lines().zip(told.lines()).find(|(expected, told)| expected != told);
     assert_eq!(difference, None, "the first line that differs");
@@ -102,7 +118,8 @@ fn check_told(engine: &Engine) {
 
 #[track_caller]
 fn check_verified(dir: &Path) {
-    let (code, printed, log) = run(&mut stockhold(&["verify", dir.to_str().expect("a path in UTF-8")]));
+    let (code, printed, log) =
+        run(&mut stockhold(&["verify", dir.to_str().expect("a path in UTF-8")]));
     assert_eq!(code, 0, "{printed}{log}");
 }
 
@@ -135,10 +152,16 @@ fn history_is_made_anew_from_the_old_journal_and_archive() {
 fn the_snapshots_are_not_needed_where_the_past_is_read() {
     let dir = directory();
     let past = Past::open(dir.path()).expect("the past opens");
-    assert_eq!((past.oldest_seq(), past.claim_id("mirror").expect("the claim reads").is_some()), (1, true));
+    assert_eq!(
+        (past.oldest_seq(), past.claim_id("mirror").expect("the claim reads").is_some()),
+        (1, true)
+    );
     let ledger = past.ledger_at(past.last_seq()).expect("the events replay");
     let engine = open(dir.path());
-    assert_eq!((ledger.levels(), ledger.all_pending().len()), (engine.levels(), engine.pending_count()));
+    assert_eq!(
+        (ledger.levels(), ledger.all_pending().len()),
+        (engine.levels(), engine.pending_count())
+    );
 }
 
 #[tokio::test]
@@ -146,7 +169,8 @@ async fn a_retry_hears_the_answer_of_the_old_release_and_sales_go_on() {
     let dir = directory();
     let engine = open(dir.path());
     let mall = Mall::open(engine.clone(), MallConfig::default()).expect("the catalogue reads");
-    let auth = Auth::new(&SecretString::from(support::SECRET)).expect("a secret that is long enough");
+    let auth =
+        Auth::new(&SecretString::from(support::SECRET)).expect("a secret that is long enough");
     let app = Arc::new(App::new(mall, auth, Limits::default()));
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.expect("a port is free");
     let address = listener.local_addr().expect("an address");
@@ -159,14 +183,20 @@ async fn a_retry_hears_the_answer_of_the_old_release_and_sales_go_on() {
     let retried = eve.post_keyed("/api/mall/exchange", "a", body).await.data();
     assert_eq!(retried["orderId"], ORDERS[0], "{retried}");
     let before = eve.balance().await;
-    let cancelled = eve.post(&format!("/api/mall/orders/{}/cancel", ORDERS[1]), json!({})).await.data();
-    assert_eq!((cancelled["orderId"].clone(), eve.balance().await - before), (json!(ORDERS[1]), 3500), "{cancelled}");
+    let cancelled =
+        eve.post(&format!("/api/mall/orders/{}/cancel", ORDERS[1]), json!({})).await.data();
+    assert_eq!(
+        (cancelled["orderId"].clone(), eve.balance().await - before),
+        (json!(ORDERS[1]), 3500),
+        "{cancelled}"
+    );
     drop(stop);
     server.await.expect("the server ends");
 
     let tea = engine.account(&"stock/tea".parse().expect("a key")).expect("the account is there");
     let lines = [Line { account: tea, quantity: 1 }];
-    let sold = engine.reserve(&Reserve::new(&lines, 1000).confirmed()).and_then(|ticket| ticket.wait());
+    let sold =
+        engine.reserve(&Reserve::new(&lines, 1000).confirmed()).and_then(|ticket| ticket.wait());
     assert!(matches!(sold, Ok(Outcome::Reserved { confirmed: true, .. })), "{sold:?}");
     engine.close().expect("it closes");
     check_verified(dir.path());

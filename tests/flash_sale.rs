@@ -1,5 +1,5 @@
-//! Would catch a simulation that does not sell, that is content with books that do not balance, or that fails without
-//! saying why.
+//! Would catch a simulation that does not sell, that is content with books that do not balance, or
+//! that fails without saying why.
 #![cfg(feature = "server")]
 
 mod support;
@@ -11,25 +11,33 @@ use support::{Client, Process, demo_token, run, stockhold};
 use tempfile::TempDir;
 use tokio::net::TcpSocket;
 
-const SIZE: [&str; 9] = ["flash-sale", "--users", "30", "--connections", "8", "--stock", "40", "--requests", "300"];
+const SIZE: [&str; 9] =
+    ["flash-sale", "--users", "30", "--connections", "8", "--stock", "40", "--requests", "300"];
 
 /// The rows of a verdict.
 fn verdict(printed: &str) -> BTreeMap<String, String> {
     let rows = printed.lines().filter_map(|line| line.strip_prefix("  "));
-    rows.filter_map(|row| row.split_once("  ")).map(|(name, value)| (name.into(), value.trim().into())).collect()
+    rows.filter_map(|row| row.split_once("  "))
+        .map(|(name, value)| (name.into(), value.trim().into()))
+        .collect()
 }
 
 fn check(code: i32, printed: &str, log: &str) {
     assert_eq!(code, 0, "{printed}{log}");
     let verdict = verdict(printed);
-    let row = |name: &str| verdict.get(name).unwrap_or_else(|| panic!("{name} is told: {printed}")).as_str();
+    let row = |name: &str| {
+        verdict.get(name).unwrap_or_else(|| panic!("{name} is told: {printed}")).as_str()
+    };
     let numbers = ["requests", "sold", "refused", "unclear", "oversold"].map(row);
     assert_eq!(numbers, ["300", "40", "260", "0", "0"], "{printed}");
     for name in ["p50", "p99", "max"] {
         assert!(row(name).ends_with(" ms"), "{printed}");
     }
     assert!(row("requests/s").parse::<u64>().is_ok_and(|rate| rate > 0), "{printed}");
-    assert!(row("points").contains(" + ") && printed.contains("\nOK: nothing was oversold"), "{printed}");
+    assert!(
+        row("points").contains(" + ") && printed.contains("\nOK: nothing was oversold"),
+        "{printed}"
+    );
 }
 
 #[test]
@@ -46,7 +54,8 @@ async fn a_sale_on_another_server_does_too_and_says_what_was_there_before() {
     let server = Process::demo(dir.path());
     let path = dir.path().to_str().expect("a path in UTF-8");
     let url = format!("http://{}", server.address);
-    let mut admin = Client::connect(server.address, Some(demo_token(dir.path(), "root", "admin"))).await;
+    let mut admin =
+        Client::connect(server.address, Some(demo_token(dir.path(), "root", "admin"))).await;
     let adjust = serde_json::json!({"delta": -500});
     admin.post("/api/admin/inventory/prod_kfc/adjust", adjust).await.data();
     for url in [url.clone(), format!("{url}/")] {
@@ -56,10 +65,12 @@ async fn a_sale_on_another_server_does_too_and_says_what_was_there_before() {
     }
     assert_eq!(admin.get("/api/admin/inventory/prod_kfc").await.data()["sold"], 80);
 
-    let (code, _, log) = run(stockhold(&SIZE).args(["--product", "no-such", "--data-dir", path, "--url", &url]));
+    let (code, _, log) =
+        run(stockhold(&SIZE).args(["--product", "no-such", "--data-dir", path, "--url", &url]));
     assert!(code == 1 && log.contains("PRODUCT_NOT_FOUND"), "{log}");
     let secret = "not the secret of this server at all";
-    let (code, _, log) = run(stockhold(&SIZE).args(["--url", &url]).env("STOCKHOLD_AUTH_SECRET", secret));
+    let (code, _, log) =
+        run(stockhold(&SIZE).args(["--url", &url]).env("STOCKHOLD_AUTH_SECRET", secret));
     assert!(code == 1 && log.contains("401") && log.contains("UNAUTHORIZED"), "{log}");
 }
 
@@ -82,13 +93,22 @@ fn an_address_that_is_none_is_told() {
         (&format!("http://{closed}"), "Connection refused"),
     ] {
         let mut command = stockhold(&SIZE);
-        command.args(["--url", url]).env("STOCKHOLD_AUTH_SECRET", "a secret of thirty-two bytes or more");
+        command
+            .args(["--url", url])
+            .env("STOCKHOLD_AUTH_SECRET", "a secret of thirty-two bytes or more");
         let (code, _, log) = run(command.current_dir(dir.path()));
         assert!(code == 1 && log.starts_with("stockhold: ") && log.contains(told), "{url}: {log}");
     }
-    let (code, _, log) = run(stockhold(&SIZE).args(["--url", "http://127.0.0.1:1"]).current_dir(dir.path()));
+    let (code, _, log) =
+        run(stockhold(&SIZE).args(["--url", "http://127.0.0.1:1"]).current_dir(dir.path()));
     assert!(code == 1 && log.contains("there is no secret"), "{log}");
-    for wrong in [["--users", "0"], ["--connections", "0"], ["--stock", "0"], ["--seconds", "0"], ["--requests", "x"]] {
+    for wrong in [
+        ["--users", "0"],
+        ["--connections", "0"],
+        ["--stock", "0"],
+        ["--seconds", "0"],
+        ["--requests", "x"],
+    ] {
         let (code, _, log) = run(stockhold(&["flash-sale"]).args(wrong));
         assert!(code == 2 && log.contains(wrong[0]), "{log}");
     }
@@ -97,7 +117,8 @@ fn an_address_that_is_none_is_told() {
 #[test]
 fn an_interrupted_sale_cleans_up() {
     let dir = TempDir::new().expect("a directory");
-    let mut command = stockhold(&["flash-sale", "--seconds", "3600", "--users", "1", "--stock", "1000000"]);
+    let mut command =
+        stockhold(&["flash-sale", "--seconds", "3600", "--users", "1", "--stock", "1000000"]);
     let sale = Process::start(command.env("TMPDIR", dir.path()));
     sale.signal(Signal::INT);
     let (code, log) = sale.wait();

@@ -1,6 +1,6 @@
-//! Would catch a lost, emptied or damaged history that costs stock, reads as "nothing there", or is believed: whatever
-//! happens to sled's directory, the engine opens, every level is right, and history is made anew from the journal and
-//! the archive, or says with which event it begins.
+//! Would catch a lost, emptied or damaged history that costs stock, reads as "nothing there", or is
+//! believed: whatever happens to sled's directory, the engine opens, every level is right, and
+//! history is made anew from the journal and the archive, or says with which event it begins.
 #![allow(clippy::disallowed_methods, reason = "damage is done past the engine")]
 
 use std::fs;
@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use stockhold::{
-    AccountId, AccountKey, ChangeRecord, Engine, EngineBuilder, Level, Line, ManualClock, Outcome, Policy,
-    ReservationId, ReservationRecord, Reserve,
+    AccountId, AccountKey, ChangeRecord, Engine, EngineBuilder, Level, Line, ManualClock, Outcome,
+    Policy, ReservationId, ReservationRecord, Reserve,
 };
 use tempfile::TempDir;
 
@@ -69,7 +69,8 @@ impl Accounts {
     }
 
     fn lines(&self) -> [Line; 3] {
-        [(self.points, 10), (self.quota, 1), (self.stock, 1)].map(|(account, quantity)| Line { account, quantity })
+        [(self.points, 10), (self.quota, 1), (self.stock, 1)]
+            .map(|(account, quantity)| Line { account, quantity })
     }
 }
 
@@ -77,13 +78,18 @@ impl Accounts {
 fn sell(shop: &Shop, engine: &Engine, orders: usize) {
     let accounts = Accounts::open(engine);
     for (account, quantity) in [(accounts.points, 100_000), (accounts.stock, 10_000)] {
-        engine.receive(account, quantity, "delivery", None).and_then(|it| it.wait()).expect("it is received");
+        engine
+            .receive(account, quantity, "delivery", None)
+            .and_then(|it| it.wait())
+            .expect("it is received");
     }
     let (lines, details) = (accounts.lines(), [7; 4 << 10]);
     for number in 0..orders {
         let reserve = Reserve::new(&lines, 1_000).owner(accounts.points).details(&details);
         let outcome = engine.reserve(&reserve).and_then(|it| it.wait()).expect("it is decided");
-        let Outcome::Reserved { reservation, .. } = outcome else { panic!("there is enough: {outcome:?}") };
+        let Outcome::Reserved { reservation, .. } = outcome else {
+            panic!("there is enough: {outcome:?}")
+        };
         end(engine, number, reservation);
         shop.clock.advance(10);
         engine.expire_due().expect("it admits");
@@ -105,7 +111,8 @@ fn picture(engine: &Engine) -> Picture {
     engine.catch_up().wait().expect("history follows");
     let accounts = Accounts::open(engine);
     let history = engine.history();
-    let changes = [accounts.points, accounts.stock].map(|account| history.changes_of(account, None, usize::MAX));
+    let changes = [accounts.points, accounts.stock]
+        .map(|account| history.changes_of(account, None, usize::MAX));
     Picture {
         levels: engine.levels(),
         pending: engine.pending_count(),
@@ -151,11 +158,14 @@ fn scribble(shop: &Shop, seed: u64) {
 
 /// How many histories were set aside in the shop's directory.
 fn set_aside(shop: &Shop) -> usize {
-    let entries = fs::read_dir(shop.dir.path()).expect("it lists").map(|entry| entry.expect("it lists").file_name());
+    let entries = fs::read_dir(shop.dir.path())
+        .expect("it lists")
+        .map(|entry| entry.expect("it lists").file_name());
     entries.filter(|name| name.to_string_lossy().contains("set-aside")).count()
 }
 
-/// Damages the history of a closed shop, and expects everything back. Returns how many histories were set aside.
+/// Damages the history of a closed shop, and expects everything back. Returns how many histories
+/// were set aside.
 #[track_caller]
 fn check(damage: impl FnOnce(&Shop)) -> usize {
     let shop = Shop::new(Some(1 << 30));
@@ -235,8 +245,12 @@ fn a_store_that_is_ahead_of_the_journal() {
         copy(&backup.path().join(name), &shop.path(name));
     }
     // What it shows was acknowledged, and is gone with what was put back.
-    let refused = shop.builder().open().err().expect("acknowledged records are missing").to_string();
-    assert!(refused.contains("acknowledged records are missing") && set_aside(&shop) == 0, "{refused}");
+    let refused =
+        shop.builder().open().err().expect("acknowledged records are missing").to_string();
+    assert!(
+        refused.contains("acknowledged records are missing") && set_aside(&shop) == 0,
+        "{refused}"
+    );
     let engine = shop.builder().accept_loss(true).open().expect("it was accepted by name");
     assert!(picture(&engine) == before, "history shows what the journal does, and no more");
     assert_eq!(set_aside(&shop), 1, "what was ahead is kept for who wants to look");
@@ -273,9 +287,14 @@ fn without_an_archive_history_says_with_which_event_it_begins() {
         let from = engine.history().first_seq().expect("history is on");
         assert!(from > 1, "it begins late, and says so");
         assert_eq!(*first_seq.get_or_insert(from), from, "and says the same ever after");
-        let kept: Vec<&ChangeRecord> = before.changes.iter().filter(|change| change.seq >= from).collect();
+        let kept: Vec<&ChangeRecord> =
+            before.changes.iter().filter(|change| change.seq >= from).collect();
         assert!(!kept.is_empty() && kept.len() < before.changes.len(), "a part of it is there");
-        assert_eq!(after.changes.iter().collect::<Vec<_>>(), kept, "from there on nothing is missing");
+        assert_eq!(
+            after.changes.iter().collect::<Vec<_>>(),
+            kept,
+            "from there on nothing is missing"
+        );
         engine.close().expect("it closes");
     }
 }
@@ -311,10 +330,18 @@ fn behind_a_damaged_archive_a_lost_history_begins_anew() {
         assert_eq!(engine.levels(), before.levels, "no stock is in history");
         let after = picture(&engine);
         let from = engine.history().first_seq().expect("history is on");
-        assert!(from > 1 && !engine.status().history_failed, "opening {opening}: it begins at {from}");
-        let kept: Vec<&ChangeRecord> = before.changes.iter().filter(|change| change.seq >= from).collect();
+        assert!(
+            from > 1 && !engine.status().history_failed,
+            "opening {opening}: it begins at {from}"
+        );
+        let kept: Vec<&ChangeRecord> =
+            before.changes.iter().filter(|change| change.seq >= from).collect();
         assert!(!kept.is_empty() && kept.len() < before.changes.len(), "a part of it is there");
-        assert_eq!(after.changes.iter().collect::<Vec<_>>(), kept, "from there on nothing is missing");
+        assert_eq!(
+            after.changes.iter().collect::<Vec<_>>(),
+            kept,
+            "from there on nothing is missing"
+        );
         engine.close().expect("it closes");
     }
 }

@@ -1,5 +1,5 @@
-//! Would catch overselling, a refusal while there was stock, and points that moved without a product: the mall's
-//! 并发兑换测试 over HTTP, 100 users at once on one product.
+//! Would catch overselling, a refusal while there was stock, and points that moved without a
+//! product: the mall's 并发兑换测试 over HTTP, 100 users at once on one product.
 #![cfg(feature = "server")]
 
 mod support;
@@ -33,7 +33,8 @@ async fn concurrent_exchange() {
         assert_eq!(orders.len() as u64, STOCK, "every order is its own");
 
         let inventory = shop.admin().await.get("/api/admin/inventory/rare?limit=100").await.data();
-        let numbers = ["available", "reserved", "sold", "total"].map(|field| inventory[field].as_u64());
+        let numbers =
+            ["available", "reserved", "sold", "total"].map(|field| inventory[field].as_u64());
         let (reserved, consumed) = if confirm { (0, STOCK) } else { (STOCK, 0) };
         assert_eq!(numbers, [0, reserved, consumed, STOCK].map(Some));
         assert_eq!(inventory["inStock"], false);
@@ -59,11 +60,19 @@ async fn all_at_once(shop: &Shop, confirm: bool) -> Vec<String> {
             let answer = user.post("/api/mall/exchange", body).await;
             if answer.status == 200 {
                 let data = answer.data();
-                assert_eq!(user.balance().await as u64, POINTS - PRICE, "who has the unit has paid for it");
+                assert_eq!(
+                    user.balance().await as u64,
+                    POINTS - PRICE,
+                    "who has the unit has paid for it"
+                );
                 return data["orderId"].as_str().map(str::to_owned);
             }
             let short = answer.failure(409, "OUT_OF_STOCK");
-            assert_eq!((&short["required"], &short["available"]), (&json!(1), &json!(0)), "a refusal is true");
+            assert_eq!(
+                (&short["required"], &short["available"]),
+                (&json!(1), &json!(0)),
+                "a refusal is true"
+            );
             assert_eq!(user.balance().await as u64, POINTS, "who has nothing has paid nothing");
             None
         });

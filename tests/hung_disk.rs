@@ -1,5 +1,5 @@
-//! Would catch a server that hangs with its disk: that says it is well, lets requests wait for ever, forgets what it
-//! decided meanwhile, or cannot be stopped.
+//! Would catch a server that hangs with its disk: that says it is well, lets requests wait for
+//! ever, forgets what it decided meanwhile, or cannot be stopped.
 #![cfg(feature = "server")]
 
 mod support;
@@ -15,7 +15,8 @@ use tempfile::TempDir;
 /// A server whose disk hangs and answers as it is told.
 fn serve(dir: &TempDir, more: &[&str]) -> Process {
     let path = dir.path().to_str().expect("a path in UTF-8");
-    let mut command = stockhold(&["serve", "--demo", "--soaked", "--listen", "127.0.0.1:0", "--data-dir", path]);
+    let mut command =
+        stockhold(&["serve", "--demo", "--soaked", "--listen", "127.0.0.1:0", "--data-dir", path]);
     // The clock is right: that is what it asks for before anything is opened.
     let (input, mut tell) = std::io::pipe().expect("a pipe");
     tell.write_all(b"0\n").expect("the pipe takes a line");
@@ -49,7 +50,9 @@ async fn a_disk_that_hangs_is_told_of_and_a_retry_with_its_key_hears_what_became
     demo.post_keyed("/api/mall/exchange", "two", body.clone()).await.failure(503, "DISK_STALLED");
     demo.get("/api/points/balance").await.failure(503, "DISK_STALLED");
     demo.get("/api/mall/orders").await.failure(503, "DISK_STALLED");
-    demo.post_keyed("/api/mall/exchange", "one", body.clone()).await.failure(503, "OUTCOME_UNKNOWN");
+    demo.post_keyed("/api/mall/exchange", "one", body.clone())
+        .await
+        .failure(503, "OUTCOME_UNKNOWN");
 
     server.tell("disk answers");
     let order = demo.post_keyed("/api/mall/exchange", "one", body.clone()).await.data();
@@ -72,7 +75,10 @@ async fn a_disk_that_hangs_holds_up_no_end() {
     let (code, log) = server.wait();
     assert_eq!(code, 1, "{log}");
     let last = log.lines().last().unwrap_or_default();
-    assert!(last.starts_with("stockhold: the engine did not close within 500ms: it was still "), "{log}");
+    assert!(
+        last.starts_with("stockhold: the engine did not close within 500ms: it was still "),
+        "{log}"
+    );
 
     let server = Process::demo(dir.path());
     let mut demo = self::demo(&server, &dir).await;

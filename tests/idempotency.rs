@@ -1,5 +1,5 @@
-//! Would catch a retry that buys twice, one that hears another answer than the first try, and a key that is mistaken for
-//! another's.
+//! Would catch a retry that buys twice, one that hears another answer than the first try, and a key
+//! that is mistaken for another's.
 #![cfg(feature = "server")]
 
 mod support;
@@ -27,14 +27,19 @@ async fn a_retry_hears_the_first_answer_though_everything_has_changed() {
     for confirm in [false, true] {
         first.push(ann.post_keyed(EXCHANGE, &format!("key-{confirm}"), body(confirm)).await);
     }
-    let first: Vec<String> = first.iter().inspect(|it| drop(it.data())).map(Reply::without_timestamp).collect();
+    let first: Vec<String> =
+        first.iter().inspect(|it| drop(it.data())).map(Reply::without_timestamp).collect();
 
     let change: [fn(&Shop); 4] = [
         |_| {},
         // Another price, which the user could not even pay; sold out it is as well.
         |shop| shop.mall.put_product(&product("tea", 1_000)).expect("a valid product"),
         // Not for sale any more.
-        |shop| shop.mall.put_product(&stockhold::Product { active: false, ..product("tea", 7) }).expect("valid"),
+        |shop| {
+            shop.mall
+                .put_product(&stockhold::Product { active: false, ..product("tea", 7) })
+                .expect("valid")
+        },
         // The deadline has passed.
         |shop| shop.advance(15 * 60 * 1000),
     ];
@@ -48,7 +53,8 @@ async fn a_retry_hears_the_first_answer_though_everything_has_changed() {
             }
             let before = shop.state();
             for (index, confirm) in [false, true].into_iter().enumerate() {
-                let again = ann.post_keyed(EXCHANGE, &format!("key-{confirm}"), body(confirm)).await;
+                let again =
+                    ann.post_keyed(EXCHANGE, &format!("key-{confirm}"), body(confirm)).await;
                 let told = (again.status, again.without_timestamp());
                 assert_eq!(told, (200, first[index].clone()), "step {step}, reopened: {reopened}");
             }
@@ -116,13 +122,21 @@ async fn a_key_acts_once_however_the_request_is_spelled() {
             500,
         ),
         (
-            ["inventory/prod_movie/receive", "inventory/prod%5Fmovie/receive", "inventory/prod%5fmovi%65/receive"],
+            [
+                "inventory/prod_movie/receive",
+                "inventory/prod%5Fmovie/receive",
+                "inventory/prod%5fmovi%65/receive",
+            ],
             json!({"quantity": 5}),
             "stockQuantity",
             2005,
         ),
         (
-            ["inventory/prod_movie/adjust", "inventory/prod%5Fmovie/adjust", "inventory/prod%5fmovi%65/adjust?"],
+            [
+                "inventory/prod_movie/adjust",
+                "inventory/prod%5Fmovie/adjust",
+                "inventory/prod%5fmovi%65/adjust?",
+            ],
             json!({"delta": -5}),
             "stockQuantity",
             2000,
@@ -130,7 +144,8 @@ async fn a_key_acts_once_however_the_request_is_spelled() {
     ] {
         for path in paths {
             for key in keys {
-                let data = admin.post_keyed(&format!("/api/admin/{path}"), key, body.clone()).await.data();
+                let data =
+                    admin.post_keyed(&format!("/api/admin/{path}"), key, body.clone()).await.data();
                 assert_eq!(data[field], value, "{path} {key}");
             }
         }
@@ -145,7 +160,10 @@ async fn a_key_acts_once_however_the_request_is_spelled() {
     for key in ["\"k", "\"k\"x"] {
         ann.post_keyed(EXCHANGE, key, body.clone()).await.failure(400, "INVALID_REQUEST");
     }
-    admin.post_keyed("/api/admin/points/a%2Fb/award", "k", json!({"points": 1})).await.failure(400, "INVALID_REQUEST");
+    admin
+        .post_keyed("/api/admin/points/a%2Fb/award", "k", json!({"points": 1}))
+        .await
+        .failure(400, "INVALID_REQUEST");
     assert_eq!(shop.state(), before);
 }
 
@@ -159,7 +177,10 @@ async fn a_key_of_an_earlier_release_is_known_by_its_spelling() {
     let account = shop.engine.account(&name).expect("the user has points");
     let old = IdempotencyKey::new(&format!("root {path}"), key).expect("a valid key");
     let old = old.with_body(body.to_string().as_bytes());
-    shop.engine.receive(account, 500, "", Some(old)).and_then(|ticket| ticket.wait()).expect("the engine runs");
+    shop.engine
+        .receive(account, 500, "", Some(old))
+        .and_then(|ticket| ticket.wait())
+        .expect("the engine runs");
     let again = admin.post_keyed(path, key, body.clone()).await.data();
     assert_eq!(again["balance"], 501, "the answer of then");
     admin.post_keyed(path, key, json!({"points": 1})).await.failure(422, "IDEMPOTENCY_CONFLICT");
@@ -181,7 +202,9 @@ async fn what_is_malformed_is_told_before_what_is_lacking() {
         bob.post_keyed(EXCHANGE, "k", body.clone()).await.failure(400, "INVALID_REQUEST");
         bob.post(EXCHANGE, body).await.failure(400, "INVALID_REQUEST");
     }
-    bob.post(EXCHANGE, json!({"productId": "tea", "quantity": 1})).await.failure(409, "OUT_OF_STOCK");
+    bob.post(EXCHANGE, json!({"productId": "tea", "quantity": 1}))
+        .await
+        .failure(409, "OUT_OF_STOCK");
 }
 
 #[tokio::test]
@@ -198,7 +221,11 @@ async fn operators_retry_as_well() {
         assert_eq!(first.data()["stockQuantity"], stock);
         admin.post(&path, body.clone()).await.data();
         let again = admin.post_keyed(&path, "k", body.clone()).await;
-        assert_eq!(again.without_timestamp(), first.without_timestamp(), "the first answer, not today's stock");
+        assert_eq!(
+            again.without_timestamp(),
+            first.without_timestamp(),
+            "the first answer, not today's stock"
+        );
         admin.post_keyed(&path, "k", other).await.failure(422, "IDEMPOTENCY_CONFLICT");
         // Back to where it was for the next row.
         let undo = if action == "receive" { -5 } else { 4 };
@@ -211,7 +238,8 @@ async fn confirm_and_cancel_are_retried() {
     let shop = Shop::open().await;
     let mut ann = shop.user_with("ann", 100_000).await;
     let body = json!({"productId": "prod_movie", "quantity": 1});
-    let id = ann.post(EXCHANGE, body).await.data()["orderId"].as_str().expect("a string").to_owned();
+    let id =
+        ann.post(EXCHANGE, body).await.data()["orderId"].as_str().expect("a string").to_owned();
     let mut first = BTreeMap::new();
     // The last confirm comes after the cancel: it hears what it heard, and nothing is confirmed.
     for (action, status) in [("confirm", 1), ("cancel", -1), ("confirm", 1)] {
@@ -234,14 +262,19 @@ async fn a_refusal_is_not_remembered() {
     let mut ann = shop.user_with("ann", 30).await;
     let body = json!({"productId": "tea", "quantity": 1});
     ann.post_keyed(EXCHANGE, "k", body.clone()).await.failure(409, "OUT_OF_STOCK");
-    shop.admin().await.post("/api/admin/inventory/tea/receive", json!({"quantity": 1})).await.data();
+    shop.admin()
+        .await
+        .post("/api/admin/inventory/tea/receive", json!({"quantity": 1}))
+        .await
+        .data();
     ann.post_keyed(EXCHANGE, "k", body).await.data();
     assert_eq!(ann.balance().await, 20);
 }
 
 #[tokio::test]
 async fn no_user_pushes_out_anothers_key() {
-    let setup = Setup { engine: |builder| builder.idempotency_keys_per_owner(20), ..Setup::default() };
+    let setup =
+        Setup { engine: |builder| builder.idempotency_keys_per_owner(20), ..Setup::default() };
     let mut shop = Shop::with(setup).await;
     let body = json!({"productId": "prod_movie", "quantity": 1});
     let mut ann = shop.user_with("ann", 10_000).await;
@@ -250,16 +283,24 @@ async fn no_user_pushes_out_anothers_key() {
     let mut eve = shop.user_with("eve", 1_000_000).await;
     let mut orders = Vec::new();
     for number in 0..20 {
-        orders.push(eve.post_keyed(EXCHANGE, &format!("k{number}"), body.clone()).await.data()["orderId"].clone());
+        orders.push(
+            eve.post_keyed(EXCHANGE, &format!("k{number}"), body.clone()).await.data()["orderId"]
+                .clone(),
+        );
     }
     let before = shop.state();
     // The share is the user's, over all paths, and spelling does not widen it.
     let cancel = format!("/api/mall/orders/{}/cancel", orders[0].as_str().expect("an id"));
-    for refused in
-        [eve.post_keyed(EXCHANGE, "one-more", body.clone()).await, eve.post_keyed(&cancel, "c", json!({})).await]
-    {
+    for refused in [
+        eve.post_keyed(EXCHANGE, "one-more", body.clone()).await,
+        eve.post_keyed(&cancel, "c", json!({})).await,
+    ] {
         refused.failure(429, "TOO_MANY_KEYS");
-        assert_eq!(refused.header("retry-after"), Some("86400"), "a day, as the clock stands still");
+        assert_eq!(
+            refused.header("retry-after"),
+            Some("86400"),
+            "a day, as the clock stands still"
+        );
     }
     assert_eq!(shop.state(), before);
     assert_eq!(
@@ -283,15 +324,22 @@ async fn no_user_pushes_out_anothers_key() {
 /// Everything but journal and checkpoint may be removed: the answer is in the ledger.
 #[tokio::test]
 async fn a_retry_hears_the_whole_first_answer_without_history_and_archive() {
-    let setup = Setup { engine: |builder| builder.segment_bytes(128 << 10).checkpoint_events(1), ..Setup::default() };
+    let setup = Setup {
+        engine: |builder| builder.segment_bytes(128 << 10).checkpoint_events(1),
+        ..Setup::default()
+    };
     let mut shop = Shop::with(setup).await;
     let mut ann = shop.user_with("ann", 100_000).await;
     let mut admin = shop.admin().await;
     let buy = |confirm: bool| json!({"productId": "prod_movie", "quantity": 1, "confirm": confirm});
     let mut requests = Vec::new();
-    for (name, confirm) in
-        [("waits", false), ("bought", true), ("given-up", false), ("confirmed", false), ("returned", true)]
-    {
+    for (name, confirm) in [
+        ("waits", false),
+        ("bought", true),
+        ("given-up", false),
+        ("confirmed", false),
+        ("returned", true),
+    ] {
         let answer = ann.post_keyed(EXCHANGE, name, buy(confirm)).await;
         let order = answer.data()["orderId"].as_str().expect("an id").to_owned();
         requests.push((false, EXCHANGE.to_owned(), name, buy(confirm), answer.without_timestamp()));
@@ -316,15 +364,25 @@ async fn a_retry_hears_the_whole_first_answer_without_history_and_archive() {
     }
     // So much more that the journal lets go of the orders.
     let note = "n".repeat(60_000);
-    let some = shop.engine.account(&AccountKey::points("ann").expect("a name")).expect("it is open");
+    let some =
+        shop.engine.account(&AccountKey::points("ann").expect("a name")).expect("it is open");
     for round in 0..4 {
         for _ in 0..4 {
-            shop.engine.receive(some, 1, &note, None).and_then(|ticket| ticket.wait()).expect("the engine runs");
+            shop.engine
+                .receive(some, 1, &note, None)
+                .and_then(|ticket| ticket.wait())
+                .expect("the engine runs");
         }
         shop.engine.catch_up().wait().expect("history follows");
-        shop = shop.reopen_without(if round < 3 { &[] } else { &["store", "store.manifest", "archive"] }).await;
+        shop = shop
+            .reopen_without(if round < 3 { &[] } else { &["store", "store.manifest", "archive"] })
+            .await;
     }
-    assert!(shop.engine.status().oldest_seq > 30, "the orders' events are gone: {:?}", shop.engine.status());
+    assert!(
+        shop.engine.status().oldest_seq > 30,
+        "the orders' events are gone: {:?}",
+        shop.engine.status()
+    );
     (ann, admin) = (shop.user("ann").await, shop.admin().await);
     let before = shop.state();
     for (is_admin, path, key, body, first) in requests {
@@ -344,10 +402,13 @@ async fn keys_are_checked() {
     for key in ["", &"k".repeat(256), "schlüssel"] {
         ann.post_keyed(EXCHANGE, key, body.clone()).await.failure(400, "INVALID_REQUEST");
     }
-    let twice = ann.post_request(EXCHANGE).header("Idempotency-Key", "a").header("Idempotency-Key", "b");
+    let twice =
+        ann.post_request(EXCHANGE).header("Idempotency-Key", "a").header("Idempotency-Key", "b");
     ann.send(twice, body.to_string()).await.failure(400, "INVALID_REQUEST");
     assert_eq!(shop.state(), before);
-    for key in ["k".repeat(255), "\"8e03978e-40d5-43dd-bc93-6894a57f9324\"".into(), "with spaces".into()] {
+    for key in
+        ["k".repeat(255), "\"8e03978e-40d5-43dd-bc93-6894a57f9324\"".into(), "with spaces".into()]
+    {
         ann.post_keyed(EXCHANGE, &key, body.clone()).await.data();
     }
 }

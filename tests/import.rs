@@ -1,4 +1,5 @@
-//! Would catch an import that gives anybody the points of before twice, or that gives some of a file that is wrong.
+//! Would catch an import that gives anybody the points of before twice, or that gives some of a
+//! file that is wrong.
 
 #![cfg(feature = "server")]
 #![allow(missing_docs, reason = "tests")]
@@ -34,7 +35,10 @@ fn points(dir: &TempDir, user: &str) -> i64 {
 #[test]
 fn balances_of_before_are_given_once_however_often_they_are_imported() {
     let dir = TempDir::new().expect("a directory");
-    for expected in ["2 imported, 0 imported before, 0 left alone", "0 imported, 2 imported before, 0 left alone"] {
+    for expected in [
+        "2 imported, 0 imported before, 0 left alone",
+        "0 imported, 2 imported before, 0 left alone",
+    ] {
         let (code, said) = import(&dir, "ann,500\n{\"userId\": \"bob\", \"points\": 7}\ncat,0\n");
         assert!(code == 0 && said.contains(expected), "{said}");
         assert_eq!((points(&dir, "ann"), points(&dir, "bob"), points(&dir, "cat")), (500, 7, 0));
@@ -57,6 +61,9 @@ fn who_has_points_of_other_origin_is_left_alone() {
     engine.execute(&given).expect("it is decided").wait().expect("it is durable");
     engine.close().expect("it closes");
     let (code, said) = import(&dir, "ann,500\nbob,1");
-    assert!(code == 2 && said.contains("ann has points already") && said.contains("1 imported"), "{said}");
+    assert!(
+        code == 2 && said.contains("ann has points already") && said.contains("1 imported"),
+        "{said}"
+    );
     assert_eq!((points(&dir, "ann"), points(&dir, "bob")), (3, 1));
 }

@@ -1,8 +1,10 @@
-//! Would catch an acknowledged request that a SIGKILL takes back, units that it makes or loses, a retry that it makes
-//! act twice, and history that disagrees afterwards: a child process works on a real directory and is killed at random
-//! moments, over and over, and what it acknowledged is held against what is there.
+//! Would catch an acknowledged request that a SIGKILL takes back, units that it makes or loses, a
+//! retry that it makes act twice, and history that disagrees afterwards: a child process works on a
+//! real directory and is killed at random moments, over and over, and what it acknowledged is held
+//! against what is there.
 //!
-//! `STOCKHOLD_KILL_SEED` repeats a run's requests and moments, as far as the machine's timing allows.
+//! `STOCKHOLD_KILL_SEED` repeats a run's requests and moments, as far as the machine's timing
+//! allows.
 
 mod books;
 #[path = "kill/child.rs"]
@@ -22,7 +24,9 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-use stockhold::{Engine, EngineBuilder, Event, Fact, ManualClock, ReservationId, ReservationState, TimeMs};
+use stockhold::{
+    Engine, EngineBuilder, Event, Fact, ManualClock, ReservationId, ReservationState, TimeMs,
+};
 use tempfile::TempDir;
 
 use self::books::{Books, Ended};
@@ -52,7 +56,8 @@ fn what_was_acknowledged_survives_kills() {
     let mut trial = Trial::new(seed);
     while trial.counts.kills < KILLS {
         trial.live();
-        // Sometimes the next life begins with what the kill left, and not with what a check tidied up.
+        // Sometimes the next life begins with what the kill left, and not with what a check tidied
+        // up.
         if trial.rng.below(3) > 0 {
             trial.check();
         }
@@ -61,7 +66,8 @@ fn what_was_acknowledged_survives_kills() {
     trial.finish();
     let counts = &trial.counts;
     // Past the test harness, which shows the output of failed tests only.
-    let report = format!("kill test, seed {seed}, {:.1} s: {counts:?}\n", started.elapsed().as_secs_f64());
+    let report =
+        format!("kill test, seed {seed}, {:.1} s: {counts:?}\n", started.elapsed().as_secs_f64());
     std::io::stderr().write_all(report.as_bytes()).expect("standard error takes a line");
     counts.assert_tried();
 }
@@ -131,19 +137,27 @@ impl Trial {
         if self.rng.below(4) == 0 {
             // Most of these die while they open the directory.
             let moment = Instant::now() + Duration::from_micros(self.rng.below(60_000));
-            while let Ok(line) = lines.recv_timeout(moment.saturating_duration_since(Instant::now())) {
+            while let Ok(line) =
+                lines.recv_timeout(moment.saturating_duration_since(Instant::now()))
+            {
                 heard += u64::from(self.hear(&line));
             }
         } else {
             let moment = 1 + self.rng.below(1_200);
             while heard < moment {
-                let line = lines.recv().expect("the child answers until it is killed; see its message above");
+                let line = lines
+                    .recv()
+                    .expect("the child answers until it is killed; see its message above");
                 heard += u64::from(self.hear(&line));
             }
         }
         child.kill().expect("the child can be killed");
         let status = child.wait().expect("the child can be waited for");
-        assert_eq!(status.signal(), Some(SIGKILL), "the child died of something else; see its message above");
+        assert_eq!(
+            status.signal(),
+            Some(SIGKILL),
+            "the child died of something else; see its message above"
+        );
         // What it said before it died counts, though it is read after.
         for line in lines {
             heard += u64::from(self.hear(&line));
@@ -164,7 +178,8 @@ impl Trial {
             .expect("the test's own binary runs");
         let mut stdin = child.stdin.take().expect("it is piped");
         let pending = self.books.pending.iter().rev().take(100);
-        let handed = pending.map(|(id, held)| format!("{} {}\n", id.number(), held.lines[3].quantity));
+        let handed =
+            pending.map(|(id, held)| format!("{} {}\n", id.number(), held.lines[3].quantity));
         let said = format!("{} {}\n{}", self.seed, self.lives, handed.collect::<String>());
         stdin.write_all(said.as_bytes()).expect("the child listens");
         child
@@ -204,7 +219,8 @@ impl Trial {
         match ask {
             Ask::Reserve { order: Order { quantity, .. }, at_once, .. } => {
                 let state = if at_once { State::Confirmed(quantity) } else { State::Pending };
-                let before = self.acked.insert(id, Acked { quantity, expires_at: effect[2], state });
+                let before =
+                    self.acked.insert(id, Acked { quantity, expires_at: effect[2], state });
                 assert!(before.is_none(), "the number {id} was given twice");
             }
             Ask::Confirm { units, .. } => {
@@ -226,15 +242,21 @@ impl Trial {
         self.fresh.reservations.push(id);
     }
 
-    /// The reservation, which may never have been acknowledged: then it was found pending and handed on.
+    /// The reservation, which may never have been acknowledged: then it was found pending and
+    /// handed on.
     fn known(&mut self, id: ReservationId) -> &mut Acked {
         self.acked.entry(id).or_insert_with(|| {
             let held = self.books.pending.get(&id).expect("only what is known is ended");
-            Acked { quantity: held.lines[3].quantity, expires_at: held.expires_at, state: State::Pending }
+            Acked {
+                quantity: held.lines[3].quantity,
+                expires_at: held.expires_at,
+                state: State::Pending,
+            }
         })
     }
 
-    /// Opens what the last kill left, with the time standing still, and holds it to what was acknowledged.
+    /// Opens what the last kill left, with the time standing still, and holds it to what was
+    /// acknowledged.
     fn check(&mut self) {
         self.counts.checks += 1;
         let engine = builder(self.dir.path()).clock(Arc::new(ManualClock::new(0))).open();
@@ -259,11 +281,13 @@ impl Trial {
     fn see_upkeep(&mut self, engine: &Engine) {
         let status = engine.status();
         self.counts.checkpoints_seen += u64::from(status.checkpoint_seq > self.left.0);
-        self.counts.flushes_seen += u64::from(status.history_seq.is_some_and(|(_, watermark)| watermark > self.left.1));
+        self.counts.flushes_seen +=
+            u64::from(status.history_seq.is_some_and(|(_, watermark)| watermark > self.left.1));
         self.counts.archived_seen += u64::from(status.archive_bytes > 0);
     }
 
-    /// Every acknowledged effect is an event, and no more events are there than were under way when the kills came.
+    /// Every acknowledged effect is an event, and no more events are there than were under way when
+    /// the kills came.
     fn check_events(&mut self, engine: &Engine) {
         let (mut asked, mut expired) = (0, 0);
         self.books.follow(engine, |Event { fact, .. }| match fact {
@@ -286,20 +310,26 @@ impl Trial {
     /// Points leave for units alone: an exchange moves both or neither.
     fn check_prices(&self) {
         let out = |kind: &str| {
-            let accounts = self.books.accounts.values().filter(|account| account.key.starts_with(kind));
+            let accounts =
+                self.books.accounts.values().filter(|account| account.key.starts_with(kind));
             accounts.map(|account| account.reserved + account.consumed).sum::<i64>()
         };
-        assert_eq!(out("points/"), out("stock/") * PRICE as i64, "points for units that were not taken");
+        assert_eq!(
+            out("points/"),
+            out("stock/") * PRICE as i64,
+            "points for units that were not taken"
+        );
     }
 
-    /// Every acknowledged reservation is as it was acknowledged, or ended as it may have ended since.
+    /// Every acknowledged reservation is as it was acknowledged, or ended as it may have ended
+    /// since.
     fn check_states(&mut self) {
         for (id, acked) in &self.acked {
             let there = (self.books.pending.get(id), self.books.ended.get(id));
             let agrees = match (acked.state, there) {
                 (State::Pending, (Some(held), None)) => held.expires_at == acked.expires_at,
-                // The books hold an expiry to its deadline. The other ends were asked for and not acknowledged; the
-                // bound on those is checked with the events.
+                // The books hold an expiry to its deadline. The other ends were asked for and not
+                // acknowledged; the bound on those is checked with the events.
                 (State::Pending, (None, Some(_))) => true,
                 (State::Confirmed(_) | State::Returned, (None, Some(Ended::Confirmed))) => true,
                 (State::Released, (None, Some(Ended::Released))) => true,
@@ -317,12 +347,17 @@ impl Trial {
     fn check_retries(&mut self, engine: &Engine) {
         let shop = Shop::open(engine);
         let before = engine.status().last_seq;
-        let older = (0..200.min(self.fresh.keyed_from)).map(|_| self.rng.below(self.fresh.keyed_from as u64) as usize);
+        let older = (0..200.min(self.fresh.keyed_from))
+            .map(|_| self.rng.below(self.fresh.keyed_from as u64) as usize);
         let chosen: Vec<usize> = (self.fresh.keyed_from..self.keyed.len()).chain(older).collect();
         for at in chosen {
             let (ask, key_number, first) = self.keyed[at];
             let again = ask.ask(engine, &shop, key(key_number)).map(effect_of);
-            assert_eq!(again.expect("a retry is sound"), Some(first), "{ask:?} with key {key_number}");
+            assert_eq!(
+                again.expect("a retry is sound"),
+                Some(first),
+                "{ask:?} with key {key_number}"
+            );
             self.counts.retried_after_a_kill += 1;
         }
         assert_eq!(engine.status().last_seq, before, "a retry had an effect");
@@ -348,10 +383,13 @@ impl Trial {
 
     fn check_record(&self, engine: &Engine, id: ReservationId) {
         let record = engine.history().reservation(id).expect("history reads");
-        let record = record.unwrap_or_else(|| panic!("{id} was acknowledged, and history does not know it"));
+        let record =
+            record.unwrap_or_else(|| panic!("{id} was acknowledged, and history does not know it"));
         let state = match self.books.ended.get(&id) {
             None => ReservationState::Pending,
-            Some(Ended::Confirmed) if self.books.returned.contains(&id) => ReservationState::Returned,
+            Some(Ended::Confirmed) if self.books.returned.contains(&id) => {
+                ReservationState::Returned
+            }
             Some(Ended::Confirmed) => ReservationState::Confirmed,
             Some(Ended::Released) => ReservationState::Released,
             Some(Ended::Expired) => ReservationState::Expired,
@@ -367,10 +405,12 @@ impl Trial {
         }
     }
 
-    /// The whole journal from its first event on, archive included, and everything that is pending lapses.
+    /// The whole journal from its first event on, archive included, and everything that is pending
+    /// lapses.
     fn finish(&mut self) {
         let clock = Arc::new(ManualClock::new(0));
-        let engine = builder(self.dir.path()).clock(Arc::clone(&clock) as _).open().expect("it opens");
+        let engine =
+            builder(self.dir.path()).clock(Arc::clone(&clock) as _).open().expect("it opens");
         let whole = Books::of(&engine);
         assert_eq!((&whole.accounts, &whole.pending), (&self.books.accounts, &self.books.pending));
         clock.advance(engine.now_ms() + 4_000_000);

@@ -1,5 +1,6 @@
-//! Would catch a proof of loss that is thrown away, and a history of another directory that is believed: what followed the
-//! journal and shows more than it has stops the opening, and what followed another one is set aside.
+//! Would catch a proof of loss that is thrown away, and a history of another directory that is
+//! believed: what followed the journal and shows more than it has stops the opening, and what
+//! followed another one is set aside.
 #![cfg(feature = "server")]
 #![allow(clippy::disallowed_methods, reason = "damage is done past the engine")]
 
@@ -10,8 +11,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use stockhold::{
-    AccountId, AccountKey, Engine, EngineBuilder, ErrorKind, Line, ManualClock, Outcome, Past, Policy, ReservationId,
-    ReservationRecord, Reserve, Seq,
+    AccountId, AccountKey, Engine, EngineBuilder, ErrorKind, Line, ManualClock, Outcome, Past,
+    Policy, ReservationId, ReservationRecord, Reserve, Seq,
 };
 use support::{run, stockhold};
 use tempfile::TempDir;
@@ -25,7 +26,9 @@ fn open(dir: &Path) -> Engine {
 }
 
 fn tea(engine: &Engine) -> AccountId {
-    engine.open_account(&AccountKey::stock("tea").expect("a valid key"), Policy::strict()).expect("there is room")
+    engine
+        .open_account(&AccountKey::stock("tea").expect("a valid key"), Policy::strict())
+        .expect("there is room")
 }
 
 /// Sells so many times this quantity; answers the reservations.
@@ -34,8 +37,11 @@ fn sell(engine: &Engine, times: usize, quantity: u64) -> Vec<ReservationId> {
     engine.receive(tea, 1_000, "delivery", None).and_then(|it| it.wait()).expect("it is received");
     let lines = [Line { account: tea, quantity }];
     let sold = (0..times).map(|_| {
-        let outcome = engine.reserve(&Reserve::new(&lines, 10_000).owner(tea)).and_then(|it| it.wait());
-        let Ok(Outcome::Reserved { reservation, .. }) = outcome else { panic!("there is enough: {outcome:?}") };
+        let outcome =
+            engine.reserve(&Reserve::new(&lines, 10_000).owner(tea)).and_then(|it| it.wait());
+        let Ok(Outcome::Reserved { reservation, .. }) = outcome else {
+            panic!("there is enough: {outcome:?}")
+        };
         engine.confirm(reservation).and_then(|it| it.wait()).expect("it is decided");
         reservation
     });
@@ -57,9 +63,12 @@ fn kill(engine: Engine) -> Seq {
 }
 
 fn segments(dir: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(dir.join("journal")).expect("it is there").map(|entry| entry.expect("it reads").path());
-    let is_segment =
-        |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("segment-"));
+    let entries = fs::read_dir(dir.join("journal"))
+        .expect("it is there")
+        .map(|entry| entry.expect("it reads").path());
+    let is_segment = |path: &PathBuf| {
+        path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("segment-"))
+    };
     let mut segments: Vec<_> = entries.filter(is_segment).collect();
     segments.sort();
     segments
@@ -71,7 +80,9 @@ fn copy(from: &Path, to: &Path) {
         let entry = entry.expect("it reads");
         match entry.file_type().expect("it reads").is_dir() {
             true => copy(&entry.path(), &to.join(entry.file_name())),
-            false => drop(fs::copy(entry.path(), to.join(entry.file_name())).expect("it is copied")),
+            false => {
+                drop(fs::copy(entry.path(), to.join(entry.file_name())).expect("it is copied"))
+            }
         }
     }
 }
@@ -92,13 +103,19 @@ fn two_lives() -> (TempDir, Seq) {
 fn check_refused(dir: &Path, kept_seq: Seq, shown: &str) {
     let refused = builder(dir).open().err().expect("acknowledged records are missing");
     assert_eq!(refused.kind(), ErrorKind::Corrupt, "{refused}");
-    for part in [&format!("ends at record {kept_seq}"), shown, "acknowledged records are missing", "--accept-loss"] {
+    for part in [
+        &format!("ends at record {kept_seq}"),
+        shown,
+        "acknowledged records are missing",
+        "--accept-loss",
+    ] {
         assert!(refused.to_string().contains(part), "{part:?} is not in: {refused}");
     }
 }
 
 fn verify(dir: &Path) -> (i32, String) {
-    let (code, printed, log) = run(&mut stockhold(&["verify", dir.to_str().expect("a path in UTF-8")]));
+    let (code, printed, log) =
+        run(&mut stockhold(&["verify", dir.to_str().expect("a path in UTF-8")]));
     (code, printed + &log)
 }
 
@@ -122,16 +139,24 @@ fn a_journal_that_lost_what_history_shows_is_refused_until_somebody_accepts_that
         assert_eq!(segments(dir), before, "a refusal begins no segment");
         assert!(dir.join("store").exists(), "nor sets it aside what proves the loss");
         let (code, told) = verify(dir);
-        assert!(code == 22 && told.contains("acknowledged records are missing"), "exit code {code}: {told}");
+        assert!(
+            code == 22 && told.contains("acknowledged records are missing"),
+            "exit code {code}: {told}"
+        );
 
-        let (code, told, log) = run(&mut stockhold(&["rebuild", dir.to_str().expect("UTF-8"), "--accept-loss"]));
-        assert!(code == 0 && told.contains(&format!("Records {} to", kept_seq + 1)), "{code}: {told}{log}");
+        let (code, told, log) =
+            run(&mut stockhold(&["rebuild", dir.to_str().expect("UTF-8"), "--accept-loss"]));
+        assert!(
+            code == 0 && told.contains(&format!("Records {} to", kept_seq + 1)),
+            "{code}: {told}{log}"
+        );
         let engine = open(dir);
         assert_eq!(orders(&engine).len(), 3, "what is left is whole");
         sell(&engine, 1, 1);
         engine.close().expect("it closes");
         assert_eq!(verify(dir).0, 0, "zeroed: {zeroed}");
-        let (code, told, _) = run(&mut stockhold(&["rebuild", dir.to_str().expect("UTF-8"), "--accept-loss"]));
+        let (code, told, _) =
+            run(&mut stockhold(&["rebuild", dir.to_str().expect("UTF-8"), "--accept-loss"]));
         assert!(code == 0 && told.contains("nothing was changed"), "{told}");
     }
 }
@@ -150,7 +175,10 @@ fn an_embedder_accepts_a_loss_by_name_and_everybody_who_followed_is_told() {
     check_refused(dir.path(), kept_seq, "history shows record");
     let engine = builder(dir.path()).accept_loss(true).open().expect("it was accepted");
     assert_eq!((orders(&engine).len(), engine.claims().len()), (3, 0));
-    assert!(engine.identity().directory != identity.directory, "numbers that were told come again for others");
+    assert!(
+        engine.identity().directory != identity.directory,
+        "numbers that were told come again for others"
+    );
     assert!(engine.claim("mirror").expect("the disk works").id() != id);
     drop(engine);
     let engine = builder(dir.path()).accept_loss(true).open().expect("there is nothing to accept");
@@ -167,7 +195,10 @@ fn a_claim_proves_a_loss_as_history_does() {
     drop(engine);
     let engine = without(false).expect("it opens");
     sell(&engine, 3, 1);
-    engine.claim("mirror").and_then(|claim| claim.hold_from(engine.durable_seq() + 1)).expect("the disk works");
+    engine
+        .claim("mirror")
+        .and_then(|claim| claim.hold_from(engine.durable_seq() + 1))
+        .expect("the disk works");
     drop(engine);
     fs::remove_file(segments(dir.path()).pop().expect("there are two")).expect("it is removed");
     let refused = without(false).err().expect("acknowledged records are missing").to_string();
@@ -182,8 +213,11 @@ fn a_checkpoint_that_shows_more_is_set_aside_by_name_only() {
     let engine = open(dir.path());
     engine.checkpoint().expect("it is written");
     kill(engine);
-    segments(dir.path())[1..].iter().for_each(|segment| fs::remove_file(segment).expect("it is removed"));
-    let refused = builder(dir.path()).open().err().expect("acknowledged records are missing").to_string();
+    segments(dir.path())[1..]
+        .iter()
+        .for_each(|segment| fs::remove_file(segment).expect("it is removed"));
+    let refused =
+        builder(dir.path()).open().err().expect("acknowledged records are missing").to_string();
     assert!(refused.contains("--accept-loss"), "{refused}");
     let (code, told) = verify(dir.path());
     assert!(code == 22 && told.contains("snapshot-"), "exit code {code}: {told}");
@@ -193,7 +227,8 @@ fn a_checkpoint_that_shows_more_is_set_aside_by_name_only() {
 
 /// The store of a copy that went its own way, put beside the journal of the original.
 fn check_foreign(own_sales: usize, foreign_sales: usize) {
-    let (dir, sibling) = (TempDir::new().expect("a directory"), TempDir::new().expect("a directory"));
+    let (dir, sibling) =
+        (TempDir::new().expect("a directory"), TempDir::new().expect("a directory"));
     let engine = open(dir.path());
     sell(&engine, 3, 1);
     engine.close().expect("it closes");
@@ -209,9 +244,13 @@ fn check_foreign(own_sales: usize, foreign_sales: usize) {
     assert_eq!(verify(dir.path()).0, 0);
     fs::remove_dir_all(dir.path().join("store")).expect("it is removed");
     copy(&sibling.path().join("store"), &dir.path().join("store"));
-    fs::copy(sibling.path().join("store.manifest"), dir.path().join("store.manifest")).expect("it is copied");
+    fs::copy(sibling.path().join("store.manifest"), dir.path().join("store.manifest"))
+        .expect("it is copied");
     let (code, told) = verify(dir.path());
-    assert!(code == 20 && told.contains("history is of another journal"), "exit code {code}: {told}");
+    assert!(
+        code == 20 && told.contains("history is of another journal"),
+        "exit code {code}: {told}"
+    );
     let engine = open(dir.path());
     assert_eq!(orders(&engine), expected, "every own order, and none of the sibling's");
     assert!(dir.path().join("store.set-aside-1").exists(), "it is kept for who wants to look");

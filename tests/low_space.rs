@@ -1,5 +1,5 @@
-//! Would catch a shop that sells until its disk is full, that can then no longer end what it began, that does not start on a
-//! full disk, or that lets one user fill it.
+//! Would catch a shop that sells until its disk is full, that can then no longer end what it began,
+//! that does not start on a full disk, or that lets one user fill it.
 #![cfg(feature = "server")]
 #![allow(clippy::disallowed_methods, reason = "the test takes files away")]
 
@@ -16,7 +16,10 @@ fn order() -> Value {
 }
 
 async fn buy(client: &mut Client, key: &str) -> String {
-    client.post_keyed(EXCHANGE, key, order()).await.data()["orderId"].as_str().expect("a string").to_owned()
+    client.post_keyed(EXCHANGE, key, order()).await.data()["orderId"]
+        .as_str()
+        .expect("a string")
+        .to_owned()
 }
 
 async fn end(client: &mut Client, order: &str, how: &str) -> u16 {
@@ -66,8 +69,9 @@ async fn with_little_room_nothing_is_sold_and_everything_ends() {
 
 #[tokio::test]
 async fn a_history_at_its_bound_is_low_space() {
-    let shop =
-        Shop::open().await.reopen_with(Setup { engine: |builder| builder.history_bytes_max(1), ..Setup::default() });
+    let shop = Shop::open()
+        .await
+        .reopen_with(Setup { engine: |builder| builder.history_bytes_max(1), ..Setup::default() });
     let shop = shop.await;
     let mut demo = shop.user("demo").await;
     demo.post(EXCHANGE, order()).await.failure(507, "LOW_SPACE");
@@ -85,13 +89,17 @@ async fn a_user_writes_no_more_than_a_bound() {
     };
     let setup = |limits| Setup { limits, ..Setup::default() };
     let shop = Shop::with(setup(limits(Some(2), None))).await;
-    let (mut ann, mut ben) = (shop.user_with("ann", 100_000).await, shop.user_with("ben", 100_000).await);
+    let (mut ann, mut ben) =
+        (shop.user_with("ann", 100_000).await, shop.user_with("ben", 100_000).await);
     let order = buy(&mut ann, "one").await;
     assert_eq!(end(&mut ann, &order, "cancel").await, 200);
     let before = shop.state();
     let refused = ann.post(EXCHANGE, self::order()).await;
     refused.failure(429, "RATE_LIMITED");
-    let wait: u64 = refused.header("retry-after").and_then(|wait| wait.parse().ok()).expect("a number of seconds");
+    let wait: u64 = refused
+        .header("retry-after")
+        .and_then(|wait| wait.parse().ok())
+        .expect("a number of seconds");
     assert!((1..=30).contains(&wait), "half a minute at most: {wait}");
     assert_eq!(end(&mut ann, &order, "confirm").await, 429);
     assert_eq!(shop.state(), before, "nothing was changed");
@@ -123,7 +131,9 @@ async fn a_full_disk_lets_the_server_start_and_sell_again_once_there_is_room() {
     let balance = demo.balance().await;
     server.signal(rustix::process::Signal::KILL);
     server.wait();
-    for entry in std::fs::read_dir(dir.path().join("journal")).expect("a directory").map(|entry| entry.expect("a name"))
+    for entry in std::fs::read_dir(dir.path().join("journal"))
+        .expect("a directory")
+        .map(|entry| entry.expect("a name"))
     {
         if entry.file_name().to_string_lossy().starts_with("spare-") {
             std::fs::remove_file(entry.path()).expect("the spare can be removed");
@@ -131,14 +141,16 @@ async fn a_full_disk_lets_the_server_start_and_sell_again_once_there_is_room() {
     }
     // 512 KiB, as an error and no signal; the bound can be lifted again.
     let limited = "trap '' XFSZ; ulimit -S -f 1024; exec \"$0\" \"$@\"";
-    let mut shell = isolated("sh", &["-c", limited, PROGRAM, "serve", "--demo", "--listen", "127.0.0.1:0"]);
+    let mut shell =
+        isolated("sh", &["-c", limited, PROGRAM, "serve", "--demo", "--listen", "127.0.0.1:0"]);
     let server = Process::start(shell.args(["--data-dir", path]));
     let mut demo = Client::connect(server.address, Some(token)).await;
     demo.get("/api/mall/products").await.data();
     demo.post_keyed(EXCHANGE, "two", order()).await.failure(507, "LOW_SPACE");
     assert_eq!(demo.get("/health").await.status, 503, "nothing can be recorded");
 
-    prlimit(Some(server.pid()), Resource::Fsize, Rlimit { current: None, maximum: None }).expect("a higher limit");
+    prlimit(Some(server.pid()), Resource::Fsize, Rlimit { current: None, maximum: None })
+        .expect("a higher limit");
     while demo.get("/health").await.status != 200 {
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }

@@ -1,6 +1,6 @@
-//! Random commands, clock steps and restarts, against a plain reference: would catch an outcome, a level or a deadline
-//! that is not what the rules say, and anything that a restart, with or without a checkpoint, changes. Afterwards
-//! every prefix of the journal is audited.
+//! Random commands, clock steps and restarts, against a plain reference: would catch an outcome, a
+//! level or a deadline that is not what the rules say, and anything that a restart, with or without
+//! a checkpoint, changes. Afterwards every prefix of the journal is audited.
 //!
 //! `PROPTEST_CASES` sets how many sequences are tried.
 

@@ -1,5 +1,5 @@
-//! Would catch an order that ends twice or in another's hands, units that do not come back when it ends, a list that is
-//! not newest first, and a read that does not show the write before it.
+//! Would catch an order that ends twice or in another's hands, units that do not come back when it
+//! ends, a list that is not newest first, and a read that does not show the write before it.
 #![cfg(feature = "server")]
 
 mod support;
@@ -64,7 +64,10 @@ async fn an_order_ends_once_and_the_units_go_where_they_belong() {
     act(&mut ann, &id, "confirm").await.failure(409, "ORDER_STATE");
     assert_eq!(books(&mut ann).await, back);
     let read = order(&mut ann, &id).await;
-    assert_eq!((&read["exchangedAt"], &read["cancelledAt"]), (&json!(NOW_MS + 5), &json!(NOW_MS + 10)));
+    assert_eq!(
+        (&read["exchangedAt"], &read["cancelledAt"]),
+        (&json!(NOW_MS + 5), &json!(NOW_MS + 10))
+    );
 
     // Confirmed in the step that made it, then cancelled.
     let id = exchange(&mut ann, "prod_movie", 2, true).await;
@@ -83,14 +86,20 @@ async fn an_order_ends_once_and_the_units_go_where_they_belong() {
 async fn the_deadline_ends_an_order_whether_the_wheel_has_turned_or_not() {
     let shop = Shop::open().await;
     let mut ann = shop.user_with("ann", 100_000).await;
-    let (first, second) =
-        (exchange(&mut ann, "prod_movie", 1, false).await, exchange(&mut ann, "prod_kfc", 1, false).await);
+    let (first, second) = (
+        exchange(&mut ann, "prod_movie", 1, false).await,
+        exchange(&mut ann, "prod_kfc", 1, false).await,
+    );
     shop.clock.advance(TTL_MS - 1);
     assert_eq!(order(&mut ann, &first).await["state"], "pending");
     shop.clock.advance(1);
     let expired = |read: Value| {
         assert_eq!((&read["status"], &read["state"]), (&json!(-1), &json!("expired")), "{read}");
-        assert_eq!((&read["exchangedAt"], &read["cancelledAt"]), (&Value::Null, &json!(NOW_MS + TTL_MS)), "{read}");
+        assert_eq!(
+            (&read["exchangedAt"], &read["cancelledAt"]),
+            (&Value::Null, &json!(NOW_MS + TTL_MS)),
+            "{read}"
+        );
     };
     for id in [&first, &second] {
         expired(order(&mut ann, id).await);
@@ -115,7 +124,11 @@ async fn who_was_told_that_an_order_expired_never_finds_it_waiting_again() {
         assert_eq!(shop.engine.pending_count(), 1, "no wheel has turned");
         act(&mut ann, &id, action).await.failure(410, "RESERVATION_EXPIRED");
         assert_eq!(shop.engine.pending_count(), 0, "after a late {action}");
-        assert_eq!(shop.engine.durable_seq(), shop.engine.status().last_seq, "after a late {action}");
+        assert_eq!(
+            shop.engine.durable_seq(),
+            shop.engine.status().last_seq,
+            "after a late {action}"
+        );
     }
 }
 
@@ -126,7 +139,10 @@ async fn a_user_sees_only_its_own() {
     let mut bob = shop.user_with("bob", 50_000).await;
     let mut eve = shop.user("eve").await;
     let mut admin = shop.admin().await;
-    let orders = [exchange(&mut ann, "prod_movie", 1, false).await, exchange(&mut ann, "prod_movie", 1, true).await];
+    let orders = [
+        exchange(&mut ann, "prod_movie", 1, false).await,
+        exchange(&mut ann, "prod_movie", 1, true).await,
+    ];
     for stranger in [&mut bob, &mut eve, &mut admin] {
         for id in &orders {
             stranger.get(&format!("/api/mall/orders/{id}")).await.failure(404, "ORDER_NOT_FOUND");
@@ -174,13 +190,21 @@ async fn orders_are_listed_newest_first_page_by_page() {
     loop {
         let page = ann.get(&path).await.data();
         paged.extend(ids(&page));
-        let Some(before) = page["nextBefore"].as_str() else { break };
+        let Some(before) = page["nextBefore"].as_str() else {
+            break;
+        };
         path = format!("/api/mall/orders?page_size=5&before={before}");
     }
     assert_eq!(paged, made);
     let exactly = ann.get(&format!("/api/mall/orders?page_size={}", made.len())).await.data();
-    assert_eq!(exactly["nextBefore"], Value::Null, "there is nothing behind a page that is just full");
-    for query in ["page_size=0", "page_size=101", "page=2", "before=", "before=ord_1", "before=x&before=y"] {
+    assert_eq!(
+        exactly["nextBefore"],
+        Value::Null,
+        "there is nothing behind a page that is just full"
+    );
+    for query in
+        ["page_size=0", "page_size=101", "page=2", "before=", "before=ord_1", "before=x&before=y"]
+    {
         ann.get(&format!("/api/mall/orders?{query}")).await.failure(400, "INVALID_REQUEST");
     }
 }
@@ -190,7 +214,14 @@ async fn what_is_no_order_is_not_found() {
     let shop = Shop::open().await;
     let mut ann = shop.user_with("ann", 100_000).await;
     let id = exchange(&mut ann, "prod_movie", 1, false).await;
-    for wrong in ["ord_0000000000000000", "ord_ffffffffffffffff", "1", "ord_", &id.to_uppercase(), &format!("{id}0")] {
+    for wrong in [
+        "ord_0000000000000000",
+        "ord_ffffffffffffffff",
+        "1",
+        "ord_",
+        &id.to_uppercase(),
+        &format!("{id}0"),
+    ] {
         ann.get(&format!("/api/mall/orders/{wrong}")).await.failure(404, "ORDER_NOT_FOUND");
         act(&mut ann, wrong, "confirm").await.failure(404, "ORDER_NOT_FOUND");
         act(&mut ann, wrong, "cancel").await.failure(404, "ORDER_NOT_FOUND");
@@ -199,7 +230,9 @@ async fn what_is_no_order_is_not_found() {
     let order = order(&mut ann, &id).await;
     let number = order["orderNo"].as_str().expect("a number");
     assert_eq!(ann.get(&format!("/api/mall/orders/{number}")).await.data()["orderId"], id);
-    ann.get(&format!("/api/mall/orders/{}", number.to_lowercase())).await.failure(404, "ORDER_NOT_FOUND");
+    ann.get(&format!("/api/mall/orders/{}", number.to_lowercase()))
+        .await
+        .failure(404, "ORDER_NOT_FOUND");
     assert_eq!(act(&mut ann, number, "cancel").await.data()["orderId"], id);
 }
 
@@ -208,25 +241,38 @@ async fn a_refusal_names_what_was_short() {
     let config = MallConfig { outstanding_max: Some(2), ..MallConfig::default() };
     let shop = Shop::with(Setup { config, ..Setup::default() }).await;
     let mut tea = product("tea", 10);
-    tea.limit_per_user = Some(PurchaseLimit { quantity: 3, period: Period::Fixed { length_ms: 1_000, offset_ms: 0 } });
+    tea.limit_per_user = Some(PurchaseLimit {
+        quantity: 3,
+        period: Period::Fixed { length_ms: 1_000, offset_ms: 0 },
+    });
     shop.mall.put_product(&tea).expect("a valid product");
-    shop.admin().await.post("/api/admin/inventory/tea/receive", json!({"quantity": 4})).await.data();
+    shop.admin()
+        .await
+        .post("/api/admin/inventory/tea/receive", json!({"quantity": 4}))
+        .await
+        .data();
     let mut ann = shop.user_with("ann", 35).await;
     let buy = |quantity: u64, confirm: bool| json!({"productId": "tea", "quantity": quantity, "confirm": confirm});
     let short = |required: u64, available: u64, next: Option<u64>| json!({"required": required, "available": available, "nextReleaseAt": next});
 
     // Stock comes before anything else for who has nothing, points before stock for who has some.
     let mut eve = shop.user("eve").await;
-    assert_eq!(eve.post("/api/mall/exchange", buy(5, false)).await.failure(409, "OUT_OF_STOCK"), short(5, 4, None));
-    let none = eve.post("/api/mall/exchange", buy(1, false)).await.failure(409, "INSUFFICIENT_POINTS");
+    assert_eq!(
+        eve.post("/api/mall/exchange", buy(5, false)).await.failure(409, "OUT_OF_STOCK"),
+        short(5, 4, None)
+    );
+    let none =
+        eve.post("/api/mall/exchange", buy(1, false)).await.failure(409, "INSUFFICIENT_POINTS");
     assert_eq!(none, short(10, 0, None));
-    let poor = ann.post("/api/mall/exchange", buy(4, true)).await.failure(409, "INSUFFICIENT_POINTS");
+    let poor =
+        ann.post("/api/mall/exchange", buy(4, true)).await.failure(409, "INSUFFICIENT_POINTS");
     assert_eq!(poor, short(40, 35, None));
 
     // The purchase limit, and when it is renewed.
     exchange(&mut ann, "tea", 2, true).await;
     shop.admin().await.post("/api/admin/points/ann/award", json!({"points": 1_000})).await.data();
-    let limited = ann.post("/api/mall/exchange", buy(2, false)).await.failure(409, "LIMIT_EXCEEDED");
+    let limited =
+        ann.post("/api/mall/exchange", buy(2, false)).await.failure(409, "LIMIT_EXCEEDED");
     assert_eq!(limited, short(2, 1, Some(NOW_MS + 1_000)));
     shop.advance(1_000);
 
@@ -255,7 +301,11 @@ async fn a_returned_order_gives_the_purchase_limit_back() {
     let mut tea = product("tea", 10);
     tea.limit_per_user = Some(PurchaseLimit { quantity: 1, period: Period::Lifetime });
     shop.mall.put_product(&tea).expect("a valid product");
-    shop.admin().await.post("/api/admin/inventory/tea/receive", json!({"quantity": 4})).await.data();
+    shop.admin()
+        .await
+        .post("/api/admin/inventory/tea/receive", json!({"quantity": 4}))
+        .await
+        .data();
     let mut ann = shop.user_with("ann", 100).await;
     let id = exchange(&mut ann, "tea", 1, true).await;
     let again = json!({"productId": "tea", "quantity": 1});
@@ -264,14 +314,22 @@ async fn a_returned_order_gives_the_purchase_limit_back() {
     ann.post("/api/mall/exchange", again).await.data();
 }
 
-/// The field's own case: what is bought on one day and cancelled on the next gives nothing back of the next.
+/// The field's own case: what is bought on one day and cancelled on the next gives nothing back of
+/// the next.
 #[tokio::test]
 async fn a_cancelled_order_gives_the_limit_back_for_its_own_day_alone() {
     let shop = Shop::open().await;
     let mut tea = product("tea", 10);
-    tea.limit_per_user = Some(PurchaseLimit { quantity: 1, period: Period::Fixed { length_ms: 1_000, offset_ms: 0 } });
+    tea.limit_per_user = Some(PurchaseLimit {
+        quantity: 1,
+        period: Period::Fixed { length_ms: 1_000, offset_ms: 0 },
+    });
     shop.mall.put_product(&tea).expect("a valid product");
-    shop.admin().await.post("/api/admin/inventory/tea/receive", json!({"quantity": 9})).await.data();
+    shop.admin()
+        .await
+        .post("/api/admin/inventory/tea/receive", json!({"quantity": 9}))
+        .await
+        .data();
     let mut ann = shop.user_with("ann", 100).await;
     let again = json!({"productId": "tea", "quantity": 1, "confirm": true});
     let first = exchange(&mut ann, "tea", 1, true).await;
@@ -279,7 +337,8 @@ async fn a_cancelled_order_gives_the_limit_back_for_its_own_day_alone() {
     let second = exchange(&mut ann, "tea", 1, true).await;
     act(&mut ann, &first, "cancel").await.data();
     assert_eq!((ann.balance().await, ann.stock("tea").await), (90, 8), "points and stock are back");
-    let refused = ann.post("/api/mall/exchange", again.clone()).await.failure(409, "LIMIT_EXCEEDED");
+    let refused =
+        ann.post("/api/mall/exchange", again.clone()).await.failure(409, "LIMIT_EXCEEDED");
     assert_eq!(refused, json!({"required": 1, "available": 0, "nextReleaseAt": NOW_MS + 2_000}));
     let shop = shop.reopen().await;
     let mut ann = shop.user("ann").await;
@@ -298,7 +357,11 @@ async fn a_purchase_limit_that_changes_holds_at_once_and_counts_what_was_bought(
     };
     let minute = Period::Fixed { length_ms: 60_000, offset_ms: 7_000 };
     put(Some((2, Period::Lifetime))).expect("a valid product");
-    shop.admin().await.post("/api/admin/inventory/tea/receive", json!({"quantity": 60})).await.data();
+    shop.admin()
+        .await
+        .post("/api/admin/inventory/tea/receive", json!({"quantity": 60}))
+        .await
+        .data();
     let (mut ann, mut bob) = (shop.user_with("ann", 100).await, shop.user_with("bob", 100).await);
     exchange(&mut ann, "tea", 1, true).await;
     // Raised and lowered, below what was bought.
@@ -328,7 +391,9 @@ async fn a_purchase_limit_that_changes_holds_at_once_and_counts_what_was_bought(
     ann.post("/api/mall/exchange", again.clone()).await.failure(409, "LIMIT_EXCEEDED");
     put(Some((13, Period::Lifetime))).expect("a valid product");
     exchange(&mut ann, "tea", 1, true).await;
-    for (quantity, period) in [(0, minute), (u64::MAX, minute), (1, Period::Rolling { length_ms: 0 })] {
+    for (quantity, period) in
+        [(0, minute), (u64::MAX, minute), (1, Period::Rolling { length_ms: 0 })]
+    {
         put(Some((quantity, period))).expect_err("it could never be kept");
     }
 }
@@ -337,7 +402,11 @@ async fn a_purchase_limit_that_changes_holds_at_once_and_counts_what_was_bought(
 async fn an_order_keeps_the_product_as_it_was() {
     let shop = Shop::open().await;
     shop.mall.put_product(&product("tea", 10)).expect("a valid product");
-    shop.admin().await.post("/api/admin/inventory/tea/receive", json!({"quantity": 4})).await.data();
+    shop.admin()
+        .await
+        .post("/api/admin/inventory/tea/receive", json!({"quantity": 4}))
+        .await
+        .data();
     let mut ann = shop.user_with("ann", 100).await;
     let id = exchange(&mut ann, "tea", 2, false).await;
     let mut renamed = product("tea", 99);
@@ -345,7 +414,11 @@ async fn an_order_keeps_the_product_as_it_was() {
     shop.mall.put_product(&renamed).expect("a valid product");
     act(&mut ann, &id, "confirm").await.data();
     let read = order(&mut ann, &id).await;
-    assert_eq!((&read["productSnapshot"]["name"], &read["pointsCost"]), (&json!("TEA"), &json!(20)), "{read}");
+    assert_eq!(
+        (&read["productSnapshot"]["name"], &read["pointsCost"]),
+        (&json!("TEA"), &json!(20)),
+        "{read}"
+    );
     act(&mut ann, &id, "cancel").await.data();
     assert_eq!(ann.balance().await, 100, "what was paid comes back, not today's price");
 }

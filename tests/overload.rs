@@ -1,5 +1,6 @@
-//! Would catch a server that hangs, grows or half-does a request where it should say that it is too busy, one that looks
-//! ill when it is only busy, and one that tells its books when they can no longer be true.
+//! Would catch a server that hangs, grows or half-does a request where it should say that it is too
+//! busy, one that looks ill when it is only busy, and one that tells its books when they can no
+//! longer be true.
 #![cfg(feature = "server")]
 
 mod support;
@@ -19,10 +20,14 @@ async fn statuses(client: &mut Client) -> (u16, u16) {
 
 #[tokio::test]
 async fn a_full_table_is_overloaded_until_there_is_room() {
-    let setup = Setup { engine: |builder| builder.reservations_per_shard_max(1), ..Setup::default() };
+    let setup =
+        Setup { engine: |builder| builder.reservations_per_shard_max(1), ..Setup::default() };
     let shop = Shop::with(setup).await;
     let mut ann = shop.user_with("ann", 100_000).await;
-    let waiting = ann.post(EXCHANGE, order(false)).await.data()["orderId"].as_str().expect("a string").to_owned();
+    let waiting = ann.post(EXCHANGE, order(false)).await.data()["orderId"]
+        .as_str()
+        .expect("a string")
+        .to_owned();
     let before = shop.state();
     for _ in 0..2 {
         let refused = ann.post_keyed(EXCHANGE, "k", order(false)).await;
@@ -43,14 +48,19 @@ async fn a_full_table_is_overloaded_until_there_is_room() {
 async fn a_full_queue_is_overloaded_and_not_ill() {
     let shop = Shop::open().await;
     let mut demo = shop.user("demo").await;
-    let waiting = demo.post(EXCHANGE, order(false)).await.data()["orderId"].as_str().expect("a string").to_owned();
+    let waiting = demo.post(EXCHANGE, order(false)).await.data()["orderId"]
+        .as_str()
+        .expect("a string")
+        .to_owned();
     // A queue that is always full.
     let setup = Setup { engine: |builder| builder.queue_bytes_max(0), ..Setup::default() };
     let shop = shop.reopen_with(setup).await;
     let (mut demo, mut admin) = (shop.user("demo").await, shop.admin().await);
     let before = shop.state();
-    let (confirm, cancel) =
-        (format!("/api/mall/orders/{waiting}/confirm"), format!("/api/mall/orders/{waiting}/cancel"));
+    let (confirm, cancel) = (
+        format!("/api/mall/orders/{waiting}/confirm"),
+        format!("/api/mall/orders/{waiting}/cancel"),
+    );
     for (path, body) in [(EXCHANGE, order(true)), (&confirm, json!({})), (&cancel, json!({}))] {
         let refused = demo.post(path, body).await;
         refused.failure(503, "OVERLOADED");
@@ -66,7 +76,11 @@ async fn a_full_queue_is_overloaded_and_not_ill() {
     }
     assert_eq!(shop.state(), before);
     assert_eq!(statuses(&mut demo).await, (200, 503), "alive, but nothing should be sent here");
-    assert_eq!(demo.get(&format!("/api/mall/orders/{waiting}")).await.data()["state"], "pending", "reads go on");
+    assert_eq!(
+        demo.get(&format!("/api/mall/orders/{waiting}")).await.data()["state"],
+        "pending",
+        "reads go on"
+    );
     assert_eq!((demo.balance().await, demo.stock("prod_movie").await), (995_500, 1999));
 }
 
@@ -74,7 +88,10 @@ async fn a_full_queue_is_overloaded_and_not_ill() {
 async fn a_closed_engine_is_unavailable() {
     let shop = Shop::open().await;
     let (mut demo, mut admin) = (shop.user("demo").await, shop.admin().await);
-    let waiting = demo.post(EXCHANGE, order(false)).await.data()["orderId"].as_str().expect("a string").to_owned();
+    let waiting = demo.post(EXCHANGE, order(false)).await.data()["orderId"]
+        .as_str()
+        .expect("a string")
+        .to_owned();
     shop.engine.close().expect("the engine closes");
     let path = format!("/api/mall/orders/{waiting}");
     for path in [&*path, "/api/mall/orders", "/api/points/balance"] {
@@ -85,7 +102,10 @@ async fn a_closed_engine_is_unavailable() {
         demo.post(path, body).await.failure(503, "UNAVAILABLE");
     }
     admin.get("/api/admin/inventory/prod_movie").await.failure(503, "UNAVAILABLE");
-    admin.post("/api/admin/points/demo/award", json!({"points": 1})).await.failure(503, "UNAVAILABLE");
+    admin
+        .post("/api/admin/points/demo/award", json!({"points": 1}))
+        .await
+        .failure(503, "UNAVAILABLE");
     assert_eq!(statuses(&mut demo).await, (503, 503));
     // Its stock is asked of the engine, which answers nothing once it is closed.
     demo.get("/api/mall/products").await.failure(503, "UNAVAILABLE");

@@ -1,5 +1,5 @@
-//! Would catch a method, a media type or a path that is answered with something else than HTTP says, and a MessagePack
-//! answer that differs from the JSON one.
+//! Would catch a method, a media type or a path that is answered with something else than HTTP
+//! says, and a MessagePack answer that differs from the JSON one.
 #![cfg(feature = "server")]
 
 mod support;
@@ -147,7 +147,8 @@ async fn bodies_and_answers_have_a_type() {
         ("", None),
         ("application/json", Some("gzip")),
     ] {
-        let mut request = ann.request(Method::POST, "/api/mall/exchange").header(CONTENT_TYPE, content_type);
+        let mut request =
+            ann.request(Method::POST, "/api/mall/exchange").header(CONTENT_TYPE, content_type);
         if let Some(encoding) = encoding {
             request = request.header(CONTENT_ENCODING, encoding);
         }
@@ -160,7 +161,10 @@ async fn bodies_and_answers_have_a_type() {
     assert_eq!(shop.state(), before);
     // A browser, a client that says nothing, and one that says it in another case.
     for (content_type, accept) in [
-        (Some("Application/JSON; charset=UTF-8"), Some("text/html,application/xhtml+xml,*/*;q=0.8")),
+        (
+            Some("Application/JSON; charset=UTF-8"),
+            Some("text/html,application/xhtml+xml,*/*;q=0.8"),
+        ),
         (None, None),
         (Some("application/json"), Some("")),
     ] {
@@ -188,26 +192,41 @@ async fn messagepack_goes_in_and_out() {
     let mut admin = shop.admin().await;
     for path in GETS {
         let json = admin.get(path).await;
-        for accept in ["application/msgpack", "application/x-msgpack, */*;q=0.1", "Application/vnd.MsgPack"] {
-            let packed = admin.send(admin.request(Method::GET, path).header(ACCEPT, accept), Bytes::new()).await;
-            assert_eq!((packed.status, unpacked(&packed)), (json.status, json.json()), "{path} as {accept}");
+        for accept in
+            ["application/msgpack", "application/x-msgpack, */*;q=0.1", "Application/vnd.MsgPack"]
+        {
+            let packed = admin
+                .send(admin.request(Method::GET, path).header(ACCEPT, accept), Bytes::new())
+                .await;
+            assert_eq!(
+                (packed.status, unpacked(&packed)),
+                (json.status, json.json()),
+                "{path} as {accept}"
+            );
         }
     }
 
     let mut ann = shop.user_with("ann", 100_000).await;
-    let delivery = json!({"name": "安", "lines": ["1", 2, -3, 4.5, true, null], "nested": {"a": {"b": []}}});
+    let delivery =
+        json!({"name": "安", "lines": ["1", 2, -3, 4.5, true, null], "nested": {"a": {"b": []}}});
     let body = json!({"productId": "prod_movie", "quantity": 2, "deliveryInfo": delivery, "confirm": true});
     let packed = rmp_serde::to_vec_named(&body).expect("it can be packed");
-    for content_type in ["application/msgpack", "application/x-msgpack", "application/vnd.msgpack"] {
-        let request = ann.request(Method::POST, "/api/mall/exchange").header(CONTENT_TYPE, content_type);
+    for content_type in ["application/msgpack", "application/x-msgpack", "application/vnd.msgpack"]
+    {
+        let request =
+            ann.request(Method::POST, "/api/mall/exchange").header(CONTENT_TYPE, content_type);
         let made = ann.send(request.header(ACCEPT, "application/msgpack"), packed.clone()).await;
         let data = &unpacked(&made)["data"];
         assert_eq!((made.status, &data["pointsCost"]), (200, &json!(9000)));
         // Written as MessagePack, read as JSON.
-        let order = ann.get(&format!("/api/mall/orders/{}", data["orderId"].as_str().expect("a string"))).await.data();
+        let order = ann
+            .get(&format!("/api/mall/orders/{}", data["orderId"].as_str().expect("a string")))
+            .await
+            .data();
         assert_eq!(order["deliveryInfo"], delivery);
     }
-    let request = ann.request(Method::POST, "/api/mall/exchange").header(CONTENT_TYPE, "application/msgpack");
+    let request =
+        ann.request(Method::POST, "/api/mall/exchange").header(CONTENT_TYPE, "application/msgpack");
     let refused = ann.send(request.header(ACCEPT, "application/msgpack"), "{}").await;
     assert_eq!((refused.status, &unpacked(&refused)["code"]), (400, &json!("INVALID_REQUEST")));
 }
@@ -216,11 +235,14 @@ async fn messagepack_goes_in_and_out() {
 async fn requests_in_a_row_on_one_connection_are_answered_in_order() {
     let shop = Shop::open().await;
     let mut requests = String::new();
-    for path in ["/api/mall/products/prod_kfc", "/nowhere", "/api/points/balance", "/api/mall/categories"] {
+    for path in
+        ["/api/mall/products/prod_kfc", "/nowhere", "/api/points/balance", "/api/mall/categories"]
+    {
         requests.push_str(&format!("GET {path} HTTP/1.1\r\nHost: mall\r\n\r\n"));
     }
     requests.push_str("GET /health HTTP/1.1\r\nHost: mall\r\nConnection: close\r\n\r\n");
     let answers = raw(shop.address, requests.as_bytes()).await;
-    let statuses: Vec<&str> = answers.split("HTTP/1.1 ").skip(1).map(|answer| &answer[..3]).collect();
+    let statuses: Vec<&str> =
+        answers.split("HTTP/1.1 ").skip(1).map(|answer| &answer[..3]).collect();
     assert_eq!(statuses, ["200", "404", "401", "200", "200"], "{answers}");
 }

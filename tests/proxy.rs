@@ -1,5 +1,6 @@
-//! Would catch a server that closes connections which the proxy before it still uses: a request that is sent at that moment
-//! hears 502, and nobody knows whether it was done. With the real nginx, which must be installed.
+//! Would catch a server that closes connections which the proxy before it still uses: a request
+//! that is sent at that moment hears 502, and nobody knows whether it was done. With the real
+//! nginx, which must be installed.
 #![cfg(feature = "server")]
 #![allow(clippy::disallowed_methods, reason = "the test writes the proxy's configuration")]
 
@@ -81,8 +82,11 @@ impl Drop for Nginx {
 
 fn program() -> PathBuf {
     let paths = std::env::var("PATH").unwrap_or_default() + ":/usr/sbin:/usr/local/sbin";
-    let found = std::env::split_paths(&paths).map(|dir| dir.join("nginx")).find(|path| path.is_file());
-    found.expect("nginx is installed: scripts/test does that, or install the package nginx or its like")
+    let found =
+        std::env::split_paths(&paths).map(|dir| dir.join("nginx")).find(|path| path.is_file());
+    found.expect(
+        "nginx is installed: scripts/test does that, or install the package nginx or its like",
+    )
 }
 
 /// The status of one request on a kept connection.
@@ -101,7 +105,8 @@ async fn post(stream: &mut UnixStream, token: &str) -> u16 {
             let read = stream.read(&mut piece).await.expect("nginx answers");
             answer.extend_from_slice(&piece[..read]);
             let text = String::from_utf8_lossy(&answer).to_ascii_lowercase();
-            let length = text.split_once("content-length: ").and_then(|(_, rest)| rest.split_once("\r\n"));
+            let length =
+                text.split_once("content-length: ").and_then(|(_, rest)| rest.split_once("\r\n"));
             let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
             if read == 0 || length.is_some_and(|(length, _)| length.parse() == Ok(body.len())) {
                 return head[9..12].parse().expect("a status");
@@ -126,7 +131,8 @@ async fn no_request_is_lost_when_the_proxy_gives_a_connection_up() {
             let mut statuses = Vec::new();
             for request in 0..REQUESTS {
                 statuses.push(post(&mut stream, &token).await);
-                // Around the moment at which the connection is given up, each a little off the others.
+                // Around the moment at which the connection is given up, each a little off the
+                // others.
                 let off = (client * 5 + request * 3) % 20;
                 tokio::time::sleep(Duration::from_millis(PROXY_KEEPS_MS - 10 + off)).await;
             }

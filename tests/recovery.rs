@@ -1,5 +1,5 @@
-//! Would catch an acknowledged order that a crash takes back, a retry that buys twice after it, and a server that goes on
-//! selling when its disk has failed: the mall's 服务故障恢复测试 on the real program.
+//! Would catch an acknowledged order that a crash takes back, a retry that buys twice after it, and
+//! a server that goes on selling when its disk has failed: the mall's 服务故障恢复测试 on the real program.
 #![cfg(feature = "server")]
 
 mod support;
@@ -23,7 +23,8 @@ const PRICE: u64 = 4500;
 const ANSWERS: usize = 150;
 const POINTS: u64 = 10_000_000;
 
-/// What the buyers know: keys that were answered with the order's id and status, and keys that were sent.
+/// What the buyers know: keys that were answered with the order's id and status, and keys that were
+/// sent.
 #[derive(Default)]
 struct Known {
     answered: BTreeMap<String, (String, i64)>,
@@ -44,14 +45,26 @@ async fn service_failure_recovery() {
     let mut buyers = JoinSet::new();
     for buyer in 0..BUYERS {
         let client = Client::connect(address, Some(token.clone())).await;
-        buyers.spawn(buy_until_it_fails(buyer, client, known.clone(), answers.clone(), enough.clone()));
+        buyers.spawn(buy_until_it_fails(
+            buyer,
+            client,
+            known.clone(),
+            answers.clone(),
+            enough.clone(),
+        ));
     }
     enough.notified().await;
     server.signal(Signal::KILL);
     assert_eq!(server.wait().0, -1, "it was killed");
     buyers.join_all().await;
-    let known = Arc::into_inner(known).expect("the buyers are done").into_inner().expect("no buyer panicked");
-    assert!(known.answered.len() >= ANSWERS && known.sent.len() > known.answered.len(), "some were under way");
+    let known = Arc::into_inner(known)
+        .expect("the buyers are done")
+        .into_inner()
+        .expect("no buyer panicked");
+    assert!(
+        known.answered.len() >= ANSWERS && known.sent.len() > known.answered.len(),
+        "some were under way"
+    );
 
     let server = Process::demo(dir.path());
     let mut ann = Client::connect(server.address, Some(token)).await;
@@ -60,7 +73,10 @@ async fn service_failure_recovery() {
         assert_eq!(found["status"], *status, "{key} was answered: {found}");
     }
     let orders_before = books(&mut ann, server.address, dir.path()).await;
-    assert!((known.answered.len()..=known.sent.len()).contains(&orders_before), "{orders_before} orders");
+    assert!(
+        (known.answered.len()..=known.sent.len()).contains(&orders_before),
+        "{orders_before} orders"
+    );
 
     // Every buyer asks again, and each request has had one effect.
     for key in &known.sent {
@@ -69,7 +85,11 @@ async fn service_failure_recovery() {
             assert_eq!(made, *answered, "{key} hears its first answer");
         }
     }
-    assert_eq!(books(&mut ann, server.address, dir.path()).await, known.sent.len(), "one order for each key");
+    assert_eq!(
+        books(&mut ann, server.address, dir.path()).await,
+        known.sent.len(),
+        "one order for each key"
+    );
 }
 
 async fn buy_until_it_fails(
@@ -82,7 +102,9 @@ async fn buy_until_it_fails(
     for number in 0.. {
         let key = format!("{buyer}-{number}");
         known.lock().expect("no buyer panicked").sent.insert(key.clone());
-        let Some(made) = buy(&mut client, &key).await else { return };
+        let Some(made) = buy(&mut client, &key).await else {
+            return;
+        };
         known.lock().expect("no buyer panicked").answered.insert(key, made);
         if answers.fetch_add(1, Ordering::SeqCst) + 1 == ANSWERS {
             enough.notify_one();
@@ -90,7 +112,8 @@ async fn buy_until_it_fails(
     }
 }
 
-/// Every second order is confirmed at once. The order and its status; `None` when the server is gone.
+/// Every second order is confirmed at once. The order and its status; `None` when the server is
+/// gone.
 async fn buy(client: &mut Client, key: &str) -> Option<(String, i64)> {
     let confirm = key.ends_with(['0', '2', '4', '6', '8']);
     let body = json!({"productId": "prod_movie", "quantity": 1, "confirm": confirm}).to_string();
@@ -111,7 +134,11 @@ async fn books(ann: &mut Client, address: SocketAddr, dir: &Path) -> usize {
     let sold = number(&stock["reserved"]) + number(&stock["sold"]);
     assert_eq!(number(&stock["available"]) + sold, 2000, "stock is conserved: {stock}");
     assert_eq!(spent, sold * PRICE, "points and stock tell the same");
-    assert_eq!(number(&points["consumed"]), number(&stock["sold"]) * PRICE, "as many are confirmed");
+    assert_eq!(
+        number(&points["consumed"]),
+        number(&stock["sold"]) * PRICE,
+        "as many are confirmed"
+    );
     sold as usize
 }
 
@@ -120,8 +147,8 @@ async fn award(address: SocketAddr, dir: &Path) {
     admin.post("/api/admin/points/ann/award", json!({"points": POINTS})).await.data();
 }
 
-/// 检查兑换流程降级: with a disk that takes no more writes, nothing is sold, what is asked of the books is refused, and the
-/// catalogue is still there. A restart has everything that was acknowledged.
+/// 检查兑换流程降级: with a disk that takes no more writes, nothing is sold, what is asked of the books is
+/// refused, and the catalogue is still there. A restart has everything that was acknowledged.
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_failed_disk_stops_the_exchange_and_a_restart_mends_it() {
@@ -131,14 +158,17 @@ async fn a_failed_disk_stops_the_exchange_and_a_restart_mends_it() {
     let path = dir.path().to_str().expect("a path in UTF-8");
     // A write beyond the limit is an error only where the signal that comes with it is ignored.
     let ignoring = "trap '' XFSZ; exec \"$0\" \"$@\"";
-    let mut shell = isolated("sh", &["-c", ignoring, PROGRAM, "serve", "--demo", "--listen", "127.0.0.1:0"]);
+    let mut shell =
+        isolated("sh", &["-c", ignoring, PROGRAM, "serve", "--demo", "--listen", "127.0.0.1:0"]);
     let server = Process::start(shell.args(["--data-dir", path]));
-    let mut demo = Client::connect(server.address, Some(demo_token(dir.path(), "demo", "user"))).await;
+    let mut demo =
+        Client::connect(server.address, Some(demo_token(dir.path(), "demo", "user"))).await;
     let body = json!({"productId": "prod_movie", "quantity": 1});
     let order = demo.post("/api/mall/exchange", body.clone()).await.data();
     let balance = demo.balance().await;
 
-    prlimit(Some(server.pid()), Resource::Fsize, Rlimit { current: Some(0), maximum: Some(0) }).expect("a lower limit");
+    prlimit(Some(server.pid()), Resource::Fsize, Rlimit { current: Some(0), maximum: Some(0) })
+        .expect("a lower limit");
     for _ in 0..2 {
         let refused = demo.post("/api/mall/exchange", body.clone()).await;
         refused.failure(503, "UNAVAILABLE");
@@ -154,7 +184,8 @@ async fn a_failed_disk_stops_the_exchange_and_a_restart_mends_it() {
     assert_ne!(code, 0, "the last words say what is wrong:\n{log}");
 
     let server = Process::demo(dir.path());
-    let mut demo = Client::connect(server.address, Some(demo_token(dir.path(), "demo", "user"))).await;
+    let mut demo =
+        Client::connect(server.address, Some(demo_token(dir.path(), "demo", "user"))).await;
     assert_eq!(demo.get(&order_path).await.data()["status"], 0);
     assert_eq!(demo.balance().await, balance, "what was refused had no effect");
     demo.post("/api/mall/exchange", body).await.data();

@@ -1,12 +1,14 @@
-//! Would catch an engine whose files depend on where the process is: a directory that was named relative to one place is
-//! the same one from every other. The only test of its process, which it moves.
+//! Would catch an engine whose files depend on where the process is: a directory that was named
+//! relative to one place is the same one from every other. The only test of its process, which it
+//! moves.
 
 #![allow(clippy::disallowed_methods, reason = "the test looks at files")]
 use stockhold::{AccountKey, Engine, Outcome, Past, Policy};
 
 #[test]
 fn a_process_that_goes_elsewhere_keeps_its_directory() -> stockhold::Result<()> {
-    let (home, elsewhere) = (tempfile::tempdir().expect("a directory"), tempfile::tempdir().expect("a directory"));
+    let (home, elsewhere) =
+        (tempfile::tempdir().expect("a directory"), tempfile::tempdir().expect("a directory"));
     std::env::set_current_dir(home.path()).expect("it is there");
     let engine = Engine::builder("data").segment_bytes(128 << 10).open()?;
     let tea = engine.open_account(&AccountKey::stock("tea")?, Policy::strict())?;
@@ -27,8 +29,15 @@ fn a_process_that_goes_elsewhere_keeps_its_directory() -> stockhold::Result<()> 
     assert_eq!(past.ledger_at(2)?.levels().len(), 1, "a look that was taken before goes on, too");
     let received = engine.level(tea)?.received;
     engine.close()?;
-    assert_eq!(std::fs::read_dir(elsewhere.path()).expect("it reads").count(), 0, "nothing was made where it is now");
+    assert_eq!(
+        std::fs::read_dir(elsewhere.path()).expect("it reads").count(),
+        0,
+        "nothing was made where it is now"
+    );
     let engine = Engine::builder(home.path().join("data")).open()?;
-    assert_eq!((engine.level(tea)?.received, engine.claims()), (received, vec!["mirror".to_owned()]));
+    assert_eq!(
+        (engine.level(tea)?.received, engine.claims()),
+        (received, vec!["mirror".to_owned()])
+    );
     engine.close()
 }

@@ -1,5 +1,5 @@
-//! Would catch a setting that is ignored, taken from the wrong place or refused without saying what is allowed, a server
-//! that starts without a secret, and a secret that is printed.
+//! Would catch a setting that is ignored, taken from the wrong place or refused without saying what
+//! is allowed, a server that starts without a secret, and a secret that is printed.
 #![cfg(feature = "server")]
 #![allow(clippy::disallowed_methods, reason = "the test writes files")]
 
@@ -29,7 +29,8 @@ impl Place {
         path
     }
 
-    /// `stockhold serve` that reads `file`, if any, and listens and keeps its data where nobody else does.
+    /// `stockhold serve` that reads `file`, if any, and listens and keeps its data where nobody
+    /// else does.
     fn serve(&self, file: Option<&Path>) -> Command {
         let mut command = stockhold(&["serve"]);
         command.env("STOCKHOLD_AUTH_SECRET", SECRET).env("STOCKHOLD_LISTEN", "127.0.0.1:0");
@@ -69,14 +70,21 @@ fn a_wrong_setting_is_named_with_what_is_allowed_wherever_it_comes_from() {
         let place = Place::new();
         let key = name.replace('-', "_");
         let flag = place.serve(None).arg(format!("--{name}={value}")).output();
-        let environment = place.serve(None).env(format!("STOCKHOLD_{}", key.to_uppercase()), value).output();
+        let environment =
+            place.serve(None).env(format!("STOCKHOLD_{}", key.to_uppercase()), value).output();
         let file = place.file(&format!("{key} = \"{value}\"\n"));
-        let file = place.serve(Some(&file)).env_remove(format!("STOCKHOLD_{}", key.to_uppercase())).output();
+        let file = place
+            .serve(Some(&file))
+            .env_remove(format!("STOCKHOLD_{}", key.to_uppercase()))
+            .output();
         for (from, output) in [("flag", flag), ("environment", environment), ("file", file)] {
             let (code, printed, log) = support::exit_code(output.expect("the program runs"));
             assert_eq!((code, printed.as_str()), (1, ""), "{name} from the {from}: {log}");
             for part in [key.as_str(), value, allowed] {
-                assert!(log.contains(part), "{name} = {value} from the {from} must name {part:?}: {log}");
+                assert!(
+                    log.contains(part),
+                    "{name} = {value} from the {from} must name {part:?}: {log}"
+                );
             }
         }
         assert!(!place.dir.path().join("data").exists(), "nothing was made");
@@ -94,7 +102,8 @@ fn a_file_says_only_what_is_known() {
         ("auth_secret = \"short-secret\"", &["auth_secret", "32"]),
     ] {
         let place = Place::new();
-        let (code, printed, log) = run(place.serve(Some(&place.file(text))).env_remove("STOCKHOLD_AUTH_SECRET"));
+        let (code, printed, log) =
+            run(place.serve(Some(&place.file(text))).env_remove("STOCKHOLD_AUTH_SECRET"));
         assert_eq!((code, printed.as_str()), (1, ""), "{text}: {log}");
         assert!(!log.contains("short-secret"), "{log}");
         for part in parts {
@@ -103,14 +112,19 @@ fn a_file_says_only_what_is_known() {
     }
     let place = Place::new();
     let (code, _, log) = run(&mut place.serve(Some(Path::new("/no/such/file.toml"))));
-    assert!(code == 1 && log.contains("/no/such/file.toml") && log.contains("No such file"), "{log}");
+    assert!(
+        code == 1 && log.contains("/no/such/file.toml") && log.contains("No such file"),
+        "{log}"
+    );
 }
 
 #[test]
 fn without_a_secret_nothing_starts() {
-    for (secret, told) in
-        [(None, "STOCKHOLD_AUTH_SECRET"), (Some(""), "STOCKHOLD_AUTH_SECRET"), (Some("too short"), "32")]
-    {
+    for (secret, told) in [
+        (None, "STOCKHOLD_AUTH_SECRET"),
+        (Some(""), "STOCKHOLD_AUTH_SECRET"),
+        (Some("too short"), "32"),
+    ] {
         let place = Place::new();
         let mut command = place.serve(None);
         match secret {
@@ -157,17 +171,23 @@ async fn a_flag_goes_before_the_environment_before_the_file_before_the_default()
         let made = demo.post("/api/mall/exchange", body.clone()).await.data();
         let id = made["orderId"].as_str().expect("a string");
         let order = demo.get(&format!("/api/mall/orders/{id}")).await.data();
-        let [created, expires] = ["createdAt", "expiresAt"].map(|field| order[field].as_u64().expect("a number"));
+        let [created, expires] =
+            ["createdAt", "expiresAt"].map(|field| order[field].as_u64().expect("a number"));
         assert_eq!(expires - created, hours_quarters * 15 * 60 * 1000);
         let second = demo.post("/api/mall/exchange", body).await;
-        assert_eq!(second.status, if file.is_some() { 409 } else { 200 }, "the cap of the file: {second:?}");
+        assert_eq!(
+            second.status,
+            if file.is_some() { 409 } else { 200 },
+            "the cap of the file: {second:?}"
+        );
     }
 }
 
 /// A configured secret goes before a demo's, for the server and for `stockhold token` alike.
 fn token_of(dir: &Path) -> String {
     let mut command = stockhold(&["token", "--user", "demo", "--data-dir"]);
-    let (code, printed, log) = run(command.arg(dir.join("data")).env("STOCKHOLD_AUTH_SECRET", SECRET));
+    let (code, printed, log) =
+        run(command.arg(dir.join("data")).env("STOCKHOLD_AUTH_SECRET", SECRET));
     assert_eq!(code, 0, "{log}");
     printed.lines().last().expect("a line").to_owned()
 }
@@ -176,25 +196,35 @@ fn token_of(dir: &Path) -> String {
 async fn a_server_and_its_tokens_read_the_same_file() {
     let place = Place::new();
     let data = place.dir.path().join("data");
-    let file = place.file(&format!("auth_secret = \"{SECRET}\"\ndata_dir = {data:?}\nlog_format = \"json\"\n"));
+    let file = place
+        .file(&format!("auth_secret = \"{SECRET}\"\ndata_dir = {data:?}\nlog_format = \"json\"\n"));
     let file = file.to_str().expect("a path in UTF-8");
     let server = Process::serve(&["--config", file]);
-    let (code, printed, log) =
-        run(&mut stockhold(&["token", "--user", "root", "--role", "admin", "--ttl", "5m", "--config", file]));
+    let (code, printed, log) = run(&mut stockhold(&[
+        "token", "--user", "root", "--role", "admin", "--ttl", "5m", "--config", file,
+    ]));
     assert_eq!(code, 0, "{log}");
     let token = printed.lines().last().expect("a line").to_owned();
     let mut admin = Client::connect(server.address, Some(token)).await;
     let awarded = admin.post("/api/admin/points/ann/award", json!({"points": 1})).await.data();
     assert_eq!(awarded["balance"], 1);
-    assert_eq!(admin.get("/api/mall/products").await.data()["pagination"]["total"], 0, "no demo was asked for");
+    assert_eq!(
+        admin.get("/api/mall/products").await.data()["pagination"]["total"],
+        0,
+        "no demo was asked for"
+    );
     server.signal(rustix::process::Signal::TERM);
     let (code, log) = server.wait();
     assert_eq!(code, 0, "{log}");
-    assert!(log.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()), "JSON lines: {log}");
+    assert!(
+        log.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()),
+        "JSON lines: {log}"
+    );
     assert!(!log.contains(SECRET), "{log}");
 }
 
-/// Without a database, too: the server starts beside one that is down, but not with a URL that is none.
+/// Without a database, too: the server starts beside one that is down, but not with a URL that is
+/// none.
 #[cfg(feature = "mysql")]
 #[test]
 fn a_mirror_that_cannot_be_is_refused_without_telling_its_password() {
@@ -211,7 +241,10 @@ fn a_mirror_that_cannot_be_is_refused_without_telling_its_password() {
         for output in [flag, environment, file] {
             let (code, printed, log) = support::exit_code(output.expect("the program runs"));
             assert_eq!((code, printed.as_str()), (1, ""), "{log}");
-            assert!(log.contains("mirror_url") && log.contains(told) && !log.contains("hunter2"), "{log}");
+            assert!(
+                log.contains("mirror_url") && log.contains(told) && !log.contains("hunter2"),
+                "{log}"
+            );
         }
         assert!(!place.dir.path().join("data").exists(), "nothing was made");
     }

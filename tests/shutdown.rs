@@ -1,5 +1,5 @@
-//! Would catch a server that drops a request under way when it is told to stop, that does not stop, that leaves no
-//! checkpoint, or that starts where another one runs.
+//! Would catch a server that drops a request under way when it is told to stop, that does not stop,
+//! that leaves no checkpoint, or that starts where another one runs.
 #![cfg(feature = "server")]
 #![allow(clippy::disallowed_methods, reason = "the test looks at files")]
 
@@ -97,7 +97,8 @@ async fn a_terminal_that_closes_ends_nothing() {
     let dir = TempDir::new().expect("a directory");
     let server = Process::demo(dir.path());
     server.signal(Signal::HUP);
-    let mut demo = Client::connect(server.address, Some(demo_token(dir.path(), "demo", "user"))).await;
+    let mut demo =
+        Client::connect(server.address, Some(demo_token(dir.path(), "demo", "user"))).await;
     demo.send(demo.post_request("/api/mall/exchange"), BODY).await.data();
 }
 
@@ -118,7 +119,11 @@ async fn nobody_else_can_read_the_data() {
         let mode = std::fs::metadata(&path).expect("it is there").permissions().mode();
         looked_at += 1;
         if path.is_dir() {
-            left.extend(std::fs::read_dir(&path).expect("it lists").map(|entry| entry.expect("an entry").path()));
+            left.extend(
+                std::fs::read_dir(&path)
+                    .expect("it lists")
+                    .map(|entry| entry.expect("an entry").path()),
+            );
         }
         // What sled makes is as readable as its directory is.
         let in_store = path.parent().is_some_and(|parent| parent.ends_with("store"));
@@ -140,15 +145,20 @@ async fn a_directory_has_one_server_and_a_port_too() {
     assert_eq!((code, printed.as_str()), (1, ""), "{log}");
     assert!(log.contains("is open already") && log.contains(path), "{log}");
     // The one that runs is none the worse.
-    let mut demo = Client::connect(server.address, Some(demo_token(dir.path(), "demo", "user"))).await;
+    let mut demo =
+        Client::connect(server.address, Some(demo_token(dir.path(), "demo", "user"))).await;
     demo.send(demo.post_request("/api/mall/exchange"), BODY).await.data();
 
     let other = TempDir::new().expect("a directory");
     let taken = TcpListener::bind(("127.0.0.1", 0)).expect("a port is free");
     let address = taken.local_addr().expect("an address").to_string();
     let path = other.path().to_str().expect("a path in UTF-8");
-    let (code, printed, log) = run(&mut stockhold(&["serve", "--demo", "--data-dir", path, "--listen", &address]));
+    let (code, printed, log) =
+        run(&mut stockhold(&["serve", "--demo", "--data-dir", path, "--listen", &address]));
     assert_eq!((code, printed.as_str()), (1, ""), "{log}");
     let last = log.lines().last().unwrap_or_default();
-    assert!(last.starts_with(&format!("stockhold: listening on {address}: Address already in use")), "{log}");
+    assert!(
+        last.starts_with(&format!("stockhold: listening on {address}: Address already in use")),
+        "{log}"
+    );
 }

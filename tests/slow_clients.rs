@@ -1,5 +1,6 @@
-//! Would catch a client that holds a connection for ever by sending its head, its body, or nothing at all, too slowly, or
-//! by not reading its answers. The timeouts are short ones of this test; nothing here waits for longer than they take.
+//! Would catch a client that holds a connection for ever by sending its head, its body, or nothing
+//! at all, too slowly, or by not reading its answers. The timeouts are short ones of this test;
+//! nothing here waits for longer than they take.
 #![cfg(feature = "server")]
 
 mod support;
@@ -33,10 +34,17 @@ async fn send_and_wait(shop: &Shop, bytes: &[u8]) -> String {
 
 #[tokio::test]
 async fn a_head_that_does_not_come_closes_the_connection() {
-    let shop = shop(Limits { header_timeout: SHORT, idle_timeout: SHORT, ..Limits::default() }).await;
+    let shop =
+        shop(Limits { header_timeout: SHORT, idle_timeout: SHORT, ..Limits::default() }).await;
     let before = shop.state();
-    for head in ["", "P", "POST /api/mall/exchange HTTP/1.1\r\nHost: mall\r\nAuthorization: Bearer "] {
-        assert_eq!(send_and_wait(&shop, head.as_bytes()).await, "", "there is no request to answer");
+    for head in
+        ["", "P", "POST /api/mall/exchange HTTP/1.1\r\nHost: mall\r\nAuthorization: Bearer "]
+    {
+        assert_eq!(
+            send_and_wait(&shop, head.as_bytes()).await,
+            "",
+            "there is no request to answer"
+        );
     }
     // A connection that rests after a request is closed as well.
     let answer = send_and_wait(&shop, b"GET /health HTTP/1.1\r\nHost: mall\r\n\r\n").await;
@@ -59,7 +67,10 @@ async fn a_body_that_does_not_come_is_answered_and_the_connection_closed() {
         "Transfer-Encoding: chunked\r\n\r\n27\r\n{\"productId\":\"prod_movie\",\"quantity\":1}\r\n",
     ] {
         let answer = send_and_wait(&shop, format!("{head}{body}").as_bytes()).await;
-        assert!(answer.starts_with("HTTP/1.1 408 ") && answer.contains("\"code\":\"REQUEST_TIMEOUT\""), "{answer}");
+        assert!(
+            answer.starts_with("HTTP/1.1 408 ") && answer.contains("\"code\":\"REQUEST_TIMEOUT\""),
+            "{answer}"
+        );
         assert!(answer.contains("connection: close\r\n"), "{answer}");
     }
     assert_eq!(shop.state(), before);
@@ -74,7 +85,8 @@ async fn answers_that_nobody_reads_close_the_connection() {
     tokio::time::timeout(PATIENCE, write).await.expect("the server closes in time");
 }
 
-/// Orders of `ann` whose list, at 100 a page, is longer than sockets keep: six characters of JSON for each of their details.
+/// Orders of `ann` whose list, at 100 a page, is longer than sockets keep: six characters of JSON
+/// for each of their details.
 async fn long_list(shop: &Shop) {
     let mut ann = shop.user_with("ann", 1_000_000).await;
     let note = "\u{1}".repeat(15_000);
@@ -82,7 +94,9 @@ async fn long_list(shop: &Shop) {
     // In MessagePack they are a sixth as long, and within the bound of a body.
     let body = rmp_serde::to_vec_named(&body).expect("a value");
     for _ in 0..101 {
-        let request = ann.request(Method::POST, "/api/mall/exchange").header("Content-Type", "application/msgpack");
+        let request = ann
+            .request(Method::POST, "/api/mall/exchange")
+            .header("Content-Type", "application/msgpack");
         ann.send(request, body.clone()).await.data();
     }
 }
@@ -95,7 +109,8 @@ async fn asks_and_does_not_read(shop: &Shop) -> (TcpStream, u16) {
     socket.set_recv_buffer_size(4096).expect("a small buffer");
     let mut stream = socket.connect(shop.address).await.expect("the server accepts");
     let bearer = token("ann", Role::User);
-    let request = format!("GET {LIST} HTTP/1.1\r\nHost: mall\r\nAuthorization: Bearer {bearer}\r\n\r\n");
+    let request =
+        format!("GET {LIST} HTTP/1.1\r\nHost: mall\r\nAuthorization: Bearer {bearer}\r\n\r\n");
     stream.write_all(request.as_bytes()).await.expect("the server reads");
     let mut status = [0; 12];
     stream.read_exact(&mut status).await.expect("the server answers");
@@ -106,7 +121,8 @@ async fn asks_and_does_not_read(shop: &Shop) -> (TcpStream, u16) {
 #[tokio::test]
 async fn answers_that_nobody_reads_take_a_bounded_memory_and_others_are_served() {
     // Two of the answers, and not three.
-    let limits = Limits { answer_bytes_per_user: 24 << 20, write_timeout: PATIENCE, ..Limits::default() };
+    let limits =
+        Limits { answer_bytes_per_user: 24 << 20, write_timeout: PATIENCE, ..Limits::default() };
     let shop = shop(limits).await;
     long_list(&shop).await;
     let mut unread = Vec::new();
@@ -121,12 +137,25 @@ async fn answers_that_nobody_reads_take_a_bounded_memory_and_others_are_served()
     let mut ann = shop.user("ann").await;
     let told = ann.get(LIST).await;
     told.failure(503, "OVERLOADED");
-    assert!(told.json()["message"].as_str().expect("a string").contains("answer_memory_per_user"), "{told:?}");
+    assert!(
+        told.json()["message"].as_str().expect("a string").contains("answer_memory_per_user"),
+        "{told:?}"
+    );
     assert_eq!(told.header("retry-after"), Some("1"));
     // Everything else goes on, for the same user and for others.
-    ann.post("/api/mall/exchange", json!({"productId": "prod_movie", "quantity": 1, "confirm": true})).await.data();
+    ann.post(
+        "/api/mall/exchange",
+        json!({"productId": "prod_movie", "quantity": 1, "confirm": true}),
+    )
+    .await
+    .data();
     let mut bob = shop.user_with("bob", 10_000).await;
-    bob.post("/api/mall/exchange", json!({"productId": "prod_movie", "quantity": 1, "confirm": true})).await.data();
+    bob.post(
+        "/api/mall/exchange",
+        json!({"productId": "prod_movie", "quantity": 1, "confirm": true}),
+    )
+    .await
+    .data();
     bob.get(LIST).await.data();
     // What is no longer waited for is given back.
     drop(unread);
@@ -149,7 +178,9 @@ async fn an_answer_that_is_read_too_slowly_closes_the_connection() {
     let mut piece = vec![0; 64 * 1024];
     let (mut pieces, mut bytes) = (0, 0);
     let read = async {
-        while let Ok(read @ 1..) = stream.read(&mut piece[..if pieces < 100 { 64 } else { 64 * 1024 }]).await {
+        while let Ok(read @ 1..) =
+            stream.read(&mut piece[..if pieces < 100 { 64 } else { 64 * 1024 }]).await
+        {
             (pieces, bytes) = (pieces + 1, bytes + read);
             if pieces < 100 {
                 tokio::time::sleep(SHORT / 10).await;
@@ -162,12 +193,16 @@ async fn an_answer_that_is_read_too_slowly_closes_the_connection() {
 
 #[tokio::test]
 async fn a_full_house_lets_the_next_in_when_one_leaves() {
-    // The only place is taken by one whose request is under way; the other waits at the door until it has been answered.
-    let limits = Limits { connections: 1, body_timeout: SHORT, idle_timeout: SHORT, ..Limits::default() };
+    // The only place is taken by one whose request is under way; the other waits at the door until
+    // it has been answered.
+    let limits =
+        Limits { connections: 1, body_timeout: SHORT, idle_timeout: SHORT, ..Limits::default() };
     let shop = shop(limits).await;
     let mut busy = TcpStream::connect(shop.address).await.expect("the server accepts");
     let bearer = token("demo", Role::User);
-    let head = format!("POST /api/mall/exchange HTTP/1.1\r\nHost: mall\r\nAuthorization: Bearer {bearer}\r\n");
+    let head = format!(
+        "POST /api/mall/exchange HTTP/1.1\r\nHost: mall\r\nAuthorization: Bearer {bearer}\r\n"
+    );
     let head = format!("{head}Expect: 100-continue\r\nContent-Length: 40\r\n\r\n");
     busy.write_all(head.as_bytes()).await.expect("the server reads");
     let mut goes_on = [0; 25];

@@ -19,12 +19,15 @@ async fn a_full_pipe_holds_up_neither_serving_nor_stopping() {
     let (mut log, mut full) = pipe().expect("a pipe");
     let size = fcntl_getpipe_size(&full).expect("a pipe has a size");
     full.write_all(&vec![b'.'; size]).expect("the pipe takes as much as it has room for");
-    let mut command = stockhold(&["serve", "--demo", "--listen", "127.0.0.1:0", "--data-dir", path]);
+    let mut command =
+        stockhold(&["serve", "--demo", "--listen", "127.0.0.1:0", "--data-dir", path]);
     // Everything is logged, which is far more than may wait.
     let server = Process::start(command.env("RUST_LOG", "trace").stderr(Stdio::from(full)));
     drop(command);
-    let mut demo = Client::connect(server.address, Some(demo_token(dir.path(), "demo", "user"))).await;
-    let sold = demo.post("/api/mall/exchange", json!({"productId": "prod_movie", "quantity": 1})).await;
+    let mut demo =
+        Client::connect(server.address, Some(demo_token(dir.path(), "demo", "user"))).await;
+    let sold =
+        demo.post("/api/mall/exchange", json!({"productId": "prod_movie", "quantity": 1})).await;
     assert_eq!(sold.data()["status"], 0);
     server.signal(Signal::TERM);
     let (code, _) = server.wait();

@@ -1,5 +1,6 @@
-//! Would catch an engine that an embedder's waker can bring to a stand: one that waits for the engine, one that waits for
-//! the thread that works with it, one that panics, and one that drops the last handle.
+//! Would catch an engine that an embedder's waker can bring to a stand: one that waits for the
+//! engine, one that waits for the thread that works with it, one that panics, and one that drops
+//! the last handle.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -58,12 +59,20 @@ fn poll<F: Future + Unpin>(future: &mut F, waker: &Waker) -> Poll<F::Output> {
 fn open() -> (TempDir, Engine, AccountId) {
     let dir = TempDir::new().expect("a directory");
     let engine = Engine::builder(dir.path()).segment_bytes(128 << 10).open().expect("it opens");
-    let tea = engine.open_account(&AccountKey::stock("tea").expect("a key"), Policy::strict()).expect("there is room");
+    let tea = engine
+        .open_account(&AccountKey::stock("tea").expect("a key"), Policy::strict())
+        .expect("there is room");
     (dir, engine, tea)
 }
 
-/// Polls tickets, and what catches up with history, until one of each waits with a waker that runs `run`.
-fn leave(engine: &Engine, tea: AccountId, in_history: bool, run: impl FnOnce() + Send + 'static) -> Box<dyn Send> {
+/// Polls tickets, and what catches up with history, until one of each waits with a waker that runs
+/// `run`.
+fn leave(
+    engine: &Engine,
+    tea: AccountId,
+    in_history: bool,
+    run: impl FnOnce() + Send + 'static,
+) -> Box<dyn Send> {
     let run = Arc::new(Mutex::new(Some(run)));
     loop {
         let run = Arc::clone(&run);
@@ -91,7 +100,8 @@ fn works(engine: &Engine, tea: AccountId) {
     let engine = engine.clone();
     let worker = thread::spawn(move || {
         engine.receive(tea, 1, "", None).expect("it is received").wait().expect("it is durable");
-        run_to_end(engine.receive(tea, 1, "", None).expect("it is received")).expect("it is durable");
+        run_to_end(engine.receive(tea, 1, "", None).expect("it is received"))
+            .expect("it is durable");
         run_to_end(engine.catch_up()).expect("history follows");
         engine.catch_up().wait().expect("history follows");
         done.send(()).expect("the test listens");
@@ -164,7 +174,10 @@ fn a_waker_may_drop_the_last_engine() {
         give.send(engine).expect("the waker listens");
         heard.recv_timeout(HANG).expect("it was closed");
         drop(waiting);
-        let engine = Engine::builder(dir.path()).segment_bytes(128 << 10).open().expect("the directory is free");
+        let engine = Engine::builder(dir.path())
+            .segment_bytes(128 << 10)
+            .open()
+            .expect("the directory is free");
         works(&engine, tea);
     }
 }
@@ -175,7 +188,9 @@ fn a_refund_may_be_awaited_by_any_executor() {
     let (_dir, engine, tea) = open();
     run_to_end(engine.receive(tea, 2, "", None).expect("it is received")).expect("it is durable");
     let lines = [Line { account: tea, quantity: 2 }];
-    let bought = engine.reserve(&Reserve { confirm: true, ..Reserve::new(&lines, 1_000) }).expect("it is decided");
+    let bought = engine
+        .reserve(&Reserve { confirm: true, ..Reserve::new(&lines, 1_000) })
+        .expect("it is decided");
     let Outcome::Reserved { reservation, .. } = run_to_end(bought).expect("it is durable") else {
         panic!("there is enough")
     };

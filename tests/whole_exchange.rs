@@ -1,5 +1,6 @@
-//! Would catch an exchange that loses its way between two steps: the mall's 完整兑换流程测试 over HTTP, from the list to the
-//! confirmed order, with every answer held to the shape that the mall's document gives it.
+//! Would catch an exchange that loses its way between two steps: the mall's 完整兑换流程测试 over HTTP,
+//! from the list to the confirmed order, with every answer held to the shape that the mall's
+//! document gives it.
 #![cfg(feature = "server")]
 
 mod support;
@@ -19,7 +20,8 @@ async fn complete_exchange_flow() {
     // 查看商品列表
     let listing = ann.get("/api/mall/products").await.data();
     let products = listing["products"].as_array().expect("an array");
-    let ids: Vec<&str> = products.iter().map(|product| product["id"].as_str().expect("a string")).collect();
+    let ids: Vec<&str> =
+        products.iter().map(|product| product["id"].as_str().expect("a string")).collect();
     assert_eq!(ids, ["prod_airpods", "prod_iphone15", "prod_kfc", "prod_movie", "prod_starbucks"]);
 
     // 选择商品
@@ -86,7 +88,8 @@ async fn an_exchange_is_answered_as_the_mall_document_expects() {
     let shop = Shop::open().await;
     let mut user = shop.user("demo").await;
     let (balance, stock) = (user.balance().await, user.stock("prod_starbucks").await);
-    let body = json!({"productId": "prod_starbucks", "quantity": 1, "deliveryInfo": {"name": "测试"}});
+    let body =
+        json!({"productId": "prod_starbucks", "quantity": 1, "deliveryInfo": {"name": "测试"}});
     let exchanged = user.post("/api/mall/exchange", body).await;
     assert_eq!((exchanged.status, &exchanged.json()["success"]), (200, &true.into()));
     assert_eq!(user.balance().await, balance - 3500);

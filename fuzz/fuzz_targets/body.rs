@@ -1,5 +1,5 @@
-//! Arbitrary JSON and MessagePack bodies: each is answered, never with an internal error, and what is not a success
-//! changes nothing.
+//! Arbitrary JSON and MessagePack bodies: each is answered, never with an internal error, and what
+//! is not a success changes nothing.
 #![no_main]
 
 #[path = "../shop/mod.rs"]

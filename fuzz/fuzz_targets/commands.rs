@@ -1,5 +1,5 @@
-//! Command sequences on the engine and on the plain reference of the model test, with restarts between them: the two
-//! agree after every step.
+//! Command sequences on the engine and on the plain reference of the model test, with restarts
+//! between them: the two agree after every step.
 #![no_main]
 
 #[path = "../../tests/driver/mod.rs"]
@@ -9,7 +9,7 @@ mod reference;
 
 use libfuzzer_sys::fuzz_target;
 
-use self::driver::{accounts, Run, Step, Wish, WINDOWS};
+use self::driver::{Run, Step, WINDOWS, Wish, accounts};
 use self::reference::{Ask, Place};
 
 /// The bytes of the input as choices; zeros when there are no more.
@@ -44,7 +44,10 @@ impl Choices<'_> {
             0 | 1 => Wish::Sound(Ask::Receive { account: self.place(), quantity: self.quantity() }),
             2 => {
                 let sign = if self.below(2) == 0 { 1 } else { -1 };
-                Wish::Sound(Ask::Adjust { account: self.place(), delta: sign * self.quantity() as i64 })
+                Wish::Sound(Ask::Adjust {
+                    account: self.place(),
+                    delta: sign * self.quantity() as i64,
+                })
             }
             3 => Wish::Sound(Ask::WriteOff { account: self.place(), quantity: self.quantity() }),
             4..8 => Wish::Sound(Ask::Reserve {
@@ -54,7 +57,8 @@ impl Choices<'_> {
                 owner: self.owner(),
             }),
             8 | 9 => {
-                let parts = (self.below(2) == 0).then(|| (0..=self.below(3)).map(|_| self.below(4).into()).collect());
+                let parts = (self.below(2) == 0)
+                    .then(|| (0..=self.below(3)).map(|_| self.below(4).into()).collect());
                 Wish::Confirm { pick: usize::from(self.below(6)), owner: self.owner(), parts }
             }
             _ => Wish::Release { pick: usize::from(self.below(6)), owner: self.owner() },
@@ -65,7 +69,9 @@ impl Choices<'_> {
         match self.below(25) {
             0..12 => Step::Ask { wish: self.wish(), key: self.key(), wait: self.below(2) == 0 },
             12 | 13 => Step::Retry { pick: usize::from(self.below(255)) },
-            14 | 15 => Step::Batch((0..=self.below(5)).map(|_| (self.wish(), self.key())).collect()),
+            14 | 15 => {
+                Step::Batch((0..=self.below(5)).map(|_| (self.wish(), self.key())).collect())
+            }
             16 => Step::Open(self.place()),
             17..20 => Step::Tick(1 + u64::from(self.below(30))),
             20 | 21 => Step::Expire,

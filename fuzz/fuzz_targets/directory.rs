@@ -1,5 +1,6 @@
-//! A data directory with an archive, segments and snapshots, in which bytes were changed or a file is arbitrary: what is
-//! read of it is what was written, or refused; the auditor looks at it without a panic, and what it calls clean opens.
+//! A data directory with an archive, segments and snapshots, in which bytes were changed or a file
+//! is arbitrary: what is read of it is what was written, or refused; the auditor looks at it
+//! without a panic, and what it calls clean opens.
 #![no_main]
 
 use std::fs;
@@ -9,7 +10,8 @@ use std::sync::{Arc, OnceLock};
 use libfuzzer_sys::fuzz_target;
 use stockhold::test_util::audit;
 use stockhold::{
-    AccountKey, CommitTicket, Engine, EngineBuilder, ErrorKind, Event, Line, ManualClock, Past, Policy, Reserve,
+    AccountKey, CommitTicket, Engine, EngineBuilder, ErrorKind, Event, Line, ManualClock, Past,
+    Policy, Reserve,
 };
 
 /// Details that fill a segment with a few reservations.
@@ -40,12 +42,14 @@ fn whole() -> &'static Whole {
 
 fn fill(dir: &Path) {
     let engine = builder(dir).open().expect("an empty directory opens");
-    let tea = engine.open_account(&AccountKey::stock("tea").expect("a valid key"), Policy::strict());
+    let tea =
+        engine.open_account(&AccountKey::stock("tea").expect("a valid key"), Policy::strict());
     let account = tea.expect("there is room");
     engine.receive(account, 1_000, "", None).and_then(CommitTicket::wait).expect("it is received");
     for number in 0..RESERVATIONS {
         let lines = [Line { account, quantity: 1 }];
-        let reserve = Reserve { details: &DETAILS, confirm: number % 2 == 0, ..Reserve::new(&lines, 50) };
+        let reserve =
+            Reserve { details: &DETAILS, confirm: number % 2 == 0, ..Reserve::new(&lines, 50) };
         engine.reserve(&reserve).and_then(CommitTicket::wait).expect("it is taken");
         if number % 20 == 19 {
             engine.checkpoint().expect("the disk works");
@@ -72,8 +76,8 @@ fn files(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     found
 }
 
-/// The first byte chooses a file and what happens to it: the rest of the input takes its place, or each three bytes
-/// more flip bits somewhere in its beginning.
+/// The first byte chooses a file and what happens to it: the rest of the input takes its place, or
+/// each three bytes more flip bits somewhere in its beginning.
 fn changed(input: &[u8]) -> Option<Vec<(PathBuf, Vec<u8>)>> {
     let (choice, rest) = input.split_first()?;
     let mut files = whole().files.clone();

@@ -1,4 +1,5 @@
-//! Arbitrary bytes are an event or a `Corrupt` error, never a panic; an event that decodes survives a round trip.
+//! Arbitrary bytes are an event or a `Corrupt` error, never a panic; an event that decodes survives
+//! a round trip.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

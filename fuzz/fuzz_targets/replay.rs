@@ -1,10 +1,10 @@
-//! Arbitrary events with whole checksums, as a forger or a bug would leave them: they apply, and every account adds
-//! up, or they are refused as corrupt. Never a panic.
+//! Arbitrary events with whole checksums, as a forger or a bug would leave them: they apply, and
+//! every account adds up, or they are refused as corrupt. Never a panic.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use stockhold::test_util::replay;
 use stockhold::ErrorKind;
+use stockhold::test_util::replay;
 
 /// A kind, a length of two bytes, and so many bytes of payload; again and again.
 fn frames(mut input: &[u8]) -> Vec<(u16, &[u8])> {
@@ -22,8 +22,14 @@ fuzz_target!(|input: &[u8]| {
     match replay(&frames(input)) {
         Ok(levels) => {
             for level in levels {
-                let out = i128::from(level.reserved) + i128::from(level.consumed) + i128::from(level.written_off);
-                assert_eq!(i128::from(level.available) + out, i128::from(level.received), "{level:?}");
+                let out = i128::from(level.reserved)
+                    + i128::from(level.consumed)
+                    + i128::from(level.written_off);
+                assert_eq!(
+                    i128::from(level.available) + out,
+                    i128::from(level.received),
+                    "{level:?}"
+                );
             }
         }
         Err(error) => assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}"),

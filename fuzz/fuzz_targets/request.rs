@@ -1,4 +1,5 @@
-//! Arbitrary bytes on a connection are answered or dropped: no panic, no internal error, and the server goes on.
+//! Arbitrary bytes on a connection are answered or dropped: no panic, no internal error, and the
+//! server goes on.
 #![no_main]
 
 #[path = "../shop/mod.rs"]

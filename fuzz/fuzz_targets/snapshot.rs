@@ -1,9 +1,10 @@
-//! Arbitrary parts of a snapshot with whole checksums load, or are refused as corrupt. Never a panic.
+//! Arbitrary parts of a snapshot with whole checksums load, or are refused as corrupt. Never a
+//! panic.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use stockhold::test_util::load_part;
 use stockhold::ErrorKind;
+use stockhold::test_util::load_part;
 
 fuzz_target!(|input: &[u8]| {
     let Some((part, bytes)) = input.split_first() else { return };

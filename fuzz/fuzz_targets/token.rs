@@ -8,7 +8,8 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: &[u8]| {
     // What ends a header's line is another request, which is not meant here.
-    let token: Vec<u8> = input.iter().copied().filter(|byte| !matches!(byte, b'\r' | b'\n')).collect();
+    let token: Vec<u8> =
+        input.iter().copied().filter(|byte| !matches!(byte, b'\r' | b'\n')).collect();
     let mut request =
         b"GET /api/points/balance HTTP/1.1\r\nhost: stockhold\r\nconnection: close\r\nauthorization: Bearer ".to_vec();
     request.extend_from_slice(&token);

@@ -26,20 +26,28 @@ pub fn shop() -> &'static Shop {
 
 fn start() -> Shop {
     let dir = tempfile::tempdir().expect("a temporary directory");
-    let builder = Engine::builder(dir.path()).clock(Arc::new(ManualClock::new(NOW_MS))).history(false);
+    let builder =
+        Engine::builder(dir.path()).clock(Arc::new(ManualClock::new(NOW_MS))).history(false);
     let engine = builder.open().expect("an empty directory opens");
     let mall = Mall::open(engine.clone(), MallConfig::default()).expect("the catalogue reads");
     mall.load_demo().expect("the demo loads");
     let auth = Auth::new(&SECRET.to_owned().into()).expect("the secret is long enough");
     let admin = auth.issue("demo", Role::Admin, NOW_MS + 3_600_000).expect("a valid user");
-    let limits =
-        Limits { header_timeout: Duration::from_secs(2), body_timeout: Duration::from_secs(2), ..Limits::default() };
+    let limits = Limits {
+        header_timeout: Duration::from_secs(2),
+        body_timeout: Duration::from_secs(2),
+        ..Limits::default()
+    };
     let app = Arc::new(App::new(mall, auth, limits));
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
     let runtime = runtime.expect("a runtime starts");
-    let listener = runtime.block_on(tokio::net::TcpListener::bind(("127.0.0.1", 0))).expect("a port is free");
+    let listener =
+        runtime.block_on(tokio::net::TcpListener::bind(("127.0.0.1", 0))).expect("a port is free");
     let address = listener.local_addr().expect("it is bound");
-    std::thread::spawn(move || runtime.block_on(stockhold::run(listener, std::future::pending(), app)));
+    std::thread::spawn(move || {
+        runtime.block_on(stockhold::run(listener, std::future::pending(), app))
+    });
     Shop { engine, admin, address, _dir: dir }
 }
 
@@ -61,5 +69,9 @@ fn answer(request: &[u8], sent: impl Fn(&TcpStream)) -> Option<u16> {
     let mut answer = Vec::new();
     drop(stream.read_to_end(&mut answer));
     let head = std::str::from_utf8(answer.get(..12)?).expect("an answer begins with ASCII");
-    Some(head.strip_prefix("HTTP/1.").and_then(|head| head[2..].parse().ok()).expect("an answer has a status"))
+    Some(
+        head.strip_prefix("HTTP/1.")
+            .and_then(|head| head[2..].parse().ok())
+            .expect("an answer has a status"),
+    )
 }

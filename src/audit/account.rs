@@ -1,12 +1,12 @@
-//! One account in the auditor's books. Plain arithmetic on `i128`: nothing overflows, and nothing is refused; what is
-//! wrong is said.
+//! One account in the auditor's books. Plain arithmetic on `i128`: nothing overflows, and nothing
+//! is refused; what is wrong is said.
 
 use std::collections::BTreeMap;
 
 use super::finding::Kind;
 use super::snapshot::AccountRow;
-use crate::command::{Policy, Window};
-use crate::types::TimeMs;
+use crate::base::TimeMs;
+use crate::event::{Policy, Window};
 
 /// Units consumed at some time from `from` to `at`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,15 +32,18 @@ pub(super) struct Account {
     pub(super) deadlines: BTreeMap<TimeMs, u32>,
     /// Units that are out and that the rule no longer grants.
     pub(super) owed: i128,
-    /// What it was used for, oldest first, each at the moment of its own event. Of quotas and of what has a window.
+    /// What it was used for, oldest first, each at the moment of its own event. Of quotas and of
+    /// what has a window.
     uses: Vec<Use>,
     /// How many units they are.
     used: i128,
     /// Uses before this may be missing: releases of version 1 forgot what a window had given back.
     forgotten_before: TimeMs,
-    /// A release of version 1 returned units and did not say whose: the ledger may have taken others out than are here.
+    /// A release of version 1 returned units and did not say whose: the ledger may have taken
+    /// others out than are here.
     moved: bool,
-    /// The newest time of an event about it: times of concurrent commands may be a little out of order.
+    /// The newest time of an event about it: times of concurrent commands may be a little out of
+    /// order.
     latest: TimeMs,
     /// Something about it was wrong and told: what follows from it is not told again.
     pub(super) doubtful: bool,
@@ -85,7 +88,8 @@ impl Account {
         }
     }
 
-    /// Whether its window gives consumed units back by itself, so that a return may bring back less.
+    /// Whether its window gives consumed units back by itself, so that a return may bring back
+    /// less.
     pub(super) fn is_windowed(&self) -> bool {
         matches!(self.policy.window, Window::Fixed { .. } | Window::Rolling { .. })
     }
@@ -97,13 +101,22 @@ impl Account {
         if self.received != self.available + out {
             return wrong(format!(
                 "{}: received {} is not available {} + reserved {} + consumed {} + written off {}",
-                self.key, self.received, self.available, self.reserved, self.consumed, self.written_off
+                self.key,
+                self.received,
+                self.available,
+                self.reserved,
+                self.consumed,
+                self.written_off
             ));
         }
         if self.owed < 0 || (self.owed > 0 && self.available > 0) {
-            return wrong(format!("{}: {} units are owed, and {} available", self.key, self.owed, self.available));
+            return wrong(format!(
+                "{}: {} units are owed, and {} available",
+                self.key, self.owed, self.available
+            ));
         }
-        let counters = [("reserved", self.reserved), ("consumed", self.consumed), ("received", self.received)];
+        let counters =
+            [("reserved", self.reserved), ("consumed", self.consumed), ("received", self.received)];
         let below = counters.iter().find(|(_, units)| *units < 0);
         below.and_then(|(name, units)| wrong(format!("{}: {units} units are {name}", self.key)))
     }
@@ -132,19 +145,28 @@ impl Account {
         let before = self.available;
         self.available -= quantity;
         let allowed = quantity == 0 || self.available >= -i128::from(self.policy.backorder);
-        let what = || format!("{}: {quantity} units are taken, and {before} were available", self.key);
+        let what =
+            || format!("{}: {quantity} units are taken, and {before} were available", self.key);
         (!allowed).then(|| (Kind::Conservation, what()))
     }
 
-    /// Other rules, by which so many of the consumed units count; `None` is of version 1, where as many did as before.
-    pub(super) fn set_policy(&mut self, policy: Policy, consumed: Option<u64>, at: TimeMs) -> Option<Wrong> {
-        let changed = self.policy.window != policy.window && (self.reserved > 0 || self.consumed > 0);
+    /// Other rules, by which so many of the consumed units count; `None` is of version 1, where as
+    /// many did as before.
+    pub(super) fn set_policy(
+        &mut self,
+        policy: Policy,
+        consumed: Option<u64>,
+        at: TimeMs,
+    ) -> Option<Wrong> {
+        let changed =
+            self.policy.window != policy.window && (self.reserved > 0 || self.consumed > 0);
         if self.uses.is_empty() && self.consumed > 0 && policy.window != Window::Never {
             // What nobody counted by time until now may have been consumed at any.
             self.uses.push(Use { from: 0, at, quantity: self.consumed });
             self.used = self.consumed;
         }
-        let (before, more) = (self.consumed, i128::from(policy.limit) - i128::from(self.policy.limit));
+        let (before, more) =
+            (self.consumed, i128::from(policy.limit) - i128::from(self.policy.limit));
         let all = if self.uses.is_empty() { before } else { self.used };
         self.policy = policy;
         let counted = if self.keeps_uses() { self.counted(at) } else { all };
@@ -153,12 +175,15 @@ impl Account {
             self.used = 0;
         }
         self.consumed = consumed.map_or(before, i128::from);
-        // What counts now and did not before is granted as if it had been received, and owed at once.
+        // What counts now and did not before is granted as if it had been received, and owed at
+        // once.
         self.received += more.max(0) + (self.consumed - before).max(0);
         self.owed += (-more).max(0) + (self.consumed - before).max(0);
         self.let_in(more.max(0) + (before - self.consumed).max(0));
         let what = match consumed {
-            None if changed => format!("{}: its window changed while units of it were out", self.key),
+            None if changed => {
+                format!("{}: its window changed while units of it were out", self.key)
+            }
             Some(_) if self.consumed < counted || self.consumed > all => format!(
                 "{}: by its new rule {} consumed units count, of {all} that were consumed {counted} do",
                 self.key, self.consumed
@@ -168,8 +193,15 @@ impl Account {
         Some((Kind::Quota, what))
     }
 
-    /// A line of a reservation takes units; consumes them at once when it is confirmed in the same step.
-    pub(super) fn take(&mut self, quantity: i128, confirmed: bool, deadline: TimeMs, at: TimeMs) -> Option<Wrong> {
+    /// A line of a reservation takes units; consumes them at once when it is confirmed in the same
+    /// step.
+    pub(super) fn take(
+        &mut self,
+        quantity: i128,
+        confirmed: bool,
+        deadline: TimeMs,
+        at: TimeMs,
+    ) -> Option<Wrong> {
         if confirmed && self.policy.window == Window::Outstanding {
             self.consume(quantity, at);
             return None;
@@ -184,21 +216,27 @@ impl Account {
         wrong.or_else(|| self.excess(at))
     }
 
-    /// More units in use than the rule grants, when some were just taken. What a rule that changed found in use is no take.
+    /// More units in use than the rule grants, when some were just taken. What a rule that changed
+    /// found in use is no take.
     fn excess(&mut self, at: TimeMs) -> Option<Wrong> {
         if !self.keeps_uses() {
             return None;
         }
         let counted = self.counted(at);
-        let granted = self.received - self.owed - self.written_off + i128::from(self.policy.backorder);
+        let granted =
+            self.received - self.owed - self.written_off + i128::from(self.policy.backorder);
         let what = || {
             let reserved = self.reserved;
-            format!("{}: {granted} units are granted, {counted} count and {reserved} are held", self.key)
+            format!(
+                "{}: {granted} units are granted, {counted} count and {reserved} are held",
+                self.key
+            )
         };
         (counted + self.reserved > granted).then(|| (Kind::Quota, what()))
     }
 
-    /// A held line ends: so much is consumed, and the rest goes back. What caps the outstanding gets all of it back.
+    /// A held line ends: so much is consumed, and the rest goes back. What caps the outstanding
+    /// gets all of it back.
     pub(super) fn end(&mut self, quantity: i128, consumed: i128, deadline: TimeMs, at: TimeMs) {
         self.reserved -= quantity;
         let is_cap = self.policy.window == Window::Outstanding;
@@ -237,13 +275,20 @@ impl Account {
             self.forgotten_before = self.forgotten_before.max(at);
             self.forget_oldest(quantity);
         }
-        let what = || format!("{}: its window gave {quantity} units back, and {due} were due", self.key);
+        let what =
+            || format!("{}: its window gave {quantity} units back, and {due} were due", self.key);
         (quantity > due && !self.moved).then(|| (Kind::Quota, what()))
     }
 
-    /// Units that a reservation consumed at this moment go back by hand: `quantity` that counted, and `past` that did not
-    /// any more.
-    pub(super) fn give_back(&mut self, quantity: i128, past: i128, consumed_at: TimeMs, at: TimeMs) -> Option<Wrong> {
+    /// Units that a reservation consumed at this moment go back by hand: `quantity` that counted,
+    /// and `past` that did not any more.
+    pub(super) fn give_back(
+        &mut self,
+        quantity: i128,
+        past: i128,
+        consumed_at: TimeMs,
+        at: TimeMs,
+    ) -> Option<Wrong> {
         self.consumed -= quantity;
         self.let_in(quantity);
         if !self.keeps_uses() {
@@ -252,22 +297,34 @@ impl Account {
         let missing = self.take_out(quantity + past, consumed_at);
         let counted = self.counted(at);
         let what = if missing > 0 && consumed_at >= self.forgotten_before && !self.moved {
-            format!("{}: {missing} units are returned that were not consumed at {consumed_at}", self.key)
+            format!(
+                "{}: {missing} units are returned that were not consumed at {consumed_at}",
+                self.key
+            )
         } else if self.consumed < counted && !self.moved {
             let left = self.consumed;
-            format!("{}: a return leaves {left} units consumed, and {counted} of other uses count", self.key)
+            format!(
+                "{}: a return leaves {left} units consumed, and {counted} of other uses count",
+                self.key
+            )
         } else {
             return None;
         };
         Some((Kind::Quota, what))
     }
 
-    /// A return of version 1, which did not tell whose units it took out. `consumed_at` is when they were consumed, where the
-    /// books know.
-    pub(super) fn give_back_unsaid(&mut self, quantity: i128, consumed_at: Option<TimeMs>) -> Option<Wrong> {
+    /// A return of version 1, which did not tell whose units it took out. `consumed_at` is when
+    /// they were consumed, where the books know.
+    pub(super) fn give_back_unsaid(
+        &mut self,
+        quantity: i128,
+        consumed_at: Option<TimeMs>,
+    ) -> Option<Wrong> {
         let more = self.is_windowed() && quantity > self.consumed;
-        let what =
-            format!("{}: {quantity} units are returned, and its window has {} consumed", self.key, self.consumed);
+        let what = format!(
+            "{}: {quantity} units are returned, and its window has {} consumed",
+            self.key, self.consumed
+        );
         self.consumed -= quantity;
         self.let_in(quantity);
         self.moved |= self.uses.len() > 1;
@@ -281,7 +338,9 @@ impl Account {
     /// Takes units out of the uses of a moment; what was not there is told.
     fn take_out(&mut self, quantity: i128, at: TimeMs) -> i128 {
         let place = self.uses.partition_point(|used| used.at < at);
-        let Some(used) = self.uses.get_mut(place).filter(|used| used.from <= at) else { return quantity };
+        let Some(used) = self.uses.get_mut(place).filter(|used| used.from <= at) else {
+            return quantity;
+        };
         let part = quantity.min(used.quantity);
         used.quantity -= part;
         if used.quantity == 0 {
@@ -301,14 +360,17 @@ impl Account {
         self.uses.retain(|used| used.quantity > 0);
     }
 
-    /// The units that count by the rule in force: no more than can be shown, where the moment of a use is not known.
+    /// The units that count by the rule in force: no more than can be shown, where the moment of a
+    /// use is not known.
     fn counted(&mut self, at: TimeMs) -> i128 {
         self.latest = self.latest.max(at);
         let now = self.latest;
         let counts = |used: &&Use| match self.policy.window {
             Window::Never | Window::Outstanding => false,
             Window::Rolling { length_ms } => used.from.saturating_add(length_ms) > now,
-            Window::Fixed { length_ms, offset_ms } => border_after(used.from, length_ms, offset_ms) > now,
+            Window::Fixed { length_ms, offset_ms } => {
+                border_after(used.from, length_ms, offset_ms) > now
+            }
         };
         match self.policy.window {
             Window::Never => self.used,
@@ -332,7 +394,10 @@ impl Account {
             return Some(format!("it is {} by the events", self.key));
         }
         if self.policy != row.policy {
-            return Some(format!("its policy is {:?}, by the events {:?}", row.policy, self.policy));
+            return Some(format!(
+                "its policy is {:?}, by the events {:?}",
+                row.policy, self.policy
+            ));
         }
         let numbers = [
             ("available", i128::from(row.available), self.available),
@@ -342,7 +407,9 @@ impl Account {
             ("written off", row.written_off.into(), self.written_off),
             ("owed", row.owed.into(), self.owed),
         ];
-        if let Some((name, shows, makes)) = numbers.into_iter().find(|(_, shows, makes)| shows != makes) {
+        if let Some((name, shows, makes)) =
+            numbers.into_iter().find(|(_, shows, makes)| shows != makes)
+        {
             return Some(format!("{name} is {shows}, by the events {makes}"));
         }
         let deadlines: BTreeMap<TimeMs, u32> = row.deadlines.iter().copied().collect();
@@ -352,7 +419,8 @@ impl Account {
         (!self.agrees_on_uses(&row.uses)).then(|| "what was consumed, and when, is another".into())
     }
 
-    /// Whether these are the uses, unit by unit: a table that is bounded, or upgraded, knows some moments less well.
+    /// Whether these are the uses, unit by unit: a table that is bounded, or upgraded, knows some
+    /// moments less well.
     fn agrees_on_uses(&self, shown: &[Use]) -> bool {
         if self.moved {
             return true;
@@ -385,7 +453,8 @@ fn border_after(at: TimeMs, length_ms: u64, offset_ms: u64) -> TimeMs {
     if length_ms == 0 {
         return TimeMs::MAX;
     }
-    let (at, length, offset) = (u128::from(at), u128::from(length_ms), u128::from(offset_ms % length_ms));
+    let (at, length, offset) =
+        (u128::from(at), u128::from(length_ms), u128::from(offset_ms % length_ms));
     // Borders are at offset + n * length for every n from 0 on.
     let passed = if at < offset { 0 } else { (at - offset) / length + 1 };
     TimeMs::try_from(offset + passed * length).unwrap_or(TimeMs::MAX)

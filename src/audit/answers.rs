@@ -1,4 +1,5 @@
-//! The answers to keyed requests, by the events: a key does something once within the time that its event promises.
+//! The answers to keyed requests, by the events: a key does something once within the time that its
+//! event promises.
 //!
 //! Up to 0.1.0 nothing was promised: each 64th of the keys kept the newest, by count.
 
@@ -6,8 +7,8 @@ use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 
 use super::finding::{Findings, Kind};
 use super::snapshot::{AnswerRow, SHARDS};
+use crate::base::{Seq, TimeMs};
 use crate::event::{Event, EventLine, Fact};
-use crate::types::{Seq, TimeMs};
 
 /// For how long answers are kept that promised nothing.
 const UNPROMISED_MS: u64 = 24 * 3600 * 1000;
@@ -45,7 +46,9 @@ impl Answers {
     /// Enters an event.
     pub(super) fn enter(&mut self, seq: Seq, event: &Event<'_>, findings: &mut Findings) {
         self.at = self.at.max(event.at);
-        let Some((request, (effect, units))) = event.request.zip(effect(&event.fact)) else { return };
+        let Some((request, (effect, units))) = event.request.zip(effect(&event.fact)) else {
+            return;
+        };
         let key = request.key.number();
         if let Some((first, until)) = self.by_key.get(&key) {
             if first.seq >= seq {
@@ -62,7 +65,10 @@ impl Answers {
             }
         }
         let kept = request.kept.map(|kept| (kept.owner, kept.until));
-        self.put(AnswerRow { key, fingerprint: request.fingerprint, seq, kept, effect, units }, event.at);
+        self.put(
+            AnswerRow { key, fingerprint: request.fingerprint, seq, kept, effect, units },
+            event.at,
+        );
     }
 
     fn put(&mut self, row: AnswerRow, at: TimeMs) {
@@ -94,7 +100,8 @@ impl Answers {
         }
     }
 
-    /// What is wrong with an answer that a snapshot's part shows. One that is old may have been let go of here.
+    /// What is wrong with an answer that a snapshot's part shows. One that is old may have been let
+    /// go of here.
     pub(super) fn difference(&self, row: &AnswerRow) -> Option<String> {
         let Some((makes, _)) = self.by_key.get(&row.key) else {
             let young = row.kept.is_some_and(|(owner, until)| owner > 0 && until > self.at);
@@ -108,12 +115,18 @@ impl Answers {
             false => known(row) == known(makes),
         };
         let (shows, makes) = (row.seq, makes.seq);
-        (!same).then(|| format!("the answer of event {shows} is another than that of event {makes} by the events"))
+        (!same).then(|| {
+            format!(
+                "the answer of event {shows} is another than that of event {makes} by the events"
+            )
+        })
     }
 
-    /// The first answer by an event up to `seq` that is promised still, and is not among those that are shown.
+    /// The first answer by an event up to `seq` that is promised still, and is not among those that
+    /// are shown.
     pub(super) fn missing(&self, shown: &HashSet<Seq>, seq: Seq) -> Option<Seq> {
-        let young = self.by_key.values().filter(|(row, until)| row.kept.is_some() && *until > self.at);
+        let young =
+            self.by_key.values().filter(|(row, until)| row.kept.is_some() && *until > self.at);
         young.map(|(row, _)| row.seq).find(|of| *of <= seq && !shown.contains(of))
     }
 }
@@ -124,13 +137,17 @@ fn effect(fact: &Fact<'_>) -> Option<((u8, u64, u64), u64)> {
     Some(match fact {
         Fact::Received { account, available, .. }
         | Fact::Adjusted { account, available, .. }
-        | Fact::WrittenOff { account, available, .. } => ((0, account.number().into(), *available as u64), 0),
+        | Fact::WrittenOff { account, available, .. } => {
+            ((0, account.number().into(), *available as u64), 0)
+        }
         Fact::Reserved { reservation, expires_at, confirmed, lines, .. } => {
             ((1 + u8::from(*confirmed), reservation.number(), *expires_at), units(lines))
         }
         Fact::Confirmed(end) => ((3, end.reservation.number(), end.expires_at), units(&end.lines)),
         Fact::Released(end) => ((4, end.reservation.number(), end.expires_at), units(&end.lines)),
-        Fact::Returned { reservation, expires_at, lines, .. } => ((5, reservation.number(), *expires_at), units(lines)),
+        Fact::Returned { reservation, expires_at, lines, .. } => {
+            ((5, reservation.number(), *expires_at), units(lines))
+        }
         _ => return None,
     })
 }

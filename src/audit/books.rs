@@ -1,4 +1,5 @@
-//! The auditor's books: every account and reservation, recomputed from the events. Nothing of the ledger is used.
+//! The auditor's books: every account and reservation, recomputed from the events. Nothing of the
+//! ledger is used.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -6,9 +7,9 @@ use super::account::{Account, Wrong};
 use super::answers::Answers;
 use super::finding::{Findings, Kind};
 use super::snapshot::{PARTS, Part, PendingRow, SHARDS, Snapshot};
-use crate::command::TTL_MS_MAX;
+use crate::base::TTL_MS_MAX;
+use crate::base::{AccountKey, Seq, TimeMs};
 use crate::event::{End, Event, EventLine, Fact};
-use crate::types::{AccountKey, Seq, TimeMs};
 
 /// The shard that a number names.
 pub(super) fn shard_of(number: u64) -> usize {
@@ -61,13 +62,22 @@ impl Books {
     }
 
     /// Books that begin with what a snapshot shows. Its accounts must add up; the rest is believed.
-    pub(super) fn begin_with(snapshot: &Snapshot, keys_max: usize, findings: &mut Findings) -> Self {
+    pub(super) fn begin_with(
+        snapshot: &Snapshot,
+        keys_max: usize,
+        findings: &mut Findings,
+    ) -> Self {
         let mut books = Self { whole: false, ..Self::new(keys_max) };
         for part in 0..PARTS {
             books.shown[part] = snapshot.shown(part);
             match snapshot.part(part) {
                 Some(content) => books.load(part, content, snapshot, findings),
-                None => findings.add_in(Kind::Snapshot, &snapshot.path, 0, format!("part {part} is malformed")),
+                None => findings.add_in(
+                    Kind::Snapshot,
+                    &snapshot.path,
+                    0,
+                    format!("part {part} is malformed"),
+                ),
             }
         }
         books
@@ -76,7 +86,8 @@ impl Books {
     fn load(&mut self, part: usize, content: Part, snapshot: &Snapshot, findings: &mut Findings) {
         match content {
             Part::Documents(documents) => {
-                self.documents = documents.into_iter().map(|(name, key, body)| ((name, key), body)).collect();
+                self.documents =
+                    documents.into_iter().map(|(name, key, body)| ((name, key), body)).collect();
             }
             Part::Shard { accounts, numbered, pending, answers } => {
                 for (row, number) in accounts.iter().zip((part as u32..).step_by(SHARDS)) {
@@ -108,7 +119,13 @@ impl Books {
         let at = event.at;
         match &event.fact {
             Fact::AccountOpened { account, key, policy } => {
-                self.open(seq, account.number(), key, Account::new(key.as_str().to_owned(), *policy), findings);
+                self.open(
+                    seq,
+                    account.number(),
+                    key,
+                    Account::new(key.as_str().to_owned(), *policy),
+                    findings,
+                );
             }
             Fact::PolicyChanged { account, policy, available, consumed } => {
                 self.change(seq, account.number(), *available, findings, |account| {
@@ -175,7 +192,14 @@ impl Books {
         self.answers.enter(seq, event, findings);
     }
 
-    fn open(&mut self, seq: Seq, number: u32, key: &AccountKey, account: Account, findings: &mut Findings) {
+    fn open(
+        &mut self,
+        seq: Seq,
+        number: u32,
+        key: &AccountKey,
+        account: Account,
+        findings: &mut Findings,
+    ) {
         let shard = shard_of(number.into());
         if !self.is_news(shard, seq) {
             return;
@@ -183,7 +207,9 @@ impl Books {
         let expected = self.opened[shard] * SHARDS as u32 + shard as u32;
         let home = usize::from(blake3::hash(key.owner().as_bytes()).as_bytes()[0]) % SHARDS;
         if number != expected || shard != home {
-            let what = format!("{key} is opened as account {number}, which is not the next of its shard {home}");
+            let what = format!(
+                "{key} is opened as account {number}, which is not the next of its shard {home}"
+            );
             findings.add(Kind::Record, seq, what);
         }
         if self.numbers.insert(account.key.clone(), number).is_some() {
@@ -206,11 +232,19 @@ impl Books {
             return;
         }
         let Some(account) = self.accounts.get_mut(&number) else {
-            return findings.add(Kind::Record, seq, format!("it is about account {number}, which was never opened"));
+            return findings.add(
+                Kind::Record,
+                seq,
+                format!("it is about account {number}, which was never opened"),
+            );
         };
         let wrong = change(account).or_else(|| account.imbalance()).or_else(|| {
-            let what =
-                || format!("{}: the event tells {told} available, the events make {}", account.key, account.available);
+            let what = || {
+                format!(
+                    "{}: the event tells {told} available, the events make {}",
+                    account.key, account.available
+                )
+            };
             (i128::from(told) != account.available).then(|| (Kind::Available, what()))
         });
         if let Some((kind, what)) = wrong.filter(|_| !account.doubtful) {
@@ -220,7 +254,10 @@ impl Books {
     }
 
     fn reserve(&mut self, seq: Seq, at: TimeMs, fact: &Fact<'_>, findings: &mut Findings) {
-        let Fact::Reserved { reservation, owner, expires_at, confirmed, lines, details } = fact else { return };
+        let Fact::Reserved { reservation, owner, expires_at, confirmed, lines, details } = fact
+        else {
+            return;
+        };
         let (id, home) = (reservation.number(), shard_of(reservation.number()));
         for line in lines {
             self.change(seq, line.account, line.available, findings, |account| {
@@ -239,7 +276,11 @@ impl Books {
         }
         let count = id / SHARDS as u64;
         if count < self.numbered[home] {
-            findings.add(Kind::Reservation, seq, format!("reservation {id} has a number that was given before"));
+            findings.add(
+                Kind::Reservation,
+                seq,
+                format!("reservation {id} has a number that was given before"),
+            );
         }
         self.numbered[home] = self.numbered[home].max(count + 1);
         let taken = lines.iter().map(|line| (line.account, line.quantity)).collect::<Vec<_>>();
@@ -262,8 +303,10 @@ impl Books {
     /// From its deadline on a reservation can only expire.
     fn hold_deadline(&self, seq: Seq, at: TimeMs, end: &End, how: &str, findings: &mut Findings) {
         if at >= end.expires_at && self.is_news(shard_of(end.reservation.number()), seq) {
-            let what =
-                format!("reservation {} is {how} at {at}, past its deadline {}", end.reservation, end.expires_at);
+            let what = format!(
+                "reservation {} is {how} at {at}, past its deadline {}",
+                end.reservation, end.expires_at
+            );
             findings.add(Kind::Deadline, seq, what);
         }
     }
@@ -279,7 +322,8 @@ impl Books {
             }
             if confirms {
                 let consumed = end.lines.iter().map(|line| (line.account, line.consumed));
-                self.confirmed.insert(id, (at, consumed.filter(|(_, consumed)| *consumed > 0).collect()));
+                self.confirmed
+                    .insert(id, (at, consumed.filter(|(_, consumed)| *consumed > 0).collect()));
             }
         }
         for line in &end.lines {
@@ -308,10 +352,14 @@ impl Books {
             return Some(format!("reservation {id} ends with other lines than it took"));
         }
         if let Some(line) = end.lines.iter().find(|line| line.consumed > line.quantity) {
-            return Some(format!("reservation {id} took {} and consumes {} of it", line.quantity, line.consumed));
+            return Some(format!(
+                "reservation {id} took {} and consumes {} of it",
+                line.quantity, line.consumed
+            ));
         }
         let consumes = end.lines.iter().any(|line| line.consumed > 0);
-        (consumes && !confirms).then(|| format!("reservation {id} is not confirmed, and consumes units"))
+        (consumes && !confirms)
+            .then(|| format!("reservation {id} is not confirmed, and consumes units"))
     }
 
     fn give_back(
@@ -328,7 +376,9 @@ impl Books {
             match self.confirmed.remove(&id) {
                 Some((confirmed_at, consumed)) => {
                     known = Some(confirmed_at);
-                    if let Some(what) = self.return_is_wrong(id, confirmed_at, &consumed, lines, said) {
+                    if let Some(what) =
+                        self.return_is_wrong(id, confirmed_at, &consumed, lines, said)
+                    {
                         findings.add(Kind::Reservation, seq, what);
                         return self.doubt(lines);
                     }
@@ -336,7 +386,9 @@ impl Books {
                 // It may have been confirmed before the books began, and then is not known.
                 None if !self.whole && !self.pending.contains_key(&id) => {}
                 None => {
-                    let what = format!("reservation {id} is returned, and is not confirmed, or was returned before");
+                    let what = format!(
+                        "reservation {id} is returned, and is not confirmed, or was returned before"
+                    );
                     findings.add(Kind::Reservation, seq, what);
                     return self.doubt(lines);
                 }
@@ -351,8 +403,9 @@ impl Books {
         }
     }
 
-    /// Everything that was consumed goes back, or did before; at the time when it was consumed. Releases of version 1 left
-    /// out what a window had given back, and so does who finds that they forgot it.
+    /// Everything that was consumed goes back, or did before; at the time when it was consumed.
+    /// Releases of version 1 left out what a window had given back, and so does who finds that they
+    /// forgot it.
     fn return_is_wrong(
         &self,
         id: u64,
@@ -371,7 +424,8 @@ impl Books {
             *left.entry(*account).or_default() += i128::from(*quantity);
         }
         for line in lines {
-            *left.entry(line.account).or_default() -= i128::from(line.quantity) + i128::from(line.consumed);
+            *left.entry(line.account).or_default() -=
+                i128::from(line.quantity) + i128::from(line.consumed);
         }
         let forgotten = |number: &u32| {
             let account = self.accounts.get(number);
@@ -380,11 +434,16 @@ impl Books {
                 Some(_) => account.may_have_forgotten(confirmed_at),
             })
         };
-        let wrong = left.iter().find(|(account, left)| **left < 0 || (**left > 0 && !forgotten(account)));
+        let wrong =
+            left.iter().find(|(account, left)| **left < 0 || (**left > 0 && !forgotten(account)));
         wrong.map(|(account, left)| {
-            let name = self.accounts.get(account).map_or("an unknown account", |account| &account.key);
+            let name =
+                self.accounts.get(account).map_or("an unknown account", |account| &account.key);
             match left {
-                ..0 => format!("reservation {id} returns {} units of {name} more than it consumed", -left),
+                ..0 => format!(
+                    "reservation {id} returns {} units of {name} more than it consumed",
+                    -left
+                ),
                 _ => format!("reservation {id} is returned without {left} units of {name}"),
             }
         })

@@ -1,13 +1,13 @@
-//! Claims: for whom the journal is kept. One that does not read holds nothing, and one on records that are not there proves
-//! that they are gone.
+//! Claims: for whom the journal is kept. One that does not read holds nothing, and one on records
+//! that are not there proves that they are gone.
 
 use std::path::{Path, PathBuf};
 
 use super::finding::{Findings, Kind};
 use super::frames::{u32_at, u64_at};
 use super::journal::{names, read};
-use crate::error::Result;
-use crate::types::Seq;
+use crate::base::Seq;
+use crate::base::error::Result;
 use crate::vfs::Vfs;
 
 const MAGIC: &[u8] = b"STKHCLAM";
@@ -33,12 +33,20 @@ pub(super) fn read_all(vfs: &dyn Vfs, dir: &Path, findings: &mut Findings) -> Re
     let here = identity.get(DIRECTORY_IN_IDENTITY..DIRECTORY_IN_IDENTITY + DIRECTORY_BYTES);
     let dir = dir.join("claims");
     let mut claims = Vec::new();
-    for name in names(vfs, &dir)?.unwrap_or_default().iter().filter(|name| name.ends_with(".claim")) {
+    for name in names(vfs, &dir)?.unwrap_or_default().iter().filter(|name| name.ends_with(".claim"))
+    {
         let path = dir.join(name);
         // Given up or written anew meanwhile: an engine may be at work.
-        let Some(bytes) = read(vfs, &path)? else { continue };
+        let Some(bytes) = read(vfs, &path)? else {
+            continue;
+        };
         let Some(from_seq) = from_seq(&bytes) else {
-            findings.add_in(Kind::Checksum, &path, 0, "it is no claim: it holds nothing of the journal");
+            findings.add_in(
+                Kind::Checksum,
+                &path,
+                0,
+                "it is no claim: it holds nothing of the journal",
+            );
             continue;
         };
         let made_in = bytes.get(DIRECTORY_IN_CLAIM..DIRECTORY_IN_CLAIM + DIRECTORY_BYTES);

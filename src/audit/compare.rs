@@ -1,11 +1,12 @@
-//! Snapshots against the books, part by part: each shows another event, and is compared when the books are there.
+//! Snapshots against the books, part by part: each shows another event, and is compared when the
+//! books are there.
 
 use std::collections::{BTreeMap, HashSet};
 
 use super::books::{Books, shard_of};
 use super::finding::{Findings, Kind};
 use super::snapshot::{AccountRow, AnswerRow, PARTS, Part, PendingRow, SHARDS, Snapshot};
-use crate::types::Seq;
+use crate::base::Seq;
 
 /// Which parts of which snapshots are to be compared after which event.
 pub(super) struct Schedule<'a> {
@@ -30,7 +31,9 @@ impl<'a> Schedule<'a> {
 
     /// Compares what is due after the event `seq`; 0 is before the first.
     pub(super) fn after(&mut self, seq: Seq, books: &Books, findings: &mut Findings) {
-        let Some(due) = self.due.remove(&seq) else { return };
+        let Some(due) = self.due.remove(&seq) else {
+            return;
+        };
         for (at, part) in due {
             let snapshots = self.snapshots;
             let snapshot = &snapshots[at];
@@ -61,7 +64,10 @@ impl<'a> Schedule<'a> {
                     answered.extend(answers.iter().map(|row| row.seq));
                     compare_answers(&answers, books, &mut differs);
                     if numbered != books.numbered[part] {
-                        differs(format!("the next reservation is {numbered}, by the events {}", books.numbered[part]));
+                        differs(format!(
+                            "the next reservation is {numbered}, by the events {}",
+                            books.numbered[part]
+                        ));
                     }
                 }
             }
@@ -80,20 +86,32 @@ impl<'a> Schedule<'a> {
     }
 }
 
-fn compare_accounts(part: usize, rows: &[AccountRow], books: &Books, differs: &mut impl FnMut(String)) {
+fn compare_accounts(
+    part: usize,
+    rows: &[AccountRow],
+    books: &Books,
+    differs: &mut impl FnMut(String),
+) {
     let opened = books.opened[part];
     if rows.len() != opened as usize {
         differs(format!("it has {} accounts, by the events {opened}", rows.len()));
     }
     for (row, number) in rows.iter().zip((part as u32..).step_by(SHARDS)) {
-        let Some(account) = books.accounts.get(&number) else { continue };
+        let Some(account) = books.accounts.get(&number) else {
+            continue;
+        };
         if let Some(difference) = account.difference(row) {
             differs(format!("{}: {difference}", row.key));
         }
     }
 }
 
-fn compare_pending(part: usize, rows: &[PendingRow], books: &Books, differs: &mut impl FnMut(String)) {
+fn compare_pending(
+    part: usize,
+    rows: &[PendingRow],
+    books: &Books,
+    differs: &mut impl FnMut(String),
+) {
     let here = books.pending.keys().filter(|id| shard_of(**id) == part).count();
     if rows.len() != here {
         differs(format!("{} reservations are pending, by the events {here}", rows.len()));
@@ -103,7 +121,10 @@ fn compare_pending(part: usize, rows: &[PendingRow], books: &Books, differs: &mu
             held.expires_at == row.expires_at && held.owner == row.owner && held.lines == row.lines
         });
         if !same {
-            differs(format!("reservation {} is pending like this, and by the events is not", row.reservation));
+            differs(format!(
+                "reservation {} is pending like this, and by the events is not",
+                row.reservation
+            ));
         }
     }
 }
@@ -112,8 +133,14 @@ fn compare_answers(rows: &[AnswerRow], books: &Books, differs: &mut impl FnMut(S
     rows.iter().filter_map(|row| books.answers.difference(row)).for_each(differs);
 }
 
-/// Where each answer is placed follows from no file, so what is missing is known only of all parts together.
-fn compare_all_answers(snapshot: &Snapshot, shown: &HashSet<Seq>, books: &Books, findings: &mut Findings) {
+/// Where each answer is placed follows from no file, so what is missing is known only of all parts
+/// together.
+fn compare_all_answers(
+    snapshot: &Snapshot,
+    shown: &HashSet<Seq>,
+    books: &Books,
+    findings: &mut Findings,
+) {
     if !snapshot.promises() || findings.count(Kind::Snapshot) > 0 {
         return;
     }

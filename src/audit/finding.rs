@@ -1,10 +1,11 @@
-//! What an audit finds, by kind. Each kind has an exit code of its own; `docs/operations.md` lists them.
+//! What an audit finds, by kind. Each kind has an exit code of its own; `docs/operations.md` lists
+//! them.
 
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::types::Seq;
+use crate::base::Seq;
 
 /// How many findings of one kind are told in full; the rest are counted.
 const TOLD_MAX: usize = 20;
@@ -29,8 +30,8 @@ pub(crate) enum Kind {
     Deadline,
     /// A key had two effects.
     Idempotency,
-    /// More was taken than a limit grants, a window or a return gave back what was not due, or a rule that changed forgot
-    /// what was bought.
+    /// More was taken than a limit grants, a window or a return gave back what was not due, or a
+    /// rule that changed forgot what was bought.
     Quota,
     /// A snapshot shows another ledger than the events make.
     Snapshot,
@@ -91,9 +92,13 @@ impl Kind {
             Self::Conservation => "no unit appears or vanishes, none is taken that is not there",
             Self::Available => "every event tells the availability that the events make",
             Self::Reservation => "every reservation ends once, whole, and is returned once",
-            Self::Deadline => "none is confirmed or released after its deadline, or expires before it",
+            Self::Deadline => {
+                "none is confirmed or released after its deadline, or expires before it"
+            }
             Self::Idempotency => "every key has one effect",
-            Self::Quota => "no limit is exceeded; windows and returns give back what is due, and no more",
+            Self::Quota => {
+                "no limit is exceeded; windows and returns give back what is due, and no more"
+            }
             Self::Snapshot => "snapshots show what the events make",
             Self::Store => "history can be read and belongs to this journal",
             Self::History => "every row of history is what the events say, and none is missing",
@@ -132,7 +137,13 @@ impl Findings {
 
     /// Something in a file.
     pub(super) fn add_in(&mut self, kind: Kind, file: &Path, offset: u64, what: impl Into<String>) {
-        self.push(Finding { kind, seq: None, file: Some(file.to_owned()), offset: Some(offset), what: what.into() });
+        self.push(Finding {
+            kind,
+            seq: None,
+            file: Some(file.to_owned()),
+            offset: Some(offset),
+            what: what.into(),
+        });
     }
 
     /// Something that no one place shows.

@@ -1,11 +1,11 @@
-//! Segments and archive files, read by nothing but `docs/format.md`: no code of the journal is used, so that a mistake in
-//! it is seen.
+//! Segments and archive files, read by nothing but `docs/format.md`: no code of the journal is
+//! used, so that a mistake in it is seen.
 
 use std::io::Read;
 
 use lz4_flex::frame::FrameDecoder;
 
-use crate::types::Seq;
+use crate::base::Seq;
 
 pub(super) const HEADER_BYTES: usize = 4096;
 const MAGIC: &[u8; 8] = b"STKHJRNL";
@@ -38,7 +38,12 @@ impl Header {
             return Err("it is of an unknown version");
         }
         let field = |at| u64_at(block, at).ok_or("it ends inside its header");
-        Ok(Self { index: field(16)?, first_seq: field(24)?, salt: field(32)?, segment_bytes: field(40)? })
+        Ok(Self {
+            index: field(16)?,
+            first_seq: field(24)?,
+            salt: field(32)?,
+            segment_bytes: field(40)?,
+        })
     }
 
     fn seed(&self) -> u32 {
@@ -103,7 +108,12 @@ pub(super) enum Why {
 }
 
 /// Gives each frame of a segment to `each`, up to the number `end_seq` or where they end.
-pub(super) fn walk(bytes: &[u8], header: &Header, end_seq: Seq, each: &mut dyn FnMut(&Frame<'_>)) -> End {
+pub(super) fn walk(
+    bytes: &[u8],
+    header: &Header,
+    end_seq: Seq,
+    each: &mut dyn FnMut(&Frame<'_>),
+) -> End {
     let seed = header.seed();
     let (mut offset, mut seq) = (HEADER_BYTES, header.first_seq);
     while seq < end_seq {
@@ -114,14 +124,19 @@ pub(super) fn walk(bytes: &[u8], header: &Header, end_seq: Seq, each: &mut dyn F
                 offset += frame.bytes;
                 seq += 1;
             }
-            Some(other) => return End { offset, seq, why: Why::OtherNumber(other.seq) },
-            None => return End { offset, seq, why: why_none(bytes, offset, seed, seq) },
+            Some(other) => {
+                return End { offset, seq, why: Why::OtherNumber(other.seq) };
+            }
+            None => {
+                return End { offset, seq, why: why_none(bytes, offset, seed, seq) };
+            }
         }
     }
     End { offset, seq, why: Why::Reached }
 }
 
-/// Why there is no frame at a place: a group that began after it proves that what was here had been synced.
+/// Why there is no frame at a place: a group that began after it proves that what was here had been
+/// synced.
 fn why_none(bytes: &[u8], offset: usize, seed: u32, seq: Seq) -> Why {
     let rest = bytes.get(offset..).unwrap_or_default();
     let empty = rest.iter().take(FRAME_HEADER_BYTES).all(|byte| *byte == 0);
@@ -145,7 +160,8 @@ fn why_none(bytes: &[u8], offset: usize, seed: u32, seq: Seq) -> Why {
 /// What is wrong, in words.
 pub(super) fn unpack(compressed: &[u8]) -> Result<(Header, Vec<u8>), String> {
     let mut bytes = Vec::new();
-    // One byte more than a segment can have, so that a false length cannot ask for memory without end.
+    // One byte more than a segment can have, so that a false length cannot ask for memory without
+    // end.
     let mut decoder = FrameDecoder::new(compressed).take(SEGMENT_BYTES_MAX + 1);
     decoder.read_to_end(&mut bytes).map_err(|error| format!("it does not unpack: {error}"))?;
     // The decoder ends with its frame and never looks at what comes after it.

@@ -1,4 +1,5 @@
-//! History against the events: every row that they make is there and says what they say, and no other row is.
+//! History against the events: every row that they make is there and says what they say, and no
+//! other row is.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -7,12 +8,12 @@ use super::Audited;
 use super::books::Books;
 use super::finding::{Findings, Kind};
 use super::journal::Marks;
-use crate::command::Window;
-use crate::error::{ErrorKind, Result};
+use crate::base::error::{ErrorKind, Result};
+use crate::base::{AccountId, ReservationId, Seq, TimeMs};
+use crate::event::Window;
 use crate::event::{End, Event, EventLine, Fact};
-use crate::record::{ChangeKind, ChangeRecord, ReservationRecord, ReservationState};
-use crate::store::{Copied, CopiedRow, StoreCopy};
-use crate::types::{AccountId, ReservationId, Seq, TimeMs};
+use crate::history::record::{ChangeKind, ChangeRecord, ReservationRecord, ReservationState};
+use crate::history::{Copied, CopiedRow, StoreCopy};
 
 pub(super) struct History {
     copy: StoreCopy,
@@ -36,9 +37,26 @@ struct Cause<'a> {
 
 impl Cause<'_> {
     /// The change that history must tell of.
-    fn change(self, account: AccountId, kind: ChangeKind, delta: i64, available: i64, quantity: u64) -> ChangeRecord {
+    fn change(
+        self,
+        account: AccountId,
+        kind: ChangeKind,
+        delta: i64,
+        available: i64,
+        quantity: u64,
+    ) -> ChangeRecord {
         let Self { seq, at, reservation, note, .. } = self;
-        ChangeRecord { seq, account, kind, delta, available, quantity, reservation, at, note: note.to_owned() }
+        ChangeRecord {
+            seq,
+            account,
+            kind,
+            delta,
+            available,
+            quantity,
+            reservation,
+            at,
+            note: note.to_owned(),
+        }
     }
 }
 
@@ -51,8 +69,8 @@ struct Rows {
 }
 
 impl History {
-    /// Opens a copy of the store of the data directory `dir`, made in `scratch`. `None` when there is nothing to look at,
-    /// and `findings` or the notes say why.
+    /// Opens a copy of the store of the data directory `dir`, made in `scratch`. `None` when there
+    /// is nothing to look at, and `findings` or the notes say why.
     ///
     /// # Errors
     /// `Unavailable` when it cannot be copied.
@@ -69,10 +87,16 @@ impl History {
                 let (matched, unrecorded) = (Rows::default(), BTreeSet::new());
                 return Ok(Some(Self { copy, compared: None, matched, unrecorded }));
             }
-            Copied::Nothing => audited.notes.push("there is no history: an engine that keeps it makes it anew".into()),
-            Copied::Busy => audited.notes.push("history was written to all the while, and is not checked".into()),
+            Copied::Nothing => audited
+                .notes
+                .push("there is no history: an engine that keeps it makes it anew".into()),
+            Copied::Busy => audited
+                .notes
+                .push("history was written to all the while, and is not checked".into()),
             Copied::Damaged(reason) => {
-                let what = format!("{reason}; an engine sets it aside, and makes it anew from the journal");
+                let what = format!(
+                    "{reason}; an engine sets it aside, and makes it anew from the journal"
+                );
                 findings.add_in(Kind::Store, &path, 0, what);
             }
         }
@@ -84,20 +108,25 @@ impl History {
         self.copy.branch().witnesses()
     }
 
-    /// Whether what it shows is of this journal, and no more than that has. An earlier release did not say.
+    /// Whether what it shows is of this journal, and no more than that has. An earlier release did
+    /// not say.
     fn check_branch(&self, last_seq: Seq, marks: &Marks, findings: &mut Findings) {
         let (watermark, branch) = (self.copy.watermark(), self.copy.branch());
         let noted = |seq: &Seq| marks.get(seq).copied().flatten();
         if watermark <= last_seq {
             if noted(&watermark).and_then(|mark| branch.ends_with(watermark, mark)) == Some(false) {
-                let what = format!("history is of another journal: record {watermark}, which it ends with, is another");
+                let what = format!(
+                    "history is of another journal: record {watermark}, which it ends with, is another"
+                );
                 findings.add_whole(Kind::Store, what);
             }
             return;
         }
         let start = branch.segment_by(last_seq);
         if start.is_some_and(|(first, salt)| noted(&first).is_some_and(|mark| mark.salt != salt)) {
-            let what = format!("history is of another journal, which parted from this one before record {last_seq}");
+            let what = format!(
+                "history is of another journal, which parted from this one before record {last_seq}"
+            );
             return findings.add_whole(Kind::Store, what);
         }
         let what = format!(
@@ -107,7 +136,13 @@ impl History {
     }
 
     /// Compares the rows of an event, which the books have not entered yet.
-    pub(super) fn event(&mut self, seq: Seq, event: &Event<'_>, books: &Books, findings: &mut Findings) {
+    pub(super) fn event(
+        &mut self,
+        seq: Seq,
+        event: &Event<'_>,
+        books: &Books,
+        findings: &mut Findings,
+    ) {
         if seq < self.copy.first_seq() {
             return;
         }
@@ -117,7 +152,13 @@ impl History {
         }
     }
 
-    fn compare(&mut self, seq: Seq, event: &Event<'_>, books: &Books, findings: &mut Findings) -> Result<()> {
+    fn compare(
+        &mut self,
+        seq: Seq,
+        event: &Event<'_>,
+        books: &Books,
+        findings: &mut Findings,
+    ) -> Result<()> {
         let at = event.at;
         let cause = |reservation, note| Cause { seq, at, reservation, note, books };
         match &event.fact {
@@ -135,7 +176,11 @@ impl History {
             }
             Fact::Reserved { reservation, owner, expires_at, confirmed, lines, details } => {
                 let kind = if *confirmed { ChangeKind::Bought } else { ChangeKind::Reserved };
-                let state = if *confirmed { ReservationState::Confirmed } else { ReservationState::Pending };
+                let state = if *confirmed {
+                    ReservationState::Confirmed
+                } else {
+                    ReservationState::Pending
+                };
                 self.reservation(seq, *reservation, findings, |record| {
                     record.state == state
                         && record.owner == *owner
@@ -150,9 +195,15 @@ impl History {
                 }
                 self.changes(cause(Some(*reservation), ""), kind, lines, findings)
             }
-            Fact::Confirmed(end) => self.end(cause(Some(end.reservation), ""), end, ChangeKind::Confirmed, findings),
-            Fact::Released(end) => self.end(cause(Some(end.reservation), ""), end, ChangeKind::Released, findings),
-            Fact::Expired(end) => self.end(cause(Some(end.reservation), ""), end, ChangeKind::Expired, findings),
+            Fact::Confirmed(end) => {
+                self.end(cause(Some(end.reservation), ""), end, ChangeKind::Confirmed, findings)
+            }
+            Fact::Released(end) => {
+                self.end(cause(Some(end.reservation), ""), end, ChangeKind::Released, findings)
+            }
+            Fact::Expired(end) => {
+                self.end(cause(Some(end.reservation), ""), end, ChangeKind::Expired, findings)
+            }
             Fact::Returned { reservation, lines, note, .. } => {
                 self.reservation(seq, *reservation, findings, |record| {
                     record.state == ReservationState::Returned && record.returned_at == Some(at)
@@ -165,11 +216,15 @@ impl History {
                     return Ok(());
                 }
                 self.reservation(seq, *reservation, findings, |record| {
-                    record.notes.last().is_some_and(|note| note.at == at && note.body[..] == body[..])
+                    record
+                        .notes
+                        .last()
+                        .is_some_and(|note| note.at == at && note.body[..] == body[..])
                 })
             }
             Fact::PolicyChanged { account, policy, .. } => {
-                let before = books.accounts.get(&account.number()).map_or(0, |account| account.policy.limit);
+                let before =
+                    books.accounts.get(&account.number()).map_or(0, |account| account.policy.limit);
                 if policy.limit != before {
                     self.unrecorded.insert(account.number());
                 }
@@ -183,7 +238,13 @@ impl History {
         }
     }
 
-    fn end(&mut self, cause: Cause<'_>, end: &End, kind: ChangeKind, findings: &mut Findings) -> Result<()> {
+    fn end(
+        &mut self,
+        cause: Cause<'_>,
+        end: &End,
+        kind: ChangeKind,
+        findings: &mut Findings,
+    ) -> Result<()> {
         let state = match kind {
             ChangeKind::Confirmed => ReservationState::Confirmed,
             ChangeKind::Released => ReservationState::Released,
@@ -227,19 +288,34 @@ impl History {
                 }
             }
             Some((row_seq, _)) if row_seq < seq && due => {
-                findings.add(Kind::History, seq, format!("history shows reservation {id} as of record {row_seq}"));
+                findings.add(
+                    Kind::History,
+                    seq,
+                    format!("history shows reservation {id} as of record {row_seq}"),
+                );
             }
-            None if due => findings.add(Kind::History, seq, format!("reservation {id} is not in history")),
+            None if due => {
+                findings.add(Kind::History, seq, format!("reservation {id} is not in history"))
+            }
             _ => {}
         }
         Ok(())
     }
 
-    fn owner(&mut self, seq: Seq, owner: AccountId, id: ReservationId, findings: &mut Findings) -> Result<()> {
+    fn owner(
+        &mut self,
+        seq: Seq,
+        owner: AccountId,
+        id: ReservationId,
+        findings: &mut Findings,
+    ) -> Result<()> {
         if self.copy.is_indexed(owner, id)? {
             self.matched.owners += 1;
         } else if seq <= self.copy.watermark() {
-            let what = format!("history does not find reservation {id} by its owner, account {}", owner.number());
+            let what = format!(
+                "history does not find reservation {id} by its owner, account {}",
+                owner.number()
+            );
             findings.add(Kind::History, seq, what);
         }
         Ok(())
@@ -271,12 +347,17 @@ impl History {
         let mut together: BTreeMap<u32, (i64, u64, i64)> = BTreeMap::new();
         for line in lines {
             let (delta, quantity) = match kind {
-                ChangeKind::Reserved | ChangeKind::Bought => (-signed(line.quantity), line.quantity),
-                ChangeKind::Confirmed => (signed(line.quantity) - signed(line.consumed), line.consumed),
+                ChangeKind::Reserved | ChangeKind::Bought => {
+                    (-signed(line.quantity), line.quantity)
+                }
+                ChangeKind::Confirmed => {
+                    (signed(line.quantity) - signed(line.consumed), line.consumed)
+                }
                 _ => (signed(line.quantity), line.quantity),
             };
             let entry = together.entry(line.account).or_default();
-            *entry = (entry.0.saturating_add(delta), entry.1.saturating_add(quantity), line.available);
+            *entry =
+                (entry.0.saturating_add(delta), entry.1.saturating_add(quantity), line.available);
         }
         for (number, (delta, quantity, available)) in together {
             let account = AccountId::from_number(number);
@@ -301,16 +382,26 @@ impl History {
                 }
             }
             None if seq <= self.copy.watermark() => {
-                findings.add(Kind::History, seq, format!("the change of account {account} is not in history"));
+                findings.add(
+                    Kind::History,
+                    seq,
+                    format!("the change of account {account} is not in history"),
+                );
             }
             None => {}
         }
         Ok(())
     }
 
-    /// Reads every row once: none may be damaged, none may be about what never happened, and the changes of each account
-    /// make an unbroken chain.
-    pub(super) fn finish(self, last_seq: Seq, marks: &Marks, books: &Books, findings: &mut Findings) -> Result<()> {
+    /// Reads every row once: none may be damaged, none may be about what never happened, and the
+    /// changes of each account make an unbroken chain.
+    pub(super) fn finish(
+        self,
+        last_seq: Seq,
+        marks: &Marks,
+        books: &Books,
+        findings: &mut Findings,
+    ) -> Result<()> {
         self.check_branch(last_seq, marks, findings);
         let (mut there, mut all) = (Rows::default(), 0_u64);
         let mut newer: Option<ChangeRecord> = None;
@@ -318,11 +409,16 @@ impl History {
         let scanned = self.copy.scan(&mut |row| {
             all += 1;
             match row {
-                Ok(CopiedRow::Reservation(seq)) => there.reservations += u64::from((first..=last).contains(&seq)),
-                Ok(CopiedRow::Owner(seq)) => there.owners += u64::from((first..=last).contains(&seq)),
+                Ok(CopiedRow::Reservation(seq)) => {
+                    there.reservations += u64::from((first..=last).contains(&seq))
+                }
+                Ok(CopiedRow::Owner(seq)) => {
+                    there.owners += u64::from((first..=last).contains(&seq))
+                }
                 Ok(CopiedRow::Change(change)) => {
                     there.changes += u64::from((first..=last).contains(&change.seq));
-                    // A flush that was cut short leaves some of the rows behind the watermark, the newest first.
+                    // A flush that was cut short leaves some of the rows behind the watermark, the
+                    // newest first.
                     if change.seq <= self.copy.watermark() {
                         self.check_link(&change, newer.as_ref(), books, findings);
                         newer = Some(change);
@@ -334,11 +430,14 @@ impl History {
             }
         });
         match scanned {
-            Err(error) if error.kind() == ErrorKind::Corrupt => findings.add_whole(Kind::Store, error.to_string()),
+            Err(error) if error.kind() == ErrorKind::Corrupt => {
+                findings.add_whole(Kind::Store, error.to_string())
+            }
             scanned => scanned?,
         }
         if all <= self.copy.rows_min() {
-            let what = format!("history holds {} rows of {}", all.saturating_sub(1), self.copy.rows_min());
+            let what =
+                format!("history holds {} rows of {}", all.saturating_sub(1), self.copy.rows_min());
             findings.add_whole(Kind::Store, what);
         }
         for (name, there, matched) in [
@@ -347,20 +446,29 @@ impl History {
             ("changes", there.changes, self.matched.changes),
         ] {
             if there != matched {
-                let what = format!("history has {there} rows of {name}, and the events account for {matched}");
+                let what = format!(
+                    "history has {there} rows of {name}, and the events account for {matched}"
+                );
                 findings.add_whole(Kind::History, what);
             }
         }
         Ok(())
     }
 
-    fn check_link(&self, older: &ChangeRecord, newer: Option<&ChangeRecord>, books: &Books, findings: &mut Findings) {
-        let Some(newer) = newer.filter(|newer| newer.account == older.account) else { return };
+    fn check_link(
+        &self,
+        older: &ChangeRecord,
+        newer: Option<&ChangeRecord>,
+        books: &Books,
+        findings: &mut Findings,
+    ) {
+        let Some(newer) = newer.filter(|newer| newer.account == older.account) else {
+            return;
+        };
         let account = older.account.number();
-        let regular = books
-            .accounts
-            .get(&account)
-            .is_some_and(|account| account.policy.limit == 0 && account.policy.window == Window::Never);
+        let regular = books.accounts.get(&account).is_some_and(|account| {
+            account.policy.limit == 0 && account.policy.window == Window::Never
+        });
         if regular
             && !self.unrecorded.contains(&account)
             && older.available.checked_add(newer.delta) != Some(newer.available)
@@ -393,17 +501,21 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
-    use crate::command::Policy;
-    use crate::store::{Store, StoreConfig};
-    use crate::types::AccountKey;
+    use crate::base::AccountKey;
+    use crate::event::Policy;
+    use crate::history::{Store, StoreConfig};
 
     /// An account, and receipts of it.
     fn events(count: u64) -> Vec<Event<'static>> {
         let key = AccountKey::stock("tea").expect("a valid key");
         let account = AccountId::from_number(u32::from(blake3::hash(b"tea").as_bytes()[0] % 64));
         let opened = Fact::AccountOpened { account, key, policy: Policy::strict() };
-        let received =
-            (1..count).map(|sum| Fact::Received { account, quantity: 1, available: sum as i64, note: "".into() });
+        let received = (1..count).map(|sum| Fact::Received {
+            account,
+            quantity: 1,
+            available: sum as i64,
+            note: "".into(),
+        });
         let facts = std::iter::once(opened).chain(received);
         facts.map(|fact| Event { at: 1, request: None, fact }).collect()
     }
@@ -411,13 +523,16 @@ mod tests {
     fn audit(dir: &Path, events: &[Event<'_>]) -> (Findings, Audited) {
         let (mut findings, mut audited) = (Findings::default(), Audited::default());
         let scratch = TempDir::new().expect("a directory");
-        let history = History::open(dir, scratch.path(), &mut findings, &mut audited).expect("it copies");
+        let history =
+            History::open(dir, scratch.path(), &mut findings, &mut audited).expect("it copies");
         let (mut history, mut books) = (history.expect("there is one"), Books::new(1));
         for (seq, event) in (1..).zip(events) {
             history.event(seq, event, &books, &mut findings);
             books.enter(seq, event, &mut findings);
         }
-        history.finish(events.len() as u64, &Marks::new(), &books, &mut findings).expect("it scans");
+        history
+            .finish(events.len() as u64, &Marks::new(), &books, &mut findings)
+            .expect("it scans");
         (findings, audited)
     }
 
@@ -426,7 +541,8 @@ mod tests {
         let events = events(40);
         for rows in [1, 7, 19] {
             let dir = TempDir::new().expect("a directory");
-            let store = Store::open(&dir.path().join("store"), StoreConfig::default()).expect("it opens");
+            let store =
+                Store::open(&dir.path().join("store"), StoreConfig::default()).expect("it opens");
             for (seq, event) in (1..).zip(&events) {
                 store.project(seq, event).expect("it is the next");
                 if seq == 20 {

@@ -1,5 +1,5 @@
-//! Which files hold which records, and the records in their order. The directory may be in use: what its owner recycled
-//! meanwhile is looked for again.
+//! Which files hold which records, and the records in their order. The directory may be in use:
+//! what its owner recycled meanwhile is looked for again.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 
 use super::finding::{Findings, Kind};
 use super::frames::{self, End, Frame, HEADER_BYTES, Header, Why};
-use crate::branch::Mark;
-use crate::error::{Error, Result};
-use crate::types::Seq;
+use crate::base::Seq;
+use crate::base::error::{Error, Result};
+use crate::event::branch::Mark;
 use crate::vfs::{Vfs, read_start};
 
 /// How often files that changed meanwhile are looked for again.
@@ -68,8 +68,14 @@ impl<'a> Journal<'a> {
     /// `NotFound` when there is no journal, `Unavailable` when the directory cannot be read.
     pub(super) fn list(vfs: &'a dyn Vfs, dir: &Path) -> Result<Self> {
         let (dir, archive_dir) = (dir.join("journal"), dir.join("archive"));
-        let mut journal =
-            Self { vfs, dir, archive_dir, segments: Vec::new(), archived: Vec::new(), marks: Marks::new() };
+        let mut journal = Self {
+            vfs,
+            dir,
+            archive_dir,
+            segments: Vec::new(),
+            archived: Vec::new(),
+            marks: Marks::new(),
+        };
         journal.relist()?;
         Ok(journal)
     }
@@ -97,23 +103,38 @@ impl<'a> Journal<'a> {
     }
 
     fn list_segments(&self) -> Result<Vec<Segment>> {
-        let missing =
-            || Error::not_found(format!("{} is no directory: there is nothing to verify", self.dir.display()));
+        let missing = || {
+            Error::not_found(format!(
+                "{} is no directory: there is nothing to verify",
+                self.dir.display()
+            ))
+        };
         let names = names(self.vfs, &self.dir)?.ok_or_else(missing)?;
         let mut segments = Vec::new();
-        for (index, path) in names.iter().filter_map(|name| Some((segment_index(name)?, self.dir.join(name)))) {
+        for (index, path) in
+            names.iter().filter_map(|name| Some((segment_index(name)?, self.dir.join(name))))
+        {
             match self.vfs.open_read(&path).and_then(|file| read_start(&*file, HEADER_BYTES)) {
-                Ok(block) => segments.push(Segment { index, path, header: Header::read(&block).ok() }),
+                Ok(block) => {
+                    segments.push(Segment { index, path, header: Header::read(&block).ok() })
+                }
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(Error::io(format_args!("reading {}", path.display()), error)),
+                Err(error) => {
+                    return Err(Error::io(format_args!("reading {}", path.display()), error));
+                }
             }
         }
         Ok(segments)
     }
 
-    /// The oldest record from which the files go on without a hole, as their names and headers tell.
+    /// The oldest record from which the files go on without a hole, as their names and headers
+    /// tell.
     pub(super) fn oldest_seq(&self) -> Seq {
-        let live = self.segments.iter().find_map(|segment| segment.header).map_or(Seq::MAX, |header| header.first_seq);
+        let live = self
+            .segments
+            .iter()
+            .find_map(|segment| segment.header)
+            .map_or(Seq::MAX, |header| header.first_seq);
         let mut oldest = live;
         for (first, last, _) in self.archived.iter().rev() {
             if oldest == Seq::MAX || last.saturating_add(1) >= oldest {
@@ -131,16 +152,26 @@ impl<'a> Journal<'a> {
 
     /// The last record that the names and headers tell of: a guess at how much there is to do.
     pub(super) fn expected_seq(&self) -> Seq {
-        let live = self.segments.iter().filter_map(|segment| segment.header).map(|header| header.first_seq).max();
+        let live = self
+            .segments
+            .iter()
+            .filter_map(|segment| segment.header)
+            .map(|header| header.first_seq)
+            .max();
         self.archived.last().map_or(0, |file| file.1).max(live.unwrap_or(0))
     }
 
-    /// Gives every record from `from_seq` on to `each`, verified, each once and in order. What is missing is a finding,
-    /// and the walk goes on behind it.
+    /// Gives every record from `from_seq` on to `each`, verified, each once and in order. What is
+    /// missing is a finding, and the walk goes on behind it.
     ///
     /// # Errors
     /// `Unavailable` when a file cannot be read, or is recycled faster than it can be.
-    pub(super) fn walk(&mut self, from_seq: Seq, findings: &mut Findings, each: &mut Each<'_>) -> Result<Walked> {
+    pub(super) fn walk(
+        &mut self,
+        from_seq: Seq,
+        findings: &mut Findings,
+        each: &mut Each<'_>,
+    ) -> Result<Walked> {
         self.check_indices(findings);
         let mut walked = Walked { last_seq: from_seq.saturating_sub(1), ..Walked::default() };
         let mut next = from_seq;
@@ -161,12 +192,22 @@ impl<'a> Journal<'a> {
                 continue;
             }
             let Some(at) = self.segment_of(next) else {
-                let Some(first) = self.first_after(next) else { break };
-                findings.add(Kind::Sequence, next, format!("records {next} to {} are missing", first - 1));
+                let Some(first) = self.first_after(next) else {
+                    break;
+                };
+                findings.add(
+                    Kind::Sequence,
+                    next,
+                    format!("records {next} to {} are missing", first - 1),
+                );
                 next = first;
                 continue;
             };
-            let following = self.segments.get(at + 1).and_then(|segment| segment.header).map(|header| header.first_seq);
+            let following = self
+                .segments
+                .get(at + 1)
+                .and_then(|segment| segment.header)
+                .map(|header| header.first_seq);
             let segment = self.segments[at].clone();
             let end = match self.walk_segment(&segment, following, next, findings, each)? {
                 Read::Done(end) => end,
@@ -176,7 +217,11 @@ impl<'a> Journal<'a> {
                 }
             };
             let is_last = at + 1 == self.segments.len();
-            if is_last && end.why == Why::Damaged && stopped_at != Some(end.seq) && tries < TRIES_MAX {
+            if is_last
+                && end.why == Why::Damaged
+                && stopped_at != Some(end.seq)
+                && tries < TRIES_MAX
+            {
                 // Read while it was written, perhaps: damage stands still.
                 stopped_at = Some(end.seq);
                 next = next.max(end.seq);
@@ -204,11 +249,21 @@ impl<'a> Journal<'a> {
 
     /// Verifies the segments whose records the archive had already, and those without records.
     fn check_unread(&mut self, read: &BTreeSet<u64>, findings: &mut Findings) -> Result<()> {
-        for (at, segment) in
-            self.segments.clone().iter().enumerate().filter(|(_, segment)| !read.contains(&segment.index))
+        for (at, segment) in self
+            .segments
+            .clone()
+            .iter()
+            .enumerate()
+            .filter(|(_, segment)| !read.contains(&segment.index))
         {
-            let following = self.segments.get(at + 1).and_then(|segment| segment.header).map(|header| header.first_seq);
-            if let Read::Done(end) = self.walk_segment(segment, following, Seq::MAX, findings, &mut |_, _, _, _| ())? {
+            let following = self
+                .segments
+                .get(at + 1)
+                .and_then(|segment| segment.header)
+                .map(|header| header.first_seq);
+            if let Read::Done(end) =
+                self.walk_segment(segment, following, Seq::MAX, findings, &mut |_, _, _, _| ())?
+            {
                 self.judge(segment, following, &end, findings);
             }
         }
@@ -243,14 +298,19 @@ impl<'a> Journal<'a> {
         }
     }
 
-    /// Segments without records share their first number with the next: the last that fits is the one.
+    /// Segments without records share their first number with the next: the last that fits is the
+    /// one.
     fn segment_of(&self, seq: Seq) -> Option<usize> {
         let fits = |segment: &Segment| segment.header.is_some_and(|header| header.first_seq <= seq);
         self.segments.iter().rposition(fits)
     }
 
     fn first_after(&self, seq: Seq) -> Option<Seq> {
-        let live = self.segments.iter().filter_map(|segment| segment.header).map(|header| header.first_seq);
+        let live = self
+            .segments
+            .iter()
+            .filter_map(|segment| segment.header)
+            .map(|header| header.first_seq);
         let archived = self.archived.iter().map(|file| file.0);
         live.chain(archived).filter(|first| *first > seq).min()
     }
@@ -264,7 +324,9 @@ impl<'a> Journal<'a> {
         findings: &mut Findings,
         each: &mut Each<'_>,
     ) -> Result<bool> {
-        let Some(compressed) = read(self.vfs, path)? else { return Ok(false) };
+        let Some(compressed) = read(self.vfs, path)? else {
+            return Ok(false);
+        };
         let (header, bytes) = match frames::unpack(&compressed) {
             Ok(unpacked) => unpacked,
             Err(what) => {
@@ -273,7 +335,10 @@ impl<'a> Journal<'a> {
             }
         };
         if header.first_seq != first {
-            let what = format!("its name says that it begins with record {first}, and its header {}", header.first_seq);
+            let what = format!(
+                "its name says that it begins with record {first}, and its header {}",
+                header.first_seq
+            );
             findings.add_in(Kind::Sequence, path, 0, what);
             return Ok(true);
         }
@@ -285,8 +350,10 @@ impl<'a> Journal<'a> {
             }
         });
         if end.why != Why::Reached {
-            let what =
-                format!("record {} is damaged, counted in the unpacked bytes; records to {last} follow", end.seq);
+            let what = format!(
+                "record {} is damaged, counted in the unpacked bytes; records to {last} follow",
+                end.seq
+            );
             findings.add_in(Kind::Checksum, path, end.offset as u64, what);
         }
         Ok(true)
@@ -303,8 +370,13 @@ impl<'a> Journal<'a> {
         let (Some(header), Some(bytes)) = (segment.header, read(self.vfs, &segment.path)?) else {
             return Ok(Read::Changed);
         };
-        // Looked at again behind the rest: when it is still the same, nothing was recycled while it was read.
-        let again = match self.vfs.open_read(&segment.path).and_then(|file| read_start(&*file, HEADER_BYTES)) {
+        // Looked at again behind the rest: when it is still the same, nothing was recycled while it
+        // was read.
+        let again = match self
+            .vfs
+            .open_read(&segment.path)
+            .and_then(|file| read_start(&*file, HEADER_BYTES))
+        {
             Ok(block) => Header::read(&block).ok(),
             Err(_) => None,
         };
@@ -312,7 +384,11 @@ impl<'a> Journal<'a> {
             return Ok(Read::Changed);
         }
         if bytes.len() as u64 != header.segment_bytes {
-            let what = format!("it has {} bytes, and its header says {}", bytes.len(), header.segment_bytes);
+            let what = format!(
+                "it has {} bytes, and its header says {}",
+                bytes.len(),
+                header.segment_bytes
+            );
             findings.add_in(Kind::Checksum, &segment.path, bytes.len() as u64, what);
         }
         let end_seq = following.unwrap_or(Seq::MAX);
@@ -333,12 +409,15 @@ impl<'a> Journal<'a> {
             (Why::OtherNumber(other), _) => {
                 (Kind::Sequence, format!("record {seq} should be here, and record {other} is"))
             }
-            (Why::Damaged, None) => {
-                (Kind::Checksum, format!("record {seq} is damaged, though records after it were written later"))
-            }
+            (Why::Damaged, None) => (
+                Kind::Checksum,
+                format!("record {seq} is damaged, though records after it were written later"),
+            ),
             (_, Some(following)) => (
                 Kind::Checksum,
-                format!("record {seq} is damaged, and the next segment begins with record {following}"),
+                format!(
+                    "record {seq} is damaged, and the next segment begins with record {following}"
+                ),
             ),
         };
         findings.add_in(kind, &segment.path, end.offset as u64, what);
@@ -364,7 +443,8 @@ pub(super) fn read(vfs: &dyn Vfs, path: &Path) -> Result<Option<Vec<u8>>> {
 
 fn segment_index(name: &str) -> Option<u64> {
     let digits = name.strip_prefix("segment-")?.strip_suffix(".log")?;
-    (digits.len() == 16 && digits.bytes().all(|byte| byte.is_ascii_digit())).then(|| digits.parse().ok())?
+    (digits.len() == 16 && digits.bytes().all(|byte| byte.is_ascii_digit()))
+        .then(|| digits.parse().ok())?
 }
 
 fn archive_range(name: &str) -> Option<(Seq, Seq)> {

@@ -1,10 +1,11 @@
-//! An auditor that believes nothing: it reads the files of a data directory by `docs/format.md` alone and recomputes every
-//! account from the events. It shares no code with what applies events, reads journals or writes snapshots; only the
-//! layout of an event, and of a row of history, is read by the code that everybody uses. `tests/layers.rs` holds it to
-//! that.
+//! An auditor that believes nothing: it reads the files of a data directory by `docs/format.md`
+//! alone and recomputes every account from the events. It shares no code with what applies events,
+//! reads journals or writes snapshots; only the layout of an event, and of a row of history, is
+//! read by the code that everybody uses. `tests/layers.rs` holds it to that.
 //!
-//! Nothing in the directory is changed and no lock is taken. A directory in use can be audited: history, of which a copy is
-//! read, and the snapshots are looked at before the journal, so that what they show is in it.
+//! Nothing in the directory is changed and no lock is taken. A directory in use can be audited:
+//! history, of which a copy is read, and the snapshots are looked at before the journal, so that
+//! what they show is in it.
 
 mod account;
 mod answers;
@@ -26,9 +27,9 @@ use self::compare::Schedule;
 use self::history::History;
 use self::journal::{Journal, Marks};
 use self::snapshot::Snapshot;
-use crate::error::Result;
+use crate::base::error::Result;
+use crate::base::{Seq, TimeMs};
 use crate::event;
-use crate::types::{Seq, TimeMs};
 use crate::vfs::Vfs;
 
 pub(crate) use finding::{Finding, Findings, Kind};
@@ -36,7 +37,8 @@ pub(crate) use finding::{Finding, Findings, Kind};
 /// How a directory is audited.
 #[derive(Clone, Debug)]
 pub(crate) struct AuditConfig {
-    /// How many keyed requests the engine remembered up to 0.1.0: a key may have another effect after that many newer ones.
+    /// How many keyed requests the engine remembered up to 0.1.0: a key may have another effect
+    /// after that many newer ones.
     pub(crate) keys_max: usize,
     /// An empty directory for a copy of history; `None` leaves history out.
     pub(crate) scratch: Option<PathBuf>,
@@ -79,7 +81,8 @@ pub(crate) struct Audit {
 /// Audits the data directory `dir`. `progress` hears how many records of about how many are read.
 ///
 /// # Errors
-/// `NotFound` when it is no data directory, `Unavailable` when it cannot be read. What is wrong with it is no error.
+/// `NotFound` when it is no data directory, `Unavailable` when it cannot be read. What is wrong
+/// with it is no error.
 pub(crate) fn audit(
     vfs: &dyn Vfs,
     dir: &Path,
@@ -99,7 +102,9 @@ pub(crate) fn audit(
     audited.snapshots = snapshots.len();
     if journal.cut_off() > 0 {
         let (files, first) = (journal.cut_off(), audited.first_seq);
-        audited.notes.push(format!("{files} files of the archive are cut off by a hole before record {first}"));
+        audited.notes.push(format!(
+            "{files} files of the archive are cut off by a hole before record {first}"
+        ));
     }
     let mut entering = Entering::begin(&snapshots, history, config, &mut audited, &mut findings);
     let (first_seq, expected_seq) = (audited.first_seq, journal.expected_seq());
@@ -110,8 +115,8 @@ pub(crate) fn audit(
     audited.last_seq = walked.last_seq;
     claims::check(&claims, walked.last_seq, &mut findings);
     (audited.archive_files, audited.segments) = (walked.archived, walked.segments);
-    // A snapshot of the last record was written after it was synced, by an orderly end for one: what follows it in the
-    // segment is what was in the file before.
+    // A snapshot of the last record was written after it was synced, by an orderly end for one:
+    // what follows it in the segment is what was in the file before.
     let ended_whole = snapshots.iter().any(|snapshot| snapshot.last_seq >= walked.last_seq);
     if walked.torn && !ended_whole {
         audited.notes.push("the journal ends in a write that was never acknowledged".into());
@@ -157,13 +162,23 @@ impl<'a> Entering<'a> {
             None => {
                 findings.add_whole(
                     Kind::Sequence,
-                    format!("the records begin with {first_seq}, and no snapshot shows what came before"),
+                    format!(
+                        "the records begin with {first_seq}, and no snapshot shows what came before"
+                    ),
                 );
                 (None, snapshots.len())
             }
         };
         let schedule = Schedule::new(snapshots, first);
-        let mut entering = Self { books, schedule, history, next: first_seq, broken_at: None, entered: 0, last_at: 0 };
+        let mut entering = Self {
+            books,
+            schedule,
+            history,
+            next: first_seq,
+            broken_at: None,
+            entered: 0,
+            last_at: 0,
+        };
         if let Some(books) = &entering.books {
             entering.schedule.after(first_seq - 1, books, findings);
         }
@@ -172,7 +187,9 @@ impl<'a> Entering<'a> {
 
     fn record(&mut self, seq: Seq, kind: u16, payload: &[u8], findings: &mut Findings) {
         let expected = std::mem::replace(&mut self.next, seq + 1);
-        let Some(books) = self.books.as_mut().filter(|_| self.broken_at.is_none()) else { return };
+        let Some(books) = self.books.as_mut().filter(|_| self.broken_at.is_none()) else {
+            return;
+        };
         if seq != expected {
             self.broken_at = Some(expected);
             return;
@@ -201,7 +218,9 @@ impl<'a> Entering<'a> {
             (audited.accounts, audited.pending) = (books.accounts.len(), books.pending.len());
         }
         if let Some(seq) = self.broken_at {
-            audited.notes.push(format!("the books end before record {seq}: nothing after it was recomputed"));
+            audited.notes.push(format!(
+                "the books end before record {seq}: nothing after it was recomputed"
+            ));
         }
         for snapshot in self.schedule.beyond(audited.last_seq) {
             let what = format!(
@@ -211,7 +230,9 @@ impl<'a> Entering<'a> {
             findings.add_in(Kind::Loss, &snapshot.path, 0, what);
         }
         match (self.history, &self.books) {
-            (Some(history), Some(books)) => history.finish(audited.last_seq, marks, books, findings),
+            (Some(history), Some(books)) => {
+                history.finish(audited.last_seq, marks, books, findings)
+            }
             _ => Ok(()),
         }
     }

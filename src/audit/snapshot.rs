@@ -7,11 +7,11 @@ use super::account::Use;
 use super::finding::{Findings, Kind};
 use super::frames::{u32_at, u64_at};
 use super::journal::read;
-use crate::command::{Policy, Window};
-use crate::error::{Error, Result};
-use crate::types::{Seq, TimeMs};
+use crate::base::bytes::Reader;
+use crate::base::error::{Error, Result};
+use crate::base::{Seq, TimeMs};
+use crate::event::{Policy, Window};
 use crate::vfs::Vfs;
-use crate::wire::Reader;
 
 /// The shards, and the documents.
 pub(super) const PARTS: usize = SHARDS + 1;
@@ -21,7 +21,8 @@ const PART_HEADER_BYTES: usize = 24;
 const NO_OWNER: u32 = u32::MAX;
 /// How much later than a snapshot was begun its last part may have been taken, in milliseconds.
 const CAPTURE_MS_MAX: u64 = 60_000;
-/// By how much times of concurrent commands may be out of order: version 1 counted a use with the newest one then.
+/// By how much times of concurrent commands may be out of order: version 1 counted a use with the
+/// newest one then.
 const DISORDER_MS: u64 = 1_000;
 
 /// A snapshot whose checksums hold.
@@ -93,7 +94,11 @@ pub(super) enum Part {
 ///
 /// # Errors
 /// `Unavailable` when the directory cannot be read.
-pub(super) fn read_all(vfs: &dyn Vfs, dir: &Path, findings: &mut Findings) -> Result<Vec<Snapshot>> {
+pub(super) fn read_all(
+    vfs: &dyn Vfs,
+    dir: &Path,
+    findings: &mut Findings,
+) -> Result<Vec<Snapshot>> {
     let dir = dir.join("checkpoint");
     let names = match vfs.list(&dir) {
         Ok(names) => names,
@@ -101,10 +106,13 @@ pub(super) fn read_all(vfs: &dyn Vfs, dir: &Path, findings: &mut Findings) -> Re
         Err(error) => return Err(Error::io(format_args!("reading {}", dir.display()), error)),
     };
     let mut snapshots = Vec::new();
-    for name in names.iter().filter(|name| name.starts_with("snapshot-") && name.ends_with(".bin")) {
+    for name in names.iter().filter(|name| name.starts_with("snapshot-") && name.ends_with(".bin"))
+    {
         let path = dir.join(name);
         // One that a running engine removed meanwhile is not looked for: there is a newer one.
-        let Some(bytes) = read(vfs, &path)? else { continue };
+        let Some(bytes) = read(vfs, &path)? else {
+            continue;
+        };
         match Snapshot::parse(&path, bytes) {
             Ok(snapshot) => snapshots.push(snapshot),
             Err((offset, what)) => findings.add_in(Kind::Checksum, &path, offset as u64, what),
@@ -129,7 +137,8 @@ impl Snapshot {
         let (from_seq, last_seq, taken_at) = (number(12)?, number(20)?, number(28)?);
         let (mut parts, mut offset) = (Vec::with_capacity(PARTS), HEADER_BYTES);
         for number in 0..PARTS {
-            let (shown, end) = part_at(&bytes, offset, number).ok_or((offset, "a part fails its checksum"))?;
+            let (shown, end) =
+                part_at(&bytes, offset, number).ok_or((offset, "a part fails its checksum"))?;
             parts.push((shown, offset + PART_HEADER_BYTES, end));
             offset = end;
         }
@@ -153,7 +162,11 @@ impl Snapshot {
     pub(super) fn part(&self, part: usize) -> Option<Part> {
         let (_, start, end) = self.parts[part];
         let mut reader = Reader::new(self.bytes.get(start..end)?);
-        let read = if part == SHARDS { read_documents(&mut reader)? } else { read_shard(self, &mut reader)? };
+        let read = if part == SHARDS {
+            read_documents(&mut reader)?
+        } else {
+            read_shard(self, &mut reader)?
+        };
         reader.rest().is_empty().then_some(read)
     }
 }
@@ -213,7 +226,8 @@ fn read_account(of: &Snapshot, reader: &mut Reader<'_>) -> Option<AccountRow> {
         _ => return None,
     };
     let available = reader.u64()? as i64;
-    let (reserved, consumed, received, written_off) = (reader.u64()?, reader.u64()?, reader.u64()?, reader.u64()?);
+    let (reserved, consumed, received, written_off) =
+        (reader.u64()?, reader.u64()?, reader.u64()?, reader.u64()?);
     let mut deadlines = Vec::new();
     for _ in 0..reader.u64()? {
         deadlines.push((reader.u64()?, reader.u32()?));
@@ -240,20 +254,29 @@ fn read_uses(mut row: AccountRow, reader: &mut Reader<'_>) -> Option<AccountRow>
     for _ in 0..reader.u64()? {
         let used = Use { from: reader.u64()?, at: reader.u64()?, quantity: reader.u64()?.into() };
         let follows = row.uses.last().is_none_or(|last| last.at < used.from);
-        row.uses.push(Some(used).filter(|used| follows && used.from <= used.at && used.quantity > 0)?);
+        row.uses
+            .push(Some(used).filter(|used| follows && used.from <= used.at && used.quantity > 0)?);
     }
     Some(row)
 }
 
-/// Version 1 tells when units come back that count. When they were consumed follows from that, more or less; of those that
-/// never come back nothing is known. What does not count was forgotten.
-fn read_renewals(taken_at: TimeMs, mut row: AccountRow, reader: &mut Reader<'_>) -> Option<AccountRow> {
+/// Version 1 tells when units come back that count. When they were consumed follows from that, more
+/// or less; of those that never come back nothing is known. What does not count was forgotten.
+fn read_renewals(
+    taken_at: TimeMs,
+    mut row: AccountRow,
+    reader: &mut Reader<'_>,
+) -> Option<AccountRow> {
     let last = taken_at.saturating_add(CAPTURE_MS_MAX);
     for _ in 0..reader.u64()? {
         let (back_at, quantity) = (reader.u64()?, i128::from(reader.u64()?));
         let (from, at) = match row.policy.window {
-            Window::Rolling { length_ms } => (back_at.saturating_sub(length_ms), back_at.saturating_sub(length_ms)),
-            Window::Fixed { length_ms, .. } => (back_at.saturating_sub(length_ms), back_at.saturating_sub(1)),
+            Window::Rolling { length_ms } => {
+                (back_at.saturating_sub(length_ms), back_at.saturating_sub(length_ms))
+            }
+            Window::Fixed { length_ms, .. } => {
+                (back_at.saturating_sub(length_ms), back_at.saturating_sub(1))
+            }
             Window::Never | Window::Outstanding => return None,
         };
         row.uses.push(Use { from: from.saturating_sub(DISORDER_MS), at, quantity });

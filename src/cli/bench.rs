@@ -8,8 +8,8 @@ use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use serde::Serialize;
 
-use crate::error::{Error, Result};
-use crate::measure::{self, CASES, Figure, Row};
+use crate::base::error::{Error, Result};
+use crate::trials::bench::{self, CASES, Figure, Row};
 
 #[derive(Args)]
 pub(super) struct BenchArgs {
@@ -19,14 +19,15 @@ pub(super) struct BenchArgs {
     /// How often; the table shows the median, the least and the most
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
     runs: u32,
-    /// For the case mirror: an empty database, as mysql://USER:PASSWORD@HOST:PORT/DATABASE [default: a MariaDB server of
-    /// its own, where there is one] [env: STOCKHOLD_BENCH_MYSQL_URL]
+    /// For the case mirror: an empty database, as mysql://USER:PASSWORD@HOST:PORT/DATABASE
+    /// [default: a MariaDB server of its own, where there is one] [env: STOCKHOLD_BENCH_MYSQL_URL]
     #[arg(long, value_name = "URL")]
     mysql_url: Option<String>,
     /// Print JSON instead of a table
     #[arg(long)]
     json: bool,
-    /// Where to keep files meanwhile [default: the directory for temporary files, unless that is in memory]
+    /// Where to keep files meanwhile [default: the directory for temporary files, unless that is in
+    /// memory]
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
     /// Measure one case in this process, and print its figures for the process that asked
@@ -35,7 +36,11 @@ pub(super) struct BenchArgs {
 }
 
 fn cases() -> PossibleValuesParser {
-    CASES.iter().map(|case| PossibleValue::new(case.name).help(case.about)).collect::<Vec<_>>().into()
+    CASES
+        .iter()
+        .map(|case| PossibleValue::new(case.name).help(case.about))
+        .collect::<Vec<_>>()
+        .into()
 }
 
 /// What `--json` prints.
@@ -47,13 +52,14 @@ struct Results {
 }
 
 pub(super) fn bench(args: &BenchArgs) -> Result<()> {
-    let dir = args.dir.clone().unwrap_or_else(measure::scratch_dir);
+    let dir = args.dir.clone().unwrap_or_else(bench::scratch_dir);
     if args.child {
         return child(args, &dir);
     }
-    let machine = measure::facts();
+    let machine = bench::facts();
     let names = CASES.iter().map(|case| case.name);
-    let names = names.filter(|name| args.cases.is_empty() || args.cases.iter().any(|case| case == name));
+    let names =
+        names.filter(|name| args.cases.is_empty() || args.cases.iter().any(|case| case == name));
     let mut figures = Vec::new();
     for name in names {
         let mut runs = Vec::new();
@@ -68,12 +74,18 @@ pub(super) fn bench(args: &BenchArgs) -> Result<()> {
     if args.json {
         println!("{}", to_json(&Results { machine, runs: args.runs, figures })?);
     } else {
-        println!("{machine}\nfiles in {}, runs: {}\n\n{}", dir.display(), args.runs, measure::table(&figures));
+        println!(
+            "{machine}\nfiles in {}, runs: {}\n\n{}",
+            dir.display(),
+            args.runs,
+            bench::table(&figures)
+        );
     }
     Ok(())
 }
 
-/// Measures a case in a process of its own: what the one before left in the allocator is not in its figures.
+/// Measures a case in a process of its own: what the one before left in the allocator is not in its
+/// figures.
 fn apart(args: &BenchArgs, name: &str, dir: &Path) -> Result<Vec<Figure>> {
     let failed = |cause| Error::io(format!("measuring {name}"), cause);
     let program = std::env::current_exe().map_err(failed)?;
@@ -81,22 +93,26 @@ fn apart(args: &BenchArgs, name: &str, dir: &Path) -> Result<Vec<Figure>> {
     command.args(["bench", name, "--child", "--dir"]).arg(dir).stderr(Stdio::inherit());
     // Where others do not see its password.
     if let Some(url) = &args.mysql_url {
-        command.env(measure::MIRROR_URL, url);
+        command.env(bench::MIRROR_URL, url);
     }
     let output = command.output().map_err(failed)?;
     if !output.status.success() {
         return Err(Error::unavailable(format!("measuring {name} failed")));
     }
-    serde_json::from_slice(&output.stdout)
-        .map_err(|cause| Error::unavailable(format!("measuring {name} printed no figures")).with_source(cause))
+    serde_json::from_slice(&output.stdout).map_err(|cause| {
+        Error::unavailable(format!("measuring {name} printed no figures")).with_source(cause)
+    })
 }
 
 fn child(args: &BenchArgs, dir: &Path) -> Result<()> {
-    let [name] = &args.cases[..] else { return Err(Error::invalid("one case is measured at a time")) };
-    println!("{}", to_json(&measure::run(name, dir)?)?);
+    let [name] = &args.cases[..] else {
+        return Err(Error::invalid("one case is measured at a time"));
+    };
+    println!("{}", to_json(&bench::run(name, dir)?)?);
     Ok(())
 }
 
 fn to_json<T: Serialize>(value: &T) -> Result<String> {
-    serde_json::to_string(value).map_err(|cause| Error::unavailable("figures cannot be written").with_source(cause))
+    serde_json::to_string(value)
+        .map_err(|cause| Error::unavailable("figures cannot be written").with_source(cause))
 }

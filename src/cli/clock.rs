@@ -7,9 +7,10 @@ use std::sync::Arc;
 use clap::Args;
 
 use super::print;
-use crate::clock::SystemClock;
-use crate::engine::{Mended, Past, mend_clock};
-use crate::error::Result;
+use crate::base::clock::SystemClock;
+use crate::base::error::Result;
+use crate::engine::{Mended, mend_clock};
+use crate::reader::Past;
 
 #[derive(Args)]
 pub(super) struct ClockArgs {

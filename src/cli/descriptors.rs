@@ -2,7 +2,7 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use crate::error::{Error, Result};
+use crate::base::error::{Error, Result};
 use crate::http::TURNED_AWAY_MAX;
 
 /// For segments, snapshots, the archive, history, the log and the mirror's own connections.
@@ -10,8 +10,8 @@ const FILES: u64 = 128;
 /// With fewer connections a server is of no use.
 const CONNECTIONS_MIN: u64 = 8;
 
-/// How many connections can be served when `wanted` are, and `segments` more files may have to be open. Raises the limit as
-/// far as that takes and the system allows.
+/// How many connections can be served when `wanted` are, and `segments` more files may have to be
+/// open. Raises the limit as far as that takes and the system allows.
 ///
 /// # Errors
 /// `Unavailable` when hardly any could.
@@ -39,7 +39,8 @@ pub(super) fn connections(wanted: usize, segments: u64) -> Result<usize> {
     Ok(possible as usize)
 }
 
-/// What is left for connections. Where files could take it all, connections get a half: a mirror that is so far behind is rare.
+/// What is left for connections. Where files could take it all, connections get a half: a mirror
+/// that is so far behind is rare.
 fn possible(limit: u64, others: u64) -> u64 {
     let fewest = FILES + TURNED_AWAY_MAX as u64;
     limit.saturating_sub(others).max(limit.saturating_sub(fewest) / 2)
@@ -71,7 +72,11 @@ mod tests {
         let fewest = FILES + TURNED_AWAY_MAX as u64;
         assert_eq!(possible(1024, fewest), 864, "all that files cannot need");
         assert_eq!(possible(1024, fewest + 256), 608, "with a mirror");
-        assert_eq!(possible(1024, fewest + 1024), 432, "with a mirror that may be far behind, a half");
+        assert_eq!(
+            possible(1024, fewest + 1024),
+            432,
+            "with a mirror that may be far behind, a half"
+        );
         assert_eq!(possible(100, fewest), 0, "nothing");
     }
 }

@@ -7,12 +7,14 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use serde::Deserialize;
 
-use super::{config, print};
-use crate::command::{Command, Policy};
+use super::print;
+use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::{AccountKey, IdempotencyKey, QUANTITY_MAX};
 use crate::engine::Engine;
-use crate::error::{Error, ErrorKind, Result};
+use crate::event::Policy;
+use crate::ledger::Command;
 use crate::mall::Note;
-use crate::types::{AccountKey, IdempotencyKey, QUANTITY_MAX};
+use crate::settings as config;
 
 /// Who an import says that it is.
 const OPERATOR: &str = "import";
@@ -78,13 +80,17 @@ pub(super) fn import(args: &ImportArgs) -> Result<ExitCode> {
     for user in &left {
         print(&format!("{user} has points already, and was left alone\n"))?;
     }
-    print(&format!("{given} imported, {given_before} imported before, {} left alone\n", left.len()))?;
+    print(&format!(
+        "{given} imported, {given_before} imported before, {} left alone\n",
+        left.len()
+    ))?;
     Ok(if left.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(LEFT) })
 }
 
 #[allow(clippy::disallowed_methods, reason = "an operator's file, not the engine's")]
 fn text_of(path: &Path) -> Result<String> {
-    std::fs::read_to_string(path).map_err(|cause| Error::io(format!("reading {}", path.display()), cause))
+    std::fs::read_to_string(path)
+        .map_err(|cause| Error::io(format!("reading {}", path.display()), cause))
 }
 
 /// The lines of a file, each of a user of its own.
@@ -160,9 +166,13 @@ mod tests {
     #[test]
     fn lines_are_read_whole_or_refused_by_their_number() {
         let read =
-            balances("\u{feff}ann,500\n\n\"bob\", 7\n{\"userId\": \"cat\", \"points\": 0}\n").expect("valid lines");
+            balances("\u{feff}ann,500\n\n\"bob\", 7\n{\"userId\": \"cat\", \"points\": 0}\n")
+                .expect("valid lines");
         let expected = [("ann", 500), ("bob", 7), ("cat", 0)];
-        assert_eq!(read, expected.map(|(user_id, points)| Balance { user_id: user_id.to_owned(), points }));
+        assert_eq!(
+            read,
+            expected.map(|(user_id, points)| Balance { user_id: user_id.to_owned(), points })
+        );
         for (text, part) in [
             ("ann,500\nann,1", "line 2: ann has a line before"),
             ("ann", "line 1"),

@@ -11,7 +11,7 @@ use std::time::Duration;
 use tracing_subscriber::EnvFilter;
 
 use self::queue::Queue;
-use crate::error::{Error, Result};
+use crate::base::error::{Error, Result};
 
 /// How long an end waits for the log's last lines.
 const FLUSH_LIMIT: Duration = Duration::from_secs(1);
@@ -21,36 +21,43 @@ static QUEUE: OnceLock<Queue> = OnceLock::new();
 
 /// How a line of the log is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum LogFormat {
+pub(crate) enum LogFormat {
     Text,
     Json,
 }
 
 impl LogFormat {
-    pub(super) fn parse(name: &str) -> Result<Self> {
+    pub(crate) fn parse(name: &str) -> Result<Self> {
         match name {
             "text" => Ok(Self::Text),
             "json" => Ok(Self::Json),
-            _ => Err(Error::invalid(format!("log_format is {name:?}: it must be one of text, json"))),
+            _ => {
+                Err(Error::invalid(format!("log_format is {name:?}: it must be one of text, json")))
+            }
         }
     }
 }
 
-/// Starts logging at `info`, or as `RUST_LOG` says. Nobody who logs ever waits for who reads the log.
+/// Starts logging at `info`, or as `RUST_LOG` says. Nobody who logs ever waits for who reads the
+/// log.
 ///
 /// # Errors
 /// `Unavailable` when no thread can be started.
 pub(super) fn start(format: LogFormat) -> Result<()> {
     let queue = QUEUE.get_or_init(|| Queue::new(format));
     let thread = thread::Builder::new().name("stockhold-log".into());
-    thread.spawn(|| queue.write_to(&mut stderr())).map_err(|cause| Error::io("starting the log's thread", cause))?;
+    thread
+        .spawn(|| queue.write_to(&mut stderr()))
+        .map_err(|cause| Error::io("starting the log's thread", cause))?;
     std::panic::set_hook(Box::new(|panic| {
         let backtrace = Backtrace::capture();
-        let backtrace = (backtrace.status() == BacktraceStatus::Captured).then(|| backtrace.to_string());
+        let backtrace =
+            (backtrace.status() == BacktraceStatus::Captured).then(|| backtrace.to_string());
         tracing::error!(thread = thread::current().name(), backtrace, "{panic}");
     }));
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let builder = tracing_subscriber::fmt().with_writer(move || Line(queue)).with_env_filter(filter);
+    let builder =
+        tracing_subscriber::fmt().with_writer(move || Line(queue)).with_env_filter(filter);
     let started = match format {
         LogFormat::Text => builder.with_ansi(false).try_init(),
         LogFormat::Json => builder.json().flatten_event(true).try_init(),
@@ -62,8 +69,8 @@ pub(super) fn start(format: LogFormat) -> Result<()> {
     Ok(())
 }
 
-/// Says something on standard error, after the log's lines where there is a log. Waits no longer than a moment for
-/// who reads it.
+/// Says something on standard error, after the log's lines where there is a log. Waits no longer
+/// than a moment for who reads it.
 pub(super) fn say(text: &str) {
     match QUEUE.get() {
         Some(queue) => {
@@ -75,7 +82,7 @@ pub(super) fn say(text: &str) {
 }
 
 /// Waits until the log is written, but no longer than a moment.
-pub(super) fn flush() {
+pub(crate) fn flush() {
     if let Some(queue) = QUEUE.get() {
         queue.flush(FLUSH_LIMIT);
     }

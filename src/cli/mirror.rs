@@ -1,4 +1,5 @@
-//! `stockhold mirror`: the tables, how far they are, making them anew, and holding them against the ledger.
+//! `stockhold mirror`: the tables, how far they are, making them anew, and holding them against the
+//! ledger.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -8,10 +9,11 @@ use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use secrecy::SecretString;
 
-use crate::cli::{config, print};
-use crate::error::{Error, Result};
-use crate::mirror::{self, Checked, Database, Progress};
-use crate::types::TimeMs;
+use crate::base::TimeMs;
+use crate::base::error::{Error, Result};
+use crate::cli::print;
+use crate::settings as config;
+use crate::sink::{self as mirror, Checked, Database, Progress};
 
 /// The exit code of a check that found differences.
 const DIFFERENT: u8 = 2;
@@ -63,11 +65,12 @@ struct Place {
     /// The database, as mysql://USER:PASSWORD@HOST:PORT/DATABASE [env: STOCKHOLD_MIRROR_URL]
     #[arg(long, value_name = "URL")]
     mirror_url: Option<SecretString>,
-    /// Certificates (PEM), one of which must have signed that of the database's server [env: STOCKHOLD_MIRROR_CA]
+    /// Certificates (PEM), one of which must have signed that of the database's server [env:
+    /// STOCKHOLD_MIRROR_CA]
     #[arg(long, value_name = "FILE")]
     mirror_ca: Option<PathBuf>,
-    /// What the names of the mirror's tables begin with; `none` for nothing [default: nothing, or stockhold_ where an
-    /// application has tables of those names] [env: STOCKHOLD_MIRROR_PREFIX]
+    /// What the names of the mirror's tables begin with; `none` for nothing [default: nothing, or
+    /// stockhold_ where an application has tables of those names] [env: STOCKHOLD_MIRROR_PREFIX]
     #[arg(long, value_name = "PREFIX")]
     mirror_prefix: Option<String>,
     /// The server's configuration file
@@ -144,9 +147,11 @@ fn status(place: &Place, json: bool) -> Result<ExitCode> {
 fn reload(place: &Place, adopt: bool) -> Result<ExitCode> {
     let (dir, database) = place.settings()?;
     let bar = bar("events");
-    let reloaded = mirror::reload(&dir, &database, adopt, &mut |done, total| show(&bar, done, total))?;
+    let reloaded =
+        mirror::reload(&dir, &database, adopt, &mut |done, total| show(&bar, done, total))?;
     bar.finish_and_clear();
-    let begun = if reloaded.resumed { "went on with a reload that was cut short" } else { "reloaded" };
+    let begun =
+        if reloaded.resumed { "went on with a reload that was cut short" } else { "reloaded" };
     print(&format!(
         "{begun}: events {} to {}, {} rows, {} set aside\n",
         reloaded.from_seq, reloaded.through, reloaded.rows, reloaded.rejected
@@ -159,11 +164,14 @@ fn check(place: &Place) -> Result<ExitCode> {
     let bar = bar("events");
     // What cannot be printed is counted all the same.
     let mut told = |difference: &str| bar.suspend(|| drop(print(&format!("{difference}\n"))));
-    let checked = mirror::check(&dir, &database, &mut told, &mut |done, total| show(&bar, done, total))?;
+    let checked =
+        mirror::check(&dir, &database, &mut told, &mut |done, total| show(&bar, done, total))?;
     bar.finish_and_clear();
     let Checked { seq, from_seq, accounts, orders, records, differences, set_aside } = checked;
     if from_seq > 1 {
-        print(&format!("records and orders are compared from event {from_seq} on: older events are not kept\n"))?;
+        print(&format!(
+            "records and orders are compared from event {from_seq} on: older events are not kept\n"
+        ))?;
     }
     print(&format!(
         "compared at event {seq}: {accounts} accounts, {orders} orders, {records} records: {differences} differences, \
@@ -175,8 +183,11 @@ fn check(place: &Place) -> Result<ExitCode> {
 /// A bar on standard error, where somebody looks at it.
 fn bar(unit: &str) -> ProgressBar {
     let bar = ProgressBar::new(0);
-    let template = format!("{{bar:40}} {{human_pos}} of {{human_len}} {unit}, {{per_sec}}, {{eta}} left");
-    bar.set_style(ProgressStyle::with_template(&template).unwrap_or_else(|_| ProgressStyle::default_bar()));
+    let template =
+        format!("{{bar:40}} {{human_pos}} of {{human_len}} {unit}, {{per_sec}}, {{eta}} left");
+    bar.set_style(
+        ProgressStyle::with_template(&template).unwrap_or_else(|_| ProgressStyle::default_bar()),
+    );
     bar
 }
 
@@ -206,7 +217,9 @@ fn as_text(progress: &Progress) -> String {
     let lag = match (progress.lag_events, progress.lag_ms) {
         (0, _) => "nothing".to_owned(),
         (events, Some(ms)) => format!("{events} events, {}.{:03} s", ms / 1_000, ms % 1_000),
-        (events, None) => format!("{events} events, which are not kept any more: run `stockhold mirror reload`"),
+        (events, None) => {
+            format!("{events} events, which are not kept any more: run `stockhold mirror reload`")
+        }
     };
     let error = match (&progress.last_error, progress.last_error_at) {
         (Some(error), at) => format!("{error} ({})", time(at)),
@@ -227,6 +240,7 @@ fn as_text(progress: &Progress) -> String {
 }
 
 fn time(at: Option<TimeMs>) -> String {
-    let shown = |at| humantime::format_rfc3339_millis(UNIX_EPOCH + Duration::from_millis(at)).to_string();
+    let shown =
+        |at| humantime::format_rfc3339_millis(UNIX_EPOCH + Duration::from_millis(at)).to_string();
     at.map_or_else(|| "never".to_owned(), shown)
 }

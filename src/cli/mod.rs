@@ -2,32 +2,30 @@
 
 mod audit;
 mod bench;
-mod client;
 mod clock;
-mod config;
 mod descriptors;
-mod duration;
-mod flash_sale;
 mod import;
-mod logs;
+pub(crate) mod logs;
 #[cfg(feature = "mysql")]
 mod mirror;
-mod secret;
 mod serve;
 mod simulate;
-mod soak;
 mod stop;
-mod token;
+pub(crate) mod token;
 
 use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::error::{Error, Result};
+use crate::base::error::{Error, Result};
 
 #[derive(Parser)]
-#[command(name = "stockhold", version, about = "A stock ledger that never oversells, behind a points mall's API")]
+#[command(
+    name = "stockhold",
+    version,
+    about = "A stock ledger that never oversells, behind a points mall's API"
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -40,11 +38,13 @@ enum Command {
     /// Print a token for a user, on the last line
     Token(token::TokenArgs),
     /// Simulate a flash sale, and check that nothing was oversold and no point was lost
-    FlashSale(flash_sale::FlashSaleArgs),
-    /// Run the engine through crashes, disk faults and clock jumps that follow from seeds, and check what is left
+    FlashSale(crate::trials::flash_sale::FlashSaleArgs),
+    /// Run the engine through crashes, disk faults and clock jumps that follow from seeds, and
+    /// check what is left
     Simulate(simulate::SimulateArgs),
-    /// Run a server under load and kill, stop and starve it over and over, and check that it keeps every promise
-    Soak(soak::SoakArgs),
+    /// Run a server under load and kill, stop and starve it over and over, and check that it keeps
+    /// every promise
+    Soak(crate::trials::soak::SoakArgs),
     /// Take over what was there before the ledger, into a directory that no server has open
     Import(import::ImportArgs),
     /// Look after the mirror: the reporting tables in MySQL or MariaDB
@@ -54,7 +54,8 @@ enum Command {
     Bench(bench::BenchArgs),
     /// Audit a data directory: recompute everything from its events, and say what does not hold
     Verify(audit::VerifyArgs),
-    /// Show the files of a data directory, its events, or the history of an account or a reservation
+    /// Show the files of a data directory, its events, or the history of an account or a
+    /// reservation
     Inspect(audit::InspectArgs),
     /// Show the whole ledger as it stood after an event, or at a time
     State(audit::StateArgs),
@@ -69,9 +70,9 @@ pub fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Serve(args) => serve::serve(&args).map(|()| ExitCode::SUCCESS),
         Command::Token(args) => token::token(&args).map(|()| ExitCode::SUCCESS),
-        Command::FlashSale(args) => flash_sale::flash_sale(&args),
+        Command::FlashSale(args) => crate::trials::flash_sale::flash_sale(&args),
         Command::Simulate(args) => simulate::simulate(&args),
-        Command::Soak(args) => soak::soak(&args),
+        Command::Soak(args) => crate::trials::soak::soak(&args),
         Command::Import(args) => import::import(&args),
         #[cfg(feature = "mysql")]
         Command::Mirror(args) => mirror::mirror(&args),
@@ -105,14 +106,17 @@ fn report(error: &Error) {
     logs::say(&text);
 }
 
-/// Prints to standard output, which may be a pipe that nobody reads any more: `println!` would panic then.
-fn print(text: &str) -> Result<()> {
+/// Prints to standard output, which may be a pipe that nobody reads any more: `println!` would
+/// panic then.
+pub(crate) fn print(text: &str) -> Result<()> {
     let mut out = std::io::stdout().lock();
-    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|cause| Error::io("printing", cause))
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .map_err(|cause| Error::io("printing", cause))
 }
 
 /// A runtime for the commands that serve or call.
-fn runtime() -> Result<tokio::runtime::Runtime> {
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime> {
     let built = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     built.map_err(|cause| Error::io("the runtime did not start", cause))
 }

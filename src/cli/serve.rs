@@ -10,14 +10,15 @@ use clap::Args;
 use secrecy::SecretString;
 use tokio::net::TcpListener;
 
-use super::config::{self, Partial, Settings};
 use super::stop::{Stage, WayOut};
-use super::{descriptors, logs, print, runtime, secret, soak, token};
+use super::{descriptors, logs, print, runtime, token};
+use crate::base::error::{Error, Result};
 use crate::engine::Engine;
-use crate::error::{Error, Result};
 use crate::http::{self, App, Auth, Limits, Role};
 use crate::mall::{DEMO_USER, Mall, MallConfig};
-use crate::mirror::{self, Mirror, MirrorConfig, MirrorView};
+use crate::settings::{self as config, Partial, Settings, secret};
+use crate::sink::{self, Mirror, MirrorConfig, MirrorView};
+use crate::trials::soak;
 
 /// A mirror that is behind keeps segments open, of this size or larger.
 const SEGMENT_BYTES: u64 = 64 << 20;
@@ -48,7 +49,8 @@ pub(super) struct ServeArgs {
     /// How many waiting orders a user may have [default: no limit] [env: STOCKHOLD_MAX_OUTSTANDING]
     #[arg(long, value_name = "N")]
     max_outstanding: Option<String>,
-    /// For how long the answer to a request with an Idempotency-Key is kept [default: 24h] [env: STOCKHOLD_IDEMPOTENCY_WINDOW]
+    /// For how long the answer to a request with an Idempotency-Key is kept [default: 24h] [env:
+    /// STOCKHOLD_IDEMPOTENCY_WINDOW]
     #[arg(long, value_name = "TIME")]
     idempotency_window: Option<String>,
     /// How many of these answers are kept [default: 4194304] [env: STOCKHOLD_MAX_IDEMPOTENCY_KEYS]
@@ -60,67 +62,78 @@ pub(super) struct ServeArgs {
     /// How many connections to serve at one time [default: 10000] [env: STOCKHOLD_MAX_CONNECTIONS]
     #[arg(long, value_name = "N")]
     max_connections: Option<String>,
-    /// By how much the clocks of those who make tokens may differ from ours [default: 5s] [env: STOCKHOLD_TOKEN_LEEWAY]
+    /// By how much the clocks of those who make tokens may differ from ours [default: 5s] [env:
+    /// STOCKHOLD_TOKEN_LEEWAY]
     #[arg(long, value_name = "TIME")]
     token_leeway: Option<String>,
-    /// How many of them one address may have, an IPv4 address or a /64 of IPv6 [default: half of them]
-    /// [env: STOCKHOLD_MAX_CONNECTIONS_PER_ADDRESS]
+    /// How many of them one address may have, an IPv4 address or a /64 of IPv6 [default: half of
+    /// them] [env: STOCKHOLD_MAX_CONNECTIONS_PER_ADDRESS]
     #[arg(long, value_name = "N")]
     max_connections_per_address: Option<String>,
-    /// How long a kept connection may be idle: longer than the proxy before the server keeps it [default: 75s]
-    /// [env: STOCKHOLD_IDLE_TIMEOUT]
+    /// How long a kept connection may be idle: longer than the proxy before the server keeps it
+    /// [default: 75s] [env: STOCKHOLD_IDLE_TIMEOUT]
     #[arg(long, value_name = "TIME")]
     idle_timeout: Option<String>,
-    /// How long a client may take to send a request's head [default: 30s] [env: STOCKHOLD_HEAD_TIMEOUT]
+    /// How long a client may take to send a request's head [default: 30s] [env:
+    /// STOCKHOLD_HEAD_TIMEOUT]
     #[arg(long, value_name = "TIME")]
     head_timeout: Option<String>,
-    /// How many bytes of answers may wait to be read by their clients [default: 256 MiB] [env: STOCKHOLD_ANSWER_MEMORY]
+    /// How many bytes of answers may wait to be read by their clients [default: 256 MiB] [env:
+    /// STOCKHOLD_ANSWER_MEMORY]
     #[arg(long, value_name = "BYTES")]
     answer_memory: Option<String>,
-    /// How many of them for one user, or one address without a token [default: 32 MiB] [env: STOCKHOLD_ANSWER_MEMORY_PER_USER]
+    /// How many of them for one user, or one address without a token [default: 32 MiB] [env:
+    /// STOCKHOLD_ANSWER_MEMORY_PER_USER]
     #[arg(long, value_name = "BYTES")]
     answer_memory_per_user: Option<String>,
     /// How to log: text or json [default: text] [env: STOCKHOLD_LOG_FORMAT]
     #[arg(long, value_name = "FORMAT")]
     log_format: Option<String>,
-    /// After how long without an answer a disk counts as one that hangs [default: 5s] [env: STOCKHOLD_SYNC_TIMEOUT]
+    /// After how long without an answer a disk counts as one that hangs [default: 5s] [env:
+    /// STOCKHOLD_SYNC_TIMEOUT]
     #[arg(long, value_name = "TIME")]
     sync_timeout: Option<String>,
     /// How long stopping may take, whatever hangs [default: 60s] [env: STOCKHOLD_SHUTDOWN_TIMEOUT]
     #[arg(long, value_name = "TIME")]
     shutdown_timeout: Option<String>,
-    /// With fewer free bytes than this nothing new is sold [default: 256 MiB] [env: STOCKHOLD_LOW_SPACE_MARK]
+    /// With fewer free bytes than this nothing new is sold [default: 256 MiB] [env:
+    /// STOCKHOLD_LOW_SPACE_MARK]
     #[arg(long, value_name = "BYTES")]
     low_space_mark: Option<String>,
-    /// With more bytes of history than this nothing new is sold [default: 64 GiB] [env: STOCKHOLD_HISTORY_BYTES_MAX]
+    /// With more bytes of history than this nothing new is sold [default: 64 GiB] [env:
+    /// STOCKHOLD_HISTORY_BYTES_MAX]
     #[arg(long, value_name = "BYTES")]
     history_bytes_max: Option<String>,
-    /// How many orders a user may make, confirm and cancel in a minute, all together [default: 1200]
-    /// [env: STOCKHOLD_USER_REQUESTS_PER_MINUTE]
+    /// How many orders a user may make, confirm and cancel in a minute, all together [default:
+    /// 1200] [env: STOCKHOLD_USER_REQUESTS_PER_MINUTE]
     #[arg(long, value_name = "N")]
     user_requests_per_minute: Option<String>,
     /// How many bytes those may write [default: 1 MiB] [env: STOCKHOLD_USER_BYTES_PER_MINUTE]
     #[arg(long, value_name = "BYTES")]
     user_bytes_per_minute: Option<String>,
-    /// Mirror everything into this database, as mysql://USER:PASSWORD@HOST:PORT/DATABASE; other users of the machine can
-    /// read flags, so a password is better set in the environment or the file [env: STOCKHOLD_MIRROR_URL]
+    /// Mirror everything into this database, as mysql://USER:PASSWORD@HOST:PORT/DATABASE; other
+    /// users of the machine can read flags, so a password is better set in the environment or the
+    /// file [env: STOCKHOLD_MIRROR_URL]
     #[arg(long, value_name = "URL")]
     mirror_url: Option<SecretString>,
-    /// Certificates (PEM), one of which must have signed that of the mirror's server; encrypts the connection
-    /// [env: STOCKHOLD_MIRROR_CA]
+    /// Certificates (PEM), one of which must have signed that of the mirror's server; encrypts the
+    /// connection [env: STOCKHOLD_MIRROR_CA]
     #[arg(long, value_name = "FILE")]
     mirror_ca: Option<PathBuf>,
-    /// What the names of the mirror's tables begin with; `none` for nothing [default: nothing, or stockhold_ where an
-    /// application has tables of those names] [env: STOCKHOLD_MIRROR_PREFIX]
+    /// What the names of the mirror's tables begin with; `none` for nothing [default: nothing, or
+    /// stockhold_ where an application has tables of those names] [env: STOCKHOLD_MIRROR_PREFIX]
     #[arg(long, value_name = "PREFIX")]
     mirror_prefix: Option<String>,
-    /// Leave the mirror's tables as they are; they must be up to date then [env: STOCKHOLD_MIRROR_MIGRATE=false]
+    /// Leave the mirror's tables as they are; they must be up to date then [env:
+    /// STOCKHOLD_MIRROR_MIGRATE=false]
     #[arg(long)]
     no_mirror_migrate: bool,
-    /// How many bytes of the journal to keep for a mirror that is behind [default: 16 GiB] [env: STOCKHOLD_MIRROR_BACKLOG_MAX]
+    /// How many bytes of the journal to keep for a mirror that is behind [default: 16 GiB] [env:
+    /// STOCKHOLD_MIRROR_BACKLOG_MAX]
     #[arg(long, value_name = "BYTES")]
     mirror_backlog_max: Option<String>,
-    /// What to do when that is not enough: keep or drop [default: drop] [env: STOCKHOLD_MIRROR_BACKLOG_POLICY]
+    /// What to do when that is not enough: keep or drop [default: drop] [env:
+    /// STOCKHOLD_MIRROR_BACKLOG_POLICY]
     #[arg(long, value_name = "POLICY")]
     mirror_backlog_policy: Option<String>,
     /// A TOML file with the same settings, and auth_secret
@@ -143,7 +156,10 @@ impl ServeArgs {
             token_leeway: self.token_leeway.clone(),
             log_format: self.log_format.clone(),
             max_connections: self.max_connections.clone().map(config::Number::Text),
-            max_connections_per_address: self.max_connections_per_address.clone().map(config::Number::Text),
+            max_connections_per_address: self
+                .max_connections_per_address
+                .clone()
+                .map(config::Number::Text),
             idle_timeout: self.idle_timeout.clone(),
             head_timeout: self.head_timeout.clone(),
             answer_memory: self.answer_memory.clone().map(config::Number::Text),
@@ -151,12 +167,18 @@ impl ServeArgs {
             max_outstanding: self.max_outstanding.clone().map(config::Number::Text),
             idempotency_window: self.idempotency_window.clone(),
             max_idempotency_keys: self.max_idempotency_keys.clone().map(config::Number::Text),
-            max_idempotency_keys_per_user: self.max_idempotency_keys_per_user.clone().map(config::Number::Text),
+            max_idempotency_keys_per_user: self
+                .max_idempotency_keys_per_user
+                .clone()
+                .map(config::Number::Text),
             sync_timeout: self.sync_timeout.clone(),
             shutdown_timeout: self.shutdown_timeout.clone(),
             low_space_mark: self.low_space_mark.clone().map(config::Number::Text),
             history_bytes_max: self.history_bytes_max.clone().map(config::Number::Text),
-            user_requests_per_minute: self.user_requests_per_minute.clone().map(config::Number::Text),
+            user_requests_per_minute: self
+                .user_requests_per_minute
+                .clone()
+                .map(config::Number::Text),
             user_bytes_per_minute: self.user_bytes_per_minute.clone().map(config::Number::Text),
             mirror_url: self.mirror_url.clone(),
             mirror_ca: self.mirror_ca.clone(),
@@ -173,7 +195,8 @@ pub(super) fn serve(args: &ServeArgs) -> Result<()> {
     logs::start(settings.log_format)?;
     let way_out = WayOut::listen(settings.shutdown_timeout)?;
     let limits = limits(&settings)?;
-    let auth = Auth::new(&serving_secret(&settings, args.demo)?)?.leeway_ms(settings.token_leeway_ms);
+    let auth =
+        Auth::new(&serving_secret(&settings, args.demo)?)?.leeway_ms(settings.token_leeway_ms);
     let trust_after = Duration::from_millis(settings.clock_trust_after_ms);
     let mut builder = Engine::builder(&settings.data_dir)
         .clock_trust_after(trust_after)
@@ -189,7 +212,15 @@ pub(super) fn serve(args: &ServeArgs) -> Result<()> {
     }
     let engine = builder.open()?;
     let served = start_mirror(&engine, settings.mirror.as_ref()).and_then(|mirror| {
-        let served = run(args.demo, &settings, limits, auth, &engine, mirror.as_ref().map(Mirror::view), &way_out);
+        let served = run(
+            args.demo,
+            &settings,
+            limits,
+            auth,
+            &engine,
+            mirror.as_ref().map(Mirror::view),
+            &way_out,
+        );
         // Before the engine closes: it follows the journal.
         way_out.enter(Stage::Mirror);
         if let Some(mirror) = mirror {
@@ -215,16 +246,19 @@ fn serving_secret(settings: &Settings, demo: bool) -> Result<SecretString> {
 }
 
 fn start_mirror(engine: &Engine, config: Option<&MirrorConfig>) -> Result<Option<Mirror>> {
-    if config.is_none() && engine.claims().iter().any(|name| name == mirror::CLAIM) {
+    if config.is_none() && engine.claims().iter().any(|name| name == sink::CLAIM) {
         // What was promised is kept; whoever ended the mirror for good should know the price.
-        tracing::warn!("there is no mirror_url, but the journal is kept for a mirror: see docs/mirror.md");
+        tracing::warn!(
+            "there is no mirror_url, but the journal is kept for a mirror: see docs/mirror.md"
+        );
     }
     config.map(|config| Mirror::start(engine, config.clone())).transpose()
 }
 
 /// The bounds of the server, as far as the machine allows them.
 fn limits(settings: &Settings) -> Result<Limits> {
-    let segments = settings.mirror.as_ref().map_or(0, |mirror| mirror.backlog.bytes_max / SEGMENT_BYTES);
+    let segments =
+        settings.mirror.as_ref().map_or(0, |mirror| mirror.backlog.bytes_max / SEGMENT_BYTES);
     let connections = descriptors::connections(settings.connections_max, segments)?;
     let defaults = Limits::default();
     Ok(Limits {
@@ -250,8 +284,10 @@ fn run(
     mirror: Option<MirrorView>,
     way_out: &WayOut,
 ) -> Result<()> {
-    let config =
-        MallConfig { reservation_ttl_ms: settings.reservation_ttl_ms, outstanding_max: settings.outstanding_max };
+    let config = MallConfig {
+        reservation_ttl_ms: settings.reservation_ttl_ms,
+        outstanding_max: settings.outstanding_max,
+    };
     let mall = Mall::open(engine.clone(), config)?;
     let hint = if demo {
         mall.load_demo()?;
@@ -265,7 +301,8 @@ fn run(
         let listener = TcpListener::bind(settings.listen)
             .await
             .map_err(|cause| Error::io(format!("listening on {}", settings.listen), cause))?;
-        let address = listener.local_addr().map_err(|cause| Error::io("the listener's address", cause))?;
+        let address =
+            listener.local_addr().map_err(|cause| Error::io("the listener's address", cause))?;
         // Before anybody hears where it is: a signal from then on is one to a server.
         way_out.enter(Stage::Serving);
         announce(address, hint.as_deref())?;

@@ -12,8 +12,8 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::print;
-use crate::error::{Error, Result};
-use crate::simulate::{self, Plan};
+use crate::base::error::{Error, Result};
+use crate::trials::simulate::{self, Plan};
 
 #[derive(Args)]
 pub(super) struct SimulateArgs {
@@ -26,7 +26,8 @@ pub(super) struct SimulateArgs {
     /// On how many threads; each seed has one to itself [default: one a processor]
     #[arg(long, value_name = "N")]
     threads: Option<NonZeroUsize>,
-    /// Take these steps of one seed alone, as in 3,17-20: what is left of a failing one after shrinking
+    /// Take these steps of one seed alone, as in 3,17-20: what is left of a failing one after
+    /// shrinking
     #[arg(long, value_name = "LIST", value_parser = parse_steps, conflicts_with = "seeds")]
     steps: Option<BTreeSet<usize>>,
 }
@@ -46,8 +47,11 @@ pub(super) fn simulate(args: &SimulateArgs) -> Result<ExitCode> {
 /// Runs many seeds, and shrinks the first that fails.
 fn hunt(args: &SimulateArgs) -> Result<ExitCode> {
     let end = args.seed.checked_add(args.seeds);
-    let end = end.ok_or_else(|| Error::invalid("--seed and --seeds together are too high: choose a lower --seed"))?;
-    let threads = args.threads.or_else(|| thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
+    let end = end.ok_or_else(|| {
+        Error::invalid("--seed and --seeds together are too high: choose a lower --seed")
+    })?;
+    let threads =
+        args.threads.or_else(|| thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
     let started = Instant::now();
     let style = ProgressStyle::with_template("{bar:40} {pos}/{len} seeds, {per_sec}, {eta} left");
     let style = style.map_err(|cause| Error::unavailable("the progress bar").with_source(cause))?;
@@ -55,11 +59,18 @@ fn hunt(args: &SimulateArgs) -> Result<ExitCode> {
     let runs = simulate::run_many(args.seed..end, threads, &|| bar.inc(1));
     let seeds = bar.position();
     bar.finish_and_clear();
-    print(&format!("{seeds} seeds from {} in {:.1} s\n{}", args.seed, started.elapsed().as_secs_f64(), runs.counts))?;
+    print(&format!(
+        "{seeds} seeds from {} in {:.1} s\n{}",
+        args.seed,
+        started.elapsed().as_secs_f64(),
+        runs.counts
+    ))?;
     match runs.failure {
         None => Ok(ExitCode::SUCCESS),
         Some((seed, failure)) => {
-            print(&format!("\nseed {seed} fails at {failure}\nleaving out what it does not need...\n"))?;
+            print(&format!(
+                "\nseed {seed} fails at {failure}\nleaving out what it does not need...\n"
+            ))?;
             let (plan, failure) = simulate::shrink(&Plan::new(seed), failure);
             print(&told(seed, &plan, &failure))?;
             Ok(ExitCode::FAILURE)
@@ -94,7 +105,11 @@ fn parse_steps(list: &str) -> Result<BTreeSet<usize>, String> {
         let number = |text: &str| text.parse::<usize>().ok().filter(|number| *number < 1_000_000);
         match (number(first), number(last)) {
             (Some(first), Some(last)) => steps.extend(first..=last),
-            _ => return Err(format!("{part:?} is neither a number of a step nor a range as in 17-20")),
+            _ => {
+                return Err(format!(
+                    "{part:?} is neither a number of a step nor a range as in 17-20"
+                ));
+            }
         }
     }
     Ok(steps)

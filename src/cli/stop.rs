@@ -1,5 +1,6 @@
-//! The way out. Whoever asks the server to stop is heard in a thread of its own, from before the server opens its files
-//! until the process has ended: whatever hangs meanwhile, the end comes in time, and says what it left.
+//! The way out. Whoever asks the server to stop is heard in a thread of its own, from before the
+//! server opens its files until the process has ended: whatever hangs meanwhile, the end comes in
+//! time, and says what it left.
 
 use std::sync::Arc;
 use std::thread;
@@ -12,7 +13,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::logs;
-use crate::error::{Error, Result};
+use crate::base::error::{Error, Result};
 
 /// What the server is at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +33,9 @@ impl Stage {
             Self::Opening => "nothing was served",
             Self::Serving => "requests under way are cut off, and the engine is not closed",
             Self::Mirror => "the mirror has not stopped, and the engine is not closed",
-            Self::Closing => "the engine is not closed: history may be behind, and there may be no new checkpoint",
+            Self::Closing => {
+                "the engine is not closed: history may be behind, and there may be no new checkpoint"
+            }
         }
     }
 }
@@ -54,7 +57,8 @@ fn step(stage: Stage, asked_before: usize) -> Step {
         (Stage::Opening, _) => Step::End(0),
         (Stage::Serving, 0) => Step::Drain,
         (Stage::Serving, 1) => Step::CutOff,
-        // Closing begins by itself after the first signal, so there was one before unless serving failed.
+        // Closing begins by itself after the first signal, so there was one before unless serving
+        // failed.
         (Stage::Mirror | Stage::Closing, 0) => Step::Drain,
         _ => Step::End(1),
     }
@@ -83,7 +87,8 @@ impl WayOut {
             limit,
         };
         let failed = |cause| Error::io("catching signals", cause);
-        let runtime = runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+        let runtime =
+            runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
         let signals = runtime.block_on(async { Signals::new() }).map_err(failed)?;
         let watching = way_out.clone();
         let thread = thread::Builder::new().name("stockhold-signals".into());
@@ -91,7 +96,8 @@ impl WayOut {
         Ok(way_out)
     }
 
-    /// Says what the server is at. Once it ends, for whatever reason, it has no longer than the limit.
+    /// Says what the server is at. Once it ends, for whatever reason, it has no longer than the
+    /// limit.
     pub(super) fn enter(&self, stage: Stage) {
         *self.stage.lock() = stage;
         if stage == Stage::Closing {

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use secrecy::SecretString;
 
-use super::{config, duration, secret};
-use crate::clock::{Clock, SystemClock};
-use crate::error::{Error, Result};
+use crate::base::clock::{Clock, SystemClock};
+use crate::base::error::{Error, Result};
 use crate::http::{Auth, Role};
+use crate::settings::{self as config, duration, secret};
 
 #[derive(Args)]
 pub(super) struct TokenArgs {
@@ -48,7 +48,10 @@ pub(super) fn token(args: &TokenArgs) -> Result<()> {
 }
 
 /// The configured secret, or that of the demo in `data_dir`.
-pub(super) fn configured_or_demo(configured: Option<SecretString>, data_dir: &Path) -> Result<SecretString> {
+pub(crate) fn configured_or_demo(
+    configured: Option<SecretString>,
+    data_dir: &Path,
+) -> Result<SecretString> {
     let secret = match configured {
         Some(secret) => Some(secret),
         None => secret::find_demo(data_dir)?,
@@ -63,6 +66,6 @@ pub(super) fn configured_or_demo(configured: Option<SecretString>, data_dir: &Pa
 }
 
 /// A token that is valid from now on for `ttl_ms`.
-pub(super) fn issue(auth: &Auth, user: &str, role: Role, ttl_ms: u64) -> Result<String> {
+pub(crate) fn issue(auth: &Auth, user: &str, role: Role, ttl_ms: u64) -> Result<String> {
     auth.issue(user, role, SystemClock::default().now_ms().saturating_add(ttl_ms))
 }

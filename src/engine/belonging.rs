@@ -1,17 +1,19 @@
-//! Whether what somebody shows of a journal is of this one: of its own branch, and no more than it has.
+//! Whether what somebody shows of a journal is of this one: of its own branch, and no more than it
+//! has.
 
 use std::fmt;
 
-use crate::error::{Error, Result};
+use crate::base::Seq;
+use crate::base::error::{Error, Result};
+use crate::history::{Belongs, Shown};
 use crate::journal::FoundJournal;
-use crate::store::{Belongs, Shown};
-use crate::types::Seq;
 
-/// Judges history. What another branch shows is another's; what goes beyond the end of this one was acknowledged here, and
-/// is gone.
+/// Judges history. What another branch shows is another's; what goes beyond the end of this one was
+/// acknowledged here, and is gone.
 ///
 /// # Errors
-/// `Corrupt` when it proves that acknowledged records are missing, `Unavailable` when the journal cannot be read.
+/// `Corrupt` when it proves that acknowledged records are missing, `Unavailable` when the journal
+/// cannot be read.
 pub(super) fn judge(journal: &FoundJournal, shown: &Shown) -> Result<Belongs> {
     let (watermark, last_seq) = (shown.watermark, journal.last_seq());
     if watermark > last_seq {
@@ -33,7 +35,8 @@ pub(super) fn judge(journal: &FoundJournal, shown: &Shown) -> Result<Belongs> {
     })
 }
 
-/// Where the branches parted before the journal's end, the rest is another's. Otherwise it is the end of this journal.
+/// Where the branches parted before the journal's end, the rest is another's. Otherwise it is the
+/// end of this journal.
 fn judge_ahead(journal: &FoundJournal, shown: &Shown) -> Result<Belongs> {
     let last_seq = journal.last_seq();
     if let Some((first, salt)) = shown.branch.segment_by(last_seq)

@@ -12,17 +12,17 @@ use super::core::{Core, Parts};
 use super::space::{self, Space};
 use super::time::{self, EngineTime};
 use super::{Engine, Running, checkpoint, claim, expiry, follower, loss};
-use crate::clock::{Clock, SystemClock};
-use crate::command::{BODY_BYTES_MAX, LINES_MAX, TTL_MS_MAX};
-use crate::directory;
-use crate::error::{Error, ErrorKind, Result};
+#[cfg(doc)]
+use crate::base::IdempotencyKey;
+use crate::base::clock::{Clock, SystemClock};
+use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::{AccountKind, TimeMs};
+use crate::base::{BODY_BYTES_MAX, LINES_MAX, TTL_MS_MAX};
 use crate::event;
+use crate::history::{Belongs, Shown, Store, StoreConfig};
 use crate::journal::{FoundJournal, JournalConfig};
 use crate::ledger::{Ledger, Limits, Replay};
-use crate::store::{Belongs, Shown, Store, StoreConfig};
-#[cfg(doc)]
-use crate::types::IdempotencyKey;
-use crate::types::{AccountKind, TimeMs};
+use crate::vfs::directory;
 use crate::vfs::{self, RealVfs, Vfs};
 
 /// What the longest event takes: a body, and the lines or a document's names.
@@ -68,15 +68,16 @@ impl EngineBuilder {
         }
     }
 
-    /// Takes the time from this clock; default is the machine's. What is due expires by itself when the clock
-    /// [runs by itself](Clock::is_running).
+    /// Takes the time from this clock; default is the machine's. What is due expires by itself when
+    /// the clock [runs by itself](Clock::is_running).
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         (self.running, self.clock) = (clock.is_running(), clock);
         self
     }
 
-    /// How long a clock that jumped forwards must keep what it jumped to before the engine follows it; until then, no
-    /// deadline moves. Default 15 minutes. See [`Engine::confirm_clock`](crate::Engine::confirm_clock).
+    /// How long a clock that jumped forwards must keep what it jumped to before the engine follows
+    /// it; until then, no deadline moves. Default 15 minutes. See
+    /// [`Engine::confirm_clock`](crate::Engine::confirm_clock).
     pub fn clock_trust_after(mut self, time: Duration) -> Self {
         self.clock_trust_ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         self
@@ -97,49 +98,53 @@ impl EngineBuilder {
     }
 
     /// Opens an engine without threads, for whoever wants to know what happens in which order: see
-    /// [`Engine::write_queued`] and its neighbours. The salts of the journal follow from `seed`, which must be another at
-    /// each opening.
+    /// [`Engine::write_queued`] and its neighbours. The salts of the journal follow from `seed`,
+    /// which must be another at each opening.
     #[cfg(any(test, feature = "server"))]
     pub(crate) fn stepped(mut self, seed: u64) -> Self {
         self.journal.stepped = Some(seed);
         self
     }
 
-    /// Keeps history in sled (the default), or not: then ended reservations are known to the journal only.
+    /// Keeps history in sled (the default), or not: then ended reservations are known to the
+    /// journal only.
     pub fn history(mut self, history: bool) -> Self {
         self.history = history;
         self
     }
 
-    /// Moves history to sled once so many of its rows wait in memory, however busy the journal is; default 200,000.
-    /// While the journal rests, half a second passes at most.
+    /// Moves history to sled once so many of its rows wait in memory, however busy the journal is;
+    /// default 200,000. While the journal rests, half a second passes at most.
     pub fn history_flush_rows(mut self, count: usize) -> Self {
         self.history_flush_rows = count.max(1);
         self
     }
 
-    /// Keeps the answer to a keyed request for this long at least, in milliseconds; default 24 hours. It is promised in the
-    /// request's own event, so another setting later changes no promise. At most 366 days.
+    /// Keeps the answer to a keyed request for this long at least, in milliseconds; default 24
+    /// hours. It is promised in the request's own event, so another setting later changes no
+    /// promise. At most 366 days.
     pub fn idempotency_window_ms(mut self, window_ms: u64) -> Self {
         self.limits.keys.window_ms = window_ms;
         self
     }
 
-    /// Has room for the answers to this many keyed requests; default 4,194,304, some 150 bytes of memory each. No answer
-    /// makes room for another before its time: when all are young, requests with a new key are `Overloaded`.
+    /// Has room for the answers to this many keyed requests; default 4,194,304, some 150 bytes of
+    /// memory each. No answer makes room for another before its time: when all are young, requests
+    /// with a new key are `Overloaded`.
     pub fn idempotency_keys(mut self, count: usize) -> Self {
         self.limits.keys.answers_max = count.max(1);
         self
     }
 
-    /// Keeps the answers to this many keyed requests of one owner ([`IdempotencyKey::owned_by`]); default 1,048,576. When
-    /// all are young, the owner's requests with a new key are `Throttled`.
+    /// Keeps the answers to this many keyed requests of one owner ([`IdempotencyKey::owned_by`]);
+    /// default 1,048,576. When all are young, the owner's requests with a new key are `Throttled`.
     pub fn idempotency_keys_per_owner(mut self, count: usize) -> Self {
         self.limits.keys.per_owner_max = count.max(1);
         self
     }
 
-    /// Refuses to hold more pending reservations than this in any 64th of the ledger; default 16,777,216.
+    /// Refuses to hold more pending reservations than this in any 64th of the ledger; default
+    /// 16,777,216.
     pub fn reservations_per_shard_max(mut self, count: usize) -> Self {
         self.limits.reservations_per_shard_max = count;
         self
@@ -151,64 +156,70 @@ impl EngineBuilder {
         self
     }
 
-    /// The size of a journal segment in bytes: a multiple of 4,096 from 128 KiB to 1 GiB; default 64 MiB.
+    /// The size of a journal segment in bytes: a multiple of 4,096 from 128 KiB to 1 GiB; default
+    /// 64 MiB.
     pub fn segment_bytes(mut self, bytes: u64) -> Self {
         self.journal.segment_bytes = bytes;
         self
     }
 
-    /// How much may wait to be written, in bytes, before commands are `Overloaded`; default 64 MiB. With 0 every command
-    /// is: a ledger to look at.
+    /// How much may wait to be written, in bytes, before commands are `Overloaded`; default 64 MiB.
+    /// With 0 every command is: a ledger to look at.
     pub fn queue_bytes_max(mut self, bytes: usize) -> Self {
         self.journal.queue_bytes_max = bytes;
         self
     }
 
-    /// How much of the past the archive keeps, in bytes of compressed journal; `None` keeps none. Default 10 GiB.
+    /// How much of the past the archive keeps, in bytes of compressed journal; `None` keeps none.
+    /// Default 10 GiB.
     pub fn archive_bytes_max(mut self, bytes: Option<u64>) -> Self {
         self.journal.archive_bytes_max = bytes;
         self
     }
 
-    /// Writes a checkpoint after so many events; default 2,000,000. Recovery replays little more than this.
+    /// Writes a checkpoint after so many events; default 2,000,000. Recovery replays little more
+    /// than this.
     pub fn checkpoint_events(mut self, count: u64) -> Self {
         self.checkpoint_events = count.max(1);
         self
     }
 
-    /// Goes on although acknowledged events are missing from the end of the journal. Without this, the default, opening is
-    /// refused when a checkpoint, history or a claim shows events that the journal does not have. With it, what shows them
-    /// is set aside, and the ledger goes on from what is left: numbers of events that were told before then come again for
-    /// others. So claims are given up, and [`Engine::identity`] is another.
+    /// Goes on although acknowledged events are missing from the end of the journal. Without this,
+    /// the default, opening is refused when a checkpoint, history or a claim shows events that the
+    /// journal does not have. With it, what shows them is set aside, and the ledger goes on from
+    /// what is left: numbers of events that were told before then come again for others. So claims
+    /// are given up, and [`Engine::identity`] is another.
     pub fn accept_loss(mut self, accept: bool) -> Self {
         self.accept_loss = accept;
         self
     }
 
-    /// After how long a disk that does not answer counts as one that hangs; default 5 s. Commands are
-    /// [`Stalled`](crate::ErrorKind::Stalled) then, until it answers: those that wait already go on waiting.
+    /// After how long a disk that does not answer counts as one that hangs; default 5 s. Commands
+    /// are [`Stalled`](crate::ErrorKind::Stalled) then, until it answers: those that wait already
+    /// go on waiting.
     pub fn sync_limit(mut self, limit: Duration) -> Self {
         self.journal.sync_limit = limit;
         self
     }
 
-    /// How long [`Engine::close`] and the drop of the last handle wait for a disk that does not answer; default 60 s.
-    /// What is left then goes on in a thread of its own, for as long as the process lives.
+    /// How long [`Engine::close`] and the drop of the last handle wait for a disk that does not
+    /// answer; default 60 s. What is left then goes on in a thread of its own, for as long as the
+    /// process lives.
     pub fn close_limit(mut self, limit: Duration) -> Self {
         self.close_limit = limit;
         self
     }
 
     /// With fewer free bytes than this, nothing new is reserved, received or opened: that is
-    /// [`LowSpace`](crate::ErrorKind::LowSpace), until there is a quarter more. What was reserved is still confirmed,
-    /// released and expires. Default 64 MiB, looked at every second.
+    /// [`LowSpace`](crate::ErrorKind::LowSpace), until there is a quarter more. What was reserved
+    /// is still confirmed, released and expires. Default 64 MiB, looked at every second.
     pub fn low_space_mark(mut self, bytes: u64) -> Self {
         self.low_space_mark = bytes;
         self
     }
 
-    /// With more bytes of history than this, nothing new is reserved, received or opened, as with little free space.
-    /// Default no bound but the disk. History is measured every half minute.
+    /// With more bytes of history than this, nothing new is reserved, received or opened, as with
+    /// little free space. Default no bound but the disk. History is measured every half minute.
     pub fn history_bytes_max(mut self, bytes: u64) -> Self {
         self.history_bytes_max = bytes;
         self
@@ -217,14 +228,19 @@ impl EngineBuilder {
     /// Opens the ledger, creating the directory when it is missing.
     ///
     /// # Errors
-    /// `AlreadyOpen` when somebody has the directory, `Unavailable` when the disk fails, `Corrupt` naming file and offset when
-    /// the files hold what no crash explains, or acknowledged events are missing, `Invalid` for a setting out of bounds.
+    /// `AlreadyOpen` when somebody has the directory, `Unavailable` when the disk fails, `Corrupt`
+    /// naming file and offset when the files hold what no crash explains, or acknowledged events
+    /// are missing, `Invalid` for a setting out of bounds.
     pub fn open(mut self) -> Result<Engine> {
         if self.journal.payload_bytes_max() < EVENT_BYTES_MAX {
-            return Err(Error::invalid("a journal segment has at least 128 KiB: the largest event must fit"));
+            return Err(Error::invalid(
+                "a journal segment has at least 128 KiB: the largest event must fit",
+            ));
         }
         if !(1..=TTL_MS_MAX).contains(&self.limits.keys.window_ms) {
-            return Err(Error::invalid(format!("an idempotency window is 1 to {TTL_MS_MAX} milliseconds")));
+            return Err(Error::invalid(format!(
+                "an idempotency window is 1 to {TTL_MS_MAX} milliseconds"
+            )));
         }
         self.limits.keys.salt = self.journal.stepped.map_or_else(random, Ok)?;
         // The process may go elsewhere while the engine is open.
@@ -253,17 +269,30 @@ impl EngineBuilder {
             let mut apply = |seq, kind, payload: &[u8]| {
                 let event = event::decode(kind, payload)?;
                 floor_ms = time::floor_after(floor_ms, &event);
-                replay.apply(seq, &event).map_err(|error| Error::corrupt(format!("record {seq}: {error}")))
+                replay
+                    .apply(seq, &event)
+                    .map_err(|error| Error::corrupt(format!("record {seq}: {error}")))
             };
-            let journal = FoundJournal::find(Arc::clone(&self.vfs), &dir, self.journal, from_seq, &mut apply)?;
+            let journal = FoundJournal::find(
+                Arc::clone(&self.vfs),
+                &dir,
+                self.journal,
+                from_seq,
+                &mut apply,
+            )?;
             if journal.last_seq() < last_seq {
-                return Err(lost(format_args!("the checkpoint in {}", dir.display()), last_seq, journal.last_seq()));
+                return Err(lost(
+                    format_args!("the checkpoint in {}", dir.display()),
+                    last_seq,
+                    journal.last_seq(),
+                ));
             }
             journal
         };
         drop(snapshot);
-        // Everything was read and nothing is written yet. What else locks a part of the directory, as history does, comes
-        // before the journal: a segment that is begun ends the one that another process may still write.
+        // Everything was read and nothing is written yet. What else locks a part of the directory,
+        // as history does, comes before the journal: a segment that is begun ends the one that
+        // another process may still write.
         let directory = Arc::new(locked.begin(seed)?);
         claim::check_end(&*self.vfs, &directory, found.last_seq())?;
         let opened = match self.history {
@@ -280,7 +309,8 @@ impl EngineBuilder {
         };
         let claims = claim::restore(&*self.vfs, &directory)?;
         let journal = found.start(Some(Arc::clone(&directory)))?;
-        // The journal lets go of what is below every pin. Until each follower has set its own, this one keeps all.
+        // The journal lets go of what is below every pin. Until each follower has set its own, this
+        // one keeps all.
         journal.set_pin("opening", 1);
         match &store {
             Some(store) => journal.set_pin("store", follower::needed_from(store.watermark())),
@@ -291,7 +321,8 @@ impl EngineBuilder {
         claim::pin_all(&claims, &journal);
         journal.set_pin("checkpoint", generations.needed_from());
         journal.clear_pin("opening");
-        let (checkpoint_events, history_flush_rows) = (self.checkpoint_events, self.history_flush_rows);
+        let (checkpoint_events, history_flush_rows) =
+            (self.checkpoint_events, self.history_flush_rows);
         let close_limit = (!stepped).then_some(self.close_limit);
         let parts = Parts {
             ledger,
@@ -334,16 +365,23 @@ fn random() -> Result<u64> {
 ///
 /// # Errors
 /// `Unavailable` when the process is in no directory.
-pub(super) fn absolute(vfs: &dyn Vfs, dir: &Path) -> Result<PathBuf> {
+pub(crate) fn absolute(vfs: &dyn Vfs, dir: &Path) -> Result<PathBuf> {
     vfs.absolute(dir).map_err(|error| Error::io(format_args!("finding {}", dir.display()), error))
 }
 
-/// Opens history and lets it go on where it ends. A history that is new, or was set aside, begins with the oldest event
-/// that is still kept: everything, unless the archive has dropped some.
-fn open_store(dir: &Path, journal: &FoundJournal, ledger: &Ledger, accept_loss: bool) -> Result<Store> {
+/// Opens history and lets it go on where it ends. A history that is new, or was set aside, begins
+/// with the oldest event that is still kept: everything, unless the archive has dropped some.
+fn open_store(
+    dir: &Path,
+    journal: &FoundJournal,
+    ledger: &Ledger,
+    accept_loss: bool,
+) -> Result<Store> {
     let judge = |shown: &Shown| match belonging::judge(journal, shown) {
         // It shows more than its manifest, which was looked at before.
-        Err(error) if accept_loss && error.kind() == ErrorKind::Corrupt => Ok(Belongs::Elsewhere(error.to_string())),
+        Err(error) if accept_loss && error.kind() == ErrorKind::Corrupt => {
+            Ok(Belongs::Elsewhere(error.to_string()))
+        }
         judged => judged,
     };
     let store = Store::open_judged(&dir.join("store"), StoreConfig::default(), &judge)?;
@@ -353,14 +391,19 @@ fn open_store(dir: &Path, journal: &FoundJournal, ledger: &Ledger, accept_loss: 
     let oldest_seq = journal.oldest_seq();
     if store.projected() + 1 < oldest_seq {
         tracing::warn!(oldest_seq, "history begins late: older events are no longer kept");
-        let quotas = ledger.levels().into_iter().filter(|level| level.key.kind() == AccountKind::Quota);
+        let quotas =
+            ledger.levels().into_iter().filter(|level| level.key.kind() == AccountKind::Quota);
         store.begin_after(oldest_seq - 1, quotas.map(|level| level.account))?;
     }
     Ok(store)
 }
 
 /// Starts a background thread that sleeps between its rounds. Should it die, the status tells.
-pub(super) fn start(running: &Running, name: &'static str, run: fn(&Arc<Core>, &Parker)) -> Result<()> {
+pub(super) fn start(
+    running: &Running,
+    name: &'static str,
+    run: fn(&Arc<Core>, &Parker),
+) -> Result<()> {
     let parker = Parker::new();
     let core = Arc::clone(&running.core);
     core.add_sleeper(parker.unparker().clone());

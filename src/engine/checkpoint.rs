@@ -1,5 +1,5 @@
-//! The checkpoint: a flat, checksummed snapshot of the ledger, two generations of it. The format is in
-//! `docs/format.md`.
+//! The checkpoint: a flat, checksummed snapshot of the ledger, two generations of it. The format is
+//! in `docs/format.md`.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,15 +10,15 @@ use std::time::Duration;
 use crossbeam_utils::sync::Parker;
 
 use super::core::Core;
-use crate::error::{Error, ErrorKind, Result};
+use crate::base::bytes::Reader;
+use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::{Seq, TimeMs};
 #[cfg(feature = "server")]
 use crate::event::Recorder;
 #[cfg(feature = "server")]
 use crate::ledger::Ledger;
 use crate::ledger::{LAYOUT_VERSION, Layout, PART_COUNT, Replay};
-use crate::types::{Seq, TimeMs};
 use crate::vfs::{self, Vfs, read_start};
-use crate::wire::Reader;
 
 const MAGIC: [u8; 8] = *b"STKHSNAP";
 const HEADER_BYTES: usize = 40;
@@ -29,7 +29,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// The longest pause after one that failed.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(60);
 
-/// The snapshots that are kept, oldest first: the first event that recovery from each needs, and the last it shows.
+/// The snapshots that are kept, oldest first: the first event that recovery from each needs, and
+/// the last it shows.
 #[derive(Debug, Default)]
 pub(super) struct Generations(Vec<Generation>);
 
@@ -41,7 +42,8 @@ struct Generation {
 }
 
 impl Generations {
-    /// How many snapshots are kept: should the newest be damaged, the one before it and the journal still have it all.
+    /// How many snapshots are kept: should the newest be damaged, the one before it and the journal
+    /// still have it all.
     const COUNT: usize = 2;
 
     /// The last event that the newest snapshot shows; 0 when there is none.
@@ -49,21 +51,22 @@ impl Generations {
         self.0.last().map_or(0, |generation| generation.last_seq)
     }
 
-    /// The first event that the oldest snapshot needs. Until there are two, the journal is kept from the start.
+    /// The first event that the oldest snapshot needs. Until there are two, the journal is kept
+    /// from the start.
     pub(super) fn needed_from(&self) -> Seq {
         if self.0.len() < Self::COUNT { 1 } else { self.0[0].from_seq }
     }
 }
 
 /// A snapshot that was read and found whole.
-pub(super) struct Snapshot {
+pub(crate) struct Snapshot {
     bytes: Vec<u8>,
     parts: Vec<(Seq, std::ops::Range<usize>)>,
     version: u32,
-    pub(super) from_seq: Seq,
-    pub(super) last_seq: Seq,
+    pub(crate) from_seq: Seq,
+    pub(crate) last_seq: Seq,
     /// When it was taken.
-    pub(super) at: TimeMs,
+    pub(crate) at: TimeMs,
 }
 
 impl Snapshot {
@@ -71,7 +74,7 @@ impl Snapshot {
     ///
     /// # Errors
     /// `Corrupt` when a part is malformed although its checksum is right.
-    pub(super) fn load(&self, replay: &mut Replay<'_>) -> Result<()> {
+    pub(crate) fn load(&self, replay: &mut Replay<'_>) -> Result<()> {
         for (part, (shown, range)) in self.parts.iter().enumerate() {
             let layout = Layout { version: self.version, taken_at: self.at };
             replay.load(layout, part, *shown, &self.bytes[range.clone()])?;
@@ -132,13 +135,13 @@ fn try_write(core: &Core, between: &mut dyn FnMut(usize)) -> Result<Seq> {
     Ok(first)
 }
 
-/// Writes the snapshot of a ledger that nobody changes, which shows everything up to what `recorder` says was last.
-/// Returns its file.
+/// Writes the snapshot of a ledger that nobody changes, which shows everything up to what
+/// `recorder` says was last. Returns its file.
 ///
 /// # Errors
 /// `Unavailable` when the disk fails; the snapshots before it still hold.
 #[cfg(feature = "server")]
-pub(super) fn write_of(
+pub(crate) fn write_of(
     vfs: &dyn Vfs,
     dir: &Path,
     ledger: &Ledger,
@@ -146,8 +149,10 @@ pub(super) fn write_of(
     at: TimeMs,
 ) -> Result<PathBuf> {
     let dir = directory(dir);
-    vfs::create_dir_all(vfs, &dir).map_err(|error| Error::io(format_args!("creating {}", dir.display()), error))?;
-    let aside = write_aside(vfs, &dir, at, &mut |part, bytes| ledger.capture(part, recorder, bytes))?;
+    vfs::create_dir_all(vfs, &dir)
+        .map_err(|error| Error::io(format_args!("creating {}", dir.display()), error))?;
+    let aside =
+        write_aside(vfs, &dir, at, &mut |part, bytes| ledger.capture(part, recorder, bytes))?;
     Ok(aside.put_in_place(vfs, &dir)?.path)
 }
 
@@ -240,8 +245,8 @@ fn header(from_seq: Seq, last_seq: Seq, at: TimeMs) -> [u8; HEADER_BYTES] {
     bytes
 }
 
-/// The newest snapshot that is whole, and what is kept. A damaged one is left where it is and told of; the one before
-/// it serves if the journal still reaches back to it.
+/// The newest snapshot that is whole, and what is kept. A damaged one is left where it is and told
+/// of; the one before it serves if the journal still reaches back to it.
 ///
 /// # Errors
 /// `Unavailable` when the directory cannot be read.
@@ -260,27 +265,31 @@ pub(super) fn read_newest(vfs: &dyn Vfs, dir: &Path) -> Result<(Option<Snapshot>
             }
             Err(error) => {
                 tracing::error!(%error, "a snapshot cannot be used");
-                unreadable = unreadable.or(Some(error).filter(|error| error.kind() == ErrorKind::Unavailable));
+                unreadable = unreadable
+                    .or(Some(error).filter(|error| error.kind() == ErrorKind::Unavailable));
             }
         }
     }
-    // Without any, the journal would be needed from its start. That it is not there would be no damage, but the doing of
-    // checkpoints that cannot be read just now.
+    // Without any, the journal would be needed from its start. That it is not there would be no
+    // damage, but the doing of checkpoints that cannot be read just now.
     if let Some(error) = unreadable.filter(|_| newest.is_none()) {
         return Err(error);
     }
     Ok((newest, generations))
 }
 
-/// The snapshots in the data directory, whole or not, newest first; none when there is no directory for them.
+/// The snapshots in the data directory, whole or not, newest first; none when there is no directory
+/// for them.
 ///
 /// # Errors
 /// `Unavailable` when the directory cannot be read.
-pub(super) fn list(vfs: &dyn Vfs, dir: &Path) -> Result<Vec<PathBuf>> {
+pub(crate) fn list(vfs: &dyn Vfs, dir: &Path) -> Result<Vec<PathBuf>> {
     let dir = directory(dir);
     let names = match vfs.list(&dir) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        names => names.map_err(|error| Error::io(format_args!("reading {}", dir.display()), error))?,
+        names => {
+            names.map_err(|error| Error::io(format_args!("reading {}", dir.display()), error))?
+        }
     };
     // Zero-padded numbers: the order of the names is the order of the events.
     Ok(names.iter().rev().filter(|name| is_snapshot(name)).map(|name| dir.join(name)).collect())
@@ -300,23 +309,30 @@ pub(super) fn set_aside(vfs: &dyn Vfs, path: &Path) -> Result<PathBuf> {
 /// Reads a snapshot and checks that it is whole.
 ///
 /// # Errors
-/// `Corrupt` naming file and offset when it is not, `NotFound` when it is gone, `Unavailable` when it cannot be read.
-pub(super) fn read(vfs: &dyn Vfs, path: &Path) -> Result<Snapshot> {
+/// `Corrupt` naming file and offset when it is not, `NotFound` when it is gone, `Unavailable` when
+/// it cannot be read.
+pub(crate) fn read(vfs: &dyn Vfs, path: &Path) -> Result<Snapshot> {
     let failed = |error: io::Error| match error.kind() {
-        io::ErrorKind::NotFound => Error::not_found(format!("the snapshot {} is gone", path.display())),
+        io::ErrorKind::NotFound => {
+            Error::not_found(format!("the snapshot {} is gone", path.display()))
+        }
         _ => Error::io(format_args!("reading the snapshot {}", path.display()), error),
     };
     let file = vfs.open_read(path).map_err(failed)?;
     let bytes = read_start(&*file, usize::MAX).map_err(failed)?;
     parse(bytes).map_err(|(offset, what)| {
-        Error::corrupt(format!("the snapshot {} is damaged at byte {offset}: {what}", path.display()))
+        Error::corrupt(format!(
+            "the snapshot {} is damaged at byte {offset}: {what}",
+            path.display()
+        ))
     })
 }
 
 pub(super) fn parse(bytes: Vec<u8>) -> std::result::Result<Snapshot, (usize, &'static str)> {
     let head: &[u8; HEADER_BYTES] = bytes.first_chunk().ok_or((0, "it is too short"))?;
     let mut reader = Reader::new(&head[8..]);
-    let numbers = (|| Some((reader.u32()?, reader.u64()?, reader.u64()?, reader.u64()?, reader.u32()?)))();
+    let numbers =
+        (|| Some((reader.u32()?, reader.u64()?, reader.u64()?, reader.u64()?, reader.u32()?)))();
     let (version, from_seq, last_seq, at, crc) = numbers.ok_or((0, "it is too short"))?;
     if head[..8] != MAGIC || crc != crc32c::crc32c(&head[..36]) {
         return Err((0, "its header does not verify"));
@@ -327,7 +343,8 @@ pub(super) fn parse(bytes: Vec<u8>) -> std::result::Result<Snapshot, (usize, &'s
     let mut offset = HEADER_BYTES;
     let mut parts = Vec::with_capacity(PART_COUNT);
     for part in 0..PART_COUNT {
-        let (shown, end) = check_part(&bytes, offset, part).ok_or((offset, "a part does not verify"))?;
+        let (shown, end) =
+            check_part(&bytes, offset, part).ok_or((offset, "a part does not verify"))?;
         parts.push((shown, offset + PART_HEADER_BYTES..end));
         offset = end;
     }
@@ -346,14 +363,16 @@ fn check_part(bytes: &[u8], offset: usize, part: usize) -> Option<(Seq, usize)> 
     (number as usize == part && crc == part_crc(whole)).then_some((shown, end))
 }
 
-/// Writes a checkpoint whenever enough has happened since the last one. One that fails is tried again, after pauses that
-/// double: what kept it from being written passes, as a full disk does, and until then the journal grows.
+/// Writes a checkpoint whenever enough has happened since the last one. One that fails is tried
+/// again, after pauses that double: what kept it from being written passes, as a full disk does,
+/// and until then the journal grows.
 pub(super) fn run(core: &Arc<Core>, parker: &Parker) {
     let mut pause = LOOK_EVERY;
     while !core.is_stopped() {
         parker.park_timeout(pause);
         pause = LOOK_EVERY;
-        let since = core.journal.durable_seq().saturating_sub(core.checkpointed.load(Ordering::SeqCst));
+        let since =
+            core.journal.durable_seq().saturating_sub(core.checkpointed.load(Ordering::SeqCst));
         if core.is_stopped() || since < core.checkpoint_events {
             continue;
         }

@@ -1,5 +1,5 @@
-//! Claims: named followers for whom the journal keeps what they have not seen, also while they are away.
-//! The format of their files is in `docs/format.md`.
+//! Claims: named followers for whom the journal keeps what they have not seen, also while they are
+//! away. The format of their files is in `docs/format.md`.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -8,12 +8,12 @@ use std::sync::Arc;
 
 use super::belonging::lost;
 use super::core::Core;
-use crate::directory::{Directory, identity_of, random};
-use crate::error::{Error, ErrorKind, Result};
+use crate::base::Seq;
+use crate::base::bytes::Reader;
+use crate::base::error::{Error, ErrorKind, Result};
 use crate::journal::Journal;
-use crate::types::Seq;
+use crate::vfs::directory::{Directory, identity_of, random};
 use crate::vfs::{self, Vfs, read_start};
-use crate::wire::Reader;
 
 const MAGIC: [u8; 8] = *b"STKHCLAM";
 const VERSION: u32 = 2;
@@ -44,11 +44,12 @@ struct Filed {
     directory: Option<u128>,
 }
 
-/// The claim of a named follower: the journal keeps what the follower has not seen, across restarts and whether the
-/// follower runs or not, until [`Claim::give_up`].
+/// The claim of a named follower: the journal keeps what the follower has not seen, across restarts
+/// and whether the follower runs or not, until [`Claim::give_up`].
 ///
-/// What a claim holds stays in whole segments, outside the archive. A follower bounds it by looking at
-/// [`Claim::held_bytes`]; one that gave its claim up may still find what it misses in the archive.
+/// What a claim holds stays in whole segments, outside the archive. A follower bounds it by looking
+/// at [`Claim::held_bytes`]; one that gave its claim up may still find what it misses in the
+/// archive.
 pub struct Claim {
     core: Arc<Core>,
     name: String,
@@ -88,12 +89,14 @@ impl Claim {
     /// Holds the events from `from_seq` on, and lets go of those before. Durable when it returns.
     ///
     /// # Errors
-    /// `Invalid` when events before `from_seq` are yet to become durable: nobody can have seen those. `Unavailable` when
-    /// the disk fails, `Closed`; the claim is then as it was.
+    /// `Invalid` when events before `from_seq` are yet to become durable: nobody can have seen
+    /// those. `Unavailable` when the disk fails, `Closed`; the claim is then as it was.
     pub fn hold_from(&self, from_seq: Seq) -> Result<()> {
         let durable_seq = self.core.journal.durable_seq();
         if from_seq > durable_seq + 1 {
-            let what = format!("a claim on events from {from_seq} on, when the last durable one is {durable_seq}");
+            let what = format!(
+                "a claim on events from {from_seq} on, when the last durable one is {durable_seq}"
+            );
             return Err(Error::invalid(what));
         }
         self.change(Some(from_seq.max(1)))
@@ -107,7 +110,8 @@ impl Claim {
         self.change(None)
     }
 
-    /// How much of the journal is kept from the claim's first event on, in bytes of sealed segments.
+    /// How much of the journal is kept from the claim's first event on, in bytes of sealed
+    /// segments.
     pub fn held_bytes(&self) -> u64 {
         self.from_seq().map_or(0, |from_seq| self.core.journal.sealed_bytes_from(from_seq))
     }
@@ -127,8 +131,9 @@ impl Claim {
     }
 }
 
-/// Reads the claims of a data directory. One that is damaged is told of and holds nothing, and one that came with a copy
-/// of another directory goes: its follower follows the original. Either finds that its identity is gone, and starts anew.
+/// Reads the claims of a data directory. One that is damaged is told of and holds nothing, and one
+/// that came with a copy of another directory goes: its follower follows the original. Either finds
+/// that its identity is gone, and starts anew.
 ///
 /// # Errors
 /// `Unavailable` when the directory cannot be read or written.
@@ -136,7 +141,10 @@ pub(super) fn restore(vfs: &dyn Vfs, directory: &Directory) -> Result<Claims> {
     let mut claims = Claims::new();
     for (name, filed) in read_all(vfs, directory.path())? {
         if !directory.owns(filed.directory) {
-            tracing::warn!(name, "a claim came with the copy of another data directory; here it holds nothing");
+            tracing::warn!(
+                name,
+                "a claim came with the copy of another data directory; here it holds nothing"
+            );
             remove(vfs, directory.path(), &name)?;
             continue;
         }
@@ -151,8 +159,8 @@ pub(super) fn restore(vfs: &dyn Vfs, directory: &Directory) -> Result<Claims> {
 /// Whether a claim is on events that the journal, which ends at `last_seq`, does not have.
 ///
 /// # Errors
-/// `Corrupt` when one of this directory is, which proves that acknowledged records are missing; `Unavailable` when the
-/// directory cannot be read.
+/// `Corrupt` when one of this directory is, which proves that acknowledged records are missing;
+/// `Unavailable` when the directory cannot be read.
 pub(super) fn check_end(vfs: &dyn Vfs, directory: &Directory, last_seq: Seq) -> Result<()> {
     for (name, filed) in read_all(vfs, directory.path())? {
         match filed.record.from_seq {
@@ -194,7 +202,9 @@ fn read_all(vfs: &dyn Vfs, dir: &Path) -> Result<Vec<(String, Filed)>> {
     for name in names.iter().filter_map(|name| name.strip_suffix(".claim")).take(CLAIMS_MAX) {
         match read(vfs, &path(&dir, name)) {
             Ok(filed) => found.push((name.to_owned(), filed)),
-            Err(error) if error.kind() == ErrorKind::Corrupt => tracing::error!(%error, "a claim holds nothing"),
+            Err(error) if error.kind() == ErrorKind::Corrupt => {
+                tracing::error!(%error, "a claim holds nothing")
+            }
             Err(error) => return Err(error),
         }
     }
@@ -206,12 +216,12 @@ pub(super) fn pin_all(claims: &Claims, journal: &Journal) {
     claims.iter().for_each(|(name, record)| pin(journal, name, *record));
 }
 
-/// The random number of a claim in a data directory that is looked at from outside; `None` when there is none, or it is
-/// that of the directory from which this one was copied.
+/// The random number of a claim in a data directory that is looked at from outside; `None` when
+/// there is none, or it is that of the directory from which this one was copied.
 ///
 /// # Errors
 /// `Corrupt` when its file is damaged, `Unavailable` when it cannot be read.
-pub(super) fn read_id(vfs: &dyn Vfs, dir: &Path, name: &str) -> Result<Option<u128>> {
+pub(crate) fn read_id(vfs: &dyn Vfs, dir: &Path, name: &str) -> Result<Option<u128>> {
     check_name(name)?;
     match read(vfs, &path(&claims_dir(dir), name)) {
         Ok(Filed { record, directory: None }) => Ok(Some(record.id)),
@@ -243,7 +253,9 @@ fn path(dir: &Path, name: &str) -> PathBuf {
 fn check_name(name: &str) -> Result<()> {
     let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
     if name.is_empty() || name.len() > NAME_BYTES_MAX || !name.bytes().all(allowed) {
-        return Err(Error::invalid(format!("the name of a claim is 1 to {NAME_BYTES_MAX} of a-z 0-9 -")));
+        return Err(Error::invalid(format!(
+            "the name of a claim is 1 to {NAME_BYTES_MAX} of a-z 0-9 -"
+        )));
     }
     Ok(())
 }
@@ -273,7 +285,9 @@ fn remove(vfs: &dyn Vfs, dir: &Path, name: &str) -> Result<()> {
 fn read(vfs: &dyn Vfs, path: &Path) -> Result<Filed> {
     let bytes = vfs.open_read(path).and_then(|file| read_start(&*file, FILE_BYTES + 1));
     let bytes = bytes.map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => Error::not_found(format!("there is no claim {}", path.display())),
+        io::ErrorKind::NotFound => {
+            Error::not_found(format!("there is no claim {}", path.display()))
+        }
         _ => Error::io(format_args!("reading the claim {}", path.display()), error),
     })?;
     decode(&bytes).ok_or_else(|| Error::corrupt(format!("the claim {} is damaged", path.display())))
@@ -286,7 +300,9 @@ fn encode(filed: Filed) -> Vec<u8> {
     bytes.extend_from_slice(&if directory.is_some() { VERSION } else { 1 }.to_le_bytes());
     bytes.extend_from_slice(&record.id.to_le_bytes());
     bytes.extend_from_slice(&record.from_seq.unwrap_or(0).to_le_bytes());
-    bytes.extend_from_slice(directory.map(u128::to_le_bytes).as_ref().map_or(&[], |directory| &directory[..]));
+    bytes.extend_from_slice(
+        directory.map(u128::to_le_bytes).as_ref().map_or(&[], |directory| &directory[..]),
+    );
     let crc = crc32c::crc32c(&bytes);
     bytes.extend_from_slice(&crc.to_le_bytes());
     bytes
@@ -313,8 +329,11 @@ mod tests {
 
     #[test]
     fn a_record_reads_back_and_every_flipped_bit_shows() {
-        let records = [Record { id: 7, from_seq: None }, Record { id: u128::MAX, from_seq: Some(9) }];
-        for (record, directory) in records.into_iter().flat_map(|record| [(record, None), (record, Some(8))]) {
+        let records =
+            [Record { id: 7, from_seq: None }, Record { id: u128::MAX, from_seq: Some(9) }];
+        for (record, directory) in
+            records.into_iter().flat_map(|record| [(record, None), (record, Some(8))])
+        {
             let filed = Filed { record, directory };
             let bytes = encode(filed);
             assert_eq!(decode(&bytes), Some(filed));

@@ -1,5 +1,5 @@
-//! The end of an engine. It runs in a thread of its own, since a disk may never answer: whoever closes waits for it, and
-//! is told after a while what is left.
+//! The end of an engine. It runs in a thread of its own, since a disk may never answer: whoever
+//! closes waits for it, and is told after a while what is left.
 
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -9,7 +9,7 @@ use parking_lot::{Condvar, Mutex};
 
 use super::checkpoint;
 use super::core::Core;
-use crate::error::{Error, ErrorKind, Result};
+use crate::base::error::{Error, ErrorKind, Result};
 
 /// An error that can be told more than once.
 type Outcome = Result<(), (ErrorKind, String)>;
@@ -54,7 +54,8 @@ impl Step {
 }
 
 impl Closing {
-    /// Closes `core`, whose `threads` were told to end, and waits for it, but no longer than `limit`.
+    /// Closes `core`, whose `threads` were told to end, and waits for it, but no longer than
+    /// `limit`.
     ///
     /// # Errors
     /// `Unavailable` when the disk failed, or did not answer in time.
@@ -74,11 +75,13 @@ impl Closing {
         let thread = thread::Builder::new().name("stockhold-close".into());
         let started = thread.spawn(move || {
             let outcome = closing.run(&closed, threads, with_checkpoint);
-            // Before anybody hears of the end: who closes and opens again must not meet what this holds.
+            // Before anybody hears of the end: who closes and opens again must not meet what this
+            // holds.
             drop(closed);
             closing.end(outcome);
         });
-        let thread = started.map_err(|error| Error::io("starting a thread to close the engine", error))?;
+        let thread =
+            started.map_err(|error| Error::io("starting a thread to close the engine", error))?;
         let outcome = self.wait(limit);
         if self.state.lock().step == Step::Done {
             // It has told its outcome, and has nothing left to do.
@@ -95,7 +98,8 @@ impl Closing {
         let end = Instant::now() + limit;
         let mut state = self.state.lock();
         while state.step != Step::Done && !state.given_up {
-            state.given_up = self.changed.wait_until(&mut state, end).timed_out() && state.step != Step::Done;
+            state.given_up =
+                self.changed.wait_until(&mut state, end).timed_out() && state.step != Step::Done;
         }
         match state.step {
             Step::Done => {
@@ -140,7 +144,8 @@ impl Closing {
         at(Step::History);
         let stored = core.store.as_ref().map_or(Ok(()), |store| store.close());
         core.directory.release();
-        // Who came before the release and writes still is waited for; who comes after it finds the directory released.
+        // Who came before the release and writes still is waited for; who comes after it finds the
+        // directory released.
         drop(core.generations.lock());
         drop(core.claims.lock());
         if panicked {

@@ -13,17 +13,18 @@ use super::follower::Progress;
 use super::refund::Refunds;
 use super::space::{self, Space};
 use super::time::EngineTime;
-use crate::calls::DeadThread;
-use crate::command::{BODY_BYTES_MAX, Command};
-use crate::directory::Directory;
-use crate::error::{Error, Result};
+use crate::base::BODY_BYTES_MAX;
+use crate::base::calls::DeadThread;
+use crate::base::error::{Error, Result};
+use crate::base::sync::Mutex;
+use crate::base::{Seq, TimeMs};
 use crate::event::{self, Event, Recorder};
+use crate::history::Store;
 use crate::journal::Journal;
+use crate::ledger::Command;
 use crate::ledger::{Executed, Ledger};
-use crate::store::Store;
-use crate::sync::Mutex;
-use crate::types::{Seq, TimeMs};
 use crate::vfs::Vfs;
+use crate::vfs::directory::Directory;
 
 pub(super) struct Core {
     pub(super) ledger: Ledger,
@@ -33,7 +34,8 @@ pub(super) struct Core {
     pub(super) vfs: Arc<dyn Vfs>,
     pub(super) directory: Arc<Directory>,
     pub(super) generations: Mutex<Generations>,
-    /// Held while a claim's file is written: one writer at a time, and never on the way of a command.
+    /// Held while a claim's file is written: one writer at a time, and never on the way of a
+    /// command.
     pub(super) claims: Mutex<Claims>,
     pub(super) checkpoint_events: u64,
     pub(super) history_flush_rows: usize,
@@ -43,7 +45,8 @@ pub(super) struct Core {
     pub(super) space: Space,
     stopped: AtomicBool,
     pub(super) dead_thread: DeadThread,
-    /// The time at which a call last asked whether the process is still the one that opened the directory.
+    /// The time at which a call last asked whether the process is still the one that opened the
+    /// directory.
     asked_ms: AtomicU64,
     sleepers: Mutex<Vec<Unparker>>,
     pub(super) refunds: Refunds,
@@ -100,8 +103,8 @@ impl Core {
         self.time.now_ms()
     }
 
-    /// Whether calls are answered. Asked at the start of each, and before a lock is taken: in a fork, locks can be held by
-    /// threads that are not there.
+    /// Whether calls are answered. Asked at the start of each, and before a lock is taken: in a
+    /// fork, locks can be held by threads that are not there.
     ///
     /// # Errors
     /// `Closed`, or `Unavailable` in a fork.
@@ -109,8 +112,8 @@ impl Core {
         if self.is_stopped() {
             return Err(Error::closed());
         }
-        // Asking the system costs as much as half a command, so it is asked once in a millisecond. What a fork decides in
-        // between stays in its memory: the journal asks before each write.
+        // Asking the system costs as much as half a command, so it is asked once in a millisecond.
+        // What a fork decides in between stays in its memory: the journal asks before each write.
         // Relaxed: the value is the whole message.
         let now_ms = self.time.wall_ms();
         if self.asked_ms.load(Ordering::Relaxed) != now_ms {
@@ -128,11 +131,13 @@ impl Core {
         CommitTicket::new(executed, &self.journal)
     }
 
-    /// Executes a command, unless it asks for something new and there is no room for that. A retry hears its first answer
-    /// all the same.
+    /// Executes a command, unless it asks for something new and there is no room for that. A retry
+    /// hears its first answer all the same.
     pub(super) fn execute(&self, command: &Command<'_>) -> Result<Executed> {
         if self.space.is_low() && space::is_new(command) {
-            let is_retry = command.key().is_some_and(|key| !matches!(self.ledger.recall(key, self.now_ms()), Ok(None)));
+            let is_retry = command
+                .key()
+                .is_some_and(|key| !matches!(self.ledger.recall(key, self.now_ms()), Ok(None)));
             if !is_retry {
                 self.ledger.check(command)?;
                 self.space.check()?;
@@ -146,7 +151,8 @@ impl Core {
         self.sleepers.lock().push(sleeper);
     }
 
-    /// Tells the threads to end, and refuses every call from here on. True when that was done before.
+    /// Tells the threads to end, and refuses every call from here on. True when that was done
+    /// before.
     pub(super) fn stop(&self) -> bool {
         let before = self.stopped.swap(true, Ordering::SeqCst);
         self.sleepers.lock().iter().for_each(Unparker::unpark);
@@ -166,7 +172,9 @@ impl Core {
 pub(super) fn check_body(body: &[u8]) -> Result<()> {
     match body.len() {
         0..=BODY_BYTES_MAX => Ok(()),
-        _ => Err(Error::invalid(format!("a note or a document has at most {BODY_BYTES_MAX} bytes"))),
+        _ => {
+            Err(Error::invalid(format!("a note or a document has at most {BODY_BYTES_MAX} bytes")))
+        }
     }
 }
 
@@ -176,7 +184,9 @@ const NAME_BYTES_MAX: usize = 128;
 pub(super) fn check_name(name: &str) -> Result<()> {
     match name.len() {
         1..=NAME_BYTES_MAX => Ok(()),
-        _ => Err(Error::invalid(format!("a document's collection and key have 1 to {NAME_BYTES_MAX} bytes"))),
+        _ => Err(Error::invalid(format!(
+            "a document's collection and key have 1 to {NAME_BYTES_MAX} bytes"
+        ))),
     }
 }
 

@@ -6,21 +6,25 @@ use std::time::Duration;
 use crossbeam_utils::sync::Parker;
 
 use super::core::Core;
-use crate::error::{ErrorKind, Result};
-use crate::types::SHARD_COUNT;
+use crate::base::SHARD_COUNT;
+use crate::base::error::{ErrorKind, Result};
 
-/// How often the wheels are turned. Units are back within this, plus the time that what lapsed with them takes: less
-/// than a microsecond each.
+/// How often the wheels are turned. Units are back within this, plus the time that what lapsed with
+/// them takes: less than a microsecond each.
 pub(super) const TURN_EVERY: Duration = Duration::from_millis(10);
 
-/// Reservations expired under one hold of a shard's lock: what a concurrent reserve waits at most, some 100 us.
+/// Reservations expired under one hold of a shard's lock: what a concurrent reserve waits at most,
+/// some 100 us.
 const BATCH: usize = 256;
 
 /// Turns the wheels until the engine stops.
 pub(super) fn run(core: &Arc<Core>, parker: &Parker) {
     while !core.is_stopped() {
         if let Err(error) = expire_due(core) {
-            if matches!(error.kind(), ErrorKind::Closed | ErrorKind::Poisoned | ErrorKind::Unavailable) {
+            if matches!(
+                error.kind(),
+                ErrorKind::Closed | ErrorKind::Poisoned | ErrorKind::Unavailable
+            ) {
                 return;
             }
             tracing::warn!(%error, "expiring");
@@ -38,7 +42,10 @@ pub(super) fn expire_due(core: &Core) -> Result<usize> {
             let before = core.journal.last_seq();
             let (last, done) = match core.ledger.expire(shard, now, BATCH, &core.recorder()) {
                 Err(error)
-                    if matches!(error.kind(), ErrorKind::Overloaded | ErrorKind::Stalled | ErrorKind::LowSpace) =>
+                    if matches!(
+                        error.kind(),
+                        ErrorKind::Overloaded | ErrorKind::Stalled | ErrorKind::LowSpace
+                    ) =>
                 {
                     // The disk is behind: let it catch up rather than give up.
                     core.journal.wait(before)?;

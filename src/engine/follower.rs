@@ -10,30 +10,33 @@ use crossbeam_utils::sync::{Parker, Unparker};
 
 use super::core::Core;
 use super::refund::Returned;
-use crate::calls::Calls;
-use crate::error::{Error, Result};
+use crate::base::calls::Calls;
+use crate::base::error::{Error, Result};
+use crate::base::flaw::{self, Flaw};
+use crate::base::sync::Mutex;
+use crate::base::waiters::{Slot, Waiter, Waiters};
+use crate::base::{AccountKind, Seq};
 use crate::event;
-use crate::flaw::{self, Flaw};
+use crate::history::Store;
 use crate::journal::{Reader, park_until};
-use crate::store::Store;
-use crate::sync::Mutex;
-use crate::types::{AccountKind, Seq};
-use crate::waiters::{Slot, Waiter, Waiters};
 
 pub(super) const HISTORY_THREAD: &str = "stockhold-history";
 /// How much of the journal is projected at once, in bytes.
 const READ_BYTES: usize = 256 << 10;
 /// How long events gather before they are projected, unless a reader asks for them.
 const GATHER: Duration = Duration::from_millis(2);
-/// With so many keys waiting, projecting waits for the store: memory is bounded, reads of the newest are late.
+/// With so many keys waiting, projecting waits for the store: memory is bounded, reads of the
+/// newest are late.
 const KEYS_MAX: usize = 4_000_000;
-/// How long the store may lag behind what reads see while the journal rests: each flush costs several syncs.
+/// How long the store may lag behind what reads see while the journal rests: each flush costs
+/// several syncs.
 const FLUSH_EVERY: Duration = Duration::from_millis(500);
 /// How long to wait when no file can be opened because too many are.
 const DESCRIPTOR_PAUSE: Duration = Duration::from_millis(100);
 /// Keys moved to the store in one go.
 const FLUSH_KEYS: usize = 5_000;
-/// The same while there is more to project: what reads see must not wait for sled, which takes far longer for an event.
+/// The same while there is more to project: what reads see must not wait for sled, which takes far
+/// longer for an event.
 const FLUSH_KEYS_BUSY: usize = 250;
 
 /// How far the store shows the journal, and who waits for it.
@@ -81,8 +84,14 @@ impl Progress {
         self.projected.load(Ordering::Acquire)
     }
 
-    /// Ready when history shows `seq`, which must be durable or become so; otherwise `waiter` is told, in its `slot`.
-    pub(super) fn poll(&self, seq: Seq, slot: &mut Slot, waiter: impl FnOnce() -> Waiter) -> Poll<Result<()>> {
+    /// Ready when history shows `seq`, which must be durable or become so; otherwise `waiter` is
+    /// told, in its `slot`.
+    pub(super) fn poll(
+        &self,
+        seq: Seq,
+        slot: &mut Slot,
+        waiter: impl FnOnce() -> Waiter,
+    ) -> Poll<Result<()>> {
         if self.projected() >= seq {
             return Poll::Ready(Ok(()));
         }
@@ -90,7 +99,8 @@ impl Progress {
         // Dropped, like what is left in `waiter`, after the lock.
         let _replaced = {
             let mut waiters = self.waiters.lock();
-            // Looked at again under the lock that `advance` takes after it has raised the number: no wake-up is lost.
+            // Looked at again under the lock that `advance` takes after it has raised the number:
+            // no wake-up is lost.
             if self.projected() >= seq {
                 return Poll::Ready(Ok(()));
             }
@@ -177,8 +187,8 @@ impl Wake for Unpark {
     }
 }
 
-/// Follows the journal until the engine stops or the store fails. A store that failed is set aside at the next open;
-/// stock is never in danger.
+/// Follows the journal until the engine stops or the store fails. A store that failed is set aside
+/// at the next open; stock is never in danger.
 pub(super) fn run(core: &Arc<Core>, parker: &Parker) {
     let Some(store) = &core.store else { return };
     *core.progress.follower.lock() = Some(parker.unparker().clone());
@@ -187,7 +197,9 @@ pub(super) fn run(core: &Arc<Core>, parker: &Parker) {
     let end = match &followed {
         Ok(Ok(())) => End::Closed,
         Ok(Err(error)) => End::Failed(format!("history no longer follows the journal: {error}")),
-        Err(_) => End::Failed("history no longer follows the journal: its thread panicked".to_owned()),
+        Err(_) => {
+            End::Failed("history no longer follows the journal: its thread panicked".to_owned())
+        }
     };
     if let End::Failed(why) = &end {
         tracing::error!(why, "history ended");
@@ -228,12 +240,14 @@ fn follow(core: &Arc<Core>, store: &Store, parker: &Parker) -> Result<()> {
         count += core.refunds.decide(core, store, &mut returned);
         let waiting = store.memtable_len();
         let resting = count == 0 && !core.is_awaited();
-        // From so many rows on, the store is written although the journal is busy; below, only when it rests.
+        // From so many rows on, the store is written although the journal is busy; below, only when
+        // it rests.
         let full = waiting >= core.history_flush_rows.min(KEYS_MAX);
         let behind = store.watermark() < store.projected();
         if full || behind && resting && (stopping || flushed.elapsed() >= FLUSH_EVERY) {
             if stopping && full {
-                // The journal has it all; a close does not wait for what the next open can carry over.
+                // The journal has it all; a close does not wait for what the next open can carry
+                // over.
                 return Ok(());
             }
             let keys = if count > 0 && waiting < KEYS_MAX { FLUSH_KEYS_BUSY } else { FLUSH_KEYS };
@@ -257,7 +271,8 @@ struct Shortage {
 }
 
 impl Shortage {
-    /// The outcome, or `None` when it was a lack of descriptors, so that the same can be tried again.
+    /// The outcome, or `None` when it was a lack of descriptors, so that the same can be tried
+    /// again.
     fn passing<T>(&mut self, outcome: Result<T>) -> Result<Option<T>> {
         match outcome {
             Err(error) if error.lacks_descriptors() => {
@@ -288,10 +303,18 @@ fn flush(core: &Arc<Core>, store: &Store, keys: usize, flushed: &mut Instant) ->
     Ok(())
 }
 
-/// Lets history begin after a file of the archive that is damaged: what can be read from there on is whole, and it would
-/// otherwise wait for ever for what cannot. An error of another kind stays one. Answers that there is more to do.
-fn begin_after_damage(core: &Arc<Core>, store: &Store, reader: &mut Reader, error: Error) -> Result<usize> {
-    let Some(last_seq) = reader.damaged_through() else { return Err(error) };
+/// Lets history begin after a file of the archive that is damaged: what can be read from there on
+/// is whole, and it would otherwise wait for ever for what cannot. An error of another kind stays
+/// one. Answers that there is more to do.
+fn begin_after_damage(
+    core: &Arc<Core>,
+    store: &Store,
+    reader: &mut Reader,
+    error: Error,
+) -> Result<usize> {
+    let Some(last_seq) = reader.damaged_through() else {
+        return Err(error);
+    };
     tracing::error!(
         %error,
         lost_through = last_seq,
@@ -305,7 +328,8 @@ fn begin_after_damage(core: &Arc<Core>, store: &Store, reader: &mut Reader, erro
     Ok(1)
 }
 
-/// The first record that history with this watermark needs: the last one that it shows, by which it is known again.
+/// The first record that history with this watermark needs: the last one that it shows, by which it
+/// is known again.
 pub(super) fn needed_from(watermark: Seq) -> Seq {
     watermark.max(1)
 }
@@ -314,17 +338,24 @@ fn project(reader: &mut Reader, store: &Store) -> Result<usize> {
     if flaw::is_made(Flaw::DiesInHistory) {
         panic!("a mistake made on purpose");
     }
-    let projected =
-        reader.next_batch(READ_BYTES, &mut |seq, kind, payload| store.project(seq, &event::decode(kind, payload)?));
+    let projected = reader.next_batch(READ_BYTES, &mut |seq, kind, payload| {
+        store.project(seq, &event::decode(kind, payload)?)
+    });
     if let Some((seq, mark)) = reader.marked() {
         store.mark(seq, mark);
     }
     projected
 }
 
-/// Sleeps until there is something to follow, and then a little longer, so that one round carries many events. With
-/// something left to flush, no longer than until that is due.
-fn rest(core: &Arc<Core>, store: &Store, parker: &Parker, waker: &Waker, flush_in: Option<Duration>) {
+/// Sleeps until there is something to follow, and then a little longer, so that one round carries
+/// many events. With something left to flush, no longer than until that is due.
+fn rest(
+    core: &Arc<Core>,
+    store: &Store,
+    parker: &Parker,
+    waker: &Waker,
+    flush_in: Option<Duration>,
+) {
     let next = store.projected() + 1;
     let mut slot = Slot::default();
     if core.journal.poll_on_thread(next, &mut slot, waker).is_pending() && !core.is_stopped() {

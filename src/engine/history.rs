@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use super::core::Core;
-use crate::error::{Error, Result};
-use crate::record::{ChangeRecord, ReservationRecord};
-use crate::store::Store;
-use crate::types::{AccountId, ReservationId, Seq};
-use crate::waiters::{Slot, Waiter};
+use crate::base::error::{Error, Result};
+use crate::base::waiters::{Slot, Waiter};
+use crate::base::{AccountId, ReservationId, Seq};
+use crate::history::Store;
+use crate::history::record::{ChangeRecord, ReservationRecord};
 
 /// Resolves when history shows everything up to some event.
 #[must_use = "history is caught up only once this resolves"]
@@ -27,7 +27,13 @@ pub struct CatchUp {
 impl CatchUp {
     pub(super) fn new(core: &Arc<Core>) -> Self {
         let (seq, refused) = (core.journal.last_seq(), core.check_open().err());
-        Self { core: Arc::clone(core), seq, refused, durable: Slot::default(), shown: Slot::default() }
+        Self {
+            core: Arc::clone(core),
+            seq,
+            refused,
+            durable: Slot::default(),
+            shown: Slot::default(),
+        }
     }
 
     /// Blocks until it is so.
@@ -105,16 +111,22 @@ impl<'a> History<'a> {
         self.store()?.reservations_of(owner, before, limit)
     }
 
-    /// Changes of a stock or points account, newest first, from events before `before`, at most `limit`.
+    /// Changes of a stock or points account, newest first, from events before `before`, at most
+    /// `limit`.
     ///
     /// # Errors
     /// As [`History::reservation`].
-    pub fn changes_of(&self, account: AccountId, before: Option<Seq>, limit: usize) -> Result<Vec<ChangeRecord>> {
+    pub fn changes_of(
+        &self,
+        account: AccountId,
+        before: Option<Seq>,
+        limit: usize,
+    ) -> Result<Vec<ChangeRecord>> {
         self.store()?.changes_of(account, before, limit)
     }
 
-    /// The first event that reads know of: 1, unless history was lost and made anew after the archive had let older
-    /// events go. A reservation that ended before is then unknown here.
+    /// The first event that reads know of: 1, unless history was lost and made anew after the
+    /// archive had let older events go. A reservation that ended before is then unknown here.
     ///
     /// # Errors
     /// `Unavailable` when history is off, `Closed`.

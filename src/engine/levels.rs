@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use super::core::Core;
-use crate::command::Level;
-use crate::types::AccountId;
+use crate::base::AccountId;
+use crate::ledger::Level;
 
-/// Every account, in pages of some hundred, none of them empty. Nothing is locked between two pages.
+/// Every account, in pages of some hundred, none of them empty. Nothing is locked between two
+/// pages.
 pub struct LevelPages {
     core: Arc<Core>,
     next: Option<AccountId>,

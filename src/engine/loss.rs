@@ -1,14 +1,15 @@
-//! Going on without acknowledged records that are missing from the end of the journal, because somebody said so by name.
+//! Going on without acknowledged records that are missing from the end of the journal, because
+//! somebody said so by name.
 
 use std::path::{Path, PathBuf};
 
 use super::{checkpoint, claim};
-use crate::directory;
-use crate::error::{Error, Result};
+use crate::base::Seq;
+use crate::base::error::{Error, Result};
+use crate::history;
 use crate::journal::PastJournal;
-use crate::store;
-use crate::types::Seq;
 use crate::vfs::Vfs;
+use crate::vfs::directory;
 use std::sync::Arc;
 
 /// What was set aside, and why.
@@ -23,13 +24,14 @@ pub(crate) struct Accepted {
     pub(crate) set_aside: Vec<PathBuf>,
 }
 
-/// Sets aside whatever shows records beyond the end of the journal: snapshots and history. Whoever followed the ledger may
-/// have seen them too, so claims go as well, and the directory becomes another one for those who know it by its identity.
-/// `None`, and nothing is changed, when nothing shows more than there is. The caller holds the directory's lock.
+/// Sets aside whatever shows records beyond the end of the journal: snapshots and history. Whoever
+/// followed the ledger may have seen them too, so claims go as well, and the directory becomes
+/// another one for those who know it by its identity. `None`, and nothing is changed, when nothing
+/// shows more than there is. The caller holds the directory's lock.
 ///
 /// # Errors
 /// `Corrupt` when what is left is no whole ledger, `Unavailable` when the disk fails.
-pub(super) fn accept(vfs: &Arc<dyn Vfs>, dir: &Path) -> Result<Option<Accepted>> {
+pub(crate) fn accept(vfs: &Arc<dyn Vfs>, dir: &Path) -> Result<Option<Accepted>> {
     let journal = PastJournal::open(Arc::clone(vfs), dir)?;
     let last_seq = journal.last_seq();
     let snapshots = checkpoint::list(&**vfs, dir)?;
@@ -46,7 +48,7 @@ pub(super) fn accept(vfs: &Arc<dyn Vfs>, dir: &Path) -> Result<Option<Accepted>>
         }
     }
     let store_dir = dir.join("store");
-    let store_seq = store::shown(&store_dir)?.map_or(0, |shown| shown.watermark);
+    let store_seq = history::shown(&store_dir)?.map_or(0, |shown| shown.watermark);
     let claimed_seq = claim::newest(&**vfs, dir)?;
     shown_seq = shown_seq.max(store_seq).max(claimed_seq);
     if shown_seq <= last_seq {
@@ -60,15 +62,21 @@ pub(super) fn accept(vfs: &Arc<dyn Vfs>, dir: &Path) -> Result<Option<Accepted>>
         )));
     }
     let mut set_aside = Vec::new();
-    // First those who know the directory: should power fail in between, what is left still proves the loss.
+    // First those who know the directory: should power fail in between, what is left still proves
+    // the loss.
     directory::forget(&**vfs, dir)?;
     claim::remove_all(&**vfs, dir)?;
     if store_seq > last_seq {
-        set_aside.extend(store::set_aside(&store_dir)?);
+        set_aside.extend(history::set_aside(&store_dir)?);
     }
     for path in ahead {
         set_aside.push(checkpoint::set_aside(&**vfs, &path)?);
     }
-    tracing::warn!(last_seq, shown_seq, ?set_aside, "acknowledged records are missing, and that was accepted");
+    tracing::warn!(
+        last_seq,
+        shown_seq,
+        ?set_aside,
+        "acknowledged records are missing, and that was accepted"
+    );
     Ok(Some(Accepted { last_seq, shown_seq, set_aside }))
 }

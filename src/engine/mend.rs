@@ -1,15 +1,16 @@
-//! Setting back the time of a journal that is ahead of the machine's clock, because that clock was ahead once.
+//! Setting back the time of a journal that is ahead of the machine's clock, because that clock was
+//! ahead once.
 
 use std::path::Path;
 use std::sync::Arc;
 
 use super::Engine;
-use crate::clock::Clock;
-use crate::command::Command;
-use crate::error::Result;
+use crate::base::clock::Clock;
+use crate::base::error::Result;
+use crate::base::{Seq, TimeMs};
 use crate::event::{Event, Fact, Recorder};
+use crate::ledger::Command;
 use crate::ledger::made_at_ms;
-use crate::types::{Seq, TimeMs};
 
 /// What was ahead, and what was done.
 #[derive(Debug)]
@@ -25,20 +26,23 @@ pub(crate) struct Mended {
     pub(crate) seq: Option<Seq>,
 }
 
-/// Looks how far the journal in `dir` is ahead of `clock`, and, with `mend`, sets its time back to the clock's. What waits
-/// since before keeps its deadline; reservations made in the time that was ahead are released, since their deadlines are
-/// of that time.
+/// Looks how far the journal in `dir` is ahead of `clock`, and, with `mend`, sets its time back to
+/// the clock's. What waits since before keeps its deadline; reservations made in the time that was
+/// ahead are released, since their deadlines are of that time.
 ///
 /// # Errors
-/// Those of opening the directory, which no server may have open, and `Unavailable` when the disk fails.
+/// Those of opening the directory, which no server may have open, and `Unavailable` when the disk
+/// fails.
 pub(crate) fn mend_clock(dir: &Path, clock: Arc<dyn Clock>, mend: bool) -> Result<Mended> {
     let engine = Engine::builder(dir).clock(clock).without_expiry().open()?;
     let core = &engine.0.core;
     let (journal_ms, machine_ms) = (core.now_ms(), core.time.wall_ms());
     let is_ahead = core.time.ahead_ms() > 0;
     let pending = core.ledger.all_pending().into_iter().map(|pending| pending.reservation);
-    let made_ahead: Vec<_> = pending.filter(|reservation| is_ahead && made_at_ms(*reservation) > machine_ms).collect();
-    let mut mended = Mended { journal_ms, machine_ms, is_ahead, reservations: made_ahead.len(), seq: None };
+    let made_ahead: Vec<_> =
+        pending.filter(|reservation| is_ahead && made_at_ms(*reservation) > machine_ms).collect();
+    let mut mended =
+        Mended { journal_ms, machine_ms, is_ahead, reservations: made_ahead.len(), seq: None };
     if is_ahead && mend {
         for reservation in made_ahead {
             let command = Command::Release { reservation, owner: None, key: None };

@@ -1,22 +1,19 @@
-//! The engine: the only module that sees the ledger, the journal and the store. It opens, executes, expires,
-//! checkpoints and follows.
+//! The engine: the only module that sees the ledger, the journal and the store. It opens, executes,
+//! expires, checkpoints and follows.
 
 mod belonging;
-mod builder;
-mod checkpoint;
-mod claim;
+pub(crate) mod builder;
+pub(crate) mod checkpoint;
+pub(crate) mod claim;
 mod closing;
 mod core;
 mod expiry;
 mod follower;
 mod history;
 mod levels;
-mod loss;
+pub(crate) mod loss;
 #[cfg(feature = "server")]
 mod mend;
-mod past;
-#[cfg(feature = "server")]
-mod rebuild;
 mod refund;
 mod space;
 mod status;
@@ -35,11 +32,12 @@ use std::time::Duration;
 
 use self::closing::Closing;
 use self::core::Core;
-use crate::command::{Command, Level, Outcome, Pending, Policy, Reserve};
-use crate::directory::Identity;
-use crate::error::{Error, Result};
-use crate::sync::Mutex;
-use crate::types::{AccountId, AccountKey, IdempotencyKey, ReservationId, Seq, TimeMs};
+use crate::base::error::{Error, Result};
+use crate::base::sync::Mutex;
+use crate::base::{AccountId, AccountKey, IdempotencyKey, ReservationId, Seq, TimeMs};
+use crate::event::Policy;
+use crate::ledger::{Command, Level, Outcome, Pending, Reserve};
+use crate::vfs::directory::Identity;
 
 pub(crate) use crate::ledger::Terms;
 pub use builder::EngineBuilder;
@@ -50,9 +48,6 @@ pub use levels::LevelPages;
 pub(crate) use loss::Accepted;
 #[cfg(feature = "server")]
 pub(crate) use mend::{Mended, mend_clock};
-pub use past::{LedgerView, Past, PastEvents};
-#[cfg(feature = "server")]
-pub(crate) use rebuild::{Rebuilt, accept_loss, rebuild_history, rebuild_snapshot};
 pub use refund::RefundTicket;
 pub use status::Status;
 pub use subscription::Subscription;
@@ -60,8 +55,8 @@ pub use ticket::{BatchTicket, CommitTicket};
 
 /// A handle on an open ledger. Clones share it; the last one dropped closes it.
 ///
-/// Every method is synchronous and needs no runtime. Commands answer with a [`CommitTicket`]: the outcome is decided,
-/// and the ticket resolves when it is durable.
+/// Every method is synchronous and needs no runtime. Commands answer with a [`CommitTicket`]: the
+/// outcome is decided, and the ticket resolves when it is durable.
 ///
 /// # What blocks
 /// | call | waits for |
@@ -90,18 +85,20 @@ impl Engine {
         EngineBuilder::new(dir.as_ref())
     }
 
-    /// Opens an account, or finds the one with this key and policy. Durable no later than any command that names it.
+    /// Opens an account, or finds the one with this key and policy. Durable no later than any
+    /// command that names it.
     ///
     /// # Errors
-    /// `Invalid` for a policy out of bounds, `Conflict` when the account is open with another policy (see
-    /// [`Engine::account`] and [`Engine::set_policy`]), `Overloaded` when there are too many accounts, `Poisoned`,
-    /// `Closed`.
+    /// `Invalid` for a policy out of bounds, `Conflict` when the account is open with another
+    /// policy (see [`Engine::account`] and [`Engine::set_policy`]), `Overloaded` when there are too
+    /// many accounts, `Poisoned`, `Closed`.
     pub fn open_account(&self, key: &AccountKey, policy: Policy) -> Result<AccountId> {
         let core = self.core()?;
         if core.space.is_low() && core.ledger.account(key).is_none() {
             core.space.check()?;
         }
-        let (account, seq) = core.ledger.open_account(key, policy, core.now_ms(), &core.recorder())?;
+        let (account, seq) =
+            core.ledger.open_account(key, policy, core.now_ms(), &core.recorder())?;
         if seq.is_some() {
             core.journal.kick();
         }
@@ -113,12 +110,13 @@ impl Engine {
         self.0.core.ledger.account(key)
     }
 
-    /// Gives an account other rules. They hold at once, and for what was taken before: of what was consumed counts what
-    /// would count had they always held. While more is out than they grant, nothing can be taken, and what comes back is
-    /// made up for that first.
+    /// Gives an account other rules. They hold at once, and for what was taken before: of what was
+    /// consumed counts what would count had they always held. While more is out than they grant,
+    /// nothing can be taken, and what comes back is made up for that first.
     ///
     /// # Errors
-    /// `Invalid` for a policy out of bounds, `NotFound` when there is no such account, `Poisoned`, `Closed`.
+    /// `Invalid` for a policy out of bounds, `NotFound` when there is no such account, `Poisoned`,
+    /// `Closed`.
     pub fn set_policy(&self, account: AccountId, policy: Policy) -> Result<CommitTicket> {
         let core = self.core()?;
         let seq = core.ledger.set_policy(account, policy, core.now_ms(), &core.recorder())?;
@@ -178,7 +176,8 @@ impl Engine {
     /// Makes a whole reservation final.
     ///
     /// # Errors
-    /// As [`Engine::execute`]. Too late is not an error but [`Outcome::Late`] or [`Outcome::NotPending`].
+    /// As [`Engine::execute`]. Too late is not an error but [`Outcome::Late`] or
+    /// [`Outcome::NotPending`].
     pub fn confirm(&self, reservation: ReservationId) -> Result<CommitTicket> {
         self.execute(&Command::Confirm { reservation, owner: None, quantities: None, key: None })
     }
@@ -187,8 +186,17 @@ impl Engine {
     ///
     /// # Errors
     /// As [`Engine::execute`], and `Invalid` when a line's part is more than it reserved.
-    pub fn confirm_part(&self, reservation: ReservationId, quantities: &[u64]) -> Result<CommitTicket> {
-        self.execute(&Command::Confirm { reservation, owner: None, quantities: Some(quantities), key: None })
+    pub fn confirm_part(
+        &self,
+        reservation: ReservationId,
+        quantities: &[u64],
+    ) -> Result<CommitTicket> {
+        self.execute(&Command::Confirm {
+            reservation,
+            owner: None,
+            quantities: Some(quantities),
+            key: None,
+        })
     }
 
     /// Gives a reservation's units back.
@@ -202,37 +210,48 @@ impl Engine {
     /// Executes one command.
     ///
     /// # Errors
-    /// `Invalid` for a malformed command, whatever the ledger would say to a sound one; `NotFound` for an account that does
-    /// not exist; `Conflict` for an idempotency key with another request; `Throttled` when the key's owner has its share of
-    /// them; `Overloaded` when a bound is reached; `Stalled` while the disk hangs; `LowSpace` for a reserve or a receive
-    /// while there is little room; `Poisoned` after a disk failure; `Closed`. Nothing was changed then.
+    /// `Invalid` for a malformed command, whatever the ledger would say to a sound one; `NotFound`
+    /// for an account that does not exist; `Conflict` for an idempotency key with another request;
+    /// `Throttled` when the key's owner has its share of them; `Overloaded` when a bound is
+    /// reached; `Stalled` while the disk hangs; `LowSpace` for a reserve or a receive while there
+    /// is little room; `Poisoned` after a disk failure; `Closed`. Nothing was changed then.
     pub fn execute(&self, command: &Command<'_>) -> Result<CommitTicket> {
         let core = self.core()?;
         Ok(core.ticket(core.execute(command)?))
     }
 
-    /// The first answer to a keyed request, while it is remembered; what a retry must hear, whatever has changed since.
+    /// The first answer to a keyed request, while it is remembered; what a retry must hear,
+    /// whatever has changed since.
     ///
     /// # Errors
-    /// `Conflict` when the key has a body ([`IdempotencyKey::with_body`]) and was used with another one.
+    /// `Conflict` when the key has a body ([`IdempotencyKey::with_body`]) and was used with another
+    /// one.
     pub fn recall(&self, key: IdempotencyKey) -> Result<Option<CommitTicket>> {
         Ok(self.recall_whole(key)?.map(|(ticket, _)| ticket))
     }
 
     /// As [`Engine::recall`], with what was promised then; `None` where that is not known.
-    pub(crate) fn recall_whole(&self, key: IdempotencyKey) -> Result<Option<(CommitTicket, Option<Terms>)>> {
+    pub(crate) fn recall_whole(
+        &self,
+        key: IdempotencyKey,
+    ) -> Result<Option<(CommitTicket, Option<Terms>)>> {
         let core = self.core()?;
         let first = core.ledger.recall(key, core.now_ms())?;
         Ok(first.map(|first| (core.ticket((first.outcome, Some(first.seq))), first.terms)))
     }
 
-    /// Executes many commands in their order, each for itself, with one round of locks and one ticket.
+    /// Executes many commands in their order, each for itself, with one round of locks and one
+    /// ticket.
     ///
     /// # Errors
-    /// `Invalid` when there are more than [`Engine::BATCH_MAX`]. What becomes of each command is in its own result.
+    /// `Invalid` when there are more than [`Engine::BATCH_MAX`]. What becomes of each command is in
+    /// its own result.
     pub fn batch(&self, commands: &[Command<'_>]) -> Result<BatchTicket> {
         if commands.len() > Self::BATCH_MAX {
-            return Err(Error::invalid(format!("a batch has at most {} commands", Self::BATCH_MAX)));
+            return Err(Error::invalid(format!(
+                "a batch has at most {} commands",
+                Self::BATCH_MAX
+            )));
         }
         let core = self.core()?;
         let executed = match core.space.is_low() {
@@ -253,14 +272,14 @@ impl Engine {
         self.core()?.ledger.level(account)
     }
 
-    /// Every account as it stands, all at once in memory; see [`Engine::level_pages`]. Not one moment's picture while
-    /// commands run.
+    /// Every account as it stands, all at once in memory; see [`Engine::level_pages`]. Not one
+    /// moment's picture while commands run.
     pub fn levels(&self) -> Vec<Level> {
         self.0.core.ledger.levels()
     }
 
-    /// Every account as it stands, some hundred at a time. Commands wait for one page at most, and for nothing between
-    /// two; so it is not one moment's picture while they run.
+    /// Every account as it stands, some hundred at a time. Commands wait for one page at most, and
+    /// for nothing between two; so it is not one moment's picture while they run.
     pub fn level_pages(&self) -> LevelPages {
         LevelPages::new(&self.0.core)
     }
@@ -284,22 +303,29 @@ impl Engine {
         self.0.core.ledger.pending_count()
     }
 
-    /// Asks for the return of what a confirmed reservation consumed, once. Decided when history shows how the reservation
-    /// ended; this call does not wait for that, the ticket does.
+    /// Asks for the return of what a confirmed reservation consumed, once. Decided when history
+    /// shows how the reservation ended; this call does not wait for that, the ticket does.
     ///
-    /// The outcome is [`Outcome::Returned`], or [`Outcome::NotPending`] when there is no such confirmed reservation
-    /// (any more) on behalf of `owner`. The ticket's errors are `Conflict` when the ledger cannot see that these units were
-    /// consumed then, and those of [`Engine::execute`].
+    /// The outcome is [`Outcome::Returned`], or [`Outcome::NotPending`] when there is no such
+    /// confirmed reservation (any more) on behalf of `owner`. The ticket's errors are `Conflict`
+    /// when the ledger cannot see that these units were consumed then, and those of
+    /// [`Engine::execute`].
     ///
     /// # Errors
-    /// `Invalid` when the note is too long, `Overloaded` when too many refunds wait or the journal's queue is full,
-    /// `Unavailable` when history is off or has failed, and `Closed`.
-    pub fn refund(&self, reservation: ReservationId, owner: Option<AccountId>, note: &str) -> Result<RefundTicket> {
+    /// `Invalid` when the note is too long, `Overloaded` when too many refunds wait or the
+    /// journal's queue is full, `Unavailable` when history is off or has failed, and `Closed`.
+    pub fn refund(
+        &self,
+        reservation: ReservationId,
+        owner: Option<AccountId>,
+        note: &str,
+    ) -> Result<RefundTicket> {
         refund::Refunds::ask(self.core()?, reservation, owner, note, None)
     }
 
-    /// As [`Engine::refund`], once for this key. A retry hears the first answer, also where that was a release: whoever
-    /// gives up an order need not know whether it was confirmed. `Conflict` for a key with another request.
+    /// As [`Engine::refund`], once for this key. A retry hears the first answer, also where that
+    /// was a release: whoever gives up an order need not know whether it was confirmed. `Conflict`
+    /// for a key with another request.
     ///
     /// # Errors
     /// As [`Engine::refund`].
@@ -327,8 +353,14 @@ impl Engine {
     /// Writes a document beside the ledger, or removes it when `body` is `None`.
     ///
     /// # Errors
-    /// `Invalid` when it is too long, `Overloaded` when there are too many, and those of [`Engine::execute`].
-    pub fn put_document(&self, collection: &str, key: &str, body: Option<&[u8]>) -> Result<CommitTicket> {
+    /// `Invalid` when it is too long, `Overloaded` when there are too many, and those of
+    /// [`Engine::execute`].
+    pub fn put_document(
+        &self,
+        collection: &str,
+        key: &str,
+        body: Option<&[u8]>,
+    ) -> Result<CommitTicket> {
         let core = self.core()?;
         core::check_name(collection)?;
         core::check_name(key)?;
@@ -336,7 +368,8 @@ impl Engine {
         if body.is_some() {
             self.0.core.space.check()?;
         }
-        let seq = core.ledger.put_document(collection, key, body, core.now_ms(), &core.recorder())?;
+        let seq =
+            core.ledger.put_document(collection, key, body, core.now_ms(), &core.recorder())?;
         Ok(core.ticket((Outcome::Recorded, Some(seq))))
     }
 
@@ -345,9 +378,9 @@ impl Engine {
         self.0.core.ledger.documents(collection)
     }
 
-    /// Expires what is due now; returns how many reservations that were. The engine does this by itself, unless its clock
-    /// does not [run by itself](crate::Clock::is_running): then call it after moving the clock. Blocks only while the
-    /// journal's queue is full.
+    /// Expires what is due now; returns how many reservations that were. The engine does this by
+    /// itself, unless its clock does not [run by itself](crate::Clock::is_running): then call it
+    /// after moving the clock. Blocks only while the journal's queue is full.
     ///
     /// # Errors
     /// Those of [`Engine::execute`].
@@ -385,12 +418,12 @@ impl Engine {
         Subscription::new(self.core()?, from_seq)
     }
 
-    /// The claim of the follower `name`, made when it is new. It holds nothing until it says from where on; see
-    /// [`Claim::hold_from`].
+    /// The claim of the follower `name`, made when it is new. It holds nothing until it says from
+    /// where on; see [`Claim::hold_from`].
     ///
     /// # Errors
-    /// `Invalid` for a name that is not 1 to 32 of `a-z 0-9 -`, `Overloaded` when there are too many, `Unavailable` when
-    /// the disk fails.
+    /// `Invalid` for a name that is not 1 to 32 of `a-z 0-9 -`, `Overloaded` when there are too
+    /// many, `Unavailable` when the disk fails.
     pub fn claim(&self, name: &str) -> Result<Claim> {
         Claim::new(self.core()?, name)
     }
@@ -405,7 +438,8 @@ impl Engine {
         self.0.core.journal.durable_seq()
     }
 
-    /// The time as the engine sees it: what its clock shows, unless that jumped. It never goes backwards.
+    /// The time as the engine sees it: what its clock shows, unless that jumped. It never goes
+    /// backwards.
     pub fn now_ms(&self) -> TimeMs {
         self.0.core.now_ms()
     }
@@ -415,8 +449,8 @@ impl Engine {
         self.0.core.time.wall_ms()
     }
 
-    /// Follows a clock that jumped forwards at once: somebody has looked, and it is right. What is due by then expires.
-    /// Returns the engine's time.
+    /// Follows a clock that jumped forwards at once: somebody has looked, and it is right. What is
+    /// due by then expires. Returns the engine's time.
     pub fn confirm_clock(&self) -> TimeMs {
         self.0.core.time.confirm()
     }
@@ -429,8 +463,8 @@ impl Engine {
     /// Whether commands are accepted.
     ///
     /// # Errors
-    /// `Poisoned` after a disk failure, `Closed`, `Overloaded` when the journal's queue is full, `Stalled` while the disk
-    /// hangs.
+    /// `Poisoned` after a disk failure, `Closed`, `Overloaded` when the journal's queue is full,
+    /// `Stalled` while the disk hangs.
     pub fn check_ready(&self) -> Result<()> {
         self.core()?.journal.admit()
     }
@@ -443,18 +477,20 @@ impl Engine {
         checkpoint::write(self.core()?)
     }
 
-    /// Which data directory this is, and which of its openings: for whoever writes elsewhere on behalf of this ledger, and
-    /// must not do so beside the engine of a copy.
+    /// Which data directory this is, and which of its openings: for whoever writes elsewhere on
+    /// behalf of this ledger, and must not do so beside the engine of a copy.
     pub fn identity(&self) -> Identity {
         self.0.core.directory.identity()
     }
 
-    /// Makes everything durable, writes a checkpoint and closes. Later calls get `Closed`, and nothing is written into the
-    /// directory any more. A second close waits for the first, and goes as that went.
+    /// Makes everything durable, writes a checkpoint and closes. Later calls get `Closed`, and
+    /// nothing is written into the directory any more. A second close waits for the first, and goes
+    /// as that went.
     ///
     /// # Errors
-    /// `Poisoned` when the journal failed, `Unavailable` when another file did, in a fork, which has nothing to close, and
-    /// when the disk did not answer within [`EngineBuilder::close_limit`]; the message says what was left.
+    /// `Poisoned` when the journal failed, `Unavailable` when another file did, in a fork, which
+    /// has nothing to close, and when the disk did not answer within
+    /// [`EngineBuilder::close_limit`]; the message says what was left.
     pub fn close(&self) -> Result<()> {
         self.0.close(true)
     }
@@ -471,7 +507,12 @@ impl Engine {
 
 impl Running {
     fn new(core: &Arc<Core>, close_limit: Option<Duration>) -> Self {
-        Self { core: Arc::clone(core), threads: Mutex::new(Vec::new()), closing: Arc::default(), close_limit }
+        Self {
+            core: Arc::clone(core),
+            threads: Mutex::new(Vec::new()),
+            closing: Arc::default(),
+            close_limit,
+        }
     }
 
     fn close(&self, with_checkpoint: bool) -> Result<()> {
@@ -489,16 +530,19 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         if self.core.directory.check_process().is_err() {
-            // A fork has copies of everything and threads for none of it. What a drop would write, end or wait for is
-            // the parent's: all of it stays in memory until the fork ends.
+            // A fork has copies of everything and threads for none of it. What a drop would write,
+            // end or wait for is the parent's: all of it stays in memory until the fork ends.
             std::mem::forget(Arc::clone(&self.core));
-            std::mem::forget(self.threads.try_lock().map(|mut threads| std::mem::take(&mut *threads)));
+            std::mem::forget(
+                self.threads.try_lock().map(|mut threads| std::mem::take(&mut *threads)),
+            );
             return;
         }
         if self.core.is_stopped() {
             return;
         }
-        // Who wants to know how the close went has called it. Without a checkpoint: the journal has everything.
+        // Who wants to know how the close went has called it. Without a checkpoint: the journal has
+        // everything.
         if let Err(error) = self.close(false) {
             tracing::warn!(%error, "closing the engine");
         }

@@ -1,5 +1,5 @@
-//! Refunds: asked for by anybody without waiting, decided by the thread that carries history, one after another. It alone
-//! knows how a reservation ended, and when it knows.
+//! Refunds: asked for by anybody without waiting, decided by the thread that carries history, one
+//! after another. It alone knows how a reservation ended, and when it knows.
 
 use std::collections::{HashMap, VecDeque};
 use std::future::Future;
@@ -9,23 +9,23 @@ use std::task::{Context, Poll, ready};
 
 use super::core::{Core, check_body};
 use super::ticket::CommitTicket;
-use crate::command::{Line, Outcome};
-use crate::error::{Error, Result};
+use crate::base::error::{Error, Result};
+use crate::base::sync::Mutex;
+use crate::base::waiters::Waiter;
+use crate::base::{AccountId, IdempotencyKey, ReservationId, Seq};
+use crate::history::Store;
+use crate::history::record::ReservationState;
 use crate::journal::park_until;
 use crate::ledger::{Executed, Return, Used};
-use crate::record::ReservationState;
-use crate::store::Store;
-use crate::sync::Mutex;
-use crate::types::{AccountId, IdempotencyKey, ReservationId, Seq};
-use crate::waiters::Waiter;
+use crate::ledger::{Line, Outcome};
 
 /// How many refunds may wait to be decided.
 const REFUNDS_MAX: usize = 4096;
 /// How many are decided before history is carried on.
 const DECIDED_AT_ONCE: usize = 256;
 
-/// What becomes of a refund, once that is decided and durable. Dropping it undoes nothing: the refund is decided all the
-/// same.
+/// What becomes of a refund, once that is decided and durable. Dropping it undoes nothing: the
+/// refund is decided all the same.
 #[must_use = "nothing is known of the refund until the ticket resolves"]
 pub struct RefundTicket {
     core: Arc<Core>,
@@ -38,8 +38,8 @@ impl RefundTicket {
     /// Blocks until it is decided and durable.
     ///
     /// # Errors
-    /// As [`Engine::refund`](crate::Engine::refund). `Closed` when the engine was closed before the refund was decided, and
-    /// `Unavailable` when history failed before: nothing was changed then.
+    /// As [`Engine::refund`](crate::Engine::refund). `Closed` when the engine was closed before the
+    /// refund was decided, and `Unavailable` when history failed before: nothing was changed then.
     pub fn wait(mut self) -> Result<Outcome> {
         let ticket = match self.decided.take() {
             Some(ticket) => ticket,
@@ -146,7 +146,8 @@ impl Refunds {
     /// Asks for a refund.
     ///
     /// # Errors
-    /// `Invalid`, `Overloaded` when too many wait, `Unavailable` when history is off or has failed, `Closed`.
+    /// `Invalid`, `Overloaded` when too many wait, `Unavailable` when history is off or has failed,
+    /// `Closed`.
     pub(super) fn ask(
         core: &Arc<Core>,
         reservation: ReservationId,
@@ -161,7 +162,14 @@ impl Refunds {
         core.journal.admit()?;
         let answer = Arc::new(Answer(Mutex::new(AnswerState::Awaited(None))));
         let after = core.journal.last_seq();
-        let request = Request { reservation, owner, note: note.into(), key, after, answer: Arc::clone(&answer) };
+        let request = Request {
+            reservation,
+            owner,
+            note: note.into(),
+            key,
+            after,
+            answer: Arc::clone(&answer),
+        };
         {
             let mut queue = core.refunds.0.lock();
             if queue.ended {
@@ -176,7 +184,8 @@ impl Refunds {
         Ok(RefundTicket { core: Arc::clone(core), answer, decided: None })
     }
 
-    /// Decides those for which history shows enough; returns how many. Only the thread that carries history calls this.
+    /// Decides those for which history shows enough; returns how many. Only the thread that carries
+    /// history calls this.
     pub(super) fn decide(&self, core: &Core, store: &Store, returned: &mut Returned) -> usize {
         let projected = core.progress.projected();
         returned.0.retain(|_, seq| *seq > projected);
@@ -195,8 +204,8 @@ impl Refunds {
         count
     }
 
-    /// The first request, if history shows all that it needs: what was decided before it was made, and what was returned
-    /// of the same reservation.
+    /// The first request, if history shows all that it needs: what was decided before it was made,
+    /// and what was returned of the same reservation.
     fn next(&self, projected: Seq, returned: &Returned) -> Option<Request> {
         let mut queue = self.0.lock();
         let first = queue.waiting.front()?;
@@ -235,13 +244,15 @@ fn decide(core: &Core, store: &Store, request: &Request) -> Result<Executed> {
         return Ok((first.outcome, Some(first.seq)));
     }
     let record = store.reservation(id)?;
-    let confirmed = record
-        .filter(|record| record.state == ReservationState::Confirmed && (owner.is_none() || owner == record.owner));
+    let confirmed = record.filter(|record| {
+        record.state == ReservationState::Confirmed && (owner.is_none() || owner == record.owner)
+    });
     let Some(record) = confirmed else {
         return Ok((Outcome::NotPending { reservation: id }, None));
     };
     let consumed = record.lines.iter().filter(|line| line.consumed > 0);
-    let lines: Vec<Line> = consumed.map(|line| Line { account: line.account, quantity: line.consumed }).collect();
+    let lines: Vec<Line> =
+        consumed.map(|line| Line { account: line.account, quantity: line.consumed }).collect();
     let consumed_at = record.ended_at.unwrap_or(record.created_at);
     let used = Used { reservation: id, lines: &lines, consumed_at };
     let back = Return { note: &request.note, expires_at: record.expires_at, owner, key };

@@ -1,5 +1,5 @@
-//! How much room there is. While there is little, nothing new is sold: what was sold already must be confirmed, given
-//! back or expire, and the journal has to have room for that.
+//! How much room there is. While there is little, nothing new is sold: what was sold already must
+//! be confirmed, given back or expire, and the journal has to have room for that.
 
 use std::io;
 use std::sync::Arc;
@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use crossbeam_utils::sync::Parker;
 
 use super::core::Core;
-use crate::command::Command;
-use crate::error::{Error, Result};
+use crate::base::error::{Error, Result};
+use crate::ledger::Command;
 
 /// How often the room is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -56,16 +56,24 @@ impl Space {
         self.is_low.load(Ordering::Relaxed)
     }
 
-    /// Notes what was seen. Room counts as enough again only when there is a quarter more than the mark: a disk at the mark
-    /// does not open and close the shop every second.
+    /// Notes what was seen. Room counts as enough again only when there is a quarter more than the
+    /// mark: a disk at the mark does not open and close the shop every second.
     fn note(&self, free_bytes: u64) {
-        let needed = if self.is_low() { self.low_mark.saturating_add(self.low_mark / 4) } else { self.low_mark };
+        let needed = if self.is_low() {
+            self.low_mark.saturating_add(self.low_mark / 4)
+        } else {
+            self.low_mark
+        };
         let is_low = free_bytes < needed || self.history_is_full();
         self.free_bytes.store(free_bytes, Ordering::Relaxed);
         if self.is_low.swap(is_low, Ordering::Relaxed) != is_low {
             let history_bytes = self.history_bytes();
             if is_low {
-                tracing::error!(free_bytes, history_bytes, "there is little room: nothing is sold until there is more");
+                tracing::error!(
+                    free_bytes,
+                    history_bytes,
+                    "there is little room: nothing is sold until there is more"
+                );
             } else {
                 tracing::warn!(free_bytes, history_bytes, "there is room again: sales go on");
             }
@@ -83,13 +91,18 @@ impl Space {
     pub(super) fn check(&self) -> Result<()> {
         match (self.is_low(), self.history_is_full()) {
             (false, _) => Ok(()),
-            (true, false) => Err(Error::low_space("the disk has too little room to sell anything new")),
-            (true, true) => Err(Error::low_space("history has reached its bound: nothing new is sold")),
+            (true, false) => {
+                Err(Error::low_space("the disk has too little room to sell anything new"))
+            }
+            (true, true) => {
+                Err(Error::low_space("history has reached its bound: nothing new is sold"))
+            }
         }
     }
 }
 
-/// Whether a command asks for something new, which low space refuses. What ends or corrects something goes on.
+/// Whether a command asks for something new, which low space refuses. What ends or corrects
+/// something goes on.
 pub(super) fn is_new(command: &Command<'_>) -> bool {
     matches!(command, Command::Reserve(_) | Command::Receive { .. })
 }
@@ -136,9 +149,15 @@ mod tests {
     #[test]
     fn room_is_low_below_the_mark_and_enough_a_quarter_above_it() {
         let space = Space::new(1000, u64::MAX);
-        for (free, low) in [(1000, false), (999, true), (1249, true), (1250, false), (1100, false), (0, true)] {
+        for (free, low) in
+            [(1000, false), (999, true), (1249, true), (1250, false), (1100, false), (0, true)]
+        {
             space.note(free);
-            assert_eq!((space.is_low(), space.check().is_err(), space.free_bytes()), (low, low, Some(free)), "{free}");
+            assert_eq!(
+                (space.is_low(), space.check().is_err(), space.free_bytes()),
+                (low, low, Some(free)),
+                "{free}"
+            );
         }
     }
 

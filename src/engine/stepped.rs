@@ -1,11 +1,11 @@
-//! An engine without threads ([`EngineBuilder::stepped`](super::EngineBuilder::stepped)): its caller does what they would
-//! do, when it likes. Everything else is as ever, so what happens in which order is a function of the calls, the clock
-//! and the files.
+//! An engine without threads ([`EngineBuilder::stepped`](super::EngineBuilder::stepped)): its
+//! caller does what they would do, when it likes. Everything else is as ever, so what happens in
+//! which order is a function of the calls, the clock and the files.
 
 use super::{CommitTicket, Engine, checkpoint};
-use crate::error::Result;
+use crate::base::Seq;
+use crate::base::error::Result;
 use crate::ledger::Used;
-use crate::types::Seq;
 
 impl Engine {
     /// What the journal's writer does when it is woken: writes what is queued.
@@ -13,7 +13,8 @@ impl Engine {
         self.0.core.journal.write_queued();
     }
 
-    /// What the journal's keeper does when there is an errand: makes a spare, archives and recycles segments.
+    /// What the journal's keeper does when there is an errand: makes a spare, archives and recycles
+    /// segments.
     pub(crate) fn run_errand(&self) {
         self.0.core.journal.run_errand();
     }

@@ -5,18 +5,19 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use super::core::Core;
-use crate::error::{ErrorKind, Result};
+use crate::base::Seq;
+use crate::base::error::{ErrorKind, Result};
+use crate::base::flaw::{self, Flaw};
+use crate::base::waiters::Slot;
 use crate::event::{self, Event};
-use crate::flaw::{self, Flaw};
 use crate::journal::{Journal, Reader};
-use crate::types::Seq;
-use crate::waiters::Slot;
 
 /// How much is read ahead, in bytes of the journal.
 const READ_BYTES: usize = 64 << 10;
 
-/// The durable events from some place on, each once and in order. It reads the journal's files, so a slow or dead
-/// subscriber costs the writer nothing; one that falls behind what is kept gets `NotFound`.
+/// The durable events from some place on, each once and in order. It reads the journal's files, so
+/// a slow or dead subscriber costs the writer nothing; one that falls behind what is kept gets
+/// `NotFound`.
 pub struct Subscription {
     journal: Arc<Journal>,
     reader: Reader,
@@ -39,8 +40,8 @@ impl Subscription {
     /// The next durable event, or `None` when there is none yet. Never waits for one.
     ///
     /// # Errors
-    /// `NotFound` when the next event is no longer kept, `Corrupt` when it is damaged, `Unavailable` when it cannot be
-    /// read.
+    /// `NotFound` when the next event is no longer kept, `Corrupt` when it is damaged,
+    /// `Unavailable` when it cannot be read.
     pub fn try_next(&mut self) -> Result<Option<(Seq, Event<'static>)>> {
         if self.ahead.is_empty() {
             let (ahead, marks) = (&mut self.ahead, self.marks);
@@ -72,7 +73,8 @@ impl Subscription {
         self.mark
     }
 
-    /// The next event, waiting for it; `None` once the engine is closed and everything was delivered.
+    /// The next event, waiting for it; `None` once the engine is closed and everything was
+    /// delivered.
     ///
     /// # Errors
     /// As [`Subscription::try_next`], and `Poisoned` when the journal failed.
@@ -88,17 +90,23 @@ impl Subscription {
         }
     }
 
-    /// As [`Subscription::next_event`] for a task of any runtime, which is woken when there is something.
+    /// As [`Subscription::next_event`] for a task of any runtime, which is woken when there is
+    /// something.
     ///
     /// # Errors
     /// As [`Subscription::next_event`].
-    pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<(Seq, Event<'static>)>>> {
+    pub fn poll_next(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<(Seq, Event<'static>)>>> {
         loop {
             if let Some(event) = self.try_next()? {
                 return Poll::Ready(Ok(Some(event)));
             }
             match ready!(self.journal.poll_durable(self.reader.next_seq(), &mut self.slot, cx)) {
-                Err(error) if error.kind() == ErrorKind::Closed => return Poll::Ready(self.try_next()),
+                Err(error) if error.kind() == ErrorKind::Closed => {
+                    return Poll::Ready(self.try_next());
+                }
                 outcome => outcome?,
             }
         }

@@ -5,21 +5,22 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use crate::command::Outcome;
-use crate::error::Result;
+use crate::base::Seq;
+use crate::base::error::Result;
+use crate::base::waiters::Slot;
 use crate::journal::Journal;
 use crate::ledger::Executed;
-use crate::types::Seq;
-use crate::waiters::Slot;
+use crate::ledger::Outcome;
 
 /// An outcome, and the promise that it is durable.
 ///
-/// [`wait`](Self::wait) for it on a thread or `.await` it in any runtime before you tell anybody. Dropping it undoes
-/// nothing: the event is written all the same, soon. Who answers from [`outcome`](Self::outcome) without waiting
-/// chooses the weaker mode: a crash loses what was not yet synced, the newest events first.
+/// [`wait`](Self::wait) for it on a thread or `.await` it in any runtime before you tell anybody.
+/// Dropping it undoes nothing: the event is written all the same, soon. Who answers from
+/// [`outcome`](Self::outcome) without waiting chooses the weaker mode: a crash loses what was not
+/// yet synced, the newest events first.
 ///
-/// Wakers are called on a thread of the engine's that does nothing else, without any lock: one that blocks or panics
-/// holds up nobody else.
+/// Wakers are called on a thread of the engine's that does nothing else, without any lock: one that
+/// blocks or panics holds up nobody else.
 #[must_use = "the outcome is not durable until the ticket resolves"]
 pub struct CommitTicket {
     outcome: Outcome,
@@ -70,7 +71,8 @@ impl BatchTicket {
     pub(super) fn new(executed: Vec<Result<Executed>>, journal: &Arc<Journal>) -> Self {
         let seqs = executed.iter().filter_map(|executed| executed.as_ref().ok());
         let promise = Promise::new(seqs.filter_map(|(_, seq)| *seq).max(), journal);
-        let outcomes = executed.into_iter().map(|executed| executed.map(|(outcome, _)| outcome)).collect();
+        let outcomes =
+            executed.into_iter().map(|executed| executed.map(|(outcome, _)| outcome)).collect();
         Self { outcomes, promise }
     }
 
@@ -128,7 +130,9 @@ impl Promise {
 
 impl Drop for Promise {
     fn drop(&mut self) {
-        let (Some(seq), Some(journal)) = (self.seq, &self.journal) else { return };
+        let (Some(seq), Some(journal)) = (self.seq, &self.journal) else {
+            return;
+        };
         journal.forget(&mut self.slot);
         // Nobody may have waited; the event is written all the same.
         if journal.durable_seq() < seq {

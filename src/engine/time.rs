@@ -1,4 +1,5 @@
-//! The engine's time: what the machine's clock shows, as long as a clock that nobody can set agrees with it.
+//! The engine's time: what the machine's clock shows, as long as a clock that nobody can set agrees
+//! with it.
 //!
 //! | the machine's clock | the engine's time |
 //! |---|---|
@@ -6,16 +7,17 @@
 //! | jumped forwards | goes on at the monotonic clock's pace, until the jump is confirmed or has lasted |
 //! | jumped backwards, or is behind the newest event | goes on, a tenth slower, until the machine has caught up |
 //!
-//! So a clock that is wrong for a moment moves no deadline, and one that is behind stops none. Of a clock that has no
-//! monotonic companion the engine takes what it shows, and holds it when it goes backwards.
+//! So a clock that is wrong for a moment moves no deadline, and one that is behind stops none. Of a
+//! clock that has no monotonic companion the engine takes what it shows, and holds it when it goes
+//! backwards.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
-use crate::clock::{Clock, Latest};
+use crate::base::TimeMs;
+use crate::base::clock::{Clock, Latest};
+use crate::base::sync::Mutex;
 use crate::event::{Event, Fact};
-use crate::sync::Mutex;
-use crate::types::TimeMs;
 
 /// How far the machine's clock may be set at once without being called a jump.
 const JUMP_MS: u64 = 2_000;
@@ -55,7 +57,11 @@ impl Course {
     fn at(&self, monotonic_ms: u64) -> TimeMs {
         let passed_ms = monotonic_ms.saturating_sub(self.from_monotonic_ms);
         let slower = self.astray.is_some_and(|astray| astray.gap_ms < 0);
-        self.from_ms.saturating_add(if slower { passed_ms - passed_ms / SLOWER_BY } else { passed_ms })
+        self.from_ms.saturating_add(if slower {
+            passed_ms - passed_ms / SLOWER_BY
+        } else {
+            passed_ms
+        })
     }
 }
 
@@ -86,10 +92,13 @@ impl EngineTime {
     /// The time as the engine sees it.
     pub(super) fn now_ms(&self) -> TimeMs {
         let wall_ms = self.clock.now_ms();
-        let Some(monotonic_ms) = self.clock.monotonic_ms() else { return self.latest.hold(wall_ms) };
+        let Some(monotonic_ms) = self.clock.monotonic_ms() else {
+            return self.latest.hold(wall_ms);
+        };
         // Relaxed: both are hints that save a lock; whoever finds them old looks under it.
         if self.settled.load(Ordering::Relaxed) {
-            let expected_ms = monotonic_ms.saturating_add_signed(self.offset_ms.load(Ordering::Relaxed));
+            let expected_ms =
+                monotonic_ms.saturating_add_signed(self.offset_ms.load(Ordering::Relaxed));
             if wall_ms.abs_diff(expected_ms) <= JUMP_MS / 4 {
                 return self.latest.hold(wall_ms);
             }
@@ -102,8 +111,8 @@ impl EngineTime {
         self.clock.now_ms()
     }
 
-    /// How far the engine's time is ahead of the machine's clock; negative when it is behind. Small differences are
-    /// none.
+    /// How far the engine's time is ahead of the machine's clock; negative when it is behind. Small
+    /// differences are none.
     pub(super) fn ahead_ms(&self) -> i64 {
         let (now_ms, wall_ms) = (self.now_ms(), self.wall_ms());
         if now_ms.abs_diff(wall_ms) <= JUMP_MS { 0 } else { gap(now_ms, wall_ms) }
@@ -146,9 +155,14 @@ impl EngineTime {
                 gap_ms,
                 "the machine's clock and the engine's time are apart: no deadline moves by it; see docs/operations.md"
             ),
-            Told::Agrees => tracing::info!("the machine's clock agrees with the engine's time again"),
+            Told::Agrees => {
+                tracing::info!("the machine's clock agrees with the engine's time again")
+            }
             Told::Trusted(gap_ms) => {
-                tracing::warn!(gap_ms, "the machine's clock has kept what it jumped to, and is followed from now on");
+                tracing::warn!(
+                    gap_ms,
+                    "the machine's clock has kept what it jumped to, and is followed from now on"
+                );
             }
         }
         now_ms
@@ -166,11 +180,14 @@ impl EngineTime {
         // While it is behind, the gap closes slowly; that is no other jump.
         let same = before.is_some_and(|astray| {
             astray.gap_ms.signum() == gap_ms.signum()
-                && (gap_ms < 0 && astray.gap_ms < gap_ms || astray.gap_ms.abs_diff(gap_ms) <= JUMP_MS)
+                && (gap_ms < 0 && astray.gap_ms < gap_ms
+                    || astray.gap_ms.abs_diff(gap_ms) <= JUMP_MS)
         });
         match before.filter(|_| same) {
             Some(astray)
-                if gap_ms > 0 && monotonic_ms.saturating_sub(astray.since_monotonic_ms) >= self.trust_after_ms =>
+                if gap_ms > 0
+                    && monotonic_ms.saturating_sub(astray.since_monotonic_ms)
+                        >= self.trust_after_ms =>
             {
                 self.settle(course, wall_ms, monotonic_ms);
                 Told::Trusted(gap_ms)
@@ -346,7 +363,9 @@ mod tests {
         let machine = Machine::new();
         let time = machine.time(START_MS + YEAR_MS);
         let mut latest = time.now_ms();
-        for (index, wall_ms) in [START_MS, START_MS + 2 * YEAR_MS, 1, START_MS + YEAR_MS].into_iter().enumerate() {
+        for (index, wall_ms) in
+            [START_MS, START_MS + 2 * YEAR_MS, 1, START_MS + YEAR_MS].into_iter().enumerate()
+        {
             machine.set(wall_ms);
             machine.pass(index as u64);
             assert!(time.now_ms() >= latest);

@@ -1,11 +1,12 @@
-//! Events as bytes: a fixed layout for the four hot kinds, rmp-serde for the rest (see `docs/format.md`).
+//! Events as bytes: a fixed layout for the four hot kinds, rmp-serde for the rest (see
+//! `docs/format.md`).
 
 use std::borrow::Cow;
 
 use super::{End, Event, EventLine, EventLines, Fact, Kept, Request};
-use crate::error::{Error, Result};
-use crate::types::{AccountId, IdempotencyKey, ReservationId, Seq};
-use crate::wire::Reader;
+use crate::base::bytes::Reader;
+use crate::base::error::{Error, Result};
+use crate::base::{AccountId, IdempotencyKey, ReservationId, Seq};
 
 const KIND_RESERVED: u16 = 1;
 const KIND_CONFIRMED: u16 = 2;
@@ -36,7 +37,8 @@ pub(crate) fn kind_of(event: &Event<'_>) -> u16 {
 pub(crate) fn encode(event: &Event<'_>, buffer: &mut Vec<u8>) {
     match &event.fact {
         Fact::Reserved { reservation, owner, expires_at, confirmed, lines, details } => {
-            let flags = u8::from(*confirmed) * FLAG_CONFIRMED + u8::from(owner.is_some()) * FLAG_OWNER;
+            let flags =
+                u8::from(*confirmed) * FLAG_CONFIRMED + u8::from(owner.is_some()) * FLAG_OWNER;
             encode_head(event, flags, *reservation, *expires_at, lines.len(), buffer);
             if let Some(owner) = owner {
                 buffer.extend_from_slice(&owner.number().to_le_bytes());
@@ -46,14 +48,22 @@ pub(crate) fn encode(event: &Event<'_>, buffer: &mut Vec<u8>) {
         }
         Fact::Confirmed(end) => {
             let part = end.lines.iter().any(|line| line.consumed != line.quantity);
-            encode_head(event, u8::from(part) * FLAG_PART, end.reservation, end.expires_at, end.lines.len(), buffer);
+            encode_head(
+                event,
+                u8::from(part) * FLAG_PART,
+                end.reservation,
+                end.expires_at,
+                end.lines.len(),
+                buffer,
+            );
             encode_lines(&end.lines, part, buffer);
         }
         Fact::Released(end) | Fact::Expired(end) => {
             encode_head(event, 0, end.reservation, end.expires_at, end.lines.len(), buffer);
             encode_lines(&end.lines, false, buffer);
         }
-        _ => rmp_serde::encode::write(buffer, event).expect("an event has no map keys or lengths rmp cannot write"),
+        _ => rmp_serde::encode::write(buffer, event)
+            .expect("an event has no map keys or lengths rmp cannot write"),
     }
 }
 
@@ -96,13 +106,14 @@ fn encode_lines(lines: &[EventLine], part: bool, buffer: &mut Vec<u8>) {
     }
 }
 
-/// Tells an event from another one with the same number, which only another history has: by the bytes that are stored,
-/// which stay as they are, and not by those that a later version would write.
+/// Tells an event from another one with the same number, which only another history has: by the
+/// bytes that are stored, which stay as they are, and not by those that a later version would
+/// write.
 pub(crate) fn mark(seq: Seq, payload: &[u8]) -> u64 {
     let mut hasher = blake3::Hasher::new();
     hasher.update(&seq.to_le_bytes());
     hasher.update(payload);
-    crate::types::halves(&hasher)[0]
+    crate::base::halves(&hasher)[0]
 }
 
 /// Reads a payload back.
@@ -116,8 +127,9 @@ pub(crate) fn decode(kind: u16, payload: &[u8]) -> Result<Event<'_>> {
             decode_hot(hot, kept, payload)
                 .ok_or_else(|| Error::corrupt(format!("a record of kind {kind} is malformed")))
         }
-        KIND_OTHER => rmp_serde::from_slice(payload)
-            .map_err(|error| Error::corrupt(format!("a record of kind {kind} is malformed: {error}"))),
+        KIND_OTHER => rmp_serde::from_slice(payload).map_err(|error| {
+            Error::corrupt(format!("a record of kind {kind} is malformed: {error}"))
+        }),
         _ => Err(Error::corrupt(format!("a record is of the unknown kind {kind}"))),
     }
 }
@@ -141,7 +153,8 @@ fn decode_hot(kind: u16, kept: bool, payload: &[u8]) -> Option<Event<'_>> {
         0 => None,
         _ => {
             let (key, fingerprint) = (IdempotencyKey::from_number(rest.u128()?), rest.u64()?);
-            let kept = if kept { Some(Kept { owner: rest.u64()?, until: rest.u64()? }) } else { None };
+            let kept =
+                if kept { Some(Kept { owner: rest.u64()?, until: rest.u64()? }) } else { None };
             Some(Request { key, fingerprint, kept })
         }
     };

@@ -1,28 +1,31 @@
 //! Facts in the journal. An event is a result: whoever applies it decides nothing.
 
+pub(crate) mod branch;
 mod codec;
+mod policy;
 
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use crate::command::Policy;
-use crate::error::Result;
-use crate::types::{AccountId, AccountKey, IdempotencyKey, ReservationId, Seq, TimeMs};
+use crate::base::error::Result;
+use crate::base::{AccountId, AccountKey, IdempotencyKey, ReservationId, Seq, TimeMs};
 
 pub(crate) use codec::{decode, encode, kind_of, mark};
+pub use policy::{Policy, Window};
 
 /// What an event did to one account.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventLine {
     /// The account's number.
     pub account: u32,
-    /// How many units the line is about: taken by `Reserved`, no longer reserved by the three ends, given back by
-    /// `Returned`. A cap on what is outstanding has them all available again when they are consumed.
+    /// How many units the line is about: taken by `Reserved`, no longer reserved by the three ends,
+    /// given back by `Returned`. A cap on what is outstanding has them all available again when
+    /// they are consumed.
     pub quantity: u64,
-    /// How many of them are consumed: all or none, but for a confirm in part. Of `Returned`: how many more the reservation
-    /// had consumed, which no longer counted; they are forgotten.
+    /// How many of them are consumed: all or none, but for a confirm in part. Of `Returned`: how
+    /// many more the reservation had consumed, which no longer counted; they are forgotten.
     pub consumed: u64,
     /// What the account has available after the event.
     pub available: i64,
@@ -38,9 +41,11 @@ impl EventLine {
 /// The lines of an event; up to four without an allocation.
 pub type EventLines = SmallVec<[EventLine; 4]>;
 
-/// Reads lines without believing how many there are said to be: a small vector makes room for all of them at once, a
-/// large one as they come.
-fn read_lines<'de, D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<EventLines, D::Error> {
+/// Reads lines without believing how many there are said to be: a small vector makes room for all
+/// of them at once, a large one as they come.
+fn read_lines<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> std::result::Result<EventLines, D::Error> {
     Vec::deserialize(deserializer).map(EventLines::from_vec)
 }
 
@@ -51,7 +56,8 @@ pub struct Request {
     pub key: IdempotencyKey,
     /// The hash of what was asked, to tell a retry from another request under the same key.
     pub fingerprint: u64,
-    /// What was promised of the answer; `None` in events up to 0.1.0, which kept the newest answers by count.
+    /// What was promised of the answer; `None` in events up to 0.1.0, which kept the newest answers
+    /// by count.
     #[serde(default)]
     pub kept: Option<Kept>,
 }
@@ -89,8 +95,8 @@ pub enum Fact<'a> {
         /// Its rules.
         policy: Policy,
     },
-    /// An account has other rules. A quota's `received` moved with its limit, as far as the units were there; what is out
-    /// beyond the limit is owed, and paid by what comes back first.
+    /// An account has other rules. A quota's `received` moved with its limit, as far as the units
+    /// were there; what is out beyond the limit is owed, and paid by what comes back first.
     PolicyChanged {
         /// The account.
         account: AccountId,
@@ -98,8 +104,8 @@ pub enum Fact<'a> {
         policy: Policy,
         /// What is available after it.
         available: i64,
-        /// How many of the units consumed so far count by these rules. `None` in journals of earlier releases: as many
-        /// as did before.
+        /// How many of the units consumed so far count by these rules. `None` in journals of
+        /// earlier releases: as many as did before.
         #[serde(default)]
         consumed: Option<u64>,
     },
@@ -144,7 +150,8 @@ pub enum Fact<'a> {
         quantity: u64,
         /// What is available after it.
         available: i64,
-        /// Whether the ledger remembers when they were consumed, for rules to come. False in journals of earlier releases.
+        /// Whether the ledger remembers when they were consumed, for rules to come. False in
+        /// journals of earlier releases.
         #[serde(default)]
         kept: bool,
     },
@@ -179,7 +186,8 @@ pub enum Fact<'a> {
         lines: EventLines,
         /// Why.
         note: Cow<'a, str>,
-        /// When they were consumed. `None` in journals of earlier releases, which did not say whose units went back.
+        /// When they were consumed. `None` in journals of earlier releases, which did not say whose
+        /// units went back.
         #[serde(default)]
         consumed_at: Option<TimeMs>,
         /// The deadline it had; 0 when that is not known.
@@ -202,8 +210,8 @@ pub enum Fact<'a> {
         /// Its content.
         body: Option<Cow<'a, [u8]>>,
     },
-    /// An operator set the engine's time back to when this event happened: a clock that was wrong had taken it further.
-    /// Events before this one may be of a later time.
+    /// An operator set the engine's time back to when this event happened: a clock that was wrong
+    /// had taken it further. Events before this one may be of a later time.
     ClockMended {
         /// What the time was before.
         from: TimeMs,
@@ -234,7 +242,9 @@ impl Fact<'_> {
         let text = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
         let bytes = |bytes: Cow<'_, [u8]>| Cow::Owned(bytes.into_owned());
         match self {
-            Self::AccountOpened { account, key, policy } => Fact::AccountOpened { account, key, policy },
+            Self::AccountOpened { account, key, policy } => {
+                Fact::AccountOpened { account, key, policy }
+            }
             Self::PolicyChanged { account, policy, available, consumed } => {
                 Fact::PolicyChanged { account, policy, available, consumed }
             }
@@ -251,7 +261,14 @@ impl Fact<'_> {
                 Fact::Renewed { account, quantity, available, kept }
             }
             Self::Reserved { reservation, owner, expires_at, confirmed, lines, details } => {
-                Fact::Reserved { reservation, owner, expires_at, confirmed, lines, details: bytes(details) }
+                Fact::Reserved {
+                    reservation,
+                    owner,
+                    expires_at,
+                    confirmed,
+                    lines,
+                    details: bytes(details),
+                }
             }
             Self::Confirmed(end) => Fact::Confirmed(end),
             Self::Released(end) => Fact::Released(end),
@@ -260,9 +277,11 @@ impl Fact<'_> {
                 Fact::Returned { reservation, lines, note: text(note), consumed_at, expires_at }
             }
             Self::Noted { reservation, body } => Fact::Noted { reservation, body: bytes(body) },
-            Self::Document { collection, key, body } => {
-                Fact::Document { collection: text(collection), key: text(key), body: body.map(bytes) }
-            }
+            Self::Document { collection, key, body } => Fact::Document {
+                collection: text(collection),
+                key: text(key),
+                body: body.map(bytes),
+            },
             Self::ClockMended { from } => Fact::ClockMended { from },
         }
     }
@@ -270,14 +289,16 @@ impl Fact<'_> {
 
 /// Where the ledger puts its events: the journal, or a test's list.
 pub(crate) trait Recorder {
-    /// Whether an event may be recorded now. Asked before anything is decided, so that a refusal changes nothing.
+    /// Whether an event may be recorded now. Asked before anything is decided, so that a refusal
+    /// changes nothing.
     ///
     /// # Errors
     /// `Overloaded`, `Unavailable` or `Closed`.
     fn admit(&self) -> Result<()>;
 
-    /// Puts the event at the end of the journal, not yet durable, and returns its place. Called while the shards that
-    /// the event touches are locked, so journal order is the order in which each account changed.
+    /// Puts the event at the end of the journal, not yet durable, and returns its place. Called
+    /// while the shards that the event touches are locked, so journal order is the order in which
+    /// each account changed.
     fn record(&self, event: &Event<'_>) -> Seq;
 
     /// The place of the last event recorded.

@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 
 use super::*;
-use crate::command::Window;
+use crate::event::Window;
 
 fn line(account: u32, quantity: u64, consumed: u64, available: i64) -> EventLine {
     EventLine { account, quantity, consumed, available }
@@ -9,7 +9,8 @@ fn line(account: u32, quantity: u64, consumed: u64, available: i64) -> EventLine
 
 #[track_caller]
 fn check(fact: Fact<'_>) {
-    let request = Request { key: IdempotencyKey::from_number(7 << 100), fingerprint: 9, kept: None };
+    let request =
+        Request { key: IdempotencyKey::from_number(7 << 100), fingerprint: 9, kept: None };
     let kept = Request { kept: Some(Kept { owner: 5, until: u64::MAX }), ..request };
     for request in [None, Some(request), Some(kept)] {
         let event = Event { at: 1_700_000_000_000, request, fact: fact.clone() };
@@ -27,7 +28,8 @@ fn check(fact: Fact<'_>) {
 fn every_kind_survives_a_round_trip() {
     let reservation = ReservationId::from_number(u64::MAX);
     let account = AccountId::from_number(3);
-    let whole: EventLines = [line(1, 2, 2, -5), line(u32::MAX, 1 << 48, 1 << 48, 0)].into_iter().collect();
+    let whole: EventLines =
+        [line(1, 2, 2, -5), line(u32::MAX, 1 << 48, 1 << 48, 0)].into_iter().collect();
     let none: EventLines = whole.iter().map(|l| EventLine { consumed: 0, ..*l }).collect();
     let part: EventLines = [line(1, 2, 1, 7), line(2, 3, 0, 8)].into_iter().collect();
     for (confirmed, lines) in [(true, &whole), (false, &none)] {
@@ -46,7 +48,13 @@ fn every_kind_survives_a_round_trip() {
     check(Fact::Released(End { reservation, expires_at: 6, lines: none.clone() }));
     check(Fact::Expired(End { reservation, expires_at: 6, lines: none.clone() }));
     for consumed_at in [None, Some(8)] {
-        check(Fact::Returned { reservation, lines: whole.clone(), note: "damaged".into(), consumed_at, expires_at: 6 });
+        check(Fact::Returned {
+            reservation,
+            lines: whole.clone(),
+            note: "damaged".into(),
+            consumed_at,
+            expires_at: 6,
+        });
     }
     check(Fact::Noted { reservation, body: Cow::Borrowed(&[0, 255]) });
     check(Fact::ClockMended { from: 1 << 50 });
@@ -56,13 +64,22 @@ fn every_kind_survives_a_round_trip() {
         policy: Policy::quota(3, Window::Rolling { length_ms: 1 }),
     });
     for consumed in [None, Some(3)] {
-        check(Fact::PolicyChanged { account, policy: Policy::backorder(9), available: -9, consumed });
+        check(Fact::PolicyChanged {
+            account,
+            policy: Policy::backorder(9),
+            available: -9,
+            consumed,
+        });
     }
     check(Fact::Received { account, quantity: 4, available: 4, note: "".into() });
     check(Fact::Adjusted { account, delta: -4, available: 0, note: "count".into() });
     check(Fact::WrittenOff { account, quantity: 4, available: 0, note: "broken".into() });
     check(Fact::Renewed { account, quantity: 4, available: 4, kept: true });
-    check(Fact::Document { collection: "product".into(), key: "p".into(), body: Some(Cow::Borrowed(b"{}")) });
+    check(Fact::Document {
+        collection: "product".into(),
+        key: "p".into(),
+        body: Some(Cow::Borrowed(b"{}")),
+    });
     check(Fact::Document { collection: "product".into(), key: "p".into(), body: None });
 }
 
@@ -108,11 +125,12 @@ fn events_of_the_first_release_read_as_they_were_meant() {
 fn garbage_is_corrupt() {
     for kind in [0, 1, 2, 3, 4, 5, 16, u16::MAX] {
         let error = decode(kind, &[0xff; 11]).expect_err("garbage is no event");
-        assert_eq!(error.kind(), crate::error::ErrorKind::Corrupt);
+        assert_eq!(error.kind(), crate::base::error::ErrorKind::Corrupt);
     }
 }
 
-/// Found by the fuzz target `event`: a flag that its kind does not have was read, and lost in a round trip.
+/// Found by the fuzz target `event`: a flag that its kind does not have was read, and lost in a
+/// round trip.
 #[test]
 fn a_flag_of_another_kind_is_corrupt() {
     let payload = |flags: u8| [&[flags, 0][..], &[0; 24]].concat();
@@ -123,12 +141,14 @@ fn a_flag_of_another_kind_is_corrupt() {
     }
 }
 
-/// Found by the fuzz target `event`: a list that says it is four billion lines long had room made for them all.
+/// Found by the fuzz target `event`: a list that says it is four billion lines long had room made
+/// for them all.
 #[test]
 fn a_list_is_not_as_long_as_it_says() {
-    let payload = [140, 0, 3, 2, 222, 0, 1, 10, 223, 2, 6, 221, 0, 1, 221, 221, 221, 221, 194, 255, 205];
+    let payload =
+        [140, 0, 3, 2, 222, 0, 1, 10, 223, 2, 6, 221, 0, 1, 221, 221, 221, 221, 194, 255, 205];
     let error = decode(16, &payload).expect_err("there are no such lines");
-    assert_eq!(error.kind(), crate::error::ErrorKind::Corrupt);
+    assert_eq!(error.kind(), crate::base::error::ErrorKind::Corrupt);
 }
 
 #[test]
@@ -136,22 +156,35 @@ fn the_mark_tells_what_is_stored_apart_and_not_what_would_be_written() {
     let event = |quantity| Event {
         at: 1,
         request: None,
-        fact: Fact::Received { account: AccountId::from_number(1), quantity, available: 1, note: Cow::Borrowed("") },
+        fact: Fact::Received {
+            account: AccountId::from_number(1),
+            quantity,
+            available: 1,
+            note: Cow::Borrowed(""),
+        },
     };
     let stored = |quantity| {
         let mut bytes = Vec::new();
         encode(&event(quantity), &mut bytes);
         bytes
     };
-    assert!(mark(7, &stored(1)) != mark(7, &stored(2)) && mark(7, &stored(1)) != mark(8, &stored(1)));
-    // The same event as another program may have stored it: the length of its array in two bytes more.
+    assert!(
+        mark(7, &stored(1)) != mark(7, &stored(2)) && mark(7, &stored(1)) != mark(8, &stored(1))
+    );
+    // The same event as another program may have stored it: the length of its array in two bytes
+    // more.
     let mut other = stored(1);
     other.splice(..1, [0xdc, 0, other[0] & 0x0f]);
     assert_eq!(decode(kind_of(&event(1)), &other).expect("the same event"), event(1));
-    assert_ne!(mark(7, &other), mark(7, &stored(1)), "what decoding makes alike is stored in two ways");
+    assert_ne!(
+        mark(7, &other),
+        mark(7, &stored(1)),
+        "what decoding makes alike is stored in two ways"
+    );
 }
 
-/// Events of 0.1.0 know neither for how long an answer is kept nor the deadline of what is returned.
+/// Events of 0.1.0 know neither for how long an answer is kept nor the deadline of what is
+/// returned.
 #[test]
 fn events_of_the_first_release_are_read() {
     #[derive(Serialize)]
@@ -164,6 +197,15 @@ fn events_of_the_first_release_are_read() {
     let old = Old(7, Some(((9, None), 8)), OldFact::Returned(reservation, lines.clone(), "back"));
     let bytes = rmp_serde::to_vec(&old).expect("an event can be written");
     let request = Request { key: IdempotencyKey::from_number(9), fingerprint: 8, kept: None };
-    let fact = Fact::Returned { reservation, lines, note: "back".into(), consumed_at: None, expires_at: 0 };
-    assert_eq!(decode(16, &bytes).expect("an event"), Event { at: 7, request: Some(request), fact });
+    let fact = Fact::Returned {
+        reservation,
+        lines,
+        note: "back".into(),
+        consumed_at: None,
+        expires_at: 0,
+    };
+    assert_eq!(
+        decode(16, &bytes).expect("an event"),
+        Event { at: 7, request: Some(request), fact }
+    );
 }

@@ -10,9 +10,9 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::error::{ApiError, Code};
 use super::token::{Claims, Keys, NumericDate};
-use crate::error::{Error, Result};
+use crate::base::TimeMs;
+use crate::base::error::{Error, Result};
 use crate::mall::User;
-use crate::types::TimeMs;
 
 /// How far clocks may differ unless it is said otherwise, in milliseconds.
 const LEEWAY_MS: u64 = 5_000;
@@ -61,7 +61,8 @@ pub struct Auth {
     keys: Keys,
     /// By how much the clock that made a token may differ from ours, in milliseconds.
     leeway_ms: u64,
-    /// Verified tokens, each in the slot its hash names: bounded, and a busy user costs no second verification.
+    /// Verified tokens, each in the slot its hash names: bounded, and a busy user costs no second
+    /// verification.
     slots: Box<[Mutex<Option<Verified>>]>,
     hasher: foldhash::quality::RandomState,
 }
@@ -90,7 +91,8 @@ impl Auth {
         })
     }
 
-    /// Takes tokens of clocks that differ from ours by up to `leeway_ms` milliseconds; 5,000 unless said otherwise.
+    /// Takes tokens of clocks that differ from ours by up to `leeway_ms` milliseconds; 5,000 unless
+    /// said otherwise.
     #[must_use]
     pub fn leeway_ms(mut self, leeway_ms: u64) -> Self {
         self.leeway_ms = leeway_ms;
@@ -104,11 +106,20 @@ impl Auth {
     pub fn issue(&self, user: &str, role: Role, expires_at_ms: TimeMs) -> Result<String> {
         User::new(user)?;
         let role = (role != Role::User).then(|| role.name().to_owned());
-        self.keys.sign(&Claims { sub: user.to_owned(), exp: NumericDate(expires_at_ms), nbf: None, role })
+        self.keys.sign(&Claims {
+            sub: user.to_owned(),
+            exp: NumericDate(expires_at_ms),
+            nbf: None,
+            role,
+        })
     }
 
     /// The caller of a request.
-    pub(super) fn identify(&self, headers: &HeaderMap, now_ms: TimeMs) -> Result<Arc<Identity>, ApiError> {
+    pub(super) fn identify(
+        &self,
+        headers: &HeaderMap,
+        now_ms: TimeMs,
+    ) -> Result<Arc<Identity>, ApiError> {
         let token = bearer(headers)?;
         let identity = match self.recall(token) {
             Some(identity) => identity,
@@ -128,7 +139,9 @@ impl Auth {
     fn recall(&self, token: &str) -> Option<Arc<Identity>> {
         let slot = self.slot(token).lock();
         // The whole token is compared: another with the same hash is another token.
-        slot.as_ref().filter(|verified| *verified.token == *token).map(|verified| verified.identity.clone())
+        slot.as_ref()
+            .filter(|verified| *verified.token == *token)
+            .map(|verified| verified.identity.clone())
     }
 
     fn verify(&self, token: &str) -> Option<Arc<Identity>> {
@@ -136,7 +149,8 @@ impl Auth {
         let role = Role::parse(claims.role.as_deref())?;
         let identity = Arc::new(Identity { user: User::new(&claims.sub).ok()?, role, claims });
         if token.len() <= CACHED_TOKEN_BYTES_MAX {
-            *self.slot(token).lock() = Some(Verified { token: token.into(), identity: identity.clone() });
+            *self.slot(token).lock() =
+                Some(Verified { token: token.into(), identity: identity.clone() });
         }
         Some(identity)
     }
@@ -151,7 +165,9 @@ fn bearer(headers: &HeaderMap) -> Result<&str, ApiError> {
         return Err(ApiError::invalid("there is more than one Authorization"));
     }
     let value = value.and_then(|value| value.to_str().ok()).and_then(|value| value.split_once(' '));
-    let token = value.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, token)| token.trim());
+    let token = value
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+        .map(|(_, token)| token.trim());
     token.ok_or_else(|| ApiError::new(Code::Unauthorized))
 }
 
@@ -184,7 +200,10 @@ mod tests {
             assert_eq!((identity.user.id(), identity.role), ("ann", Role::Admin));
         }
         assert!(auth.identify(&headers, NOW_MS + 9_999).is_ok(), "within the leeway");
-        assert!(auth.identify(&headers, NOW_MS + 10_000).is_err(), "a remembered token expires all the same");
+        assert!(
+            auth.identify(&headers, NOW_MS + 10_000).is_err(),
+            "a remembered token expires all the same"
+        );
     }
 
     #[test]
@@ -205,7 +224,11 @@ mod tests {
             (r#""exp":null"#.to_owned(), false),
         ] {
             let token = auth.keys.sign_text(&format!(r#"{{"sub":"ann",{times}}}"#));
-            assert_eq!(auth.identify(&headers(&format!("Bearer {token}")), NOW_MS).is_ok(), valid, "{times}");
+            assert_eq!(
+                auth.identify(&headers(&format!("Bearer {token}")), NOW_MS).is_ok(),
+                valid,
+                "{times}"
+            );
         }
     }
 
@@ -214,7 +237,10 @@ mod tests {
         let auth = auth("0123456789abcdef0123456789abcdef");
         let token = auth.issue("ann", Role::User, NOW_MS + 5_000).expect("a token");
         let mut headers = headers(&format!("Bearer {token}"));
-        headers.append(AUTHORIZATION, HeaderValue::from_str(&format!("Bearer {token}")).expect("a header value"));
+        headers.append(
+            AUTHORIZATION,
+            HeaderValue::from_str(&format!("Bearer {token}")).expect("a header value"),
+        );
         let error = auth.identify(&headers, NOW_MS).err().expect("it is refused");
         assert_eq!(error.code, Code::InvalidRequest);
     }
@@ -229,10 +255,15 @@ mod tests {
         let unsigned = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhbm4iLCJleHAiOjk5OTk5OTk5OTl9.";
         let body = token.split('.').nth(1).expect("three parts");
         // {"alg":"HS384","typ":"JWT"} over our own body and signature.
-        let relabelled =
-            token.replacen(token.split('.').next().expect("three parts"), "eyJhbGciOiJIUzM4NCIsInR5cCI6IkpXVCJ9", 1);
-        let timeless =
-            auth.keys.sign(&Claims { sub: "ann".into(), exp: NumericDate(0), nbf: None, role: None }).expect("a token");
+        let relabelled = token.replacen(
+            token.split('.').next().expect("three parts"),
+            "eyJhbGciOiJIUzM4NCIsInR5cCI6IkpXVCJ9",
+            1,
+        );
+        let timeless = auth
+            .keys
+            .sign(&Claims { sub: "ann".into(), exp: NumericDate(0), nbf: None, role: None })
+            .expect("a token");
         let early = auth.keys.sign(&Claims {
             sub: "ann".into(),
             exp: NumericDate(u64::MAX),
@@ -245,8 +276,12 @@ mod tests {
             nbf: None,
             role: Some("root".into()),
         });
-        let nameless =
-            auth.keys.sign(&Claims { sub: "no/slash".into(), exp: NumericDate(u64::MAX), nbf: None, role: None });
+        let nameless = auth.keys.sign(&Claims {
+            sub: "no/slash".into(),
+            exp: NumericDate(u64::MAX),
+            nbf: None,
+            role: None,
+        });
         for wrong in [
             "Bearer",
             "Bearer ",

@@ -10,16 +10,16 @@ use super::auth::Identity;
 use super::call::Call;
 use super::error::{ApiError, Code};
 use super::format::Format;
-use crate::error::Result;
-use crate::types::IdempotencyKey;
+use crate::base::IdempotencyKey;
+use crate::base::error::Result;
 
 /// For requests that need no body: none, or one without fields.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Nothing {}
 
-/// The body as a `T`, and the request's `Idempotency-Key`, which tells retries apart by the bytes of the body: a price
-/// that changed between two tries makes no conflict.
+/// The body as a `T`, and the request's `Idempotency-Key`, which tells retries apart by the bytes
+/// of the body: a price that changed between two tries makes no conflict.
 pub(super) async fn read_keyed<T: DeserializeOwned>(
     call: &Call<'_>,
     identity: &Identity,
@@ -60,7 +60,9 @@ async fn collect(call: &Call<'_>, body: Incoming) -> Result<Bytes, ApiError> {
     let reading = Limited::new(body, limits.body_bytes).collect();
     match call.app.running.within(limits.body_timeout, reading).await {
         Some(Ok(collected)) => Ok(collected.to_bytes()),
-        Some(Err(error)) if error.is::<LengthLimitError>() => Err(ApiError::new(Code::PayloadTooLarge)),
+        Some(Err(error)) if error.is::<LengthLimitError>() => {
+            Err(ApiError::new(Code::PayloadTooLarge))
+        }
         Some(Err(_)) => Err(ApiError::invalid("the body broke off")),
         None => Err(ApiError::new(Code::RequestTimeout)),
     }

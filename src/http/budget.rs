@@ -1,5 +1,5 @@
-//! The memory that large bodies may take while they come, and answers until their clients have read them: a bound in all, and
-//! one for each caller.
+//! The memory that large bodies may take while they come, and answers until their clients have read
+//! them: a bound in all, and one for each caller.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -52,7 +52,11 @@ impl Budget {
     ///
     /// # Errors
     /// `OVERLOADED`, naming the bound that it would exceed.
-    pub(super) fn charge(self: &Arc<Self>, payer: &Payer, bytes: usize) -> Result<Charge, ApiError> {
+    pub(super) fn charge(
+        self: &Arc<Self>,
+        payer: &Payer,
+        bytes: usize,
+    ) -> Result<Charge, ApiError> {
         let over = |what| Err(ApiError::new(Code::Overloaded).detail(what));
         let mut spent = self.spent.lock();
         let all = spent.bytes.saturating_add(bytes);
@@ -114,7 +118,9 @@ mod tests {
     fn nobody_takes_more_than_a_share_nor_all_more_than_there_is() {
         let budget = Arc::new(Budget::new(100, 60));
         let [ann, bob] = ["ann", "bob"].map(|name| Payer::User(name.into()));
-        let refused = |charged: Result<Charge, ApiError>| charged.expect_err("too much").detail.expect("a reason");
+        let refused = |charged: Result<Charge, ApiError>| {
+            charged.expect_err("too much").detail.expect("a reason")
+        };
         let first = budget.charge(&ann, 60).expect("it is within both bounds");
         assert!(refused(budget.charge(&ann, 1)).contains("per_user"));
         let second = budget.charge(&bob, 40).expect("it is within both bounds");

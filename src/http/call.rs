@@ -12,8 +12,8 @@ use super::format::Format;
 use super::guests::Address;
 use super::reply::{HttpResponse, success};
 use super::{App, key, query};
-use crate::error::{Error, Result};
-use crate::types::IdempotencyKey;
+use crate::base::IdempotencyKey;
+use crate::base::error::{Error, Result};
 
 /// What a request writes besides its body, in bytes: its event, and its rows in history.
 const RECORD_BYTES: u64 = 512;
@@ -42,7 +42,11 @@ impl Call<'_> {
     /// An operator.
     pub(super) fn admin(&self) -> Result<Arc<Identity>, ApiError> {
         let identity = self.user()?;
-        if identity.role == Role::Admin { Ok(identity) } else { Err(ApiError::new(Code::Forbidden)) }
+        if identity.role == Role::Admin {
+            Ok(identity)
+        } else {
+            Err(ApiError::new(Code::Forbidden))
+        }
     }
 
     /// Counts memory for this request, as long as the charge lives, if it is worth counting.
@@ -75,9 +79,12 @@ impl Call<'_> {
         success(self.format, data, self.app.mall.now_ms())
     }
 
-    /// The request's `Idempotency-Key`, in the scope of the caller and of what the path means: however path and key are
-    /// spelled, one request has one key.
-    pub(super) fn idempotency_key(&self, identity: &Identity) -> Result<Option<IdempotencyKey>, ApiError> {
+    /// The request's `Idempotency-Key`, in the scope of the caller and of what the path means:
+    /// however path and key are spelled, one request has one key.
+    pub(super) fn idempotency_key(
+        &self,
+        identity: &Identity,
+    ) -> Result<Option<IdempotencyKey>, ApiError> {
         let mut values = self.headers.get_all("idempotency-key").iter();
         let Some(value) = values.next() else {
             return Ok(None);
@@ -85,27 +92,36 @@ impl Call<'_> {
         if values.next().is_some() {
             return Err(ApiError::invalid("there is more than one Idempotency-Key"));
         }
-        let spelled = value.to_str().map_err(|_| ApiError::invalid("an Idempotency-Key is printable ASCII"))?;
+        let spelled = value
+            .to_str()
+            .map_err(|_| ApiError::invalid("an Idempotency-Key is printable ASCII"))?;
         let (path, meant) = (self.pattern.replace("{id}", self.id), key::meaning(spelled)?);
         // A user's name has no space, so the two parts of a scope cannot run into each other.
         let user = identity.user.id();
         let key = |path: &str, key: &str| {
             let key = IdempotencyKey::new(&format!("{user} {path}"), key)?;
-            // A user has one share of the window over all paths; an operator, who is trusted, one for each path.
+            // A user has one share of the window over all paths; an operator, who is trusted, one
+            // for each path.
             Ok::<_, Error>(if identity.role == Role::Admin { key } else { key.owned_by(user) })
         };
         let named = key(&path, &meant)?;
         if path == self.path && meant == spelled {
             return Ok(Some(named));
         }
-        // Up to 0.1.0 the spelling was the key: who retries a request of then, as it was spelled, hears its answer.
+        // Up to 0.1.0 the spelling was the key: who retries a request of then, as it was spelled,
+        // hears its answer.
         let before = key(self.path, spelled).ok();
         let known = before.map_or(Ok(None), |before| self.app.mall.engine().recall(before))?;
         Ok(before.filter(|_| known.is_some()).or(Some(named)))
     }
 
-    /// Counts a request that may write something, and has a body of so many bytes. Operators may do as they like.
-    pub(super) fn count_write(&self, identity: &Identity, body_bytes: usize) -> Result<(), ApiError> {
+    /// Counts a request that may write something, and has a body of so many bytes. Operators may do
+    /// as they like.
+    pub(super) fn count_write(
+        &self,
+        identity: &Identity,
+        body_bytes: usize,
+    ) -> Result<(), ApiError> {
         if identity.role == Role::Admin {
             return Ok(());
         }

@@ -1,13 +1,16 @@
-//! Numbers as a client wrote them. A number that no type of ours holds exactly is refused, never rounded.
+//! Numbers as a client wrote them. A number that no type of ours holds exactly is refused, never
+//! rounded.
 
 use serde::de::{Deserialize, Deserializer, Error as _};
 use serde_json::Number;
 use serde_json::value::RawValue;
 
-/// The longest number that is read, in characters; the exact decimal form of any useful one is far shorter.
+/// The longest number that is read, in characters; the exact decimal form of any useful one is far
+/// shorter.
 const LENGTH_MAX: usize = 400;
 
-/// What a decimal number is worth: `±digits × 10^exponent`, without zeros at either end of the digits.
+/// What a decimal number is worth: `±digits × 10^exponent`, without zeros at either end of the
+/// digits.
 #[derive(Debug, PartialEq, Eq)]
 struct Decimal {
     negative: bool,
@@ -31,7 +34,8 @@ impl Decimal {
         let exponent: i64 = exponent.parse().ok()?;
         let significant = all.trim_end_matches('0');
         let dropped = i64::try_from(all.len() - significant.len()).ok()?;
-        let exponent = exponent.checked_sub(i64::try_from(fraction.len()).ok()?)?.checked_add(dropped)?;
+        let exponent =
+            exponent.checked_sub(i64::try_from(fraction.len()).ok()?)?.checked_add(dropped)?;
         let digits = significant.trim_start_matches('0').to_owned();
         // Zero is zero, whatever its exponent.
         let exponent = if digits.is_empty() { 0 } else { exponent };
@@ -47,8 +51,8 @@ impl Decimal {
     }
 }
 
-/// The number that `text` writes, when it is exactly one that we keep: a whole number of 64 bits, or a binary64 whose
-/// shortest decimal form is worth the same.
+/// The number that `text` writes, when it is exactly one that we keep: a whole number of 64 bits,
+/// or a binary64 whose shortest decimal form is worth the same.
 pub(super) fn exact(text: &str) -> Option<Number> {
     if let Ok(number) = text.parse::<u64>() {
         return Some(number.into());
@@ -73,7 +77,9 @@ impl<'de, T: TryFrom<i128>> Deserialize<'de> for Whole<T> {
         let text = Box::<RawValue>::deserialize(deserializer)?;
         let whole = Decimal::read(text.get()).as_ref().and_then(Decimal::whole);
         let fitting = whole.and_then(|whole| T::try_from(whole).ok());
-        fitting.map(Self).ok_or_else(|| D::Error::custom("it must be a whole number within its bounds"))
+        fitting
+            .map(Self)
+            .ok_or_else(|| D::Error::custom("it must be a whole number within its bounds"))
     }
 }
 
@@ -132,6 +138,9 @@ mod tests {
         ] {
             assert_eq!(read(text), want, "{text}");
         }
-        assert!(serde_json::from_str::<Whole<i64>>("-3.0").is_ok_and(|whole| whole.0 == -3), "signed, too");
+        assert!(
+            serde_json::from_str::<Whole<i64>>("-3.0").is_ok_and(|whole| whole.0 == -3),
+            "signed, too"
+        );
     }
 }

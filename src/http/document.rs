@@ -1,4 +1,5 @@
-//! Objects that a request carries for others, such as a delivery's details: kept as they were sent, or refused.
+//! Objects that a request carries for others, such as a delivery's details: kept as they were sent,
+//! or refused.
 
 use std::fmt;
 
@@ -31,7 +32,9 @@ fn read(raw: &RawValue, depth: usize) -> Result<Value, String> {
     let text = raw.get();
     let wrong = |error: serde_json::Error| error.to_string();
     match text.bytes().next() {
-        Some(b'{' | b'[') if depth == 0 => Err(format!("it is nested deeper than {DEPTH_MAX} levels")),
+        Some(b'{' | b'[') if depth == 0 => {
+            Err(format!("it is nested deeper than {DEPTH_MAX} levels"))
+        }
         Some(b'{') => {
             let entries: Entries<'_> = serde_json::from_str(text).map_err(wrong)?;
             let mut object = Map::new();
@@ -46,7 +49,11 @@ fn read(raw: &RawValue, depth: usize) -> Result<Value, String> {
         }
         Some(b'[') => {
             let items: Vec<&RawValue> = serde_json::from_str(text).map_err(wrong)?;
-            items.into_iter().map(|item| read(item, depth - 1)).collect::<Result<_, _>>().map(Value::Array)
+            items
+                .into_iter()
+                .map(|item| read(item, depth - 1))
+                .collect::<Result<_, _>>()
+                .map(Value::Array)
         }
         Some(b'-' | b'0'..=b'9') => {
             let number = decimal::exact(text).map(Value::Number);

@@ -6,9 +6,9 @@ use std::time::Duration;
 use hyper::StatusCode;
 use serde::Serialize;
 
-use crate::error::{Error, ErrorKind};
+use crate::base::TimeMs;
+use crate::base::error::{Error, ErrorKind};
 use crate::mall::{Failure, Shortage};
-use crate::types::TimeMs;
 
 /// The stable codes. `docs/api.md` lists them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,29 +49,47 @@ impl Code {
             Self::NotFound => (StatusCode::NOT_FOUND, "NOT_FOUND", "接口不存在"),
             Self::ProductNotFound => (StatusCode::NOT_FOUND, "PRODUCT_NOT_FOUND", "商品不存在"),
             Self::OrderNotFound => (StatusCode::NOT_FOUND, "ORDER_NOT_FOUND", "订单不存在"),
-            Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", "请求方法不支持"),
-            Self::NotAcceptable => (StatusCode::NOT_ACCEPTABLE, "NOT_ACCEPTABLE", "无法按要求的格式响应"),
-            Self::RequestTimeout => (StatusCode::REQUEST_TIMEOUT, "REQUEST_TIMEOUT", "请求接收超时"),
+            Self::MethodNotAllowed => {
+                (StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", "请求方法不支持")
+            }
+            Self::NotAcceptable => {
+                (StatusCode::NOT_ACCEPTABLE, "NOT_ACCEPTABLE", "无法按要求的格式响应")
+            }
+            Self::RequestTimeout => {
+                (StatusCode::REQUEST_TIMEOUT, "REQUEST_TIMEOUT", "请求接收超时")
+            }
             Self::OutOfStock => (StatusCode::CONFLICT, "OUT_OF_STOCK", "库存不足"),
             Self::InsufficientPoints => (StatusCode::CONFLICT, "INSUFFICIENT_POINTS", "积分不足"),
             Self::LimitExceeded => (StatusCode::CONFLICT, "LIMIT_EXCEEDED", "超出兑换限额"),
             Self::OrderState => (StatusCode::CONFLICT, "ORDER_STATE", "订单状态不允许此操作"),
             Self::ReservationExpired => (StatusCode::GONE, "RESERVATION_EXPIRED", "订单已过期"),
-            Self::PayloadTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "PAYLOAD_TOO_LARGE", "请求内容过大"),
+            Self::PayloadTooLarge => {
+                (StatusCode::PAYLOAD_TOO_LARGE, "PAYLOAD_TOO_LARGE", "请求内容过大")
+            }
             Self::UnsupportedMediaType => {
                 (StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE", "请求内容格式不支持")
             }
             Self::IdempotencyConflict => {
                 (StatusCode::UNPROCESSABLE_ENTITY, "IDEMPOTENCY_CONFLICT", "幂等键已用于不同的请求")
             }
-            Self::TooManyKeys => (StatusCode::TOO_MANY_REQUESTS, "TOO_MANY_KEYS", "幂等键过多，请稍后重试"),
-            Self::RateLimited => (StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED", "请求过于频繁，请稍后重试"),
-            Self::LowSpace => (StatusCode::INSUFFICIENT_STORAGE, "LOW_SPACE", "存储空间不足，暂停新的兑换"),
-            Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL", "服务内部错误"),
-            Self::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "OVERLOADED", "系统繁忙，请稍后重试"),
-            Self::DiskStalled => {
-                (StatusCode::SERVICE_UNAVAILABLE, "DISK_STALLED", "存储暂无响应，请求未执行，请稍后重试")
+            Self::TooManyKeys => {
+                (StatusCode::TOO_MANY_REQUESTS, "TOO_MANY_KEYS", "幂等键过多，请稍后重试")
             }
+            Self::RateLimited => {
+                (StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED", "请求过于频繁，请稍后重试")
+            }
+            Self::LowSpace => {
+                (StatusCode::INSUFFICIENT_STORAGE, "LOW_SPACE", "存储空间不足，暂停新的兑换")
+            }
+            Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL", "服务内部错误"),
+            Self::Overloaded => {
+                (StatusCode::SERVICE_UNAVAILABLE, "OVERLOADED", "系统繁忙，请稍后重试")
+            }
+            Self::DiskStalled => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "DISK_STALLED",
+                "存储暂无响应，请求未执行，请稍后重试",
+            ),
             Self::OutcomeUnknown => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "OUTCOME_UNKNOWN",
@@ -130,7 +148,10 @@ impl ApiError {
 
     fn short(code: Code, shortage: Shortage) -> Self {
         let Shortage { required, available, next_release_at } = shortage;
-        Self { shortage: Some(ShortageWire { required, available, next_release_at }), ..Self::new(code) }
+        Self {
+            shortage: Some(ShortageWire { required, available, next_release_at }),
+            ..Self::new(code)
+        }
     }
 }
 
@@ -151,7 +172,11 @@ impl From<Error> for ApiError {
             // The cause stays in the log: it may name files.
             kind => {
                 tracing::error!(error = %error, ?kind, "a request failed");
-                Self::new(if kind == ErrorKind::Corrupt { Code::Internal } else { Code::Unavailable })
+                Self::new(if kind == ErrorKind::Corrupt {
+                    Code::Internal
+                } else {
+                    Code::Unavailable
+                })
             }
         }
     }
@@ -164,7 +189,9 @@ impl From<Failure> for ApiError {
             Failure::ProductNotFound => Self::new(Code::ProductNotFound),
             Failure::OrderNotFound => Self::new(Code::OrderNotFound),
             Failure::OutOfStock(shortage) => Self::short(Code::OutOfStock, shortage),
-            Failure::InsufficientPoints(shortage) => Self::short(Code::InsufficientPoints, shortage),
+            Failure::InsufficientPoints(shortage) => {
+                Self::short(Code::InsufficientPoints, shortage)
+            }
             Failure::LimitExceeded(shortage) => Self::short(Code::LimitExceeded, shortage),
             Failure::OrderState(state) => Self::new(Code::OrderState).detail(state.name()),
             Failure::Expired => Self::new(Code::ReservationExpired),

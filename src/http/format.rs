@@ -9,7 +9,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use super::budget::SMALL_BYTES;
 use super::error::{ApiError, Code};
 use super::messagepack;
-use crate::error::{Error, Result};
+use crate::base::error::{Error, Result};
 
 /// How a body is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,7 +31,10 @@ impl Format {
         let is = |name: &str| media_type.eq_ignore_ascii_case(name);
         if is("application/json") {
             Some(Self::Json)
-        } else if is("application/msgpack") || is("application/x-msgpack") || is("application/vnd.msgpack") {
+        } else if is("application/msgpack")
+            || is("application/x-msgpack")
+            || is("application/vnd.msgpack")
+        {
             Some(Self::MessagePack)
         } else {
             None
@@ -43,22 +46,33 @@ impl Format {
         let Some(value) = headers.get(CONTENT_TYPE) else {
             return Ok(Self::Json);
         };
-        let media_type = value.to_str().ok().and_then(|value| value.split(';').next()).unwrap_or_default().trim();
+        let media_type = value
+            .to_str()
+            .ok()
+            .and_then(|value| value.split(';').next())
+            .unwrap_or_default()
+            .trim();
         Self::of_media_type(media_type).ok_or_else(|| ApiError::new(Code::UnsupportedMediaType))
     }
 
-    /// What a client wants the answer in: the best it accepts, the first named of equals; JSON when it does not say.
+    /// What a client wants the answer in: the best it accepts, the first named of equals; JSON when
+    /// it does not say.
     pub(super) fn of_answer(headers: &HeaderMap) -> Result<Self, ApiError> {
         let values = headers.get_all(ACCEPT).iter().map(|value| value.to_str().unwrap_or_default());
-        let ranges = values.flat_map(|value| value.split(',')).map(str::trim).filter(|range| !range.is_empty());
+        let ranges = values
+            .flat_map(|value| value.split(','))
+            .map(str::trim)
+            .filter(|range| !range.is_empty());
         let ranges: Vec<Range<'_>> = ranges.map(Range::parse).collect();
         if ranges.is_empty() {
             return Ok(Self::Json);
         }
         let wanted = [Self::Json, Self::MessagePack].into_iter().filter_map(|format| {
             // The most specific range decides about a format: RFC 9110, 12.5.1.
-            let matching = ranges.iter().enumerate().filter(|(_, range)| range.specificity(format) > 0);
-            let (at, range) = matching.max_by_key(|(at, range)| (range.specificity(format), Reverse(*at)))?;
+            let matching =
+                ranges.iter().enumerate().filter(|(_, range)| range.specificity(format) > 0);
+            let (at, range) =
+                matching.max_by_key(|(at, range)| (range.specificity(format), Reverse(*at)))?;
             (range.quality > 0).then_some(((range.quality, Reverse(at)), format))
         });
         let best = wanted.rev().max_by_key(|(rank, _)| *rank);
@@ -69,9 +83,13 @@ impl Format {
         let mut encoded = Vec::with_capacity(384);
         let written: Result<(), Box<dyn std::error::Error + Send + Sync>> = match self {
             Self::Json => serde_json::to_writer(&mut encoded, body).map_err(Into::into),
-            Self::MessagePack => rmp_serde::encode::write_named(&mut encoded, body).map_err(Into::into),
+            Self::MessagePack => {
+                rmp_serde::encode::write_named(&mut encoded, body).map_err(Into::into)
+            }
         };
-        written.map_err(|cause| Error::unavailable("an answer cannot be written").with_source(cause))?;
+        written.map_err(|cause| {
+            Error::unavailable("an answer cannot be written").with_source(cause)
+        })?;
         if encoded.capacity() > 2 * SMALL_BYTES {
             // What was taken to write into, and is not needed, would not be counted.
             encoded.shrink_to_fit();
@@ -112,7 +130,8 @@ impl<'a> Range<'a> {
     fn parse(text: &'a str) -> Self {
         let mut parts = text.split(';').map(str::trim);
         let media_type = parts.next().unwrap_or_default();
-        let quality = parts.find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")));
+        let quality =
+            parts.find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")));
         let quality = quality.map_or(Some(1.0), |quality| quality.parse::<f32>().ok());
         let quality = quality.filter(|quality| (0.0..=1.0).contains(quality)).unwrap_or_default();
         Self { media_type, quality: (quality * 1000.0) as u16 }
@@ -174,7 +193,11 @@ mod tests {
             ("text/plain", None),
             ("", None),
         ] {
-            assert_eq!(Format::of_body(&headers(CONTENT_TYPE, content_type)).ok(), want, "{content_type}");
+            assert_eq!(
+                Format::of_body(&headers(CONTENT_TYPE, content_type)).ok(),
+                want,
+                "{content_type}"
+            );
         }
     }
 
@@ -185,7 +208,10 @@ mod tests {
             let value: HashMap<String, u64> = format.decode(&body).expect("a decoded value");
             assert_eq!(value["tea"], 3);
             body.push(b'1');
-            assert!(format.decode::<HashMap<String, u64>>(&body).is_err(), "{format:?} must refuse a tail");
+            assert!(
+                format.decode::<HashMap<String, u64>>(&body).is_err(),
+                "{format:?} must refuse a tail"
+            );
         }
     }
 

@@ -1,7 +1,8 @@
-//! Who is connected: bounds in all and for each address, who is sent away to make room, and who is overdue.
+//! Who is connected: bounds in all and for each address, who is sent away to make room, and who is
+//! overdue.
 //!
-//! A connection that never sent a whole request goes first, then the one that has rested longest; one whose request is being
-//! handled or answered never does.
+//! A connection that never sent a whole request goes first, then the one that has rested longest;
+//! one whose request is being handled or answered never does.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
@@ -14,13 +15,15 @@ use tokio::sync::Notify;
 use super::Limits;
 use super::running::RunningClock;
 
-/// How long what a client still sends is read after the last answer: to close with bytes unread would reset the connection,
-/// and the client might lose the answer.
+/// How long what a client still sends is read after the last answer: to close with bytes unread
+/// would reset the connection, and the client might lose the answer.
 const LINGER: Duration = Duration::from_secs(1);
-/// Of so many connections one is sent away at once when there is no room: each look at all of them makes room for many.
+/// Of so many connections one is sent away at once when there is no room: each look at all of them
+/// makes room for many.
 const SENT_AWAY_OF: usize = 64;
 
-/// Where a client is: its IPv4 address, or the /64 of its IPv6 address, of which one subscriber has all.
+/// Where a client is: its IPv4 address, or the /64 of its IPv6 address, of which one subscriber has
+/// all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Address(IpAddr);
 
@@ -87,7 +90,8 @@ impl Guest {
         self.address
     }
 
-    /// A whole head has come: its request is begun, unless the connection was dismissed in that moment.
+    /// A whole head has come: its request is begun, unless the connection was dismissed in that
+    /// moment.
     pub(super) fn begin(&self) -> Result<(), Dismissed> {
         let mut state = self.state.lock();
         if state.dismissed {
@@ -183,9 +187,12 @@ impl Guest {
             Stage::Closing => Some(LINGER),
             Stage::Busy => None,
         };
-        let over = |since_ms: u64, bound: Duration| u128::from(now_ms.saturating_sub(since_ms)) > bound.as_millis();
+        let over = |since_ms: u64, bound: Duration| {
+            u128::from(now_ms.saturating_sub(since_ms)) > bound.as_millis()
+        };
         let late = bound.is_some_and(|bound| over(state.since_ms, bound));
-        let stalled = state.stalled_since_ms.is_some_and(|since_ms| over(since_ms, limits.write_timeout));
+        let stalled =
+            state.stalled_since_ms.is_some_and(|since_ms| over(since_ms, limits.write_timeout));
         if (late || stalled) && !state.dismissed {
             tracing::debug!(stage = ?state.stage, stalled, "a connection took too long");
             self.dismiss(&mut state);
@@ -230,7 +237,8 @@ impl Guests {
         }
     }
 
-    /// A place for a client, once there is one; `None` when its address has too many, all of them at work.
+    /// A place for a client, once there is one; `None` when its address has too many, all of them
+    /// at work.
     pub(super) async fn admit(&self, address: Address) -> Option<Arc<Guest>> {
         loop {
             match self.knock(address) {
@@ -253,8 +261,12 @@ impl Guests {
             return Door::Wait;
         }
         let number = house.next_number;
-        let state =
-            State { stage: Stage::Silent, since_ms: self.clock.now_ms(), stalled_since_ms: None, dismissed: false };
+        let state = State {
+            stage: Stage::Silent,
+            since_ms: self.clock.now_ms(),
+            stalled_since_ms: None,
+            dismissed: false,
+        };
         let (clock, state, dismissal) = (Arc::clone(&self.clock), Mutex::new(state), Notify::new());
         let guest = Arc::new(Guest { number, address, clock, state, dismissal });
         house.by_address.entry(address).or_default().insert(number, Arc::clone(&guest));
@@ -280,12 +292,16 @@ impl Guests {
     /// Sends away who has taken longer than `limits` allow.
     pub(super) fn sweep(&self, now_ms: u64, limits: &Limits) {
         let house = self.house.lock();
-        house.by_address.values().flat_map(BTreeMap::values).for_each(|guest| guest.check(now_ms, limits));
+        house
+            .by_address
+            .values()
+            .flat_map(BTreeMap::values)
+            .for_each(|guest| guest.check(now_ms, limits));
     }
 }
 
-/// Sends some of these away, the least needed first. False when each of them is at work; true also when some are already on
-/// their way out.
+/// Sends some of these away, the least needed first. False when each of them is at work; true also
+/// when some are already on their way out.
 fn send_away<'a>(guests: impl Iterator<Item = &'a Arc<Guest>>) -> bool {
     let mut count = 0;
     let mut ranked = Vec::new();
@@ -333,7 +349,8 @@ mod tests {
     #[test]
     fn who_never_asked_goes_first_then_who_rests_and_never_who_is_at_work() {
         let guests = guests(3, 3);
-        let [silent, resting, busy] = [0, 1, 2].map(|n| enter(&guests, &format!("10.0.0.{n}")).expect("there is room"));
+        let [silent, resting, busy] =
+            [0, 1, 2].map(|n| enter(&guests, &format!("10.0.0.{n}")).expect("there is room"));
         for guest in [&resting, &busy] {
             guest.begin().expect("it may ask");
         }
@@ -342,7 +359,11 @@ mod tests {
         assert_eq!(enter(&guests, "10.0.0.9").err(), Some("wait"));
         assert!(silent.is_dismissed() && !resting.is_dismissed() && !busy.is_dismissed());
         assert!(silent.begin().is_err(), "a request that comes now is not begun");
-        assert_eq!(enter(&guests, "10.0.0.9").err(), Some("wait"), "until it is gone, nobody else has to go");
+        assert_eq!(
+            enter(&guests, "10.0.0.9").err(),
+            Some("wait"),
+            "until it is gone, nobody else has to go"
+        );
         assert!(!resting.is_dismissed());
         guests.leave(&silent);
         let next = enter(&guests, "10.0.0.9").expect("there is room");
@@ -354,13 +375,18 @@ mod tests {
     #[test]
     fn an_address_has_its_share_and_no_more() {
         let guests = guests(100, 2);
-        let crowd = [0, 1].map(|n| enter(&guests, &format!("2001:db8::{n}")).expect("there is room"));
+        let crowd =
+            [0, 1].map(|n| enter(&guests, &format!("2001:db8::{n}")).expect("there is room"));
         crowd.iter().for_each(|guest| guest.begin().expect("it may ask"));
         assert_eq!(enter(&guests, "2001:db8::7").err(), Some("out"), "all of them are at work");
         enter(&guests, "10.0.0.1").expect("others have their own share");
         crowd[0].answered();
         crowd[0].flushed();
-        assert_eq!(enter(&guests, "2001:db8::7").err(), Some("wait"), "its own connection makes room");
+        assert_eq!(
+            enter(&guests, "2001:db8::7").err(),
+            Some("wait"),
+            "its own connection makes room"
+        );
         guests.leave(&crowd[0]);
         enter(&guests, "2001:db8::7").expect("there is room");
     }
@@ -382,7 +408,11 @@ mod tests {
             guests.sweep(bound_ms, &limits);
             assert!(!guest.is_dismissed(), "{what} has {bound_ms} ms");
             guests.sweep(bound_ms + 1, &limits);
-            assert_eq!(guest.is_dismissed(), bound.is_some(), "{what} has no more than {bound_ms} ms");
+            assert_eq!(
+                guest.is_dismissed(),
+                bound.is_some(),
+                "{what} has no more than {bound_ms} ms"
+            );
         };
         let asked = |guest: &Guest| guest.begin().expect("it may ask");
         let rested = |guest: &Guest| {
@@ -393,9 +423,17 @@ mod tests {
         check("a first head", &Guest::heard, Some(10));
         check("a request", &asked, None);
         check("an answer", &|guest| (asked(guest), guest.answered()).1, Some(20));
-        check("a stalled answer", &|guest| (asked(guest), guest.answered(), guest.takes(false)).2, Some(5));
+        check(
+            "a stalled answer",
+            &|guest| (asked(guest), guest.answered(), guest.takes(false)).2,
+            Some(5),
+        );
         check("a rest", &rested, Some(30));
         check("a next head", &|guest| (rested(guest), guest.heard()).1, Some(10));
-        check("an end", &|guest| (rested(guest), guest.closing()).1, Some(LINGER.as_millis() as u64));
+        check(
+            "an end",
+            &|guest| (rested(guest), guest.closing()).1,
+            Some(LINGER.as_millis() as u64),
+        );
     }
 }

@@ -1,22 +1,28 @@
-//! What an `Idempotency-Key` means: the IETF draft sends it as a structured-field string, in quotes, others send it bare.
+//! What an `Idempotency-Key` means: the IETF draft sends it as a structured-field string, in
+//! quotes, others send it bare.
 
 use std::borrow::Cow;
 
 use super::error::ApiError;
 
-/// The key behind its spelling: in quotes and without them it is the same key. Whatever does not begin with a quote is
-/// taken as it is.
+/// The key behind its spelling: in quotes and without them it is the same key. Whatever does not
+/// begin with a quote is taken as it is.
 pub(super) fn meaning(spelled: &str) -> Result<Cow<'_, str>, ApiError> {
     let Some(quoted) = spelled.strip_prefix('"') else {
         return Ok(Cow::Borrowed(spelled));
     };
-    let broken = || ApiError::invalid("an Idempotency-Key that begins with a quote is a structured-field string");
+    let broken = || {
+        ApiError::invalid(
+            "an Idempotency-Key that begins with a quote is a structured-field string",
+        )
+    };
     let (key, rest) = unquote(quoted).ok_or_else(broken)?;
     // Parameters say nothing about keys, and what is not known of them is ignored.
     if !rest.is_empty() && !rest.starts_with(';') {
         return Err(broken());
     }
-    // A key that has quotes of its own stays as it is spelled: read back, it would be another key's spelling.
+    // A key that has quotes of its own stays as it is spelled: read back, it would be another key's
+    // spelling.
     Ok(if key.starts_with('"') { Cow::Borrowed(spelled) } else { Cow::Owned(key) })
 }
 
@@ -27,7 +33,12 @@ fn unquote(quoted: &str) -> Option<(String, &str)> {
     while let Some((at, character)) = characters.next() {
         match character {
             '"' => return Some((text, &quoted[at + 1..])),
-            '\\' => text.push(characters.next().map(|(_, escaped)| escaped).filter(|it| matches!(it, '"' | '\\'))?),
+            '\\' => text.push(
+                characters
+                    .next()
+                    .map(|(_, escaped)| escaped)
+                    .filter(|it| matches!(it, '"' | '\\'))?,
+            ),
             ' '..='~' => text.push(character),
             _ => return None,
         }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::Semaphore;
 
 use super::error::{ApiError, Code};
-use crate::error::Error;
+use crate::base::error::Error;
 
 /// One kind of long work.
 #[derive(Debug)]
@@ -44,7 +44,9 @@ impl Lane {
         drop(waits);
         // The place is kept until the work is done, though nobody may wait for it any more.
         let done = tokio::task::spawn_blocking(move || (work(), drop(place)).0).await;
-        done.unwrap_or_else(|failed| Err(Error::unavailable("a background task failed").with_source(failed).into()))
+        done.unwrap_or_else(|failed| {
+            Err(Error::unavailable("a background task failed").with_source(failed).into())
+        })
     }
 
     fn wait(&self) -> Result<Waits<'_>, ApiError> {
@@ -80,7 +82,10 @@ mod tests {
         let waiting = lane.run(|| Ok(true));
         tokio::pin!(long, waiting);
         // One works, one waits.
-        assert!(futures_poll(&mut long).await && futures_poll(&mut waiting).await, "neither is done");
+        assert!(
+            futures_poll(&mut long).await && futures_poll(&mut waiting).await,
+            "neither is done"
+        );
         let refused = lane.run(|| Ok(true)).await.expect_err("one waits already");
         assert_eq!((refused.code, refused.detail.as_deref()), (Code::Overloaded, Some("too many")));
         drop(free);
@@ -90,6 +95,9 @@ mod tests {
 
     /// Whether a future is still pending when it is polled once.
     async fn futures_poll<F: Future + Unpin>(mut future: F) -> bool {
-        std::future::poll_fn(|cx| std::task::Poll::Ready(std::pin::Pin::new(&mut future).poll(cx).is_pending())).await
+        std::future::poll_fn(|cx| {
+            std::task::Poll::Ready(std::pin::Pin::new(&mut future).poll(cx).is_pending())
+        })
+        .await
     }
 }

@@ -1,12 +1,13 @@
-//! MessagePack bodies, read as strictly as JSON: names are texts, each given once, and what JSON has no word for is
-//! refused. What a structure takes from them is then the same for both formats.
+//! MessagePack bodies, read as strictly as JSON: names are texts, each given once, and what JSON
+//! has no word for is refused. What a structure takes from them is then the same for both formats.
 
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-/// How deep a body may be nested. The library's own bound lets a small body overflow the stack of its thread.
+/// How deep a body may be nested. The library's own bound lets a small body overflow the stack of
+/// its thread.
 const DEPTH_MAX: usize = 32;
 /// How JavaScript's msgpackr writes `undefined`: an extension of this type with one byte, 0.
 const UNDEFINED: (i8, &[u8]) = (0, &[0]);
@@ -61,7 +62,9 @@ impl<'de> Visitor<'de> for AnyValue {
     }
 
     fn visit_f64<E: Error>(self, value: f64) -> Result<Value, E> {
-        Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom("a number must be finite"))
+        Number::from_f64(value)
+            .map(Value::Number)
+            .ok_or_else(|| E::custom("a number must be finite"))
     }
 
     fn visit_str<E: Error>(self, value: &str) -> Result<Value, E> {
@@ -87,7 +90,9 @@ impl<'de> Visitor<'de> for AnyValue {
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
         let mut object = Map::new();
         while let Some(Strict(name)) = entries.next_key()? {
-            let Value::String(name) = name else { return Err(A::Error::custom("a name in an object must be a text")) };
+            let Value::String(name) = name else {
+                return Err(A::Error::custom("a name in an object must be a text"));
+            };
             let Strict(value) = entries.next_value()?;
             if object.contains_key(&name) {
                 return Err(A::Error::custom(format!("the name {name:?} is given twice")));
@@ -109,8 +114,11 @@ impl<'de> Visitor<'de> for Extension {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut parts: A) -> Result<Self::Value, A::Error> {
-        let kind = parts.next_element()?.ok_or_else(|| A::Error::custom("an extension has a type"))?;
-        let bytes = parts.next_element::<Octets>()?.ok_or_else(|| A::Error::custom("an extension has bytes"))?;
+        let kind =
+            parts.next_element()?.ok_or_else(|| A::Error::custom("an extension has a type"))?;
+        let bytes = parts
+            .next_element::<Octets>()?
+            .ok_or_else(|| A::Error::custom("an extension has bytes"))?;
         Ok((kind, bytes.0))
     }
 }

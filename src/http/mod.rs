@@ -1,26 +1,21 @@
 //! The mall over HTTP: parse, call, map.
 //!
-//! A handler reads a request into the mall's terms, calls it, and writes what came back; no stock rule lives here.
+//! A handler reads a request into the mall's terms, calls it, and writes what came back; no stock
+//! rule lives here.
 
-mod admin;
+mod api;
 mod auth;
 mod body;
 mod budget;
 mod call;
-mod catalogue;
 mod decimal;
 mod document;
 mod error;
-mod exchange;
 mod format;
 mod guests;
-mod health;
 mod key;
 mod lane;
 mod messagepack;
-mod mirror;
-mod orders;
-mod points;
 mod query;
 mod rates;
 mod reply;
@@ -35,7 +30,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::mall::Mall;
-use crate::mirror::MirrorView;
+use crate::sink::MirrorView;
 
 pub(crate) use auth::SECRET_BYTES_MIN;
 pub use auth::{Auth, Role};
@@ -45,14 +40,16 @@ pub use server::run;
 /// The bounds of the server.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// How many connections are served at one time. When there are so many, one that never sent a request makes room for the
-    /// next, then one that rests; otherwise the next waits.
+    /// How many connections are served at one time. When there are so many, one that never sent a
+    /// request makes room for the next, then one that rests; otherwise the next waits.
     pub connections: usize,
-    /// How many of them may come from one address: an IPv4 address, or a /64 of IPv6. The next is told so and closed.
+    /// How many of them may come from one address: an IPv4 address, or a /64 of IPv6. The next is
+    /// told so and closed.
     pub connections_per_address: usize,
     /// The longest body of a request, in bytes.
     pub body_bytes: usize,
-    /// How long a client may take to send a request's head, from its first byte on; the first head from the connection on.
+    /// How long a client may take to send a request's head, from its first byte on; the first head
+    /// from the connection on.
     pub header_timeout: Duration,
     /// How long a kept connection may be idle: longer than any proxy before the server keeps it.
     pub idle_timeout: Duration,
@@ -70,7 +67,8 @@ pub struct Limits {
     pub waiting_lists: usize,
     /// How long requests under way may take to finish at shutdown.
     pub drain_timeout: Duration,
-    /// How many requests that may write something each user has in a minute; `None` is no bound. Operators have none.
+    /// How many requests that may write something each user has in a minute; `None` is no bound.
+    /// Operators have none.
     pub user_requests_per_minute: Option<u64>,
     /// How many bytes those may write.
     pub user_bytes_per_minute: Option<u64>,
@@ -120,7 +118,10 @@ impl App {
     /// The mall behind an address, for callers that `auth` knows.
     pub fn new(mall: Mall, auth: Auth, limits: Limits) -> Self {
         Self {
-            budget: Arc::new(budget::Budget::new(limits.answer_bytes, limits.answer_bytes_per_user)),
+            budget: Arc::new(budget::Budget::new(
+                limits.answer_bytes,
+                limits.answer_bytes_per_user,
+            )),
             searches: lane::Lane::new("too many searches wait", limits.waiting_lists),
             lists: lane::Lane::new("too many lists of orders wait", limits.waiting_lists),
             rates: rates::Rates::new(limits.user_requests_per_minute, limits.user_bytes_per_minute),

@@ -28,7 +28,8 @@ pub(super) fn decode(text: &str, plus_is_space: bool) -> Result<String, ApiError
             b'%' => {
                 let digits = bytes.next().zip(bytes.next());
                 let value = digits.and_then(|(high, low)| Some(hex(high)? << 4 | hex(low)?));
-                value.ok_or_else(|| ApiError::invalid("the address has a broken percent-encoding"))?
+                value
+                    .ok_or_else(|| ApiError::invalid("the address has a broken percent-encoding"))?
             }
             b'+' if plus_is_space => b' ',
             byte => byte,
@@ -42,10 +43,19 @@ fn hex(digit: u8) -> Option<u8> {
 }
 
 /// The parameter `name` as a number within `range`.
-pub(super) fn number(name: &str, value: &str, range: std::ops::RangeInclusive<u64>) -> Result<u64, ApiError> {
+pub(super) fn number(
+    name: &str,
+    value: &str,
+    range: std::ops::RangeInclusive<u64>,
+) -> Result<u64, ApiError> {
     let number = value.parse().ok().filter(|number| range.contains(number));
-    number
-        .ok_or_else(|| ApiError::invalid(format!("{name} must be a number from {} to {}", range.start(), range.end())))
+    number.ok_or_else(|| {
+        ApiError::invalid(format!(
+            "{name} must be a number from {} to {}",
+            range.start(),
+            range.end()
+        ))
+    })
 }
 
 /// The parameter `name` as a flag.
@@ -69,7 +79,8 @@ mod tests {
     #[test]
     fn a_query_is_decoded() {
         let decoded = pairs(Some("a=1&keyword=%E8%8C%B6+x&flag&")).expect("a valid query");
-        let expected = [("a", "1"), ("keyword", "茶 x"), ("flag", "")].map(|(a, b)| (a.to_owned(), b.to_owned()));
+        let expected = [("a", "1"), ("keyword", "茶 x"), ("flag", "")]
+            .map(|(a, b)| (a.to_owned(), b.to_owned()));
         assert_eq!(decoded, expected);
         for wrong in ["a=%", "a=%4", "a=%zz", "a=%ff", "a=%+1", "a=1&%61=2"] {
             assert!(pairs(Some(wrong)).is_err(), "{wrong} must be refused");

@@ -1,9 +1,10 @@
 //! What each user may ask of the disk in a minute.
 //!
-//! Each user has a place in every row of a fixed table, by a keyed hash, and each place says until when what was asked there
-//! is paid off. A user who shares a place with a busy one has another in the other row, and the better of the two counts:
-//! who is refused for somebody else's requests has met two of them. Nothing is ever evicted, so nobody wins anything by
-//! filling the table. (A count-min sketch with conservative update, of the buckets of the generic cell rate algorithm.)
+//! Each user has a place in every row of a fixed table, by a keyed hash, and each place says until
+//! when what was asked there is paid off. A user who shares a place with a busy one has another in
+//! the other row, and the better of the two counts: who is refused for somebody else's requests has
+//! met two of them. Nothing is ever evicted, so nobody wins anything by filling the table. (A
+//! count-min sketch with conservative update, of the buckets of the generic cell rate algorithm.)
 
 use std::hash::BuildHasher;
 use std::time::{Duration, Instant};
@@ -61,15 +62,21 @@ struct Rate {
 
 impl Rate {
     fn new(per_minute: u64) -> Self {
-        Self { per_minute: per_minute.max(1), paid_off_us: Mutex::new(vec![0; ROWS * CELLS].into()) }
+        Self {
+            per_minute: per_minute.max(1),
+            paid_off_us: Mutex::new(vec![0; ROWS * CELLS].into()),
+        }
     }
 
-    /// Who has asked for nothing in a while may ask for a minute's worth at once; after that it comes as time goes by. More
-    /// than a minute's worth counts as that much, so that everything can be asked for some time.
+    /// Who has asked for nothing in a while may ask for a minute's worth at once; after that it
+    /// comes as time goes by. More than a minute's worth counts as that much, so that everything
+    /// can be asked for some time.
     fn charge(&self, hash: u64, units: u64, now_us: u64) -> Result<(), u64> {
-        let cost_us = (u128::from(units) * u128::from(MINUTE_US)).div_ceil(u128::from(self.per_minute));
+        let cost_us =
+            (u128::from(units) * u128::from(MINUTE_US)).div_ceil(u128::from(self.per_minute));
         let cost_us = u64::try_from(cost_us).unwrap_or(u64::MAX).min(MINUTE_US);
-        let places: [usize; ROWS] = std::array::from_fn(|row| row * CELLS + (hash >> (32 * row)) as usize % CELLS);
+        let places: [usize; ROWS] =
+            std::array::from_fn(|row| row * CELLS + (hash >> (32 * row)) as usize % CELLS);
         let mut paid_off_us = self.paid_off_us.lock();
         let least_us = places.iter().map(|&place| paid_off_us[place]).min().unwrap_or(0);
         let then_us = least_us.max(now_us).saturating_add(cost_us);
@@ -95,11 +102,19 @@ mod tests {
             assert_eq!(rates.charge_at("ann", 0, 0), Ok(()));
         }
         assert_eq!(rates.charge_at("ann", 0, 0), Err(20_000_000), "a third of a minute");
-        assert_eq!(rates.charge_at("ben", 0, 0), Ok(()), "another user has an allowance of his own");
+        assert_eq!(
+            rates.charge_at("ben", 0, 0),
+            Ok(()),
+            "another user has an allowance of his own"
+        );
         assert_eq!(rates.charge_at("ann", 0, 19_999_999), Err(1));
         assert_eq!(rates.charge_at("ann", 0, 20_000_000), Ok(()));
         assert_eq!(rates.charge_at("ann", 0, 20_000_000), Err(20_000_000));
-        assert_eq!(rates.charge_at("ann", 0, 200_000_000), Ok(()), "it is never more than a minute's worth");
+        assert_eq!(
+            rates.charge_at("ann", 0, 200_000_000),
+            Ok(()),
+            "it is never more than a minute's worth"
+        );
     }
 
     #[test]
@@ -111,15 +126,19 @@ mod tests {
         assert_eq!(rates.charge_at("ben", 1, 0), Err(600_000));
     }
 
-    /// Would catch a table that forgets whom it refused, or refuses everybody, when it is filled by many users.
+    /// Would catch a table that forgets whom it refused, or refuses everybody, when it is filled by
+    /// many users.
     #[test]
     fn nobody_escapes_a_bound_by_filling_the_table() {
         let rates = Rates::new(Some(1), None);
         assert_eq!(rates.charge_at("ann", 0, 0), Ok(()));
         let others = 20_000;
-        let refused = (0..others).filter(|other| rates.charge_at(&format!("user-{other}"), 0, 0).is_err()).count();
+        let refused = (0..others)
+            .filter(|other| rates.charge_at(&format!("user-{other}"), 0, 0).is_err())
+            .count();
         assert!(rates.charge_at("ann", 0, 0).is_err(), "she is still known");
-        // A user is refused who meets others in both rows: fewer than one in ten, with a third of all places taken.
+        // A user is refused who meets others in both rows: fewer than one in ten, with a third of
+        // all places taken.
         assert!(refused < others / 10, "{refused} of {others} were refused for nothing");
     }
 

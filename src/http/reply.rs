@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::error::{ApiError, Code};
 use super::format::Format;
-use crate::types::TimeMs;
+use crate::base::TimeMs;
 
 pub(super) type HttpResponse = Response<Full<Bytes>>;
 
@@ -31,14 +31,23 @@ pub(super) fn failure(error: &ApiError, format: Format, now_ms: TimeMs) -> HttpR
         None => Cow::Borrowed(text),
         Some(detail) => Cow::Owned(format!("{text}：{detail}")),
     };
-    let envelope = Envelope { success: false, code, message: &message, data: error.shortage, timestamp: now_ms };
+    let envelope = Envelope {
+        success: false,
+        code,
+        message: &message,
+        data: error.shortage,
+        timestamp: now_ms,
+    };
     let mut response = respond(status, format, &envelope);
     if let Some(seconds) = error.retry_after_s {
         response.headers_mut().insert(RETRY_AFTER, seconds.into());
     }
-    let mut header = |name, value| response.headers_mut().insert(name, HeaderValue::from_static(value));
+    let mut header =
+        |name, value| response.headers_mut().insert(name, HeaderValue::from_static(value));
     match error.code {
-        Code::Overloaded | Code::DiskStalled | Code::OutcomeUnknown | Code::Unavailable => header(RETRY_AFTER, "1"),
+        Code::Overloaded | Code::DiskStalled | Code::OutcomeUnknown | Code::Unavailable => {
+            header(RETRY_AFTER, "1")
+        }
         Code::LowSpace => header(RETRY_AFTER, "60"),
         Code::Unauthorized => header(WWW_AUTHENTICATE, "Bearer"),
         Code::MethodNotAllowed => header(ALLOW, error.allow.unwrap_or("GET")),
@@ -54,7 +63,8 @@ pub(super) fn failure_bytes(error: &ApiError, now_ms: TimeMs) -> Vec<u8> {
     let (status, code, text) = error.code.parts();
     let detail = error.detail.as_deref().unwrap_or_default();
     let message = format!("{text}：{detail}");
-    let envelope = Envelope::<()> { success: false, code, message: &message, data: None, timestamp: now_ms };
+    let envelope =
+        Envelope::<()> { success: false, code, message: &message, data: None, timestamp: now_ms };
     let body = Format::Json.encode(&envelope).unwrap_or_default();
     let mut answer = format!(
         "HTTP/1.1 {status}\r\ncontent-type: {}\r\ncontent-length: {}\r\nretry-after: 1\r\nconnection: close\r\n\r\n",
@@ -68,8 +78,13 @@ pub(super) fn failure_bytes(error: &ApiError, now_ms: TimeMs) -> Vec<u8> {
 
 /// A success with its data.
 pub(super) fn success<T: Serialize>(format: Format, data: &T, now_ms: TimeMs) -> HttpResponse {
-    let envelope =
-        Envelope { success: true, code: "SUCCESS", message: "操作成功", data: Some(data), timestamp: now_ms };
+    let envelope = Envelope {
+        success: true,
+        code: "SUCCESS",
+        message: "操作成功",
+        data: Some(data),
+        timestamp: now_ms,
+    };
     respond(StatusCode::OK, format, &envelope)
 }
 
@@ -96,7 +111,10 @@ mod tests {
 
     fn json(response: HttpResponse) -> serde_json::Value {
         let body = response.into_body().collect();
-        let bytes = tokio::runtime::Builder::new_current_thread().build().expect("a runtime").block_on(body);
+        let bytes = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .expect("a runtime")
+            .block_on(body);
         serde_json::from_slice(&bytes.expect("a body").to_bytes()).expect("a JSON body")
     }
 
@@ -113,7 +131,10 @@ mod tests {
     #[test]
     fn an_error_has_null_data_and_its_headers() {
         let response = failure(&ApiError::new(Code::Overloaded), Format::Json, 7);
-        assert_eq!((response.status().as_u16(), response.headers()[RETRY_AFTER].to_str().ok()), (503, Some("1")));
+        assert_eq!(
+            (response.status().as_u16(), response.headers()[RETRY_AFTER].to_str().ok()),
+            (503, Some("1"))
+        );
         let body = json(response);
         assert_eq!((&body["success"], &body["code"]), (&false.into(), &"OVERLOADED".into()));
         assert!(body["data"].is_null(), "an error carries no data");
@@ -124,6 +145,9 @@ mod tests {
         let shortage = Shortage { required: 3, available: 2, next_release_at: Some(9) };
         let response = failure(&Failure::OutOfStock(shortage).into(), Format::Json, 7);
         assert_eq!(response.status(), StatusCode::CONFLICT);
-        assert_eq!(json(response)["data"], serde_json::json!({"required": 3, "available": 2, "nextReleaseAt": 9}));
+        assert_eq!(
+            json(response)["data"],
+            serde_json::json!({"required": 3, "available": 2, "nextReleaseAt": 9})
+        );
     }
 }

@@ -7,14 +7,15 @@ use hyper::header::HOST;
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Version};
 
+use super::api::{admin, catalogue, exchange, health, mirror, orders, points};
 use super::budget::Charge;
 use super::call::Call;
 use super::error::{ApiError, Code};
 use super::format::Format;
 use super::guests::Address;
 use super::reply::{HttpResponse, failure};
-use super::{App, admin, catalogue, exchange, health, mirror, orders, points, query};
-use crate::error::Result;
+use super::{App, query};
+use crate::base::error::Result;
 
 /// A thing the API does. Each path has one; who may call it is said where it is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,7 +113,11 @@ impl Router {
 }
 
 /// Answers a request from `address`, whatever it is. With a large answer comes what it is charged.
-pub(super) async fn handle(app: &App, address: Address, request: Request<Incoming>) -> (HttpResponse, Option<Charge>) {
+pub(super) async fn handle(
+    app: &App,
+    address: Address,
+    request: Request<Incoming>,
+) -> (HttpResponse, Option<Charge>) {
     let (head, body) = request.into_parts();
     let (format, answer) = match Format::of_answer(&head.headers) {
         Ok(format) => (format, route(app, format, address, &head, body).await),
@@ -144,7 +149,11 @@ async fn route(
     if !endpoint.allows(&head.method) {
         return Err(ApiError::method_not_allowed(endpoint.allow()));
     }
-    let id = if raw_id.contains('%') { Cow::Owned(query::decode(raw_id, false)?) } else { Cow::Borrowed(raw_id) };
+    let id = if raw_id.contains('%') {
+        Cow::Owned(query::decode(raw_id, false)?)
+    } else {
+        Cow::Borrowed(raw_id)
+    };
     let pattern = endpoint.pattern();
     let call = Call { app, format, address, headers: &head.headers, path, pattern, query, id: &id };
     match endpoint {
@@ -170,7 +179,8 @@ async fn route(
     }
 }
 
-/// A request of HTTP/1.1 names one host: of two, whoever stands between us may have read the other one.
+/// A request of HTTP/1.1 names one host: of two, whoever stands between us may have read the other
+/// one.
 fn check_host(head: &Parts) -> Result<(), ApiError> {
     let hosts = head.headers.get_all(HOST).iter().count();
     match (hosts, head.version) {
@@ -188,12 +198,19 @@ mod tests {
     #[test]
     fn every_path_is_in_the_openapi_document_and_no_other() {
         let document: serde_json::Value =
-            serde_json::from_str(include_str!("../../docs/openapi.json")).expect("the document is JSON");
-        let documented = document["paths"].as_object().expect("paths").iter().flat_map(|(path, methods)| {
-            methods.as_object().expect("methods").keys().map(move |method| (path.clone(), method.to_uppercase()))
-        });
+            serde_json::from_str(include_str!("../../docs/openapi.json"))
+                .expect("the document is JSON");
+        let documented =
+            document["paths"].as_object().expect("paths").iter().flat_map(|(path, methods)| {
+                methods
+                    .as_object()
+                    .expect("methods")
+                    .keys()
+                    .map(move |method| (path.clone(), method.to_uppercase()))
+            });
         let mut documented: Vec<(String, String)> = documented.collect();
-        let method = |endpoint: Endpoint| endpoint.allow().split(',').next().unwrap_or_default().to_owned();
+        let method =
+            |endpoint: Endpoint| endpoint.allow().split(',').next().unwrap_or_default().to_owned();
         let mut served: Vec<(String, String)> =
             PATHS.iter().map(|(path, endpoint)| ((*path).to_owned(), method(*endpoint))).collect();
         documented.sort();
@@ -209,7 +226,9 @@ mod tests {
             let id = if path.contains("{id}") { "x-1" } else { "" };
             assert_eq!(router.find(&concrete), Some((endpoint, id)), "{path}");
         }
-        for wrong in ["/", "/api", "/api/mall/products/", "/api/mall/orders/x/y", "/api/mall/exchange/"] {
+        for wrong in
+            ["/", "/api", "/api/mall/products/", "/api/mall/orders/x/y", "/api/mall/exchange/"]
+        {
             assert_eq!(router.find(wrong), None, "{wrong}");
         }
     }

@@ -1,5 +1,6 @@
-//! The time this process has been running. A timeout that counted the time for which the process was stopped, or got no
-//! processor, would cut off clients whose bytes have been waiting to be read.
+//! The time this process has been running. A timeout that counted the time for which the process
+//! was stopped, or got no processor, would cut off clients whose bytes have been waiting to be
+//! read.
 
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,8 +19,8 @@ impl RunningClock {
         self.now_ms.load(Ordering::Relaxed)
     }
 
-    /// Calls `look` every `tick`, until it is dropped. What passes between two ticks counts as two at most: in the rest of it
-    /// the process did not run.
+    /// Calls `look` every `tick`, until it is dropped. What passes between two ticks counts as two
+    /// at most: in the rest of it the process did not run.
     pub(super) async fn run(&self, tick: Duration, mut look: impl FnMut(u64)) {
         let (mut last, mut now) = (Instant::now(), Duration::from_millis(self.now_ms()));
         loop {
@@ -33,8 +34,13 @@ impl RunningClock {
         }
     }
 
-    /// What `work` comes to, or `None` when the process has been running for `limit` and it has come to nothing.
-    pub(super) async fn within<T>(&self, limit: Duration, work: impl Future<Output = T>) -> Option<T> {
+    /// What `work` comes to, or `None` when the process has been running for `limit` and it has
+    /// come to nothing.
+    pub(super) async fn within<T>(
+        &self,
+        limit: Duration,
+        work: impl Future<Output = T>,
+    ) -> Option<T> {
         let end_ms = self.now_ms().saturating_add(limit.as_millis() as u64);
         let mut work = std::pin::pin!(work);
         let mut left = limit;
@@ -56,7 +62,8 @@ mod tests {
 
     #[test]
     fn a_clock_that_stands_lets_nobody_be_late() {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
         runtime.block_on(async {
             let clock = RunningClock::default();
             let short = Duration::from_millis(1);

@@ -28,19 +28,22 @@ use super::stream::GuestStream;
 
 /// The longest head of a request, in bytes.
 const HEAD_BYTES_MAX: usize = 32 * 1024;
-/// How long to leave the listener alone after it failed: it is out of file descriptors, and a retry at once would spin.
+/// How long to leave the listener alone after it failed: it is out of file descriptors, and a retry
+/// at once would spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-/// How many clients at a time are told why they are turned away; more are turned away without a word.
+/// How many clients at a time are told why they are turned away; more are turned away without a
+/// word.
 pub(crate) const TURNED_AWAY_MAX: usize = 32;
 /// How long a client that is turned away may take to ask and to read.
 const TURNED_AWAY_TIMEOUT: Duration = Duration::from_secs(1);
-/// Connections are looked at so often in the shortest time that any of them may take, within these bounds.
+/// Connections are looked at so often in the shortest time that any of them may take, within these
+/// bounds.
 const TICKS_OF_A_TIMEOUT: u32 = 8;
 const TICK_MIN: Duration = Duration::from_millis(5);
 const TICK_MAX: Duration = Duration::from_millis(250);
 
-/// Serves `app` on `listener` until `shutdown` resolves, then lets requests under way finish. A connection's failure is
-/// its own.
+/// Serves `app` on `listener` until `shutdown` resolves, then lets requests under way finish. A
+/// connection's failure is its own.
 pub async fn run(listener: TcpListener, shutdown: impl Future<Output = ()>, app: Arc<App>) {
     let house = House::new(app);
     // Dropped with the rest, it ends.
@@ -66,7 +69,8 @@ pub async fn run(listener: TcpListener, shutdown: impl Future<Output = ()>, app:
 /// Moves the clock of those who are connected on, and sends away who takes too long.
 async fn sweep(guests: Arc<Guests>, app: Arc<App>) {
     let limits = &app.limits;
-    let bounds = [limits.header_timeout, limits.idle_timeout, limits.write_timeout, limits.answer_timeout];
+    let bounds =
+        [limits.header_timeout, limits.idle_timeout, limits.write_timeout, limits.answer_timeout];
     let shortest = bounds.into_iter().min().unwrap_or(TICK_MAX);
     let tick = (shortest / TICKS_OF_A_TIMEOUT).clamp(TICK_MIN, TICK_MAX);
     app.running.run(tick, |now_ms| guests.sweep(now_ms, limits)).await;
@@ -116,7 +120,8 @@ impl House {
                 let (app, guest) = (app.clone(), guest.clone());
                 async move {
                     guest.begin()?;
-                    let (response, charge) = super::router::handle(&app, guest.address(), request).await;
+                    let (response, charge) =
+                        super::router::handle(&app, guest.address(), request).await;
                     Ok::<_, Dismissed>(response.map(|body| Answer { body, charge, guest }))
                 }
             }
@@ -137,7 +142,9 @@ impl House {
 
     /// Tells a client that its address has too many connections, if not too many are being told.
     fn turn_away(&self, stream: TcpStream) {
-        let Ok(permit) = self.turned_away.clone().try_acquire_owned() else { return };
+        let Ok(permit) = self.turned_away.clone().try_acquire_owned() else {
+            return;
+        };
         let error = ApiError::new(Code::Overloaded).detail("too many connections from one address");
         let answer = reply::failure_bytes(&error, self.app.mall.now_ms());
         tokio::spawn(async move {

@@ -32,7 +32,11 @@ impl GuestStream {
 }
 
 impl AsyncRead for GuestStream {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
         match buf.filled().len() - before {
@@ -44,7 +48,11 @@ impl AsyncRead for GuestStream {
 }
 
 impl AsyncWrite for GuestStream {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
         let outcome = Pin::new(&mut self.stream).poll_write(cx, buf);
         self.written(outcome)
     }
@@ -69,8 +77,9 @@ impl AsyncWrite for GuestStream {
         Poll::Ready(Ok(()))
     }
 
-    /// Says that nothing more comes, and reads on until the client has said so too: a socket that is closed with bytes unread
-    /// resets the connection, and the last answer may be lost with it. The sweep bounds the time.
+    /// Says that nothing more comes, and reads on until the client has said so too: a socket that
+    /// is closed with bytes unread resets the connection, and the last answer may be lost with it.
+    /// The sweep bounds the time.
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.guest.closing();
         ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;

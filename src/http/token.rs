@@ -1,7 +1,7 @@
 //! Bearer tokens: JSON Web Tokens signed with HS256, and nothing else.
 //!
-//! The token library is given this module's HMAC-SHA256 as its only cryptography, so that neither RSA nor elliptic
-//! curves are compiled in, and a token that asks for another algorithm finds none.
+//! The token library is given this module's HMAC-SHA256 as its only cryptography, so that neither
+//! RSA nor elliptic curves are compiled in, and a token that asks for another algorithm finds none.
 
 use hmac::{Hmac, Mac};
 use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils};
@@ -12,8 +12,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::Sha256;
 use signature::{Signer, Verifier};
 
-use crate::error::{Error, Result};
-use crate::types::TimeMs;
+use crate::base::TimeMs;
+use crate::base::error::{Error, Result};
 
 /// What a token says.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -30,7 +30,8 @@ pub(crate) struct Claims {
     pub(crate) role: Option<String>,
 }
 
-/// A time of RFC 7519: seconds since 1970, which may have a fraction. Kept as its time in milliseconds.
+/// A time of RFC 7519: seconds since 1970, which may have a fraction. Kept as its time in
+/// milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct NumericDate(pub(crate) TimeMs);
 
@@ -69,7 +70,11 @@ impl Keys {
         // `Auth` checks times itself, on every request and by the machine's clock.
         validation.validate_exp = false;
         validation.validate_aud = false;
-        Self { encoding: EncodingKey::from_secret(secret), decoding: DecodingKey::from_secret(secret), validation }
+        Self {
+            encoding: EncodingKey::from_secret(secret),
+            decoding: DecodingKey::from_secret(secret),
+            validation,
+        }
     }
 
     pub(super) fn sign(&self, claims: &Claims) -> Result<String> {
@@ -80,7 +85,8 @@ impl Keys {
     /// The claims of a token whose signature is ours; its times are not looked at.
     pub(super) fn verify(&self, token: &str) -> Option<Claims> {
         let data = jsonwebtoken::decode::<Claims>(token, &self.decoding, &self.validation).ok()?;
-        // RFC 7515, 4.1.11: who does not understand what is critical refuses. We understand no extension.
+        // RFC 7515, 4.1.11: who does not understand what is critical refuses. We understand no
+        // extension.
         data.header.crit.is_none().then_some(data.claims)
     }
 }
@@ -148,7 +154,9 @@ impl JwtVerifier for Hs256 {
 impl Keys {
     /// A token of claims that no type of ours would write.
     pub(super) fn sign_text(&self, claims: &str) -> String {
-        let claims: Box<serde_json::value::RawValue> = serde_json::from_str(claims).expect("claims are JSON");
-        jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.encoding).expect("it can be signed")
+        let claims: Box<serde_json::value::RawValue> =
+            serde_json::from_str(claims).expect("claims are JSON");
+        jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.encoding)
+            .expect("it can be signed")
     }
 }

@@ -7,8 +7,8 @@ use lz4_flex::frame::{BlockSize, FrameDecoder, FrameEncoder, FrameInfo};
 
 use super::frame::{self, FRAME_HEADER_BYTES, Frame};
 use super::segment::{HEADER_BYTES, Header};
-use crate::error::{Error, Result};
-use crate::types::Seq;
+use crate::base::Seq;
+use crate::base::error::{Error, Result};
 use crate::vfs::{Vfs, VfsFile};
 
 /// One file of the archive.
@@ -49,8 +49,8 @@ pub(super) fn remove_unfinished(vfs: &dyn Vfs, dir: &Path) -> Result<()> {
     remove().map_err(|error| looking(dir, error))
 }
 
-/// The files of the archive, oldest first; none when there is no such directory. Changes nothing, and leaves out what is
-/// removed meanwhile.
+/// The files of the archive, oldest first; none when there is no such directory. Changes nothing,
+/// and leaves out what is removed meanwhile.
 ///
 /// # Errors
 /// `Unavailable` when the file system fails.
@@ -60,7 +60,9 @@ pub(super) fn list(vfs: &dyn Vfs, dir: &Path) -> Result<Vec<Archived>> {
         names => names.map_err(|error| looking(dir, error))?,
     };
     let mut found = Vec::new();
-    for (name, (first_seq, last_seq)) in names.iter().filter_map(|name| Some((name, parse_archive_name(name)?))) {
+    for (name, (first_seq, last_seq)) in
+        names.iter().filter_map(|name| Some((name, parse_archive_name(name)?)))
+    {
         match vfs.open_read(&dir.join(name)).and_then(|file| file.len()) {
             Ok(bytes) => found.push(Archived { first_seq, last_seq, bytes }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -75,7 +77,10 @@ fn looking(dir: &Path, error: io::Error) -> Error {
 }
 
 /// The oldest record from which everything up to `live`, the oldest one in a segment, can be read.
-pub(super) fn oldest_seq<'a>(archived: impl DoubleEndedIterator<Item = &'a Archived>, live: Seq) -> Seq {
+pub(super) fn oldest_seq<'a>(
+    archived: impl DoubleEndedIterator<Item = &'a Archived>,
+    live: Seq,
+) -> Seq {
     archived.rev().fold(live, |oldest, file| match file.last_seq + 1 >= oldest {
         true => oldest.min(file.first_seq),
         false => oldest,
@@ -86,14 +91,21 @@ pub(super) fn oldest_seq<'a>(archived: impl DoubleEndedIterator<Item = &'a Archi
 ///
 /// # Errors
 /// `Unavailable` when the file system fails.
-pub(super) fn write(vfs: &dyn Vfs, dir: &Path, segment: &[u8], first_seq: Seq, last_seq: Seq) -> Result<Archived> {
+pub(super) fn write(
+    vfs: &dyn Vfs,
+    dir: &Path,
+    segment: &[u8],
+    first_seq: Seq,
+    last_seq: Seq,
+) -> Result<Archived> {
     let mut archived = Archived { first_seq, last_seq, bytes: 0 };
     let path = archived.path(dir);
     let unfinished = path.with_extension("tmp");
     let mut write = || {
         let file = vfs.create(&unfinished)?;
         let info = FrameInfo::new().block_size(BlockSize::Max256KB).content_checksum(true);
-        let mut encoder = FrameEncoder::with_frame_info(info, Appending { file: &*file, offset: 0 });
+        let mut encoder =
+            FrameEncoder::with_frame_info(info, Appending { file: &*file, offset: 0 });
         encoder.write_all(segment)?;
         archived.bytes = encoder.finish().map_err(io::Error::other)?.offset;
         file.sync()?;
@@ -149,12 +161,14 @@ pub(super) struct ArchiveReader {
 
 impl ArchiveReader {
     /// # Errors
-    /// `NotFound` when the file was deleted meanwhile, `Corrupt` when it is damaged, `Unavailable` when it
-    /// cannot be read.
+    /// `NotFound` when the file was deleted meanwhile, `Corrupt` when it is damaged, `Unavailable`
+    /// when it cannot be read.
     pub(super) fn open(vfs: &dyn Vfs, dir: &Path, archived: &Archived) -> Result<Self> {
         let path = archived.path(dir);
         let file = vfs.open_read(&path).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => Error::not_found(format!("{} is no longer in the archive", path.display())),
+            io::ErrorKind::NotFound => {
+                Error::not_found(format!("{} is no longer in the archive", path.display()))
+            }
             _ => Error::io(format_args!("opening {}", path.display()), error),
         })?;
         let mut decoder = FrameDecoder::new(Consuming { file, offset: 0 });
@@ -192,9 +206,12 @@ impl ArchiveReader {
         self.buffer.resize(FRAME_HEADER_BYTES, 0);
         self.decoder.read_exact(&mut self.buffer).map_err(|error| failed(&error))?;
         // The bound keeps a damaged length from asking for gigabytes.
-        let len = frame::next_len(&self.buffer).filter(|&len| self.offset + len <= self.segment_bytes);
+        let len =
+            frame::next_len(&self.buffer).filter(|&len| self.offset + len <= self.segment_bytes);
         self.buffer.resize(len.ok_or_else(|| failed(&"its length is impossible"))?, 0);
-        self.decoder.read_exact(&mut self.buffer[FRAME_HEADER_BYTES..]).map_err(|error| failed(&error))?;
+        self.decoder
+            .read_exact(&mut self.buffer[FRAME_HEADER_BYTES..])
+            .map_err(|error| failed(&error))?;
         let frame = frame::verify(&self.buffer, self.header.seed())
             .filter(|frame| frame.seq == seq)
             .ok_or_else(|| failed(&"its checksum does not hold"))?;

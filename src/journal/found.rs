@@ -1,4 +1,5 @@
-//! A journal as it was found: read, judged, and not written to yet. What belongs to it can be looked at before it goes on.
+//! A journal as it was found: read, judged, and not written to yet. What belongs to it can be
+//! looked at before it goes on.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,10 +9,10 @@ use super::recovery::{self, Recovered};
 use super::segment::{self, Header};
 use super::store::{Files, SegmentStore};
 use super::{EachRecord, Journal, JournalConfig, archive};
-use crate::branch::Mark;
-use crate::directory::Directory;
-use crate::error::{Error, ErrorKind, Result};
-use crate::types::Seq;
+use crate::base::Seq;
+use crate::base::error::{Error, ErrorKind, Result};
+use crate::event::branch::Mark;
+use crate::vfs::directory::Directory;
 use crate::vfs::{self, Vfs};
 
 /// A journal that can go on.
@@ -26,12 +27,13 @@ pub(crate) struct FoundJournal {
 }
 
 impl FoundJournal {
-    /// Reads the journal in `dir` (directories `journal` and `archive`), and calls `replay` with each record from
-    /// `from_seq` on. No record is written.
+    /// Reads the journal in `dir` (directories `journal` and `archive`), and calls `replay` with
+    /// each record from `from_seq` on. No record is written.
     ///
     /// # Errors
-    /// `Corrupt` when the files hold what no crash explains, or do not reach `from_seq`; `Invalid` for a
-    /// segment size that is not allowed; `Unavailable` when the file system fails; and those of `replay`.
+    /// `Corrupt` when the files hold what no crash explains, or do not reach `from_seq`; `Invalid`
+    /// for a segment size that is not allowed; `Unavailable` when the file system fails; and those
+    /// of `replay`.
     pub(crate) fn find(
         vfs: Arc<dyn Vfs>,
         dir: &Path,
@@ -64,7 +66,8 @@ impl FoundJournal {
         if self.files.live.is_empty() { self.next_seq } else { self.files.oldest_seq() }
     }
 
-    /// What tells a record from others with its number; `None` when the record is not kept, or cannot be read any more.
+    /// What tells a record from others with its number; `None` when the record is not kept, or
+    /// cannot be read any more.
     ///
     /// # Errors
     /// `Unavailable` when the file system fails.
@@ -81,7 +84,9 @@ impl FoundJournal {
             })?;
             return Ok(mark);
         }
-        let Some(mut archive) = self.archived(seq)? else { return Ok(None) };
+        let Some(mut archive) = self.archived(seq)? else {
+            return Ok(None);
+        };
         let header = archive.header;
         while archive.next_seq() <= seq {
             match archive.next_frame() {
@@ -107,23 +112,34 @@ impl FoundJournal {
 
     fn archived(&self, seq: Seq) -> Result<Option<ArchiveReader>> {
         let holds = |file: &&archive::Archived| (file.first_seq..=file.last_seq).contains(&seq);
-        let Some(archived) = self.files.archived.iter().find(holds) else { return Ok(None) };
+        let Some(archived) = self.files.archived.iter().find(holds) else {
+            return Ok(None);
+        };
         match ArchiveReader::open(&*self.vfs, &self.archive_dir, archived) {
             Ok(archive) => Ok(Some(archive)),
-            Err(error) if matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::NotFound) => Ok(None),
+            Err(error) if matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::NotFound) => {
+                Ok(None)
+            }
             Err(error) => Err(error),
         }
     }
 
-    /// Starts a fresh segment: what a torn write left behind can never meet new frames. The journal notices when
-    /// `directory` is no longer its own.
+    /// Starts a fresh segment: what a torn write left behind can never meet new frames. The journal
+    /// notices when `directory` is no longer its own.
     ///
     /// # Errors
     /// `Unavailable` when the file system fails.
     pub(crate) fn start(mut self, directory: Option<Arc<Directory>>) -> Result<Arc<Journal>> {
         self.recovered.rewrite_last_group()?;
         archive::remove_unfinished(&*self.vfs, &self.archive_dir)?;
-        let store = SegmentStore::new(self.vfs, self.journal_dir, self.archive_dir, self.config, self.files, directory);
+        let store = SegmentStore::new(
+            self.vfs,
+            self.journal_dir,
+            self.archive_dir,
+            self.config,
+            self.files,
+            directory,
+        );
         // No segment is held back by what recovery had of it.
         drop(self.recovered);
         store.find_spares()?;
@@ -131,8 +147,8 @@ impl FoundJournal {
     }
 }
 
-/// Where the new segment starts. A journal that ends before the record asked for has lost records that were
-/// durable when the checkpoint was taken.
+/// Where the new segment starts. A journal that ends before the record asked for has lost records
+/// that were durable when the checkpoint was taken.
 fn check_end(dir: &Path, next_seq: Option<Seq>, from_seq: Seq, restored: bool) -> Result<Seq> {
     match next_seq {
         Some(next_seq) if next_seq >= from_seq => Ok(next_seq),

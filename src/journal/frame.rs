@@ -1,6 +1,7 @@
-//! One frame: the unit that is either wholly in the journal or not in it at all. See `docs/format.md`.
+//! One frame: the unit that is either wholly in the journal or not in it at all. See
+//! `docs/format.md`.
 
-use crate::types::Seq;
+use crate::base::Seq;
 
 /// The bytes of a frame before its payload.
 pub(super) const FRAME_HEADER_BYTES: usize = 24;
@@ -18,7 +19,8 @@ const FLAGS: usize = 22;
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Frame<'a> {
     pub seq: Seq,
-    /// The first frame of the group this one was written in: all frames before it were durable by then.
+    /// The first frame of the group this one was written in: all frames before it were durable by
+    /// then.
     pub group_first: Seq,
     pub kind: u16,
     /// The checksum that it is stored under.
@@ -59,8 +61,9 @@ impl Drop for Unfinished<'_> {
     }
 }
 
-/// The bytes of the frame at the start of `bytes`, padding included, as its length field has it: `None` when
-/// there is no frame here or the length is impossible. The frame may be longer than `bytes`.
+/// The bytes of the frame at the start of `bytes`, padding included, as its length field has it:
+/// `None` when there is no frame here or the length is impossible. The frame may be longer than
+/// `bytes`.
 pub(super) fn next_len(bytes: &[u8]) -> Option<usize> {
     let len = u32::from_le_bytes(get(bytes, LEN)?) as usize;
     (len >= FRAME_HEADER_BYTES && len < u32::MAX as usize).then(|| padded(len))
@@ -98,8 +101,9 @@ pub(super) fn verify(bytes: &[u8], seed: u32) -> Option<Frame<'_>> {
     })
 }
 
-/// Covers everything but the checksum itself, padding included. The same bytes under two seeds have two
-/// checksums (CRC is invertible in its start value), so a frame of another segment never verifies here.
+/// Covers everything but the checksum itself, padding included. The same bytes under two seeds have
+/// two checksums (CRC is invertible in its start value), so a frame of another segment never
+/// verifies here.
 fn checksum(frame: &[u8], seed: u32) -> u32 {
     crc32c::crc32c_append(crc32c::crc32c_append(seed, &frame[..CRC]), &frame[SEQ..])
 }
@@ -133,7 +137,14 @@ mod tests {
             let payload = vec![0xa5; len];
             let bytes = frame(&payload);
             let crc = u32::from_le_bytes(get(&bytes, CRC).unwrap());
-            let expected = Frame { seq: 7, group_first: 5, kind: 3, crc, payload: &payload, bytes: bytes.len() };
+            let expected = Frame {
+                seq: 7,
+                group_first: 5,
+                kind: 3,
+                crc,
+                payload: &payload,
+                bytes: bytes.len(),
+            };
             assert_eq!(verify(&bytes, 99), Some(expected));
             assert_eq!(bytes.len() % FRAME_ALIGN, 0);
         }

@@ -1,8 +1,9 @@
 //! Group commit: the queue of frames, the watermark of what is durable, and those who wait for it.
 //! Knows nothing of files, so that loom can try every interleaving of it (`group_loom.rs`).
 //!
-//! Lock order: `writing`, then `queue` or `waiters`; the last two are never held together. No lock but `writing` is
-//! held across I/O, and none at all while a waker is cloned, called or dropped: see [`Calls`].
+//! Lock order: `writing`, then `queue` or `waiters`; the last two are never held together. No lock
+//! but `writing` is held across I/O, and none at all while a waker is cloned, called or dropped:
+//! see [`Calls`].
 
 use std::fmt;
 use std::mem;
@@ -12,20 +13,20 @@ use std::task::Poll;
 use crossbeam_utils::CachePadded;
 
 use super::frame;
-use crate::calls::Calls;
-use crate::error::{Error, Result};
-use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use crate::sync::{Condvar, Mutex, wait};
-use crate::types::Seq;
-use crate::waiters::{Slot, Waiter, Waiters};
+use crate::base::Seq;
+use crate::base::calls::Calls;
+use crate::base::error::{Error, Result};
+use crate::base::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use crate::base::sync::{Condvar, Mutex, wait};
+use crate::base::waiters::{Slot, Waiter, Waiters};
 
 /// What a buffer may keep after a burst, in bytes.
 const IDLE_BUFFER_BYTES_MAX: usize = 4 << 20;
 
 /// Where groups of frames are made durable.
 pub(super) trait Sink {
-    /// Makes a prefix of `frames` durable, at least one frame; the first has the number `first_seq`. Fills
-    /// in checksums in place.
+    /// Makes a prefix of `frames` durable, at least one frame; the first has the number
+    /// `first_seq`. Fills in checksums in place.
     ///
     /// # Errors
     /// Any error is final: the sink is not called again.
@@ -106,7 +107,8 @@ enum Leader {
 impl<S: Sink> GroupCommit<S> {
     /// A queue whose next frame has the number `next_seq`; all before it are durable.
     pub(super) fn new(sink: S, next_seq: Seq, queue_bytes_max: usize, calls: Arc<Calls>) -> Self {
-        let queue = Queue { bytes: Vec::new(), first_seq: next_seq, next_seq, closing: false, end: None };
+        let queue =
+            Queue { bytes: Vec::new(), first_seq: next_seq, next_seq, closing: false, end: None };
         let glance = Glance {
             queued_bytes: AtomicUsize::new(0),
             refusing: AtomicBool::new(false),
@@ -124,13 +126,15 @@ impl<S: Sink> GroupCommit<S> {
         }
     }
 
-    /// Whether a frame may be appended. The bound is exceeded by at most what callers append who were
-    /// admitted at the same moment; the group being written is not counted.
+    /// Whether a frame may be appended. The bound is exceeded by at most what callers append who
+    /// were admitted at the same moment; the group being written is not counted.
     ///
     /// # Errors
-    /// `Overloaded` when the queue is full, `Poisoned` after a failure, `Closed` after [`Self::close`].
+    /// `Overloaded` when the queue is full, `Poisoned` after a failure, `Closed` after
+    /// [`Self::close`].
     pub(super) fn admit(&self) -> Result<()> {
-        // Relaxed: who comes a moment late is told by the queue itself, or exceeds the bound as above.
+        // Relaxed: who comes a moment late is told by the queue itself, or exceeds the bound as
+        // above.
         let refusing = self.glance.refusing.load(Ordering::Relaxed);
         if !refusing && self.glance.queued_bytes.load(Ordering::Relaxed) < self.queue_bytes_max {
             return Ok(());
@@ -139,15 +143,15 @@ impl<S: Sink> GroupCommit<S> {
         match &queue.end {
             Some(end) => Err(end.error()),
             None if queue.closing => Err(Error::closed()),
-            None if queue.bytes.len() >= self.queue_bytes_max => {
-                Err(Error::overloaded("the journal's queue is full: the disk is slower than the requests"))
-            }
+            None if queue.bytes.len() >= self.queue_bytes_max => Err(Error::overloaded(
+                "the journal's queue is full: the disk is slower than the requests",
+            )),
             None => Ok(()),
         }
     }
 
-    /// Enqueues a frame and returns its number. After the end the frame is dropped: whoever waits for it
-    /// is told so.
+    /// Enqueues a frame and returns its number. After the end the frame is dropped: whoever waits
+    /// for it is told so.
     pub(super) fn append(&self, kind: u16, encode: impl FnOnce(&mut Vec<u8>)) -> Seq {
         let mut queue = self.queue.lock();
         let seq = queue.next_seq;
@@ -174,15 +178,21 @@ impl<S: Sink> GroupCommit<S> {
         matches!(self.queue.lock().end, Some(End::Failed(_)))
     }
 
-    /// Whether `seq` is durable; otherwise `waiter` is told when it is, or never will be. It has the place `slot`, however
-    /// often it asks; see [`Self::forget`].
+    /// Whether `seq` is durable; otherwise `waiter` is told when it is, or never will be. It has
+    /// the place `slot`, however often it asks; see [`Self::forget`].
     ///
-    /// No wake-up is lost. (1) The check and the registration are under the waiters' lock, and the leader
-    /// takes that lock after it has raised the watermark: either the entry is there for it to find, or
-    /// the check comes after and sees the watermark. The same holds for the end. (2) A frame that is
-    /// still queued when we kick will be written: the writer thread looks at the queue under its lock
-    /// before it clears `writer_awake`. A frame that is not, somebody has taken, and that leader publishes.
-    pub(super) fn poll_durable(&self, seq: Seq, slot: &mut Slot, waiter: impl FnOnce() -> Waiter) -> Poll<Result<()>> {
+    /// No wake-up is lost. (1) The check and the registration are under the waiters' lock, and the
+    /// leader takes that lock after it has raised the watermark: either the entry is there for it
+    /// to find, or the check comes after and sees the watermark. The same holds for the end. (2) A
+    /// frame that is still queued when we kick will be written: the writer thread looks at the
+    /// queue under its lock before it clears `writer_awake`. A frame that is not, somebody has
+    /// taken, and that leader publishes.
+    pub(super) fn poll_durable(
+        &self,
+        seq: Seq,
+        slot: &mut Slot,
+        waiter: impl FnOnce() -> Waiter,
+    ) -> Poll<Result<()>> {
         if self.durable_seq() >= seq {
             return Poll::Ready(Ok(()));
         }
@@ -218,8 +228,9 @@ impl<S: Sink> GroupCommit<S> {
 
     /// Makes sure that what is queued now will be written.
     pub(super) fn kick(&self) {
-        // Relaxed: the flag is cleared under the queue's lock, of an empty queue. That was before this caller's frame
-        // came, and then the lock it took to append shows it; or after, and then somebody has taken the frame.
+        // Relaxed: the flag is cleared under the queue's lock, of an empty queue. That was before
+        // this caller's frame came, and then the lock it took to append shows it; or after, and
+        // then somebody has taken the frame.
         if self.glance.writer_awake.load(Ordering::Relaxed) {
             return;
         }
@@ -239,9 +250,10 @@ impl<S: Sink> GroupCommit<S> {
 
     /// Commits what is queued on the caller's thread, unless somebody is committing already.
     ///
-    /// One round is enough for the caller: its frame is in the queue, or a leader before it took it and
-    /// has finished, since it no longer holds `writing`. What was queued meanwhile needs no handing
-    /// over: its owners find `writing` free and lead, or find it taken and have kicked the thread.
+    /// One round is enough for the caller: its frame is in the queue, or a leader before it took it
+    /// and has finished, since it no longer holds `writing`. What was queued meanwhile needs no
+    /// handing over: its owners find `writing` free and lead, or find it taken and have kicked the
+    /// thread.
     pub(super) fn try_lead(&self) {
         if let Some(mut writing) = self.writing.try_lock() {
             self.round(&mut writing, Leader::Caller);
@@ -250,7 +262,8 @@ impl<S: Sink> GroupCommit<S> {
         }
     }
 
-    /// The writer thread: sleeps until kicked, then leads until the queue is empty. Returns at the end.
+    /// The writer thread: sleeps until kicked, then leads until the queue is empty. Returns at the
+    /// end.
     pub(super) fn run_writer(&self) {
         loop {
             {
@@ -300,7 +313,9 @@ impl<S: Sink> GroupCommit<S> {
 
     /// One group: takes the whole queue, commits it, publishes. False when there was nothing to do.
     fn round(&self, writing: &mut Writing<S>, leader: Leader) -> bool {
-        let Some(first_seq) = self.take(&mut writing.bytes, leader) else { return false };
+        let Some(first_seq) = self.take(&mut writing.bytes, leader) else {
+            return false;
+        };
         let unwinding = FailOnUnwind(self);
         let outcome = self.commit_all(writing, first_seq);
         mem::forget(unwinding);
@@ -344,11 +359,14 @@ impl<S: Sink> GroupCommit<S> {
         self.calls.deliver(woken);
     }
 
-    /// The one place where the journal is poisoned: a write or a sync failed, and nobody knows what of it
-    /// is on the disk. It is never retried, since the kernel may have dropped the pages that failed.
+    /// The one place where the journal is poisoned: a write or a sync failed, and nobody knows what
+    /// of it is on the disk. It is never retried, since the kernel may have dropped the pages that
+    /// failed.
     fn fail(&self, error: &dyn fmt::Display) {
         tracing::error!(%error, "the journal failed; nothing more is accepted");
-        self.end(End::Failed(format!("the journal failed and accepts nothing until it is reopened: {error}")));
+        self.end(End::Failed(format!(
+            "the journal failed and accepts nothing until it is reopened: {error}"
+        )));
     }
 
     /// The first end stays. Called while holding `writing`, so no leader is at work.
@@ -369,7 +387,8 @@ impl<S: Sink> GroupCommit<S> {
     }
 }
 
-/// A panic while committing has lost frames that were taken from the queue: nothing may follow them.
+/// A panic while committing has lost frames that were taken from the queue: nothing may follow
+/// them.
 struct FailOnUnwind<'a, S: Sink>(&'a GroupCommit<S>);
 
 impl<S: Sink> Drop for FailOnUnwind<'_, S> {

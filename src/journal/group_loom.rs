@@ -1,16 +1,16 @@
-//! loom tries every interleaving of appending, leading, waiting and closing. Would catch a lost wake-up (the
-//! model deadlocks) and one that comes before the sync.
+//! loom tries every interleaving of appending, leading, waiting and closing. Would catch a lost
+//! wake-up (the model deadlocks) and one that comes before the sync.
 
 use std::future::poll_fn;
 
 use super::frame;
 use super::group::{Committed, GroupCommit, Sink};
-use crate::calls::Calls;
-use crate::error::{Error, ErrorKind, Result};
-use crate::sync::atomic::{AtomicU64, Ordering};
-use crate::sync::{Arc, check, thread};
-use crate::types::Seq;
-use crate::waiters::{Slot, Waiter};
+use crate::base::Seq;
+use crate::base::calls::Calls;
+use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::sync::atomic::{AtomicU64, Ordering};
+use crate::base::sync::{Arc, check, thread};
+use crate::base::waiters::{Slot, Waiter};
 
 /// Three take seconds in a release build.
 const PREEMPTIONS: usize = 3;
@@ -23,7 +23,11 @@ struct Counting {
 
 impl Sink for Counting {
     fn commit(&mut self, frames: &mut [u8], first_seq: Seq) -> Result<Committed> {
-        assert_eq!(first_seq, self.synced.load(Ordering::Relaxed) + 1, "groups are written in order");
+        assert_eq!(
+            first_seq,
+            self.synced.load(Ordering::Relaxed) + 1,
+            "groups are written in order"
+        );
         let (mut bytes, mut count) = (0, 0);
         while bytes < frames.len() {
             bytes += frame::next_len(&frames[bytes..]).expect("whole frames are queued");
@@ -118,7 +122,10 @@ fn loom_a_failure_wakes_everybody() {
             let (commit, synced) = (Arc::clone(&commit), Arc::clone(&synced));
             move || append_and_wait(&commit, &synced, true)
         });
-        let outcomes = [append_and_wait(&commit, &synced, false), other.join().expect("the waiter does not panic")];
+        let outcomes = [
+            append_and_wait(&commit, &synced, false),
+            other.join().expect("the waiter does not panic"),
+        ];
         for outcome in outcomes {
             assert_eq!(outcome.map_err(|error| error.kind()), Err(ErrorKind::Poisoned));
         }

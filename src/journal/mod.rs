@@ -1,5 +1,5 @@
-//! The journal: numbered records that survive a crash in the order they were appended. It knows nothing of
-//! what they mean. The format is `docs/format.md`, section Journal.
+//! The journal: numbered records that survive a crash in the order they were appended. It knows
+//! nothing of what they mean. The format is `docs/format.md`, section Journal.
 //!
 //! | file | what it knows |
 //! |---|---|
@@ -48,14 +48,14 @@ pub(crate) use past::{FileKind, JournalFile};
 pub(crate) use past::{PastJournal, PastRecords};
 pub(crate) use reader::Reader;
 
-use crate::calls::{Calls, DeadThread};
-use crate::error::{Error, Result};
-use crate::sync::Mutex;
-use crate::sync::atomic::Ordering;
-use crate::types::Seq;
+use crate::base::Seq;
+use crate::base::calls::{Calls, DeadThread};
+use crate::base::error::{Error, Result};
+use crate::base::sync::Mutex;
+use crate::base::sync::atomic::Ordering;
+use crate::base::waiters::{Slot, Waiter};
 #[cfg(all(test, not(stockhold_loom)))]
 use crate::vfs::Vfs;
-use crate::waiters::{Slot, Waiter};
 
 /// Takes a record: number, kind, payload.
 pub(crate) type EachRecord<'a> = dyn FnMut(Seq, u16, &[u8]) -> Result<()> + 'a;
@@ -65,19 +65,21 @@ type Commit = GroupCommit<SegmentWriter>;
 /// The bounds of a journal.
 #[derive(Clone, Debug)]
 pub(crate) struct JournalConfig {
-    /// The size that segment files grow to: a multiple of 4 KiB from 8 KiB to 1 GiB. May change between openings.
+    /// The size that segment files grow to: a multiple of 4 KiB from 8 KiB to 1 GiB. May change
+    /// between openings.
     pub segment_bytes: u64,
     /// How much may wait to be written before [`Journal::admit`] refuses.
     pub queue_bytes_max: usize,
     /// How much the archive may take; `None` keeps no archive.
     pub archive_bytes_max: Option<u64>,
-    /// Lets an empty directory start at the record asked for, as after restoring a checkpoint elsewhere.
-    /// Otherwise a journal that is gone is an error.
+    /// Lets an empty directory start at the record asked for, as after restoring a checkpoint
+    /// elsewhere. Otherwise a journal that is gone is an error.
     pub restored: bool,
     /// After how long a group that is not durable counts as a disk that hangs.
     pub sync_limit: Duration,
-    /// Starts no threads: what they would do is done by [`Journal::write_queued`] and [`Journal::run_errand`]. The salts
-    /// of segments follow from this number, which must be another at each opening.
+    /// Starts no threads: what they would do is done by [`Journal::write_queued`] and
+    /// [`Journal::run_errand`]. The salts of segments follow from this number, which must be
+    /// another at each opening.
     pub stepped: Option<u64>,
 }
 
@@ -105,8 +107,12 @@ impl JournalConfig {
 
     fn check(&self) -> Result<()> {
         let block = segment::HEADER_BYTES as u64;
-        if !(2 * block..=1 << 30).contains(&self.segment_bytes) || !self.segment_bytes.is_multiple_of(block) {
-            return Err(Error::invalid("a journal segment has 8 KiB to 1 GiB, in multiples of 4 KiB"));
+        if !(2 * block..=1 << 30).contains(&self.segment_bytes)
+            || !self.segment_bytes.is_multiple_of(block)
+        {
+            return Err(Error::invalid(
+                "a journal segment has 8 KiB to 1 GiB, in multiples of 4 KiB",
+            ));
         }
         Ok(())
     }
@@ -159,7 +165,8 @@ impl Journal {
 
     /// A journal whose next record has the number `next_seq`, and goes into a segment of its own.
     fn begin(store: SegmentStore, next_seq: Seq) -> Result<Arc<Journal>> {
-        let (queue_bytes_max, stepped) = (store.config.queue_bytes_max, store.config.stepped.is_some());
+        let (queue_bytes_max, stepped) =
+            (store.config.queue_bytes_max, store.config.stepped.is_some());
         let store = Arc::new(store);
         let is_new = store.files.lock().live.is_empty();
         let first = match store.start_first_segment(next_seq) {
@@ -169,7 +176,8 @@ impl Journal {
         };
         let writer = SegmentWriter::new(Arc::clone(&store), first);
         let calls = Arc::new(Calls::default());
-        let commit = Arc::new(GroupCommit::new(writer, next_seq, queue_bytes_max, Arc::clone(&calls)));
+        let commit =
+            Arc::new(GroupCommit::new(writer, next_seq, queue_bytes_max, Arc::clone(&calls)));
         let dead_thread = Arc::default();
         let journal = Self { commit, store, calls, dead_thread, threads: Mutex::new(Vec::new()) };
         if !stepped {
@@ -187,24 +195,28 @@ impl Journal {
 
     fn start_thread(&self, name: &'static str, run: impl FnOnce() + Send + 'static) -> Result<()> {
         let dead_thread = Arc::clone(&self.dead_thread);
-        let thread = thread::Builder::new().name(name.into()).spawn(move || dead_thread.watch(name, run));
-        self.threads.lock().push(thread.map_err(|error| Error::io("starting a thread of the journal", error))?);
+        let thread =
+            thread::Builder::new().name(name.into()).spawn(move || dead_thread.watch(name, run));
+        self.threads
+            .lock()
+            .push(thread.map_err(|error| Error::io("starting a thread of the journal", error))?);
         Ok(())
     }
 
     /// Whether a record may be appended; asked before a decision is applied.
     ///
     /// # Errors
-    /// `Overloaded` when the queue is full, `Stalled` while the disk hangs, `LowSpace` while it is full, `Poisoned` when
-    /// the journal has failed, `Closed`.
+    /// `Overloaded` when the queue is full, `Stalled` while the disk hangs, `LowSpace` while it is
+    /// full, `Poisoned` when the journal has failed, `Closed`.
     pub(crate) fn admit(&self) -> Result<()> {
         self.commit.admit()?;
         self.store.check_disk()
     }
 
-    /// Enqueues a record and returns its number; after [`Journal::admit`] it cannot fail. `encode` appends the
-    /// payload to the buffer, and must not look at or change what is in it. Short, and no I/O: callers hold the
-    /// ledger's locks. The record is written when somebody waits for it or calls [`Journal::kick`].
+    /// Enqueues a record and returns its number; after [`Journal::admit`] it cannot fail. `encode`
+    /// appends the payload to the buffer, and must not look at or change what is in it. Short, and
+    /// no I/O: callers hold the ledger's locks. The record is written when somebody waits for it or
+    /// calls [`Journal::kick`].
     pub(crate) fn append(&self, kind: u16, encode: impl FnOnce(&mut Vec<u8>)) -> Seq {
         self.commit.append(kind, encode)
     }
@@ -219,11 +231,12 @@ impl Journal {
         self.commit.last_seq()
     }
 
-    /// Blocks until `seq` is durable. When nobody is committing, commits on this thread: waking an idle core
-    /// costs as much as a sync.
+    /// Blocks until `seq` is durable. When nobody is committing, commits on this thread: waking an
+    /// idle core costs as much as a sync.
     ///
     /// # Errors
-    /// `Poisoned` when the journal failed before `seq` was durable, `Closed` when it was closed before.
+    /// `Poisoned` when the journal failed before `seq` was durable, `Closed` when it was closed
+    /// before.
     pub(crate) fn wait(&self, seq: Seq) -> Result<()> {
         if self.commit.durable_seq() < seq {
             self.commit.try_lead();
@@ -232,12 +245,17 @@ impl Journal {
         park_until(|parked| self.commit.poll_durable(seq, &mut slot, || Waiter::thread(parked)))
     }
 
-    /// Ready when `seq` is durable; otherwise wakes `cx` when it is, and makes sure it will be. Whoever drops `slot` before
-    /// gives it to [`Journal::forget`].
+    /// Ready when `seq` is durable; otherwise wakes `cx` when it is, and makes sure it will be.
+    /// Whoever drops `slot` before gives it to [`Journal::forget`].
     ///
     /// # Errors
     /// As [`Journal::wait`].
-    pub(crate) fn poll_durable(&self, seq: Seq, slot: &mut Slot, cx: &mut Context<'_>) -> Poll<Result<()>> {
+    pub(crate) fn poll_durable(
+        &self,
+        seq: Seq,
+        slot: &mut Slot,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<()>> {
         self.commit.poll_durable(seq, slot, || Waiter::task(cx))
     }
 
@@ -245,7 +263,12 @@ impl Journal {
     ///
     /// # Errors
     /// As [`Journal::wait`].
-    pub(crate) fn poll_on_thread(&self, seq: Seq, slot: &mut Slot, waker: &Waker) -> Poll<Result<()>> {
+    pub(crate) fn poll_on_thread(
+        &self,
+        seq: Seq,
+        slot: &mut Slot,
+        waker: &Waker,
+    ) -> Poll<Result<()>> {
         self.commit.poll_durable(seq, slot, || Waiter::thread(waker))
     }
 
@@ -270,7 +293,8 @@ impl Journal {
         self.commit.kick();
     }
 
-    /// What the writer thread does when it is woken; without threads, whoever steps the journal does it.
+    /// What the writer thread does when it is woken; without threads, whoever steps the journal
+    /// does it.
     #[cfg(any(test, feature = "server"))]
     pub(crate) fn write_queued(&self) {
         self.commit.write_queued();
@@ -292,8 +316,8 @@ impl Journal {
         Reader::new(self, from_seq)
     }
 
-    /// Says that `name` still needs `seq` and what follows. Segments wholly below every pin are archived and
-    /// recycled; without any pin nothing is.
+    /// Says that `name` still needs `seq` and what follows. Segments wholly below every pin are
+    /// archived and recycled; without any pin nothing is.
     pub(crate) fn set_pin(&self, name: &str, seq: Seq) {
         self.store.files.lock().pins.insert(name.into(), seq);
         self.store.send_errand();
@@ -377,8 +401,8 @@ impl Drop for Journal {
 pub(crate) fn park_until<T>(mut poll: impl FnMut(&Waker) -> Poll<T>) -> T {
     PARKED.with(|parked| {
         loop {
-            // A wake-up between the poll and the park is kept by the thread's token; a stale token only costs another
-            // poll.
+            // A wake-up between the poll and the park is kept by the thread's token; a stale token
+            // only costs another poll.
             match poll(parked) {
                 Poll::Ready(output) => return output,
                 Poll::Pending => thread::park(),

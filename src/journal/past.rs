@@ -1,8 +1,9 @@
-//! Journal and archive from outside: without the directory's lock, without changing anything, and while their owner may
-//! go on writing, archiving and recycling.
+//! Journal and archive from outside: without the directory's lock, without changing anything, and
+//! while their owner may go on writing, archiving and recycling.
 //!
-//! Files that change under the reader's hands are looked for again; what stays wrong is damage. A frame that verifies
-//! counts as written. Of a journal whose owner runs, the last group may not be synced yet.
+//! Files that change under the reader's hands are looked for again; what stays wrong is damage. A
+//! frame that verifies counts as written. Of a journal whose owner runs, the last group may not be
+//! synced yet.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,12 +14,13 @@ use super::archive::{self, ArchiveReader, Archived};
 use super::frame;
 use super::recovery::{self, corrupt};
 use super::segment::{self, HEADER_BYTES, Header};
-use crate::branch::Mark;
-use crate::error::{Error, ErrorKind, Result};
-use crate::types::Seq;
+use crate::base::Seq;
+use crate::base::error::{Error, ErrorKind, Result};
+use crate::event::branch::Mark;
 use crate::vfs::{Vfs, read_start};
 
-/// How often files that changed meanwhile are looked for again before what they show counts as damage.
+/// How often files that changed meanwhile are looked for again before what they show counts as
+/// damage.
 const TRIES_MAX: usize = 10;
 
 /// What a file of the journal is.
@@ -65,8 +67,8 @@ impl PastJournal {
     /// Looks at the journal in `dir` (directories `journal` and `archive`), and how far it goes.
     ///
     /// # Errors
-    /// `NotFound` when there is no journal, `Corrupt` when the files hold what no crash explains, `Unavailable` when
-    /// they cannot be read.
+    /// `NotFound` when there is no journal, `Corrupt` when the files hold what no crash explains,
+    /// `Unavailable` when they cannot be read.
     pub(crate) fn open(vfs: Arc<dyn Vfs>, dir: &Path) -> Result<Self> {
         let mut look = Self {
             vfs,
@@ -86,9 +88,11 @@ impl PastJournal {
         self.last_seq
     }
 
-    /// The oldest record from which everything up to the last can be read; one more than the last when there is none.
+    /// The oldest record from which everything up to the last can be read; one more than the last
+    /// when there is none.
     pub(crate) fn oldest_seq(&self) -> Seq {
-        let oldest_live = self.segments.first().map_or(self.last_seq + 1, |segment| segment.header.first_seq);
+        let oldest_live =
+            self.segments.first().map_or(self.last_seq + 1, |segment| segment.header.first_seq);
         archive::oldest_seq(self.archived.iter(), oldest_live)
     }
 
@@ -117,7 +121,8 @@ impl PastJournal {
     /// The records from `from_seq` to `through`, or to the last there was when it was looked.
     ///
     /// # Errors
-    /// `NotFound` when `from_seq` is older than what is kept, naming the oldest record, or beyond the end.
+    /// `NotFound` when `from_seq` is older than what is kept, naming the oldest record, or beyond
+    /// the end.
     pub(crate) fn records(&self, from_seq: Seq, through: Seq) -> Result<PastRecords> {
         let (from_seq, oldest_seq, last_seq) = (from_seq.max(1), self.oldest_seq(), self.last_seq);
         if from_seq < oldest_seq {
@@ -151,8 +156,8 @@ impl PastJournal {
         }
     }
 
-    /// Lists both directories. The segments first: one that is archived and recycled in between is then in the archive,
-    /// or missing from neither.
+    /// Lists both directories. The segments first: one that is archived and recycled in between is
+    /// then in the archive, or missing from neither.
     fn list(&mut self) -> Result<()> {
         let mut tries = 0;
         loop {
@@ -173,16 +178,23 @@ impl PastJournal {
 
     fn list_segments(&self) -> Result<Vec<Seen>> {
         let names = self.vfs.list(&self.dir).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => {
-                Error::not_found(format!("{} is no directory: there is no journal to read", self.dir.display()))
-            }
+            io::ErrorKind::NotFound => Error::not_found(format!(
+                "{} is no directory: there is no journal to read",
+                self.dir.display()
+            )),
             _ => Error::io(format_args!("reading {}", self.dir.display()), error),
         })?;
         let mut segments: Vec<Seen> = Vec::new();
         for index in names.iter().filter_map(|name| segment::parse_segment_name(name)) {
-            if let Some(previous) = segments.last().filter(|previous| previous.header.index + 1 != index) {
+            if let Some(previous) =
+                segments.last().filter(|previous| previous.header.index + 1 != index)
+            {
                 let missing = self.dir.join(segment::segment_name(previous.header.index + 1));
-                return Err(corrupt(&missing, 0, "the segment is missing, though later ones are there"));
+                return Err(corrupt(
+                    &missing,
+                    0,
+                    "the segment is missing, though later ones are there",
+                ));
             }
             let path = self.dir.join(segment::segment_name(index));
             let header = self.read_header(&path)?;
@@ -202,14 +214,15 @@ impl PastJournal {
         let (block, bytes) = read().map_err(|error| opening(path, error))?;
         let header = Header::decode(&block).map_err(|what| corrupt(path, 0, what))?;
         if header.segment_bytes != bytes {
-            let what = format!("the file has {bytes} bytes, but its header says {}", header.segment_bytes);
+            let what =
+                format!("the file has {bytes} bytes, but its header says {}", header.segment_bytes);
             return Err(corrupt(path, bytes as usize, &what));
         }
         Ok(header)
     }
 
-    /// Reads the last segment to its end. What is being written while it is read can look like damage; damage stands
-    /// still.
+    /// Reads the last segment to its end. What is being written while it is read can look like
+    /// damage; damage stands still.
     fn find_end(&mut self) -> Result<()> {
         let mut reached = None;
         let mut tries = 0;
@@ -242,14 +255,15 @@ impl PastJournal {
         }
     }
 
-    /// All of a segment. Its header is looked at again behind the rest: when it is still the same, nothing of the file
-    /// was recycled before it was read.
+    /// All of a segment. Its header is looked at again behind the rest: when it is still the same,
+    /// nothing of the file was recycled before it was read.
     fn read_segment(&self, seen: &Seen) -> Result<Vec<u8>> {
         let file = self.vfs.open_read(&seen.path).map_err(|error| opening(&seen.path, error))?;
         let bytes = segment::read_all(&*file, &seen.path)?;
-        for block in
-            [bytes.get(..HEADER_BYTES).unwrap_or_default(), &read_start(&*file, HEADER_BYTES).unwrap_or_default()]
-        {
+        for block in [
+            bytes.get(..HEADER_BYTES).unwrap_or_default(),
+            &read_start(&*file, HEADER_BYTES).unwrap_or_default(),
+        ] {
             if Header::decode(block) != Ok(seen.header) {
                 return Err(corrupt(&seen.path, 0, "the segment is another one than it was"));
             }
@@ -267,7 +281,9 @@ impl PastJournal {
         }
         let holds = |file: &&Archived| (file.first_seq..=file.last_seq).contains(&seq);
         match self.archived.iter().find(holds) {
-            Some(archived) => Ok(Source::Archive(ArchiveReader::open(&*self.vfs, &self.archive_dir, archived)?)),
+            Some(archived) => {
+                Ok(Source::Archive(ArchiveReader::open(&*self.vfs, &self.archive_dir, archived)?))
+            }
             None => Err(gone(seq, self.oldest_seq(), self.last_seq)),
         }
     }
@@ -283,7 +299,10 @@ pub(crate) struct PastRecords {
     tries: usize,
     marked: Option<(Seq, Mark)>,
     /// The last record of a file of the archive that turned out to be damaged.
-    #[cfg_attr(not(feature = "server"), allow(dead_code, reason = "who makes history anew needs it"))]
+    #[cfg_attr(
+        not(feature = "server"),
+        allow(dead_code, reason = "who makes history anew needs it")
+    )]
     damaged_through: Option<Seq>,
 }
 
@@ -312,7 +331,8 @@ impl PastRecords {
         self.marked
     }
 
-    /// Where the next record is in a file of the archive that is damaged: the last record of that file.
+    /// Where the next record is in a file of the archive that is damaged: the last record of that
+    /// file.
     #[cfg(feature = "server")]
     pub(crate) fn damaged_through(&self) -> Option<Seq> {
         self.damaged_through
@@ -321,8 +341,8 @@ impl PastRecords {
     /// Gives the next record to `each`; false when there is none.
     ///
     /// # Errors
-    /// `NotFound` when the record is gone meanwhile, `Corrupt` when it is damaged, `Unavailable` when it cannot be read,
-    /// and those of `each`.
+    /// `NotFound` when the record is gone meanwhile, `Corrupt` when it is damaged, `Unavailable`
+    /// when it cannot be read, and those of `each`.
     pub(crate) fn next(&mut self, each: &mut EachRecord<'_>) -> Result<bool> {
         while self.next_seq <= self.through {
             let Some(source) = &mut self.open else {
@@ -360,9 +380,14 @@ impl PastRecords {
             }
             Err(error) => {
                 let seq = self.next_seq;
-                let archived = self.look.archived.iter().find(|file| (file.first_seq..=file.last_seq).contains(&seq));
-                self.damaged_through =
-                    archived.map(|file| file.last_seq).filter(|_| error.kind() == ErrorKind::Corrupt);
+                let archived = self
+                    .look
+                    .archived
+                    .iter()
+                    .find(|file| (file.first_seq..=file.last_seq).contains(&seq));
+                self.damaged_through = archived
+                    .map(|file| file.last_seq)
+                    .filter(|_| error.kind() == ErrorKind::Corrupt);
                 return Err(error);
             }
         }
@@ -378,7 +403,8 @@ impl Source {
         }
     }
 
-    /// Reads one record, and gives it to `each` when it is the wanted one. Returns its number, and what marks it.
+    /// Reads one record, and gives it to `each` when it is the wanted one. Returns its number, and
+    /// what marks it.
     fn next(&mut self, wanted: Seq, each: &mut EachRecord<'_>) -> Result<(Seq, Mark)> {
         let mut deliver = |frame: &frame::Frame<'_>| match frame.seq == wanted {
             true => each(frame.seq, frame.kind, frame.payload),
@@ -387,7 +413,8 @@ impl Source {
         match self {
             Self::Segment { seen, bytes, at, .. } => {
                 let rest = bytes.get(at.offset..).unwrap_or_default();
-                let frame = frame::verify(rest, seen.header.seed()).filter(|frame| frame.seq == at.seq);
+                let frame =
+                    frame::verify(rest, seen.header.seed()).filter(|frame| frame.seq == at.seq);
                 let what = || format!("record {} is damaged", at.seq);
                 let frame = frame.ok_or_else(|| corrupt(&seen.path, at.offset, &what()))?;
                 deliver(&frame)?;
@@ -419,6 +446,8 @@ fn is_fleeting(error: &Error) -> bool {
 fn gone(seq: Seq, oldest_seq: Seq, last_seq: Seq) -> Error {
     Error::not_found(match oldest_seq > last_seq {
         true => format!("record {seq} is not kept: the journal and the archive have no records"),
-        false => format!("record {seq} is no longer kept; the oldest there is has the number {oldest_seq}"),
+        false => format!(
+            "record {seq} is no longer kept; the oldest there is has the number {oldest_seq}"
+        ),
     })
 }

@@ -7,14 +7,15 @@ use super::frame::{self, FRAME_HEADER_BYTES, Frame};
 use super::segment::{HEADER_BYTES, Segment};
 use super::store::SegmentStore;
 use super::{Commit, EachRecord, Journal};
-use crate::branch::Mark;
-use crate::error::{Error, ErrorKind, Result};
-use crate::types::Seq;
+use crate::base::Seq;
+use crate::base::error::{Error, ErrorKind, Result};
+use crate::event::branch::Mark;
 
 /// How much is read at once from a live segment.
 const READ_BYTES: usize = 256 << 10;
 
-/// A place in the journal. Between calls it holds no segment back: who must not miss anything sets a pin.
+/// A place in the journal. Between calls it holds no segment back: who must not miss anything sets
+/// a pin.
 pub(crate) struct Reader {
     commit: Arc<Commit>,
     store: Arc<SegmentStore>,
@@ -50,7 +51,11 @@ impl Reader {
             damaged_through: None,
         };
         let oldest_seq = reader.store.files.lock().oldest_seq();
-        if reader.next_seq < oldest_seq { Err(gone(reader.next_seq, oldest_seq)) } else { Ok(reader) }
+        if reader.next_seq < oldest_seq {
+            Err(gone(reader.next_seq, oldest_seq))
+        } else {
+            Ok(reader)
+        }
     }
 
     /// The next record this reader delivers.
@@ -63,20 +68,26 @@ impl Reader {
         self.marked
     }
 
-    /// Where the next record is in a file of the archive that is damaged: the last record of that file.
+    /// Where the next record is in a file of the archive that is damaged: the last record of that
+    /// file.
     pub(crate) fn damaged_through(&self) -> Option<Seq> {
         self.damaged_through
     }
 
-    /// Delivers durable records in order until `bytes_max` of them are reached, at least one if there is one;
-    /// returns how many. Never waits: 0 means that all that is durable was delivered. After an error the next
-    /// call starts with the record that was not delivered.
+    /// Delivers durable records in order until `bytes_max` of them are reached, at least one if
+    /// there is one; returns how many. Never waits: 0 means that all that is durable was delivered.
+    /// After an error the next call starts with the record that was not delivered.
     ///
     /// # Errors
-    /// `NotFound` naming the oldest record there is when the next one is gone, `Corrupt` when it is damaged,
-    /// `Unavailable` when it cannot be read, and those of `each`.
-    pub(crate) fn next_batch(&mut self, bytes_max: usize, each: &mut EachRecord<'_>) -> Result<usize> {
-        // Taken once, before anything is read: a frame below it is whole in whatever is read from now on.
+    /// `NotFound` naming the oldest record there is when the next one is gone, `Corrupt` when it is
+    /// damaged, `Unavailable` when it cannot be read, and those of `each`.
+    pub(crate) fn next_batch(
+        &mut self,
+        bytes_max: usize,
+        each: &mut EachRecord<'_>,
+    ) -> Result<usize> {
+        // Taken once, before anything is read: a frame below it is whole in whatever is read from
+        // now on.
         let durable = self.commit.durable_seq();
         // What stands in it was read when less was durable.
         self.window.clear();
@@ -84,7 +95,9 @@ impl Reader {
         while self.next_seq <= durable && batch.bytes_left > 0 {
             let found = self.store.files.lock().segment_of(self.next_seq);
             match found {
-                Some((segment, end_seq)) => self.read_live(&segment, end_seq.min(durable + 1), &mut batch)?,
+                Some((segment, end_seq)) => {
+                    self.read_live(&segment, end_seq.min(durable + 1), &mut batch)?
+                }
                 None => self.read_archive(durable, &mut batch)?,
             }
         }
@@ -93,7 +106,10 @@ impl Reader {
 
     fn read_live(&mut self, segment: &Segment, end_seq: Seq, batch: &mut Batch<'_>) -> Result<()> {
         self.archive = None;
-        if self.live.index != segment.header.index || self.live.seq > self.next_seq || self.live.seq == 0 {
+        if self.live.index != segment.header.index
+            || self.live.seq > self.next_seq
+            || self.live.seq == 0
+        {
             let (index, seq) = (segment.header.index, segment.header.first_seq);
             self.live = Position { index, offset: HEADER_BYTES as u64, seq };
             self.window.clear();
@@ -101,7 +117,8 @@ impl Reader {
         let seed = segment.header.seed();
         while self.live.seq < end_seq && batch.bytes_left > 0 {
             let Position { offset, seq, .. } = self.live;
-            let frame = frame::verify(self.window.frame_at(segment, offset)?, seed).filter(|frame| frame.seq == seq);
+            let frame = frame::verify(self.window.frame_at(segment, offset)?, seed)
+                .filter(|frame| frame.seq == seq);
             let frame = frame.ok_or_else(|| SegmentStore::damaged(segment, offset, seq))?;
             if seq >= self.next_seq {
                 batch.deliver(&frame)?;
@@ -116,7 +133,9 @@ impl Reader {
 
     fn read_archive(&mut self, durable: Seq, batch: &mut Batch<'_>) -> Result<()> {
         let mut archive = match self.archive.take() {
-            Some(archive) if (archive.next_seq()..=archive.last_seq).contains(&self.next_seq) => archive,
+            Some(archive) if (archive.next_seq()..=archive.last_seq).contains(&self.next_seq) => {
+                archive
+            }
             _ => self.open_archive()?,
         };
         let last_seq = archive.last_seq;
@@ -124,10 +143,12 @@ impl Reader {
         let header = archive.header;
         while archive.next_seq() < end_seq && batch.bytes_left > 0 {
             let frame = archive.next_frame().inspect_err(|error| {
-                self.damaged_through = Some(last_seq).filter(|_| error.kind() == ErrorKind::Corrupt);
+                self.damaged_through =
+                    Some(last_seq).filter(|_| error.kind() == ErrorKind::Corrupt);
             })?;
             if frame.seq >= self.next_seq {
-                // On an error the archive is dropped, and the next call opens it anew at this record.
+                // On an error the archive is dropped, and the next call opens it anew at this
+                // record.
                 batch.deliver(&frame)?;
                 self.marked = Some((frame.seq, header.mark(&frame)));
                 self.next_seq = frame.seq + 1;
@@ -140,13 +161,17 @@ impl Reader {
     fn open_archive(&mut self) -> Result<ArchiveReader> {
         let (found, oldest_seq) = {
             let files = self.store.files.lock();
-            let holds = |file: &&Archived| (file.first_seq..=file.last_seq).contains(&self.next_seq);
+            let holds =
+                |file: &&Archived| (file.first_seq..=file.last_seq).contains(&self.next_seq);
             (files.archived.iter().find(holds).cloned(), files.oldest_seq())
         };
         let archived = found.ok_or_else(|| gone(self.next_seq, oldest_seq))?;
-        ArchiveReader::open(&*self.store.vfs, &self.store.archive_dir, &archived).inspect_err(|error| {
-            self.damaged_through = Some(archived.last_seq).filter(|_| error.kind() == ErrorKind::Corrupt);
-        })
+        ArchiveReader::open(&*self.store.vfs, &self.store.archive_dir, &archived).inspect_err(
+            |error| {
+                self.damaged_through =
+                    Some(archived.last_seq).filter(|_| error.kind() == ErrorKind::Corrupt);
+            },
+        )
     }
 }
 
@@ -191,7 +216,9 @@ impl Window {
         while self.at(offset).len() < wanted && self.fill(segment, offset, wanted)? {
             wanted = frame::next_len(self.at(offset)).unwrap_or(wanted);
         }
-        if let Some(len) = frame::next_len(self.at(offset)).filter(|&len| len > self.at(offset).len()) {
+        if let Some(len) =
+            frame::next_len(self.at(offset)).filter(|&len| len > self.at(offset).len())
+        {
             self.fill(segment, offset, len)?;
         }
         Ok(self.at(offset))
@@ -202,13 +229,16 @@ impl Window {
         at.and_then(|at| self.bytes.get(at..)).unwrap_or_default()
     }
 
-    /// Reads the piece that starts at `offset`; false when the file ends before `wanted` bytes of it.
+    /// Reads the piece that starts at `offset`; false when the file ends before `wanted` bytes of
+    /// it.
     fn fill(&mut self, segment: &Segment, offset: u64, wanted: usize) -> Result<bool> {
         let bound = segment.header.segment_bytes.saturating_sub(offset) as usize;
         self.start = offset;
         self.bytes.resize(wanted.max(READ_BYTES).min(bound), 0);
         let read = segment.file.read_at(&mut self.bytes, offset);
-        let read = read.map_err(|error| Error::io(format_args!("reading {}", segment.path.display()), error))?;
+        let read = read.map_err(|error| {
+            Error::io(format_args!("reading {}", segment.path.display()), error)
+        })?;
         self.bytes.truncate(read);
         Ok(read >= wanted)
     }

@@ -1,4 +1,5 @@
-//! What the files of a journal mean after a crash: a decision table, and the reading that leads up to it.
+//! What the files of a journal mean after a crash: a decision table, and the reading that leads up
+//! to it.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -6,9 +7,9 @@ use std::sync::Arc;
 use super::EachRecord;
 use super::frame::{self, FRAME_ALIGN, FRAME_HEADER_BYTES};
 use super::segment::{self, Header, Reach, Segment};
-use crate::error::{Error, Result};
-use crate::flaw::{self, Flaw};
-use crate::types::Seq;
+use crate::base::Seq;
+use crate::base::error::{Error, Result};
+use crate::base::flaw::{self, Flaw};
 use crate::vfs::{Vfs, read_start};
 
 /// Is the segment's header whole?
@@ -76,7 +77,10 @@ impl Row {
         fn has<T: PartialEq>(list: &[T], value: &T) -> bool {
             list.is_empty() || list.contains(value)
         }
-        self.header == header && has(self.places, &place) && has(self.stops, &stop) && has(self.beyonds, &beyond)
+        self.header == header
+            && has(self.places, &place)
+            && has(self.stops, &stop)
+            && has(self.beyonds, &beyond)
     }
 }
 
@@ -95,7 +99,8 @@ const TABLE: [Row; 8] = {
         Row { header, places, stops, beyonds, verdict }
     }
     [
-        // A file gets a segment's name only after its header is synced, so a crash cannot explain this.
+        // A file gets a segment's name only after its header is synced, so a crash cannot explain
+        // this.
         row(Bad, &[], &[], &[], Verdict::CorruptHeader),
         row(Good, &[FollowedReaching], &[], &[], Verdict::Sealed),
         // The next segment began with a later frame, so the missing ones were durable.
@@ -129,27 +134,37 @@ struct LastGroup {
 }
 
 impl Recovered {
-    /// Writes the last group once more, and syncs it. It was read, but its own sync may have failed, and after that the
-    /// kernel shows pages that are not on the disk and that no sync writes: records after them would be acknowledged,
-    /// and a power cut would leave a gap. Everything before was synced when the group was written. The bytes are those
-    /// that are there, so a write that is torn does no harm.
+    /// Writes the last group once more, and syncs it. It was read, but its own sync may have
+    /// failed, and after that the kernel shows pages that are not on the disk and that no sync
+    /// writes: records after them would be acknowledged, and a power cut would leave a gap.
+    /// Everything before was synced when the group was written. The bytes are those that are there,
+    /// so a write that is torn does no harm.
     ///
     /// # Errors
     /// `Unavailable` when the file system fails.
     pub(super) fn rewrite_last_group(&mut self) -> Result<()> {
         let last = self.last_group.take().filter(|_| !flaw::is_made(Flaw::TrustsPages));
-        let Some(LastGroup { segment, offset, bytes }) = last else { return Ok(()) };
-        let written = segment.file.write_at(&bytes, offset as u64).and_then(|()| segment.file.sync());
-        written.map_err(|error| Error::io(format_args!("writing {}", segment.path.display()), error))
+        let Some(LastGroup { segment, offset, bytes }) = last else {
+            return Ok(());
+        };
+        let written =
+            segment.file.write_at(&bytes, offset as u64).and_then(|()| segment.file.sync());
+        written
+            .map_err(|error| Error::io(format_args!("writing {}", segment.path.display()), error))
     }
 }
 
 /// Opens and checks every segment of `dir`, and calls `replay` for each frame from `from_seq` on.
 ///
 /// # Errors
-/// `Corrupt` when the files hold what no crash explains, `Unavailable` when they cannot be read, and those
-/// of `replay`.
-pub(super) fn recover(vfs: &dyn Vfs, dir: &Path, from_seq: Seq, replay: &mut EachRecord<'_>) -> Result<Recovered> {
+/// `Corrupt` when the files hold what no crash explains, `Unavailable` when they cannot be read,
+/// and those of `replay`.
+pub(super) fn recover(
+    vfs: &dyn Vfs,
+    dir: &Path,
+    from_seq: Seq,
+    replay: &mut EachRecord<'_>,
+) -> Result<Recovered> {
     let segments = open_segments(vfs, dir)?;
     check_start(dir, &segments, from_seq)?;
     let (mut next_seq, mut last_group) = (None, None);
@@ -163,18 +178,23 @@ pub(super) fn recover(vfs: &dyn Vfs, dir: &Path, from_seq: Seq, replay: &mut Eac
                 group_offset = offset;
             }
             offset += frame.bytes;
-            if frame.seq >= from_seq { replay(frame.seq, frame.kind, frame.payload) } else { Ok(()) }
+            if frame.seq >= from_seq {
+                replay(frame.seq, frame.kind, frame.payload)
+            } else {
+                Ok(())
+            }
         })?;
         judge(&segment.path, &segment.header, &bytes, reach, following)?;
         next_seq = Some(reach.next_seq);
         let group = bytes[group_offset..reach.offset].to_vec();
-        last_group = Some(LastGroup { segment: Arc::clone(segment), offset: group_offset, bytes: group });
+        last_group =
+            Some(LastGroup { segment: Arc::clone(segment), offset: group_offset, bytes: group });
     }
     Ok(Recovered { segments, next_seq, last_group })
 }
 
-/// Every file and the directory are synced before anything is read: what a killed process had written but
-/// not synced would otherwise be taken for durable, and lost at the next power cut.
+/// Every file and the directory are synced before anything is read: what a killed process had
+/// written but not synced would otherwise be taken for durable, and lost at the next power cut.
 fn open_segments(vfs: &dyn Vfs, dir: &Path) -> Result<Vec<Arc<Segment>>> {
     let failed = |path: &Path, error| Error::io(format_args!("opening {}", path.display()), error);
     let names = vfs.list(dir).map_err(|error| failed(dir, error))?;
@@ -182,9 +202,15 @@ fn open_segments(vfs: &dyn Vfs, dir: &Path) -> Result<Vec<Arc<Segment>>> {
     let mut segments: Vec<Arc<Segment>> = Vec::new();
     for index in names.iter().filter_map(|name| segment::parse_segment_name(name)) {
         let path = dir.join(segment::segment_name(index));
-        if let Some(previous) = segments.last().filter(|previous| previous.header.index + 1 != index) {
+        if let Some(previous) =
+            segments.last().filter(|previous| previous.header.index + 1 != index)
+        {
             let missing = dir.join(segment::segment_name(previous.header.index + 1));
-            return Err(corrupt(&missing, 0, "the segment is missing, though later ones are there"));
+            return Err(corrupt(
+                &missing,
+                0,
+                "the segment is missing, though later ones are there",
+            ));
         }
         let open = || {
             let file = vfs.open(&path)?;
@@ -196,8 +222,12 @@ fn open_segments(vfs: &dyn Vfs, dir: &Path) -> Result<Vec<Arc<Segment>>> {
         let (file, block, length) = open().map_err(|error| failed(&path, error))?;
         let header = check_header(&path, &block, index)?;
         if length != header.segment_bytes {
-            // Segments have their whole length before they get their name, so no crash leaves one cut short.
-            let what = format!("the file has {length} bytes, but its header says {}", header.segment_bytes);
+            // Segments have their whole length before they get their name, so no crash leaves one
+            // cut short.
+            let what = format!(
+                "the file has {length} bytes, but its header says {}",
+                header.segment_bytes
+            );
             return Err(corrupt(&path, length as usize, &what));
         }
         segments.push(Arc::new(Segment { header, path, file }));
@@ -207,7 +237,11 @@ fn open_segments(vfs: &dyn Vfs, dir: &Path) -> Result<Vec<Arc<Segment>>> {
 
 fn check_header(path: &Path, block: &[u8], index: u64) -> Result<Header> {
     let decoded = Header::decode(block).and_then(|header| {
-        if header.index == index { Ok(header) } else { Err("the header belongs to a segment of another number") }
+        if header.index == index {
+            Ok(header)
+        } else {
+            Err("the header belongs to a segment of another number")
+        }
     });
     decoded.map_err(|what| {
         let verdict = decide(HeaderFound::Bad, Place::Last, Stop::Nothing, Beyond::None);
@@ -235,7 +269,13 @@ fn check_start(dir: &Path, segments: &[Arc<Segment>], from_seq: Seq) -> Result<(
 ///
 /// # Errors
 /// `Corrupt` when no crash explains it.
-pub(super) fn judge(path: &Path, header: &Header, bytes: &[u8], reach: Reach, following: Option<Seq>) -> Result<()> {
+pub(super) fn judge(
+    path: &Path,
+    header: &Header,
+    bytes: &[u8],
+    reach: Reach,
+    following: Option<Seq>,
+) -> Result<()> {
     let place = match following {
         None => Place::Last,
         Some(first_seq) if first_seq == reach.next_seq => Place::FollowedReaching,
@@ -249,7 +289,8 @@ pub(super) fn judge(path: &Path, header: &Header, bytes: &[u8], reach: Reach, fo
         None => Stop::Unreadable,
     };
     // Only the last segment's verdict depends on it, and the search is long.
-    let beyond = if place == Place::Last { search(rest, seed, reach.next_seq) } else { Beyond::None };
+    let beyond =
+        if place == Place::Last { search(rest, seed, reach.next_seq) } else { Beyond::None };
     let seq = reach.next_seq;
     let what = match decide(HeaderFound::Good, place, stop, beyond) {
         Verdict::Sealed | Verdict::CleanEnd => return Ok(()),
@@ -265,13 +306,15 @@ pub(super) fn judge(path: &Path, header: &Header, bytes: &[u8], reach: Reach, fo
         ),
         Verdict::CorruptSequence => format!("record {seq} should be here, but another is"),
         Verdict::CorruptDurable if flaw::is_made(Flaw::SkipsDamage) => return Ok(()),
-        Verdict::CorruptDurable => format!("record {seq} is damaged, though records after it were written later"),
+        Verdict::CorruptDurable => {
+            format!("record {seq} is damaged, though records after it were written later")
+        }
     };
     Err(corrupt(path, reach.offset, &what))
 }
 
-/// Looks for a frame behind the stop that verifies. One of a later group settles it, and is looked for to
-/// the end. Stale frames of a recycled file fail by their number or by the salt.
+/// Looks for a frame behind the stop that verifies. One of a later group settles it, and is looked
+/// for to the end. Stale frames of a recycled file fail by their number or by the salt.
 fn search(rest: &[u8], seed: u32, bad_seq: Seq) -> Beyond {
     let plausible = bad_seq + 1..=bad_seq + (rest.len() / FRAME_HEADER_BYTES) as Seq;
     let mut beyond = Beyond::None;
@@ -308,7 +351,10 @@ mod tests {
             for place in [Place::Last, Place::FollowedReaching, Place::FollowedShort] {
                 for stop in [Stop::Nothing, Stop::Unreadable, Stop::OutOfSequence] {
                     for beyond in [Beyond::None, Beyond::SameGroup, Beyond::LaterGroup] {
-                        let rows = TABLE.iter().filter(|row| row.matches(header, place, stop, beyond)).count();
+                        let rows = TABLE
+                            .iter()
+                            .filter(|row| row.matches(header, place, stop, beyond))
+                            .count();
                         assert_eq!(rows, 1, "{header:?} {place:?} {stop:?} {beyond:?}");
                     }
                 }

@@ -3,17 +3,18 @@
 use std::path::{Path, PathBuf};
 
 use super::frame;
-use crate::branch::Mark;
-use crate::error::{Error, Result};
-use crate::flaw::{self, Flaw};
-use crate::types::Seq;
+use crate::base::Seq;
+use crate::base::error::{Error, Result};
+use crate::base::flaw::{self, Flaw};
+use crate::event::branch::Mark;
 use crate::vfs::{Vfs, VfsFile, read_start};
 
 /// The bytes of a segment before its first frame.
 pub(super) const HEADER_BYTES: usize = 4096;
 const MAGIC: [u8; 8] = *b"STKHJRNL";
 const VERSION: u32 = 1;
-/// The size of a journal's first segment; later ones grow to what is configured, so that an empty ledger is small.
+/// The size of a journal's first segment; later ones grow to what is configured, so that an empty
+/// ledger is small.
 const FIRST_BYTES: u64 = 1 << 20;
 /// How many times as long as the last a segment is, until the configured size is reached.
 const GROWTH: u64 = 4;
@@ -75,7 +76,12 @@ impl Header {
             let bytes = fields[at..at + 8].try_into().expect("the slice has eight bytes");
             u64::from_le_bytes(bytes)
         };
-        Ok(Self { index: field(16), first_seq: field(24), salt: field(32), segment_bytes: field(40) })
+        Ok(Self {
+            index: field(16),
+            first_seq: field(24),
+            salt: field(32),
+            segment_bytes: field(40),
+        })
     }
 }
 
@@ -86,8 +92,9 @@ impl Header {
 pub(super) fn new_salt(seed: Option<u64>, index: u64) -> Result<u64> {
     match seed {
         Some(seed) => Ok(seed ^ index.wrapping_mul(0x9e37_79b9_7f4a_7c15)),
-        None => getrandom::u64()
-            .map_err(|error| Error::unavailable(format!("no random salt for a journal segment: {error}"))),
+        None => getrandom::u64().map_err(|error| {
+            Error::unavailable(format!("no random salt for a journal segment: {error}"))
+        }),
     }
 }
 
@@ -130,12 +137,17 @@ pub(super) fn parse_spare_name(name: &str) -> Option<u64> {
     name.strip_prefix("spare-")?.strip_suffix(".log")?.parse().ok()
 }
 
-/// Creates spare `number`: really written zeros, because blocks that are merely allocated cost a metadata
-/// write at each sync later. It gets its name only once it is whole.
+/// Creates spare `number`: really written zeros, because blocks that are merely allocated cost a
+/// metadata write at each sync later. It gets its name only once it is whole.
 ///
 /// # Errors
 /// `Unavailable` when the file system fails.
-pub(super) fn create_spare(vfs: &dyn Vfs, dir: &Path, number: u64, segment_bytes: u64) -> Result<()> {
+pub(super) fn create_spare(
+    vfs: &dyn Vfs,
+    dir: &Path,
+    number: u64,
+    segment_bytes: u64,
+) -> Result<()> {
     let unfinished = dir.join(unfinished_spare_name(number));
     let fill = || {
         let file = vfs.create(&unfinished)?;
@@ -151,18 +163,24 @@ pub(super) fn create_spare(vfs: &dyn Vfs, dir: &Path, number: u64, segment_bytes
         vfs.sync_dir(dir)
     };
     fill().map_err(|error| {
-        // A disk that is full should not be full of this. What stays is removed by the next opening.
+        // A disk that is full should not be full of this. What stays is removed by the next
+        // opening.
         let _ = vfs.remove(&unfinished);
         Error::io(format_args!("preparing {}", unfinished.display()), error)
     })
 }
 
-/// Turns spare `number` into the segment `header` describes. The order makes a bad header in a file with a
-/// segment's name impossible: header, sync, name, sync of the name, and only then frames.
+/// Turns spare `number` into the segment `header` describes. The order makes a bad header in a file
+/// with a segment's name impossible: header, sync, name, sync of the name, and only then frames.
 ///
 /// # Errors
 /// `Unavailable` when the file system fails.
-pub(super) fn start_segment(vfs: &dyn Vfs, dir: &Path, number: u64, header: Header) -> Result<Segment> {
+pub(super) fn start_segment(
+    vfs: &dyn Vfs,
+    dir: &Path,
+    number: u64,
+    header: Header,
+) -> Result<Segment> {
     let spare = dir.join(spare_name(number));
     let path = dir.join(segment_name(header.index));
     let start = || {
@@ -175,7 +193,8 @@ pub(super) fn start_segment(vfs: &dyn Vfs, dir: &Path, number: u64, header: Head
         }
         Ok(file)
     };
-    let file = start().map_err(|error| Error::io(format_args!("starting {}", path.display()), error))?;
+    let file =
+        start().map_err(|error| Error::io(format_args!("starting {}", path.display()), error))?;
     Ok(Segment { header, path, file })
 }
 
@@ -184,7 +203,8 @@ pub(super) fn start_segment(vfs: &dyn Vfs, dir: &Path, number: u64, header: Head
 /// # Errors
 /// `Unavailable` when the file system fails.
 pub(super) fn read_all(file: &dyn VfsFile, path: &Path) -> Result<Vec<u8>> {
-    read_start(file, usize::MAX).map_err(|error| Error::io(format_args!("reading {}", path.display()), error))
+    read_start(file, usize::MAX)
+        .map_err(|error| Error::io(format_args!("reading {}", path.display()), error))
 }
 
 /// How far the frames at the start of a segment verify.
@@ -196,8 +216,8 @@ pub(super) struct Reach {
     pub next_seq: Seq,
 }
 
-/// Calls `each` for the frames of a segment in order, until one does not verify, is out of sequence, or has
-/// the number `end_seq`.
+/// Calls `each` for the frames of a segment in order, until one does not verify, is out of
+/// sequence, or has the number `end_seq`.
 ///
 /// # Errors
 /// Those of `each`.
@@ -211,7 +231,10 @@ pub(super) fn walk(
     let mut reach = Reach { offset: HEADER_BYTES, next_seq: header.first_seq };
     while reach.next_seq < end_seq {
         let rest = bytes.get(reach.offset..).unwrap_or_default();
-        let Some(frame) = frame::verify(rest, seed).filter(|frame| frame.seq == reach.next_seq) else { break };
+        let Some(frame) = frame::verify(rest, seed).filter(|frame| frame.seq == reach.next_seq)
+        else {
+            break;
+        };
         each(&frame)?;
         reach.offset += frame.bytes;
         reach.next_seq += 1;
@@ -225,7 +248,8 @@ mod tests {
 
     #[test]
     fn a_header_round_trips_and_every_flipped_byte_is_found() {
-        let header = Header { index: 3, first_seq: 70, salt: 0x0123_4567_89ab_cdef, segment_bytes: 1 << 16 };
+        let header =
+            Header { index: 3, first_seq: 70, salt: 0x0123_4567_89ab_cdef, segment_bytes: 1 << 16 };
         let block = header.encode();
         assert_eq!(block.len(), HEADER_BYTES);
         assert_eq!(Header::decode(&block), Ok(header));
@@ -241,8 +265,14 @@ mod tests {
     fn names_parse_back_and_others_do_not() {
         assert_eq!(parse_segment_name(&segment_name(12)), Some(12));
         assert_eq!(parse_spare_name(&spare_name(12)), Some(12));
-        for other in ["segment-12.log", "segment-+000000000000012.log", "spare-1.tmp", "spare-.log", "LOCK"] {
-            assert_eq!((parse_segment_name(other), parse_spare_name(other)), (None, None), "{other}");
+        for other in
+            ["segment-12.log", "segment-+000000000000012.log", "spare-1.tmp", "spare-.log", "LOCK"]
+        {
+            assert_eq!(
+                (parse_segment_name(other), parse_spare_name(other)),
+                (None, None),
+                "{other}"
+            );
         }
     }
 }

@@ -1,8 +1,9 @@
-//! How long the disk has been at one group. A disk that hangs reports nothing: somebody has to look at the time.
+//! How long the disk has been at one group. A disk that hangs reports nothing: somebody has to look
+//! at the time.
 
 use std::time::{Duration, Instant};
 
-use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::base::sync::atomic::{AtomicU64, Ordering};
 
 /// What the time shows while nothing is under way.
 const RESTING: u64 = u64::MAX;
@@ -34,7 +35,8 @@ impl Stopwatch {
     }
 
     fn elapsed_ms(&self) -> u64 {
-        u64::try_from(self.origin.elapsed().as_millis()).expect("no process lives for half a billion years")
+        u64::try_from(self.origin.elapsed().as_millis())
+            .expect("no process lives for half a billion years")
     }
 }
 

@@ -1,5 +1,5 @@
-//! Which segments, spares and archive files there are, and who still needs them. Shared by the writer, the
-//! readers and the keeper.
+//! Which segments, spares and archive files there are, and who still needs them. Shared by the
+//! writer, the readers and the keeper.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
@@ -9,18 +9,18 @@ use super::archive::{self, Archived};
 use super::segment::{self, Header, Segment};
 use super::stopwatch::Stopwatch;
 use super::{JournalConfig, recovery};
-use crate::directory::Directory;
-use crate::error::{Error, Result};
-use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use crate::sync::{Condvar, Mutex, wait};
-use crate::types::Seq;
+use crate::base::Seq;
+use crate::base::error::{Error, Result};
+use crate::base::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::base::sync::{Condvar, Mutex, wait};
 use crate::vfs::Vfs;
+use crate::vfs::directory::Directory;
 
 /// How many files may wait to become segments.
 pub(super) const SPARES_MAX: usize = 2;
 
-/// What the journal's directories hold. Locks are leaves: each is held for a look or a change, never across
-/// I/O, and none while another is taken.
+/// What the journal's directories hold. Locks are leaves: each is held for a look or a change,
+/// never across I/O, and none while another is taken.
 pub(super) struct SegmentStore {
     pub vfs: Arc<dyn Vfs>,
     pub dir: PathBuf,
@@ -47,16 +47,16 @@ pub(super) struct SegmentStore {
 /// What the files hold, oldest first.
 #[derive(Default)]
 pub(super) struct Files {
-    /// Never empty once the journal is open; the last is being written. A segment is recycled only while
-    /// nobody else holds its `Arc`, so a reader keeps it as long as it reads and no longer.
+    /// Never empty once the journal is open; the last is being written. A segment is recycled only
+    /// while nobody else holds its `Arc`, so a reader keeps it as long as it reads and no longer.
     pub live: VecDeque<Arc<Segment>>,
     pub archived: VecDeque<Archived>,
     pub pins: BTreeMap<Box<str>, Seq>,
 }
 
 impl Files {
-    /// The segment that holds `seq`, and the first number that is not in it. Segments without frames share
-    /// their first number with the next, so the last that fits is the one.
+    /// The segment that holds `seq`, and the first number that is not in it. Segments without
+    /// frames share their first number with the next, so the last that fits is the one.
     pub(super) fn segment_of(&self, seq: Seq) -> Option<(Arc<Segment>, Seq)> {
         let next = self.live.partition_point(|segment| segment.header.first_seq <= seq);
         let segment = self.live.get(next.checked_sub(1)?)?;
@@ -64,8 +64,8 @@ impl Files {
         Some((Arc::clone(segment), end_seq))
     }
 
-    /// The oldest sealed segment if nobody needs it any more, and the first number that is not in it. Without
-    /// a pin everything is needed: who follows the journal has not said so yet.
+    /// The oldest sealed segment if nobody needs it any more, and the first number that is not in
+    /// it. Without a pin everything is needed: who follows the journal has not said so yet.
     pub(super) fn unneeded(&self) -> Option<(Arc<Segment>, Seq)> {
         let needed = *self.pins.values().min()?;
         let (first, second) = (self.live.front()?, self.live.get(1)?);
@@ -76,7 +76,10 @@ impl Files {
     /// The size of the sealed segments that hold `seq` or what follows it.
     pub(super) fn sealed_bytes_from(&self, seq: Seq) -> u64 {
         let sealed = self.live.iter().zip(self.live.iter().skip(1));
-        sealed.filter(|(_, next)| next.header.first_seq > seq).map(|(segment, _)| segment.header.segment_bytes).sum()
+        sealed
+            .filter(|(_, next)| next.header.first_seq > seq)
+            .map(|(segment, _)| segment.header.segment_bytes)
+            .sum()
     }
 
     /// The oldest record from which everything up to now can be read.
@@ -134,12 +137,14 @@ impl SegmentStore {
         }
     }
 
-    /// Takes stock of the spares on disk; those of a size that is not needed, unfinished or too many are removed.
+    /// Takes stock of the spares on disk; those of a size that is not needed, unfinished or too
+    /// many are removed.
     ///
     /// # Errors
     /// `Unavailable` when the file system fails.
     pub(super) fn find_spares(&self) -> Result<()> {
-        let failed = |error| Error::io(format_args!("looking for spares in {}", self.dir.display()), error);
+        let failed =
+            |error| Error::io(format_args!("looking for spares in {}", self.dir.display()), error);
         let sizes = [self.first_bytes(), self.next_bytes()];
         let mut ready = Vec::new();
         let mut next_number = 0;
@@ -218,8 +223,8 @@ impl SegmentStore {
         self.last_bytes().clamp(segment::first_bytes(full), full)
     }
 
-    /// Starts the segment whose first frame will be `first_seq` and makes it the one that is written. Makes a
-    /// spare itself when the keeper has none ready.
+    /// Starts the segment whose first frame will be `first_seq` and makes it the one that is
+    /// written. Makes a spare itself when the keeper has none ready.
     ///
     /// # Errors
     /// `Unavailable` when the file system fails.
@@ -250,14 +255,17 @@ impl SegmentStore {
     /// Whether the disk answers.
     ///
     /// # Errors
-    /// `Stalled` when it has been at one group for longer than it may, `LowSpace` while it has no room for the journal.
+    /// `Stalled` when it has been at one group for longer than it may, `LowSpace` while it has no
+    /// room for the journal.
     pub(super) fn check_disk(&self) -> Result<()> {
         if self.lacks_room() {
             return Err(Error::low_space("the disk has no room for the journal's next segment"));
         }
         match self.stopwatch.age().filter(|&age| age >= self.config.sync_limit) {
             None => Ok(()),
-            Some(age) => Err(Error::stalled(format!("the disk has not answered for {} s", age.as_secs()))),
+            Some(age) => {
+                Err(Error::stalled(format!("the disk has not answered for {} s", age.as_secs())))
+            }
         }
     }
 
@@ -267,8 +275,8 @@ impl SegmentStore {
         self.waits_for_room.load(Ordering::Relaxed)
     }
 
-    /// Notes that there is no room for a segment, and whether somebody may wait until there is: not in a journal that
-    /// closes, nor in one that is stepped.
+    /// Notes that there is no room for a segment, and whether somebody may wait until there is: not
+    /// in a journal that closes, nor in one that is stepped.
     pub(super) fn may_wait_for_room(&self, error: &Error) -> bool {
         let may_wait = self.config.stepped.is_none() && !self.closing.load(Ordering::Relaxed);
         if may_wait && !self.waits_for_room.swap(true, Ordering::Relaxed) {
@@ -289,8 +297,8 @@ impl SegmentStore {
         self.closing.store(true, Ordering::Relaxed);
     }
 
-    /// A spare of this size to make a segment of. One that is made again after a failure has the same number, so that failures leave no
-    /// files behind.
+    /// A spare of this size to make a segment of. One that is made again after a failure has the
+    /// same number, so that failures leave no files behind.
     fn take_spare(&self, bytes: u64) -> Result<u64> {
         let (ready, unfinished) = {
             let mut spares = self.spares.lock();
@@ -325,8 +333,9 @@ impl SegmentStore {
         self.directory.as_ref().map_or(Ok(()), |directory| directory.check_process())
     }
 
-    /// Whether nobody has begun the segment after `last`, into which nobody but this journal writes. Who opens a journal
-    /// starts a segment: what comes into the one before it from then on, the next opening drops.
+    /// Whether nobody has begun the segment after `last`, into which nobody but this journal
+    /// writes. Who opens a journal starts a segment: what comes into the one before it from then
+    /// on, the next opening drops.
     ///
     /// # Errors
     /// `Unavailable` when there is such a segment, or nobody can say.

@@ -1,12 +1,14 @@
-//! One account: its counters, and the changes that keep `received = available + reserved + consumed + written_off`.
+//! One account: its counters, and the changes that keep `received = available + reserved + consumed
+//! + written_off`.
 
 use super::lapses::Lapses;
 use super::uses::{Found, Use, Uses};
-use crate::command::{Level, Policy, Window};
-use crate::error::{Error, Result};
+use crate::base::error::{Error, Result};
+use crate::base::flaw::{self, Flaw};
+use crate::base::{AccountId, AccountKey, AccountKind, TimeMs};
 use crate::event::EventLine;
-use crate::flaw::{self, Flaw};
-use crate::types::{AccountId, AccountKey, AccountKind, TimeMs};
+use crate::event::{Policy, Window};
+use crate::ledger::Level;
 
 #[derive(Debug)]
 pub(crate) struct Account {
@@ -19,14 +21,15 @@ pub(crate) struct Account {
     pub(super) received: u64,
     pub(super) written_off: u64,
     pub(super) lapses: Lapses,
-    /// Units that are out and that the rule no longer grants: what comes back pays them first, so while any are owed nothing
-    /// is available.
+    /// Units that are out and that the rule no longer grants: what comes back pays them first, so
+    /// while any are owed nothing is available.
     pub(super) owed: u64,
     /// What it was used for; of quotas alone, and of what has a window.
     pub(super) uses: Option<Box<Uses>>,
 }
 
-/// Why a change from the journal cannot be applied. Never seen by a live command: deciding rules it out.
+/// Why a change from the journal cannot be applied. Never seen by a live command: deciding rules it
+/// out.
 fn impossible(what: &'static str) -> Error {
     Error::corrupt(format!("an event contradicts the ledger: {what}"))
 }
@@ -47,9 +50,11 @@ impl Account {
         }
     }
 
-    /// What can be taken now, in units: what is available, the backorder allowance, and what a window gives back.
+    /// What can be taken now, in units: what is available, the backorder allowance, and what a
+    /// window gives back.
     pub(super) fn takeable(&self, now: TimeMs) -> u64 {
-        let there = i128::from(self.available) + i128::from(self.policy.backorder) - i128::from(self.owed);
+        let there =
+            i128::from(self.available) + i128::from(self.policy.backorder) - i128::from(self.owed);
         u64::try_from(there + i128::from(self.renewable(now))).unwrap_or(0)
     }
 
@@ -75,7 +80,8 @@ impl Account {
         let forgets = flaw::is_made(Flaw::ForgetsUses);
         let consumed = if forgets { 0 } else { self.counted(policy.window, now) };
         let (limit, was) = (policy.limit as i64, self.policy.limit as i64);
-        let room = self.available - self.owed as i64 + limit - was + self.consumed as i64 - consumed as i64;
+        let room = self.available - self.owed as i64 + limit - was + self.consumed as i64
+            - consumed as i64;
         // What was taken beyond the units that there were, by an allowance, stays so.
         let back = (limit - was).max(0) + (self.consumed as i64 - consumed as i64).max(0);
         (consumed, if room >= 0 { room } else { (self.available + back).min(0) })
@@ -98,7 +104,8 @@ impl Account {
         self.uses.as_ref().is_some_and(|uses| at < uses.forgotten_before)
     }
 
-    /// When units may come back by themselves: never in the past, though what lapsed waits for the wheel to turn.
+    /// When units may come back by themselves: never in the past, though what lapsed waits for the
+    /// wheel to turn.
     pub(super) fn next_release_at(&self, now: TimeMs) -> Option<TimeMs> {
         let renewal = self.uses.as_ref().and_then(|uses| uses.next_return(self.policy.window, now));
         [self.lapses.first(), renewal].into_iter().flatten().min().map(|at| at.max(now))
@@ -120,12 +127,16 @@ impl Account {
     }
 
     pub(super) fn receive(&mut self, quantity: u64) -> Result<()> {
-        self.received = self.received.checked_add(quantity).ok_or_else(|| impossible("received overflows"))?;
+        self.received =
+            self.received.checked_add(quantity).ok_or_else(|| impossible("received overflows"))?;
         self.add(quantity)
     }
 
     pub(super) fn write_off(&mut self, quantity: u64) -> Result<()> {
-        self.written_off = self.written_off.checked_add(quantity).ok_or_else(|| impossible("written off overflows"))?;
+        self.written_off = self
+            .written_off
+            .checked_add(quantity)
+            .ok_or_else(|| impossible("written off overflows"))?;
         self.subtract(quantity)
     }
 
@@ -137,7 +148,13 @@ impl Account {
     }
 
     /// Reserves a line; consumes it at once when `confirmed`.
-    pub(super) fn take(&mut self, line: &EventLine, expires_at: TimeMs, confirmed: bool, at: TimeMs) -> Result<()> {
+    pub(super) fn take(
+        &mut self,
+        line: &EventLine,
+        expires_at: TimeMs,
+        confirmed: bool,
+        at: TimeMs,
+    ) -> Result<()> {
         if confirmed && self.is_cap() {
             // It is never outstanding.
             return self.consume(line.quantity, at);
@@ -146,25 +163,39 @@ impl Account {
         if confirmed {
             return self.consume(line.quantity, at);
         }
-        self.reserved = self.reserved.checked_add(line.quantity).ok_or_else(|| impossible("reserved overflows"))?;
+        self.reserved = self
+            .reserved
+            .checked_add(line.quantity)
+            .ok_or_else(|| impossible("reserved overflows"))?;
         self.lapses.insert(expires_at);
         Ok(())
     }
 
     /// Ends a reserved line: so much is consumed, the rest goes back.
     pub(super) fn end(&mut self, line: &EventLine, expires_at: TimeMs, at: TimeMs) -> Result<()> {
-        self.reserved = self.reserved.checked_sub(line.quantity).ok_or_else(|| impossible("more ends than is held"))?;
+        self.reserved = self
+            .reserved
+            .checked_sub(line.quantity)
+            .ok_or_else(|| impossible("more ends than is held"))?;
         if !self.lapses.remove(expires_at) {
             return Err(impossible("no reservation with this deadline holds units"));
         }
-        let rest = line.quantity.checked_sub(line.consumed).ok_or_else(|| impossible("more consumed than held"))?;
+        let rest = line
+            .quantity
+            .checked_sub(line.consumed)
+            .ok_or_else(|| impossible("more consumed than held"))?;
         self.add(if self.is_cap() { line.quantity } else { rest })?;
         self.consume(line.consumed, at)
     }
 
-    /// Returns consumed units to where they were: those of a reservation that consumed them at `consumed_at`. Releases that
-    /// kept no more than what counted did not say when, and meant units that counted.
-    pub(super) fn give_back(&mut self, line: &EventLine, consumed_at: Option<TimeMs>) -> Result<()> {
+    /// Returns consumed units to where they were: those of a reservation that consumed them at
+    /// `consumed_at`. Releases that kept no more than what counted did not say when, and meant
+    /// units that counted.
+    pub(super) fn give_back(
+        &mut self,
+        line: &EventLine,
+        consumed_at: Option<TimeMs>,
+    ) -> Result<()> {
         self.uncount(line.quantity)?;
         match (&mut self.uses, consumed_at) {
             (Some(uses), Some(at)) => uses.remove(at, line.quantity.saturating_add(line.consumed)),
@@ -174,7 +205,8 @@ impl Account {
         Ok(())
     }
 
-    /// A window gives consumed units back. They stay known for rules to come, but for events of releases that forgot them.
+    /// A window gives consumed units back. They stay known for rules to come, but for events of
+    /// releases that forgot them.
     pub(super) fn renew(&mut self, quantity: u64, kept: bool, at: TimeMs) -> Result<()> {
         self.uncount(quantity)?;
         if let Some(uses) = self.uses.as_mut().filter(|_| !kept) {
@@ -183,12 +215,22 @@ impl Account {
         Ok(())
     }
 
-    /// Sets other rules, by which so many of the units consumed so far count; events of earlier releases do not say how many,
-    /// and changed nothing about it. What is out and no longer granted is owed.
-    pub(super) fn set_policy(&mut self, policy: Policy, consumed: Option<u64>, at: TimeMs) -> Result<()> {
+    /// Sets other rules, by which so many of the units consumed so far count; events of earlier
+    /// releases do not say how many, and changed nothing about it. What is out and no longer
+    /// granted is owed.
+    pub(super) fn set_policy(
+        &mut self,
+        policy: Policy,
+        consumed: Option<u64>,
+        at: TimeMs,
+    ) -> Result<()> {
         if self.uses.is_none() && self.consumed > 0 && policy.window != Window::Never {
             // Nobody asked when until now: it may have been this moment.
-            self.uses.get_or_insert_default().add_span(Use { from: 0, at, quantity: self.consumed });
+            self.uses.get_or_insert_default().add_span(Use {
+                from: 0,
+                at,
+                quantity: self.consumed,
+            });
         }
         let (old, new) = (self.policy.limit, policy.limit);
         self.policy = policy;
@@ -199,8 +241,10 @@ impl Account {
         self.owe(old.saturating_sub(new))?;
         self.receive(new.saturating_sub(old))?;
         let more = consumed.saturating_sub(self.consumed);
-        self.consumed = self.consumed.checked_add(more).ok_or_else(|| impossible("consumed overflows"))?;
-        self.received = self.received.checked_add(more).ok_or_else(|| impossible("received overflows"))?;
+        self.consumed =
+            self.consumed.checked_add(more).ok_or_else(|| impossible("consumed overflows"))?;
+        self.received =
+            self.received.checked_add(more).ok_or_else(|| impossible("received overflows"))?;
         self.owe(more)?;
         self.uncount(self.consumed - consumed)
     }
@@ -210,7 +254,10 @@ impl Account {
             return Ok(());
         }
         if !self.is_cap() {
-            self.consumed = self.consumed.checked_add(quantity).ok_or_else(|| impossible("consumed overflows"))?;
+            self.consumed = self
+                .consumed
+                .checked_add(quantity)
+                .ok_or_else(|| impossible("consumed overflows"))?;
         }
         if self.keeps_uses() {
             self.uses.get_or_insert_default().add(at, quantity);
@@ -220,7 +267,10 @@ impl Account {
 
     /// Consumed units count no longer.
     fn uncount(&mut self, quantity: u64) -> Result<()> {
-        self.consumed = self.consumed.checked_sub(quantity).ok_or_else(|| impossible("more goes back than counts"))?;
+        self.consumed = self
+            .consumed
+            .checked_sub(quantity)
+            .ok_or_else(|| impossible("more goes back than counts"))?;
         self.add(quantity)
     }
 
@@ -238,15 +288,18 @@ impl Account {
         let paid = available.clamp(0, self.owed as i64);
         self.available = available - paid;
         self.owed -= paid as u64;
-        self.received =
-            self.received.checked_sub(paid as u64).ok_or_else(|| impossible("received falls below zero"))?;
+        self.received = self
+            .received
+            .checked_sub(paid as u64)
+            .ok_or_else(|| impossible("received falls below zero"))?;
         Ok(())
     }
 
     fn subtract(&mut self, quantity: u64) -> Result<()> {
         let available = self.available.checked_sub_unsigned(quantity);
         let lowest = -(self.policy.backorder as i64) - i64::from(flaw::is_made(Flaw::Oversells));
-        // Below zero only by the backorder allowance; what an allowance let out stays out when it shrinks.
+        // Below zero only by the backorder allowance; what an allowance let out stays out when it
+        // shrinks.
         self.available = available
             .filter(|left| *left >= lowest || quantity == 0)
             .ok_or_else(|| impossible("more is taken than is there"))?;
@@ -255,7 +308,8 @@ impl Account {
 
     /// Invariant 1.
     pub(super) fn is_conserved(&self) -> bool {
-        let out = i128::from(self.reserved) + i128::from(self.consumed) + i128::from(self.written_off);
+        let out =
+            i128::from(self.reserved) + i128::from(self.consumed) + i128::from(self.written_off);
         i128::from(self.available) + out == i128::from(self.received)
     }
 
@@ -282,7 +336,10 @@ mod tests {
     }
 
     fn quota(limit: u64, window: Window) -> Account {
-        Account::new(AccountKey::quota("ann", "tea").expect("a valid key"), Policy::quota(limit, window))
+        Account::new(
+            AccountKey::quota("ann", "tea").expect("a valid key"),
+            Policy::quota(limit, window),
+        )
     }
 
     #[test]
@@ -294,7 +351,11 @@ mod tests {
         assert_eq!((account.takeable(109), account.next_release_at(109)), (0, Some(110)));
         assert_eq!(account.takeable(120), 2);
         account.give_back(&unit(1, 0), Some(20)).expect("a unit was consumed");
-        assert_eq!((account.takeable(109), account.takeable(129)), (1, 2), "the return took its own unit");
+        assert_eq!(
+            (account.takeable(109), account.takeable(129)),
+            (1, 2),
+            "the return took its own unit"
+        );
         account.renew(1, true, 120).expect("a unit is due");
         assert!(account.is_conserved());
         assert_eq!((account.available, account.next_release_at(120)), (2, Some(130)));

@@ -1,7 +1,8 @@
 //! The idempotency window of one shard: keyed requests and what they were answered.
 //!
-//! Each answer is kept until a time that its own event names, and makes room only for an event of that time or later: so
-//! what is kept is a function of the events, and nobody's request pushes out another's answer.
+//! Each answer is kept until a time that its own event names, and makes room only for an event of
+//! that time or later: so what is kept is a function of the events, and nobody's request pushes out
+//! another's answer.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -9,11 +10,11 @@ use std::sync::Arc;
 use hashbrown::HashTable;
 
 use super::share::Share;
-use crate::command::Outcome;
-use crate::error::{Error, Result};
+use crate::base::error::{Error, Result};
+use crate::base::flaw::{self, Flaw};
+use crate::base::{AccountId, ReservationId, Seq, ShardIndex, TimeMs};
 use crate::event::{Event, EventLine, Fact};
-use crate::flaw::{self, Flaw};
-use crate::types::{AccountId, ReservationId, Seq, ShardIndex, TimeMs};
+use crate::ledger::Outcome;
 
 /// For how long answers are kept that promised nothing: those up to 0.1.0.
 pub(super) const UNPROMISED_MS: u64 = 24 * 3600 * 1000;
@@ -54,17 +55,21 @@ impl Effect {
         Some(match &event.fact {
             Fact::Received { account, available, .. }
             | Fact::Adjusted { account, available, .. }
-            | Fact::WrittenOff { account, available, .. } => Self::Changed { account: *account, available: *available },
+            | Fact::WrittenOff { account, available, .. } => {
+                Self::Changed { account: *account, available: *available }
+            }
             Fact::Reserved { reservation, expires_at, confirmed, lines, .. } => {
                 let terms = Terms::of(*expires_at, lines);
                 Self::Reserved { reservation: *reservation, terms, confirmed: *confirmed }
             }
-            Fact::Confirmed(end) => {
-                Self::Confirmed { reservation: end.reservation, terms: Terms::of(end.expires_at, &end.lines) }
-            }
-            Fact::Released(end) => {
-                Self::Released { reservation: end.reservation, terms: Terms::of(end.expires_at, &end.lines) }
-            }
+            Fact::Confirmed(end) => Self::Confirmed {
+                reservation: end.reservation,
+                terms: Terms::of(end.expires_at, &end.lines),
+            },
+            Fact::Released(end) => Self::Released {
+                reservation: end.reservation,
+                terms: Terms::of(end.expires_at, &end.lines),
+            },
             Fact::Returned { reservation, lines, expires_at, .. } => {
                 Self::Returned { reservation: *reservation, terms: Terms::of(*expires_at, lines) }
             }
@@ -116,7 +121,14 @@ impl Answer {
             Some(kept) => (kept.owner, kept.until),
             None => (0, event.at.saturating_add(UNPROMISED_MS)),
         };
-        Some(Self { number: request.key.number(), fingerprint: request.fingerprint, seq, owner, until, effect })
+        Some(Self {
+            number: request.key.number(),
+            fingerprint: request.fingerprint,
+            seq,
+            owner,
+            until,
+            effect,
+        })
     }
 }
 
@@ -174,7 +186,9 @@ impl Answers {
     }
 
     fn slot(&self, number: u128) -> Option<u32> {
-        self.index.find(self.hash(number), |slot| self.slots[*slot as usize].number == number).copied()
+        self.index
+            .find(self.hash(number), |slot| self.slots[*slot as usize].number == number)
+            .copied()
     }
 
     /// The first answer to the request with this key.
@@ -183,7 +197,9 @@ impl Answers {
     /// `Conflict` when the key was used for another request.
     pub(super) fn find(&self, number: u128, asked: Asked, now: TimeMs) -> Result<Option<First>> {
         let found = self.slot(number).map(|slot| &self.slots[slot as usize]);
-        let Some(answer) = found.filter(|answer| answer.until > now) else { return Ok(None) };
+        let Some(answer) = found.filter(|answer| answer.until > now) else {
+            return Ok(None);
+        };
         if let Asked::Same(fingerprint, before) = asked
             && ![fingerprint, before].contains(&answer.fingerprint)
         {
@@ -203,7 +219,8 @@ impl Answers {
         self.put(answer, at);
     }
 
-    /// Keeps an answer, unless it is there already: a snapshot's part may show more than where replay begins.
+    /// Keeps an answer, unless it is there already: a snapshot's part may show more than where
+    /// replay begins.
     pub(super) fn put(&mut self, answer: Answer, at: TimeMs) {
         if let Some(slot) = self.slot(answer.number) {
             let there = self.slots[slot as usize];
@@ -219,11 +236,13 @@ impl Answers {
             }
             None => {
                 self.slots.push(answer);
-                u32::try_from(self.slots.len() - 1).expect("a window has less than u32::MAX answers")
+                u32::try_from(self.slots.len() - 1)
+                    .expect("a window has less than u32::MAX answers")
             }
         };
         let (hash, hasher, slots) = (self.hash(answer.number), &self.hasher, &self.slots);
-        let rehash = |slot: &u32| std::hash::BuildHasher::hash_one(hasher, slots[*slot as usize].number);
+        let rehash =
+            |slot: &u32| std::hash::BuildHasher::hash_one(hasher, slots[*slot as usize].number);
         self.index.insert_unique(hash, slot, rehash);
         self.order.insert((answer.until, slot));
         self.share.keep(answer.owner, answer.until, at);
@@ -241,7 +260,8 @@ impl Answers {
     }
 
     fn tell_first(&self) {
-        self.share.tell_first(self.shard, self.order.first().map_or(TimeMs::MAX, |(until, _)| *until));
+        self.share
+            .tell_first(self.shard, self.order.first().map_or(TimeMs::MAX, |(until, _)| *until));
     }
 
     /// The answers, those first that may be forgotten first.

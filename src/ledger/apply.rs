@@ -3,14 +3,15 @@
 use super::account::Account;
 use super::answers::Answer;
 use super::shard::Shards;
-use crate::error::{Error, Result};
+use crate::base::error::{Error, Result};
+use crate::base::{AccountId, Seq, TimeMs};
 use crate::event::{End, Event, EventLine, Fact};
-use crate::types::{AccountId, Seq, TimeMs};
 
 /// Applies an event to the shards that do not show it yet.
 ///
 /// # Errors
-/// `Corrupt` when the event contradicts the ledger. A live event never does, because it was decided on this state.
+/// `Corrupt` when the event contradicts the ledger. A live event never does, because it was decided
+/// on this state.
 pub(crate) fn apply(shards: &mut impl Shards, seq: Seq, event: &Event<'_>) -> Result<()> {
     let at = event.at;
     match &event.fact {
@@ -23,7 +24,9 @@ pub(crate) fn apply(shards: &mut impl Shards, seq: Seq, event: &Event<'_>) -> Re
             }
         }
         Fact::PolicyChanged { account, policy, available, consumed } => {
-            change(shards, *account, *available, |account| account.set_policy(*policy, *consumed, at))?;
+            change(shards, *account, *available, |account| {
+                account.set_policy(*policy, *consumed, at)
+            })?;
         }
         Fact::Received { account, quantity, available, .. } => {
             change(shards, *account, *available, |account| account.receive(*quantity))?;
@@ -38,7 +41,9 @@ pub(crate) fn apply(shards: &mut impl Shards, seq: Seq, event: &Event<'_>) -> Re
             change(shards, *account, *available, |account| account.renew(*quantity, *kept, at))?;
         }
         Fact::Reserved { reservation, owner, expires_at, confirmed, lines, .. } => {
-            change_lines(shards, lines, |account, line| account.take(line, *expires_at, *confirmed, at))?;
+            change_lines(shards, lines, |account, line| {
+                account.take(line, *expires_at, *confirmed, at)
+            })?;
             if let Some(home) = shards.shard_mut(reservation.shard()) {
                 match confirmed {
                     true => home.reservations.skip(*reservation),
@@ -46,7 +51,9 @@ pub(crate) fn apply(shards: &mut impl Shards, seq: Seq, event: &Event<'_>) -> Re
                 }
             }
         }
-        Fact::Confirmed(end) | Fact::Released(end) | Fact::Expired(end) => apply_end(shards, end, at)?,
+        Fact::Confirmed(end) | Fact::Released(end) | Fact::Expired(end) => {
+            apply_end(shards, end, at)?
+        }
         Fact::Returned { lines, consumed_at, .. } => {
             change_lines(shards, lines, |account, line| account.give_back(line, *consumed_at))?;
         }
@@ -97,7 +104,9 @@ fn change_unseen(
     available: i64,
     change: impl FnOnce(&mut Account) -> Result<()>,
 ) -> Result<()> {
-    let Some(shard) = shards.shard_mut(id.shard()) else { return Ok(()) };
+    let Some(shard) = shards.shard_mut(id.shard()) else {
+        return Ok(());
+    };
     shard.change(id, |account| {
         change(account)?;
         if account.available != available {

@@ -1,4 +1,5 @@
-//! Deciding: from a command and the locked state to an event, or to an outcome that changes nothing.
+//! Deciding: from a command and the locked state to an event, or to an outcome that changes
+//! nothing.
 
 use std::borrow::Cow;
 
@@ -6,14 +7,18 @@ use super::Used;
 use super::account::Account;
 use super::reservations::Reservation;
 use super::shard::Held;
-use crate::command::{Command, Line, Outcome, Policy, Refusal, Reserve};
-use crate::error::{Error, Result};
+use crate::base::error::{Error, Result};
+use crate::base::flaw::{self, Flaw};
+use crate::base::{AccountId, QUANTITY_MAX, RECEIVED_MAX, ReservationId, TimeMs};
+use crate::event::Policy;
 use crate::event::{End, EventLine, EventLines, Fact};
-use crate::flaw::{self, Flaw};
-use crate::types::{AccountId, QUANTITY_MAX, RECEIVED_MAX, ReservationId, TimeMs};
+use crate::ledger::{Command, Line, Outcome, Refusal, Reserve};
 
 /// What a command comes to.
-#[allow(clippy::large_enum_variant, reason = "the large variant is the common one, and it lives for one call")]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "the large variant is the common one, and it lives for one call"
+)]
 pub(super) enum Decision<'a> {
     /// These facts happen, in this order; the last one is the command's own.
     Facts { renewals: Vec<Fact<'static>>, fact: Fact<'a>, outcome: Outcome },
@@ -40,7 +45,9 @@ pub(super) fn decide<'a>(
     match *command {
         Command::Receive { account, quantity, note, .. } => receive(held, account, quantity, note),
         Command::Adjust { account, delta, note, .. } => adjust(held, account, delta, note, now),
-        Command::WriteOff { account, quantity, note, .. } => write_off(held, account, quantity, note, now),
+        Command::WriteOff { account, quantity, note, .. } => {
+            write_off(held, account, quantity, note, now)
+        }
         Command::Reserve(ref request) => reserve(held, request, now, reservations_max),
         Command::Confirm { reservation, owner, quantities, .. } => {
             let Some(pending) = find(held, reservation, owner) else {
@@ -68,10 +75,16 @@ pub(super) fn decide<'a>(
 }
 
 fn existing<'h>(held: &'h Held<'_>, account: AccountId) -> Result<&'h Account> {
-    held.account(account).ok_or_else(|| Error::not_found(format!("there is no account number {}", account.number())))
+    held.account(account)
+        .ok_or_else(|| Error::not_found(format!("there is no account number {}", account.number())))
 }
 
-fn receive<'a>(held: &Held<'_>, id: AccountId, quantity: u64, note: &'a str) -> Result<Decision<'a>> {
+fn receive<'a>(
+    held: &Held<'_>,
+    id: AccountId,
+    quantity: u64,
+    note: &'a str,
+) -> Result<Decision<'a>> {
     let account = existing(held, id)?;
     check_received(account, quantity)?;
     let available = account.available_after(quantity);
@@ -85,11 +98,20 @@ pub(super) fn check_received(account: &Account, more: u64) -> Result<()> {
         // An account of an earlier release that has more is corrected downwards all the same.
         _ if more == 0 => Ok(()),
         0..=RECEIVED_MAX => Ok(()),
-        _ => Err(Error::invalid(format!("{} cannot receive more than {RECEIVED_MAX} units in all", account.key))),
+        _ => Err(Error::invalid(format!(
+            "{} cannot receive more than {RECEIVED_MAX} units in all",
+            account.key
+        ))),
     }
 }
 
-fn adjust<'a>(held: &Held<'_>, id: AccountId, delta: i64, note: &'a str, now: TimeMs) -> Result<Decision<'a>> {
+fn adjust<'a>(
+    held: &Held<'_>,
+    id: AccountId,
+    delta: i64,
+    note: &'a str,
+    now: TimeMs,
+) -> Result<Decision<'a>> {
     let account = existing(held, id)?;
     let up = u64::try_from(delta).unwrap_or(0);
     check_received(account, up)?;
@@ -103,7 +125,13 @@ fn adjust<'a>(held: &Held<'_>, id: AccountId, delta: i64, note: &'a str, now: Ti
     Ok(Decision::fact(fact, Outcome::Changed { account: id, available }))
 }
 
-fn write_off<'a>(held: &Held<'_>, id: AccountId, quantity: u64, note: &'a str, now: TimeMs) -> Result<Decision<'a>> {
+fn write_off<'a>(
+    held: &Held<'_>,
+    id: AccountId,
+    quantity: u64,
+    note: &'a str,
+    now: TimeMs,
+) -> Result<Decision<'a>> {
     let account = existing(held, id)?;
     if let Some(refused) = refuse_removal(account, id, quantity, now) {
         return Ok(refused);
@@ -114,15 +142,26 @@ fn write_off<'a>(held: &Held<'_>, id: AccountId, quantity: u64, note: &'a str, n
 }
 
 /// The refusal of taking units out for good: a backorder allowance is no unit that could leave.
-fn refuse_removal(account: &Account, id: AccountId, quantity: u64, now: TimeMs) -> Option<Decision<'static>> {
+fn refuse_removal(
+    account: &Account,
+    id: AccountId,
+    quantity: u64,
+    now: TimeMs,
+) -> Option<Decision<'static>> {
     let available = account.available.max(0) as u64;
     (available < quantity).then(|| {
         let next_release_at = account.next_release_at(now);
-        Decision::Nothing(Outcome::Refused(Refusal { line: 0, account: id, available, next_release_at }))
+        Decision::Nothing(Outcome::Refused(Refusal {
+            line: 0,
+            account: id,
+            available,
+            next_release_at,
+        }))
     })
 }
 
-/// The refusal of a line for which there is too little, after `before` units that earlier lines take.
+/// The refusal of a line for which there is too little, after `before` units that earlier lines
+/// take.
 fn refuse(
     account: &Account,
     id: AccountId,
@@ -134,19 +173,30 @@ fn refuse(
     let available = account.takeable(now).saturating_sub(before);
     (available + u64::from(flaw::is_made(Flaw::Oversells)) < quantity).then(|| {
         let next_release_at = account.next_release_at(now);
-        Decision::Nothing(Outcome::Refused(Refusal { line, account: id, available, next_release_at }))
+        Decision::Nothing(Outcome::Refused(Refusal {
+            line,
+            account: id,
+            available,
+            next_release_at,
+        }))
     })
 }
 
-/// Every line is looked at before any is taken: a take that fails half-way would show others a stock that is lower
-/// than it was, and their refusal would be false.
-fn reserve<'a>(held: &Held<'_>, request: &Reserve<'a>, now: TimeMs, reservations_max: usize) -> Result<Decision<'a>> {
+/// Every line is looked at before any is taken: a take that fails half-way would show others a
+/// stock that is lower than it was, and their refusal would be false.
+fn reserve<'a>(
+    held: &Held<'_>,
+    request: &Reserve<'a>,
+    now: TimeMs,
+    reservations_max: usize,
+) -> Result<Decision<'a>> {
     let mut lines = EventLines::new();
     for (index, line) in request.lines.iter().enumerate() {
         let account = existing(held, line.account)?;
         if request.confirm && account.is_cap() {
             // Confirmed at once, it is never outstanding; another rule may count it one day.
-            let (number, quantity, available) = (line.account.number(), line.quantity, account.available);
+            let (number, quantity, available) =
+                (line.account.number(), line.quantity, account.available);
             lines.push(EventLine { account: number, quantity, consumed: quantity, available });
             continue;
         }
@@ -154,9 +204,15 @@ fn reserve<'a>(held: &Held<'_>, request: &Reserve<'a>, now: TimeMs, reservations
         if let Some(refused) = refuse(account, line.account, index, line.quantity, before, now) {
             return Ok(refused);
         }
-        let available = account.available_after(account.renewable(now)) - (before + line.quantity) as i64;
+        let available =
+            account.available_after(account.renewable(now)) - (before + line.quantity) as i64;
         let consumed = u64::from(request.confirm) * line.quantity;
-        lines.push(EventLine { account: line.account.number(), quantity: line.quantity, consumed, available });
+        lines.push(EventLine {
+            account: line.account.number(),
+            quantity: line.quantity,
+            consumed,
+            available,
+        });
     }
     let home = held.shard(home(request.lines));
     if !request.confirm && home.reservations.len() >= reservations_max {
@@ -164,7 +220,8 @@ fn reserve<'a>(held: &Held<'_>, request: &Reserve<'a>, now: TimeMs, reservations
     }
     let reservation = home.reservations.next_id(self::home(request.lines), now);
     let expires_at = now.checked_add(request.ttl_ms);
-    let expires_at = expires_at.ok_or_else(|| Error::invalid("the deadline is later than time can be counted"))?;
+    let expires_at = expires_at
+        .ok_or_else(|| Error::invalid("the deadline is later than time can be counted"))?;
     let fact = Fact::Reserved {
         reservation,
         owner: request.owner,
@@ -177,7 +234,8 @@ fn reserve<'a>(held: &Held<'_>, request: &Reserve<'a>, now: TimeMs, reservations
     Ok(Decision::Facts { renewals: renewals(held, request.lines, now), fact, outcome })
 }
 
-/// A reservation lives in the lowest shard that it touches: who looks it up then only ever locks upwards.
+/// A reservation lives in the lowest shard that it touches: who looks it up then only ever locks
+/// upwards.
 pub(super) fn home(lines: &[Line]) -> usize {
     lines.iter().map(|line| line.account.shard()).min().expect("a reservation has a line")
 }
@@ -190,7 +248,9 @@ fn taken(lines: &[EventLine], account: AccountId) -> u64 {
 fn renewals(held: &Held<'_>, lines: &[Line], now: TimeMs) -> Vec<Fact<'static>> {
     let mut facts: Vec<Fact<'static>> = Vec::new();
     for (index, line) in lines.iter().enumerate() {
-        let Some(account) = held.account(line.account) else { continue };
+        let Some(account) = held.account(line.account) else {
+            continue;
+        };
         let quantity = account.renewable(now);
         let first = lines[..index].iter().all(|earlier| earlier.account != line.account);
         if quantity > 0 && first {
@@ -201,16 +261,23 @@ fn renewals(held: &Held<'_>, lines: &[Line], now: TimeMs) -> Vec<Fact<'static>> 
     facts
 }
 
-fn find<'h>(held: &'h Held<'_>, id: ReservationId, owner: Option<AccountId>) -> Option<&'h Reservation> {
+fn find<'h>(
+    held: &'h Held<'_>,
+    id: ReservationId,
+    owner: Option<AccountId>,
+) -> Option<&'h Reservation> {
     let pending = held.shard(id.shard()).reservations.get(id)?;
     (owner.is_none() || owner == pending.owner).then_some(pending)
 }
 
 fn confirm(held: &Held<'_>, pending: &Reservation, quantities: Option<&[u64]>) -> Result<End> {
     if let Some(quantities) = quantities {
-        let within = quantities.iter().zip(&pending.lines).all(|(part, line)| *part <= line.quantity);
+        let within =
+            quantities.iter().zip(&pending.lines).all(|(part, line)| *part <= line.quantity);
         if quantities.len() != pending.lines.len() || !within {
-            return Err(Error::invalid("a confirm in part names at most the reserved quantity of every line"));
+            return Err(Error::invalid(
+                "a confirm in part names at most the reserved quantity of every line",
+            ));
         }
     }
     Ok(end(held, pending, |index, quantity| quantities.map_or(quantity, |parts| parts[index])))
@@ -226,11 +293,18 @@ fn end(held: &Held<'_>, pending: &Reservation, consumed: impl Fn(usize, u64) -> 
     for (index, line) in pending.lines.iter().enumerate() {
         let account = held.account(line.account).expect("a reservation holds accounts that exist");
         let consumed = consumed(index, line.quantity);
-        let back = |quantity, consumed| if account.is_cap() { quantity } else { quantity - consumed };
+        let back = |quantity, consumed| {
+            if account.is_cap() { quantity } else { quantity - consumed }
+        };
         let same = lines.iter().filter(|earlier| earlier.account == line.account.number());
         let before: u64 = same.map(|earlier| back(earlier.quantity, earlier.consumed)).sum();
         let available = account.available_after(before + back(line.quantity, consumed));
-        lines.push(EventLine { account: line.account.number(), quantity: line.quantity, consumed, available });
+        lines.push(EventLine {
+            account: line.account.number(),
+            quantity: line.quantity,
+            consumed,
+            available,
+        });
     }
     End { reservation: pending.id, expires_at: pending.expires_at, lines }
 }
@@ -256,25 +330,35 @@ pub(super) fn change_policy(
     Ok(Some(Fact::PolicyChanged { account: id, policy, available, consumed: Some(consumed) }))
 }
 
-/// The return of what a confirmed reservation consumed. Of each line: how much of it counted and goes back, and how much
-/// had stopped to count before.
+/// The return of what a confirmed reservation consumed. Of each line: how much of it counted and
+/// goes back, and how much had stopped to count before.
 ///
 /// # Errors
 /// `Conflict` when the reservation cannot have consumed that.
-pub(super) fn give_back_consumed(held: &Held<'_>, used: &Used<'_>, now: TimeMs) -> Result<EventLines> {
+pub(super) fn give_back_consumed(
+    held: &Held<'_>,
+    used: &Used<'_>,
+    now: TimeMs,
+) -> Result<EventLines> {
     check_confirmed(held, used, now)?;
     let mut returned = EventLines::new();
     for line in used.lines {
         let account = existing(held, line.account)?;
         let same = returned.iter().filter(|earlier| earlier.account == line.account.number());
-        let (back, past) = same.fold((0, 0), |sum, line| (sum.0 + line.quantity, sum.1 + line.consumed));
+        let (back, past) =
+            same.fold((0, 0), |sum, line| (sum.0 + line.quantity, sum.1 + line.consumed));
         let (there, counting) = match account.used_at(used.consumed_at) {
-            Some(found) => (found.quantity, account.consumed.saturating_sub(found.newer).min(found.quantity)),
+            Some(found) => {
+                (found.quantity, account.consumed.saturating_sub(found.newer).min(found.quantity))
+            }
             None => (account.consumed, account.consumed),
         };
         let left = there.saturating_sub(back + past);
-        let quantity =
-            if account.may_have_forgotten(used.consumed_at) { line.quantity.min(left) } else { line.quantity };
+        let quantity = if account.may_have_forgotten(used.consumed_at) {
+            line.quantity.min(left)
+        } else {
+            line.quantity
+        };
         if quantity > left {
             let why = format!("{} does not have these units consumed at that time", account.key);
             return Err(Error::conflict(why));
@@ -289,12 +373,15 @@ pub(super) fn give_back_consumed(held: &Held<'_>, used: &Used<'_>, now: TimeMs) 
     Ok(returned)
 }
 
-/// What a number tells: who is pending has consumed nothing, and neither has who was never made, or lives elsewhere.
+/// What a number tells: who is pending has consumed nothing, and neither has who was never made, or
+/// lives elsewhere.
 fn check_confirmed(held: &Held<'_>, used: &Used<'_>, now: TimeMs) -> Result<()> {
     let id = used.reservation;
     let reservations = &held.shard(id.shard()).reservations;
     if reservations.get(id).is_some() {
-        return Err(Error::conflict(format!("reservation {id} is pending: nothing of it is consumed")));
+        return Err(Error::conflict(format!(
+            "reservation {id} is pending: nothing of it is consumed"
+        )));
     }
     let is_elsewhere = used.lines.iter().any(|line| line.account.shard() < id.shard());
     if id.count() >= reservations.numbered() || is_elsewhere || used.consumed_at > now {
@@ -308,7 +395,7 @@ fn check_confirmed(held: &Held<'_>, used: &Used<'_>, now: TimeMs) -> Result<()> 
 /// # Errors
 /// `Invalid`, naming the bound.
 pub(super) fn check(command: &Command<'_>) -> Result<()> {
-    use crate::command::{BODY_BYTES_MAX, LINES_MAX, TTL_MS_MAX};
+    use crate::base::{BODY_BYTES_MAX, LINES_MAX, TTL_MS_MAX};
     let quantity_fits = |quantity: u64| match quantity {
         1..=QUANTITY_MAX => Ok(()),
         _ => Err(Error::invalid(format!("a quantity is 1 to {QUANTITY_MAX} units"))),
@@ -331,7 +418,9 @@ pub(super) fn check(command: &Command<'_>) -> Result<()> {
                 return Err(Error::invalid(format!("a reservation has 1 to {LINES_MAX} lines")));
             }
             if !(1..=TTL_MS_MAX).contains(&reserve.ttl_ms) {
-                return Err(Error::invalid(format!("a time to live is 1 to {TTL_MS_MAX} milliseconds")));
+                return Err(Error::invalid(format!(
+                    "a time to live is 1 to {TTL_MS_MAX} milliseconds"
+                )));
             }
             if reserve.details.len() > BODY_BYTES_MAX {
                 return Err(Error::invalid(format!("details have at most {BODY_BYTES_MAX} bytes")));
@@ -342,7 +431,9 @@ pub(super) fn check(command: &Command<'_>) -> Result<()> {
             1..=LINES_MAX if parts.iter().all(|part| *part == 0) => {
                 Err(Error::invalid("a confirm of nothing is a release"))
             }
-            1..=LINES_MAX => parts.iter().filter(|part| **part > 0).try_for_each(|part| quantity_fits(*part)),
+            1..=LINES_MAX => {
+                parts.iter().filter(|part| **part > 0).try_for_each(|part| quantity_fits(*part))
+            }
             _ => Err(Error::invalid(format!("a confirm in part names 1 to {LINES_MAX} lines"))),
         },
         Command::Confirm { .. } | Command::Release { .. } => Ok(()),

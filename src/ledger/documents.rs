@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::error::{Error, Result};
+use crate::base::error::{Error, Result};
 
 #[derive(Debug, Default)]
 pub(super) struct Documents {
@@ -28,12 +28,14 @@ impl Documents {
 
     pub(super) fn of(&self, collection: &str) -> Vec<(String, Vec<u8>)> {
         let from = (collection.to_owned(), String::new());
-        let of_collection = self.bodies.range(from..).take_while(|((name, _), _)| name == collection);
+        let of_collection =
+            self.bodies.range(from..).take_while(|((name, _), _)| name == collection);
         of_collection.map(|((_, key), body)| (key.clone(), body.clone())).collect()
     }
 
     pub(super) fn collections(&self) -> Vec<String> {
-        let mut names: Vec<String> = self.bodies.keys().map(|(collection, _)| collection.clone()).collect();
+        let mut names: Vec<String> =
+            self.bodies.keys().map(|(collection, _)| collection.clone()).collect();
         names.dedup();
         names
     }

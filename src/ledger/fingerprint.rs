@@ -2,9 +2,9 @@
 
 use super::answers::Asked;
 use super::share::KeyLimits;
-use crate::command::Command;
+use crate::base::{AccountId, IdempotencyKey, ReservationId, TimeMs, halves};
 use crate::event::{Kept, Request};
-use crate::types::{AccountId, IdempotencyKey, ReservationId, TimeMs, halves};
+use crate::ledger::Command;
 
 /// What a request with a key carries into its event, and how its retries are known.
 #[derive(Clone, Copy, Debug)]
@@ -19,7 +19,8 @@ pub(super) fn of_command(command: &Command<'_>, limits: &KeyLimits, now: TimeMs)
     command.key().map(|key| of(key, limits, now, |of_then| fingerprint(command, of_then)))
 }
 
-/// The request behind a return. It asks for what a release asks for: that the reservation be given up.
+/// The request behind a return. It asks for what a release asks for: that the reservation be given
+/// up.
 pub(super) fn of_return(
     key: IdempotencyKey,
     reservation: ReservationId,
@@ -31,16 +32,26 @@ pub(super) fn of_return(
     of(key, limits, now, |of_then| fingerprint(&command, of_then))
 }
 
-fn of(key: IdempotencyKey, limits: &KeyLimits, now: TimeMs, fingerprint: impl Fn(bool) -> u64) -> Keyed {
+fn of(
+    key: IdempotencyKey,
+    limits: &KeyLimits,
+    now: TimeMs,
+    fingerprint: impl Fn(bool) -> u64,
+) -> Keyed {
     let by_body = key.body();
     let now_made = by_body.unwrap_or_else(|| fingerprint(false));
     let then_made = by_body.unwrap_or_else(|| fingerprint(true));
     let kept = Kept { owner: key.owner(), until: now.saturating_add(limits.window_ms) };
-    let request = Request { key: IdempotencyKey::from_number(key.number()), fingerprint: now_made, kept: Some(kept) };
+    let request = Request {
+        key: IdempotencyKey::from_number(key.number()),
+        fingerprint: now_made,
+        kept: Some(kept),
+    };
     Keyed { request, owner: key.owner(), asked: Asked::Same(now_made, then_made) }
 }
 
-/// A hash of everything the command asks for. Up to 0.1.0 (`of_then`) that was without notes and details.
+/// A hash of everything the command asks for. Up to 0.1.0 (`of_then`) that was without notes and
+/// details.
 fn fingerprint(command: &Command<'_>, of_then: bool) -> u64 {
     let mut hasher = blake3::Hasher::new();
     let mut put = |numbers: &[u64]| {
@@ -63,7 +74,10 @@ fn fingerprint(command: &Command<'_>, of_then: bool) -> u64 {
         }
         Command::Reserve(ref reserve) => {
             put(&[4, reserve.ttl_ms, reserve.confirm.into(), owner(reserve.owner)]);
-            reserve.lines.iter().for_each(|line| put(&[line.account.number().into(), line.quantity]));
+            reserve
+                .lines
+                .iter()
+                .for_each(|line| put(&[line.account.number().into(), line.quantity]));
             Some(reserve.details)
         }
         Command::Confirm { reservation, owner: by, quantities, .. } => {

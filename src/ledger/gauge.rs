@@ -1,12 +1,12 @@
 //! What can be taken of an account, readable without a lock: the sold-out fast path.
 
-use crate::sync::atomic::{AtomicU64, Ordering};
-use crate::types::TimeMs;
+use crate::base::TimeMs;
+use crate::base::sync::atomic::{AtomicU64, Ordering};
 
 /// Published under the shard's lock after each change, read by anybody.
 ///
-/// It never shows less than the account had at some moment of the read: it is stored once, after the change is whole,
-/// so that a refusal from it is true.
+/// It never shows less than the account had at some moment of the read: it is stored once, after
+/// the change is whole, so that a refusal from it is true.
 #[derive(Debug)]
 pub(super) struct Gauge {
     takeable: AtomicU64,
@@ -23,8 +23,8 @@ impl Gauge {
     }
 
     pub(super) fn publish(&self, takeable: u64, next_release_at: Option<TimeMs>) {
-        // Relaxed, then Release: pairs with the Acquire in `takeable`, so that who reads the number reads a deadline
-        // that is at least as new.
+        // Relaxed, then Release: pairs with the Acquire in `takeable`, so that who reads the number
+        // reads a deadline that is at least as new.
         self.next_release_at.store(next_release_at.unwrap_or(0), Ordering::Relaxed);
         self.takeable.store(takeable, Ordering::Release);
     }
@@ -36,6 +36,8 @@ impl Gauge {
 
     /// Never in the past: what lapsed comes back when the wheel turns.
     pub(super) fn next_release_at(&self, now: TimeMs) -> Option<TimeMs> {
-        Some(self.next_release_at.load(Ordering::Relaxed)).filter(|at| *at != 0).map(|at| at.max(now))
+        Some(self.next_release_at.load(Ordering::Relaxed))
+            .filter(|at| *at != 0)
+            .map(|at| at.max(now))
     }
 }

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::types::TimeMs;
+use crate::base::TimeMs;
 
-/// A multiset of deadlines that takes no allocation while an account has at most one distinct deadline, as nearly
-/// every account of a user has.
+/// A multiset of deadlines that takes no allocation while an account has at most one distinct
+/// deadline, as nearly every account of a user has.
 #[derive(Debug, Default)]
 pub(super) enum Lapses {
     #[default]
@@ -35,7 +35,9 @@ impl Lapses {
         match self {
             Self::None => *self = Self::One { at: deadline, count: more },
             Self::One { at, count } if *at == deadline => *count += more,
-            Self::One { at, count } => *self = Self::Many(Box::new(BTreeMap::from([(*at, *count), (deadline, more)]))),
+            Self::One { at, count } => {
+                *self = Self::Many(Box::new(BTreeMap::from([(*at, *count), (deadline, more)])))
+            }
             Self::Many(counts) => *counts.entry(deadline).or_default() += more,
         }
     }
@@ -61,7 +63,9 @@ impl Lapses {
                 true
             }
             Self::Many(counts) => {
-                let Some(count) = counts.get_mut(&deadline) else { return false };
+                let Some(count) = counts.get_mut(&deadline) else {
+                    return false;
+                };
                 *count -= 1;
                 if *count == 0 {
                     counts.remove(&deadline);

@@ -1,9 +1,9 @@
-//! loom tries every interleaving of commands on the ledger itself. Would catch a unit that two callers got, a
-//! reservation that ended twice, events in another order than the changes, a deadlock between shards, and a refusal
-//! while there was stock throughout.
+//! loom tries every interleaving of commands on the ledger itself. Would catch a unit that two
+//! callers got, a reservation that ended twice, events in another order than the changes, a
+//! deadlock between shards, and a refusal while there was stock throughout.
 
 use super::*;
-use crate::sync::{Arc, check, thread};
+use crate::base::sync::{Arc, check, thread};
 
 /// Three would take minutes for the models of four threads.
 const PREEMPTIONS: usize = 2;
@@ -20,12 +20,15 @@ impl World {
     fn new(tea: u64, cup: u64) -> Self {
         let fixture = Fixture::new();
         let in_shard = |shard| {
-            let key = (0..).map(|number| AccountKey::stock(&format!("p{number}")).expect("a valid key"));
-            let key = { key }.find(|key| shard_of(key) == shard).expect("some key is in each shard");
+            let key =
+                (0..).map(|number| AccountKey::stock(&format!("p{number}")).expect("a valid key"));
+            let key =
+                { key }.find(|key| shard_of(key) == shard).expect("some key is in each shard");
             fixture.open(key.as_str(), Policy::strict())
         };
         let (tea_account, cup_account) = (in_shard(0), in_shard(1));
-        for (account, quantity) in [(tea_account, tea), (cup_account, cup)].into_iter().filter(|(_, units)| *units > 0)
+        for (account, quantity) in
+            [(tea_account, tea), (cup_account, cup)].into_iter().filter(|(_, units)| *units > 0)
         {
             fixture.execute(Command::Receive { account, quantity, note: "", key: None }, 0);
         }
@@ -50,14 +53,23 @@ impl World {
         thread::spawn(move || act(&world))
     }
 
-    /// Replays the events, which audits every prefix of them, and holds the ledger to what comes out.
+    /// Replays the events, which audits every prefix of them, and holds the ledger to what comes
+    /// out.
     fn audit(&self) {
         let rebuilt = self.fixture.rebuilt(&[]);
-        assert_eq!(rebuilt.ledger.levels(), self.fixture.ledger.levels(), "the events' order is the changes' order");
+        assert_eq!(
+            rebuilt.ledger.levels(),
+            self.fixture.ledger.levels(),
+            "the events' order is the changes' order"
+        );
         assert_eq!(rebuilt.ledger.pending_count(), self.fixture.ledger.pending_count());
         for account in [self.tea, self.cup] {
             let takeable = self.fixture.ledger.takeable(account, 0).expect("the account exists").0;
-            assert_eq!(takeable as i64, self.fixture.numbers(account).0, "the gauge shows the last change");
+            assert_eq!(
+                takeable as i64,
+                self.fixture.numbers(account).0,
+                "the gauge shows the last change"
+            );
         }
     }
 }
@@ -76,15 +88,28 @@ fn loom_two_reservers_and_one_unit() {
         let world = World::new(1, 1);
         let other = world.spawn(move |world| world.reserve(&first(world)));
         let outcomes = [world.reserve(&second(&world)), join(other)];
-        assert_eq!(outcomes.into_iter().filter(|outcome| is_reserved(*outcome)).count(), 1, "{outcomes:?}");
+        assert_eq!(
+            outcomes.into_iter().filter(|outcome| is_reserved(*outcome)).count(),
+            1,
+            "{outcomes:?}"
+        );
         let refused = outcomes.into_iter().find(|outcome| !is_reserved(*outcome));
-        assert!(matches!(refused, Some(Outcome::Refused(Refusal { available: 0, .. }))), "{outcomes:?}");
+        assert!(
+            matches!(refused, Some(Outcome::Refused(Refusal { available: 0, .. }))),
+            "{outcomes:?}"
+        );
         world.audit();
     }
     let backwards = |world: &World| world.both().into_iter().rev().collect();
-    check("one line", PREEMPTIONS, || run(|world| world.teas(1).to_vec(), |world| world.teas(1).to_vec()));
-    check("two lines, in both orders", PREEMPTIONS, move || run(|world| world.both().to_vec(), backwards));
-    check("one of two lines", PREEMPTIONS, || run(|world| world.both().to_vec(), |world| world.teas(1).to_vec()));
+    check("one line", PREEMPTIONS, || {
+        run(|world| world.teas(1).to_vec(), |world| world.teas(1).to_vec())
+    });
+    check("two lines, in both orders", PREEMPTIONS, move || {
+        run(|world| world.both().to_vec(), backwards)
+    });
+    check("one of two lines", PREEMPTIONS, || {
+        run(|world| world.both().to_vec(), |world| world.teas(1).to_vec())
+    });
 }
 
 #[test]
@@ -95,7 +120,8 @@ fn loom_a_reservation_ends_exactly_once() {
         let confirmer = world.spawn(move |world| world.fixture.execute(confirm(reservation), 9));
         let releaser = world.spawn(move |world| world.fixture.execute(release(reservation), 9));
         let wheel = world.spawn(move |world| {
-            let expired = world.fixture.ledger.expire(reservation.shard(), 10, 8, &world.fixture.list);
+            let expired =
+                world.fixture.ledger.expire(reservation.shard(), 10, 8, &world.fixture.list);
             expired.expect("the list admits").0.map_or(0, |(_, count)| count)
         });
         let lines = world.both();
@@ -104,7 +130,11 @@ fn loom_a_reservation_ends_exactly_once() {
         let confirmed = join(confirmer) == Outcome::Confirmed { reservation };
         let released = join(releaser) == Outcome::Released { reservation };
         let expired = join(wheel) == 1;
-        assert_eq!([confirmed, released, expired].into_iter().filter(|ended| *ended).count(), 1, "it ends once");
+        assert_eq!(
+            [confirmed, released, expired].into_iter().filter(|ended| *ended).count(),
+            1,
+            "it ends once"
+        );
         assert!(!(confirmed && taken), "the unit was sold twice");
         let held = u64::from(taken);
         let left = i64::from(!confirmed && !taken);
@@ -115,18 +145,19 @@ fn loom_a_reservation_ends_exactly_once() {
     });
 }
 
-// Who stores to a gauge is the model's first thread, and who reads it is another: loom keeps one access for each atomic,
-// and would forget the first thread's read when the other one reads too.
+// Who stores to a gauge is the model's first thread, and who reads it is another: loom keeps one
+// access for each atomic, and would forget the first thread's read when the other one reads too.
 
-/// Two teas are reserved and `free` ones are there as `act` begins; one is there throughout: who wants it is never
-/// refused.
+/// Two teas are reserved and `free` ones are there as `act` begins; one is there throughout: who
+/// wants it is never refused.
 fn never_sold_out(name: &str, free: u64, act: fn(&World, ReservationId)) {
     check(name, PREEMPTIONS, move || {
         let world = World::new(free + 2, 0);
         let held = reservation_of(world.reserve(&world.teas(2)));
         let buyer = world.spawn(|world| {
             for _ in 0..2 {
-                let refused = world.fixture.ledger.refuse_fast(&Reserve::new(&world.teas(1), 10), 0);
+                let refused =
+                    world.fixture.ledger.refuse_fast(&Reserve::new(&world.teas(1), 10), 0);
                 assert_eq!(refused, None, "a unit was there throughout");
             }
             assert!(is_reserved(world.reserve(&world.teas(1))), "a unit was there throughout");
@@ -149,7 +180,8 @@ fn loom_the_fast_path_never_refuses_while_stock_was_there_throughout() {
     never_sold_out("fail on the second line", 1, |world, _| {
         // With a key, so that the locked path decides.
         let key = IdempotencyKey::from_number(1);
-        let outcome = world.fixture.execute(Command::Reserve(Reserve::new(&world.both(), 10).key(key)), 0);
+        let outcome =
+            world.fixture.execute(Command::Reserve(Reserve::new(&world.both(), 10).key(key)), 0);
         assert!(matches!(outcome, Outcome::Refused(_)), "{outcome:?}");
     });
     never_sold_out("confirm in part", 1, |world, reservation| {
@@ -157,8 +189,12 @@ fn loom_the_fast_path_never_refuses_while_stock_was_there_throughout() {
         assert_eq!(world.fixture.execute(part, 1), Outcome::Confirmed { reservation });
     });
     never_sold_out("correct a count", 2, |world, _| {
-        world.fixture.execute(Command::Adjust { account: world.tea, delta: -1, note: "", key: None }, 1);
-        world.fixture.execute(Command::Receive { account: world.tea, quantity: 1, note: "", key: None }, 1);
+        world
+            .fixture
+            .execute(Command::Adjust { account: world.tea, delta: -1, note: "", key: None }, 1);
+        world
+            .fixture
+            .execute(Command::Receive { account: world.tea, quantity: 1, note: "", key: None }, 1);
     });
 }
 
@@ -168,7 +204,8 @@ fn loom_a_refusal_names_what_was_there() {
         let world = World::new(3, 0);
         let buyer = world.spawn(|world| {
             let refused = world.fixture.ledger.refuse_fast(&Reserve::new(&world.teas(3), 10), 0);
-            let there = matches!(refused, None | Some(Outcome::Refused(Refusal { available: 1, .. })));
+            let there =
+                matches!(refused, None | Some(Outcome::Refused(Refusal { available: 1, .. })));
             assert!(there, "there were 3, and then 1: {refused:?}");
         });
         assert!(is_reserved(world.reserve(&[world.teas(1), world.teas(1)].concat())));

@@ -1,11 +1,12 @@
-//! The ledger: accounts and reservations in memory, sharded. It decides and applies; it reads no clock, touches no
-//! file, and knows the journal only as a [`Recorder`].
+//! The ledger: accounts and reservations in memory, sharded. It decides and applies; it reads no
+//! clock, touches no file, and knows the journal only as a [`Recorder`].
 //!
 //! Lock order: shards in ascending index, then the documents, then whatever the recorder locks.
 
 mod account;
 mod answers;
 mod apply;
+mod command;
 mod decide;
 mod documents;
 mod fingerprint;
@@ -16,6 +17,7 @@ mod shard;
 mod share;
 mod snapshot;
 mod uses;
+mod wheel;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -30,15 +32,17 @@ use self::fingerprint::Keyed;
 use self::gauge::Gauge;
 use self::shard::{Held, Shard, Shards, bit};
 use self::share::Share;
-use crate::command::{Command, Level, Line, Outcome, Pending, Policy, Refusal, Reserve};
-use crate::error::{Error, Result};
+use crate::base::error::{Error, Result};
+use crate::base::flaw::{self, Flaw};
+use crate::base::sync::Mutex;
+use crate::base::{
+    AccountId, AccountKey, IdempotencyKey, ReservationId, SHARD_COUNT, Seq, ShardIndex, TimeMs,
+};
+use crate::event::Policy;
 use crate::event::{Event, Fact, Recorder, Request};
-use crate::flaw::{self, Flaw};
-use crate::sync::Mutex;
-use crate::types::{AccountId, AccountKey, IdempotencyKey, ReservationId, SHARD_COUNT, Seq, ShardIndex, TimeMs};
 
 pub(crate) use answers::{First, Terms};
-#[cfg(feature = "server")]
+pub use command::{Command, Level, Line, Outcome, Pending, Refusal, Reserve};
 #[cfg(feature = "server")]
 pub(crate) use reservations::made_at_ms;
 pub(crate) use share::KeyLimits;
@@ -80,7 +84,8 @@ pub(crate) struct Used<'a> {
     pub(crate) consumed_at: TimeMs,
 }
 
-/// What a command did, and the event that must be durable before anybody hears of it; `None` when there is none.
+/// What a command did, and the event that must be durable before anybody hears of it; `None` when
+/// there is none.
 pub(crate) type Executed = (Outcome, Option<Seq>);
 
 pub(crate) struct Ledger {
@@ -135,12 +140,19 @@ impl Ledger {
     fn check_account(&self, account: AccountId) -> Result<()> {
         match self.gauge(account) {
             Some(_) => Ok(()),
-            None => Err(Error::not_found(format!("there is no account number {}", account.number()))),
+            None => {
+                Err(Error::not_found(format!("there is no account number {}", account.number())))
+            }
         }
     }
 
-    /// What can be taken now, and when more may come: from atomic reads alone where the time does not matter.
-    pub(crate) fn takeable(&self, account: AccountId, now: TimeMs) -> Result<(u64, Option<TimeMs>)> {
+    /// What can be taken now, and when more may come: from atomic reads alone where the time does
+    /// not matter.
+    pub(crate) fn takeable(
+        &self,
+        account: AccountId,
+        now: TimeMs,
+    ) -> Result<(u64, Option<TimeMs>)> {
         self.check_account(account)?;
         if let Some(gauge) = self.gauge(account)
             && gauge.takeable() != Gauge::UNKNOWN
@@ -190,8 +202,8 @@ impl Ledger {
         levels
     }
 
-    /// The accounts from `from` on, at most [`LEVELS_AT_ONCE`], and where to go on. One shard's lock is held, while they
-    /// are copied and no longer: a reserve waits that much at most.
+    /// The accounts from `from` on, at most [`LEVELS_AT_ONCE`], and where to go on. One shard's
+    /// lock is held, while they are copied and no longer: a reserve waits that much at most.
     pub(crate) fn level_page(&self, from: AccountId) -> (Vec<Level>, Option<AccountId>) {
         let (index, first) = (from.shard(), from.index());
         let mut page = Vec::with_capacity(LEVELS_AT_ONCE);
@@ -208,7 +220,8 @@ impl Ledger {
         (page, next)
     }
 
-    /// The answer from one atomic read a line, for requests that find too little. `None` says nothing.
+    /// The answer from one atomic read a line, for requests that find too little. `None` says
+    /// nothing.
     pub(crate) fn refuse_fast(&self, reserve: &Reserve<'_>, now: TimeMs) -> Option<Outcome> {
         if reserve.key.is_some() {
             // A retry must hear its first answer, however little there is now.
@@ -217,11 +230,17 @@ impl Ledger {
         reserve.lines.iter().enumerate().find_map(|(line, taken)| {
             let gauge = self.gauge(taken.account)?;
             let available = gauge.takeable();
-            // An Outstanding quota does not count for a take that is confirmed at once: the slow path knows.
+            // An Outstanding quota does not count for a take that is confirmed at once: the slow
+            // path knows.
             let short = available < taken.quantity + u64::from(flaw::is_made(Flaw::RefusesFalsely));
             (short && !reserve.confirm).then(|| {
                 let next_release_at = gauge.next_release_at(now);
-                Outcome::Refused(Refusal { line, account: taken.account, available, next_release_at })
+                Outcome::Refused(Refusal {
+                    line,
+                    account: taken.account,
+                    available,
+                    next_release_at,
+                })
             })
         })
     }
@@ -247,8 +266,14 @@ impl Ledger {
     /// Decides and applies one command.
     ///
     /// # Errors
-    /// `Invalid`, `NotFound`, `Conflict`, `Overloaded`, or what the recorder says. Nothing is changed then.
-    pub(crate) fn execute(&self, command: &Command<'_>, now: TimeMs, recorder: &impl Recorder) -> Result<Executed> {
+    /// `Invalid`, `NotFound`, `Conflict`, `Overloaded`, or what the recorder says. Nothing is
+    /// changed then.
+    pub(crate) fn execute(
+        &self,
+        command: &Command<'_>,
+        now: TimeMs,
+        recorder: &impl Recorder,
+    ) -> Result<Executed> {
         self.check(command)?;
         if let Command::Reserve(reserve) = command
             && let Some(refused) = self.refuse_fast(reserve, now)
@@ -268,9 +293,15 @@ impl Ledger {
     ) -> Vec<Result<Executed>> {
         let checked: Vec<Result<()>> = commands.iter().map(|command| self.check(command)).collect();
         // A malformed command has no footprint; it gets its error below.
-        let sound = commands.iter().zip(&checked).filter(|(_, checked)| checked.is_ok()).map(|(command, _)| *command);
+        let sound = commands
+            .iter()
+            .zip(&checked)
+            .filter(|(_, checked)| checked.is_ok())
+            .map(|(command, _)| *command);
         let sound: Vec<Command<'_>> = sound.collect();
-        let Ok(mut held) = self.hold(&sound) else { unreachable!("sound commands have a footprint") };
+        let Ok(mut held) = self.hold(&sound) else {
+            unreachable!("sound commands have a footprint")
+        };
         let execute = |(command, checked): (&Command<'_>, Result<()>)| {
             checked?;
             self.execute_held(&mut held, command, now, recorder)
@@ -278,7 +309,8 @@ impl Ledger {
         commands.iter().zip(checked).map(execute).collect()
     }
 
-    /// Rejects what is malformed or names what does not exist: before any refusal, which would hide it.
+    /// Rejects what is malformed or names what does not exist: before any refusal, which would hide
+    /// it.
     pub(crate) fn check(&self, command: &Command<'_>) -> Result<()> {
         check(command)?;
         self.footprint(command).map(drop)
@@ -288,7 +320,9 @@ impl Ledger {
     fn footprint(&self, command: &Command<'_>) -> Result<u64> {
         let mut mask = command.key().map_or(0, |key| bit(self.share.place(key.number())));
         match command {
-            Command::Receive { account, .. } | Command::Adjust { account, .. } | Command::WriteOff { account, .. } => {
+            Command::Receive { account, .. }
+            | Command::Adjust { account, .. }
+            | Command::WriteOff { account, .. } => {
                 self.check_account(*account)?;
                 mask |= bit(account.shard());
             }
@@ -316,13 +350,16 @@ impl Ledger {
         loop {
             let mut needed = 0;
             for command in commands {
-                if let Command::Confirm { reservation, .. } | Command::Release { reservation, .. } = command
-                    && let Some(pending) = held.shard(reservation.shard()).reservations.get(*reservation)
+                if let Command::Confirm { reservation, .. } | Command::Release { reservation, .. } =
+                    command
+                    && let Some(pending) =
+                        held.shard(reservation.shard()).reservations.get(*reservation)
                 {
                     needed |= mask_of(&pending.lines);
                 }
             }
-            // A reservation's lines never change, but one whose number was guessed may appear while no lock is held.
+            // A reservation's lines never change, but one whose number was guessed may appear while
+            // no lock is held.
             if held.extend(needed) {
                 return Ok(held);
             }
@@ -364,8 +401,8 @@ impl Ledger {
     /// Opens an account, or finds the one with this key and policy.
     ///
     /// # Errors
-    /// `Invalid` for a policy out of bounds, `Conflict` when it is open with another one, `Overloaded` when the shard is
-    /// full.
+    /// `Invalid` for a policy out of bounds, `Conflict` when it is open with another one,
+    /// `Overloaded` when the shard is full.
     pub(crate) fn open_account(
         &self,
         key: &AccountKey,
@@ -412,7 +449,9 @@ impl Ledger {
         self.check_account(id)?;
         let mut held = Held::lock(&self.shards, bit(id.shard()));
         recorder.admit()?;
-        let Some(fact) = change_policy(&held, id, policy, now)? else { return Ok(None) };
+        let Some(fact) = change_policy(&held, id, policy, now)? else {
+            return Ok(None);
+        };
         Ok(Some(commit(&mut held, &Event { at: now, request: None, fact }, recorder)))
     }
 
@@ -425,14 +464,21 @@ impl Ledger {
         now: TimeMs,
         recorder: &impl Recorder,
     ) -> Result<Executed> {
-        self.return_used(used, &Return { note, expires_at: 0, owner: None, key: None }, now, recorder)
+        self.return_used(
+            used,
+            &Return { note, expires_at: 0, owner: None, key: None },
+            now,
+            recorder,
+        )
     }
 
-    /// Returns what a confirmed reservation consumed, and when. The caller knows both from history, and that it was not
-    /// returned yet, and lets nobody else return it meanwhile; the ledger believes no more of it than it can see.
+    /// Returns what a confirmed reservation consumed, and when. The caller knows both from history,
+    /// and that it was not returned yet, and lets nobody else return it meanwhile; the ledger
+    /// believes no more of it than it can see.
     ///
     /// # Errors
-    /// `Conflict` when the reservation cannot have consumed that, or the key was used for another request.
+    /// `Conflict` when the reservation cannot have consumed that, or the key was used for another
+    /// request.
     pub(crate) fn return_used(
         &self,
         used: &Used<'_>,
@@ -442,9 +488,11 @@ impl Ledger {
     ) -> Result<Executed> {
         let (reservation, Return { note, expires_at, owner, key }) = (used.reservation, *back);
         used.lines.iter().try_for_each(|line| self.check_account(line.account))?;
-        let keyed = key.map(|key| fingerprint::of_return(key, reservation, owner, &self.limits.keys, now));
+        let keyed =
+            key.map(|key| fingerprint::of_return(key, reservation, owner, &self.limits.keys, now));
         let place = key.map_or(0, |key| bit(self.share.place(key.number())));
-        let mut held = Held::lock(&self.shards, mask_of(used.lines) | bit(reservation.shard()) | place);
+        let mut held =
+            Held::lock(&self.shards, mask_of(used.lines) | bit(reservation.shard()) | place);
         recorder.admit()?;
         if let Some(keyed) = &keyed
             && let Some(first) = self.first(&held, keyed, now)?
@@ -454,7 +502,13 @@ impl Ledger {
         let lines = give_back_consumed(&held, used, now)?;
         let request = self.admit(keyed, now)?;
         let consumed_at = Some(used.consumed_at);
-        let fact = Fact::Returned { reservation, lines, note: Cow::Borrowed(note), consumed_at, expires_at };
+        let fact = Fact::Returned {
+            reservation,
+            lines,
+            note: Cow::Borrowed(note),
+            consumed_at,
+            expires_at,
+        };
         let seq = commit(&mut held, &Event { at: now, request, fact }, recorder);
         Ok((Outcome::Returned { reservation }, Some(seq)))
     }
@@ -487,7 +541,11 @@ impl Ledger {
         let mut documents = self.documents.lock();
         recorder.admit()?;
         documents.make_room(collection, key, self.limits.documents_max)?;
-        let fact = Fact::Document { collection: collection.into(), key: key.into(), body: body.map(Cow::Borrowed) };
+        let fact = Fact::Document {
+            collection: collection.into(),
+            key: key.into(),
+            body: body.map(Cow::Borrowed),
+        };
         let seq = recorder.record(&Event { at: now, request: None, fact });
         documents.put(collection, key, body);
         Ok(seq)
@@ -503,8 +561,8 @@ impl Ledger {
         self.documents.lock().collections()
     }
 
-    /// Expires at most `budget` reservations of one shard whose deadline has passed. Returns the last event with how
-    /// many there were, and whether nothing more is due.
+    /// Expires at most `budget` reservations of one shard whose deadline has passed. Returns the
+    /// last event with how many there were, and whether nothing more is due.
     pub(crate) fn expire(
         &self,
         shard: ShardIndex,
@@ -522,12 +580,16 @@ impl Ledger {
         let done = home.wheel.advance(now, budget, &mut due);
         let slots = due.iter().map(|(_, slot)| *slot);
         let pending = slots.clone().filter_map(|slot| home.reservations.at(slot));
-        let mask = pending.map(|reservation| mask_of(&reservation.lines)).fold(0, |mask, lines| mask | lines);
+        let mask = pending
+            .map(|reservation| mask_of(&reservation.lines))
+            .fold(0, |mask, lines| mask | lines);
         let kept = held.extend(mask);
         debug_assert!(kept, "a reservation lives in the lowest shard it touches");
         let mut last: Option<(Seq, usize)> = None;
         for slot in slots {
-            let Some(pending) = held.shard(shard).reservations.at(slot) else { continue };
+            let Some(pending) = held.shard(shard).reservations.at(slot) else {
+                continue;
+            };
             let fact = Fact::Expired(give_back(&held, pending));
             let seq = commit(&mut held, &Event { at: now, request: None, fact }, recorder);
             last = Some((seq, last.map_or(1, |(_, count)| count + 1)));
@@ -582,7 +644,7 @@ fn mask_of(lines: &[Line]) -> u64 {
 fn shard_of(key: &AccountKey) -> ShardIndex {
     let mut hasher = blake3::Hasher::new();
     hasher.update(key.owner().as_bytes());
-    crate::types::halves(&hasher)[0] as usize & (SHARD_COUNT - 1)
+    crate::base::halves(&hasher)[0] as usize & (SHARD_COUNT - 1)
 }
 
 #[cfg(test)]

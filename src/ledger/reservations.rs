@@ -3,11 +3,11 @@
 use hashbrown::HashTable;
 use smallvec::SmallVec;
 
-use crate::chunks::Chunks;
-use crate::command::{Line, Pending};
+use crate::base::chunks::Chunks;
+use crate::base::{AccountId, ReservationId, SHARD_COUNT, ShardIndex, TimeMs};
 use crate::event::EventLine;
-use crate::types::{AccountId, ReservationId, SHARD_COUNT, ShardIndex, TimeMs};
-use crate::wheel::TimerId;
+use crate::ledger::wheel::TimerId;
+use crate::ledger::{Line, Pending};
 
 /// What a reservation holds; up to three lines (points, quota, stock) without an allocation.
 pub(super) type HeldLines = SmallVec<[Line; 3]>;
@@ -23,7 +23,12 @@ pub(super) struct Reservation {
 
 impl Reservation {
     pub(super) fn pending(&self) -> Pending {
-        Pending { reservation: self.id, owner: self.owner, lines: self.lines.to_vec(), expires_at: self.expires_at }
+        Pending {
+            reservation: self.id,
+            owner: self.owner,
+            lines: self.lines.to_vec(),
+            expires_at: self.expires_at,
+        }
     }
 }
 
@@ -38,7 +43,8 @@ pub(super) struct Reservations {
     numbered: u64,
 }
 
-/// How many counts there are for each millisecond. A shard that uses them up goes on with those of the next.
+/// How many counts there are for each millisecond. A shard that uses them up goes on with those of
+/// the next.
 const COUNTS_PER_MS: u64 = 1 << 12;
 /// Where counts stop following the time: half of what a number has room for, after the year 4000.
 const TIMED_COUNT_MAX: u64 = u64::MAX / SHARD_COUNT as u64 / 2;
@@ -59,10 +65,13 @@ impl Reservations {
         self.index.len()
     }
 
-    /// The number that the next reservation of this shard has. Counts follow the time, so that of two reservations in
-    /// different shards the later has the higher number.
+    /// The number that the next reservation of this shard has. Counts follow the time, so that of
+    /// two reservations in different shards the later has the higher number.
     pub(super) fn next_id(&self, shard: ShardIndex, now: TimeMs) -> ReservationId {
-        ReservationId::new(shard, now.saturating_mul(COUNTS_PER_MS).min(TIMED_COUNT_MAX).max(self.numbered))
+        ReservationId::new(
+            shard,
+            now.saturating_mul(COUNTS_PER_MS).min(TIMED_COUNT_MAX).max(self.numbered),
+        )
     }
 
     pub(super) fn numbered(&self) -> u64 {
@@ -80,7 +89,8 @@ impl Reservations {
 
     /// The slot that the next insert fills, for the timer that is made before it.
     pub(super) fn next_slot(&self) -> u32 {
-        let end = u32::try_from(self.slots.len()).expect("a shard's reservations are bounded below u32::MAX");
+        let end = u32::try_from(self.slots.len())
+            .expect("a shard's reservations are bounded below u32::MAX");
         self.free.last().copied().unwrap_or(end)
     }
 
@@ -107,7 +117,8 @@ impl Reservations {
     }
 
     pub(super) fn remove(&mut self, id: ReservationId) -> Option<Reservation> {
-        let found = self.index.find_entry(hash(id), |slot| occupied(&self.slots, *slot).id == id).ok()?;
+        let found =
+            self.index.find_entry(hash(id), |slot| occupied(&self.slots, *slot).id == id).ok()?;
         let (slot, _) = found.remove();
         self.free.push(slot);
         self.slots[slot as usize].take()

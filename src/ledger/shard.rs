@@ -1,4 +1,5 @@
-//! One shard: accounts, reservations, answers and a wheel behind one lock, and a set of locked shards.
+//! One shard: accounts, reservations, answers and a wheel behind one lock, and a set of locked
+//! shards.
 
 use std::sync::Arc;
 
@@ -9,11 +10,11 @@ use super::account::Account;
 use super::answers::Answers;
 use super::gauge::Gauge;
 use super::reservations::{Reservation, Reservations, held_lines};
-use crate::error::{Error, Result};
+use crate::base::error::{Error, Result};
+use crate::base::sync::{Mutex, MutexGuard};
+use crate::base::{AccountId, ReservationId, ShardIndex, TimeMs};
 use crate::event::EventLine;
-use crate::sync::{Mutex, MutexGuard};
-use crate::types::{AccountId, ReservationId, ShardIndex, TimeMs};
-use crate::wheel::Wheel;
+use crate::ledger::wheel::Wheel;
 
 #[derive(Debug)]
 pub(crate) struct Shard {
@@ -26,7 +27,13 @@ pub(crate) struct Shard {
 
 impl Shard {
     pub(super) fn new(answers: Answers, gauges: Arc<boxcar::Vec<Gauge>>, now: TimeMs) -> Self {
-        Self { accounts: Vec::new(), reservations: Reservations::default(), answers, wheel: Wheel::new(now), gauges }
+        Self {
+            accounts: Vec::new(),
+            reservations: Reservations::default(),
+            answers,
+            wheel: Wheel::new(now),
+            gauges,
+        }
     }
 
     pub(super) fn account(&self, account: AccountId) -> Option<&Account> {
@@ -39,10 +46,16 @@ impl Shard {
         self.publish(self.accounts.len() - 1);
     }
 
-    /// Changes an account, and checks invariant 1. What can be taken now is published when the whole event is applied.
-    pub(super) fn change(&mut self, id: AccountId, change: impl FnOnce(&mut Account) -> Result<()>) -> Result<()> {
+    /// Changes an account, and checks invariant 1. What can be taken now is published when the
+    /// whole event is applied.
+    pub(super) fn change(
+        &mut self,
+        id: AccountId,
+        change: impl FnOnce(&mut Account) -> Result<()>,
+    ) -> Result<()> {
         let account = self.accounts.get_mut(id.index());
-        let account = account.ok_or_else(|| Error::corrupt("an event names an account that was never opened"))?;
+        let account = account
+            .ok_or_else(|| Error::corrupt("an event names an account that was never opened"))?;
         change(account)?;
         if !account.is_conserved() {
             return Err(Error::corrupt(format!("the units of {} do not add up", account.key)));
@@ -67,13 +80,20 @@ impl Shard {
         lines: &[EventLine],
     ) {
         let timer = self.wheel.insert(expires_at, self.reservations.next_slot());
-        self.reservations.insert(Reservation { id, expires_at, timer, owner, lines: held_lines(lines) });
+        self.reservations.insert(Reservation {
+            id,
+            expires_at,
+            timer,
+            owner,
+            lines: held_lines(lines),
+        });
     }
 
     /// Forgets a reservation that ended.
     pub(super) fn let_go(&mut self, id: ReservationId) -> Result<()> {
         let gone = self.reservations.remove(id);
-        let gone = gone.ok_or_else(|| Error::corrupt(format!("reservation {id} ends but is not pending")))?;
+        let gone = gone
+            .ok_or_else(|| Error::corrupt(format!("reservation {id} ends but is not pending")))?;
         // False when the wheel itself ended it.
         self.wheel.cancel(gone.timer);
         Ok(())
@@ -85,15 +105,15 @@ pub(crate) trait Shards {
     /// The shard, or `None` when it already shows the event (replay onto a snapshot).
     fn shard_mut(&mut self, index: ShardIndex) -> Option<&mut Shard>;
 
-    /// The answers among which the one to this key is kept. Where they are kept follows from no file, so they are told of
-    /// every event, and know which they have.
+    /// The answers among which the one to this key is kept. Where they are kept follows from no
+    /// file, so they are told of every event, and know which they have.
     fn answers_mut(&mut self, number: u128) -> &mut Answers;
 }
 
 pub(super) type ShardLocks = [CachePadded<Mutex<Shard>>];
 
-/// Locked shards. Locks are taken in ascending order of the index, always: that is the lock order of the ledger, and
-/// the journal's queue comes after all of them.
+/// Locked shards. Locks are taken in ascending order of the index, always: that is the lock order
+/// of the ledger, and the journal's queue comes after all of them.
 pub(crate) struct Held<'a> {
     locks: &'a ShardLocks,
     /// One bit a shard.
@@ -113,8 +133,8 @@ impl<'a> Held<'a> {
         held
     }
 
-    /// Locks what is missing. Gives up everything and starts over when a missing shard comes before a held one; the
-    /// state may then have changed, which is what `false` says.
+    /// Locks what is missing. Gives up everything and starts over when a missing shard comes before
+    /// a held one; the state may then have changed, which is what `false` says.
     pub(super) fn extend(&mut self, mask: u64) -> bool {
         let missing = mask & !self.mask;
         if missing == 0 {

@@ -1,4 +1,5 @@
-//! What all shards' answers have in common: where each is kept, how many there are, and how many are each owner's.
+//! What all shards' answers have in common: where each is kept, how many there are, and how many
+//! are each owner's.
 //!
 //! Locked after the shards, and before nothing.
 
@@ -7,10 +8,10 @@ use std::collections::BinaryHeap;
 
 use hashbrown::HashMap;
 
-use crate::error::{Error, Result};
-use crate::sync::Mutex;
-use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use crate::types::{SHARD_COUNT, ShardIndex, TimeMs};
+use crate::base::error::{Error, Result};
+use crate::base::sync::Mutex;
+use crate::base::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use crate::base::{SHARD_COUNT, ShardIndex, TimeMs};
 
 /// How many owners a table has before those whose answers are all old are looked for.
 const OWNERS_SWEPT_FROM: usize = 1024;
@@ -115,8 +116,8 @@ impl Share {
         self.held.load(Ordering::Relaxed)
     }
 
-    /// Whether one more answer of this owner can be kept. What is young is never forgotten for it. Callers at the same
-    /// moment may each find the last room.
+    /// Whether one more answer of this owner can be kept. What is young is never forgotten for it.
+    /// Callers at the same moment may each find the last room.
     ///
     /// # Errors
     /// `Throttled` when the owner has its share, `Overloaded` when there is no room for anybody.
@@ -128,17 +129,21 @@ impl Share {
             owned.forget(now);
             if owned.0.len() >= per_owner_max {
                 let until = owned.0.peek().map_or(now, |Reverse(until)| *until);
-                let message = format!("{per_owner_max} idempotency keys of this caller are kept already");
+                let message =
+                    format!("{per_owner_max} idempotency keys of this caller are kept already");
                 return Err(Error::throttled(message, until.saturating_sub(now)));
             }
         }
         if self.held() < answers_max {
             return Ok(());
         }
-        // The event that follows lets go of what is old in its own shard, and each shard has its turn.
+        // The event that follows lets go of what is old in its own shard, and each shard has its
+        // turn.
         match self.first_until.iter().any(|until| until.load(Ordering::Relaxed) <= now) {
             true => Ok(()),
-            false => Err(Error::overloaded(format!("{answers_max} answers to keyed requests are kept already"))),
+            false => Err(Error::overloaded(format!(
+                "{answers_max} answers to keyed requests are kept already"
+            ))),
         }
     }
 }

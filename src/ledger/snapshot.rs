@@ -1,6 +1,7 @@
-//! The ledger as bytes, part by part, and back. Each shard is captured for itself, under its own lock, with the place
-//! of the last event it shows; replay then applies to each shard only what it does not show yet. So a checkpoint
-//! never stops the whole ledger. The layout is in `docs/format.md`.
+//! The ledger as bytes, part by part, and back. Each shard is captured for itself, under its own
+//! lock, with the place of the last event it shows; replay then applies to each shard only what it
+//! does not show yet. So a checkpoint never stops the whole ledger. The layout is in
+//! `docs/format.md`.
 
 use super::account::Account;
 use super::answers::{Answer, Answers, Effect, Terms, UNPROMISED_MS};
@@ -8,12 +9,15 @@ use super::reservations::{HeldLines, Reservation};
 use super::shard::{Held, Shard, Shards};
 use super::uses::Use;
 use super::{Ledger, apply};
-use crate::command::{Line, Policy, Window};
-use crate::error::{Error, Result};
+use crate::base::bytes::Reader;
+use crate::base::error::{Error, Result};
+use crate::base::flaw::{self, Flaw};
+use crate::base::{
+    AccountId, AccountKey, AccountKind, ReservationId, SHARD_COUNT, Seq, ShardIndex, TimeMs,
+};
 use crate::event::{Event, Fact, Recorder};
-use crate::flaw::{self, Flaw};
-use crate::types::{AccountId, AccountKey, AccountKind, ReservationId, SHARD_COUNT, Seq, ShardIndex, TimeMs};
-use crate::wire::Reader;
+use crate::event::{Policy, Window};
+use crate::ledger::Line;
 
 /// How many parts a snapshot has: the shards, and the documents.
 pub(crate) const PART_COUNT: usize = SHARD_COUNT + 1;
@@ -32,7 +36,8 @@ pub(crate) struct Layout {
 
 /// How much later than a snapshot was begun its last part may have been taken, in milliseconds.
 const CAPTURE_MS_MAX: u64 = 60_000;
-/// By how much times of concurrent commands may be out of order: version 1 counted a use with the newest one then.
+/// By how much times of concurrent commands may be out of order: version 1 counted a use with the
+/// newest one then.
 const DISORDER_MS: u64 = 1_000;
 
 /// The number that stands for "no owner".
@@ -40,7 +45,12 @@ const NO_OWNER: u32 = u32::MAX;
 
 impl Ledger {
     /// Appends one part to `bytes` and returns the place of the last event that it shows.
-    pub(crate) fn capture(&self, part: usize, recorder: &impl Recorder, bytes: &mut Vec<u8>) -> Seq {
+    pub(crate) fn capture(
+        &self,
+        part: usize,
+        recorder: &impl Recorder,
+        bytes: &mut Vec<u8>,
+    ) -> Seq {
         if part == SHARD_COUNT {
             let documents = self.documents.lock();
             for (collection, key, body) in documents.iter() {
@@ -51,8 +61,8 @@ impl Ledger {
             return recorder.last_seq();
         }
         let shard = self.shards[part].lock();
-        // An event that touches this shard is recorded and applied while its lock is held, so the shard shows all of
-        // them up to here.
+        // An event that touches this shard is recorded and applied while its lock is held, so the
+        // shard shows all of them up to here.
         let seq = recorder.last_seq();
         write_shard(&shard, bytes);
         seq
@@ -120,11 +130,19 @@ fn write_account(account: &Account, bytes: &mut Vec<u8>) {
 
 fn write_answer(answer: &Answer, bytes: &mut Vec<u8>) {
     bytes.extend_from_slice(&answer.number.to_le_bytes());
-    [answer.fingerprint, answer.seq, answer.owner, answer.until].iter().for_each(|number| put_u64(bytes, *number));
-    let of = |reservation: ReservationId, terms: Terms| [reservation.number(), terms.expires_at, terms.units];
+    [answer.fingerprint, answer.seq, answer.owner, answer.until]
+        .iter()
+        .for_each(|number| put_u64(bytes, *number));
+    let of = |reservation: ReservationId, terms: Terms| {
+        [reservation.number(), terms.expires_at, terms.units]
+    };
     let (tag, numbers) = match answer.effect {
-        Effect::Changed { account, available } => (0, [account.number().into(), available as u64, 0]),
-        Effect::Reserved { reservation, terms, confirmed } => (1 + u8::from(confirmed), of(reservation, terms)),
+        Effect::Changed { account, available } => {
+            (0, [account.number().into(), available as u64, 0])
+        }
+        Effect::Reserved { reservation, terms, confirmed } => {
+            (1 + u8::from(confirmed), of(reservation, terms))
+        }
         Effect::Confirmed { reservation, terms } => (3, of(reservation, terms)),
         Effect::Released { reservation, terms } => (4, of(reservation, terms)),
         Effect::Returned { reservation, terms } => (5, of(reservation, terms)),
@@ -168,7 +186,13 @@ impl<'a> Replay<'a> {
     ///
     /// # Errors
     /// `Corrupt` when the bytes are not a part.
-    pub(crate) fn load(&mut self, layout: Layout, part: usize, shown: Seq, bytes: &[u8]) -> Result<()> {
+    pub(crate) fn load(
+        &mut self,
+        layout: Layout,
+        part: usize,
+        shown: Seq,
+        bytes: &[u8],
+    ) -> Result<()> {
         let mut reader = Reader::new(bytes);
         let loaded = match part {
             SHARD_COUNT => self.load_documents(&mut reader),
@@ -190,7 +214,12 @@ impl<'a> Replay<'a> {
         Some(())
     }
 
-    fn load_shard(&mut self, layout: Layout, index: ShardIndex, reader: &mut Reader<'_>) -> Option<()> {
+    fn load_shard(
+        &mut self,
+        layout: Layout,
+        index: ShardIndex,
+        reader: &mut Reader<'_>,
+    ) -> Option<()> {
         let shard = self.held.shard_mut(index)?;
         let directory = self.ledger.directory.pin();
         for at in 0..reader.u64()? {
@@ -200,7 +229,8 @@ impl<'a> Replay<'a> {
         }
         shard.reservations.set_numbered(reader.u64()?);
         let count = reader.u64()?;
-        // Each takes 21 bytes at least, so a false count cannot ask for more memory than the file is long.
+        // Each takes 21 bytes at least, so a false count cannot ask for more memory than the file
+        // is long.
         shard.reservations.reserve_capacity((count as usize).min(reader.rest().len() / 21));
         for _ in 0..count {
             let reservation = read_reservation(reader)?;
@@ -209,8 +239,11 @@ impl<'a> Replay<'a> {
             shard.reservations.insert(Reservation { timer, ..reservation });
         }
         for _ in 0..reader.u64()? {
-            let answer =
-                if layout.version < 2 { read_old_answer(reader, layout.taken_at)? } else { read_answer(reader)? };
+            let answer = if layout.version < 2 {
+                read_old_answer(reader, layout.taken_at)?
+            } else {
+                read_answer(reader)?
+            };
             if !flaw::is_made(Flaw::ForgetsAnswers) {
                 self.held.answers_mut(answer.number).put(answer, layout.taken_at);
             }
@@ -273,7 +306,12 @@ fn read_account(layout: Layout, reader: &mut Reader<'_>) -> Option<Account> {
     };
     let mut account = Account::new(key, Policy { backorder, limit, window });
     account.available = reader.u64()? as i64;
-    for counter in [&mut account.reserved, &mut account.consumed, &mut account.received, &mut account.written_off] {
+    for counter in [
+        &mut account.reserved,
+        &mut account.consumed,
+        &mut account.received,
+        &mut account.written_off,
+    ] {
         *counter = reader.u64()?;
     }
     for _ in 0..reader.u64()? {
@@ -299,20 +337,26 @@ fn read_uses(account: &mut Account, reader: &mut Reader<'_>) -> Option<()> {
         account.uses.get_or_insert_default().restore(used)?;
     }
     // What is owed is taken from what is there.
-    let sound = account.owed == 0 || (account.available <= 0 && i64::try_from(account.owed).is_ok());
+    let sound =
+        account.owed == 0 || (account.available <= 0 && i64::try_from(account.owed).is_ok());
     sound.then_some(())
 }
 
-/// Version 1 kept when units come back, and only of those that counted. When they were consumed follows from that as well
-/// as it can; of units that never come back it may have been at any time before the snapshot.
+/// Version 1 kept when units come back, and only of those that counted. When they were consumed
+/// follows from that as well as it can; of units that never come back it may have been at any time
+/// before the snapshot.
 fn read_renewals(taken_at: TimeMs, account: &mut Account, reader: &mut Reader<'_>) -> Option<()> {
     let last = taken_at.saturating_add(CAPTURE_MS_MAX);
     let window = account.policy.window;
     for _ in 0..reader.u64()? {
         let (back_at, quantity) = (reader.u64()?, reader.u64()?);
         let (from, at) = match window {
-            Window::Rolling { length_ms } => (back_at.saturating_sub(length_ms), back_at.saturating_sub(length_ms)),
-            Window::Fixed { length_ms, .. } => (back_at.saturating_sub(length_ms), back_at.saturating_sub(1).min(last)),
+            Window::Rolling { length_ms } => {
+                (back_at.saturating_sub(length_ms), back_at.saturating_sub(length_ms))
+            }
+            Window::Fixed { length_ms, .. } => {
+                (back_at.saturating_sub(length_ms), back_at.saturating_sub(1).min(last))
+            }
             Window::Never | Window::Outstanding => return None,
         };
         let from = from.saturating_sub(DISORDER_MS);
@@ -321,7 +365,11 @@ fn read_renewals(taken_at: TimeMs, account: &mut Account, reader: &mut Reader<'_
     if account.is_windowed() {
         account.uses.get_or_insert_default().forgotten_before = last;
     } else if account.key.kind() == AccountKind::Quota && account.consumed > 0 {
-        account.uses.get_or_insert_default().add_span(Use { from: 0, at: last, quantity: account.consumed });
+        account.uses.get_or_insert_default().add_span(Use {
+            from: 0,
+            at: last,
+            quantity: account.consumed,
+        });
     }
     Some(())
 }
@@ -332,7 +380,8 @@ fn read_reservation(reader: &mut Reader<'_>) -> Option<Reservation> {
     let owner = Some(reader.u32()?).filter(|owner| *owner != NO_OWNER).map(AccountId::from_number);
     let mut lines = HeldLines::new();
     for _ in 0..reader.u8()? {
-        lines.push(Line { account: AccountId::from_number(reader.u32()?), quantity: reader.u64()? });
+        lines
+            .push(Line { account: AccountId::from_number(reader.u32()?), quantity: reader.u64()? });
     }
     Some(Reservation { id, expires_at, timer: Default::default(), owner, lines })
 }
@@ -353,9 +402,13 @@ fn read_old_answer(reader: &mut Reader<'_>, captured_at: TimeMs) -> Option<Answe
 }
 
 fn effect(tag: u8, [first, second, units]: [u64; 3]) -> Option<Effect> {
-    let (reservation, terms) = (ReservationId::from_number(first), Terms { expires_at: second, units });
+    let (reservation, terms) =
+        (ReservationId::from_number(first), Terms { expires_at: second, units });
     Some(match tag {
-        0 => Effect::Changed { account: AccountId::from_number(first as u32), available: second as i64 },
+        0 => Effect::Changed {
+            account: AccountId::from_number(first as u32),
+            available: second as i64,
+        },
         1 | 2 => Effect::Reserved { reservation, terms, confirmed: tag == 2 },
         3 => Effect::Confirmed { reservation, terms },
         4 => Effect::Released { reservation, terms },

@@ -1,10 +1,10 @@
 //! The ledger against a list for a journal: what it decides, and that its events rebuild it.
 
 use super::*;
-use crate::command::Window;
-use crate::error::ErrorKind;
+use crate::base::IdempotencyKey;
+use crate::base::error::ErrorKind;
+use crate::event::Window;
 use crate::event::{decode, encode, kind_of};
-use crate::types::IdempotencyKey;
 
 /// A journal in memory.
 #[derive(Default)]
@@ -139,10 +139,14 @@ fn the_deadline_decides_even_if_the_wheel_has_not_turned() {
     let fixture = Fixture::new();
     let tea = fixture.stock(1);
     let reservation = reservation_of(fixture.reserve(tea, 1, 50));
-    assert_eq!(fixture.execute(confirm(reservation), 150), Outcome::Late { reservation, expires_at: 150 });
+    assert_eq!(
+        fixture.execute(confirm(reservation), 150),
+        Outcome::Late { reservation, expires_at: 150 }
+    );
     let refusal = Refusal { line: 0, account: tea, available: 0, next_release_at: Some(150) };
     assert_eq!(fixture.reserve(tea, 1, 149), Outcome::Refused(refusal));
-    let (seq, done) = fixture.ledger.expire(reservation.shard(), 150, 8, &fixture.list).expect("the list admits");
+    let (seq, done) =
+        fixture.ledger.expire(reservation.shard(), 150, 8, &fixture.list).expect("the list admits");
     assert!(seq.is_some() && done);
     assert_eq!(fixture.numbers(tea), (1, 0, 0, 1, 0));
 }
@@ -156,8 +160,10 @@ fn after_its_deadline_a_reservation_is_not_released_either() {
     assert_eq!(fixture.execute(release(first), 149), Outcome::Released { reservation: first });
     let late = Outcome::Late { reservation: second, expires_at: 150 };
     assert_eq!(fixture.execute(release(second), 150), late);
-    let batch = fixture.ledger.execute_batch(&[release(second), confirm(second)], 151, &fixture.list);
-    let said: Vec<_> = batch.into_iter().map(|said| said.expect("the commands are sound").0).collect();
+    let batch =
+        fixture.ledger.execute_batch(&[release(second), confirm(second)], 151, &fixture.list);
+    let said: Vec<_> =
+        batch.into_iter().map(|said| said.expect("the commands are sound").0).collect();
     assert_eq!(said, [late, late], "in a batch, too");
     assert_eq!(fixture.numbers(tea), (1, 1, 0, 2, 0), "its units come back when it expires");
 }
@@ -180,13 +186,16 @@ fn units_never_come_back_in_the_past() {
         assert_eq!(next(tea, 1, 99, keyed), Some(100));
         assert_eq!(next(tea, 1, 5_000, keyed), Some(5_000));
     }
-    let daily = fixture.open("quota/ann/tea", Policy::quota(1, Window::Fixed { length_ms: 1_000, offset_ms: 0 }));
+    let daily = fixture
+        .open("quota/ann/tea", Policy::quota(1, Window::Fixed { length_ms: 1_000, offset_ms: 0 }));
     let lines = [Line { account: daily, quantity: 1 }];
     fixture.execute(Command::Reserve(Reserve::new(&lines, 100).confirmed()), 10);
     assert_eq!(next(daily, 2, 999, false), Some(1_000));
     assert_eq!(next(daily, 2, 1_000, false), None, "what came back with the new day is there");
     let write_off = Command::WriteOff { account: tea, quantity: 1, note: "", key: None };
-    let Outcome::Refused(refusal) = fixture.execute(write_off, 6_000) else { panic!("nothing is there") };
+    let Outcome::Refused(refusal) = fixture.execute(write_off, 6_000) else {
+        panic!("nothing is there")
+    };
     assert_eq!(refusal.next_release_at, Some(6_000));
 }
 
@@ -194,14 +203,19 @@ fn units_never_come_back_in_the_past() {
 fn at_the_end_of_time_nothing_is_reserved_and_nothing_panics() {
     let fixture = Fixture::new();
     let tea = fixture.stock(2);
-    let daily = fixture.open("quota/ann/tea", Policy::quota(5, Window::Fixed { length_ms: 1_000, offset_ms: 7 }));
+    let daily = fixture
+        .open("quota/ann/tea", Policy::quota(5, Window::Fixed { length_ms: 1_000, offset_ms: 7 }));
     let last = TimeMs::MAX - 100;
     let lines = [Line { account: daily, quantity: 1 }, Line { account: tea, quantity: 1 }];
-    let reservation = reservation_of(fixture.execute(Command::Reserve(Reserve::new(&lines, 100)), last));
+    let reservation =
+        reservation_of(fixture.execute(Command::Reserve(Reserve::new(&lines, 100)), last));
     assert_eq!(fixture.execute(confirm(reservation), last), Outcome::Confirmed { reservation });
     for now in [last + 1, TimeMs::MAX] {
         let late = Command::Reserve(Reserve::new(&lines, 100));
-        let error = fixture.ledger.execute(&late, now, &fixture.list).expect_err("there is no such deadline");
+        let error = fixture
+            .ledger
+            .execute(&late, now, &fixture.list)
+            .expect_err("there is no such deadline");
         assert_eq!(error.kind(), ErrorKind::Invalid);
     }
     assert_eq!(fixture.ledger.takeable(daily, last).expect("it is open").0, 4);
@@ -213,15 +227,19 @@ fn an_account_receives_no_more_than_one_line_can_be_about() {
     let points = fixture.open("points/ann", Policy::strict());
     let receive = |quantity| Command::Receive { account: points, quantity, note: "", key: None };
     let adjust = |delta| Command::Adjust { account: points, delta, note: "", key: None };
-    fixture.execute(receive(crate::types::RECEIVED_MAX - 1), 0);
-    for more in [receive(2), adjust(2), receive(crate::types::QUANTITY_MAX)] {
-        let error = fixture.ledger.execute(&more, 0, &fixture.list).expect_err("it is more than can be counted");
+    fixture.execute(receive(crate::base::RECEIVED_MAX - 1), 0);
+    for more in [receive(2), adjust(2), receive(crate::base::QUANTITY_MAX)] {
+        let error = fixture
+            .ledger
+            .execute(&more, 0, &fixture.list)
+            .expect_err("it is more than can be counted");
         assert_eq!(error.kind(), ErrorKind::Invalid);
     }
     fixture.execute(adjust(1), 0);
-    assert_eq!(fixture.numbers(points).3, crate::types::RECEIVED_MAX);
+    assert_eq!(fixture.numbers(points).3, crate::base::RECEIVED_MAX);
     // What an earlier release let in stays, and can go out again.
-    let received = Fact::Received { account: points, quantity: 9, available: (1 << 48) + 9, note: "".into() };
+    let received =
+        Fact::Received { account: points, quantity: 9, available: (1 << 48) + 9, note: "".into() };
     let mut held = Held::lock(&fixture.ledger.shards, bit(points.shard()));
     commit(&mut held, &Event { at: 0, request: None, fact: received }, &fixture.list);
     drop(held);
@@ -235,8 +253,10 @@ fn a_confirm_in_part_gives_the_rest_back() {
     let tea = fixture.stock(10);
     let reservation = reservation_of(fixture.reserve(tea, 5, 0));
     for quantities in [&[6][..], &[0], &[1, 1]] {
-        let part = Command::Confirm { reservation, owner: None, quantities: Some(quantities), key: None };
-        let error = fixture.ledger.execute(&part, 1, &fixture.list).expect_err("the part is out of bounds");
+        let part =
+            Command::Confirm { reservation, owner: None, quantities: Some(quantities), key: None };
+        let error =
+            fixture.ledger.execute(&part, 1, &fixture.list).expect_err("the part is out of bounds");
         assert_eq!(error.kind(), ErrorKind::Invalid);
     }
     let part = Command::Confirm { reservation, owner: None, quantities: Some(&[2]), key: None };
@@ -250,13 +270,20 @@ fn all_lines_or_none() {
     let tea = fixture.stock(5);
     let points = fixture.open("points/ann", Policy::strict());
     fixture.execute(Command::Receive { account: points, quantity: 9, note: "", key: None }, 0);
-    let lines =
-        [Line { account: points, quantity: 9 }, Line { account: tea, quantity: 3 }, Line { account: tea, quantity: 3 }];
+    let lines = [
+        Line { account: points, quantity: 9 },
+        Line { account: tea, quantity: 3 },
+        Line { account: tea, quantity: 3 },
+    ];
     let refused = fixture.execute(Command::Reserve(Reserve::new(&lines, 100)), 0);
     // Two lines of one account count together.
-    assert_eq!(refused, Outcome::Refused(Refusal { line: 2, account: tea, available: 2, next_release_at: None }));
+    assert_eq!(
+        refused,
+        Outcome::Refused(Refusal { line: 2, account: tea, available: 2, next_release_at: None })
+    );
     assert_eq!(fixture.numbers(points).0, 9);
-    let reservation = reservation_of(fixture.execute(Command::Reserve(Reserve::new(&lines[..2], 100)), 0));
+    let reservation =
+        reservation_of(fixture.execute(Command::Reserve(Reserve::new(&lines[..2], 100)), 0));
     assert_eq!((fixture.numbers(points).0, fixture.numbers(tea).0), (0, 2));
     fixture.execute(release(reservation), 1);
     assert_eq!((fixture.numbers(points).0, fixture.numbers(tea).0), (9, 5));
@@ -270,10 +297,15 @@ fn a_retry_has_one_effect_and_the_first_answer() {
     let lines = [Line { account: tea, quantity: 2 }];
     let reserve = Command::Reserve(Reserve::new(&lines, 100).key(key));
     let first = fixture.execute(reserve, 0);
-    assert_eq!(fixture.execute(reserve, 7), first, "though the stock is gone and the time is another");
+    assert_eq!(
+        fixture.execute(reserve, 7),
+        first,
+        "though the stock is gone and the time is another"
+    );
     let fewer = [Line { account: tea, quantity: 1 }];
     let other = Command::Reserve(Reserve::new(&fewer, 100).key(key));
-    let error = fixture.ledger.execute(&other, 0, &fixture.list).expect_err("another body is a conflict");
+    let error =
+        fixture.ledger.execute(&other, 0, &fixture.list).expect_err("another body is a conflict");
     assert_eq!(error.kind(), ErrorKind::Conflict);
     let again = fixture.rebuilt(&fixture.parts());
     assert_eq!(again.execute(reserve, 8), first, "also after a restart");
@@ -287,7 +319,8 @@ fn a_key_with_a_body_recalls_the_answer_to_that_body_alone() {
     let key = IdempotencyKey::new("ann", "k1").expect("a valid key");
     let lines = [Line { account: tea, quantity: 1 }];
     assert_eq!(fixture.recall(key.with_body(b"one")), Ok(None), "nothing was asked yet");
-    let first = fixture.execute(Command::Reserve(Reserve::new(&lines, 100).key(key.with_body(b"one"))), 0);
+    let first =
+        fixture.execute(Command::Reserve(Reserve::new(&lines, 100).key(key.with_body(b"one"))), 0);
     assert_eq!(fixture.recall(key.with_body(b"one")), Ok(Some(first)));
     assert_eq!(fixture.recall(key.with_body(b"two")), Err(ErrorKind::Conflict));
     assert_eq!(fixture.recall(key), Ok(Some(first)), "who names no body gets what there is");
@@ -330,7 +363,8 @@ fn a_backorder_allowance_is_a_bound() {
 #[test]
 fn a_quota_counts_in_its_window_and_a_cap_counts_what_is_outstanding() {
     let fixture = Fixture::new();
-    let daily = fixture.open("quota/ann/tea", Policy::quota(2, Window::Fixed { length_ms: 1000, offset_ms: 0 }));
+    let daily = fixture
+        .open("quota/ann/tea", Policy::quota(2, Window::Fixed { length_ms: 1000, offset_ms: 0 }));
     let cap = fixture.open("quota/ann", Policy::quota(1, Window::Outstanding));
     let lines = [Line { account: daily, quantity: 1 }, Line { account: cap, quantity: 1 }];
     let reserve = Command::Reserve(Reserve::new(&lines, 100));
@@ -352,12 +386,20 @@ fn what_is_malformed_or_unknown_is_told_before_any_refusal() {
     let fixture = Fixture::new();
     let (tea, gone) = (fixture.stock(1), AccountId::from_number(u32::MAX));
     reservation_of(fixture.reserve(tea, 1, 0));
-    let lines = |quantity, account| [Line { account: tea, quantity: 1 }, Line { account, quantity }];
-    let (zero, huge, unknown, sound) = (lines(0, tea), lines(u64::MAX, tea), lines(1, gone), lines(1, tea));
+    let lines =
+        |quantity, account| [Line { account: tea, quantity: 1 }, Line { account, quantity }];
+    let (zero, huge, unknown, sound) =
+        (lines(0, tea), lines(u64::MAX, tea), lines(1, gone), lines(1, tea));
     let (parts, ended) = ([0, 0], ReservationId::from_number(1));
-    let confirm = Command::Confirm { reservation: ended, owner: None, quantities: Some(&parts), key: None };
-    let too_many = [1; crate::command::LINES_MAX + 1];
-    let confirm_many = Command::Confirm { reservation: ended, owner: None, quantities: Some(&too_many), key: None };
+    let confirm =
+        Command::Confirm { reservation: ended, owner: None, quantities: Some(&parts), key: None };
+    let too_many = [1; crate::base::LINES_MAX + 1];
+    let confirm_many = Command::Confirm {
+        reservation: ended,
+        owner: None,
+        quantities: Some(&too_many),
+        key: None,
+    };
     for (command, kind) in [
         (Command::Reserve(Reserve::new(&zero, 100)), ErrorKind::Invalid),
         (Command::Reserve(Reserve::new(&huge, 100)), ErrorKind::Invalid),
@@ -368,8 +410,13 @@ fn what_is_malformed_or_unknown_is_told_before_any_refusal() {
         (confirm, ErrorKind::Invalid),
         (confirm_many, ErrorKind::Invalid),
     ] {
-        let alone = fixture.ledger.execute(&command, 1, &fixture.list).expect_err("it is no sound command");
-        let batch = fixture.ledger.execute_batch(&[command], 1, &fixture.list).remove(0).expect_err("nor in a batch");
+        let alone =
+            fixture.ledger.execute(&command, 1, &fixture.list).expect_err("it is no sound command");
+        let batch = fixture
+            .ledger
+            .execute_batch(&[command], 1, &fixture.list)
+            .remove(0)
+            .expect_err("nor in a batch");
         assert_eq!((alone.kind(), batch.kind()), (kind, kind), "{command:?}");
     }
     let refused = fixture.execute(Command::Reserve(Reserve::new(&sound, 100)), 1);
@@ -380,7 +427,9 @@ fn what_is_malformed_or_unknown_is_told_before_any_refusal() {
 fn an_account_that_is_open_with_another_policy_says_so() {
     let fixture = Fixture::new();
     let key = "stock/tea".parse().expect("a valid key");
-    let open = |policy| fixture.ledger.open_account(&key, policy, 0, &fixture.list).map(|(account, _)| account);
+    let open = |policy| {
+        fixture.ledger.open_account(&key, policy, 0, &fixture.list).map(|(account, _)| account)
+    };
     let tea = open(Policy::strict()).expect("there is room");
     let other = open(Policy::backorder(1)).expect_err("it is strict");
     assert_eq!(other.kind(), ErrorKind::Conflict);
@@ -397,12 +446,14 @@ fn consumed_units_return_once() {
     let fixture = Fixture::new();
     let tea = fixture.stock(4);
     let lines = [Line { account: tea, quantity: 3 }];
-    let bought = reservation_of(fixture.execute(Command::Reserve(Reserve::new(&lines, 100).confirmed()), 0));
+    let bought =
+        reservation_of(fixture.execute(Command::Reserve(Reserve::new(&lines, 100).confirmed()), 0));
     assert_eq!(fixture.numbers(tea), (1, 0, 3, 4, 0));
     let used = Used { reservation: bought, lines: &lines, consumed_at: 0 };
     fixture.ledger.give_back(&used, "", 1, &fixture.list).expect("the units are consumed");
     assert_eq!(fixture.numbers(tea), (4, 0, 0, 4, 0));
-    let error = fixture.ledger.give_back(&used, "", 1, &fixture.list).expect_err("they came back before");
+    let error =
+        fixture.ledger.give_back(&used, "", 1, &fixture.list).expect_err("they came back before");
     assert_eq!(error.kind(), ErrorKind::Conflict);
 }
 
@@ -411,12 +462,15 @@ fn events_and_any_mix_of_parts_rebuild_the_ledger() {
     let fixture = Fixture::new();
     let mut earlier = fixture.parts();
     let tea = fixture.stock(1000);
-    let accounts: Vec<_> =
-        (0..20).map(|user| fixture.open(&format!("quota/u{user}/tea"), Policy::quota(9, Window::Never))).collect();
+    let accounts: Vec<_> = (0..20)
+        .map(|user| fixture.open(&format!("quota/u{user}/tea"), Policy::quota(9, Window::Never)))
+        .collect();
     let mut reservations = Vec::new();
     for (index, account) in accounts.iter().enumerate() {
         let lines = [Line { account: *account, quantity: 2 }, Line { account: tea, quantity: 2 }];
-        reservations.push(reservation_of(fixture.execute(Command::Reserve(Reserve::new(&lines, 100)), index as u64)));
+        reservations.push(reservation_of(
+            fixture.execute(Command::Reserve(Reserve::new(&lines, 100)), index as u64),
+        ));
         if index % 3 == 0 {
             // Parts of different moments: each shard must take up only what it does not show.
             let now = fixture.parts();
@@ -432,14 +486,21 @@ fn events_and_any_mix_of_parts_rebuild_the_ledger() {
             _ => {}
         }
     }
-    fixture.ledger.put_document("product", "tea", Some(b"{}"), 0, &fixture.list).expect("there is room");
+    fixture
+        .ledger
+        .put_document("product", "tea", Some(b"{}"), 0, &fixture.list)
+        .expect("there is room");
     let rebuilt = fixture.rebuilt(&earlier);
     assert_eq!(rebuilt.ledger.levels(), fixture.ledger.levels());
     assert_eq!(rebuilt.ledger.documents("product"), fixture.ledger.documents("product"));
     for reservation in reservations {
         assert_eq!(rebuilt.ledger.pending(reservation), fixture.ledger.pending(reservation));
     }
-    assert_eq!(rebuilt.reserve(tea, 1, 60), fixture.reserve(tea, 1, 60), "numbers go on where they were");
+    assert_eq!(
+        rebuilt.reserve(tea, 1, 60),
+        fixture.reserve(tea, 1, 60),
+        "numbers go on where they were"
+    );
 }
 
 #[test]
@@ -448,7 +509,8 @@ fn a_batch_answers_each_command_for_itself() {
     let tea = fixture.stock(1);
     let lines = [Line { account: tea, quantity: 1 }];
     let missing = [Line { account: AccountId::from_number(u32::MAX), quantity: 1 }];
-    let commands = [&lines, &missing, &lines].map(|lines| Command::Reserve(Reserve::new(lines, 100)));
+    let commands =
+        [&lines, &missing, &lines].map(|lines| Command::Reserve(Reserve::new(lines, 100)));
     let results = fixture.ledger.execute_batch(&commands, 0, &fixture.list);
     assert!(matches!(results[0], Ok((Outcome::Reserved { .. }, Some(_)))));
     assert_eq!(results[1].as_ref().expect_err("no such account").kind(), ErrorKind::NotFound);

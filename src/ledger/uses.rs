@@ -1,15 +1,15 @@
-//! What a quota was used for: how many units, and when. Which of them count is the rule's to say that is in force, so a rule
-//! that changes finds everything that was bought before.
+//! What a quota was used for: how many units, and when. Which of them count is the rule's to say
+//! that is in force, so a rule that changes finds everything that was bought before.
 
 use smallvec::SmallVec;
 
-use crate::command::Window;
-use crate::flaw::{self, Flaw};
-use crate::types::TimeMs;
+use crate::base::TimeMs;
+use crate::base::flaw::{self, Flaw};
+use crate::event::Window;
 
-/// How many uses an account keeps apart. Of one more, the two oldest become one, which counts as long as the later of
-/// them would: a limit may then hold for longer than it should, and never for less. A limit of so many units in a window is
-/// exact at all times.
+/// How many uses an account keeps apart. Of one more, the two oldest become one, which counts as
+/// long as the later of them would: a limit may then hold for longer than it should, and never for
+/// less. A limit of so many units in a window is exact at all times.
 pub(super) const USES_MAX: usize = 1024;
 
 /// The most units that are ever counted: room for every sum in an `i64`.
@@ -28,8 +28,8 @@ pub(super) struct Use {
 pub(super) struct Uses {
     /// Oldest first; no two share a moment.
     list: SmallVec<[Use; 1]>,
-    /// What was consumed before this may be missing: releases with checkpoints of version 1 forgot what a window had given
-    /// back.
+    /// What was consumed before this may be missing: releases with checkpoints of version 1 forgot
+    /// what a window had given back.
     pub(super) forgotten_before: TimeMs,
 }
 
@@ -46,7 +46,8 @@ impl Uses {
         self.add_span(Use { from: at, at, quantity });
     }
 
-    /// Adds units of which the moment is not known. Times of concurrent commands may be a little out of order.
+    /// Adds units of which the moment is not known. Times of concurrent commands may be a little
+    /// out of order.
     pub(super) fn add_span(&mut self, mut used: Use) {
         let place = self.list.partition_point(|other| other.at < used.at);
         if let Some(before) = place.checked_sub(1).map(|before| self.list[before]) {
@@ -74,7 +75,9 @@ impl Uses {
         match window {
             Window::Never | Window::Outstanding => None,
             Window::Rolling { length_ms } => Some(first.at.saturating_add(length_ms)),
-            Window::Fixed { length_ms, offset_ms } => Some(window_end(first.at, length_ms, offset_ms)),
+            Window::Fixed { length_ms, offset_ms } => {
+                Some(window_end(first.at, length_ms, offset_ms))
+            }
         }
     }
 
@@ -83,8 +86,12 @@ impl Uses {
         if flaw::is_made(Flaw::ReturnsNewest) {
             return Found { quantity: self.counted(Window::Never, at), newer: 0 };
         }
-        let Some(place) = self.place(at) else { return Found::default() };
-        let newer = self.list[place + 1..].iter().fold(0, |sum: u64, used| sum.saturating_add(used.quantity));
+        let Some(place) = self.place(at) else {
+            return Found::default();
+        };
+        let newer = self.list[place + 1..]
+            .iter()
+            .fold(0, |sum: u64, used| sum.saturating_add(used.quantity));
         Found { quantity: self.list[place].quantity, newer }
     }
 
@@ -130,9 +137,12 @@ impl Uses {
         }
     }
 
-    /// Takes out units of which nobody said when they were consumed. Of what is left the moment is then not known either.
+    /// Takes out units of which nobody said when they were consumed. Of what is left the moment is
+    /// then not known either.
     pub(super) fn forget_some(&mut self, quantity: u64) {
-        let Some(mut all) = self.list.first().copied() else { return };
+        let Some(mut all) = self.list.first().copied() else {
+            return;
+        };
         self.list.drain(1..).for_each(|used| all.join(used));
         all.quantity = all.quantity.saturating_sub(quantity);
         self.list.clear();
@@ -148,7 +158,8 @@ impl Uses {
     /// Puts back the next use of a snapshot; `None` when it cannot be the next.
     pub(super) fn restore(&mut self, used: Use) -> Option<()> {
         let follows = self.list.last().is_none_or(|last| last.at < used.from);
-        let sound = follows && used.from <= used.at && used.quantity > 0 && self.list.len() < USES_MAX;
+        let sound =
+            follows && used.from <= used.at && used.quantity > 0 && self.list.len() < USES_MAX;
         sound.then(|| self.list.push(used))
     }
 }
@@ -175,7 +186,9 @@ fn counts(window: Window, at: TimeMs, now: TimeMs) -> bool {
 /// The first window border after `at`.
 pub(super) fn window_end(at: TimeMs, length_ms: u64, offset_ms: u64) -> TimeMs {
     // No rule has a window of nothing; an event that was forged may.
-    let Some(offset_ms) = offset_ms.checked_rem(length_ms) else { return TimeMs::MAX };
+    let Some(offset_ms) = offset_ms.checked_rem(length_ms) else {
+        return TimeMs::MAX;
+    };
     let windows = at.checked_sub(offset_ms).map_or(0, |past| past / length_ms + 1);
     windows.saturating_mul(length_ms).saturating_add(offset_ms)
 }
@@ -235,7 +248,11 @@ mod tests {
         (0..count).for_each(|at| uses.add(at, 1));
         assert_eq!((uses.iter().len(), uses.counted(Window::Never, count)), (USES_MAX, count));
         let oldest = *uses.iter().next().expect("there are uses");
-        assert_eq!(oldest, Use { from: 0, at: 500, quantity: 501 }, "the old ones count as long as the last of them");
+        assert_eq!(
+            oldest,
+            Use { from: 0, at: 500, quantity: 501 },
+            "the old ones count as long as the last of them"
+        );
         assert_eq!(uses.find(3).quantity, 501, "and are found by any of their moments");
         assert_eq!(uses.find(501), Found { quantity: 1, newer: count - 502 });
     }

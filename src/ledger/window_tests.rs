@@ -13,7 +13,12 @@ struct Till {
 
 impl Till {
     fn new(window_ms: u64, answers_max: usize, per_owner_max: usize) -> Self {
-        let fixture = Fixture::with(KeyLimits { window_ms, answers_max, per_owner_max, ..KeyLimits::default() });
+        let fixture = Fixture::with(KeyLimits {
+            window_ms,
+            answers_max,
+            per_owner_max,
+            ..KeyLimits::default()
+        });
         let tea = fixture.open("stock/tea", Policy::strict());
         Self { fixture, tea }
     }
@@ -47,8 +52,13 @@ fn an_owner_who_has_its_share_is_throttled_and_nobody_else() {
     for name in 0..3 {
         till.receive(key("ann", name), name as u64).expect("it is the owner's share");
     }
-    let command = Command::Receive { account: till.tea, quantity: 1, note: "", key: Some(key("ann", 3)) };
-    let error = till.fixture.ledger.execute(&command, 400, &till.fixture.list).expect_err("it has its share");
+    let command =
+        Command::Receive { account: till.tea, quantity: 1, note: "", key: Some(key("ann", 3)) };
+    let error = till
+        .fixture
+        .ledger
+        .execute(&command, 400, &till.fixture.list)
+        .expect_err("it has its share");
     assert_eq!((error.kind(), error.retry_after_ms()), (ErrorKind::Throttled, Some(600)));
     assert_eq!(till.receive(key("ann", 2), 400), Ok(3), "a retry needs no room");
     assert_eq!(till.receive(key("bob", 0), 400), Ok(4), "another's share is another's");
@@ -68,11 +78,23 @@ fn a_window_of_so_many_keys_keeps_so_many() {
         for name in 0..count {
             assert_eq!(till.receive(key("ann", name), 0), Ok(name as i64 + 1));
         }
-        assert_eq!(till.receive(key("ann", count), 999), Err(ErrorKind::Overloaded), "all of them are young");
+        assert_eq!(
+            till.receive(key("ann", count), 999),
+            Err(ErrorKind::Overloaded),
+            "all of them are young"
+        );
         for name in 0..count {
-            assert_eq!(till.receive(key("ann", name), 999), Ok(name as i64 + 1), "key {name} of {count}");
+            assert_eq!(
+                till.receive(key("ann", name), 999),
+                Ok(name as i64 + 1),
+                "key {name} of {count}"
+            );
         }
-        assert_eq!(till.receive(key("ann", count), 1_000), Ok(count as i64 + 1), "what is old makes room");
+        assert_eq!(
+            till.receive(key("ann", count), 1_000),
+            Ok(count as i64 + 1),
+            "what is old makes room"
+        );
     }
 }
 
@@ -123,11 +145,13 @@ fn another_setting_changes_no_promise() {
 #[test]
 fn an_answer_says_what_was_promised_without_the_reservation() {
     let till = Till::new(1_000, 1 << 20, 1 << 20);
-    till.fixture.execute(Command::Receive { account: till.tea, quantity: 9, note: "", key: None }, 0);
+    till.fixture
+        .execute(Command::Receive { account: till.tea, quantity: 9, note: "", key: None }, 0);
     let lines = [Line { account: till.tea, quantity: 2 }];
     let reserve = Command::Reserve(Reserve::new(&lines, 100).key(key("ann", 0)));
     let reservation = reservation_of(till.fixture.execute(reserve, 0));
-    let confirm = Command::Confirm { reservation, owner: None, quantities: None, key: Some(key("ann", 1)) };
+    let confirm =
+        Command::Confirm { reservation, owner: None, quantities: None, key: Some(key("ann", 1)) };
     till.fixture.execute(confirm, 1);
     let used = Used { reservation, lines: &lines, consumed_at: 1 };
     let keyed = Return { note: "", expires_at: 100, owner: None, key: Some(key("ann", 2)) };
@@ -138,9 +162,15 @@ fn an_answer_says_what_was_promised_without_the_reservation() {
     // Whoever gives up an order does not ask how far it was.
     let release = Command::Release { reservation, owner: None, key: Some(key("ann", 2)) };
     assert_eq!(till.fixture.execute(release, 3), Outcome::Returned { reservation });
-    for fixture in [&till.fixture.rebuilt(&[]), &till.fixture.rebuilt(&till.fixture.parts()), &till.fixture] {
+    for fixture in
+        [&till.fixture.rebuilt(&[]), &till.fixture.rebuilt(&till.fixture.parts()), &till.fixture]
+    {
         for name in 0..3 {
-            let first = fixture.ledger.recall(key("ann", name), 4).expect("no conflict").expect("it is remembered");
+            let first = fixture
+                .ledger
+                .recall(key("ann", name), 4)
+                .expect("no conflict")
+                .expect("it is remembered");
             assert_eq!(first.terms, Some(Terms { expires_at: 100, units: 2 }), "key {name}");
         }
     }
@@ -157,10 +187,15 @@ fn notes_and_details_are_part_of_a_request() {
     };
     till.fixture.execute(receive("one", 0), 0);
     let lines = [Line { account: till.tea, quantity: 1 }];
-    let reserve = |details| Command::Reserve(Reserve::new(&lines, 100).details(details).key(key("ann", 1)));
+    let reserve =
+        |details| Command::Reserve(Reserve::new(&lines, 100).details(details).key(key("ann", 1)));
     till.fixture.execute(reserve(b""), 0);
     for other in [receive("two", 0), receive("", 0), reserve(b"x")] {
-        let error = till.fixture.ledger.execute(&other, 1, &till.fixture.list).expect_err("another request");
+        let error = till
+            .fixture
+            .ledger
+            .execute(&other, 1, &till.fixture.list)
+            .expect_err("another request");
         assert_eq!(error.kind(), ErrorKind::Conflict, "{other:?}");
     }
     till.fixture.execute(receive("one", 0), 1);
@@ -176,7 +211,7 @@ fn a_key_of_the_first_release_is_known() {
         for number in [1, u64::from(till.tea.number()), 5] {
             hasher.update(&number.to_le_bytes());
         }
-        crate::types::halves(&hasher)[0]
+        crate::base::halves(&hasher)[0]
     };
     let request = crate::event::Request {
         key: IdempotencyKey::from_number(key("ann", 0).number()),
@@ -187,9 +222,15 @@ fn a_key_of_the_first_release_is_known() {
     let event = Event { at: 10, request: Some(request), fact };
     till.fixture.list.record(&event);
     let rebuilt = till.fixture.rebuilt(&[]);
-    let retry = Command::Receive { account: till.tea, quantity: 5, note: "then", key: Some(key("ann", 0)) };
-    assert_eq!(rebuilt.execute(retry, 3_600_000), Outcome::Changed { account: till.tea, available: 5 });
-    let other = Command::Receive { account: till.tea, quantity: 6, note: "then", key: Some(key("ann", 0)) };
-    let error = rebuilt.ledger.execute(&other, 3_600_000, &rebuilt.list).expect_err("another request");
+    let retry =
+        Command::Receive { account: till.tea, quantity: 5, note: "then", key: Some(key("ann", 0)) };
+    assert_eq!(
+        rebuilt.execute(retry, 3_600_000),
+        Outcome::Changed { account: till.tea, available: 5 }
+    );
+    let other =
+        Command::Receive { account: till.tea, quantity: 6, note: "then", key: Some(key("ann", 0)) };
+    let error =
+        rebuilt.ledger.execute(&other, 3_600_000, &rebuilt.list).expect_err("another request");
     assert_eq!(error.kind(), ErrorKind::Conflict);
 }

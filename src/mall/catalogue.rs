@@ -9,10 +9,10 @@ use parking_lot::{Mutex, MutexGuard, RwLock};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::search::{SearchText, fold};
-use crate::command::{Policy, Window};
+use crate::base::error::{Error, Result};
+use crate::base::{AccountId, AccountKey, QUANTITY_MAX, TimeMs};
 use crate::engine::Engine;
-use crate::error::{Error, Result};
-use crate::types::{AccountId, AccountKey, QUANTITY_MAX, TimeMs};
+use crate::event::{Policy, Window};
 
 /// The collections of the documents.
 pub(crate) const CATEGORIES: &str = "category";
@@ -150,7 +150,8 @@ pub(crate) struct Item {
     pub(crate) category_icon: Option<String>,
     /// Its name and its description as searches compare them.
     folded: Arc<[Box<str>; 2]>,
-    /// Units sold as last read from the ledger; at most [`SALES_AGE_MS_MAX`] old when a list is ordered by it.
+    /// Units sold as last read from the ledger; at most [`SALES_AGE_MS_MAX`] old when a list is
+    /// ordered by it.
     sales: AtomicU64,
 }
 
@@ -169,7 +170,8 @@ pub(crate) struct Shelf {
     pub(crate) items: Vec<Arc<Item>>,
     by_id: HashMap<String, usize, foldhash::fast::RandomState>,
     sales_read_at: AtomicU64,
-    /// The items that are for sale, by their index, in the order of a list as of when sales were read.
+    /// The items that are for sale, by their index, in the order of a list as of when sales were
+    /// read.
     ranking: RwLock<Arc<[usize]>>,
     text: SearchText,
 }
@@ -199,26 +201,34 @@ impl Shelf {
         self.text.find(keyword, self.items.len())
     }
 
-    /// Whether `id` is `root` or below it. The walk is bounded, so that a loop in the data cannot hang it.
+    /// Whether `id` is `root` or below it. The walk is bounded, so that a loop in the data cannot
+    /// hang it.
     pub(crate) fn is_within(&self, id: &str, root: &str) -> bool {
         let mut at = Some(id);
         for _ in 0..=self.categories.len() {
             match at {
                 None => return false,
                 Some(id) if id == root => return true,
-                Some(id) => at = self.category(id).and_then(|category| category.parent_id.as_deref()),
+                Some(id) => {
+                    at = self.category(id).and_then(|category| category.parent_id.as_deref())
+                }
             }
         }
         false
     }
 
-    /// Reads the sales counts anew when they are old. One caller reads, the others take what is there.
+    /// Reads the sales counts anew when they are old. One caller reads, the others take what is
+    /// there.
     pub(crate) fn refresh_sales(&self, engine: &Engine, now_ms: TimeMs) -> Result<()> {
         let read_at = self.sales_read_at.load(Ordering::Relaxed);
         if read_at != 0 && now_ms < read_at.saturating_add(SALES_AGE_MS_MAX) {
             return Ok(());
         }
-        if self.sales_read_at.compare_exchange(read_at, now_ms, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+        if self
+            .sales_read_at
+            .compare_exchange(read_at, now_ms, Ordering::Relaxed, Ordering::Relaxed)
+            .is_ok()
+        {
             for item in &self.items {
                 item.sales.store(engine.level(item.stock)?.consumed, Ordering::Relaxed);
             }
@@ -229,11 +239,22 @@ impl Shelf {
 
     /// Orders what is for sale: by sort order, sales, then newest.
     fn rank(&self) {
-        // The key is taken once: sales move while we sort, and an order must not change under the sort.
-        let keyed = self.items.iter().enumerate().filter(|(_, item)| item.product.active).map(|(index, item)| {
-            let product = &item.product;
-            ((Reverse(product.sort_order), Reverse(item.sales()), Reverse(product.created_at), &product.id), index)
-        });
+        // The key is taken once: sales move while we sort, and an order must not change under the
+        // sort.
+        let keyed = self.items.iter().enumerate().filter(|(_, item)| item.product.active).map(
+            |(index, item)| {
+                let product = &item.product;
+                (
+                    (
+                        Reverse(product.sort_order),
+                        Reverse(item.sales()),
+                        Reverse(product.created_at),
+                        &product.id,
+                    ),
+                    index,
+                )
+            },
+        );
         let mut keyed: Vec<_> = keyed.collect();
         keyed.sort_unstable();
         *self.ranking.write() = keyed.into_iter().map(|(_, index)| index).collect();
@@ -243,14 +264,17 @@ impl Shelf {
 /// The parsed copy of the catalogue, replaced as a whole.
 pub(super) struct Catalogue {
     shelf: RwLock<Arc<Shelf>>,
-    /// Held while a document is checked, written, and read for a new copy: one change at a time, and an older reading
-    /// never replaces a newer one.
+    /// Held while a document is checked, written, and read for a new copy: one change at a time,
+    /// and an older reading never replaces a newer one.
     writing: Mutex<()>,
 }
 
 impl Catalogue {
     pub(super) fn load(engine: &Engine) -> Result<Self> {
-        Ok(Self { shelf: RwLock::new(Arc::new(read_shelf(engine, &Shelf::default())?)), writing: Mutex::new(()) })
+        Ok(Self {
+            shelf: RwLock::new(Arc::new(read_shelf(engine, &Shelf::default())?)),
+            writing: Mutex::new(()),
+        })
     }
 
     pub(super) fn shelf(&self) -> Arc<Shelf> {
@@ -263,7 +287,8 @@ impl Catalogue {
     }
 
     pub(super) fn put_category(&self, engine: &Engine, category: &Category) -> Result<()> {
-        // Checked and written under one lock: two changes that are sound one by one could make a loop together.
+        // Checked and written under one lock: two changes that are sound one by one could make a
+        // loop together.
         let mut writing = self.writing.lock();
         if let Some(parent) = &category.parent_id {
             let shelf = self.shelf();
@@ -271,7 +296,10 @@ impl Catalogue {
                 return Err(Error::invalid(format!("the parent category {parent} does not exist")));
             }
             if shelf.is_within(parent, &category.id) {
-                return Err(Error::invalid(format!("the category {} cannot be its own ancestor", category.id)));
+                return Err(Error::invalid(format!(
+                    "the category {} cannot be its own ancestor",
+                    category.id
+                )));
             }
         }
         self.put(&mut writing, engine, CATEGORIES, &category.id, category)
@@ -287,7 +315,10 @@ impl Catalogue {
         }
         let mut writing = self.writing.lock();
         if self.shelf().category(&product.category_id).is_none() {
-            return Err(Error::invalid(format!("the category {} does not exist", product.category_id)));
+            return Err(Error::invalid(format!(
+                "the category {} does not exist",
+                product.category_id
+            )));
         }
         self.put(&mut writing, engine, PRODUCTS, &product.id, product)
     }
@@ -301,8 +332,9 @@ impl Catalogue {
         id: &str,
         document: &T,
     ) -> Result<()> {
-        let body = serde_json::to_vec(document)
-            .map_err(|cause| Error::invalid("a document cannot be written as JSON").with_source(cause))?;
+        let body = serde_json::to_vec(document).map_err(|cause| {
+            Error::invalid("a document cannot be written as JSON").with_source(cause)
+        })?;
         engine.put_document(collection, id, Some(&body))?.wait()?;
         let shelf = read_shelf(engine, &self.shelf())?;
         *self.shelf.write() = Arc::new(shelf);
@@ -340,15 +372,19 @@ fn read_shelf(engine: &Engine, before: &Shelf) -> Result<Shelf> {
 }
 
 fn folded(product: &Product, before: &Shelf) -> Arc<[Box<str>; 2]> {
-    let same =
-        |item: &&Arc<Item>| (&item.product.name, &item.product.description) == (&product.name, &product.description);
+    let same = |item: &&Arc<Item>| {
+        (&item.product.name, &item.product.description) == (&product.name, &product.description)
+    };
     match before.any_item(&product.id).filter(same) {
         Some(item) => Arc::clone(&item.folded),
-        None => Arc::new([&product.name, &product.description].map(|text| fold(text).into_boxed_str())),
+        None => {
+            Arc::new([&product.name, &product.description].map(|text| fold(text).into_boxed_str()))
+        }
     }
 }
 
-/// The documents of a collection that can be read. One that cannot must not keep the others from being sold.
+/// The documents of a collection that can be read. One that cannot must not keep the others from
+/// being sold.
 fn read_all<T: DeserializeOwned>(engine: &Engine, collection: &str) -> Vec<T> {
     let parse = |(id, body): (String, Vec<u8>)| {
         let parsed = serde_json::from_slice(&body);
@@ -406,20 +442,30 @@ mod tests {
             catalogue.put_category(&engine, &category(id, parent)).expect(id);
         }
         for (id, parent) in [("a", "a"), ("a", "b"), ("a", "c"), ("b", "c")] {
-            let error = catalogue.put_category(&engine, &category(id, Some(parent))).expect_err("a loop");
+            let error =
+                catalogue.put_category(&engine, &category(id, Some(parent))).expect_err("a loop");
             assert!(error.to_string().contains("own ancestor"), "{id} below {parent}: {error}");
         }
-        catalogue.put_category(&engine, &category("b", Some("d"))).expect("another place is no loop");
-        catalogue.put_category(&engine, &category("a", Some("c"))).expect("it is no ancestor any more");
+        catalogue
+            .put_category(&engine, &category("b", Some("d")))
+            .expect("another place is no loop");
+        catalogue
+            .put_category(&engine, &category("a", Some("c")))
+            .expect("it is no ancestor any more");
     }
 
     #[test]
     fn a_document_that_cannot_be_read_is_left_out_and_kept() {
         let (_dir, engine) = engine();
         let good = br#"{"id":"tea","name":"Tea","categoryId":"c","pointsPrice":5,"active":true}"#;
-        let nameless = br#"{"id":"no/name","name":"Tea","categoryId":"c","pointsPrice":5,"active":true}"#;
-        for (id, body) in [("tea", &good[..]), ("torn", br#"{"id":"torn""#), ("nameless", nameless)] {
-            engine.put_document(PRODUCTS, id, Some(body)).and_then(|ticket| ticket.wait()).expect("it is written");
+        let nameless =
+            br#"{"id":"no/name","name":"Tea","categoryId":"c","pointsPrice":5,"active":true}"#;
+        for (id, body) in [("tea", &good[..]), ("torn", br#"{"id":"torn""#), ("nameless", nameless)]
+        {
+            engine
+                .put_document(PRODUCTS, id, Some(body))
+                .and_then(|ticket| ticket.wait())
+                .expect("it is written");
         }
         let shelf = Catalogue::load(&engine).expect("the others read").shelf();
         assert_eq!(shelf.items.iter().map(|item| &*item.product.id).collect::<Vec<_>>(), ["tea"]);

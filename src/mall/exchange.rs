@@ -5,10 +5,11 @@ use smallvec::SmallVec;
 
 use super::order::{Details, OrderState, Receipt, Snapshot, cost_of};
 use super::{Failure, Item, Mall, PurchaseLimit, Shortage, User};
-use crate::command::{Line, Outcome, Policy, Refusal, Reserve, Window};
+use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::{AccountId, AccountKey, IdempotencyKey, QUANTITY_MAX};
 use crate::engine::CommitTicket;
-use crate::error::{Error, ErrorKind, Result};
-use crate::types::{AccountId, AccountKey, IdempotencyKey, QUANTITY_MAX};
+use crate::event::{Policy, Window};
+use crate::ledger::{Line, Outcome, Refusal, Reserve};
 
 /// The most units of one order.
 pub(crate) const ORDER_QUANTITY_MAX: u64 = 10_000;
@@ -64,16 +65,23 @@ struct Need {
 }
 
 impl Mall {
-    /// Takes points, limit and stock in one step, or nothing. The answer is durable; a retry gets the first one, though
-    /// the price has changed since or the product is gone.
-    pub(crate) async fn exchange(&self, user: &User, request: &Exchange<'_>) -> Result<Receipt, Failure> {
+    /// Takes points, limit and stock in one step, or nothing. The answer is durable; a retry gets
+    /// the first one, though the price has changed since or the product is gone.
+    pub(crate) async fn exchange(
+        &self,
+        user: &User,
+        request: &Exchange<'_>,
+    ) -> Result<Receipt, Failure> {
         let (ticket, known_cost) = match self.decide(user, request)? {
             Decided::First { ticket, points_cost } => (ticket, Some(points_cost)),
             Decided::Before { ticket, points_cost } => (ticket, points_cost),
             Decided::Refused(failure) => return Err(failure),
         };
-        let Outcome::Reserved { reservation, expires_at, confirmed } = self.durable(ticket).await? else {
-            return Err(Error::unavailable("the engine answered an exchange with another outcome").into());
+        let Outcome::Reserved { reservation, expires_at, confirmed } = self.durable(ticket).await?
+        else {
+            return Err(
+                Error::unavailable("the engine answered an exchange with another outcome").into()
+            );
         };
         let points_cost = match known_cost {
             Some(points_cost) => points_cost,
@@ -116,9 +124,16 @@ impl Mall {
         })
     }
 
-    /// The lines of the reservation: points first, since its account is the order's owner. A request that would be
-    /// refused opens no account: a crowd at a sold-out product leaves nothing behind.
-    fn parts(&self, user: &User, item: &Item, request: &Exchange<'_>, points_cost: u64) -> Result<Parts, Failure> {
+    /// The lines of the reservation: points first, since its account is the order's owner. A
+    /// request that would be refused opens no account: a crowd at a sold-out product leaves nothing
+    /// behind.
+    fn parts(
+        &self,
+        user: &User,
+        item: &Item,
+        request: &Exchange<'_>,
+        points_cost: u64,
+    ) -> Result<Parts, Failure> {
         let stock = Line { account: item.stock, quantity: request.quantity };
         let Some(points) = user.points(self.engine()) else {
             // Sold out goes before having no points, as it would for a user who has some.
@@ -142,7 +157,12 @@ impl Mall {
         Ok(parts)
     }
 
-    fn needs(&self, user: &User, item: &Item, request: &Exchange<'_>) -> Result<SmallVec<[Need; 2]>> {
+    fn needs(
+        &self,
+        user: &User,
+        item: &Item,
+        request: &Exchange<'_>,
+    ) -> Result<SmallVec<[Need; 2]>> {
         let mut needs = SmallVec::new();
         let mut need = |part, key, policy, quantity| {
             let account = self.engine().account(&key);
@@ -162,14 +182,17 @@ impl Mall {
         Ok(needs)
     }
 
-    /// The account of a quota: opened when missing, and brought to the rule that holds now. That is the one on the shelf when
-    /// it is set, and not the one that this request found there: nobody sets back what an operator has changed meanwhile.
+    /// The account of a quota: opened when missing, and brought to the rule that holds now. That is
+    /// the one on the shelf when it is set, and not the one that this request found there: nobody
+    /// sets back what an operator has changed meanwhile.
     fn quota_account(&self, need: &Need) -> Result<AccountId> {
         let account = match need.account {
             Some(account) => account,
             None => match self.engine().open_account(&need.key, need.policy) {
                 // Another request was faster, under the limit before this one.
-                Err(error) if error.kind() == ErrorKind::Conflict => self.engine().account(&need.key).ok_or(error)?,
+                Err(error) if error.kind() == ErrorKind::Conflict => {
+                    self.engine().account(&need.key).ok_or(error)?
+                }
                 opened => return opened,
             },
         };
@@ -179,7 +202,8 @@ impl Mall {
         self.shared.catalogue.with_shelf(|shelf| {
             let limit = || Some(shelf.any_item(need.key.product()?)?.product.limit_per_user);
             let policy = limit().map_or(need.policy, limit_policy);
-            // Not awaited: the reservation that follows is behind it in the journal, and durable only after it.
+            // Not awaited: the reservation that follows is behind it in the journal, and durable
+            // only after it.
             self.engine().set_policy(account, policy).map(drop)
         })?;
         Ok(account)
@@ -188,7 +212,10 @@ impl Mall {
     fn check_takeable(&self, part: Part, line: Line) -> Result<(), Failure> {
         let available = self.engine().takeable(line.account)?;
         if available < line.quantity {
-            return Err(short(part, Shortage { required: line.quantity, available, next_release_at: None }));
+            return Err(short(
+                part,
+                Shortage { required: line.quantity, available, next_release_at: None },
+            ));
         }
         Ok(())
     }
@@ -204,8 +231,13 @@ fn check(request: &Exchange<'_>) -> Result<()> {
     if !(1..=ORDER_QUANTITY_MAX).contains(&request.quantity) {
         return Err(Error::invalid(format!("quantity must be 1 to {ORDER_QUANTITY_MAX}")));
     }
-    if request.delivery_info.is_some_and(|info| info.values().any(|value| depth(value) >= DELIVERY_DEPTH_MAX)) {
-        return Err(Error::invalid(format!("deliveryInfo may be nested {DELIVERY_DEPTH_MAX} levels deep at most")));
+    if request
+        .delivery_info
+        .is_some_and(|info| info.values().any(|value| depth(value) >= DELIVERY_DEPTH_MAX))
+    {
+        return Err(Error::invalid(format!(
+            "deliveryInfo may be nested {DELIVERY_DEPTH_MAX} levels deep at most"
+        )));
     }
     Ok(())
 }
@@ -225,7 +257,9 @@ fn details(user: &User, item: &Item, request: &Exchange<'_>, points_cost: u64) -
     };
     let encoded = details.encode()?;
     if encoded.len() > DETAILS_BYTES_MAX {
-        return Err(Error::invalid(format!("the order's details are longer than {DETAILS_BYTES_MAX} bytes")));
+        return Err(Error::invalid(format!(
+            "the order's details are longer than {DETAILS_BYTES_MAX} bytes"
+        )));
     }
     Ok(encoded)
 }
@@ -269,8 +303,15 @@ mod tests {
     fn a_refusal_names_the_part_that_was_short() {
         let line = |number| Line { account: AccountId::from_number(number), quantity: 2 };
         let parts: Parts =
-            [(Part::Points, line(1)), (Part::ProductQuota, line(2)), (Part::Stock, line(3))].into_iter().collect();
-        let refusal = |line| Refusal { line, account: AccountId::from_number(1), available: 1, next_release_at: None };
+            [(Part::Points, line(1)), (Part::ProductQuota, line(2)), (Part::Stock, line(3))]
+                .into_iter()
+                .collect();
+        let refusal = |line| Refusal {
+            line,
+            account: AccountId::from_number(1),
+            available: 1,
+            next_release_at: None,
+        };
         let expected = Shortage { required: 2, available: 1, next_release_at: None };
         for (line, want) in [
             (0, Failure::InsufficientPoints(expected)),

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use super::{Failure, Item, Mall, Note, Shortage, User, account};
-use crate::command::{Command, Level, Outcome};
-use crate::error::{Error, Result};
-use crate::record::ChangeRecord;
-use crate::types::{AccountId, IdempotencyKey, QUANTITY_MAX};
+use crate::base::error::{Error, Result};
+use crate::base::{AccountId, IdempotencyKey, QUANTITY_MAX};
+use crate::history::record::ChangeRecord;
+use crate::ledger::{Command, Level, Outcome};
 
 /// How many characters the reason of a change may have.
 const NOTE_CHARS_MAX: usize = 200;
@@ -91,9 +91,12 @@ impl Mall {
         self.change(&Command::Adjust { account, delta, note, key }, delta.unsigned_abs()).await
     }
 
-    /// What the first try of a request with this key was told, whatever has become of the product since.
+    /// What the first try of a request with this key was told, whatever has become of the product
+    /// since.
     async fn changed_before(&self, key: Option<IdempotencyKey>) -> Result<Option<i64>, Failure> {
-        let Some(ticket) = key.map_or(Ok(None), |key| self.engine().recall(key))? else { return Ok(None) };
+        let Some(ticket) = key.map_or(Ok(None), |key| self.engine().recall(key))? else {
+            return Ok(None);
+        };
         match self.durable(ticket).await? {
             Outcome::Changed { available, .. } => Ok(Some(available)),
             _ => Ok(None),
@@ -108,12 +111,18 @@ impl Mall {
                 available: refusal.available,
                 next_release_at: refusal.next_release_at,
             })),
-            _ => Err(Error::unavailable("the engine answered a change with another outcome").into()),
+            _ => {
+                Err(Error::unavailable("the engine answered a change with another outcome").into())
+            }
         }
     }
 
     /// A product's stock with its newest changes; it shows everything acknowledged before the call.
-    pub(crate) async fn inventory(&self, product_id: &str, limit: usize) -> Result<Inventory, Failure> {
+    pub(crate) async fn inventory(
+        &self,
+        product_id: &str,
+        limit: usize,
+    ) -> Result<Inventory, Failure> {
         let item = self.any_item(product_id)?;
         self.check_alive()?;
         self.caught_up().await?;

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::{Item, Mall, Shelf};
-use crate::command::Level;
-use crate::error::Result;
+use crate::base::error::Result;
+use crate::ledger::Level;
 
 /// So many products are looked through faster than the work is handed to another thread.
 const SHORT_SHELF: usize = 200;
@@ -38,9 +38,14 @@ impl Mall {
         filter.keyword.is_some() || self.shelf().items.len() > SHORT_SHELF
     }
 
-    /// Page `page` (from 1) of the products that `filter` finds: by sort order, sales as of a second ago at most, then
-    /// newest.
-    pub(crate) fn products(&self, filter: &Filter, page: usize, page_size: usize) -> Result<ListingPage> {
+    /// Page `page` (from 1) of the products that `filter` finds: by sort order, sales as of a
+    /// second ago at most, then newest.
+    pub(crate) fn products(
+        &self,
+        filter: &Filter,
+        page: usize,
+        page_size: usize,
+    ) -> Result<ListingPage> {
         let shelf = self.shelf();
         shelf.refresh_sales(self.engine(), self.now_ms())?;
         let start = (page - 1).saturating_mul(page_size);
@@ -68,7 +73,10 @@ struct Wanted<'a> {
 fn select<'a>(shelf: &'a Shelf, filter: &Filter) -> Vec<&'a Arc<Item>> {
     let wanted = Wanted {
         filter,
-        categories: filter.category_id.as_deref().map(|id| categories(shelf, id, filter.include_children)),
+        categories: filter
+            .category_id
+            .as_deref()
+            .map(|id| categories(shelf, id, filter.include_children)),
         has_keyword: filter.keyword.as_deref().map(|keyword| shelf.find(keyword)),
     };
     let ranking = shelf.ranking();
@@ -90,7 +98,9 @@ impl Wanted<'_> {
             return false;
         }
         let (filter, product) = (self.filter, &item.product);
-        self.categories.as_ref().is_none_or(|categories| categories.contains(product.category_id.as_str()))
+        self.categories
+            .as_ref()
+            .is_none_or(|categories| categories.contains(product.category_id.as_str()))
             && filter.points_min.is_none_or(|min| product.points_price >= min)
             && filter.points_max.is_none_or(|max| product.points_price <= max)
             && filter.is_hot.is_none_or(|hot| product.is_hot == hot)

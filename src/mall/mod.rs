@@ -1,7 +1,7 @@
 //! The points mall on the engine's public face: catalogue, exchange, orders, points and inventory.
 //!
-//! No stock rule lives here. The mall names accounts, builds one reservation for an exchange, and reads what the
-//! engine answered; what can be taken is the ledger's to decide.
+//! No stock rule lives here. The mall names accounts, builds one reservation for an exchange, and
+//! reads what the engine answered; what can be taken is the ledger's to decide.
 
 mod catalogue;
 mod demo;
@@ -17,10 +17,10 @@ use std::sync::{Arc, OnceLock};
 
 use parking_lot::{Mutex, MutexGuard};
 
-use crate::command::Policy;
+use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::{AccountId, AccountKey, IdempotencyKey, TimeMs};
 use crate::engine::Engine;
-use crate::error::{Error, ErrorKind, Result};
-use crate::types::{AccountId, AccountKey, IdempotencyKey, TimeMs};
+use crate::event::Policy;
 
 #[cfg(feature = "mysql")]
 pub(crate) use catalogue::{CATEGORIES, PRODUCTS};
@@ -32,14 +32,17 @@ pub(crate) use listing::Filter;
 pub(crate) use note::Note;
 #[cfg(feature = "mysql")]
 pub(crate) use order::OrderDetails;
-pub(crate) use order::{ORDER_NO_PREFIX, Order, OrderState, Orders, Receipt, order_id, order_no, parse_order_id};
+pub(crate) use order::{
+    ORDER_NO_PREFIX, Order, OrderState, Orders, Receipt, order_id, order_no, parse_order_id,
+};
 
 /// What an operator may set about the mall.
 #[derive(Clone, Debug)]
 pub struct MallConfig {
     /// How long an order waits for its confirmation, in milliseconds.
     pub reservation_ttl_ms: u64,
-    /// How many units a user's waiting orders may hold at one time, over all products: one per order. `None` is no cap.
+    /// How many units a user's waiting orders may hold at one time, over all products: one per
+    /// order. `None` is no cap.
     pub outstanding_max: Option<u64>,
 }
 
@@ -67,8 +70,8 @@ struct Shared {
 }
 
 impl Mall {
-    /// Reads the catalogue from the engine's documents and opens an account for each product's stock. A document that
-    /// cannot be read is named in the log and left out; it stays as it is.
+    /// Reads the catalogue from the engine's documents and opens an account for each product's
+    /// stock. A document that cannot be read is named in the log and left out; it stays as it is.
     ///
     /// # Errors
     /// What the engine reports.
@@ -83,7 +86,8 @@ impl Mall {
         &self.shared.engine
     }
 
-    /// Loads the demo catalogue with its stock, and gives the user `demo` 1,000,000 points. A second call changes nothing.
+    /// Loads the demo catalogue with its stock, and gives the user `demo` 1,000,000 points. A
+    /// second call changes nothing.
     ///
     /// # Errors
     /// What the engine reports.
@@ -94,7 +98,8 @@ impl Mall {
     /// Creates or replaces a category.
     ///
     /// # Errors
-    /// `Invalid` when it names a parent that does not exist or is below it; otherwise what the engine reports.
+    /// `Invalid` when it names a parent that does not exist or is below it; otherwise what the
+    /// engine reports.
     pub fn put_category(&self, category: &Category) -> Result<()> {
         self.shared.catalogue.put_category(&self.shared.engine, category)
     }
@@ -102,8 +107,8 @@ impl Mall {
     /// Creates or replaces a product; its stock is left as it is.
     ///
     /// # Errors
-    /// `Invalid` when its id cannot name an account, its price is too large or its category does not exist; otherwise
-    /// what the engine reports.
+    /// `Invalid` when its id cannot name an account, its price is too large or its category does
+    /// not exist; otherwise what the engine reports.
     pub fn put_product(&self, product: &Product) -> Result<()> {
         self.shared.catalogue.put_product(&self.shared.engine, product)
     }
@@ -126,8 +131,9 @@ impl Mall {
         self.shared.engine.clock_ms()
     }
 
-    /// Whether the books in memory can be told: after a disk failure they hold what will never be durable. A full queue
-    /// passes, and is no reason to stop reading. The catalogue stays readable all the same: its stock is a hint.
+    /// Whether the books in memory can be told: after a disk failure they hold what will never be
+    /// durable. A full queue passes, and is no reason to stop reading. The catalogue stays readable
+    /// all the same: its stock is a hint.
     pub(crate) fn check_alive(&self) -> Result<()> {
         match self.shared.engine.check_ready() {
             Err(error) if error.kind() != ErrorKind::Overloaded => Err(error),
@@ -135,8 +141,8 @@ impl Mall {
         }
     }
 
-    /// While this is held, no other try of a request with this key is decided. Taken before the ledger's locks, and
-    /// never held across an `await`.
+    /// While this is held, no other try of a request with this key is decided. Taken before the
+    /// ledger's locks, and never held across an `await`.
     fn one_try(&self, key: IdempotencyKey) -> MutexGuard<'_, ()> {
         self.shared.tries[key.number() as usize % TRY_LOCKS].lock()
     }
@@ -172,8 +178,8 @@ impl User {
     }
 }
 
-/// The account with this key, opened without any allowance when it is missing. One that is there keeps its rules: an
-/// embedder may have given it others.
+/// The account with this key, opened without any allowance when it is missing. One that is there
+/// keeps its rules: an embedder may have given it others.
 fn account(engine: &Engine, key: &AccountKey) -> Result<AccountId> {
     match engine.account(key) {
         Some(account) => Ok(account),
@@ -198,7 +204,8 @@ pub(crate) enum Failure {
     OrderState(OrderState),
     /// The order's deadline has passed.
     Expired,
-    /// The disk has not answered in time: the request is decided, and whether that survives is not known yet.
+    /// The disk has not answered in time: the request is decided, and whether that survives is not
+    /// known yet.
     Unknown,
     /// The engine refused or failed.
     Engine(Error),

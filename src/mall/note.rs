@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-/// What a note of version 1 begins with, and what ends each of its parts: no reason that a person writes has them. A text
-/// that begins otherwise is a reason alone, as notes were before.
+/// What a note of version 1 begins with, and what ends each of its parts: no reason that a person
+/// writes has them. A text that begins otherwise is a reason alone, as notes were before.
 const MARK: &str = "\u{1e}1\u{1f}";
 const END: char = '\u{1f}';
 
@@ -18,7 +18,9 @@ pub(crate) struct Note<'a> {
 impl<'a> Note<'a> {
     pub(crate) fn read(text: &'a str) -> Self {
         match text.strip_prefix(MARK).and_then(|rest| rest.split_once(END)) {
-            Some((operator, reason)) => Self { operator: Some(operator).filter(|name| !name.is_empty()), reason },
+            Some((operator, reason)) => {
+                Self { operator: Some(operator).filter(|name| !name.is_empty()), reason }
+            }
             None => Self { operator: None, reason: text },
         }
     }
@@ -27,7 +29,9 @@ impl<'a> Note<'a> {
     pub(crate) fn text(&self) -> Cow<'a, str> {
         match self.operator.filter(|name| !name.contains(END)) {
             None if !self.reason.starts_with(MARK) => Cow::Borrowed(self.reason),
-            operator => Cow::Owned(format!("{MARK}{}{END}{}", operator.unwrap_or_default(), self.reason)),
+            operator => {
+                Cow::Owned(format!("{MARK}{}{END}{}", operator.unwrap_or_default(), self.reason))
+            }
         }
     }
 }
@@ -46,7 +50,14 @@ mod tests {
             }
         }
         assert_eq!(Note::read("盘点"), Note { operator: None, reason: "盘点" });
-        assert_eq!(Note { operator: None, reason: "盘点" }.text(), "盘点", "without a name nothing is added");
-        assert_eq!(Note::read("\u{1e}1\u{1f}cut"), Note { operator: None, reason: "\u{1e}1\u{1f}cut" });
+        assert_eq!(
+            Note { operator: None, reason: "盘点" }.text(),
+            "盘点",
+            "without a name nothing is added"
+        );
+        assert_eq!(
+            Note::read("\u{1e}1\u{1f}cut"),
+            Note { operator: None, reason: "\u{1e}1\u{1f}cut" }
+        );
     }
 }

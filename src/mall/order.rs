@@ -4,11 +4,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{Failure, Mall, Product, User};
-use crate::command::{Command, Outcome};
+use crate::base::error::{Error, Result};
+use crate::base::{AccountId, IdempotencyKey, ReservationId, TimeMs};
 use crate::engine::Terms;
-use crate::error::{Error, Result};
-use crate::record::{ReservationRecord, ReservationState};
-use crate::types::{AccountId, IdempotencyKey, ReservationId, TimeMs};
+use crate::history::record::{ReservationRecord, ReservationState};
+use crate::ledger::{Command, Outcome};
 
 /// What an order keeps of the product as it was when it was ordered.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -32,7 +32,8 @@ impl<'a> Snapshot<&'a str> {
     }
 }
 
-/// The details carried beside the reservation, as MessagePack arrays. New fields go to the end, with a default.
+/// The details carried beside the reservation, as MessagePack arrays. New fields go to the end,
+/// with a default.
 #[derive(Debug, Serialize)]
 pub(super) struct Details<'a> {
     pub(super) user: &'a str,
@@ -45,8 +46,9 @@ pub(super) struct Details<'a> {
 impl Details<'_> {
     pub(super) fn encode(&self) -> Result<Vec<u8>> {
         let mut encoded = Vec::with_capacity(256);
-        rmp_serde::encode::write(&mut encoded, self)
-            .map_err(|cause| Error::invalid("the order's details cannot be written").with_source(cause))?;
+        rmp_serde::encode::write(&mut encoded, self).map_err(|cause| {
+            Error::invalid("the order's details cannot be written").with_source(cause)
+        })?;
         Ok(encoded)
     }
 }
@@ -72,7 +74,10 @@ struct SnapshotWire<'a> {
     image: Option<&'a str>,
 }
 
-#[cfg_attr(not(feature = "mysql"), allow(dead_code, reason = "only the mirror reads details apart from history"))]
+#[cfg_attr(
+    not(feature = "mysql"),
+    allow(dead_code, reason = "only the mirror reads details apart from history")
+)]
 impl OrderDetails {
     /// The details of a reservation, when they are those of an order.
     pub(crate) fn read(details: &[u8]) -> Option<Self> {
@@ -90,7 +95,13 @@ impl OrderDetails {
     /// The product as it was ordered, in JSON.
     pub(crate) fn snapshot_json(&self) -> String {
         let Snapshot { id, name, category_id, points_price, image } = &self.product;
-        let wire = SnapshotWire { id, name, category_id, points_price: *points_price, image: image.as_deref() };
+        let wire = SnapshotWire {
+            id,
+            name,
+            category_id,
+            points_price: *points_price,
+            image: image.as_deref(),
+        };
         serde_json::to_string(&wire).unwrap_or_else(|_| "{}".to_owned())
     }
 
@@ -114,7 +125,8 @@ pub(crate) enum OrderState {
 }
 
 impl OrderState {
-    /// The number in the mall's own table of orders. 2 (shipped) and 3 (completed) come with deliveries.
+    /// The number in the mall's own table of orders. 2 (shipped) and 3 (completed) come with
+    /// deliveries.
     pub(crate) fn number(self) -> i8 {
         match self {
             Self::Pending => 0,
@@ -167,7 +179,8 @@ impl Order {
     fn of(record: &ReservationRecord, now_ms: TimeMs) -> Result<Self> {
         let state = OrderState::of(record, now_ms);
         let details: OrderDetails = rmp_serde::from_slice(&record.details).map_err(|cause| {
-            Error::corrupt(format!("the details of order {} are not readable", record.reservation)).with_source(cause)
+            Error::corrupt(format!("the details of order {} are not readable", record.reservation))
+                .with_source(cause)
         })?;
         Ok(Self {
             reservation: record.reservation,
@@ -227,7 +240,8 @@ pub(crate) fn order_no(reservation: ReservationId) -> String {
     format!("{ORDER_NO_PREFIX}{:020}", reservation.number())
 }
 
-/// The reservation behind an order's id or number, in exactly the form that [`order_id`] or [`order_no`] writes.
+/// The reservation behind an order's id or number, in exactly the form that [`order_id`] or
+/// [`order_no`] writes.
 pub(crate) fn parse_order_id(text: &str) -> Option<ReservationId> {
     let number = match (text.strip_prefix(ID_PREFIX), text.strip_prefix(ORDER_NO_PREFIX)) {
         (Some(digits), _) => u64::from_str_radix(digits, 16).ok()?,
@@ -270,7 +284,8 @@ impl Mall {
         }
     }
 
-    /// Gives a waiting order up, or returns a confirmed one. Cancelling a cancelled order succeeds again.
+    /// Gives a waiting order up, or returns a confirmed one. Cancelling a cancelled order succeeds
+    /// again.
     pub(crate) async fn cancel(
         &self,
         user: &User,
@@ -305,8 +320,9 @@ impl Mall {
         }
     }
 
-    /// The answer about an order that is past its deadline. Its expiry is durable first: should the process die and the
-    /// machine's clock be set back, it would wait again otherwise, and who was told that it expired could confirm it.
+    /// The answer about an order that is past its deadline. Its expiry is durable first: should the
+    /// process die and the machine's clock be set back, it would wait again otherwise, and who was
+    /// told that it expired could confirm it.
     async fn expire(&self) -> Failure {
         let engine = self.engine().clone();
         let expired = self.act(move || {
@@ -341,11 +357,14 @@ impl Mall {
         }
     }
 
-    /// What the first try of a request with this key was told, from the ledger's window alone: nothing else need be there
-    /// any more. `None` also where a release before this one did not keep it.
+    /// What the first try of a request with this key was told, from the ledger's window alone:
+    /// nothing else need be there any more. `None` also where a release before this one did not
+    /// keep it.
     async fn told_before(&self, key: Option<IdempotencyKey>) -> Result<Option<Receipt>, Failure> {
         let first = key.map_or(Ok(None), |key| self.engine().recall_whole(key))?;
-        let Some((ticket, Some(terms))) = first else { return Ok(None) };
+        let Some((ticket, Some(terms))) = first else {
+            return Ok(None);
+        };
         let (reservation, state) = match self.durable(ticket).await? {
             Outcome::Confirmed { reservation } => (reservation, OrderState::Confirmed),
             Outcome::Released { reservation } | Outcome::Returned { reservation } => {
@@ -353,19 +372,34 @@ impl Mall {
             }
             _ => return Ok(None),
         };
-        Ok(Some(Receipt { reservation, state, points_cost: cost_of(terms), expires_at: terms.expires_at }))
+        Ok(Some(Receipt {
+            reservation,
+            state,
+            points_cost: cost_of(terms),
+            expires_at: terms.expires_at,
+        }))
     }
 
     /// An order that waits, from memory.
     fn waiting(&self, owner: AccountId, reservation: ReservationId) -> Option<Receipt> {
-        let pending = self.engine().pending(reservation).filter(|pending| pending.owner == Some(owner))?;
+        let pending =
+            self.engine().pending(reservation).filter(|pending| pending.owner == Some(owner))?;
         let points = pending.lines.iter().filter(|line| line.account == owner);
         let points_cost = points.map(|line| line.quantity).sum();
-        Some(Receipt { reservation, state: OrderState::Pending, points_cost, expires_at: pending.expires_at })
+        Some(Receipt {
+            reservation,
+            state: OrderState::Pending,
+            points_cost,
+            expires_at: pending.expires_at,
+        })
     }
 
     /// An order of this user; it shows everything acknowledged before the call.
-    pub(crate) async fn order(&self, user: &User, reservation: ReservationId) -> Result<Order, Failure> {
+    pub(crate) async fn order(
+        &self,
+        user: &User,
+        reservation: ReservationId,
+    ) -> Result<Order, Failure> {
         let owner = user.points(self.engine()).ok_or(Failure::OrderNotFound)?;
         self.caught_up().await?;
         let engine = self.engine().clone();
@@ -382,7 +416,12 @@ impl Mall {
     }
 
     /// This user's orders, newest first, older than `before`. Blocks on the disk.
-    pub(crate) fn orders(&self, user: &User, before: Option<ReservationId>, limit: usize) -> Result<Orders> {
+    pub(crate) fn orders(
+        &self,
+        user: &User,
+        before: Option<ReservationId>,
+        limit: usize,
+    ) -> Result<Orders> {
         let records = match user.points(self.engine()) {
             None => Vec::new(),
             Some(owner) => self.engine().history().reservations_of(owner, before, limit)?,
@@ -391,7 +430,8 @@ impl Mall {
     }
 }
 
-/// Orders as history keeps them. Each is read out when it is needed: read out it may take many times as much memory.
+/// Orders as history keeps them. Each is read out when it is needed: read out it may take many
+/// times as much memory.
 pub(crate) struct Orders {
     records: Vec<ReservationRecord>,
     now_ms: TimeMs,
@@ -428,7 +468,13 @@ mod tests {
             user: "ann",
             quantity: 2,
             points_cost: 10,
-            product: Snapshot { id: "tea", name: "Tea", category_id: "food", points_price: 5, image: None },
+            product: Snapshot {
+                id: "tea",
+                name: "Tea",
+                category_id: "food",
+                points_price: 5,
+                image: None,
+            },
             delivery_info: None,
         };
         ReservationRecord {
@@ -450,7 +496,10 @@ mod tests {
         let id = ReservationId::from_number(0xabc);
         assert_eq!(order_id(id), "ord_0000000000000abc");
         assert_eq!(order_no(id), "EX00000000000000002748");
-        assert_eq!((parse_order_id(&order_id(id)), parse_order_id(&order_no(id))), (Some(id), Some(id)));
+        assert_eq!(
+            (parse_order_id(&order_id(id)), parse_order_id(&order_no(id))),
+            (Some(id), Some(id))
+        );
         for wrong in [
             "",
             "ord_",
@@ -472,7 +521,8 @@ mod tests {
 
     #[test]
     fn details_read_back() {
-        let order = Order::of(&record(ReservationState::Confirmed), 1_500).expect("a readable order");
+        let order =
+            Order::of(&record(ReservationState::Confirmed), 1_500).expect("a readable order");
         assert_eq!((order.product_id.as_str(), order.quantity, order.points_cost), ("tea", 2, 10));
         assert_eq!(order.state, OrderState::Confirmed);
     }

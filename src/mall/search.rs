@@ -19,7 +19,8 @@ impl SearchText {
         self.ends.push((self.text.len(), number));
     }
 
-    /// For each of `count` things, whether a text of it holds `keyword`, in any case and any form of its characters.
+    /// For each of `count` things, whether a text of it holds `keyword`, in any case and any form
+    /// of its characters.
     pub(super) fn find(&self, keyword: &str, count: usize) -> Vec<bool> {
         let keyword = fold(keyword);
         if keyword.is_empty() {
@@ -29,9 +30,12 @@ impl SearchText {
         let finder = memmem::Finder::new(keyword.as_bytes());
         let (text, mut from) = (self.text.as_bytes(), 0);
         let mut ends = self.ends.iter().peekable();
-        while let Some(at) = text.get(from..).and_then(|rest| finder.find(rest)).map(|at| from + at) {
+        while let Some(at) = text.get(from..).and_then(|rest| finder.find(rest)).map(|at| from + at)
+        {
             while ends.next_if(|(end, _)| *end <= at).is_some() {}
-            let Some(&&(end, number)) = ends.peek() else { break };
+            let Some(&&(end, number)) = ends.peek() else {
+                break;
+            };
             if at + keyword.len() <= end {
                 found[number] = true;
                 from = end;
@@ -44,8 +48,9 @@ impl SearchText {
     }
 }
 
-/// What is compared: compatibility forms are one (a full-width letter, a ligature), and so are cases, by Unicode's full
-/// folding. The Turkish letters i with and without a dot are one as well: who searches seldom has the keyboard of who wrote.
+/// What is compared: compatibility forms are one (a full-width letter, a ligature), and so are
+/// cases, by Unicode's full folding. The Turkish letters i with and without a dot are one as well:
+/// who searches seldom has the keyboard of who wrote.
 pub(super) fn fold(text: &str) -> String {
     if text.is_ascii() {
         return text.to_ascii_lowercase();

@@ -3,13 +3,16 @@
 use std::future::Future;
 
 use super::{Failure, Mall};
-use crate::command::Outcome;
-use crate::error::{Error, Result};
+use crate::base::error::{Error, Result};
+use crate::ledger::Outcome;
 
 impl Mall {
-    /// Waits until an outcome is durable. A disk that hangs leaves it unknown: it is decided, and nobody knows yet whether
-    /// it will survive.
-    pub(super) async fn durable(&self, ticket: impl Future<Output = Result<Outcome>>) -> Result<Outcome, Failure> {
+    /// Waits until an outcome is durable. A disk that hangs leaves it unknown: it is decided, and
+    /// nobody knows yet whether it will survive.
+    pub(super) async fn durable(
+        &self,
+        ticket: impl Future<Output = Result<Outcome>>,
+    ) -> Result<Outcome, Failure> {
         match tokio::time::timeout(self.engine().sync_limit(), ticket).await {
             Ok(outcome) => Ok(outcome?),
             Err(_) => Err(Failure::Unknown),
@@ -25,14 +28,18 @@ impl Mall {
     }
 
     /// Reads from history beside the runtime's workers.
-    pub(super) async fn read<T: Send + 'static>(&self, read: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    pub(super) async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce() -> Result<T> + Send + 'static,
+    ) -> Result<T> {
         match tokio::time::timeout(self.engine().sync_limit(), blocking(read)).await {
             Ok(read) => read,
             Err(_) => Err(self.late()),
         }
     }
 
-    /// Does something that blocks beside the runtime's workers. It goes on when nobody waits for it any more.
+    /// Does something that blocks beside the runtime's workers. It goes on when nobody waits for it
+    /// any more.
     pub(super) async fn act<T: Send + 'static>(
         &self,
         act: impl FnOnce() -> Result<T> + Send + 'static,
@@ -52,7 +59,9 @@ impl Mall {
     }
 }
 
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
     match tokio::task::spawn_blocking(work).await {
         Ok(result) => result,
         Err(failed) => Err(Error::unavailable("a background task failed").with_source(failed)),

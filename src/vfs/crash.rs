@@ -1,11 +1,12 @@
 //! A file system in memory that can lose power, fail and rot, all from one seed.
 //!
-//! It keeps two states: what programs see, and what is durable. A write changes what is seen; only `sync` makes a
-//! file's bytes durable, and only `sync_dir` the names in a directory. [`CrashVfs::crash`] shows what a machine might
-//! find after power was cut: each unsynced sector of 512 bytes is the old one or the new one, on its own, and each
-//! unsynced change of a directory happened or did not, on its own and in no order. A sync that fails leaves bytes that
-//! programs see and no later sync writes. Disks are kinder than that, not worse: a sector is never half written, and
-//! what was synced stays.
+//! It keeps two states: what programs see, and what is durable. A write changes what is seen; only
+//! `sync` makes a file's bytes durable, and only `sync_dir` the names in a directory.
+//! [`CrashVfs::crash`] shows what a machine might find after power was cut: each unsynced sector of
+//! 512 bytes is the old one or the new one, on its own, and each unsynced change of a directory
+//! happened or did not, on its own and in no order. A sync that fails leaves bytes that programs
+//! see and no later sync writes. Disks are kinder than that, not worse: a sector is never half
+//! written, and what was synced stays.
 
 mod chance;
 mod content;
@@ -37,7 +38,8 @@ pub(crate) enum Fault {
     Fail,
     /// A read or a write stops half-way; the write fails.
     Short,
-    /// The disk is full from here on: nothing can be written beyond the end of a file, and nothing created.
+    /// The disk is full from here on: nothing can be written beyond the end of a file, and nothing
+    /// created.
     DiskFull,
 }
 
@@ -100,7 +102,8 @@ impl CrashVfs {
         self.0.lock().is_off = true;
     }
 
-    /// Goes on where power was cut, and nothing is lost: what a process that was killed leaves to the next.
+    /// Goes on where power was cut, and nothing is lost: what a process that was killed leaves to
+    /// the next.
     pub(crate) fn revive(&self) {
         self.0.lock().is_off = false;
     }
@@ -120,7 +123,8 @@ impl CrashVfs {
         self.0.lock().is_full = false;
     }
 
-    /// What a machine finds when power is back: a file system of its own, in which everything is durable.
+    /// What a machine finds when power is back: a file system of its own, in which everything is
+    /// durable.
     pub(crate) fn crash(&self, seed: u64) -> Self {
         Self::of(self.0.lock().crash(seed))
     }
@@ -128,9 +132,17 @@ impl CrashVfs {
     /// A copy in which everything is as it is seen now, durable, and free of faults.
     pub(crate) fn duplicate(&self) -> Self {
         let state = self.0.lock();
-        let files = state.files.iter().map(|file| Content::whole(file.seen.clone(), file.born)).collect();
+        let files =
+            state.files.iter().map(|file| Content::whole(file.seen.clone(), file.born)).collect();
         let (seen, durable) = (state.seen.clone(), state.seen.clone());
-        Self::of(State { files, seen, durable, chance: state.chance.clone(), born: state.born, ..State::default() })
+        Self::of(State {
+            files,
+            seen,
+            durable,
+            chance: state.chance.clone(),
+            born: state.born,
+            ..State::default()
+        })
     }
 
     /// Every file there is, with its length.
@@ -146,7 +158,8 @@ impl CrashVfs {
         state.seen.find(&dir, &name).map(|inode| state.files[inode].seen.clone())
     }
 
-    /// Replaces a file, durably; `None` removes it. No operation is counted: this is rot, or a hand.
+    /// Replaces a file, durably; `None` removes it. No operation is counted: this is rot, or a
+    /// hand.
     pub(crate) fn put(&self, path: &Path, bytes: Option<Vec<u8>>) {
         let mut state = self.0.lock();
         let (dir, name) = split(path);

@@ -3,6 +3,7 @@
 
 #[cfg(all(any(test, feature = "server"), not(stockhold_loom)))]
 pub(crate) mod crash;
+pub(crate) mod directory;
 #[cfg(any(test, feature = "server"))]
 pub(crate) mod held;
 mod real;
@@ -22,7 +23,8 @@ pub(crate) struct Birth {
 
 /// A file system. Every path is absolute or relative to the process.
 pub(crate) trait Vfs: Send + Sync + 'static {
-    /// Creates a directory in one that exists; `AlreadyExists` when it does. Durable only after `sync_dir` of the parent.
+    /// Creates a directory in one that exists; `AlreadyExists` when it does. Durable only after
+    /// `sync_dir` of the parent.
     fn create_dir(&self, dir: &Path) -> io::Result<()>;
     /// Opens an existing file for reading and writing.
     fn open(&self, path: &Path) -> io::Result<Box<dyn VfsFile>>;
@@ -42,8 +44,9 @@ pub(crate) trait Vfs: Send + Sync + 'static {
     fn has(&self, path: &Path) -> io::Result<bool>;
     /// `path` as it is named from everywhere, wherever the process goes.
     fn absolute(&self, path: &Path) -> io::Result<PathBuf>;
-    /// Takes the exclusive lock of the directory itself, which cannot be lost by removing a file; `None` on a file system
-    /// that locks no directories, `WouldBlock` when another process holds it.
+    /// Takes the exclusive lock of the directory itself, which cannot be lost by removing a file;
+    /// `None` on a file system that locks no directories, `WouldBlock` when another process holds
+    /// it.
     fn lock_dir(&self, dir: &Path) -> io::Result<Option<Box<dyn VfsLock>>>;
     /// How many bytes can still be written in a directory; `u64::MAX` where there is no telling.
     fn free_bytes(&self, _dir: &Path) -> io::Result<u64> {
@@ -70,8 +73,8 @@ pub(crate) trait VfsFile: Send + Sync {
 /// A held lock; dropping it gives the lock up.
 pub(crate) trait VfsLock: Send + Sync {}
 
-/// Creates a directory and the parents that are missing. Each is durable before anything is made in it: a tree whose
-/// root a power cut took back would take everything with it.
+/// Creates a directory and the parents that are missing. Each is durable before anything is made in
+/// it: a tree whose root a power cut took back would take everything with it.
 pub(crate) fn create_dir_all(vfs: &dyn Vfs, dir: &Path) -> io::Result<()> {
     let above = parent(dir);
     let created = match vfs.create_dir(dir) {
@@ -93,18 +96,23 @@ pub(crate) fn holds_dir(vfs: &dyn Vfs, dir: &Path) -> bool {
     vfs.list(dir).is_ok()
 }
 
-/// The first bytes of a file, up to `limit` of them. A read that ends before the file does is an error: what is missing
-/// must not look like a file that a crash cut short.
+/// The first bytes of a file, up to `limit` of them. A read that ends before the file does is an
+/// error: what is missing must not look like a file that a crash cut short.
 pub(crate) fn read_start(file: &dyn VfsFile, limit: usize) -> io::Result<Vec<u8>> {
     let length = usize::try_from(file.len()?).map_err(io::Error::other)?;
     let mut bytes = vec![0; length.min(limit)];
     match file.read_at(&mut bytes, 0)? {
         read if read == bytes.len() => Ok(bytes),
-        read => Err(io::Error::new(io::ErrorKind::UnexpectedEof, format!("{read} of {} bytes were read", bytes.len()))),
+        read => Err(io::Error::new(
+            io::ErrorKind::UnexpectedEof,
+            format!("{read} of {} bytes were read", bytes.len()),
+        )),
     }
 }
 
 /// The directory that holds `path`.
 pub(crate) fn parent(path: &Path) -> PathBuf {
-    path.parent().filter(|p| !p.as_os_str().is_empty()).map_or_else(|| PathBuf::from("."), Path::to_path_buf)
+    path.parent()
+        .filter(|p| !p.as_os_str().is_empty())
+        .map_or_else(|| PathBuf::from("."), Path::to_path_buf)
 }

@@ -38,7 +38,13 @@ impl Vfs for RealVfs {
 
     fn create(&self, path: &Path) -> io::Result<Box<dyn VfsFile>> {
         let mut options = OpenOptions::new();
-        let file = options.read(true).write(true).create(true).truncate(true).mode(FILE_MODE).open(path)?;
+        let file = options
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(FILE_MODE)
+            .open(path)?;
         Ok(Box::new(RealFile(file)))
     }
 
@@ -86,7 +92,9 @@ impl Vfs for RealVfs {
             Ok(()) if !is_at(&file, dir)? => Err(io::ErrorKind::WouldBlock.into()),
             Ok(()) => Ok(Some(Box::new(RealLock { _file: file }))),
             Err(TryLockError::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),
-            Err(TryLockError::Error(error)) if NO_DIR_LOCKS.contains(&error.raw_os_error().unwrap_or_default()) => {
+            Err(TryLockError::Error(error))
+                if NO_DIR_LOCKS.contains(&error.raw_os_error().unwrap_or_default()) =>
+            {
                 Ok(None)
             }
             Err(TryLockError::Error(error)) => Err(error),
@@ -96,10 +104,17 @@ impl Vfs for RealVfs {
     fn lock(&self, path: &Path) -> io::Result<Box<dyn VfsLock>> {
         for _ in 0..LOCK_TRIES {
             let mut options = OpenOptions::new();
-            let file = options.read(true).write(true).create(true).truncate(false).mode(FILE_MODE).open(path)?;
+            let file = options
+                .read(true)
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .mode(FILE_MODE)
+                .open(path)?;
             match file.try_lock() {
                 Ok(()) if is_at(&file, path)? => return Ok(Box::new(RealLock { _file: file })),
-                // Somebody removed or replaced it between the two calls: a lock on it would keep nobody out.
+                // Somebody removed or replaced it between the two calls: a lock on it would keep
+                // nobody out.
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => return Err(io::ErrorKind::WouldBlock.into()),
                 Err(TryLockError::Error(error)) => return Err(error),

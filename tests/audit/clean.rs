@@ -16,7 +16,8 @@ pub(crate) fn picture(dir: &Path) -> BTreeMap<PathBuf, (Vec<u8>, SystemTime)> {
         if path.is_dir() {
             files.extend(picture(&path));
         } else {
-            let changed = fs::metadata(&path).and_then(|data| data.modified()).expect("it has a time");
+            let changed =
+                fs::metadata(&path).and_then(|data| data.modified()).expect("it has a time");
             files.insert(path.clone(), (fs::read(&path).expect("it reads"), changed));
         }
     }
@@ -39,7 +40,11 @@ fn a_sale_is_clean_while_it_goes_on_after_a_kill_and_after_a_close() {
     sale.sell(60);
     let open = expect_clean(sale.path());
     assert_eq!(open.audited("lastSeq"), sale.last_seq(), "everything was read");
-    assert!(open.audited("entered") > 300 && open.audited("snapshotParts") == 65, "{}", open.report);
+    assert!(
+        open.audited("entered") > 300 && open.audited("snapshotParts") == 65,
+        "{}",
+        open.report
+    );
     let clock = std::sync::Arc::clone(&sale.clock);
     let dir = sale.drop_engine();
     expect_clean(dir.path());
@@ -47,7 +52,10 @@ fn a_sale_is_clean_while_it_goes_on_after_a_kill_and_after_a_close() {
     engine.close().expect("it closes");
     let before = picture(dir.path());
     let closed = expect_clean(dir.path());
-    assert_eq!(closed.report["audited"]["history"], serde_json::json!([1, closed.audited("lastSeq")]));
+    assert_eq!(
+        closed.report["audited"]["history"],
+        serde_json::json!([1, closed.audited("lastSeq")])
+    );
     assert_eq!(closed.audited("snapshotParts"), 2 * 65);
     assert!(picture(dir.path()) == before, "verify changes nothing");
 }
@@ -55,7 +63,8 @@ fn a_sale_is_clean_while_it_goes_on_after_a_kill_and_after_a_close() {
 #[test]
 fn an_orderly_end_leaves_no_torn_write_behind_it() {
     let sale = Sale::open();
-    // Until a segment is one that was recycled: what stood in it before is no write that was cut off.
+    // Until a segment is one that was recycled: what stood in it before is no write that was cut
+    // off.
     while sale.engine.status().archive_bytes == 0 {
         sale.sell(70);
         sale.engine.catch_up().wait().expect("history follows");
@@ -66,7 +75,10 @@ fn an_orderly_end_leaves_no_torn_write_behind_it() {
     for _ in 0..3 {
         let engine = open_engine(dir.path(), &clock);
         let stock = engine.account(&"stock/tea".parse().expect("a key")).expect("it is open");
-        engine.receive(stock, 1, "more", None).and_then(|ticket| ticket.wait()).expect("it is durable");
+        engine
+            .receive(stock, 1, "more", None)
+            .and_then(|ticket| ticket.wait())
+            .expect("it is durable");
         engine.close().expect("it closes");
         let closed = expect_clean(dir.path());
         assert_eq!(closed.report["audited"]["notes"], serde_json::json!([]), "{}", closed.report);

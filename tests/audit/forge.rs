@@ -1,4 +1,5 @@
-//! Journals with valid checksums that no engine would write: frames and events are encoded here, by `docs/format.md`.
+//! Journals with valid checksums that no engine would write: frames and events are encoded here, by
+//! `docs/format.md`.
 
 use std::fs;
 use std::path::Path;
@@ -43,9 +44,12 @@ pub(crate) fn replace_events(dir: &Path, events: &[Event<'_>]) {
 
 fn remove(dir: &Path, names: &[&str]) {
     for path in names.iter().map(|name| dir.join(name)) {
-        let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+        let removed =
+            if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
         match removed {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => panic!("{}: {error}", path.display()),
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                panic!("{}: {error}", path.display())
+            }
             _ => {}
         }
     }
@@ -53,7 +57,8 @@ fn remove(dir: &Path, names: &[&str]) {
 
 fn write_segment(dir: &Path, records: &[Record]) {
     fs::create_dir(dir.join("journal")).expect("it is made");
-    fs::write(dir.join("journal/segment-0000000000000000.log"), segment(records)).expect("it is written");
+    fs::write(dir.join("journal/segment-0000000000000000.log"), segment(records))
+        .expect("it is written");
 }
 
 pub(crate) fn record(seq: Seq, event: &Event<'_>) -> Record {
@@ -127,7 +132,14 @@ fn encode(event: &Event<'_>) -> (u16, Vec<u8>) {
     (kind, bytes)
 }
 
-fn head(event: &Event<'_>, flags: u8, reservation: u64, expires_at: u64, lines: &[EventLine], bytes: &mut Vec<u8>) {
+fn head(
+    event: &Event<'_>,
+    flags: u8,
+    reservation: u64,
+    expires_at: u64,
+    lines: &[EventLine],
+    bytes: &mut Vec<u8>,
+) {
     bytes.push(flags + u8::from(event.request.is_some()));
     bytes.push(lines.len() as u8);
     for number in [event.at, reservation, expires_at] {

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use smallvec::smallvec;
 use stockhold::{
-    AccountId, AccountKey, Event, EventLine, Fact, Line, ManualClock, Policy, Request, ReservationId, Reserve, Window,
+    AccountId, AccountKey, Event, EventLine, Fact, Line, ManualClock, Policy, Request,
+    ReservationId, Reserve, Window,
 };
 use tempfile::TempDir;
 
@@ -33,7 +34,9 @@ impl Forge {
         let events = events(dir.path());
         let at = events.last().expect("some").at;
         let ends = |event: &Event<'_>, id: ReservationId| match &event.fact {
-            Fact::Confirmed(end) | Fact::Released(end) | Fact::Expired(end) => end.reservation == id,
+            Fact::Confirmed(end) | Fact::Released(end) | Fact::Expired(end) => {
+                end.reservation == id
+            }
             _ => false,
         };
         let pending = events.iter().find(|event| match &event.fact {
@@ -64,14 +67,20 @@ impl Forge {
 
     /// How the pending order ends when everything goes back, or is consumed.
     fn end(&self, consumed: bool) -> stockhold::End {
-        let Fact::Reserved { reservation, expires_at, lines, .. } = &self.pending.fact else { panic!("a reservation") };
+        let Fact::Reserved { reservation, expires_at, lines, .. } = &self.pending.fact else {
+            panic!("a reservation")
+        };
         let lines = lines.iter().map(|line| {
             let outstanding = line.account() == self.accounts.outstanding;
             let consumed = if consumed && !outstanding { line.quantity } else { 0 };
             let available = self.available(line.account()) + (line.quantity - consumed) as i64;
             EventLine { consumed, available, ..*line }
         });
-        stockhold::End { reservation: *reservation, expires_at: *expires_at, lines: lines.collect() }
+        stockhold::End {
+            reservation: *reservation,
+            expires_at: *expires_at,
+            lines: lines.collect(),
+        }
     }
 
     #[track_caller]
@@ -113,14 +122,20 @@ fn sound_ends_of_the_pending_order_are_clean() {
 #[test]
 fn records_that_are_no_events_or_about_nothing() {
     let forge = Forge::new();
-    let mut records: Vec<Record> = (1..).zip(&forge.events).map(|(seq, event)| record(seq, event)).collect();
+    let mut records: Vec<Record> =
+        (1..).zip(&forge.events).map(|(seq, event)| record(seq, event)).collect();
     let seq = records.len() as u64 + 1;
     records.push(Record { seq, kind: 77, payload: vec![1, 2, 3] });
     write_records(forge.dir.path(), &records);
     expect(forge.dir.path(), "record", 12);
 
     let mut forge = Forge::new();
-    forge.push(Fact::Received { account: AccountId::from_number(63), quantity: 1, available: 1, note: "".into() });
+    forge.push(Fact::Received {
+        account: AccountId::from_number(63),
+        quantity: 1,
+        available: 1,
+        note: "".into(),
+    });
     forge.expect("record", 12);
 
     let mut forge = Forge::new();
@@ -249,8 +264,11 @@ fn a_key_with_two_effects() {
     // Once the time is over that the first one promised, the key may do something again.
     let forge = Forge::new();
     let there = forge.available(forge.accounts.stock);
-    let kept =
-        forge.events.iter().filter_map(|event| event.request).find(|it| it.key.number() == key("delivery").number());
+    let kept = forge
+        .events
+        .iter()
+        .filter_map(|event| event.request)
+        .find(|it| it.key.number() == key("delivery").number());
     let until = kept.and_then(|request| request.kept).expect("the delivery had a key").until;
     for (at, code) in [(until - 1, 17), (until, 0)] {
         let mut forge = Forge { at, events: forge.events.clone(), ..Forge::new() };
@@ -271,13 +289,16 @@ fn a_window_that_gives_back_early() {
     forge.expect("quota", 18);
 }
 
-/// A daily limit of one, bought on one day and on the next: the events, the account, and the two orders.
+/// A daily limit of one, bought on one day and on the next: the events, the account, and the two
+/// orders.
 fn two_days() -> (TempDir, Vec<Event<'static>>, AccountId, [ReservationId; 2]) {
     let dir = TempDir::new().expect("a temporary directory");
     let clock = Arc::new(ManualClock::new(NOW_MS));
     let engine = open_engine(dir.path(), &clock);
     let policy = Policy::quota(1, Window::Fixed { length_ms: 1_000, offset_ms: 0 });
-    let quota = engine.open_account(&AccountKey::quota("ann", "tea").expect("a valid key"), policy).expect("it opens");
+    let quota = engine
+        .open_account(&AccountKey::quota("ann", "tea").expect("a valid key"), policy)
+        .expect("it opens");
     let lines = [Line { account: quota, quantity: 1 }];
     let buy = || reservation(done(engine.reserve(&Reserve::new(&lines, TTL_MS).confirmed())));
     let first = buy();
@@ -293,7 +314,9 @@ fn two_days() -> (TempDir, Vec<Event<'static>>, AccountId, [ReservationId; 2]) {
 fn a_limit_that_was_exceeded_after_a_return() {
     let (dir, mut events, quota, [first, second]) = two_days();
     let mut bought = events.last().expect("some").clone();
-    let Fact::Reserved { reservation, .. } = &mut bought.fact else { panic!("the last is a purchase") };
+    let Fact::Reserved { reservation, .. } = &mut bought.fact else {
+        panic!("the last is a purchase")
+    };
     *reservation = ReservationId::from_number(second.number() + 64);
     let back = EventLine { account: quota.number(), quantity: 1, consumed: 0, available: 1 };
     let returned = |consumed_at| Fact::Returned {
@@ -337,12 +360,22 @@ fn a_changed_rule_that_forgets_what_was_bought() {
 #[test]
 fn a_return_of_what_was_consumed_at_another_time() {
     let (dir, mut events, quota, [first, _]) = two_days();
-    let lines = smallvec![EventLine { account: quota.number(), quantity: 0, consumed: 1, available: 0 }];
-    let fact = Fact::Returned { reservation: first, lines, note: "".into(), consumed_at: Some(NOW_MS), expires_at: 0 };
+    let lines =
+        smallvec![EventLine { account: quota.number(), quantity: 0, consumed: 1, available: 0 }];
+    let fact = Fact::Returned {
+        reservation: first,
+        lines,
+        note: "".into(),
+        consumed_at: Some(NOW_MS),
+        expires_at: 0,
+    };
     events.push(Event { at: NOW_MS + 1_001, request: None, fact });
     write_events(dir.path(), &events);
     assert_eq!(verify(dir.path()).code, 0, "its unit came back with the new day");
-    let Fact::Returned { consumed_at, .. } = &mut events.last_mut().expect("it was pushed").fact else { panic!() };
+    let Fact::Returned { consumed_at, .. } = &mut events.last_mut().expect("it was pushed").fact
+    else {
+        panic!()
+    };
     *consumed_at = Some(NOW_MS + 1_000);
     write_events(dir.path(), &events);
     expect(dir.path(), "reservation", 15);
@@ -365,8 +398,11 @@ fn long_sale() -> TempDir {
 
 pub(crate) fn files(dir: &Path, start: &str) -> Vec<PathBuf> {
     let names = fs::read_dir(dir).expect("it lists").map(|entry| entry.expect("it lists").path());
-    let mut files: Vec<PathBuf> =
-        names.filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(start))).collect();
+    let mut files: Vec<PathBuf> = names
+        .filter(|path| {
+            path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(start))
+        })
+        .collect();
     files.sort();
     files
 }
@@ -465,21 +501,26 @@ fn records_that_are_missing() {
     assert!(verdict.told().contains("acknowledged records are missing"), "{}", verdict.told());
 
     let forge = Forge::new();
-    let mut records: Vec<Record> = (1..).zip(&forge.events).map(|(seq, event)| record(seq, event)).collect();
+    let mut records: Vec<Record> =
+        (1..).zip(&forge.events).map(|(seq, event)| record(seq, event)).collect();
     records.remove(20);
     write_records(forge.dir.path(), &records);
     expect(forge.dir.path(), "sequence", 11);
 }
 
-/// Adds 1 to a number of an account in a snapshot, and makes the checksum of its part right again. Behind an account's
-/// key: backorder, limit, three of the window, then available (5) and reserved, consumed, received (8), written off.
+/// Adds 1 to a number of an account in a snapshot, and makes the checksum of its part right again.
+/// Behind an account's key: backorder, limit, three of the window, then available (5) and reserved,
+/// consumed, received (8), written off.
 pub(crate) fn add_to_snapshot(path: &Path, key: &[u8], field: usize) {
     let mut bytes = fs::read(path).expect("it reads");
-    let number = |bytes: &[u8], at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().expect("eight bytes"));
+    let number = |bytes: &[u8], at: usize| {
+        u64::from_le_bytes(bytes[at..at + 8].try_into().expect("eight bytes"))
+    };
     let (mut start, mut edited) = (40, 0);
     while start < bytes.len() {
         let end = start + 24 + number(&bytes, start + 16) as usize;
-        if let Some(at) = bytes[start + 24..end].windows(key.len()).position(|window| window == key) {
+        if let Some(at) = bytes[start + 24..end].windows(key.len()).position(|window| window == key)
+        {
             let at = start + 24 + at + key.len() + field * 8;
             let more = number(&bytes, at) + 1;
             bytes[at..at + 8].copy_from_slice(&more.to_le_bytes());
@@ -518,7 +559,8 @@ fn with_history() -> (TempDir, Vec<Event<'static>>) {
     let dir = sale.close();
     let events = events(dir.path());
     replace_events(dir.path(), &events);
-    let (code, told, log) = run(&mut stockhold(&["rebuild", dir.path().to_str().expect("a path in UTF-8")]));
+    let (code, told, log) =
+        run(&mut stockhold(&["rebuild", dir.path().to_str().expect("a path in UTF-8")]));
     assert_eq!(code, 0, "{told}{log}");
     (dir, events)
 }
@@ -558,7 +600,9 @@ fn history_that_tells_something_else_than_the_events() {
         changed[at].fact = fact;
         changed
     };
-    let Fact::Received { account, quantity, available, .. } = events[last - 1].fact else { panic!("a receipt") };
+    let Fact::Received { account, quantity, available, .. } = events[last - 1].fact else {
+        panic!("a receipt")
+    };
     let received = |note: &'static str, more: i64| Fact::Received {
         account,
         quantity: quantity.saturating_add_signed(more),
@@ -567,7 +611,8 @@ fn history_that_tells_something_else_than_the_events() {
     };
     let document = events[last].fact.clone();
     let more = Fact::Received { account, quantity: 1, available: available + 1, note: "".into() };
-    let reserved = events.iter().position(|event| matches!(event.fact, Fact::Reserved { owner: Some(_), .. }));
+    let reserved =
+        events.iter().position(|event| matches!(event.fact, Fact::Reserved { owner: Some(_), .. }));
     let reserved = reserved.expect("an order of somebody");
     let mut of_another = events[reserved].fact.clone();
     if let Fact::Reserved { owner, .. } = &mut of_another {

@@ -65,30 +65,45 @@ fn inspect_shows_files_and_events_by_every_filter() {
     let with_events: Vec<&Value> = files.iter().filter(|file| file["events"] != 0).collect();
     let mut next = 1;
     for file in &with_events {
-        let (first, last) = (file["firstSeq"].as_u64().expect("a number"), file["lastSeq"].as_u64().expect("a number"));
+        let (first, last) = (
+            file["firstSeq"].as_u64().expect("a number"),
+            file["lastSeq"].as_u64().expect("a number"),
+        );
         assert!(first <= next, "a hole before {file}");
         next = next.max(last + 1);
     }
     assert_eq!(next, last + 1, "the files hold every event");
-    let kinds_of_files: BTreeSet<&str> = files.iter().filter_map(|file| file["kind"].as_str()).collect();
+    let kinds_of_files: BTreeSet<&str> =
+        files.iter().filter_map(|file| file["kind"].as_str()).collect();
     assert_eq!(kinds_of_files, BTreeSet::from(["archived", "last", "sealed"]));
     assert!(shown(dir.path(), "inspect", &[]).contains(&format!("Events 1 to {last} are kept.")));
 
     let all = lines(dir.path(), &["--events"]);
     assert_eq!(seqs(&all), (1..=last).collect::<Vec<_>>());
-    assert_eq!(kinds(&all).into_iter().collect::<BTreeSet<_>>().len(), 13, "every kind of event is there");
+    assert_eq!(
+        kinds(&all).into_iter().collect::<BTreeSet<_>>().len(),
+        13,
+        "every kind of event is there"
+    );
     assert_eq!(shown(dir.path(), "inspect", &["--events"]).lines().count() as u64, last);
     assert_eq!(seqs(&lines(dir.path(), &["--from", "7", "--to", "9"])), [7, 8, 9]);
     assert_eq!(seqs(&lines(dir.path(), &["--limit", "2"])), [1, 2]);
     let only = lines(dir.path(), &["--kind", "released", "--kind", "expired"]);
-    assert!(only.len() > 10 && kinds(&only).iter().all(|kind| ["released", "expired"].contains(kind)));
+    assert!(
+        only.len() > 10 && kinds(&only).iter().all(|kind| ["released", "expired"].contains(kind))
+    );
     let (since, until) = (NOW_MS + 400, NOW_MS + 800);
-    let between = lines(dir.path(), &["--since", "2025-06-15T15:06:40.400Z", "--until", "2025-06-15T15:06:40.800Z"]);
-    let expected = all.iter().filter(|event| (since..until).contains(&event["at"].as_u64().expect("a time")));
+    let between = lines(
+        dir.path(),
+        &["--since", "2025-06-15T15:06:40.400Z", "--until", "2025-06-15T15:06:40.800Z"],
+    );
+    let expected =
+        all.iter().filter(|event| (since..until).contains(&event["at"].as_u64().expect("a time")));
     assert_eq!(seqs(&between), seqs(&expected.cloned().collect::<Vec<_>>()));
     assert!(between.len() > 5 && between.len() < all.len());
 
-    let returned = all.iter().find(|event| event["kind"] == "returned").expect("an order was returned");
+    let returned =
+        all.iter().find(|event| event["kind"] == "returned").expect("an order was returned");
     let id = returned["reservation"].as_str().expect("a number");
     let life = lines(dir.path(), &["--reservation", id]);
     assert_eq!(kinds(&life), ["reserved", "confirmed", "returned"]);
@@ -106,11 +121,16 @@ fn inspect_shows_files_and_events_by_every_filter() {
     assert!(tea.len() > 100 && tea[0]["kind"] == "account-opened");
     let told = tea.last().and_then(|event| {
         event["available"].as_i64().or_else(|| {
-            event["lines"].as_array()?.iter().find(|line| line["account"] == "stock/tea")?["available"].as_i64()
+            event["lines"]
+                .as_array()?
+                .iter()
+                .find(|line| line["account"] == "stock/tea")?["available"]
+                .as_i64()
         })
     });
     let state: Value =
-        serde_json::from_str(&shown(dir.path(), "state", &["--account", "stock/tea", "--json"])).expect("JSON");
+        serde_json::from_str(&shown(dir.path(), "state", &["--account", "stock/tea", "--json"]))
+            .expect("JSON");
     assert_eq!(state["accounts"][0]["available"].as_i64(), told);
 
     for (args, code, what) in [
@@ -149,7 +169,12 @@ fn state_shows_the_ledger_as_it_stood() {
     let mut witness = Vec::new();
     for orders in [10, 25, 7] {
         sale.sell(orders);
-        witness.push((sale.last_seq(), sale.engine.now_ms(), sale.engine.levels(), sale.engine.pending_count()));
+        witness.push((
+            sale.last_seq(),
+            sale.engine.now_ms(),
+            sale.engine.levels(),
+            sale.engine.pending_count(),
+        ));
         sale.engine.checkpoint().expect("it is written");
         sale.clock.advance(5);
     }
@@ -176,11 +201,22 @@ fn state_shows_the_ledger_as_it_stood() {
     let points = state(dir.path(), &["--kind", "points"]);
     assert_eq!(points["accounts"].as_array().map(Vec::len), Some(1));
     let table = shown(dir.path(), "state", &["--pending"]);
-    assert!(table.contains("stock/tea") && table.contains("reservation") && table.contains("x stock/tea"), "{table}");
+    assert!(
+        table.contains("stock/tea")
+            && table.contains("reservation")
+            && table.contains("x stock/tea"),
+        "{table}"
+    );
     let empty = state(dir.path(), &["--at", "0"]);
     assert_eq!((empty["accounts"].clone(), empty["pending"].clone()), (json!([]), json!([])));
     refused(dir.path(), "state", &["--at", "999999"], 1, "the journal ends at event");
     refused(dir.path(), "state", &["--at", "soon"], 1, "\"soon\" is no time");
-    refused(dir.path(), "state", &["--account", "stock/coffee"], 1, "there was no account stock/coffee");
+    refused(
+        dir.path(),
+        "state",
+        &["--account", "stock/coffee"],
+        1,
+        "there was no account stock/coffee",
+    );
     assert!(picture(dir.path()) == before, "state changes nothing");
 }

@@ -1,5 +1,6 @@
-//! Would catch an auditor that lets something pass, or cries over what is sound: every kind of finding is made by a
-//! directory that holds it, and is told by its exit code; a directory after a real sale, open, killed or closed, is clean.
+//! Would catch an auditor that lets something pass, or cries over what is sound: every kind of
+//! finding is made by a directory that holds it, and is told by its exit code; a directory after a
+//! real sale, open, killed or closed, is clean.
 #![cfg(feature = "server")]
 #![allow(clippy::disallowed_methods, reason = "the tests damage files")]
 
@@ -28,7 +29,9 @@ impl Verdict {
     /// How many findings there are of each kind that has any.
     pub(crate) fn found(&self) -> Vec<(String, u64)> {
         let checks = self.report["checks"].as_array().expect("checks");
-        let found = checks.iter().map(|check| (check["kind"].as_str().expect("a kind"), check["findings"].as_u64()));
+        let found = checks
+            .iter()
+            .map(|check| (check["kind"].as_str().expect("a kind"), check["findings"].as_u64()));
         let found = found.map(|(kind, count)| (kind.to_owned(), count.expect("a count")));
         found.filter(|(_, count)| *count > 0).collect()
     }
@@ -38,7 +41,9 @@ impl Verdict {
     }
 
     pub(crate) fn audited(&self, name: &str) -> u64 {
-        self.report["audited"][name].as_u64().unwrap_or_else(|| panic!("no {name} in {}", self.report))
+        self.report["audited"][name]
+            .as_u64()
+            .unwrap_or_else(|| panic!("no {name} in {}", self.report))
     }
 }
 
@@ -46,6 +51,7 @@ impl Verdict {
 pub(crate) fn verify(dir: &Path) -> Verdict {
     let dir = dir.to_str().expect("a path in UTF-8");
     let (code, printed, log) = run(&mut stockhold(&["verify", dir, "--json"]));
-    let report = serde_json::from_str(&printed).unwrap_or_else(|error| panic!("{error}: {printed}{log}"));
+    let report =
+        serde_json::from_str(&printed).unwrap_or_else(|error| panic!("{error}: {printed}{log}"));
     Verdict { code, report }
 }

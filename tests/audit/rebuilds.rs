@@ -1,4 +1,5 @@
-//! `rebuild`: what was made anew is right, says how far it goes, and is never begun on a directory in use.
+//! `rebuild`: what was made anew is right, says how far it goes, and is never begun on a directory
+//! in use.
 
 use std::fs;
 use std::path::Path;
@@ -36,8 +37,13 @@ fn shown(engine: &Engine, accounts: Accounts) -> Shown {
     engine.catch_up().wait().expect("history follows");
     let history = engine.history();
     let orders = history.reservations_of(accounts.points, None, usize::MAX).expect("it reads");
-    let changes = [accounts.points, accounts.stock].map(|account| history.changes_of(account, None, usize::MAX));
-    (engine.levels(), orders, changes.into_iter().flat_map(|changes| changes.expect("it reads")).collect())
+    let changes = [accounts.points, accounts.stock]
+        .map(|account| history.changes_of(account, None, usize::MAX));
+    (
+        engine.levels(),
+        orders,
+        changes.into_iter().flat_map(|changes| changes.expect("it reads")).collect(),
+    )
 }
 
 #[test]
@@ -93,12 +99,18 @@ fn history_that_begins_late_says_where() {
     let told = rebuilt(dir.path(), &[]);
     let clean = expect_clean(dir.path());
     let first = clean.audited("firstSeq");
-    assert!(first > 1 && told.contains(&format!("Events before {first} are no longer kept")), "{told}");
+    assert!(
+        first > 1 && told.contains(&format!("Events before {first} are no longer kept")),
+        "{told}"
+    );
     let engine = open_engine(dir.path(), &clock);
     assert_eq!(engine.history().first_seq().expect("history is on"), first);
     let after = shown(&engine, accounts);
     let kept: Vec<&ChangeRecord> = before.2.iter().filter(|change| change.seq >= first).collect();
-    assert!(after.0 == before.0 && !kept.is_empty() && after.2.iter().eq(kept), "from there on nothing is missing");
+    assert!(
+        after.0 == before.0 && !kept.is_empty() && after.2.iter().eq(kept),
+        "from there on nothing is missing"
+    );
     let told = rebuild(dir.path(), &["--snapshot"]).2;
     assert!(told.contains("is open already"), "{told}");
     engine.close().expect("it closes");

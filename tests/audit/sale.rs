@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use stockhold::{
-    AccountId, AccountKey, CommitTicket, Engine, IdempotencyKey, Line, ManualClock, Outcome, Policy, RefundTicket,
-    ReservationId, Reserve, Window,
+    AccountId, AccountKey, CommitTicket, Engine, IdempotencyKey, Line, ManualClock, Outcome,
+    Policy, RefundTicket, ReservationId, Reserve, Window,
 };
 use tempfile::TempDir;
 
@@ -78,10 +78,13 @@ impl Sale {
         let engine = &self.engine;
         let details = [7; 3 << 10];
         for number in 0..orders {
-            let quantities = [(points, 10), (lifetime, 1), (outstanding, 1), (stock, 2), (backorder, 1)];
+            let quantities =
+                [(points, 10), (lifetime, 1), (outstanding, 1), (stock, 2), (backorder, 1)];
             let lines = quantities.map(|(account, quantity)| Line { account, quantity });
             let reserve = Reserve::new(&lines, TTL_MS).owner(points).details(&details);
-            let order = reservation(done(engine.reserve(&reserve.key(key(&format!("{}-{number}", self.last_seq()))))));
+            let order = reservation(done(
+                engine.reserve(&reserve.key(key(&format!("{}-{number}", self.last_seq())))),
+            ));
             match number % 7 {
                 0 => {
                     done(engine.confirm(order));
@@ -94,7 +97,10 @@ impl Sale {
                 }
                 3 => {
                     done(engine.confirm(order));
-                    engine.refund(order, Some(points), "it broke").and_then(RefundTicket::wait).expect("it is durable");
+                    engine
+                        .refund(order, Some(points), "it broke")
+                        .and_then(RefundTicket::wait)
+                        .expect("it is durable");
                 }
                 4 => {
                     done(engine.note(order, b"call first"));

@@ -1,12 +1,12 @@
-//! An auditor that shares nothing with the ledger: it keeps books from events alone, and holds every prefix of the
-//! journal to invariant 1.
+//! An auditor that shares nothing with the ledger: it keeps books from events alone, and holds
+//! every prefix of the journal to invariant 1.
 #![allow(missing_docs, dead_code, reason = "each test uses its part of this module")]
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use stockhold::{
-    AccountId, End, Engine, Event, EventLine, Fact, IdempotencyKey, Level, Line, Policy, ReservationId, Seq, TimeMs,
-    Window,
+    AccountId, End, Engine, Event, EventLine, Fact, IdempotencyKey, Level, Line, Policy,
+    ReservationId, Seq, TimeMs, Window,
 };
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -73,9 +73,11 @@ impl Books {
 
     /// Reads on from where it stands, and shows each event.
     pub fn follow(&mut self, engine: &Engine, mut each: impl FnMut(&Event<'static>)) {
-        let mut events = engine.subscribe(self.last_seq + 1).expect("the journal is kept from there on");
+        let mut events =
+            engine.subscribe(self.last_seq + 1).expect("the journal is kept from there on");
         while self.last_seq < engine.durable_seq() {
-            let (seq, event) = events.next_event().expect("the journal reads").expect("the engine is open");
+            let (seq, event) =
+                events.next_event().expect("the journal reads").expect("the engine is open");
             each(&event);
             self.apply(seq, event);
         }
@@ -89,7 +91,10 @@ impl Books {
             let before = self.requests.insert(request.key, event.clone());
             let kept = before.as_ref().and_then(|before| before.request?.kept);
             let over = before.is_none() || kept.is_some_and(|kept| kept.until <= event.at);
-            assert!(over, "event {seq} is the second effect of one request: {event:?}, after {before:?}");
+            assert!(
+                over,
+                "event {seq} is the second effect of one request: {event:?}, after {before:?}"
+            );
         }
         for account in self.enter(seq, &event) {
             self.audit(seq, account, &event);
@@ -120,31 +125,50 @@ impl Books {
                     it.policy = *policy;
                 })
             }
-            Fact::Received { account, quantity, available, .. } => self.change(seq, *account, *available, |it| {
-                it.granted += *quantity as i64;
-            }),
-            Fact::Adjusted { account, delta, available, .. } => self.change(seq, *account, *available, |it| {
-                if *delta > 0 { it.granted += delta } else { it.written_off -= delta }
-            }),
-            Fact::WrittenOff { account, quantity, available, .. } => self.change(seq, *account, *available, |it| {
-                it.written_off += *quantity as i64;
-            }),
-            Fact::Renewed { account, quantity, available, .. } => self.change(seq, *account, *available, |it| {
-                it.consumed -= *quantity as i64;
-            }),
+            Fact::Received { account, quantity, available, .. } => {
+                self.change(seq, *account, *available, |it| {
+                    it.granted += *quantity as i64;
+                })
+            }
+            Fact::Adjusted { account, delta, available, .. } => {
+                self.change(seq, *account, *available, |it| {
+                    if *delta > 0 { it.granted += delta } else { it.written_off -= delta }
+                })
+            }
+            Fact::WrittenOff { account, quantity, available, .. } => {
+                self.change(seq, *account, *available, |it| {
+                    it.written_off += *quantity as i64;
+                })
+            }
+            Fact::Renewed { account, quantity, available, .. } => {
+                self.change(seq, *account, *available, |it| {
+                    it.consumed -= *quantity as i64;
+                })
+            }
             Fact::Reserved { reservation, owner, expires_at, confirmed, lines, .. } => {
-                let new = !self.pending.contains_key(reservation) && !self.ended.contains_key(reservation);
+                let new = !self.pending.contains_key(reservation)
+                    && !self.ended.contains_key(reservation);
                 assert!(new, "event {seq} uses the number {reservation} again");
                 if *confirmed {
                     self.ended.insert(*reservation, Ended::Confirmed);
                 } else {
-                    let lines_held = lines.iter().map(|it| Line { account: it.account(), quantity: it.quantity });
-                    let held = Held { owner: *owner, lines: lines_held.collect(), expires_at: *expires_at };
+                    let lines_held = lines
+                        .iter()
+                        .map(|it| Line { account: it.account(), quantity: it.quantity });
+                    let held = Held {
+                        owner: *owner,
+                        lines: lines_held.collect(),
+                        expires_at: *expires_at,
+                    };
                     self.pending.insert(*reservation, held);
                 }
                 self.change_lines(seq, lines, |it, line| {
                     let quantity = line.quantity as i64;
-                    assert_eq!(line.consumed, if *confirmed { line.quantity } else { 0 }, "event {seq}");
+                    assert_eq!(
+                        line.consumed,
+                        if *confirmed { line.quantity } else { 0 },
+                        "event {seq}"
+                    );
                     match confirmed {
                         true => it.consumed += if it.is_cap() { 0 } else { quantity },
                         false => it.reserved += quantity,
@@ -165,7 +189,10 @@ impl Books {
             }
             Fact::Returned { reservation, lines, .. } => {
                 let confirmed = self.ended.get(reservation) == Some(&Ended::Confirmed);
-                assert!(confirmed && self.returned.insert(*reservation), "event {seq} returns what is not out");
+                assert!(
+                    confirmed && self.returned.insert(*reservation),
+                    "event {seq} returns what is not out"
+                );
                 self.change_lines(seq, lines, |it, line| {
                     it.consumed -= line.quantity as i64;
                 })
@@ -176,22 +203,39 @@ impl Books {
 
     fn end(&mut self, seq: Seq, end: &End, how: Ended) -> Vec<AccountId> {
         let held = self.pending.remove(&end.reservation);
-        let held = held.unwrap_or_else(|| panic!("event {seq} ends {} but it is not pending", end.reservation));
+        let held = held.unwrap_or_else(|| {
+            panic!("event {seq} ends {} but it is not pending", end.reservation)
+        });
         assert_eq!(held.expires_at, end.expires_at, "event {seq}");
-        let lines: Vec<Line> =
-            end.lines.iter().map(|it| Line { account: it.account(), quantity: it.quantity }).collect();
+        let lines: Vec<Line> = end
+            .lines
+            .iter()
+            .map(|it| Line { account: it.account(), quantity: it.quantity })
+            .collect();
         assert_eq!(held.lines, lines, "event {seq} ends other lines than were taken");
         self.ended.insert(end.reservation, how);
         self.change_lines(seq, &end.lines, |it, line| {
             it.reserved -= line.quantity as i64;
             // What caps the outstanding counts nothing that is consumed.
             it.consumed += if it.is_cap() { 0 } else { line.consumed as i64 };
-            assert!(how == Ended::Confirmed || line.consumed == 0, "event {seq} consumes without a confirm");
+            assert!(
+                how == Ended::Confirmed || line.consumed == 0,
+                "event {seq} consumes without a confirm"
+            );
         })
     }
 
-    fn change(&mut self, seq: Seq, id: AccountId, available: i64, change: impl FnOnce(&mut Account)) -> Vec<AccountId> {
-        let account = self.accounts.get_mut(&id).unwrap_or_else(|| panic!("event {seq} names an unknown account"));
+    fn change(
+        &mut self,
+        seq: Seq,
+        id: AccountId,
+        available: i64,
+        change: impl FnOnce(&mut Account),
+    ) -> Vec<AccountId> {
+        let account = self
+            .accounts
+            .get_mut(&id)
+            .unwrap_or_else(|| panic!("event {seq} names an unknown account"));
         change(account);
         account.balance();
         assert_eq!(account.available, available, "event {seq} says otherwise of {}", account.key);
@@ -206,7 +250,9 @@ impl Books {
     ) -> Vec<AccountId> {
         lines
             .iter()
-            .flat_map(|it| self.change(seq, it.account(), it.available, |account| change(account, it)))
+            .flat_map(|it| {
+                self.change(seq, it.account(), it.available, |account| change(account, it))
+            })
             .collect()
     }
 
@@ -220,7 +266,10 @@ impl Books {
         );
         let floor = -(it.policy.backorder as i64);
         assert!(it.available >= floor, "oversold after event {seq}, {event:?}: {it:?}");
-        assert!(it.reserved >= 0 && it.consumed >= 0 && it.written_off >= 0, "below zero after event {seq}: {it:?}");
+        assert!(
+            it.reserved >= 0 && it.consumed >= 0 && it.written_off >= 0,
+            "below zero after event {seq}: {it:?}"
+        );
     }
 
     /// Holds the engine's own state to the books.
@@ -228,16 +277,22 @@ impl Books {
         let levels: BTreeMap<AccountId, Account> =
             engine.levels().into_iter().map(|level| (level.account, account_of(&level))).collect();
         let told = |account: &Account| Account { granted: 0, ..account.clone() };
-        let accounts: BTreeMap<AccountId, Account> = self.accounts.iter().map(|(id, it)| (*id, told(it))).collect();
+        let accounts: BTreeMap<AccountId, Account> =
+            self.accounts.iter().map(|(id, it)| (*id, told(it))).collect();
         assert_eq!(levels, accounts, "the engine's accounts, and those of its events");
         assert_eq!(engine.pending_count(), self.pending.len(), "pending reservations");
         for (id, held) in &self.pending {
-            let pending = engine.pending(*id).unwrap_or_else(|| panic!("{id} is pending by the events"));
-            let pending = Held { owner: pending.owner, lines: pending.lines, expires_at: pending.expires_at };
+            let pending =
+                engine.pending(*id).unwrap_or_else(|| panic!("{id} is pending by the events"));
+            let pending =
+                Held { owner: pending.owner, lines: pending.lines, expires_at: pending.expires_at };
             assert_eq!(pending, *held, "reservation {id}");
         }
         let held: HashSet<ReservationId> = self.pending.keys().copied().collect();
-        assert!(self.ended.keys().all(|id| !held.contains(id)), "a reservation is pending and ended");
+        assert!(
+            self.ended.keys().all(|id| !held.contains(id)),
+            "a reservation is pending and ended"
+        );
     }
 }
 

@@ -1,4 +1,5 @@
-//! Random commands, clock steps and restarts, done to an engine and to the plain reference side by side.
+//! Random commands, clock steps and restarts, done to an engine and to the plain reference side by
+//! side.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -6,14 +7,15 @@ use std::sync::Arc;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use stockhold::{
-    AccountId, AccountKey, Command, Engine, Error, ErrorKind, IdempotencyKey, Line, ManualClock, Outcome, Policy,
-    ReservationId, Reserve, Window,
+    AccountId, AccountKey, Command, Engine, Error, ErrorKind, IdempotencyKey, Line, ManualClock,
+    Outcome, Policy, ReservationId, Reserve, Window,
 };
 use tempfile::TempDir;
 
 use crate::reference::{Answer, Ask, Place, Reference};
 
-/// Long enough that a dozen reservations fill the smallest segment, and the journal goes on in the next.
+/// Long enough that a dozen reservations fill the smallest segment, and the journal goes on in the
+/// next.
 const DETAILS: [u8; 10 << 10] = [7; 10 << 10];
 
 /// The rules that quotas change between.
@@ -148,7 +150,8 @@ impl Run {
     }
 
     fn start(&mut self) {
-        let builder = Engine::builder(self.dir.path()).clock(Arc::clone(&self.clock) as _).history(false);
+        let builder =
+            Engine::builder(self.dir.path()).clock(Arc::clone(&self.clock) as _).history(false);
         let builder = builder.idempotency_window_ms(WINDOW_MS);
         self.engine = Some(builder.segment_bytes(128 << 10).open().expect("the directory opens"));
     }
@@ -163,7 +166,10 @@ impl Run {
         let policy = self.reference.accounts.get(&place).map_or(policy, |account| account.policy);
         let key: AccountKey = name.parse().expect("a valid key");
         if self.ids[place].is_some() {
-            let other = self.engine().open_account(&key, Policy::backorder(1)).map_err(|error| error.kind());
+            let other = self
+                .engine()
+                .open_account(&key, Policy::backorder(1))
+                .map_err(|error| error.kind());
             assert_eq!(other, Err(ErrorKind::Conflict), "who opens it with other rules is told");
         }
         let id = self.engine().open_account(&key, policy).expect("there is room");
@@ -198,13 +204,18 @@ impl Run {
                 self.batch(asks);
             }
             Step::Open(place) => self.open(place),
-            Step::SetPolicy { place, limit, window } => self.set_policy(place, Policy::quota(limit, WINDOWS[window])),
+            Step::SetPolicy { place, limit, window } => {
+                self.set_policy(place, Policy::quota(limit, WINDOWS[window]))
+            }
             Step::Tick(by_ms) => {
                 self.clock.advance(by_ms);
                 self.reference.now += by_ms;
             }
             Step::Expire => {
-                assert_eq!(self.engine().expire_due().expect("it admits"), self.reference.expire_due());
+                assert_eq!(
+                    self.engine().expire_due().expect("it admits"),
+                    self.reference.expire_due()
+                );
             }
             Step::Checkpoint => drop(self.engine().checkpoint().expect("it is written")),
             Step::Reopen { close, checkpoint } => self.reopen(close, checkpoint),
@@ -228,17 +239,27 @@ impl Run {
     fn pick(&mut self, wish: Wish) -> Ask {
         let ask = match wish {
             Wish::Sound(ask) => ask,
-            Wish::Confirm { pick, owner, parts } => Ask::Confirm { reservation: self.recent(pick), owner, parts },
+            Wish::Confirm { pick, owner, parts } => {
+                Ask::Confirm { reservation: self.recent(pick), owner, parts }
+            }
             Wish::Release { pick, owner } => Ask::Release { reservation: self.recent(pick), owner },
         };
         let named: Vec<Place> = match &ask {
-            Ask::Receive { account, .. } | Ask::Adjust { account, .. } | Ask::WriteOff { account, .. } => {
+            Ask::Receive { account, .. }
+            | Ask::Adjust { account, .. }
+            | Ask::WriteOff { account, .. } => {
                 vec![*account]
             }
-            Ask::Reserve { lines, owner, .. } => lines.iter().map(|(place, _)| *place).chain(*owner).collect(),
-            Ask::Confirm { owner, .. } | Ask::Release { owner, .. } => owner.iter().copied().collect(),
+            Ask::Reserve { lines, owner, .. } => {
+                lines.iter().map(|(place, _)| *place).chain(*owner).collect()
+            }
+            Ask::Confirm { owner, .. } | Ask::Release { owner, .. } => {
+                owner.iter().copied().collect()
+            }
         };
-        for place in named.into_iter().filter(|place| self.ids[*place].is_none()).collect::<BTreeSet<_>>() {
+        for place in
+            named.into_iter().filter(|place| self.ids[*place].is_none()).collect::<BTreeSet<_>>()
+        {
             self.open(place);
         }
         ask
@@ -266,14 +287,20 @@ impl Run {
         let pieces: Vec<Pieces> = asks.iter().map(|(ask, key)| self.pieces(ask, *key)).collect();
         let commands: Vec<Command<'_>> =
             asks.iter().zip(&pieces).map(|((ask, _), pieces)| self.command(ask, pieces)).collect();
-        let outcomes = self.engine().batch(&commands).and_then(|ticket| ticket.wait()).expect("it is a batch");
+        let outcomes =
+            self.engine().batch(&commands).and_then(|ticket| ticket.wait()).expect("it is a batch");
         assert_eq!(outcomes.len(), asks.len());
         for ((ask, key), outcome) in asks.into_iter().zip(outcomes) {
             self.check(ask, key, outcome);
         }
     }
 
-    fn with_command<T>(&self, ask: &Ask, key: Option<u8>, run: impl FnOnce(&Engine, &Command<'_>) -> T) -> T {
+    fn with_command<T>(
+        &self,
+        ask: &Ask,
+        key: Option<u8>,
+        run: impl FnOnce(&Engine, &Command<'_>) -> T,
+    ) -> T {
         let pieces = self.pieces(ask, key);
         run(self.engine(), &self.command(ask, &pieces))
     }
@@ -283,11 +310,13 @@ impl Run {
     }
 
     fn pieces(&self, ask: &Ask, key: Option<u8>) -> Pieces {
-        let key = key.map(|key| IdempotencyKey::new("model", &key.to_string()).expect("a valid key"));
+        let key =
+            key.map(|key| IdempotencyKey::new("model", &key.to_string()).expect("a valid key"));
         let lines = match ask {
-            Ask::Reserve { lines, .. } => {
-                lines.iter().map(|(place, quantity)| Line { account: self.id(*place), quantity: *quantity }).collect()
-            }
+            Ask::Reserve { lines, .. } => lines
+                .iter()
+                .map(|(place, quantity)| Line { account: self.id(*place), quantity: *quantity })
+                .collect(),
             _ => Vec::new(),
         };
         Pieces { lines, key }
@@ -297,15 +326,21 @@ impl Run {
         let key = pieces.key;
         let owner_of = |owner: &Option<Place>| owner.map(|place| self.id(place));
         match ask {
-            Ask::Receive { account, quantity } => {
-                Command::Receive { account: self.id(*account), quantity: *quantity, note: "in", key }
-            }
+            Ask::Receive { account, quantity } => Command::Receive {
+                account: self.id(*account),
+                quantity: *quantity,
+                note: "in",
+                key,
+            },
             Ask::Adjust { account, delta } => {
                 Command::Adjust { account: self.id(*account), delta: *delta, note: "count", key }
             }
-            Ask::WriteOff { account, quantity } => {
-                Command::WriteOff { account: self.id(*account), quantity: *quantity, note: "broken", key }
-            }
+            Ask::WriteOff { account, quantity } => Command::WriteOff {
+                account: self.id(*account),
+                quantity: *quantity,
+                note: "broken",
+                key,
+            },
             Ask::Reserve { ttl_ms, confirm, owner, .. } => Command::Reserve(Reserve {
                 lines: &pieces.lines,
                 ttl_ms: *ttl_ms,
@@ -331,9 +366,14 @@ impl Run {
         let expected = self.reference.ask(&ask, key);
         let said = outcome.map_err(|error| error.kind());
         let place_of = |account| self.ids.iter().position(|id| *id == Some(account));
-        assert!(expected.agrees(&said, place_of), "{ask:?} with key {key:?} came to {said:?}, expected {expected:?}");
-        if let (Answer::Reserved { reservation: None, .. }, Ok(Outcome::Reserved { reservation, .. })) =
-            (expected, said)
+        assert!(
+            expected.agrees(&said, place_of),
+            "{ask:?} with key {key:?} came to {said:?}, expected {expected:?}"
+        );
+        if let (
+            Answer::Reserved { reservation: None, .. },
+            Ok(Outcome::Reserved { reservation, .. }),
+        ) = (expected, said)
         {
             assert!(!self.made.contains(&reservation), "the number {reservation} was given before");
             self.made.push(reservation);
@@ -347,20 +387,42 @@ impl Run {
         let engine = self.engine();
         for (place, expected) in &self.reference.accounts {
             let level = engine.level(self.id(*place)).expect("the account is open");
-            let seen = (level.available, level.reserved, level.consumed, level.received, level.written_off);
-            let should =
-                (expected.available, expected.reserved, expected.consumed, expected.received, expected.written_off);
-            assert_eq!(seen, should, "the level of {} (available, reserved, consumed, received, lost)", level.key);
+            let seen = (
+                level.available,
+                level.reserved,
+                level.consumed,
+                level.received,
+                level.written_off,
+            );
+            let should = (
+                expected.available,
+                expected.reserved,
+                expected.consumed,
+                expected.received,
+                expected.written_off,
+            );
+            assert_eq!(
+                seen, should,
+                "the level of {} (available, reserved, consumed, received, lost)",
+                level.key
+            );
             assert_eq!(level.policy, expected.policy, "the rules of {}", level.key);
             let takeable = engine.takeable(level.account).expect("the account is open");
-            assert_eq!(takeable, expected.takeable(self.reference.now), "what can be taken of {}", level.key);
+            assert_eq!(
+                takeable,
+                expected.takeable(self.reference.now),
+                "what can be taken of {}",
+                level.key
+            );
         }
         assert_eq!(engine.levels().len(), self.reference.accounts.len());
         assert_eq!(engine.pending_count(), self.reference.pending.len());
         for (id, held) in &self.reference.pending {
             let pending = engine.pending(*id).unwrap_or_else(|| panic!("{id} is pending"));
-            let lines =
-                held.lines.iter().map(|(place, quantity)| Line { account: self.id(*place), quantity: *quantity });
+            let lines = held
+                .lines
+                .iter()
+                .map(|(place, quantity)| Line { account: self.id(*place), quantity: *quantity });
             assert_eq!(pending.lines, lines.collect::<Vec<_>>(), "the lines of {id}");
             assert_eq!(pending.expires_at, held.expires_at, "the deadline of {id}");
             assert_eq!(pending.owner, held.owner.map(|place| self.id(place)), "the owner of {id}");

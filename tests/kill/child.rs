@@ -1,4 +1,5 @@
-//! The process that is killed: several threads at the engine, each answer written to the pipe after it was durable.
+//! The process that is killed: several threads at the engine, each answer written to the pipe after
+//! it was durable.
 
 use std::io::{BufRead, Write};
 use std::path::Path;
@@ -14,14 +15,17 @@ pub const BATCH_MAX: u64 = 4;
 /// Asks until it is killed.
 pub fn run(dir: &Path) -> ! {
     abort_on_panic();
-    let mut said = std::io::stdin().lock().lines().map(|line| parse(&line.expect("the pipe reads")));
+    let mut said =
+        std::io::stdin().lock().lines().map(|line| parse(&line.expect("the pipe reads")));
     let (seed, life) = said.next().expect("the parent says which life this is");
-    let handed: Vec<_> = said.map(|(number, quantity)| (ReservationId::from_number(number), quantity)).collect();
+    let handed: Vec<_> =
+        said.map(|(number, quantity)| (ReservationId::from_number(number), quantity)).collect();
     let engine = super::builder(dir).open().expect("what a kill leaves behind opens");
     let shop = Shop::open(&engine);
     std::thread::scope(|scope| {
         for number in 0..THREADS {
-            let pending: Vec<_> = handed.iter().copied().skip(number as usize).step_by(THREADS as usize).collect();
+            let pending: Vec<_> =
+                handed.iter().copied().skip(number as usize).step_by(THREADS as usize).collect();
             let mut caller = Caller {
                 engine: &engine,
                 shop: &shop,
@@ -77,8 +81,10 @@ impl Caller<'_> {
             _ => {
                 let ask = self.invent();
                 // A refund takes no key: it happens once as it is.
-                let key_number = if matches!(ask, Ask::Refund { .. }) { 0 } else { self.invent_key() };
-                let outcome = ask.ask(self.engine, self.shop, key(key_number)).expect("the request is sound");
+                let key_number =
+                    if matches!(ask, Ask::Refund { .. }) { 0 } else { self.invent_key() };
+                let outcome =
+                    ask.ask(self.engine, self.shop, key(key_number)).expect("the request is sound");
                 self.note(ask, key_number, outcome);
             }
         }
@@ -86,7 +92,11 @@ impl Caller<'_> {
 
     fn invent(&mut self) -> Ask {
         let rng = &mut self.rng;
-        let order = Order { user: rng.below(USERS), product: rng.below(PRODUCTS), quantity: 1 + rng.below(3) };
+        let order = Order {
+            user: rng.below(USERS),
+            product: rng.below(PRODUCTS),
+            quantity: 1 + rng.below(3),
+        };
         match rng.below(100) {
             0..5 => Ask::Award { user: order.user, quantity: PRICE * (1 + rng.below(40)) },
             5..10 => Ask::Receive { product: order.product, quantity: 1 + rng.below(40) },
@@ -124,19 +134,21 @@ impl Caller<'_> {
             .filter(|(ask, _)| !matches!(ask, Ask::Refund { .. }))
             .collect();
         let mut borrowed: Vec<Borrowed> = asks.iter().map(|_| Borrowed::default()).collect();
-        let commands = asks
-            .iter()
-            .zip(&mut borrowed)
-            .map(|((ask, key_number), borrowed)| ask.command(self.shop, key(*key_number), borrowed));
+        let commands = asks.iter().zip(&mut borrowed).map(|((ask, key_number), borrowed)| {
+            ask.command(self.shop, key(*key_number), borrowed)
+        });
         let commands: Vec<_> = commands.collect();
-        let outcomes = self.engine.batch(&commands).and_then(|ticket| ticket.wait()).expect("the disk works");
+        let outcomes =
+            self.engine.batch(&commands).and_then(|ticket| ticket.wait()).expect("the disk works");
         for ((ask, key_number), outcome) in asks.into_iter().zip(outcomes) {
             self.note(ask, key_number, outcome.expect("the request is sound"));
         }
     }
 
     fn retry(&mut self) {
-        let Some((ask, key_number, first)) = self.rng.pick(&self.keyed) else { return };
+        let Some((ask, key_number, first)) = self.rng.pick(&self.keyed) else {
+            return;
+        };
         let again = ask.ask(self.engine, self.shop, key(key_number)).expect("a retry is sound");
         assert_eq!(again, first, "{ask:?} with key {key_number}");
         say("retry");

@@ -1,10 +1,14 @@
 //! What the callers ask, and how it goes over the pipe: as numbers, a request or an answer a row.
 
-use stockhold::{AccountId, AccountKey, Command, Engine, IdempotencyKey, Line, Outcome, Policy, ReservationId, Window};
+use stockhold::{
+    AccountId, AccountKey, Command, Engine, IdempotencyKey, Line, Outcome, Policy, ReservationId,
+    Window,
+};
 
 pub const USERS: u64 = 6;
 pub const PRODUCTS: u64 = 3;
-/// Points for a unit of anything, so that points spent and units sold can be held against each other.
+/// Points for a unit of anything, so that points spent and units sold can be held against each
+/// other.
 pub const PRICE: u64 = 7;
 
 /// The accounts that a request names by user and product.
@@ -24,17 +28,25 @@ impl Shop {
         };
         let (users, products) = (0..USERS, 0..PRODUCTS);
         let window = Window::Rolling { length_ms: 60 };
-        let quota = |user: u64, product: u64| open(format!("quota/u{user}/p{product}"), Policy::quota(40, window));
-        let cap = |user: u64| open(format!("quota/u{user}"), Policy::quota(12, Window::Outstanding));
+        let quota = |user: u64, product: u64| {
+            open(format!("quota/u{user}/p{product}"), Policy::quota(40, window))
+        };
+        let cap =
+            |user: u64| open(format!("quota/u{user}"), Policy::quota(12, Window::Outstanding));
         Self {
-            points: users.clone().map(|user| open(format!("points/u{user}"), Policy::strict())).collect(),
+            points: users
+                .clone()
+                .map(|user| open(format!("points/u{user}"), Policy::strict()))
+                .collect(),
             quotas: users
                 .clone()
                 .flat_map(|user| (0..PRODUCTS).map(move |product| (user, product)))
                 .map(|(user, product)| quota(user, product))
                 .collect(),
             caps: users.map(cap).collect(),
-            stocks: products.map(|product| open(format!("stock/p{product}"), Policy::strict())).collect(),
+            stocks: products
+                .map(|product| open(format!("stock/p{product}"), Policy::strict()))
+                .collect(),
         }
     }
 
@@ -121,9 +133,11 @@ impl Ask {
     pub fn from_row(row: Row) -> Self {
         let reservation = ReservationId::from_number(row[1]);
         match row {
-            [0, user, product, quantity, ttl_ms, at_once, _] => {
-                Self::Reserve { order: Order { user, product, quantity }, ttl_ms, at_once: at_once != 0 }
-            }
+            [0, user, product, quantity, ttl_ms, at_once, _] => Self::Reserve {
+                order: Order { user, product, quantity },
+                ttl_ms,
+                at_once: at_once != 0,
+            },
             [1, _, units, ..] => Self::Confirm { reservation, units },
             [2, ..] => Self::Release { reservation },
             [3, ..] => Self::Refund { reservation },
@@ -135,7 +149,12 @@ impl Ask {
     }
 
     /// Asks the engine and waits until the answer is durable.
-    pub fn ask(self, engine: &Engine, shop: &Shop, key: Option<IdempotencyKey>) -> stockhold::Result<Outcome> {
+    pub fn ask(
+        self,
+        engine: &Engine,
+        shop: &Shop,
+        key: Option<IdempotencyKey>,
+    ) -> stockhold::Result<Outcome> {
         if let Self::Refund { reservation } = self {
             return engine.refund(reservation, None, "refund")?.wait();
         }
@@ -144,7 +163,12 @@ impl Ask {
     }
 
     /// The command, for anything but a refund.
-    pub fn command<'a>(self, shop: &Shop, key: Option<IdempotencyKey>, borrowed: &'a mut Borrowed) -> Command<'a> {
+    pub fn command<'a>(
+        self,
+        shop: &Shop,
+        key: Option<IdempotencyKey>,
+        borrowed: &'a mut Borrowed,
+    ) -> Command<'a> {
         let note = "kill";
         match self {
             Self::Reserve { order, ttl_ms, at_once } => {
@@ -165,7 +189,9 @@ impl Ask {
             }
             Self::Release { reservation } => Command::Release { reservation, owner: None, key },
             Self::Refund { .. } => panic!("a refund is no command"),
-            Self::Award { user, quantity } => Command::Receive { account: shop.points(user), quantity, note, key },
+            Self::Award { user, quantity } => {
+                Command::Receive { account: shop.points(user), quantity, note, key }
+            }
             Self::Receive { product, quantity } => {
                 Command::Receive { account: shop.stock(product), quantity, note, key }
             }
@@ -190,7 +216,9 @@ pub fn key(number: u64) -> Option<IdempotencyKey> {
 /// An answer as numbers; `None` for one that had no effect.
 pub fn effect_of(outcome: Outcome) -> Option<[u64; 4]> {
     Some(match outcome {
-        Outcome::Changed { account, available } => [0, account.number().into(), available as u64, 0],
+        Outcome::Changed { account, available } => {
+            [0, account.number().into(), available as u64, 0]
+        }
         Outcome::Reserved { reservation, expires_at, confirmed } => {
             [1, reservation.number(), expires_at, confirmed.into()]
         }

@@ -1,5 +1,6 @@
-//! One account by itself: what the sold-out fast path promises. It reads one atomic of one account, so its answers are
-//! held to the history of that account alone, and not to all accounts of a reservation at once.
+//! One account by itself: what the sold-out fast path promises. It reads one atomic of one account,
+//! so its answers are held to the history of that account alone, and not to all accounts of a
+//! reservation at once.
 
 use std::collections::BTreeMap;
 
@@ -36,7 +37,8 @@ pub enum Sight {
     Level([i64; 5]),
     /// The gauge.
     Takeable(u64),
-    /// A line of so many units was refused, after `before` units of the same account in earlier lines.
+    /// A line of so many units was refused, after `before` units of the same account in earlier
+    /// lines.
     Refused {
         quantity: u64,
         before: u64,
@@ -92,7 +94,8 @@ impl Account {
             }
             Sight::End { id, consumed } => self.end(id, consumed),
             Sight::Expire { id, at } => {
-                self.pending.get(&id).is_some_and(|(_, expires_at)| *expires_at <= at) && self.end(id, 0)
+                self.pending.get(&id).is_some_and(|(_, expires_at)| *expires_at <= at)
+                    && self.end(id, 0)
             }
             Sight::Change { delta, available } => {
                 self.available += delta;
@@ -101,12 +104,22 @@ impl Account {
                 self.available == available
             }
             Sight::Level(numbers) => {
-                numbers == [self.available, self.reserved, self.consumed, self.received, self.written_off]
+                numbers
+                    == [
+                        self.available,
+                        self.reserved,
+                        self.consumed,
+                        self.received,
+                        self.written_off,
+                    ]
             }
             Sight::Takeable(units) => self.takeable() == units,
-            // Read from the gauge, which knows nothing of the other lines, or decided under the lock.
+            // Read from the gauge, which knows nothing of the other lines, or decided under the
+            // lock.
             Sight::Refused { quantity, before, available } => {
-                available < quantity && [self.takeable(), self.takeable().saturating_sub(before)].contains(&available)
+                available < quantity
+                    && [self.takeable(), self.takeable().saturating_sub(before)]
+                        .contains(&available)
             }
             // What lapsed comes back now, whenever that was.
             Sight::NextRelease(at) => {
@@ -117,8 +130,11 @@ impl Account {
     }
 
     fn end(&mut self, id: ReservationId, consumed: u64) -> bool {
-        let Some((quantity, _)) = self.pending.remove(&id) else { return false };
-        let consumed = if self.policy.window == Window::Outstanding { 0 } else { consumed.min(quantity) };
+        let Some((quantity, _)) = self.pending.remove(&id) else {
+            return false;
+        };
+        let consumed =
+            if self.policy.window == Window::Outstanding { 0 } else { consumed.min(quantity) };
         self.reserved -= quantity as i64;
         self.consumed += consumed as i64;
         self.available += (quantity - consumed) as i64;
@@ -130,7 +146,12 @@ impl Account {
 pub fn sights(history: &[Timed<Call>], place: Place, policy: Policy) -> Vec<Timed<Sight>> {
     let mut made: BTreeMap<ReservationId, Vec<(Place, u64)>> = BTreeMap::new();
     for Timed { op: Call { op, .. }, .. } in history {
-        if let Op::Ask { ask: Ask::Reserve { lines, .. }, said: Ok(Outcome::Reserved { reservation, .. }), .. } = op {
+        if let Op::Ask {
+            ask: Ask::Reserve { lines, .. },
+            said: Ok(Outcome::Reserved { reservation, .. }),
+            ..
+        } = op
+        {
             made.insert(*reservation, lines.clone());
         }
     }
@@ -142,7 +163,8 @@ pub fn sights(history: &[Timed<Call>], place: Place, policy: Policy) -> Vec<Time
     seen.collect()
 }
 
-/// Requests under one key have one effect, in whichever of them; by the time that the first returns it has happened.
+/// Requests under one key have one effect, in whichever of them; by the time that the first returns
+/// it has happened.
 fn effects_once(history: &[Timed<Call>]) -> Vec<Timed<Call>> {
     let mut once: Vec<Timed<Call>> = Vec::new();
     let mut by_key: BTreeMap<u8, usize> = BTreeMap::new();
@@ -151,7 +173,10 @@ fn effects_once(history: &[Timed<Call>]) -> Vec<Timed<Call>> {
             once.push(timed.clone());
             continue;
         };
-        let effective = !matches!(outcome, Outcome::Refused(_) | Outcome::Late { .. } | Outcome::NotPending { .. });
+        let effective = !matches!(
+            outcome,
+            Outcome::Refused(_) | Outcome::Late { .. } | Outcome::NotPending { .. }
+        );
         match by_key.get(key).filter(|_| effective) {
             Some(at) => {
                 let first = &mut once[*at];
@@ -169,15 +194,25 @@ fn effects_once(history: &[Timed<Call>]) -> Vec<Timed<Call>> {
     once
 }
 
-fn sights_of(op: &Op, place: Place, policy: Policy, made: &BTreeMap<ReservationId, Vec<(Place, u64)>>) -> Vec<Sight> {
-    let on = |lines: &[(Place, u64)]| lines.iter().filter(|(at, _)| *at == place).map(|(_, units)| units).sum::<u64>();
+fn sights_of(
+    op: &Op,
+    place: Place,
+    policy: Policy,
+    made: &BTreeMap<ReservationId, Vec<(Place, u64)>>,
+) -> Vec<Sight> {
+    let on = |lines: &[(Place, u64)]| {
+        lines.iter().filter(|(at, _)| *at == place).map(|(_, units)| units).sum::<u64>()
+    };
     let holds = |id: &ReservationId| made.get(id).is_some_and(|lines| on(lines) > 0);
     match op {
         Op::Level { place: at, numbers } if *at == place => vec![Sight::Level(*numbers)],
         Op::Takeable { place: at, units } if *at == place => vec![Sight::Takeable(*units)],
         Op::Expire { id, at } if holds(id) => vec![Sight::Expire { id: *id, at: *at }],
         Op::Ask { ask, said: Ok(outcome), .. } => match (ask, outcome) {
-            (Ask::Reserve { lines, .. }, Outcome::Reserved { reservation, expires_at, confirmed }) => {
+            (
+                Ask::Reserve { lines, .. },
+                Outcome::Reserved { reservation, expires_at, confirmed },
+            ) => {
                 let skipped = *confirmed && policy.window == Window::Outstanding;
                 let quantity = on(lines);
                 let expires_at = (!confirmed).then_some(*expires_at);
@@ -187,12 +222,19 @@ fn sights_of(op: &Op, place: Place, policy: Policy, made: &BTreeMap<ReservationI
                     expires_at,
                 }))
             }
-            (Ask::Reserve { lines, .. }, Outcome::Refused(refusal)) if lines[refusal.line].0 == place => {
+            (Ask::Reserve { lines, .. }, Outcome::Refused(refusal))
+                if lines[refusal.line].0 == place =>
+            {
                 let (quantity, before) = (lines[refusal.line].1, on(&lines[..refusal.line]));
                 let available = refusal.available;
-                vec![Sight::Refused { quantity, before, available }, Sight::NextRelease(refusal.next_release_at)]
+                vec![
+                    Sight::Refused { quantity, before, available },
+                    Sight::NextRelease(refusal.next_release_at),
+                ]
             }
-            (Ask::Confirm { parts, .. }, Outcome::Confirmed { reservation }) if holds(reservation) => {
+            (Ask::Confirm { parts, .. }, Outcome::Confirmed { reservation })
+                if holds(reservation) =>
+            {
                 let lines = &made[reservation];
                 let part = |at: usize, units: u64| parts.as_ref().map_or(units, |parts| parts[at]);
                 let consumed = lines.iter().enumerate().filter(|(_, (at, _))| *at == place);
@@ -202,13 +244,19 @@ fn sights_of(op: &Op, place: Place, policy: Policy, made: &BTreeMap<ReservationI
             (_, Outcome::Released { reservation }) if holds(reservation) => {
                 vec![Sight::End { id: *reservation, consumed: 0 }]
             }
-            (Ask::Receive { account, quantity }, Outcome::Changed { available, .. }) if *account == place => {
+            (Ask::Receive { account, quantity }, Outcome::Changed { available, .. })
+                if *account == place =>
+            {
                 vec![Sight::Change { delta: *quantity as i64, available: *available }]
             }
-            (Ask::Adjust { account, delta }, Outcome::Changed { available, .. }) if *account == place => {
+            (Ask::Adjust { account, delta }, Outcome::Changed { available, .. })
+                if *account == place =>
+            {
                 vec![Sight::Change { delta: *delta, available: *available }]
             }
-            (Ask::WriteOff { account, quantity }, Outcome::Changed { available, .. }) if *account == place => {
+            (Ask::WriteOff { account, quantity }, Outcome::Changed { available, .. })
+                if *account == place =>
+            {
                 vec![Sight::Change { delta: -(*quantity as i64), available: *available }]
             }
             _ => Vec::new(),

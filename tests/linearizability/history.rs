@@ -46,7 +46,8 @@ pub struct History {
 impl History {
     /// Holds the whole to the reference, and then each account to itself.
     pub fn check(&self) {
-        // The fast path looks at one account; where it may have answered, the account alone is asked, below.
+        // The fast path looks at one account; where it may have answered, the account alone is
+        // asked, below.
         let decided = self.calls.iter().filter(|timed| !timed.op.op.may_be_fast());
         let decided: Vec<Timed<Call>> = decided.cloned().collect();
         let mut start = Reference::new(0);
@@ -78,7 +79,8 @@ impl History {
             }
             Op::Level { place, numbers } => {
                 let it = &state.accounts[place];
-                let rest = [it.reserved, it.consumed, it.received, it.written_off].map(|units| units as i64);
+                let rest = [it.reserved, it.consumed, it.received, it.written_off]
+                    .map(|units| units as i64);
                 let agrees = numbers[0] == it.available && numbers[1..] == rest;
                 states.extend(agrees.then(|| state.clone()));
             }
@@ -107,7 +109,10 @@ impl History {
         if !answer.agrees(said, place_of) {
             return None;
         }
-        if let (Answer::Reserved { reservation: None, .. }, Ok(Outcome::Reserved { reservation, .. })) = (answer, said)
+        if let (
+            Answer::Reserved { reservation: None, .. },
+            Ok(Outcome::Reserved { reservation, .. }),
+        ) = (answer, said)
         {
             if next.pending.contains_key(reservation) {
                 return None;
@@ -121,9 +126,12 @@ impl History {
 }
 
 impl Op {
-    /// Whether the answer may come from a gauge: a look at one, or the refusal of a request that asks it first.
+    /// Whether the answer may come from a gauge: a look at one, or the refusal of a request that
+    /// asks it first.
     fn may_be_fast(&self) -> bool {
-        let refused = |ask: &Ask, key: &Option<u8>| key.is_none() && matches!(ask, Ask::Reserve { confirm: false, .. });
+        let refused = |ask: &Ask, key: &Option<u8>| {
+            key.is_none() && matches!(ask, Ask::Reserve { confirm: false, .. })
+        };
         match self {
             Self::Ask { ask, key, said: Ok(Outcome::Refused(_)) } => refused(ask, key),
             _ => matches!(self, Self::Takeable { .. }),
@@ -138,6 +146,9 @@ fn explain<O: std::fmt::Debug>(what: &str, history: &[Timed<O>], outcome: Result
         format!("{called:>6} {returned:>6} {op:?}\n")
     };
     let explained: String = stuck.explained.iter().map(line).collect();
-    let rest: String = (0..history.len()).filter(|at| !stuck.explained.contains(at)).map(|at| line(&at)).collect();
-    panic!("no order explains {what}. In this order (call, return) so far:\n{explained}and then none of:\n{rest}");
+    let rest: String =
+        (0..history.len()).filter(|at| !stuck.explained.contains(at)).map(|at| line(&at)).collect();
+    panic!(
+        "no order explains {what}. In this order (call, return) so far:\n{explained}and then none of:\n{rest}"
+    );
 }

@@ -1,5 +1,6 @@
-//! The same question asked of the server: clients on connections of their own exchange, confirm, cancel and look, some
-//! hang up before the answer, and what they were told is searched for an order that explains it.
+//! The same question asked of the server: clients on connections of their own exchange, confirm,
+//! cancel and look, some hang up before the answer, and what they were told is searched for an
+//! order that explains it.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::Write;
@@ -73,9 +74,15 @@ impl Round {
             (Some(body), Some(key)) => client.post_keyed(&path, &key, body.clone()).await,
         };
         let said = match (reply.status, &what) {
-            (200, What::Balance { .. }) => numbers(&reply.data(), ["balance", "reserved", "consumed", "received"]),
-            (200, What::Inventory) => numbers(&reply.data(), ["available", "reserved", "sold", "total"]),
-            (200, What::Receive { .. }) => Said::Stock(reply.data()["stockQuantity"].as_i64().expect("a number")),
+            (200, What::Balance { .. }) => {
+                numbers(&reply.data(), ["balance", "reserved", "consumed", "received"])
+            }
+            (200, What::Inventory) => {
+                numbers(&reply.data(), ["available", "reserved", "sold", "total"])
+            }
+            (200, What::Receive { .. }) => {
+                Said::Stock(reply.data()["stockQuantity"].as_i64().expect("a number"))
+            }
             (200, _) => {
                 let data = reply.data();
                 let id = data["orderId"].as_str().expect("a string").to_owned();
@@ -112,8 +119,12 @@ impl Round {
                 let body = json!({"productId": product, "quantity": quantity, "confirm": confirm});
                 ("/api/mall/exchange".to_owned(), key.map(|key| key.to_string()), Some(body))
             }
-            What::Confirm { order, .. } => (format!("/api/mall/orders/{order}/confirm"), None, Some(json!({}))),
-            What::Cancel { order, .. } => (format!("/api/mall/orders/{order}/cancel"), None, Some(json!({}))),
+            What::Confirm { order, .. } => {
+                (format!("/api/mall/orders/{order}/confirm"), None, Some(json!({})))
+            }
+            What::Cancel { order, .. } => {
+                (format!("/api/mall/orders/{order}/cancel"), None, Some(json!({})))
+            }
             What::Balance { .. } => ("/api/points/balance".to_owned(), None, None),
             What::Inventory => (format!("/api/admin/inventory/{product}"), None, None),
             What::Receive { quantity } => {
@@ -125,7 +136,8 @@ impl Round {
 
     fn newest(&self, user: User, rng: &mut Rng) -> Option<String> {
         let orders = self.orders.lock().expect("no task panics");
-        let own: Vec<&String> = orders.iter().filter(|(owner, _)| *owner == user).map(|(_, id)| id).collect();
+        let own: Vec<&String> =
+            orders.iter().filter(|(owner, _)| *owner == user).map(|(_, id)| id).collect();
         let newest = own.len().min(2);
         (newest > 0).then(|| own[own.len() - 1 - rng.below(newest as u64) as usize].clone())
     }
@@ -139,7 +151,12 @@ impl Round {
             4..7 => {
                 // The body of a key is always the same.
                 let key = rng.below(2) as u8;
-                What::Exchange { user, quantity: 1 + i64::from(key), confirm: key == 0, key: Some(key) }
+                What::Exchange {
+                    user,
+                    quantity: 1 + i64::from(key),
+                    confirm: key == 0,
+                    key: Some(key),
+                }
             }
             choice @ 7..11 => match self.newest(user, rng) {
                 Some(order) if choice < 9 => What::Confirm { user, order },
@@ -192,7 +209,10 @@ async fn play(shop: &Shop, number: u64, order: &Arc<AtomicU64>, seed: u64) -> Ve
     shop.mall.put_product(&product(&round.product(), PRICE as u64)).expect("a valid product");
     let mut operator = shop.admin().await;
     let receive = json!({"quantity": STOCK, "reason": "到货"});
-    operator.post(&format!("/api/admin/inventory/{}/receive", round.product()), receive).await.data();
+    operator
+        .post(&format!("/api/admin/inventory/{}/receive", round.product()), receive)
+        .await
+        .data();
     for user in 0..USERS {
         shop.user_with(&round.user(user), POINTS as u64).await;
     }
@@ -251,7 +271,9 @@ impl Counts {
         for Timed { op: Call { what, said, .. }, .. } in calls {
             match (what, said) {
                 (_, Said::Lost) => self.lost += 1,
-                (What::Exchange { .. }, Said::Order { id, .. }) if !ids.insert(id) => self.retries += 1,
+                (What::Exchange { .. }, Said::Order { id, .. }) if !ids.insert(id) => {
+                    self.retries += 1
+                }
                 (What::Exchange { .. }, Said::Order { .. }) => self.ordered += 1,
                 (_, Said::Order { .. }) => self.turned += 1,
                 (_, Said::NoPoints { .. } | Said::NoStock { .. }) => self.refused += 1,
@@ -263,8 +285,12 @@ impl Counts {
 
     fn assert_tried(&self) {
         let Self { ordered, turned, refused, ended, retries, lost, looks, lies_seen, .. } = *self;
-        let each = [self.overlaps, ordered, turned, refused, ended, retries, lost, looks, lies_seen];
-        assert!(self.calls > 3_000 && each.iter().all(|count| *count > 0), "something was never tried: {self:?}");
+        let each =
+            [self.overlaps, ordered, turned, refused, ended, retries, lost, looks, lies_seen];
+        assert!(
+            self.calls > 3_000 && each.iter().all(|count| *count > 0),
+            "something was never tried: {self:?}"
+        );
     }
 }
 
@@ -285,7 +311,8 @@ fn with_lie(calls: &[Timed<Call>], at: usize) -> Option<Vec<Timed<Call>>> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn some_order_explains_what_clients_were_told() {
-    let given = std::env::var("STOCKHOLD_LINEARIZABILITY_SEED").ok().and_then(|seed| seed.parse().ok());
+    let given =
+        std::env::var("STOCKHOLD_LINEARIZABILITY_SEED").ok().and_then(|seed| seed.parse().ok());
     let seed = given.unwrap_or_else(|| RandomState::new().build_hasher().finish());
     println!("STOCKHOLD_LINEARIZABILITY_SEED={seed}");
     let started = Instant::now();
@@ -302,7 +329,10 @@ async fn some_order_explains_what_clients_were_told() {
             counts.lies_seen += 1;
         }
     }
-    let report = format!("through HTTP, seed {seed}, {:.1} s: {counts:?}\n", started.elapsed().as_secs_f64());
+    let report = format!(
+        "through HTTP, seed {seed}, {:.1} s: {counts:?}\n",
+        started.elapsed().as_secs_f64()
+    );
     std::io::stderr().write_all(report.as_bytes()).expect("standard error takes a line");
     counts.assert_tried();
 }

@@ -1,7 +1,8 @@
-//! Would catch an answer of the concurrent engine that no order of the requests explains: a unit sold twice, a refusal
-//! while there was enough, a reservation that ended twice, a retry with an effect or another answer, a confirm after
-//! the deadline. Threads ask the real engine for a few units of a few accounts; calls and returns are numbered on one
-//! counter, and the history is searched for a sequential order.
+//! Would catch an answer of the concurrent engine that no order of the requests explains: a unit
+//! sold twice, a refusal while there was enough, a reservation that ended twice, a retry with an
+//! effect or another answer, a confirm after the deadline. Threads ask the real engine for a few
+//! units of a few accounts; calls and returns are numbered on one counter, and the history is
+//! searched for a sequential order.
 //!
 //! `STOCKHOLD_LINEARIZABILITY_SEED` repeats the requests; the interleaving is the machine's.
 
@@ -27,8 +28,8 @@ use std::sync::{Arc, Barrier, Mutex};
 use std::time::Instant;
 
 use stockhold::{
-    AccountId, AccountKey, Clock, Command, Engine, ErrorKind, Fact, IdempotencyKey, Line, ManualClock, Outcome, Policy,
-    ReservationId, Reserve, TimeMs, Window,
+    AccountId, AccountKey, Clock, Command, Engine, ErrorKind, Fact, IdempotencyKey, Line,
+    ManualClock, Outcome, Policy, ReservationId, Reserve, TimeMs, Window,
 };
 use tempfile::TempDir;
 
@@ -45,7 +46,9 @@ const GROUPS: usize = 2;
 
 /// The accounts of a group, and how many units each is given at first.
 fn accounts(group: usize, round: u64) -> [(AccountKey, Policy, u64); 5] {
-    let name = |kind: &str, name: &str| format!("{kind}/{name}-{group}-{round}").parse().expect("a valid key");
+    let name = |kind: &str, name: &str| {
+        format!("{kind}/{name}-{group}-{round}").parse().expect("a valid key")
+    };
     [
         (name("stock", "tea"), Policy::strict(), 3),
         (name("stock", "cup"), Policy::backorder(1), 1),
@@ -107,7 +110,10 @@ impl Stage {
             let said = group.execute(&self.engine, &ask, key).map_err(|error| error.kind());
             Op::Ask { ask, key, said }
         });
-        if let Op::Ask { said: Ok(Outcome::Reserved { reservation, confirmed: false, .. }), .. } = op {
+        if let Op::Ask {
+            said: Ok(Outcome::Reserved { reservation, confirmed: false, .. }), ..
+        } = op
+        {
             group.made.lock().expect("no thread panics").push(reservation);
         }
     }
@@ -115,7 +121,8 @@ impl Stage {
     fn level(&self, group: &Group, place: Place) {
         self.record(group, || {
             let level = self.engine.level(group.accounts[place].0).expect("the account is open");
-            let rest = [level.reserved, level.consumed, level.received, level.written_off].map(|units| units as i64);
+            let rest = [level.reserved, level.consumed, level.received, level.written_off]
+                .map(|units| units as i64);
             Op::Level { place, numbers: [level.available, rest[0], rest[1], rest[2], rest[3]] }
         });
     }
@@ -135,16 +142,24 @@ impl Stage {
         let last = self.engine.status().last_seq;
         let mut events = self.engine.subscribe(*from_seq).expect("the events are there");
         while *from_seq <= last {
-            let (seq, event) = events.next_event().expect("the journal reads").expect("the engine is open");
+            let (seq, event) =
+                events.next_event().expect("the journal reads").expect("the engine is open");
             *from_seq = seq + 1;
-            let Fact::Expired(end) = &event.fact else { continue };
+            let Fact::Expired(end) = &event.fact else {
+                continue;
+            };
             let account = end.lines[0].account();
-            let group = groups.iter().find(|group| group.accounts.iter().any(|(id, _)| *id == account));
+            let group =
+                groups.iter().find(|group| group.accounts.iter().any(|(id, _)| *id == account));
             // Of an earlier round.
             let Some(group) = group else { continue };
             let op = Op::Expire { id: end.reservation, at: event.at };
             let call = Call { op, times: Vec::new() };
-            group.calls.lock().expect("no thread panics").push(Timed { called, returned, op: call });
+            group.calls.lock().expect("no thread panics").push(Timed {
+                called,
+                returned,
+                op: call,
+            });
         }
     }
 }
@@ -162,7 +177,9 @@ impl Group {
             made: Mutex::new(Vec::new()),
             calls: Mutex::new(Vec::new()),
         };
-        for (account, (_, _, quantity)) in accounts.iter().enumerate().filter(|(_, (_, _, quantity))| *quantity > 0) {
+        for (account, (_, _, quantity)) in
+            accounts.iter().enumerate().filter(|(_, (_, _, quantity))| *quantity > 0)
+        {
             stage.ask(&group, Ask::Receive { account, quantity: *quantity }, None);
         }
         group
@@ -179,20 +196,36 @@ impl Group {
             Ask::Receive { account, quantity } => {
                 Command::Receive { account: id(account), quantity: *quantity, note: "", key }
             }
-            Ask::Adjust { account, delta } => Command::Adjust { account: id(account), delta: *delta, note: "", key },
+            Ask::Adjust { account, delta } => {
+                Command::Adjust { account: id(account), delta: *delta, note: "", key }
+            }
             Ask::WriteOff { account, quantity } => {
                 Command::WriteOff { account: id(account), quantity: *quantity, note: "", key }
             }
             Ask::Reserve { lines, ttl_ms, confirm, .. } => {
-                taken.extend(lines.iter().map(|(place, quantity)| Line { account: id(place), quantity: *quantity }));
-                Command::Reserve(Reserve { confirm: *confirm, key, ..Reserve::new(&taken, *ttl_ms) })
+                taken.extend(
+                    lines
+                        .iter()
+                        .map(|(place, quantity)| Line { account: id(place), quantity: *quantity }),
+                );
+                Command::Reserve(Reserve {
+                    confirm: *confirm,
+                    key,
+                    ..Reserve::new(&taken, *ttl_ms)
+                })
             }
-            Ask::Confirm { reservation, parts, .. } => {
-                Command::Confirm { reservation: *reservation, owner: None, quantities: parts.as_deref(), key }
+            Ask::Confirm { reservation, parts, .. } => Command::Confirm {
+                reservation: *reservation,
+                owner: None,
+                quantities: parts.as_deref(),
+                key,
+            },
+            Ask::Release { reservation, .. } => {
+                Command::Release { reservation: *reservation, owner: None, key }
             }
-            Ask::Release { reservation, .. } => Command::Release { reservation: *reservation, owner: None, key },
         };
-        // The outcome is decided when the call returns; that it is durable is another test's matter.
+        // The outcome is decided when the call returns; that it is durable is another test's
+        // matter.
         engine.execute(&command).map(|ticket| ticket.outcome())
     }
 
@@ -221,7 +254,8 @@ fn reserve(rng: &mut Rng) -> Ask {
 fn keyed(group: &Group, seed: u64, rng: &mut Rng) -> (Ask, Option<u8>) {
     let key = rng.below(3) as u8;
     let other = u64::from(rng.below(8) == 0);
-    let mut of_key = Rng(seed ^ group.round << 8 ^ u64::from(key) << 4 ^ (group.number as u64) << 1 ^ other);
+    let mut of_key =
+        Rng(seed ^ group.round << 8 ^ u64::from(key) << 4 ^ (group.number as u64) << 1 ^ other);
     let ask = match of_key.below(3) {
         0 => Ask::Receive { account: of_key.below(4) as Place, quantity: 1 + other },
         _ => reserve(&mut of_key),
@@ -238,7 +272,9 @@ fn step(stage: &Stage, group: &Group, rng: &mut Rng) {
             stage.ask(group, ask, key);
         }
         choice @ 10..15 => {
-            let Some(reservation) = group.pick(rng) else { return };
+            let Some(reservation) = group.pick(rng) else {
+                return;
+            };
             let ask = match choice {
                 10..12 => Ask::Confirm { reservation, owner: None, parts: None },
                 12 => Ask::Confirm { reservation, owner: None, parts: Some(vec![1, 0]) },
@@ -287,8 +323,10 @@ fn round(stage: &Stage, number: u64, from_seq: &mut u64) -> Vec<History> {
             assert_eq!(stage.engine.pending(*id), None, "{id} was due");
         }
     }
-    let history =
-        |group: Group| History { accounts: group.accounts, calls: group.calls.into_inner().expect("no thread panics") };
+    let history = |group: Group| History {
+        accounts: group.accounts,
+        calls: group.calls.into_inner().expect("no thread panics"),
+    };
     groups.into_iter().map(history).collect()
 }
 
@@ -334,8 +372,18 @@ impl Counts {
     }
 
     fn assert_tried(&self) {
-        let Self { operations, overlaps, reserved, refused, confirmed, released, expired, .. } = *self;
-        let each = [overlaps, reserved, refused, confirmed, released, expired, self.late, self.not_pending];
+        let Self { operations, overlaps, reserved, refused, confirmed, released, expired, .. } =
+            *self;
+        let each = [
+            overlaps,
+            reserved,
+            refused,
+            confirmed,
+            released,
+            expired,
+            self.late,
+            self.not_pending,
+        ];
         let tried = each.iter().chain(&[self.conflicts, self.retries]).all(|count| *count > 0);
         assert!(operations > 20_000 && tried, "something was never tried: {self:?}");
     }
@@ -343,7 +391,8 @@ impl Counts {
 
 #[test]
 fn some_order_explains_what_threads_were_told() {
-    let given = std::env::var("STOCKHOLD_LINEARIZABILITY_SEED").ok().and_then(|seed| seed.parse().ok());
+    let given =
+        std::env::var("STOCKHOLD_LINEARIZABILITY_SEED").ok().and_then(|seed| seed.parse().ok());
     let seed = given.unwrap_or_else(|| RandomState::new().build_hasher().finish());
     println!("STOCKHOLD_LINEARIZABILITY_SEED={seed}");
     let started = Instant::now();
@@ -361,7 +410,10 @@ fn some_order_explains_what_threads_were_told() {
     }
     // And the journal's order is the order of the changes.
     Books::of(&stage.engine).assert_matches(&stage.engine);
-    let report = format!("linearizability, seed {seed}, {:.1} s: {counts:?}\n", started.elapsed().as_secs_f64());
+    let report = format!(
+        "linearizability, seed {seed}, {:.1} s: {counts:?}\n",
+        started.elapsed().as_secs_f64()
+    );
     std::io::stderr().write_all(report.as_bytes()).expect("standard error takes a line");
     counts.assert_tried();
 }

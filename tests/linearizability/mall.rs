@@ -1,4 +1,5 @@
-//! The mall as its clients see it, one request at a time: a product, its buyers' points, and their orders.
+//! The mall as its clients see it, one request at a time: a product, its buyers' points, and their
+//! orders.
 
 use std::collections::BTreeMap;
 
@@ -47,7 +48,8 @@ pub struct Call {
     pub said: Said,
 }
 
-/// The answer of an exchange that did not arrive has an order whose name nobody knows, until a retry hears it.
+/// The answer of an exchange that did not arrive has an order whose name nobody knows, until a
+/// retry hears it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Name {
     Known(String),
@@ -69,8 +71,8 @@ struct Account {
     consumed: i64,
 }
 
-/// What of the mall is looked at: all of it, or one account by itself. A refusal that was read from one number, without a
-/// lock, is held to that account alone.
+/// What of the mall is looked at: all of it, or one account by itself. A refusal that was read from
+/// one number, without a lock, is held to that account alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum View {
     Whole,
@@ -96,7 +98,8 @@ impl Account {
         [available, reserved, consumed, available + reserved + consumed]
     }
 
-    /// Moves units between what is available, reserved (0) and consumed (1), as the status of their order goes.
+    /// Moves units between what is available, reserved (0) and consumed (1), as the status of their
+    /// order goes.
     fn go(&mut self, units: i64, from: i64, to: i64) {
         for (status, units) in [(from, -units), (to, units)] {
             match status {
@@ -119,20 +122,21 @@ impl View {
 
     fn shows(self, call: &Call) -> bool {
         match (&call.what, &call.said) {
-            (What::Exchange { key: None, confirm: false, .. }, Said::NoPoints { .. } | Said::NoStock { .. })
-                if self == Self::Whole =>
-            {
-                false
-            }
+            (
+                What::Exchange { key: None, confirm: false, .. },
+                Said::NoPoints { .. } | Said::NoStock { .. },
+            ) if self == Self::Whole => false,
             (What::Exchange { user, .. }, Said::NoPoints { .. }) | (What::Balance { user }, _) => {
                 self.shows_points(*user)
             }
-            (What::Exchange { .. }, Said::NoStock { .. }) | (What::Inventory | What::Receive { .. }, _) => {
-                self.shows_stock()
-            }
-            (What::Exchange { user, .. } | What::Confirm { user, .. } | What::Cancel { user, .. }, _) => {
-                self.shows_stock() || self.shows_points(*user)
-            }
+            (What::Exchange { .. }, Said::NoStock { .. })
+            | (What::Inventory | What::Receive { .. }, _) => self.shows_stock(),
+            (
+                What::Exchange { user, .. }
+                | What::Confirm { user, .. }
+                | What::Cancel { user, .. },
+                _,
+            ) => self.shows_stock() || self.shows_points(*user),
         }
     }
 }
@@ -145,12 +149,15 @@ impl State {
             }
             What::Confirm { user, order } => self.turn(*user, order, 1, &call.said),
             What::Cancel { user, order } => self.turn(*user, order, -1, &call.said),
-            What::Balance { user } => self.agrees(call.said == Said::Numbers(self.points[*user].numbers())),
+            What::Balance { user } => {
+                self.agrees(call.said == Said::Numbers(self.points[*user].numbers()))
+            }
             What::Inventory => self.agrees(call.said == Said::Numbers(self.stock.numbers())),
             What::Receive { quantity } => {
                 let mut next = self.clone();
                 next.stock.available += quantity;
-                (call.said == Said::Stock(next.stock.available) || call.said == Said::Lost).then_some(next)
+                (call.said == Said::Stock(next.stock.available) || call.said == Said::Lost)
+                    .then_some(next)
             }
         };
         let unchanged = (call.said == Said::Lost).then(|| self.clone());
@@ -161,7 +168,13 @@ impl State {
         agrees.then(|| self.clone())
     }
 
-    fn exchange(&self, view: View, call: &Call, asked: (User, i64, bool), key: Option<u8>) -> Vec<Self> {
+    fn exchange(
+        &self,
+        view: View,
+        call: &Call,
+        asked: (User, i64, bool),
+        key: Option<u8>,
+    ) -> Vec<Self> {
         let (user, quantity, confirm) = asked;
         if let Some(name) = key.and_then(|key| self.keys.get(&(user, key))) {
             return Vec::from_iter(self.again(name, confirm, &call.said));
@@ -170,7 +183,11 @@ impl State {
         let poor = view.shows_points(user) && points < quantity * PRICE;
         let sold_out = view.shows_stock() && stock < quantity;
         if poor || sold_out {
-            let refusal = if poor { Said::NoPoints { available: points } } else { Said::NoStock { available: stock } };
+            let refusal = if poor {
+                Said::NoPoints { available: points }
+            } else {
+                Said::NoStock { available: stock }
+            };
             return Vec::from_iter(self.agrees(call.said == refusal || call.said == Said::Lost));
         }
         let status = i64::from(confirm);
@@ -189,7 +206,9 @@ impl State {
 
     /// A retry hears the first answer, whatever became of the order since.
     fn again(&self, name: &Name, confirm: bool, said: &Said) -> Option<Self> {
-        let Said::Order { id, status } = said else { return self.agrees(*said == Said::Lost) };
+        let Said::Order { id, status } = said else {
+            return self.agrees(*said == Said::Lost);
+        };
         if *status != i64::from(confirm) {
             return None;
         }
@@ -227,14 +246,27 @@ impl State {
 }
 
 /// Whether some order of the calls explains what this view shows of them.
-pub fn explain(calls: &[Timed<Call>], view: View, stock: i64, points: &[i64]) -> Result<(), String> {
-    let shown: Vec<Timed<Call>> = calls.iter().filter(|timed| view.shows(&timed.op)).cloned().collect();
+pub fn explain(
+    calls: &[Timed<Call>],
+    view: View,
+    stock: i64,
+    points: &[i64],
+) -> Result<(), String> {
+    let shown: Vec<Timed<Call>> =
+        calls.iter().filter(|timed| view.shows(&timed.op)).cloned().collect();
     let points = points.iter().map(|points| Account::of(*points)).collect();
-    let start = State { stock: Account::of(stock), points, orders: BTreeMap::new(), keys: BTreeMap::new() };
+    let start =
+        State { stock: Account::of(stock), points, orders: BTreeMap::new(), keys: BTreeMap::new() };
     linearize(&shown, start, |state, call| state.step(view, call)).map_err(|Stuck { explained }| {
-        let line = |at: usize| format!("{:>5} {:>5} {:?}\n", shown[at].called, shown[at].returned, shown[at].op);
+        let line = |at: usize| {
+            format!("{:>5} {:>5} {:?}\n", shown[at].called, shown[at].returned, shown[at].op)
+        };
         let rest = (0..shown.len()).filter(|at| !explained.contains(at));
-        let (explained, rest) = (explained.iter().map(|at| line(*at)).collect::<String>(), rest.map(line));
-        format!("no order explains {view:?}. So far:\n{explained}and then none of:\n{}", rest.collect::<String>())
+        let (explained, rest) =
+            (explained.iter().map(|at| line(*at)).collect::<String>(), rest.map(line));
+        format!(
+            "no order explains {view:?}. So far:\n{explained}and then none of:\n{}",
+            rest.collect::<String>()
+        )
     })
 }

@@ -1,4 +1,5 @@
-//! Would catch a mirror that changes an application's tables: their types, what is in them, or what reads them.
+//! Would catch a mirror that changes an application's tables: their types, what is in them, or what
+//! reads them.
 
 use mysql_async::Row;
 use mysql_async::prelude::Queryable;
@@ -32,11 +33,17 @@ async fn everything(lab: &Lab) -> Vec<String> {
     let mut all = Vec::new();
     let mut admin = lab.admin().await;
     for name in ["users", "products", "carts", "cheap"] {
-        let shown: Option<Row> = admin.query_first(format!("show create table {name}")).await.expect("it is there");
+        let shown: Option<Row> =
+            admin.query_first(format!("show create table {name}")).await.expect("it is there");
         all.push(shown.and_then(|row| row.get::<String, _>(1)).expect("its text"));
     }
-    all.extend(lab.rows::<String>("select concat_ws('|', id, openid, name, created_at) from users").await);
-    all.extend(lab.rows::<String>("select concat_ws('|', id, name, original_price, status) from products").await);
+    all.extend(
+        lab.rows::<String>("select concat_ws('|', id, openid, name, created_at) from users").await,
+    );
+    all.extend(
+        lab.rows::<String>("select concat_ws('|', id, name, original_price, status) from products")
+            .await,
+    );
     all
 }
 
@@ -54,7 +61,11 @@ async fn an_applications_tables_are_left_as_they_are_and_the_mirror_has_its_own(
     let mut mall = Mall::new();
     let (code, sql, log) = mall.mirror(&["migrate", "--dry-run"], &lab.url());
     assert!(code == 0 && sql.contains("CREATE TABLE stockhold_users ("), "{sql}{log}");
-    assert_eq!(tables(&lab).await, ["carts", "cheap", "products", "users"], "a dry run makes nothing");
+    assert_eq!(
+        tables(&lab).await,
+        ["carts", "cheap", "products", "users"],
+        "a dry run makes nothing"
+    );
 
     mall.serve(&lab.url(), &[]);
     mall.stock_up().await;
@@ -63,7 +74,8 @@ async fn an_applications_tables_are_left_as_they_are_and_the_mirror_has_its_own(
     let sold = crowd.stop().await;
     mall.mirrored().await;
     assert_eq!(everything(&lab).await, before);
-    let orders: usize = lab.row("select count(*) from stockhold_exchange_orders where seq is not null").await;
+    let orders: usize =
+        lab.row("select count(*) from stockhold_exchange_orders where seq is not null").await;
     assert_eq!(orders, sold.len());
     let (code, printed, log) = mall.mirror(&["reload"], &lab.url());
     assert_eq!(code, 0, "{printed}{log}");
@@ -72,7 +84,10 @@ async fn an_applications_tables_are_left_as_they_are_and_the_mirror_has_its_own(
     assert!(code == 0 && printed.contains(" 0 differences"), "{printed}{log}");
     assert_eq!(everything(&lab).await, before);
     let taken = mall.mirror(&["views"], &lab.url()).1;
-    assert!(taken.contains("-- users is a table already") && taken.contains("VIEW exchange_orders AS"), "{taken}");
+    assert!(
+        taken.contains("-- users is a table already") && taken.contains("VIEW exchange_orders AS"),
+        "{taken}"
+    );
     lab.close().await;
 }
 
@@ -97,12 +112,19 @@ async fn a_column_that_would_read_differently_is_named_and_nothing_is_changed(la
 
     // A view that has a name of the mirror's.
     let other = lab.beside().await;
-    other.execute(&["create table people (id int primary key)", "create view users as select * from people"]).await;
+    other
+        .execute(&[
+            "create table people (id int primary key)",
+            "create view users as select * from people",
+        ])
+        .await;
     let (code, _, log) = mall.mirror(&["migrate", "--mirror-prefix", "none"], &other.url());
     assert!(code == 1 && log.contains("users is a view"), "{log}");
     assert_eq!(tables(&other).await, ["people", "users"]);
     mall.serve(&lab.url(), &["--mirror-prefix", "none"]);
-    let status = mall.until("an operator to be asked for", |status| status["state"] == "misconfigured").await;
+    let status = mall
+        .until("an operator to be asked for", |status| status["state"] == "misconfigured")
+        .await;
     assert!(status["lastError"].to_string().contains("users.id"), "{status}");
     other.close().await;
     lab.close().await;
@@ -126,12 +148,21 @@ async fn a_column_is_only_ever_widened(lab: Lab) {
     ])
     .await;
     let (code, said) = migrate();
-    assert!(code == 1 && said.contains("products.points_price") && said.contains("the view cheap"), "{said}");
+    assert!(
+        code == 1 && said.contains("products.points_price") && said.contains("the view cheap"),
+        "{said}"
+    );
     // It may take NULL here, which the mirror writes.
     lab.execute(&["drop view cheap"]).await;
     let (code, said) = migrate();
-    assert!(code == 1 && said.contains("points_records.source") && said.contains("takes no NULL"), "{said}");
-    lab.execute(&["alter table points_records modify source enum('payment_reward','gift') default 'gift'"]).await;
+    assert!(
+        code == 1 && said.contains("points_records.source") && said.contains("takes no NULL"),
+        "{said}"
+    );
+    lab.execute(&[
+        "alter table points_records modify source enum('payment_reward','gift') default 'gift'",
+    ])
+    .await;
     let sql = mall.mirror(&["migrate", "--dry-run"], &lab.url()).1;
     assert_eq!(sql.lines().count(), 3, "{sql}");
     let (code, said) = migrate();
@@ -148,8 +179,12 @@ async fn a_column_is_only_ever_widened(lab: Lab) {
         .await;
     let source = "source enum('payment_reward','gift','admin_adjust','mall_consumption','mall_refund','expire_deduct',\
                   'invite_reward') YES gift ";
-    assert_eq!(columns, ["name varchar(500) NO nothing ", "points_price bigint NO 7 in points, whole", source]);
-    let kept: (String, i64) = lab.row("select cast(original_price as char), points_price from products").await;
+    assert_eq!(
+        columns,
+        ["name varchar(500) NO nothing ", "points_price bigint NO 7 in points, whole", source]
+    );
+    let kept: (String, i64) =
+        lab.row("select cast(original_price as char), points_price from products").await;
     assert_eq!(kept, ("12345678.1234".to_owned(), 7));
     let price = format!(
         "select cast(column_type as char) from information_schema.columns
@@ -169,7 +204,8 @@ async fn views_in_the_documents_names_show_what_the_mirror_has(lab: Lab) {
     mall.mirrored().await;
     let (code, sql, log) = mall.mirror(&["views", "--mirror-prefix", "stockhold_"], &lab.url());
     assert_eq!(code, 0, "{log}");
-    // From here on there are names of the document's, and the mirror's own are found without being told.
+    // From here on there are names of the document's, and the mirror's own are found without being
+    // told.
     let statements: Vec<&str> = sql.lines().map(|line| line.trim_end_matches(';')).collect();
     lab.execute(&statements).await;
     let crowd = Crowd::at(&mall, 52).await;

@@ -1,5 +1,5 @@
-//! Would catch a journal that grows without bound for a mirror that is away, and one that forgets what the tables miss
-//! without saying so.
+//! Would catch a journal that grows without bound for a mirror that is away, and one that forgets
+//! what the tables miss without saying so.
 
 use std::fs;
 
@@ -36,8 +36,12 @@ async fn behind(lab: &Lab, policy: &str) -> Mall {
 
 /// Removes what left the journal, as an operator may who needs the room; how many files.
 fn clear_archive(mall: &Mall) -> usize {
-    let Ok(files) = fs::read_dir(mall.path().join("archive")) else { return 0 };
-    files.map(|file| fs::remove_file(file.expect("it reads").path()).expect("it may be deleted")).count()
+    let Ok(files) = fs::read_dir(mall.path().join("archive")) else {
+        return 0;
+    };
+    files
+        .map(|file| fs::remove_file(file.expect("it reads").path()).expect("it may be deleted"))
+        .count()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -69,7 +73,8 @@ async fn a_backlog_over_its_bound_that_is_dropped_demands_a_reload() {
 
     lab.proxy.mend();
     mall.serve(&lab.url(), &[]);
-    let status = mall.until("a reload to be asked for", |status| status["state"] == "reload-needed").await;
+    let status =
+        mall.until("a reload to be asked for", |status| status["state"] == "reload-needed").await;
     assert!(status["lastError"].to_string().contains("stockhold mirror reload"), "{status}");
     sell(&mall, 100).await;
     mall.stop();
@@ -78,9 +83,15 @@ async fn a_backlog_over_its_bound_that_is_dropped_demands_a_reload() {
     mall.serve(&lab.url(), &[]);
     let sold = sell(&mall, 101).await;
     mall.mirrored().await;
-    // What is gone is gone from the tables too; everything since is there, and how everything stands.
+    // What is gone is gone from the tables too; everything since is there, and how everything
+    // stands.
     let shown = orders_in(&lab).await;
-    assert!(sold.iter().all(|order| shown.contains(order)), "{} of {} orders", shown.len(), sold.len());
+    assert!(
+        sold.iter().all(|order| shown.contains(order)),
+        "{} of {} orders",
+        shown.len(),
+        sold.len()
+    );
     let (code, printed, log) = mall.mirror(&["check"], &lab.direct_url());
     assert_eq!(code, 0, "{printed}{log}");
     lab.close().await;

@@ -1,4 +1,5 @@
-//! Whether the tables tell what the mall does: read with our own SQL, and compared with what the API answers.
+//! Whether the tables tell what the mall does: read with our own SQL, and compared with what the
+//! API answers.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -119,18 +120,32 @@ pub struct Counts {
 
 /// Looks at the tables in one transaction; the watermark that it shows, and how many orders.
 pub async fn look(connection: &mut Conn) -> (u64, u64) {
-    connection.query_drop("start transaction with consistent snapshot").await.expect("the server answers");
+    connection
+        .query_drop("start transaction with consistent snapshot")
+        .await
+        .expect("the server answers");
     let mark = "select watermark, (select count(*) from exchange_orders where seq is not null) from mirror_state";
-    let seen = connection.query_first(mark).await.expect("the server answers").expect("the mirror has a state");
+    let seen = connection
+        .query_first(mark)
+        .await
+        .expect("the server answers")
+        .expect("the mirror has a state");
     for (what, query) in WRONG {
-        let wrong: Vec<Row> = connection.query(query).await.unwrap_or_else(|error| panic!("{query}: {error}"));
-        assert!(wrong.is_empty(), "{what}, at {seen:?}, {} times: {:?}", wrong.len(), wrong.first());
+        let wrong: Vec<Row> =
+            connection.query(query).await.unwrap_or_else(|error| panic!("{query}: {error}"));
+        assert!(
+            wrong.is_empty(),
+            "{what}, at {seen:?}, {} times: {:?}",
+            wrong.len(),
+            wrong.first()
+        );
     }
     connection.query_drop("commit").await.expect("the server answers");
     seen
 }
 
-/// Waits until the tables show everything that was acknowledged, and compares them with what the API answers.
+/// Waits until the tables show everything that was acknowledged, and compares them with what the
+/// API answers.
 pub async fn compare(mall: &Mall, lab: &Lab) -> Counts {
     mall.mirrored().await;
     look(&mut lab.admin().await).await;
@@ -157,25 +172,36 @@ async fn compare_buyer(mall: &Mall, lab: &Lab, buyer: &str) -> usize {
         assert_eq!(shown.get(id), Some(order), "the order as the mall tells it");
     }
     assert_eq!(shown.len(), told.len(), "orders of {buyer}");
-    let balance: i64 = lab.row(&format!("select points_balance from users where id = '{buyer}'")).await;
+    let balance: i64 =
+        lab.row(&format!("select points_balance from users where id = '{buyer}'")).await;
     assert_eq!(balance, client.balance().await, "points of {buyer}");
     told.len()
 }
 
 async fn compare_product(mall: &Mall, lab: &Lab, product: &str) -> usize {
-    let told = mall.admin().await.get(&format!("/api/admin/inventory/{product}?limit=100")).await.data();
+    let told =
+        mall.admin().await.get(&format!("/api/admin/inventory/{product}?limit=100")).await.data();
     let rows: Vec<String> = lab.rows(&format!("{CHANGES}'{product}' order by seq desc")).await;
     let newest = told["records"].as_array().expect("an array");
     for (row, record) in rows.iter().zip(newest) {
         let mut record = record.clone();
         // The tables have no name for what the type is about.
         record.as_object_mut().expect("an object").remove("kind");
-        assert_eq!(serde_json::from_str::<Value>(row).expect("JSON"), record, "the change as the mall tells it");
+        assert_eq!(
+            serde_json::from_str::<Value>(row).expect("JSON"),
+            record,
+            "the change as the mall tells it"
+        );
     }
     assert!(rows.len() >= newest.len(), "{} of {product}'s newest changes are there", rows.len());
-    let shown: (i64, u64) =
-        lab.row(&format!("select stock_quantity, sales_count from products where id = '{product}'")).await;
-    assert_eq!(json!([shown.0, shown.1]), json!([told["available"], told["sold"]]), "stock and sales of {product}");
+    let shown: (i64, u64) = lab
+        .row(&format!("select stock_quantity, sales_count from products where id = '{product}'"))
+        .await;
+    assert_eq!(
+        json!([shown.0, shown.1]),
+        json!([told["available"], told["sold"]]),
+        "stock and sales of {product}"
+    );
     rows.len()
 }
 
@@ -185,7 +211,13 @@ async fn orders(client: &mut Client) -> BTreeMap<String, Value> {
     let mut before = String::new();
     loop {
         let page = client.get(&format!("/api/mall/orders?page_size=100{before}")).await.data();
-        all.extend(page["orders"].as_array().expect("an array").iter().map(|order| (id(order), order.clone())));
+        all.extend(
+            page["orders"]
+                .as_array()
+                .expect("an array")
+                .iter()
+                .map(|order| (id(order), order.clone())),
+        );
         match page["nextBefore"].as_str() {
             Some(next) => before = format!("&before={next}"),
             None => return all,

@@ -1,5 +1,5 @@
-//! Would catch a state that says the wrong thing: that the mirror comes back by itself where only an operator can help, or
-//! the other way round.
+//! Would catch a state that says the wrong thing: that the mirror comes back by itself where only
+//! an operator can help, or the other way round.
 
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Error, Opts};
@@ -35,7 +35,9 @@ async fn fails(conn: &mut Conn, statement: &str) -> Error {
 async fn every_number_of_the_table_is_understood_as_a_server_says_it(lab: Lab) {
     let mut conn = lab.admin().await;
     for (number, expected) in MEANINGS {
-        let signal = format!("signal sqlstate 'HY000' set mysql_errno = {number}, message_text = 'as asked'");
+        let signal = format!(
+            "signal sqlstate 'HY000' set mysql_errno = {number}, message_text = 'as asked'"
+        );
         let error = fails(&mut conn, &signal).await;
         assert_eq!((code(&error), meaning(&error)), (number, expected), "{error}");
     }
@@ -82,7 +84,8 @@ async fn what_a_server_refuses_is_told_apart_by_what_would_help(lab: Lab) {
     lab.close().await;
 }
 
-/// What happens to an account or a server, what it takes to undo it, the numbers of servers for it, and the state.
+/// What happens to an account or a server, what it takes to undo it, the numbers of servers for it,
+/// and the state.
 const TROUBLES: [(&str, &str, &[&str], &str); 7] = [
     (
         "revoke all on `stockhold\\_%`.* from stockhold",
@@ -90,7 +93,12 @@ const TROUBLES: [(&str, &str, &[&str], &str); 7] = [
         &["1044"],
         "misconfigured",
     ),
-    ("alter user stockhold account lock", "alter user stockhold account unlock", &["4151", "3118"], "misconfigured"),
+    (
+        "alter user stockhold account lock",
+        "alter user stockhold account unlock",
+        &["4151", "3118"],
+        "misconfigured",
+    ),
     (
         "alter user stockhold password expire",
         "alter user stockhold identified by 'open/sesame%1:@'",
@@ -110,7 +118,12 @@ const TROUBLES: [(&str, &str, &[&str], &str); 7] = [
         "misconfigured",
     ),
     ("set global read_only = 1", "set global read_only = 0", &["1290", "1836"], "retrying"),
-    ("alter user stockhold with max_user_connections 1", "alter user stockhold with max_user_connections 0", &[], ""),
+    (
+        "alter user stockhold with max_user_connections 1",
+        "alter user stockhold with max_user_connections 0",
+        &[],
+        "",
+    ),
 ];
 
 async fn a_state_says_whether_somebody_must_help_and_where(lab: Lab) {
@@ -128,7 +141,8 @@ async fn a_state_says_whether_somebody_must_help_and_where(lab: Lab) {
         } else {
             let is = |status: &Value| {
                 let error = status["lastError"].to_string();
-                status["state"] == state && numbers.iter().any(|number| error.contains(&format!("ERROR {number} ")))
+                status["state"] == state
+                    && numbers.iter().any(|number| error.contains(&format!("ERROR {number} ")))
             };
             let status = mall.until(trouble, is).await;
             let place = format!("on {}", lab.proxy.address);
@@ -138,15 +152,21 @@ async fn a_state_says_whether_somebody_must_help_and_where(lab: Lab) {
         admin.query_drop(mended).await.unwrap_or_else(|error| panic!("{mended}: {error}"));
         mall.stop();
         // The next mall is another ledger.
-        lab.execute(&[&format!("drop database {0}", lab.database), &format!("create database {0}", lab.database)])
-            .await;
+        lab.execute(&[
+            &format!("drop database {0}", lab.database),
+            &format!("create database {0}", lab.database),
+        ])
+        .await;
     }
 }
 
 /// However long the mirror tries, an account is not blocked for its tries.
 async fn a_wrong_password_is_not_tried_again_at_once(lab: Lab) {
     let mut admin = lab.admin().await;
-    admin.query_drop("alter user stockhold identified by 'another'").await.expect("a right of an administrator");
+    admin
+        .query_drop("alter user stockhold identified by 'another'")
+        .await
+        .expect("a right of an administrator");
     let before = failed_logins(&lab).await;
     let mut mall = Mall::new();
     mall.serve(&lab.url(), &[]);
@@ -163,7 +183,11 @@ async fn a_wrong_password_is_not_tried_again_at_once(lab: Lab) {
 }
 
 async fn failed_logins(lab: &Lab) -> u64 {
-    lab.row::<(String, String)>("show global status like 'Aborted_connects'").await.1.parse().expect("a number")
+    lab.row::<(String, String)>("show global status like 'Aborted_connects'")
+        .await
+        .1
+        .parse()
+        .expect("a number")
 }
 
 /// A server that does nothing is not one that the mirror follows.
@@ -175,8 +199,9 @@ async fn nothing_moves_and_the_state_says_so_long_before_the_connection_is_given
     lab.server().hold_up();
     let crowd = Crowd::at(&mall, 72).await;
     crowd.answered(50).await;
-    let stalls =
-        |status: &Value| status["state"] == "retrying" && status["lastError"].to_string().contains("in 5 s yet");
+    let stalls = |status: &Value| {
+        status["state"] == "retrying" && status["lastError"].to_string().contains("in 5 s yet")
+    };
     mall.until("a batch that is not written", stalls).await;
     lab.server().go_on();
     crowd.stop().await;
@@ -188,7 +213,10 @@ async fn nothing_moves_and_the_state_says_so_long_before_the_connection_is_given
 async fn the_rights_that_are_documented_are_enough_and_fewer_do_once_the_tables_are_made(lab: Lab) {
     let on = format!("`{}`.*", lab.database);
     lab.execute(&["revoke all on `stockhold\\_%`.* from stockhold"]).await;
-    lab.execute(&[&format!("grant select, insert, update, delete, create, alter on {on} to stockhold")]).await;
+    lab.execute(&[&format!(
+        "grant select, insert, update, delete, create, alter on {on} to stockhold"
+    )])
+    .await;
     let mut mall = Mall::open(&lab.url()).await;
     mall.mirrored().await;
     mall.stop();
@@ -218,7 +246,8 @@ async fn the_rights_that_are_documented_are_enough_and_fewer_do_once_the_tables_
 async fn a_host_that_was_blocked_or_a_login_refused_is_about_the_login() {
     let lab = Lab::shared().await;
     let url = lab.direct_url().replace("stockhold:", "nobody:");
-    let error = Conn::new(Opts::from_url(&url).expect("a valid URL")).await.expect_err("nobody is let in");
+    let error =
+        Conn::new(Opts::from_url(&url).expect("a valid URL")).await.expect_err("nobody is let in");
     assert_eq!((code(&error), meaning(&error)), (1045, Meaning::Login), "{error}");
     lab.close().await;
 }

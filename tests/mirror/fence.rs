@@ -1,4 +1,5 @@
-//! Would catch two mirrors that write side by side, and one that writes on after another has taken over.
+//! Would catch two mirrors that write side by side, and one that writes on after another has taken
+//! over.
 
 use std::process::Command;
 
@@ -7,7 +8,8 @@ use crate::lab::Lab;
 use crate::mall::{Crowd, Mall};
 use crate::proxy::Proxy;
 
-/// A second mall on a copy of what the first has, which rests and is mirrored: both have the same ledger.
+/// A second mall on a copy of what the first has, which rests and is mirrored: both have the same
+/// ledger.
 async fn twin(mall: &Mall) -> Mall {
     mall.mirrored().await;
     let twin = Mall::new();
@@ -33,7 +35,11 @@ async fn a_copy_of_the_directory_waits_and_never_takes_turns_with_the_first() {
     // The end of the first, or of its connection, makes no room for it.
     lab.proxy.down();
     first.kill();
-    second.until("the second to see whose the tables are", |status| status["state"] == "misconfigured").await;
+    second
+        .until("the second to see whose the tables are", |status| {
+            status["state"] == "misconfigured"
+        })
+        .await;
     assert!(orders_in(&lab).await.is_empty(), "it has written nothing");
     lab.proxy.mend();
     first.serve(&lab.url(), &[]);
@@ -52,7 +58,8 @@ async fn a_stale_mirror_cannot_write_after_another_has_taken_over() {
     second.serve(&lab.url_by(&way), &[]);
     second.until("a mirror that stands by", |status| status["state"] == "standby").await;
 
-    // The first cannot reach the database for a while, and sells what it cannot mirror. An operator gives it to the second.
+    // The first cannot reach the database for a while, and sells what it cannot mirror. An operator
+    // gives it to the second.
     lab.proxy.down();
     let (code, printed, log) = second.mirror(&["reload", "--adopt"], &lab.direct_url());
     assert_eq!(code, 0, "{printed}{log}");
@@ -67,7 +74,9 @@ async fn a_stale_mirror_cannot_write_after_another_has_taken_over() {
     lab.proxy.mend();
     first.until("the first to stand by", |status| status["state"] == "standby").await;
     way.down();
-    first.until("the first to see that it is stale", |status| status["state"] == "misconfigured").await;
+    first
+        .until("the first to see that it is stale", |status| status["state"] == "misconfigured")
+        .await;
     assert_eq!(orders_in(&lab).await, shown, "it has written nothing");
     let (code, printed, log) = first.mirror(&["check"], &lab.direct_url());
     assert_ne!(code, 0, "its ledger and the tables differ: {printed}{log}");
@@ -90,7 +99,9 @@ async fn a_mirror_whose_journal_ends_before_the_tables_do_writes_nothing() {
     first.kill();
     let shown = orders_in(&lab).await;
     second.serve(&lab.direct_url(), &[]);
-    second.until("the second to see that it is another", |status| status["state"] == "misconfigured").await;
+    second
+        .until("the second to see that it is another", |status| status["state"] == "misconfigured")
+        .await;
     sell(&second, 13).await;
     assert_eq!(orders_in(&lab).await, shown, "it has written nothing");
     assert_eq!(second.status().await["state"], "misconfigured");

@@ -1,4 +1,5 @@
-//! Would catch a mirror that means something else under the defaults that an operator chose for an application.
+//! Would catch a mirror that means something else under the defaults that an operator chose for an
+//! application.
 
 use mysql_async::prelude::Queryable;
 use serde_json::json;
@@ -10,7 +11,8 @@ use crate::on_every_server;
 
 on_every_server!(own: whatever_the_defaults_are_the_tables_are_filled_reloaded_and_compared);
 
-/// Defaults that change what statements mean, or end them; each with what they are set to on a server that knows them.
+/// Defaults that change what statements mean, or end them; each with what they are set to on a
+/// server that knows them.
 const DEFAULTS: [(&str, &str); 17] = [
     ("autocommit", "0"),
     ("completion_type", "'CHAIN'"),
@@ -37,7 +39,9 @@ async fn whatever_the_defaults_are_the_tables_are_filled_reloaded_and_compared(l
     let mut tried = Vec::new();
     for (number, (variable, value)) in DEFAULTS.into_iter().enumerate() {
         let shown = format!("show global variables like '{variable}'");
-        let Some((_, before)) = lab.rows::<(String, String)>(&shown).await.pop() else { continue };
+        let Some((_, before)) = lab.rows::<(String, String)>(&shown).await.pop() else {
+            continue;
+        };
         // The connection that sets it back was there before.
         let mut admin = lab.admin().await;
         admin.query_drop(format!("set global {variable} = {value}")).await.expect(variable);
@@ -62,24 +66,31 @@ async fn whatever_the_defaults_are_the_tables_are_filled_reloaded_and_compared(l
     compare(&mall, &lab).await;
 }
 
-/// Whoever logs statements cannot log what reads only what is committed; and where a row must not have changed since it was
-/// read, the whole transaction is lost with the one that has.
+/// Whoever logs statements cannot log what reads only what is committed; and where a row must not
+/// have changed since it was read, the whole transaction is lost with the one that has.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_logs_statements_is_written_while_others_change_the_same_rows() {
     let log = ["--log-bin=log", "--binlog-format=STATEMENT", "--server-id=1"];
     let strict = [&log[..], &["--innodb-snapshot-isolation=ON"]].concat();
-    for (release, arguments) in
-        [(Release::Installed, &log[..]), (Release::MariaDbTrixie, &strict), (Release::MySqlSid, &log)]
-    {
-        let Some(lab) = Lab::own_with(release, arguments).await else { continue };
+    for (release, arguments) in [
+        (Release::Installed, &log[..]),
+        (Release::MariaDbTrixie, &strict),
+        (Release::MySqlSid, &log),
+    ] {
+        let Some(lab) = Lab::own_with(release, arguments).await else {
+            continue;
+        };
         let mall = Mall::open(&lab.url()).await;
         mall.mirrored().await;
         let crowd = Crowd::at(&mall, 60).await;
         let mut other = lab.admin().await;
         for _ in 0..200 {
-            other.query_drop("update users set mall_level = mod(mall_level + 1, 100)").await.unwrap_or_else(|error| {
-                assert!(error.to_string().contains("try restarting"), "{error}");
-            });
+            other
+                .query_drop("update users set mall_level = mod(mall_level + 1, 100)")
+                .await
+                .unwrap_or_else(|error| {
+                    assert!(error.to_string().contains("try restarting"), "{error}");
+                });
         }
         crowd.answered(50).await;
         crowd.stop().await;
@@ -104,5 +115,9 @@ async fn a_server_that_takes_little_at_once_is_told_little_at_once() {
     lab.proxy.mend();
     compare(&mall, &lab).await;
     let status = mall.status().await;
-    assert_eq!((&status["state"], &status["rejectedRows"]), (&json!("following"), &json!(0)), "{status}");
+    assert_eq!(
+        (&status["state"], &status["rejectedRows"]),
+        (&json!("following"), &json!(0)),
+        "{status}"
+    );
 }

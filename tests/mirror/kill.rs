@@ -1,4 +1,5 @@
-//! Would catch an event that counts twice or not at all because one side died in the middle of something.
+//! Would catch an event that counts twice or not at all because one side died in the middle of
+//! something.
 
 use crate::books::{compare, orders_in};
 use crate::lab::Lab;
@@ -48,7 +49,16 @@ async fn either_side_dies_over_and_over_and_the_tables_equal_the_journal() {
     let counts = compare(&mall, &lab).await;
     let shown = orders_in(&lab).await;
     let lost: Vec<_> = answered.iter().filter(|order| !shown.contains(*order)).collect();
-    assert!(lost.is_empty(), "{} of {} answered orders are not there: {:?}", lost.len(), answered.len(), lost[0]);
-    println!("{ROUNDS} rounds, behind after {behind} of them, {} orders answered, {counts:?}", answered.len());
+    assert!(
+        lost.is_empty(),
+        "{} of {} answered orders are not there: {:?}",
+        lost.len(),
+        answered.len(),
+        lost[0]
+    );
+    println!(
+        "{ROUNDS} rounds, behind after {behind} of them, {} orders answered, {counts:?}",
+        answered.len()
+    );
     assert!(behind > 0, "a mirror that was never behind was never in the middle of anything");
 }

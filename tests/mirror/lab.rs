@@ -1,5 +1,5 @@
-//! Databases for tests: each test has one of its own, on a server that the tests of this binary share, or on a server
-//! of its own where it is killed or held up.
+//! Databases for tests: each test has one of its own, on a server that the tests of this binary
+//! share, or on a server of its own where it is killed or held up.
 
 use std::io::Write as _;
 use std::net::SocketAddr;
@@ -16,7 +16,8 @@ use tempfile::TempDir;
 use crate::dbserver::{self, DbServer, Program, Settings};
 use crate::proxy::Proxy;
 
-/// Names another server, with a user that may make databases: tests that only need a database take it there.
+/// Names another server, with a user that may make databases: tests that only need a database take
+/// it there.
 const OTHER_SERVER: &str = "STOCKHOLD_TEST_MYSQL_URL";
 /// Where `scripts/servers` unpacks servers of newer releases, if not where it does by default.
 const SERVERS: &str = "STOCKHOLD_SERVERS";
@@ -35,8 +36,8 @@ pub enum Release {
     MySqlSid,
 }
 
-/// Makes a test of a function that takes a [`Lab`], on each of the servers: on those that the tests share, or with `own:` on
-/// one of each that the test has for itself.
+/// Makes a test of a function that takes a [`Lab`], on each of the servers: on those that the tests
+/// share, or with `own:` on one of each that the test has for itself.
 #[macro_export]
 macro_rules! on_every_server {
     (own: $($name:ident),+ $(,)?) => { $crate::on_every_server!(@ every_own_server, own_on, $($name),+); };
@@ -89,12 +90,16 @@ struct Place {
 struct Login(String);
 
 impl Lab {
-    /// A database on the server that this binary's tests share, or on the one the environment names.
+    /// A database on the server that this binary's tests share, or on the one the environment
+    /// names.
     pub async fn shared() -> Self {
-        Self::on(Release::Installed).await.expect("the machine's own server is there, or the test has failed")
+        Self::on(Release::Installed)
+            .await
+            .expect("the machine's own server is there, or the test has failed")
     }
 
-    /// A database on a server of this release that the tests share; `None`, and said so, when it is not on this machine.
+    /// A database on a server of this release that the tests share; `None`, and said so, when it is
+    /// not on this machine.
     pub async fn on(release: Release) -> Option<Self> {
         Some(Self::at(shared_place(release)?, None).await)
     }
@@ -185,7 +190,10 @@ impl Lab {
     pub async fn execute(&self, statements: &[&str]) {
         let mut admin = self.admin().await;
         for statement in statements {
-            admin.query_drop(*statement).await.unwrap_or_else(|error| panic!("{statement}: {error}"));
+            admin
+                .query_drop(*statement)
+                .await
+                .unwrap_or_else(|error| panic!("{statement}: {error}"));
         }
     }
 
@@ -194,8 +202,8 @@ impl Lab {
         self.server.as_mut().expect("the test asked for a server of its own")
     }
 
-    /// Leaves nothing on a server that others use as well. A test that fails leaves its database to look at, on a
-    /// server that ends with the tests.
+    /// Leaves nothing on a server that others use as well. A test that fails leaves its database to
+    /// look at, on a server that ends with the tests.
     pub async fn close(self) {
         if self.server.is_none() {
             self.execute(&[&format!("drop database {}", self.database)]).await;
@@ -237,13 +245,17 @@ impl Server {
     }
 
     fn signal(&self, signal: Signal) {
-        let pid = self.0.pid().and_then(|pid| Pid::from_raw(pid.try_into().ok()?)).expect("the server runs");
+        let pid = self
+            .0
+            .pid()
+            .and_then(|pid| Pid::from_raw(pid.try_into().ok()?))
+            .expect("the server runs");
         kill_process(pid, signal).expect("the server runs");
     }
 }
 
-/// The arguments of a server whose ways are not ours: it lives in the mall's time zone, and counts in Latin letters
-/// because nobody told it otherwise.
+/// The arguments of a server whose ways are not ours: it lives in the mall's time zone, and counts
+/// in Latin letters because nobody told it otherwise.
 fn arguments_with(more: &[&str]) -> Vec<String> {
     ["--default-time-zone=+08:00"].iter().chain(more).map(|&argument| argument.to_owned()).collect()
 }
@@ -262,12 +274,14 @@ fn shared_place(release: Release) -> Option<Place> {
 }
 
 fn installed() -> Program {
-    let missing =
-        format!("scripts/test installs mariadb-server-core; or set {OTHER_SERVER}=mysql://USER:PASSWORD@HOST:PORT");
+    let missing = format!(
+        "scripts/test installs mariadb-server-core; or set {OTHER_SERVER}=mysql://USER:PASSWORD@HOST:PORT"
+    );
     Program::installed().unwrap_or_else(|| panic!("there is no mariadbd: {missing}"))
 }
 
-/// The server of a release; `None` when it is not there, which is said where the output of tests is not held back.
+/// The server of a release; `None` when it is not there, which is said where the output of tests is
+/// not held back.
 fn program(release: Release) -> Option<Program> {
     let name = match release {
         Release::Installed => return Some(installed()),
@@ -277,7 +291,10 @@ fn program(release: Release) -> Option<Program> {
     let dir = servers_dir().join(name);
     let program = Program::unpacked(&dir);
     if program.is_none() {
-        let said = format!("\nNOT TESTED with {name}: {} is not there, scripts/servers brings it\n", dir.display());
+        let said = format!(
+            "\nNOT TESTED with {name}: {} is not there, scripts/servers brings it\n",
+            dir.display()
+        );
         std::io::stderr().write_all(said.as_bytes()).expect("somebody reads it");
     }
     program
@@ -285,7 +302,8 @@ fn program(release: Release) -> Option<Program> {
 
 /// As `scripts/servers` has it.
 fn servers_dir() -> PathBuf {
-    let of = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let of =
+        |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let cache = || of("XDG_CACHE_HOME").or_else(|| of("HOME").map(|home| home.join(".cache")));
     of(SERVERS).or_else(|| cache().map(|cache| cache.join("stockhold/servers"))).unwrap_or_default()
 }

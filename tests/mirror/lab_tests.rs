@@ -10,7 +10,8 @@ use crate::proxy::{Flow, Trap, Way};
 
 async fn connect(lab: &Lab) -> Result<Conn, mysql_async::Error> {
     // Not by the server's socket, past the proxy.
-    let opts = OptsBuilder::from_opts(Opts::from_url(&lab.url()).expect("a valid URL")).prefer_socket(false);
+    let opts = OptsBuilder::from_opts(Opts::from_url(&lab.url()).expect("a valid URL"))
+        .prefer_socket(false);
     Conn::new(opts).await
 }
 
@@ -52,10 +53,14 @@ async fn what_stalls_goes_on_and_what_is_cut_does_not() {
     lab.execute(&["create table numbers (number int primary key)"]).await;
     let mut connection = connect(&lab).await.expect("nothing is in the way");
     lab.proxy.flow(Way::ToClient, Flow::Stall);
-    let (answer, ()) = tokio::join!(connection.query_drop("insert into numbers values (7)"), async {
-        wait_for("the request, whose way is open", async || (numbers(&lab).await == [7]).then_some(())).await;
-        lab.proxy.flow(Way::ToClient, Flow::Delay(Duration::from_millis(1)));
-    });
+    let (answer, ()) =
+        tokio::join!(connection.query_drop("insert into numbers values (7)"), async {
+            wait_for("the request, whose way is open", async || {
+                (numbers(&lab).await == [7]).then_some(())
+            })
+            .await;
+            lab.proxy.flow(Way::ToClient, Flow::Delay(Duration::from_millis(1)));
+        });
     answer.expect("it only came later");
 
     lab.proxy.down();
@@ -71,7 +76,11 @@ async fn what_stalls_goes_on_and_what_is_cut_does_not() {
 #[tokio::test]
 async fn a_server_that_is_killed_keeps_what_was_committed() {
     let mut lab = Lab::own(&[]).await;
-    lab.execute(&["create table numbers (number int primary key)", "insert into numbers values (1)"]).await;
+    lab.execute(&[
+        "create table numbers (number int primary key)",
+        "insert into numbers values (1)",
+    ])
+    .await;
     let mut connection = connect(&lab).await.expect("the server runs");
     lab.server().kill();
     connection.query_drop("select 1").await.expect_err("the server is gone");
@@ -91,7 +100,9 @@ async fn the_mirrors_user_reaches_nothing_but_its_database() {
     let lab = Lab::own(&[]).await;
     assert_eq!(lab.row::<String>("select database()").await, lab.database);
     let mut connection = connect(&lab).await.expect("it may connect");
-    for statement in ["create database elsewhere", "set global read_only = 0", "select * from mysql.global_priv"] {
+    for statement in
+        ["create database elsewhere", "set global read_only = 0", "select * from mysql.global_priv"]
+    {
         connection.query_drop(statement).await.expect_err(statement);
     }
     lab.close().await;

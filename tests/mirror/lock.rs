@@ -23,9 +23,14 @@ async fn the_lock_lives_and_ends_with_the_connection_that_writes() {
     let mut admin = lab.admin().await;
     for _ in 0..3 {
         let held = holder(&lab).await.expect("the mirror holds the lock");
-        let connections: Vec<u64> =
-            lab.rows("select id from information_schema.processlist where user = 'stockhold'").await;
-        assert_eq!(connections, [held], "there is no other connection that could write on without it");
+        let connections: Vec<u64> = lab
+            .rows("select id from information_schema.processlist where user = 'stockhold'")
+            .await;
+        assert_eq!(
+            connections,
+            [held],
+            "there is no other connection that could write on without it"
+        );
         admin.query_drop(format!("kill {held}")).await.expect("the connection is there");
         let again = wait_for("the lock to be taken again", async || holder(&lab).await).await;
         assert_ne!(again, held);

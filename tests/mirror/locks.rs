@@ -1,5 +1,5 @@
-//! Would catch a mirror that gives up, or counts something twice, when the database makes it wait or undoes its work for
-//! somebody else's locks.
+//! Would catch a mirror that gives up, or counts something twice, when the database makes it wait
+//! or undoes its work for somebody else's locks.
 
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
@@ -18,7 +18,9 @@ async fn a_lock_that_is_not_given_in_time_delays_and_loses_nothing() {
     for table in ["mirror_state", "exchange_orders"] {
         let mut holder = lab.admin().await;
         lock_all(&mut holder, table).await;
-        let waited = |status: &Value| status["state"] == "retrying" && status["lastError"].to_string().contains("1205");
+        let waited = |status: &Value| {
+            status["state"] == "retrying" && status["lastError"].to_string().contains("1205")
+        };
         mall.until("a lock that was not given", waited).await;
         crowd.answered(100).await;
         holder.query_drop("rollback").await.expect("the server runs");
@@ -50,7 +52,10 @@ async fn a_deadlock_undoes_the_mirrors_transaction_and_it_is_done_again() {
         }
     }
     crowd.stop().await;
-    println!("{} deadlocks, {won} of them at the mirror's cost", status(&lab, "Innodb_deadlocks").await);
+    println!(
+        "{} deadlocks, {won} of them at the mirror's cost",
+        status(&lab, "Innodb_deadlocks").await
+    );
     assert_eq!(won, DEADLOCKS, "the mirror was in a deadlock and lost");
     compare(&mall, &lab).await;
 }
@@ -68,11 +73,14 @@ async fn lock_all(holder: &mut Conn, table: &str) {
     }
 }
 
-/// Locks the products, waits until the mirror waits for them, and then asks for what the mirror has; whether it got it.
+/// Locks the products, waits until the mirror waits for them, and then asks for what the mirror
+/// has; whether it got it.
 async fn cross(lab: &Lab, other: &mut Conn) -> bool {
     other.query_drop("select * from products for update").await.expect("the server runs");
-    wait_for("the mirror to wait", async || (status(lab, "Innodb_row_lock_current_waits").await > 0).then_some(()))
-        .await;
+    wait_for("the mirror to wait", async || {
+        (status(lab, "Innodb_row_lock_current_waits").await > 0).then_some(())
+    })
+    .await;
     let before = status(lab, "Innodb_deadlocks").await;
     let got = other.query_drop("select * from mirror_state for update").await.is_ok();
     got && status(lab, "Innodb_deadlocks").await > before

@@ -1,5 +1,5 @@
-//! Would catch a mirror that goes on as if nothing were missing when a part of its tables is gone, that counts everything
-//! once more, or that destroys what is left.
+//! Would catch a mirror that goes on as if nothing were missing when a part of its tables is gone,
+//! that counts everything once more, or that destroys what is left.
 
 use crate::books::compare;
 use crate::lab::Lab;
@@ -40,7 +40,9 @@ async fn what_was_lost_is_made_again_and_filled_by_a_reload(lab: Lab) {
         let before: (u64, u64) = lab.row(left).await;
         lab.execute(&[lost]).await;
         mall.serve(&lab.url(), &[]);
-        let status = mall.until("a reload to be asked for", |status| status["state"] == "reload-needed").await;
+        let status = mall
+            .until("a reload to be asked for", |status| status["state"] == "reload-needed")
+            .await;
         assert!(status["lastError"].to_string().contains("was lost"), "{lost}: {status}");
         assert_eq!(lab.row::<(u64, u64)>(left).await, before, "{lost}: what is left stays");
         reload(&mall, &lab).await;
@@ -70,7 +72,9 @@ async fn a_state_that_is_gone_while_its_rows_are_there_counts_nothing_twice(lab:
     ] {
         lab.execute(&[lost]).await;
         mall.serve(&lab.url(), &[]);
-        let status = mall.until("a reload to be asked for", |status| status["state"] == "reload-needed").await;
+        let status = mall
+            .until("a reload to be asked for", |status| status["state"] == "reload-needed")
+            .await;
         assert!(status["lastError"].to_string().contains("mirror_state"), "{lost}: {status}");
         assert_eq!(lab.row::<String>(counted).await, before, "{lost}");
         mall.stop();
@@ -99,14 +103,16 @@ async fn what_others_write_is_no_difference_and_stays_through_a_reload(lab: Lab)
         "insert into users (id, openid) values ('guest', 'g')",
     ])
     .await;
-    let shipped = "select count(*) from exchange_orders where status = 2 and tracking_no = concat('SF-', id)";
+    let shipped =
+        "select count(*) from exchange_orders where status = 2 and tracking_no = concat('SF-', id)";
     let before: u64 = lab.row(shipped).await;
     assert!(before > 0);
     let check = || mall.mirror(&["check"], &lab.url());
     let (code, printed, log) = check();
     assert!(code == 0 && printed.contains(" 0 differences"), "{printed}{log}");
 
-    // A row of nobody's, to which something refers: the reload says so and leaves everything as it was.
+    // A row of nobody's, to which something refers: the reload says so and leaves everything as it
+    // was.
     lab.execute(&[
         "insert into exchange_orders (id, order_no, user_id, product_id, product_snapshot, quantity, points_cost, expires_at,
            seq) values ('ghost', 'EXghost', 'ann', 'tea', '{}', 1, 1, '2025-01-01', 1)",
@@ -125,8 +131,11 @@ async fn what_others_write_is_no_difference_and_stays_through_a_reload(lab: Lab)
 
     mall.until("the server's mirror to go on", |status| status["state"] == "following").await;
     assert_eq!(lab.row::<u64>(shipped).await, before, "tracking numbers stay");
-    let nicks: u64 = lab.row("select count(*) from users where nickname = concat('nick ', id) and openid = id").await;
-    let guest: (String, Option<u64>) = lab.row("select openid, seq from users where id = 'guest'").await;
+    let nicks: u64 = lab
+        .row("select count(*) from users where nickname = concat('nick ', id) and openid = id")
+        .await;
+    let guest: (String, Option<u64>) =
+        lab.row("select openid, seq from users where id = 'guest'").await;
     assert_eq!((nicks, guest.0.as_str(), guest.1), (4, "g", None));
     assert_eq!(lab.row::<u64>("select count(*) from parcels").await, 1);
     assert_eq!(lab.row::<u64>("select count(*) from exchange_orders where id = 'ghost'").await, 0);

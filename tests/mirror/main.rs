@@ -1,4 +1,5 @@
-//! Would catch a mirror whose tables do not tell what the journal does, after whatever happened to either side.
+//! Would catch a mirror whose tables do not tell what the journal does, after whatever happened to
+//! either side.
 #![cfg(feature = "mysql")]
 #![allow(missing_docs, reason = "tests")]
 #![allow(clippy::disallowed_methods, reason = "tests keep files of their own")]
@@ -6,9 +7,9 @@
 mod applications;
 mod backlog;
 mod books;
-#[path = "../../src/mirror/mysql/errors.rs"]
+#[path = "../../src/sink/mysql/errors.rs"]
 mod db_errors;
-#[path = "../../src/measure/dbserver.rs"]
+#[path = "../../src/trials/bench/dbserver.rs"]
 mod dbserver;
 mod errors;
 mod fence;

@@ -65,9 +65,12 @@ impl Mall {
         command
     }
 
-    /// Runs `stockhold mirror` with these arguments on this directory to its end: exit code, output and log.
+    /// Runs `stockhold mirror` with these arguments on this directory to its end: exit code, output
+    /// and log.
     pub fn mirror(&self, args: &[&str], url: &str) -> (i32, String, String) {
-        exit_code(self.command(&[&["mirror"], args].concat(), url).output().expect("the program runs"))
+        exit_code(
+            self.command(&[&["mirror"], args].concat(), url).output().expect("the program runs"),
+        )
     }
 
     pub fn path(&self) -> &Path {
@@ -128,7 +131,8 @@ impl Mall {
     /// Waits until the status is as it should be.
     pub async fn until(&self, what: &str, good: impl Fn(&Value) -> bool) -> Value {
         let mut admin = self.admin().await;
-        wait_for(what, async || Some(admin.get("/api/admin/mirror").await.data()).filter(&good)).await
+        wait_for(what, async || Some(admin.get("/api/admin/mirror").await.data()).filter(&good))
+            .await
     }
 
     /// Waits until the tables show everything that has been acknowledged.
@@ -143,7 +147,8 @@ pub fn name(buyer: usize) -> String {
     format!("buyer-{buyer}")
 }
 
-/// Buyers that buy, confirm and cancel as fast as they are answered, until they are told to stop or the server is gone.
+/// Buyers that buy, confirm and cancel as fast as they are answered, until they are told to stop or
+/// the server is gone.
 pub struct Crowd {
     shared: Arc<Shared>,
     buyers: JoinSet<()>,
@@ -182,7 +187,8 @@ impl Crowd {
         wait_for("answers", async || (answers() >= enough).then_some(())).await;
     }
 
-    /// Stops the buyers, or waits until those that lost their server have ended; the orders that were answered.
+    /// Stops the buyers, or waits until those that lost their server have ended; the orders that
+    /// were answered.
     pub async fn stop(mut self) -> Vec<String> {
         self.shared.over.store(true, Ordering::SeqCst);
         while let Some(buyer) = self.buyers.join_next().await {

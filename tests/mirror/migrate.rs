@@ -1,4 +1,5 @@
-//! Would catch a database of the mall that the mirror refuses or spoils, and a migration that must not be interrupted.
+//! Would catch a database of the mall that the mirror refuses or spoils, and a migration that must
+//! not be interrupted.
 
 use crate::lab::Lab;
 use crate::mall::{Crowd, Mall};
@@ -11,8 +12,14 @@ const FIRST_RELEASE: &str = include_str!("v1.sql");
 /// What the mall's document says must be indexed.
 const INDEXES: [(&str, &[&str]); 8] = [
     ("product_categories", &["parent_id", "level", "sort_order", "status"]),
-    ("products", &["category_id", "points_price", "status", "is_hot", "is_new", "sales_count", "sort_order"]),
-    ("exchange_orders", &["order_no", "user_id", "product_id", "status", "expires_at", "created_at"]),
+    (
+        "products",
+        &["category_id", "points_price", "status", "is_hot", "is_new", "sales_count", "sort_order"],
+    ),
+    (
+        "exchange_orders",
+        &["order_no", "user_id", "product_id", "status", "expires_at", "created_at"],
+    ),
     ("inventory_records", &["product_id", "change_type", "related_order_id", "created_at"]),
     ("user_preferences", &["user_id", "last_updated"]),
     ("points_records", &["exchange_order_id"]),
@@ -39,7 +46,10 @@ async fn seeded() -> Lab {
     let lab = Lab::shared().await;
     // As who writes Chinese into it has it.
     lab.execute(&[&format!("alter database {} default character set utf8mb4", lab.database)]).await;
-    let statements = SEED.split(";\n").map(|statement| statement.trim()).filter(|statement| !statement.is_empty());
+    let statements = SEED
+        .split(";\n")
+        .map(|statement| statement.trim())
+        .filter(|statement| !statement.is_empty());
     lab.execute(&statements.collect::<Vec<_>>()).await;
     lab
 }
@@ -103,7 +113,8 @@ async fn a_database_with_the_malls_own_tables_keeps_them_beside_the_mirrors() {
     assert!(code == 0 && printed.contains(" 0 differences"), "{printed}{log}");
     assert_eq!(rows_before_the_mirror(&lab).await, before);
     let after = columns(&lab).await;
-    let after: Vec<String> = after.into_iter().filter(|column| !column.starts_with("stockhold_")).collect();
+    let after: Vec<String> =
+        after.into_iter().filter(|column| !column.starts_with("stockhold_")).collect();
     assert_eq!(after, tables, "no column of the mall's was touched");
     lab.close().await;
 }
@@ -141,7 +152,8 @@ async fn a_migration_that_is_interrupted_anywhere_goes_on_where_it_was() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_tables_of_the_first_release_are_the_mirrors_and_get_what_they_lack() {
     let lab = Lab::shared().await;
-    let statements = FIRST_RELEASE.split(";\n").map(str::trim).filter(|statement| !statement.is_empty());
+    let statements =
+        FIRST_RELEASE.split(";\n").map(str::trim).filter(|statement| !statement.is_empty());
     lab.execute(&statements.collect::<Vec<_>>()).await;
     lab.execute(&[
         "insert into mirror_state (id, ledger_id, phase, epoch, watermark, mark) values (1, 'some', 'following', 3, 5, 7)",
@@ -151,7 +163,13 @@ async fn the_tables_of_the_first_release_are_the_mirrors_and_get_what_they_lack(
     let (code, said) = migrate(&Mall::new(), &lab.url());
     assert!(code == 0 && said.contains("made: column users.points_reserved"), "{said}");
     assert!(!said.contains(" to "), "nothing of it is another type now: {said}");
-    assert_eq!(lab.row::<(String, u64)>("select phase, watermark from mirror_state").await, ("following".into(), 5));
-    assert_eq!(lab.row::<(i64, Option<i64>)>("select points_balance, points_reserved from users").await, (7, None));
+    assert_eq!(
+        lab.row::<(String, u64)>("select phase, watermark from mirror_state").await,
+        ("following".into(), 5)
+    );
+    assert_eq!(
+        lab.row::<(i64, Option<i64>)>("select points_balance, points_reserved from users").await,
+        (7, None)
+    );
     lab.close().await;
 }

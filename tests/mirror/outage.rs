@@ -1,4 +1,5 @@
-//! Would catch a sale that a database in trouble slows down or refuses, and a mirror that does not recover by itself.
+//! Would catch a sale that a database in trouble slows down or refuses, and a mirror that does not
+//! recover by itself.
 
 use std::time::Duration;
 
@@ -78,15 +79,23 @@ async fn sales_go_on_whatever_the_database_does() {
 /// Tables in one file that may not grow: no file system has to be mounted for it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_database_is_filled_up_when_it_has_room_again() {
-    let mut lab =
-        Lab::own(&["--innodb-file-per-table=0", "--innodb-data-file-path=ibdata1:1M:autoextend:max:16M"]).await;
+    let mut lab = Lab::own(&[
+        "--innodb-file-per-table=0",
+        "--innodb-data-file-path=ibdata1:1M:autoextend:max:16M",
+    ])
+    .await;
     let mall = Mall::open(&lab.url()).await;
     mall.mirrored().await;
     let crowd = Crowd::at(&mall, 5).await;
-    let status = mall.until("a full database", |status| status["lastError"].to_string().contains("full")).await;
+    let status = mall
+        .until("a full database", |status| status["lastError"].to_string().contains("full"))
+        .await;
     println!("full at {}: {}", status["seq"], status["lastError"]);
     crowd.answered(MEANWHILE).await;
-    lab.server().restart_with(&["--innodb-file-per-table=0", "--innodb-data-file-path=ibdata1:1M:autoextend:max:1G"]);
+    lab.server().restart_with(&[
+        "--innodb-file-per-table=0",
+        "--innodb-data-file-path=ibdata1:1M:autoextend:max:1G",
+    ]);
     crowd.stop().await;
     compare(&mall, &lab).await;
 }

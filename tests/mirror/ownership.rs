@@ -1,4 +1,5 @@
-//! Would catch a mirror that writes into somebody else's row, because a key that it knows nothing of took it there.
+//! Would catch a mirror that writes into somebody else's row, because a key that it knows nothing
+//! of took it there.
 
 use serde_json::json;
 
@@ -14,8 +15,7 @@ on_every_server!(
 );
 
 /// What somebody else's rows hold, and what says that they are nobody's but theirs.
-const STRANGER: &str =
-    "select concat_ws('|', id, points_balance, openid, ifnull(seq, 'theirs')) from users where id = 'stranger'";
+const STRANGER: &str = "select concat_ws('|', id, points_balance, openid, ifnull(seq, 'theirs')) from users where id = 'stranger'";
 const FOREIGN: &str = "select concat_ws('|', id, order_no, user_id, quantity, points_cost, status, ifnull(state, ''), \
                        ifnull(seq, 'theirs')) from exchange_orders where id like 'foreign-%' or user_id = 'stranger' order by id";
 
@@ -42,13 +42,17 @@ async fn no_balance_is_written_into_the_row_that_another_key_of_users_names(lab:
     let refused = reasons(&lab, "users").await;
     for buyer in (0..BUYERS).map(name) {
         let reason = refused.iter().find(|(id, _)| *id == buyer);
-        assert!(reason.is_some_and(|(_, reason)| reason.contains("uk_openid")), "{buyer}: {refused:?}");
+        assert!(
+            reason.is_some_and(|(_, reason)| reason.contains("uk_openid")),
+            "{buyer}: {refused:?}"
+        );
     }
     let status = mall.status().await;
     assert_eq!(status["state"], "following", "{status}");
     assert_eq!(status["rejectedRows"], refused.len(), "{status}");
-    let shown: u64 =
-        lab.row("select count(*) from points_records where seq is not null and user_id like 'buyer-%'").await;
+    let shown: u64 = lab
+        .row("select count(*) from points_records where seq is not null and user_id like 'buyer-%'")
+        .await;
     assert_eq!(shown, BUYERS as u64, "the rest is written");
 
     // With keys of their own they have rows of their own, which a reload makes.
@@ -56,7 +60,8 @@ async fn no_balance_is_written_into_the_row_that_another_key_of_users_names(lab:
     let (code, printed, log) = mall.mirror(&["reload"], &lab.url());
     assert_eq!(code, 0, "{printed}{log}");
     mall.mirrored().await;
-    let balance: u64 = lab.row("select points_balance from users where id = 'buyer-0' and seq is not null").await;
+    let balance: u64 =
+        lab.row("select points_balance from users where id = 'buyer-0' and seq is not null").await;
     assert_eq!(balance, 1 << 40);
     assert_eq!(lab.row::<String>(STRANGER).await, stranger);
     lab.close().await;
@@ -86,12 +91,16 @@ async fn an_order_of_somebody_else_stays_theirs_through_the_ends_of_ours_and_a_r
     let mall = Mall::open(&lab.url()).await;
     mall.mirrored().await;
 
-    // While the tables cannot be reached two orders are made, of which somebody else has the number, or the id.
+    // While the tables cannot be reached two orders are made, of which somebody else has the
+    // number, or the id.
     lab.proxy.down();
     let mut ann = mall.user(&name(0)).await;
     let mut made = Vec::new();
     for _ in 0..3 {
-        let order = ann.post("/api/mall/exchange", json!({"productId": PRODUCTS[0], "quantity": 1})).await.data();
+        let order = ann
+            .post("/api/mall/exchange", json!({"productId": PRODUCTS[0], "quantity": 1}))
+            .await
+            .data();
         let text = |field: &str| order[field].as_str().expect("a string").to_owned();
         made.push((text("orderId"), text("orderNo")));
     }

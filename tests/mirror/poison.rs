@@ -1,4 +1,5 @@
-//! Would catch one row that the database refuses and that stops all the others, or that is dropped without a word.
+//! Would catch one row that the database refuses and that stops all the others, or that is dropped
+//! without a word.
 
 use crate::books::{compare, orders_in};
 use crate::lab::Lab;
@@ -24,12 +25,18 @@ async fn a_row_that_is_refused_is_set_aside_with_its_reason_and_the_rest_goes_on
         .rows("select distinct row_id, content, reason from mirror_rejected where table_name = 'exchange_orders'")
         .await;
     for (id, content, reason) in &refused {
-        assert!(reason.contains("no twos here") && content.contains(id) && !shown.contains(id), "{id}: {reason}");
+        assert!(
+            reason.contains("no twos here") && content.contains(id) && !shown.contains(id),
+            "{id}: {reason}"
+        );
     }
     let missing = sold.iter().filter(|id| !shown.contains(*id)).count();
     println!("{} orders, {missing} of them refused", sold.len());
     assert!(missing > 0 && missing < sold.len());
-    assert!(sold.iter().all(|id| shown.contains(id) || refused.iter().any(|(refused, ..)| refused == id)));
+    assert!(
+        sold.iter()
+            .all(|id| shown.contains(id) || refused.iter().any(|(refused, ..)| refused == id))
+    );
     let twos: u64 = lab.row("select count(*) from exchange_orders where quantity = 2").await;
     assert_eq!(twos, 0);
     let status = mall.status().await;

@@ -42,8 +42,8 @@ pub enum Trap {
     After(Way, usize),
     /// Instead of passing on a request that holds the text.
     Request(&'static [u8]),
-    /// When the server answers to a request that holds the text, instead of passing the answer on. Then the server has
-    /// done what the client does not know to be done.
+    /// When the server answers to a request that holds the text, instead of passing the answer on.
+    /// Then the server has done what the client does not know to be done.
     AnswerTo(&'static [u8]),
 }
 
@@ -84,7 +84,8 @@ impl Proxy {
     pub async fn before(upstream: SocketAddr) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port is free");
         let address = listener.local_addr().expect("an address");
-        let switches = Switches { refuse: false, to_server: Flow::Pass, to_client: Flow::Pass, cuts: 0 };
+        let switches =
+            Switches { refuse: false, to_server: Flow::Pass, to_client: Flow::Pass, cuts: 0 };
         let shared = Arc::new(Shared {
             upstream,
             switches: watch::Sender::new(switches),
@@ -147,7 +148,9 @@ impl Proxy {
         let mut sprung = self.shared.sprung.subscribe();
         let sprung = sprung.wait_for(|sprung| *sprung >= count);
         let sprung = tokio::time::timeout(PATIENCE, sprung).await;
-        drop(sprung.unwrap_or_else(|_| panic!("{count} traps are to spring, and {:?} waits", self.trap())));
+        drop(sprung.unwrap_or_else(|_| {
+            panic!("{count} traps are to spring, and {:?} waits", self.trap())
+        }));
     }
 
     /// How many connections it was asked for.
@@ -165,7 +168,9 @@ impl Drop for Proxy {
 
 async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     loop {
-        let Ok((client, _)) = listener.accept().await else { return };
+        let Ok((client, _)) = listener.accept().await else {
+            return;
+        };
         shared.accepted.fetch_add(1, Ordering::SeqCst);
         // As of now: a cut that comes while the server is dialled counts.
         let switches = shared.switches.subscribe();
@@ -176,8 +181,15 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     }
 }
 
-async fn connect(client: TcpStream, switches: watch::Receiver<Switches>, cuts: usize, shared: Arc<Shared>) {
-    let Ok(server) = TcpStream::connect(shared.upstream).await else { return };
+async fn connect(
+    client: TcpStream,
+    switches: watch::Receiver<Switches>,
+    cuts: usize,
+    shared: Arc<Shared>,
+) {
+    let Ok(server) = TcpStream::connect(shared.upstream).await else {
+        return;
+    };
     for stream in [&client, &server] {
         stream.set_nodelay(true).expect("the socket is open");
     }
@@ -185,8 +197,13 @@ async fn connect(client: TcpStream, switches: watch::Receiver<Switches>, cuts: u
     let (from_server, to_server) = server.into_split();
     let mut cut = switches.clone();
     let lose_answer = AtomicBool::new(false);
-    let pump =
-        |way| Pump { way, shared: &shared, switches: switches.clone(), lose_answer: &lose_answer, tail: Vec::new() };
+    let pump = |way| Pump {
+        way,
+        shared: &shared,
+        switches: switches.clone(),
+        lose_answer: &lose_answer,
+        tail: Vec::new(),
+    };
     let (up, down) = (pump(Way::ToServer), pump(Way::ToClient));
     tokio::select! {
         _ = async { tokio::try_join!(up.run(from_client, to_server), down.run(from_server, to_client)) } => {}
@@ -206,7 +223,8 @@ struct Pump<'a> {
 }
 
 impl Pump<'_> {
-    /// Passes on what comes until it ends, which is passed on too. An error ends the other way as well.
+    /// Passes on what comes until it ends, which is passed on too. An error ends the other way as
+    /// well.
     async fn run(mut self, mut from: OwnedReadHalf, mut to: OwnedWriteHalf) -> io::Result<()> {
         let mut buffer = vec![0; CHUNK_BYTES];
         loop {
@@ -230,8 +248,11 @@ impl Pump<'_> {
     /// Waits as long as the bytes must; whether they are to end instead.
     async fn wait_for_turn(&mut self) -> bool {
         let way = self.way;
-        let Ok(flow) =
-            self.switches.wait_for(|switches| switches.flow(way) != Flow::Stall).await.map(|now| now.flow(way))
+        let Ok(flow) = self
+            .switches
+            .wait_for(|switches| switches.flow(way) != Flow::Stall)
+            .await
+            .map(|now| now.flow(way))
         else {
             return true;
         };
@@ -250,7 +271,9 @@ impl Pump<'_> {
                 *left = left.saturating_sub(chunk.len());
                 passed
             }
-            Trap::Request(text) if self.way == Way::ToServer => finds(&mut self.tail, chunk, text).then_some(0),
+            Trap::Request(text) if self.way == Way::ToServer => {
+                finds(&mut self.tail, chunk, text).then_some(0)
+            }
             Trap::AnswerTo(text) if self.way == Way::ToServer => {
                 if finds(&mut self.tail, chunk, text) {
                     self.lose_answer.store(true, Ordering::SeqCst);
@@ -273,7 +296,8 @@ async fn until_ended(mut switches: watch::Receiver<Switches>, way: Way) {
     }
 }
 
-/// Whether the text is in the bytes so far; `tail` keeps as much of them as the text may have begun in.
+/// Whether the text is in the bytes so far; `tail` keeps as much of them as the text may have begun
+/// in.
 fn finds(tail: &mut Vec<u8>, chunk: &[u8], text: &[u8]) -> bool {
     tail.extend_from_slice(chunk);
     let found = tail.windows(text.len()).any(|window| window.eq_ignore_ascii_case(text));

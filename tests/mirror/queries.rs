@@ -1,4 +1,5 @@
-//! Would catch an example query of `docs/mirror.md` that does not run, or that answers something else than what happened.
+//! Would catch an example query of `docs/mirror.md` that does not run, or that answers something
+//! else than what happened.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -56,7 +57,8 @@ struct Order {
 
 impl Order {
     fn points(&self) -> u64 {
-        self.quantity * PRODUCTS.iter().find(|product| product.0 == self.product).expect("it has a price").2
+        self.quantity
+            * PRODUCTS.iter().find(|product| product.0 == self.product).expect("it has a price").2
     }
 }
 
@@ -95,7 +97,10 @@ async fn the_documents_queries_answer_what_happened() {
     mall.serve(&lab.url(), &[]);
     let mut admin = mall.admin().await;
     for user in ["ann", "bob", "cat"] {
-        admin.post(&format!("/api/admin/points/{user}/award"), json!({"points": POINTS})).await.data();
+        admin
+            .post(&format!("/api/admin/points/{user}/award"), json!({"points": POINTS}))
+            .await
+            .data();
     }
     let orders = buy(&mall).await;
     mall.mirrored().await;
@@ -103,23 +108,35 @@ async fn the_documents_queries_answer_what_happened() {
     let operators: Vec<(String, String)> = lab
         .rows("select distinct operator_id, description from points_records where source = 'payment_reward' and operator_id is not null")
         .await;
-    assert_eq!(operators, [("root".to_owned(), String::new())], "who gave the points, and the reason as it was sent");
-    let orders_of =
-        "select count(*) from points_records where source = 'mall_consumption' and order_id = exchange_order_id";
+    assert_eq!(
+        operators,
+        [("root".to_owned(), String::new())],
+        "who gave the points, and the reason as it was sent"
+    );
+    let orders_of = "select count(*) from points_records where source = 'mall_consumption' and order_id = exchange_order_id";
     assert_eq!(lab.row::<usize>(orders_of).await, orders.len());
     let mut queries = queries();
-    let mut take = |name: &str| queries.remove(name).unwrap_or_else(|| panic!("the document has no query -- {name}"));
+    let mut take = |name: &str| {
+        queries.remove(name).unwrap_or_else(|| panic!("the document has no query -- {name}"))
+    };
     what_the_tables_show(&lab, take("what the tables show"), &mut admin).await;
     orders_of_a_user(&lab, take("orders of a user"), &orders).await;
-    let (stands, stood) =
-        ("exchanges and points of each day", "exchanges and points of each day, as it stood when it ended");
+    let (stands, stood) = (
+        "exchanges and points of each day",
+        "exchanges and points of each day, as it stood when it ended",
+    );
     let taken_back = "exchanges that were taken back on a later day, by the day on which they were";
     let (stands, stood, taken_back) = (take(stands), take(stood), take(taken_back));
     days(&lab, stands, &orders).await;
     days(&lab, stood, &orders).await;
     days_do_not_change(&lab, (stands, stood, taken_back), &orders).await;
     popular(&lab, take("popular products"), &orders).await;
-    turnover(&lab, take("turnover: units sold in 30 days, for each unit that was there on average"), &orders).await;
+    turnover(
+        &lab,
+        take("turnover: units sold in 30 days, for each unit that was there on average"),
+        &orders,
+    )
+    .await;
     points(&lab, take("points of a user, as they came and went"), &orders).await;
     listing(&lab, take("products for sale, as the mall lists them"), &mut admin).await;
     assert!(queries.is_empty(), "nobody looks at {:?}", queries.keys());
@@ -135,9 +152,12 @@ async fn what_the_tables_show(lab: &Lab, query: &str, admin: &mut Client) {
 async fn orders_of_a_user(lab: &Lab, query: &str, orders: &[Order]) {
     type Shown = (String, String, String, u64, u64, String, String);
     let rows: Vec<Shown> = lab.rows(query).await;
-    let rows = rows.into_iter().map(|(id, _, product, units, points, state, _)| (id, product, units, points, state));
+    let rows = rows
+        .into_iter()
+        .map(|(id, _, product, units, points, state, _)| (id, product, units, points, state));
     let ours = orders.iter().rev().filter(|order| order.user == "ann");
-    let ours = ours.map(|o| (o.id.clone(), o.product.into(), o.quantity, o.points(), o.end.state().into()));
+    let ours = ours
+        .map(|o| (o.id.clone(), o.product.into(), o.quantity, o.points(), o.end.state().into()));
     assert_eq!(rows.collect::<Vec<_>>(), ours.collect::<Vec<_>>(), "newest first");
 }
 
@@ -148,19 +168,32 @@ fn standing(orders: &[Order]) -> impl Iterator<Item = &Order> {
 /// All of them happened today, or around midnight on two days.
 async fn days(lab: &Lab, query: &str, orders: &[Order]) {
     let rows: Vec<(String, usize, u64, usize)> = lab.rows(query).await;
-    assert!((1..=2).contains(&rows.len()) && rows.iter().all(|row| row.0.len() == "2025-06-15".len()), "{rows:?}");
-    let sums = (rows.iter().map(|row| row.1).sum::<usize>(), rows.iter().map(|row| row.2).sum::<u64>());
+    assert!(
+        (1..=2).contains(&rows.len()) && rows.iter().all(|row| row.0.len() == "2025-06-15".len()),
+        "{rows:?}"
+    );
+    let sums =
+        (rows.iter().map(|row| row.1).sum::<usize>(), rows.iter().map(|row| row.2).sum::<u64>());
     assert_eq!(sums, (standing(orders).count(), standing(orders).map(Order::points).sum::<u64>()));
     let users: BTreeSet<_> = standing(orders).map(|order| order.user).collect();
     assert!(rows.iter().map(|row| row.3).max() <= Some(users.len()), "{rows:?}");
     assert!(rows.iter().map(|row| row.3).sum::<usize>() >= users.len(), "{rows:?}");
 }
 
-/// An order that was exchanged two days ago and cancelled today is no exchange as things stand, but was one that day.
-async fn days_do_not_change(lab: &Lab, (stands, stood, taken_back): (&str, &str, &str), orders: &[Order]) {
+/// An order that was exchanged two days ago and cancelled today is no exchange as things stand, but
+/// was one that day.
+async fn days_do_not_change(
+    lab: &Lab,
+    (stands, stood, taken_back): (&str, &str, &str),
+    orders: &[Order],
+) {
     let returned = orders.iter().find(|order| order.end == End::Returned).expect("one was");
-    let shift =
-        |by: &str| format!("update exchange_orders set exchanged_at = exchanged_at {by} where id = '{}'", returned.id);
+    let shift = |by: &str| {
+        format!(
+            "update exchange_orders set exchanged_at = exchanged_at {by} where id = '{}'",
+            returned.id
+        )
+    };
     lab.execute(&[&shift("- interval 2 day")]).await;
     type Day = (String, usize, u64, usize);
     let today: Vec<Day> = lab.rows(stands).await;
@@ -177,9 +210,9 @@ async fn days_do_not_change(lab: &Lab, (stands, stood, taken_back): (&str, &str,
 /// Products with the units that were sold and the orders, in the order of [`PRODUCTS`].
 fn sold(orders: &[Order]) -> Vec<(String, u64, usize)> {
     let of = |product| standing(orders).filter(move |order| order.product == product);
-    let sold = PRODUCTS
-        .iter()
-        .map(|&(product, ..)| (product.to_owned(), of(product).map(|order| order.quantity).sum(), of(product).count()));
+    let sold = PRODUCTS.iter().map(|&(product, ..)| {
+        (product.to_owned(), of(product).map(|order| order.quantity).sum(), of(product).count())
+    });
     sold.collect()
 }
 
@@ -187,19 +220,24 @@ async fn popular(lab: &Lab, query: &str, orders: &[Order]) {
     let rows: Vec<(String, String, u64, usize)> = lab.rows(query).await;
     let mut expected = sold(orders);
     expected.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
-    let shown: Vec<_> = rows.iter().map(|(id, _, units, exchanges)| (id.clone(), *units, *exchanges)).collect();
+    let shown: Vec<_> =
+        rows.iter().map(|(id, _, units, exchanges)| (id.clone(), *units, *exchanges)).collect();
     assert_eq!(shown, expected);
     assert!(rows.iter().any(|row| row.1 == "电影票通用券"), "{rows:?}");
 }
 
 async fn turnover(lab: &Lab, query: &str, orders: &[Order]) {
     let rows: Vec<(String, u64, f64)> = lab.rows(query).await;
-    let shown: BTreeMap<_, _> = rows.into_iter().map(|(id, sold, turnover)| (id, (sold, turnover))).collect();
+    let shown: BTreeMap<_, _> =
+        rows.into_iter().map(|(id, sold, turnover)| (id, (sold, turnover))).collect();
     let sold = sold(orders);
     assert_eq!(shown.len(), sold.len());
     for ((product, sold, _), (_, at_first, _)) in sold.iter().zip(PRODUCTS) {
-        let held: u64 =
-            orders.iter().filter(|o| o.product == *product && o.end == End::Waiting).map(|o| o.quantity).sum();
+        let held: u64 = orders
+            .iter()
+            .filter(|o| o.product == *product && o.end == End::Waiting)
+            .map(|o| o.quantity)
+            .sum();
         // 30 days ago there was none.
         let average = (at_first - sold - held) as f64 / 2.0;
         let (shown_sold, turnover) = shown[product];
@@ -211,7 +249,8 @@ async fn turnover(lab: &Lab, query: &str, orders: &[Order]) {
 async fn points(lab: &Lab, query: &str, orders: &[Order]) {
     type Shown = (String, i64, i64, String, String, Option<String>);
     let rows: Vec<Shown> = lab.rows(query).await;
-    let held = orders.iter().filter(|o| o.user == "ann" && matches!(o.end, End::Waiting | End::Confirmed));
+    let held =
+        orders.iter().filter(|o| o.user == "ann" && matches!(o.end, End::Waiting | End::Confirmed));
     let balance = POINTS - held.map(Order::points).sum::<u64>();
     assert_eq!(rows[0].2, balance as i64, "the newest");
     let given = rows.last().expect("there is one");
@@ -222,7 +261,8 @@ async fn points(lab: &Lab, query: &str, orders: &[Order]) {
     for (row, order) in paid.iter().zip(ours) {
         assert_eq!((row.1, row.5.as_deref()), (-(order.points() as i64), Some(order.id.as_str())));
     }
-    let back: Vec<_> = rows.iter().filter(|row| row.3 == "mall_refund" && row.1 > 0).map(|row| row.1).collect();
+    let back: Vec<_> =
+        rows.iter().filter(|row| row.3 == "mall_refund" && row.1 > 0).map(|row| row.1).collect();
     assert_eq!(back, [4500], "the order that was cancelled");
 }
 
@@ -231,9 +271,9 @@ async fn listing(lab: &Lab, query: &str, admin: &mut Client) {
     let rows: Vec<Shown> = lab.rows(query).await;
     let told = admin.get("/api/mall/products").await.data();
     let told = told["products"].as_array().expect("an array");
-    let shown = rows
-        .iter()
-        .map(|(id, name, price, stock, sales, category, icon)| json!([id, name, price, stock, sales, category, icon]));
+    let shown = rows.iter().map(|(id, name, price, stock, sales, category, icon)| {
+        json!([id, name, price, stock, sales, category, icon])
+    });
     let shown: BTreeSet<String> = shown.map(|row| row.to_string()).collect();
     let told = told.iter().map(|p| {
         let category = &p["category"];

@@ -1,5 +1,5 @@
-//! Would catch a reload that leaves the tables half full, loses what is not the mirror's, or needs events that are gone;
-//! and a check that does not see what differs.
+//! Would catch a reload that leaves the tables half full, loses what is not the mirror's, or needs
+//! events that are gone; and a check that does not see what differs.
 
 use std::path::Path;
 
@@ -79,7 +79,8 @@ async fn a_check_names_what_differs_and_a_reload_beside_the_server_mends_it() {
     compare(&mall, &lab).await;
     let (code, printed) = check(&mall, &lab);
     assert_eq!(code, 0, "{printed}");
-    let guest: (u8, Option<u64>) = lab.row("select mall_level, seq from users where id = 'guest'").await;
+    let guest: (u8, Option<u64>) =
+        lab.row("select mall_level, seq from users where id = 'guest'").await;
     assert_eq!(guest, (5, None), "what is not the mirror's is left alone");
     lab.close().await;
 }
@@ -136,19 +137,27 @@ async fn another_ledgers_mirror_is_taken_only_when_asked() {
     assert_eq!(code, 0, "{printed}{log}");
     second.until("the second to follow", |status| status["state"] == "following").await;
     let mut ann = second.user("buyer-2").await;
-    ann.post("/api/mall/exchange", json!({"productId": "prod_kfc", "quantity": 1, "confirm": true})).await.data();
+    ann.post(
+        "/api/mall/exchange",
+        json!({"productId": "prod_kfc", "quantity": 1, "confirm": true}),
+    )
+    .await
+    .data();
     compare(&second, &lab).await;
     lab.close().await;
 }
 
-/// A ledger whose beginning is gone: small segments, no archive, and checkpoints that need nothing old.
+/// A ledger whose beginning is gone: small segments, no archive, and checkpoints that need nothing
+/// old.
 fn trimmed(dir: &Path) {
     let open = || {
-        let builder = Engine::builder(dir).segment_bytes(128 << 10).archive_bytes_max(None).history(false);
+        let builder =
+            Engine::builder(dir).segment_bytes(128 << 10).archive_bytes_max(None).history(false);
         builder.open().expect("the directory opens")
     };
     let engine = open();
-    let account = |key: AccountKey| engine.open_account(&key, Policy::strict()).expect("there is room");
+    let account =
+        |key: AccountKey| engine.open_account(&key, Policy::strict()).expect("there is room");
     let tea = account(AccountKey::stock("tea").expect("a valid key"));
     let ann = account(AccountKey::points("ann").expect("a valid key"));
     let wait = |command: &Command<'_>| {
@@ -184,18 +193,21 @@ async fn a_ledger_whose_beginning_is_gone_is_reloaded_from_what_it_has() {
     assert!(oldest > 5, "the accounts and the order that waits are older than event {oldest}");
 
     mall.serve(&lab.url(), &[]);
-    let status = mall.until("a reload to be asked for", |status| status["state"] == "reload-needed").await;
+    let status =
+        mall.until("a reload to be asked for", |status| status["state"] == "reload-needed").await;
     assert!(status["lastError"].to_string().contains("no longer in the journal"), "{status}");
     let (code, printed, log) = mall.mirror(&["reload"], &lab.url());
     assert_eq!(code, 0, "{log}");
     assert!(printed.contains(&format!("events {oldest} to ")), "{printed}");
     mall.until("the mirror to follow", |status| status["state"] == "following").await;
 
-    let tea: (i64, i64) = lab.row("select stock_quantity, sales_count from products where id = 'tea'").await;
+    let tea: (i64, i64) =
+        lab.row("select stock_quantity, sales_count from products where id = 'tea'").await;
     assert_eq!(tea, (100_000 - 6_001, 6_000));
     let points: i64 = lab.row("select points_balance from users where id = 'ann'").await;
     assert_eq!(points, 1_000_000 - 5 * 6_001);
-    let waiting: (u64, i64) = lab.row("select count(*), max(points_cost) from exchange_orders where status = 0").await;
+    let waiting: (u64, i64) =
+        lab.row("select count(*), max(points_cost) from exchange_orders where status = 0").await;
     assert_eq!(waiting, (1, 5), "an order that waits is known by its reservation");
     let (code, printed) = check(&mall, &lab);
     assert!(code == 0 && printed.contains("older events are not kept"), "{printed}");

@@ -1,4 +1,5 @@
-//! Would catch a mirror that speaks in the clear where it must not, and one that trusts a server it should not.
+//! Would catch a mirror that speaks in the clear where it must not, and one that trusts a server it
+//! should not.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +9,8 @@ use tempfile::TempDir;
 use crate::lab::Lab;
 use crate::mall::Mall;
 
-/// A certificate for this machine and its key, signed by an authority of one's own: the files of all three.
+/// A certificate for this machine and its key, signed by an authority of one's own: the files of
+/// all three.
 struct Certificates {
     ca: PathBuf,
     certificate: PathBuf,
@@ -19,7 +21,8 @@ impl Certificates {
     fn new(dir: &Path, name: &str) -> Self {
         let mut params = CertificateParams::new(Vec::new()).expect("no names");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let ca = CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key")).expect("a certificate");
+        let ca = CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key"))
+            .expect("a certificate");
         let key = KeyPair::generate().expect("a key");
         let params = CertificateParams::new(vec![name.to_owned()]).expect("a name");
         let certificate = params.signed_by(&key, &ca).expect("a certificate");
@@ -46,13 +49,16 @@ async fn a_connection_is_encrypted_and_the_server_must_be_the_right_one() {
 
     let mut mall = Mall::new();
     mall.serve(&lab.url(), &[]);
-    let status = mall.until("a refusal in the clear", |status| status["state"] == "misconfigured").await;
+    let status =
+        mall.until("a refusal in the clear", |status| status["state"] == "misconfigured").await;
     assert!(status["lastError"].to_string().contains("Access denied"), "{status}");
     mall.stop();
 
     // Nobody public has signed it.
     mall.serve(&format!("{}?require_ssl=true", lab.url()), &[]);
-    let status = mall.until("a server that is not trusted", |status| status["state"] == "misconfigured").await;
+    let status = mall
+        .until("a server that is not trusted", |status| status["state"] == "misconfigured")
+        .await;
     assert!(status["lastError"].to_string().contains("UnknownIssuer"), "{status}");
     mall.stop();
 
@@ -67,7 +73,8 @@ async fn a_connection_is_encrypted_and_the_server_must_be_the_right_one() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_certificate_with_another_name_is_trusted_where_the_name_does_not_matter_and_its_signer_does() {
+async fn a_certificate_with_another_name_is_trusted_where_the_name_does_not_matter_and_its_signer_does()
+ {
     let dir = TempDir::new().expect("a directory");
     let ours = Certificates::new(dir.path(), "db.internal");
     let (certificate, key) = (ours.certificate.display(), ours.key.display());
@@ -77,7 +84,8 @@ async fn a_certificate_with_another_name_is_trusted_where_the_name_does_not_matt
 
     let mut mall = Mall::new();
     mall.serve(&lab.url(), &ca);
-    let status = mall.until("a name that is another", |status| status["state"] == "misconfigured").await;
+    let status =
+        mall.until("a name that is another", |status| status["state"] == "misconfigured").await;
     assert!(status["lastError"].to_string().contains("db.internal"), "{status}");
     mall.stop();
 

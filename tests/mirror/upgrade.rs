@@ -15,7 +15,15 @@ const STATE: &str = "insert into mirror_state (id, ledger_id, phase, epoch, wate
 async fn the_tables_that_the_first_release_filled_are_followed(lab: Lab) {
     let mut mall = Mall::new();
     let fixture = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/v1/data/.");
-    assert!(Command::new("cp").arg("-a").arg(fixture).arg(mall.path()).status().expect("cp runs").success());
+    assert!(
+        Command::new("cp")
+            .arg("-a")
+            .arg(fixture)
+            .arg(mall.path())
+            .status()
+            .expect("cp runs")
+            .success()
+    );
     assert_eq!(mall.mirror(&["migrate"], &lab.url()).0, 0);
     lab.execute(&[STATE]).await;
     mall.serve(&lab.url(), &[]);

@@ -1,4 +1,5 @@
-//! Would catch a report that sees half an exchange: an order without its points, a product's stock without its orders.
+//! Would catch a report that sees half an exchange: an order without its points, a product's stock
+//! without its orders.
 
 use crate::books::{compare, look};
 use crate::lab::Lab;

@@ -1,4 +1,5 @@
-//! What the ledger should do, written plainly: a list of accounts, a list of reservations, one clock.
+//! What the ledger should do, written plainly: a list of accounts, a list of reservations, one
+//! clock.
 #![allow(dead_code, reason = "each test uses its part of this module")]
 
 use std::collections::BTreeMap;
@@ -88,29 +89,46 @@ pub struct Reference {
 
 impl Answer {
     /// Whether this is what the engine said; `place_of` finds an account in the test's list.
-    pub fn agrees(&self, said: &Result<Outcome, ErrorKind>, place_of: impl Fn(AccountId) -> Option<Place>) -> bool {
+    pub fn agrees(
+        &self,
+        said: &Result<Outcome, ErrorKind>,
+        place_of: impl Fn(AccountId) -> Option<Place>,
+    ) -> bool {
         let outcome = match (self, said) {
             (Self::Error(kind), Err(error)) => return error == kind,
             (Self::Error(_), Ok(_)) | (_, Err(_)) => return false,
             (_, Ok(outcome)) => *outcome,
         };
         match (self, outcome) {
-            (Self::Changed { account, available }, Outcome::Changed { account: of, available: left }) => {
-                (place_of(of), left) == (Some(*account), *available)
-            }
+            (
+                Self::Changed { account, available },
+                Outcome::Changed { account: of, available: left },
+            ) => (place_of(of), left) == (Some(*account), *available),
             (
                 Self::Reserved { reservation, expires_at, confirmed },
                 Outcome::Reserved { reservation: id, expires_at: until, confirmed: at_once },
-            ) => reservation.is_none_or(|first| first == id) && (*expires_at, *confirmed) == (until, at_once),
-            (Self::Refused(refusals), Outcome::Refused(refusal)) => place_of(refusal.account).is_some_and(|place| {
-                refusals.contains(&(refusal.line, place, refusal.available, refusal.next_release_at))
-            }),
+            ) => {
+                reservation.is_none_or(|first| first == id)
+                    && (*expires_at, *confirmed) == (until, at_once)
+            }
+            (Self::Refused(refusals), Outcome::Refused(refusal)) => place_of(refusal.account)
+                .is_some_and(|place| {
+                    refusals.contains(&(
+                        refusal.line,
+                        place,
+                        refusal.available,
+                        refusal.next_release_at,
+                    ))
+                }),
             (Self::Confirmed { reservation }, Outcome::Confirmed { reservation: id })
             | (Self::Released { reservation }, Outcome::Released { reservation: id })
-            | (Self::NotPending { reservation }, Outcome::NotPending { reservation: id }) => *reservation == id,
-            (Self::Late { reservation, expires_at }, Outcome::Late { reservation: id, expires_at: at }) => {
-                (*reservation, *expires_at) == (id, at)
+            | (Self::NotPending { reservation }, Outcome::NotPending { reservation: id }) => {
+                *reservation == id
             }
+            (
+                Self::Late { reservation, expires_at },
+                Outcome::Late { reservation: id, expires_at: at },
+            ) => (*reservation, *expires_at) == (id, at),
             _ => false,
         }
     }
@@ -124,9 +142,9 @@ impl Account {
             Window::Outstanding => Some(at),
             Window::Rolling { length_ms } => Some(at + length_ms),
             // The first border after it, found by walking.
-            Window::Fixed { length_ms, offset_ms } => {
-                (0..).map(|window| offset_ms % length_ms + window * length_ms).find(|border| *border > at)
-            }
+            Window::Fixed { length_ms, offset_ms } => (0..)
+                .map(|window| offset_ms % length_ms + window * length_ms)
+                .find(|border| *border > at),
         }
     }
 
@@ -148,7 +166,8 @@ impl Account {
     fn balance(&mut self) {
         let room = self.room(self.consumed);
         self.available = if self.policy.limit > 0 { room.max(0) } else { room };
-        self.received = (self.available + (self.reserved + self.consumed + self.written_off) as i64) as u64;
+        self.received =
+            (self.available + (self.reserved + self.consumed + self.written_off) as i64) as u64;
     }
 
     fn is_windowed(&self) -> bool {
@@ -158,7 +177,8 @@ impl Account {
     fn consume(&mut self, quantity: u64, now: TimeMs) {
         // What caps the outstanding counts nothing that is consumed.
         self.consumed += if self.policy.window == Window::Outstanding { 0 } else { quantity };
-        // Of other accounts, and where no rule changes, no rule will ask when: states that differ by nothing else are one.
+        // Of other accounts, and where no rule changes, no rule will ask when: states that differ
+        // by nothing else are one.
         let is_asked = self.policy.limit > 0 && self.keeps_times;
         match self.uses.first_mut() {
             Some((_, sum)) if !is_asked => *sum += quantity,
@@ -189,8 +209,10 @@ impl Reference {
     }
 
     pub fn open(&mut self, account: Place, policy: Policy) {
-        let keeps_times = self.rules_change || !matches!(policy.window, Window::Never | Window::Outstanding);
-        let mut opened = Account { policy, granted: policy.limit, keeps_times, ..Account::default() };
+        let keeps_times =
+            self.rules_change || !matches!(policy.window, Window::Never | Window::Outstanding);
+        let mut opened =
+            Account { policy, granted: policy.limit, keeps_times, ..Account::default() };
         opened.balance();
         self.accounts.entry(account).or_insert(opened);
     }
@@ -210,7 +232,8 @@ impl Reference {
 
     /// Everything whose deadline has come ends; returns how many that were.
     pub fn expire_due(&mut self) -> usize {
-        let due = self.pending.iter().filter(|(_, held)| held.expires_at <= self.now).map(|(id, _)| *id);
+        let due =
+            self.pending.iter().filter(|(_, held)| held.expires_at <= self.now).map(|(id, _)| *id);
         let due: Vec<ReservationId> = due.collect();
         for id in &due {
             self.end(*id, |_, _| 0);
@@ -227,7 +250,8 @@ impl Reference {
         due
     }
 
-    /// What must come out of a request. A reservation that comes out is entered by [`Reference::number`].
+    /// What must come out of a request. A reservation that comes out is entered by
+    /// [`Reference::number`].
     pub fn ask(&mut self, ask: &Ask, key: Option<u8>) -> Answer {
         if let Ask::Confirm { parts: Some(parts), .. } = ask
             && parts.iter().all(|part| *part == 0)
@@ -241,7 +265,10 @@ impl Reference {
         let answer = self.decide(ask, key.is_some());
         let effective = matches!(
             answer,
-            Answer::Changed { .. } | Answer::Reserved { .. } | Answer::Confirmed { .. } | Answer::Released { .. }
+            Answer::Changed { .. }
+                | Answer::Reserved { .. }
+                | Answer::Confirmed { .. }
+                | Answer::Released { .. }
         );
         if let Some(key) = key.filter(|_| effective) {
             self.answers.insert(key, (ask.clone(), answer.clone(), self.now + self.window_ms));
@@ -251,8 +278,12 @@ impl Reference {
 
     /// The ledger has chosen the number of the reservation just made.
     pub fn number(&mut self, ask: &Ask, key: Option<u8>, id: ReservationId) {
-        let Ask::Reserve { lines, ttl_ms, confirm, owner } = ask else { panic!("{ask:?} makes no reservation") };
-        if let Some((_, Answer::Reserved { reservation, .. }, _)) = key.and_then(|key| self.answers.get_mut(&key)) {
+        let Ask::Reserve { lines, ttl_ms, confirm, owner } = ask else {
+            panic!("{ask:?} makes no reservation")
+        };
+        if let Some((_, Answer::Reserved { reservation, .. }, _)) =
+            key.and_then(|key| self.answers.get_mut(&key))
+        {
             *reservation = Some(id);
         }
         if !confirm {
@@ -266,8 +297,12 @@ impl Reference {
             Ask::Receive { account, quantity } => self.change(*account, *quantity as i64),
             Ask::Adjust { account, delta } => self.change(*account, *delta),
             Ask::WriteOff { account, quantity } => self.change(*account, -(*quantity as i64)),
-            Ask::Reserve { lines, ttl_ms, confirm, .. } => self.reserve(lines, *ttl_ms, *confirm, keyed),
-            Ask::Confirm { reservation, owner, parts } => self.confirm(*reservation, *owner, parts.as_deref()),
+            Ask::Reserve { lines, ttl_ms, confirm, .. } => {
+                self.reserve(lines, *ttl_ms, *confirm, keyed)
+            }
+            Ask::Confirm { reservation, owner, parts } => {
+                self.confirm(*reservation, *owner, parts.as_deref())
+            }
             Ask::Release { reservation, owner } => match self.find(*reservation, *owner) {
                 None => Answer::NotPending { reservation: *reservation },
                 Some(held) if self.now >= held.expires_at => {
@@ -287,8 +322,8 @@ impl Reference {
         if delta >= 0 {
             account.granted += delta.unsigned_abs();
         } else {
-            // A backorder allowance is no unit that could leave, and what a window is about to give back is not there
-            // for a count until somebody takes it.
+            // A backorder allowance is no unit that could leave, and what a window is about to give
+            // back is not there for a count until somebody takes it.
             let there = u64::try_from(account.available).unwrap_or(0);
             if there < delta.unsigned_abs() {
                 return Answer::Refused(vec![(0, place, there, next)]);
@@ -299,7 +334,13 @@ impl Reference {
         Answer::Changed { account: place, available: account.available }
     }
 
-    fn reserve(&mut self, lines: &[(Place, u64)], ttl_ms: u64, confirm: bool, keyed: bool) -> Answer {
+    fn reserve(
+        &mut self,
+        lines: &[(Place, u64)],
+        ttl_ms: u64,
+        confirm: bool,
+        keyed: bool,
+    ) -> Answer {
         let refused = self.refuse(lines, confirm, keyed);
         if !refused.is_empty() {
             return Answer::Refused(refused);
@@ -322,9 +363,15 @@ impl Reference {
         Answer::Reserved { reservation: None, expires_at: now + ttl_ms, confirmed: confirm }
     }
 
-    /// Every refusal that would be true. The first is that of the first line; the sold-out fast path, which requests
-    /// with a key or a confirm do not take, may name a later line, and looks at each line for itself.
-    fn refuse(&self, lines: &[(Place, u64)], confirm: bool, keyed: bool) -> Vec<(usize, Place, u64, Option<TimeMs>)> {
+    /// Every refusal that would be true. The first is that of the first line; the sold-out fast
+    /// path, which requests with a key or a confirm do not take, may name a later line, and looks
+    /// at each line for itself.
+    fn refuse(
+        &self,
+        lines: &[(Place, u64)],
+        confirm: bool,
+        keyed: bool,
+    ) -> Vec<(usize, Place, u64, Option<TimeMs>)> {
         let mut taken: BTreeMap<Place, u64> = BTreeMap::new();
         let (mut first, mut fast) = (None, Vec::new());
         for (index, (place, quantity)) in lines.iter().enumerate() {
@@ -348,9 +395,14 @@ impl Reference {
 
     /// The earliest moment at which units of this account come back by themselves.
     fn next_release(&self, place: Place) -> Option<TimeMs> {
-        let holding = self.pending.values().filter(|held| held.lines.iter().any(|(at, _)| *at == place));
+        let holding =
+            self.pending.values().filter(|held| held.lines.iter().any(|(at, _)| *at == place));
         let account = &self.accounts[&place];
-        let renewals = account.uses.iter().filter_map(|(at, _)| account.back_at(*at)).filter(|at| *at > self.now);
+        let renewals = account
+            .uses
+            .iter()
+            .filter_map(|(at, _)| account.back_at(*at))
+            .filter(|at| *at > self.now);
         // What lapsed waits for the wheel: it comes back now, and not in the past.
         holding.map(|held| held.expires_at.max(self.now)).chain(renewals).min()
     }
@@ -359,8 +411,15 @@ impl Reference {
         self.pending.get(&id).filter(|held| owner.is_none() || owner == held.owner)
     }
 
-    fn confirm(&mut self, reservation: ReservationId, owner: Option<Place>, parts: Option<&[u64]>) -> Answer {
-        let Some(held) = self.find(reservation, owner) else { return Answer::NotPending { reservation } };
+    fn confirm(
+        &mut self,
+        reservation: ReservationId,
+        owner: Option<Place>,
+        parts: Option<&[u64]>,
+    ) -> Answer {
+        let Some(held) = self.find(reservation, owner) else {
+            return Answer::NotPending { reservation };
+        };
         if self.now >= held.expires_at {
             return Answer::Late { reservation, expires_at: held.expires_at };
         }

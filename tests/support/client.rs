@@ -30,7 +30,8 @@ impl Client {
 
     /// A request from this client, for [`Client::send`].
     pub fn request(&self, method: Method, path: &str) -> Builder {
-        let builder = Request::builder().method(method).uri(path).header(HOST, self.address.to_string());
+        let builder =
+            Request::builder().method(method).uri(path).header(HOST, self.address.to_string());
         match &self.token {
             Some(token) => builder.header(AUTHORIZATION, format!("Bearer {token}")),
             None => builder,
@@ -42,15 +43,21 @@ impl Client {
     }
 
     /// As [`Client::send`], from a server that may be gone.
-    pub async fn try_send(&mut self, request: Builder, body: impl Into<Bytes>) -> Result<Reply, String> {
+    pub async fn try_send(
+        &mut self,
+        request: Builder,
+        body: impl Into<Bytes>,
+    ) -> Result<Reply, String> {
         let request = request.body(Full::new(body.into())).expect("a valid request");
         let exchange = async {
             if self.sender.ready().await.is_err() {
                 self.sender = dial(self.address).await?;
             }
-            let response = self.sender.send_request(request).await.map_err(|error| error.to_string())?;
+            let response =
+                self.sender.send_request(request).await.map_err(|error| error.to_string())?;
             let (status, headers) = (response.status().as_u16(), response.headers().clone());
-            let body = response.into_body().collect().await.map_err(|error| error.to_string())?.to_bytes();
+            let body =
+                response.into_body().collect().await.map_err(|error| error.to_string())?.to_bytes();
             Ok(Reply { status, headers, body })
         };
         tokio::time::timeout(PATIENCE, exchange).await.expect("an answer in time")
@@ -87,7 +94,8 @@ impl Client {
 async fn dial(address: SocketAddr) -> Result<SendRequest<Full<Bytes>>, String> {
     let stream = TcpStream::connect(address).await.map_err(|error| error.to_string())?;
     stream.set_nodelay(true).map_err(|error| error.to_string())?;
-    let (sender, connection) = handshake(TokioIo::new(stream)).await.map_err(|error| error.to_string())?;
+    let (sender, connection) =
+        handshake(TokioIo::new(stream)).await.map_err(|error| error.to_string())?;
     tokio::spawn(async move { drop(connection.await) });
     Ok(sender)
 }
@@ -105,7 +113,8 @@ impl Reply {
     }
 
     pub fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {:?}", self.body))
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|error| panic!("{error}: {:?}", self.body))
     }
 
     /// The envelope, held to the five fields of the mall's document.
@@ -121,7 +130,10 @@ impl Reply {
     pub fn data(&self) -> Value {
         let mut envelope = self.envelope();
         assert_eq!((self.status, &envelope["success"]), (200, &true.into()), "{envelope}");
-        assert_eq!((&envelope["code"], &envelope["message"]), (&"SUCCESS".into(), &"操作成功".into()));
+        assert_eq!(
+            (&envelope["code"], &envelope["message"]),
+            (&"SUCCESS".into(), &"操作成功".into())
+        );
         envelope["data"].take()
     }
 
@@ -138,7 +150,8 @@ impl Reply {
     /// The body without its timestamp, byte for byte.
     pub fn without_timestamp(&self) -> String {
         let text = std::str::from_utf8(&self.body).expect("UTF-8");
-        let (before, after) = text.split_once("\"timestamp\":").expect("every answer has a timestamp");
+        let (before, after) =
+            text.split_once("\"timestamp\":").expect("every answer has a timestamp");
         format!("{before}{}", after.trim_start_matches(|c: char| c.is_ascii_digit()))
     }
 }

@@ -1,5 +1,10 @@
 //! A mall to test against, in this process or in a child process, and a client that speaks to it.
-#![allow(missing_docs, dead_code, unused_imports, reason = "each test uses its part of this module")]
+#![allow(
+    missing_docs,
+    dead_code,
+    unused_imports,
+    reason = "each test uses its part of this module"
+)]
 #![allow(clippy::disallowed_methods, reason = "tests keep files of their own")]
 
 mod client;

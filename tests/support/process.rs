@@ -44,7 +44,8 @@ pub fn exit_code(output: Output) -> (i32, String, String) {
 /// The token that `stockhold token` prints on its last line, for the demo in `dir`.
 pub fn demo_token(dir: &Path, user: &str, role: &str) -> String {
     let dir = dir.to_str().expect("a path in UTF-8");
-    let (code, printed, log) = run(&mut stockhold(&["token", "--user", user, "--role", role, "--data-dir", dir]));
+    let (code, printed, log) =
+        run(&mut stockhold(&["token", "--user", user, "--role", role, "--data-dir", dir]));
     assert_eq!(code, 0, "{log}");
     printed.lines().last().expect("a line").to_owned()
 }
@@ -62,7 +63,8 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts `stockhold serve --listen 127.0.0.1:0` with more arguments, and waits until it listens.
+    /// Starts `stockhold serve --listen 127.0.0.1:0` with more arguments, and waits until it
+    /// listens.
     pub fn serve(args: &[&str]) -> Self {
         Self::start(stockhold(&["serve", "--listen", "127.0.0.1:0"]).args(args))
     }
@@ -77,7 +79,8 @@ impl Process {
         let stdout = BufReader::new(child.stdout.take().expect("its output is piped"));
         let stderr = child.stderr.take().map(BufReader::new);
         let address = SocketAddr::from(([0, 0, 0, 0], 0));
-        let mut process = Self { child, stdin: None, stdout, stderr, printed: String::new(), address };
+        let mut process =
+            Self { child, stdin: None, stdout, stderr, printed: String::new(), address };
         let _killer = Killer::new(process.pid());
         process.read_to("http://");
         let url = process.printed.rsplit("http://").next().expect("there is a last part");
@@ -106,7 +109,11 @@ impl Process {
         while !line.contains(text) {
             line.clear();
             let stderr = self.stderr.as_mut().expect("its log is piped");
-            assert_ne!(stderr.read_line(&mut line).expect("its log is readable"), 0, "it ended without {text:?}");
+            assert_ne!(
+                stderr.read_line(&mut line).expect("its log is readable"),
+                0,
+                "it ended without {text:?}"
+            );
         }
     }
 
@@ -156,8 +163,8 @@ impl Drop for Process {
     }
 }
 
-/// Kills a process that goes on for too long. Dropped before, it does nothing; the process is not waited for meanwhile, so
-/// its number is still its own.
+/// Kills a process that goes on for too long. Dropped before, it does nothing; the process is not
+/// waited for meanwhile, so its number is still its own.
 struct Killer {
     _alive: Sender<()>,
 }

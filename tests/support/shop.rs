@@ -6,7 +6,10 @@ use std::sync::Arc;
 
 use secrecy::SecretString;
 use serde_json::Map;
-use stockhold::{App, Auth, Engine, EngineBuilder, Level, Limits, Mall, MallConfig, ManualClock, Product, Role, Seq};
+use stockhold::{
+    App, Auth, Engine, EngineBuilder, Level, Limits, Mall, MallConfig, ManualClock, Product, Role,
+    Seq,
+};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -118,7 +121,12 @@ impl Shop {
     /// Everything that a request may change, once what was decided is durable.
     pub fn state(&self) -> (Vec<Level>, usize, Seq, Seq) {
         self.engine.catch_up().wait().expect("the engine runs");
-        (self.engine.levels(), self.engine.pending_count(), self.engine.status().last_seq, self.engine.durable_seq())
+        (
+            self.engine.levels(),
+            self.engine.pending_count(),
+            self.engine.status().last_seq,
+            self.engine.durable_seq(),
+        )
     }
 
     /// Moves the clock, and lets what is due then expire.

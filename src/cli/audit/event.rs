@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use super::names::Names;
 use super::time::show_time;
+use crate::base::{AccountId, ReservationId, Seq, TimeMs};
 use crate::event::{End, Event, EventLine, Fact};
-use crate::types::{AccountId, ReservationId, Seq, TimeMs};
 
 /// The kinds of events, by the names that `--kind` takes.
 pub(super) const KINDS: [&str; 14] = [
@@ -50,9 +50,9 @@ pub(super) fn kind(fact: &Fact<'_>) -> &'static str {
 /// The reservation that an event is about.
 pub(super) fn reservation(fact: &Fact<'_>) -> Option<ReservationId> {
     match fact {
-        Fact::Reserved { reservation, .. } | Fact::Returned { reservation, .. } | Fact::Noted { reservation, .. } => {
-            Some(*reservation)
-        }
+        Fact::Reserved { reservation, .. }
+        | Fact::Returned { reservation, .. }
+        | Fact::Noted { reservation, .. } => Some(*reservation),
         Fact::Confirmed(end) | Fact::Released(end) | Fact::Expired(end) => Some(end.reservation),
         _ => None,
     }
@@ -67,7 +67,9 @@ pub(super) fn touches(fact: &Fact<'_>, id: AccountId) -> bool {
         | Fact::Adjusted { account, .. }
         | Fact::WrittenOff { account, .. }
         | Fact::Renewed { account, .. } => *account == id,
-        Fact::Reserved { owner, lines, .. } => *owner == Some(id) || lines.iter().any(|line| line.account() == id),
+        Fact::Reserved { owner, lines, .. } => {
+            *owner == Some(id) || lines.iter().any(|line| line.account() == id)
+        }
         Fact::Confirmed(End { lines, .. })
         | Fact::Released(End { lines, .. })
         | Fact::Expired(End { lines, .. })
@@ -78,14 +80,20 @@ pub(super) fn touches(fact: &Fact<'_>, id: AccountId) -> bool {
 
 /// An event in one line.
 pub(super) fn line(seq: Seq, event: &Event<'_>, names: &Names) -> String {
-    format!("{seq:>10}  {}  {:<14}  {}", show_time(event.at), kind(&event.fact), about(&event.fact, names))
+    format!(
+        "{seq:>10}  {}  {:<14}  {}",
+        show_time(event.at),
+        kind(&event.fact),
+        about(&event.fact, names)
+    )
 }
 
 fn about(fact: &Fact<'_>, names: &Names) -> String {
     match fact {
         Fact::AccountOpened { key, policy, .. } => format!("{key}  {policy:?}"),
         Fact::PolicyChanged { account, policy, available, consumed } => {
-            let counted = consumed.map(|consumed| format!(", {consumed} consumed")).unwrap_or_default();
+            let counted =
+                consumed.map(|consumed| format!(", {consumed} consumed")).unwrap_or_default();
             format!("{}  {policy:?}, {available} available{counted}", names.name(*account))
         }
         Fact::Received { account, quantity, available, note } => {
@@ -102,13 +110,20 @@ fn about(fact: &Fact<'_>, names: &Names) -> String {
         }
         Fact::Reserved { reservation, owner, expires_at, confirmed, lines, .. } => {
             let owner = owner.map(|owner| format!(" by {}", names.name(owner))).unwrap_or_default();
-            let until = if *confirmed { " at once".to_owned() } else { format!(" until {}", show_time(*expires_at)) };
+            let until = if *confirmed {
+                " at once".to_owned()
+            } else {
+                format!(" until {}", show_time(*expires_at))
+            };
             format!("{reservation}{owner}{until}:{}", taken(lines, names))
         }
         Fact::Confirmed(end) => format!("{}:{}", end.reservation, ended(&end.lines, names)),
-        Fact::Released(end) | Fact::Expired(end) => format!("{}:{}", end.reservation, ended(&end.lines, names)),
+        Fact::Released(end) | Fact::Expired(end) => {
+            format!("{}:{}", end.reservation, ended(&end.lines, names))
+        }
         Fact::Returned { reservation, lines, note, consumed_at, .. } => {
-            let when = consumed_at.map(|at| format!(", consumed {}", show_time(at))).unwrap_or_default();
+            let when =
+                consumed_at.map(|at| format!(", consumed {}", show_time(at))).unwrap_or_default();
             format!("{reservation}:{}{when}{}", taken(lines, names), noted(note))
         }
         Fact::Noted { reservation, body } => format!("{reservation}: {}", content(body)),
@@ -127,7 +142,13 @@ fn noted(note: &str) -> String {
 fn taken(lines: &[EventLine], names: &Names) -> String {
     lines.iter().fold(String::new(), |mut text, line| {
         // Writing to a string cannot fail.
-        let _ = write!(text, " {} x {} ({} left)", line.quantity, names.name(line.account()), line.available);
+        let _ = write!(
+            text,
+            " {} x {} ({} left)",
+            line.quantity,
+            names.name(line.account()),
+            line.available
+        );
         text
     })
 }
@@ -140,8 +161,8 @@ fn ended(lines: &[EventLine], names: &Names) -> String {
     })
 }
 
-/// An event as a line of JSON. Accounts are named; bytes are JSON where they are JSON, text where they are text, and
-/// otherwise hexadecimal digits.
+/// An event as a line of JSON. Accounts are named; bytes are JSON where they are JSON, text where
+/// they are text, and otherwise hexadecimal digits.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct EventJson<'a> {
@@ -237,16 +258,20 @@ fn fact_json<'a>(fact: &'a Fact<'_>, names: &Names) -> FactJson<'a> {
             let policy = serde_json::to_value(policy).ok();
             FactJson { policy, consumed: *consumed, ..change(account, None, available) }
         }
-        Fact::Received { account, quantity, available, note } => {
-            FactJson { note: Some(note), ..change(account, i64::try_from(*quantity).ok(), available) }
-        }
+        Fact::Received { account, quantity, available, note } => FactJson {
+            note: Some(note),
+            ..change(account, i64::try_from(*quantity).ok(), available)
+        },
         Fact::Adjusted { account, delta, available, note } => {
             FactJson { note: Some(note), ..change(account, Some(*delta), available) }
         }
-        Fact::WrittenOff { account, quantity, available, note } => {
-            FactJson { note: Some(note), ..change(account, 0_i64.checked_sub_unsigned(*quantity), available) }
+        Fact::WrittenOff { account, quantity, available, note } => FactJson {
+            note: Some(note),
+            ..change(account, 0_i64.checked_sub_unsigned(*quantity), available)
+        },
+        Fact::Renewed { account, quantity, available, .. } => {
+            change(account, i64::try_from(*quantity).ok(), available)
         }
-        Fact::Renewed { account, quantity, available, .. } => change(account, i64::try_from(*quantity).ok(), available),
         Fact::Reserved { reservation, owner, expires_at, confirmed, lines, details } => FactJson {
             owner: owner.as_ref().and_then(named),
             expires_at: Some(*expires_at),
@@ -260,7 +285,9 @@ fn fact_json<'a>(fact: &'a Fact<'_>, names: &Names) -> FactJson<'a> {
         Fact::Returned { reservation, lines, note, consumed_at, .. } => {
             FactJson { note: Some(note), consumed_at: *consumed_at, ..about(reservation, lines) }
         }
-        Fact::Noted { reservation, body } => FactJson { body: Some(content(body)), ..about(reservation, &[]) },
+        Fact::Noted { reservation, body } => {
+            FactJson { body: Some(content(body)), ..about(reservation, &[]) }
+        }
         Fact::ClockMended { from } => FactJson { from: Some(*from), ..FactJson::default() },
         Fact::Document { collection, key, body } => FactJson {
             collection: Some(collection),

@@ -1,4 +1,5 @@
-//! `stockhold inspect`: the files of a data directory, its events, and the history of one account or reservation.
+//! `stockhold inspect`: the files of a data directory, its events, and the history of one account
+//! or reservation.
 
 use std::io::{IsTerminal, stdout};
 use std::path::PathBuf;
@@ -13,12 +14,12 @@ use super::out::Out;
 use super::progress::Progress;
 use super::table::table;
 use super::time::{parse_time, show_time};
-use crate::engine::Past;
-use crate::error::{Error, Result};
+use crate::base::error::{Error, Result};
+use crate::base::{AccountId, AccountKey, ReservationId, Seq, TimeMs};
 use crate::event::Event;
 use crate::journal::{FileKind, JournalFile};
 use crate::mall::{ORDER_NO_PREFIX, parse_order_id};
-use crate::types::{AccountId, AccountKey, ReservationId, Seq, TimeMs};
+use crate::reader::Past;
 
 #[derive(Args)]
 pub(in crate::cli) struct InspectArgs {
@@ -43,7 +44,8 @@ pub(in crate::cli) struct InspectArgs {
     /// Only events of this kind; may be given several times
     #[arg(long, value_name = "KIND", value_parser = KINDS)]
     kind: Vec<String>,
-    /// Only what changed this account, or was on its behalf: stock/PRODUCT, points/USER, quota/USER/PRODUCT
+    /// Only what changed this account, or was on its behalf: stock/PRODUCT, points/USER,
+    /// quota/USER/PRODUCT
     #[arg(long, value_name = "KEY")]
     account: Option<AccountKey>,
     /// Only the life of this reservation: its number, or an order's id or number
@@ -59,7 +61,10 @@ pub(in crate::cli) struct InspectArgs {
 
 impl InspectArgs {
     fn is_about_events(&self) -> bool {
-        let bounds = self.from.is_some() || self.to.is_some() || self.since.is_some() || self.until.is_some();
+        let bounds = self.from.is_some()
+            || self.to.is_some()
+            || self.since.is_some()
+            || self.until.is_some();
         let filters = !self.kind.is_empty() || self.account.is_some() || self.reservation.is_some();
         self.events || bounds || filters || self.limit.is_some()
     }
@@ -81,7 +86,9 @@ pub(in crate::cli) fn inspect(args: &InspectArgs) -> Result<ExitCode> {
 fn parse_reservation(text: &str) -> Result<ReservationId> {
     let number = text.strip_prefix(ORDER_NO_PREFIX).unwrap_or(text).parse().ok();
     let reservation = number.map(ReservationId::from_number).or_else(|| parse_order_id(text));
-    reservation.ok_or_else(|| Error::invalid("a reservation is a number; an order is ord_ and 16 digits, or EX and 20"))
+    reservation.ok_or_else(|| {
+        Error::invalid("a reservation is a number; an order is ord_ and 16 digits, or EX and 20")
+    })
 }
 
 /// What an event must be to be shown.
@@ -102,15 +109,24 @@ impl Filter<'_> {
     }
 }
 
-fn show_events(args: &InspectArgs, past: &Past, since: Option<TimeMs>, until: Option<TimeMs>) -> Result<()> {
+fn show_events(
+    args: &InspectArgs,
+    past: &Past,
+    since: Option<TimeMs>,
+    until: Option<TimeMs>,
+) -> Result<()> {
     let names = names(past);
     let account = args.account.as_ref().map(|key| {
-        names
-            .find(key)
-            .ok_or_else(|| Error::not_found(format!("there is no account {key}; `stockhold state` lists all")))
+        names.find(key).ok_or_else(|| {
+            Error::not_found(format!("there is no account {key}; `stockhold state` lists all"))
+        })
     });
-    let filter =
-        Filter { args, account: account.transpose()?, since: since.unwrap_or(0), until: until.unwrap_or(TimeMs::MAX) };
+    let filter = Filter {
+        args,
+        account: account.transpose()?,
+        since: since.unwrap_or(0),
+        until: until.unwrap_or(TimeMs::MAX),
+    };
     let from = args.from.unwrap_or(past.oldest_seq());
     let events = past.events(from..=args.to.unwrap_or(Seq::MAX))?;
     let (mut out, mut left, total) = (Out::new(), args.limit.unwrap_or(u64::MAX), events.left());
@@ -187,7 +203,15 @@ fn show_files(args: &InspectArgs, past: &Past) -> Result<()> {
             let name = file.file.strip_prefix(&args.dir).unwrap_or(file.file).display().to_string();
             let from = file.first_at.map(show_time).unwrap_or_default();
             let (events, bytes) = (file.events.to_string(), file.bytes.to_string());
-            [name, file.kind.to_owned(), text(file.first_seq), text(file.last_seq), events, from, bytes]
+            [
+                name,
+                file.kind.to_owned(),
+                text(file.first_seq),
+                text(file.last_seq),
+                events,
+                from,
+                bytes,
+            ]
         })
         .collect();
     let head = ["file", "kind", "first", "last", "events", "from", "bytes"];

@@ -1,5 +1,5 @@
-//! The commands that look at a data directory: `verify`, and what goes with it. They take the directory as their argument
-//! and change nothing in it, unless their name says so.
+//! The commands that look at a data directory: `verify`, and what goes with it. They take the
+//! directory as their argument and change nothing in it, unless their name says so.
 
 mod event;
 mod inspect;

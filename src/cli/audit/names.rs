@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use crate::engine::LedgerView;
-use crate::types::{AccountId, AccountKey};
+use crate::base::{AccountId, AccountKey};
+use crate::reader::LedgerView;
 
 #[derive(Default)]
 pub(super) struct Names(HashMap<AccountId, AccountKey>);
@@ -23,6 +23,8 @@ impl Names {
     }
 
     pub(super) fn name(&self, account: AccountId) -> String {
-        self.0.get(&account).map_or_else(|| format!("account {}", account.number()), AccountKey::to_string)
+        self.0
+            .get(&account)
+            .map_or_else(|| format!("account {}", account.number()), AccountKey::to_string)
     }
 }

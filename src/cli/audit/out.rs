@@ -4,7 +4,7 @@ use std::io::{BufWriter, ErrorKind, StdoutLock, Write, stdout};
 
 use serde::Serialize;
 
-use crate::error::{Error, Result};
+use crate::base::error::{Error, Result};
 
 pub(super) struct Out(BufWriter<StdoutLock<'static>>);
 
@@ -22,7 +22,11 @@ impl Out {
     /// Prints a value as a line of JSON; false when nobody reads any more.
     pub(super) fn json(&mut self, value: &impl Serialize) -> Result<bool> {
         let line = serde_json::to_string(value);
-        self.line(&line.map_err(|cause| Error::unavailable("a line cannot be written").with_source(cause))?)
+        self.line(
+            &line.map_err(|cause| {
+                Error::unavailable("a line cannot be written").with_source(cause)
+            })?,
+        )
     }
 
     pub(super) fn finish(mut self) -> Result<()> {

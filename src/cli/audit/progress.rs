@@ -11,7 +11,9 @@ pub(super) struct Progress(ProgressBar);
 impl Progress {
     pub(super) fn new(unit: &'static str) -> Self {
         let bar = ProgressBar::new(0);
-        if let Ok(style) = ProgressStyle::with_template("{bar:40} {human_pos}/{human_len} {msg} {eta}") {
+        if let Ok(style) =
+            ProgressStyle::with_template("{bar:40} {human_pos}/{human_len} {msg} {eta}")
+        {
             bar.set_style(style);
         }
         bar.set_message(unit);

@@ -7,8 +7,9 @@ use clap::Args;
 
 use super::super::print;
 use super::progress::Progress;
-use crate::engine::{Accepted, Rebuilt, accept_loss, rebuild_history, rebuild_snapshot};
-use crate::error::Result;
+use crate::base::error::Result;
+use crate::engine::Accepted;
+use crate::reader::{Rebuilt, accept_loss, rebuild_history, rebuild_snapshot};
 
 #[derive(Args)]
 pub(in crate::cli) struct RebuildArgs {
@@ -18,7 +19,8 @@ pub(in crate::cli) struct RebuildArgs {
     /// Make the ledger's snapshot anew instead of history
     #[arg(long)]
     snapshot: bool,
-    /// Go on without acknowledged records that are missing from the end of the journal: set aside what shows them
+    /// Go on without acknowledged records that are missing from the end of the journal: set aside
+    /// what shows them
     #[arg(long, conflicts_with = "snapshot")]
     accept_loss: bool,
 }
@@ -50,7 +52,10 @@ fn told_loss(accepted: Option<&Accepted>) -> String {
         last_seq + 1
     );
     for path in set_aside {
-        text.push_str(&format!("What showed them is now {}; keep it until you know what they were.\n", path.display()));
+        text.push_str(&format!(
+            "What showed them is now {}; keep it until you know what they were.\n",
+            path.display()
+        ));
     }
     text
 }
@@ -60,11 +65,17 @@ fn told(rebuilt: &Rebuilt, snapshot: bool) -> String {
     let what = if snapshot { "The snapshot" } else { "History" };
     let mut text = format!("{what} is made anew to event {last_seq}: {}\n", path.display());
     if *first_seq > 1 {
-        let begins = if snapshot { "the oldest snapshot was its beginning" } else { "it begins there" };
-        text.push_str(&format!("Events before {first_seq} are no longer kept, or cannot be read; {begins}.\n"));
+        let begins =
+            if snapshot { "the oldest snapshot was its beginning" } else { "it begins there" };
+        text.push_str(&format!(
+            "Events before {first_seq} are no longer kept, or cannot be read; {begins}.\n"
+        ));
     }
     if let Some(set_aside) = set_aside {
-        text.push_str(&format!("What was there before is now {}; it may be deleted.\n", set_aside.display()));
+        text.push_str(&format!(
+            "What was there before is now {}; it may be deleted.\n",
+            set_aside.display()
+        ));
     }
     text
 }

@@ -10,10 +10,11 @@ use super::out::Out;
 use super::progress::Progress;
 use super::table::table;
 use super::time::{Moment, parse_moment, show_time};
-use crate::command::{Level, Pending, Policy};
-use crate::engine::{LedgerView, Past};
-use crate::error::{Error, Result};
-use crate::types::{AccountKey, AccountKind, Seq, TimeMs};
+use crate::base::error::{Error, Result};
+use crate::base::{AccountKey, AccountKind, Seq, TimeMs};
+use crate::event::Policy;
+use crate::ledger::{Level, Pending};
+use crate::reader::{LedgerView, Past};
 
 const STOCK: &str = "stock";
 const POINTS: &str = "points";
@@ -95,8 +96,10 @@ impl Picture {
         levels.sort_by(|a, b| a.key.cmp(&b.key));
         let mut pending = view.all_pending();
         if args.is_filtered() {
-            let shown: std::collections::HashSet<_> = levels.iter().map(|level| level.account).collect();
-            pending.retain(|pending| pending.lines.iter().any(|line| shown.contains(&line.account)));
+            let shown: std::collections::HashSet<_> =
+                levels.iter().map(|level| level.account).collect();
+            pending
+                .retain(|pending| pending.lines.iter().any(|line| shown.contains(&line.account)));
         }
         Self { levels, pending }
     }
@@ -110,17 +113,28 @@ impl Picture {
                 let rules = rules(&level.policy);
                 let (received, written_off) = (number(level.received), number(level.written_off));
                 let (reserved, consumed) = (number(level.reserved), number(level.consumed));
-                [level.key.to_string(), level.available.to_string(), reserved, consumed, received, written_off, rules]
+                [
+                    level.key.to_string(),
+                    level.available.to_string(),
+                    reserved,
+                    consumed,
+                    received,
+                    written_off,
+                    rules,
+                ]
             })
             .collect();
-        let head = ["account", "available", "reserved", "consumed", "received", "written off", "rules"];
+        let head =
+            ["account", "available", "reserved", "consumed", "received", "written off", "rules"];
         let mut text = table(head, &[1, 2, 3, 4, 5], &rows);
         if args.pending && !self.pending.is_empty() {
-            let rows: Vec<[String; 4]> = self.pending.iter().map(|pending| pending_row(pending, view)).collect();
+            let rows: Vec<[String; 4]> =
+                self.pending.iter().map(|pending| pending_row(pending, view)).collect();
             text.push('\n');
             text.push_str(&table(["reservation", "until", "for", "holds"], &[0], &rows));
         }
-        let documents: usize = view.collections().iter().map(|name| view.documents(name).len()).sum();
+        let documents: usize =
+            view.collections().iter().map(|name| view.documents(name).len()).sum();
         text.push_str(&format!(
             "\nAs of event {}, {}: {} accounts, {} pending reservations, {documents} documents.\n",
             view.seq(),
@@ -139,7 +153,10 @@ impl Picture {
             time: show_time(view.at()),
             accounts: self.levels.iter().map(AccountJson::of).collect(),
             pending: self.pending.iter().map(|pending| PendingJson::of(pending, view)).collect(),
-            documents: collections.iter().map(|name| (name.clone(), view.documents(name).len())).collect(),
+            documents: collections
+                .iter()
+                .map(|name| (name.clone(), view.documents(name).len()))
+                .collect(),
         }
     }
 }
@@ -152,13 +169,17 @@ fn rules(policy: &Policy) -> String {
     }
 }
 
-fn name(account: crate::types::AccountId, view: &LedgerView) -> String {
-    view.level_of(account).map_or_else(|| account.number().to_string(), |level| level.key.to_string())
+fn name(account: crate::base::AccountId, view: &LedgerView) -> String {
+    view.level_of(account)
+        .map_or_else(|| account.number().to_string(), |level| level.key.to_string())
 }
 
 fn pending_row(pending: &Pending, view: &LedgerView) -> [String; 4] {
-    let holds: Vec<String> =
-        pending.lines.iter().map(|line| format!("{} x {}", line.quantity, name(line.account, view))).collect();
+    let holds: Vec<String> = pending
+        .lines
+        .iter()
+        .map(|line| format!("{} x {}", line.quantity, name(line.account, view)))
+        .collect();
     let owner = pending.owner.map(|owner| name(owner, view)).unwrap_or_default();
     [pending.reservation.to_string(), show_time(pending.expires_at), owner, holds.join(", ")]
 }
@@ -221,8 +242,10 @@ struct LineJson {
 
 impl PendingJson {
     fn of(pending: &Pending, view: &LedgerView) -> Self {
-        let line =
-            |line: &crate::command::Line| LineJson { account: name(line.account, view), quantity: line.quantity };
+        let line = |line: &crate::ledger::Line| LineJson {
+            account: name(line.account, view),
+            quantity: line.quantity,
+        };
         Self {
             reservation: pending.reservation.to_string(),
             owner: pending.owner.map(|owner| name(owner, view)),

@@ -2,8 +2,13 @@
 
 use std::fmt::Write;
 
-/// Columns as wide as their widest cell, two spaces apart. `right` names the columns that are aligned to the right.
-pub(super) fn table<const N: usize>(head: [&str; N], right: &[usize], rows: &[[String; N]]) -> String {
+/// Columns as wide as their widest cell, two spaces apart. `right` names the columns that are
+/// aligned to the right.
+pub(super) fn table<const N: usize>(
+    head: [&str; N],
+    right: &[usize],
+    rows: &[[String; N]],
+) -> String {
     let width = |column: usize| {
         let cells = rows.iter().map(|row| row[column].chars().count());
         cells.chain([head[column].len()]).max().unwrap_or_default()
@@ -15,7 +20,12 @@ pub(super) fn table<const N: usize>(head: [&str; N], right: &[usize], rows: &[[S
     text
 }
 
-fn line<const N: usize>(cells: &[String; N], widths: &[usize; N], right: &[usize], text: &mut String) {
+fn line<const N: usize>(
+    cells: &[String; N],
+    widths: &[usize; N],
+    right: &[usize],
+    text: &mut String,
+) {
     let start = text.len();
     for (column, (cell, &width)) in cells.iter().zip(widths).enumerate() {
         let gap = if column == 0 { "" } else { "  " };

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use crate::error::{Error, Result};
-use crate::types::{Seq, TimeMs};
+use crate::base::error::{Error, Result};
+use crate::base::{Seq, TimeMs};
 
 /// A moment of the ledger: after an event, or at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,14 +32,18 @@ pub(super) fn parse_time(text: &str) -> Result<TimeMs> {
     let time = humantime::parse_rfc3339_weak(&whole).ok();
     let since = time.and_then(|time| time.duration_since(UNIX_EPOCH).ok());
     let ms = since.and_then(|since| TimeMs::try_from(since.as_millis()).ok());
-    ms.ok_or_else(|| Error::invalid(format!("{text:?} is no time: write it in UTC, as in 2026-03-01T09:30:00Z")))
+    ms.ok_or_else(|| {
+        Error::invalid(format!("{text:?} is no time: write it in UTC, as in 2026-03-01T09:30:00Z"))
+    })
 }
 
 /// A time in UTC, to the millisecond; the number where it is past every calendar.
 pub(super) fn show_time(at: TimeMs) -> String {
     // The calendar that is written here ends with the year 9999.
     match at {
-        0..=253_402_300_799_999 => humantime::format_rfc3339_millis(UNIX_EPOCH + Duration::from_millis(at)).to_string(),
+        0..=253_402_300_799_999 => {
+            humantime::format_rfc3339_millis(UNIX_EPOCH + Duration::from_millis(at)).to_string()
+        }
         _ => at.to_string(),
     }
 }
@@ -60,7 +64,15 @@ mod tests {
             assert_eq!(parse_moment(text).ok(), Some(Moment::Time(ms)), "{text}");
             assert_eq!(parse_time(&show_time(ms)).ok(), Some(ms), "{text}");
         }
-        for wrong in ["", "-1", "noon", "2026-13-01", "2026-03-01T25:00:00Z", "1969-12-31", "99999999999999999999"] {
+        for wrong in [
+            "",
+            "-1",
+            "noon",
+            "2026-13-01",
+            "2026-03-01T25:00:00Z",
+            "1969-12-31",
+            "99999999999999999999",
+        ] {
             assert!(parse_moment(wrong).is_err(), "{wrong:?} must be refused");
         }
         assert_eq!(show_time(u64::MAX), u64::MAX.to_string());

@@ -11,7 +11,7 @@ use super::progress::Progress;
 use super::table::table;
 use super::time::show_time;
 use crate::audit::{self, Audit, AuditConfig, Audited, Finding, Kind};
-use crate::error::{Error, Result};
+use crate::base::error::{Error, Result};
 use crate::vfs::RealVfs;
 
 #[derive(Args)]
@@ -22,7 +22,8 @@ pub(in crate::cli) struct VerifyArgs {
     /// Print JSON instead of a table
     #[arg(long)]
     json: bool,
-    /// How many keyed requests the engine remembered up to 0.1.0; after that many newer ones a key might be used again
+    /// How many keyed requests the engine remembered up to 0.1.0; after that many newer ones a key
+    /// might be used again
     #[arg(long, value_name = "N", default_value_t = 1 << 20)]
     idempotency_keys: usize,
     /// Leave history out
@@ -77,7 +78,11 @@ fn scratch_dir(args: &VerifyArgs) -> Result<tempfile::TempDir> {
 }
 
 fn json(args: &VerifyArgs, audit: &Audit, exit_code: u8) -> Result<String> {
-    let check = |kind: Kind| Check { kind, exit_code: kind.exit_code(), findings: audit.findings.count(kind) };
+    let check = |kind: Kind| Check {
+        kind,
+        exit_code: kind.exit_code(),
+        findings: audit.findings.count(kind),
+    };
     let report = Report {
         dir: &args.dir,
         clean: exit_code == 0,
@@ -122,15 +127,30 @@ fn human(args: &VerifyArgs, audit: &Audit) -> String {
 }
 
 fn looked_at(audited: &Audited) -> [(&'static str, String); 5] {
-    let last = if audited.entered > 0 { format!(", to {}", show_time(audited.last_at)) } else { String::new() };
+    let last = if audited.entered > 0 {
+        format!(", to {}", show_time(audited.last_at))
+    } else {
+        String::new()
+    };
     [
-        ("records", format!("{} to {}, {} recomputed{last}", audited.first_seq, audited.last_seq, audited.entered)),
+        (
+            "records",
+            format!(
+                "{} to {}, {} recomputed{last}",
+                audited.first_seq, audited.last_seq, audited.entered
+            ),
+        ),
         ("files", format!("{} archived, {} segments", audited.archive_files, audited.segments)),
         ("snapshots", format!("{}, {} parts compared", audited.snapshots, audited.snapshot_parts)),
-        ("ledger", format!("{} accounts, {} pending reservations", audited.accounts, audited.pending)),
+        (
+            "ledger",
+            format!("{} accounts, {} pending reservations", audited.accounts, audited.pending),
+        ),
         (
             "history",
-            audited.history.map_or("not compared".into(), |(first, last)| format!("records {first} to {last}")),
+            audited.history.map_or("not compared".into(), |(first, last)| {
+                format!("records {first} to {last}")
+            }),
         ),
     ]
 }
@@ -138,7 +158,9 @@ fn looked_at(audited: &Audited) -> [(&'static str, String); 5] {
 fn place(finding: &Finding) -> String {
     match (finding.seq, &finding.file, finding.offset) {
         (Some(seq), _, _) => format!("record {seq}: {}", finding.what),
-        (None, Some(file), Some(offset)) => format!("{} at byte {offset}: {}", file.display(), finding.what),
+        (None, Some(file), Some(offset)) => {
+            format!("{} at byte {offset}: {}", file.display(), finding.what)
+        }
         _ => finding.what.clone(),
     }
 }

@@ -1,5 +1,6 @@
-//! The lines of the log that wait to be written. A pipe whose reader stands still holds up the one thread that writes,
-//! and nobody who logs: what no longer fits is counted, and told once there is a reader again.
+//! The lines of the log that wait to be written. A pipe whose reader stands still holds up the one
+//! thread that writes, and nobody who logs: what no longer fits is counted, and told once there is
+//! a reader again.
 
 use std::collections::VecDeque;
 use std::io::Write;
@@ -106,7 +107,9 @@ impl Queue {
 
     fn told(&self, lost: u64) -> String {
         match self.format {
-            LogFormat::Text => format!("stockhold: {lost} lines of the log were lost here: nobody read it\n"),
+            LogFormat::Text => {
+                format!("stockhold: {lost} lines of the log were lost here: nobody read it\n")
+            }
             LogFormat::Json => {
                 format!(
                     "{{\"level\":\"WARN\",\"message\":\"lines of the log were lost: nobody read it\",\"lost\":{lost}}}\n"
@@ -145,7 +148,8 @@ mod tests {
         }
     }
 
-    /// Would catch a log that holds up who logs, that grows without bound, or that loses lines in silence.
+    /// Would catch a log that holds up who logs, that grows without bound, or that loses lines in
+    /// silence.
     #[test]
     fn a_reader_that_stands_still_holds_up_nobody_and_hears_what_was_lost() {
         let queue = Queue::new(LogFormat::Text);

@@ -1,18 +1,19 @@
-//! A checkpoint damaged at rest. Would catch a snapshot that is believed although it rotted, and one that is not
-//! missed although the journal no longer reaches back.
+//! A checkpoint damaged at rest. Would catch a snapshot that is believed although it rotted, and
+//! one that is not missed although the journal no longer reaches back.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::super::*;
-use crate::clock::ManualClock;
-use crate::command::Line;
-use crate::error::ErrorKind;
+use crate::base::clock::ManualClock;
+use crate::base::error::ErrorKind;
+use crate::ledger::Line;
 use crate::vfs::crash::CrashVfs;
 
 fn open(vfs: &CrashVfs) -> Result<Engine> {
-    let builder = Engine::builder(Path::new("data")).vfs(vfs.clone()).history(false).segment_bytes(128 << 10);
+    let builder =
+        Engine::builder(Path::new("data")).vfs(vfs.clone()).history(false).segment_bytes(128 << 10);
     builder.clock(Arc::new(ManualClock::new(1_000))).archive_bytes_max(None).open()
 }
 
@@ -30,7 +31,10 @@ fn ledger() -> (CrashVfs, Vec<Level>) {
     engine.receive(tea, 100, "", None).and_then(CommitTicket::wait).expect("it is received");
     for round in 0..3 {
         let lines = [Line { account: tea, quantity: 1 + round }];
-        engine.reserve(&Reserve::new(&lines, 100)).and_then(CommitTicket::wait).expect("it is taken");
+        engine
+            .reserve(&Reserve::new(&lines, 100))
+            .and_then(CommitTicket::wait)
+            .expect("it is taken");
         if round < 2 {
             engine.checkpoint().expect("it is written");
         }
@@ -64,11 +68,15 @@ fn every_bit_and_length_of_a_checkpoint() {
     for bit in 0..bytes.len() * 8 {
         let mut flipped = bytes.clone();
         flipped[bit / 8] ^= 1 << (bit % 8);
-        let (offset, _) = checkpoint::parse(flipped).err().unwrap_or_else(|| panic!("bit {bit} is not missed"));
+        let (offset, _) =
+            checkpoint::parse(flipped).err().unwrap_or_else(|| panic!("bit {bit} is not missed"));
         assert!(offset <= bit / 8, "the damage at byte {} is said to be at {offset}", bit / 8);
     }
     for length in 0..bytes.len() {
-        assert!(checkpoint::parse(bytes[..length].to_vec()).is_err(), "{length} bytes are taken for all");
+        assert!(
+            checkpoint::parse(bytes[..length].to_vec()).is_err(),
+            "{length} bytes are taken for all"
+        );
     }
     println!("{} bits and {} lengths, each noticed", bytes.len() * 8, bytes.len());
 }
@@ -102,8 +110,11 @@ fn a_damaged_checkpoint_changes_nothing_while_the_journal_has_it_all() {
 #[test]
 fn any_bit_of_the_records_is_missed_or_refused() {
     let (vfs, levels) = ledger();
-    let segment =
-        vfs.files().into_iter().map(|(path, _)| path).find(|path| path.ends_with("segment-0000000000000000.log"));
+    let segment = vfs
+        .files()
+        .into_iter()
+        .map(|(path, _)| path)
+        .find(|path| path.ends_with("segment-0000000000000000.log"));
     let segment = segment.expect("there is a segment");
     let bytes = vfs.bytes(&segment).expect("it is there");
     let used = bytes.iter().rposition(|byte| *byte != 0).expect("there are records") + 1;

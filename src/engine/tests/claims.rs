@@ -6,7 +6,9 @@ use super::*;
 const EVENTS: u64 = 8_000;
 
 fn open(fixture: &Fixture) -> Engine {
-    let builder = Engine::builder(fixture.dir.path()).clock(Arc::clone(&fixture.clock) as _).segment_bytes(128 << 10);
+    let builder = Engine::builder(fixture.dir.path())
+        .clock(Arc::clone(&fixture.clock) as _)
+        .segment_bytes(128 << 10);
     builder.history(false).archive_bytes_max(None).open().expect("the directory opens")
 }
 
@@ -40,7 +42,11 @@ fn what_is_claimed_is_kept_through_a_restart_and_let_go_of_when_it_is_given_up()
     claim.hold_from(1).expect("the disk works");
     let id = claim.id();
     fill(&engine);
-    assert!(claim.held_bytes() >= 2 * (128 << 10), "{} bytes in sealed segments", claim.held_bytes());
+    assert!(
+        claim.held_bytes() >= 2 * (128 << 10),
+        "{} bytes in sealed segments",
+        claim.held_bytes()
+    );
     drop((claim, engine));
 
     // Nobody asks for the claim here: it holds all the same.
@@ -89,7 +95,10 @@ fn a_damaged_claim_holds_nothing_and_opens_all_the_same() {
     let engine = open(&fixture);
     assert!(engine.claims().is_empty(), "nobody can say what it held");
     let claim = engine.claim("mirror").expect("the disk works");
-    assert!(claim.id() != id && claim.from_seq().is_none(), "its follower sees that it starts anew");
+    assert!(
+        claim.id() != id && claim.from_seq().is_none(),
+        "its follower sees that it starts anew"
+    );
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! Would catch a call that does something after the close, a close that is over before the directory is free, and a fork
-//! that writes.
+//! Would catch a call that does something after the close, a close that is over before the
+//! directory is free, and a fork that writes.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -13,7 +13,12 @@ fn kind<T>(result: Result<T>) -> Option<ErrorKind> {
 }
 
 /// Every call that can be refused.
-fn calls<'a>(engine: &'a Engine, claim: &'a Claim, tea: AccountId, taken: ReservationId) -> Vec<Call<'a>> {
+fn calls<'a>(
+    engine: &'a Engine,
+    claim: &'a Claim,
+    tea: AccountId,
+    taken: ReservationId,
+) -> Vec<Call<'a>> {
     let key = || AccountKey::stock("tea").expect("a valid key");
     let lines = move |quantity| [Line { account: tea, quantity }];
     vec![
@@ -23,11 +28,19 @@ fn calls<'a>(engine: &'a Engine, claim: &'a Claim, tea: AccountId, taken: Reserv
         ("adjust", Box::new(move || kind(engine.adjust(tea, 1, "", None)))),
         ("write_off", Box::new(move || kind(engine.write_off(tea, 1, "", None)))),
         ("reserve", Box::new(move || kind(engine.reserve(&Reserve::new(&lines(1), 100))))),
-        ("reserve of what is sold out", Box::new(move || kind(engine.reserve(&Reserve::new(&lines(1_000), 100))))),
+        (
+            "reserve of what is sold out",
+            Box::new(move || kind(engine.reserve(&Reserve::new(&lines(1_000), 100)))),
+        ),
         ("confirm", Box::new(move || kind(engine.confirm(taken)))),
         ("release", Box::new(move || kind(engine.release(taken)))),
         ("batch", Box::new(move || kind(engine.batch(&[])))),
-        ("recall", Box::new(move || kind(IdempotencyKey::new("user", "key").and_then(|key| engine.recall(key))))),
+        (
+            "recall",
+            Box::new(move || {
+                kind(IdempotencyKey::new("user", "key").and_then(|key| engine.recall(key)))
+            }),
+        ),
         ("level", Box::new(move || kind(engine.level(tea)))),
         ("takeable", Box::new(move || kind(engine.takeable(tea)))),
         ("refund", Box::new(move || kind(engine.refund(taken, None, "")))),
@@ -66,7 +79,8 @@ fn every_call_on_a_closed_engine_says_that_it_is_closed() {
     next.close().expect("it closes");
 }
 
-/// A checkpoint that was late came into a directory that the next engine had, which made most directories unopenable.
+/// A checkpoint that was late came into a directory that the next engine had, which made most
+/// directories unopenable.
 #[test]
 fn nothing_is_written_into_a_directory_that_the_next_engine_has() {
     let fixture = Fixture::new();
@@ -103,7 +117,10 @@ fn a_second_close_waits_for_the_first() {
             let close = || {
                 engine.close().expect("it closes");
                 // One of the two threads gets it, and the other one finds it taken by that.
-                match Engine::builder(fixture.dir.path()).clock(Arc::clone(&fixture.clock) as _).open() {
+                match Engine::builder(fixture.dir.path())
+                    .clock(Arc::clone(&fixture.clock) as _)
+                    .open()
+                {
                     Ok(next) => next.close().expect("it closes"),
                     Err(error) => assert!(engine.check_ready().is_err(), "{error}"),
                 }
@@ -118,18 +135,22 @@ fn a_second_close_waits_for_the_first() {
     }
 }
 
-/// In a fork there are copies of everything, and threads for none of it. What the fork is told is what this process is
-/// told when another one is taken for the one that opened the directory.
+/// In a fork there are copies of everything, and threads for none of it. What the fork is told is
+/// what this process is told when another one is taken for the one that opened the directory.
 #[test]
 fn a_fork_is_refused_and_writes_nothing() {
     let fixture = Fixture::new();
     // Without threads, as it is in a fork.
-    let builder = Engine::builder(fixture.dir.path()).clock(Arc::clone(&fixture.clock) as _).segment_bytes(128 << 10);
+    let builder = Engine::builder(fixture.dir.path())
+        .clock(Arc::clone(&fixture.clock) as _)
+        .segment_bytes(128 << 10);
     let engine = builder.history(false).stepped(1).open().expect("the directory opens");
     let tea = stock(&engine, 10);
     let taken = reserve(&engine, tea, 1);
     let claim = engine.claim("mirror").expect("the disk works");
-    let early = engine.receive(tea, 1, "decided before the fork, not written", None).expect("it is decided");
+    let early = engine
+        .receive(tea, 1, "decided before the fork, not written", None)
+        .expect("it is decided");
     let files = || {
         let vfs = crate::vfs::RealVfs;
         let bytes = |dir: &str, name: &str| {
@@ -137,7 +158,8 @@ fn a_fork_is_refused_and_writes_nothing() {
             file.and_then(|file| crate::vfs::read_start(&*file, usize::MAX)).ok()
         };
         ["journal", "checkpoint", "claims"].map(|dir| {
-            let names = crate::vfs::Vfs::list(&vfs, &fixture.dir.path().join(dir)).unwrap_or_default();
+            let names =
+                crate::vfs::Vfs::list(&vfs, &fixture.dir.path().join(dir)).unwrap_or_default();
             names.into_iter().map(|name| (bytes(dir, &name), name)).collect::<Vec<_>>()
         })
     };
@@ -149,11 +171,16 @@ fn a_fork_is_refused_and_writes_nothing() {
         let told = call();
         assert!(told == Some(ErrorKind::Unavailable), "{name}: {told:?}");
     }
-    assert_eq!(kind(early.wait()), Some(ErrorKind::Poisoned), "it was not written, and never will be here");
+    assert_eq!(
+        kind(early.wait()),
+        Some(ErrorKind::Poisoned),
+        "it was not written, and never will be here"
+    );
     assert_eq!(kind(engine.close()), Some(ErrorKind::Unavailable));
     drop((claim, engine));
     assert!(files() == before, "a fork wrote something");
-    // The parent, in which nothing of this happened, goes on; here its journal has been told that it is a fork.
+    // The parent, in which nothing of this happened, goes on; here its journal has been told that
+    // it is a fork.
     core.directory.set_process(parent);
     assert!(!core.is_stopped());
 }

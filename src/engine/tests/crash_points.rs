@@ -1,19 +1,20 @@
-//! Power is cut at every write, sync, creation, rename, removal and sync of a directory, in turn, and what is left is
-//! recovered. Would catch a sync that is missing or comes too late, and files that only a whole step explains.
+//! Power is cut at every write, sync, creation, rename, removal and sync of a directory, in turn,
+//! and what is left is recovered. Would catch a sync that is missing or comes too late, and files
+//! that only a whole step explains.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use super::super::*;
-use crate::clock::ManualClock;
-use crate::command::Line;
+use crate::base::clock::ManualClock;
+use crate::ledger::Line;
 use crate::vfs::crash::{CrashVfs, Fault, Operation};
 
 const STEPS: u64 = 48;
 const NOW_MS: TimeMs = 1_000;
-/// Long enough that a handful of reservations fill a segment, so that segments roll over, and are archived and used
-/// again.
+/// Long enough that a handful of reservations fill a segment, so that segments roll over, and are
+/// archived and used again.
 static DETAILS: [u8; 24 << 10] = [7; 24 << 10];
 
 /// What the ledger shows: levels, and what is pending.
@@ -32,7 +33,8 @@ struct Witness {
 }
 
 fn open(vfs: &CrashVfs) -> Result<Engine> {
-    let builder = Engine::builder(Path::new("data")).vfs(vfs.clone()).history(false).segment_bytes(128 << 10);
+    let builder =
+        Engine::builder(Path::new("data")).vfs(vfs.clone()).history(false).segment_bytes(128 << 10);
     builder.clock(Arc::new(ManualClock::new(NOW_MS))).archive_bytes_max(Some(1 << 20)).open()
 }
 
@@ -68,7 +70,8 @@ impl Witness {
         seq
     }
 
-    /// A sale: units are received and reserved, reservations confirmed and released, checkpoints taken.
+    /// A sale: units are received and reserved, reservations confirmed and released, checkpoints
+    /// taken.
     fn work(&mut self, vfs: &CrashVfs) -> Result<()> {
         let engine = open(vfs)?;
         let tea = engine.open_account(&AccountKey::stock("tea")?, Policy::strict())?;
@@ -78,7 +81,9 @@ impl Witness {
             let ticket = reserve(&engine, tea, step)?;
             let outcome = self.hear(&engine, ticket)?;
             self.answers.push((step, outcome));
-            let Outcome::Reserved { reservation, .. } = outcome else { panic!("there is enough for all") };
+            let Outcome::Reserved { reservation, .. } = outcome else {
+                panic!("there is enough for all")
+            };
             match step % 3 {
                 0 => drop(self.hear(&engine, engine.confirm(reservation)?)?),
                 1 => drop(self.hear(&engine, engine.release(reservation)?)?),
@@ -97,12 +102,23 @@ impl Witness {
     /// Holds what was recovered to what was seen.
     fn check(&self, engine: &Engine, what: &str) {
         let last = engine.durable_seq();
-        assert!(last >= self.acknowledged, "{what}: {last} of {} acknowledged events are left", self.acknowledged);
+        assert!(
+            last >= self.acknowledged,
+            "{what}: {last} of {} acknowledged events are left",
+            self.acknowledged
+        );
         if let Some(before) = self.shown.get(&last) {
             let known = before.1.len();
-            assert_eq!(&shown(engine, &self.reservations[..known]), before, "{what}: the ledger after event {last}");
+            assert_eq!(
+                &shown(engine, &self.reservations[..known]),
+                before,
+                "{what}: the ledger after event {last}"
+            );
         } else {
-            assert!(engine.levels().iter().all(|level| level.received == 0), "{what}: only the account was opened");
+            assert!(
+                engine.levels().iter().all(|level| level.received == 0),
+                "{what}: only the account was opened"
+            );
         }
         for level in engine.levels() {
             let out = level.reserved + level.consumed + level.written_off;
@@ -130,7 +146,10 @@ fn run_until(operation: u64) -> (CrashVfs, Witness) {
     let mut witness = Witness::default();
     let outcome = witness.work(&vfs);
     // In the background work goes on after the last step; power is cut there too.
-    assert!(outcome.is_err() || vfs.is_off() || vfs.operations() <= operation, "a power cut is not survived");
+    assert!(
+        outcome.is_err() || vfs.is_off() || vfs.operations() <= operation,
+        "a power cut is not survived"
+    );
     vfs.cut_power();
     (vfs, witness)
 }
@@ -157,10 +176,19 @@ fn power_is_cut_at_every_operation() {
         }
     }
     println!("{operations} crash points {counts:?}, {recoveries} recoveries");
-    for kind in [Operation::Write, Operation::Sync, Operation::Create, Operation::Rename, Operation::SyncDir] {
+    for kind in [
+        Operation::Write,
+        Operation::Sync,
+        Operation::Create,
+        Operation::Rename,
+        Operation::SyncDir,
+    ] {
         assert!(counts[&kind] >= 3, "the workload does not try {kind:?}: {counts:?}");
     }
-    assert!(counts.contains_key(&Operation::Remove) && operations > 400, "{operations}: {counts:?}");
+    assert!(
+        counts.contains_key(&Operation::Remove) && operations > 400,
+        "{operations}: {counts:?}"
+    );
 }
 
 #[test]
@@ -179,8 +207,10 @@ fn power_is_cut_again_at_every_operation_of_a_recovery() {
             let went_through = opened.is_ok() && !again.is_off();
             drop(opened);
             again.cut_power();
-            let what = format!("power cut at operation {operation}, and at {second} of its recovery");
-            let engine = open(&again.crash(second)).unwrap_or_else(|error| panic!("{what}: {error}"));
+            let what =
+                format!("power cut at operation {operation}, and at {second} of its recovery");
+            let engine =
+                open(&again.crash(second)).unwrap_or_else(|error| panic!("{what}: {error}"));
             witness.check(&engine, &what);
             recoveries += 1;
             if went_through {

@@ -1,5 +1,5 @@
-//! Would catch an engine that hangs with its disk, or is lost with a full one: that takes more and more, cannot be closed,
-//! or does not come back.
+//! Would catch an engine that hangs with its disk, or is lost with a full one: that takes more and
+//! more, cannot be closed, or does not come back.
 
 use std::sync::atomic::Ordering;
 use std::thread;
@@ -13,7 +13,10 @@ const NEVER: Duration = Duration::from_secs(600);
 
 fn open(dir: &Path, sync_limit: Duration, close_limit: Duration) -> (Engine, Arc<Gate>) {
     let gate = Arc::new(Gate::default());
-    let builder = Engine::builder(dir).history(false).segment_bytes(128 << 10).vfs(HeldVfs(Arc::clone(&gate)));
+    let builder = Engine::builder(dir)
+        .history(false)
+        .segment_bytes(128 << 10)
+        .vfs(HeldVfs(Arc::clone(&gate)));
     (builder.sync_limit(sync_limit).close_limit(close_limit).open().unwrap(), gate)
 }
 
@@ -82,7 +85,9 @@ fn fill(engine: &Engine, gate: &Gate) -> Vec<CommitTicket> {
             }
         }
         engine.0.core.journal.kick();
-        while waiting.last().and_then(CommitTicket::seq) > Some(engine.durable_seq()) && engine.check_ready().is_ok() {
+        while waiting.last().and_then(CommitTicket::seq) > Some(engine.durable_seq())
+            && engine.check_ready().is_ok()
+        {
             thread::yield_now();
         }
     }
@@ -113,7 +118,10 @@ fn a_full_disk_lets_an_engine_be_closed_and_opened_again() {
         assert!(ticket.wait().is_err(), "what waited for room is not there");
     }
     drop(engine);
-    let builder = Engine::builder(dir.path()).history(false).segment_bytes(128 << 10).vfs(HeldVfs(Arc::clone(&gate)));
+    let builder = Engine::builder(dir.path())
+        .history(false)
+        .segment_bytes(128 << 10)
+        .vfs(HeldVfs(Arc::clone(&gate)));
     let engine = builder.open().unwrap();
     let tea = engine.account(&AccountKey::stock("tea").unwrap()).unwrap();
     assert_eq!(engine.level(tea).unwrap().available, 1, "what was acknowledged can be read");

@@ -6,6 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use super::*;
+use crate::reader::Past;
 
 /// Copies a directory as people do.
 pub(super) fn copy(from: &Path, to: &Path) {
@@ -14,7 +15,9 @@ pub(super) fn copy(from: &Path, to: &Path) {
         let entry = entry.expect("it reads");
         match entry.file_type().expect("it reads").is_dir() {
             true => copy(&entry.path(), &to.join(entry.file_name())),
-            false => drop(fs::copy(entry.path(), to.join(entry.file_name())).expect("it is copied")),
+            false => {
+                drop(fs::copy(entry.path(), to.join(entry.file_name())).expect("it is copied"))
+            }
         }
     }
 }
@@ -37,13 +40,20 @@ fn the_claims_of_a_copy_are_not_those_of_the_original() {
 
     let engine = copied.open();
     assert!(engine.identity().directory != identity.directory, "it has an identity of its own");
-    assert!(engine.claims().is_empty(), "whom the original keeps its journal for follows the original");
+    assert!(
+        engine.claims().is_empty(),
+        "whom the original keeps its journal for follows the original"
+    );
     let claim = engine.claim("mirror").expect("the disk works");
     assert!(claim.id() != id && claim.from_seq().is_none(), "the mirror of the copy starts anew");
     let (copied_id, copied_identity) = (claim.id(), engine.identity());
     drop((claim, engine));
     let engine = copied.open();
-    assert_eq!(engine.claim("mirror").expect("the disk works").id(), copied_id, "and goes on as itself");
+    assert_eq!(
+        engine.claim("mirror").expect("the disk works").id(),
+        copied_id,
+        "and goes on as itself"
+    );
     assert_eq!(engine.identity().directory, copied_identity.directory);
     assert_eq!(engine.identity().epoch, copied_identity.epoch + 1);
 

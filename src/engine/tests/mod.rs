@@ -14,9 +14,9 @@ use std::sync::Arc;
 use tempfile::TempDir;
 
 use super::*;
-use crate::clock::ManualClock;
-use crate::command::Line;
-use crate::error::ErrorKind;
+use crate::base::clock::ManualClock;
+use crate::base::error::ErrorKind;
+use crate::ledger::Line;
 
 struct Fixture {
     dir: TempDir,
@@ -25,11 +25,16 @@ struct Fixture {
 
 impl Fixture {
     fn new() -> Self {
-        Self { dir: TempDir::new().expect("a temporary directory"), clock: Arc::new(ManualClock::new(1_000)) }
+        Self {
+            dir: TempDir::new().expect("a temporary directory"),
+            clock: Arc::new(ManualClock::new(1_000)),
+        }
     }
 
     fn open(&self) -> Engine {
-        let builder = Engine::builder(self.dir.path()).clock(Arc::clone(&self.clock) as _).segment_bytes(128 << 10);
+        let builder = Engine::builder(self.dir.path())
+            .clock(Arc::clone(&self.clock) as _)
+            .segment_bytes(128 << 10);
         builder.open().expect("the directory opens")
     }
 }
@@ -37,13 +42,19 @@ impl Fixture {
 fn stock(engine: &Engine, quantity: u64) -> AccountId {
     let key = AccountKey::stock("tea").expect("a valid key");
     let account = engine.open_account(&key, Policy::strict()).expect("there is room");
-    engine.receive(account, quantity, "first delivery", None).and_then(CommitTicket::wait).expect("it is received");
+    engine
+        .receive(account, quantity, "first delivery", None)
+        .and_then(CommitTicket::wait)
+        .expect("it is received");
     account
 }
 
 fn reserve(engine: &Engine, account: AccountId, quantity: u64) -> ReservationId {
     let lines = [Line { account, quantity }];
-    let outcome = engine.reserve(&Reserve::new(&lines, 100)).and_then(CommitTicket::wait).expect("it is decided");
+    let outcome = engine
+        .reserve(&Reserve::new(&lines, 100))
+        .and_then(CommitTicket::wait)
+        .expect("it is decided");
     match outcome {
         Outcome::Reserved { reservation, .. } => reservation,
         other => panic!("expected a reservation, got {other:?}"),
@@ -155,7 +166,8 @@ fn opening_lets_go_of_nothing_that_the_checkpoint_needs() {
             .and_then(CommitTicket::wait)
             .expect("it is decided");
     }
-    // History is at the end, and the older checkpoint at the beginning: the journal must be kept for the latter.
+    // History is at the end, and the older checkpoint at the beginning: the journal must be kept
+    // for the latter.
     drop(engine);
     // The keeper's thread must not find a moment, so it gets many to try.
     for _ in 0..15 {
@@ -174,12 +186,16 @@ fn a_subscription_sees_each_event_once_and_in_order() {
     }
     let mut subscription = engine.subscribe(1).expect("the first event is there");
     let last = engine.durable_seq();
-    let seqs: Vec<Seq> =
-        (0..last).map(|_| subscription.next_event().expect("it reads").expect("it is there").0).collect();
+    let seqs: Vec<Seq> = (0..last)
+        .map(|_| subscription.next_event().expect("it reads").expect("it is there").0)
+        .collect();
     assert_eq!(seqs, (1..=last).collect::<Vec<_>>());
     assert!(subscription.try_next().expect("it reads").is_none());
     engine.close().expect("it closes");
-    assert!(subscription.next_event().expect("it reads").is_none(), "closed, and all was delivered");
+    assert!(
+        subscription.next_event().expect("it reads").is_none(),
+        "closed, and all was delivered"
+    );
 }
 
 #[test]
@@ -215,16 +231,19 @@ fn a_history_that_fails_is_told_all_else_goes_on_and_the_next_opening_makes_it_w
     let engine = open();
     engine.catch_up().wait().expect("history follows");
     let record = engine.history().reservation(taken).expect("it reads").expect("it is known");
-    assert_eq!(record.state, crate::record::ReservationState::Confirmed);
+    assert_eq!(record.state, crate::history::record::ReservationState::Confirmed);
     assert!(!engine.status().history_failed);
 }
 
-/// Checkpoints ended with the first that failed, for as long as the process lived, and nobody was told.
+/// Checkpoints ended with the first that failed, for as long as the process lived, and nobody was
+/// told.
 #[test]
 #[allow(clippy::disallowed_methods, reason = "the test is in the way of the snapshot")]
 fn a_checkpoint_that_failed_is_told_and_tried_again() {
     let fixture = Fixture::new();
-    let builder = Engine::builder(fixture.dir.path()).clock(Arc::clone(&fixture.clock) as _).segment_bytes(128 << 10);
+    let builder = Engine::builder(fixture.dir.path())
+        .clock(Arc::clone(&fixture.clock) as _)
+        .segment_bytes(128 << 10);
     let engine = builder.checkpoint_events(5).open().expect("the directory opens");
     let in_the_way = fixture.dir.path().join("checkpoint/snapshot.tmp");
     std::fs::create_dir(&in_the_way).expect("it is made");

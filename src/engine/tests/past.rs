@@ -1,11 +1,13 @@
-//! The past, read from outside. Would catch a ledger as of some event that was never there, an event that is missing or
-//! there twice, and a look that fails because the engine recycles files meanwhile.
+//! The past, read from outside. Would catch a ledger as of some event that was never there, an
+//! event that is missing or there twice, and a look that fails because the engine recycles files
+//! meanwhile.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::*;
+use crate::reader::{LedgerView, Past};
 use crate::vfs::{RealVfs, Vfs};
 
 /// So long that a handful of reservations fill a segment.
@@ -26,7 +28,9 @@ fn sell(fixture: &Fixture, engine: &Engine, steps: u64) -> BTreeMap<Seq, Shown> 
     for step in 0..steps {
         let lines = [Line { account: tea, quantity: 1 + step % 3 }];
         let taken = engine.reserve(&Reserve::new(&lines, 1_000).details(&DETAILS));
-        let Ok(Outcome::Reserved { reservation, .. }) = taken.and_then(CommitTicket::wait) else { panic!("enough") };
+        let Ok(Outcome::Reserved { reservation, .. }) = taken.and_then(CommitTicket::wait) else {
+            panic!("enough")
+        };
         witness.insert(engine.status().last_seq, see(engine));
         if step % 3 == 0 {
             engine.confirm(reservation).and_then(CommitTicket::wait).expect("it is decided");
@@ -58,7 +62,10 @@ fn until(what: &str, reached: impl Fn() -> bool) {
 #[track_caller]
 fn check_witness(dir: &Path, witness: &BTreeMap<Seq, Shown>) {
     let past = Past::open(dir).expect("the directory reads");
-    assert!(witness.len() > 50 && past.last_seq() == *witness.keys().max().expect("some"), "a witness of much");
+    assert!(
+        witness.len() > 50 && past.last_seq() == *witness.keys().max().expect("some"),
+        "a witness of much"
+    );
     for (seq, expected) in witness {
         let view = past.ledger_at(*seq).expect("it is kept");
         assert!(&shown(&view) == expected, "the ledger as of event {seq}");
@@ -89,7 +96,8 @@ fn events_come_once_and_in_order_from_archive_and_journal() {
         count += 1;
     }
     assert_eq!((count, live.try_next().expect("it reads")), (past.last_seq(), None));
-    let some: Vec<Seq> = past.events(7..=9).expect("it is kept").map(|event| event.expect("it reads").0).collect();
+    let some: Vec<Seq> =
+        past.events(7..=9).expect("it is kept").map(|event| event.expect("it reads").0).collect();
     assert_eq!(some, [7, 8, 9]);
     assert_eq!(past.events(past.last_seq() + 1..).expect("nothing yet").count(), 0);
 }
@@ -114,12 +122,18 @@ fn what_is_not_kept_or_not_yet_there_is_said_with_its_bounds() {
     };
     let events = |seq: Seq| past.events(seq..).map(|events| events.left());
     let ledger = |seq: Seq| past.ledger_at(seq).map(|view| view.seq());
-    assert!(refused(events(oldest - 1)).contains(&format!("the oldest there is has the number {oldest}")));
+    assert!(
+        refused(events(oldest - 1))
+            .contains(&format!("the oldest there is has the number {oldest}"))
+    );
     assert!(refused(events(last + 2)).contains(&format!("ends at record {last}")));
     assert!(refused(ledger(last + 1)).contains(&format!("ends at event {last}")));
     let told = refused(ledger(1));
-    let at: Seq =
-        told.rsplit(' ').next().and_then(|seq| seq.parse().ok()).expect("it names the oldest that can be made");
+    let at: Seq = told
+        .rsplit(' ')
+        .next()
+        .and_then(|seq| seq.parse().ok())
+        .expect("it names the oldest that can be made");
     assert_eq!(ledger(at).expect("what it names is there"), at);
     assert!(refused(ledger(at - 1)).contains(&format!("as of event {at}")));
     assert!(refused(past.seq_at(0)).contains("no longer kept"));
@@ -133,7 +147,8 @@ fn a_time_names_the_last_event_by_then() {
     let engine = fixture.open();
     sell(&fixture, &engine, 40);
     let past = Past::open(fixture.dir.path()).expect("the directory reads");
-    let events: Vec<_> = past.events(..).expect("it is kept").map(|event| event.expect("it reads")).collect();
+    let events: Vec<_> =
+        past.events(..).expect("it is kept").map(|event| event.expect("it reads")).collect();
     let mut times: Vec<TimeMs> = events.iter().map(|(_, event)| event.at).collect();
     times.dedup();
     assert!(times.len() > 30, "time passes");
@@ -165,8 +180,10 @@ fn a_snapshot_taken_in_the_middle_of_things_gives_the_same_ledger_as_all_events(
             scope.spawn(move || {
                 for step in (0..).take_while(|_| !done.load(Ordering::SeqCst)) {
                     let account = |by: usize| accounts[(worker * 7 + step * by) % accounts.len()];
-                    let lines = [account(3), account(11)].map(|account| Line { account, quantity: 1 });
-                    let ticket = engine.reserve(&Reserve::new(&lines, 100_000)).expect("it is decided");
+                    let lines =
+                        [account(3), account(11)].map(|account| Line { account, quantity: 1 });
+                    let ticket =
+                        engine.reserve(&Reserve::new(&lines, 100_000)).expect("it is decided");
                     if step % 20 == 0 {
                         ticket.wait().expect("it is durable");
                     }
@@ -187,15 +204,24 @@ fn a_snapshot_taken_in_the_middle_of_things_gives_the_same_ledger_as_all_events(
         .iter()
         .map(|path| checkpoint::read(&RealVfs, path).expect("it is whole"))
         .collect();
-    assert!(snapshots.iter().any(|snapshot| snapshot.from_seq <= snapshot.last_seq), "the fuzzy one is kept");
-    let seqs: Vec<Seq> =
-        snapshots.iter().flat_map(|snapshot| [snapshot.last_seq - 1, snapshot.last_seq, past.last_seq()]).collect();
-    let from_snapshots: Vec<Shown> = seqs.iter().map(|seq| shown(&past.ledger_at(*seq).expect("it is kept"))).collect();
+    assert!(
+        snapshots.iter().any(|snapshot| snapshot.from_seq <= snapshot.last_seq),
+        "the fuzzy one is kept"
+    );
+    let seqs: Vec<Seq> = snapshots
+        .iter()
+        .flat_map(|snapshot| [snapshot.last_seq - 1, snapshot.last_seq, past.last_seq()])
+        .collect();
+    let from_snapshots: Vec<Shown> =
+        seqs.iter().map(|seq| shown(&past.ledger_at(*seq).expect("it is kept"))).collect();
     for name in RealVfs.list(&fixture.dir.path().join("checkpoint")).expect("it lists") {
         RealVfs.remove(&fixture.dir.path().join("checkpoint").join(name)).expect("it is removed");
     }
     for (seq, shows) in seqs.iter().zip(from_snapshots) {
-        assert!(shown(&past.ledger_at(*seq).expect("it is kept")) == shows, "the ledger as of event {seq}");
+        assert!(
+            shown(&past.ledger_at(*seq).expect("it is kept")) == shows,
+            "the ledger as of event {seq}"
+        );
     }
 }
 
@@ -210,7 +236,11 @@ fn a_look_at_a_busy_directory_finds_every_event() {
         scope.spawn(|| {
             for step in 0..300_u64 {
                 let lines = [Line { account: tea, quantity: 1 }];
-                drop(engine.reserve(&Reserve::new(&lines, 1_000_000).details(&DETAILS)).expect("it is decided"));
+                drop(
+                    engine
+                        .reserve(&Reserve::new(&lines, 1_000_000).details(&DETAILS))
+                        .expect("it is decided"),
+                );
                 if step % 20 == 19 {
                     engine.checkpoint().expect("it is written");
                 }
@@ -221,11 +251,18 @@ fn a_look_at_a_busy_directory_finds_every_event() {
         loop {
             let last_look = done.load(Ordering::SeqCst);
             let past = Past::open(fixture.dir.path()).expect("a busy directory reads");
-            let seqs: Vec<Seq> =
-                past.events(1..).expect("it is kept").map(|event| event.expect("it reads").0).collect();
+            let seqs: Vec<Seq> = past
+                .events(1..)
+                .expect("it is kept")
+                .map(|event| event.expect("it reads").0)
+                .collect();
             assert_eq!(seqs, (1..=past.last_seq()).collect::<Vec<_>>());
             let view = past.ledger_at(past.last_seq()).expect("it is kept");
-            assert!(view.levels().iter().all(|level| level.available + level.reserved as i64 == level.received as i64));
+            assert!(
+                view.levels()
+                    .iter()
+                    .all(|level| level.available + level.reserved as i64 == level.received as i64)
+            );
             looks += 1;
             if last_look {
                 break looks;

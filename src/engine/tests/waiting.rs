@@ -1,5 +1,5 @@
-//! Would catch waiters that pile up, refunds that block or are decided twice, and a history whose end nobody hears of.
-//! The engine is stepped, so what waits goes on waiting.
+//! Would catch waiters that pile up, refunds that block or are decided twice, and a history whose
+//! end nobody hears of. The engine is stepped, so what waits goes on waiting.
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use crossbeam_utils::sync::Parker;
 
 use super::*;
-use crate::flaw::{self, Flaw};
+use crate::base::flaw::{self, Flaw};
 
 #[derive(Default)]
 struct Counting(AtomicUsize);
@@ -26,7 +26,9 @@ fn poll<F: Future + Unpin>(future: &mut F, waker: &Waker) -> Poll<F::Output> {
 }
 
 fn stepped(fixture: &Fixture, history: bool) -> Engine {
-    let builder = Engine::builder(fixture.dir.path()).clock(Arc::clone(&fixture.clock) as _).segment_bytes(128 << 10);
+    let builder = Engine::builder(fixture.dir.path())
+        .clock(Arc::clone(&fixture.clock) as _)
+        .segment_bytes(128 << 10);
     builder.stepped(1).history(history).open().expect("the directory opens")
 }
 
@@ -64,7 +66,9 @@ fn holds_one_slot<F: Future + Unpin>(engine: &Engine, mut future: F) {
 fn who_waits_has_one_slot_however_often_it_asks() {
     let fixture = Fixture::new();
     let engine = stepped(&fixture, true);
-    let tea = engine.open_account(&AccountKey::stock("tea").expect("a key"), Policy::strict()).expect("there is room");
+    let tea = engine
+        .open_account(&AccountKey::stock("tea").expect("a key"), Policy::strict())
+        .expect("there is room");
     let receive = || engine.receive(tea, 1, "", None).expect("it is received");
     holds_one_slot(&engine, receive());
     let command = Command::Receive { account: tea, quantity: 1, note: "", key: None };
@@ -79,7 +83,9 @@ fn who_waits_has_one_slot_however_often_it_asks() {
 fn who_waits_is_woken_once_and_by_its_last_waker() {
     let fixture = Fixture::new();
     let engine = stepped(&fixture, false);
-    let tea = engine.open_account(&AccountKey::stock("tea").expect("a key"), Policy::strict()).expect("there is room");
+    let tea = engine
+        .open_account(&AccountKey::stock("tea").expect("a key"), Policy::strict())
+        .expect("there is room");
     let (first, second) = (Arc::new(Counting::default()), Arc::new(Counting::default()));
     let mut ticket = engine.receive(tea, 1, "", None).expect("it is received");
     for waker in [&first, &second, &second] {
@@ -93,7 +99,9 @@ fn who_waits_is_woken_once_and_by_its_last_waker() {
 
 fn bought(engine: &Engine, tea: AccountId) -> ReservationId {
     let lines = [Line { account: tea, quantity: 1 }];
-    let ticket = engine.reserve(&Reserve { confirm: true, ..Reserve::new(&lines, 100) }).expect("it is decided");
+    let ticket = engine
+        .reserve(&Reserve { confirm: true, ..Reserve::new(&lines, 100) })
+        .expect("it is decided");
     match ticket.outcome() {
         Outcome::Reserved { reservation, .. } => reservation,
         other => panic!("expected a purchase, got {other:?}"),
@@ -106,7 +114,8 @@ fn a_refund_waits_for_nothing_before_its_ticket_and_is_decided_once() {
     let engine = stepped(&fixture, true);
     let tea = stock(&engine, 10);
     let order = bought(&engine, tea);
-    // Nobody carries history, and nothing is written: whoever waited for either would wait for ever.
+    // Nobody carries history, and nothing is written: whoever waited for either would wait for
+    // ever.
     let asked = [(); 3].map(|()| engine.refund(order, None, "broken").expect("it is asked"));
     let unknown = engine.refund(ReservationId::from_number(64), None, "").expect("it is asked");
     assert_eq!(engine.level(tea).expect("it is open").consumed, 1, "nothing is decided yet");
@@ -121,7 +130,10 @@ fn a_refund_waits_for_nothing_before_its_ticket_and_is_decided_once() {
     assert_eq!(engine.level(tea).expect("it is open").consumed, 0);
     engine.close().expect("it closes");
     history.join().expect("it does not panic");
-    assert_eq!(engine.refund(order, None, "").err().map(|error| error.kind()), Some(ErrorKind::Closed));
+    assert_eq!(
+        engine.refund(order, None, "").err().map(|error| error.kind()),
+        Some(ErrorKind::Closed)
+    );
 }
 
 #[test]
@@ -160,7 +172,10 @@ fn a_history_that_dies_is_told_and_whoever_waits_for_it_hears_of_it() {
     assert_eq!(kind(poll(&mut refund, Waker::noop()).map_ok(drop)), Some(ErrorKind::Unavailable));
     assert!(engine.status().history_failed);
     assert_eq!(engine.catch_up().wait().map_err(|error| error.kind()), Err(ErrorKind::Unavailable));
-    assert_eq!(engine.refund(order, None, "").err().map(|error| error.kind()), Some(ErrorKind::Unavailable));
+    assert_eq!(
+        engine.refund(order, None, "").err().map(|error| error.kind()),
+        Some(ErrorKind::Unavailable)
+    );
     assert_eq!(engine.level(tea).expect("it is open").consumed, 1, "and the order stands");
 }
 
@@ -169,7 +184,8 @@ fn a_thread_that_dies_is_told() {
     let fixture = Fixture::new();
     let engine = stepped(&fixture, false);
     assert_eq!(engine.status().dead_thread, None);
-    builder::start(&engine.0, "stockhold-test", |_, _| panic!("a thread of the test")).expect("it starts");
+    builder::start(&engine.0, "stockhold-test", |_, _| panic!("a thread of the test"))
+        .expect("it starts");
     let threads = std::mem::take(&mut *engine.0.threads.lock());
     threads.into_iter().for_each(|thread| drop(thread.join()));
     assert_eq!(engine.status().dead_thread, Some("stockhold-test"));

@@ -1,5 +1,5 @@
-//! Damage at rest, tried without exception: every bit, every length, every segment in another's place. Would catch
-//! damage that is taken for a crash, or for nothing.
+//! Damage at rest, tried without exception: every bit, every length, every segment in another's
+//! place. Would catch damage that is taken for a crash, or for nothing.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -7,7 +7,7 @@ use std::ops::RangeInclusive;
 use super::super::recovery::recover;
 use super::super::segment::{HEADER_BYTES, segment_name};
 use super::*;
-use crate::error::ErrorKind;
+use crate::base::error::ErrorKind;
 use crate::vfs::crash::CrashVfs;
 
 const SMALL: u64 = 8 << 10;
@@ -37,13 +37,17 @@ fn segment(index: u64) -> PathBuf {
 fn journal() -> CrashVfs {
     let vfs = CrashVfs::new(7);
     let config = JournalConfig { segment_bytes: SMALL, ..JournalConfig::default() };
-    let journal = Journal::open(Arc::new(vfs.clone()), dir(), config, 1, &mut |_, _, _| Ok(())).unwrap();
+    let journal =
+        Journal::open(Arc::new(vfs.clone()), dir(), config, 1, &mut |_, _, _| Ok(())).unwrap();
     append_singly(&journal, 1..=LAST_GROUP.start() - 1);
     append_group(&journal, LAST_GROUP);
     let left = vfs.duplicate();
     drop(journal);
     assert_eq!(verdict(&left), Verdict::Harmless);
-    assert!(left.bytes(&segment(2)).is_some() && left.bytes(&segment(3)).is_none(), "there are three segments");
+    assert!(
+        left.bytes(&segment(2)).is_some() && left.bytes(&segment(3)).is_none(),
+        "there are three segments"
+    );
     left
 }
 
@@ -60,13 +64,20 @@ fn verdict(vfs: &CrashVfs) -> Verdict {
     match outcome {
         Ok(_) if found.len() == 100 => Verdict::Harmless,
         Ok(_) => {
-            assert!(found.len() as Seq >= LAST_GROUP.start() - 1, "{} records are left", found.len());
+            assert!(
+                found.len() as Seq >= LAST_GROUP.start() - 1,
+                "{} records are left",
+                found.len()
+            );
             Verdict::TornTail
         }
         Err(error) => {
             let told = error.to_string();
             assert_eq!(error.kind(), ErrorKind::Corrupt, "{told}");
-            assert!(told.contains("segment-") && told.contains("at offset") && told.contains("Restore"), "{told}");
+            assert!(
+                told.contains("segment-") && told.contains("at offset") && told.contains("Restore"),
+                "{told}"
+            );
             Verdict::Refused
         }
     }
@@ -100,8 +111,15 @@ fn every_bit_of_a_journal() {
         };
         let counts = count((0..bytes.len() * 8).map(flipped));
         let refused = counts.get(&Verdict::Refused).copied().unwrap_or_default();
-        assert!(refused > HEADER_BYTES * 8, "the header and every record but the last group's are guarded: {counts:?}");
-        assert_eq!(counts.contains_key(&Verdict::TornTail), index == 2, "only the last group can look torn");
+        assert!(
+            refused > HEADER_BYTES * 8,
+            "the header and every record but the last group's are guarded: {counts:?}"
+        );
+        assert_eq!(
+            counts.contains_key(&Verdict::TornTail),
+            index == 2,
+            "only the last group can look torn"
+        );
     }
 }
 
@@ -110,7 +128,8 @@ fn every_length_of_a_segment() {
     let vfs = journal();
     for index in 0..3 {
         let bytes = vfs.bytes(&segment(index)).unwrap();
-        let counts = count((0..bytes.len()).map(|length| with(&vfs, index, Some(bytes[..length].to_vec()))));
+        let counts =
+            count((0..bytes.len()).map(|length| with(&vfs, index, Some(bytes[..length].to_vec()))));
         assert_eq!(counts, BTreeMap::from([(Verdict::Refused, bytes.len())]));
     }
 }
@@ -120,7 +139,11 @@ fn segments_in_the_place_of_others() {
     let vfs = journal();
     let content = |index| vfs.bytes(&segment(index));
     for (from, to) in [(0, 1), (0, 2), (1, 0), (1, 2), (2, 0), (2, 1), (0, 3), (2, 3), (2, 4)] {
-        assert_eq!(verdict(&with(&vfs, to, content(from))), Verdict::Refused, "{from} also as {to}");
+        assert_eq!(
+            verdict(&with(&vfs, to, content(from))),
+            Verdict::Refused,
+            "{from} also as {to}"
+        );
         let swapped = with(&with(&vfs, to, content(from)), from, content(to));
         assert_eq!(verdict(&swapped), Verdict::Refused, "{from} and {to} swapped");
     }
@@ -128,21 +151,23 @@ fn segments_in_the_place_of_others() {
     assert_eq!(verdict(&with(&vfs, 1, None)), Verdict::Refused, "one between is gone");
 }
 
-/// Left out are the sectors of the very last record: where no record follows the damage, nothing vouches for what was
-/// there.
+/// Left out are the sectors of the very last record: where no record follows the damage, nothing
+/// vouches for what was there.
 #[test]
 fn a_sector_of_zeros_anywhere() {
     let vfs = journal();
     let mut all = BTreeMap::new();
     for index in 0..3 {
         let bytes = vfs.bytes(&segment(index)).unwrap();
-        let last_record = bytes.iter().rposition(|byte| *byte != 0).unwrap() - (24 + record(100).2.len());
+        let last_record =
+            bytes.iter().rposition(|byte| *byte != 0).unwrap() - (24 + record(100).2.len());
         let zeroed = |sector: usize| {
             let mut bytes = bytes.clone();
             bytes[sector * 512..(sector + 1) * 512].fill(0);
             with(&vfs, index, Some(bytes))
         };
-        let sectors = (0..bytes.len() / 512).filter(|sector| index < 2 || (sector + 1) * 512 <= last_record);
+        let sectors =
+            (0..bytes.len() / 512).filter(|sector| index < 2 || (sector + 1) * 512 <= last_record);
         for (verdict, cases) in count(sectors.map(zeroed)) {
             *all.entry(verdict).or_insert(0) += cases;
         }

@@ -9,7 +9,7 @@ use std::thread;
 use super::super::Journal;
 use super::faulty::{Faults, FaultyVfs};
 use super::*;
-use crate::error::ErrorKind;
+use crate::base::error::ErrorKind;
 
 #[test]
 fn many_threads_append_and_wait() {
@@ -20,7 +20,8 @@ fn many_threads_append_and_wait() {
             let journal = &journal;
             scope.spawn(move || {
                 for count in 0..100u64 {
-                    let seq = journal.append(thread, |out| out.extend_from_slice(&count.to_le_bytes()));
+                    let seq =
+                        journal.append(thread, |out| out.extend_from_slice(&count.to_le_bytes()));
                     journal.wait(seq).unwrap();
                     assert!(journal.durable_seq() >= seq);
                 }
@@ -50,7 +51,7 @@ fn block_on(journal: &Journal, seq: Seq) -> Result<()> {
         }
     }
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
-    let mut slot = crate::waiters::Slot::default();
+    let mut slot = crate::base::waiters::Slot::default();
     let mut future = Box::pin(poll_fn(|cx| journal.poll_durable(seq, &mut slot, cx)));
     loop {
         match future.as_mut().poll(&mut Context::from_waker(&waker)) {
@@ -104,7 +105,8 @@ fn closing_writes_what_is_queued_and_refuses_more() {
 #[test]
 fn a_full_queue_refuses() {
     let dir = tempfile::tempdir().unwrap();
-    let (journal, _) = open_from(dir.path(), JournalConfig { queue_bytes_max: 100, ..config() }, 1).unwrap();
+    let (journal, _) =
+        open_from(dir.path(), JournalConfig { queue_bytes_max: 100, ..config() }, 1).unwrap();
     journal.append(0, |out| out.extend_from_slice(&[0; 100]));
     assert_eq!(journal.admit().unwrap_err().kind(), ErrorKind::Overloaded);
     journal.wait(1).unwrap();
@@ -165,7 +167,8 @@ fn too_many_open_files_never_end_the_journal() {
         journal.close().unwrap();
         drop(journal);
         let files = std::fs::read_dir(dir.path().join("journal")).unwrap();
-        let names: Vec<_> = files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
+        let names: Vec<_> =
+            files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
         let spares = names.iter().filter(|name| name.starts_with("spare-")).count();
         assert!(spares <= 3, "{lacking} times: {names:?}");
         assert_eq!(open(dir.path()).1, records(1..=900), "{lacking} times");
@@ -195,8 +198,8 @@ fn a_group_larger_than_a_segment_is_split_between_frames() {
     assert_eq!(open(dir.path()).1, records(1..=900));
 }
 
-/// Who opens a journal begins a segment, and what comes into the one before it is dropped by the next opening. Before, a
-/// journal that was opened twice acknowledged such records.
+/// Who opens a journal begins a segment, and what comes into the one before it is dropped by the
+/// next opening. Before, a journal that was opened twice acknowledged such records.
 #[test]
 fn a_journal_that_somebody_else_has_begun_a_segment_of_acknowledges_nothing_more() {
     let dir = tempfile::tempdir().unwrap();

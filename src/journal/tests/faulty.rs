@@ -21,7 +21,8 @@ fn check(fault: &AtomicBool) -> io::Result<()> {
 
 /// EMFILE, as long as `opens` says.
 fn check_descriptors(faults: &Faults) -> io::Result<()> {
-    let one_less = faults.opens.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+    let one_less =
+        faults.opens.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
     if one_less.is_ok() { Err(io::Error::from_raw_os_error(24)) } else { Ok(()) }
 }
 

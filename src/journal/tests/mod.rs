@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{Journal, JournalConfig};
-use crate::error::{Error, Result};
-use crate::types::Seq;
+use crate::base::Seq;
+use crate::base::error::{Error, Result};
 use crate::vfs::RealVfs;
 
 const SEGMENT_BYTES: u64 = 16 << 10;
@@ -24,12 +24,17 @@ fn config() -> JournalConfig {
     JournalConfig { segment_bytes: SEGMENT_BYTES, ..JournalConfig::default() }
 }
 
-fn open_from(dir: &Path, config: JournalConfig, from_seq: Seq) -> Result<(Arc<Journal>, Vec<Record>)> {
+fn open_from(
+    dir: &Path,
+    config: JournalConfig,
+    from_seq: Seq,
+) -> Result<(Arc<Journal>, Vec<Record>)> {
     let mut records = Vec::new();
-    let journal = Journal::open(Arc::new(RealVfs), dir, config, from_seq, &mut |seq, kind, payload| {
-        records.push((seq, kind, payload.to_vec()));
-        Ok(())
-    })?;
+    let journal =
+        Journal::open(Arc::new(RealVfs), dir, config, from_seq, &mut |seq, kind, payload| {
+            records.push((seq, kind, payload.to_vec()));
+            Ok(())
+        })?;
     Ok((journal, records))
 }
 

@@ -5,7 +5,7 @@ use std::thread;
 
 use super::super::Reader;
 use super::*;
-use crate::error::ErrorKind;
+use crate::base::error::ErrorKind;
 
 fn read(reader: &mut Reader, bytes_max: usize) -> Result<Vec<Record>> {
     let mut found = Vec::new();
@@ -146,8 +146,10 @@ fn the_archive_is_bounded_and_gives_up_its_oldest() {
     assert!(status.archive_bytes > 0 && status.archive_bytes <= 20 << 10, "{status:?}");
     assert!(status.oldest_seq > 1);
     assert_eq!(read_all(&journal, status.oldest_seq), records(status.oldest_seq..=2000));
-    let on_disk: u64 =
-        fs::read_dir(dir.path().join("archive")).unwrap().map(|e| e.unwrap().metadata().unwrap().len()).sum();
+    let on_disk: u64 = fs::read_dir(dir.path().join("archive"))
+        .unwrap()
+        .map(|e| e.unwrap().metadata().unwrap().len())
+        .sum();
     assert_eq!(on_disk, status.archive_bytes);
 }
 
@@ -171,7 +173,8 @@ fn damage_in_a_live_segment_or_the_archive_is_named() {
     until("the archive", || journal.status().archive_bytes > 0);
     until("recycling", || !fs::exists(segment_path(dir.path(), 0)).unwrap());
     assert!(fs::exists(segment_path(dir.path(), 1)).unwrap());
-    let archived = fs::read_dir(dir.path().join("archive")).unwrap().next().unwrap().unwrap().path();
+    let archived =
+        fs::read_dir(dir.path().join("archive")).unwrap().next().unwrap().unwrap().path();
     let middle = fs::read(&archived).unwrap().len() / 2;
     flip(&archived, middle);
     let error = read(&mut journal.reader(1).unwrap(), usize::MAX).unwrap_err();

@@ -5,7 +5,7 @@ use std::os::unix::fs::FileExt;
 
 use super::super::segment::HEADER_BYTES;
 use super::*;
-use crate::error::ErrorKind;
+use crate::base::error::ErrorKind;
 use crate::vfs::crash::{CrashVfs, Fault};
 
 #[test]
@@ -67,15 +67,17 @@ fn a_restored_directory_starts_at_the_checkpoint() {
     assert!(error.to_string().contains("starts at record 500"), "{error}");
 }
 
-/// A journal with groups 1 to 4 and 5 to 8 in its first segment; the bytes of that, and where the second
-/// group starts and ends.
+/// A journal with groups 1 to 4 and 5 to 8 in its first segment; the bytes of that, and where the
+/// second group starts and ends.
 fn two_groups(dir: &Path) -> (Vec<u8>, usize, usize) {
     let (journal, _) = open(dir);
     append_group(&journal, 1..=4);
     append_group(&journal, 5..=8);
     drop(journal);
     let bytes = fs::read(segment_path(dir, 0)).unwrap();
-    let len = |seqs| records(seqs).iter().map(|(_, _, payload)| (24 + payload.len()).next_multiple_of(8)).sum();
+    let len = |seqs| {
+        records(seqs).iter().map(|(_, _, payload)| (24 + payload.len()).next_multiple_of(8)).sum()
+    };
     let (first, second): (usize, usize) = (len(1..=4), len(5..=8));
     (bytes, HEADER_BYTES + first, HEADER_BYTES + first + second)
 }
@@ -134,7 +136,8 @@ fn a_flipped_byte_before_a_later_group_is_corruption() {
         assert_eq!(error.kind(), ErrorKind::Corrupt);
         let message = error.to_string();
         assert!(message.contains(&segment_path(dir.path(), 0).display().to_string()), "{message}");
-        let offset: usize = message.split("offset ").nth(1).unwrap().split(':').next().unwrap().parse().unwrap();
+        let offset: usize =
+            message.split("offset ").nth(1).unwrap().split(':').next().unwrap().parse().unwrap();
         assert!((HEADER_BYTES..=at).contains(&offset) && at - offset < 160, "byte {at}: {message}");
         assert_eq!(fs::read(segment_path(dir.path(), 0)).unwrap(), bad, "nothing is changed");
     }
@@ -230,8 +233,8 @@ fn open_stepped(vfs: &CrashVfs, salt: u64, from_seq: Seq) -> (Arc<Journal>, Vec<
     (journal.unwrap_or_else(|error| panic!("{error}")), found)
 }
 
-/// After a failed sync the kernel shows pages that no later sync writes. A process that starts again on them would
-/// otherwise acknowledge what comes after a gap.
+/// After a failed sync the kernel shows pages that no later sync writes. A process that starts
+/// again on them would otherwise acknowledge what comes after a gap.
 #[test]
 fn a_group_whose_sync_failed_is_written_again_before_anything_follows() {
     let mut found_again = 0;
@@ -254,7 +257,8 @@ fn a_group_whose_sync_failed_is_written_again_before_anything_follows() {
     assert!(found_again > 0, "no record of the group was found again");
 }
 
-/// A segment that could not be recycled stayed behind when later ones went, and the next opening refused the hole.
+/// A segment that could not be recycled stayed behind when later ones went, and the next opening
+/// refused the hole.
 #[test]
 fn upkeep_that_fails_at_any_operation_leaves_no_hole() {
     let mut failed = 0;
@@ -270,7 +274,11 @@ fn upkeep_that_fails_at_any_operation_leaves_no_hole() {
         }
         failed += 1;
         for crash in 0..4 {
-            assert_eq!(open_stepped(&vfs.crash(crash), 2, 500).1, records(500..=600), "operation {operation}");
+            assert_eq!(
+                open_stepped(&vfs.crash(crash), 2, 500).1,
+                records(500..=600),
+                "operation {operation}"
+            );
         }
         journal.set_pin("test", 590);
         journal.run_errand();
@@ -289,7 +297,11 @@ fn bytes_of(dir: &Path) -> u64 {
 #[test]
 fn an_empty_journal_is_small_however_often_it_is_opened_and_segments_grow_with_what_is_written() {
     let dir = tempfile::tempdir().unwrap();
-    let config = |seed| JournalConfig { stepped: Some(seed), segment_bytes: 8 << 20, ..JournalConfig::default() };
+    let config = |seed| JournalConfig {
+        stepped: Some(seed),
+        segment_bytes: 8 << 20,
+        ..JournalConfig::default()
+    };
     for seed in 0..4 {
         let (journal, _) = open_from(dir.path(), config(seed), 1).unwrap();
         journal.run_errand();

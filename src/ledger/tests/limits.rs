@@ -1,5 +1,6 @@
-//! Limits against an oracle that knows nothing of accounts: a plain list of uses with their times, and how many units a
-//! user may still take at a moment under a rule. Every kind of window meets every event.
+//! Limits against an oracle that knows nothing of accounts: a plain list of uses with their times,
+//! and how many units a user may still take at a moment under a rule. Every kind of window meets
+//! every event.
 
 use super::*;
 use crate::vfs::crash::Chance;
@@ -31,12 +32,18 @@ impl Oracle {
             Window::Outstanding => false,
             Window::Rolling { length_ms } => self.now - at < length_ms,
             Window::Fixed { length_ms, offset_ms } => {
-                let window = |time: TimeMs| (time as i64 - offset_ms as i64).div_euclid(length_ms as i64);
+                let window =
+                    |time: TimeMs| (time as i64 - offset_ms as i64).div_euclid(length_ms as i64);
                 window(at) == window(self.now)
             }
         };
         let held: u64 = self.held.iter().map(|(_, quantity, _)| quantity).sum();
-        let used: u64 = self.uses.iter().filter(|(_, at, _)| counts(*at)).map(|(_, _, quantity)| quantity).sum();
+        let used: u64 = self
+            .uses
+            .iter()
+            .filter(|(_, at, _)| counts(*at))
+            .map(|(_, _, quantity)| quantity)
+            .sum();
         rule.limit.saturating_sub(held + used)
     }
 }
@@ -52,11 +59,18 @@ impl Run {
     fn new(rule: Policy) -> Self {
         let fixture = Fixture::new();
         let quota = fixture.open("quota/ann/tea", rule);
-        Self { fixture, quota, oracle: Oracle { rule, now: 1_000, held: Vec::new(), uses: Vec::new() } }
+        Self {
+            fixture,
+            quota,
+            oracle: Oracle { rule, now: 1_000, held: Vec::new(), uses: Vec::new() },
+        }
     }
 
     fn set_rule(&mut self, rule: Policy) {
-        self.fixture.ledger.set_policy(self.quota, rule, self.oracle.now, &self.fixture.list).expect("any rule goes");
+        self.fixture
+            .ledger
+            .set_policy(self.quota, rule, self.oracle.now, &self.fixture.list)
+            .expect("any rule goes");
         self.oracle.rule = rule;
         self.check("a changed rule");
     }
@@ -86,9 +100,12 @@ impl Run {
     }
 
     fn confirm(&mut self, pick: usize, quantity: u64) {
-        let Some((reservation, held, expires_at)) = self.oracle.held.get(pick).copied() else { return };
+        let Some((reservation, held, expires_at)) = self.oracle.held.get(pick).copied() else {
+            return;
+        };
         let parts = [quantity.min(held)];
-        let confirm = Command::Confirm { reservation, owner: None, quantities: Some(&parts), key: None };
+        let confirm =
+            Command::Confirm { reservation, owner: None, quantities: Some(&parts), key: None };
         if self.fixture.execute(confirm, self.oracle.now) == (Outcome::Confirmed { reservation }) {
             self.oracle.held.remove(pick);
             self.oracle.uses.push((reservation, self.oracle.now, parts[0]));
@@ -99,8 +116,12 @@ impl Run {
     }
 
     fn release(&mut self, pick: usize) {
-        let Some((reservation, _, expires_at)) = self.oracle.held.get(pick).copied() else { return };
-        if self.fixture.execute(release(reservation), self.oracle.now) == (Outcome::Released { reservation }) {
+        let Some((reservation, _, expires_at)) = self.oracle.held.get(pick).copied() else {
+            return;
+        };
+        if self.fixture.execute(release(reservation), self.oracle.now)
+            == (Outcome::Released { reservation })
+        {
             self.oracle.held.remove(pick);
         } else {
             assert!(self.oracle.now >= expires_at);
@@ -110,18 +131,25 @@ impl Run {
 
     fn expire(&mut self) {
         let now = self.oracle.now;
-        let expired = self.fixture.ledger.expire(self.quota.shard(), now, 1_000, &self.fixture.list);
+        let expired =
+            self.fixture.ledger.expire(self.quota.shard(), now, 1_000, &self.fixture.list);
         expired.expect("the list admits");
         self.oracle.held.retain(|(_, _, expires_at)| *expires_at > now);
         self.check("an expiry");
     }
 
     fn give_back(&mut self, reservation: ReservationId) {
-        let place = self.oracle.uses.iter().position(|(id, ..)| *id == reservation).expect("it was consumed");
+        let place = self
+            .oracle
+            .uses
+            .iter()
+            .position(|(id, ..)| *id == reservation)
+            .expect("it was consumed");
         let (_, consumed_at, quantity) = self.oracle.uses.remove(place);
         let lines = [Line { account: self.quota, quantity }];
         let used = Used { reservation, lines: &lines, consumed_at };
-        let returned = self.fixture.ledger.give_back(&used, "", self.oracle.now, &self.fixture.list);
+        let returned =
+            self.fixture.ledger.give_back(&used, "", self.oracle.now, &self.fixture.list);
         assert_eq!(returned.expect("it was consumed").0, Outcome::Returned { reservation });
         self.check("a return");
     }
@@ -135,7 +163,11 @@ impl Run {
         let out = level.available as u64 + level.reserved + level.consumed + level.written_off;
         assert_eq!(level.received, out, "{level:?} after {after}");
         let takeable = self.fixture.ledger.takeable(self.quota, now).expect("it is open").0;
-        assert_eq!(takeable, self.oracle.may_take(rule), "what may be taken at {now} under {rule:?} after {after}");
+        assert_eq!(
+            takeable,
+            self.oracle.may_take(rule),
+            "what may be taken at {now} under {rule:?} after {after}"
+        );
     }
 
     /// What the events and a checkpoint come to is the same, under every rule that may come.
@@ -146,8 +178,12 @@ impl Run {
             assert_eq!(rebuilt.ledger.levels(), self.fixture.ledger.levels());
             for window in WINDOWS {
                 let rule = Policy::quota(1_000, window);
-                rebuilt.ledger.set_policy(self.quota, rule, self.oracle.now, &rebuilt.list).expect("any rule goes");
-                let takeable = rebuilt.ledger.takeable(self.quota, self.oracle.now).expect("it is open").0;
+                rebuilt
+                    .ledger
+                    .set_policy(self.quota, rule, self.oracle.now, &rebuilt.list)
+                    .expect("any rule goes");
+                let takeable =
+                    rebuilt.ledger.takeable(self.quota, self.oracle.now).expect("it is open").0;
                 assert_eq!(takeable, self.oracle.may_take(rule), "under {rule:?} after a restart");
             }
         }
@@ -158,7 +194,9 @@ impl Run {
 fn every_rule_and_every_event_agree_with_the_oracle() {
     for seed in 0..400 {
         let mut chance = Chance::new(seed);
-        let rule = |chance: &mut Chance| Policy::quota(chance.below(9) as u64, WINDOWS[chance.below(WINDOWS.len())]);
+        let rule = |chance: &mut Chance| {
+            Policy::quota(chance.below(9) as u64, WINDOWS[chance.below(WINDOWS.len())])
+        };
         let first = rule(&mut chance);
         let mut run = Run::new(first);
         for _ in 0..80 {
@@ -213,7 +251,11 @@ fn a_changed_period_holds_at_once_and_counts_what_was_bought() {
     assert_eq!(run.take(1, true), None, "both days' purchases count for ever");
     run.set_rule(Policy::quota(1, ever));
     let level = run.fixture.ledger.level(run.quota).expect("it is open");
-    assert_eq!((level.available, level.consumed, level.received), (0, 2, 2), "the one too many is not below zero");
+    assert_eq!(
+        (level.available, level.consumed, level.received),
+        (0, 2, 2),
+        "the one too many is not below zero"
+    );
     run.oracle.now += 1_000;
     run.set_rule(Policy::quota(1, daily));
     run.buy(1);
@@ -252,7 +294,8 @@ fn what_was_bought_under_a_cap_counts_for_a_limit() {
 #[test]
 fn nothing_is_returned_that_was_not_consumed() {
     let fixture = Fixture::new();
-    let (tea, quota) = (fixture.stock(9), fixture.open("quota/ann/tea", Policy::quota(9, Window::Never)));
+    let (tea, quota) =
+        (fixture.stock(9), fixture.open("quota/ann/tea", Policy::quota(9, Window::Never)));
     let lines = [Line { account: quota, quantity: 2 }, Line { account: tea, quantity: 2 }];
     let reserve = |confirm| Command::Reserve(Reserve { confirm, ..Reserve::new(&lines, 100) });
     let bought = reservation_of(fixture.execute(reserve(true), 10));
@@ -262,8 +305,13 @@ fn nothing_is_returned_that_was_not_consumed() {
     let refused = |reservation, lines: &[Line], consumed_at| {
         let used = Used { reservation, lines, consumed_at };
         let before = fixture.ledger.levels();
-        let error = fixture.ledger.give_back(&used, "", 30, &fixture.list).expect_err("nothing shows that");
-        assert_eq!((error.kind(), fixture.ledger.levels()), (ErrorKind::Conflict, before), "{error}");
+        let error =
+            fixture.ledger.give_back(&used, "", 30, &fixture.list).expect_err("nothing shows that");
+        assert_eq!(
+            (error.kind(), fixture.ledger.levels()),
+            (ErrorKind::Conflict, before),
+            "{error}"
+        );
     };
     refused(waiting, &lines, 20);
     refused(never, &lines, 10);
@@ -277,14 +325,19 @@ fn nothing_is_returned_that_was_not_consumed() {
     refused(bought, &lines, 10);
 }
 
-/// A snapshot and events of the release before, which kept when units come back and not when they were used.
+/// A snapshot and events of the release before, which kept when units come back and not when they
+/// were used.
 #[test]
 fn events_of_the_first_release_replay_as_they_did() {
     let fixture = Fixture::new();
     let daily = Window::Fixed { length_ms: 1_000, offset_ms: 0 };
     let quota = fixture.open("quota/ann/tea", Policy::quota(2, daily));
     let lines = [Line { account: quota, quantity: 1 }];
-    let buy = |now| reservation_of(fixture.execute(Command::Reserve(Reserve::new(&lines, 100).confirmed()), now));
+    let buy = |now| {
+        reservation_of(
+            fixture.execute(Command::Reserve(Reserve::new(&lines, 100).confirmed()), now),
+        )
+    };
     let first = buy(10);
     // What came back was forgotten, and a return took the newest.
     let old = |at, fact| {
@@ -293,13 +346,28 @@ fn events_of_the_first_release_replay_as_they_did() {
     };
     old(1_000, Fact::Renewed { account: quota, quantity: 1, available: 2, kept: false });
     let second = buy(1_500);
-    let line = crate::event::EventLine { account: quota.number(), quantity: 1, consumed: 0, available: 2 };
+    let line =
+        crate::event::EventLine { account: quota.number(), quantity: 1, consumed: 0, available: 2 };
     let back = || [line].into_iter().collect();
     old(
         1_600,
-        Fact::Returned { reservation: second, lines: back(), note: "".into(), consumed_at: None, expires_at: 0 },
+        Fact::Returned {
+            reservation: second,
+            lines: back(),
+            note: "".into(),
+            consumed_at: None,
+            expires_at: 0,
+        },
     );
-    old(1_700, Fact::PolicyChanged { account: quota, policy: Policy::quota(1, daily), available: 1, consumed: None });
+    old(
+        1_700,
+        Fact::PolicyChanged {
+            account: quota,
+            policy: Policy::quota(1, daily),
+            available: 1,
+            consumed: None,
+        },
+    );
     assert_eq!(fixture.numbers(quota), (1, 0, 0, 1, 0));
     let rebuilt = fixture.rebuilt(&[]);
     assert_eq!(rebuilt.ledger.levels(), fixture.ledger.levels());
@@ -309,8 +377,14 @@ fn events_of_the_first_release_replay_as_they_did() {
     assert_eq!(rebuilt.numbers(quota), (1, 0, 0, 1, 0));
 }
 
-/// A shard of a checkpoint of version 1, by `docs/format.md`: one account, which renews so many units at these times.
-fn first_version(key: &str, policy: [u64; 5], consumed: u64, renewals: &[(TimeMs, u64)]) -> Vec<u8> {
+/// A shard of a checkpoint of version 1, by `docs/format.md`: one account, which renews so many
+/// units at these times.
+fn first_version(
+    key: &str,
+    policy: [u64; 5],
+    consumed: u64,
+    renewals: &[(TimeMs, u64)],
+) -> Vec<u8> {
     let mut bytes = 1_u64.to_le_bytes().to_vec();
     bytes.extend_from_slice(&(key.len() as u32).to_le_bytes());
     bytes.extend_from_slice(key.as_bytes());
@@ -340,20 +414,32 @@ fn a_checkpoint_of_the_first_version_is_read_for_what_it_knew() {
         let part = first_version(key, policy, 2, &renewals);
         replay.load(Layout { version: 1, taken_at: now }, shard, 0, &part).expect("it is whole");
         drop(replay);
-        let account = fixture.ledger.account(&key.parse().expect("a valid key")).expect("it is there");
+        let account =
+            fixture.ledger.account(&key.parse().expect("a valid key")).expect("it is there");
         let takeable = |now| fixture.ledger.takeable(account, now).expect("it is open").0;
         assert_eq!(takeable(now), 1);
         if let Some((back_at, _)) = renewals.first() {
-            assert_eq!((takeable(back_at - 1), takeable(*back_at)), (1, 3), "it comes back when it would have");
+            assert_eq!(
+                (takeable(back_at - 1), takeable(*back_at)),
+                (1, 3),
+                "it comes back when it would have"
+            );
         }
-        // Bought before the upgrade, it counts under whatever rule comes, and is returned by its own order.
+        // Bought before the upgrade, it counts under whatever rule comes, and is returned by its
+        // own order.
         for window in [Window::Never, Window::Rolling { length_ms: daily }] {
-            fixture.ledger.set_policy(account, Policy::quota(9, window), now, &fixture.list).expect("any rule goes");
+            fixture
+                .ledger
+                .set_policy(account, Policy::quota(9, window), now, &fixture.list)
+                .expect("any rule goes");
             assert_eq!(takeable(now), 7, "{window:?}");
         }
         let lines = [Line { account, quantity: 2 }];
         let used = Used { reservation: reservation(account), lines: &lines, consumed_at };
-        fixture.ledger.give_back(&used, "", now, &fixture.list).expect("it may have been consumed then");
+        fixture
+            .ledger
+            .give_back(&used, "", now, &fixture.list)
+            .expect("it may have been consumed then");
         assert_eq!(takeable(now), 9);
     }
 }

@@ -1,6 +1,7 @@
 //! Choices that follow from a seed.
 
-/// splitmix64, <https://prng.di.unimi.it/splitmix64.c>: small, and good enough to choose what happens next.
+/// splitmix64, <https://prng.di.unimi.it/splitmix64.c>: small, and good enough to choose what
+/// happens next.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Chance(u64);
 

@@ -16,8 +16,8 @@ pub(super) struct Content {
     pub(super) born: u64,
     pub(super) seen: Vec<u8>,
     durable: Vec<u8>,
-    /// The sectors that the next sync writes. In others the two may differ as well: a sync that failed forgets what it
-    /// has not written.
+    /// The sectors that the next sync writes. In others the two may differ as well: a sync that
+    /// failed forgets what it has not written.
     dirty: BTreeSet<usize>,
 }
 
@@ -46,9 +46,10 @@ impl Content {
         }
     }
 
-    /// A sync that fails. Any sector may have been written, and none will be again: the kernel takes all of them for
-    /// clean (P. Rebello et al., "Can Applications Recover from fsync Failures?", 2020). Programs go on seeing the new
-    /// bytes, or the old ones where the page left memory.
+    /// A sync that fails. Any sector may have been written, and none will be again: the kernel
+    /// takes all of them for clean (P. Rebello et al., "Can Applications Recover from fsync
+    /// Failures?", 2020). Programs go on seeing the new bytes, or the old ones where the page left
+    /// memory.
     pub(super) fn fail_sync(&mut self, chance: &mut Chance) {
         self.durable.resize(self.seen.len(), 0);
         let evicted = chance.below(4) == 0;
@@ -65,9 +66,11 @@ impl Content {
     pub(super) fn survive(&self, odds: usize, chance: &mut Chance) -> Self {
         let mut bytes = self.durable.clone();
         if bytes.len() < self.seen.len() {
-            // The new length may be durable before the bytes: they read as zeros, or as what the disk held there.
+            // The new length may be durable before the bytes: they read as zeros, or as what the
+            // disk held there.
             let longer = self.seen.len() - bytes.len();
-            let kept = if chance.below(4) < odds { longer } else { longer.min(chance.below(8) * SECTOR) };
+            let kept =
+                if chance.below(4) < odds { longer } else { longer.min(chance.below(8) * SECTOR) };
             let filler = if chance.below(8) == 0 { STALE } else { 0 };
             bytes.resize(bytes.len() + kept, filler);
         }

@@ -36,7 +36,9 @@ impl Names {
 
     /// Every file with its path.
     pub(super) fn iter(&self) -> impl Iterator<Item = (PathBuf, Inode)> {
-        self.files.iter().flat_map(|(dir, names)| names.iter().map(|(name, inode)| (dir.join(name), *inode)))
+        self.files
+            .iter()
+            .flat_map(|(dir, names)| names.iter().map(|(name, inode)| (dir.join(name), *inode)))
     }
 
     /// What lies in a directory that was lost is lost with it.
@@ -58,7 +60,10 @@ impl Names {
 
     /// Gives every file the number that `renumber` has for it.
     pub(super) fn renumber(&mut self, mut renumber: impl FnMut(Inode) -> Inode) {
-        self.files.values_mut().flat_map(BTreeMap::values_mut).for_each(|inode| *inode = renumber(*inode));
+        self.files
+            .values_mut()
+            .flat_map(BTreeMap::values_mut)
+            .for_each(|inode| *inode = renumber(*inode));
     }
 }
 

@@ -1,4 +1,5 @@
-//! The operations: what each does to what is seen and to what is durable, and what a fault makes of it.
+//! The operations: what each does to what is seen and to what is durable, and what a fault makes of
+//! it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -121,7 +122,11 @@ impl State {
         if dir != to_dir {
             return Err(io::Error::other("files are renamed within their directory"));
         }
-        self.change(Change { removed: Some(removed), added: Some((added, inode)), ..Change::in_dir(dir) });
+        self.change(Change {
+            removed: Some(removed),
+            added: Some((added, inode)),
+            ..Change::in_dir(dir)
+        });
         self.outcome(())
     }
 
@@ -180,7 +185,12 @@ impl State {
         self.outcome(())
     }
 
-    pub(super) fn read(&mut self, inode: Inode, buffer: &mut [u8], offset: usize) -> io::Result<usize> {
+    pub(super) fn read(
+        &mut self,
+        inode: Inode,
+        buffer: &mut [u8],
+        offset: usize,
+    ) -> io::Result<usize> {
         let fault = self.operate(Operation::Read)?;
         let rest = self.files[inode].seen.get(offset..).unwrap_or_default();
         let mut length = rest.len().min(buffer.len());
@@ -197,7 +207,8 @@ impl State {
     pub(super) fn crash(&self, seed: u64) -> Self {
         let mut chance = Chance::new(seed);
         let mut names = self.durable.clone();
-        // All, none, or each on its own: the extremes alone find most of what a missing sync of a directory breaks.
+        // All, none, or each on its own: the extremes alone find most of what a missing sync of a
+        // directory breaks.
         let odds = [0, 2, 4][chance.below(3)];
         for change in &self.changes {
             if chance.below(4) < odds {
@@ -206,7 +217,8 @@ impl State {
         }
         names.drop_orphans();
         let odds = [0, 1, 3, 4][chance.below(4)];
-        // Files that have no name any more are gone; one may have two names when half a rename survived.
+        // Files that have no name any more are gone; one may have two names when half a rename
+        // survived.
         let mut kept: BTreeMap<Inode, Inode> = BTreeMap::new();
         let mut files = Vec::new();
         names.renumber(|inode| {
@@ -215,7 +227,14 @@ impl State {
                 files.len() - 1
             })
         });
-        Self { files, seen: names.clone(), durable: names, chance, born: self.born, ..Self::default() }
+        Self {
+            files,
+            seen: names.clone(),
+            durable: names,
+            chance,
+            born: self.born,
+            ..Self::default()
+        }
     }
 }
 

@@ -30,7 +30,10 @@ fn found<T: Ord>(vfs: &CrashVfs, look: impl Fn(&CrashVfs) -> T) -> BTreeSet<T> {
 
 fn sectors(vfs: &CrashVfs) -> Option<Vec<u8>> {
     let bytes = vfs.bytes(at(FILE))?;
-    assert!(bytes.chunks(SECTOR).all(|sector| sector.iter().all(|byte| *byte == sector[0])), "no sector is torn");
+    assert!(
+        bytes.chunks(SECTOR).all(|sector| sector.iter().all(|byte| *byte == sector[0])),
+        "no sector is torn"
+    );
     Some(bytes.chunks(SECTOR).map(|sector| sector[0]).collect())
 }
 
@@ -68,7 +71,11 @@ fn names_are_lost_without_a_sync_of_their_directory() {
     vfs.sync_dir(at("d")).expect("it is synced");
     assert_eq!(found(&vfs, is_there("d/b")), BTreeSet::from([true]));
     vfs.remove(at("d/b")).expect("it is removed");
-    assert_eq!(found(&vfs, is_there("d/b")), BTreeSet::from([false, true]), "a removal may be undone");
+    assert_eq!(
+        found(&vfs, is_there("d/b")),
+        BTreeSet::from([false, true]),
+        "a removal may be undone"
+    );
 }
 
 #[test]
@@ -85,7 +92,9 @@ fn after_a_power_cut_nothing_works() {
     vfs.fault_at(vfs.operations(), Fault::PowerCut);
     assert!(file.write_at(&[2; 2 * SECTOR], 0).is_err(), "its caller does not hear of it");
     assert!(vfs.is_off());
-    for outcome in [file.sync(), vfs.sync_dir(at("d")), vfs.remove(at(FILE)), vfs.list(at("d")).map(drop)] {
+    for outcome in
+        [file.sync(), vfs.sync_dir(at("d")), vfs.remove(at(FILE)), vfs.list(at("d")).map(drop)]
+    {
         assert!(outcome.is_err());
     }
     assert_eq!(found(&vfs, sectors).len(), 4, "the write was under way");
@@ -104,7 +113,10 @@ fn faults_strike_where_they_are_meant() {
     vfs.fault_at(vfs.operations(), Fault::Short);
     assert_eq!(file.read_at(&mut [0; 8], 0).expect("it is read"), 4);
     vfs.fault_at(vfs.operations(), Fault::DiskFull);
-    assert!(file.write_at(&[9; SECTOR], 2 * SECTOR as u64).is_err(), "there is no room beyond the end");
+    assert!(
+        file.write_at(&[9; SECTOR], 2 * SECTOR as u64).is_err(),
+        "there is no room beyond the end"
+    );
     file.write_at(&[7; SECTOR], 0).expect("there is room where bytes were");
     assert!(vfs.create(at("d/b")).is_err());
     vfs.make_room();
@@ -137,8 +149,9 @@ fn a_sync_that_failed_forgets_what_it_has_not_written() {
         assert_eq!(after.len(), 1, "nothing is dirty any more");
         kept.insert((sectors(&vfs), after));
     }
-    let seen_but_lost =
-        |(seen, after): &(_, BTreeSet<_>)| seen == &Some(vec![2, 2]) && after.contains(&Some(vec![1, 1]));
+    let seen_but_lost = |(seen, after): &(_, BTreeSet<_>)| {
+        seen == &Some(vec![2, 2]) && after.contains(&Some(vec![1, 1]))
+    };
     assert!(kept.iter().any(seen_but_lost), "{kept:?}");
     assert!(kept.iter().any(|(seen, _)| seen != &Some(vec![2, 2])), "pages leave memory: {kept:?}");
 }

@@ -1,0 +1,70 @@
+//! Deliberate mistakes: a test that never saw one caught proves little. Only test builds can make
+//! any, one at a time, and only on the thread that asks for it; in every other build the question
+//! whether one is made is a constant.
+
+/// A mistake in the engine, with the invariant of `docs/architecture.md` that it breaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Flaw {
+    /// 1: takes a unit more than there is.
+    Oversells,
+    /// 2: gives back what lapsed, and puts it into the journal after the next event.
+    #[cfg(test)]
+    LogsLate,
+    /// 3: acknowledges what was written and not synced.
+    AcknowledgesUnsynced,
+    /// 3: writes into a segment whose name is not synced.
+    ForgetsDirectory,
+    /// 3: takes for durable what a failed sync left in memory.
+    TrustsPages,
+    /// 4: loses the answers that a checkpoint kept.
+    ForgetsAnswers,
+    /// 4: forgets a young answer for a new one.
+    ForgetsYoungAnswers,
+    /// 5: confirms until the wheel turns.
+    ConfirmsLate,
+    /// 5: releases until the wheel turns.
+    ReleasesLate,
+    /// 1: a return gives back the newest use, whosever that is.
+    ReturnsNewest,
+    /// 1: a rule that changes forgets what was bought.
+    ForgetsUses,
+    /// 6: refuses the last unit.
+    RefusesFalsely,
+    /// 7: takes damage for the end of the journal.
+    SkipsDamage,
+    /// 8: leaves out the first event of what a follower reads.
+    LosesEvent,
+    /// 8: panics when it carries an event into history.
+    DiesInHistory,
+}
+
+#[cfg(test)]
+std::thread_local! {
+    static MADE: std::cell::Cell<Option<Flaw>> = const { std::cell::Cell::new(None) };
+}
+
+/// Whether this thread makes the mistake.
+#[cfg(test)]
+pub(crate) fn is_made(flaw: Flaw) -> bool {
+    MADE.get() == Some(flaw)
+}
+
+/// Whether the mistake is made: never outside of tests.
+#[cfg(not(test))]
+pub(crate) const fn is_made(_: Flaw) -> bool {
+    false
+}
+
+/// Runs something while this thread makes the mistake.
+#[cfg(all(test, not(stockhold_loom)))]
+pub(crate) fn with<T>(flaw: Flaw, run: impl FnOnce() -> T) -> T {
+    struct Unmake;
+    impl Drop for Unmake {
+        fn drop(&mut self) {
+            MADE.set(None);
+        }
+    }
+    MADE.set(Some(flaw));
+    let _unmake = Unmake;
+    run()
+}

@@ -1,0 +1,19 @@
+//! Leaf ideas that every other module speaks in.
+
+mod bounds;
+pub(crate) mod bytes;
+pub(crate) mod calls;
+pub(crate) mod chunks;
+pub(crate) mod clock;
+pub(crate) mod error;
+pub(crate) mod flaw;
+mod ids;
+mod keys;
+pub(crate) mod sync;
+pub(crate) mod waiters;
+
+pub use bounds::{BODY_BYTES_MAX, LINES_MAX, QUANTITY_MAX, RECEIVED_MAX, TTL_MS_MAX};
+pub use ids::{AccountId, ReservationId, Seq, TimeMs};
+pub(crate) use ids::{SHARD_COUNT, ShardIndex};
+pub(crate) use keys::halves;
+pub use keys::{AccountKey, AccountKind, IdempotencyKey};

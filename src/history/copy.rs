@@ -1,0 +1,188 @@
+//! A store read through a copy of it: sled changes what it opens, and a directory may be in use.
+
+use std::path::{Path, PathBuf};
+
+use super::disk::{self, guarded};
+use super::files::{self, Contents};
+use super::key::{Key, KeyRange};
+use super::manifest::Manifest;
+use super::open::{self, Refusal, StoreConfig};
+use super::row;
+use super::value::unseal;
+use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::{AccountId, ReservationId, Seq};
+use crate::event::branch::Branch;
+use crate::history::record::{ChangeRecord, ReservationRecord};
+
+/// How often a directory is copied that changes meanwhile.
+const COPIES_MAX: usize = 20;
+
+/// A copy of a store, open.
+pub(crate) struct StoreCopy {
+    db: sled::Db,
+    manifest: Manifest,
+}
+
+/// What there is of a store.
+#[allow(clippy::large_enum_variant, reason = "an audit has one of them")]
+pub(crate) enum Copied {
+    /// There is none.
+    Nothing,
+    /// It was written to however often it was copied.
+    Busy,
+    /// It cannot be used, and an engine would set it aside.
+    Damaged(String),
+    Sound(StoreCopy),
+}
+
+/// A row as it stands.
+pub(crate) enum Row {
+    /// A reservation, with the last event that changed it.
+    Reservation(Seq),
+    /// That a reservation was made on behalf of an account, with the event that made it.
+    Owner(Seq),
+    Change(ChangeRecord),
+    /// What the store keeps for itself.
+    Own,
+}
+
+impl StoreCopy {
+    /// Copies the store in `dir`, and its manifest, into the empty directory `scratch`, and opens
+    /// the copy. Nothing in `dir` is changed.
+    ///
+    /// # Errors
+    /// `Unavailable` when it cannot be read or copied. Damage is no error.
+    pub(crate) fn take(dir: &Path, scratch: &Path) -> Result<Copied> {
+        for number in 0..COPIES_MAX {
+            let target = scratch.join(format!("store-{number}"));
+            let before = files::picture(dir).map_err(|error| reading(dir, error))?;
+            let manifest = match Manifest::read(dir) {
+                Err(error) if error.kind() == ErrorKind::Corrupt => {
+                    return Ok(Copied::Damaged(error.to_string()));
+                }
+                manifest => manifest?,
+            };
+            let contents = files::contents(dir).map_err(|error| reading(dir, error))?;
+            let manifest = match (contents, manifest) {
+                (Contents::Nothing | Contents::Empty, None) => return Ok(Copied::Nothing),
+                (Contents::Nothing | Contents::Empty, Some(_)) => {
+                    return Ok(Copied::Damaged("its directory is gone or empty".into()));
+                }
+                (Contents::Something, None) => {
+                    return Ok(Copied::Damaged("it has no manifest".into()));
+                }
+                (Contents::Something, Some(manifest)) => manifest,
+            };
+            files::copy_tree(dir, &target).map_err(|error| reading(dir, error))?;
+            if files::picture(dir).map_err(|error| reading(dir, error))? == before {
+                return Self::open(target, manifest);
+            }
+        }
+        Ok(Copied::Busy)
+    }
+
+    fn open(dir: PathBuf, manifest: Manifest) -> Result<Copied> {
+        if manifest.damaged {
+            return Ok(Copied::Damaged("a read found damage in it".into()));
+        }
+        // Its rows are read one by one later.
+        let config = StoreConfig { verify_rows_max: 0, ..StoreConfig::default() };
+        let opened = open::in_time(config.open_limit, move || open::load(&dir, config, manifest));
+        match opened {
+            Ok((db, manifest, _)) => Ok(Copied::Sound(Self { db, manifest })),
+            Err(Refusal::Unavailable(error)) => Err(error),
+            Err(Refusal::Damaged(reason)) => Ok(Copied::Damaged(reason)),
+        }
+    }
+
+    /// The first event that is in it.
+    pub(crate) fn first_seq(&self) -> Seq {
+        self.manifest.first_seq
+    }
+
+    /// Everything up to here is in it.
+    pub(crate) fn watermark(&self) -> Seq {
+        self.manifest.watermark
+    }
+
+    /// The events up to the watermark, as they stood in their journal.
+    pub(crate) fn branch(&self) -> Branch {
+        self.manifest.branch
+    }
+
+    /// How many rows it has at least.
+    pub(crate) fn rows_min(&self) -> u64 {
+        self.manifest.rows
+    }
+
+    /// A reservation, with the last event that changed it.
+    ///
+    /// # Errors
+    /// `Corrupt`, naming the key, when the row fails its checksum.
+    pub(crate) fn reservation(
+        &self,
+        reservation: ReservationId,
+    ) -> Result<Option<(Seq, ReservationRecord)>> {
+        let key = Key::reservation(reservation);
+        let Some(value) = self.get(key)? else {
+            return Ok(None);
+        };
+        let (seq, payload) = unseal(key, &value)?;
+        Ok(Some((seq, row::decode_reservation(key, reservation, payload)?)))
+    }
+
+    /// The change of an account by an event.
+    ///
+    /// # Errors
+    /// As [`StoreCopy::reservation`].
+    pub(crate) fn change(&self, account: AccountId, seq: Seq) -> Result<Option<ChangeRecord>> {
+        let key = Key::change(account, seq);
+        let Some(value) = self.get(key)? else {
+            return Ok(None);
+        };
+        let (seq, payload) = unseal(key, &value)?;
+        row::decode_change(key, seq, payload).map(Some)
+    }
+
+    /// Whether a reservation is in the index of its owner.
+    ///
+    /// # Errors
+    /// `Unavailable` or `Corrupt` when sled cannot read.
+    pub(crate) fn is_indexed(&self, owner: AccountId, reservation: ReservationId) -> Result<bool> {
+        Ok(self.get(Key::owner(owner, reservation))?.is_some())
+    }
+
+    /// Gives every row to `visit`, or why it cannot be read; changes account by account, the newest
+    /// first.
+    ///
+    /// # Errors
+    /// `Unavailable` or `Corrupt` when sled cannot read on.
+    pub(crate) fn scan(&self, visit: &mut dyn FnMut(Result<Row>)) -> Result<()> {
+        disk::scan(&self.db, KeyRange::everything(), |key, value| {
+            visit(decode(key, value));
+            Ok(true)
+        })
+    }
+
+    fn get(&self, key: Key) -> Result<Option<sled::IVec>> {
+        guarded("reading the copy of the store", || self.db.get(key.to_bytes()))
+    }
+}
+
+fn decode(key: Key, value: &[u8]) -> Result<Row> {
+    let (seq, payload) = unseal(key, value)?;
+    Ok(if let Some(reservation) = key.as_reservation() {
+        row::decode_reservation(key, reservation, payload)?;
+        Row::Reservation(seq)
+    } else if key.is_change() {
+        Row::Change(row::decode_change(key, seq, payload)?)
+    } else if key.is_owner() {
+        Row::Owner(seq)
+    } else {
+        Row::Own
+    })
+}
+
+fn reading(dir: &Path, error: std::io::Error) -> Error {
+    Error::io(format_args!("copying {}", dir.display()), error)
+}

@@ -1,0 +1,264 @@
+//! sled, held at arm's length: whatever it does, a caller sees an [`Error`]. Its `flush` neither
+//! syncs files nor the directory, and damage makes it panic as readily as fail.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::Duration;
+
+use super::files;
+use super::key::{Key, KeyRange};
+use super::manifest::Manifest;
+use super::value::Sealer;
+use crate::base::Seq;
+use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::sync::Mutex;
+use crate::base::sync::atomic::{AtomicBool, Ordering};
+use crate::event::branch::Branch;
+
+/// The most keys of one `apply_batch`, the meta row included: sled's memory grows without bound
+/// with larger ones.
+pub(super) const BATCH_KEYS_MAX: usize = 250;
+
+/// How long sled may take to let go of its files after a write that failed.
+const DROP_LIMIT: Duration = Duration::from_secs(2);
+
+/// An open sled directory with its manifest.
+#[derive(Debug)]
+pub(super) struct Disk {
+    db: sled::Db,
+    dir: PathBuf,
+    /// The manifest as it is on disk. Held across the writing of it, so that a flush and a reader
+    /// that found damage take turns.
+    manifest: Mutex<Manifest>,
+    /// A write or a sync failed. It is not tried again: the kernel may have dropped what it could
+    /// not write.
+    failed: AtomicBool,
+}
+
+impl Disk {
+    pub(super) fn new(db: sled::Db, dir: &Path, manifest: Manifest) -> Self {
+        Self {
+            db,
+            dir: dir.to_owned(),
+            manifest: Mutex::new(manifest),
+            failed: AtomicBool::new(false),
+        }
+    }
+
+    pub(super) fn get(&self, key: Key) -> Result<Option<sled::IVec>> {
+        guarded("reading the store", || self.db.get(key.to_bytes()))
+    }
+
+    /// Gives the rows of a range to `visit`, in order, until it returns `false`.
+    pub(super) fn scan(
+        &self,
+        range: KeyRange,
+        visit: impl FnMut(Key, &[u8]) -> Result<bool>,
+    ) -> Result<()> {
+        scan(&self.db, range, visit)
+    }
+
+    /// Writes rows; with `end`, the meta row in the same batch, so that the watermark never runs
+    /// ahead of its rows.
+    ///
+    /// # Errors
+    /// `Unavailable` or `Corrupt`; the disk takes no further writes then.
+    pub(super) fn write<'a>(
+        &self,
+        rows: impl Iterator<Item = (&'a Key, &'a [u8])>,
+        end: Option<&Manifest>,
+    ) -> Result<()> {
+        self.check()?;
+        let mut batch = sled::Batch::default();
+        for (key, value) in rows {
+            batch.insert(&key.to_bytes()[..], value);
+        }
+        if let Some(manifest) = end {
+            batch.insert(&Key::meta().to_bytes()[..], meta_value(manifest));
+        }
+        self.failing(guarded("writing the store", || self.db.apply_batch(batch)))
+    }
+
+    /// Makes what was written durable, then says so in the manifest. The order matters: a manifest
+    /// that is ahead of its directory reads as lost data.
+    ///
+    /// # Errors
+    /// As [`Disk::write`].
+    pub(super) fn commit(&self, watermark: Seq, rows: u64, branch: Branch) -> Result<()> {
+        self.check()?;
+        self.failing(sync(&self.db, &self.dir))?;
+        let mut manifest = self.manifest.lock();
+        let next = Manifest { watermark, rows, branch, ..*manifest };
+        self.failing(next.write(&self.dir))?;
+        *manifest = next;
+        Ok(())
+    }
+
+    /// The manifest with another end, as the meta row of a batch needs it.
+    pub(super) fn manifest_at(&self, watermark: Seq, rows: u64, branch: Branch) -> Manifest {
+        Manifest { watermark, rows, branch, ..*self.manifest.lock() }
+    }
+
+    /// The first event that is in the store.
+    pub(super) fn first_seq(&self) -> Seq {
+        self.manifest.lock().first_seq
+    }
+
+    /// Lets the store begin with this event. Durable with the next commit; until then nothing is in
+    /// it.
+    pub(super) fn begin_at(&self, first_seq: Seq) {
+        self.manifest.lock().first_seq = first_seq;
+    }
+
+    /// Empties the store. Until it is empty its manifest says that it is damaged: what a crash
+    /// leaves of it is set aside.
+    ///
+    /// # Errors
+    /// As [`Disk::write`].
+    pub(super) fn clear(&self) -> Result<()> {
+        self.check()?;
+        let mut manifest = self.manifest.lock();
+        let empty = Manifest {
+            first_seq: 1,
+            watermark: 0,
+            rows: 0,
+            branch: Branch::default(),
+            ..*manifest
+        };
+        let cleared = Manifest { damaged: true, ..*manifest }.write(&self.dir).and_then(|()| {
+            guarded("emptying the store", || {
+                self.db.clear()?;
+                self.db.insert(Key::meta().to_bytes(), meta_value(&empty))
+            })?;
+            sync(&self.db, &self.dir)?;
+            empty.write(&self.dir)
+        });
+        self.failing(cleared)?;
+        *manifest = empty;
+        Ok(())
+    }
+
+    /// Notes durably that the store is to be set aside when it is next opened. From here on it
+    /// takes no writes, so that its watermark stands still and the journal keeps what a rebuilding
+    /// needs.
+    pub(super) fn mark_damaged(&self) {
+        let mut manifest = self.manifest.lock();
+        if manifest.damaged {
+            return;
+        }
+        manifest.damaged = true;
+        if let Err(error) = manifest.write(&self.dir) {
+            tracing::error!(%error, "the damage of the store could not be noted in its manifest");
+        }
+    }
+
+    /// The bytes of every file below the directory.
+    pub(super) fn measure(&self) -> std::io::Result<u64> {
+        files::tree_bytes(&self.dir)
+    }
+
+    fn check(&self) -> Result<()> {
+        if self.manifest.lock().damaged {
+            return Err(Error::corrupt(
+                "the store is damaged and takes no writes; it is rebuilt when next opened",
+            ));
+        }
+        // SeqCst: once a flush failed, no later one may start.
+        match self.failed.load(Ordering::SeqCst) {
+            true => Err(Error::unavailable("an earlier write of the store failed")),
+            false => Ok(()),
+        }
+    }
+
+    /// A file that could not be opened for lack of descriptors was neither written nor synced: that
+    /// may be tried again.
+    fn failing<T>(&self, result: Result<T>) -> Result<T> {
+        if result.as_ref().is_err_and(|error| !error.lacks_descriptors()) {
+            self.failed.store(true, Ordering::SeqCst);
+        }
+        result
+    }
+}
+
+/// Gives sled up. After a write that failed its drop may wait for ever, for a thread of its own
+/// that has ended: nothing of it is lost when the drop is left behind, since such a store is read
+/// again from the journal.
+///
+/// # Errors
+/// `Unavailable` when sled is not done in time: it holds its files until the process ends.
+pub(super) fn let_go(disk: Arc<Disk>) -> Result<()> {
+    if !disk.failed.load(Ordering::SeqCst) {
+        return Ok(());
+    }
+    if !disk.dir.is_dir() {
+        // The directory was removed under it, and nobody can want its files again. A drop that
+        // waits for ever would keep a lock that every other sled of this process needs.
+        std::mem::forget(disk);
+        return Ok(());
+    }
+    let (done, is_done) = mpsc::channel();
+    let dropped = move || {
+        drop(disk);
+        // Nobody may wait any more.
+        let _ = done.send(());
+    };
+    let thread = thread::Builder::new().name("stockhold-sled".into()).spawn(dropped);
+    thread.map_err(|error| Error::io("starting a thread to close the store", error))?;
+    let in_time = is_done.recv_timeout(DROP_LIMIT);
+    in_time.map_err(|_| {
+        Error::unavailable("sled does not let go of its files after a write that failed")
+    })
+}
+
+/// Makes everything in sled durable: its own flush, every file, every directory.
+pub(super) fn sync(db: &sled::Db, dir: &Path) -> Result<()> {
+    guarded("flushing the store", || db.flush())?;
+    files::sync_tree(dir).map_err(|error| Error::io("syncing the store", error))
+}
+
+/// See [`Disk::scan`].
+pub(super) fn scan(
+    db: &sled::Db,
+    range: KeyRange,
+    mut visit: impl FnMut(Key, &[u8]) -> Result<bool>,
+) -> Result<()> {
+    let mut rows = db.range(range.first.to_bytes()..=range.last.to_bytes());
+    while let Some((key, value)) = guarded("scanning the store", || rows.next().transpose())? {
+        let key = Key::from_bytes(&key)
+            .ok_or_else(|| Error::corrupt(format!("the store holds a key {key:?}")))?;
+        if !visit(key, &value)? {
+            break;
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn meta_value(manifest: &Manifest) -> Box<[u8]> {
+    Sealer::default().seal(Key::meta(), manifest.watermark, |buffer| {
+        buffer.extend_from_slice(&manifest.store_id);
+        buffer.extend_from_slice(&manifest.first_seq.to_le_bytes());
+        buffer.extend_from_slice(&manifest.rows.to_le_bytes());
+        buffer.extend_from_slice(&manifest.branch.encode());
+    })
+}
+
+/// Calls sled; a panic is `Corrupt` like the errors that mean damage.
+pub(super) fn guarded<T>(what: &'static str, call: impl FnOnce() -> sled::Result<T>) -> Result<T> {
+    match catch_unwind(AssertUnwindSafe(call)) {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(sled::Error::Io(error))) => {
+            Err(Error::new(io_kind(&error), format!("{what}: {error}")).with_source(error))
+        }
+        Ok(Err(error)) => Err(Error::corrupt(format!("{what}: {error}"))),
+        Err(_) => Err(Error::corrupt(format!("{what}: sled panicked"))),
+    }
+}
+
+fn io_kind(error: &std::io::Error) -> ErrorKind {
+    match error.kind() {
+        std::io::ErrorKind::UnexpectedEof | std::io::ErrorKind::InvalidData => ErrorKind::Corrupt,
+        _ => ErrorKind::Unavailable,
+    }
+}

@@ -1,0 +1,117 @@
+//! What history keeps of reservations and accounts: the records of the store, as callers read them.
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::{AccountId, ReservationId, Seq, TimeMs};
+
+/// Where a reservation stands. Each end happens exactly once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum ReservationState {
+    /// It holds its units until its deadline.
+    Pending,
+    /// Its units are consumed.
+    Confirmed,
+    /// It was given up.
+    Released,
+    /// Its deadline passed.
+    Expired,
+    /// It was confirmed, and its units were returned later.
+    Returned,
+}
+
+/// One line of a reservation in history.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordLine {
+    /// The account.
+    pub account: AccountId,
+    /// How many units were taken.
+    pub quantity: u64,
+    /// How many of them were consumed.
+    pub consumed: u64,
+}
+
+/// A note on a reservation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Note {
+    /// When.
+    pub at: TimeMs,
+    /// Opaque.
+    pub body: Vec<u8>,
+}
+
+/// A reservation with its whole life.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReservationRecord {
+    /// Its number.
+    pub reservation: ReservationId,
+    /// On whose behalf.
+    pub owner: Option<AccountId>,
+    /// Where it stands.
+    pub state: ReservationState,
+    /// What it took.
+    pub lines: Vec<RecordLine>,
+    /// When it was made.
+    pub created_at: TimeMs,
+    /// Its deadline.
+    pub expires_at: TimeMs,
+    /// When it was confirmed, released or expired.
+    pub ended_at: Option<TimeMs>,
+    /// When its consumed units were returned.
+    pub returned_at: Option<TimeMs>,
+    /// The opaque details it was made with.
+    pub details: Vec<u8>,
+    /// What was noted on it, oldest first; the newest [`ReservationRecord::NOTES_MAX`].
+    pub notes: Vec<Note>,
+}
+
+impl ReservationRecord {
+    /// How many notes history keeps of one reservation.
+    pub const NOTES_MAX: usize = 32;
+}
+
+/// What changed an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum ChangeKind {
+    /// Units came in.
+    Received,
+    /// A count corrected it.
+    Adjusted,
+    /// Units were written off.
+    WrittenOff,
+    /// A reservation took units.
+    Reserved,
+    /// A reservation was confirmed in the step that took the units.
+    Bought,
+    /// A reservation was confirmed.
+    Confirmed,
+    /// A reservation was released.
+    Released,
+    /// A reservation expired.
+    Expired,
+    /// Consumed units were returned.
+    Returned,
+}
+
+/// One change of a stock or points account, in journal order. For each account the chain of
+/// `available` is unbroken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChangeRecord {
+    /// The event behind it.
+    pub seq: Seq,
+    /// The account.
+    pub account: AccountId,
+    /// What happened.
+    pub kind: ChangeKind,
+    /// By how much `available` changed; 0 for a confirm of what was reserved.
+    pub delta: i64,
+    /// What was available after it.
+    pub available: i64,
+    /// How many units the event is about: reserved, consumed, returned.
+    pub quantity: u64,
+    /// The reservation behind it.
+    pub reservation: Option<ReservationId>,
+    /// When.
+    pub at: TimeMs,
+    /// Why, as the caller said.
+    pub note: String,
+}

@@ -1,0 +1,161 @@
+//! Records as payloads, and back (see "Store" in `docs/format.md`).
+
+use super::key::Key;
+use super::value::{Bytes, put_bytes, put_number, put_signed};
+use crate::base::error::{Error, Result};
+use crate::base::{AccountId, ReservationId, Seq};
+use crate::history::record::{
+    ChangeKind, ChangeRecord, Note, RecordLine, ReservationRecord, ReservationState,
+};
+
+const STATE_MASK: u8 = 0b111;
+const FLAG_OWNER: u8 = 1 << 3;
+const FLAG_ENDED: u8 = 1 << 4;
+const FLAG_RETURNED: u8 = 1 << 5;
+
+const STATES: [ReservationState; 5] = [
+    ReservationState::Pending,
+    ReservationState::Confirmed,
+    ReservationState::Released,
+    ReservationState::Expired,
+    ReservationState::Returned,
+];
+
+const KINDS: [ChangeKind; 9] = [
+    ChangeKind::Received,
+    ChangeKind::Adjusted,
+    ChangeKind::WrittenOff,
+    ChangeKind::Reserved,
+    ChangeKind::Bought,
+    ChangeKind::Confirmed,
+    ChangeKind::Released,
+    ChangeKind::Expired,
+    ChangeKind::Returned,
+];
+
+/// The place of `item` in `table`, which is its number on disk.
+fn code<T: PartialEq>(table: &[T], item: T) -> u8 {
+    let index =
+        table.iter().position(|known| *known == item).expect("the table holds every variant");
+    index as u8
+}
+
+pub(super) fn encode_reservation(record: &ReservationRecord, buffer: &mut Vec<u8>) {
+    let flag = |set: bool, flag: u8| u8::from(set) * flag;
+    buffer.push(
+        code(&STATES, record.state)
+            | flag(record.owner.is_some(), FLAG_OWNER)
+            | flag(record.ended_at.is_some(), FLAG_ENDED)
+            | flag(record.returned_at.is_some(), FLAG_RETURNED),
+    );
+    let optional =
+        [record.owner.map(|owner| u64::from(owner.number())), record.ended_at, record.returned_at];
+    for number in
+        [record.created_at, record.expires_at].into_iter().chain(optional.into_iter().flatten())
+    {
+        put_number(buffer, number);
+    }
+    put_number(buffer, record.lines.len() as u64);
+    for line in &record.lines {
+        put_number(buffer, u64::from(line.account.number()));
+        put_number(buffer, line.quantity);
+        put_number(buffer, line.consumed);
+    }
+    put_bytes(buffer, &record.details);
+    for note in &record.notes {
+        put_number(buffer, note.at);
+        put_bytes(buffer, &note.body);
+    }
+}
+
+/// # Errors
+/// `Corrupt`, naming the key, when the payload is not a reservation.
+pub(super) fn decode_reservation(
+    key: Key,
+    reservation: ReservationId,
+    payload: &[u8],
+) -> Result<ReservationRecord> {
+    read_reservation(reservation, Bytes(payload)).ok_or_else(|| malformed(key))
+}
+
+fn read_reservation(reservation: ReservationId, mut bytes: Bytes<'_>) -> Option<ReservationRecord> {
+    let flags = bytes.byte()?;
+    let state = *STATES.get(usize::from(flags & STATE_MASK))?;
+    let created_at = bytes.number()?;
+    let expires_at = bytes.number()?;
+    let owner = if flags & FLAG_OWNER == 0 { None } else { Some(account(&mut bytes)?) };
+    let ended_at = if flags & FLAG_ENDED == 0 { None } else { Some(bytes.number()?) };
+    let returned_at = if flags & FLAG_RETURNED == 0 { None } else { Some(bytes.number()?) };
+    let line_count = bytes.number()?;
+    let mut lines = Vec::with_capacity(line_count.min(crate::base::LINES_MAX as u64) as usize);
+    for _ in 0..line_count {
+        let account = account(&mut bytes)?;
+        lines.push(RecordLine { account, quantity: bytes.number()?, consumed: bytes.number()? });
+    }
+    let details = bytes.bytes()?.to_vec();
+    let mut notes = Vec::new();
+    while !bytes.0.is_empty() {
+        notes.push(Note { at: bytes.number()?, body: bytes.bytes()?.to_vec() });
+    }
+    Some(ReservationRecord {
+        reservation,
+        owner,
+        state,
+        lines,
+        created_at,
+        expires_at,
+        ended_at,
+        returned_at,
+        details,
+        notes,
+    })
+}
+
+fn account(bytes: &mut Bytes<'_>) -> Option<AccountId> {
+    u32::try_from(bytes.number()?).ok().map(AccountId::from_number)
+}
+
+pub(super) fn encode_change(change: &ChangeRecord, buffer: &mut Vec<u8>) {
+    buffer.push(code(&KINDS, change.kind) << 1 | u8::from(change.reservation.is_some()));
+    put_signed(buffer, change.delta);
+    put_signed(buffer, change.available);
+    put_number(buffer, change.quantity);
+    if let Some(reservation) = change.reservation {
+        put_number(buffer, reservation.number());
+    }
+    put_number(buffer, change.at);
+    buffer.extend_from_slice(change.note.as_bytes());
+}
+
+/// # Errors
+/// `Corrupt`, naming the key, when the payload is not a change.
+pub(super) fn decode_change(key: Key, seq: Seq, payload: &[u8]) -> Result<ChangeRecord> {
+    read_change(key, seq, Bytes(payload)).ok_or_else(|| malformed(key))
+}
+
+fn read_change(key: Key, seq: Seq, mut bytes: Bytes<'_>) -> Option<ChangeRecord> {
+    let head = bytes.byte()?;
+    let kind = *KINDS.get(usize::from(head >> 1))?;
+    let delta = bytes.signed()?;
+    let available = bytes.signed()?;
+    let quantity = bytes.number()?;
+    let reservation =
+        if head & 1 == 0 { None } else { Some(ReservationId::from_number(bytes.number()?)) };
+    let at = bytes.number()?;
+    let note = std::str::from_utf8(bytes.0).ok()?.to_owned();
+    Some(ChangeRecord {
+        seq,
+        account: key.account(),
+        kind,
+        delta,
+        available,
+        quantity,
+        reservation,
+        at,
+        note,
+    })
+}
+
+fn malformed(key: Key) -> Error {
+    Error::corrupt(format!("the store's value under {key} is malformed"))
+}

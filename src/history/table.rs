@@ -1,0 +1,120 @@
+//! The rows not yet in sled: those being gathered, and those being moved.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+
+use super::key::{Key, KeyRange};
+use crate::base::Seq;
+use crate::event::branch::Branch;
+use std::sync::Arc;
+
+pub(super) type Rows = BTreeMap<Key, Box<[u8]>>;
+
+/// A table on its way into sled; nothing is added to it any more.
+#[derive(Debug)]
+pub(super) struct Sealed {
+    pub(super) rows: Rows,
+    /// The last event that is in it.
+    pub(super) through: Seq,
+    /// How many rows the store has with it.
+    pub(super) row_count: u64,
+    pub(super) branch: Branch,
+}
+
+/// A part of a sealed table, small enough for one batch.
+#[derive(Debug)]
+pub(super) struct Chunk<'a> {
+    pub(super) rows: Vec<(&'a Key, &'a [u8])>,
+    /// Whether it is the table's last.
+    pub(super) last: bool,
+}
+
+impl Sealed {
+    /// At most `keys_max` rows after `after`.
+    pub(super) fn chunk(&self, after: Option<Key>, keys_max: usize) -> Chunk<'_> {
+        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let mut rest = self.rows.range((start, Bound::Unbounded));
+        let rows = rest.by_ref().take(keys_max).map(|(key, value)| (key, &**value)).collect();
+        Chunk { rows, last: rest.next().is_none() }
+    }
+}
+
+/// What reads see above sled.
+#[derive(Debug)]
+pub(super) struct Tables {
+    active: Rows,
+    sealed: Option<Arc<Sealed>>,
+    /// How many rows of `sealed` are not in sled yet.
+    sealed_left: usize,
+    pub(super) projected: Seq,
+    pub(super) watermark: Seq,
+    /// What was projected, as it stood in the journal.
+    pub(super) branch: Branch,
+}
+
+impl Tables {
+    pub(super) fn new(watermark: Seq, branch: Branch) -> Self {
+        Self {
+            active: Rows::new(),
+            sealed: None,
+            sealed_left: 0,
+            projected: watermark,
+            watermark,
+            branch,
+        }
+    }
+
+    pub(super) fn insert(&mut self, rows: impl Iterator<Item = (Key, Box<[u8]>)>) {
+        self.active.extend(rows);
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.active.len() + self.sealed_left
+    }
+
+    /// The newest value of `key` that is not in sled, or no longer only there.
+    pub(super) fn get(&self, key: Key) -> Option<Box<[u8]>> {
+        let sealed = || self.sealed.as_ref().and_then(|sealed| sealed.rows.get(&key));
+        self.active.get(&key).or_else(sealed).cloned()
+    }
+
+    /// The first `limit` rows of a range, as they stand in both tables together.
+    pub(super) fn range(&self, range: KeyRange, limit: usize) -> Rows {
+        let bounds = range.first..=range.last;
+        let active = self.active.range(bounds.clone()).take(limit);
+        let mut found: Rows = active.map(|(key, value)| (*key, value.clone())).collect();
+        for (key, value) in
+            self.sealed.iter().flat_map(|sealed| sealed.rows.range(bounds.clone()).take(limit))
+        {
+            found.entry(*key).or_insert_with(|| value.clone());
+        }
+        found
+    }
+
+    /// The table on its way into sled.
+    pub(super) fn sealed(&self) -> Option<Arc<Sealed>> {
+        self.sealed.clone()
+    }
+
+    /// Starts to move what was gathered.
+    pub(super) fn seal(&mut self, row_count: u64) -> Arc<Sealed> {
+        debug_assert!(self.sealed.is_none(), "one table is moved at a time");
+        let (rows, through, branch) =
+            (std::mem::take(&mut self.active), self.projected, self.branch);
+        let sealed = Arc::new(Sealed { rows, through, row_count, branch });
+        self.sealed_left = sealed.rows.len();
+        self.sealed = Some(sealed.clone());
+        sealed
+    }
+
+    pub(super) fn moved(&mut self, keys: usize) {
+        self.sealed_left -= keys;
+    }
+
+    /// Forgets the sealed table: it is durable in sled. The caller drops it, outside the lock.
+    pub(super) fn unseal(&mut self, through: Seq) -> Option<Arc<Sealed>> {
+        self.sealed_left = 0;
+        self.watermark = through;
+        self.sealed.take()
+    }
+}

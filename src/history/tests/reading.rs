@@ -1,0 +1,190 @@
+//! Catches rows that are lost, doubled or out of order where the tables and sled are read as one.
+
+use super::*;
+
+#[test]
+fn an_exchange_reads_back_from_memory_and_from_sled() {
+    let home = Home::new();
+    let store = filled(&home);
+    let check = |store: &Store| {
+        let record = store.reservation(id(7)).expect("a read").expect("the reservation");
+        assert_eq!(record.state, ReservationState::Confirmed);
+        assert_eq!((record.created_at, record.expires_at, record.ended_at), (60, 5_000, Some(70)));
+        assert_eq!(record.owner, Some(POINTS));
+        assert_eq!(record.details, b"details");
+        assert_eq!(record.lines[0], RecordLine { account: POINTS, quantity: 100, consumed: 100 });
+        assert_eq!(store.reservations_of(POINTS, None, 10).expect("a read"), [record]);
+        assert_eq!(
+            kinds(store, STOCK),
+            [
+                (ChangeKind::Confirmed, 0, 1),
+                (ChangeKind::Reserved, -1, 1),
+                (ChangeKind::Received, 10, 10)
+            ]
+        );
+        assert_eq!(kinds(store, QUOTA), []);
+    };
+    check(&store);
+    store.close().expect("a close");
+    assert_eq!(store.reservation(id(7)).expect_err("closed").kind(), ErrorKind::Closed);
+    drop(store);
+    let store = home.reopen();
+    assert_eq!((store.watermark(), store.projected(), store.memtable_len()), (7, 7, 0));
+    check(&store);
+    // The quota is still known as one.
+    feed(&store, [reserved(8, true)]);
+    assert_eq!(kinds(&store, QUOTA), []);
+    assert_eq!(kinds(&store, POINTS)[0], (ChangeKind::Bought, -100, 100));
+}
+
+#[test]
+fn changes_carry_their_cause() {
+    let home = Home::new();
+    let store = home.open();
+    feed(&store, accounts());
+    let part: EventLines = [line(STOCK, 5, 2, 8)].into_iter().collect();
+    let back: EventLines = [line(STOCK, 2, 0, 10)].into_iter().collect();
+    feed(
+        &store,
+        [
+            Fact::Adjusted { account: STOCK, delta: -3, available: 7, note: "count".into() },
+            Fact::WrittenOff { account: STOCK, quantity: 2, available: 5, note: "broken".into() },
+            reserved(1, false),
+            Fact::Confirmed(End { reservation: id(1), expires_at: 5_000, lines: part }),
+            Fact::Returned {
+                reservation: id(1),
+                lines: back,
+                note: "unwanted".into(),
+                consumed_at: None,
+                expires_at: 0,
+            },
+            reserved(2, false),
+            Fact::Released(end(2, false)),
+            reserved(3, false),
+            Fact::Expired(end(3, false)),
+            Fact::Renewed { account: QUOTA, quantity: 1, available: 3, kept: true },
+        ],
+    );
+    assert_eq!(
+        kinds(&store, STOCK),
+        [
+            (ChangeKind::Expired, 1, 1),
+            (ChangeKind::Reserved, -1, 1),
+            (ChangeKind::Released, 1, 1),
+            (ChangeKind::Reserved, -1, 1),
+            (ChangeKind::Returned, 2, 2),
+            (ChangeKind::Confirmed, 3, 2),
+            (ChangeKind::Reserved, -1, 1),
+            (ChangeKind::WrittenOff, -2, 2),
+            (ChangeKind::Adjusted, -3, 3),
+            (ChangeKind::Received, 10, 10),
+        ]
+    );
+    let returned = &store.changes_of(STOCK, Some(11), 1).expect("a read")[0];
+    assert_eq!((returned.seq, returned.available, returned.at), (10, 10, 100));
+    assert_eq!((returned.note.as_str(), returned.reservation), ("unwanted", Some(id(1))));
+    let record = store.reservation(id(1)).expect("a read").expect("the reservation");
+    assert_eq!((record.state, record.returned_at), (ReservationState::Returned, Some(100)));
+    assert_eq!(record.lines, [RecordLine { account: STOCK, quantity: 5, consumed: 2 }]);
+}
+
+#[test]
+fn two_lines_of_one_account_are_one_change() {
+    let home = Home::new();
+    let store = home.open();
+    let lines: EventLines =
+        [line(STOCK, 2, 0, 5), line(POINTS, 1, 0, 1), line(STOCK, 3, 0, 5)].into_iter().collect();
+    let fact = Fact::Reserved {
+        reservation: id(1),
+        owner: None,
+        expires_at: 9,
+        confirmed: false,
+        lines,
+        details: Cow::Borrowed(b""),
+    };
+    feed(&store, [fact]);
+    assert_eq!(kinds(&store, STOCK), [(ChangeKind::Reserved, -5, 5)]);
+    assert_eq!(kinds(&store, POINTS), [(ChangeKind::Reserved, -1, 1)]);
+}
+
+#[test]
+fn pages_meet_without_a_gap_across_sled_and_both_tables() {
+    let home = Home::new();
+    let store = home.open();
+    feed(&store, accounts());
+    for reservation in 1..=90 {
+        feed(&store, [reserved(reservation, true)]);
+        match reservation {
+            30 => store.flush_all().expect("a flush"),
+            // Seals the table, and moves a part of it.
+            60 => assert_eq!(store.flush(7).expect("a flush"), 35),
+            _ => {}
+        }
+    }
+    assert!(store.tables.lock().sealed().is_some());
+    for limit in [1, 7, 40, 1_000] {
+        let mut seen = Vec::new();
+        let mut before = None;
+        loop {
+            let page = store.reservations_of(POINTS, before, limit).expect("a page");
+            let Some(last) = page.last() else { break };
+            before = Some(last.reservation);
+            seen.extend(page.iter().map(|record| record.reservation.number()));
+        }
+        assert_eq!(seen, (1..=90).rev().collect::<Vec<_>>());
+
+        let mut seen = Vec::new();
+        let mut before = None;
+        loop {
+            let page = store.changes_of(STOCK, before, limit).expect("a page");
+            let Some(last) = page.last() else { break };
+            before = Some(last.seq);
+            seen.extend(page.iter().map(|change| change.seq));
+        }
+        assert_eq!(seen, (5..=95).rev().collect::<Vec<_>>());
+    }
+    assert_eq!(store.reservations_of(POINTS, Some(id(0)), 9).expect("a read"), []);
+    assert_eq!(store.reservations_of(POINTS, None, 0).expect("a read"), []);
+    assert_eq!(store.reservations_of(AccountId::from_number(0), None, 9).expect("a read"), []);
+}
+
+#[test]
+fn readers_beside_a_flush_see_every_change() {
+    let home = Home::new();
+    let store = home.open();
+    feed(&store, accounts());
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            for reservation in 1..=2_000 {
+                feed(&store, [reserved(reservation, true)]);
+                if reservation % 50 == 0 {
+                    store.flush(120).expect("a flush");
+                }
+            }
+        });
+        while !writer.is_finished() {
+            let seqs: Vec<Seq> = store
+                .changes_of(STOCK, None, 300)
+                .expect("a read")
+                .iter()
+                .map(|change| change.seq)
+                .collect();
+            assert!(seqs.windows(2).all(|pair| pair[0] == pair[1] + 1), "a gap in {seqs:?}");
+        }
+    });
+}
+
+#[test]
+fn notes_are_kept_up_to_their_limit() {
+    let home = Home::new();
+    let store = home.open();
+    feed(&store, [reserved(1, true)]);
+    for note in 0..40u8 {
+        feed(&store, [Fact::Noted { reservation: id(1), body: vec![note].into() }]);
+    }
+    let record = store.reservation(id(1)).expect("a read").expect("the reservation");
+    let bodies: Vec<u8> = record.notes.iter().map(|note| note.body[0]).collect();
+    assert_eq!(bodies, (8..40).collect::<Vec<_>>());
+    feed(&store, [Fact::Noted { reservation: id(2), body: b"of nothing known".into() }]);
+    assert_eq!(store.reservation(id(2)).expect("a read"), None);
+}

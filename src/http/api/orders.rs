@@ -1,0 +1,232 @@
+//! A user's own orders.
+
+use std::cell::Cell;
+use std::sync::Arc;
+
+use hyper::body::Incoming;
+use serde::ser::{Error as _, SerializeSeq};
+use serde::{Serialize, Serializer};
+
+use crate::base::error::{Error, Result};
+use crate::base::{ReservationId, TimeMs};
+use crate::http::auth::Identity;
+use crate::http::call::Call;
+use crate::http::error::{ApiError, Code};
+use crate::http::format::Format;
+use crate::http::reply::{HttpResponse, success};
+use crate::http::{body, query};
+use crate::mall::{
+    DETAILS_BYTES_MAX, Order, OrderState, Orders, Receipt, order_id, order_no, parse_order_id,
+};
+
+const PAGE_SIZE: u64 = 20;
+const PAGE_SIZE_MAX: u64 = 100;
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct OrderWire<'a> {
+    order_id: String,
+    order_no: String,
+    status: i8,
+    state: &'static str,
+    product_id: &'a str,
+    product_snapshot: SnapshotWire<'a>,
+    quantity: u64,
+    points_cost: u64,
+    delivery_info: Option<&'a serde_json::Map<String, serde_json::Value>>,
+    created_at: TimeMs,
+    expires_at: TimeMs,
+    /// When it was confirmed; null when it never was.
+    exchanged_at: Option<TimeMs>,
+    /// When it was given up, returned or expired.
+    cancelled_at: Option<TimeMs>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SnapshotWire<'a> {
+    id: &'a str,
+    name: &'a str,
+    category_id: &'a str,
+    points_price: u64,
+    image: Option<&'a str>,
+}
+
+impl<'a> OrderWire<'a> {
+    fn of(order: &'a Order) -> Self {
+        let was_confirmed = order.state == OrderState::Confirmed || order.returned_at.is_some();
+        let exchanged_at = order.ended_at.filter(|_| was_confirmed);
+        let expired_at = (order.state == OrderState::Expired).then_some(order.expires_at);
+        let given_up_at = order.ended_at.filter(|_| !was_confirmed).or(expired_at);
+        Self {
+            order_id: order_id(order.reservation),
+            order_no: order_no(order.reservation),
+            status: order.state.number(),
+            state: order.state.name(),
+            product_id: &order.product_id,
+            product_snapshot: SnapshotWire {
+                id: &order.product_id,
+                name: &order.product_name,
+                category_id: &order.category_id,
+                points_price: order.points_price,
+                image: order.image.as_deref(),
+            },
+            quantity: order.quantity,
+            points_cost: order.points_cost,
+            delivery_info: order.delivery_info.as_ref(),
+            created_at: order.created_at,
+            expires_at: order.expires_at,
+            exchanged_at,
+            cancelled_at: order.returned_at.or(given_up_at),
+        }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct OrdersWire<'a> {
+    orders: OneByOne<'a>,
+    /// Ask with `before` set to this for the next page; null at the end.
+    next_before: Option<String>,
+}
+
+/// Orders that are read out as they are written, so that one at a time is in memory.
+struct OneByOne<'a> {
+    orders: &'a Orders,
+    /// Why one could not be read.
+    failed: &'a Cell<Option<Error>>,
+}
+
+impl Serialize for OneByOne<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut list = serializer.serialize_seq(Some(self.orders.len()))?;
+        for order in self.orders.iter() {
+            let order = order.map_err(|error| {
+                let told = S::Error::custom(&error);
+                self.failed.set(Some(error));
+                told
+            })?;
+            list.serialize_element(&OrderWire::of(&order))?;
+        }
+        list.end()
+    }
+}
+
+/// The answer to whoever makes, confirms or cancels an order.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(in crate::http) struct ReceiptWire {
+    order_id: String,
+    order_no: String,
+    status: i8,
+    points_cost: u64,
+    expires_at: TimeMs,
+}
+
+impl ReceiptWire {
+    pub(in crate::http) fn of(receipt: &Receipt) -> Self {
+        Self {
+            order_id: order_id(receipt.reservation),
+            order_no: order_no(receipt.reservation),
+            status: receipt.state.number(),
+            points_cost: receipt.points_cost,
+            expires_at: receipt.expires_at,
+        }
+    }
+}
+
+/// `GET /api/mall/orders`: newest first. It is read and written beside the threads that sell, and
+/// what is read counts.
+pub(in crate::http) async fn list(
+    call: &Call<'_>,
+    identity: Arc<Identity>,
+) -> Result<HttpResponse, ApiError> {
+    let (before, page_size) = parse_page(call.query)?;
+    let charge = call.charge((page_size + 1) * DETAILS_BYTES_MAX)?;
+    call.app.mall.show_orders().await?;
+    let (mall, format) = (call.app.mall.clone(), call.format);
+    let write = move || {
+        // One more than asked for tells whether there is a next page.
+        let mut orders = mall.orders(&identity.user, before, page_size + 1)?;
+        let has_more = orders.truncate(page_size);
+        let answer = write_page(&orders, has_more, format, mall.now_ms());
+        drop((orders, charge));
+        answer
+    };
+    call.app.lists.run(write).await
+}
+
+fn write_page(
+    orders: &Orders,
+    has_more: bool,
+    format: Format,
+    now_ms: TimeMs,
+) -> Result<HttpResponse, ApiError> {
+    let next_before = orders.last().filter(|_| has_more).map(order_id);
+    let failed = Cell::new(None);
+    let page = OrdersWire { orders: OneByOne { orders, failed: &failed }, next_before };
+    let answer = success(format, &page, now_ms);
+    match failed.into_inner() {
+        Some(error) => Err(error.into()),
+        None => Ok(answer),
+    }
+}
+
+fn parse_page(query: Option<&str>) -> Result<(Option<ReservationId>, usize), ApiError> {
+    let (mut before, mut page_size) = (None, PAGE_SIZE);
+    for (name, value) in query::pairs(query)? {
+        match name.as_str() {
+            "before" => {
+                let order = parse_order_id(&value)
+                    .ok_or_else(|| ApiError::invalid("before must be an order's id or number"))?;
+                before = Some(order);
+            }
+            "page_size" => page_size = query::number(&name, &value, 1..=PAGE_SIZE_MAX)?,
+            _ => return Err(query::unknown(&name)),
+        }
+    }
+    Ok((before, page_size as usize))
+}
+
+/// `GET /api/mall/orders/{id}`.
+pub(in crate::http) async fn get(
+    call: &Call<'_>,
+    identity: &Identity,
+) -> Result<HttpResponse, ApiError> {
+    call.no_query()?;
+    let order = call.app.mall.order(&identity.user, order_of_path(call)?).await?;
+    Ok(call.success(&OrderWire::of(&order)))
+}
+
+/// `POST /api/mall/orders/{id}/confirm`.
+pub(in crate::http) async fn confirm(
+    call: &Call<'_>,
+    identity: &Identity,
+    body: Incoming,
+) -> Result<HttpResponse, ApiError> {
+    call.no_query()?;
+    let (order, key) = (order_of_path(call)?, call.idempotency_key(identity)?);
+    body::read_nothing(call, body).await?;
+    call.count_write(identity, 0)?;
+    let receipt = call.app.mall.confirm(&identity.user, order, key).await?;
+    Ok(call.success(&ReceiptWire::of(&receipt)))
+}
+
+/// `POST /api/mall/orders/{id}/cancel`.
+pub(in crate::http) async fn cancel(
+    call: &Call<'_>,
+    identity: &Identity,
+    body: Incoming,
+) -> Result<HttpResponse, ApiError> {
+    call.no_query()?;
+    let (order, key) = (order_of_path(call)?, call.idempotency_key(identity)?);
+    body::read_nothing(call, body).await?;
+    call.count_write(identity, 0)?;
+    let receipt = call.app.mall.cancel(&identity.user, order, key).await?;
+    Ok(call.success(&ReceiptWire::of(&receipt)))
+}
+
+/// What is no order's id is no order.
+fn order_of_path(call: &Call<'_>) -> Result<ReservationId, ApiError> {
+    parse_order_id(call.id).ok_or_else(|| ApiError::new(Code::OrderNotFound))
+}

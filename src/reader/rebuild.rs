@@ -1,0 +1,167 @@
+//! Making anew what follows the journal: history, and the snapshot of the ledger.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::Past;
+use crate::base::error::{Error, Result};
+use crate::base::{AccountKind, Seq};
+use crate::engine::builder::absolute;
+use crate::engine::checkpoint;
+use crate::engine::loss::{self, Accepted};
+use crate::event::{Event, Recorder};
+use crate::history::{self, Store, StoreConfig};
+use crate::vfs::directory::{self, Locked};
+use crate::vfs::{RealVfs, Vfs};
+
+/// How many rows of history wait in memory before they are written.
+const WAITING_ROWS_MAX: usize = 200_000;
+
+/// What was made anew.
+#[derive(Debug)]
+pub(crate) struct Rebuilt {
+    /// The first and the last event that it shows.
+    pub(crate) first_seq: Seq,
+    pub(crate) last_seq: Seq,
+    pub(crate) path: PathBuf,
+    /// Where that is which was there before.
+    pub(crate) set_aside: Option<PathBuf>,
+}
+
+/// A data directory that no engine has open, whose journal is durable as it is read.
+struct Claimed {
+    past: Past,
+    _locked: Locked,
+}
+
+impl Claimed {
+    /// # Errors
+    /// `NotFound` when it is no data directory, `AlreadyOpen` when somebody has it, `Corrupt` when
+    /// the journal is damaged. Nothing is changed then.
+    fn new(dir: &Path) -> Result<Self> {
+        // Before the lock, whose file would be made where there is no data directory.
+        Past::open(dir)?;
+        let vfs: Arc<dyn Vfs> = Arc::new(RealVfs);
+        let locked = directory::lock(&vfs, &absolute(&*vfs, dir)?)?;
+        let past = Past::open(dir)?;
+        // What a killed engine had written and not synced must not be known elsewhere before it is
+        // durable.
+        let journal = dir.join("journal");
+        let sync = || {
+            for file in past.files().iter().filter(|file| file.path.starts_with(&journal)) {
+                vfs.open(&file.path)?.sync()?;
+            }
+            vfs.sync_dir(&journal)
+        };
+        sync().map_err(|error| Error::io(format_args!("syncing {}", journal.display()), error))?;
+        Ok(Self { past, _locked: locked })
+    }
+}
+
+/// Makes history anew from snapshot, journal and archive. The one that was there is renamed when
+/// the new one is whole.
+///
+/// # Errors
+/// `NotFound` when `dir` is no data directory, `AlreadyOpen` when somebody has it open,
+/// `Unavailable` when the disk fails, `Corrupt` when an event of the journal is damaged. History is
+/// as it was then. Behind a file of the archive that is damaged history begins anew.
+pub(crate) fn rebuild_history(dir: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<Rebuilt> {
+    let claimed = Claimed::new(dir)?;
+    let past = &claimed.past;
+    let (mut first_seq, last_seq) = (past.oldest_seq(), past.last_seq());
+    let (path, building) = (dir.join("store"), dir.join("store.rebuilding"));
+    while let Some(damaged_through) = fill_history(past, &building, first_seq, progress)? {
+        first_seq = damaged_through + 1;
+    }
+    let set_aside = history::replace(&path, &building)?;
+    Ok(Rebuilt { first_seq, last_seq, path, set_aside })
+}
+
+/// Makes history in an empty directory, from an event on. Where that meets a file of the archive
+/// that is damaged, it answers the last event of the file, after which history has to begin.
+fn fill_history(
+    past: &Past,
+    building: &Path,
+    first_seq: Seq,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<Option<Seq>> {
+    let last_seq = past.last_seq();
+    history::remove(building)?;
+    let store = Store::open(building, StoreConfig::default())?;
+    if first_seq > 1 {
+        let levels = past.ledger_at(last_seq)?.levels();
+        let quotas = levels.iter().filter(|level| level.key.kind() == AccountKind::Quota);
+        store.begin_after(first_seq - 1, quotas.map(|level| level.account))?;
+    }
+    let mut events = past.events(first_seq..=last_seq)?;
+    let (total, mut done) = (events.left(), 0);
+    while let Some(event) = events.next() {
+        let (seq, event) = match (event, events.damaged_through()) {
+            (Err(error), Some(damaged_through)) => {
+                tracing::error!(%error, damaged_through, "history begins after a damaged file of the archive");
+                store.close()?;
+                return Ok(Some(damaged_through));
+            }
+            (event, _) => event?,
+        };
+        store.project(seq, &event)?;
+        if let Some((seq, mark)) = events.marked() {
+            store.mark(seq, mark);
+        }
+        done += 1;
+        if store.memtable_len() >= WAITING_ROWS_MAX {
+            store.flush(usize::MAX)?;
+        }
+        progress(done, total);
+    }
+    store.close()?;
+    Ok(None)
+}
+
+/// Sets aside what shows acknowledged records that the journal does not have; `None` when nothing
+/// does.
+///
+/// # Errors
+/// `NotFound` when `dir` is no data directory, `Unavailable` when another process has it open or
+/// the disk fails, `Corrupt` when the journal is damaged, or what is left is no whole ledger.
+/// Nothing is changed then.
+pub(crate) fn accept_loss(dir: &Path) -> Result<Option<Accepted>> {
+    let claimed = Claimed::new(dir)?;
+    let vfs: Arc<dyn Vfs> = Arc::new(RealVfs);
+    let accepted = loss::accept(&vfs, dir);
+    drop(claimed);
+    accepted
+}
+
+/// Makes the ledger's snapshot anew from journal and archive, and from the oldest snapshot where
+/// they no longer reach back to the first event.
+///
+/// # Errors
+/// As [`rebuild_history`], and `Corrupt` when an event contradicts those before it.
+pub(crate) fn rebuild_snapshot(dir: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<Rebuilt> {
+    let claimed = Claimed::new(dir)?;
+    let past = &claimed.past;
+    let view = past.ledger_anew(progress)?;
+    let last_seq = view.seq();
+    let path =
+        checkpoint::write_of(&RealVfs, dir, view.ledger(), &EndsAt(last_seq), view.floor_ms())?;
+    Ok(Rebuilt { first_seq: past.oldest_seq(), last_seq, path, set_aside: None })
+}
+
+/// The journal of a ledger that is only read.
+struct EndsAt(Seq);
+
+impl Recorder for EndsAt {
+    fn admit(&self) -> Result<()> {
+        Err(Error::closed())
+    }
+
+    /// Nothing is admitted, so nothing comes here.
+    fn record(&self, _event: &Event<'_>) -> Seq {
+        self.0
+    }
+
+    fn last_seq(&self) -> Seq {
+        self.0
+    }
+}

@@ -1,0 +1,68 @@
+//! Which product or user an account number stands for. Numbers are never reused, so a name once
+//! learnt stays right.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::base::error::{Error, Result};
+use crate::base::{AccountId, AccountKey, AccountKind};
+
+/// So many names are remembered; then the table starts anew.
+const NAMES_MAX: usize = 1 << 20;
+
+/// What an account is to the tables.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Name {
+    /// The stock of this product.
+    Product(Arc<str>),
+    /// The points of this user.
+    User(Arc<str>),
+    /// A limit: the tables do not show it.
+    Quota,
+}
+
+impl Name {
+    fn of(key: &AccountKey) -> Self {
+        match key.kind() {
+            AccountKind::Stock => Self::Product(key.owner().into()),
+            AccountKind::Points => Self::User(key.owner().into()),
+            AccountKind::Quota => Self::Quota,
+        }
+    }
+}
+
+/// Where a name is found that no event at hand has told.
+pub(in crate::sink) type Lookup = Box<dyn Fn(AccountId) -> Option<AccountKey> + Send>;
+
+/// The names learnt so far.
+pub(super) struct Names {
+    known: HashMap<AccountId, Name, foldhash::fast::RandomState>,
+    lookup: Lookup,
+}
+
+impl Names {
+    pub(super) fn new(lookup: Lookup) -> Self {
+        Self { known: HashMap::default(), lookup }
+    }
+
+    pub(super) fn learn(&mut self, account: AccountId, key: &AccountKey) -> Name {
+        if self.known.len() >= NAMES_MAX {
+            self.known.clear();
+        }
+        let name = Name::of(key);
+        self.known.insert(account, name.clone());
+        name
+    }
+
+    pub(super) fn of(&mut self, account: AccountId) -> Result<Name> {
+        if let Some(name) = self.known.get(&account) {
+            return Ok(name.clone());
+        }
+        match (self.lookup)(account) {
+            Some(key) => Ok(self.learn(account, &key)),
+            None => {
+                Err(Error::corrupt(format!("the account {} was never opened", account.number())))
+            }
+        }
+    }
+}

@@ -1,0 +1,397 @@
+//! What must be done to a database so that its tables are as they should be, or why nothing may be
+//! done. A table that is there may be an application's: it gets what it lacks, a column of it is
+//! only ever widened, and that only where nothing else reads it.
+
+use super::catalogue::{Catalogue, Found, FoundTable};
+use super::fit::{Fit, fit};
+use super::prefix::Prefix;
+use super::schema::{Column, SCHEMA, Table};
+
+/// What is to be done, in order.
+#[derive(Debug, Default)]
+pub(super) struct Plan {
+    pub(super) steps: Vec<Step>,
+    /// Whether a part of what the mirror had written is gone, which only a reload brings back.
+    pub(super) is_lossy: bool,
+}
+
+/// A change of one table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Step {
+    /// For people.
+    pub(super) what: String,
+    pub(super) change: Change,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Change {
+    /// A whole statement.
+    Make(String),
+    /// A column of a table gets another type; the rest of its definition stays.
+    Widen { table: String, column: String, from: String, to: String },
+}
+
+/// The plan for these tables.
+///
+/// # Errors
+/// Every reason why the tables cannot be the mirror's. Then nothing is to be done.
+pub(super) fn plan(catalogue: &Catalogue, prefix: Prefix) -> Result<Plan, Vec<String>> {
+    let mut drawing = Drawing { prefix, plan: Plan::default(), faults: Vec::new() };
+    for table in &SCHEMA {
+        match catalogue.get(table.name) {
+            None => drawing.make(table),
+            Some(found) => drawing.mend(table, found),
+        }
+    }
+    // Without a table that a mirror wrote, nothing was lost.
+    let was_there = SCHEMA.iter().filter(|table| table.is_filled);
+    let was_there =
+        was_there.filter_map(|table| catalogue.get(table.name)).any(FoundTable::is_mirrors);
+    drawing.plan.is_lossy &= was_there;
+    if drawing.faults.is_empty() { Ok(drawing.plan) } else { Err(drawing.faults) }
+}
+
+struct Drawing {
+    prefix: Prefix,
+    plan: Plan,
+    faults: Vec<String>,
+}
+
+impl Drawing {
+    fn step(&mut self, what: String, change: Change) {
+        self.plan.steps.push(Step { what, change });
+    }
+
+    fn make(&mut self, table: &Table) {
+        self.plan.is_lossy |= table.is_filled;
+        self.step(
+            format!("table {}", self.prefix.table(table.name)),
+            Change::Make(self.prefix.sql(&table.sql()).into_owned()),
+        );
+    }
+
+    fn mend(&mut self, table: &Table, found: &FoundTable) {
+        let name = self.prefix.table(table.name);
+        if found.is_view {
+            self.faults
+                .push(format!("{name} is a view, and the mirror needs a table of that name"));
+            return;
+        }
+        if !found.engine.eq_ignore_ascii_case("InnoDB") {
+            self.faults.push(format!(
+                "{name} is of the engine {}, and must be of InnoDB: rows and watermark commit together",
+                found.engine
+            ));
+        }
+        let key =
+            found.indices.get("PRIMARY").map(|columns| columns.join(", ")).unwrap_or_default();
+        if !key.eq_ignore_ascii_case("id") {
+            self.faults.push(format!("{name} has the primary key ({key}), and must have (id)"));
+        }
+        for column in table.columns {
+            match found.column(column.name) {
+                Some(has) => self.fit(&name, column, has, found),
+                None => self.add(table, &name, column, found),
+            }
+        }
+        if table.is_filled {
+            self.strangers(table, &name, found);
+        }
+        self.index(table, &name, found);
+    }
+
+    fn fit(&mut self, table: &str, column: &Column, has: &Found, found: &FoundTable) {
+        let (name, from) = (&has.name, described(has));
+        let mut fault = |to: &str, why: &str| {
+            self.faults.push(format!("column {table}.{name} is {from} and must be {to}: {why}"));
+        };
+        match fit(has, column) {
+            Fit::Fits => {}
+            Fit::Wrong(why) => fault(&column.kind.sql(), why),
+            Fit::Widened(to) => match found.readers.first() {
+                Some(reader) => fault(
+                    &to,
+                    &format!("it is not widened, since {reader} may read it differently then"),
+                ),
+                None => self.step(
+                    format!("column {table}.{name} from {from} to {to}"),
+                    Change::Widen {
+                        table: table.to_owned(),
+                        column: name.clone(),
+                        from: has.column_type.clone(),
+                        to,
+                    },
+                ),
+            },
+        }
+    }
+
+    fn add(&mut self, table: &Table, name: &str, column: &Column, found: &FoundTable) {
+        // Its tables lack it from before there was such a column, or lost it.
+        self.plan.is_lossy |=
+            table.is_filled && column.is_written && !column.is_late && found.is_mirrors()
+                || column.name == "seq"
+                    && !found.columns.is_empty()
+                    && is_otherwise_mirrors(table, found);
+        let sql = format!("ALTER TABLE {name} ADD COLUMN {}", column.sql_added());
+        self.step(format!("column {name}.{}", column.name), Change::Make(sql));
+    }
+
+    /// Columns of somebody else's that must have a value would make every row one that the database
+    /// refuses.
+    fn strangers(&mut self, table: &Table, name: &str, found: &FoundTable) {
+        let is_written = |column: &Found| {
+            table.column(&column.name.to_lowercase()).is_some_and(|own| own.is_written)
+        };
+        for column in found.columns.iter().filter(|column| !is_written(column)) {
+            let has_value = column.takes_null
+                || column.default.is_some()
+                || column.is_generated()
+                || column.extra.contains("auto_increment");
+            if !has_value {
+                self.faults.push(format!(
+                    "column {name}.{} ({}) must have a value, and the mirror knows none for it: give the column a default",
+                    column.name, column.column_type
+                ));
+            }
+        }
+    }
+
+    fn index(&mut self, table: &Table, name: &str, found: &FoundTable) {
+        for column in table.indexed {
+            let index = format!("idx_{column}");
+            let is_first = |columns: &Vec<String>| {
+                columns.first().is_some_and(|first| first.eq_ignore_ascii_case(column))
+            };
+            if found.indices.contains_key(&index) || found.indices.values().any(is_first) {
+                continue;
+            }
+            let sql = format!("ALTER TABLE {name} ADD INDEX {index} ({column})");
+            self.step(format!("index {name}.{index}"), Change::Make(sql));
+        }
+    }
+}
+
+/// Whether a table that lacks the mirror's mark has its other columns, which no application has.
+fn is_otherwise_mirrors(table: &Table, found: &FoundTable) -> bool {
+    let own: &[&str] = match table.name {
+        "exchange_orders" => &["state", "cancelled_at"],
+        "points_records" => &["balance_before", "balance_after"],
+        "users" => &["points_balance"],
+        "inventory_records" => &["quantity"],
+        _ => return false,
+    };
+    own.iter().all(|name| found.column(name).is_some())
+}
+
+fn described(column: &Found) -> String {
+    let mut text = column.column_type.clone();
+    if let Some(collation) = &column.collation {
+        text.push_str(&format!(" collate {collation}"));
+    }
+    if !column.takes_null {
+        text.push_str(" not null");
+    }
+    if !column.extra.is_empty() {
+        text.push_str(&format!(" {}", column.extra));
+    }
+    text
+}
+
+/// The definition of a column with another type, as it stands in the text of its table; `None` when
+/// it is not found there.
+pub(super) fn widened(table_text: &str, column: &str, from: &str, to: &str) -> Option<String> {
+    let name = format!("`{column}` ");
+    let line = table_text.lines().map(str::trim_start).find(|line| {
+        line.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(&name))
+    })?;
+    let rest = line[name.len()..].trim_end_matches(',');
+    let start = rest.get(..from.len()).filter(|start| start.eq_ignore_ascii_case(from))?;
+    let mut rest = &rest[start.len()..];
+    for word in [" CHARACTER SET ", " COLLATE "] {
+        if let Some(after) = rest.strip_prefix(word) {
+            rest = after.find(' ').map_or("", |end| &after[end..]);
+        }
+    }
+    Some(format!("{name}{to}{rest}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A table as the mirror makes it, as its catalogue tells it.
+    fn own(table: &Table) -> FoundTable {
+        let columns = table.columns.iter().map(own_column);
+        let mut found = FoundTable {
+            engine: "InnoDB".to_owned(),
+            columns: columns.collect(),
+            ..FoundTable::default()
+        };
+        found.indices.insert("PRIMARY".to_owned(), vec!["id".to_owned()]);
+        for column in table.indexed {
+            found.indices.insert(format!("idx_{column}"), vec![(*column).to_owned()]);
+        }
+        found
+    }
+
+    fn own_column(column: &Column) -> Found {
+        let sql = column.kind.sql().to_lowercase();
+        let (column_type, rest) = sql.split_once(" character set").unwrap_or((&sql, ""));
+        let data_type = column_type.split(['(', ' ']).next().unwrap_or_default();
+        let data_type = if data_type == "boolean" { "tinyint" } else { data_type };
+        let size = column_type
+            .split_once('(')
+            .map(|(_, rest)| rest.trim_end_matches(')'))
+            .unwrap_or_default();
+        let sizes: Vec<u64> = size.split(',').filter_map(|part| part.parse().ok()).collect();
+        let is_text = !rest.is_empty() || sql.contains("character set");
+        let chars = match data_type {
+            "text" => Some(65_535),
+            "longtext" => Some(u64::from(u32::MAX)),
+            _ => sizes.first().copied().filter(|_| is_text),
+        };
+        Found {
+            name: column.name.to_owned(),
+            data_type: data_type.to_owned(),
+            column_type: column_type.replace("', '", "','"),
+            chars,
+            digits: sizes.first().copied().filter(|_| data_type == "decimal"),
+            scale: sizes.get(1).copied().filter(|_| data_type == "decimal"),
+            fraction: sizes.first().copied().filter(|_| data_type == "datetime"),
+            charset: is_text.then(|| "utf8mb4".to_owned()),
+            collation: is_text.then(|| "utf8mb4_bin".to_owned()),
+            takes_null: column.takes_null,
+            default: column.rest.strip_prefix("DEFAULT ").map(str::to_owned),
+            extra: if column.rest == "AUTO_INCREMENT" {
+                "auto_increment".to_owned()
+            } else {
+                String::new()
+            },
+        }
+    }
+
+    fn whole() -> Catalogue {
+        SCHEMA.iter().map(|table| (table.name, own(table))).collect()
+    }
+
+    fn drawn(catalogue: &Catalogue) -> Plan {
+        plan(catalogue, Prefix::NONE).expect("there is a plan")
+    }
+
+    #[test]
+    fn an_empty_database_gets_every_table_and_has_lost_nothing() {
+        let plan = drawn(&Catalogue::new());
+        assert_eq!(plan.steps.len(), SCHEMA.len());
+        assert!(!plan.is_lossy);
+        assert!(drawn(&whole()).steps.is_empty(), "what it makes is as it should be");
+    }
+
+    #[test]
+    fn what_was_lost_is_made_again_and_told() {
+        let mut catalogue = whole();
+        catalogue.remove("points_records");
+        let plan = drawn(&catalogue);
+        assert_eq!(
+            (plan.steps[0].what.as_str(), plan.steps.len(), plan.is_lossy),
+            ("table points_records", 1, true)
+        );
+
+        for (table, column, is_lossy) in [
+            ("exchange_orders", "quantity", true),
+            ("exchange_orders", "seq", true),
+            ("exchange_orders", "tracking_no", false),
+            ("users", "points_reserved", false),
+            ("mirror_state", "last_error", false),
+        ] {
+            let mut catalogue = whole();
+            catalogue.get_mut(table).expect(table).columns.retain(|each| each.name != column);
+            let plan = drawn(&catalogue);
+            assert_eq!((plan.steps.len(), plan.is_lossy), (1, is_lossy), "{table}.{column}");
+        }
+        let mut catalogue = whole();
+        catalogue.get_mut("products").expect("it is there").indices.remove("idx_status");
+        let plan = drawn(&catalogue);
+        assert_eq!(
+            plan.steps[0].change,
+            Change::Make("ALTER TABLE products ADD INDEX idx_status (status)".to_owned())
+        );
+        assert!(!plan.is_lossy);
+    }
+
+    #[test]
+    fn every_fault_is_told_with_table_column_and_both_types() {
+        let mut catalogue = whole();
+        let users = catalogue.get_mut("users").expect("it is there");
+        users.columns[0] = Found {
+            name: "id".to_owned(),
+            data_type: "int".to_owned(),
+            column_type: "int(11)".to_owned(),
+            extra: "auto_increment".to_owned(),
+            ..Found::default()
+        };
+        users.columns.push(Found {
+            name: "openid".to_owned(),
+            column_type: "varchar(40)".to_owned(),
+            ..Found::default()
+        });
+        catalogue.get_mut("products").expect("it is there").engine = "MyISAM".to_owned();
+        catalogue.get_mut("points_records").expect("it is there").is_view = true;
+        let faults = plan(&catalogue, Prefix::NONE).expect_err("nothing may be done");
+        for told in [
+            "column users.id is int(11) not null auto_increment and must be VARCHAR(64)",
+            "column users.openid (varchar(40)) must have a value",
+            "products is of the engine MyISAM",
+            "points_records is a view",
+        ] {
+            assert!(faults.iter().any(|fault| fault.starts_with(told)), "{told}: {faults:?}");
+        }
+        assert_eq!(faults.len(), 4, "{faults:?}");
+    }
+
+    #[test]
+    fn a_column_that_something_else_reads_is_not_widened() {
+        let mut catalogue = whole();
+        let products = catalogue.get_mut("products").expect("it is there");
+        let price = products
+            .columns
+            .iter_mut()
+            .find(|column| column.name == "points_price")
+            .expect("it is there");
+        (price.data_type, price.column_type) = ("int".to_owned(), "int(11)".to_owned());
+        let step = drawn(&catalogue).steps.remove(0);
+        assert_eq!(step.what, "column products.points_price from int(11) not null to BIGINT");
+        catalogue
+            .get_mut("products")
+            .expect("it is there")
+            .readers
+            .push("the view cheap".to_owned());
+        let faults = plan(&catalogue, Prefix::NONE).expect_err("a view reads it");
+        assert!(faults[0].contains("since the view cheap may read it differently"), "{faults:?}");
+    }
+
+    #[test]
+    fn a_definition_keeps_all_but_its_type() {
+        let text = "CREATE TABLE `products` (\n  `id` varchar(36) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,\n  \
+                    `price` int(11) NOT NULL DEFAULT 7 COMMENT 'in, points',\n  `last` decimal(12,4)\n)";
+        for (column, from, to, expected) in [
+            (
+                "price",
+                "int(11)",
+                "BIGINT",
+                "`price` BIGINT NOT NULL DEFAULT 7 COMMENT 'in, points'",
+            ),
+            (
+                "id",
+                "varchar(36)",
+                "VARCHAR(64) COLLATE utf8mb4_bin",
+                "`id` VARCHAR(64) COLLATE utf8mb4_bin NOT NULL",
+            ),
+            ("last", "decimal(12,4)", "DECIMAL(24,4)", "`last` DECIMAL(24,4)"),
+        ] {
+            assert_eq!(widened(text, column, from, to).as_deref(), Some(expected));
+        }
+        assert_eq!(widened(text, "none", "int", "BIGINT"), None);
+        assert_eq!(widened(text, "price", "bigint", "BIGINT"), None);
+    }
+}

@@ -1,0 +1,304 @@
+use std::borrow::Cow;
+
+use super::*;
+use crate::base::AccountKey;
+use crate::event::{Policy, Window};
+use crate::sink::mysql::batch::UserChange;
+
+const TEA: u32 = 1;
+const ANN: u32 = 2;
+const QUOTA: u32 = 3;
+
+fn key(account: u32) -> AccountKey {
+    match account {
+        TEA => AccountKey::stock("tea"),
+        ANN => AccountKey::points("ann"),
+        _ => AccountKey::quota("ann", "tea"),
+    }
+    .expect("a valid key")
+}
+
+/// A projector that knows the three accounts, and what it made so far.
+struct Run {
+    projector: Projector,
+    batch: Batch,
+    seq: Seq,
+}
+
+impl Run {
+    fn new() -> Self {
+        let known = |account: AccountId| (account.number() <= QUOTA).then(|| key(account.number()));
+        Self { projector: Projector::new(Box::new(known)), batch: Batch::default(), seq: 0 }
+    }
+
+    fn take(&mut self, fact: Fact<'static>) -> &mut Self {
+        self.seq += 1;
+        let event = Event { at: 1_000 * self.seq, request: None, fact };
+        self.projector.apply(&mut self.batch, self.seq, &event).expect("a true event");
+        self
+    }
+
+    /// What was made, and a new batch from here on.
+    fn cut(&mut self) -> Batch {
+        std::mem::take(&mut self.batch)
+    }
+}
+
+fn line(account: u32, quantity: u64, consumed: u64, available: i64) -> EventLine {
+    EventLine { account, quantity, consumed, available }
+}
+
+fn id(number: u64) -> ReservationId {
+    ReservationId::from_number(number)
+}
+
+fn received(account: u32, quantity: u64, available: i64) -> Fact<'static> {
+    let account = AccountId::from_number(account);
+    Fact::Received { account, quantity, available, note: Cow::Borrowed("到货") }
+}
+
+fn reserved(reservation: u64, confirmed: bool, lines: &[EventLine]) -> Fact<'static> {
+    Fact::Reserved {
+        reservation: id(reservation),
+        owner: Some(AccountId::from_number(ANN)),
+        expires_at: 900_000,
+        confirmed,
+        lines: lines.into(),
+        details: Cow::Borrowed(&[]),
+    }
+}
+
+fn end(reservation: u64, lines: &[EventLine]) -> End {
+    End { reservation: id(reservation), expires_at: 900_000, lines: lines.into() }
+}
+
+fn document(
+    collection: &'static str,
+    key: &'static str,
+    body: Option<&'static str>,
+) -> Fact<'static> {
+    Fact::Document {
+        collection: collection.into(),
+        key: key.into(),
+        body: body.map(|it| it.as_bytes().into()),
+    }
+}
+
+const PRODUCT: &str =
+    r#"{"id":"tea","name":"Tea","categoryId":"food","pointsPrice":5,"active":true}"#;
+const CATEGORY: &str = r#"{"id":"food","name":"Food","level":1,"active":true}"#;
+
+/// A batch with a row for every table.
+pub(in crate::sink::mysql) fn one_of_everything() -> Batch {
+    let mut run = Run::new();
+    run.take(document("category", "food", Some(CATEGORY)))
+        .take(document("product", "tea", Some(PRODUCT)))
+        .take(document("product", "coffee", None))
+        .take(received(TEA, 10, 10))
+        .take(received(ANN, 100, 100))
+        .take(reserved(64, false, &[line(ANN, 5, 0, 95), line(TEA, 1, 0, 9)]))
+        .take(Fact::Released(end(128, &[line(ANN, 5, 0, 100), line(TEA, 1, 0, 10)])));
+    run.cut()
+}
+
+/// Kind, change, after, quantity.
+fn told(records: &[RecordRow]) -> Vec<(Kind, i64, i64, u64)> {
+    records.iter().map(|it| (it.kind, it.delta, it.available, it.quantity)).collect()
+}
+
+#[test]
+fn an_exchange_is_an_order_two_records_and_its_user_and_product() {
+    let mut run = Run::new();
+    let quota = line(QUOTA, 1, 1, 0);
+    run.take(received(TEA, 10, 10)).take(received(ANN, 100, 100));
+    run.take(reserved(64, true, &[line(ANN, 10, 10, 90), quota, line(TEA, 2, 2, 8)]));
+    let batch = run.cut();
+    assert_eq!(told(&batch.inventory), [(Kind::Received, 10, 10, 10), (Kind::Bought, -2, 8, 2)]);
+    assert_eq!(told(&batch.points), [(Kind::Received, 100, 100, 100), (Kind::Bought, -10, 90, 10)]);
+    let [order] = &batch.orders[..] else { panic!("one order: {:?}", batch.orders) };
+    assert_eq!(
+        (&*order.user, &*order.product, order.quantity, order.points_cost),
+        ("ann", "tea", 2, 10)
+    );
+    assert_eq!(
+        (order.state, order.exchanged_at, order.is_new),
+        (OrderState::Confirmed, Some(3_000), true)
+    );
+    let product = &batch.products["tea"].to;
+    assert_eq!((product.stock, product.sales), (Some(8), 2));
+    let UserChange { balance, reserved, exchanges, last_exchange_at } = batch.users["ann"].to;
+    assert_eq!((balance, reserved, exchanges, last_exchange_at), (Some(90), 0, 1, Some(3_000)));
+    assert_eq!(
+        (batch.first_seq, batch.last_seq, batch.event_count(), batch.row_count()),
+        (1, 3, 3, 7)
+    );
+}
+
+#[test]
+fn an_order_that_lives_within_a_batch_is_one_row_and_all_its_records() {
+    let mut run = Run::new();
+    let lines = [line(ANN, 10, 0, 90), line(TEA, 2, 0, 8)];
+    run.take(reserved(64, false, &lines));
+    run.take(Fact::Confirmed(end(64, &[line(ANN, 10, 10, 90), line(TEA, 2, 2, 8)])));
+    let back = [line(ANN, 10, 0, 100), line(TEA, 2, 0, 10)];
+    run.take(Fact::Returned {
+        reservation: id(64),
+        lines: back.as_slice().into(),
+        note: "订单取消".into(),
+        consumed_at: None,
+        expires_at: 0,
+    });
+    let batch = run.cut();
+    let [order] = &batch.orders[..] else { panic!("one order: {:?}", batch.orders) };
+    assert_eq!((order.state, order.is_new), (OrderState::Cancelled, true));
+    assert_eq!((order.exchanged_at, order.cancelled_at, order.seq), (Some(2_000), Some(3_000), 3));
+    let stock =
+        [(Kind::Reserved, -2, 8, 2), (Kind::Confirmed, 0, 8, 2), (Kind::Returned, 2, 10, 2)];
+    assert_eq!(told(&batch.inventory), stock);
+    assert_eq!(told(&batch.points), [(Kind::Reserved, -10, 90, 10), (Kind::Returned, 10, 100, 10)]);
+    assert_eq!((batch.products["tea"].to.sales, batch.users["ann"].to.exchanges), (0, 0));
+}
+
+#[test]
+fn the_end_of_an_order_of_an_earlier_batch_is_a_change() {
+    for (fact, state, sales, exchanges) in [
+        (
+            Fact::Confirmed(end(64, &[line(ANN, 10, 10, 90), line(TEA, 2, 2, 8)])),
+            OrderState::Confirmed,
+            2,
+            1,
+        ),
+        (
+            Fact::Released(end(64, &[line(ANN, 10, 0, 100), line(TEA, 2, 0, 10)])),
+            OrderState::Cancelled,
+            0,
+            0,
+        ),
+        (
+            Fact::Expired(end(64, &[line(ANN, 10, 0, 100), line(TEA, 2, 0, 10)])),
+            OrderState::Expired,
+            0,
+            0,
+        ),
+    ] {
+        let mut run = Run::new();
+        run.take(reserved(64, false, &[line(ANN, 10, 0, 90), line(TEA, 2, 0, 8)]));
+        run.cut();
+        let batch = run.take(fact).cut();
+        let [order] = &batch.orders[..] else { panic!("one order: {:?}", batch.orders) };
+        assert_eq!(
+            (order.is_new, order.state, &*order.user, &*order.product),
+            (false, state, "ann", "tea")
+        );
+        assert_eq!((order.quantity, order.points_cost, order.expires_at), (2, 10, 900_000));
+        assert_eq!(
+            (batch.products["tea"].to.sales, batch.users["ann"].to.exchanges),
+            (sales, exchanges)
+        );
+    }
+}
+
+#[test]
+fn a_confirm_in_part_gives_the_rest_back() {
+    let mut run = Run::new();
+    run.take(Fact::Confirmed(end(64, &[line(ANN, 10, 5, 95), line(TEA, 2, 1, 9)])));
+    let batch = run.cut();
+    assert_eq!(told(&batch.inventory), [(Kind::Confirmed, 1, 9, 1)]);
+    assert_eq!(told(&batch.points), [(Kind::Confirmed, 5, 95, 5)]);
+    assert_eq!(batch.products["tea"].to.sales, 1);
+}
+
+#[test]
+fn the_chain_of_a_product_has_no_gap_although_its_row_is_one() {
+    let mut run = Run::new();
+    run.take(received(TEA, 100, 100));
+    for number in 1..=50 {
+        run.take(reserved(
+            64 * number,
+            true,
+            &[line(ANN, 1, 1, 0), line(TEA, 1, 1, 100 - number as i64)],
+        ));
+    }
+    let batch = run.cut();
+    let mut after = 0;
+    for record in &batch.inventory {
+        assert_eq!(record.available - record.delta, after, "{record:?}");
+        after = record.available;
+    }
+    assert_eq!(
+        (batch.inventory.len(), batch.products.len(), batch.users.len(), after),
+        (51, 1, 1, 50)
+    );
+}
+
+#[test]
+fn lines_of_one_account_count_together() {
+    let mut run = Run::new();
+    run.take(reserved(64, true, &[line(ANN, 1, 1, 9), line(TEA, 1, 1, 9), line(TEA, 2, 2, 7)]));
+    let batch = run.cut();
+    assert_eq!(told(&batch.inventory), [(Kind::Bought, -3, 7, 3)]);
+    assert_eq!(batch.products["tea"].to.sales, 3);
+}
+
+#[test]
+fn what_takes_no_points_or_no_stock_is_no_order() {
+    let mut run = Run::new();
+    run.take(reserved(64, false, &[line(TEA, 1, 0, 9)])).take(reserved(
+        128,
+        false,
+        &[line(ANN, 1, 0, 9)],
+    ));
+    run.take(Fact::Released(end(64, &[line(TEA, 1, 0, 10)])));
+    let batch = run.cut();
+    assert!(batch.orders.is_empty(), "{:?}", batch.orders);
+    assert_eq!((batch.inventory.len(), batch.points.len()), (2, 1));
+}
+
+#[test]
+fn accounts_are_rows_from_the_moment_they_are_opened() {
+    let mut run = Run::new();
+    let opened = |account: u32, policy| Fact::AccountOpened {
+        account: AccountId::from_number(account),
+        key: key(account),
+        policy,
+    };
+    run.take(opened(TEA, Policy::strict())).take(opened(ANN, Policy::strict()));
+    run.take(opened(QUOTA, Policy::quota(2, Window::Never)));
+    let batch = run.cut();
+    assert_eq!((batch.products["tea"].to.stock, batch.users["ann"].to.balance), (Some(0), Some(0)));
+    assert!(batch.inventory.is_empty() && batch.points.is_empty(), "nothing moved");
+}
+
+#[test]
+fn a_document_that_is_none_of_the_malls_is_set_aside() {
+    let mut run = Run::new();
+    run.take(document("product", "tea", Some("{\"id\":1}"))).take(document(
+        "category",
+        "food",
+        Some("["),
+    ));
+    run.take(document("elsewhere", "x", Some("anything")));
+    let batch = run.cut();
+    let rejected: Vec<_> =
+        batch.rejected.iter().map(|it| (it.table, it.row_id.as_str(), it.seq)).collect();
+    assert_eq!(rejected, [("products", "tea", 1), ("product_categories", "food", 2)]);
+    assert!(batch.products.is_empty() && batch.categories.is_empty(), "no row is made of it");
+}
+
+#[test]
+fn the_last_document_wins() {
+    let mut run = Run::new();
+    run.take(document("product", "tea", Some(PRODUCT))).take(document("product", "tea", None));
+    run.take(document("category", "food", None)).take(document("category", "food", Some(CATEGORY)));
+    let batch = run.cut();
+    assert!(matches!(batch.products["tea"].to.document, Document::Removed), "{:?}", batch.products);
+    assert_eq!(batch.categories["food"].to.as_ref().map(|it| it.name.as_str()), Some("Food"));
+}
+
+#[test]
+fn an_account_nobody_opened_is_an_error() {
+    let mut run = Run::new();
+    let event = Event { at: 1, request: None, fact: received(99, 1, 1) };
+    let error = run.projector.apply(&mut run.batch, 1, &event).expect_err("an unknown account");
+    assert!(error.to_string().contains("99"), "{error}");
+}

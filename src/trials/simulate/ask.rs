@@ -1,0 +1,158 @@
+//! Requests that own what they name, and the commands they are.
+
+use super::plan::Wish;
+use crate::base::{AccountId, IdempotencyKey, ReservationId};
+use crate::ledger::{Command, Line, Reserve};
+
+/// What details, notes and documents are made of.
+pub(super) static FILLER: [u8; 64 << 10] = [b'7'; 64 << 10];
+
+/// A request.
+#[derive(Clone, Debug)]
+pub(super) enum Ask {
+    Receive {
+        account: AccountId,
+        quantity: u64,
+    },
+    Adjust {
+        account: AccountId,
+        delta: i64,
+    },
+    WriteOff {
+        account: AccountId,
+        quantity: u64,
+    },
+    Reserve {
+        lines: Vec<Line>,
+        ttl_ms: u64,
+        confirm: bool,
+        owner: Option<AccountId>,
+        details: usize,
+    },
+    Confirm {
+        reservation: ReservationId,
+        owner: Option<AccountId>,
+        parts: Option<Vec<u64>>,
+    },
+    Release {
+        reservation: ReservationId,
+        owner: Option<AccountId>,
+    },
+}
+
+impl Ask {
+    pub(super) fn command(&self, key: Option<IdempotencyKey>) -> Command<'_> {
+        match self {
+            Self::Receive { account, quantity } => {
+                Command::Receive { account: *account, quantity: *quantity, note: "in", key }
+            }
+            Self::Adjust { account, delta } => {
+                Command::Adjust { account: *account, delta: *delta, note: "count", key }
+            }
+            Self::WriteOff { account, quantity } => {
+                Command::WriteOff { account: *account, quantity: *quantity, note: "broken", key }
+            }
+            Self::Reserve { lines, ttl_ms, confirm, owner, details } => Command::Reserve(Reserve {
+                lines,
+                ttl_ms: *ttl_ms,
+                confirm: *confirm,
+                owner: *owner,
+                details: &FILLER[..*details],
+                key,
+            }),
+            Self::Confirm { reservation, owner, parts } => Command::Confirm {
+                reservation: *reservation,
+                owner: *owner,
+                quantities: parts.as_deref(),
+                key,
+            },
+            Self::Release { reservation, owner } => {
+                Command::Release { reservation: *reservation, owner: *owner, key }
+            }
+        }
+    }
+
+    /// The accounts that it names.
+    pub(super) fn accounts(&self) -> Vec<AccountId> {
+        match self {
+            Self::Receive { account, .. }
+            | Self::Adjust { account, .. }
+            | Self::WriteOff { account, .. } => {
+                vec![*account]
+            }
+            Self::Reserve { lines, owner, .. } => {
+                lines.iter().map(|line| line.account).chain(*owner).collect()
+            }
+            Self::Confirm { .. } | Self::Release { .. } => Vec::new(),
+        }
+    }
+
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Receive { .. } => "receive",
+            Self::Adjust { .. } => "adjust",
+            Self::WriteOff { .. } => "write off",
+            Self::Reserve { confirm: true, .. } => "buy",
+            Self::Reserve { .. } => "reserve",
+            Self::Confirm { parts: None, .. } => "confirm",
+            Self::Confirm { .. } => "confirm in part",
+            Self::Release { .. } => "release",
+        }
+    }
+
+    /// The name of this request. A retry is told by what is asked.
+    pub(super) fn key(&self, key: u8) -> IdempotencyKey {
+        let owner = ["ann", "bob", "eve"][usize::from(key % 3)];
+        let key = IdempotencyKey::new("caller", &key.to_string()).expect("a number is a short key");
+        key.owned_by(owner).with_body(format!("{self:?}").as_bytes())
+    }
+}
+
+impl Wish {
+    /// The places of the accounts that it names.
+    pub(super) fn places(&self) -> Vec<usize> {
+        match self {
+            Self::Receive { account, .. }
+            | Self::Adjust { account, .. }
+            | Self::WriteOff { account, .. } => {
+                vec![*account]
+            }
+            Self::Reserve { lines, owner, .. } => {
+                lines.iter().map(|(place, _)| *place).chain(*owner).collect()
+            }
+            Self::Confirm { owner, .. } | Self::Release { owner, .. } => {
+                owner.iter().copied().collect()
+            }
+        }
+    }
+
+    /// The request, when accounts and reservations are known.
+    pub(super) fn ask(
+        &self,
+        account: impl Fn(usize) -> AccountId,
+        reservation: impl FnOnce(usize) -> ReservationId,
+    ) -> Ask {
+        match self.clone() {
+            Self::Receive { account: place, quantity } => {
+                Ask::Receive { account: account(place), quantity }
+            }
+            Self::Adjust { account: place, delta } => {
+                Ask::Adjust { account: account(place), delta }
+            }
+            Self::WriteOff { account: place, quantity } => {
+                Ask::WriteOff { account: account(place), quantity }
+            }
+            Self::Reserve { lines, ttl_ms, confirm, owner, details } => {
+                let line = |(place, quantity)| Line { account: account(place), quantity };
+                let lines = lines.into_iter().map(line).collect();
+                Ask::Reserve { lines, ttl_ms, confirm, owner: owner.map(account), details }
+            }
+            Self::Confirm { pick, owner, parts } => {
+                Ask::Confirm { reservation: reservation(pick), owner: owner.map(account), parts }
+            }
+            Self::Release { pick, owner } => {
+                Ask::Release { reservation: reservation(pick), owner: owner.map(account) }
+            }
+        }
+    }
+}

@@ -1,0 +1,342 @@
+//! What must come of a request: the rules once more, written plainly.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use super::books::{Account, Books, Held};
+use super::plan::Setup;
+use crate::base::error::ErrorKind;
+use crate::base::{AccountId, IdempotencyKey, ReservationId, Seq, TimeMs};
+use crate::event::Policy;
+use crate::event::{End, EventLine, EventLines, Fact};
+use crate::ledger::{Command, Line, Outcome, Refusal, Reserve};
+
+/// What must come of a request.
+#[derive(Clone, Debug)]
+pub(super) enum Due {
+    /// These facts, and the answer.
+    Facts(Vec<Fact<'static>>, Outcome),
+    /// Nothing happens.
+    Nothing(Outcome),
+    /// The first answer once more.
+    Again(Outcome, Seq),
+    Error(ErrorKind),
+}
+
+impl Due {
+    fn fact(fact: Fact<'static>, outcome: Outcome) -> Self {
+        Self::Facts(vec![fact], outcome)
+    }
+}
+
+impl Books {
+    /// What must come of a command. The ledger chooses the number of a reservation, so it is told
+    /// here. One that is alone, in no batch, may be refused at a glance.
+    pub(super) fn decide(
+        &self,
+        command: &Command<'_>,
+        now: TimeMs,
+        number: Option<ReservationId>,
+        setup: &Setup,
+        is_alone: bool,
+    ) -> Due {
+        if let Command::Confirm { quantities: Some(parts), .. } = command
+            && parts.iter().all(|part| *part == 0)
+        {
+            return Due::Error(ErrorKind::Invalid);
+        }
+        if let Some(due) = command.key().and_then(|key| self.answered(key, now)) {
+            return due;
+        }
+        let due =
+            self.decide_anew(command, now, number, setup.reservations_per_shard_max, is_alone);
+        let kept = command.key().map_or(0, |key| self.kept(key.owner(), now));
+        // Only what does something needs room for its answer.
+        match due {
+            Due::Facts(..) if kept >= setup.keys_per_owner => Due::Error(ErrorKind::Throttled),
+            due => due,
+        }
+    }
+
+    fn decide_anew(
+        &self,
+        command: &Command<'_>,
+        now: TimeMs,
+        number: Option<ReservationId>,
+        reservations_max: usize,
+        is_alone: bool,
+    ) -> Due {
+        match command {
+            Command::Receive { account, quantity, note, .. } => {
+                let fact = |available| Fact::Received {
+                    account: *account,
+                    quantity: *quantity,
+                    available,
+                    note: Cow::Owned((*note).to_owned()),
+                };
+                self.changed(*account, *quantity as i64, now, fact)
+            }
+            Command::Adjust { account, delta, note, .. } => {
+                let fact = |available| Fact::Adjusted {
+                    account: *account,
+                    delta: *delta,
+                    available,
+                    note: Cow::Owned((*note).to_owned()),
+                };
+                self.changed(*account, *delta, now, fact)
+            }
+            Command::WriteOff { account, quantity, note, .. } => {
+                let fact = |available| Fact::WrittenOff {
+                    account: *account,
+                    quantity: *quantity,
+                    available,
+                    note: Cow::Owned((*note).to_owned()),
+                };
+                self.changed(*account, -(*quantity as i64), now, fact)
+            }
+            Command::Reserve(reserve) => {
+                let glance = self.refuse_at_a_glance(reserve, now).filter(|_| is_alone);
+                match glance.or_else(|| self.refuse(reserve, now)) {
+                    Some(refused) => Due::Nothing(refused),
+                    None => self.reserve(reserve, now, number, reservations_max),
+                }
+            }
+            Command::Confirm { reservation, owner, quantities, .. } => {
+                self.confirm(*reservation, *owner, *quantities, now)
+            }
+            Command::Release { reservation, owner, .. } => match self.find(*reservation, *owner) {
+                None => Due::Nothing(Outcome::NotPending { reservation: *reservation }),
+                Some(held) if now >= held.expires_at => Due::Nothing(Outcome::Late {
+                    reservation: *reservation,
+                    expires_at: held.expires_at,
+                }),
+                Some(held) => {
+                    let fact = Fact::Released(self.end_of(*reservation, held, now, |_, _| 0));
+                    Due::fact(fact, Outcome::Released { reservation: *reservation })
+                }
+            },
+        }
+    }
+
+    fn answered(&self, key: IdempotencyKey, now: TimeMs) -> Option<Due> {
+        let answer = self.answers.get(&key.number()).filter(|answer| answer.until > now)?;
+        let same = key.body().is_none_or(|body| body == answer.fingerprint);
+        Some(if same {
+            Due::Again(answer.outcome, answer.seq)
+        } else {
+            Due::Error(ErrorKind::Conflict)
+        })
+    }
+
+    fn changed(
+        &self,
+        id: AccountId,
+        delta: i64,
+        now: TimeMs,
+        fact: impl FnOnce(i64) -> Fact<'static>,
+    ) -> Due {
+        let account = &self.accounts[&id];
+        let there = u64::try_from(account.available).unwrap_or(0);
+        if delta < 0 && there < delta.unsigned_abs() {
+            return Due::Nothing(self.refusal(0, id, there, now));
+        }
+        let mut trial = account.clone();
+        // Entering the event holds it to the rules.
+        trial.add(delta).unwrap_or_default();
+        let available = trial.available;
+        Due::fact(fact(available), Outcome::Changed { account: id, available })
+    }
+
+    fn refusal(&self, line: usize, account: AccountId, available: u64, now: TimeMs) -> Outcome {
+        Outcome::Refused(Refusal {
+            line,
+            account,
+            available,
+            next_release_at: self.next_release(account, now),
+        })
+    }
+
+    fn reserve(
+        &self,
+        reserve: &Reserve<'_>,
+        now: TimeMs,
+        number: Option<ReservationId>,
+        reservations_max: usize,
+    ) -> Due {
+        let home = reserve.lines.iter().map(|line| line.account.shard()).min().unwrap_or_default();
+        let pending = self.pending.keys().filter(|id| id.shard() == home).count();
+        if !reserve.confirm && pending >= reservations_max {
+            return Due::Error(ErrorKind::Overloaded);
+        }
+        let mut facts = Vec::new();
+        let mut trials: BTreeMap<AccountId, Account> = BTreeMap::new();
+        for line in reserve.lines {
+            let account = &self.accounts[&line.account];
+            let due = account.due(now);
+            let mut trial = account.clone();
+            trial.renew(due);
+            let available = trial.available;
+            if trials.insert(line.account, trial).is_none() && due > 0 {
+                facts.push(Fact::Renewed {
+                    account: line.account,
+                    quantity: due,
+                    available,
+                    kept: true,
+                });
+            }
+        }
+        let mut lines = EventLines::new();
+        for line in reserve.lines {
+            let trial = trials.get_mut(&line.account).expect("each line has one");
+            trial.take(line.quantity, reserve.confirm, now).unwrap_or_default();
+            lines.push(EventLine {
+                account: line.account.number(),
+                quantity: line.quantity,
+                consumed: if reserve.confirm { line.quantity } else { 0 },
+                available: trial.available,
+            });
+        }
+        // Any number will do where the ledger gave none: the two differ in any case.
+        let reservation = number.unwrap_or(ReservationId::from_number(0));
+        let (expires_at, confirmed) = (now + reserve.ttl_ms, reserve.confirm);
+        let details = Cow::Owned(reserve.details.to_vec());
+        facts.push(Fact::Reserved {
+            reservation,
+            owner: reserve.owner,
+            expires_at,
+            confirmed,
+            lines,
+            details,
+        });
+        Due::Facts(facts, Outcome::Reserved { reservation, expires_at, confirmed })
+    }
+
+    /// What is confirmed at once is never outstanding.
+    fn is_skipped(&self, reserve: &Reserve<'_>, line: &Line) -> bool {
+        reserve.confirm && self.accounts[&line.account].is_cap()
+    }
+
+    /// The refusal of requests that look at each line for itself first: those without a key that
+    /// confirm nothing.
+    fn refuse_at_a_glance(&self, reserve: &Reserve<'_>, now: TimeMs) -> Option<Outcome> {
+        let mut lines =
+            reserve.lines.iter().enumerate().filter(|_| reserve.key.is_none() && !reserve.confirm);
+        lines.find_map(|(index, line)| {
+            let account = &self.accounts[&line.account];
+            let short = !account.is_windowed() && account.takeable(now) < line.quantity;
+            short.then(|| self.refusal(index, line.account, account.takeable(now), now))
+        })
+    }
+
+    fn refuse(&self, reserve: &Reserve<'_>, now: TimeMs) -> Option<Outcome> {
+        let mut taken: BTreeMap<AccountId, u64> = BTreeMap::new();
+        for (index, line) in
+            reserve.lines.iter().enumerate().filter(|(_, line)| !self.is_skipped(reserve, line))
+        {
+            let before = taken.entry(line.account).or_default();
+            let left = self.accounts[&line.account].takeable(now).saturating_sub(*before);
+            if left < line.quantity {
+                return Some(self.refusal(index, line.account, left, now));
+            }
+            *before += line.quantity;
+        }
+        None
+    }
+
+    fn find(&self, id: ReservationId, owner: Option<AccountId>) -> Option<&Held> {
+        self.pending.get(&id).filter(|held| owner.is_none() || owner == held.owner)
+    }
+
+    fn confirm(
+        &self,
+        id: ReservationId,
+        owner: Option<AccountId>,
+        parts: Option<&[u64]>,
+        now: TimeMs,
+    ) -> Due {
+        let Some(held) = self.find(id, owner) else {
+            return Due::Nothing(Outcome::NotPending { reservation: id });
+        };
+        if now >= held.expires_at {
+            return Due::Nothing(Outcome::Late { reservation: id, expires_at: held.expires_at });
+        }
+        if let Some(parts) = parts {
+            let fits = parts.len() == held.lines.len()
+                && parts.iter().zip(&held.lines).all(|(part, line)| *part <= line.quantity);
+            if !fits {
+                return Due::Error(ErrorKind::Invalid);
+            }
+        }
+        let end = self
+            .end_of(id, held, now, |index, quantity| parts.map_or(quantity, |parts| parts[index]));
+        Due::fact(Fact::Confirmed(end), Outcome::Confirmed { reservation: id })
+    }
+
+    /// The end of a reservation that consumes so much of each line.
+    pub(super) fn end_of(
+        &self,
+        id: ReservationId,
+        held: &Held,
+        now: TimeMs,
+        consumed: impl Fn(usize, u64) -> u64,
+    ) -> End {
+        let mut trials: BTreeMap<AccountId, Account> = BTreeMap::new();
+        let mut lines = EventLines::new();
+        for (index, line) in held.lines.iter().enumerate() {
+            let trial =
+                trials.entry(line.account).or_insert_with(|| self.accounts[&line.account].clone());
+            let consumed = consumed(index, line.quantity);
+            trial.end(line.quantity, consumed, now).unwrap_or_default();
+            let available = trial.available;
+            lines.push(EventLine {
+                account: line.account.number(),
+                quantity: line.quantity,
+                consumed,
+                available,
+            });
+        }
+        End { reservation: id, expires_at: held.expires_at, lines }
+    }
+
+    /// What must come of other rules for an account.
+    pub(super) fn decide_policy(&self, id: AccountId, policy: Policy, now: TimeMs) -> Due {
+        let account = &self.accounts[&id];
+        if policy == account.policy {
+            return Due::Nothing(Outcome::Recorded);
+        }
+        let mut trial = account.clone();
+        trial.rule(policy, now);
+        let (available, consumed) = (trial.available, Some(trial.consumed));
+        Due::fact(
+            Fact::PolicyChanged { account: id, policy, available, consumed },
+            Outcome::Recorded,
+        )
+    }
+
+    /// What must come of returning what the reservation consumed: nothing but its own units go
+    /// back, and of those what the rule has not given back before.
+    pub(super) fn decide_return(&self, id: ReservationId, note: &str) -> Due {
+        let (used_at, used) = &self.consumed[&id];
+        let mut trials: BTreeMap<AccountId, Account> = BTreeMap::new();
+        let mut lines = EventLines::new();
+        for line in used {
+            let trial =
+                trials.entry(line.account).or_insert_with(|| self.accounts[&line.account].clone());
+            let counted = trial.counting(*used_at).min(line.quantity);
+            trial.give_back(counted, line.quantity - counted, *used_at).unwrap_or_default();
+            let consumed = line.quantity - counted;
+            let available = trial.available;
+            lines.push(EventLine {
+                account: line.account.number(),
+                quantity: counted,
+                consumed,
+                available,
+            });
+        }
+        let (note, consumed_at) = (Cow::Owned(note.to_owned()), Some(*used_at));
+        Due::fact(
+            Fact::Returned { reservation: id, lines, note, consumed_at, expires_at: 0 },
+            Outcome::Returned { reservation: id },
+        )
+    }
+}

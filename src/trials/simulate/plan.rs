@@ -1,0 +1,446 @@
+//! What happens in a run. A plan follows from its seed alone, before anything runs, and each step
+//! has its own choices in it: a plan with steps left out is a plan too, which is how a failing one
+//! is shrunk.
+
+use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
+
+use crate::base::TimeMs;
+use crate::event::{Policy, Window};
+use crate::vfs::crash::{Chance, Fault};
+
+/// An account by its place in [`accounts`].
+pub(super) type Place = usize;
+
+pub(super) const PRODUCTS: usize = 3;
+pub(super) const USERS: usize = 3;
+pub(super) const FOLLOWERS: usize = 3;
+
+/// The accounts of a run: products, and for each user points, a quota of each product, and a cap on
+/// what is outstanding.
+pub(super) fn accounts() -> Vec<(String, Policy)> {
+    let mut accounts = vec![
+        ("stock/tea".to_owned(), Policy::strict()),
+        ("stock/cup".to_owned(), Policy::backorder(3)),
+        ("stock/pot".to_owned(), Policy::strict()),
+    ];
+    let quotas = [
+        Policy::quota(5, Window::Rolling { length_ms: 400 }),
+        Policy::quota(4, Window::Fixed { length_ms: 300, offset_ms: 47 }),
+        Policy::quota(9, Window::Never),
+    ];
+    for user in ["ann", "bob", "cem"] {
+        accounts.push((format!("points/{user}"), Policy::strict()));
+        for (product, quota) in ["tea", "cup", "pot"].into_iter().zip(quotas) {
+            accounts.push((format!("quota/{user}/{product}"), quota));
+        }
+        accounts.push((format!("quota/{user}"), Policy::quota(6, Window::Outstanding)));
+    }
+    accounts
+}
+
+pub(super) fn points_of(user: usize) -> Place {
+    PRODUCTS + user * (PRODUCTS + 2)
+}
+
+fn quota_of(user: usize, product: usize) -> Place {
+    points_of(user) + 1 + product
+}
+
+fn cap_of(user: usize) -> Place {
+    points_of(user) + 1 + PRODUCTS
+}
+
+/// How the engine of a run is set up.
+#[derive(Clone, Debug)]
+pub(super) struct Setup {
+    pub(super) start_ms: TimeMs,
+    pub(super) segment_bytes: u64,
+    pub(super) queue_bytes_max: usize,
+    pub(super) archive_bytes_max: Option<u64>,
+    pub(super) window_ms: u64,
+    pub(super) keys_per_owner: usize,
+    pub(super) reservations_per_shard_max: usize,
+}
+
+/// A request, with accounts by their places and reservations still to be picked among those that
+/// there are.
+#[derive(Clone, Debug)]
+pub(super) enum Wish {
+    Receive {
+        account: Place,
+        quantity: u64,
+    },
+    Adjust {
+        account: Place,
+        delta: i64,
+    },
+    WriteOff {
+        account: Place,
+        quantity: u64,
+    },
+    Reserve {
+        lines: Vec<(Place, u64)>,
+        ttl_ms: u64,
+        confirm: bool,
+        owner: Option<Place>,
+        details: usize,
+    },
+    Confirm {
+        pick: usize,
+        owner: Option<Place>,
+        parts: Option<Vec<u64>>,
+    },
+    Release {
+        pick: usize,
+        owner: Option<Place>,
+    },
+}
+
+/// What a caller does with its ticket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Then {
+    /// Waits until it is durable.
+    Wait,
+    /// Keeps it, and looks later.
+    Keep,
+    /// Drops it.
+    Drop,
+}
+
+/// A request with its key, if it has one.
+pub(super) type Keyed = (Wish, Option<u8>);
+
+/// How a process ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// Power is cut: what was not synced is left to chance.
+    PowerCut,
+    /// The process is killed: the kernel keeps what was written.
+    Kill,
+    /// The engine is dropped: it writes what is queued.
+    Drop,
+    /// The engine is closed: it writes a checkpoint, too.
+    Close,
+}
+
+/// One thing that happens.
+#[derive(Clone, Debug)]
+pub(super) enum Step {
+    Ask {
+        wish: Wish,
+        key: Option<u8>,
+        then: Then,
+    },
+    /// An earlier keyed request once more, or another one under its key.
+    Retry {
+        pick: usize,
+        is_other: bool,
+    },
+    Batch {
+        asks: Vec<Keyed>,
+        then: Then,
+    },
+    Refund {
+        pick: usize,
+    },
+    Note {
+        pick: usize,
+        bytes: usize,
+    },
+    Document {
+        key: u8,
+        bytes: Option<usize>,
+    },
+    SetPolicy {
+        account: Place,
+        policy: Policy,
+    },
+    /// The clock goes on.
+    Tick {
+        by_ms: u64,
+    },
+    /// Somebody sets the machine's clock back.
+    SetBack {
+        by_ms: u64,
+    },
+    Expire,
+    /// The tickets that were kept are looked at.
+    Look,
+    /// The journal's writer runs.
+    Write,
+    /// The journal's keeper runs.
+    Keep,
+    /// A checkpoint is written; before one of its parts these requests are made.
+    Checkpoint {
+        before: usize,
+        asks: Vec<Keyed>,
+    },
+    Follow {
+        who: usize,
+        events: usize,
+    },
+    /// A follower dies, and goes on later from where it was.
+    Die {
+        who: usize,
+    },
+    /// This strikes after so many operations of the disk.
+    Fault {
+        after: u64,
+        fault: Fault,
+    },
+    MakeRoom,
+    End {
+        ending: Ending,
+    },
+    /// A bit flips in a copy of the files.
+    Rot {
+        pick: u64,
+    },
+}
+
+impl Step {
+    /// What it is, for the counts.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Ask { .. } => "ask",
+            Self::Retry { .. } => "retry",
+            Self::Batch { .. } => "batch",
+            Self::Refund { .. } => "refund",
+            Self::Note { .. } => "note",
+            Self::Document { .. } => "document",
+            Self::SetPolicy { .. } => "set policy",
+            Self::Tick { .. } => "clock forwards",
+            Self::SetBack { .. } => "clock backwards",
+            Self::Expire => "expire",
+            Self::Look => "look at tickets",
+            Self::Write => "write",
+            Self::Keep => "keep segments",
+            Self::Checkpoint { .. } => "checkpoint",
+            Self::Follow { .. } => "follow",
+            Self::Die { .. } => "follower dies",
+            Self::Fault { .. } => "fault",
+            Self::MakeRoom => "make room",
+            Self::End { .. } => "end",
+            Self::Rot { .. } => "rot",
+        }
+    }
+}
+
+/// The steps of a run, each with its number, which stays when others are left out.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    pub(super) seed: u64,
+    pub(super) setup: Setup,
+    pub(super) steps: Vec<(usize, Step)>,
+}
+
+impl Plan {
+    /// The plan that follows from a seed.
+    pub(crate) fn new(seed: u64) -> Self {
+        let mut chance = Chance::new(seed);
+        let setup = Setup::new(&mut chance);
+        let mut steps = opening(&mut chance);
+        let count = 40 + chance.below(120);
+        steps.extend((0..count).map(|_| step(&mut chance)));
+        Self { seed, setup, steps: steps.into_iter().enumerate().collect() }
+    }
+
+    /// The same plan with these steps alone.
+    pub(crate) fn keep(mut self, kept: &BTreeSet<usize>) -> Self {
+        self.steps.retain(|(number, _)| kept.contains(number));
+        self
+    }
+
+    /// The numbers of its steps.
+    pub(crate) fn numbers(&self) -> BTreeSet<usize> {
+        self.steps.iter().map(|(number, _)| *number).collect()
+    }
+
+    /// A line for each step.
+    pub(crate) fn describe(&self) -> String {
+        self.steps.iter().map(|(number, step)| format!("{number:>5}  {step:?}\n")).collect()
+    }
+
+    /// A chance that is this step's own.
+    pub(super) fn chance_of(&self, number: usize) -> Chance {
+        let mut chance = Chance::new(self.seed);
+        Chance::new(chance.number() ^ (number as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15))
+    }
+}
+
+impl Setup {
+    fn new(chance: &mut Chance) -> Self {
+        let start_ms = 1_000_000 + chance.below(1_000) as u64;
+        let segment_bytes = [128 << 10, 128 << 10, 132 << 10, 256 << 10][chance.below(4)];
+        let queue_bytes_max = [64 << 20, 64 << 20, 16 << 10][chance.below(3)];
+        let archive_bytes_max = [None, Some(12 << 10), Some(1 << 20)][chance.below(3)];
+        let (window_ms, keys_per_owner) =
+            [(200, 1 << 20), (1_000, 6), (1 << 32, 1 << 20)][chance.below(3)];
+        let reservations_per_shard_max = [3, 1 << 20, 1 << 20][chance.below(3)];
+        Self {
+            start_ms,
+            segment_bytes,
+            queue_bytes_max,
+            archive_bytes_max,
+            window_ms,
+            keys_per_owner,
+            reservations_per_shard_max,
+        }
+    }
+}
+
+/// What a mall has before it opens: units and points.
+fn opening(chance: &mut Chance) -> Vec<Step> {
+    let places = (0..PRODUCTS).chain((0..USERS).map(points_of));
+    let receive = |account| {
+        let quantity = between(chance, 5..=30);
+        Step::Ask { wish: Wish::Receive { account, quantity }, key: None, then: Then::Wait }
+    };
+    places.map(receive).collect()
+}
+
+fn between(chance: &mut Chance, range: RangeInclusive<u64>) -> u64 {
+    range.start() + chance.below((range.end() - range.start() + 1) as usize) as u64
+}
+
+fn one_in(chance: &mut Chance, count: usize) -> bool {
+    chance.below(count) == 0
+}
+
+fn place(chance: &mut Chance) -> Place {
+    chance.below(PRODUCTS + USERS * (PRODUCTS + 2))
+}
+
+fn step(chance: &mut Chance) -> Step {
+    match chance.below(100) {
+        0..40 => {
+            let (wish, key) = keyed(chance);
+            Step::Ask { wish, key, then: then(chance) }
+        }
+        40..46 => Step::Retry { pick: chance.below(1 << 16), is_other: one_in(chance, 6) },
+        46..50 => Step::Batch { asks: some_keyed(chance), then: then(chance) },
+        50..52 => Step::Refund { pick: chance.below(1 << 16) },
+        52 => Step::Note { pick: chance.below(1 << 16), bytes: chance.below(300) },
+        53 => {
+            let bytes = (!one_in(chance, 4)).then(|| chance.below(2_000));
+            Step::Document { key: chance.below(4) as u8, bytes }
+        }
+        54..56 => set_policy(chance),
+        56..62 => Step::Tick { by_ms: between(chance, 1..=150) },
+        62 => Step::SetBack { by_ms: between(chance, 1..=1_000) },
+        63..68 => Step::Expire,
+        68..71 => Step::Look,
+        71..75 => Step::Write,
+        75..78 => Step::Keep,
+        78..82 => {
+            let asks = if one_in(chance, 2) { some_keyed(chance) } else { Vec::new() };
+            Step::Checkpoint { before: chance.below(65), asks }
+        }
+        82..87 => Step::Follow { who: chance.below(FOLLOWERS), events: chance.below(40) },
+        87 => Step::Die { who: chance.below(FOLLOWERS) },
+        88..94 => fault(chance),
+        94 => Step::MakeRoom,
+        95..99 => {
+            let endings =
+                [Ending::PowerCut, Ending::PowerCut, Ending::Kill, Ending::Drop, Ending::Close];
+            Step::End { ending: endings[chance.below(endings.len())] }
+        }
+        _ => Step::Rot { pick: chance.number() },
+    }
+}
+
+fn then(chance: &mut Chance) -> Then {
+    [Then::Wait, Then::Keep, Then::Keep, Then::Drop][chance.below(4)]
+}
+
+fn some_keyed(chance: &mut Chance) -> Vec<Keyed> {
+    (0..1 + chance.below(5)).map(|_| keyed(chance)).collect()
+}
+
+fn keyed(chance: &mut Chance) -> Keyed {
+    // Few enough that a key meets another request now and then.
+    let key = one_in(chance, 2).then(|| chance.below(120) as u8);
+    (wish(chance), key)
+}
+
+fn wish(chance: &mut Chance) -> Wish {
+    match chance.below(20) {
+        0 => Wish::Receive { account: place(chance), quantity: between(chance, 1..=12) },
+        1 => {
+            let delta = between(chance, 1..=8) as i64;
+            Wish::Adjust {
+                account: place(chance),
+                delta: if one_in(chance, 2) { delta } else { -delta },
+            }
+        }
+        2 => Wish::WriteOff { account: place(chance), quantity: between(chance, 1..=5) },
+        3..12 => reserve(chance),
+        12..17 => {
+            let parts = one_in(chance, 3)
+                .then(|| (0..1 + chance.below(4)).map(|_| between(chance, 0..=3)).collect());
+            Wish::Confirm { pick: chance.below(1 << 16), owner: owner(chance), parts }
+        }
+        _ => Wish::Release { pick: chance.below(1 << 16), owner: owner(chance) },
+    }
+}
+
+fn owner(chance: &mut Chance) -> Option<Place> {
+    one_in(chance, 4).then(|| points_of(chance.below(USERS)))
+}
+
+fn reserve(chance: &mut Chance) -> Wish {
+    let confirm = one_in(chance, 4);
+    let ttl_ms = between(chance, 1..=250);
+    // Now and then so many that a dozen fill a segment.
+    let details = if one_in(chance, 3) { chance.below(40 << 10) } else { chance.below(200) };
+    let (user, product, units) =
+        (chance.below(USERS), chance.below(PRODUCTS), between(chance, 1..=2));
+    let (lines, owner) = match chance.below(4) {
+        // Whatever comes, the same account twice included.
+        0 => (
+            (0..1 + chance.below(4)).map(|_| (place(chance), between(chance, 1..=3))).collect(),
+            owner(chance),
+        ),
+        1 => (vec![(product, units)], owner(chance)),
+        // What a mall does.
+        _ => {
+            let mut lines = vec![(points_of(user), 3 * units), (quota_of(user, product), units)];
+            if one_in(chance, 2) {
+                lines.push((cap_of(user), 1));
+            }
+            lines.push((product, units));
+            (lines, Some(points_of(user)))
+        }
+    };
+    Wish::Reserve { lines, ttl_ms, confirm, owner, details }
+}
+
+fn set_policy(chance: &mut Chance) -> Step {
+    let (user, product) = (chance.below(USERS), chance.below(PRODUCTS));
+    let windows = [
+        Window::Never,
+        Window::Rolling { length_ms: 200 },
+        Window::Fixed { length_ms: 300, offset_ms: 47 },
+        Window::Fixed { length_ms: 500, offset_ms: 0 },
+        Window::Outstanding,
+    ];
+    let (account, policy) = match chance.below(3) {
+        0 => (product, Policy::backorder(between(chance, 0..=4))),
+        1 => (cap_of(user), Policy::quota(between(chance, 1..=9), Window::Outstanding)),
+        _ => (
+            quota_of(user, product),
+            Policy::quota(between(chance, 1..=9), windows[chance.below(windows.len())]),
+        ),
+    };
+    Step::SetPolicy { account, policy }
+}
+
+fn fault(chance: &mut Chance) -> Step {
+    use Fault::{DiskFull, Fail, PowerCut, Short};
+    let faults = [
+        PowerCut, PowerCut, PowerCut, PowerCut, Fail, Fail, Fail, Fail, Short, Short, Short,
+        DiskFull,
+    ];
+    Step::Fault { after: chance.below(40) as u64, fault: faults[chance.below(faults.len())] }
+}

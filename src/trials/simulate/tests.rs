@@ -1,0 +1,188 @@
+//! Would catch whatever the simulation can see. Here a thousand seeds; `stockhold simulate --seeds
+//! N` runs more.
+
+use std::io::Write;
+use std::time::Instant;
+
+use super::*;
+use crate::base::flaw::{Flaw, with};
+
+/// Unless `STOCKHOLD_SIMULATE_SEEDS` says otherwise.
+const SEEDS: u64 = 1_000;
+
+/// What the seeds try at least.
+const FLOORS: [(&str, &[(&str, u64)]); 8] = [
+    (
+        "requests",
+        &[
+            ("reserve", 10_000),
+            ("buy", 3_000),
+            ("confirm", 4_000),
+            ("confirm in part", 2_000),
+            ("release", 4_000),
+            ("receive", 5_000),
+            ("adjust", 1_000),
+            ("write off", 1_000),
+            ("refund", 1_000),
+            ("refund of what was not consumed", 1_000),
+            ("set policy", 500),
+            ("note", 500),
+            ("document", 500),
+        ],
+    ),
+    (
+        "answers",
+        &[
+            ("Reserved", 10_000),
+            ("Refused", 3_000),
+            ("Confirmed", 2_000),
+            ("Released", 2_000),
+            ("Expired", 2_000),
+            ("Late", 500),
+            ("NotPending", 1_000),
+            ("Conflict", 1_000),
+            ("Overloaded", 1_000),
+            ("Throttled", 200),
+            ("Poisoned", 100),
+            ("first answer again", 1_000),
+        ],
+    ),
+    (
+        "steps",
+        &[
+            ("clock forwards", 5_000),
+            ("clock backwards", 500),
+            ("batch", 2_000),
+            ("follower dies", 500),
+        ],
+    ),
+    ("endings", &[("PowerCut", 2_000), ("Kill", 500), ("Drop", 1_000), ("Close", 500)]),
+    (
+        "crash points",
+        &[
+            ("between", 1_000),
+            ("in a recovery", 300),
+            ("Write", 300),
+            ("Sync", 50),
+            ("Read", 50),
+            ("Create", 10),
+        ],
+    ),
+    (
+        "faults",
+        &[
+            ("Fail at Write", 300),
+            ("Fail at Sync", 50),
+            ("Fail at Read", 50),
+            ("Fail at SyncDir", 20),
+            ("Short at Write", 200),
+            ("Short at Read", 50),
+            ("DiskFull at Write", 50),
+        ],
+    ),
+    (
+        "recoveries",
+        &[("opened", 5_000), ("tried again", 300), ("events lost that nobody was told of", 3_000)],
+    ),
+    (
+        "rot",
+        &[("refused, journal", 300), ("harmless, checkpoint", 100), ("torn tail, journal", 10)],
+    ),
+];
+
+#[test]
+fn seed_after_seed() {
+    let given = std::env::var("STOCKHOLD_SIMULATE_SEEDS").ok().and_then(|seeds| seeds.parse().ok());
+    let (seeds, started) = (given.unwrap_or(SEEDS), Instant::now());
+    let runs = run_many(0..seeds, 2, &|| {});
+    let report = format!(
+        "simulated {seeds} seeds in {:.1} s\n{}",
+        started.elapsed().as_secs_f64(),
+        runs.counts
+    );
+    std::io::stderr().write_all(report.as_bytes()).expect("standard error takes a few lines");
+    if let Some((seed, failure)) = runs.failure {
+        let (plan, failure) = shrink(&Plan::new(seed), failure);
+        panic!("seed {seed}: {failure}, with these steps:\n{}", plan.describe());
+    }
+    for (group, floors) in FLOORS {
+        for (name, floor) in floors {
+            let count = runs.counts.get(group, name);
+            assert!(
+                count >= *floor,
+                "{group}: {name} {count}, where at least {floor} are to be tried"
+            );
+        }
+    }
+    assert!(
+        runs.counts.get("followers", "left behind") > 10,
+        "no follower lags behind the archive"
+    );
+}
+
+#[test]
+fn a_seed_is_one_run() {
+    let traces = || (0..20).map(|seed| run(&Plan::new(seed)).trace).collect::<Vec<_>>();
+    let (one, other) = (traces(), traces());
+    assert_eq!(one, other);
+    let different: std::collections::BTreeSet<&u64> = one.iter().collect();
+    assert_eq!(different.len(), one.len(), "seeds differ");
+}
+
+/// How many seeds a mistake may go unseen.
+const SEEDS_UNSEEN_MAX: u64 = 300;
+
+/// The first seed that fails when the engine makes a mistake, and why.
+fn first_failure(flaw: Flaw) -> (u64, String) {
+    let failure =
+        |seed| with(flaw, || run(&Plan::new(seed))).failure.map(|failure| (seed, failure));
+    (0..SEEDS_UNSEEN_MAX).find_map(failure).unwrap_or_else(|| panic!("{flaw:?} is not seen"))
+}
+
+#[test]
+fn every_mistake_is_seen() {
+    let flaws = [
+        (Flaw::Oversells, "but it should be Ok(Refused"),
+        (Flaw::LogsLate, "the event of the answer"),
+        (Flaw::AcknowledgesUnsynced, "was acknowledged, but after the restart"),
+        (Flaw::ForgetsDirectory, "acknowledged records are missing"),
+        (Flaw::TrustsPages, "though the next segment starts at record"),
+        (Flaw::ForgetsAnswers, "the answer to a retry: None"),
+        (Flaw::ForgetsYoungAnswers, "the answer"),
+        (Flaw::ConfirmsLate, "but it should be Ok(Late"),
+        (Flaw::ReleasesLate, "but it should be Ok(Late"),
+        (Flaw::ReturnsNewest, "fact: Returned"),
+        (Flaw::ForgetsUses, "(available, reserved, consumed, received, written off)"),
+        (Flaw::RefusesFalsely, "the answer: Ok(Refused"),
+        (Flaw::SkipsDamage, "are durable"),
+        (Flaw::LosesEvent, "event 1:"),
+    ];
+    for (flaw, sign) in flaws {
+        let (seed, failure) = first_failure(flaw);
+        println!("{flaw:?}: seed {seed}, {failure}");
+        assert!(failure.contains(sign), "{flaw:?} is seen, but not as what it is: {failure}");
+        assert_eq!(run(&Plan::new(seed)).failure, None, "without it seed {seed} fails as well");
+    }
+}
+
+#[test]
+fn a_failing_plan_is_shrunk_to_what_it_needs() {
+    for (flaw, steps_max) in [(Flaw::ConfirmsLate, 6), (Flaw::TrustsPages, 20)] {
+        let (seed, failure) = first_failure(flaw);
+        let whole = Plan::new(seed);
+        let (plan, failure) = with(flaw, || shrink(&whole, failure));
+        let (left, of) = (plan.numbers().len(), whole.numbers().len());
+        println!("{flaw:?}: {left} steps of {of}: {failure}\n{}", plan.describe());
+        assert!(left <= steps_max && left < of / 2, "{flaw:?}: {left} steps of {of}");
+        let again = whole.keep(&plan.numbers());
+        assert!(with(flaw, || run(&again)).failure.is_some(), "what is left fails by itself");
+        assert_eq!(run(&again).failure, None, "and only for the mistake");
+    }
+}
+
+/// Two reads failed, and the journal was said to lack what no checkpoint showed.
+#[test]
+fn checkpoints_that_cannot_be_read_now_are_no_damage() {
+    let steps = [2, 67, 71, 134, 135, 136, 137, 138, 139, 143].into();
+    assert_eq!(run(&Plan::new(6666).keep(&steps)).failure, None);
+}

@@ -1,0 +1,635 @@
+//! A run: the engine, the files under it, the clock, the books beside it, and the steps taken on
+//! all of them.
+
+use std::collections::BTreeSet;
+use std::fmt::{Arguments, Debug};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+use super::ask::{Ask, FILLER};
+use super::books::Books;
+use super::clock::MachineClock;
+use super::counts::Counts;
+use super::decide::Due;
+use super::follower::Follower;
+use super::plan::{Ending, FOLLOWERS, Keyed, Place, Plan, Step, Then, Wish, accounts};
+use super::{Checked, agree, hold};
+use crate::base::error::{Error, ErrorKind};
+use crate::base::{AccountId, AccountKey, IdempotencyKey, ReservationId, Seq, TimeMs};
+use crate::engine::{CommitTicket, Engine};
+use crate::event::Policy;
+use crate::event::{Event, Fact, Kept, Request};
+use crate::ledger::Used;
+use crate::ledger::{Command, Outcome};
+use crate::vfs::crash::CrashVfs;
+
+/// How many steps a process goes on after its journal failed.
+const STEPS_AFTER_FAILURE: usize = 3;
+
+/// An event that was decided, as it must stand in the journal.
+#[allow(clippy::large_enum_variant, reason = "nearly every event is known")]
+#[derive(Clone, Debug)]
+pub(super) enum Slot {
+    Known(Event<'static>),
+    /// One of those that lapsed together, in no set order.
+    Lapsed(TimeMs, Rc<BTreeSet<ReservationId>>),
+}
+
+pub(super) struct World<'p> {
+    pub(super) plan: &'p Plan,
+    pub(super) vfs: CrashVfs,
+    pub(super) machine: MachineClock,
+    /// `None` only while it is opened, or when it cannot be.
+    pub(super) engine: Option<Engine>,
+    pub(super) openings: u64,
+    /// Every event since the first, durable or not: event 1 comes first.
+    pub(super) log: Vec<Slot>,
+    /// The state after the whole log.
+    pub(super) books: Books,
+    /// The state after the events that were read back from the journal.
+    pub(super) audited: Books,
+    /// Everything up to this event was acknowledged.
+    pub(super) acknowledged: Seq,
+    /// What was durable after each step in which that changed: what comes before the last of these,
+    /// later writes vouch for.
+    pub(super) durables: Vec<Seq>,
+    accounts: Vec<(AccountKey, Policy)>,
+    made: Vec<ReservationId>,
+    asked: Vec<(Ask, u8)>,
+    pub(super) kept: Vec<(CommitTicket, Seq)>,
+    pub(super) followers: Vec<Follower>,
+    pub(super) counts: Counts,
+    trace: blake3::Hasher,
+    pub(super) number: usize,
+    dead_for: usize,
+}
+
+impl<'p> World<'p> {
+    pub(super) fn new(plan: &'p Plan) -> Self {
+        let key = |(name, policy): (String, Policy)| {
+            (name.parse().expect("the names of the plan are keys"), policy)
+        };
+        let books = Books::default();
+        Self {
+            plan,
+            vfs: CrashVfs::new(plan.seed),
+            machine: MachineClock::new(plan.setup.start_ms),
+            engine: None,
+            openings: 0,
+            log: Vec::new(),
+            audited: books.clone(),
+            books,
+            acknowledged: 0,
+            durables: vec![0, 0],
+            accounts: accounts().into_iter().map(key).collect(),
+            // One that was never made.
+            made: vec![ReservationId::from_number(u64::MAX >> 1)],
+            asked: Vec::new(),
+            kept: Vec::new(),
+            followers: (0..FOLLOWERS).map(|_| Follower::default()).collect(),
+            counts: Counts::default(),
+            trace: blake3::Hasher::new(),
+            number: 0,
+            dead_for: 0,
+        }
+    }
+
+    /// Takes every step of the plan, and at last lets the whole journal be read.
+    ///
+    /// # Errors
+    /// What did not hold.
+    pub(super) fn run(&mut self) -> Checked {
+        self.reopen()?;
+        for (number, step) in &self.plan.steps {
+            self.number = *number;
+            self.counts.add("steps", step.name());
+            self.step(step)?;
+            self.settle()?;
+        }
+        self.number += 1;
+        self.end(Ending::Drop)?;
+        (0..FOLLOWERS).try_for_each(|who| self.follow(who, usize::MAX))?;
+        self.settle()
+    }
+
+    /// Where the run is.
+    pub(super) fn place(&self) -> String {
+        let step = self.plan.steps.iter().find(|(number, _)| *number == self.number);
+        format!("step {}, {:?}", self.number, step.map(|(_, step)| step))
+    }
+
+    /// What was tried, and the hash of what happened.
+    pub(super) fn finish(mut self) -> (Counts, u64) {
+        for (path, _) in self.vfs.files() {
+            let bytes = self.vfs.bytes(&path).unwrap_or_default();
+            self.trace.update(&bytes);
+        }
+        let hash = self.trace.finalize();
+        let first = hash.as_bytes()[..8].try_into().expect("a hash has 32 bytes");
+        (self.counts, u64::from_le_bytes(first))
+    }
+
+    pub(super) fn note(&mut self, what: Arguments<'_>) {
+        self.trace.update(format!("{} {} {what}\n", self.number, self.vfs.operations()).as_bytes());
+    }
+
+    /// # Errors
+    /// When it is not open, which no step should meet.
+    pub(super) fn engine(&self) -> Checked<Engine> {
+        self.engine.clone().ok_or_else(|| "the engine is not open".to_owned())
+    }
+
+    /// Whether the engine accepts nothing any more, as it should after a failure.
+    pub(super) fn is_dead(&self) -> bool {
+        self.engine.as_ref().is_none_or(|engine| engine.status().poisoned)
+    }
+
+    fn step(&mut self, step: &Step) -> Checked {
+        match step {
+            Step::Ask { wish, key, then } => self.wish(wish, *key, *then),
+            Step::Retry { pick, is_other } => self.retry(*pick, *is_other),
+            Step::Batch { asks, then } => self.batch(asks, *then),
+            Step::Refund { pick } => self.refund(*pick),
+            Step::Note { pick, bytes } => self.note_on(*pick, *bytes),
+            Step::Document { key, bytes } => self.document(*key, *bytes),
+            Step::SetPolicy { account, policy } => self.set_policy(*account, *policy),
+            Step::Tick { by_ms } => {
+                self.machine.advance(*by_ms);
+                Ok(())
+            }
+            Step::SetBack { by_ms } => {
+                self.machine.set_back(*by_ms);
+                Ok(())
+            }
+            Step::Expire => self.expire(),
+            Step::Look => self.look(),
+            Step::Write => {
+                self.engine()?.write_queued();
+                Ok(())
+            }
+            Step::Keep => {
+                self.engine()?.run_errand();
+                Ok(())
+            }
+            Step::Checkpoint { before, asks } => self.checkpoint(*before, asks),
+            Step::Follow { who, events } => self.follow(*who, *events),
+            Step::Die { who } => {
+                self.followers[*who].die();
+                Ok(())
+            }
+            Step::Fault { after, fault } => {
+                self.vfs.fault_at(self.vfs.operations() + after, *fault);
+                Ok(())
+            }
+            Step::MakeRoom => {
+                self.vfs.make_room();
+                Ok(())
+            }
+            Step::End { ending } => self.end(*ending),
+            Step::Rot { pick } => self.rot(*pick),
+        }
+    }
+
+    /// After each step: recovers where power was cut, reads back what is durable, and compares
+    /// everything.
+    fn settle(&mut self) -> Checked {
+        loop {
+            if self.vfs.is_off() {
+                self.end(Ending::PowerCut)?;
+            }
+            self.audit()?;
+            // Reading it back may have been what power was cut at.
+            if !self.vfs.is_off() {
+                break;
+            }
+        }
+        self.compare()?;
+        self.dead_for = if self.is_dead() { self.dead_for + 1 } else { 0 };
+        if self.dead_for > STEPS_AFTER_FAILURE {
+            let ending = if self.chance().below(2) == 0 { Ending::Kill } else { Ending::PowerCut };
+            self.end(ending)?;
+        }
+        let engine = self.engine()?;
+        let durable = engine.durable_seq();
+        if self.durables.last() != Some(&durable) {
+            self.durables.push(durable);
+        }
+        self.note(format_args!("{durable} {:?}", engine.levels()));
+        Ok(())
+    }
+
+    pub(super) fn chance(&self) -> crate::vfs::crash::Chance {
+        self.plan.chance_of(self.number)
+    }
+
+    /// Opens the account in this place where it is not open; `None` when the engine does not now.
+    fn open(&mut self, place: Place) -> Checked<Option<AccountId>> {
+        let (key, policy) = self.accounts[place].clone();
+        if let Some(id) = self.books.keys.get(&key) {
+            return Ok(Some(*id));
+        }
+        let engine = self.engine()?;
+        let now = engine.now_ms();
+        match engine.open_account(&key, policy) {
+            Ok(account) => {
+                self.enter(now, None, vec![Fact::AccountOpened { account, key, policy }])?;
+                Ok(Some(account))
+            }
+            Err(error) if self.excuses(error.kind()) => Ok(None),
+            Err(error) => Err(format!("{key} does not open: {error}")),
+        }
+    }
+
+    /// Whether a request may fail with this kind of error for another reason than what it asks.
+    fn excuses(&self, kind: ErrorKind) -> bool {
+        match kind {
+            ErrorKind::Poisoned => self.is_dead(),
+            ErrorKind::Overloaded => self.plan.setup.queue_bytes_max < 1 << 20,
+            _ => false,
+        }
+    }
+
+    /// Enters facts that were decided.
+    fn enter(
+        &mut self,
+        at: TimeMs,
+        request: Option<Request>,
+        facts: Vec<Fact<'static>>,
+    ) -> Checked {
+        let last = facts.len().saturating_sub(1);
+        for (index, fact) in facts.into_iter().enumerate() {
+            let event = Event { at, request: request.filter(|_| index == last), fact };
+            self.books.enter(&event)?;
+            self.log.push(Slot::Known(event));
+        }
+        Ok(())
+    }
+
+    fn resolve(&mut self, wish: &Wish) -> Checked<Option<Ask>> {
+        for place in wish.places() {
+            if self.open(place)?.is_none() {
+                return Ok(None);
+            }
+        }
+        let account = |place: Place| self.books.keys[&self.accounts[place].0];
+        Ok(Some(wish.ask(account, |pick| self.recent(pick))))
+    }
+
+    /// Mostly one that is pending, otherwise one of the newest: old ones have ended, and teach
+    /// little.
+    fn recent(&self, pick: usize) -> ReservationId {
+        let pending = self.books.pending.len();
+        if pending > 0 && !pick.is_multiple_of(4) {
+            let pending = self.books.pending.keys().nth(pick / 4 % pending);
+            return *pending.expect("the index is below their number");
+        }
+        let recent = &self.made[self.made.len().saturating_sub(8)..];
+        recent[pick % recent.len()]
+    }
+
+    fn wish(&mut self, wish: &Wish, key: Option<u8>, then: Then) -> Checked {
+        match self.resolve(wish)? {
+            Some(ask) => self.ask(&ask, key, then),
+            None => Ok(()),
+        }
+    }
+
+    fn retry(&mut self, pick: usize, is_other: bool) -> Checked {
+        if self.asked.is_empty() {
+            return Ok(());
+        }
+        let recent = &self.asked[self.asked.len().saturating_sub(30)..];
+        let (ask, key) = recent[pick % recent.len()].clone();
+        let other = recent[pick / 7 % recent.len()].0.clone();
+        let ask = if is_other { other } else { ask };
+        // A crash may have taken back that an account was opened.
+        if ask.accounts().iter().any(|account| !self.books.accounts.contains_key(account)) {
+            return Ok(());
+        }
+        self.ask(&ask, Some(key), Then::Wait)
+    }
+
+    fn ask(&mut self, ask: &Ask, key: Option<u8>, then: Then) -> Checked {
+        let engine = self.engine()?;
+        let command = ask.command(key.map(|key| ask.key(key)));
+        let now = engine.now_ms();
+        let said = engine.execute(&command);
+        let seq = said.as_ref().ok().and_then(CommitTicket::seq);
+        let outcome = said.as_ref().map(CommitTicket::outcome).map_err(Error::kind);
+        self.counts.add("requests", ask.name());
+        self.hear(&command, now, outcome, Some(seq))?;
+        self.asked.extend(key.map(|key| (ask.clone(), key)));
+        said.map_or(Ok(()), |ticket| self.then(ticket, then))
+    }
+
+    /// Holds an answer to what must come of the command; where `seq` is known, to the event as
+    /// well.
+    fn hear(
+        &mut self,
+        command: &Command<'_>,
+        now: TimeMs,
+        said: Result<Outcome, ErrorKind>,
+        seq: Option<Option<Seq>>,
+    ) -> Checked {
+        self.note(format_args!("{said:?} {seq:?}"));
+        if said.is_err_and(|kind| self.excuses(kind)) {
+            self.counts.add("answers", format!("{:?}", said.expect_err("it is an error")));
+            return Ok(());
+        }
+        let number = match said {
+            Ok(Outcome::Reserved { reservation, .. }) => Some(reservation),
+            _ => None,
+        };
+        let is_alone = seq.is_some();
+        let due = self.books.decide(command, now, number, &self.plan.setup, is_alone);
+        self.counts.add("answers", name_of(said, &due));
+        let request = command.key().map(|key| Request {
+            key: IdempotencyKey::from_number(key.number()),
+            fingerprint: key.body().unwrap_or_default(),
+            kept: Some(Kept { owner: key.owner(), until: now + self.plan.setup.window_ms }),
+        });
+        self.hold_to(due, now, request, said, seq)?;
+        if let Some(made) = number.filter(|number| self.made.last() != Some(number)) {
+            self.made.push(made);
+        }
+        Ok(())
+    }
+
+    fn hold_to(
+        &mut self,
+        due: Due,
+        now: TimeMs,
+        request: Option<Request>,
+        said: Result<Outcome, ErrorKind>,
+        seq: Option<Option<Seq>>,
+    ) -> Checked {
+        let (should, should_seq) = match due {
+            Due::Error(kind) => (Err(kind), None),
+            Due::Nothing(outcome) => (Ok(outcome), None),
+            Due::Again(outcome, first) => (Ok(outcome), Some(first)),
+            Due::Facts(facts, outcome) => {
+                agree("the answer", &said, &Ok(outcome))?;
+                self.enter(now, request, facts)?;
+                (Ok(outcome), Some(self.books.seq))
+            }
+        };
+        agree("the answer", &said, &should)?;
+        agree("the event of the answer", &seq.unwrap_or(should_seq), &should_seq)
+    }
+
+    fn then(&mut self, mut ticket: CommitTicket, then: Then) -> Checked {
+        let Some(seq) = ticket.seq() else {
+            return Ok(());
+        };
+        match then {
+            Then::Wait => {
+                let outcome = ticket.outcome();
+                match ticket.wait() {
+                    Ok(durable) => {
+                        agree("the outcome once it is durable", &durable, &outcome)?;
+                        self.acknowledge(seq)
+                    }
+                    Err(error) => self.excuse(&error),
+                }
+            }
+            Then::Keep => {
+                // Asked for once, so that it will be written.
+                let is_early = poll(&mut ticket).is_ready()
+                    && self.engine()?.durable_seq() < seq
+                    && !self.is_dead();
+                hold(!is_early, || format!("event {seq} is not durable, but its ticket resolves"))?;
+                self.kept.push((ticket, seq));
+                Ok(())
+            }
+            Then::Drop => Ok(()),
+        }
+    }
+
+    pub(super) fn excuse(&self, error: &Error) -> Checked {
+        hold(self.excuses(error.kind()), || format!("it fails, though nothing failed: {error}"))
+    }
+
+    fn acknowledge(&mut self, seq: Seq) -> Checked {
+        let durable = self.engine()?.durable_seq();
+        hold(durable >= seq, || {
+            format!("event {seq} is acknowledged, but {durable} is the last that is durable")
+        })?;
+        self.acknowledged = self.acknowledged.max(seq);
+        Ok(())
+    }
+
+    /// Looks at the tickets that were kept: each resolves when its event is durable, and not
+    /// before.
+    fn look(&mut self) -> Checked {
+        for (mut ticket, seq) in std::mem::take(&mut self.kept) {
+            match poll(&mut ticket) {
+                Poll::Ready(Ok(_)) => self.acknowledge(seq)?,
+                Poll::Ready(Err(error)) => self.excuse(&error)?,
+                Poll::Pending => {
+                    let durable = self.engine()?.durable_seq();
+                    hold(durable < seq, || {
+                        format!("event {seq} is durable, but its ticket waits")
+                    })?;
+                    self.kept.push((ticket, seq));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn batch(&mut self, asks: &[Keyed], then: Then) -> Checked {
+        let mut sound = Vec::new();
+        for (wish, key) in asks {
+            if let Some(ask) = self.resolve(wish)? {
+                sound.push((ask, *key));
+            }
+        }
+        let engine = self.engine()?;
+        let commands: Vec<Command<'_>> =
+            sound.iter().map(|(ask, key)| ask.command(key.map(|key| ask.key(key)))).collect();
+        let now = engine.now_ms();
+        let ticket = engine
+            .batch(&commands)
+            .map_err(|error| format!("a batch of {}: {error}", commands.len()))?;
+        let said: Vec<_> = ticket
+            .outcomes()
+            .iter()
+            .map(|said| said.as_ref().copied().map_err(Error::kind))
+            .collect();
+        agree("answers of a batch", &said.len(), &commands.len())?;
+        for (command, said) in commands.iter().zip(said) {
+            self.hear(command, now, said, None)?;
+        }
+        self.asked.extend(sound.iter().filter_map(|(ask, key)| key.map(|key| (ask.clone(), key))));
+        if then != Then::Wait {
+            return Ok(());
+        }
+        let last = self.books.seq;
+        match ticket.wait() {
+            // A batch of which nothing came waits for nothing.
+            Ok(_) if engine.durable_seq() < last => Ok(()),
+            Ok(_) => self.acknowledge(last),
+            Err(error) => self.excuse(&error),
+        }
+    }
+
+    /// What must come of a command that is no `Command`.
+    fn hear_other(
+        &mut self,
+        now: TimeMs,
+        due: Due,
+        said: Result<CommitTicket, Error>,
+        then: Then,
+    ) -> Checked {
+        let outcome = said.as_ref().map(CommitTicket::outcome).map_err(Error::kind);
+        let seq = said.as_ref().ok().map(CommitTicket::seq);
+        self.note(format_args!("{outcome:?} {seq:?}"));
+        if outcome.is_err_and(|kind| self.excuses(kind)) {
+            return Ok(());
+        }
+        self.hold_to(due, now, None, outcome, seq)?;
+        said.map_or(Ok(()), |ticket| self.then(ticket, then))
+    }
+
+    fn refund(&mut self, pick: usize) -> Checked {
+        let engine = self.engine()?;
+        let now = engine.now_ms();
+        let out: Vec<ReservationId> = self.books.consumed.keys().copied().collect();
+        self.refund_foreign(&engine, pick)?;
+        let Some(id) = out.get(pick % out.len().max(1)) else {
+            return Ok(());
+        };
+        let (consumed_at, lines) = self.books.consumed[id].clone();
+        let due = self.books.decide_return(*id, "refund");
+        self.counts.add("requests", "refund");
+        let used = Used { reservation: *id, lines: &lines, consumed_at };
+        self.hear_other(now, due, engine.give_back(&used, "refund"), Then::Wait)
+    }
+
+    /// What a history that is not this ledger's would tell is refused: of one that waits, and of
+    /// one that was never made.
+    fn refund_foreign(&mut self, engine: &Engine, pick: usize) -> Checked {
+        let waiting =
+            self.books.pending.keys().nth(pick % self.books.pending.len().max(1)).copied();
+        let never = ReservationId::from_number(u64::MAX >> 1);
+        for reservation in waiting.into_iter().chain([never]) {
+            let held = self.books.pending.get(&reservation);
+            let lines = held.map(|held| held.lines.clone()).unwrap_or_default();
+            let used = Used { reservation, lines: &lines, consumed_at: engine.now_ms() };
+            let said = engine
+                .give_back(&used, "refund")
+                .map(|ticket| ticket.outcome())
+                .map_err(|error| error.kind());
+            if said.is_err_and(|kind| self.excuses(kind)) {
+                continue;
+            }
+            self.counts.add("requests", "refund of what was not consumed");
+            agree("a return of what was not consumed", &said, &Err(ErrorKind::Conflict))?;
+        }
+        Ok(())
+    }
+
+    fn note_on(&mut self, pick: usize, bytes: usize) -> Checked {
+        let engine = self.engine()?;
+        let (now, reservation) = (engine.now_ms(), self.recent(pick));
+        let body = &FILLER[..bytes];
+        let fact = Fact::Noted { reservation, body: body.into() };
+        self.counts.add("requests", "note");
+        self.hear_other(
+            now,
+            Due::Facts(vec![fact], Outcome::Recorded),
+            engine.note(reservation, body),
+            Then::Keep,
+        )
+    }
+
+    fn document(&mut self, key: u8, bytes: Option<usize>) -> Checked {
+        let engine = self.engine()?;
+        let (now, key, body) =
+            (engine.now_ms(), format!("product-{key}"), bytes.map(|bytes| &FILLER[..bytes]));
+        let fact = Fact::Document {
+            collection: "catalogue".into(),
+            key: key.clone().into(),
+            body: body.map(Into::into),
+        };
+        self.counts.add("requests", "document");
+        let said = engine.put_document("catalogue", &key, body);
+        self.hear_other(now, Due::Facts(vec![fact], Outcome::Recorded), said, Then::Wait)
+    }
+
+    fn set_policy(&mut self, place: Place, policy: Policy) -> Checked {
+        let Some(account) = self.open(place)? else {
+            return Ok(());
+        };
+        let engine = self.engine()?;
+        let now = engine.now_ms();
+        let due = self.books.decide_policy(account, policy, now);
+        self.counts.add("requests", "set policy");
+        self.hear_other(now, due, engine.set_policy(account, policy), Then::Drop)
+    }
+
+    /// Turns the wheels: what is due ends, and nothing else.
+    fn expire(&mut self) -> Checked {
+        let engine = self.engine()?;
+        let (now, mut due) = (engine.now_ms(), self.books.due(engine.now_ms()));
+        match engine.expire_due() {
+            Ok(count) => agree("reservations that expired", &count, &due.len())?,
+            Err(error) => {
+                self.excuse(&error)?;
+                // The journal failed in the middle of it.
+                due.retain(|id| engine.pending(*id).is_none());
+            }
+        }
+        self.counts.add_many("answers", "Expired", due.len() as u64);
+        let due = Rc::new(due);
+        for id in due.iter() {
+            let held = self.books.pending.get(id).ok_or("what is due is pending")?;
+            let fact = Fact::Expired(self.books.end_of(*id, held, now, |_, _| 0));
+            self.books.enter(&Event { at: now, request: None, fact })?;
+            self.log.push(Slot::Lapsed(now, Rc::clone(&due)));
+        }
+        Ok(())
+    }
+
+    fn checkpoint(&mut self, before: usize, asks: &[Keyed]) -> Checked {
+        let engine = self.engine()?;
+        let mut asked = Ok(());
+        let written = engine.checkpoint_with(&mut |part| {
+            if part == before {
+                asked = asks.iter().try_for_each(|(wish, key)| self.wish(wish, *key, Then::Drop));
+            }
+        });
+        asked?;
+        self.counts.add("checkpoints", if written.is_ok() { "written" } else { "failed" });
+        match written {
+            Ok(seq) => hold(seq <= self.books.seq, || {
+                format!("a checkpoint shows event {seq} of {}", self.books.seq)
+            }),
+            Err(error) => hold(self.has_failed(), || {
+                format!("a checkpoint fails, though nothing failed: {error}")
+            }),
+        }
+    }
+
+    /// Whether a fault has struck, so that an error needs no other reason.
+    pub(super) fn has_failed(&self) -> bool {
+        self.is_dead() || self.vfs.is_off() || self.vfs.is_full() || !self.vfs.struck().is_empty()
+    }
+}
+
+fn poll(ticket: &mut CommitTicket) -> Poll<Result<Outcome, Error>> {
+    Pin::new(ticket).poll(&mut Context::from_waker(Waker::noop()))
+}
+
+fn name_of(said: Result<Outcome, ErrorKind>, due: &Due) -> String {
+    if matches!(due, Due::Again(..)) {
+        return "first answer again".to_owned();
+    }
+    let told: Box<dyn Debug> = match said {
+        Ok(outcome) => Box::new(outcome),
+        Err(kind) => Box::new(kind),
+    };
+    let told = format!("{told:?}");
+    told.split([' ', '(']).next().unwrap_or_default().to_owned()
+}

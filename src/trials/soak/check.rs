@@ -1,0 +1,281 @@
+//! Holding the server to what a caller knows, while its time stands still and nobody asks for
+//! anything else.
+
+use std::time::Duration;
+
+use hyper::Method;
+use hyper::body::Bytes;
+use serde_json::Value;
+use tokio::time::{Instant, sleep};
+
+use super::ask::{Ask, PRODUCTS, Reply, send};
+use super::books::{Order, Span, States, Stock};
+use super::caller::{Caller, cost_of};
+use crate::base::ReservationId;
+use crate::base::error::{Error, Result};
+use crate::mall::{OrderState, order_id, parse_order_id};
+use crate::trials::client::Client;
+
+/// How long what lapsed may take to be back, and how often that is looked at. The published bound
+/// is in milliseconds; this one is for a machine that does much else.
+pub(super) const BACK_WITHIN: Duration = Duration::from_secs(10);
+pub(super) const LOOK_EVERY: Duration = Duration::from_millis(5);
+/// How many orders and answers of former lives are looked at again.
+const OLDER: usize = 40;
+const PAGE: usize = 100;
+
+impl Caller {
+    /// Looks at everything that may have changed since the last check, resolves what is unclear,
+    /// and holds accounts against the orders. With `whole` it looks at every order there is.
+    ///
+    /// # Errors
+    /// `Unavailable` when the server does not answer.
+    pub(super) async fn check(&mut self, client: &mut Client, whole: bool) -> Result<()> {
+        self.seen_ms = 0;
+        self.look_at_orders(client).await?;
+        self.resolve(client).await?;
+        for _ in 0..OLDER.min(self.answered.len()) {
+            let before = self.counts.retries;
+            if !self.retry(client).await {
+                return Err(gone());
+            }
+            self.counts.retries_after_restart += self.counts.retries - before;
+        }
+        for user in 0..self.users.len() {
+            self.look_at_list(client, user, whole).await?;
+        }
+        // What was found in the lists may have changed since it was made.
+        self.look_at_orders(client).await?;
+        for user in 0..self.users.len() {
+            self.look_at_balance(client, user).await?;
+        }
+        self.begin_anew();
+        Ok(())
+    }
+
+    async fn get(&mut self, client: &mut Client, user: usize, path: &str) -> Result<Reply> {
+        let reply =
+            send(client, Method::GET, path, &self.users[user].token, None, Bytes::new()).await;
+        self.hear(reply).ok_or_else(gone)
+    }
+
+    async fn look_at_orders(&mut self, client: &mut Client) -> Result<()> {
+        let open =
+            self.orders.iter().filter(|(_, order)| order.may_be.is_open()).map(|(id, _)| *id);
+        let mut ids: Vec<ReservationId> = open.chain(std::mem::take(&mut self.fresh)).collect();
+        let newest = self.orders.last_key_value().map_or(0, |(id, _)| id.number());
+        let oldest = self.orders.first_key_value().map_or(0, |(id, _)| id.number());
+        for _ in 0..OLDER {
+            // Numbers grow with time, so any number between is near to an order.
+            let near = ReservationId::from_number(self.chance.between(oldest, newest));
+            ids.extend(self.orders.range(near..).next().map(|(id, _)| *id));
+        }
+        ids.sort_unstable();
+        ids.dedup();
+        for id in ids {
+            let from = self.seen_ms;
+            let reply = self
+                .get(client, self.orders[&id].user, &format!("/api/mall/orders/{}", order_id(id)))
+                .await?;
+            let when = Span { from, to: reply.timestamp };
+            self.compare(id, &reply.data, when, &reply);
+        }
+        Ok(())
+    }
+
+    /// Holds an order as the server shows it against what is known of it.
+    fn compare(&mut self, id: ReservationId, shown: &Value, when: Span, reply: &Reply) {
+        self.counts.orders_looked_up += 1;
+        let Some(order) = self.orders.get_mut(&id) else {
+            return;
+        };
+        let Some(state) = state_of(shown) else {
+            return self
+                .findings
+                .note(format!("{id} is known as {order:?} and shown as {reply:?}"));
+        };
+        let number = |name: &str| shown[name].as_u64();
+        let same = shown["productId"] == PRODUCTS[order.product].0
+            && number("quantity") == Some(order.quantity)
+            && number("pointsCost") == Some(order.cost)
+            && number("expiresAt") == Some(order.expires_at);
+        let in_time = number("exchangedAt").is_none_or(|at| at < order.expires_at);
+        let held = order.may_be.may_hold();
+        let was_open = order.may_be.has(OrderState::Pending);
+        let was_unclear = was_open && order.may_be.is_unclear();
+        let found = order.find(state, when);
+        self.counts.expiries_seen += u64::from(was_open && state == OrderState::Expired);
+        self.counts.ended_without_an_answer +=
+            u64::from(was_unclear && state == OrderState::Confirmed);
+        self.findings.check(same && in_time, || format!("{id} is known otherwise than {shown}"));
+        if let Err(wrong) = found {
+            self.findings.note(format!("{id} is found {shown}: {wrong}"));
+        }
+        self.let_go(id, held);
+    }
+
+    /// Asks again what has a key and no clear answer, until it has one.
+    async fn resolve(&mut self, client: &mut Client) -> Result<()> {
+        let unclear = std::mem::take(&mut self.unclear);
+        for asked in unclear {
+            if let Ask::Exchange { user, .. } = asked.ask {
+                self.users[user].purse.spent_max -= cost_of(asked.ask);
+            }
+            if asked.key.is_none() {
+                if let Ask::Exchange { .. } = asked.ask {
+                    self.lost.push(asked.ask);
+                }
+                continue;
+            }
+            self.ask(client, asked, None).await;
+            self.counts.resolved_by_retry += 1;
+        }
+        match self.unclear.is_empty() {
+            true => Ok(()),
+            false => Err(Error::unavailable(format!(
+                "requests stay without a clear answer: {:?}",
+                self.unclear
+            ))),
+        }
+    }
+
+    /// Holds the user's list of orders against what is known, and takes in orders of requests
+    /// without key and answer.
+    async fn look_at_list(&mut self, client: &mut Client, user: usize, whole: bool) -> Result<()> {
+        let mut before: Option<ReservationId> = None;
+        loop {
+            let page = before.map_or_else(String::new, |id| format!("&before={}", order_id(id)));
+            let from = self.seen_ms;
+            let reply =
+                self.get(client, user, &format!("/api/mall/orders?page_size={PAGE}{page}")).await?;
+            let when = Span { from, to: reply.timestamp };
+            let Some(shown) = reply.data["orders"].as_array() else {
+                self.findings.note(format!("the orders of user {user} are {reply:?}"));
+                return Ok(());
+            };
+            let ids: Vec<ReservationId> = shown
+                .iter()
+                .filter_map(|order| parse_order_id(order["orderId"].as_str()?))
+                .collect();
+            for (id, order) in ids.iter().zip(shown) {
+                if self.orders.contains_key(id) {
+                    self.compare(*id, order, when, &reply);
+                } else {
+                    self.adopt(*id, user, order);
+                }
+            }
+            let next = reply.data["nextBefore"].as_str().and_then(parse_order_id);
+            self.compare_ids(user, &ids, before, next);
+            before = next;
+            if !whole || before.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// A page of a list has every order of its part, newest first.
+    fn compare_ids(
+        &mut self,
+        user: usize,
+        shown: &[ReservationId],
+        before: Option<ReservationId>,
+        next: Option<ReservationId>,
+    ) {
+        let known = self.orders.range(next.unwrap_or(ReservationId::from_number(0))..).rev();
+        let known = known
+            .filter(|(id, order)| order.user == user && before.is_none_or(|before| **id < before));
+        let known: Vec<ReservationId> = known.map(|(id, _)| *id).collect();
+        self.findings.check(shown == known, || {
+            let missing: Vec<_> = known.iter().filter(|id| !shown.contains(id)).collect();
+            format!(
+                "{missing:?} are missing among the {} orders of user {user} up to {next:?}",
+                shown.len()
+            )
+        });
+    }
+
+    /// An order that nobody answered for: it must be what a request without a key asked for.
+    fn adopt(&mut self, id: ReservationId, user: usize, shown: &Value) {
+        let matches = |ask: &Ask| {
+            matches!(*ask, Ask::Exchange { user: asker, product, quantity, .. } if asker == user
+                && shown["productId"] == PRODUCTS[product].0 && shown["quantity"] == quantity)
+        };
+        let Some(at) = self.lost.iter().position(matches) else {
+            return self.findings.note(format!("nobody asked for the order {shown}"));
+        };
+        let ask = self.lost.swap_remove(at);
+        let (Ask::Exchange { product, quantity, .. }, Some(state)) = (ask, state_of(shown)) else {
+            return;
+        };
+        self.counts.found_in_list += 1;
+        let expires_at = shown["expiresAt"].as_u64().unwrap_or_default();
+        let may_be = States::only(state);
+        self.enter(id, Order { user, product, quantity, cost: cost_of(ask), expires_at, may_be });
+        self.let_go(id, true);
+    }
+
+    /// A user's points are exactly what was awarded, and what its orders hold and cost.
+    async fn look_at_balance(&mut self, client: &mut Client, user: usize) -> Result<()> {
+        let (mut reserved, mut consumed) = (0, 0);
+        for order in self.orders.values().filter(|order| order.user == user) {
+            reserved += u64::from(order.may_be.has(OrderState::Pending)) * order.cost;
+            consumed += u64::from(order.may_be.has(OrderState::Confirmed)) * order.cost;
+        }
+        let received = self.users[user].purse.received;
+        let started = Instant::now();
+        loop {
+            let reply = self.get(client, user, "/api/points/balance").await?;
+            let shown =
+                ["received", "reserved", "consumed", "balance"].map(|name| reply.number(name));
+            if shown == [received, reserved, consumed, received - reserved - consumed] {
+                self.counts.balances_checked += 1;
+                return Ok(());
+            }
+            if started.elapsed() > BACK_WITHIN {
+                let books = (received, reserved, consumed);
+                self.findings
+                    .note(format!("user {user} has {} where its orders say {books:?}", reply.data));
+                return Ok(());
+            }
+            sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// What the caller did to each product, now that every order is known.
+    pub(super) fn stocks(&self) -> [Stock; PRODUCTS.len()] {
+        let mut stocks = self.stocks;
+        for order in self.orders.values() {
+            let stock = &mut stocks[order.product];
+            stock.reserved += u64::from(order.may_be.has(OrderState::Pending)) * order.quantity;
+            stock.sold += u64::from(order.may_be.has(OrderState::Confirmed)) * order.quantity;
+        }
+        stocks
+    }
+
+    /// What there is to do next follows from what was found.
+    fn begin_anew(&mut self) {
+        let of = |state| {
+            let orders = self.orders.iter().filter(move |(_, order)| order.may_be.has(state));
+            orders.map(|(id, _)| *id).collect::<Vec<_>>()
+        };
+        (self.waiting, self.confirmed) = (of(OrderState::Pending), of(OrderState::Confirmed));
+        self.lost.clear();
+        self.fresh.clear();
+        // The next life may show an earlier time: that of its last event.
+        self.seen_ms = 0;
+    }
+}
+
+fn state_of(shown: &Value) -> Option<OrderState> {
+    Some(match shown["state"].as_str()? {
+        "pending" => OrderState::Pending,
+        "confirmed" => OrderState::Confirmed,
+        "cancelled" => OrderState::Cancelled,
+        "expired" => OrderState::Expired,
+        _ => return None,
+    })
+}
+
+fn gone() -> Error {
+    Error::unavailable("the server gives a check no answer")
+}

@@ -74,6 +74,8 @@ mod http;
 #[cfg(feature = "server")]
 mod mall;
 #[cfg(feature = "server")]
+mod process;
+#[cfg(feature = "server")]
 mod settings;
 #[cfg(feature = "server")]
 mod sink;

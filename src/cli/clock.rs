@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use super::print;
 use crate::base::clock::SystemClock;
 use crate::base::error::Result;
 use crate::engine::{Mended, mend_clock};
+use crate::process::print;
 use crate::reader::Past;
 
 #[derive(Args)]

@@ -7,13 +7,13 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use serde::Deserialize;
 
-use super::print;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::{AccountKey, IdempotencyKey, QUANTITY_MAX};
 use crate::engine::Engine;
 use crate::event::Policy;
 use crate::ledger::Command;
 use crate::mall::Note;
+use crate::process::print;
 use crate::settings as config;
 
 /// Who an import says that it is.

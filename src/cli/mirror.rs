@@ -11,7 +11,7 @@ use secrecy::SecretString;
 
 use crate::base::TimeMs;
 use crate::base::error::{Error, Result};
-use crate::cli::print;
+use crate::process::print;
 use crate::settings as config;
 use crate::sink::{self as mirror, Checked, Database, Progress};
 

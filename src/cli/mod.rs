@@ -3,22 +3,19 @@
 mod audit;
 mod bench;
 mod clock;
-mod descriptors;
 mod import;
-pub(crate) mod logs;
 #[cfg(feature = "mysql")]
 mod mirror;
 mod serve;
 mod simulate;
-mod stop;
-pub(crate) mod token;
+mod token;
 
-use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::base::error::{Error, Result};
+use crate::base::error::Error;
+use crate::process::logs;
 
 #[derive(Parser)]
 #[command(
@@ -104,21 +101,6 @@ fn report(error: &Error) {
         (told, source) = (cause_text, cause.source());
     }
     logs::say(&text);
-}
-
-/// Prints to standard output, which may be a pipe that nobody reads any more: `println!` would
-/// panic then.
-pub(crate) fn print(text: &str) -> Result<()> {
-    let mut out = std::io::stdout().lock();
-    out.write_all(text.as_bytes())
-        .and_then(|()| out.flush())
-        .map_err(|cause| Error::io("printing", cause))
-}
-
-/// A runtime for the commands that serve or call.
-pub(crate) fn runtime() -> Result<tokio::runtime::Runtime> {
-    let built = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    built.map_err(|cause| Error::io("the runtime did not start", cause))
 }
 
 #[cfg(test)]

@@ -10,12 +10,12 @@ use clap::Args;
 use secrecy::SecretString;
 use tokio::net::TcpListener;
 
-use super::stop::{Stage, WayOut};
-use super::{descriptors, logs, print, runtime, token};
 use crate::base::error::{Error, Result};
 use crate::engine::Engine;
 use crate::http::{self, App, Auth, Limits, Role};
 use crate::mall::{DEMO_USER, Mall, MallConfig};
+use crate::process::stop::{Stage, WayOut};
+use crate::process::{descriptors, logs, print, runtime};
 use crate::settings::{self as config, Partial, Settings, secret};
 use crate::sink::{self, Mirror, MirrorConfig, MirrorView};
 use crate::trials::soak;
@@ -291,7 +291,7 @@ fn run(
     let mall = Mall::open(engine.clone(), config)?;
     let hint = if demo {
         mall.load_demo()?;
-        Some(token::issue(&auth, DEMO_USER, Role::User, DEMO_TOKEN_TTL_MS)?)
+        Some(auth.issue_for(DEMO_USER, Role::User, DEMO_TOKEN_TTL_MS)?)
     } else {
         None
     };

@@ -11,8 +11,8 @@ use std::time::Instant;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::print;
 use crate::base::error::{Error, Result};
+use crate::process::print;
 use crate::trials::simulate::{self, Plan};
 
 #[derive(Args)]

@@ -1,13 +1,12 @@
 //! `stockhold token`: a bearer token for the configured secret.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use secrecy::SecretString;
 
-use crate::base::clock::{Clock, SystemClock};
-use crate::base::error::{Error, Result};
+use crate::base::error::Result;
 use crate::http::{Auth, Role};
+use crate::process::print;
 use crate::settings::{self as config, duration, secret};
 
 #[derive(Args)]
@@ -38,34 +37,11 @@ enum RoleArg {
 pub(super) fn token(args: &TokenArgs) -> Result<()> {
     let flags = config::Partial { data_dir: args.data_dir.clone(), ..config::Partial::default() };
     let settings = config::settings(flags, args.config.as_deref())?;
-    let secret = configured_or_demo(settings.auth_secret, &settings.data_dir)?;
+    let secret = secret::configured_or_demo(settings.auth_secret, &settings.data_dir)?;
     let role = match args.role {
         RoleArg::User => Role::User,
         RoleArg::Admin => Role::Admin,
     };
-    let token = issue(&Auth::new(&secret)?, &args.user, role, duration::parse_ms(&args.ttl)?)?;
-    super::print(&format!("{token}\n"))
-}
-
-/// The configured secret, or that of the demo in `data_dir`.
-pub(crate) fn configured_or_demo(
-    configured: Option<SecretString>,
-    data_dir: &Path,
-) -> Result<SecretString> {
-    let secret = match configured {
-        Some(secret) => Some(secret),
-        None => secret::find_demo(data_dir)?,
-    };
-    secret.ok_or_else(|| {
-        Error::invalid(format!(
-            "there is no secret: set STOCKHOLD_AUTH_SECRET, or auth_secret in the configuration file, or name the \
-             directory of a demo with --data-dir (looked in {})",
-            data_dir.display()
-        ))
-    })
-}
-
-/// A token that is valid from now on for `ttl_ms`.
-pub(crate) fn issue(auth: &Auth, user: &str, role: Role, ttl_ms: u64) -> Result<String> {
-    auth.issue(user, role, SystemClock::default().now_ms().saturating_add(ttl_ms))
+    let token = Auth::new(&secret)?.issue_for(&args.user, role, duration::parse_ms(&args.ttl)?)?;
+    print(&format!("{token}\n"))
 }

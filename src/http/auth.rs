@@ -11,6 +11,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::error::{ApiError, Code};
 use super::token::{Claims, Keys, NumericDate};
 use crate::base::TimeMs;
+use crate::base::clock::{Clock, SystemClock};
 use crate::base::error::{Error, Result};
 use crate::mall::User;
 
@@ -112,6 +113,14 @@ impl Auth {
             nbf: None,
             role,
         })
+    }
+
+    /// A token for `user` that is valid from now on for `ttl_ms`.
+    ///
+    /// # Errors
+    /// `Invalid` when the user's name cannot name an account.
+    pub(crate) fn issue_for(&self, user: &str, role: Role, ttl_ms: u64) -> Result<String> {
+        self.issue(user, role, SystemClock::default().now_ms().saturating_add(ttl_ms))
     }
 
     /// The caller of a request.

@@ -2,18 +2,19 @@
 //! default.
 
 pub(crate) mod duration;
+mod log_format;
 pub(crate) mod secret;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub(crate) use self::log_format::LogFormat;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use crate::base::TTL_MS_MAX;
 use crate::base::error::{Error, Result};
-use crate::cli::logs::LogFormat;
 use crate::http::SECRET_BYTES_MIN;
 use crate::sink::{self, Backlog, BacklogPolicy, Database, MirrorConfig};
 

@@ -13,6 +13,24 @@ use crate::http::SECRET_BYTES_MIN;
 const DEMO_SECRET: &str = "demo-secret";
 const DEMO_SECRET_BYTES: usize = 32;
 
+/// The configured secret, or that of the demo in `data_dir`.
+pub(crate) fn configured_or_demo(
+    configured: Option<SecretString>,
+    data_dir: &Path,
+) -> Result<SecretString> {
+    let secret = match configured {
+        Some(secret) => Some(secret),
+        None => find_demo(data_dir)?,
+    };
+    secret.ok_or_else(|| {
+        Error::invalid(format!(
+            "there is no secret: set STOCKHOLD_AUTH_SECRET, or auth_secret in the configuration file, or name the \
+             directory of a demo with --data-dir (looked in {})",
+            data_dir.display()
+        ))
+    })
+}
+
 /// The demo's secret in `data_dir`, made at random the first time; only its owner can read the
 /// file.
 #[allow(clippy::disallowed_methods, reason = "a file of the command line, not the engine's")]

@@ -5,10 +5,10 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::super::print;
 use super::progress::Progress;
 use crate::base::error::Result;
 use crate::engine::Accepted;
+use crate::process::print;
 use crate::reader::{Rebuilt, accept_loss, rebuild_history, rebuild_snapshot};
 
 #[derive(Args)]

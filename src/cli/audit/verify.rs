@@ -6,12 +6,12 @@ use std::process::ExitCode;
 use clap::Args;
 use serde::Serialize;
 
-use super::super::print;
 use super::progress::Progress;
 use super::table::table;
 use super::time::show_time;
 use crate::audit::{self, Audit, AuditConfig, Audited, Finding, Kind};
 use crate::base::error::{Error, Result};
+use crate::process::print;
 use crate::vfs::RealVfs;
 
 #[derive(Args)]

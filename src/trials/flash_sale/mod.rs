@@ -17,10 +17,10 @@ use tokio::sync::oneshot;
 use self::load::Load;
 use self::shop::Shop;
 use crate::base::error::{Error, Result};
-use crate::cli::{print, runtime, token};
 use crate::engine::Engine;
 use crate::http::{self, App, Auth, Limits};
 use crate::mall::{Category, Mall, MallConfig, Product};
+use crate::process::{print, runtime};
 use crate::settings::{self as config, secret};
 
 /// What is sold when the command starts its own server.
@@ -166,7 +166,7 @@ fn put_product(mall: &Mall, id: &str) -> Result<()> {
 fn other_auth(args: &FlashSaleArgs) -> Result<Auth> {
     let flags = config::Partial { data_dir: args.data_dir.clone(), ..config::Partial::default() };
     let settings = config::settings(flags, args.config.as_deref())?;
-    Auth::new(&token::configured_or_demo(settings.auth_secret, &settings.data_dir)?)
+    Auth::new(&secret::configured_or_demo(settings.auth_secret, &settings.data_dir)?)
 }
 
 async fn resolve(url: &str) -> Result<SocketAddr> {

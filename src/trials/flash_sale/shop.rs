@@ -12,7 +12,6 @@ use tokio::task::JoinSet;
 
 use crate::base::QUANTITY_MAX;
 use crate::base::error::{Error, Result};
-use crate::cli::token;
 use crate::http::{Auth, Role};
 use crate::settings::secret;
 use crate::trials::client::Client;
@@ -76,7 +75,7 @@ impl Shop {
         let users = (0..users)
             .map(|index| Shopper::new(auth, format!("sale-{sale}-{index}")))
             .collect::<Result<_>>()?;
-        let admin = header(&token::issue(auth, "flash-sale", Role::Admin, TOKEN_TTL_MS)?)?;
+        let admin = header(&auth.issue_for("flash-sale", Role::Admin, TOKEN_TTL_MS)?)?;
         Ok(Self { address, users, product: product.into(), admin })
     }
 
@@ -161,7 +160,7 @@ impl Shop {
 
 impl Shopper {
     fn new(auth: &Auth, name: String) -> Result<Self> {
-        let token = header(&token::issue(auth, &name, Role::User, TOKEN_TTL_MS)?)?;
+        let token = header(&auth.issue_for(&name, Role::User, TOKEN_TTL_MS)?)?;
         Ok(Self { name, token })
     }
 }

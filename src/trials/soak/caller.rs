@@ -18,7 +18,6 @@ use super::chance::Chance;
 use super::counts::{Counts, Findings};
 use crate::base::error::{Error, Result};
 use crate::base::{ReservationId, TimeMs};
-use crate::cli::token;
 use crate::http::{Auth, Role};
 use crate::mall::{OrderState, parse_order_id};
 use crate::trials::client::Client;
@@ -455,7 +454,7 @@ pub(super) fn cost_of(ask: Ask) -> u64 {
 }
 
 fn bearer(auth: &Auth, user: &str, role: Role) -> Result<HeaderValue> {
-    let token = token::issue(auth, user, role, TOKEN_TTL_MS)?;
+    let token = auth.issue_for(user, role, TOKEN_TTL_MS)?;
     let header = HeaderValue::from_str(&format!("Bearer {token}"));
     header.map_err(|cause| Error::invalid("a token is no header").with_source(cause))
 }

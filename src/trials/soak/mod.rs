@@ -26,7 +26,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use self::run::Soak;
 use crate::base::error::{Error, Result};
-use crate::cli::{print, runtime};
+use crate::process::{print, runtime};
 use crate::trials::bench;
 
 pub(crate) use soaked::soaked;

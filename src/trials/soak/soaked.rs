@@ -8,8 +8,8 @@ use std::thread;
 use crate::base::TTL_MS_MAX;
 use crate::base::clock::ShiftedClock;
 use crate::base::error::{Error, Result};
-use crate::cli::{logs, print};
 use crate::engine::EngineBuilder;
+use crate::process::{logs, print};
 use crate::vfs::held::{Gate, HeldVfs};
 
 const SEGMENT_BYTES: u64 = 256 << 10;

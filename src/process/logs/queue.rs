@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
-use super::LogFormat;
+use crate::settings::LogFormat;
 
 /// How much may wait, in bytes: some ten thousand lines.
 const WAITING_BYTES_MAX: usize = 2 << 20;

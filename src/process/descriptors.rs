@@ -15,7 +15,7 @@ const CONNECTIONS_MIN: u64 = 8;
 ///
 /// # Errors
 /// `Unavailable` when hardly any could.
-pub(super) fn connections(wanted: usize, segments: u64) -> Result<usize> {
+pub(crate) fn connections(wanted: usize, segments: u64) -> Result<usize> {
     let others = FILES.saturating_add(TURNED_AWAY_MAX as u64).saturating_add(segments);
     let needed = others.saturating_add(wanted as u64);
     let limit = raise(needed);

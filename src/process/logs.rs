@@ -12,6 +12,7 @@ use tracing_subscriber::EnvFilter;
 
 use self::queue::Queue;
 use crate::base::error::{Error, Result};
+use crate::settings::LogFormat;
 
 /// How long an end waits for the log's last lines.
 const FLUSH_LIMIT: Duration = Duration::from_secs(1);
@@ -19,31 +20,12 @@ const FLUSH_LIMIT: Duration = Duration::from_secs(1);
 /// What the log of this process goes through, once it is started.
 static QUEUE: OnceLock<Queue> = OnceLock::new();
 
-/// How a line of the log is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum LogFormat {
-    Text,
-    Json,
-}
-
-impl LogFormat {
-    pub(crate) fn parse(name: &str) -> Result<Self> {
-        match name {
-            "text" => Ok(Self::Text),
-            "json" => Ok(Self::Json),
-            _ => {
-                Err(Error::invalid(format!("log_format is {name:?}: it must be one of text, json")))
-            }
-        }
-    }
-}
-
 /// Starts logging at `info`, or as `RUST_LOG` says. Nobody who logs ever waits for who reads the
 /// log.
 ///
 /// # Errors
 /// `Unavailable` when no thread can be started.
-pub(super) fn start(format: LogFormat) -> Result<()> {
+pub(crate) fn start(format: LogFormat) -> Result<()> {
     let queue = QUEUE.get_or_init(|| Queue::new(format));
     let thread = thread::Builder::new().name("stockhold-log".into());
     thread
@@ -71,7 +53,7 @@ pub(super) fn start(format: LogFormat) -> Result<()> {
 
 /// Says something on standard error, after the log's lines where there is a log. Waits no longer
 /// than a moment for who reads it.
-pub(super) fn say(text: &str) {
+pub(crate) fn say(text: &str) {
     match QUEUE.get() {
         Some(queue) => {
             queue.push(format!("{text}\n").into_bytes());

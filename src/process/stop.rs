@@ -17,7 +17,7 @@ use crate::base::error::{Error, Result};
 
 /// What the server is at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Stage {
+pub(crate) enum Stage {
     Opening,
     Serving,
     /// The mirror is being stopped.
@@ -66,7 +66,7 @@ fn step(stage: Stage, asked_before: usize) -> Step {
 
 /// The server's side: says how far it is, and hears who asks it to stop.
 #[derive(Clone)]
-pub(super) struct WayOut {
+pub(crate) struct WayOut {
     stage: Arc<Mutex<Stage>>,
     /// When everything must have ended; `None` before anybody asked for it.
     deadline: watch::Sender<Option<Instant>>,
@@ -79,7 +79,7 @@ impl WayOut {
     ///
     /// # Errors
     /// `Unavailable` when signals cannot be caught.
-    pub(super) fn listen(limit: Duration) -> Result<Self> {
+    pub(crate) fn listen(limit: Duration) -> Result<Self> {
         let way_out = Self {
             stage: Arc::new(Mutex::new(Stage::Opening)),
             deadline: watch::Sender::new(None),
@@ -98,7 +98,7 @@ impl WayOut {
 
     /// Says what the server is at. Once it ends, for whatever reason, it has no longer than the
     /// limit.
-    pub(super) fn enter(&self, stage: Stage) {
+    pub(crate) fn enter(&self, stage: Stage) {
         *self.stage.lock() = stage;
         if stage == Stage::Closing {
             tracing::info!("closing the engine");
@@ -109,7 +109,7 @@ impl WayOut {
     }
 
     /// Resolves when the server has been asked to stop so many times.
-    pub(super) async fn asked(&self, times: usize) {
+    pub(crate) async fn asked(&self, times: usize) {
         // Fails only when no sender is left, and this is one.
         drop(self.asked.subscribe().wait_for(|asked| *asked >= times).await);
     }

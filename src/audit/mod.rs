@@ -1,7 +1,7 @@
 //! An auditor that believes nothing: it reads the files of a data directory by `docs/format.md`
 //! alone and recomputes every account from the events. It shares no code with what applies events,
 //! reads journals or writes snapshots; only the layout of an event, and of a row of history, is
-//! read by the code that everybody uses. `tests/layers.rs` holds it to that.
+//! read by the code that everybody uses. `tests/repository/layers.rs` holds it to that.
 //!
 //! Nothing in the directory is changed and no lock is taken. A directory in use can be audited:
 //! history, of which a copy is read, and the snapshots are looked at before the journal, so that

@@ -1,0 +1,11 @@
+//! Commands on a directory that an engine of this process left, and engines on what commands left.
+//! One module for each scenario.
+#![cfg(feature = "server")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod clock;
+mod fixture_v1;
+mod import;
+mod loss;

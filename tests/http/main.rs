@@ -1,0 +1,18 @@
+//! The HTTP API of a mall in this process: one module for each scenario. Nothing here starts another
+//! process: engines are closed and opened again, and a child that is being born holds their locks.
+#![cfg(feature = "server")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod admin;
+mod bad_input;
+mod catalogue;
+mod hundred_users;
+mod idempotency;
+mod low_space;
+mod orders;
+mod overload;
+mod protocol;
+mod slow_clients;
+mod whole_exchange;

@@ -1,0 +1,22 @@
+//! The `stockhold` program as a process: started, asked, killed, stopped, starved. One module for
+//! each scenario.
+#![cfg(feature = "server")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod connections;
+mod demo;
+mod descriptors;
+mod flash_sale;
+#[cfg(target_os = "linux")]
+mod full_disk;
+mod hung_disk;
+mod proxy;
+mod recovery;
+mod settings;
+mod shutdown;
+#[cfg(target_os = "linux")]
+mod soak;
+#[cfg(target_os = "linux")]
+mod unread_log;

@@ -87,8 +87,8 @@ pub use base::{
     RECEIVED_MAX, ReservationId, Seq, TTL_MS_MAX, TimeMs,
 };
 pub use engine::{
-    BatchTicket, CatchUp, Claim, CommitTicket, Engine, EngineBuilder, History, LevelPages,
-    RefundTicket, Status, Subscription,
+    AccountPages, BatchTicket, CatchUp, Claim, CommitTicket, Engine, EngineBuilder, History,
+    PendingPages, RefundTicket, Status, Subscription,
 };
 pub use event::{End, Event, EventLine, EventLines, Fact, Kept, Policy, Request, Window};
 pub use history::record::{
@@ -97,6 +97,7 @@ pub use history::record::{
 pub use ledger::{Command, Level, Line, Outcome, Pending, Refusal, Reserve};
 pub use reader::{LedgerView, Past, PastEvents};
 pub use vfs::directory::Identity;
+pub use vfs::memory::MemoryDisk;
 
 #[cfg(feature = "server")]
 pub use cli::main;

@@ -101,38 +101,74 @@ fn machine_ms() -> TimeMs {
     since_1970.as_millis() as u64
 }
 
-/// A clock that stands still until it is moved: for tests and simulations.
+/// A clock that is in the caller's hands: it stands still until it is moved, or runs at a speed of
+/// its own. For tests, simulations and demonstrations.
 ///
 /// ```
 /// use stockhold::{Clock, ManualClock};
 /// let clock = ManualClock::new(1_000);
 /// clock.advance(500);
-/// assert_eq!(clock.now_ms(), 1_500);
+/// assert_eq!((clock.now_ms(), clock.is_running()), (1_500, false));
+///
+/// // An hour passes in a second.
+/// let fast = ManualClock::running(1_000).at_speed(3_600);
+/// assert!(fast.is_running() && fast.now_ms() >= 1_000);
 /// ```
+///
+/// What is due expires by itself with a clock that [runs](ManualClock::running), also when it runs
+/// at speed 0 and is moved by hand: within 10 ms, by the machine's time, of the moment at which the
+/// clock shows the deadline. With one that stands still ([`ManualClock::new`]) nothing expires
+/// before [`Engine::expire_due`](crate::Engine::expire_due) is called, so that a test says when.
 #[derive(Debug, Default)]
 pub struct ManualClock {
-    now_ms: AtomicU64,
+    /// What it shows, but for what has passed since `started`.
+    base_ms: AtomicU64,
+    running: Option<Running>,
+}
+
+#[derive(Debug)]
+struct Running {
+    started: Instant,
+    speed: u32,
 }
 
 impl ManualClock {
-    /// A clock that shows `now_ms`.
+    /// A clock that stands still and shows `now_ms`.
     pub fn new(now_ms: TimeMs) -> Self {
-        Self { now_ms: AtomicU64::new(now_ms) }
+        Self { base_ms: AtomicU64::new(now_ms), running: None }
+    }
+
+    /// A clock that shows `now_ms` and goes on from there as fast as the machine's does. It can be
+    /// moved forwards besides.
+    pub fn running(now_ms: TimeMs) -> Self {
+        let running = Some(Running { started: Instant::now(), speed: 1 });
+        Self { base_ms: AtomicU64::new(now_ms), running }
+    }
+
+    /// The same, `speed` times as fast as the machine's clock from now on. At 0 it moves only by
+    /// [`ManualClock::advance`], and what is due then expires by itself.
+    pub fn at_speed(self, speed: u32) -> Self {
+        let base_ms = AtomicU64::new(self.now_ms());
+        Self { base_ms, running: Some(Running { started: Instant::now(), speed }) }
     }
 
     /// Moves the clock forwards.
     pub fn advance(&self, by_ms: u64) {
-        self.now_ms.fetch_add(by_ms, Ordering::SeqCst);
+        self.base_ms.fetch_add(by_ms, Ordering::SeqCst);
     }
 }
 
 impl Clock for ManualClock {
     fn now_ms(&self) -> TimeMs {
-        self.now_ms.load(Ordering::SeqCst)
+        let passed_ms = self.running.as_ref().map_or(0, |Running { started, speed }| {
+            let passed = started.elapsed().saturating_mul(*speed);
+            u64::try_from(passed.as_millis()).unwrap_or(u64::MAX)
+        });
+        self.base_ms.load(Ordering::SeqCst).saturating_add(passed_ms)
     }
 
     fn is_running(&self) -> bool {
-        false
+        self.running.is_some()
     }
 }
 

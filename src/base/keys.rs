@@ -9,6 +9,7 @@ use super::error::{Error, Result};
 /// What an account counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum AccountKind {
     /// Units of a product.
     Stock,
@@ -16,9 +17,23 @@ pub enum AccountKind {
     Points,
     /// What a user may still take: of one product, or in all.
     Quota,
+    /// Whatever an embedder counts under a name of its own; see [`AccountKey::custom`].
+    Custom,
 }
 
-/// The name of an account: `stock/PRODUCT`, `points/USER`, `quota/USER/PRODUCT` or `quota/USER`.
+impl AccountKind {
+    /// Whether history keeps what changes an account of this kind. It does for all but quotas,
+    /// which follow from the reservations that used them.
+    pub fn has_history(self) -> bool {
+        match self {
+            Self::Stock | Self::Points | Self::Custom => true,
+            Self::Quota => false,
+        }
+    }
+}
+
+/// The name of an account: `stock/PRODUCT`, `points/USER`, `quota/USER/PRODUCT`, `quota/USER`, or
+/// `KIND/PART...` for a [kind of your own](AccountKey::custom).
 ///
 /// Each part is 1 to [`AccountKey::PART_BYTES_MAX`] bytes of ASCII letters, digits and `_ - . : @`.
 ///
@@ -34,16 +49,30 @@ pub enum AccountKind {
 #[serde(try_from = "String", into = "String")]
 pub struct AccountKey(Box<str>);
 
+const STOCK: &str = "stock";
+const POINTS: &str = "points";
+const QUOTA: &str = "quota";
+
 impl AccountKey {
     /// The longest part of a key, in bytes.
     pub const PART_BYTES_MAX: usize = 64;
+
+    /// The longest name of a kind of an embedder's own, in bytes.
+    pub const KIND_BYTES_MAX: usize = 32;
+
+    /// The most parts of a key of such a kind.
+    pub const PARTS_MAX: usize = 4;
+
+    /// The longest key, in bytes.
+    pub const BYTES_MAX: usize =
+        Self::KIND_BYTES_MAX + Self::PARTS_MAX * (1 + Self::PART_BYTES_MAX);
 
     /// The stock of a product.
     ///
     /// # Errors
     /// `Invalid` when the product's name is empty, too long or has a character that is not allowed.
     pub fn stock(product: &str) -> Result<Self> {
-        Self::join("stock", &[product])
+        Self::join(STOCK, &[product])
     }
 
     /// The points of a user.
@@ -51,7 +80,7 @@ impl AccountKey {
     /// # Errors
     /// As [`AccountKey::stock`].
     pub fn points(user: &str) -> Result<Self> {
-        Self::join("points", &[user])
+        Self::join(POINTS, &[user])
     }
 
     /// What a user may take of one product.
@@ -59,7 +88,7 @@ impl AccountKey {
     /// # Errors
     /// As [`AccountKey::stock`].
     pub fn quota(user: &str, product: &str) -> Result<Self> {
-        Self::join("quota", &[user, product])
+        Self::join(QUOTA, &[user, product])
     }
 
     /// What a user may take or hold in all, whatever the product.
@@ -67,7 +96,48 @@ impl AccountKey {
     /// # Errors
     /// As [`AccountKey::stock`].
     pub fn quota_of_user(user: &str) -> Result<Self> {
-        Self::join("quota", &[user])
+        Self::join(QUOTA, &[user])
+    }
+
+    /// Something that the library has no kind for: the seats of a hall, the beds of a night, a
+    /// wallet in another currency. The key reads `KIND/PART/PART...`.
+    ///
+    /// What such a kind means is yours; to the ledger its accounts are like those of a stock:
+    ///
+    /// - They may have any [policy](crate::Policy). One without a window does not remember when its
+    ///   units were consumed, as a quota does.
+    /// - History keeps each of their changes.
+    /// - The mirror, whose tables are those of a points mall, leaves them out.
+    /// - Keys with the same first part live in one shard of the ledger, whatever their kind. Taking
+    ///   several of them at once costs one lock, so put first what is taken together; and spread
+    ///   over many first parts what many callers take at the same time.
+    ///
+    /// The kinds `stock`, `points` and `quota` keep their own meaning; the library will claim no
+    /// further name.
+    ///
+    /// ```
+    /// use stockhold::{AccountKey, AccountKind};
+    /// let seat = AccountKey::custom("seat", &["hall-1", "12"])?;
+    /// assert_eq!(seat.as_str(), "seat/hall-1/12");
+    /// assert_eq!((seat.kind(), seat.kind_name()), (AccountKind::Custom, "seat"));
+    /// assert_eq!(seat.parts().collect::<Vec<_>>(), ["hall-1", "12"]);
+    /// assert!(AccountKey::custom("stock", &["tea"]).is_err());
+    /// # Ok::<(), stockhold::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// `Invalid` when the kind is not 1 to [`AccountKey::KIND_BYTES_MAX`] of `a-z 0-9 -` beginning
+    /// with a letter, or is one of the library's own; when there are not 1 to
+    /// [`AccountKey::PARTS_MAX`] parts; and as [`AccountKey::stock`] for each of them.
+    pub fn custom(kind: &str, parts: &[&str]) -> Result<Self> {
+        check_kind(kind)?;
+        if !(1..=Self::PARTS_MAX).contains(&parts.len()) {
+            return Err(Error::invalid(format!(
+                "a key of the kind {kind} has 1 to {} parts",
+                Self::PARTS_MAX
+            )));
+        }
+        Self::join(kind, parts)
     }
 
     fn join(kind: &str, parts: &[&str]) -> Result<Self> {
@@ -84,27 +154,53 @@ impl AccountKey {
 
     /// What the account counts.
     pub fn kind(&self) -> AccountKind {
-        match self.0.split('/').next() {
-            Some("stock") => AccountKind::Stock,
-            Some("points") => AccountKind::Points,
-            _ => AccountKind::Quota,
+        match self.kind_name() {
+            STOCK => AccountKind::Stock,
+            POINTS => AccountKind::Points,
+            QUOTA => AccountKind::Quota,
+            _ => AccountKind::Custom,
         }
     }
 
-    /// The product of a stock account, otherwise the user.
+    /// The name of the kind: what comes before the first `/`.
+    pub fn kind_name(&self) -> &str {
+        self.0.split('/').next().unwrap_or_default()
+    }
+
+    /// What comes after the kind, one part after another.
+    pub fn parts(&self) -> impl Iterator<Item = &str> {
+        self.0.split('/').skip(1)
+    }
+
+    /// The first part: the product of a stock account, the user of points and quotas.
     pub fn owner(&self) -> &str {
-        self.0.split('/').nth(1).unwrap_or_default()
+        self.parts().next().unwrap_or_default()
     }
 
     /// The product of a user's quota, where it has one.
     pub fn product(&self) -> Option<&str> {
-        self.0.split('/').nth(2)
+        self.parts().nth(1).filter(|_| self.kind() == AccountKind::Quota)
     }
 
     /// The whole key.
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+fn check_kind(kind: &str) -> Result<()> {
+    let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    let well_formed = kind.starts_with(|first: char| first.is_ascii_lowercase())
+        && kind.len() <= AccountKey::KIND_BYTES_MAX
+        && kind.bytes().all(allowed);
+    if !well_formed || [STOCK, POINTS, QUOTA].contains(&kind) {
+        return Err(Error::invalid(format!(
+            "a kind of account of one's own is named by 1 to {} of the characters a-z 0-9 -, beginning with a letter, and \
+             is none of {STOCK}, {POINTS} and {QUOTA}",
+            AccountKey::KIND_BYTES_MAX
+        )));
+    }
+    Ok(())
 }
 
 fn check_part(part: &str) -> Result<()> {
@@ -130,13 +226,14 @@ impl std::str::FromStr for AccountKey {
     fn from_str(key: &str) -> Result<Self> {
         let parts: Vec<&str> = key.split('/').collect();
         match parts[..] {
-            ["stock", product] => Self::stock(product),
-            ["points", user] => Self::points(user),
-            ["quota", user, product] => Self::quota(user, product),
-            ["quota", user] => Self::quota_of_user(user),
-            _ => Err(Error::invalid(
-                "an account key is stock/PRODUCT, points/USER, quota/USER/PRODUCT or quota/USER",
+            [STOCK, product] => Self::stock(product),
+            [POINTS, user] => Self::points(user),
+            [QUOTA, user, product] => Self::quota(user, product),
+            [QUOTA, user] => Self::quota_of_user(user),
+            [STOCK | POINTS | QUOTA, ..] | [] | [_] => Err(Error::invalid(
+                "an account key is stock/PRODUCT, points/USER, quota/USER/PRODUCT, quota/USER, or KIND/PART/...",
             )),
+            [kind, ref parts @ ..] => Self::custom(kind, parts),
         }
     }
 }
@@ -240,4 +337,60 @@ pub(crate) fn halves(hasher: &blake3::Hasher) -> [u64; 2] {
         u64::from_le_bytes(bytes)
     };
     [word(0), word(8)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_reads_back_as_what_was_written() {
+        let keys = [
+            AccountKey::stock("tea"),
+            AccountKey::points("ann"),
+            AccountKey::quota("ann", "tea"),
+            AccountKey::quota_of_user("ann"),
+            AccountKey::custom("seat", &["hall-1"]),
+            AccountKey::custom("seat", &["hall-1", "12", "A", "left"]),
+            AccountKey::custom("wallet-eur", &["ann@example.org"]),
+            AccountKey::custom("stocks", &["stock"]),
+        ];
+        for key in keys.map(|key| key.expect("a key that is allowed")) {
+            assert_eq!(key.as_str().parse::<AccountKey>().expect("it was written"), key);
+        }
+    }
+
+    #[test]
+    fn the_fixed_kinds_are_not_an_embedders_own() {
+        for kind in ["stock", "points", "quota"] {
+            assert!(AccountKey::custom(kind, &["a"]).is_err(), "{kind}");
+        }
+        // Each has its own number of parts, and no other.
+        for key in ["stock", "stock/a/b", "points/a/b", "quota/a/b/c", "quota", "stock/"] {
+            assert!(key.parse::<AccountKey>().is_err(), "{key}");
+        }
+    }
+
+    #[test]
+    fn what_names_a_kind_is_bounded_and_checked() {
+        let long = "k".repeat(AccountKey::KIND_BYTES_MAX + 1);
+        for kind in ["", "Seat", "1seat", "-seat", "se at", "se/at", "s\u{e9}at", &long] {
+            assert!(AccountKey::custom(kind, &["a"]).is_err(), "{kind}");
+        }
+        assert!(AccountKey::custom(&long[1..], &["a"]).is_ok());
+        for parts in [&[][..], &["a", "b", "c", "d", "e"], &["a", ""], &["a/b"], &["a b"]] {
+            assert!(AccountKey::custom("seat", parts).is_err(), "{parts:?}");
+        }
+        for key in ["", "/", "seat", "seat/", "seat//a", "/seat/a", "seat/a/b/c/d/e"] {
+            assert!(key.parse::<AccountKey>().is_err(), "{key}");
+        }
+    }
+
+    #[test]
+    fn the_longest_key_is_as_long_as_it_says() {
+        let (kind, part) =
+            ("k".repeat(AccountKey::KIND_BYTES_MAX), "p".repeat(AccountKey::PART_BYTES_MAX));
+        let key = AccountKey::custom(&kind, &[&*part; AccountKey::PARTS_MAX]);
+        assert_eq!(key.expect("it is allowed").as_str().len(), AccountKey::BYTES_MAX);
+    }
 }

@@ -14,9 +14,9 @@ use super::time::{self, EngineTime};
 use super::{Engine, Running, checkpoint, claim, expiry, follower, loss};
 #[cfg(doc)]
 use crate::base::IdempotencyKey;
+use crate::base::TimeMs;
 use crate::base::clock::{Clock, SystemClock};
 use crate::base::error::{Error, ErrorKind, Result};
-use crate::base::{AccountKind, TimeMs};
 use crate::base::{BODY_BYTES_MAX, LINES_MAX, TTL_MS_MAX};
 use crate::event;
 use crate::history::{Belongs, Shown, Store, StoreConfig};
@@ -91,7 +91,6 @@ impl EngineBuilder {
     }
 
     /// Keeps its files there; history, which sled keeps in files of its own, must be off.
-    #[cfg(any(test, feature = "server"))]
     pub(crate) fn vfs(mut self, vfs: impl Vfs) -> Self {
         self.vfs = Arc::new(vfs);
         self
@@ -242,6 +241,9 @@ impl EngineBuilder {
                 "an idempotency window is 1 to {TTL_MS_MAX} milliseconds"
             )));
         }
+        if self.history && !self.vfs.is_on_disk() {
+            return Err(Error::invalid("a ledger in memory keeps no history"));
+        }
         self.limits.keys.salt = self.journal.stepped.map_or_else(random, Ok)?;
         // The process may go elsewhere while the engine is open.
         let dir = absolute(&*self.vfs, &self.dir)?;
@@ -391,8 +393,7 @@ fn open_store(
     let oldest_seq = journal.oldest_seq();
     if store.projected() + 1 < oldest_seq {
         tracing::warn!(oldest_seq, "history begins late: older events are no longer kept");
-        let quotas =
-            ledger.levels().into_iter().filter(|level| level.key.kind() == AccountKind::Quota);
+        let quotas = ledger.levels().into_iter().filter(|level| !level.key.kind().has_history());
         store.begin_after(oldest_seq - 1, quotas.map(|level| level.account))?;
     }
     Ok(store)

@@ -10,12 +10,12 @@ use crossbeam_utils::sync::{Parker, Unparker};
 
 use super::core::Core;
 use super::refund::Returned;
+use crate::base::Seq;
 use crate::base::calls::Calls;
 use crate::base::error::{Error, Result};
 use crate::base::flaw::{self, Flaw};
 use crate::base::sync::Mutex;
 use crate::base::waiters::{Slot, Waiter, Waiters};
-use crate::base::{AccountKind, Seq};
 use crate::event;
 use crate::history::Store;
 use crate::journal::{Reader, park_until};
@@ -322,7 +322,7 @@ fn begin_after_damage(
          from a copy and run `stockhold rebuild` to have them again"
     );
     let levels = core.ledger.levels();
-    let quotas = levels.iter().filter(|level| level.key.kind() == AccountKind::Quota);
+    let quotas = levels.iter().filter(|level| !level.key.kind().has_history());
     store.begin_anew_after(last_seq, quotas.map(|level| level.account))?;
     *reader = core.journal.reader(last_seq + 1)?;
     Ok(1)

@@ -111,7 +111,7 @@ impl<'a> History<'a> {
         self.store()?.reservations_of(owner, before, limit)
     }
 
-    /// Changes of a stock or points account, newest first, from events before `before`, at most
+    /// Changes of an account of any kind but quotas, newest first, from events before `before`, at most
     /// `limit`.
     ///
     /// # Errors

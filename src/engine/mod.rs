@@ -1,6 +1,7 @@
 //! The engine: the only module that sees the ledger, the journal and the store. It opens, executes,
 //! expires, checkpoints and follows.
 
+mod accounts;
 mod belonging;
 pub(crate) mod builder;
 pub(crate) mod checkpoint;
@@ -10,8 +11,8 @@ mod core;
 mod expiry;
 mod follower;
 mod history;
-mod levels;
 pub(crate) mod loss;
+mod memory;
 #[cfg(feature = "server")]
 mod mend;
 mod refund;
@@ -40,10 +41,10 @@ use crate::ledger::{Command, Level, Outcome, Pending, Reserve};
 use crate::vfs::directory::Identity;
 
 pub(crate) use crate::ledger::Terms;
+pub use accounts::{AccountPages, PendingPages};
 pub use builder::EngineBuilder;
 pub use claim::Claim;
 pub use history::{CatchUp, History};
-pub use levels::LevelPages;
 #[cfg(feature = "server")]
 pub(crate) use loss::Accepted;
 #[cfg(feature = "server")]
@@ -276,12 +277,6 @@ impl Engine {
     /// moment's picture while commands run.
     pub fn levels(&self) -> Vec<Level> {
         self.0.core.ledger.levels()
-    }
-
-    /// Every account as it stands, some hundred at a time. Commands wait for one page at most, and
-    /// for nothing between two; so it is not one moment's picture while they run.
-    pub fn level_pages(&self) -> LevelPages {
-        LevelPages::new(&self.0.core)
     }
 
     /// How many units can be taken now: from one atomic read, backorder allowance included.

@@ -5,7 +5,7 @@ use super::quotas::QuotaSet;
 use super::row::{encode_change, encode_reservation};
 use super::value::Sealer;
 use crate::base::error::{Error, Result};
-use crate::base::{AccountId, AccountKind, ReservationId, Seq, TimeMs};
+use crate::base::{AccountId, ReservationId, Seq, TimeMs};
 use crate::event::{End, Event, EventLine, Fact};
 use crate::history::record::{
     ChangeKind, ChangeRecord, Note, RecordLine, ReservationRecord, ReservationState,
@@ -82,7 +82,7 @@ impl Projector {
         let at = event.at;
         let cause = |reservation, note| Cause { seq, at, reservation, note };
         match &event.fact {
-            Fact::AccountOpened { account, key, .. } if key.kind() == AccountKind::Quota => {
+            Fact::AccountOpened { account, key, .. } if !key.kind().has_history() => {
                 self.add_quota(*account)
             }
             Fact::Received { account, quantity, available, note } => self.stock(

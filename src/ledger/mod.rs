@@ -12,6 +12,7 @@ mod documents;
 mod fingerprint;
 mod gauge;
 mod lapses;
+mod look;
 mod reservations;
 mod shard;
 mod share;
@@ -43,6 +44,7 @@ use crate::event::{Event, Fact, Recorder, Request};
 
 pub(crate) use answers::{First, Terms};
 pub use command::{Command, Level, Line, Outcome, Pending, Refusal, Reserve};
+pub(crate) use look::{AccountCursor, PendingCursor};
 #[cfg(feature = "server")]
 pub(crate) use reservations::made_at_ms;
 pub(crate) use share::KeyLimits;
@@ -71,9 +73,6 @@ impl Default for Limits {
         }
     }
 }
-
-/// How many accounts are copied under one hold of a shard's lock.
-const LEVELS_AT_ONCE: usize = 256;
 
 /// What a confirmed reservation consumed, as history tells it.
 #[derive(Clone, Copy, Debug)]
@@ -188,36 +187,6 @@ impl Ledger {
         }
         all.sort_unstable_by_key(|pending| pending.reservation);
         all
-    }
-
-    /// Every account, shard by shard.
-    pub(crate) fn levels(&self) -> Vec<Level> {
-        let mut levels = Vec::new();
-        let mut from = Some(AccountId::new(0, 0));
-        while let Some(at) = from {
-            let (page, next) = self.level_page(at);
-            levels.extend(page);
-            from = next;
-        }
-        levels
-    }
-
-    /// The accounts from `from` on, at most [`LEVELS_AT_ONCE`], and where to go on. One shard's
-    /// lock is held, while they are copied and no longer: a reserve waits that much at most.
-    pub(crate) fn level_page(&self, from: AccountId) -> (Vec<Level>, Option<AccountId>) {
-        let (index, first) = (from.shard(), from.index());
-        let mut page = Vec::with_capacity(LEVELS_AT_ONCE);
-        let rest = {
-            let shard = self.shards[index].lock();
-            let accounts = shard.accounts.iter().enumerate().skip(first).take(LEVELS_AT_ONCE);
-            page.extend(accounts.map(|(at, account)| account.level(AccountId::new(index, at))));
-            shard.accounts.len() > first + page.len()
-        };
-        let next = match rest {
-            true => Some(AccountId::new(index, first + page.len())),
-            false => (index + 1 < SHARD_COUNT).then(|| AccountId::new(index + 1, 0)),
-        };
-        (page, next)
     }
 
     /// The answer from one atomic read a line, for requests that find too little. `None` says
@@ -642,8 +611,12 @@ fn mask_of(lines: &[Line]) -> u64 {
 
 /// The shard of an account: a user's points and quotas share one, so that an exchange locks two.
 fn shard_of(key: &AccountKey) -> ShardIndex {
+    shard_of_owner(key.owner())
+}
+
+fn shard_of_owner(owner: &str) -> ShardIndex {
     let mut hasher = blake3::Hasher::new();
-    hasher.update(key.owner().as_bytes());
+    hasher.update(owner.as_bytes());
     crate::base::halves(&hasher)[0] as usize & (SHARD_COUNT - 1)
 }
 

@@ -111,6 +111,11 @@ impl Reservations {
         self.slots[*slot as usize].as_ref()
     }
 
+    /// How many slots there are, empty ones included.
+    pub(super) fn places(&self) -> usize {
+        self.slots.len()
+    }
+
     /// The reservation in a slot that the wheel fired.
     pub(super) fn at(&self, slot: u32) -> Option<&Reservation> {
         self.slots.get(slot as usize)?.as_ref()

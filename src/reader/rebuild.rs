@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::Past;
+use crate::base::Seq;
 use crate::base::error::{Error, Result};
-use crate::base::{AccountKind, Seq};
 use crate::engine::builder::absolute;
 use crate::engine::checkpoint;
 use crate::engine::loss::{self, Accepted};
@@ -90,7 +90,7 @@ fn fill_history(
     let store = Store::open(building, StoreConfig::default())?;
     if first_seq > 1 {
         let levels = past.ledger_at(last_seq)?.levels();
-        let quotas = levels.iter().filter(|level| level.key.kind() == AccountKind::Quota);
+        let quotas = levels.iter().filter(|level| !level.key.kind().has_history());
         store.begin_after(first_seq - 1, quotas.map(|level| level.account))?;
     }
     let mut events = past.events(first_seq..=last_seq)?;

@@ -244,6 +244,10 @@ impl Vfs for CrashVfs {
         self.lock(dir).map(Some)
     }
 
+    fn is_on_disk(&self) -> bool {
+        false
+    }
+
     fn lock(&self, path: &Path) -> io::Result<Box<dyn VfsLock>> {
         let mut state = self.0.lock();
         if state.is_off {

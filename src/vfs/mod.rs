@@ -6,6 +6,7 @@ pub(crate) mod crash;
 pub(crate) mod directory;
 #[cfg(any(test, feature = "server"))]
 pub(crate) mod held;
+pub(crate) mod memory;
 mod real;
 
 use std::io;
@@ -51,6 +52,10 @@ pub(crate) trait Vfs: Send + Sync + 'static {
     /// How many bytes can still be written in a directory; `u64::MAX` where there is no telling.
     fn free_bytes(&self, _dir: &Path) -> io::Result<u64> {
         Ok(u64::MAX)
+    }
+    /// Whether its files are the machine's, so that whoever goes past it finds them too.
+    fn is_on_disk(&self) -> bool {
+        true
     }
     /// Takes the exclusive lock file at `path`; `WouldBlock` when another process holds it.
     fn lock(&self, path: &Path) -> io::Result<Box<dyn VfsLock>>;

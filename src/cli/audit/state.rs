@@ -11,14 +11,10 @@ use super::progress::Progress;
 use super::table::table;
 use super::time::{Moment, parse_moment, show_time};
 use crate::base::error::{Error, Result};
-use crate::base::{AccountKey, AccountKind, Seq, TimeMs};
+use crate::base::{AccountKey, Seq, TimeMs};
 use crate::event::Policy;
 use crate::ledger::{Level, Pending};
 use crate::reader::{LedgerView, Past};
-
-const STOCK: &str = "stock";
-const POINTS: &str = "points";
-const QUOTA: &str = "quota";
 
 #[derive(Args)]
 pub(in crate::cli) struct StateArgs {
@@ -31,8 +27,8 @@ pub(in crate::cli) struct StateArgs {
     /// Only this account; may be given several times
     #[arg(long, value_name = "KEY")]
     account: Vec<AccountKey>,
-    /// Only accounts of this kind
-    #[arg(long, value_name = "KIND", value_parser = [STOCK, POINTS, QUOTA])]
+    /// Only accounts of this kind: stock, points, quota, or one of the embedder's own
+    #[arg(long, value_name = "KIND")]
     kind: Option<String>,
     /// Show the pending reservations too; JSON always has them
     #[arg(long)]
@@ -44,13 +40,8 @@ pub(in crate::cli) struct StateArgs {
 
 impl StateArgs {
     fn shows(&self, level: &Level) -> bool {
-        let kind = match level.key.kind() {
-            AccountKind::Stock => STOCK,
-            AccountKind::Points => POINTS,
-            AccountKind::Quota => QUOTA,
-        };
         (self.account.is_empty() || self.account.contains(&level.key))
-            && self.kind.as_deref().is_none_or(|wanted| wanted == kind)
+            && self.kind.as_deref().is_none_or(|wanted| wanted == level.key.kind_name())
     }
 
     fn is_filtered(&self) -> bool {

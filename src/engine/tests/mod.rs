@@ -1,11 +1,13 @@
 //! The engine on real files: what is acknowledged survives, by snapshot and by journal.
 
+mod accounts;
 mod bit_rot;
 mod claims;
 mod closing;
 mod crash_points;
 mod hanging;
 mod identity;
+mod memory;
 mod past;
 mod waiting;
 

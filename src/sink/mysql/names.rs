@@ -17,8 +17,8 @@ pub(super) enum Name {
     Product(Arc<str>),
     /// The points of this user.
     User(Arc<str>),
-    /// A limit: the tables do not show it.
-    Quota,
+    /// A limit, or a kind of an embedder's own: the tables do not show it.
+    Unseen,
 }
 
 impl Name {
@@ -26,7 +26,7 @@ impl Name {
         match key.kind() {
             AccountKind::Stock => Self::Product(key.owner().into()),
             AccountKind::Points => Self::User(key.owner().into()),
-            AccountKind::Quota => Self::Quota,
+            AccountKind::Quota | AccountKind::Custom => Self::Unseen,
         }
     }
 }

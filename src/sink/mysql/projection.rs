@@ -175,7 +175,7 @@ impl Projector {
             match self.names.of(line.account())? {
                 Name::User(id) => user = user.or(Some((id, line.quantity))),
                 Name::Product(id) => product = product.or(Some((id, line.quantity))),
-                Name::Quota => {}
+                Name::Unseen => {}
             }
         }
         let (Some((user, points_cost)), Some((product, quantity))) = (user, product) else {
@@ -347,7 +347,7 @@ fn record(
                 batch.points.push(row(id));
             }
         }
-        Name::Quota => {}
+        Name::Unseen => {}
     }
 }
 

@@ -270,7 +270,7 @@ fn base(projector: &mut Projector, ledger: &LedgerView) -> Result<Batch, Fault> 
                 user.balance = Some(level.available);
                 user.reserved = i64::try_from(level.reserved).unwrap_or(i64::MAX);
             }
-            AccountKind::Quota => {}
+            AccountKind::Quota | AccountKind::Custom => {}
         }
     }
     for pending in ledger.all_pending() {

@@ -145,7 +145,7 @@ fn base(ledger: &LedgerView) -> Result<Batch, Fault> {
                 let user = batch.user(&owner, seq, at);
                 (user.balance, user.reserved) = (Some(level.available), level.reserved as i64);
             }
-            AccountKind::Quota => {}
+            AccountKind::Quota | AccountKind::Custom => {}
         }
     }
     Ok(batch)

@@ -53,6 +53,8 @@
 #![forbid(unsafe_code)]
 
 mod base;
+#[cfg(all(test, feature = "server"))]
+mod doc_tables;
 mod engine;
 mod event;
 mod history;

@@ -1,55 +1,94 @@
-//! Reading bodies, within a size and a time.
+//! Bodies, which handlers read within a size and a time. A handler's signature says which it takes.
+
+use std::marker::PhantomData;
 
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::HeaderMap;
 use hyper::body::{Body, Bytes, Incoming};
 use hyper::header::{CONTENT_ENCODING, HeaderValue};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::auth::Identity;
-use super::call::Call;
+use super::call::{Call, Known};
 use super::error::{ApiError, Code};
 use super::format::Format;
 use crate::base::IdempotencyKey;
 use crate::base::error::Result;
 
-/// For requests that need no body: none, or one without fields.
+/// A body that is a `T`.
+pub(super) struct Sent<T> {
+    body: Incoming,
+    sent: PhantomData<fn() -> T>,
+}
+
+/// A body that says nothing: there is none, or one without fields.
+pub(super) struct Empty(Incoming);
+
+/// One without fields.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Nothing {}
 
-/// The body as a `T`, and the request's `Idempotency-Key`, which tells retries apart by the bytes
-/// of the body: a price that changed between two tries makes no conflict.
-pub(super) async fn read_keyed<T: DeserializeOwned>(
-    call: &Call<'_>,
-    identity: &Identity,
-    body: Incoming,
-) -> Result<(T, Option<IdempotencyKey>), ApiError> {
-    let (key, format) = (call.idempotency_key(identity)?, format(call)?);
-    let bytes = collect(call, body).await?;
-    call.count_write(identity, bytes.len())?;
-    Ok((format.decode(&bytes)?, key.map(|key| key.with_body(&bytes))))
-}
-
-/// Reads a body that must say nothing.
-pub(super) async fn read_nothing(call: &Call<'_>, body: Incoming) -> Result<(), ApiError> {
-    if body.is_end_stream() {
-        return Ok(());
+impl<T: DeserializeOwned> Sent<T> {
+    pub(super) fn new(body: Incoming) -> Self {
+        Self { body, sent: PhantomData }
     }
-    let format = format(call)?;
-    let bytes = collect(call, body).await?;
-    if bytes.is_empty() { Ok(()) } else { format.decode::<Nothing>(&bytes).map(|_| ()) }
+
+    /// The body, and the request's `Idempotency-Key`, which tells retries apart by the bytes of the
+    /// body: a price that changed between two tries makes no conflict.
+    pub(super) async fn read<Who: Known, const N: usize>(
+        self,
+        call: &Call<'_, Who, N>,
+    ) -> Result<(T, Option<IdempotencyKey>), ApiError> {
+        let (key, format) = (call.idempotency_key()?, format(call.headers())?);
+        let bytes = collect(call, self.body).await?;
+        call.count_write(bytes.len())?;
+        Ok((format.decode(&bytes)?, key.map(|key| key.with_body(&bytes))))
+    }
 }
 
-fn format(call: &Call<'_>) -> Result<Format, ApiError> {
+impl Empty {
+    pub(super) fn new(body: Incoming) -> Self {
+        Self(body)
+    }
+
+    /// Makes sure that it says nothing.
+    pub(super) async fn read<Who, const N: usize>(
+        self,
+        call: &Call<'_, Who, N>,
+    ) -> Result<(), ApiError> {
+        if self.0.is_end_stream() {
+            return Ok(());
+        }
+        let format = format(call.headers())?;
+        let bytes = collect(call, self.0).await?;
+        if bytes.is_empty() { Ok(()) } else { format.decode::<Nothing>(&bytes).map(|_| ()) }
+    }
+
+    /// As [`Empty::read`], for a request that may write something; with its `Idempotency-Key`.
+    pub(super) async fn read_keyed<Who: Known, const N: usize>(
+        self,
+        call: &Call<'_, Who, N>,
+    ) -> Result<Option<IdempotencyKey>, ApiError> {
+        let key = call.idempotency_key()?;
+        self.read(call).await?;
+        call.count_write(0)?;
+        Ok(key)
+    }
+}
+
+fn format(headers: &HeaderMap) -> Result<Format, ApiError> {
     let is_identity = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"identity");
-    if !call.headers.get_all(CONTENT_ENCODING).iter().all(is_identity) {
+    if !headers.get_all(CONTENT_ENCODING).iter().all(is_identity) {
         return Err(ApiError::new(Code::UnsupportedMediaType).detail("a body is sent as it is"));
     }
-    Format::of_body(call.headers)
+    Format::of_body(headers)
 }
 
-async fn collect(call: &Call<'_>, body: Incoming) -> Result<Bytes, ApiError> {
+async fn collect<Who, const N: usize>(
+    call: &Call<'_, Who, N>,
+    body: Incoming,
+) -> Result<Bytes, ApiError> {
     let limits = &call.app.limits;
     if body.size_hint().lower() > limits.body_bytes as u64 {
         return Err(ApiError::new(Code::PayloadTooLarge));

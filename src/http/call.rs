@@ -1,4 +1,7 @@
-//! A request on its way to a handler: who, what, and how to answer.
+//! A request on its way to a handler: who asks, for what, and how to answer.
+//!
+//! A handler that names a [`UserCall`] or an [`AdminCall`] cannot be reached without the check that
+//! makes one: only [`Unchecked`] makes calls, and it makes those only of a good token.
 
 use std::sync::Arc;
 
@@ -11,6 +14,7 @@ use super::error::{ApiError, Code};
 use super::format::Format;
 use super::guests::Address;
 use super::reply::{HttpResponse, success};
+use super::route::Route;
 use super::{App, key, query};
 use crate::base::IdempotencyKey;
 use crate::base::error::{Error, Result};
@@ -18,74 +22,131 @@ use crate::base::error::{Error, Result};
 /// What a request writes besides its body, in bytes: its event, and its rows in history.
 const RECORD_BYTES: u64 = 512;
 
-/// A request that found its handler.
-pub(super) struct Call<'a> {
+/// A request that found its route. Nothing is known of its caller.
+#[derive(Clone, Copy)]
+pub(super) struct Unchecked<'a> {
     pub(super) app: &'a App,
     pub(super) format: Format,
     pub(super) address: Address,
     pub(super) headers: &'a HeaderMap,
+    pub(super) route: &'static Route,
     /// The path as it is spelled.
-    pub(super) path: &'a str,
-    /// The pattern that the path matched, with `{id}` in the place of the id.
-    pub(super) pattern: &'static str,
+    pub(super) spelled: &'a str,
     pub(super) query: Option<&'a str>,
-    /// The decoded `{id}` of the path, empty when it has none.
-    pub(super) id: &'a str,
+    /// What the path has for the parameters of its route, in their order, decoded.
+    pub(super) parameters: &'a [&'a str],
 }
 
-impl Call<'_> {
-    /// Whoever calls, if it can say who it is.
-    pub(super) fn user(&self) -> Result<Arc<Identity>, ApiError> {
+/// A request that may be answered. `Who` says what is known of its caller, `N` how many parameters
+/// its path has.
+pub(super) struct Call<'a, Who, const N: usize = 0> {
+    pub(super) app: &'a App,
+    pub(super) format: Format,
+    /// The parameters of the path, decoded.
+    pub(super) path: [&'a str; N],
+    request: Unchecked<'a>,
+    who: Who,
+}
+
+/// From whoever asks.
+pub(super) type PublicCall<'a, const N: usize = 0> = Call<'a, Anybody, N>;
+/// From a user: its token is good.
+pub(super) type UserCall<'a, const N: usize = 0> = Call<'a, User, N>;
+/// From an operator: its token is good, and has the role.
+pub(super) type AdminCall<'a, const N: usize = 0> = Call<'a, Admin, N>;
+
+pub(super) struct Anybody(());
+pub(super) struct User(Arc<Identity>);
+pub(super) struct Admin(Arc<Identity>);
+
+/// A caller who could say who it is.
+pub(super) trait Known {
+    fn identity(&self) -> &Arc<Identity>;
+}
+
+impl Known for User {
+    fn identity(&self) -> &Arc<Identity> {
+        &self.0
+    }
+}
+
+impl Known for Admin {
+    fn identity(&self) -> &Arc<Identity> {
+        &self.0
+    }
+}
+
+impl<'a> Unchecked<'a> {
+    pub(super) fn public<const N: usize>(self) -> Result<PublicCall<'a, N>, ApiError> {
+        Ok(self.call(Anybody(())))
+    }
+
+    pub(super) fn user<const N: usize>(self) -> Result<UserCall<'a, N>, ApiError> {
+        let identity = self.identify()?;
+        Ok(self.call(User(identity)))
+    }
+
+    pub(super) fn admin<const N: usize>(self) -> Result<AdminCall<'a, N>, ApiError> {
+        let identity = self.identify()?;
+        match identity.role {
+            Role::Admin => Ok(self.call(Admin(identity))),
+            Role::User => Err(ApiError::new(Code::Forbidden)),
+        }
+    }
+
+    fn identify(&self) -> Result<Arc<Identity>, ApiError> {
         self.app.auth.identify(self.headers, self.app.mall.clock_ms())
     }
 
-    /// An operator.
-    pub(super) fn admin(&self) -> Result<Arc<Identity>, ApiError> {
-        let identity = self.user()?;
-        if identity.role == Role::Admin {
-            Ok(identity)
-        } else {
-            Err(ApiError::new(Code::Forbidden))
-        }
+    fn call<Who, const N: usize>(self, who: Who) -> Call<'a, Who, N> {
+        // The router found as many as the route's path has, which is how many its handler takes.
+        let path = std::array::from_fn(|at| self.parameters.get(at).copied().unwrap_or_default());
+        Call { app: self.app, format: self.format, path, request: self, who }
     }
+}
 
-    /// Counts memory for this request, as long as the charge lives, if it is worth counting.
-    pub(super) fn charge(&self, bytes: usize) -> Result<Option<Charge>, ApiError> {
-        Self::charge_to(self.app, self.headers, self.address, bytes)
-    }
-
-    /// As [`Call::charge`], for whoever has sent these headers.
-    pub(super) fn charge_to(
-        app: &App,
-        headers: &HeaderMap,
-        address: Address,
-        bytes: usize,
-    ) -> Result<Option<Charge>, ApiError> {
-        if bytes <= SMALL_BYTES {
-            return Ok(None);
-        }
-        app.budget.charge(&Self::payer_of(app, headers, address), bytes).map(Some)
-    }
-
-    /// Whose share of the memory a request takes.
-    fn payer_of(app: &App, headers: &HeaderMap, address: Address) -> Payer {
-        match app.auth.identify(headers, app.mall.now_ms()) {
-            Ok(identity) => Payer::User(identity.user.id().into()),
-            Err(_) => Payer::Address(address),
-        }
+impl<Who, const N: usize> Call<'_, Who, N> {
+    pub(super) fn headers(&self) -> &HeaderMap {
+        self.request.headers
     }
 
     pub(super) fn success<T: Serialize>(&self, data: &T) -> HttpResponse {
         success(self.format, data, self.app.mall.now_ms())
     }
 
-    /// The request's `Idempotency-Key`, in the scope of the caller and of what the path means:
+    /// The decoded pairs of the query.
+    pub(super) fn query(&self) -> Result<Vec<(String, String)>, ApiError> {
+        query::pairs(self.request.query)
+    }
+
+    /// Refuses a query where there is nothing to ask.
+    pub(super) fn no_query(&self) -> Result<(), ApiError> {
+        match self.query()?.first() {
+            None => Ok(()),
+            Some((name, _)) => Err(query::unknown(name)),
+        }
+    }
+
+    /// Counts memory for this request, as long as the charge lives, if it is worth counting.
+    pub(super) fn charge(&self, bytes: usize) -> Result<Option<Charge>, ApiError> {
+        charge(self.app, self.request.headers, self.request.address, bytes)
+    }
+}
+
+impl<Who: Known, const N: usize> Call<'_, Who, N> {
+    pub(super) fn identity(&self) -> &Identity {
+        self.who.identity()
+    }
+
+    /// The caller, for work that outlives the call.
+    pub(super) fn share_identity(&self) -> Arc<Identity> {
+        self.who.identity().clone()
+    }
+
+    /// The request's `Idempotency-Key`, in the scope of the caller and of what method and path mean:
     /// however path and key are spelled, one request has one key.
-    pub(super) fn idempotency_key(
-        &self,
-        identity: &Identity,
-    ) -> Result<Option<IdempotencyKey>, ApiError> {
-        let mut values = self.headers.get_all("idempotency-key").iter();
+    pub(super) fn idempotency_key(&self) -> Result<Option<IdempotencyKey>, ApiError> {
+        let mut values = self.request.headers.get_all("idempotency-key").iter();
         let Some(value) = values.next() else {
             return Ok(None);
         };
@@ -95,45 +156,53 @@ impl Call<'_> {
         let spelled = value
             .to_str()
             .map_err(|_| ApiError::invalid("an Idempotency-Key is printable ASCII"))?;
-        let (path, meant) = (self.pattern.replace("{id}", self.id), key::meaning(spelled)?);
-        // A user's name has no space, so the two parts of a scope cannot run into each other.
+        let route = self.request.route;
+        let (path, meant) = (route.path_with(&self.path), key::meaning(spelled)?);
+        let identity = self.identity();
         let user = identity.user.id();
         let key = |path: &str, key: &str| {
-            let key = IdempotencyKey::new(&format!("{user} {path}"), key)?;
+            let key = IdempotencyKey::new(&route.idempotency_scope(user, path), key)?;
             // A user has one share of the window over all paths; an operator, who is trusted, one
             // for each path.
             Ok::<_, Error>(if identity.role == Role::Admin { key } else { key.owned_by(user) })
         };
         let named = key(&path, &meant)?;
-        if path == self.path && meant == spelled {
+        if path == self.request.spelled && meant == spelled {
             return Ok(Some(named));
         }
         // Up to 0.1.0 the spelling was the key: who retries a request of then, as it was spelled,
         // hears its answer.
-        let before = key(self.path, spelled).ok();
+        let before = key(self.request.spelled, spelled).ok();
         let known = before.map_or(Ok(None), |before| self.app.mall.engine().recall(before))?;
         Ok(before.filter(|_| known.is_some()).or(Some(named)))
     }
 
     /// Counts a request that may write something, and has a body of so many bytes. Operators may do
     /// as they like.
-    pub(super) fn count_write(
-        &self,
-        identity: &Identity,
-        body_bytes: usize,
-    ) -> Result<(), ApiError> {
+    pub(super) fn count_write(&self, body_bytes: usize) -> Result<(), ApiError> {
+        let identity = self.identity();
         if identity.role == Role::Admin {
             return Ok(());
         }
         let charged = self.app.rates.charge(identity.user.id(), body_bytes as u64 + RECORD_BYTES);
         charged.map_err(ApiError::rate_limited)
     }
+}
 
-    /// Refuses a query where there is nothing to ask.
-    pub(super) fn no_query(&self) -> Result<(), ApiError> {
-        match query::pairs(self.query)?.first() {
-            None => Ok(()),
-            Some((name, _)) => Err(query::unknown(name)),
-        }
+/// Counts memory for whoever has sent these headers, if it is worth counting.
+pub(super) fn charge(
+    app: &App,
+    headers: &HeaderMap,
+    address: Address,
+    bytes: usize,
+) -> Result<Option<Charge>, ApiError> {
+    if bytes <= SMALL_BYTES {
+        return Ok(None);
     }
+    // Whose share of the memory it takes.
+    let payer = match app.auth.identify(headers, app.mall.now_ms()) {
+        Ok(identity) => Payer::User(identity.user.id().into()),
+        Err(_) => Payer::Address(address),
+    };
+    app.budget.charge(&payer, bytes).map(Some)
 }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use hyper::StatusCode;
+use hyper::header::HeaderValue;
 use serde::Serialize;
 
 use crate::base::TimeMs;
@@ -117,7 +118,7 @@ pub(super) struct ApiError {
     pub(super) detail: Option<Cow<'static, str>>,
     pub(super) shortage: Option<ShortageWire>,
     /// For 405: what would be allowed.
-    pub(super) allow: Option<&'static str>,
+    pub(super) allow: Option<HeaderValue>,
     /// After how many seconds the request may succeed, where that is known.
     pub(super) retry_after_s: Option<u64>,
 }
@@ -136,7 +137,7 @@ impl ApiError {
         self
     }
 
-    pub(super) fn method_not_allowed(allow: &'static str) -> Self {
+    pub(super) fn method_not_allowed(allow: HeaderValue) -> Self {
         Self { allow: Some(allow), ..Self::new(Code::MethodNotAllowed) }
     }
 

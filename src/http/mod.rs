@@ -19,6 +19,7 @@ mod messagepack;
 mod query;
 mod rates;
 mod reply;
+mod route;
 mod router;
 mod running;
 mod server;
@@ -128,7 +129,7 @@ impl App {
             mall,
             auth,
             limits,
-            router: router::Router::new(),
+            router: router::Router::new(route::ROUTES),
             running: Arc::default(),
             draining: AtomicBool::new(false),
             mirror: None,

@@ -13,6 +13,8 @@ use super::format::Format;
 use crate::base::TimeMs;
 
 pub(super) type HttpResponse = Response<Full<Bytes>>;
+/// What a handler comes to.
+pub(super) type Answer = Result<HttpResponse, ApiError>;
 
 /// What every answer of the API looks like.
 #[derive(Debug, Serialize)]
@@ -42,6 +44,9 @@ pub(super) fn failure(error: &ApiError, format: Format, now_ms: TimeMs) -> HttpR
     if let Some(seconds) = error.retry_after_s {
         response.headers_mut().insert(RETRY_AFTER, seconds.into());
     }
+    if let Some(allow) = &error.allow {
+        response.headers_mut().insert(ALLOW, allow.clone());
+    }
     let mut header =
         |name, value| response.headers_mut().insert(name, HeaderValue::from_static(value));
     match error.code {
@@ -50,7 +55,6 @@ pub(super) fn failure(error: &ApiError, format: Format, now_ms: TimeMs) -> HttpR
         }
         Code::LowSpace => header(RETRY_AFTER, "60"),
         Code::Unauthorized => header(WWW_AUTHENTICATE, "Bearer"),
-        Code::MethodNotAllowed => header(ALLOW, error.allow.unwrap_or("GET")),
         // The rest of the body is not waited for.
         Code::PayloadTooLarge | Code::RequestTimeout => header(CONNECTION, "close"),
         _ => None,

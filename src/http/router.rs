@@ -1,115 +1,85 @@
-//! Paths to handlers.
+//! From a request to the handler that answers it.
 
 use std::borrow::Cow;
 
 use hyper::body::{Body, Incoming};
-use hyper::header::HOST;
+use hyper::header::{HOST, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Version};
+use smallvec::SmallVec;
 
-use super::api::{admin, catalogue, exchange, health, mirror, orders, points};
 use super::budget::Charge;
-use super::call::Call;
+use super::call::{self, Unchecked};
 use super::error::{ApiError, Code};
 use super::format::Format;
 use super::guests::Address;
-use super::reply::{HttpResponse, failure};
+use super::reply::{Answer, HttpResponse, failure};
+use super::route::Route;
 use super::{App, query};
 use crate::base::error::Result;
 
-/// A thing the API does. Each path has one; who may call it is said where it is called.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Endpoint {
-    Health,
-    Ready,
-    Categories,
-    Products,
-    Product,
-    Exchange,
-    Orders,
-    Order,
-    Confirm,
-    Cancel,
-    Balance,
-    Award,
-    Receive,
-    Adjust,
-    Inventory,
-    Clock,
-    ConfirmClock,
-    Mirror,
-    MirrorWait,
-}
+/// As many parameters as most paths have at most.
+const PARAMETERS: usize = 2;
 
-const PATHS: [(&str, Endpoint); 19] = [
-    ("/health", Endpoint::Health),
-    ("/ready", Endpoint::Ready),
-    ("/api/mall/categories", Endpoint::Categories),
-    ("/api/mall/products", Endpoint::Products),
-    ("/api/mall/products/{id}", Endpoint::Product),
-    ("/api/mall/exchange", Endpoint::Exchange),
-    ("/api/mall/orders", Endpoint::Orders),
-    ("/api/mall/orders/{id}", Endpoint::Order),
-    ("/api/mall/orders/{id}/confirm", Endpoint::Confirm),
-    ("/api/mall/orders/{id}/cancel", Endpoint::Cancel),
-    ("/api/points/balance", Endpoint::Balance),
-    ("/api/admin/points/{id}/award", Endpoint::Award),
-    ("/api/admin/inventory/{id}/receive", Endpoint::Receive),
-    ("/api/admin/inventory/{id}/adjust", Endpoint::Adjust),
-    ("/api/admin/inventory/{id}", Endpoint::Inventory),
-    ("/api/admin/clock", Endpoint::Clock),
-    ("/api/admin/clock/confirm", Endpoint::ConfirmClock),
-    ("/api/admin/mirror", Endpoint::Mirror),
-    ("/api/admin/mirror/wait", Endpoint::MirrorWait),
-];
-
-impl Endpoint {
-    /// The pattern of its path.
-    fn pattern(self) -> &'static str {
-        let found = PATHS.iter().find(|(_, endpoint)| *endpoint == self);
-        found.expect("every endpoint is in the table").0
-    }
-
-    /// The methods it takes, as `Allow` names them.
-    fn allow(self) -> &'static str {
-        match self {
-            Self::Exchange
-            | Self::Confirm
-            | Self::Cancel
-            | Self::Award
-            | Self::Receive
-            | Self::Adjust
-            | Self::ConfirmClock => "POST",
-            _ => "GET, HEAD",
-        }
-    }
-
-    fn allows(self, method: &Method) -> bool {
-        match self.allow() {
-            "POST" => method == Method::POST,
-            _ => method == Method::GET || method == Method::HEAD,
-        }
-    }
-}
-
+/// What the table of routes makes of paths.
 pub(super) struct Router {
-    paths: matchit::Router<Endpoint>,
+    paths: matchit::Router<Methods>,
+}
+
+/// The routes of one path, each with a method of its own.
+struct Methods {
+    routes: Vec<&'static Route>,
+    /// For 405: what would be allowed.
+    allow: HeaderValue,
 }
 
 impl Router {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(table: &'static [Route]) -> Self {
         let mut paths = matchit::Router::new();
-        for (path, endpoint) in PATHS {
-            paths.insert(path, endpoint).expect("the paths in the table do not collide");
+        for path in distinct_paths(table) {
+            let routes: Vec<_> = table.iter().filter(|route| route.path == path).collect();
+            let allow = HeaderValue::try_from(allow(&routes));
+            let allow = allow.expect("names of methods make a header");
+            let added = paths.insert(path, Methods { routes, allow });
+            added.expect("the paths in the table do not collide");
         }
         Self { paths }
     }
 
-    /// The endpoint of a path with its `{id}`, still encoded.
-    fn find<'p>(&self, path: &'p str) -> Option<(Endpoint, &'p str)> {
-        let found = self.paths.at(path).ok()?;
-        Some((*found.value, found.params.get("id").unwrap_or_default()))
+    /// The route of a request, with the parameters of its path, still encoded.
+    fn find<'p>(
+        &self,
+        method: &Method,
+        path: &'p str,
+    ) -> Result<(&'static Route, matchit::Params<'_, 'p>), ApiError> {
+        let found = self.paths.at(path).map_err(|_| ApiError::new(Code::NotFound))?;
+        // Whoever answers GET answers HEAD: the body is left out by whoever writes the answer.
+        let method = if method == Method::HEAD { &Method::GET } else { method };
+        let methods = found.value;
+        let route = methods.routes.iter().find(|route| route.method == *method);
+        let route = route.ok_or_else(|| ApiError::method_not_allowed(methods.allow.clone()))?;
+        Ok((route, found.params))
     }
+}
+
+/// The paths of a table, each once.
+fn distinct_paths(table: &'static [Route]) -> Vec<&'static str> {
+    let mut paths: Vec<_> = table.iter().map(|route| route.path).collect();
+    paths.sort_unstable();
+    paths.dedup();
+    paths
+}
+
+/// The methods of the routes of one path, as `Allow` names them.
+fn allow(routes: &[&Route]) -> String {
+    let mut names = Vec::new();
+    for route in routes {
+        names.push(route.method.as_str());
+        if route.method == Method::GET {
+            names.push(Method::HEAD.as_str());
+        }
+    }
+    names.join(", ")
 }
 
 /// Answers a request from `address`, whatever it is. With a large answer comes what it is charged.
@@ -120,14 +90,14 @@ pub(super) async fn handle(
 ) -> (HttpResponse, Option<Charge>) {
     let (head, body) = request.into_parts();
     let (format, answer) = match Format::of_answer(&head.headers) {
-        Ok(format) => (format, route(app, format, address, &head, body).await),
+        Ok(format) => (format, answer(app, format, address, &head, body).await),
         Err(error) => (Format::default(), Err(error)),
     };
     let failed = |error| (failure(&error, format, app.mall.now_ms()), None);
     match answer {
         Ok(answer) => {
             let bytes = answer.body().size_hint().lower() as usize;
-            match Call::charge_to(app, &head.headers, address, bytes) {
+            match call::charge(app, &head.headers, address, bytes) {
                 Ok(charge) => (answer, charge),
                 Err(error) => failed(error),
             }
@@ -136,46 +106,30 @@ pub(super) async fn handle(
     }
 }
 
-async fn route(
+async fn answer(
     app: &App,
     format: Format,
     address: Address,
     head: &Parts,
     body: Incoming,
-) -> Result<HttpResponse, ApiError> {
+) -> Answer {
     check_host(head)?;
-    let (path, query) = (head.uri.path(), head.uri.query());
-    let (endpoint, raw_id) = app.router.find(path).ok_or_else(|| ApiError::new(Code::NotFound))?;
-    if !endpoint.allows(&head.method) {
-        return Err(ApiError::method_not_allowed(endpoint.allow()));
-    }
-    let id = if raw_id.contains('%') {
-        Cow::Owned(query::decode(raw_id, false)?)
+    let (spelled, query) = (head.uri.path(), head.uri.query());
+    let (route, encoded) = app.router.find(&head.method, spelled)?;
+    let decoded = encoded.iter().map(|(_, parameter)| decode(parameter));
+    let decoded: SmallVec<[Cow<'_, str>; PARAMETERS]> = decoded.collect::<Result<_, _>>()?;
+    let parameters: SmallVec<[&str; PARAMETERS]> = decoded.iter().map(|it| &**it).collect();
+    let headers = &head.headers;
+    let request =
+        Unchecked { app, format, address, headers, route, spelled, query, parameters: &parameters };
+    (route.handler)(request, body).await
+}
+
+fn decode(parameter: &str) -> Result<Cow<'_, str>, ApiError> {
+    if parameter.contains('%') {
+        query::decode(parameter, false).map(Cow::Owned)
     } else {
-        Cow::Borrowed(raw_id)
-    };
-    let pattern = endpoint.pattern();
-    let call = Call { app, format, address, headers: &head.headers, path, pattern, query, id: &id };
-    match endpoint {
-        Endpoint::Health => Ok(health::health(&call)),
-        Endpoint::Ready => Ok(health::ready(&call)),
-        Endpoint::Categories => catalogue::categories(&call),
-        Endpoint::Products => catalogue::products(&call).await,
-        Endpoint::Product => catalogue::product(&call),
-        Endpoint::Exchange => exchange::exchange(&call, &*call.user()?, body).await,
-        Endpoint::Orders => orders::list(&call, call.user()?).await,
-        Endpoint::Order => orders::get(&call, &*call.user()?).await,
-        Endpoint::Confirm => orders::confirm(&call, &*call.user()?, body).await,
-        Endpoint::Cancel => orders::cancel(&call, &*call.user()?, body).await,
-        Endpoint::Balance => points::balance(&call, &*call.user()?),
-        Endpoint::Award => admin::award(&call, &*call.admin()?, body).await,
-        Endpoint::Receive => admin::receive(&call, &*call.admin()?, body).await,
-        Endpoint::Adjust => admin::adjust(&call, &*call.admin()?, body).await,
-        Endpoint::Inventory => admin::inventory(&call, &*call.admin()?).await,
-        Endpoint::Clock => admin::clock(&call, &*call.admin()?),
-        Endpoint::ConfirmClock => admin::confirm_clock(&call, &*call.admin()?, body).await,
-        Endpoint::Mirror => mirror::status(&call, &*call.admin()?),
-        Endpoint::MirrorWait => mirror::wait(&call, &*call.admin()?).await,
+        Ok(Cow::Borrowed(parameter))
     }
 }
 
@@ -193,43 +147,86 @@ fn check_host(head: &Parts) -> Result<(), ApiError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::route::{Access, ROUTES, Takes};
 
-    /// `scripts/api` holds a server to the document; this holds the document to the table.
-    #[test]
-    fn every_path_is_in_the_openapi_document_and_no_other() {
-        let document: serde_json::Value =
-            serde_json::from_str(include_str!("../../docs/openapi.json"))
-                .expect("the document is JSON");
-        let documented =
-            document["paths"].as_object().expect("paths").iter().flat_map(|(path, methods)| {
-                methods
-                    .as_object()
-                    .expect("methods")
-                    .keys()
-                    .map(move |method| (path.clone(), method.to_uppercase()))
-            });
-        let mut documented: Vec<(String, String)> = documented.collect();
-        let method =
-            |endpoint: Endpoint| endpoint.allow().split(',').next().unwrap_or_default().to_owned();
-        let mut served: Vec<(String, String)> =
-            PATHS.iter().map(|(path, endpoint)| ((*path).to_owned(), method(*endpoint))).collect();
-        documented.sort();
-        served.sort();
-        assert_eq!(documented, served);
+    fn found(router: &Router, method: &Method, path: &str) -> Option<(&'static str, Vec<String>)> {
+        let (route, parameters) = router.find(method, path).ok()?;
+        Some((route.path, parameters.iter().map(|(_, value)| value.to_owned()).collect()))
     }
 
     #[test]
-    fn every_path_finds_its_endpoint() {
-        let router = Router::new();
-        for (path, endpoint) in PATHS {
-            let concrete = path.replace("{id}", "x-1");
-            let id = if path.contains("{id}") { "x-1" } else { "" };
-            assert_eq!(router.find(&concrete), Some((endpoint, id)), "{path}");
+    fn every_route_is_found_with_its_parameters() {
+        let router = Router::new(ROUTES);
+        for Route { method, path, .. } in ROUTES {
+            let (mut expected, mut concrete) = (Vec::new(), String::new());
+            for segment in path.split('/').skip(1) {
+                let parameter = format!("x-{}", expected.len());
+                let is_parameter = segment.starts_with('{');
+                concrete.push('/');
+                concrete.push_str(if is_parameter { &parameter } else { segment });
+                expected.extend(is_parameter.then_some(parameter));
+            }
+            assert_eq!(found(&router, method, &concrete), Some((*path, expected)), "{path}");
         }
         for wrong in
             ["/", "/api", "/api/mall/products/", "/api/mall/orders/x/y", "/api/mall/exchange/"]
         {
-            assert_eq!(router.find(wrong), None, "{wrong}");
+            let error = router.find(&Method::GET, wrong).err().map(|error| error.code);
+            assert_eq!(error, Some(Code::NotFound), "{wrong}");
         }
+    }
+
+    fn route(method: Method, path: &'static str) -> Route {
+        Route {
+            method,
+            path,
+            access: Access::Public,
+            takes: Takes::Nothing,
+            summary: "",
+            handler: |_, _| Box::pin(async { Err(ApiError::invalid("nobody asks")) }),
+        }
+    }
+
+    #[test]
+    fn a_path_may_have_several_methods_and_parameters() {
+        let table = vec![
+            route(Method::GET, "/users/{user}/notes/{note}"),
+            route(Method::PUT, "/users/{user}/notes/{note}"),
+            route(Method::DELETE, "/users/{user}/notes/{note}"),
+            route(Method::POST, "/users/{user}/notes"),
+        ];
+        let router = Router::new(Box::leak(table.into()));
+        for (method, path, parameters) in [
+            (Method::GET, "/users/ann/notes/7", &["ann", "7"][..]),
+            (Method::HEAD, "/users/ann/notes/7", &["ann", "7"]),
+            (Method::PUT, "/users/a%20b/notes/8", &["a%20b", "8"]),
+            (Method::DELETE, "/users/ann/notes/7", &["ann", "7"]),
+            (Method::POST, "/users/ann/notes", &["ann"]),
+        ] {
+            let expected = parameters.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>();
+            let found = found(&router, &method, path).map(|(_, parameters)| parameters);
+            assert_eq!(found, Some(expected), "{method} {path}");
+        }
+        for (method, path, allow) in [
+            (Method::POST, "/users/ann/notes/7", "GET, HEAD, PUT, DELETE"),
+            (Method::HEAD, "/users/ann/notes", "POST"),
+        ] {
+            let error = router.find(&method, path).err().expect("it is not allowed");
+            assert_eq!(error.code, Code::MethodNotAllowed);
+            assert_eq!(error.allow.expect("with Allow"), allow, "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn a_key_belongs_to_what_method_and_path_mean() {
+        let scope = |method| {
+            let route = route(method, "/users/{user}/notes/{note}");
+            let path = route.path_with(&["a b", "{x}"]);
+            route.idempotency_scope("root", &path)
+        };
+        assert_eq!(scope(Method::POST), "root /users/a b/notes/{x}");
+        assert_eq!(scope(Method::PUT), "root PUT /users/a b/notes/{x}");
+        let health = route(Method::GET, "/health");
+        assert_eq!(health.path_with(&[]), "/health");
     }
 }

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 /// Each module of the crate's root with its level. A module imports its own level or lower ones.
 const LEVELS: &[(&str, u8)] = &[
     ("base", 0),
+    ("doc_tables", 0),
     ("vfs", 1),
     ("event", 1),
     ("ledger", SIBLINGS),

@@ -5,8 +5,8 @@ use std::time::{Duration, UNIX_EPOCH};
 use hyper::StatusCode;
 use serde::Serialize;
 
-use crate::http::call::Call;
-use crate::http::reply::{HttpResponse, respond};
+use crate::http::call::PublicCall;
+use crate::http::reply::{Answer, HttpResponse, respond};
 
 #[derive(Serialize)]
 struct Report {
@@ -44,20 +44,20 @@ struct Checks {
 /// 503 once the engine cannot serve any more, when only a restart helps, and while the disk hangs.
 /// A history that failed is told and no more: it takes a restart too, but what is sold until then
 /// is sold rightly.
-pub(in crate::http) fn health(call: &Call<'_>) -> HttpResponse {
+pub(in crate::http) async fn health(call: PublicCall<'_>) -> Answer {
     let well = call.app.mall.check_alive().is_ok()
         && call.app.mall.engine().status().dead_thread.is_none();
-    report(call, well, ["healthy", "unhealthy"])
+    Ok(report(&call, well, ["healthy", "unhealthy"]))
 }
 
 /// 503 also while the journal's queue is full or the server drains: no new requests should be sent
 /// here.
-pub(in crate::http) fn ready(call: &Call<'_>) -> HttpResponse {
+pub(in crate::http) async fn ready(call: PublicCall<'_>) -> Answer {
     let ready = call.app.mall.engine().check_ready().is_ok() && !call.app.is_draining();
-    report(call, ready, ["ready", "not ready"])
+    Ok(report(&call, ready, ["ready", "not ready"]))
 }
 
-fn report(call: &Call<'_>, well: bool, [good, bad]: [&'static str; 2]) -> HttpResponse {
+fn report(call: &PublicCall<'_>, well: bool, [good, bad]: [&'static str; 2]) -> HttpResponse {
     let told = |well: bool| if well { "fulfilled" } else { "rejected" };
     let engine = told(call.app.mall.check_alive().is_ok());
     // Space, history, checkpoint and mirror never decide whether the server is well: sales go on
@@ -104,15 +104,17 @@ mod tests {
     use super::*;
     use crate::base::clock::ManualClock;
     use crate::engine::Engine;
+    use crate::http::call::Unchecked;
     use crate::http::format::Format;
     use crate::http::guests::Address;
+    use crate::http::route::ROUTES;
     use crate::http::{App, Auth, Limits};
     use crate::mall::{Mall, MallConfig};
 
     /// Whoever is still connected while the server drains is told to go elsewhere, and that it is
     /// not ill.
-    #[test]
-    fn a_server_that_drains_is_healthy_and_not_ready() {
+    #[tokio::test]
+    async fn a_server_that_drains_is_healthy_and_not_ready() {
         let dir = tempfile::tempdir().expect("a directory");
         let builder = Engine::builder(dir.path())
             .clock(Arc::new(ManualClock::new(0)))
@@ -124,20 +126,26 @@ mod tests {
         let auth = Auth::new(&SecretString::from("0123456789abcdef0123456789abcdef"))
             .expect("a long secret");
         let app = App::new(mall, auth, Limits::default());
-        let headers = HeaderMap::new();
-        let (app, format, address) = (&app, Format::Json, Address::of([127, 0, 0, 1].into()));
-        let call = Call {
-            app,
-            format,
-            address,
-            headers: &headers,
-            path: "",
-            pattern: "",
-            query: None,
-            id: "",
-        };
-        assert_eq!((health(&call).status().as_u16(), ready(&call).status().as_u16()), (200, 200));
+        assert_eq!(statuses(&app).await, (200, 200));
         app.draining.store(true, Ordering::Relaxed);
-        assert_eq!((health(&call).status().as_u16(), ready(&call).status().as_u16()), (200, 503));
+        assert_eq!(statuses(&app).await, (200, 503));
+    }
+
+    async fn statuses(app: &App) -> (u16, u16) {
+        let headers = HeaderMap::new();
+        let request = Unchecked {
+            app,
+            format: Format::Json,
+            address: Address::of([127, 0, 0, 1].into()),
+            headers: &headers,
+            route: &ROUTES[0],
+            spelled: "",
+            query: None,
+            parameters: &[],
+        };
+        let call = || request.public().expect("everybody may ask");
+        let health = health(call()).await.expect("an answer");
+        let ready = ready(call()).await.expect("an answer");
+        (health.status().as_u16(), ready.status().as_u16())
     }
 }

@@ -1,9 +1,6 @@
-//! What each endpoint answers.
+//! What each endpoint answers, grouped by who asks for what.
 
 pub(super) mod admin;
-pub(super) mod catalogue;
-pub(super) mod exchange;
 pub(super) mod health;
-pub(super) mod mirror;
-pub(super) mod orders;
 pub(super) mod points;
+pub(super) mod shop;

@@ -2,11 +2,8 @@
 
 use serde::Serialize;
 
-use crate::base::error::Result;
-use crate::http::auth::Identity;
-use crate::http::call::Call;
-use crate::http::error::ApiError;
-use crate::http::reply::HttpResponse;
+use crate::http::call::UserCall;
+use crate::http::reply::Answer;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -18,15 +15,12 @@ struct BalanceWire<'a> {
     received: u64,
 }
 
-/// `GET /api/points/balance`.
-pub(in crate::http) fn balance(
-    call: &Call<'_>,
-    identity: &Identity,
-) -> Result<HttpResponse, ApiError> {
+pub(in crate::http) async fn balance(call: UserCall<'_>) -> Answer {
     call.no_query()?;
-    let balance = call.app.mall.balance(&identity.user)?;
+    let user = &call.identity().user;
+    let balance = call.app.mall.balance(user)?;
     Ok(call.success(&BalanceWire {
-        user_id: identity.user.id(),
+        user_id: user.id(),
         balance: balance.available,
         reserved: balance.reserved,
         consumed: balance.consumed,

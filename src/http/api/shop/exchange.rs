@@ -1,35 +1,27 @@
 //! `POST /api/mall/exchange`: the hot path.
 
-use hyper::body::Incoming;
 use serde::Deserialize;
 
 use super::orders::ReceiptWire;
-use crate::base::error::Result;
-use crate::http::auth::Identity;
-use crate::http::body;
-use crate::http::call::Call;
+use crate::http::body::Sent;
+use crate::http::call::UserCall;
 use crate::http::decimal::Whole;
 use crate::http::document::Document;
-use crate::http::error::ApiError;
-use crate::http::reply::HttpResponse;
+use crate::http::reply::Answer;
 use crate::mall::Exchange;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct ExchangeBody {
+pub(in crate::http) struct ExchangeBody {
     product_id: String,
     quantity: Whole<u64>,
     delivery_info: Option<Document>,
     confirm: Option<bool>,
 }
 
-pub(in crate::http) async fn exchange(
-    call: &Call<'_>,
-    identity: &Identity,
-    body: Incoming,
-) -> Result<HttpResponse, ApiError> {
+pub(in crate::http) async fn exchange(call: UserCall<'_>, body: Sent<ExchangeBody>) -> Answer {
     call.no_query()?;
-    let (request, key): (ExchangeBody, _) = body::read_keyed(call, identity, body).await?;
+    let (request, key) = body.read(&call).await?;
     let exchange = Exchange {
         product_id: &request.product_id,
         quantity: request.quantity.0,
@@ -37,6 +29,6 @@ pub(in crate::http) async fn exchange(
         confirm: request.confirm.unwrap_or_default(),
         key,
     };
-    let receipt = call.app.mall.exchange(&identity.user, &exchange).await?;
+    let receipt = call.app.mall.exchange(&call.identity().user, &exchange).await?;
     Ok(call.success(&ReceiptWire::of(&receipt)))
 }

@@ -1,20 +1,18 @@
 //! A user's own orders.
 
 use std::cell::Cell;
-use std::sync::Arc;
 
-use hyper::body::Incoming;
 use serde::ser::{Error as _, SerializeSeq};
 use serde::{Serialize, Serializer};
 
 use crate::base::error::{Error, Result};
 use crate::base::{ReservationId, TimeMs};
-use crate::http::auth::Identity;
-use crate::http::call::Call;
+use crate::http::body::Empty;
+use crate::http::call::UserCall;
 use crate::http::error::{ApiError, Code};
 use crate::http::format::Format;
-use crate::http::reply::{HttpResponse, success};
-use crate::http::{body, query};
+use crate::http::query;
+use crate::http::reply::{Answer, success};
 use crate::mall::{
     DETAILS_BYTES_MAX, Order, OrderState, Orders, Receipt, order_id, order_no, parse_order_id,
 };
@@ -135,16 +133,13 @@ impl ReceiptWire {
     }
 }
 
-/// `GET /api/mall/orders`: newest first. It is read and written beside the threads that sell, and
-/// what is read counts.
-pub(in crate::http) async fn list(
-    call: &Call<'_>,
-    identity: Arc<Identity>,
-) -> Result<HttpResponse, ApiError> {
-    let (before, page_size) = parse_page(call.query)?;
+/// Newest first. The list is read and written beside the threads that sell, and what is read counts
+/// as memory of the caller.
+pub(in crate::http) async fn list(call: UserCall<'_>) -> Answer {
+    let (before, page_size) = parse_page(call.query()?)?;
     let charge = call.charge((page_size + 1) * DETAILS_BYTES_MAX)?;
     call.app.mall.show_orders().await?;
-    let (mall, format) = (call.app.mall.clone(), call.format);
+    let (mall, format, identity) = (call.app.mall.clone(), call.format, call.share_identity());
     let write = move || {
         // One more than asked for tells whether there is a next page.
         let mut orders = mall.orders(&identity.user, before, page_size + 1)?;
@@ -156,12 +151,7 @@ pub(in crate::http) async fn list(
     call.app.lists.run(write).await
 }
 
-fn write_page(
-    orders: &Orders,
-    has_more: bool,
-    format: Format,
-    now_ms: TimeMs,
-) -> Result<HttpResponse, ApiError> {
+fn write_page(orders: &Orders, has_more: bool, format: Format, now_ms: TimeMs) -> Answer {
     let next_before = orders.last().filter(|_| has_more).map(order_id);
     let failed = Cell::new(None);
     let page = OrdersWire { orders: OneByOne { orders, failed: &failed }, next_before };
@@ -172,9 +162,9 @@ fn write_page(
     }
 }
 
-fn parse_page(query: Option<&str>) -> Result<(Option<ReservationId>, usize), ApiError> {
+fn parse_page(query: Vec<(String, String)>) -> Result<(Option<ReservationId>, usize), ApiError> {
     let (mut before, mut page_size) = (None, PAGE_SIZE);
-    for (name, value) in query::pairs(query)? {
+    for (name, value) in query {
         match name.as_str() {
             "before" => {
                 let order = parse_order_id(&value)
@@ -188,45 +178,30 @@ fn parse_page(query: Option<&str>) -> Result<(Option<ReservationId>, usize), Api
     Ok((before, page_size as usize))
 }
 
-/// `GET /api/mall/orders/{id}`.
-pub(in crate::http) async fn get(
-    call: &Call<'_>,
-    identity: &Identity,
-) -> Result<HttpResponse, ApiError> {
+pub(in crate::http) async fn get(call: UserCall<'_, 1>) -> Answer {
     call.no_query()?;
-    let order = call.app.mall.order(&identity.user, order_of_path(call)?).await?;
+    let order = call.app.mall.order(&call.identity().user, order_of_path(&call)?).await?;
     Ok(call.success(&OrderWire::of(&order)))
 }
 
-/// `POST /api/mall/orders/{id}/confirm`.
-pub(in crate::http) async fn confirm(
-    call: &Call<'_>,
-    identity: &Identity,
-    body: Incoming,
-) -> Result<HttpResponse, ApiError> {
+pub(in crate::http) async fn confirm(call: UserCall<'_, 1>, body: Empty) -> Answer {
     call.no_query()?;
-    let (order, key) = (order_of_path(call)?, call.idempotency_key(identity)?);
-    body::read_nothing(call, body).await?;
-    call.count_write(identity, 0)?;
-    let receipt = call.app.mall.confirm(&identity.user, order, key).await?;
+    let order = order_of_path(&call)?;
+    let key = body.read_keyed(&call).await?;
+    let receipt = call.app.mall.confirm(&call.identity().user, order, key).await?;
     Ok(call.success(&ReceiptWire::of(&receipt)))
 }
 
-/// `POST /api/mall/orders/{id}/cancel`.
-pub(in crate::http) async fn cancel(
-    call: &Call<'_>,
-    identity: &Identity,
-    body: Incoming,
-) -> Result<HttpResponse, ApiError> {
+pub(in crate::http) async fn cancel(call: UserCall<'_, 1>, body: Empty) -> Answer {
     call.no_query()?;
-    let (order, key) = (order_of_path(call)?, call.idempotency_key(identity)?);
-    body::read_nothing(call, body).await?;
-    call.count_write(identity, 0)?;
-    let receipt = call.app.mall.cancel(&identity.user, order, key).await?;
+    let order = order_of_path(&call)?;
+    let key = body.read_keyed(&call).await?;
+    let receipt = call.app.mall.cancel(&call.identity().user, order, key).await?;
     Ok(call.success(&ReceiptWire::of(&receipt)))
 }
 
-/// What is no order's id is no order.
-fn order_of_path(call: &Call<'_>) -> Result<ReservationId, ApiError> {
-    parse_order_id(call.id).ok_or_else(|| ApiError::new(Code::OrderNotFound))
+/// A text that is no order's id names no order.
+fn order_of_path(call: &UserCall<'_, 1>) -> Result<ReservationId, ApiError> {
+    let [order] = call.path;
+    parse_order_id(order).ok_or_else(|| ApiError::new(Code::OrderNotFound))
 }

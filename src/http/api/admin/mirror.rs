@@ -6,11 +6,10 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::base::{Seq, TimeMs};
-use crate::http::auth::Identity;
-use crate::http::call::Call;
+use crate::http::call::AdminCall;
 use crate::http::error::{ApiError, Code};
 use crate::http::query;
-use crate::http::reply::HttpResponse;
+use crate::http::reply::Answer;
 use crate::sink::MirrorView;
 
 /// How long one request waits, in milliseconds.
@@ -38,19 +37,17 @@ struct MirrorWire {
     reached: Option<bool>,
 }
 
-/// `GET /api/admin/mirror`.
-pub(in crate::http) fn status(call: &Call<'_>, _: &Identity) -> Result<HttpResponse, ApiError> {
+pub(in crate::http) async fn status(call: AdminCall<'_>) -> Answer {
     call.no_query()?;
-    let mirror = running(call)?;
-    Ok(call.success(&wire(call, mirror, None)))
+    let mirror = running(&call)?;
+    Ok(call.success(&wire(&call, mirror, None)))
 }
 
-/// `GET /api/admin/mirror/wait`: answers once the tables show `seq`, or everything that was durable
-/// when it was asked.
-pub(in crate::http) async fn wait(call: &Call<'_>, _: &Identity) -> Result<HttpResponse, ApiError> {
-    let mirror = running(call)?;
+/// Answers once the tables show `seq`, or everything that was durable when it was asked.
+pub(in crate::http) async fn wait(call: AdminCall<'_>) -> Answer {
+    let mirror = running(&call)?;
     let (mut seq, mut timeout_ms) = (call.app.mall.engine().durable_seq(), WAIT_MS);
-    for (name, value) in query::pairs(call.query)? {
+    for (name, value) in call.query()? {
         match name.as_str() {
             "seq" => seq = query::number(&name, &value, 0..=u64::MAX)?,
             "timeout_ms" => timeout_ms = query::number(&name, &value, 0..=WAIT_MS_MAX)?,
@@ -58,17 +55,17 @@ pub(in crate::http) async fn wait(call: &Call<'_>, _: &Identity) -> Result<HttpR
         }
     }
     let reached = mirror.wait(seq, Duration::from_millis(timeout_ms)).await;
-    Ok(call.success(&wire(call, mirror, Some(reached))))
+    Ok(call.success(&wire(&call, mirror, Some(reached))))
 }
 
-fn running<'a>(call: &Call<'a>) -> Result<&'a MirrorView, ApiError> {
+fn running<'a>(call: &AdminCall<'a>) -> Result<&'a MirrorView, ApiError> {
     call.app
         .mirror
         .as_ref()
         .ok_or_else(|| ApiError::new(Code::NotFound).detail("this server has no mirror"))
 }
 
-fn wire(call: &Call<'_>, mirror: &MirrorView, reached: Option<bool>) -> MirrorWire {
+fn wire(call: &AdminCall<'_>, mirror: &MirrorView, reached: Option<bool>) -> MirrorWire {
     let engine = call.app.mall.engine();
     let (status, lag_events, lag_ms) = mirror.status_of(engine);
     MirrorWire {

@@ -4,11 +4,11 @@ use serde::Serialize;
 
 use crate::base::error::Result;
 use crate::base::{QUANTITY_MAX, TimeMs};
-use crate::http::call::Call;
+use crate::http::call::PublicCall;
 use crate::http::error::ApiError;
 use crate::http::format::Format;
 use crate::http::query;
-use crate::http::reply::{HttpResponse, success};
+use crate::http::reply::{Answer, success};
 use crate::ledger::Level;
 use crate::mall::{Category, Filter, Item, Mall, PurchaseLimit};
 
@@ -126,8 +126,8 @@ struct PaginationWire {
     total_pages: u64,
 }
 
-/// `GET /api/mall/categories`: the tree of what is shown.
-pub(in crate::http) fn categories(call: &Call<'_>) -> Result<HttpResponse, ApiError> {
+/// The tree of what is shown.
+pub(in crate::http) async fn categories(call: PublicCall<'_>) -> Answer {
     call.no_query()?;
     let shelf = call.app.mall.shelf();
     Ok(call.success(&children(&shelf.categories, None, shelf.categories.len())))
@@ -153,22 +153,16 @@ fn children<'a>(all: &'a [Category], parent: Option<&str>, depth: usize) -> Vec<
         .collect()
 }
 
-/// `GET /api/mall/products`. A search that may take long is made beside the threads that sell.
-pub(in crate::http) async fn products(call: &Call<'_>) -> Result<HttpResponse, ApiError> {
-    let (filter, page, page_size) = parse_listing(call.query)?;
+/// A search that may take long is made beside the threads that sell.
+pub(in crate::http) async fn products(call: PublicCall<'_>) -> Answer {
+    let (filter, page, page_size) = parse_listing(call.query()?)?;
     let (mall, format) = (call.app.mall.clone(), call.format);
     let is_long = mall.is_long_search(&filter);
     let list = move || list(&mall, format, &filter, page, page_size);
     if is_long { call.app.searches.run(list).await } else { list() }
 }
 
-fn list(
-    mall: &Mall,
-    format: Format,
-    filter: &Filter,
-    page: u64,
-    page_size: u64,
-) -> Result<HttpResponse, ApiError> {
+fn list(mall: &Mall, format: Format, filter: &Filter, page: u64, page_size: u64) -> Answer {
     let listing = mall.products(filter, page as usize, page_size as usize)?;
     let total = listing.total as u64;
     let products = listing.items.iter().map(|(item, level)| ProductWire::of(item, level)).collect();
@@ -177,9 +171,9 @@ fn list(
     Ok(success(format, &ProductsWire { products, pagination }, mall.now_ms()))
 }
 
-fn parse_listing(query: Option<&str>) -> Result<(Filter, u64, u64), ApiError> {
+fn parse_listing(query: Vec<(String, String)>) -> Result<(Filter, u64, u64), ApiError> {
     let (mut filter, mut page, mut page_size) = (Filter::default(), 1, PAGE_SIZE);
-    for (name, value) in query::pairs(query)? {
+    for (name, value) in query {
         match name.as_str() {
             "category_id" => filter.category_id = Some(value),
             "include_children" => filter.include_children = query::flag(&name, &value)?,
@@ -200,10 +194,11 @@ fn parse_listing(query: Option<&str>) -> Result<(Filter, u64, u64), ApiError> {
     Ok((filter, page, page_size))
 }
 
-/// `GET /api/mall/products/{id}`, with the stock as it is now.
-pub(in crate::http) fn product(call: &Call<'_>) -> Result<HttpResponse, ApiError> {
+/// One product, with its stock as it is now.
+pub(in crate::http) async fn product(call: PublicCall<'_, 1>) -> Answer {
     call.no_query()?;
-    let (item, level) = call.app.mall.product(call.id)?;
+    let [product_id] = call.path;
+    let (item, level) = call.app.mall.product(product_id)?;
     Ok(call.success(&ProductWire {
         stock_info: Some(StockWire::of(&level)),
         ..ProductWire::of(&item, &level)

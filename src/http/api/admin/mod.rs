@@ -1,0 +1,16 @@
+//! What operators do: points, stock, the clock and the mirror.
+
+pub(in crate::http) mod clock;
+pub(in crate::http) mod mirror;
+pub(in crate::http) mod points;
+pub(in crate::http) mod stock;
+
+use std::borrow::Cow;
+
+use crate::http::auth::Identity;
+use crate::mall::Note;
+
+/// A reason with who gives it.
+fn note<'a>(identity: &'a Identity, reason: Option<&'a str>) -> Cow<'a, str> {
+    Note { operator: Some(identity.user.id()), reason: reason.unwrap_or_default() }.text()
+}

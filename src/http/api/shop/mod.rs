@@ -1,0 +1,5 @@
+//! What customers do: look, buy, and look after their orders.
+
+pub(in crate::http) mod catalogue;
+pub(in crate::http) mod exchange;
+pub(in crate::http) mod orders;

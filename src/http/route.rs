@@ -1,0 +1,171 @@
+//! The table of the API: what can be asked, by whom, and who answers.
+//!
+//! The router, the `Allow` of 405, the check of the caller and the scope of idempotency keys follow
+//! from it; `docs/api.md` and `docs/openapi.json` are held to it by tests.
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt::Write as _;
+use std::pin::Pin;
+
+use hyper::Method;
+use hyper::body::Incoming;
+
+use super::api::admin::{clock, mirror, points as given_points, stock};
+use super::api::shop::{catalogue, exchange, orders};
+use super::api::{health, points};
+use super::body::{Empty, Sent};
+use super::call::Unchecked;
+use super::reply::Answer;
+
+/// One thing that can be asked.
+#[derive(Debug)]
+pub(super) struct Route {
+    pub(super) method: Method,
+    /// Its parameters stand in braces.
+    pub(super) path: &'static str,
+    #[cfg_attr(not(test), expect(dead_code, reason = "the documents are held to it"))]
+    pub(super) access: Access,
+    #[cfg_attr(not(test), expect(dead_code, reason = "the documents are held to it"))]
+    pub(super) takes: Takes,
+    #[cfg_attr(not(test), expect(dead_code, reason = "the documents are held to it"))]
+    pub(super) summary: &'static str,
+    pub(super) handler: Handler,
+}
+
+/// Who may ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Access {
+    Public,
+    User,
+    Admin,
+}
+
+/// What body comes with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Takes {
+    /// None is looked at.
+    Nothing,
+    /// None, or one without fields.
+    Empty,
+    /// One that says something.
+    Fields,
+}
+
+pub(super) type Answering<'a> = Pin<Box<dyn Future<Output = Answer> + Send + 'a>>;
+pub(super) type Handler = for<'a> fn(Unchecked<'a>, Incoming) -> Answering<'a>;
+
+/// A row is: method, path, who may ask (`public`, `user`, `admin`), what body comes with it
+/// (`nothing`, `empty`, `fields`), the handler, and a summary. A handler whose signature takes
+/// another caller, another body or another number of parameters than its row says does not compile.
+macro_rules! routes {
+    ($($method:ident $path:literal $access:ident $takes:ident => $handler:path, $summary:literal;)*) => {
+        pub(super) static ROUTES: &[Route] = &[$(Route {
+            method: Method::$method,
+            path: $path,
+            access: routes!(@access $access),
+            takes: routes!(@takes $takes),
+            summary: $summary,
+            handler: |request, body| {
+                Box::pin(async move {
+                    let call = request.$access::<{ parameters($path) }>()?;
+                    routes!(@answer $takes $handler, call, body)
+                })
+            },
+        }),*];
+    };
+    (@access public) => { Access::Public };
+    (@access user) => { Access::User };
+    (@access admin) => { Access::Admin };
+    (@takes nothing) => { Takes::Nothing };
+    (@takes empty) => { Takes::Empty };
+    (@takes fields) => { Takes::Fields };
+    (@answer nothing $handler:path, $call:ident, $body:ident) => {{
+        drop($body);
+        $handler($call).await
+    }};
+    (@answer empty $handler:path, $call:ident, $body:ident) => {
+        $handler($call, Empty::new($body)).await
+    };
+    (@answer fields $handler:path, $call:ident, $body:ident) => {
+        $handler($call, Sent::new($body)).await
+    };
+}
+
+routes! {
+    GET "/api/mall/categories" public nothing => catalogue::categories,
+        "The tree of categories.";
+    GET "/api/mall/products" public nothing => catalogue::products,
+        "Products, filtered, page by page.";
+    GET "/api/mall/products/{productId}" public nothing => catalogue::product,
+        "One product with its stock.";
+    POST "/api/mall/exchange" user fields => exchange::exchange,
+        "Points for a product: points, limit and stock move in one step, or none does.";
+    GET "/api/mall/orders" user nothing => orders::list,
+        "The caller's orders, newest first.";
+    GET "/api/mall/orders/{orderId}" user nothing => orders::get,
+        "One of the caller's orders.";
+    POST "/api/mall/orders/{orderId}/confirm" user empty => orders::confirm,
+        "Makes an order final.";
+    POST "/api/mall/orders/{orderId}/cancel" user empty => orders::cancel,
+        "Gives an order up, or returns it.";
+    GET "/api/points/balance" user nothing => points::balance,
+        "The caller's points.";
+    POST "/api/admin/points/{userId}/award" admin fields => given_points::award,
+        "Gives points.";
+    POST "/api/admin/inventory/{productId}/receive" admin fields => stock::receive,
+        "Adds stock.";
+    POST "/api/admin/inventory/{productId}/adjust" admin fields => stock::adjust,
+        "Corrects stock after a count.";
+    GET "/api/admin/inventory/{productId}" admin nothing => stock::inventory,
+        "Stock and its newest changes.";
+    GET "/api/admin/clock" admin nothing => clock::clock,
+        "The engine's time, and the machine's.";
+    POST "/api/admin/clock/confirm" admin empty => clock::confirm,
+        "Follows a machine clock that jumped forwards, at once.";
+    GET "/api/admin/mirror" admin nothing => mirror::status,
+        "How far the reporting tables are.";
+    GET "/api/admin/mirror/wait" admin nothing => mirror::wait,
+        "The same, once the tables show something.";
+    GET "/health" public nothing => health::health,
+        "Whether the process lives: 503 when only a restart helps, and while the disk hangs.";
+    GET "/ready" public nothing => health::ready,
+        "Whether it can take requests now: 503 also while the journal's queue is full, or the server stops.";
+}
+
+impl Route {
+    /// The path with its parameters filled in: what it means, however it was spelled.
+    pub(super) fn path_with(&self, parameters: &[&str]) -> String {
+        let mut path = String::with_capacity(self.path.len());
+        let mut parameters = parameters.iter();
+        for segment in self.path.split('/').skip(1) {
+            let shown = if segment.starts_with('{') { parameters.next() } else { None };
+            // Writing to a string cannot fail.
+            let _ = write!(path, "/{}", shown.unwrap_or(&segment));
+        }
+        path
+    }
+
+    /// Whose keys, and of what, are told apart from others. A user's name has no space, so its
+    /// parts cannot run into each other; POST, which is older than the other methods, goes without
+    /// its name.
+    pub(super) fn idempotency_scope(&self, user: &str, path: &str) -> String {
+        match self.method {
+            Method::POST => format!("{user} {path}"),
+            _ => format!("{user} {} {path}", self.method),
+        }
+    }
+}
+
+/// How many parameters a path has.
+const fn parameters(path: &str) -> usize {
+    let (bytes, mut at, mut count) = (path.as_bytes(), 0, 0);
+    while at < bytes.len() {
+        if bytes[at] == b'{' {
+            count += 1;
+        }
+        at += 1;
+    }
+    count
+}

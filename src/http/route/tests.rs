@@ -1,0 +1,95 @@
+//! `docs/api.md` and `docs/openapi.json` say what the table says. (`scripts/api` holds a server to
+//! the latter.)
+
+use serde_json::Value;
+
+use super::*;
+use crate::doc_tables;
+
+#[test]
+fn every_route_is_in_the_api_document_and_no_other() {
+    let rows: Vec<String> = ROUTES
+        .iter()
+        .map(|Route { method, path, access, summary, .. }| {
+            let who = match access {
+                Access::Public => "everybody",
+                Access::User => "user",
+                Access::Admin => "admin",
+            };
+            format!("| `{method} {path}` | {who} | {summary} |")
+        })
+        .collect();
+    let document = include_str!("../../../docs/api.md");
+    doc_tables::check("docs/api.md", document, "## Endpoints", &rows);
+}
+
+#[test]
+fn every_route_is_in_the_openapi_document_as_it_is_and_no_other() {
+    let document: Value = serde_json::from_str(include_str!("../../../docs/openapi.json"))
+        .expect("the document is JSON");
+    let paths = document["paths"].as_object().expect("paths");
+    let mut documented = Vec::new();
+    for (path, operations) in paths {
+        for (method, operation) in operations.as_object().expect("operations by their methods") {
+            documented.push(told(&method.to_uppercase(), path, operation, &document));
+        }
+    }
+    let mut served: Vec<String> = ROUTES
+        .iter()
+        .map(|Route { method, path, access, takes, summary, .. }| {
+            let names = names(path);
+            format!("{method} {path} {names:?}: {access:?}, {takes:?}, {summary}")
+        })
+        .collect();
+    documented.sort();
+    served.sort();
+    let lacking: Vec<_> = served.iter().filter(|it| !documented.contains(it)).collect();
+    let unknown: Vec<_> = documented.iter().filter(|it| !served.contains(it)).collect();
+    assert!(
+        documented == served,
+        "docs/openapi.json lacks:\n{lacking:#?}\nand should not have:\n{unknown:#?}"
+    );
+}
+
+/// An operation as the document has it.
+fn told(method: &str, path: &str, operation: &Value, document: &Value) -> String {
+    let needs_token = operation["security"][0].get("token").is_some();
+    let access = match (needs_token, operation["responses"].get("403").is_some()) {
+        (false, false) => "Public",
+        (true, false) => "User",
+        (true, true) => "Admin",
+        (false, true) => "forbidden to nobody",
+    };
+    let takes = match operation["requestBody"]["required"].as_bool() {
+        None => "Nothing",
+        Some(false) => "Empty",
+        Some(true) => "Fields",
+    };
+    let parameters = operation["parameters"].as_array().into_iter().flatten();
+    let parameters = parameters.map(|parameter| match parameter["$ref"].as_str() {
+        Some(place) => document.pointer(&place[1..]).expect("what is referred to is there"),
+        None => parameter,
+    });
+    let names: Vec<&str> = parameters
+        .filter(|parameter| parameter["in"] == "path")
+        .map(|parameter| parameter["name"].as_str().expect("a parameter has a name"))
+        .collect();
+    let summary = operation["summary"].as_str().unwrap_or_default();
+    format!("{method} {path} {names:?}: {access}, {takes}, {summary}")
+}
+
+/// The names of a path's parameters.
+fn names(path: &str) -> Vec<&str> {
+    path.split('/')
+        .filter_map(|segment| segment.strip_prefix('{'))
+        .map(|segment| segment.strip_suffix('}').expect("a parameter is a whole segment"))
+        .collect()
+}
+
+#[test]
+fn a_route_that_changes_something_is_no_get() {
+    for Route { method, path, takes, .. } in ROUTES {
+        let has_body = *takes != Takes::Nothing;
+        assert_eq!(has_body, *method == Method::POST, "{method} {path} takes {takes:?}");
+    }
+}

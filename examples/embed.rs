@@ -1,7 +1,7 @@
 //! The ledger inside your own program: no server, no runtime, no other process.
 //!
 //! ```sh
-//! cargo run --release --example embed --no-default-features
+//! cargo run --release --example embed
 //! ```
 
 use stockhold::{AccountKey, CommitTicket, Engine, Line, Outcome, Policy, Reserve, Result};

@@ -2,7 +2,7 @@
 //! was.
 //!
 //! ```sh
-//! cargo run --release --example flash_sale --no-default-features
+//! cargo run --release --example flash_sale
 //! ```
 
 use std::process::ExitCode;

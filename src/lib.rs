@@ -63,21 +63,22 @@ mod ledger;
 mod reader;
 #[cfg(feature = "test-util")]
 pub mod test_util;
-#[cfg(any(test, feature = "server"))]
+#[cfg(any(test, feature = "bin"))]
 mod trials;
 mod vfs;
 
-#[cfg(feature = "server")]
+#[cfg(feature = "audit")]
+#[cfg_attr(not(feature = "bin"), allow(unused, reason = "tests ask less of it than the program"))]
 mod audit;
-#[cfg(feature = "server")]
+#[cfg(feature = "bin")]
 mod cli;
 #[cfg(feature = "server")]
 mod http;
 #[cfg(feature = "server")]
 mod mall;
-#[cfg(feature = "server")]
+#[cfg(feature = "bin")]
 mod process;
-#[cfg(feature = "server")]
+#[cfg(feature = "bin")]
 mod settings;
 #[cfg(feature = "server")]
 mod sink;
@@ -101,7 +102,7 @@ pub use reader::{LedgerView, Past, PastEvents};
 pub use vfs::directory::Identity;
 pub use vfs::memory::MemoryDisk;
 
-#[cfg(feature = "server")]
+#[cfg(feature = "bin")]
 pub use cli::main;
 #[cfg(feature = "server")]
 pub use http::{App, Auth, Limits, Role, run};

@@ -50,14 +50,14 @@ impl Clock for SystemClock {
 
 /// The machine's clock as if somebody had set it, and whoever set it was believed at once: for
 /// trials of a whole server.
-#[cfg(feature = "server")]
+#[cfg(feature = "bin")]
 #[derive(Debug, Default)]
 pub(crate) struct ShiftedClock {
     latest: Latest,
     shift_ms: std::sync::atomic::AtomicI64,
 }
 
-#[cfg(feature = "server")]
+#[cfg(feature = "bin")]
 impl ShiftedClock {
     /// Sets the machine's clock so far forwards, or backwards when it is negative.
     pub(crate) fn shift(&self, by_ms: i64) {
@@ -65,7 +65,7 @@ impl ShiftedClock {
     }
 }
 
-#[cfg(feature = "server")]
+#[cfg(feature = "bin")]
 impl Clock for ShiftedClock {
     fn now_ms(&self) -> TimeMs {
         self.latest.hold(machine_ms().saturating_add_signed(self.shift_ms.load(Ordering::SeqCst)))
@@ -172,7 +172,7 @@ impl Clock for ManualClock {
     }
 }
 
-#[cfg(all(test, feature = "server"))]
+#[cfg(all(test, feature = "bin"))]
 mod tests {
     use super::*;
 

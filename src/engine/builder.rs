@@ -19,7 +19,7 @@ use crate::base::clock::{Clock, SystemClock};
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::{BODY_BYTES_MAX, LINES_MAX, TTL_MS_MAX};
 use crate::event;
-use crate::history::{Belongs, Shown, Store, StoreConfig};
+use crate::history::{self, Belongs, Shown, Store, StoreConfig};
 use crate::journal::{FoundJournal, JournalConfig};
 use crate::ledger::{Ledger, Limits, Replay};
 use crate::vfs::directory;
@@ -58,7 +58,7 @@ impl EngineBuilder {
             clock_trust_ms: 15 * 60 * 1000,
             limits: Limits::default(),
             journal: JournalConfig::default(),
-            history: true,
+            history: history::IS_BUILT,
             history_flush_rows: 200_000,
             checkpoint_events: 2_000_000,
             accept_loss: false,
@@ -84,7 +84,7 @@ impl EngineBuilder {
     }
 
     /// Lets nothing expire by itself, whatever the clock.
-    #[cfg(feature = "server")]
+    #[cfg(feature = "bin")]
     pub(super) fn without_expiry(mut self) -> Self {
         self.running = false;
         self
@@ -99,14 +99,15 @@ impl EngineBuilder {
     /// Opens an engine without threads, for whoever wants to know what happens in which order: see
     /// [`Engine::write_queued`] and its neighbours. The salts of the journal follow from `seed`,
     /// which must be another at each opening.
-    #[cfg(any(test, feature = "server"))]
+    #[cfg(any(test, feature = "bin"))]
     pub(crate) fn stepped(mut self, seed: u64) -> Self {
         self.journal.stepped = Some(seed);
         self
     }
 
-    /// Keeps history in sled (the default), or not: then ended reservations are known to the
-    /// journal only.
+    /// Keeps history in sled (the default with the feature `history`), or not: then ended
+    /// reservations are known to the journal only. A build without the feature does not open when
+    /// it is asked for history.
     pub fn history(mut self, history: bool) -> Self {
         self.history = history;
         self

@@ -13,9 +13,9 @@ use super::core::Core;
 use crate::base::bytes::Reader;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::{Seq, TimeMs};
-#[cfg(feature = "server")]
+#[cfg(feature = "bin")]
 use crate::event::Recorder;
-#[cfg(feature = "server")]
+#[cfg(feature = "bin")]
 use crate::ledger::Ledger;
 use crate::ledger::{LAYOUT_VERSION, Layout, PART_COUNT, Replay};
 use crate::vfs::{self, Vfs, read_start};
@@ -140,7 +140,7 @@ fn try_write(core: &Core, between: &mut dyn FnMut(usize)) -> Result<Seq> {
 ///
 /// # Errors
 /// `Unavailable` when the disk fails; the snapshots before it still hold.
-#[cfg(feature = "server")]
+#[cfg(feature = "bin")]
 pub(crate) fn write_of(
     vfs: &dyn Vfs,
     dir: &Path,

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 /// What was set aside, and why.
 #[derive(Debug)]
-#[cfg_attr(not(feature = "server"), allow(dead_code, reason = "only the command line tells it"))]
+#[cfg_attr(not(feature = "bin"), allow(dead_code, reason = "only the command line tells it"))]
 pub(crate) struct Accepted {
     /// The last record that there is.
     pub(crate) last_seq: Seq,

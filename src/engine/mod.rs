@@ -13,12 +13,12 @@ mod follower;
 mod history;
 pub(crate) mod loss;
 mod memory;
-#[cfg(feature = "server")]
+#[cfg(feature = "bin")]
 mod mend;
 mod refund;
 mod space;
 mod status;
-#[cfg(any(test, feature = "server"))]
+#[cfg(any(test, feature = "bin"))]
 mod stepped;
 mod subscription;
 #[cfg(all(test, not(stockhold_loom)))]
@@ -45,9 +45,9 @@ pub use accounts::{AccountPages, PendingPages};
 pub use builder::EngineBuilder;
 pub use claim::Claim;
 pub use history::{CatchUp, History};
-#[cfg(feature = "server")]
+#[cfg(feature = "bin")]
 pub(crate) use loss::Accepted;
-#[cfg(feature = "server")]
+#[cfg(feature = "bin")]
 pub(crate) use mend::{Mended, mend_clock};
 pub use refund::RefundTicket;
 pub use status::Status;

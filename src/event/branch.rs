@@ -65,7 +65,7 @@ impl Branch {
     }
 
     /// The records by which a journal is known to be the one that was followed.
-    #[cfg(feature = "server")]
+    #[cfg(feature = "audit")]
     pub(crate) fn witnesses(self) -> impl Iterator<Item = Seq> {
         let firsts = self.starts.into_iter().map(|(first, _)| first);
         firsts.chain([self.seq]).filter(|seq| *seq > 0)

@@ -1,5 +1,6 @@
 //! Facts in the journal. An event is a result: whoever applies it decides nothing.
 
+#[cfg_attr(not(feature = "history"), allow(dead_code, reason = "only history remembers one"))]
 pub(crate) mod branch;
 mod codec;
 mod policy;

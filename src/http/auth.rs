@@ -119,6 +119,7 @@ impl Auth {
     ///
     /// # Errors
     /// `Invalid` when the user's name cannot name an account.
+    #[cfg(feature = "bin")]
     pub(crate) fn issue_for(&self, user: &str, role: Role, ttl_ms: u64) -> Result<String> {
         self.issue(user, role, SystemClock::default().now_ms().saturating_add(ttl_ms))
     }

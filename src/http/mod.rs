@@ -33,8 +33,10 @@ use std::time::Duration;
 use crate::mall::Mall;
 use crate::sink::MirrorView;
 
+#[cfg(feature = "bin")]
 pub(crate) use auth::SECRET_BYTES_MIN;
 pub use auth::{Auth, Role};
+#[cfg(feature = "bin")]
 pub(crate) use server::TURNED_AWAY_MAX;
 pub use server::run;
 
@@ -137,6 +139,7 @@ impl App {
     }
 
     /// Lets operators look at this mirror.
+    #[cfg(feature = "bin")]
     pub(crate) fn with_mirror(self, mirror: Option<MirrorView>) -> Self {
         Self { mirror, ..self }
     }

@@ -43,7 +43,7 @@ use store::SegmentStore;
 use writer::SegmentWriter;
 
 pub(crate) use found::FoundJournal;
-#[cfg(feature = "server")]
+#[cfg(feature = "bin")]
 pub(crate) use past::{FileKind, JournalFile};
 pub(crate) use past::{PastJournal, PastRecords};
 pub(crate) use reader::Reader;
@@ -295,13 +295,13 @@ impl Journal {
 
     /// What the writer thread does when it is woken; without threads, whoever steps the journal
     /// does it.
-    #[cfg(any(test, feature = "server"))]
+    #[cfg(any(test, feature = "bin"))]
     pub(crate) fn write_queued(&self) {
         self.commit.write_queued();
     }
 
     /// What the keeper does when it is sent on an errand.
-    #[cfg(any(test, feature = "server"))]
+    #[cfg(any(test, feature = "bin"))]
     pub(crate) fn run_errand(&self) {
         if self.store.take_errand() {
             keeper::run_one(&self.store);

@@ -299,10 +299,7 @@ pub(crate) struct PastRecords {
     tries: usize,
     marked: Option<(Seq, Mark)>,
     /// The last record of a file of the archive that turned out to be damaged.
-    #[cfg_attr(
-        not(feature = "server"),
-        allow(dead_code, reason = "who makes history anew needs it")
-    )]
+    #[cfg_attr(not(feature = "bin"), allow(dead_code, reason = "who makes history anew needs it"))]
     damaged_through: Option<Seq>,
 }
 
@@ -326,14 +323,14 @@ impl PastRecords {
     }
 
     /// The last record that was given, and what tells it from others with its number.
-    #[cfg(feature = "server")]
+    #[cfg(feature = "bin")]
     pub(crate) fn marked(&self) -> Option<(Seq, Mark)> {
         self.marked
     }
 
     /// Where the next record is in a file of the archive that is damaged: the last record of that
     /// file.
-    #[cfg(feature = "server")]
+    #[cfg(feature = "bin")]
     pub(crate) fn damaged_through(&self) -> Option<Seq> {
         self.damaged_through
     }

@@ -383,7 +383,7 @@ impl SegmentStore {
     }
 
     /// Whether there is an errand, which is then taken.
-    #[cfg(any(test, feature = "server"))]
+    #[cfg(any(test, feature = "bin"))]
     pub(super) fn take_errand(&self) -> bool {
         std::mem::take(&mut self.errand.lock().pending)
     }

@@ -45,7 +45,7 @@ use crate::event::{Event, Fact, Recorder, Request};
 pub(crate) use answers::{First, Terms};
 pub use command::{Command, Level, Line, Outcome, Pending, Refusal, Reserve};
 pub(crate) use look::{AccountCursor, PendingCursor};
-#[cfg(feature = "server")]
+#[cfg(feature = "bin")]
 pub(crate) use reservations::made_at_ms;
 pub(crate) use share::KeyLimits;
 pub(crate) use snapshot::{LAYOUT_VERSION, Layout, PART_COUNT, Replay};
@@ -425,7 +425,7 @@ impl Ledger {
     }
 
     /// As [`Ledger::return_used`], for nobody in particular.
-    #[cfg(any(test, feature = "server"))]
+    #[cfg(any(test, feature = "bin"))]
     pub(crate) fn give_back(
         &self,
         used: &Used<'_>,

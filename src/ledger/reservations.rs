@@ -55,7 +55,7 @@ fn hash(id: ReservationId) -> u64 {
 }
 
 /// When a reservation was made, as far as its number tells: no earlier than that.
-#[cfg(feature = "server")]
+#[cfg(feature = "bin")]
 pub(crate) fn made_at_ms(id: ReservationId) -> TimeMs {
     id.count() / COUNTS_PER_MS
 }

@@ -26,15 +26,16 @@ use crate::event::Policy;
 pub(crate) use catalogue::{CATEGORIES, PRODUCTS};
 pub use catalogue::{Category, Period, Product, PurchaseLimit};
 pub(crate) use catalogue::{Item, Shelf};
+#[cfg(feature = "bin")]
 pub(crate) use demo::DEMO_USER;
 pub(crate) use exchange::{DETAILS_BYTES_MAX, Exchange};
 pub(crate) use listing::Filter;
 pub(crate) use note::Note;
+#[cfg(feature = "bin")]
+pub(crate) use order::ORDER_NO_PREFIX;
 #[cfg(feature = "mysql")]
 pub(crate) use order::OrderDetails;
-pub(crate) use order::{
-    ORDER_NO_PREFIX, Order, OrderState, Orders, Receipt, order_id, order_no, parse_order_id,
-};
+pub(crate) use order::{Order, OrderState, Orders, Receipt, order_id, order_no, parse_order_id};
 
 /// What an operator may set about the mall.
 #[derive(Clone, Debug)]

@@ -1,6 +1,6 @@
 //! Reading a data directory from outside: its events, and the ledger as it stood.
 
-#[cfg(feature = "server")]
+#[cfg(feature = "bin")]
 mod rebuild;
 
 use std::ops::{Bound, RangeBounds};
@@ -12,10 +12,10 @@ use crate::base::{AccountId, AccountKey, ReservationId, Seq, TimeMs};
 use crate::engine::builder::absolute;
 use crate::engine::checkpoint::{self, Snapshot};
 use crate::engine::claim;
-#[cfg(feature = "server")]
+#[cfg(feature = "bin")]
 use crate::event::branch::Mark;
 use crate::event::{self, Event};
-#[cfg(feature = "server")]
+#[cfg(feature = "bin")]
 use crate::journal::JournalFile;
 use crate::journal::{PastJournal, PastRecords};
 use crate::ledger::{Ledger, Limits, Replay};
@@ -23,7 +23,7 @@ use crate::ledger::{Level, Pending};
 use crate::vfs::directory::{Identity, identity_of};
 use crate::vfs::{RealVfs, Vfs};
 
-#[cfg(feature = "server")]
+#[cfg(feature = "bin")]
 pub(crate) use rebuild::{Rebuilt, accept_loss, rebuild_history, rebuild_snapshot};
 
 /// A data directory, read without its lock and without changing anything in it: events, and the
@@ -117,7 +117,7 @@ impl Past {
     }
 
     /// The files that hold the events, oldest first.
-    #[cfg(feature = "server")]
+    #[cfg(feature = "bin")]
     pub(crate) fn files(&self) -> Vec<JournalFile> {
         self.journal.files()
     }
@@ -225,7 +225,7 @@ impl Past {
 
     /// The ledger at the end, from as far back as the events go: no snapshot is used, unless they
     /// no longer reach back to the first; then the oldest is.
-    #[cfg(feature = "server")]
+    #[cfg(feature = "bin")]
     pub(super) fn ledger_anew(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<LedgerView> {
         let snapshot = match self.oldest_seq() {
             1 => None,
@@ -339,7 +339,7 @@ impl PastEvents {
     }
 }
 
-#[cfg(feature = "server")]
+#[cfg(feature = "bin")]
 impl PastEvents {
     /// The last event that was read, and what tells it from others with its number.
     pub(super) fn marked(&self) -> Option<(Seq, Mark)> {
@@ -385,7 +385,7 @@ pub struct LedgerView {
     at: TimeMs,
     /// The newest time it knows of: that of an event, or of the snapshot that it was made from.
     #[cfg_attr(
-        not(feature = "server"),
+        not(feature = "bin"),
         allow(dead_code, reason = "who writes snapshots of the past needs it")
     )]
     floor_ms: TimeMs,
@@ -444,13 +444,13 @@ impl LedgerView {
         self.ledger.documents(collection)
     }
 
-    #[cfg(feature = "server")]
+    #[cfg(feature = "bin")]
     pub(super) fn ledger(&self) -> &Ledger {
         &self.ledger
     }
 
     /// No clock of an engine on this ledger may show less.
-    #[cfg(feature = "server")]
+    #[cfg(feature = "bin")]
     pub(super) fn floor_ms(&self) -> TimeMs {
         self.floor_ms
     }

@@ -6,15 +6,17 @@
 //! what an order keeps of its product, and it follows the journal on the engine's public face, as
 //! anybody's follower would.
 
-#[cfg(not(feature = "mysql"))]
+#[cfg(all(feature = "bin", not(feature = "mysql")))]
 mod absent;
+#[cfg(feature = "bin")]
 mod config;
 #[cfg(feature = "mysql")]
 mod mysql;
 mod status;
 
-#[cfg(not(feature = "mysql"))]
+#[cfg(all(feature = "bin", not(feature = "mysql")))]
 pub(crate) use absent::{CLAIM, Mirror, check_database};
+#[cfg(feature = "bin")]
 pub(crate) use config::{Backlog, BacklogPolicy, Database, MirrorConfig};
 #[cfg(feature = "mysql")]
 pub(crate) use mysql::*;

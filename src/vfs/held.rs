@@ -48,7 +48,7 @@ impl Gate {
     }
 
     /// Lets the disk say that so many bytes are free.
-    #[cfg(feature = "server")]
+    #[cfg(feature = "bin")]
     pub(crate) fn set_free_bytes(&self, bytes: u64) {
         self.free_bytes.store(bytes, Ordering::SeqCst);
     }

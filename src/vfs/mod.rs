@@ -1,10 +1,10 @@
 //! The file system as the journal and the checkpoint see it, so that tests can crash it.
 //! Only `vfs/real.rs` touches `std::fs`.
 
-#[cfg(all(any(test, feature = "server"), not(stockhold_loom)))]
+#[cfg(all(any(test, feature = "bin"), not(stockhold_loom)))]
 pub(crate) mod crash;
 pub(crate) mod directory;
-#[cfg(any(test, feature = "server"))]
+#[cfg(any(test, feature = "bin"))]
 pub(crate) mod held;
 pub(crate) mod memory;
 mod real;

@@ -1,7 +1,7 @@
 //! Would catch an auditor that lets something pass, or cries over what is sound: every kind of
 //! finding is made by a directory that holds it, and is told by its exit code; a directory after a
 //! real sale, open, killed or closed, is clean.
-#![cfg(feature = "server")]
+#![cfg(feature = "bin")]
 #![allow(clippy::disallowed_methods, reason = "the tests damage files")]
 
 #[path = "../support/mod.rs"]

@@ -1,6 +1,6 @@
 //! Commands on a directory that an engine of this process left, and engines on what commands left.
 //! One module for each scenario.
-#![cfg(feature = "server")]
+#![cfg(feature = "bin")]
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -1,6 +1,6 @@
 //! The HTTP API of a mall in this process: one module for each scenario. Nothing here starts another
 //! process: engines are closed and opened again, and a child that is being born holds their locks.
-#![cfg(feature = "server")]
+#![cfg(feature = "bin")]
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -11,13 +11,13 @@ mod account;
 mod books;
 mod checker;
 mod history;
-#[cfg(feature = "server")]
+#[cfg(feature = "bin")]
 mod http;
-#[cfg(feature = "server")]
+#[cfg(feature = "bin")]
 mod mall;
 #[path = "../reference/mod.rs"]
 mod reference;
-#[cfg(feature = "server")]
+#[cfg(feature = "bin")]
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -1,6 +1,6 @@
 //! The `stockhold` program as a process: started, asked, killed, stopped, starved. One module for
 //! each scenario.
-#![cfg(feature = "server")]
+#![cfg(feature = "bin")]
 
 #[path = "../support/mod.rs"]
 mod support;

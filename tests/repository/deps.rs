@@ -3,8 +3,19 @@
 
 use std::process::Command;
 
-/// What only the `server` feature, or no feature at all, may bring in.
-const UNWANTED: [&str; 5] = ["hyper", "hyper-util", "mysql", "mysql_async", "tokio"];
+/// What an embedder never asked for: a web server, a runtime, a database client, a command line.
+const UNWANTED: [&str; 10] = [
+    "clap",
+    "hyper",
+    "hyper-util",
+    "indicatif",
+    "jsonwebtoken",
+    "mimalloc",
+    "mysql_async",
+    "serde_json",
+    "tokio",
+    "tracing-subscriber",
+];
 
 /// The names of all crates that are compiled for an embedder with these flags.
 fn crates(flags: &[&str]) -> Vec<String> {
@@ -17,44 +28,58 @@ fn crates(flags: &[&str]) -> Vec<String> {
     tree.lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect()
 }
 
-#[test]
-fn an_embedder_gets_neither_a_server_nor_a_runtime_nor_a_client() {
-    let crates = crates(&["--no-default-features"]);
-    assert!(
-        crates.iter().any(|name| name == "stockhold"),
-        "the tree names the crate itself: {crates:?}"
-    );
-    for unwanted in UNWANTED {
-        assert!(
-            !crates.iter().any(|name| name == unwanted),
-            "`{unwanted}` is compiled for embedders"
-        );
+fn assert_none(unwanted: &[&str], crates: &[String]) {
+    for unwanted in unwanted {
+        assert!(!crates.iter().any(|name| name == unwanted), "`{unwanted}` is compiled");
     }
 }
 
+fn assert_brings(wanted: &[&str], crates: &[String]) {
+    for wanted in wanted {
+        assert!(crates.iter().any(|name| name == wanted), "no `{wanted}`: {crates:?}");
+    }
+}
+
+/// What `cargo add stockhold` brings.
 #[test]
-fn a_server_without_the_mirror_gets_no_client() {
-    let crates = crates(&["--no-default-features", "--features", "server"]);
-    assert!(crates.iter().any(|name| name == "hyper"), "{crates:?}");
+fn an_embedder_gets_neither_a_server_nor_a_runtime_nor_a_client() {
+    let crates = crates(&[]);
+    assert_brings(&["stockhold", "sled"], &crates);
+    assert_none(&UNWANTED, &crates);
+}
+
+#[test]
+fn an_embedder_without_history_gets_no_sled() {
+    let crates = crates(&["--no-default-features"]);
+    assert_brings(&["stockhold"], &crates);
+    assert_none(&UNWANTED, &crates);
+    assert_none(&["sled"], &crates);
+}
+
+#[test]
+fn a_server_gets_neither_a_command_line_nor_the_trials_tools() {
+    let crates = crates(&["--features", "server"]);
+    assert_brings(&["hyper"], &crates);
+    assert_none(&["clap", "hdrhistogram", "indicatif", "mimalloc", "tempfile"], &crates);
+}
+
+#[test]
+fn a_program_without_the_mirror_gets_no_client() {
+    let crates = crates(&["--features", "bin"]);
+    assert_brings(&["hyper", "clap"], &crates);
     assert!(!crates.iter().any(|name| name.starts_with("mysql")), "{crates:?}");
 }
 
 /// One library for TLS, in Rust, with one library for its cryptography.
 #[test]
 fn the_mirror_brings_no_openssl() {
-    let crates = crates(&[]);
-    assert!(
-        crates.iter().any(|name| name == "mysql_async") && crates.iter().any(|name| name == "ring"),
-        "{crates:?}"
-    );
-    for unwanted in ["openssl", "openssl-sys", "native-tls", "aws-lc-rs", "aws-lc-sys"] {
-        assert!(!crates.iter().any(|name| name == unwanted), "`{unwanted}` is compiled");
-    }
+    let crates = crates(&["--all-features"]);
+    assert_brings(&["mysql_async", "ring"], &crates);
+    assert_none(&["openssl", "openssl-sys", "native-tls", "aws-lc-rs", "aws-lc-sys"], &crates);
 }
 
+/// The look sees what it should: every crate that embedders must not get is there with all features.
 #[test]
-fn the_server_is_seen_by_the_same_look() {
-    // Guards the test above against a tree that lists nothing.
-    let crates = crates(&[]);
-    assert!(crates.iter().any(|name| name == "hyper"), "{crates:?}");
+fn the_program_has_what_embedders_must_not_get() {
+    assert_brings(&UNWANTED, &crates(&["--all-features"]));
 }

@@ -9,7 +9,10 @@ mod hanging;
 mod identity;
 mod memory;
 mod past;
+#[cfg(feature = "history")]
 mod waiting;
+#[cfg(not(feature = "history"))]
+mod without_history;
 
 use std::sync::Arc;
 

@@ -102,6 +102,7 @@ fn events_come_once_and_in_order_from_archive_and_journal() {
     assert_eq!(past.events(past.last_seq() + 1..).expect("nothing yet").count(), 0);
 }
 
+#[cfg(feature = "history")]
 #[test]
 fn what_is_not_kept_or_not_yet_there_is_said_with_its_bounds() {
     let fixture = Fixture::new();

@@ -6,7 +6,7 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-#[cfg(feature = "server")]
+#[cfg(feature = "audit")]
 use std::time::SystemTime;
 
 /// What is at a path where a directory should be.
@@ -72,12 +72,12 @@ pub(super) fn tree_bytes(dir: &Path) -> io::Result<u64> {
 }
 
 /// What tells whether a file was written to: its path, its length and when it was changed.
-#[cfg(feature = "server")]
+#[cfg(feature = "audit")]
 pub(super) type Picture = Vec<(PathBuf, u64, Option<SystemTime>)>;
 
 /// Every file below `dir`, and what lies beside it under its name with a suffix; empty when there
 /// is nothing.
-#[cfg(feature = "server")]
+#[cfg(feature = "audit")]
 pub(super) fn picture(dir: &Path) -> io::Result<Picture> {
     let mut picture = Picture::new();
     for path in [dir.to_owned(), with_suffix(dir, ".manifest")] {
@@ -87,7 +87,7 @@ pub(super) fn picture(dir: &Path) -> io::Result<Picture> {
     Ok(picture)
 }
 
-#[cfg(feature = "server")]
+#[cfg(feature = "audit")]
 fn add_to_picture(path: &Path, picture: &mut Picture) -> io::Result<()> {
     let data = match fs::metadata(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
@@ -104,7 +104,7 @@ fn add_to_picture(path: &Path, picture: &mut Picture) -> io::Result<()> {
 }
 
 /// Copies every file below `from` into the new directory `to`. What vanishes meanwhile is left out.
-#[cfg(feature = "server")]
+#[cfg(feature = "audit")]
 pub(super) fn copy_tree(from: &Path, to: &Path) -> io::Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)? {
@@ -165,7 +165,7 @@ pub(super) fn set_aside(dir: &Path) -> io::Result<PathBuf> {
 }
 
 /// Renames a directory. What has the new name must be gone before.
-#[cfg(feature = "server")]
+#[cfg(feature = "bin")]
 pub(super) fn rename(from: &Path, to: &Path) -> io::Result<()> {
     fs::rename(from, to)?;
     sync_parent(to)

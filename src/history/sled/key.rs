@@ -94,18 +94,18 @@ impl Key {
         (self.0 >> 96) as u8
     }
 
-    #[cfg(feature = "server")]
+    #[cfg(feature = "audit")]
     pub(super) fn is_owner(self) -> bool {
         self.prefix() == OWNER
     }
 
-    #[cfg(feature = "server")]
+    #[cfg(feature = "audit")]
     pub(super) fn is_change(self) -> bool {
         self.prefix() == CHANGE
     }
 
     /// The reservation, when it is the key of one.
-    #[cfg(feature = "server")]
+    #[cfg(feature = "audit")]
     pub(super) fn as_reservation(self) -> Option<ReservationId> {
         (self.prefix() == RESERVATION).then(|| ReservationId::from_number(self.rest()))
     }

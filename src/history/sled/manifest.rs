@@ -4,11 +4,11 @@
 use std::path::{Path, PathBuf};
 
 use super::files;
-use super::open::Shown;
 use crate::base::Seq;
 use crate::base::bytes::Reader;
 use crate::base::error::{Error, Result};
 use crate::event::branch::Branch;
+use crate::history::Shown;
 
 const MAGIC: [u8; 8] = *b"SHSTORE\x03";
 const BYTES: usize = BYTES_V2 + Branch::BYTES;

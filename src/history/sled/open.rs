@@ -14,10 +14,10 @@ use super::key::{Key, KeyRange};
 use super::manifest::Manifest;
 use super::quotas::QuotaSet;
 use super::value::unseal;
-use crate::base::Seq;
 use crate::base::bytes::Reader;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::event::branch::Branch;
+use crate::history::{Belongs, Shown};
 use std::thread;
 
 /// How often the lock of a directory is tried again that sled is just giving up in another thread.
@@ -43,23 +43,6 @@ impl Default for StoreConfig {
             verify_rows_max: 2_000_000,
         }
     }
-}
-
-/// What a store shows of a journal.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Shown {
-    /// The last event that it shows.
-    pub(crate) watermark: Seq,
-    /// The events up to there, as they stood in their journal.
-    pub(crate) branch: Branch,
-}
-
-/// Whether what a store shows is of the journal at hand.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Belongs {
-    Here,
-    /// It is another's, and why.
-    Elsewhere(String),
 }
 
 /// A store that was not used, and why.
@@ -176,7 +159,7 @@ pub(crate) fn set_aside(dir: &Path) -> Result<Option<PathBuf>> {
 ///
 /// # Errors
 /// `Unavailable` when something cannot be removed.
-#[cfg(feature = "server")]
+#[cfg(feature = "bin")]
 pub(crate) fn remove(dir: &Path) -> Result<()> {
     let removed = files::remove(dir).and_then(|()| files::remove(&Manifest::path(dir)));
     removed.map_err(|error| Error::io(format!("removing {}", dir.display()), error))
@@ -188,7 +171,7 @@ pub(crate) fn remove(dir: &Path) -> Result<()> {
 ///
 /// # Errors
 /// `Unavailable` when something cannot be renamed.
-#[cfg(feature = "server")]
+#[cfg(feature = "bin")]
 pub(crate) fn replace(dir: &Path, new: &Path) -> Result<Option<PathBuf>> {
     let set_aside = move_aside(dir)?;
     // What is left of one that is set aside is an empty directory at most.

@@ -6,6 +6,7 @@ pub(crate) mod calls;
 pub(crate) mod chunks;
 pub(crate) mod clock;
 pub(crate) mod error;
+mod every;
 pub(crate) mod flaw;
 mod ids;
 mod keys;
@@ -13,6 +14,7 @@ pub(crate) mod sync;
 pub(crate) mod waiters;
 
 pub use bounds::{BODY_BYTES_MAX, LINES_MAX, QUANTITY_MAX, RECEIVED_MAX, TTL_MS_MAX};
+pub(crate) use every::every;
 pub use ids::{AccountId, ReservationId, Seq, TimeMs};
 pub(crate) use ids::{SHARD_COUNT, ShardIndex};
 pub(crate) use keys::halves;

@@ -2,7 +2,9 @@
 
 #[cfg_attr(not(feature = "history"), allow(dead_code, reason = "only history remembers one"))]
 pub(crate) mod branch;
+mod change;
 mod codec;
+pub(crate) mod effects;
 mod policy;
 
 use std::borrow::Cow;
@@ -13,6 +15,7 @@ use smallvec::SmallVec;
 use crate::base::error::Result;
 use crate::base::{AccountId, AccountKey, IdempotencyKey, ReservationId, Seq, TimeMs};
 
+pub use change::ChangeKind;
 pub(crate) use codec::{decode, encode, kind_of, mark};
 pub use policy::{Policy, Window};
 

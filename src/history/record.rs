@@ -2,21 +2,38 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::{AccountId, ReservationId, Seq, TimeMs};
+use crate::base::{AccountId, ReservationId, Seq, TimeMs, every};
+pub use crate::event::ChangeKind;
 
-/// Where a reservation stands. Each end happens exactly once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum ReservationState {
-    /// It holds its units until its deadline.
-    Pending,
-    /// Its units are consumed.
-    Confirmed,
-    /// It was given up.
-    Released,
-    /// Its deadline passed.
-    Expired,
-    /// It was confirmed, and its units were returned later.
-    Returned,
+every! {
+    /// Where a reservation stands. Each end happens exactly once.
+    ///
+    /// The place of a state in this list is its number in history's rows: a new one goes to the end.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+    pub enum ReservationState {
+        /// It holds its units until its deadline.
+        Pending,
+        /// Its units are consumed.
+        Confirmed,
+        /// It was given up.
+        Released,
+        /// Its deadline passed.
+        Expired,
+        /// It was confirmed, and its units were returned later.
+        Returned,
+    }
+}
+
+impl ReservationState {
+    /// Its number in history's rows.
+    pub(super) fn number(self) -> u8 {
+        self as u8
+    }
+
+    /// The state with this number.
+    pub(super) fn from_number(number: u8) -> Option<Self> {
+        Self::ALL.get(usize::from(number)).copied()
+    }
 }
 
 /// One line of a reservation in history.
@@ -67,29 +84,6 @@ pub struct ReservationRecord {
 impl ReservationRecord {
     /// How many notes history keeps of one reservation.
     pub const NOTES_MAX: usize = 32;
-}
-
-/// What changed an account.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum ChangeKind {
-    /// Units came in.
-    Received,
-    /// A count corrected it.
-    Adjusted,
-    /// Units were written off.
-    WrittenOff,
-    /// A reservation took units.
-    Reserved,
-    /// A reservation was confirmed in the step that took the units.
-    Bought,
-    /// A reservation was confirmed.
-    Confirmed,
-    /// A reservation was released.
-    Released,
-    /// A reservation expired.
-    Expired,
-    /// Consumed units were returned.
-    Returned,
 }
 
 /// One change of a stock or points account, in journal order. For each account the chain of

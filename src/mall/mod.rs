@@ -8,6 +8,7 @@ mod demo;
 mod exchange;
 mod inventory;
 mod listing;
+pub(crate) mod model;
 mod note;
 mod order;
 mod search;

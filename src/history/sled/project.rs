@@ -4,19 +4,14 @@ use super::key::Key;
 use super::quotas::QuotaSet;
 use super::row::{encode_change, encode_reservation};
 use super::value::Sealer;
-use crate::base::error::{Error, Result};
+use crate::base::error::Result;
 use crate::base::{AccountId, ReservationId, Seq, TimeMs};
-use crate::event::{End, Event, EventLine, Fact};
-use crate::history::record::{
-    ChangeKind, ChangeRecord, Note, RecordLine, ReservationRecord, ReservationState,
-};
+use crate::event::effects::{AccountChange, Effects, Ending, Life, Made};
+use crate::event::{Event, EventLine};
+use crate::history::record::{ChangeRecord, Note, RecordLine, ReservationRecord, ReservationState};
 
-/// Finds a reservation as the events before left it, with the last of those events.
-pub(super) trait Find:
-    Fn(ReservationId) -> Result<Option<(Seq, ReservationRecord)>>
-{
-}
-impl<F: Fn(ReservationId) -> Result<Option<(Seq, ReservationRecord)>>> Find for F {}
+/// A reservation as the events before left it, with the last of those events.
+type Found = Option<(Seq, ReservationRecord)>;
 
 /// Turns events into rows, one after the other.
 #[derive(Debug)]
@@ -30,15 +25,6 @@ pub(super) struct Projector {
     rows_new: u64,
 }
 
-/// The event at hand, as far as every row of it needs it.
-#[derive(Clone, Copy)]
-struct Cause<'a> {
-    seq: Seq,
-    at: TimeMs,
-    reservation: Option<ReservationId>,
-    note: &'a str,
-}
-
 impl Projector {
     pub(super) fn new(quotas: QuotaSet, row_count: u64) -> Self {
         Self { quotas, sealer: Sealer::default(), row_count, rows: Vec::new(), rows_new: 0 }
@@ -48,16 +34,28 @@ impl Projector {
         self.row_count
     }
 
-    /// The rows of an event. An error leaves the projection as it was.
+    /// The rows of an event; `find` looks a reservation up. An error leaves the projection as it
+    /// was.
     pub(super) fn apply(
         &mut self,
         seq: Seq,
         event: &Event<'_>,
-        find: impl Find,
+        find: impl FnOnce(ReservationId) -> Result<Found>,
     ) -> Result<impl Iterator<Item = (Key, Box<[u8]>)>> {
         self.rows.clear();
         self.rows_new = 0;
-        self.fact(seq, event, find)?;
+        let effects = Effects::of(event)?;
+        if let Some(opened) = effects.opened
+            && !opened.key.kind().has_history()
+        {
+            self.add_quota(opened.account);
+        }
+        if let Some(life) = &effects.reservation {
+            self.reservation(seq, event.at, life, find)?;
+        }
+        for change in &effects.changes {
+            self.change(seq, event.at, change);
+        }
         self.row_count += self.rows_new;
         Ok(self.rows.drain(..))
     }
@@ -78,91 +76,63 @@ impl Projector {
         self.row_count += u64::from(self.quotas.insert(account));
     }
 
-    fn fact(&mut self, seq: Seq, event: &Event<'_>, find: impl Find) -> Result<()> {
-        let at = event.at;
-        let cause = |reservation, note| Cause { seq, at, reservation, note };
-        match &event.fact {
-            Fact::AccountOpened { account, key, .. } if !key.kind().has_history() => {
-                self.add_quota(*account)
+    fn reservation(
+        &mut self,
+        seq: Seq,
+        at: TimeMs,
+        life: &Life<'_>,
+        find: impl FnOnce(ReservationId) -> Result<Found>,
+    ) -> Result<()> {
+        match *life {
+            Life::Made(made) => {
+                self.made(seq, at, &made);
+                Ok(())
             }
-            Fact::Received { account, quantity, available, note } => self.stock(
-                cause(None, note),
-                ChangeKind::Received,
-                *account,
-                signed(*quantity)?,
-                *available,
-            ),
-            Fact::Adjusted { account, delta, available, note } => {
-                self.stock(cause(None, note), ChangeKind::Adjusted, *account, *delta, *available)
+            Life::Ended { how, end } => {
+                let lines = || end.lines.iter().map(|line| record_line(line, line.consumed));
+                let otherwise = || partial(end.reservation, end.expires_at, lines().collect());
+                let found = find(end.reservation)?;
+                self.update(seq, found, Some(otherwise), |record| {
+                    record.state = match how {
+                        Ending::Confirmed => ReservationState::Confirmed,
+                        Ending::Released => ReservationState::Released,
+                        Ending::Expired => ReservationState::Expired,
+                    };
+                    record.ended_at = Some(at);
+                    record.lines = lines().collect();
+                });
+                Ok(())
             }
-            Fact::WrittenOff { account, quantity, available, note } => self.stock(
-                cause(None, note),
-                ChangeKind::WrittenOff,
-                *account,
-                -signed(*quantity)?,
-                *available,
-            ),
-            Fact::Reserved { reservation, confirmed, lines, .. } => {
-                self.reserved(seq, event.at, &event.fact);
-                let kind = if *confirmed { ChangeKind::Bought } else { ChangeKind::Reserved };
-                self.changes(cause(Some(*reservation), ""), kind, lines)?;
-            }
-            Fact::Confirmed(end) => {
-                self.end(seq, at, end, ReservationState::Confirmed, find)?;
-                self.changes(cause(Some(end.reservation), ""), ChangeKind::Confirmed, &end.lines)?;
-            }
-            Fact::Released(end) => {
-                self.end(seq, at, end, ReservationState::Released, find)?;
-                self.changes(cause(Some(end.reservation), ""), ChangeKind::Released, &end.lines)?;
-            }
-            Fact::Expired(end) => {
-                self.end(seq, at, end, ReservationState::Expired, find)?;
-                self.changes(cause(Some(end.reservation), ""), ChangeKind::Expired, &end.lines)?;
-            }
-            Fact::Returned { reservation, lines, note, .. } => {
-                let partial = || {
-                    partial(
-                        *reservation,
-                        0,
-                        lines
-                            .iter()
-                            .map(|line| (line, line.quantity.saturating_add(line.consumed))),
-                    )
-                };
-                self.update(seq, *reservation, find, Some(partial), |record| {
+            Life::Returned { reservation, lines, .. } => {
+                let consumed = |line: &EventLine| line.quantity.saturating_add(line.consumed);
+                let lines = lines.iter().map(|line| record_line(line, consumed(line)));
+                let otherwise = || partial(reservation, 0, lines.collect());
+                let found = find(reservation)?;
+                self.update(seq, found, Some(otherwise), |record| {
                     record.state = ReservationState::Returned;
                     record.returned_at = Some(at);
-                })?;
-                self.changes(cause(Some(*reservation), note), ChangeKind::Returned, lines)?;
+                });
+                Ok(())
             }
-            Fact::Noted { reservation, body } => {
-                self.update(seq, *reservation, find, None::<fn() -> _>, |record| {
-                    add_note(record, at, body)
-                })?;
+            Life::Noted { reservation, body } => {
+                let found = find(reservation)?;
+                self.update(seq, found, None::<fn() -> _>, |record| add_note(record, at, body));
+                Ok(())
             }
-            Fact::AccountOpened { .. }
-            | Fact::PolicyChanged { .. }
-            | Fact::Renewed { .. }
-            | Fact::Document { .. }
-            | Fact::ClockMended { .. } => {}
         }
-        Ok(())
     }
 
     /// A new record is written blindly: when a flush that was cut short left a later state of it in
     /// sled, the events that made that state follow.
-    fn reserved(&mut self, seq: Seq, at: TimeMs, fact: &Fact<'_>) {
-        let Fact::Reserved { reservation, owner, expires_at, confirmed, lines, details } = fact
-        else {
-            return;
-        };
+    fn made(&mut self, seq: Seq, at: TimeMs, made: &Made<'_>) {
+        let Made { reservation, owner, expires_at, confirmed, lines, details } = *made;
         let record = ReservationRecord {
-            reservation: *reservation,
-            owner: *owner,
-            state: if *confirmed { ReservationState::Confirmed } else { ReservationState::Pending },
+            reservation,
+            owner,
+            state: if confirmed { ReservationState::Confirmed } else { ReservationState::Pending },
             lines: lines.iter().map(|line| record_line(line, line.consumed)).collect(),
             created_at: at,
-            expires_at: *expires_at,
+            expires_at,
             ended_at: confirmed.then_some(at),
             returned_at: None,
             details: details.to_vec(),
@@ -171,52 +141,33 @@ impl Projector {
         self.put_record(seq, &record);
         self.rows_new += 1;
         if let Some(owner) = owner {
-            let key = Key::owner(*owner, *reservation);
+            let key = Key::owner(owner, reservation);
             self.rows.push((key, self.sealer.seal(key, seq, |_| {})));
             self.rows_new += 1;
         }
     }
 
-    fn end(
-        &mut self,
-        seq: Seq,
-        at: TimeMs,
-        end: &End,
-        state: ReservationState,
-        find: impl Find,
-    ) -> Result<()> {
-        let lines = || end.lines.iter().map(|line| (line, line.consumed));
-        let partial = || partial(end.reservation, end.expires_at, lines());
-        self.update(seq, end.reservation, find, Some(partial), |record| {
-            record.state = state;
-            record.ended_at = Some(at);
-            record.lines = lines().map(|(line, consumed)| record_line(line, consumed)).collect();
-        })
-    }
-
-    /// Changes a record; `otherwise` makes the part of it that is known when its beginning is not
-    /// in the journal any more. A record that already is as of `seq` or later stays: the event is
-    /// being replayed.
+    /// Changes the record that was found; `otherwise` makes the part of it that is known when its
+    /// beginning is not in the journal any more. A record that already is as of `seq` or later
+    /// stays: the event is being replayed.
     fn update(
         &mut self,
         seq: Seq,
-        reservation: ReservationId,
-        find: impl Find,
+        found: Found,
         otherwise: Option<impl FnOnce() -> ReservationRecord>,
         change: impl FnOnce(&mut ReservationRecord),
-    ) -> Result<()> {
-        let mut record = match (find(reservation)?, otherwise) {
-            (Some((as_of, _)), _) if as_of >= seq => return Ok(()),
+    ) {
+        let mut record = match (found, otherwise) {
+            (Some((as_of, _)), _) if as_of >= seq => return,
             (Some((_, record)), _) => record,
             (None, Some(otherwise)) => {
                 self.rows_new += 1;
                 otherwise()
             }
-            (None, None) => return Ok(()),
+            (None, None) => return,
         };
         change(&mut record);
         self.put_record(seq, &record);
-        Ok(())
     }
 
     fn put_record(&mut self, seq: Seq, record: &ReservationRecord) {
@@ -225,86 +176,32 @@ impl Projector {
             .push((key, self.sealer.seal(key, seq, |buffer| encode_reservation(record, buffer))));
     }
 
-    /// One change for each account of `lines` that has a history; two lines of one account count
-    /// together.
-    fn changes(&mut self, cause: Cause<'_>, kind: ChangeKind, lines: &[EventLine]) -> Result<()> {
-        for (index, line) in lines.iter().enumerate() {
-            let same = |other: &&EventLine| other.account == line.account;
-            if self.quotas.contains(line.account())
-                || lines[..index].iter().any(|other| same(&other))
-            {
-                continue;
-            }
-            let mut whole = EventLine { quantity: 0, consumed: 0, ..*line };
-            for line in lines[index..].iter().filter(same) {
-                whole.quantity = sum(whole.quantity, line.quantity)?;
-                whole.consumed = sum(whole.consumed, line.consumed)?;
-                whole.available = line.available;
-            }
-            let (delta, quantity) = effect(kind, &whole)?;
-            self.change(cause, kind, &whole, delta, quantity);
+    /// The change of an account. Quotas have no history of their own.
+    fn change(&mut self, seq: Seq, at: TimeMs, change: &AccountChange<'_>) {
+        let AccountChange { account, kind, delta, available, quantity, reservation, .. } = *change;
+        if self.quotas.contains(account) {
+            return;
         }
-        Ok(())
-    }
-
-    /// A change of one account without a reservation.
-    fn stock(
-        &mut self,
-        cause: Cause<'_>,
-        kind: ChangeKind,
-        account: AccountId,
-        delta: i64,
-        available: i64,
-    ) {
-        if !self.quotas.contains(account) {
-            let line = EventLine { account: account.number(), available, ..EventLine::default() };
-            self.change(cause, kind, &line, delta, delta.unsigned_abs());
-        }
-    }
-
-    fn change(
-        &mut self,
-        cause: Cause<'_>,
-        kind: ChangeKind,
-        line: &EventLine,
-        delta: i64,
-        quantity: u64,
-    ) {
-        let Cause { seq, at, reservation, note } = cause;
-        let account = line.account();
         let key = Key::change(account, seq);
-        let available = line.available;
-        let note = note.to_owned();
-        let change =
+        let note = change.note.to_owned();
+        let record =
             ChangeRecord { seq, account, kind, delta, available, quantity, reservation, at, note };
-        self.rows.push((key, self.sealer.seal(key, seq, |buffer| encode_change(&change, buffer))));
+        self.rows.push((key, self.sealer.seal(key, seq, |buffer| encode_change(&record, buffer))));
         self.rows_new += 1;
     }
 }
 
-/// By how much a line changed what is available, and how many units it is about.
-fn effect(kind: ChangeKind, line: &EventLine) -> Result<(i64, u64)> {
-    Ok(match kind {
-        ChangeKind::Reserved | ChangeKind::Bought => (-signed(line.quantity)?, line.quantity),
-        ChangeKind::Confirmed => {
-            let back = line.quantity.checked_sub(line.consumed).ok_or_else(impossible)?;
-            (signed(back)?, line.consumed)
-        }
-        _ => (signed(line.quantity)?, line.quantity),
-    })
-}
-
 /// What is known of a reservation whose beginning is not.
-fn partial<'a>(
+fn partial(
     reservation: ReservationId,
     expires_at: TimeMs,
-    lines: impl Iterator<Item = (&'a EventLine, u64)>,
+    lines: Vec<RecordLine>,
 ) -> ReservationRecord {
     ReservationRecord {
         reservation,
         owner: None,
         state: ReservationState::Pending,
-        lines: lines.map(|(line, consumed)| record_line(line, consumed)).collect(),
+        lines,
         created_at: 0,
         expires_at,
         ended_at: None,
@@ -323,16 +220,4 @@ fn add_note(record: &mut ReservationRecord, at: TimeMs, body: &[u8]) {
         record.notes.remove(0);
     }
     record.notes.push(Note { at, body: body.to_vec() });
-}
-
-fn signed(quantity: u64) -> Result<i64> {
-    i64::try_from(quantity).map_err(|_| impossible())
-}
-
-fn sum(a: u64, b: u64) -> Result<u64> {
-    a.checked_add(b).ok_or_else(impossible)
-}
-
-fn impossible() -> Error {
-    Error::corrupt("an event has quantities that cannot be")
 }

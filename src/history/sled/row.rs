@@ -4,46 +4,18 @@ use super::key::Key;
 use super::value::{Bytes, put_bytes, put_number, put_signed};
 use crate::base::error::{Error, Result};
 use crate::base::{AccountId, ReservationId, Seq};
-use crate::history::record::{
-    ChangeKind, ChangeRecord, Note, RecordLine, ReservationRecord, ReservationState,
-};
+use crate::event::ChangeKind;
+use crate::history::record::{ChangeRecord, Note, RecordLine, ReservationRecord, ReservationState};
 
 const STATE_MASK: u8 = 0b111;
 const FLAG_OWNER: u8 = 1 << 3;
 const FLAG_ENDED: u8 = 1 << 4;
 const FLAG_RETURNED: u8 = 1 << 5;
 
-const STATES: [ReservationState; 5] = [
-    ReservationState::Pending,
-    ReservationState::Confirmed,
-    ReservationState::Released,
-    ReservationState::Expired,
-    ReservationState::Returned,
-];
-
-const KINDS: [ChangeKind; 9] = [
-    ChangeKind::Received,
-    ChangeKind::Adjusted,
-    ChangeKind::WrittenOff,
-    ChangeKind::Reserved,
-    ChangeKind::Bought,
-    ChangeKind::Confirmed,
-    ChangeKind::Released,
-    ChangeKind::Expired,
-    ChangeKind::Returned,
-];
-
-/// The place of `item` in `table`, which is its number on disk.
-fn code<T: PartialEq>(table: &[T], item: T) -> u8 {
-    let index =
-        table.iter().position(|known| *known == item).expect("the table holds every variant");
-    index as u8
-}
-
 pub(super) fn encode_reservation(record: &ReservationRecord, buffer: &mut Vec<u8>) {
     let flag = |set: bool, flag: u8| u8::from(set) * flag;
     buffer.push(
-        code(&STATES, record.state)
+        record.state.number()
             | flag(record.owner.is_some(), FLAG_OWNER)
             | flag(record.ended_at.is_some(), FLAG_ENDED)
             | flag(record.returned_at.is_some(), FLAG_RETURNED),
@@ -80,7 +52,7 @@ pub(super) fn decode_reservation(
 
 fn read_reservation(reservation: ReservationId, mut bytes: Bytes<'_>) -> Option<ReservationRecord> {
     let flags = bytes.byte()?;
-    let state = *STATES.get(usize::from(flags & STATE_MASK))?;
+    let state = ReservationState::from_number(flags & STATE_MASK)?;
     let created_at = bytes.number()?;
     let expires_at = bytes.number()?;
     let owner = if flags & FLAG_OWNER == 0 { None } else { Some(account(&mut bytes)?) };
@@ -116,7 +88,7 @@ fn account(bytes: &mut Bytes<'_>) -> Option<AccountId> {
 }
 
 pub(super) fn encode_change(change: &ChangeRecord, buffer: &mut Vec<u8>) {
-    buffer.push(code(&KINDS, change.kind) << 1 | u8::from(change.reservation.is_some()));
+    buffer.push(change.kind.number() << 1 | u8::from(change.reservation.is_some()));
     put_signed(buffer, change.delta);
     put_signed(buffer, change.available);
     put_number(buffer, change.quantity);
@@ -135,7 +107,10 @@ pub(super) fn decode_change(key: Key, seq: Seq, payload: &[u8]) -> Result<Change
 
 fn read_change(key: Key, seq: Seq, mut bytes: Bytes<'_>) -> Option<ChangeRecord> {
     let head = bytes.byte()?;
-    let kind = *KINDS.get(usize::from(head >> 1))?;
+    let kind = ChangeKind::from_number(head >> 1)?;
+    if kind.is_of_reservation() != (head & 1 == 1) {
+        return None;
+    }
     let delta = bytes.signed()?;
     let available = bytes.signed()?;
     let quantity = bytes.number()?;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use crate::base::{ReservationId, Seq, TimeMs};
+use crate::event::ChangeKind;
 use crate::mall::{Category, Product};
 
 /// The rows of a run of events. A product, a user or an order that changed often is one row all the
@@ -125,7 +126,7 @@ pub(super) struct RecordRow {
     pub(super) account: u32,
     /// The product, or the user.
     pub(super) owner: Arc<str>,
-    pub(super) kind: Kind,
+    pub(super) kind: ChangeKind,
     /// By how much what is available changed, and what it was after.
     pub(super) delta: i64,
     pub(super) available: i64,
@@ -134,45 +135,6 @@ pub(super) struct RecordRow {
     pub(super) reservation: Option<ReservationId>,
     pub(super) note: String,
     pub(super) at: TimeMs,
-}
-
-/// What changed an account.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    Received,
-    Adjusted,
-    WrittenOff,
-    Reserved,
-    Bought,
-    Confirmed,
-    Released,
-    Expired,
-    Returned,
-}
-
-impl Kind {
-    /// The mall's own number for stock records: 1 in, 2 out, 3 reserved, 4 given back, 5 adjusted.
-    /// As in the API.
-    pub(super) fn change_type(self) -> u8 {
-        match self {
-            Self::Received => 1,
-            Self::WrittenOff | Self::Bought | Self::Confirmed => 2,
-            Self::Reserved => 3,
-            Self::Released | Self::Expired | Self::Returned => 4,
-            Self::Adjusted => 5,
-        }
-    }
-
-    /// The mall's own word for points records.
-    pub(super) fn source(self) -> &'static str {
-        match self {
-            Self::Received => "payment_reward",
-            Self::Adjusted => "admin_adjust",
-            Self::WrittenOff => "expire_deduct",
-            Self::Reserved | Self::Bought => "mall_consumption",
-            Self::Confirmed | Self::Released | Self::Expired | Self::Returned => "mall_refund",
-        }
-    }
 }
 
 /// A row that the tables do not show, with why.

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::batch::{Batch, Change, Document, Kind, OrderRow, OrderState, RecordRow, Rejected};
+use super::batch::{Batch, Change, Document, OrderRow, OrderState, RecordRow, Rejected};
 use super::names::{Lookup, Name, Names};
-use crate::base::error::{Error, Result};
-use crate::base::{AccountId, ReservationId, Seq, TimeMs};
-use crate::event::{End, Event, EventLine, Fact};
+use crate::base::error::Result;
+use crate::base::{ReservationId, Seq, TimeMs};
+use crate::event::effects::{AccountChange, Effects, Ending, Life, Made, Opened, Written};
+use crate::event::{ChangeKind, Event, EventLine, Fact};
 use crate::ledger::Pending;
 use crate::mall::{CATEGORIES, OrderDetails, PRODUCTS};
 
@@ -19,16 +20,6 @@ const EVENT_BYTES: usize = 512;
 /// Turns events into rows, one after the other.
 pub(super) struct Projector {
     names: Names,
-}
-
-/// The event at hand, as far as every row of it needs it.
-#[derive(Clone, Copy)]
-struct Cause<'a> {
-    seq: Seq,
-    at: TimeMs,
-    kind: Kind,
-    reservation: Option<ReservationId>,
-    note: &'a str,
 }
 
 impl Projector {
@@ -47,64 +38,46 @@ impl Projector {
         }
         (batch.last_seq, batch.last_at) = (seq, event.at);
         batch.bytes += EVENT_BYTES + text_bytes(&event.fact);
-        self.fact(batch, seq, event)
+        self.effects(batch, seq, event)
     }
 
-    fn fact(&mut self, batch: &mut Batch, seq: Seq, event: &Event<'_>) -> Result<()> {
-        let at = event.at;
-        let cause = |kind, reservation, note| Cause { seq, at, kind, reservation, note };
-        match &event.fact {
-            Fact::AccountOpened { account, key, policy } => {
-                self.names.learn(*account, key);
-                // A stock or points account that is opened with units has received them.
-                let limit = signed(policy.limit)?;
-                self.change(batch, cause(Kind::Received, None, ""), *account, limit, limit)
-            }
-            Fact::Received { account, quantity, available, note } => self.change(
-                batch,
-                cause(Kind::Received, None, note),
-                *account,
-                signed(*quantity)?,
-                *available,
-            ),
-            Fact::Adjusted { account, delta, available, note } => {
-                self.change(batch, cause(Kind::Adjusted, None, note), *account, *delta, *available)
-            }
-            Fact::WrittenOff { account, quantity, available, note } => self.change(
-                batch,
-                cause(Kind::WrittenOff, None, note),
-                *account,
-                -signed(*quantity)?,
-                *available,
-            ),
-            Fact::Reserved { reservation, confirmed, lines, .. } => {
-                self.ordered(batch, seq, at, &event.fact)?;
-                let kind = if *confirmed { Kind::Bought } else { Kind::Reserved };
-                self.lines(batch, cause(kind, Some(*reservation), ""), lines)
-            }
-            Fact::Confirmed(end) => {
-                self.end(batch, cause(Kind::Confirmed, Some(end.reservation), ""), end)
-            }
-            Fact::Released(end) => {
-                self.end(batch, cause(Kind::Released, Some(end.reservation), ""), end)
-            }
-            Fact::Expired(end) => {
-                self.end(batch, cause(Kind::Expired, Some(end.reservation), ""), end)
-            }
-            Fact::Returned { reservation, lines, note, .. } => {
-                let cause = cause(Kind::Returned, Some(*reservation), note.as_ref());
-                self.ended(batch, cause, *reservation, at, lines)?;
-                self.lines(batch, cause, lines)
-            }
-            Fact::Document { collection, key, body } => {
-                document(batch, seq, at, (collection, key), body.as_deref());
-                Ok(())
-            }
-            Fact::PolicyChanged { .. }
-            | Fact::Renewed { .. }
-            | Fact::Noted { .. }
-            | Fact::ClockMended { .. } => Ok(()),
+    fn effects(&mut self, batch: &mut Batch, seq: Seq, event: &Event<'_>) -> Result<()> {
+        let (at, effects) = (event.at, Effects::of(event)?);
+        if let Some(Opened { account, key, units }) = effects.opened {
+            let name = self.names.learn(account, key);
+            // A stock or points account that is opened with units has received them.
+            let opened = AccountChange {
+                account,
+                kind: ChangeKind::Received,
+                delta: units,
+                held: 0,
+                consumed: 0,
+                available: units,
+                quantity: units.unsigned_abs(),
+                reservation: None,
+                note: "",
+            };
+            change(batch, seq, at, &opened, &name);
         }
+        match effects.reservation {
+            Some(Life::Made(made)) => self.ordered(batch, seq, at, &made)?,
+            Some(Life::Ended { how, end }) => {
+                let end = (end.reservation, end.expires_at, &end.lines[..]);
+                self.ended(batch, seq, at, end, OrderEnd::of(how))?;
+            }
+            Some(Life::Returned { reservation, lines, .. }) => {
+                self.ended(batch, seq, at, (reservation, at, lines), OrderEnd::Returned)?;
+            }
+            Some(Life::Noted { .. }) | None => {}
+        }
+        for each in &effects.changes {
+            let name = self.names.of(each.account)?;
+            change(batch, seq, at, each, &name);
+        }
+        if let Some(Written { collection, key, body }) = effects.document {
+            document(batch, seq, at, (collection, key), body);
+        }
+        Ok(())
     }
 
     /// Adds an order that waits, of which only the reservation is known.
@@ -134,31 +107,23 @@ impl Projector {
         Ok(())
     }
 
-    fn end(&mut self, batch: &mut Batch, cause: Cause<'_>, end: &End) -> Result<()> {
-        self.ended(batch, cause, end.reservation, end.expires_at, &end.lines)?;
-        self.lines(batch, cause, &end.lines)
-    }
-
     /// A reservation that takes points and stock is an order.
-    fn ordered(&mut self, batch: &mut Batch, seq: Seq, at: TimeMs, fact: &Fact<'_>) -> Result<()> {
-        let Fact::Reserved { reservation, expires_at, confirmed, lines, details, .. } = fact else {
+    fn ordered(&mut self, batch: &mut Batch, seq: Seq, at: TimeMs, made: &Made<'_>) -> Result<()> {
+        let Some(mut order) = self.order(made.reservation, made.lines)? else {
             return Ok(());
         };
-        let Some(mut order) = self.order(*reservation, lines)? else {
-            return Ok(());
-        };
-        if let Some(details) = OrderDetails::read(details) {
+        if let Some(details) = OrderDetails::read(made.details) {
             (order.quantity, order.points_cost) = (details.quantity(), details.points_cost());
             order.snapshot = details.snapshot_json();
             order.delivery_info = details.delivery_json();
         }
         (order.is_new, order.seq, order.at) = (true, seq, at);
-        (order.created_at, order.expires_at) = (at, *expires_at);
-        if *confirmed {
+        (order.created_at, order.expires_at) = (at, made.expires_at);
+        if made.confirmed {
             (order.state, order.exchanged_at) = (OrderState::Confirmed, Some(at));
             stands(batch, &order.user, seq, at, 1);
         }
-        batch.order_of.insert(*reservation, batch.orders.len());
+        batch.order_of.insert(made.reservation, batch.orders.len());
         batch.orders.push(order);
         Ok(())
     }
@@ -203,10 +168,10 @@ impl Projector {
     fn ended(
         &mut self,
         batch: &mut Batch,
-        cause: Cause<'_>,
-        reservation: ReservationId,
-        expires_at: TimeMs,
-        lines: &[EventLine],
+        seq: Seq,
+        at: TimeMs,
+        (reservation, expires_at, lines): (ReservationId, TimeMs, &[EventLine]),
+        how: OrderEnd,
     ) -> Result<()> {
         let index = match batch.order_of.get(&reservation) {
             Some(&index) => index,
@@ -214,90 +179,51 @@ impl Projector {
                 let Some(mut order) = self.order(reservation, lines)? else {
                     return Ok(());
                 };
-                (order.created_at, order.expires_at) = (cause.at, expires_at);
+                (order.created_at, order.expires_at) = (at, expires_at);
                 batch.order_of.insert(reservation, batch.orders.len());
                 batch.orders.push(order);
                 batch.orders.len() - 1
             }
         };
-        let Cause { seq, at, kind, .. } = cause;
         let order = &mut batch.orders[index];
         (order.seq, order.at) = (seq, at);
         let user = Arc::clone(&order.user);
-        match kind {
-            Kind::Confirmed => {
-                (order.state, order.exchanged_at) = (OrderState::Confirmed, Some(at))
+        match how {
+            OrderEnd::Confirmed => {
+                (order.state, order.exchanged_at) = (OrderState::Confirmed, Some(at));
+                stands(batch, &user, seq, at, 1);
             }
-            Kind::Expired => (order.state, order.cancelled_at) = (OrderState::Expired, Some(at)),
-            _ => (order.state, order.cancelled_at) = (OrderState::Cancelled, Some(at)),
-        }
-        match kind {
-            Kind::Confirmed => stands(batch, &user, seq, at, 1),
-            Kind::Returned => stands(batch, &user, seq, at, -1),
-            _ => {}
+            OrderEnd::Expired => {
+                (order.state, order.cancelled_at) = (OrderState::Expired, Some(at));
+            }
+            OrderEnd::Released => {
+                (order.state, order.cancelled_at) = (OrderState::Cancelled, Some(at));
+            }
+            OrderEnd::Returned => {
+                (order.state, order.cancelled_at) = (OrderState::Cancelled, Some(at));
+                stands(batch, &user, seq, at, -1);
+            }
         }
         Ok(())
     }
+}
 
-    /// One change for each account of the lines; two lines of one account count together.
-    fn lines(&mut self, batch: &mut Batch, cause: Cause<'_>, lines: &[EventLine]) -> Result<()> {
-        for (index, line) in lines.iter().enumerate() {
-            let same = |other: &&EventLine| other.account == line.account;
-            if lines[..index].iter().any(|other| same(&other)) {
-                continue;
-            }
-            let mut whole = EventLine { quantity: 0, consumed: 0, ..*line };
-            for line in lines[index..].iter().filter(same) {
-                whole.quantity =
-                    whole.quantity.checked_add(line.quantity).ok_or_else(impossible)?;
-                whole.consumed =
-                    whole.consumed.checked_add(line.consumed).ok_or_else(impossible)?;
-                whole.available = line.available;
-            }
-            self.line(batch, cause, &whole)?;
-        }
-        Ok(())
-    }
+/// What becomes of an order.
+#[derive(Clone, Copy)]
+enum OrderEnd {
+    Confirmed,
+    Released,
+    Expired,
+    Returned,
+}
 
-    fn line(&mut self, batch: &mut Batch, cause: Cause<'_>, line: &EventLine) -> Result<()> {
-        let whole = signed(line.quantity)?;
-        let (delta, quantity, sales) = match cause.kind {
-            Kind::Reserved => (-whole, line.quantity, 0),
-            Kind::Bought => (-whole, line.quantity, whole),
-            Kind::Confirmed => {
-                let back = line.quantity.checked_sub(line.consumed).ok_or_else(impossible)?;
-                (signed(back)?, line.consumed, signed(line.consumed)?)
-            }
-            Kind::Returned => (whole, line.quantity, -whole),
-            _ => (whole, line.quantity, 0),
-        };
-        let name = self.names.of(line.account())?;
-        if let Name::Product(id) = &name {
-            batch.product(id, cause.seq, cause.at).sales += sales;
+impl OrderEnd {
+    fn of(how: Ending) -> Self {
+        match how {
+            Ending::Confirmed => Self::Confirmed,
+            Ending::Released => Self::Released,
+            Ending::Expired => Self::Expired,
         }
-        if let Name::User(id) = &name {
-            batch.user(id, cause.seq, cause.at).reserved += match cause.kind {
-                Kind::Reserved => whole,
-                Kind::Confirmed | Kind::Released | Kind::Expired => -whole,
-                _ => 0,
-            };
-        }
-        record(batch, cause, line.account(), &name, (delta, quantity, line.available));
-        Ok(())
-    }
-
-    /// A change of one account without a reservation.
-    fn change(
-        &mut self,
-        batch: &mut Batch,
-        cause: Cause<'_>,
-        account: AccountId,
-        delta: i64,
-        available: i64,
-    ) -> Result<()> {
-        let name = self.names.of(account)?;
-        record(batch, cause, account, &name, (delta, delta.unsigned_abs(), available));
-        Ok(())
     }
 }
 
@@ -311,14 +237,8 @@ fn stands(batch: &mut Batch, user: &Arc<str>, seq: Seq, at: TimeMs, by: i64) {
 }
 
 /// What a product or a user has after an event, and the record of it.
-fn record(
-    batch: &mut Batch,
-    cause: Cause<'_>,
-    account: AccountId,
-    name: &Name,
-    (delta, quantity, available): (i64, u64, i64),
-) {
-    let Cause { seq, at, kind, reservation, note } = cause;
+fn change(batch: &mut Batch, seq: Seq, at: TimeMs, change: &AccountChange<'_>, name: &Name) {
+    let AccountChange { account, kind, delta, available, quantity, reservation, .. } = *change;
     let row = |owner: &Arc<str>| RecordRow {
         seq,
         account: account.number(),
@@ -328,12 +248,14 @@ fn record(
         available,
         quantity,
         reservation,
-        note: note.to_owned(),
+        note: change.note.to_owned(),
         at,
     };
     match name {
         Name::Product(id) => {
-            batch.product(id, seq, at).stock = Some(available);
+            let product = batch.product(id, seq, at);
+            product.stock = Some(available);
+            product.sales += change.consumed;
             // Opening an empty account is no movement; a confirm is one, of units that were taken
             // before.
             if delta != 0 || quantity != 0 {
@@ -341,7 +263,9 @@ fn record(
             }
         }
         Name::User(id) => {
-            batch.user(id, seq, at).balance = Some(available);
+            let user = batch.user(id, seq, at);
+            user.balance = Some(available);
+            user.reserved += change.held;
             // Points move when they are taken; a confirm leaves the balance as it is.
             if delta != 0 {
                 batch.points.push(row(id));
@@ -389,20 +313,19 @@ fn text_bytes(fact: &Fact<'_>) -> usize {
     match fact {
         Fact::Received { note, .. }
         | Fact::Adjusted { note, .. }
-        | Fact::WrittenOff { note, .. } => note.len(),
-        Fact::Returned { note, .. } => note.len(),
+        | Fact::WrittenOff { note, .. }
+        | Fact::Returned { note, .. } => note.len(),
         Fact::Reserved { details, .. } => 2 * details.len(),
         Fact::Document { body, .. } => body.as_ref().map_or(0, |body| body.len()),
-        _ => 0,
+        Fact::Noted { body, .. } => body.len(),
+        Fact::AccountOpened { .. }
+        | Fact::PolicyChanged { .. }
+        | Fact::Renewed { .. }
+        | Fact::Confirmed(_)
+        | Fact::Released(_)
+        | Fact::Expired(_)
+        | Fact::ClockMended { .. } => 0,
     }
-}
-
-fn signed(quantity: u64) -> Result<i64> {
-    i64::try_from(quantity).map_err(|_| impossible())
-}
-
-fn impossible() -> Error {
-    Error::corrupt("an event has quantities that cannot be")
 }
 
 /// A value as JSON; what cannot be written is null.

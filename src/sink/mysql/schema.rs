@@ -3,6 +3,8 @@
 
 use std::borrow::Cow;
 
+use crate::mall::model::PointsSource;
+
 /// A table with what it must have.
 pub(super) struct Table {
     pub(super) name: &'static str,
@@ -137,15 +139,6 @@ const fn late(name: &'static str, kind: Kind) -> Column {
 const NOW: &str = "DEFAULT (UTC_TIMESTAMP(3))";
 const SEQ: Column = column("seq", Kind::Unsigned);
 
-const SOURCES: &[&str] = &[
-    "payment_reward",
-    "admin_adjust",
-    "mall_consumption",
-    "mall_refund",
-    "expire_deduct",
-    "invite_reward",
-];
-
 /// Every table but `mirror_migrations`, which is there before them.
 pub(super) static SCHEMA: [Table; 9] = [
     Table {
@@ -250,7 +243,7 @@ pub(super) static SCHEMA: [Table; 9] = [
             must("id", Kind::Id(36), ""),
             must("user_id", Kind::Id(64), ""),
             must("points", Kind::Big, ""),
-            or("source", Kind::OneOf(SOURCES), "DEFAULT 'payment_reward'"),
+            or("source", Kind::OneOf(&PointsSource::NAMES), "DEFAULT 'payment_reward'"),
             column("description", Kind::Text),
             late("order_id", Kind::Id(64)),
             must("created_at", Kind::Time, NOW),

@@ -2,7 +2,7 @@
 
 use mysql_async::Value;
 
-use super::batch::{Batch, Change, Document, Kind, OrderRow, ProductChange, RecordRow, UserChange};
+use super::batch::{Batch, Change, Document, OrderRow, ProductChange, RecordRow, UserChange};
 use super::check::pages::text;
 use super::projection::json;
 use super::statements::{
@@ -10,6 +10,7 @@ use super::statements::{
     STOCK, STOCK_BASE, Statement, USERS, USERS_BASE,
 };
 use super::time::{datetime, optional};
+use crate::mall::model::{change_type, points_source};
 use crate::mall::{Category, Note, Product, order_id, order_no};
 
 /// A row on its way into a table.
@@ -274,7 +275,7 @@ pub(super) fn inventory(record: &RecordRow) -> Row {
     let values = vec![
         id.as_str().into(),
         (&*record.owner).into(),
-        record.kind.change_type().into(),
+        change_type(record.kind).into(),
         record.delta.into(),
         record.available.saturating_sub(record.delta).into(),
         record.available.into(),
@@ -296,7 +297,7 @@ pub(super) fn points(record: &RecordRow) -> Row {
         record.delta.into(),
         record.available.saturating_sub(record.delta).into(),
         record.available.into(),
-        record.kind.source().into(),
+        points_source(record.kind).name().into(),
         record.reservation.map(order_id).into(),
         record.reservation.map(order_id).into(),
         operator(record).into(),
@@ -315,12 +316,7 @@ fn operator(record: &RecordRow) -> Option<&str> {
 /// What the mall's document writes where nobody gave a reason.
 fn points_note(record: &RecordRow) -> &str {
     let reason = Note::read(&record.note).reason;
-    match record.kind {
-        _ if !reason.is_empty() => reason,
-        Kind::Reserved | Kind::Bought => "商城兑换",
-        Kind::Released | Kind::Expired | Kind::Returned | Kind::Confirmed => "兑换退款",
-        _ => "",
-    }
+    if reason.is_empty() { points_source(record.kind).reason() } else { reason }
 }
 
 #[cfg(test)]

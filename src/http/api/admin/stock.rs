@@ -4,13 +4,14 @@ use serde::{Deserialize, Serialize};
 
 use super::note;
 use crate::base::{Seq, TimeMs};
-use crate::history::record::{ChangeKind, ChangeRecord};
+use crate::history::record::ChangeRecord;
 use crate::http::api::shop::catalogue::StockWire;
 use crate::http::body::Sent;
 use crate::http::call::AdminCall;
 use crate::http::decimal::Whole;
 use crate::http::query;
 use crate::http::reply::Answer;
+use crate::mall::model::change_type;
 use crate::mall::{Note, order_id};
 
 const CHANGES: u64 = 20;
@@ -65,21 +66,10 @@ struct ChangeWire<'a> {
 
 impl<'a> ChangeWire<'a> {
     fn of(change: &'a ChangeRecord) -> Self {
-        let (change_type, kind) = match change.kind {
-            ChangeKind::Received => (1, "received"),
-            ChangeKind::WrittenOff => (2, "writtenOff"),
-            ChangeKind::Bought => (2, "bought"),
-            ChangeKind::Confirmed => (2, "confirmed"),
-            ChangeKind::Reserved => (3, "reserved"),
-            ChangeKind::Released => (4, "released"),
-            ChangeKind::Expired => (4, "expired"),
-            ChangeKind::Returned => (4, "returned"),
-            ChangeKind::Adjusted => (5, "adjusted"),
-        };
         Self {
             seq: change.seq,
-            change_type,
-            kind,
+            change_type: change_type(change.kind),
+            kind: change.kind.name(),
             quantity_change: change.delta,
             // History keeps what was after; what was before follows from it.
             stock_before: change.available.saturating_sub(change.delta),

@@ -1,8 +1,8 @@
 use std::borrow::Cow;
 
 use super::*;
-use crate::base::AccountKey;
-use crate::event::{Policy, Window};
+use crate::base::{AccountId, AccountKey};
+use crate::event::{ChangeKind as Kind, End, Policy, Window};
 use crate::sink::mysql::batch::UserChange;
 
 const TEA: u32 = 1;

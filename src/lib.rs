@@ -90,8 +90,8 @@ pub use base::{
     RECEIVED_MAX, ReservationId, Seq, TTL_MS_MAX, TimeMs,
 };
 pub use engine::{
-    AccountPages, BatchTicket, CatchUp, Claim, CommitTicket, Engine, EngineBuilder, History,
-    PendingPages, RefundTicket, Status, Subscription,
+    AccountPages, BatchTicket, CatchUp, Claim, ClosingDown, CommitTicket, Engine, EngineBuilder,
+    History, Opening, PendingPages, RefundTicket, Status, Subscription,
 };
 pub use event::{End, Event, EventLine, EventLines, Fact, Kept, Policy, Request, Window};
 pub use history::record::{

@@ -2,6 +2,7 @@
 //! expires, checkpoints and follows.
 
 mod accounts;
+mod background;
 mod belonging;
 pub(crate) mod builder;
 pub(crate) mod checkpoint;
@@ -42,6 +43,7 @@ use crate::vfs::directory::Identity;
 
 pub(crate) use crate::ledger::Terms;
 pub use accounts::{AccountPages, PendingPages};
+pub use background::{ClosingDown, Opening};
 pub use builder::EngineBuilder;
 pub use claim::Claim;
 pub use history::{CatchUp, History};

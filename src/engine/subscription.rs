@@ -1,8 +1,11 @@
 //! Following the events from outside.
 
 use std::collections::VecDeque;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+
+use futures_core::Stream;
 
 use super::core::Core;
 use crate::base::Seq;
@@ -110,6 +113,16 @@ impl Subscription {
                 outcome => outcome?,
             }
         }
+    }
+}
+
+/// The same as [`Subscription::next_event`], for combinators of any runtime. After an error it may
+/// be polled again; after `None` it stays at its end.
+impl Stream for Subscription {
+    type Item = Result<(Seq, Event<'static>)>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        Subscription::poll_next(self.get_mut(), cx).map(Result::transpose)
     }
 }
 

@@ -1,6 +1,7 @@
 //! The engine on real files: what is acknowledged survives, by snapshot and by journal.
 
 mod accounts;
+mod background;
 mod bit_rot;
 mod claims;
 mod closing;

@@ -1,4 +1,6 @@
-//! What the repository itself must keep: the direction of imports, and what embedders compile.
+//! What the repository itself must keep: the direction of imports, what embedders compile, and what
+//! the documents say of the sources.
 
 mod deps;
 mod layers;
+mod workflows;

@@ -8,6 +8,7 @@ mod auth;
 mod body;
 mod budget;
 mod call;
+mod code;
 mod decimal;
 mod document;
 mod error;

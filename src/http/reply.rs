@@ -8,7 +8,8 @@ use hyper::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER, W
 use hyper::{Response, StatusCode};
 use serde::Serialize;
 
-use super::error::{ApiError, Code};
+use super::code::{Again, Besides, SUCCESS};
+use super::error::{ApiError, ShortageWire};
 use super::format::Format;
 use crate::base::TimeMs;
 
@@ -28,50 +29,38 @@ pub(super) struct Envelope<'a, T> {
 
 /// A failure with its code, its message and its headers.
 pub(super) fn failure(error: &ApiError, format: Format, now_ms: TimeMs) -> HttpResponse {
-    let (status, code, text) = error.code.parts();
-    let message = match &error.detail {
-        None => Cow::Borrowed(text),
-        Some(detail) => Cow::Owned(format!("{text}：{detail}")),
-    };
-    let envelope = Envelope {
-        success: false,
-        code,
-        message: &message,
-        data: error.shortage,
-        timestamp: now_ms,
-    };
-    let mut response = respond(status, format, &envelope);
-    if let Some(seconds) = error.retry_after_s {
-        response.headers_mut().insert(RETRY_AFTER, seconds.into());
+    let row = error.code.row();
+    let mut response = respond(row.status, format, &told(error, &message(error), now_ms));
+    let headers = response.headers_mut();
+    if let Some(seconds) = retry_after_s(error) {
+        headers.insert(RETRY_AFTER, seconds.into());
     }
-    if let Some(allow) = &error.allow {
-        response.headers_mut().insert(ALLOW, allow.clone());
-    }
-    let mut header =
-        |name, value| response.headers_mut().insert(name, HeaderValue::from_static(value));
-    match error.code {
-        Code::Overloaded | Code::DiskStalled | Code::OutcomeUnknown | Code::Unavailable => {
-            header(RETRY_AFTER, "1")
+    match row.besides {
+        Besides::Nothing => {}
+        Besides::Challenge => {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
-        Code::LowSpace => header(RETRY_AFTER, "60"),
-        Code::Unauthorized => header(WWW_AUTHENTICATE, "Bearer"),
-        // The rest of the body is not waited for.
-        Code::PayloadTooLarge | Code::RequestTimeout => header(CONNECTION, "close"),
-        _ => None,
-    };
+        Besides::Methods => {
+            headers.extend(error.allow.clone().map(|allow| (ALLOW, allow)));
+        }
+        Besides::Close => {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+    }
     response
 }
 
 /// A whole answer in JSON to whoever is not served, after which the connection is closed.
 pub(super) fn failure_bytes(error: &ApiError, now_ms: TimeMs) -> Vec<u8> {
-    let (status, code, text) = error.code.parts();
-    let detail = error.detail.as_deref().unwrap_or_default();
-    let message = format!("{text}：{detail}");
-    let envelope =
-        Envelope::<()> { success: false, code, message: &message, data: None, timestamp: now_ms };
+    let message = message(error);
+    let envelope = told(error, &message, now_ms);
     let body = Format::Json.encode(&envelope).unwrap_or_default();
+    let retry_after = retry_after_s(error)
+        .map(|seconds| format!("retry-after: {seconds}\r\n"))
+        .unwrap_or_default();
     let mut answer = format!(
-        "HTTP/1.1 {status}\r\ncontent-type: {}\r\ncontent-length: {}\r\nretry-after: 1\r\nconnection: close\r\n\r\n",
+        "HTTP/1.1 {}\r\ncontent-type: {}\r\ncontent-length: {}\r\n{retry_after}connection: close\r\n\r\n",
+        error.code.row().status,
         Format::Json.content_type(),
         body.len()
     )
@@ -80,15 +69,37 @@ pub(super) fn failure_bytes(error: &ApiError, now_ms: TimeMs) -> Vec<u8> {
     answer
 }
 
+fn told<'a>(error: &ApiError, message: &'a str, now_ms: TimeMs) -> Envelope<'a, ShortageWire> {
+    Envelope {
+        success: false,
+        code: error.code.row().name,
+        message,
+        data: error.shortage,
+        timestamp: now_ms,
+    }
+}
+
+/// The code's own message, with what follows it for developers.
+fn message(error: &ApiError) -> Cow<'static, str> {
+    let message = error.code.row().message;
+    match &error.detail {
+        None => Cow::Borrowed(message),
+        Some(detail) => Cow::Owned(format!("{message}：{detail}")),
+    }
+}
+
+fn retry_after_s(error: &ApiError) -> Option<u64> {
+    match error.code.row().again {
+        Again::No | Again::Yes => None,
+        Again::In(seconds) => Some(seconds),
+        Again::WhenTold => error.retry_after_s,
+    }
+}
+
 /// A success with its data.
 pub(super) fn success<T: Serialize>(format: Format, data: &T, now_ms: TimeMs) -> HttpResponse {
-    let envelope = Envelope {
-        success: true,
-        code: "SUCCESS",
-        message: "操作成功",
-        data: Some(data),
-        timestamp: now_ms,
-    };
+    let (code, message) = SUCCESS;
+    let envelope = Envelope { success: true, code, message, data: Some(data), timestamp: now_ms };
     respond(StatusCode::OK, format, &envelope)
 }
 
@@ -111,6 +122,7 @@ mod tests {
     use http_body_util::BodyExt;
 
     use super::*;
+    use crate::http::error::Code;
     use crate::mall::{Failure, Shortage};
 
     fn json(response: HttpResponse) -> serde_json::Value {

@@ -4,7 +4,10 @@
 use std::hint::black_box;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use stockhold::{AccountId, AccountKey, Command, Engine, Line, Outcome, Policy, Reserve};
+use stockhold::{
+    AccountId, AccountKey, Command, Engine, Line, Policy, Receive, Reserve, ReserveOutcome,
+    Reserved,
+};
 
 const TTL_MS: u64 = 15 * 60 * 1000;
 const BATCH: usize = 1_000;
@@ -20,7 +23,10 @@ fn with_engine(run: impl FnOnce(&Engine, AccountId, AccountId)) {
         engine.open_account(&key, Policy::strict()).expect("there is room")
     };
     let (hot, empty) = (open("hot"), open("empty"));
-    engine.receive(hot, PLENTY, "", None).and_then(|ticket| ticket.wait()).expect("it is received");
+    engine
+        .receive(Receive::new(hot, PLENTY))
+        .and_then(|ticket| ticket.wait())
+        .expect("it is received");
     run(&engine, hot, empty);
     engine.close().expect("it closes");
 }
@@ -28,11 +34,11 @@ fn with_engine(run: impl FnOnce(&Engine, AccountId, AccountId)) {
 /// Reserves one unit and confirms it. A full journal queue means the disk is behind, and is waited
 /// out.
 fn pair(engine: &Engine, lines: &[Line]) {
-    let reserved = match engine.reserve(&Reserve::new(lines, TTL_MS)) {
+    let reserved = match engine.reserve(Reserve::new(lines, TTL_MS)) {
         Ok(ticket) => ticket.outcome(),
         Err(_) => return engine_rest(engine),
     };
-    if let Outcome::Reserved { reservation, .. } = reserved {
+    if let ReserveOutcome::Reserved(Reserved { reservation, .. }) = reserved {
         let _ = black_box(engine.confirm(reservation));
     }
 }
@@ -51,7 +57,7 @@ fn in_memory(criterion: &mut Criterion) {
             bencher.iter(|| pair(engine, &one));
         });
         criterion.bench_function("sold out", |bencher| {
-            bencher.iter(|| black_box(engine.reserve(&Reserve::new(&none, TTL_MS))).map(drop));
+            bencher.iter(|| black_box(engine.reserve(Reserve::new(&none, TTL_MS))).map(drop));
         });
     });
 }

@@ -4,7 +4,10 @@
 //! cargo run --release --example embed
 //! ```
 
-use stockhold::{AccountKey, CommitTicket, Engine, Line, Outcome, Policy, Reserve, Result};
+use stockhold::{
+    AccountKey, ConfirmOutcome, Engine, Line, Policy, Receive, Reserve, ReserveOutcome, Reserved,
+    Result, Ticket,
+};
 
 const QUARTER_HOUR_MS: u64 = 15 * 60 * 1000;
 
@@ -16,19 +19,18 @@ fn main() -> Result<()> {
 
     // A ticket carries the outcome at once; it is durable when the wait is over. Tell nobody
     // before.
-    engine.receive(tea, 3, "first delivery", None)?.wait()?;
+    engine.receive(Receive::new(tea, 3).note("first delivery"))?.wait()?;
 
     let two = [Line { account: tea, quantity: 2 }];
-    let outcome = engine.reserve(&Reserve::new(&two, QUARTER_HOUR_MS))?.wait()?;
-    let Outcome::Reserved { reservation, expires_at, .. } = outcome else {
+    let outcome = engine.reserve(Reserve::new(&two, QUARTER_HOUR_MS))?.wait()?;
+    let ReserveOutcome::Reserved(Reserved { reservation, expires_at, .. }) = outcome else {
         panic!("three units are there")
     };
     println!("reserved 2 of 3 as {reservation}, until {expires_at}");
 
     // Too little is an outcome, not an error, and says when asking again may pay.
-    let outcome =
-        engine.reserve(&Reserve::new(&two, QUARTER_HOUR_MS)).and_then(CommitTicket::wait)?;
-    let Outcome::Refused(refusal) = outcome else {
+    let outcome = engine.reserve(Reserve::new(&two, QUARTER_HOUR_MS)).and_then(Ticket::wait)?;
+    let ReserveOutcome::Refused(refusal) = outcome else {
         panic!("one unit is left, and two were asked for")
     };
     assert_eq!((refusal.line, refusal.account, refusal.available), (0, tea, 1));
@@ -36,9 +38,13 @@ fn main() -> Result<()> {
     println!("refused 2 more: {} left, more may come at {expires_at}", refusal.available);
 
     let outcome = engine.confirm(reservation)?.wait()?;
-    assert_eq!(outcome, Outcome::Confirmed { reservation });
+    assert_eq!(outcome, ConfirmOutcome::Confirmed { reservation });
     let outcome = engine.confirm(reservation)?.wait()?;
-    assert_eq!(outcome, Outcome::NotPending { reservation }, "it ended with the first confirm");
+    assert_eq!(
+        outcome,
+        ConfirmOutcome::NotPending { reservation },
+        "it ended with the first confirm"
+    );
     engine.close()?;
 
     // Everything acknowledged is there again, under the same numbers.

@@ -8,7 +8,10 @@
 use std::process::ExitCode;
 use std::thread;
 
-use stockhold::{AccountId, AccountKey, Engine, Line, Outcome, Policy, Reserve, Result};
+use stockhold::{
+    AccountId, AccountKey, ConfirmOutcome, Engine, Line, Policy, Receive, Reserve, ReserveOutcome,
+    Reserved, Result,
+};
 
 const UNITS: u64 = 500;
 const BUYERS: usize = 16;
@@ -38,7 +41,7 @@ fn sale() -> Result<bool> {
     let dir = tempfile::tempdir().expect("there is a temporary directory");
     let engine = Engine::builder(dir.path()).open()?;
     let lamp = engine.open_account(&AccountKey::stock("lamp")?, Policy::strict())?;
-    engine.receive(lamp, UNITS, "for the sale", None)?.wait()?;
+    engine.receive(Receive::new(lamp, UNITS).note("for the sale"))?.wait()?;
 
     // An engine's clones share it; each thread has its own handle.
     let buyers: Vec<_> = (0..BUYERS)
@@ -70,15 +73,14 @@ fn buy(engine: &Engine, product: AccountId) -> Result<Tally> {
     let one = [Line { account: product, quantity: 1 }];
     let mut tally = Tally::default();
     for _ in 0..TRIES_PER_BUYER {
-        match engine.reserve(&Reserve::new(&one, TTL_MS))?.wait()? {
-            Outcome::Reserved { reservation, .. } => {
+        match engine.reserve(Reserve::new(&one, TTL_MS))?.wait()? {
+            ReserveOutcome::Reserved(Reserved { reservation, .. }) => {
                 // This is where a shop takes the money.
-                if let Outcome::Confirmed { .. } = engine.confirm(reservation)?.wait()? {
+                if let ConfirmOutcome::Confirmed { .. } = engine.confirm(reservation)?.wait()? {
                     tally.sold += 1;
                 }
             }
-            Outcome::Refused(_) => tally.refused += 1,
-            other => unreachable!("a reserve is reserved or refused, not {other:?}"),
+            ReserveOutcome::Refused(_) => tally.refused += 1,
         }
     }
     Ok(tally)

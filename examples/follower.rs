@@ -8,7 +8,8 @@
 use std::collections::BTreeMap;
 
 use stockhold::{
-    AccountId, AccountKey, Claim, Engine, Fact, Line, MemoryDisk, Policy, Reserve, Result, Seq,
+    AccountId, AccountKey, Claim, Engine, Fact, Line, MemoryDisk, Policy, Receive, Reserve, Result,
+    Seq,
 };
 
 /// What somebody else's database would hold: the figures, and up to which event they go. Both are
@@ -39,7 +40,7 @@ impl Report {
 
 fn sell(engine: &Engine, account: AccountId, quantity: u64) -> Result<()> {
     let lines = [Line { account, quantity }];
-    engine.reserve(&Reserve::new(&lines, 60_000))?.wait()?;
+    engine.reserve(Reserve::new(&lines, 60_000))?.wait()?;
     let taken = engine.pending_pages().flatten().last().expect("it was taken just now");
     engine.confirm(taken.reservation)?.wait().map(drop)
 }
@@ -50,7 +51,7 @@ fn main() -> Result<()> {
 
     let engine = Engine::in_memory_on(&disk).open()?;
     let tea = engine.open_account(&AccountKey::stock("tea")?, Policy::strict())?;
-    engine.receive(tea, 10, "first delivery", None)?.wait()?;
+    engine.receive(Receive::new(tea, 10).note("first delivery"))?.wait()?;
     let claim = engine.claim("sales-report")?;
     claim.hold_from(1)?;
     sell(&engine, tea, 2)?;

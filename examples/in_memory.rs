@@ -6,7 +6,9 @@
 
 use std::sync::Arc;
 
-use stockhold::{AccountKey, Engine, Line, ManualClock, MemoryDisk, Policy, Reserve, Result};
+use stockhold::{
+    AccountKey, Engine, Line, ManualClock, MemoryDisk, Policy, Receive, Reserve, Result,
+};
 
 const QUARTER_HOUR_MS: u64 = 15 * 60 * 1000;
 
@@ -18,9 +20,9 @@ fn main() -> Result<()> {
     let engine = open()?;
     let seat = AccountKey::custom("seat", &["hall-1", "row-3"])?;
     let row = engine.open_account(&seat, Policy::strict())?;
-    engine.receive(row, 10, "the hall opens", None)?.wait()?;
+    engine.receive(Receive::new(row, 10).note("the hall opens"))?.wait()?;
     let two = [Line { account: row, quantity: 2 }];
-    engine.reserve(&Reserve::new(&two, QUARTER_HOUR_MS))?.wait()?;
+    engine.reserve(Reserve::new(&two, QUARTER_HOUR_MS))?.wait()?;
     assert_eq!((engine.level(row)?.available, engine.pending_count()), (8, 1));
 
     // What a restart finds: the same disk, another engine.
@@ -41,10 +43,8 @@ fn main() -> Result<()> {
     let fast = ManualClock::running(1_700_000_000_000).at_speed(3_600);
     let engine = Engine::in_memory().clock(Arc::new(fast)).open()?;
     let row = engine.open_account(&seat, Policy::strict())?;
-    engine.receive(row, 2, "another ledger, empty until now", None)?.wait()?;
-    engine
-        .reserve(&Reserve::new(&[Line { account: row, quantity: 2 }], QUARTER_HOUR_MS))?
-        .wait()?;
+    engine.receive(Receive::new(row, 2).note("another ledger, empty until now"))?.wait()?;
+    engine.reserve(Reserve::new(&[Line { account: row, quantity: 2 }], QUARTER_HOUR_MS))?.wait()?;
     let mut events = engine.subscribe(1)?;
     while engine.level(row)?.available < 2 {
         let next = events.next_event()?;

@@ -6,27 +6,29 @@
 //! acknowledged is in a write-ahead journal.
 //!
 //! ```
-//! use stockhold::{AccountKey, Engine, Line, Outcome, Policy, Reserve};
+//! use stockhold::{AccountKey, ConfirmOutcome, Engine, Line, Policy, Receive, Reserve};
 //!
 //! # fn main() -> stockhold::Result<()> {
 //! # let dir = tempfile::tempdir().expect("a temporary directory");
 //! # let dir = dir.path();
 //! let engine = Engine::builder(dir).open()?;
 //! let tea = engine.open_account(&AccountKey::stock("tea")?, Policy::strict())?;
-//! engine.receive(tea, 1, "first delivery", None)?.wait()?;
+//! engine.receive(Receive::new(tea, 1).note("first delivery"))?.wait()?;
 //!
 //! // Take the only unit and hold it for 15 minutes.
 //! let lines = [Line { account: tea, quantity: 1 }];
-//! let taken = engine.reserve(&Reserve::new(&lines, 15 * 60 * 1000))?.wait()?;
-//! let Outcome::Reserved { reservation, expires_at, .. } = taken else { panic!("there was one") };
+//! let taken = engine.reserve(Reserve::new(&lines, 15 * 60 * 1000))?.wait()?;
+//! let taken = taken.reserved().expect("there was one");
 //!
 //! // The next buyer is told the truth: which line, how much there is, and when units may come back.
-//! let refused = engine.reserve(&Reserve::new(&lines, 15 * 60 * 1000))?.wait()?;
-//! let Outcome::Refused(refusal) = refused else { panic!("it was the only one") };
-//! assert_eq!((refusal.line, refusal.available, refusal.next_release_at), (0, 0, Some(expires_at)));
+//! let refused = engine.reserve(Reserve::new(&lines, 15 * 60 * 1000))?.wait()?;
+//! let refusal = refused.reserved().expect_err("it was the only one");
+//! assert_eq!((refusal.line, refusal.available), (0, 0));
+//! assert_eq!(refusal.next_release_at, Some(taken.expires_at));
 //!
 //! // The payment arrived: make it final.
-//! assert_eq!(engine.confirm(reservation)?.wait()?, Outcome::Confirmed { reservation });
+//! let paid = engine.confirm(taken.reservation)?.wait()?;
+//! assert_eq!(paid, ConfirmOutcome::Confirmed { reservation: taken.reservation });
 //! engine.close()
 //! # }
 //! ```
@@ -40,8 +42,8 @@
 //!
 //! # Durability
 //!
-//! Every command answers at once with a [`CommitTicket`]. Its outcome is decided;
-//! [`CommitTicket::wait`] or `.await` resolves when it survives a crash. One sync carries all
+//! Every command answers at once with a [`Ticket`]. Its outcome is decided;
+//! [`Ticket::wait`] or `.await` resolves when it survives a crash. One sync carries all
 //! commands that came while the one before it ran.
 //!
 //! # Bounds
@@ -90,14 +92,18 @@ pub use base::{
     RECEIVED_MAX, ReservationId, Seq, TTL_MS_MAX, TimeMs,
 };
 pub use engine::{
-    AccountPages, BatchTicket, CatchUp, Claim, ClosingDown, CommitTicket, Engine, EngineBuilder,
-    History, Opening, PendingPages, RefundTicket, Status, Subscription,
+    AccountPages, BatchTicket, CatchUp, Claim, ClosingDown, Engine, EngineBuilder, History,
+    Opening, PendingPages, RefundTicket, Status, Subscription, Ticket,
 };
 pub use event::{End, Event, EventLine, EventLines, Fact, Kept, Policy, Request, Window};
 pub use history::record::{
-    ChangeKind, ChangeRecord, Note, RecordLine, ReservationRecord, ReservationState,
+    ChangeKind, ChangeRecord, NoteRecord, RecordLine, ReservationRecord, ReservationState,
 };
-pub use ledger::{Command, Level, Line, Outcome, Pending, Refusal, Reserve};
+pub use ledger::{
+    Adjust, ChangeOutcome, Changed, Command, Confirm, ConfirmOutcome, Deadline, FirstAnswer, Level,
+    Line, Note, Outcome, Pending, PutDocument, Receive, Refund, RefundOutcome, Refusal, Release,
+    ReleaseOutcome, Reserve, ReserveOutcome, Reserved, SetPolicy, WriteOff,
+};
 pub use reader::{LedgerView, Past, PastEvents};
 pub use vfs::directory::Identity;
 pub use vfs::memory::MemoryDisk;

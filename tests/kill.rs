@@ -32,7 +32,7 @@ use tempfile::TempDir;
 use self::books::{Books, Ended};
 use self::child::{BATCH_MAX, THREADS};
 use self::counts::Counts;
-use self::request::{Ask, Order, PRICE, Rng, Shop, effect_of, key};
+use self::request::{Ask, Order, PRICE, Rng, Shop, key, numbers_of};
 
 const KILLS: u64 = 50;
 /// In the child's environment: the directory.
@@ -352,7 +352,7 @@ impl Trial {
         let chosen: Vec<usize> = (self.fresh.keyed_from..self.keyed.len()).chain(older).collect();
         for at in chosen {
             let (ask, key_number, first) = self.keyed[at];
-            let again = ask.ask(engine, &shop, key(key_number)).map(effect_of);
+            let again = ask.ask(engine, &shop, key(key_number)).map(|told| told.map(numbers_of));
             assert_eq!(
                 again.expect("a retry is sound"),
                 Some(first),

@@ -9,8 +9,8 @@ use std::sync::{Arc, OnceLock};
 
 use libfuzzer_sys::fuzz_target;
 use stockhold::test_util::audit;
-use stockhold::{
-    AccountKey, CommitTicket, Engine, EngineBuilder, ErrorKind, Event, Line, ManualClock, Past,
+use stockhold::{Receive, 
+    AccountKey, Ticket, Engine, EngineBuilder, ErrorKind, Event, Line, ManualClock, Past,
     Policy, Reserve,
 };
 
@@ -45,12 +45,12 @@ fn fill(dir: &Path) {
     let tea =
         engine.open_account(&AccountKey::stock("tea").expect("a valid key"), Policy::strict());
     let account = tea.expect("there is room");
-    engine.receive(account, 1_000, "", None).and_then(CommitTicket::wait).expect("it is received");
+    engine.receive(Receive::new(account, 1_000)).and_then(Ticket::wait).expect("it is received");
     for number in 0..RESERVATIONS {
         let lines = [Line { account, quantity: 1 }];
         let reserve =
             Reserve { details: &DETAILS, confirm: number % 2 == 0, ..Reserve::new(&lines, 50) };
-        engine.reserve(&reserve).and_then(CommitTicket::wait).expect("it is taken");
+        engine.reserve(&reserve).and_then(Ticket::wait).expect("it is taken");
         if number % 20 == 19 {
             engine.checkpoint().expect("the disk works");
         }

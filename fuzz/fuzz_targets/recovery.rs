@@ -7,8 +7,8 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use libfuzzer_sys::fuzz_target;
-use stockhold::{
-    AccountKey, CommitTicket, Engine, EngineBuilder, ErrorKind, Line, ManualClock, Policy, Reserve,
+use stockhold::{Receive, 
+    AccountKey, Ticket, Engine, EngineBuilder, ErrorKind, Line, ManualClock, Policy, Reserve,
 };
 
 const SEGMENT_BYTES: u64 = 128 << 10;
@@ -33,14 +33,14 @@ fn segment() -> &'static (String, Vec<u8>) {
             engine.open_account(&AccountKey::stock("tea").expect("a valid key"), Policy::strict());
         let account = tea.expect("there is room");
         engine
-            .receive(account, 100, "", None)
-            .and_then(CommitTicket::wait)
+            .receive(Receive::new(account, 100))
+            .and_then(Ticket::wait)
             .expect("it is received");
         for _ in 0..RESERVATIONS {
             let lines = [Line { account, quantity: 1 }];
             engine
-                .reserve(&Reserve::new(&lines, 50))
-                .and_then(CommitTicket::wait)
+                .reserve(Reserve::new(&lines, 50))
+                .and_then(Ticket::wait)
                 .expect("it is taken");
         }
         drop(engine);

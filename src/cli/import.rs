@@ -12,6 +12,7 @@ use crate::base::{AccountKey, IdempotencyKey, QUANTITY_MAX};
 use crate::engine::Engine;
 use crate::event::Policy;
 use crate::ledger::Command;
+use crate::ledger::Receive;
 use crate::mall::Note;
 use crate::process::print;
 use crate::settings as config;
@@ -143,7 +144,8 @@ fn give(engine: &Engine, balances: &[Balance], reason: &str) -> Result<Imported>
             imported.left.push(user_id.clone());
             continue;
         }
-        let command = Command::Receive { account, quantity: *points, note: &note, key: Some(key) };
+        let command =
+            Command::Receive(Receive { account, quantity: *points, note: &note, key: Some(key) });
         let given = engine.execute(&command).and_then(|ticket| ticket.wait());
         match given {
             Ok(_) if had => imported.given_before += 1,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crossbeam_utils::sync::Unparker;
 
-use super::CommitTicket;
+use super::Ticket;
 use super::checkpoint::Generations;
 use super::claim::Claims;
 use super::follower::Progress;
@@ -127,8 +127,8 @@ impl Core {
         JournalRecorder(&self.journal)
     }
 
-    pub(super) fn ticket(&self, executed: Executed) -> CommitTicket {
-        CommitTicket::new(executed, &self.journal)
+    pub(super) fn ticket<T>(&self, executed: Executed<T>) -> Ticket<T> {
+        Ticket::new(executed, &self.journal)
     }
 
     /// Executes a command, unless it asks for something new and there is no room for that. A retry

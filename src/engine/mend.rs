@@ -9,8 +9,7 @@ use crate::base::clock::Clock;
 use crate::base::error::Result;
 use crate::base::{Seq, TimeMs};
 use crate::event::{Event, Fact, Recorder};
-use crate::ledger::Command;
-use crate::ledger::made_at_ms;
+use crate::ledger::{Release, made_at_ms};
 
 /// What was ahead, and what was done.
 #[derive(Debug)]
@@ -45,8 +44,8 @@ pub(crate) fn mend_clock(dir: &Path, clock: Arc<dyn Clock>, mend: bool) -> Resul
         Mended { journal_ms, machine_ms, is_ahead, reservations: made_ahead.len(), seq: None };
     if is_ahead && mend {
         for reservation in made_ahead {
-            let command = Command::Release { reservation, owner: None, key: None };
-            core.ledger.execute(&command, machine_ms, &core.recorder())?;
+            let release = Release::new(reservation).into();
+            core.ledger.execute(&release, machine_ms, &core.recorder())?;
         }
         let recorder = core.recorder();
         recorder.admit()?;

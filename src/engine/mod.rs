@@ -8,6 +8,7 @@ pub(crate) mod builder;
 pub(crate) mod checkpoint;
 pub(crate) mod claim;
 mod closing;
+mod commands;
 mod core;
 mod expiry;
 mod follower;
@@ -34,13 +35,13 @@ use std::time::Duration;
 
 use self::closing::Closing;
 use self::core::Core;
-use crate::base::error::{Error, Result};
+use crate::base::error::Result;
 use crate::base::sync::Mutex;
-use crate::base::{AccountId, AccountKey, IdempotencyKey, ReservationId, Seq, TimeMs};
-use crate::event::Policy;
-use crate::ledger::{Command, Level, Outcome, Pending, Reserve};
+use crate::base::{AccountId, AccountKey, ReservationId, Seq, TimeMs};
+use crate::ledger::{Level, Pending};
 use crate::vfs::directory::Identity;
 
+#[cfg(feature = "server")]
 pub(crate) use crate::ledger::Terms;
 pub use accounts::{AccountPages, PendingPages};
 pub use background::{ClosingDown, Opening};
@@ -54,11 +55,11 @@ pub(crate) use mend::{Mended, mend_clock};
 pub use refund::RefundTicket;
 pub use status::Status;
 pub use subscription::Subscription;
-pub use ticket::{BatchTicket, CommitTicket};
+pub use ticket::{BatchTicket, Ticket};
 
 /// A handle on an open ledger. Clones share it; the last one dropped closes it.
 ///
-/// Every method is synchronous and needs no runtime. Commands answer with a [`CommitTicket`]: the
+/// Every method is synchronous and needs no runtime. Commands answer with a [`Ticket`]: the
 /// outcome is decided, and the ticket resolves when it is durable.
 ///
 /// # What blocks
@@ -88,184 +89,10 @@ impl Engine {
         EngineBuilder::new(dir.as_ref())
     }
 
-    /// Opens an account, or finds the one with this key and policy. Durable no later than any
-    /// command that names it.
-    ///
-    /// # Errors
-    /// `Invalid` for a policy out of bounds, `Conflict` when the account is open with another
-    /// policy (see [`Engine::account`] and [`Engine::set_policy`]), `Overloaded` when there are too
-    /// many accounts, `Poisoned`, `Closed`.
-    pub fn open_account(&self, key: &AccountKey, policy: Policy) -> Result<AccountId> {
-        let core = self.core()?;
-        if core.space.is_low() && core.ledger.account(key).is_none() {
-            core.space.check()?;
-        }
-        let (account, seq) =
-            core.ledger.open_account(key, policy, core.now_ms(), &core.recorder())?;
-        if seq.is_some() {
-            core.journal.kick();
-        }
-        Ok(account)
-    }
-
     /// The account with this key, if it is open.
     pub fn account(&self, key: &AccountKey) -> Option<AccountId> {
         self.0.core.ledger.account(key)
     }
-
-    /// Gives an account other rules. They hold at once, and for what was taken before: of what was
-    /// consumed counts what would count had they always held. While more is out than they grant,
-    /// nothing can be taken, and what comes back is made up for that first.
-    ///
-    /// # Errors
-    /// `Invalid` for a policy out of bounds, `NotFound` when there is no such account, `Poisoned`,
-    /// `Closed`.
-    pub fn set_policy(&self, account: AccountId, policy: Policy) -> Result<CommitTicket> {
-        let core = self.core()?;
-        let seq = core.ledger.set_policy(account, policy, core.now_ms(), &core.recorder())?;
-        Ok(core.ticket((Outcome::Recorded, seq)))
-    }
-
-    /// Adds units to an account.
-    ///
-    /// # Errors
-    /// As [`Engine::execute`].
-    pub fn receive(
-        &self,
-        account: AccountId,
-        quantity: u64,
-        note: &str,
-        key: Option<IdempotencyKey>,
-    ) -> Result<CommitTicket> {
-        self.execute(&Command::Receive { account, quantity, note, key })
-    }
-
-    /// Corrects an account after a count.
-    ///
-    /// # Errors
-    /// As [`Engine::execute`].
-    pub fn adjust(
-        &self,
-        account: AccountId,
-        delta: i64,
-        note: &str,
-        key: Option<IdempotencyKey>,
-    ) -> Result<CommitTicket> {
-        self.execute(&Command::Adjust { account, delta, note, key })
-    }
-
-    /// Takes units out for good.
-    ///
-    /// # Errors
-    /// As [`Engine::execute`].
-    pub fn write_off(
-        &self,
-        account: AccountId,
-        quantity: u64,
-        note: &str,
-        key: Option<IdempotencyKey>,
-    ) -> Result<CommitTicket> {
-        self.execute(&Command::WriteOff { account, quantity, note, key })
-    }
-
-    /// Takes units of several accounts, all or none.
-    ///
-    /// # Errors
-    /// As [`Engine::execute`]. Too little is not an error but [`Outcome::Refused`].
-    pub fn reserve(&self, reserve: &Reserve<'_>) -> Result<CommitTicket> {
-        self.execute(&Command::Reserve(*reserve))
-    }
-
-    /// Makes a whole reservation final.
-    ///
-    /// # Errors
-    /// As [`Engine::execute`]. Too late is not an error but [`Outcome::Late`] or
-    /// [`Outcome::NotPending`].
-    pub fn confirm(&self, reservation: ReservationId) -> Result<CommitTicket> {
-        self.execute(&Command::Confirm { reservation, owner: None, quantities: None, key: None })
-    }
-
-    /// Makes a part of a reservation final, line by line; the rest goes back.
-    ///
-    /// # Errors
-    /// As [`Engine::execute`], and `Invalid` when a line's part is more than it reserved.
-    pub fn confirm_part(
-        &self,
-        reservation: ReservationId,
-        quantities: &[u64],
-    ) -> Result<CommitTicket> {
-        self.execute(&Command::Confirm {
-            reservation,
-            owner: None,
-            quantities: Some(quantities),
-            key: None,
-        })
-    }
-
-    /// Gives a reservation's units back.
-    ///
-    /// # Errors
-    /// As [`Engine::execute`].
-    pub fn release(&self, reservation: ReservationId) -> Result<CommitTicket> {
-        self.execute(&Command::Release { reservation, owner: None, key: None })
-    }
-
-    /// Executes one command.
-    ///
-    /// # Errors
-    /// `Invalid` for a malformed command, whatever the ledger would say to a sound one; `NotFound`
-    /// for an account that does not exist; `Conflict` for an idempotency key with another request;
-    /// `Throttled` when the key's owner has its share of them; `Overloaded` when a bound is
-    /// reached; `Stalled` while the disk hangs; `LowSpace` for a reserve or a receive while there
-    /// is little room; `Poisoned` after a disk failure; `Closed`. Nothing was changed then.
-    pub fn execute(&self, command: &Command<'_>) -> Result<CommitTicket> {
-        let core = self.core()?;
-        Ok(core.ticket(core.execute(command)?))
-    }
-
-    /// The first answer to a keyed request, while it is remembered; what a retry must hear,
-    /// whatever has changed since.
-    ///
-    /// # Errors
-    /// `Conflict` when the key has a body ([`IdempotencyKey::with_body`]) and was used with another
-    /// one.
-    pub fn recall(&self, key: IdempotencyKey) -> Result<Option<CommitTicket>> {
-        Ok(self.recall_whole(key)?.map(|(ticket, _)| ticket))
-    }
-
-    /// As [`Engine::recall`], with what was promised then; `None` where that is not known.
-    pub(crate) fn recall_whole(
-        &self,
-        key: IdempotencyKey,
-    ) -> Result<Option<(CommitTicket, Option<Terms>)>> {
-        let core = self.core()?;
-        let first = core.ledger.recall(key, core.now_ms())?;
-        Ok(first.map(|first| (core.ticket((first.outcome, Some(first.seq))), first.terms)))
-    }
-
-    /// Executes many commands in their order, each for itself, with one round of locks and one
-    /// ticket.
-    ///
-    /// # Errors
-    /// `Invalid` when there are more than [`Engine::BATCH_MAX`]. What becomes of each command is in
-    /// its own result.
-    pub fn batch(&self, commands: &[Command<'_>]) -> Result<BatchTicket> {
-        if commands.len() > Self::BATCH_MAX {
-            return Err(Error::invalid(format!(
-                "a batch has at most {} commands",
-                Self::BATCH_MAX
-            )));
-        }
-        let core = self.core()?;
-        let executed = match core.space.is_low() {
-            false => core.ledger.execute_batch(commands, core.now_ms(), &core.recorder()),
-            true => commands.iter().map(|command| core.execute(command)).collect(),
-        };
-        Ok(BatchTicket::new(executed, &core.journal))
-    }
-
-    /// The most commands of one batch.
-    pub const BATCH_MAX: usize = 10_000;
 
     /// An account as it stands, including what is not durable yet.
     ///
@@ -300,76 +127,6 @@ impl Engine {
         self.0.core.ledger.pending_count()
     }
 
-    /// Asks for the return of what a confirmed reservation consumed, once. Decided when history
-    /// shows how the reservation ended; this call does not wait for that, the ticket does.
-    ///
-    /// The outcome is [`Outcome::Returned`], or [`Outcome::NotPending`] when there is no such
-    /// confirmed reservation (any more) on behalf of `owner`. The ticket's errors are `Conflict`
-    /// when the ledger cannot see that these units were consumed then, and those of
-    /// [`Engine::execute`].
-    ///
-    /// # Errors
-    /// `Invalid` when the note is too long, `Overloaded` when too many refunds wait or the
-    /// journal's queue is full, `Unavailable` when history is off or has failed, and `Closed`.
-    pub fn refund(
-        &self,
-        reservation: ReservationId,
-        owner: Option<AccountId>,
-        note: &str,
-    ) -> Result<RefundTicket> {
-        refund::Refunds::ask(self.core()?, reservation, owner, note, None)
-    }
-
-    /// As [`Engine::refund`], once for this key. A retry hears the first answer, also where that
-    /// was a release: whoever gives up an order need not know whether it was confirmed. `Conflict`
-    /// for a key with another request.
-    ///
-    /// # Errors
-    /// As [`Engine::refund`].
-    pub fn refund_keyed(
-        &self,
-        reservation: ReservationId,
-        owner: Option<AccountId>,
-        note: &str,
-        key: IdempotencyKey,
-    ) -> Result<RefundTicket> {
-        refund::Refunds::ask(self.core()?, reservation, owner, note, Some(key))
-    }
-
-    /// Keeps a note with a reservation in history.
-    ///
-    /// # Errors
-    /// `Invalid` when the note is too long, and those of [`Engine::execute`].
-    pub fn note(&self, reservation: ReservationId, body: &[u8]) -> Result<CommitTicket> {
-        let core = self.core()?;
-        core::check_body(body)?;
-        let seq = core.ledger.note(reservation, body, core.now_ms(), &core.recorder())?;
-        Ok(core.ticket((Outcome::Recorded, Some(seq))))
-    }
-
-    /// Writes a document beside the ledger, or removes it when `body` is `None`.
-    ///
-    /// # Errors
-    /// `Invalid` when it is too long, `Overloaded` when there are too many, and those of
-    /// [`Engine::execute`].
-    pub fn put_document(
-        &self,
-        collection: &str,
-        key: &str,
-        body: Option<&[u8]>,
-    ) -> Result<CommitTicket> {
-        let core = self.core()?;
-        core::check_name(collection)?;
-        core::check_name(key)?;
-        core::check_body(body.unwrap_or_default())?;
-        if body.is_some() {
-            self.0.core.space.check()?;
-        }
-        let seq =
-            core.ledger.put_document(collection, key, body, core.now_ms(), &core.recorder())?;
-        Ok(core.ticket((Outcome::Recorded, Some(seq))))
-    }
-
     /// The documents of a collection, by key.
     pub fn documents(&self, collection: &str) -> Vec<(String, Vec<u8>)> {
         self.0.core.ledger.documents(collection)
@@ -393,8 +150,8 @@ impl Engine {
 
     /// Resolves when everything decided before this call is durable.
     #[cfg(feature = "server")]
-    pub(crate) fn decided(&self) -> CommitTicket {
-        self.0.core.ticket((Outcome::Recorded, Some(self.0.core.journal.last_seq())))
+    pub(crate) fn decided(&self) -> Ticket<()> {
+        self.0.core.ticket(((), Some(self.0.core.journal.last_seq())))
     }
 
     /// Resolves when [`Engine::history`] shows everything acknowledged before this call.

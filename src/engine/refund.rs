@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use super::core::{Core, check_body};
-use super::ticket::CommitTicket;
+use super::ticket::Ticket;
 use crate::base::error::{Error, Result};
 use crate::base::sync::Mutex;
 use crate::base::waiters::Waiter;
@@ -16,8 +16,7 @@ use crate::base::{AccountId, IdempotencyKey, ReservationId, Seq};
 use crate::history::Store;
 use crate::history::record::ReservationState;
 use crate::journal::park_until;
-use crate::ledger::{Executed, Return, Used};
-use crate::ledger::{Line, Outcome};
+use crate::ledger::{Executed, Line, Refund, RefundOutcome, Return, Used};
 
 /// How many refunds may wait to be decided.
 const REFUNDS_MAX: usize = 4096;
@@ -31,7 +30,7 @@ pub struct RefundTicket {
     core: Arc<Core>,
     answer: Arc<Answer>,
     /// Once it is decided.
-    decided: Option<CommitTicket>,
+    decided: Option<Ticket<RefundOutcome>>,
 }
 
 impl RefundTicket {
@@ -40,7 +39,7 @@ impl RefundTicket {
     /// # Errors
     /// As [`Engine::refund`](crate::Engine::refund). `Closed` when the engine was closed before the
     /// refund was decided, and `Unavailable` when history failed before: nothing was changed then.
-    pub fn wait(mut self) -> Result<Outcome> {
+    pub fn wait(mut self) -> Result<RefundOutcome> {
         let ticket = match self.decided.take() {
             Some(ticket) => ticket,
             None => {
@@ -53,7 +52,7 @@ impl RefundTicket {
 }
 
 impl Future for RefundTicket {
-    type Output = Result<Outcome>;
+    type Output = Result<RefundOutcome>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         if self.decided.is_none() {
@@ -76,12 +75,12 @@ struct Answer(Mutex<AnswerState>);
 
 enum AnswerState {
     Awaited(Option<Waiter>),
-    Decided(Result<Executed>),
+    Decided(Result<Executed<RefundOutcome>>),
     Taken,
 }
 
 impl Answer {
-    fn poll(&self, waiter: impl FnOnce() -> Waiter) -> Poll<Result<Executed>> {
+    fn poll(&self, waiter: impl FnOnce() -> Waiter) -> Poll<Result<Executed<RefundOutcome>>> {
         let mut waiter = Some(waiter());
         // Wakers are dropped after the lock.
         let replaced = {
@@ -106,7 +105,7 @@ impl Answer {
         drop(gone);
     }
 
-    fn give(&self, outcome: Result<Executed>) -> Option<Waiter> {
+    fn give(&self, outcome: Result<Executed<RefundOutcome>>) -> Option<Waiter> {
         match std::mem::replace(&mut *self.0.lock(), AnswerState::Decided(outcome)) {
             AnswerState::Awaited(waiting) => waiting,
             _ => None,
@@ -148,13 +147,8 @@ impl Refunds {
     /// # Errors
     /// `Invalid`, `Overloaded` when too many wait, `Unavailable` when history is off or has failed,
     /// `Closed`.
-    pub(super) fn ask(
-        core: &Arc<Core>,
-        reservation: ReservationId,
-        owner: Option<AccountId>,
-        note: &str,
-        key: Option<IdempotencyKey>,
-    ) -> Result<RefundTicket> {
+    pub(super) fn ask(core: &Arc<Core>, refund: &Refund<'_>) -> Result<RefundTicket> {
+        let Refund { reservation, owner, note, key } = *refund;
         if core.store.is_none() {
             return Err(Error::unavailable("a refund needs history, which is off"));
         }
@@ -230,25 +224,25 @@ fn ended(core: &Core) -> Error {
     core.progress.end_error().filter(|_| !core.is_stopped()).unwrap_or_else(Error::closed)
 }
 
-fn answer(core: &Core, request: &Request, outcome: Result<Executed>) {
+fn answer(core: &Core, request: &Request, outcome: Result<Executed<RefundOutcome>>) {
     let waiter = request.answer.give(outcome);
     core.journal.calls().deliver(waiter.into_iter());
     core.journal.calls().after_locks();
 }
 
-fn decide(core: &Core, store: &Store, request: &Request) -> Result<Executed> {
+fn decide(core: &Core, store: &Store, request: &Request) -> Result<Executed<RefundOutcome>> {
     let Request { reservation: id, owner, key, .. } = *request;
     if let Some(key) = key
         && let Some(first) = core.ledger.recall(key, core.now_ms())?
     {
-        return Ok((first.outcome, Some(first.seq)));
+        return Ok((first.answer.to_refund()?, Some(first.seq)));
     }
     let record = store.reservation(id)?;
     let confirmed = record.filter(|record| {
         record.state == ReservationState::Confirmed && (owner.is_none() || owner == record.owner)
     });
     let Some(record) = confirmed else {
-        return Ok((Outcome::NotPending { reservation: id }, None));
+        return Ok((RefundOutcome::NotConfirmed { reservation: id }, None));
     };
     let consumed = record.lines.iter().filter(|line| line.consumed > 0);
     let lines: Vec<Line> =

@@ -104,7 +104,7 @@ impl Space {
 /// Whether a command asks for something new, which low space refuses. What ends or corrects
 /// something goes on.
 pub(super) fn is_new(command: &Command<'_>) -> bool {
-    matches!(command, Command::Reserve(_) | Command::Receive { .. })
+    matches!(command, Command::Reserve(_) | Command::Receive(_))
 }
 
 /// Looks at the room now.

@@ -2,10 +2,10 @@
 //! caller does what they would do, when it likes. Everything else is as ever, so what happens in
 //! which order is a function of the calls, the clock and the files.
 
-use super::{CommitTicket, Engine, checkpoint};
+use super::{Engine, Ticket, checkpoint};
 use crate::base::Seq;
 use crate::base::error::Result;
-use crate::ledger::Used;
+use crate::ledger::{RefundOutcome, Used};
 
 impl Engine {
     /// What the journal's writer does when it is woken: writes what is queued.
@@ -31,7 +31,7 @@ impl Engine {
     ///
     /// # Errors
     /// As [`Engine::refund`].
-    pub(crate) fn give_back(&self, used: &Used<'_>, note: &str) -> Result<CommitTicket> {
+    pub(crate) fn give_back(&self, used: &Used<'_>, note: &str) -> Result<Ticket<RefundOutcome>> {
         let core = &self.0.core;
         Ok(core.ticket(core.ledger.give_back(used, note, core.now_ms(), &core.recorder())?))
     }

@@ -1,5 +1,6 @@
 //! Promises of durability.
 
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -9,8 +10,7 @@ use crate::base::Seq;
 use crate::base::error::Result;
 use crate::base::waiters::Slot;
 use crate::journal::Journal;
-use crate::ledger::Executed;
-use crate::ledger::Outcome;
+use crate::ledger::{Executed, Outcome};
 
 /// An outcome, and the promise that it is durable.
 ///
@@ -21,29 +21,31 @@ use crate::ledger::Outcome;
 ///
 /// Wakers are called on a thread of the engine's that does nothing else, without any lock: one that
 /// blocks or panics holds up nobody else.
+#[derive(Debug)]
 #[must_use = "the outcome is not durable until the ticket resolves"]
-pub struct CommitTicket {
-    outcome: Outcome,
+pub struct Ticket<T> {
+    outcome: T,
     promise: Promise,
 }
 
-impl CommitTicket {
-    pub(super) fn new((outcome, seq): Executed, journal: &Arc<Journal>) -> Self {
+impl<T> Ticket<T> {
+    pub(super) fn new((outcome, seq): Executed<T>, journal: &Arc<Journal>) -> Self {
         Self { outcome, promise: Promise::new(seq, journal) }
+    }
+
+    /// The same promise about another form of the outcome.
+    #[cfg(any(test, feature = "bin"))]
+    pub(crate) fn map<U>(self, form: impl FnOnce(T) -> U) -> Ticket<U> {
+        Ticket { outcome: form(self.outcome), promise: self.promise }
     }
 
     /// Blocks until the outcome is durable.
     ///
     /// # Errors
     /// `Poisoned` when the disk failed before: what became of the request is known after a restart.
-    pub fn wait(self) -> Result<Outcome> {
+    pub fn wait(self) -> Result<T> {
         self.promise.wait()?;
         Ok(self.outcome)
-    }
-
-    /// The outcome, which may not be durable yet.
-    pub fn outcome(&self) -> Outcome {
-        self.outcome
     }
 
     /// The event that carries the outcome; `None` when nothing happened.
@@ -52,8 +54,15 @@ impl CommitTicket {
     }
 }
 
-impl Future for CommitTicket {
-    type Output = Result<Outcome>;
+impl<T: Copy> Ticket<T> {
+    /// The outcome, which may not be durable yet.
+    pub fn outcome(&self) -> T {
+        self.outcome
+    }
+}
+
+impl<T: Copy + Unpin> Future for Ticket<T> {
+    type Output = Result<T>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         self.promise.poll(cx).map_ok(|()| self.outcome)
@@ -61,6 +70,7 @@ impl Future for CommitTicket {
 }
 
 /// The outcomes of a batch, and the promise that all of them are durable.
+#[derive(Debug)]
 #[must_use = "the outcomes are not durable until the ticket resolves"]
 pub struct BatchTicket {
     outcomes: Vec<Result<Outcome>>,
@@ -79,7 +89,7 @@ impl BatchTicket {
     /// Blocks until every outcome is durable. Outcomes are in the order of the commands.
     ///
     /// # Errors
-    /// As [`CommitTicket::wait`].
+    /// As [`Ticket::wait`].
     pub fn wait(self) -> Result<Vec<Result<Outcome>>> {
         self.promise.wait()?;
         Ok(self.outcomes)
@@ -100,7 +110,7 @@ impl Future for BatchTicket {
 }
 
 /// The promise that the journal is durable up to an event.
-struct Promise {
+pub(super) struct Promise {
     seq: Option<Seq>,
     /// `None` when there is nothing to wait for.
     journal: Option<Arc<Journal>>,
@@ -125,6 +135,12 @@ impl Promise {
             (Some(seq), Some(journal)) => journal.poll_durable(seq, &mut self.slot, cx),
             _ => Poll::Ready(Ok(())),
         }
+    }
+}
+
+impl fmt::Debug for Promise {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Promise").field("seq", &self.seq).finish_non_exhaustive()
     }
 }
 

@@ -49,7 +49,7 @@ pub struct RecordLine {
 
 /// A note on a reservation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Note {
+pub struct NoteRecord {
     /// When.
     pub at: TimeMs,
     /// Opaque.
@@ -78,7 +78,7 @@ pub struct ReservationRecord {
     /// The opaque details it was made with.
     pub details: Vec<u8>,
     /// What was noted on it, oldest first; the newest [`ReservationRecord::NOTES_MAX`].
-    pub notes: Vec<Note>,
+    pub notes: Vec<NoteRecord>,
 }
 
 impl ReservationRecord {

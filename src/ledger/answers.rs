@@ -14,7 +14,7 @@ use crate::base::error::{Error, Result};
 use crate::base::flaw::{self, Flaw};
 use crate::base::{AccountId, ReservationId, Seq, ShardIndex, TimeMs};
 use crate::event::{Event, EventLine, Fact};
-use crate::ledger::Outcome;
+use crate::ledger::{Changed, FirstAnswer, Reserved};
 
 /// For how long answers are kept that promised nothing: those up to 0.1.0.
 pub(super) const UNPROMISED_MS: u64 = 24 * 3600 * 1000;
@@ -77,15 +77,19 @@ impl Effect {
         })
     }
 
-    fn outcome(self) -> Outcome {
+    fn told(self) -> FirstAnswer {
         match self {
-            Self::Changed { account, available } => Outcome::Changed { account, available },
-            Self::Reserved { reservation, terms, confirmed } => {
-                Outcome::Reserved { reservation, expires_at: terms.expires_at, confirmed }
+            Self::Changed { account, available } => {
+                FirstAnswer::Changed(Changed { account, available })
             }
-            Self::Confirmed { reservation, .. } => Outcome::Confirmed { reservation },
-            Self::Released { reservation, .. } => Outcome::Released { reservation },
-            Self::Returned { reservation, .. } => Outcome::Returned { reservation },
+            Self::Reserved { reservation, terms, confirmed } => FirstAnswer::Reserved(Reserved {
+                reservation,
+                expires_at: terms.expires_at,
+                confirmed,
+            }),
+            Self::Confirmed { reservation, .. } => FirstAnswer::Confirmed { reservation },
+            Self::Released { reservation, .. } => FirstAnswer::Released { reservation },
+            Self::Returned { reservation, .. } => FirstAnswer::Returned { reservation },
         }
     }
 
@@ -135,7 +139,7 @@ impl Answer {
 /// The first answer, as a retry hears it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct First {
-    pub(crate) outcome: Outcome,
+    pub(crate) answer: FirstAnswer,
     pub(crate) seq: Seq,
     /// `None` where a release before this one did not keep them, and for changes of an account.
     pub(crate) terms: Option<Terms>,
@@ -206,7 +210,7 @@ impl Answers {
             return Err(Error::conflict("the idempotency key was used for another request"));
         }
         let Answer { seq, effect, .. } = *answer;
-        Ok(Some(First { outcome: effect.outcome(), seq, terms: effect.terms() }))
+        Ok(Some(First { answer: effect.told(), seq, terms: effect.terms() }))
     }
 
     /// Keeps the answer of an event of the time `at`, which lets go of what is old by then.

@@ -1,9 +1,12 @@
-//! Requests as the ledger takes them, and what it answers. Requests are never journaled; their
-//! results are.
+//! Requests as the ledger takes them. Requests are never journaled; their results are.
+//!
+//! Each begins with what it cannot do without, and is told the rest by methods named for it.
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::{AccountId, AccountKey, IdempotencyKey, ReservationId, TimeMs};
+use crate::base::{AccountId, IdempotencyKey, ReservationId, TimeMs};
+#[cfg(doc)]
+use crate::base::{BODY_BYTES_MAX, LINES_MAX, QUANTITY_MAX, TTL_MS_MAX};
 use crate::event::Policy;
 
 /// One take of a reservation: so many units of an account.
@@ -15,13 +18,24 @@ pub struct Line {
     pub quantity: u64,
 }
 
+/// How long a reservation holds its units.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Deadline {
+    /// For so many milliseconds from when it is made: 1 to [`TTL_MS_MAX`].
+    After(u64),
+    /// Until this time: later than the engine's, by at most [`TTL_MS_MAX`] milliseconds.
+    At(TimeMs),
+}
+
 /// A take on one or more accounts: all lines or none.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+#[must_use = "a request does nothing until an engine executes it"]
 pub struct Reserve<'a> {
     /// What to take: 1 to [`LINES_MAX`] lines. Two lines of one account count together.
     pub lines: &'a [Line],
-    /// How long the units are held, 1 to [`TTL_MS_MAX`] milliseconds.
-    pub ttl_ms: u64,
+    /// How long the units are held.
+    pub deadline: Deadline,
     /// Confirm in the same step: nothing is ever pending.
     pub confirm: bool,
     /// The account on whose behalf this is; history finds reservations by it.
@@ -35,7 +49,17 @@ pub struct Reserve<'a> {
 impl<'a> Reserve<'a> {
     /// Takes `lines` and holds them for `ttl_ms` milliseconds.
     pub fn new(lines: &'a [Line], ttl_ms: u64) -> Self {
-        Self { lines, ttl_ms, confirm: false, owner: None, details: &[], key: None }
+        Self::by(lines, Deadline::After(ttl_ms))
+    }
+
+    /// Takes `lines` and holds them until `expires_at`, Unix time in milliseconds by the engine's
+    /// clock.
+    pub fn until(lines: &'a [Line], expires_at: TimeMs) -> Self {
+        Self::by(lines, Deadline::At(expires_at))
+    }
+
+    fn by(lines: &'a [Line], deadline: Deadline) -> Self {
+        Self { lines, deadline, confirm: false, owner: None, details: &[], key: None }
     }
 
     /// Confirms in the same step.
@@ -45,8 +69,8 @@ impl<'a> Reserve<'a> {
     }
 
     /// On behalf of this account.
-    pub fn owner(mut self, owner: AccountId) -> Self {
-        self.owner = Some(owner);
+    pub fn owner(mut self, owner: impl Into<Option<AccountId>>) -> Self {
+        self.owner = owner.into();
         self
     }
 
@@ -57,187 +81,354 @@ impl<'a> Reserve<'a> {
     }
 
     /// With this idempotency key.
-    pub fn key(mut self, key: IdempotencyKey) -> Self {
-        self.key = Some(key);
+    pub fn key(mut self, key: impl Into<Option<IdempotencyKey>>) -> Self {
+        self.key = key.into();
         self
     }
 }
 
-/// A request to the ledger.
+/// Adds units to an account.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+#[must_use = "a request does nothing until an engine executes it"]
+pub struct Receive<'a> {
+    /// The account.
+    pub account: AccountId,
+    /// How many units, 1 to [`QUANTITY_MAX`].
+    pub quantity: u64,
+    /// Why, for history.
+    pub note: &'a str,
+    /// The request's name.
+    pub key: Option<IdempotencyKey>,
+}
+
+impl<'a> Receive<'a> {
+    /// Adds `quantity` units to `account`.
+    pub fn new(account: AccountId, quantity: u64) -> Self {
+        Self { account, quantity, note: "", key: None }
+    }
+
+    /// Why, for history: at most [`BODY_BYTES_MAX`] bytes.
+    pub fn note(mut self, note: &'a str) -> Self {
+        self.note = note;
+        self
+    }
+
+    /// With this idempotency key.
+    pub fn key(mut self, key: impl Into<Option<IdempotencyKey>>) -> Self {
+        self.key = key.into();
+        self
+    }
+}
+
+/// Corrects an account after a count: up or down, never below what is reserved.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+#[must_use = "a request does nothing until an engine executes it"]
+pub struct Adjust<'a> {
+    /// The account.
+    pub account: AccountId,
+    /// By how many units; not 0.
+    pub delta: i64,
+    /// Why, for history.
+    pub note: &'a str,
+    /// The request's name.
+    pub key: Option<IdempotencyKey>,
+}
+
+impl<'a> Adjust<'a> {
+    /// Changes what `account` has available by `delta` units.
+    pub fn new(account: AccountId, delta: i64) -> Self {
+        Self { account, delta, note: "", key: None }
+    }
+
+    /// Why, for history: at most [`BODY_BYTES_MAX`] bytes.
+    pub fn note(mut self, note: &'a str) -> Self {
+        self.note = note;
+        self
+    }
+
+    /// With this idempotency key.
+    pub fn key(mut self, key: impl Into<Option<IdempotencyKey>>) -> Self {
+        self.key = key.into();
+        self
+    }
+}
+
+/// Takes units out for good: broken, stolen, past their date.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+#[must_use = "a request does nothing until an engine executes it"]
+pub struct WriteOff<'a> {
+    /// The account.
+    pub account: AccountId,
+    /// How many units, 1 to [`QUANTITY_MAX`].
+    pub quantity: u64,
+    /// Why, for history.
+    pub note: &'a str,
+    /// The request's name.
+    pub key: Option<IdempotencyKey>,
+}
+
+impl<'a> WriteOff<'a> {
+    /// Takes `quantity` units out of `account`.
+    pub fn new(account: AccountId, quantity: u64) -> Self {
+        Self { account, quantity, note: "", key: None }
+    }
+
+    /// Why, for history: at most [`BODY_BYTES_MAX`] bytes.
+    pub fn note(mut self, note: &'a str) -> Self {
+        self.note = note;
+        self
+    }
+
+    /// With this idempotency key.
+    pub fn key(mut self, key: impl Into<Option<IdempotencyKey>>) -> Self {
+        self.key = key.into();
+        self
+    }
+}
+
+/// Makes a reservation final.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+#[must_use = "a request does nothing until an engine executes it"]
+pub struct Confirm<'a> {
+    /// The reservation.
+    pub reservation: ReservationId,
+    /// When given, the reservation must be on behalf of this account.
+    pub owner: Option<AccountId>,
+    /// How much of each line, in the reservation's order; what is left out goes back. `None` is
+    /// everything.
+    pub quantities: Option<&'a [u64]>,
+    /// The request's name.
+    pub key: Option<IdempotencyKey>,
+}
+
+impl<'a> Confirm<'a> {
+    /// Makes all of `reservation` final.
+    pub fn new(reservation: ReservationId) -> Self {
+        Self { reservation, owner: None, quantities: None, key: None }
+    }
+
+    /// Only so much of each line, in the reservation's order; the rest goes back.
+    pub fn part(mut self, quantities: &'a [u64]) -> Self {
+        self.quantities = Some(quantities);
+        self
+    }
+
+    /// Only when the reservation is on behalf of this account.
+    pub fn owner(mut self, owner: impl Into<Option<AccountId>>) -> Self {
+        self.owner = owner.into();
+        self
+    }
+
+    /// With this idempotency key.
+    pub fn key(mut self, key: impl Into<Option<IdempotencyKey>>) -> Self {
+        self.key = key.into();
+        self
+    }
+}
+
+impl From<ReservationId> for Confirm<'_> {
+    fn from(reservation: ReservationId) -> Self {
+        Self::new(reservation)
+    }
+}
+
+/// Gives a reservation's units back.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+#[must_use = "a request does nothing until an engine executes it"]
+pub struct Release {
+    /// The reservation.
+    pub reservation: ReservationId,
+    /// When given, the reservation must be on behalf of this account.
+    pub owner: Option<AccountId>,
+    /// The request's name.
+    pub key: Option<IdempotencyKey>,
+}
+
+impl Release {
+    /// Gives back what `reservation` holds.
+    pub fn new(reservation: ReservationId) -> Self {
+        Self { reservation, owner: None, key: None }
+    }
+
+    /// Only when the reservation is on behalf of this account.
+    pub fn owner(mut self, owner: impl Into<Option<AccountId>>) -> Self {
+        self.owner = owner.into();
+        self
+    }
+
+    /// With this idempotency key.
+    pub fn key(mut self, key: impl Into<Option<IdempotencyKey>>) -> Self {
+        self.key = key.into();
+        self
+    }
+}
+
+impl From<ReservationId> for Release {
+    fn from(reservation: ReservationId) -> Self {
+        Self::new(reservation)
+    }
+}
+
+/// Returns what a confirmed reservation consumed, once.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+#[must_use = "a request does nothing until an engine executes it"]
+pub struct Refund<'a> {
+    /// The reservation.
+    pub reservation: ReservationId,
+    /// When given, the reservation must be on behalf of this account.
+    pub owner: Option<AccountId>,
+    /// Why, for history.
+    pub note: &'a str,
+    /// The request's name.
+    pub key: Option<IdempotencyKey>,
+}
+
+impl<'a> Refund<'a> {
+    /// Returns what `reservation` consumed.
+    pub fn new(reservation: ReservationId) -> Self {
+        Self { reservation, owner: None, note: "", key: None }
+    }
+
+    /// Why, for history: at most [`BODY_BYTES_MAX`] bytes.
+    pub fn note(mut self, note: &'a str) -> Self {
+        self.note = note;
+        self
+    }
+
+    /// Only when the reservation is on behalf of this account.
+    pub fn owner(mut self, owner: impl Into<Option<AccountId>>) -> Self {
+        self.owner = owner.into();
+        self
+    }
+
+    /// With this idempotency key.
+    pub fn key(mut self, key: impl Into<Option<IdempotencyKey>>) -> Self {
+        self.key = key.into();
+        self
+    }
+}
+
+impl From<ReservationId> for Refund<'_> {
+    fn from(reservation: ReservationId) -> Self {
+        Self::new(reservation)
+    }
+}
+
+/// Keeps a note with a reservation in history; no account changes.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+#[must_use = "a request does nothing until an engine executes it"]
+pub struct Note<'a> {
+    /// The reservation.
+    pub reservation: ReservationId,
+    /// Opaque; at most [`BODY_BYTES_MAX`] bytes.
+    pub body: &'a [u8],
+}
+
+impl<'a> Note<'a> {
+    /// Keeps `body` with `reservation`.
+    pub fn new(reservation: ReservationId, body: &'a [u8]) -> Self {
+        Self { reservation, body }
+    }
+}
+
+/// Writes a document beside the ledger, or removes it.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+#[must_use = "a request does nothing until an engine executes it"]
+pub struct PutDocument<'a> {
+    /// Its collection, such as `product`: 1 to 128 bytes.
+    pub collection: &'a str,
+    /// Its name in the collection: 1 to 128 bytes.
+    pub name: &'a str,
+    /// Its content, at most [`BODY_BYTES_MAX`] bytes; `None` removes it.
+    pub body: Option<&'a [u8]>,
+}
+
+impl<'a> PutDocument<'a> {
+    /// Writes `body` as the document `name` of `collection`.
+    pub fn new(collection: &'a str, name: &'a str, body: &'a [u8]) -> Self {
+        Self { collection, name, body: Some(body) }
+    }
+
+    /// Removes the document `name` of `collection`.
+    pub fn remove(collection: &'a str, name: &'a str) -> Self {
+        Self { collection, name, body: None }
+    }
+}
+
+/// Gives an account other rules.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+#[must_use = "a request does nothing until an engine executes it"]
+pub struct SetPolicy {
+    /// The account.
+    pub account: AccountId,
+    /// Its rules from now on.
+    pub policy: Policy,
+}
+
+impl SetPolicy {
+    /// Gives `account` the rules of `policy`.
+    pub fn new(account: AccountId, policy: Policy) -> Self {
+        Self { account, policy }
+    }
+}
+
+/// A request that the ledger decides at once, alone or in a batch.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub enum Command<'a> {
-    /// Adds units to an account.
-    Receive {
-        /// The account.
-        account: AccountId,
-        /// How many units, at least 1.
-        quantity: u64,
-        /// Why, for history.
-        note: &'a str,
-        /// The request's name.
-        key: Option<IdempotencyKey>,
-    },
-    /// Corrects an account after a count: up or down, never below what is reserved.
-    Adjust {
-        /// The account.
-        account: AccountId,
-        /// By how many units; not 0.
-        delta: i64,
-        /// Why, for history.
-        note: &'a str,
-        /// The request's name.
-        key: Option<IdempotencyKey>,
-    },
-    /// Takes units out for good: broken, stolen, expired.
-    WriteOff {
-        /// The account.
-        account: AccountId,
-        /// How many units, at least 1.
-        quantity: u64,
-        /// Why, for history.
-        note: &'a str,
-        /// The request's name.
-        key: Option<IdempotencyKey>,
-    },
-    /// Takes units of several accounts, all or none.
+    /// See [`Receive`].
+    Receive(Receive<'a>),
+    /// See [`Adjust`].
+    Adjust(Adjust<'a>),
+    /// See [`WriteOff`].
+    WriteOff(WriteOff<'a>),
+    /// See [`Reserve`].
     Reserve(Reserve<'a>),
-    /// Makes a reservation final.
-    Confirm {
-        /// The reservation.
-        reservation: ReservationId,
-        /// When given, the reservation must be on behalf of this account.
-        owner: Option<AccountId>,
-        /// How much of each line, in the reservation's order; what is left out goes back. `None` is
-        /// everything.
-        quantities: Option<&'a [u64]>,
-        /// The request's name.
-        key: Option<IdempotencyKey>,
-    },
-    /// Gives a reservation's units back.
-    Release {
-        /// The reservation.
-        reservation: ReservationId,
-        /// When given, the reservation must be on behalf of this account.
-        owner: Option<AccountId>,
-        /// The request's name.
-        key: Option<IdempotencyKey>,
-    },
+    /// See [`Confirm`].
+    Confirm(Confirm<'a>),
+    /// See [`Release`].
+    Release(Release),
 }
 
 impl Command<'_> {
     /// The request's name, where it has one.
     pub fn key(&self) -> Option<IdempotencyKey> {
         match self {
-            Self::Receive { key, .. }
-            | Self::Adjust { key, .. }
-            | Self::WriteOff { key, .. }
-            | Self::Confirm { key, .. }
-            | Self::Release { key, .. } => *key,
+            Self::Receive(receive) => receive.key,
+            Self::Adjust(adjust) => adjust.key,
+            Self::WriteOff(write_off) => write_off.key,
             Self::Reserve(reserve) => reserve.key,
+            Self::Confirm(confirm) => confirm.key,
+            Self::Release(release) => release.key,
         }
     }
 }
 
-/// Why and where a request found too little.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    /// The index of the first line that could not be taken.
-    pub line: usize,
-    /// That line's account.
-    pub account: AccountId,
-    /// What could be taken at that moment, in units; a backorder allowance counts.
-    pub available: u64,
-    /// When units may come back: the earliest deadline of a reservation that holds some, or a
-    /// quota's renewal.
-    pub next_release_at: Option<TimeMs>,
+/// A command is made from the request that it is.
+macro_rules! commands {
+    ($($name:ident: $request:ty),*) => {$(
+        impl<'a> From<$request> for Command<'a> {
+            fn from(request: $request) -> Self {
+                Self::$name(request)
+            }
+        }
+    )*};
 }
 
-/// What became of a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// An account was changed by a receipt, an adjustment or a write-off.
-    Changed {
-        /// The account.
-        account: AccountId,
-        /// What is available after it.
-        available: i64,
-    },
-    /// Everything was taken.
-    Reserved {
-        /// The reservation's number.
-        reservation: ReservationId,
-        /// The deadline.
-        expires_at: TimeMs,
-        /// Whether it was confirmed in the same step.
-        confirmed: bool,
-    },
-    /// Nothing was taken.
-    Refused(Refusal),
-    /// The reservation is now confirmed.
-    Confirmed {
-        /// The reservation.
-        reservation: ReservationId,
-    },
-    /// The reservation is now released.
-    Released {
-        /// The reservation.
-        reservation: ReservationId,
-    },
-    /// The confirmed reservation's units were returned.
-    Returned {
-        /// The reservation.
-        reservation: ReservationId,
-    },
-    /// The fact is recorded; no account changed.
-    Recorded,
-    /// Too late: the deadline has passed. Nothing was changed by this request, and nothing is
-    /// written for it: call [`Engine::expire_due`](crate::Engine::expire_due) before telling
-    /// somebody who must never hear otherwise, though the process dies and the machine's clock is
-    /// set back.
-    Late {
-        /// The reservation.
-        reservation: ReservationId,
-        /// The deadline that passed.
-        expires_at: TimeMs,
-    },
-    /// The reservation is not pending: it ended before, was never made, or is on another's behalf.
-    NotPending {
-        /// The reservation.
-        reservation: ReservationId,
-    },
-}
-
-/// An account as it stands: `received = available + reserved + consumed + written_off`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Level {
-    /// The account's number.
-    pub account: AccountId,
-    /// The account's name.
-    pub key: AccountKey,
-    /// The account's rules.
-    pub policy: Policy,
-    /// Units that can be taken; below 0 only by the backorder allowance.
-    pub available: i64,
-    /// Units held by pending reservations.
-    pub reserved: u64,
-    /// Units of confirmed reservations, as far as they have not come back.
-    pub consumed: u64,
-    /// Units ever received: of a quota what its rule grants, and what is out beyond that since a
-    /// rule changed.
-    pub received: u64,
-    /// Units written off.
-    pub written_off: u64,
-}
-
-/// A pending reservation as the ledger holds it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Pending {
-    /// The reservation's number.
-    pub reservation: ReservationId,
-    /// On whose behalf.
-    pub owner: Option<AccountId>,
-    /// What it holds.
-    pub lines: Vec<Line>,
-    /// The deadline.
-    pub expires_at: TimeMs,
-}
+commands!(
+    Receive: Receive<'a>,
+    Adjust: Adjust<'a>,
+    WriteOff: WriteOff<'a>,
+    Reserve: Reserve<'a>,
+    Confirm: Confirm<'a>,
+    Release: Release
+);

@@ -9,10 +9,16 @@ use super::reservations::Reservation;
 use super::shard::Held;
 use crate::base::error::{Error, Result};
 use crate::base::flaw::{self, Flaw};
-use crate::base::{AccountId, QUANTITY_MAX, RECEIVED_MAX, ReservationId, TimeMs};
+use crate::base::{
+    AccountId, BODY_BYTES_MAX, LINES_MAX, QUANTITY_MAX, RECEIVED_MAX, ReservationId, TTL_MS_MAX,
+    TimeMs,
+};
 use crate::event::Policy;
 use crate::event::{End, EventLine, EventLines, Fact};
-use crate::ledger::{Command, Line, Outcome, Refusal, Reserve};
+use crate::ledger::{
+    Adjust, ChangeOutcome, Changed, Command, Confirm, ConfirmOutcome, Deadline, Line, Outcome,
+    Receive, Refusal, Release, ReleaseOutcome, Reserve, ReserveOutcome, Reserved, WriteOff,
+};
 
 /// What a command comes to.
 #[allow(
@@ -42,36 +48,46 @@ pub(super) fn decide<'a>(
     now: TimeMs,
     reservations_max: usize,
 ) -> Result<Decision<'a>> {
-    match *command {
-        Command::Receive { account, quantity, note, .. } => receive(held, account, quantity, note),
-        Command::Adjust { account, delta, note, .. } => adjust(held, account, delta, note, now),
-        Command::WriteOff { account, quantity, note, .. } => {
-            write_off(held, account, quantity, note, now)
-        }
-        Command::Reserve(ref request) => reserve(held, request, now, reservations_max),
-        Command::Confirm { reservation, owner, quantities, .. } => {
-            let Some(pending) = find(held, reservation, owner) else {
-                return Ok(Decision::Nothing(Outcome::NotPending { reservation }));
-            };
-            if now >= pending.expires_at && !flaw::is_made(Flaw::ConfirmsLate) {
-                let expires_at = pending.expires_at;
-                return Ok(Decision::Nothing(Outcome::Late { reservation, expires_at }));
-            }
-            let fact = Fact::Confirmed(confirm(held, pending, quantities)?);
-            Ok(Decision::fact(fact, Outcome::Confirmed { reservation }))
-        }
-        Command::Release { reservation, owner, .. } => {
-            let Some(pending) = find(held, reservation, owner) else {
-                return Ok(Decision::Nothing(Outcome::NotPending { reservation }));
-            };
-            if now >= pending.expires_at && !flaw::is_made(Flaw::ReleasesLate) {
-                let expires_at = pending.expires_at;
-                return Ok(Decision::Nothing(Outcome::Late { reservation, expires_at }));
-            }
-            let fact = Fact::Released(give_back(held, pending));
-            Ok(Decision::fact(fact, Outcome::Released { reservation }))
-        }
+    match command {
+        Command::Receive(request) => receive(held, request),
+        Command::Adjust(request) => adjust(held, request, now),
+        Command::WriteOff(request) => write_off(held, request, now),
+        Command::Reserve(request) => reserve(held, request, now, reservations_max),
+        Command::Confirm(request) => confirm(held, request, now),
+        Command::Release(request) => Ok(release(held, request, now)),
     }
+}
+
+fn confirm<'a>(held: &Held<'_>, request: &Confirm<'a>, now: TimeMs) -> Result<Decision<'a>> {
+    let Confirm { reservation, owner, quantities, .. } = *request;
+    let outcome = match find(held, reservation, owner) {
+        None => ConfirmOutcome::NotPending { reservation },
+        Some(pending) if now >= pending.expires_at && !flaw::is_made(Flaw::ConfirmsLate) => {
+            ConfirmOutcome::Late { reservation, expires_at: pending.expires_at }
+        }
+        Some(pending) => {
+            let fact = Fact::Confirmed(consume(held, pending, quantities)?);
+            let outcome = ConfirmOutcome::Confirmed { reservation };
+            return Ok(Decision::fact(fact, Outcome::Confirm(outcome)));
+        }
+    };
+    Ok(Decision::Nothing(Outcome::Confirm(outcome)))
+}
+
+fn release(held: &Held<'_>, request: &Release, now: TimeMs) -> Decision<'static> {
+    let Release { reservation, owner, .. } = *request;
+    let outcome = match find(held, reservation, owner) {
+        None => ReleaseOutcome::NotPending { reservation },
+        Some(pending) if now >= pending.expires_at && !flaw::is_made(Flaw::ReleasesLate) => {
+            ReleaseOutcome::Late { reservation, expires_at: pending.expires_at }
+        }
+        Some(pending) => {
+            let fact = Fact::Released(give_back(held, pending));
+            let outcome = ReleaseOutcome::Released { reservation };
+            return Decision::fact(fact, Outcome::Release(outcome));
+        }
+    };
+    Decision::Nothing(Outcome::Release(outcome))
 }
 
 fn existing<'h>(held: &'h Held<'_>, account: AccountId) -> Result<&'h Account> {
@@ -79,17 +95,13 @@ fn existing<'h>(held: &'h Held<'_>, account: AccountId) -> Result<&'h Account> {
         .ok_or_else(|| Error::not_found(format!("there is no account number {}", account.number())))
 }
 
-fn receive<'a>(
-    held: &Held<'_>,
-    id: AccountId,
-    quantity: u64,
-    note: &'a str,
-) -> Result<Decision<'a>> {
+fn receive<'a>(held: &Held<'_>, request: &Receive<'a>) -> Result<Decision<'a>> {
+    let Receive { account: id, quantity, note, .. } = *request;
     let account = existing(held, id)?;
     check_received(account, quantity)?;
     let available = account.available_after(quantity);
     let fact = Fact::Received { account: id, quantity, available, note: Cow::Borrowed(note) };
-    Ok(Decision::fact(fact, Outcome::Changed { account: id, available }))
+    Ok(Decision::fact(fact, Outcome::Receive(Changed { account: id, available })))
 }
 
 /// What an account ever received stays a number that one line can be about.
@@ -105,58 +117,40 @@ pub(super) fn check_received(account: &Account, more: u64) -> Result<()> {
     }
 }
 
-fn adjust<'a>(
-    held: &Held<'_>,
-    id: AccountId,
-    delta: i64,
-    note: &'a str,
-    now: TimeMs,
-) -> Result<Decision<'a>> {
+fn adjust<'a>(held: &Held<'_>, request: &Adjust<'a>, now: TimeMs) -> Result<Decision<'a>> {
+    let Adjust { account: id, delta, note, .. } = *request;
     let account = existing(held, id)?;
     let up = u64::try_from(delta).unwrap_or(0);
     check_received(account, up)?;
     if delta < 0
-        && let Some(refused) = refuse_removal(account, id, delta.unsigned_abs(), now)
+        && let Some(refusal) = refuse_removal(account, id, delta.unsigned_abs(), now)
     {
-        return Ok(refused);
+        return Ok(Decision::Nothing(Outcome::Adjust(ChangeOutcome::Refused(refusal))));
     }
     let available = account.available_after(up) + delta.min(0);
     let fact = Fact::Adjusted { account: id, delta, available, note: Cow::Borrowed(note) };
-    Ok(Decision::fact(fact, Outcome::Changed { account: id, available }))
+    let changed = ChangeOutcome::Changed(Changed { account: id, available });
+    Ok(Decision::fact(fact, Outcome::Adjust(changed)))
 }
 
-fn write_off<'a>(
-    held: &Held<'_>,
-    id: AccountId,
-    quantity: u64,
-    note: &'a str,
-    now: TimeMs,
-) -> Result<Decision<'a>> {
+fn write_off<'a>(held: &Held<'_>, request: &WriteOff<'a>, now: TimeMs) -> Result<Decision<'a>> {
+    let WriteOff { account: id, quantity, note, .. } = *request;
     let account = existing(held, id)?;
-    if let Some(refused) = refuse_removal(account, id, quantity, now) {
-        return Ok(refused);
+    if let Some(refusal) = refuse_removal(account, id, quantity, now) {
+        return Ok(Decision::Nothing(Outcome::WriteOff(ChangeOutcome::Refused(refusal))));
     }
     let available = account.available - quantity as i64;
     let fact = Fact::WrittenOff { account: id, quantity, available, note: Cow::Borrowed(note) };
-    Ok(Decision::fact(fact, Outcome::Changed { account: id, available }))
+    let changed = ChangeOutcome::Changed(Changed { account: id, available });
+    Ok(Decision::fact(fact, Outcome::WriteOff(changed)))
 }
 
 /// The refusal of taking units out for good: a backorder allowance is no unit that could leave.
-fn refuse_removal(
-    account: &Account,
-    id: AccountId,
-    quantity: u64,
-    now: TimeMs,
-) -> Option<Decision<'static>> {
+fn refuse_removal(account: &Account, id: AccountId, quantity: u64, now: TimeMs) -> Option<Refusal> {
     let available = account.available.max(0) as u64;
     (available < quantity).then(|| {
         let next_release_at = account.next_release_at(now);
-        Decision::Nothing(Outcome::Refused(Refusal {
-            line: 0,
-            account: id,
-            available,
-            next_release_at,
-        }))
+        Refusal { line: 0, account: id, available, next_release_at }
     })
 }
 
@@ -169,17 +163,18 @@ fn refuse(
     quantity: u64,
     before: u64,
     now: TimeMs,
-) -> Option<Decision<'static>> {
+) -> Option<Refusal> {
     let available = account.takeable(now).saturating_sub(before);
-    (available + u64::from(flaw::is_made(Flaw::Oversells)) < quantity).then(|| {
+    (!enough(available, quantity)).then(|| {
         let next_release_at = account.next_release_at(now);
-        Decision::Nothing(Outcome::Refused(Refusal {
-            line,
-            account: id,
-            available,
-            next_release_at,
-        }))
+        Refusal { line, account: id, available, next_release_at }
     })
+}
+
+/// Whether `quantity` units can be taken where `available` can: the decision that nothing is
+/// oversold. The flaw, which only tests can make, is what the checkers must find.
+fn enough(available: u64, quantity: u64) -> bool {
+    available + u64::from(flaw::is_made(Flaw::Oversells)) >= quantity
 }
 
 /// Every line is looked at before any is taken: a take that fails half-way would show others a
@@ -190,6 +185,7 @@ fn reserve<'a>(
     now: TimeMs,
     reservations_max: usize,
 ) -> Result<Decision<'a>> {
+    let expires_at = deadline(request, now)?;
     let mut lines = EventLines::new();
     for (index, line) in request.lines.iter().enumerate() {
         let account = existing(held, line.account)?;
@@ -201,8 +197,8 @@ fn reserve<'a>(
             continue;
         }
         let before = taken(&lines, line.account);
-        if let Some(refused) = refuse(account, line.account, index, line.quantity, before, now) {
-            return Ok(refused);
+        if let Some(refusal) = refuse(account, line.account, index, line.quantity, before, now) {
+            return Ok(Decision::Nothing(Outcome::Reserve(ReserveOutcome::Refused(refusal))));
         }
         let available =
             account.available_after(account.renewable(now)) - (before + line.quantity) as i64;
@@ -219,9 +215,6 @@ fn reserve<'a>(
         return Err(Error::overloaded("too many reservations are pending"));
     }
     let reservation = home.reservations.next_id(self::home(request.lines), now);
-    let expires_at = now.checked_add(request.ttl_ms);
-    let expires_at = expires_at
-        .ok_or_else(|| Error::invalid("the deadline is later than time can be counted"))?;
     let fact = Fact::Reserved {
         reservation,
         owner: request.owner,
@@ -230,8 +223,28 @@ fn reserve<'a>(
         lines,
         details: Cow::Borrowed(request.details),
     };
-    let outcome = Outcome::Reserved { reservation, expires_at, confirmed: request.confirm };
+    let reserved = Reserved { reservation, expires_at, confirmed: request.confirm };
+    let outcome = Outcome::Reserve(ReserveOutcome::Reserved(reserved));
     Ok(Decision::Facts { renewals: renewals(held, request.lines, now), fact, outcome })
+}
+
+/// The time until which a reserve holds what it takes.
+///
+/// # Errors
+/// `Invalid` when that has passed, or is further away than anything may be held.
+pub(super) fn deadline(request: &Reserve<'_>, now: TimeMs) -> Result<TimeMs> {
+    match request.deadline {
+        Deadline::After(ttl_ms) => now
+            .checked_add(ttl_ms)
+            .ok_or_else(|| Error::invalid("the deadline is later than time can be counted")),
+        Deadline::At(expires_at) if expires_at <= now => {
+            Err(Error::invalid(format!("the deadline has passed: it is {now}")))
+        }
+        Deadline::At(expires_at) if expires_at - now > TTL_MS_MAX => Err(Error::invalid(format!(
+            "a deadline is at most {TTL_MS_MAX} milliseconds away: it is {now}"
+        ))),
+        Deadline::At(expires_at) => Ok(expires_at),
+    }
 }
 
 /// A reservation lives in the lowest shard that it touches: who looks it up then only ever locks
@@ -270,7 +283,8 @@ fn find<'h>(
     (owner.is_none() || owner == pending.owner).then_some(pending)
 }
 
-fn confirm(held: &Held<'_>, pending: &Reservation, quantities: Option<&[u64]>) -> Result<End> {
+/// The end of a reservation that consumes all, or a part of each line.
+fn consume(held: &Held<'_>, pending: &Reservation, quantities: Option<&[u64]>) -> Result<End> {
     if let Some(quantities) = quantities {
         let within =
             quantities.iter().zip(&pending.lines).all(|(part, line)| *part <= line.quantity);
@@ -395,7 +409,6 @@ fn check_confirmed(held: &Held<'_>, used: &Used<'_>, now: TimeMs) -> Result<()> 
 /// # Errors
 /// `Invalid`, naming the bound.
 pub(super) fn check(command: &Command<'_>) -> Result<()> {
-    use crate::base::{BODY_BYTES_MAX, LINES_MAX, TTL_MS_MAX};
     let quantity_fits = |quantity: u64| match quantity {
         1..=QUANTITY_MAX => Ok(()),
         _ => Err(Error::invalid(format!("a quantity is 1 to {QUANTITY_MAX} units"))),
@@ -405,11 +418,12 @@ pub(super) fn check(command: &Command<'_>) -> Result<()> {
         _ => Err(Error::invalid(format!("a note has at most {BODY_BYTES_MAX} bytes"))),
     };
     match command {
-        Command::Receive { quantity, note, .. } | Command::WriteOff { quantity, note, .. } => {
+        Command::Receive(Receive { quantity, note, .. })
+        | Command::WriteOff(WriteOff { quantity, note, .. }) => {
             quantity_fits(*quantity)?;
             note_fits(note)
         }
-        Command::Adjust { delta, note, .. } => {
+        Command::Adjust(Adjust { delta, note, .. }) => {
             quantity_fits(delta.unsigned_abs())?;
             note_fits(note)
         }
@@ -417,7 +431,9 @@ pub(super) fn check(command: &Command<'_>) -> Result<()> {
             if !(1..=LINES_MAX).contains(&reserve.lines.len()) {
                 return Err(Error::invalid(format!("a reservation has 1 to {LINES_MAX} lines")));
             }
-            if !(1..=TTL_MS_MAX).contains(&reserve.ttl_ms) {
+            if let Deadline::After(ttl_ms) = reserve.deadline
+                && !(1..=TTL_MS_MAX).contains(&ttl_ms)
+            {
                 return Err(Error::invalid(format!(
                     "a time to live is 1 to {TTL_MS_MAX} milliseconds"
                 )));
@@ -427,7 +443,7 @@ pub(super) fn check(command: &Command<'_>) -> Result<()> {
             }
             reserve.lines.iter().try_for_each(|line| quantity_fits(line.quantity))
         }
-        Command::Confirm { quantities: Some(parts), .. } => match parts.len() {
+        Command::Confirm(Confirm { quantities: Some(parts), .. }) => match parts.len() {
             1..=LINES_MAX if parts.iter().all(|part| *part == 0) => {
                 Err(Error::invalid("a confirm of nothing is a release"))
             }
@@ -436,6 +452,6 @@ pub(super) fn check(command: &Command<'_>) -> Result<()> {
             }
             _ => Err(Error::invalid(format!("a confirm in part names 1 to {LINES_MAX} lines"))),
         },
-        Command::Confirm { .. } | Command::Release { .. } => Ok(()),
+        Command::Confirm(Confirm { quantities: None, .. }) | Command::Release(_) => Ok(()),
     }
 }

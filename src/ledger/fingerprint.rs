@@ -4,7 +4,7 @@ use super::answers::Asked;
 use super::share::KeyLimits;
 use crate::base::{AccountId, IdempotencyKey, ReservationId, TimeMs, halves};
 use crate::event::{Kept, Request};
-use crate::ledger::Command;
+use crate::ledger::{Adjust, Command, Confirm, Deadline, Receive, Release, WriteOff};
 
 /// What a request with a key carries into its event, and how its retries are known.
 #[derive(Clone, Copy, Debug)]
@@ -28,7 +28,7 @@ pub(super) fn of_return(
     limits: &KeyLimits,
     now: TimeMs,
 ) -> Keyed {
-    let command = Command::Release { reservation, owner, key: None };
+    let command = Command::Release(Release { reservation, owner, key: None });
     of(key, limits, now, |of_then| fingerprint(&command, of_then))
 }
 
@@ -60,32 +60,36 @@ fn fingerprint(command: &Command<'_>, of_then: bool) -> u64 {
         }
     };
     let text = match *command {
-        Command::Receive { account, quantity, note, .. } => {
+        Command::Receive(Receive { account, quantity, note, .. }) => {
             put(&[1, account.number().into(), quantity]);
             Some(note.as_bytes())
         }
-        Command::Adjust { account, delta, note, .. } => {
+        Command::Adjust(Adjust { account, delta, note, .. }) => {
             put(&[2, account.number().into(), delta as u64]);
             Some(note.as_bytes())
         }
-        Command::WriteOff { account, quantity, note, .. } => {
+        Command::WriteOff(WriteOff { account, quantity, note, .. }) => {
             put(&[3, account.number().into(), quantity]);
             Some(note.as_bytes())
         }
         Command::Reserve(ref reserve) => {
-            put(&[4, reserve.ttl_ms, reserve.confirm.into(), owner(reserve.owner)]);
+            let (kind, time) = match reserve.deadline {
+                Deadline::After(ttl_ms) => (4, ttl_ms),
+                Deadline::At(expires_at) => (7, expires_at),
+            };
+            put(&[kind, time, reserve.confirm.into(), owner(reserve.owner)]);
             reserve
                 .lines
                 .iter()
                 .for_each(|line| put(&[line.account.number().into(), line.quantity]));
             Some(reserve.details)
         }
-        Command::Confirm { reservation, owner: by, quantities, .. } => {
+        Command::Confirm(Confirm { reservation, owner: by, quantities, .. }) => {
             put(&[5, reservation.number(), owner(by), quantities.is_some().into()]);
             put(quantities.unwrap_or_default());
             None
         }
-        Command::Release { reservation, owner: by, .. } => {
+        Command::Release(Release { reservation, owner: by, .. }) => {
             put(&[6, reservation.number(), owner(by)]);
             None
         }

@@ -30,7 +30,8 @@ impl World {
         for (account, quantity) in
             [(tea_account, tea), (cup_account, cup)].into_iter().filter(|(_, units)| *units > 0)
         {
-            fixture.execute(Command::Receive { account, quantity, note: "", key: None }, 0);
+            fixture
+                .execute(Command::Receive(Receive { account, quantity, note: "", key: None }), 0);
         }
         Self { fixture: Arc::new(fixture), tea: tea_account, cup: cup_account }
     }
@@ -79,7 +80,7 @@ fn join<T>(thread: thread::JoinHandle<T>) -> T {
 }
 
 fn is_reserved(outcome: Outcome) -> bool {
-    matches!(outcome, Outcome::Reserved { .. })
+    matches!(outcome, Outcome::Reserve(ReserveOutcome::Reserved(Reserved { .. })))
 }
 
 #[test]
@@ -94,10 +95,7 @@ fn loom_two_reservers_and_one_unit() {
             "{outcomes:?}"
         );
         let refused = outcomes.into_iter().find(|outcome| !is_reserved(*outcome));
-        assert!(
-            matches!(refused, Some(Outcome::Refused(Refusal { available: 0, .. }))),
-            "{outcomes:?}"
-        );
+        assert!(matches!(refused, Some(Refusal { available: 0, .. })), "{outcomes:?}");
         world.audit();
     }
     let backwards = |world: &World| world.both().into_iter().rev().collect();
@@ -127,8 +125,9 @@ fn loom_a_reservation_ends_exactly_once() {
         let lines = world.both();
         let later = Command::Reserve(Reserve::new(&lines, 100));
         let taken = is_reserved(world.fixture.execute(later, 0));
-        let confirmed = join(confirmer) == Outcome::Confirmed { reservation };
-        let released = join(releaser) == Outcome::Released { reservation };
+        let confirmed =
+            join(confirmer) == Outcome::Confirm(ConfirmOutcome::Confirmed { reservation });
+        let released = join(releaser) == Outcome::Release(ReleaseOutcome::Released { reservation });
         let expired = join(wheel) == 1;
         assert_eq!(
             [confirmed, released, expired].into_iter().filter(|ended| *ended).count(),
@@ -182,19 +181,29 @@ fn loom_the_fast_path_never_refuses_while_stock_was_there_throughout() {
         let key = IdempotencyKey::from_number(1);
         let outcome =
             world.fixture.execute(Command::Reserve(Reserve::new(&world.both(), 10).key(key)), 0);
-        assert!(matches!(outcome, Outcome::Refused(_)), "{outcome:?}");
+        assert!(matches!(outcome, Outcome::Reserve(ReserveOutcome::Refused(_))), "{outcome:?}");
     });
     never_sold_out("confirm in part", 1, |world, reservation| {
-        let part = Command::Confirm { reservation, owner: None, quantities: Some(&[1]), key: None };
-        assert_eq!(world.fixture.execute(part, 1), Outcome::Confirmed { reservation });
+        let part = Command::Confirm(Confirm {
+            reservation,
+            owner: None,
+            quantities: Some(&[1]),
+            key: None,
+        });
+        assert_eq!(
+            world.fixture.execute(part, 1),
+            Outcome::Confirm(ConfirmOutcome::Confirmed { reservation })
+        );
     });
     never_sold_out("correct a count", 2, |world, _| {
-        world
-            .fixture
-            .execute(Command::Adjust { account: world.tea, delta: -1, note: "", key: None }, 1);
-        world
-            .fixture
-            .execute(Command::Receive { account: world.tea, quantity: 1, note: "", key: None }, 1);
+        world.fixture.execute(
+            Command::Adjust(Adjust { account: world.tea, delta: -1, note: "", key: None }),
+            1,
+        );
+        world.fixture.execute(
+            Command::Receive(Receive { account: world.tea, quantity: 1, note: "", key: None }),
+            1,
+        );
     });
 }
 
@@ -204,8 +213,7 @@ fn loom_a_refusal_names_what_was_there() {
         let world = World::new(3, 0);
         let buyer = world.spawn(|world| {
             let refused = world.fixture.ledger.refuse_fast(&Reserve::new(&world.teas(3), 10), 0);
-            let there =
-                matches!(refused, None | Some(Outcome::Refused(Refusal { available: 1, .. })));
+            let there = matches!(refused, None | Some(Refusal { available: 1, .. }));
             assert!(there, "there were 3, and then 1: {refused:?}");
         });
         assert!(is_reserved(world.reserve(&[world.teas(1), world.teas(1)].concat())));

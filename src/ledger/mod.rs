@@ -12,7 +12,9 @@ mod documents;
 mod fingerprint;
 mod gauge;
 mod lapses;
+mod level;
 mod look;
+mod outcome;
 mod reservations;
 mod shard;
 mod share;
@@ -27,7 +29,9 @@ use crossbeam_utils::CachePadded;
 
 use self::answers::{Answers, Asked};
 use self::apply::apply;
-use self::decide::{Decision, change_policy, check, decide, give_back, give_back_consumed};
+use self::decide::{
+    Decision, change_policy, check, deadline, decide, give_back, give_back_consumed,
+};
 use self::documents::Documents;
 use self::fingerprint::Keyed;
 use self::gauge::Gauge;
@@ -43,8 +47,16 @@ use crate::event::Policy;
 use crate::event::{Event, Fact, Recorder, Request};
 
 pub(crate) use answers::{First, Terms};
-pub use command::{Command, Level, Line, Outcome, Pending, Refusal, Reserve};
+pub use command::{
+    Adjust, Command, Confirm, Deadline, Line, Note, PutDocument, Receive, Refund, Release, Reserve,
+    SetPolicy, WriteOff,
+};
+pub use level::{Level, Pending};
 pub(crate) use look::{AccountCursor, PendingCursor};
+pub use outcome::{
+    ChangeOutcome, Changed, ConfirmOutcome, FirstAnswer, Outcome, RefundOutcome, Refusal,
+    ReleaseOutcome, ReserveOutcome, Reserved,
+};
 #[cfg(feature = "bin")]
 pub(crate) use reservations::made_at_ms;
 pub(crate) use share::KeyLimits;
@@ -85,7 +97,7 @@ pub(crate) struct Used<'a> {
 
 /// What a command did, and the event that must be durable before anybody hears of it; `None` when
 /// there is none.
-pub(crate) type Executed = (Outcome, Option<Seq>);
+pub(crate) type Executed<T = Outcome> = (T, Option<Seq>);
 
 pub(crate) struct Ledger {
     shards: Box<[CachePadded<Mutex<Shard>>]>,
@@ -191,9 +203,10 @@ impl Ledger {
 
     /// The answer from one atomic read a line, for requests that find too little. `None` says
     /// nothing.
-    pub(crate) fn refuse_fast(&self, reserve: &Reserve<'_>, now: TimeMs) -> Option<Outcome> {
-        if reserve.key.is_some() {
-            // A retry must hear its first answer, however little there is now.
+    pub(crate) fn refuse_fast(&self, reserve: &Reserve<'_>, now: TimeMs) -> Option<Refusal> {
+        // A retry must hear its first answer, however little there is now; and a deadline out of
+        // bounds is told before what is lacking.
+        if reserve.key.is_some() || deadline(reserve, now).is_err() {
             return None;
         }
         reserve.lines.iter().enumerate().find_map(|(line, taken)| {
@@ -204,12 +217,7 @@ impl Ledger {
             let short = available < taken.quantity + u64::from(flaw::is_made(Flaw::RefusesFalsely));
             (short && !reserve.confirm).then(|| {
                 let next_release_at = gauge.next_release_at(now);
-                Outcome::Refused(Refusal {
-                    line,
-                    account: taken.account,
-                    available,
-                    next_release_at,
-                })
+                Refusal { line, account: taken.account, available, next_release_at }
             })
         })
     }
@@ -226,10 +234,9 @@ impl Ledger {
     }
 
     /// As [`Ledger::recall`], of what is held.
-    fn first(&self, held: &Held<'_>, keyed: &Keyed, now: TimeMs) -> Result<Option<Executed>> {
+    fn first(&self, held: &Held<'_>, keyed: &Keyed, now: TimeMs) -> Result<Option<First>> {
         let number = keyed.request.key.number();
-        let first = held.shard(self.share.place(number)).answers.find(number, keyed.asked, now)?;
-        Ok(first.map(|first| (first.outcome, Some(first.seq))))
+        held.shard(self.share.place(number)).answers.find(number, keyed.asked, now)
     }
 
     /// Decides and applies one command.
@@ -245,9 +252,9 @@ impl Ledger {
     ) -> Result<Executed> {
         self.check(command)?;
         if let Command::Reserve(reserve) = command
-            && let Some(refused) = self.refuse_fast(reserve, now)
+            && let Some(refusal) = self.refuse_fast(reserve, now)
         {
-            return Ok((refused, None));
+            return Ok((Outcome::Reserve(ReserveOutcome::Refused(refusal)), None));
         }
         let mut held = self.hold(std::slice::from_ref(command))?;
         self.execute_held(&mut held, command, now, recorder)
@@ -289,9 +296,9 @@ impl Ledger {
     fn footprint(&self, command: &Command<'_>) -> Result<u64> {
         let mut mask = command.key().map_or(0, |key| bit(self.share.place(key.number())));
         match command {
-            Command::Receive { account, .. }
-            | Command::Adjust { account, .. }
-            | Command::WriteOff { account, .. } => {
+            Command::Receive(Receive { account, .. })
+            | Command::Adjust(Adjust { account, .. })
+            | Command::WriteOff(WriteOff { account, .. }) => {
                 self.check_account(*account)?;
                 mask |= bit(account.shard());
             }
@@ -302,7 +309,8 @@ impl Ledger {
                 }
                 reserve.owner.map_or(Ok(()), |owner| self.check_account(owner))?;
             }
-            Command::Confirm { reservation, .. } | Command::Release { reservation, .. } => {
+            Command::Confirm(Confirm { reservation, .. })
+            | Command::Release(Release { reservation, .. }) => {
                 mask |= bit(reservation.shard());
             }
         }
@@ -319,8 +327,8 @@ impl Ledger {
         loop {
             let mut needed = 0;
             for command in commands {
-                if let Command::Confirm { reservation, .. } | Command::Release { reservation, .. } =
-                    command
+                if let Command::Confirm(Confirm { reservation, .. })
+                | Command::Release(Release { reservation, .. }) = command
                     && let Some(pending) =
                         held.shard(reservation.shard()).reservations.get(*reservation)
                 {
@@ -347,7 +355,7 @@ impl Ledger {
         if let Some(keyed) = &keyed
             && let Some(first) = self.first(held, keyed, now)?
         {
-            return Ok(first);
+            return Ok((first.answer.to(command)?, Some(first.seq)));
         }
         match decide(held, command, now, self.limits.reservations_per_shard_max)? {
             Decision::Nothing(outcome) => Ok((outcome, None)),
@@ -432,7 +440,7 @@ impl Ledger {
         note: &str,
         now: TimeMs,
         recorder: &impl Recorder,
-    ) -> Result<Executed> {
+    ) -> Result<Executed<RefundOutcome>> {
         self.return_used(
             used,
             &Return { note, expires_at: 0, owner: None, key: None },
@@ -454,7 +462,7 @@ impl Ledger {
         back: &Return<'_>,
         now: TimeMs,
         recorder: &impl Recorder,
-    ) -> Result<Executed> {
+    ) -> Result<Executed<RefundOutcome>> {
         let (reservation, Return { note, expires_at, owner, key }) = (used.reservation, *back);
         used.lines.iter().try_for_each(|line| self.check_account(line.account))?;
         let keyed =
@@ -466,7 +474,7 @@ impl Ledger {
         if let Some(keyed) = &keyed
             && let Some(first) = self.first(&held, keyed, now)?
         {
-            return Ok(first);
+            return Ok((first.answer.to_refund()?, Some(first.seq)));
         }
         let lines = give_back_consumed(&held, used, now)?;
         let request = self.admit(keyed, now)?;
@@ -479,7 +487,7 @@ impl Ledger {
             expires_at,
         };
         let seq = commit(&mut held, &Event { at: now, request, fact }, recorder);
-        Ok((Outcome::Returned { reservation }, Some(seq)))
+        Ok((RefundOutcome::Returned { reservation }, Some(seq)))
     }
 
     /// Records an event that changes no shard, in its place among those that do.

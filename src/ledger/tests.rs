@@ -50,7 +50,7 @@ impl Fixture {
 
     fn stock(&self, quantity: u64) -> AccountId {
         let account = self.open("stock/tea", Policy::strict());
-        let receive = Command::Receive { account, quantity, note: "", key: None };
+        let receive = Command::Receive(Receive { account, quantity, note: "", key: None });
         self.execute(receive, 0);
         account
     }
@@ -63,9 +63,9 @@ impl Fixture {
         self.execute(Command::Reserve(Reserve::new(&[Line { account, quantity }], 100)), now)
     }
 
-    fn recall(&self, key: IdempotencyKey) -> std::result::Result<Option<Outcome>, ErrorKind> {
+    fn recall(&self, key: IdempotencyKey) -> std::result::Result<Option<FirstAnswer>, ErrorKind> {
         let recalled = self.ledger.recall(key, 0).map_err(|error| error.kind())?;
-        Ok(recalled.map(|first| first.outcome))
+        Ok(recalled.map(|first| first.answer))
     }
 
     fn numbers(&self, account: AccountId) -> (i64, u64, u64, u64, u64) {
@@ -107,17 +107,17 @@ impl Fixture {
 
 fn reservation_of(outcome: Outcome) -> ReservationId {
     match outcome {
-        Outcome::Reserved { reservation, .. } => reservation,
+        Outcome::Reserve(ReserveOutcome::Reserved(Reserved { reservation, .. })) => reservation,
         other => panic!("expected a reservation, got {other:?}"),
     }
 }
 
 fn confirm(reservation: ReservationId) -> Command<'static> {
-    Command::Confirm { reservation, owner: None, quantities: None, key: None }
+    Command::Confirm(Confirm { reservation, owner: None, quantities: None, key: None })
 }
 
 fn release(reservation: ReservationId) -> Command<'static> {
-    Command::Release { reservation, owner: None, key: None }
+    Command::Release(Release { reservation, owner: None, key: None })
 }
 
 #[test]
@@ -127,10 +127,22 @@ fn a_reservation_ends_once() {
     let first = reservation_of(fixture.reserve(tea, 3, 0));
     let second = reservation_of(fixture.reserve(tea, 4, 0));
     assert_eq!(fixture.numbers(tea), (3, 7, 0, 10, 0));
-    assert_eq!(fixture.execute(confirm(first), 99), Outcome::Confirmed { reservation: first });
-    assert_eq!(fixture.execute(confirm(first), 99), Outcome::NotPending { reservation: first });
-    assert_eq!(fixture.execute(release(first), 99), Outcome::NotPending { reservation: first });
-    assert_eq!(fixture.execute(release(second), 99), Outcome::Released { reservation: second });
+    assert_eq!(
+        fixture.execute(confirm(first), 99),
+        Outcome::Confirm(ConfirmOutcome::Confirmed { reservation: first })
+    );
+    assert_eq!(
+        fixture.execute(confirm(first), 99),
+        Outcome::Confirm(ConfirmOutcome::NotPending { reservation: first })
+    );
+    assert_eq!(
+        fixture.execute(release(first), 99),
+        Outcome::Release(ReleaseOutcome::NotPending { reservation: first })
+    );
+    assert_eq!(
+        fixture.execute(release(second), 99),
+        Outcome::Release(ReleaseOutcome::Released { reservation: second })
+    );
     assert_eq!(fixture.numbers(tea), (7, 0, 3, 10, 0));
 }
 
@@ -141,10 +153,10 @@ fn the_deadline_decides_even_if_the_wheel_has_not_turned() {
     let reservation = reservation_of(fixture.reserve(tea, 1, 50));
     assert_eq!(
         fixture.execute(confirm(reservation), 150),
-        Outcome::Late { reservation, expires_at: 150 }
+        Outcome::Confirm(ConfirmOutcome::Late { reservation, expires_at: 150 })
     );
     let refusal = Refusal { line: 0, account: tea, available: 0, next_release_at: Some(150) };
-    assert_eq!(fixture.reserve(tea, 1, 149), Outcome::Refused(refusal));
+    assert_eq!(fixture.reserve(tea, 1, 149), Outcome::Reserve(ReserveOutcome::Refused(refusal)));
     let (seq, done) =
         fixture.ledger.expire(reservation.shard(), 150, 8, &fixture.list).expect("the list admits");
     assert!(seq.is_some() && done);
@@ -157,8 +169,11 @@ fn after_its_deadline_a_reservation_is_not_released_either() {
     let tea = fixture.stock(2);
     let (first, second) = (fixture.reserve(tea, 1, 50), fixture.reserve(tea, 1, 50));
     let (first, second) = (reservation_of(first), reservation_of(second));
-    assert_eq!(fixture.execute(release(first), 149), Outcome::Released { reservation: first });
-    let late = Outcome::Late { reservation: second, expires_at: 150 };
+    assert_eq!(
+        fixture.execute(release(first), 149),
+        Outcome::Release(ReleaseOutcome::Released { reservation: first })
+    );
+    let late = Outcome::Release(ReleaseOutcome::Late { reservation: second, expires_at: 150 });
     assert_eq!(fixture.execute(release(second), 150), late);
     let batch =
         fixture.ledger.execute_batch(&[release(second), confirm(second)], 151, &fixture.list);
@@ -177,7 +192,7 @@ fn units_never_come_back_in_the_past() {
         let lines = [Line { account, quantity }];
         let reserve = Reserve { confirm: keyed, ..Reserve::new(&lines, 100) };
         match fixture.execute(Command::Reserve(reserve), now) {
-            Outcome::Refused(refusal) => refusal.next_release_at,
+            Outcome::Reserve(ReserveOutcome::Refused(refusal)) => refusal.next_release_at,
             other => panic!("expected a refusal, got {other:?}"),
         }
     };
@@ -192,8 +207,8 @@ fn units_never_come_back_in_the_past() {
     fixture.execute(Command::Reserve(Reserve::new(&lines, 100).confirmed()), 10);
     assert_eq!(next(daily, 2, 999, false), Some(1_000));
     assert_eq!(next(daily, 2, 1_000, false), None, "what came back with the new day is there");
-    let write_off = Command::WriteOff { account: tea, quantity: 1, note: "", key: None };
-    let Outcome::Refused(refusal) = fixture.execute(write_off, 6_000) else {
+    let write_off = Command::WriteOff(WriteOff { account: tea, quantity: 1, note: "", key: None });
+    let Some(refusal) = fixture.execute(write_off, 6_000).refusal() else {
         panic!("nothing is there")
     };
     assert_eq!(refusal.next_release_at, Some(6_000));
@@ -209,7 +224,10 @@ fn at_the_end_of_time_nothing_is_reserved_and_nothing_panics() {
     let lines = [Line { account: daily, quantity: 1 }, Line { account: tea, quantity: 1 }];
     let reservation =
         reservation_of(fixture.execute(Command::Reserve(Reserve::new(&lines, 100)), last));
-    assert_eq!(fixture.execute(confirm(reservation), last), Outcome::Confirmed { reservation });
+    assert_eq!(
+        fixture.execute(confirm(reservation), last),
+        Outcome::Confirm(ConfirmOutcome::Confirmed { reservation })
+    );
     for now in [last + 1, TimeMs::MAX] {
         let late = Command::Reserve(Reserve::new(&lines, 100));
         let error = fixture
@@ -225,8 +243,9 @@ fn at_the_end_of_time_nothing_is_reserved_and_nothing_panics() {
 fn an_account_receives_no_more_than_one_line_can_be_about() {
     let fixture = Fixture::new();
     let points = fixture.open("points/ann", Policy::strict());
-    let receive = |quantity| Command::Receive { account: points, quantity, note: "", key: None };
-    let adjust = |delta| Command::Adjust { account: points, delta, note: "", key: None };
+    let receive =
+        |quantity| Command::Receive(Receive { account: points, quantity, note: "", key: None });
+    let adjust = |delta| Command::Adjust(Adjust { account: points, delta, note: "", key: None });
     fixture.execute(receive(crate::base::RECEIVED_MAX - 1), 0);
     for more in [receive(2), adjust(2), receive(crate::base::QUANTITY_MAX)] {
         let error = fixture
@@ -253,14 +272,22 @@ fn a_confirm_in_part_gives_the_rest_back() {
     let tea = fixture.stock(10);
     let reservation = reservation_of(fixture.reserve(tea, 5, 0));
     for quantities in [&[6][..], &[0], &[1, 1]] {
-        let part =
-            Command::Confirm { reservation, owner: None, quantities: Some(quantities), key: None };
+        let part = Command::Confirm(Confirm {
+            reservation,
+            owner: None,
+            quantities: Some(quantities),
+            key: None,
+        });
         let error =
             fixture.ledger.execute(&part, 1, &fixture.list).expect_err("the part is out of bounds");
         assert_eq!(error.kind(), ErrorKind::Invalid);
     }
-    let part = Command::Confirm { reservation, owner: None, quantities: Some(&[2]), key: None };
-    assert_eq!(fixture.execute(part, 1), Outcome::Confirmed { reservation });
+    let part =
+        Command::Confirm(Confirm { reservation, owner: None, quantities: Some(&[2]), key: None });
+    assert_eq!(
+        fixture.execute(part, 1),
+        Outcome::Confirm(ConfirmOutcome::Confirmed { reservation })
+    );
     assert_eq!(fixture.numbers(tea), (8, 0, 2, 10, 0));
 }
 
@@ -269,7 +296,10 @@ fn all_lines_or_none() {
     let fixture = Fixture::new();
     let tea = fixture.stock(5);
     let points = fixture.open("points/ann", Policy::strict());
-    fixture.execute(Command::Receive { account: points, quantity: 9, note: "", key: None }, 0);
+    fixture.execute(
+        Command::Receive(Receive { account: points, quantity: 9, note: "", key: None }),
+        0,
+    );
     let lines = [
         Line { account: points, quantity: 9 },
         Line { account: tea, quantity: 3 },
@@ -279,7 +309,12 @@ fn all_lines_or_none() {
     // Two lines of one account count together.
     assert_eq!(
         refused,
-        Outcome::Refused(Refusal { line: 2, account: tea, available: 2, next_release_at: None })
+        Outcome::Reserve(ReserveOutcome::Refused(Refusal {
+            line: 2,
+            account: tea,
+            available: 2,
+            next_release_at: None
+        }))
     );
     assert_eq!(fixture.numbers(points).0, 9);
     let reservation =
@@ -297,6 +332,7 @@ fn a_retry_has_one_effect_and_the_first_answer() {
     let lines = [Line { account: tea, quantity: 2 }];
     let reserve = Command::Reserve(Reserve::new(&lines, 100).key(key));
     let first = fixture.execute(reserve, 0);
+    let told = FirstAnswer::Reserved(first.reserved().expect("there were two"));
     assert_eq!(
         fixture.execute(reserve, 7),
         first,
@@ -309,7 +345,7 @@ fn a_retry_has_one_effect_and_the_first_answer() {
     assert_eq!(error.kind(), ErrorKind::Conflict);
     let again = fixture.rebuilt(&fixture.parts());
     assert_eq!(again.execute(reserve, 8), first, "also after a restart");
-    assert_eq!(again.recall(key), Ok(Some(first)), "and without asking again");
+    assert_eq!(again.recall(key), Ok(Some(told)), "and without asking again");
 }
 
 #[test]
@@ -321,9 +357,10 @@ fn a_key_with_a_body_recalls_the_answer_to_that_body_alone() {
     assert_eq!(fixture.recall(key.with_body(b"one")), Ok(None), "nothing was asked yet");
     let first =
         fixture.execute(Command::Reserve(Reserve::new(&lines, 100).key(key.with_body(b"one"))), 0);
-    assert_eq!(fixture.recall(key.with_body(b"one")), Ok(Some(first)));
+    let told = FirstAnswer::Reserved(first.reserved().expect("there was enough"));
+    assert_eq!(fixture.recall(key.with_body(b"one")), Ok(Some(told)));
     assert_eq!(fixture.recall(key.with_body(b"two")), Err(ErrorKind::Conflict));
-    assert_eq!(fixture.recall(key), Ok(Some(first)), "who names no body gets what there is");
+    assert_eq!(fixture.recall(key), Ok(Some(told)), "who names no body gets what there is");
 }
 
 #[test]
@@ -355,8 +392,14 @@ mod window_tests;
 fn a_backorder_allowance_is_a_bound() {
     let fixture = Fixture::new();
     let tea = fixture.open("stock/tea", Policy::backorder(2));
-    assert!(matches!(fixture.reserve(tea, 2, 0), Outcome::Reserved { .. }));
-    assert!(matches!(fixture.reserve(tea, 1, 0), Outcome::Refused(Refusal { available: 0, .. })));
+    assert!(matches!(
+        fixture.reserve(tea, 2, 0),
+        Outcome::Reserve(ReserveOutcome::Reserved(Reserved { .. }))
+    ));
+    assert!(matches!(
+        fixture.reserve(tea, 1, 0),
+        Outcome::Reserve(ReserveOutcome::Refused(Refusal { available: 0, .. }))
+    ));
     assert_eq!(fixture.numbers(tea), (-2, 2, 0, 0, 0));
 }
 
@@ -371,11 +414,14 @@ fn a_quota_counts_in_its_window_and_a_cap_counts_what_is_outstanding() {
     for now in [0, 10] {
         let reservation = reservation_of(fixture.execute(reserve, now));
         let refused = fixture.execute(reserve, now);
-        assert!(matches!(refused, Outcome::Refused(Refusal { .. })), "one at a time");
+        assert!(
+            matches!(refused, Outcome::Reserve(ReserveOutcome::Refused(Refusal { .. }))),
+            "one at a time"
+        );
         fixture.execute(confirm(reservation), now);
     }
     let refusal = Refusal { line: 0, account: daily, available: 0, next_release_at: Some(1000) };
-    assert_eq!(fixture.execute(reserve, 999), Outcome::Refused(refusal));
+    assert_eq!(fixture.execute(reserve, 999), Outcome::Reserve(ReserveOutcome::Refused(refusal)));
     reservation_of(fixture.execute(reserve, 1000));
     assert_eq!(fixture.numbers(daily), (1, 1, 0, 2, 0));
     assert_eq!(fixture.numbers(cap), (0, 1, 0, 1, 0));
@@ -391,22 +437,29 @@ fn what_is_malformed_or_unknown_is_told_before_any_refusal() {
     let (zero, huge, unknown, sound) =
         (lines(0, tea), lines(u64::MAX, tea), lines(1, gone), lines(1, tea));
     let (parts, ended) = ([0, 0], ReservationId::from_number(1));
-    let confirm =
-        Command::Confirm { reservation: ended, owner: None, quantities: Some(&parts), key: None };
+    let confirm = Command::Confirm(Confirm {
+        reservation: ended,
+        owner: None,
+        quantities: Some(&parts),
+        key: None,
+    });
     let too_many = [1; crate::base::LINES_MAX + 1];
-    let confirm_many = Command::Confirm {
+    let confirm_many = Command::Confirm(Confirm {
         reservation: ended,
         owner: None,
         quantities: Some(&too_many),
         key: None,
-    };
+    });
     for (command, kind) in [
         (Command::Reserve(Reserve::new(&zero, 100)), ErrorKind::Invalid),
         (Command::Reserve(Reserve::new(&huge, 100)), ErrorKind::Invalid),
         (Command::Reserve(Reserve::new(&sound, 0)), ErrorKind::Invalid),
         (Command::Reserve(Reserve::new(&unknown, 100)), ErrorKind::NotFound),
         (Command::Reserve(Reserve::new(&sound, 100).owner(gone)), ErrorKind::NotFound),
-        (Command::Adjust { account: gone, delta: -1, note: "", key: None }, ErrorKind::NotFound),
+        (
+            Command::Adjust(Adjust { account: gone, delta: -1, note: "", key: None }),
+            ErrorKind::NotFound,
+        ),
         (confirm, ErrorKind::Invalid),
         (confirm_many, ErrorKind::Invalid),
     ] {
@@ -420,7 +473,7 @@ fn what_is_malformed_or_unknown_is_told_before_any_refusal() {
         assert_eq!((alone.kind(), batch.kind()), (kind, kind), "{command:?}");
     }
     let refused = fixture.execute(Command::Reserve(Reserve::new(&sound, 100)), 1);
-    assert!(matches!(refused, Outcome::Refused(_)), "{refused:?}");
+    assert!(matches!(refused, Outcome::Reserve(ReserveOutcome::Refused(_))), "{refused:?}");
 }
 
 #[test]
@@ -512,9 +565,12 @@ fn a_batch_answers_each_command_for_itself() {
     let commands =
         [&lines, &missing, &lines].map(|lines| Command::Reserve(Reserve::new(lines, 100)));
     let results = fixture.ledger.execute_batch(&commands, 0, &fixture.list);
-    assert!(matches!(results[0], Ok((Outcome::Reserved { .. }, Some(_)))));
+    assert!(matches!(
+        results[0],
+        Ok((Outcome::Reserve(ReserveOutcome::Reserved(Reserved { .. })), Some(_)))
+    ));
     assert_eq!(results[1].as_ref().expect_err("no such account").kind(), ErrorKind::NotFound);
-    assert!(matches!(results[2], Ok((Outcome::Refused(_), None))));
+    assert!(matches!(results[2], Ok((Outcome::Reserve(ReserveOutcome::Refused(_)), None))));
 }
 
 #[cfg(not(stockhold_loom))]

@@ -25,9 +25,10 @@ impl Till {
 
     /// One unit more; answers how many there are then.
     fn receive(&self, key: IdempotencyKey, now: TimeMs) -> std::result::Result<i64, ErrorKind> {
-        let command = Command::Receive { account: self.tea, quantity: 1, note: "", key: Some(key) };
+        let command =
+            Command::Receive(Receive { account: self.tea, quantity: 1, note: "", key: Some(key) });
         match self.fixture.ledger.execute(&command, now, &self.fixture.list) {
-            Ok((Outcome::Changed { available, .. }, _)) => Ok(available),
+            Ok((Outcome::Receive(Changed { available, .. }), _)) => Ok(available),
             Ok(other) => panic!("{other:?}"),
             Err(error) => Err(error.kind()),
         }
@@ -52,8 +53,12 @@ fn an_owner_who_has_its_share_is_throttled_and_nobody_else() {
     for name in 0..3 {
         till.receive(key("ann", name), name as u64).expect("it is the owner's share");
     }
-    let command =
-        Command::Receive { account: till.tea, quantity: 1, note: "", key: Some(key("ann", 3)) };
+    let command = Command::Receive(Receive {
+        account: till.tea,
+        quantity: 1,
+        note: "",
+        key: Some(key("ann", 3)),
+    });
     let error = till
         .fixture
         .ledger
@@ -65,7 +70,10 @@ fn an_owner_who_has_its_share_is_throttled_and_nobody_else() {
     // What is refused in any case is told as that.
     let too_many = [Line { account: till.tea, quantity: 99 }];
     let refused = Command::Reserve(Reserve::new(&too_many, 10).key(key("ann", 4)));
-    assert!(matches!(till.fixture.execute(refused, 400), Outcome::Refused(_)));
+    assert!(matches!(
+        till.fixture.execute(refused, 400),
+        Outcome::Reserve(ReserveOutcome::Refused(_))
+    ));
     assert_eq!(till.receive(key("ann", 3), 1_000), Ok(5), "the oldest is old now");
     assert_eq!(till.receive(key("ann", 5), 1_000), Err(ErrorKind::Throttled));
 }
@@ -145,13 +153,19 @@ fn another_setting_changes_no_promise() {
 #[test]
 fn an_answer_says_what_was_promised_without_the_reservation() {
     let till = Till::new(1_000, 1 << 20, 1 << 20);
-    till.fixture
-        .execute(Command::Receive { account: till.tea, quantity: 9, note: "", key: None }, 0);
+    till.fixture.execute(
+        Command::Receive(Receive { account: till.tea, quantity: 9, note: "", key: None }),
+        0,
+    );
     let lines = [Line { account: till.tea, quantity: 2 }];
     let reserve = Command::Reserve(Reserve::new(&lines, 100).key(key("ann", 0)));
     let reservation = reservation_of(till.fixture.execute(reserve, 0));
-    let confirm =
-        Command::Confirm { reservation, owner: None, quantities: None, key: Some(key("ann", 1)) };
+    let confirm = Command::Confirm(Confirm {
+        reservation,
+        owner: None,
+        quantities: None,
+        key: Some(key("ann", 1)),
+    });
     till.fixture.execute(confirm, 1);
     let used = Used { reservation, lines: &lines, consumed_at: 1 };
     let keyed = Return { note: "", expires_at: 100, owner: None, key: Some(key("ann", 2)) };
@@ -160,8 +174,11 @@ fn an_answer_says_what_was_promised_without_the_reservation() {
     let again = give_back(3).expect("a retry");
     assert_eq!(again, (returned, seq), "and nothing is returned twice");
     // Whoever gives up an order does not ask how far it was.
-    let release = Command::Release { reservation, owner: None, key: Some(key("ann", 2)) };
-    assert_eq!(till.fixture.execute(release, 3), Outcome::Returned { reservation });
+    let release = Command::Release(Release { reservation, owner: None, key: Some(key("ann", 2)) });
+    assert_eq!(
+        till.fixture.execute(release, 3),
+        Outcome::Release(ReleaseOutcome::Returned { reservation })
+    );
     for fixture in
         [&till.fixture.rebuilt(&[]), &till.fixture.rebuilt(&till.fixture.parts()), &till.fixture]
     {
@@ -179,11 +196,13 @@ fn an_answer_says_what_was_promised_without_the_reservation() {
 #[test]
 fn notes_and_details_are_part_of_a_request() {
     let till = Till::new(1_000, 1 << 20, 1 << 20);
-    let receive = |note: &'static str, name| Command::Receive {
-        account: till.tea,
-        quantity: 5,
-        note,
-        key: Some(key("ann", name)),
+    let receive = |note: &'static str, name| {
+        Command::Receive(Receive {
+            account: till.tea,
+            quantity: 5,
+            note,
+            key: Some(key("ann", name)),
+        })
     };
     till.fixture.execute(receive("one", 0), 0);
     let lines = [Line { account: till.tea, quantity: 1 }];
@@ -222,14 +241,22 @@ fn a_key_of_the_first_release_is_known() {
     let event = Event { at: 10, request: Some(request), fact };
     till.fixture.list.record(&event);
     let rebuilt = till.fixture.rebuilt(&[]);
-    let retry =
-        Command::Receive { account: till.tea, quantity: 5, note: "then", key: Some(key("ann", 0)) };
+    let retry = Command::Receive(Receive {
+        account: till.tea,
+        quantity: 5,
+        note: "then",
+        key: Some(key("ann", 0)),
+    });
     assert_eq!(
         rebuilt.execute(retry, 3_600_000),
-        Outcome::Changed { account: till.tea, available: 5 }
+        Outcome::Receive(Changed { account: till.tea, available: 5 })
     );
-    let other =
-        Command::Receive { account: till.tea, quantity: 6, note: "then", key: Some(key("ann", 0)) };
+    let other = Command::Receive(Receive {
+        account: till.tea,
+        quantity: 6,
+        note: "then",
+        key: Some(key("ann", 0)),
+    });
     let error =
         rebuilt.ledger.execute(&other, 3_600_000, &rebuilt.list).expect_err("another request");
     assert_eq!(error.kind(), ErrorKind::Conflict);

@@ -13,6 +13,7 @@ use crate::base::error::{Error, Result};
 use crate::base::{AccountId, AccountKey, QUANTITY_MAX, TimeMs};
 use crate::engine::Engine;
 use crate::event::{Policy, Window};
+use crate::ledger::PutDocument;
 
 /// The collections of the documents.
 pub(crate) const CATEGORIES: &str = "category";
@@ -335,7 +336,7 @@ impl Catalogue {
         let body = serde_json::to_vec(document).map_err(|cause| {
             Error::invalid("a document cannot be written as JSON").with_source(cause)
         })?;
-        engine.put_document(collection, id, Some(&body))?.wait()?;
+        engine.put_document(PutDocument::new(collection, id, &body))?.wait()?;
         let shelf = read_shelf(engine, &self.shelf())?;
         *self.shelf.write() = Arc::new(shelf);
         Ok(())
@@ -463,7 +464,7 @@ mod tests {
         for (id, body) in [("tea", &good[..]), ("torn", br#"{"id":"torn""#), ("nameless", nameless)]
         {
             engine
-                .put_document(PRODUCTS, id, Some(body))
+                .put_document(PutDocument::new(PRODUCTS, id, body))
                 .and_then(|ticket| ticket.wait())
                 .expect("it is written");
         }

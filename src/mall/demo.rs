@@ -4,6 +4,7 @@ use super::{Category, Mall, Product, User};
 use crate::base::AccountId;
 use crate::base::error::Result;
 use crate::ledger::Command;
+use crate::ledger::Receive;
 
 /// The user that has points in the demo.
 pub(crate) const DEMO_USER: &str = "demo";
@@ -116,7 +117,9 @@ pub(super) fn load(mall: &Mall) -> Result<()> {
 fn receive_once(mall: &Mall, account: AccountId, quantity: u64) -> Result<()> {
     if mall.engine().level(account)?.received == 0 {
         mall.engine()
-            .execute(&Command::Receive { account, quantity, note: "演示数据", key: None })?
+            .execute(&Command::Receive(Receive {
+                account, quantity, note: "演示数据", key: None
+            }))?
             .wait()?;
     }
     Ok(())

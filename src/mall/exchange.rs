@@ -7,9 +7,9 @@ use super::order::{Details, OrderState, Receipt, Snapshot, cost_of};
 use super::{Failure, Item, Mall, PurchaseLimit, Shortage, User};
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::{AccountId, AccountKey, IdempotencyKey, QUANTITY_MAX};
-use crate::engine::CommitTicket;
+use crate::engine::Ticket;
 use crate::event::{Policy, Window};
-use crate::ledger::{Line, Outcome, Refusal, Reserve};
+use crate::ledger::{FirstAnswer, Line, Refusal, Reserve, ReserveOutcome, Reserved, SetPolicy};
 
 /// The most units of one order.
 pub(crate) const ORDER_QUANTITY_MAX: u64 = 10_000;
@@ -33,12 +33,12 @@ pub(crate) struct Exchange<'a> {
 enum Decided {
     /// By this try.
     First {
-        ticket: CommitTicket,
+        ticket: Ticket<ReserveOutcome>,
         points_cost: u64,
     },
     /// By an earlier try with the same key; the cost where it is known without history.
     Before {
-        ticket: CommitTicket,
+        ticket: Ticket<FirstAnswer>,
         points_cost: Option<u64>,
     },
     Refused(Failure),
@@ -72,13 +72,17 @@ impl Mall {
         user: &User,
         request: &Exchange<'_>,
     ) -> Result<Receipt, Failure> {
-        let (ticket, known_cost) = match self.decide(user, request)? {
-            Decided::First { ticket, points_cost } => (ticket, Some(points_cost)),
-            Decided::Before { ticket, points_cost } => (ticket, points_cost),
+        let (reserved, known_cost) = match self.decide(user, request)? {
+            Decided::First { ticket, points_cost } => {
+                (self.durable(ticket).await?.reserved().ok(), Some(points_cost))
+            }
+            Decided::Before { ticket, points_cost } => match self.durable(ticket).await? {
+                FirstAnswer::Reserved(reserved) => (Some(reserved), points_cost),
+                _ => (None, points_cost),
+            },
             Decided::Refused(failure) => return Err(failure),
         };
-        let Outcome::Reserved { reservation, expires_at, confirmed } = self.durable(ticket).await?
-        else {
+        let Some(Reserved { reservation, expires_at, confirmed }) = reserved else {
             return Err(
                 Error::unavailable("the engine answered an exchange with another outcome").into()
             );
@@ -108,19 +112,16 @@ impl Mall {
         let parts = self.parts(user, item, request, points_cost)?;
 
         let lines: SmallVec<[Line; 4]> = parts.iter().map(|&(_, line)| line).collect();
-        let reserve = Reserve {
-            lines: &lines,
-            ttl_ms: self.config().reservation_ttl_ms,
-            confirm: request.confirm,
-            owner: Some(parts[0].1.account),
-            details: &details,
-            key: request.key,
-        };
-        let ticket = self.engine().reserve(&reserve)?;
+        let mut reserve = Reserve::new(&lines, self.config().reservation_ttl_ms)
+            .owner(parts[0].1.account)
+            .details(&details)
+            .key(request.key);
+        reserve.confirm = request.confirm;
+        let ticket = self.engine().reserve(reserve)?;
         Ok(match ticket.outcome() {
             // Nothing was recorded, so there is nothing to wait for.
-            Outcome::Refused(refusal) => Decided::Refused(refused(&parts, refusal)),
-            _ => Decided::First { ticket, points_cost },
+            ReserveOutcome::Refused(refusal) => Decided::Refused(refused(&parts, refusal)),
+            ReserveOutcome::Reserved(_) => Decided::First { ticket, points_cost },
         })
     }
 
@@ -204,7 +205,7 @@ impl Mall {
             let policy = limit().map_or(need.policy, limit_policy);
             // Not awaited: the reservation that follows is behind it in the journal, and durable
             // only after it.
-            self.engine().set_policy(account, policy).map(drop)
+            self.engine().set_policy(SetPolicy::new(account, policy)).map(drop)
         })?;
         Ok(account)
     }

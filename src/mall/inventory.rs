@@ -6,7 +6,7 @@ use super::{Failure, Item, Mall, Note, Shortage, User, account};
 use crate::base::error::{Error, Result};
 use crate::base::{AccountId, IdempotencyKey, QUANTITY_MAX};
 use crate::history::record::ChangeRecord;
-use crate::ledger::{Command, Level, Outcome};
+use crate::ledger::{Adjust, ChangeOutcome, FirstAnswer, Level, Receive};
 
 /// How many characters the reason of a change may have.
 const NOTE_CHARS_MAX: usize = 200;
@@ -56,7 +56,7 @@ impl Mall {
             return Ok(balance);
         }
         let account = account(self.engine(), &user.points_key)?;
-        self.change(&Command::Receive { account, quantity: points, note, key }, points).await
+        self.receive_into(Receive::new(account, points).note(note).key(key)).await
     }
 
     /// Adds units to a product's stock; answers what is available then.
@@ -72,7 +72,7 @@ impl Mall {
             return Ok(available);
         }
         let account = self.stock(product_id)?;
-        self.change(&Command::Receive { account, quantity, note, key }, quantity).await
+        self.receive_into(Receive::new(account, quantity).note(note).key(key)).await
     }
 
     /// Corrects a product's stock after a count; answers what is available then.
@@ -88,7 +88,19 @@ impl Mall {
             return Ok(available);
         }
         let account = self.stock(product_id)?;
-        self.change(&Command::Adjust { account, delta, note, key }, delta.unsigned_abs()).await
+        let adjust = Adjust::new(account, delta).note(note).key(key);
+        match self.durable(self.engine().adjust(adjust)?).await? {
+            ChangeOutcome::Changed(changed) => Ok(changed.available),
+            ChangeOutcome::Refused(refusal) => Err(Failure::OutOfStock(Shortage {
+                required: delta.unsigned_abs(),
+                available: refusal.available,
+                next_release_at: refusal.next_release_at,
+            })),
+        }
+    }
+
+    async fn receive_into(&self, receive: Receive<'_>) -> Result<i64, Failure> {
+        Ok(self.durable(self.engine().receive(receive)?).await?.available)
     }
 
     /// What the first try of a request with this key was told, whatever has become of the product
@@ -98,22 +110,8 @@ impl Mall {
             return Ok(None);
         };
         match self.durable(ticket).await? {
-            Outcome::Changed { available, .. } => Ok(Some(available)),
+            FirstAnswer::Changed(changed) => Ok(Some(changed.available)),
             _ => Ok(None),
-        }
-    }
-
-    async fn change(&self, command: &Command<'_>, required: u64) -> Result<i64, Failure> {
-        match self.durable(self.engine().execute(command)?).await? {
-            Outcome::Changed { available, .. } => Ok(available),
-            Outcome::Refused(refusal) => Err(Failure::OutOfStock(Shortage {
-                required,
-                available: refusal.available,
-                next_release_at: refusal.next_release_at,
-            })),
-            _ => {
-                Err(Error::unavailable("the engine answered a change with another outcome").into())
-            }
         }
     }
 

@@ -8,7 +8,9 @@ use crate::base::error::{Error, Result};
 use crate::base::{AccountId, IdempotencyKey, ReservationId, TimeMs};
 use crate::engine::Terms;
 use crate::history::record::{ReservationRecord, ReservationState};
-use crate::ledger::{Command, Outcome};
+use crate::ledger::{
+    Confirm, ConfirmOutcome, FirstAnswer, Refund, RefundOutcome, Release, ReleaseOutcome,
+};
 
 /// What an order keeps of the product as it was when it was ordered.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -265,11 +267,11 @@ impl Mall {
         }
         let owner = user.points(self.engine()).ok_or(Failure::OrderNotFound)?;
         let waiting = self.waiting(owner, reservation);
-        let command = Command::Confirm { reservation, owner: Some(owner), quantities: None, key };
-        let confirmed = match self.durable(self.engine().execute(&command)?).await? {
-            Outcome::Confirmed { .. } => true,
-            Outcome::Late { .. } => return Err(self.expire().await),
-            _ => false,
+        let confirm = Confirm::new(reservation).owner(owner).key(key);
+        let confirmed = match self.durable(self.engine().confirm(confirm)?).await? {
+            ConfirmOutcome::Confirmed { .. } => true,
+            ConfirmOutcome::Late { .. } => return Err(self.expire().await),
+            ConfirmOutcome::NotPending { .. } => false,
         };
         if let Some(receipt) = waiting.filter(|_| confirmed) {
             return Ok(receipt.now(OrderState::Confirmed));
@@ -297,16 +299,16 @@ impl Mall {
         }
         let owner = user.points(self.engine()).ok_or(Failure::OrderNotFound)?;
         let waiting = self.waiting(owner, reservation);
-        let command = Command::Release { reservation, owner: Some(owner), key };
-        let released = match self.durable(self.engine().execute(&command)?).await? {
-            Outcome::Released { .. } => true,
-            Outcome::Late { .. } => return Err(self.expire().await),
+        let release = Release::new(reservation).owner(owner).key(key);
+        let released = match self.durable(self.engine().release(release)?).await? {
+            ReleaseOutcome::Released { .. } => true,
+            ReleaseOutcome::Late { .. } => return Err(self.expire().await),
             // Another try with this key has returned it meanwhile.
-            Outcome::Returned { .. } => match self.told_before(key).await? {
+            ReleaseOutcome::Returned { .. } => match self.told_before(key).await? {
                 Some(receipt) => return Ok(receipt),
                 None => false,
             },
-            _ => false,
+            ReleaseOutcome::NotPending { .. } => false,
         };
         if let Some(receipt) = waiting.filter(|_| released) {
             return Ok(receipt.now(OrderState::Cancelled));
@@ -342,11 +344,9 @@ impl Mall {
     ) -> Result<Receipt, Failure> {
         const WHY: &str = "订单取消";
         let (engine, reservation) = (self.engine(), order.reservation);
-        let ticket = match key {
-            Some(key) => engine.refund_keyed(reservation, Some(owner), WHY, key)?,
-            None => engine.refund(reservation, Some(owner), WHY)?,
-        };
-        if let Outcome::Returned { .. } = self.durable(ticket).await? {
+        let refund = Refund::new(reservation).owner(owner).note(WHY).key(key);
+        let ticket = engine.refund(refund)?;
+        if let RefundOutcome::Returned { .. } = self.durable(ticket).await? {
             return Ok(order.receipt().now(OrderState::Cancelled));
         }
         // Another cancel was faster: the order is cancelled, which is what was asked.
@@ -366,11 +366,11 @@ impl Mall {
             return Ok(None);
         };
         let (reservation, state) = match self.durable(ticket).await? {
-            Outcome::Confirmed { reservation } => (reservation, OrderState::Confirmed),
-            Outcome::Released { reservation } | Outcome::Returned { reservation } => {
+            FirstAnswer::Confirmed { reservation } => (reservation, OrderState::Confirmed),
+            FirstAnswer::Released { reservation } | FirstAnswer::Returned { reservation } => {
                 (reservation, OrderState::Cancelled)
             }
-            _ => return Ok(None),
+            FirstAnswer::Changed(_) | FirstAnswer::Reserved(_) => return Ok(None),
         };
         Ok(Some(Receipt {
             reservation,

@@ -4,15 +4,14 @@ use std::future::Future;
 
 use super::{Failure, Mall};
 use crate::base::error::{Error, Result};
-use crate::ledger::Outcome;
 
 impl Mall {
     /// Waits until an outcome is durable. A disk that hangs leaves it unknown: it is decided, and
     /// nobody knows yet whether it will survive.
-    pub(super) async fn durable(
+    pub(super) async fn durable<T>(
         &self,
-        ticket: impl Future<Output = Result<Outcome>>,
-    ) -> Result<Outcome, Failure> {
+        ticket: impl Future<Output = Result<T>>,
+    ) -> Result<T, Failure> {
         match tokio::time::timeout(self.engine().sync_limit(), ticket).await {
             Ok(outcome) => Ok(outcome?),
             Err(_) => Err(Failure::Unknown),

@@ -7,6 +7,7 @@ use std::time::SystemTime;
 
 use crate::sale::{Sale, open_engine};
 use crate::verify;
+use stockhold::Receive;
 
 /// Every file below a directory, with its bytes and when it was changed.
 pub(crate) fn picture(dir: &Path) -> BTreeMap<PathBuf, (Vec<u8>, SystemTime)> {
@@ -76,7 +77,7 @@ fn an_orderly_end_leaves_no_torn_write_behind_it() {
         let engine = open_engine(dir.path(), &clock);
         let stock = engine.account(&"stock/tea".parse().expect("a key")).expect("it is open");
         engine
-            .receive(stock, 1, "more", None)
+            .receive(Receive::new(stock, 1).note("more"))
             .and_then(|ticket| ticket.wait())
             .expect("it is durable");
         engine.close().expect("it closes");

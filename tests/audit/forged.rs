@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use smallvec::smallvec;
 use stockhold::{
-    AccountId, AccountKey, Event, EventLine, Fact, Line, ManualClock, Policy, Request,
-    ReservationId, Reserve, Window,
+    AccountId, AccountKey, Event, EventLine, Fact, Line, ManualClock, Policy, PutDocument, Receive,
+    Request, ReservationId, Reserve, Window,
 };
 use tempfile::TempDir;
 
@@ -300,7 +300,7 @@ fn two_days() -> (TempDir, Vec<Event<'static>>, AccountId, [ReservationId; 2]) {
         .open_account(&AccountKey::quota("ann", "tea").expect("a valid key"), policy)
         .expect("it opens");
     let lines = [Line { account: quota, quantity: 1 }];
-    let buy = || reservation(done(engine.reserve(&Reserve::new(&lines, TTL_MS).confirmed())));
+    let buy = || reservation(done(engine.reserve(Reserve::new(&lines, TTL_MS).confirmed())));
     let first = buy();
     clock.advance(1_000);
     let second = buy();
@@ -552,10 +552,10 @@ fn a_snapshot_that_shows_another_ledger() {
 fn with_history() -> (TempDir, Vec<Event<'static>>) {
     let sale = Sale::open();
     sale.sell(14);
-    crate::sale::done(sale.engine.receive(sale.accounts.stock, 1, "the last", None));
-    crate::sale::done(sale.engine.put_document("product", "last", Some(b"{}")));
+    crate::sale::done(sale.engine.receive(Receive::new(sale.accounts.stock, 1).note("the last")));
+    crate::sale::done(sale.engine.put_document(PutDocument::new("product", "last", b"{}")));
     // By the last record history knows its journal: that one is never forged.
-    crate::sale::done(sale.engine.put_document("product", "known by", Some(b"{}")));
+    crate::sale::done(sale.engine.put_document(PutDocument::new("product", "known by", b"{}")));
     let dir = sale.close();
     let events = events(dir.path());
     replace_events(dir.path(), &events);

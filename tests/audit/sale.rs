@@ -4,8 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use stockhold::{
-    AccountId, AccountKey, CommitTicket, Engine, IdempotencyKey, Line, ManualClock, Outcome,
-    Policy, RefundTicket, ReservationId, Reserve, Window,
+    AccountId, AccountKey, Adjust, Confirm, Engine, IdempotencyKey, Line, ManualClock, Note,
+    Policy, PutDocument, Receive, Refund, RefundTicket, ReservationId, Reserve, ReserveOutcome,
+    Reserved, SetPolicy, Ticket, Window, WriteOff,
 };
 use tempfile::TempDir;
 
@@ -34,8 +35,8 @@ pub(crate) fn open_engine(dir: &Path, clock: &Arc<ManualClock>) -> Engine {
     builder.history_flush_rows(50).open().expect("the directory opens")
 }
 
-pub(crate) fn done(ticket: stockhold::Result<CommitTicket>) -> Outcome {
-    ticket.and_then(CommitTicket::wait).expect("it is decided and durable")
+pub(crate) fn done<T>(ticket: stockhold::Result<Ticket<T>>) -> T {
+    ticket.and_then(Ticket::wait).expect("it is decided and durable")
 }
 
 impl Accounts {
@@ -63,8 +64,8 @@ impl Sale {
         let engine = open_engine(dir.path(), &clock);
         let accounts = Accounts::open(&engine);
         let note = "first delivery";
-        done(engine.receive(accounts.points, 1_000_000, note, None));
-        done(engine.receive(accounts.stock, 10_000, note, Some(key("delivery"))));
+        done(engine.receive(Receive::new(accounts.points, 1_000_000).note(note)));
+        done(engine.receive(Receive::new(accounts.stock, 10_000).note(note).key(key("delivery"))));
         Self { dir, clock, engine, accounts }
     }
 
@@ -83,14 +84,14 @@ impl Sale {
             let lines = quantities.map(|(account, quantity)| Line { account, quantity });
             let reserve = Reserve::new(&lines, TTL_MS).owner(points).details(&details);
             let order = reservation(done(
-                engine.reserve(&reserve.key(key(&format!("{}-{number}", self.last_seq())))),
+                engine.reserve(reserve.key(key(&format!("{}-{number}", self.last_seq())))),
             ));
             match number % 7 {
                 0 => {
                     done(engine.confirm(order));
                 }
                 1 => {
-                    done(engine.confirm_part(order, &[10, 0, 1, 1, 0]));
+                    done(engine.confirm(Confirm::new(order).part(&[10, 0, 1, 1, 0])));
                 }
                 2 => {
                     done(engine.release(order));
@@ -98,16 +99,16 @@ impl Sale {
                 3 => {
                     done(engine.confirm(order));
                     engine
-                        .refund(order, Some(points), "it broke")
+                        .refund(Refund::new(order).owner(points).note("it broke"))
                         .and_then(RefundTicket::wait)
                         .expect("it is durable");
                 }
                 4 => {
-                    done(engine.note(order, b"call first"));
+                    done(engine.note(Note::new(order, b"call first")));
                 }
                 5 => {
                     let unit = [Line { account: rolling, quantity: 1 }];
-                    done(engine.reserve(&Reserve::new(&unit, TTL_MS).confirmed()));
+                    done(engine.reserve(Reserve::new(&unit, TTL_MS).confirmed()));
                 }
                 // The deadline ends it.
                 _ => {}
@@ -115,12 +116,14 @@ impl Sale {
             self.clock.advance(40);
             engine.expire_due().expect("it admits");
         }
-        done(engine.adjust(stock, -3, "a count", Some(key(&format!("count-{}", self.last_seq())))));
-        done(engine.write_off(stock, 1, "broken", None));
-        done(engine.set_policy(lifetime, Policy::quota(90_000, Window::Never)));
-        done(engine.put_document("product", "tea", Some(br#"{"price":10}"#)));
-        done(engine.put_document("product", "gone", Some(b"{}")));
-        done(engine.put_document("product", "gone", None));
+        done(engine.adjust(
+            Adjust::new(stock, -3).note("a count").key(key(&format!("count-{}", self.last_seq()))),
+        ));
+        done(engine.write_off(WriteOff::new(stock, 1).note("broken")));
+        done(engine.set_policy(SetPolicy::new(lifetime, Policy::quota(90_000, Window::Never))));
+        done(engine.put_document(PutDocument::new("product", "tea", br#"{"price":10}"#)));
+        done(engine.put_document(PutDocument::new("product", "gone", b"{}")));
+        done(engine.put_document(PutDocument::remove("product", "gone")));
     }
 
     pub(crate) fn last_seq(&self) -> u64 {
@@ -144,9 +147,9 @@ pub(crate) fn key(name: &str) -> IdempotencyKey {
     IdempotencyKey::new("ann", name).expect("a valid key")
 }
 
-pub(crate) fn reservation(outcome: Outcome) -> ReservationId {
+pub(crate) fn reservation(outcome: ReserveOutcome) -> ReservationId {
     match outcome {
-        Outcome::Reserved { reservation, .. } => reservation,
+        ReserveOutcome::Reserved(Reserved { reservation, .. }) => reservation,
         other => panic!("expected a reservation, got {other:?}"),
     }
 }

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use stockhold::{
-    AccountId, AccountKey, Clock, Engine, Line, ManualClock, Outcome, Policy, ReservationId,
-    Reserve, SystemClock,
+    AccountId, AccountKey, Clock, ConfirmOutcome, Engine, Line, ManualClock, Policy, Receive,
+    ReservationId, Reserve, ReserveOutcome, Reserved, SystemClock,
 };
 use tempfile::TempDir;
 
@@ -59,18 +59,22 @@ fn open(dir: &TempDir, clock: Arc<dyn Clock>) -> (Engine, AccountId) {
 }
 
 fn receive(engine: &Engine, tea: AccountId, quantity: u64) {
-    engine.receive(tea, quantity, "", None).expect("it is received").wait().expect("it is durable");
+    engine
+        .receive(Receive::new(tea, quantity))
+        .expect("it is received")
+        .wait()
+        .expect("it is durable");
 }
 
 fn reserve(engine: &Engine, tea: AccountId, ttl_ms: u64) -> ReservationId {
     let lines = [Line { account: tea, quantity: 1 }];
     match engine
-        .reserve(&Reserve::new(&lines, ttl_ms))
+        .reserve(Reserve::new(&lines, ttl_ms))
         .expect("it is decided")
         .wait()
         .expect("it is durable")
     {
-        Outcome::Reserved { reservation, .. } => reservation,
+        ReserveOutcome::Reserved(Reserved { reservation, .. }) => reservation,
         other => panic!("expected a reservation, got {other:?}"),
     }
 }
@@ -108,7 +112,7 @@ fn a_clock_that_is_wrong_for_a_moment_moves_no_deadline_and_is_told() {
     assert_eq!(engine.status().clock_ahead_ms, -(YEAR_MS as i64));
     assert!(matches!(
         engine.confirm(first).expect("it is decided").outcome(),
-        Outcome::Confirmed { .. }
+        ConfirmOutcome::Confirmed { .. }
     ));
     machine.set(NOW_MS);
     machine.pass(1_000);

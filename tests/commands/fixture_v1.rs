@@ -11,8 +11,8 @@ use std::sync::Arc;
 use secrecy::SecretString;
 use serde_json::json;
 use stockhold::{
-    AccountKind, App, Auth, Engine, Limits, Line, Mall, MallConfig, ManualClock, Outcome, Past,
-    Reserve, Role,
+    AccountKind, App, Auth, Engine, Limits, Line, Mall, MallConfig, ManualClock, Past, Reserve,
+    ReserveOutcome, Reserved, Role,
 };
 use tempfile::TempDir;
 
@@ -193,8 +193,11 @@ async fn a_retry_hears_the_answer_of_the_old_release_and_sales_go_on() {
     let tea = engine.account(&"stock/tea".parse().expect("a key")).expect("the account is there");
     let lines = [Line { account: tea, quantity: 1 }];
     let sold =
-        engine.reserve(&Reserve::new(&lines, 1000).confirmed()).and_then(|ticket| ticket.wait());
-    assert!(matches!(sold, Ok(Outcome::Reserved { confirmed: true, .. })), "{sold:?}");
+        engine.reserve(Reserve::new(&lines, 1000).confirmed()).and_then(|ticket| ticket.wait());
+    assert!(
+        matches!(sold, Ok(ReserveOutcome::Reserved(Reserved { confirmed: true, .. }))),
+        "{sold:?}"
+    );
     engine.close().expect("it closes");
     check_verified(dir.path());
 }

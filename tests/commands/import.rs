@@ -5,7 +5,7 @@
 
 use std::fs;
 
-use stockhold::{AccountKey, Engine};
+use stockhold::{AccountKey, Engine, Receive};
 use tempfile::TempDir;
 
 use crate::support::{exit_code, stockhold};
@@ -52,7 +52,7 @@ fn who_has_points_of_other_origin_is_left_alone() {
     let engine = Engine::builder(dir.path().join("data")).open().expect("a new directory");
     let key = AccountKey::points("ann").expect("a valid user");
     let account = engine.open_account(&key, stockhold::Policy::strict()).expect("there is room");
-    let given = stockhold::Command::Receive { account, quantity: 3, note: "", key: None };
+    let given = stockhold::Command::Receive(Receive::new(account, 3));
     engine.execute(&given).expect("it is decided").wait().expect("it is durable");
     engine.close().expect("it closes");
     let (code, said) = import(&dir, "ann,500\nbob,1");

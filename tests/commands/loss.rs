@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use stockhold::{
-    AccountId, AccountKey, Engine, EngineBuilder, ErrorKind, Line, ManualClock, Outcome, Past,
-    Policy, ReservationId, ReservationRecord, Reserve, Seq,
+    AccountId, AccountKey, Engine, EngineBuilder, ErrorKind, Line, ManualClock, Past, Policy,
+    Receive, ReservationId, ReservationRecord, Reserve, ReserveOutcome, Reserved, Seq,
 };
 use tempfile::TempDir;
 
@@ -32,12 +32,15 @@ fn tea(engine: &Engine) -> AccountId {
 /// Sells so many times this quantity; answers the reservations.
 fn sell(engine: &Engine, times: usize, quantity: u64) -> Vec<ReservationId> {
     let tea = tea(engine);
-    engine.receive(tea, 1_000, "delivery", None).and_then(|it| it.wait()).expect("it is received");
+    engine
+        .receive(Receive::new(tea, 1_000).note("delivery"))
+        .and_then(|it| it.wait())
+        .expect("it is received");
     let lines = [Line { account: tea, quantity }];
     let sold = (0..times).map(|_| {
         let outcome =
-            engine.reserve(&Reserve::new(&lines, 10_000).owner(tea)).and_then(|it| it.wait());
-        let Ok(Outcome::Reserved { reservation, .. }) = outcome else {
+            engine.reserve(Reserve::new(&lines, 10_000).owner(tea)).and_then(|it| it.wait());
+        let Ok(ReserveOutcome::Reserved(Reserved { reservation, .. })) = outcome else {
             panic!("there is enough: {outcome:?}")
         };
         engine.confirm(reservation).and_then(|it| it.wait()).expect("it is decided");

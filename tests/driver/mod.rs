@@ -7,8 +7,9 @@ use std::sync::Arc;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use stockhold::{
-    AccountId, AccountKey, Command, Engine, Error, ErrorKind, IdempotencyKey, Line, ManualClock,
-    Outcome, Policy, ReservationId, Reserve, Window,
+    AccountId, AccountKey, Adjust, Command, Confirm, Engine, Error, ErrorKind, IdempotencyKey,
+    Line, ManualClock, Outcome, Policy, Receive, Release, ReservationId, Reserve, ReserveOutcome,
+    Reserved, SetPolicy, Window, WriteOff,
 };
 use tempfile::TempDir;
 
@@ -183,7 +184,11 @@ impl Run {
         if self.ids[place].is_none() {
             self.open(place);
         }
-        drop(self.engine().set_policy(self.id(place), policy).expect("any rule goes"));
+        drop(
+            self.engine()
+                .set_policy(SetPolicy::new(self.id(place), policy))
+                .expect("any rule goes"),
+        );
         self.reference.set_policy(place, policy);
     }
 
@@ -326,37 +331,28 @@ impl Run {
         let key = pieces.key;
         let owner_of = |owner: &Option<Place>| owner.map(|place| self.id(place));
         match ask {
-            Ask::Receive { account, quantity } => Command::Receive {
-                account: self.id(*account),
-                quantity: *quantity,
-                note: "in",
-                key,
-            },
-            Ask::Adjust { account, delta } => {
-                Command::Adjust { account: self.id(*account), delta: *delta, note: "count", key }
+            Ask::Receive { account, quantity } => {
+                Command::Receive(Receive::new(self.id(*account), *quantity).note("in").key(key))
             }
-            Ask::WriteOff { account, quantity } => Command::WriteOff {
-                account: self.id(*account),
-                quantity: *quantity,
-                note: "broken",
-                key,
-            },
-            Ask::Reserve { ttl_ms, confirm, owner, .. } => Command::Reserve(Reserve {
-                lines: &pieces.lines,
-                ttl_ms: *ttl_ms,
-                confirm: *confirm,
-                owner: owner_of(owner),
-                details: &DETAILS,
-                key,
-            }),
-            Ask::Confirm { reservation, owner, parts } => Command::Confirm {
-                reservation: *reservation,
-                owner: owner_of(owner),
-                quantities: parts.as_deref(),
-                key,
-            },
+            Ask::Adjust { account, delta } => {
+                Command::Adjust(Adjust::new(self.id(*account), *delta).note("count").key(key))
+            }
+            Ask::WriteOff { account, quantity } => Command::WriteOff(
+                WriteOff::new(self.id(*account), *quantity).note("broken").key(key),
+            ),
+            Ask::Reserve { ttl_ms, confirm, owner, .. } => {
+                let reserve = Reserve::new(&pieces.lines, *ttl_ms).details(&DETAILS);
+                let mut reserve = reserve.owner(owner_of(owner)).key(key);
+                reserve.confirm = *confirm;
+                Command::Reserve(reserve)
+            }
+            Ask::Confirm { reservation, owner, parts } => {
+                let mut confirm = Confirm::new(*reservation).owner(owner_of(owner)).key(key);
+                confirm.quantities = parts.as_deref();
+                Command::Confirm(confirm)
+            }
             Ask::Release { reservation, owner } => {
-                Command::Release { reservation: *reservation, owner: owner_of(owner), key }
+                Command::Release(Release::new(*reservation).owner(owner_of(owner)).key(key))
             }
         }
     }
@@ -372,7 +368,7 @@ impl Run {
         );
         if let (
             Answer::Reserved { reservation: None, .. },
-            Ok(Outcome::Reserved { reservation, .. }),
+            Ok(Outcome::Reserve(ReserveOutcome::Reserved(Reserved { reservation, .. }))),
         ) = (expected, said)
         {
             assert!(!self.made.contains(&reservation), "the number {reservation} was given before");

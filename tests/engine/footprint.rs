@@ -7,7 +7,7 @@
 use std::fs;
 use std::path::Path;
 
-use stockhold::{AccountKey, Engine, Line, Outcome, Policy, Reserve};
+use stockhold::{AccountKey, Engine, Line, Policy, Receive, Reserve, ReserveOutcome, Reserved};
 
 use crate::alone::is_alone;
 
@@ -53,7 +53,11 @@ fn an_engine_takes_little_and_leaves_nothing() {
             .map(|key| engine.open_account(key, Policy::strict()).expect("there is room"))
             .collect();
         let tea = opened[0];
-        engine.receive(tea, 10, "", None).expect("it is received").wait().expect("it is durable");
+        engine
+            .receive(Receive::new(tea, 10))
+            .expect("it is received")
+            .wait()
+            .expect("it is durable");
         engine.catch_up().wait().expect("history follows");
 
         // Between two pages nothing is locked: this thread could not reserve otherwise.
@@ -63,8 +67,11 @@ fn an_engine_takes_little_and_leaves_nothing() {
             listed += page.len();
             let lines = [Line { account: tea, quantity: 1 }];
             let outcome =
-                engine.reserve(&Reserve::new(&lines, 1_000)).expect("it is decided").outcome();
-            assert!(matches!(outcome, Outcome::Reserved { .. } | Outcome::Refused(_)));
+                engine.reserve(Reserve::new(&lines, 1_000)).expect("it is decided").outcome();
+            assert!(matches!(
+                outcome,
+                ReserveOutcome::Reserved(Reserved { .. }) | ReserveOutcome::Refused(_)
+            ));
         }
         assert_eq!((listed, engine.levels().len()), (1_000, 1_000));
 

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use stockhold::{
-    AccountId, AccountKey, ChangeRecord, Engine, EngineBuilder, Level, Line, ManualClock, Outcome,
-    Policy, ReservationId, ReservationRecord, Reserve,
+    AccountId, AccountKey, ChangeRecord, Confirm, Engine, EngineBuilder, Level, Line, ManualClock,
+    Note, Policy, Receive, ReservationId, ReservationRecord, Reserve, ReserveOutcome, Reserved,
 };
 use tempfile::TempDir;
 
@@ -79,15 +79,15 @@ fn sell(shop: &Shop, engine: &Engine, orders: usize) {
     let accounts = Accounts::open(engine);
     for (account, quantity) in [(accounts.points, 100_000), (accounts.stock, 10_000)] {
         engine
-            .receive(account, quantity, "delivery", None)
+            .receive(Receive::new(account, quantity).note("delivery"))
             .and_then(|it| it.wait())
             .expect("it is received");
     }
     let (lines, details) = (accounts.lines(), [7; 4 << 10]);
     for number in 0..orders {
         let reserve = Reserve::new(&lines, 1_000).owner(accounts.points).details(&details);
-        let outcome = engine.reserve(&reserve).and_then(|it| it.wait()).expect("it is decided");
-        let Outcome::Reserved { reservation, .. } = outcome else {
+        let outcome = engine.reserve(reserve).and_then(|it| it.wait()).expect("it is decided");
+        let ReserveOutcome::Reserved(Reserved { reservation, .. }) = outcome else {
             panic!("there is enough: {outcome:?}")
         };
         end(engine, number, reservation);
@@ -98,10 +98,13 @@ fn sell(shop: &Shop, engine: &Engine, orders: usize) {
 
 fn end(engine: &Engine, number: usize, reservation: ReservationId) {
     let done = match number % 5 {
-        0 => engine.confirm(reservation).and_then(|it| it.wait()),
-        1 => engine.confirm_part(reservation, &[0, 0, 1]).and_then(|it| it.wait()),
-        2 => engine.release(reservation).and_then(|it| it.wait()),
-        3 => engine.note(reservation, b"call first").and_then(|it| it.wait()),
+        0 => engine.confirm(reservation).and_then(|it| it.wait()).map(drop),
+        1 => {
+            let part = Confirm::new(reservation).part(&[0, 0, 1]);
+            engine.confirm(part).and_then(|it| it.wait()).map(drop)
+        }
+        2 => engine.release(reservation).and_then(|it| it.wait()).map(drop),
+        3 => engine.note(Note::new(reservation, b"call first")).and_then(|it| it.wait()),
         _ => return,
     };
     done.expect("it is decided");

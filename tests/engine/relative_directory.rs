@@ -3,7 +3,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "the test looks at files")]
 
-use stockhold::{AccountKey, Engine, Outcome, Past, Policy};
+use stockhold::{AccountKey, Changed, Engine, Past, Policy, Receive};
 
 use crate::alone::is_alone;
 
@@ -18,15 +18,15 @@ fn a_process_that_goes_elsewhere_keeps_its_directory() -> stockhold::Result<()> 
     let engine = Engine::builder("data").segment_bytes(128 << 10).open()?;
     let tea = engine.open_account(&AccountKey::stock("tea")?, Policy::strict())?;
     let past = {
-        engine.receive(tea, 1, "", None)?.wait()?;
+        engine.receive(Receive::new(tea, 1))?.wait()?;
         Past::open("data")?
     };
     std::env::set_current_dir(elsewhere.path()).expect("it is there");
     // More than two segments: the journal begins new ones.
     let note = "x".repeat(60_000);
     for _ in 0..10 {
-        let received = engine.receive(tea, 1, &note, None)?.wait()?;
-        assert!(matches!(received, Outcome::Changed { .. }), "{received:?}");
+        let received = engine.receive(Receive::new(tea, 1).note(&note))?.wait()?;
+        assert!(matches!(received, Changed { .. }), "{received:?}");
     }
     engine.checkpoint()?;
     engine.claim("mirror")?.hold_from(1)?;

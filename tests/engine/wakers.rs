@@ -10,7 +10,9 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
-use stockhold::{AccountId, AccountKey, Engine, Outcome, Policy};
+use stockhold::{
+    AccountId, AccountKey, Engine, Policy, Receive, Refund, RefundOutcome, ReserveOutcome, Reserved,
+};
 use tempfile::TempDir;
 
 /// A hang is told instead of hanging the suite.
@@ -82,7 +84,7 @@ fn leave(
                 run();
             }
         });
-        let mut ticket = engine.receive(tea, 1, "", None).expect("it is received");
+        let mut ticket = engine.receive(Receive::new(tea, 1)).expect("it is received");
         if in_history {
             drop(ticket);
             let mut caught_up = engine.catch_up();
@@ -99,8 +101,12 @@ fn works(engine: &Engine, tea: AccountId) {
     let (done, end): (Sender<()>, Receiver<()>) = mpsc::channel();
     let engine = engine.clone();
     let worker = thread::spawn(move || {
-        engine.receive(tea, 1, "", None).expect("it is received").wait().expect("it is durable");
-        run_to_end(engine.receive(tea, 1, "", None).expect("it is received"))
+        engine
+            .receive(Receive::new(tea, 1))
+            .expect("it is received")
+            .wait()
+            .expect("it is durable");
+        run_to_end(engine.receive(Receive::new(tea, 1)).expect("it is received"))
             .expect("it is durable");
         run_to_end(engine.catch_up()).expect("history follows");
         engine.catch_up().wait().expect("history follows");
@@ -115,7 +121,7 @@ fn a_waker_that_waits_for_the_engine(in_history: bool) {
     let (told, heard) = mpsc::channel();
     let mine = engine.clone();
     let waiting = leave(&engine, tea, in_history, move || {
-        let outcome = mine.receive(tea, 1, "", None).expect("it is received").wait();
+        let outcome = mine.receive(Receive::new(tea, 1)).expect("it is received").wait();
         mine.catch_up().wait().expect("history follows");
         told.send(outcome.is_ok()).expect("the test listens");
     });
@@ -186,17 +192,21 @@ fn a_waker_may_drop_the_last_engine() {
 fn a_refund_may_be_awaited_by_any_executor() {
     use stockhold::{Line, Reserve};
     let (_dir, engine, tea) = open();
-    run_to_end(engine.receive(tea, 2, "", None).expect("it is received")).expect("it is durable");
+    run_to_end(engine.receive(Receive::new(tea, 2)).expect("it is received"))
+        .expect("it is durable");
     let lines = [Line { account: tea, quantity: 2 }];
-    let bought = engine
-        .reserve(&Reserve { confirm: true, ..Reserve::new(&lines, 1_000) })
-        .expect("it is decided");
-    let Outcome::Reserved { reservation, .. } = run_to_end(bought).expect("it is durable") else {
+    let bought = engine.reserve(Reserve::new(&lines, 1_000).confirmed()).expect("it is decided");
+    let ReserveOutcome::Reserved(Reserved { reservation, .. }) =
+        run_to_end(bought).expect("it is durable")
+    else {
         panic!("there is enough")
     };
-    let first = engine.refund(reservation, None, "broken").expect("it is asked");
-    let second = engine.refund(reservation, None, "once more").expect("it is asked");
-    assert!(matches!(run_to_end(first).expect("it is durable"), Outcome::Returned { .. }));
-    assert_eq!(run_to_end(second).expect("it is decided"), Outcome::NotPending { reservation });
+    let first = engine.refund(Refund::new(reservation).note("broken")).expect("it is asked");
+    let second = engine.refund(Refund::new(reservation).note("once more")).expect("it is asked");
+    assert!(matches!(run_to_end(first).expect("it is durable"), RefundOutcome::Returned { .. }));
+    assert_eq!(
+        run_to_end(second).expect("it is decided"),
+        RefundOutcome::NotConfirmed { reservation }
+    );
     assert_eq!(engine.level(tea).expect("it is open").available, 2);
 }

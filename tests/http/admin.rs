@@ -2,7 +2,7 @@
 //! stock records with a gap in it.
 
 use serde_json::{Value, json};
-use stockhold::{AccountKey, Policy};
+use stockhold::{AccountKey, Policy, Receive};
 
 use crate::support::{NOW_MS, Shop};
 
@@ -192,7 +192,7 @@ async fn what_cannot_be_counted_is_refused_and_changes_nothing() {
     let stock = AccountKey::stock("prod_movie")
         .and_then(|key| shop.engine.open_account(&key, Policy::strict()));
     let stock = stock.expect("the account is open");
-    while shop.engine.receive(stock, 1 << 48, "", None).is_ok() {}
+    while shop.engine.receive(Receive::new(stock, 1 << 48)).is_ok() {}
     let before = shop.state();
     let most = json!({"quantity": 1u64 << 48});
     admin.post(&format!("{MOVIE}/receive"), most).await.failure(400, "INVALID_REQUEST");

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::json;
-use stockhold::{AccountKey, IdempotencyKey};
+use stockhold::{AccountKey, IdempotencyKey, Receive};
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
@@ -176,7 +176,7 @@ async fn a_key_of_an_earlier_release_is_known_by_its_spelling() {
     let old = IdempotencyKey::new(&format!("root {path}"), key).expect("a valid key");
     let old = old.with_body(body.to_string().as_bytes());
     shop.engine
-        .receive(account, 500, "", Some(old))
+        .receive(Receive::new(account, 500).key(old))
         .and_then(|ticket| ticket.wait())
         .expect("the engine runs");
     let again = admin.post_keyed(path, key, body.clone()).await.data();
@@ -367,7 +367,7 @@ async fn a_retry_hears_the_whole_first_answer_without_history_and_archive() {
     for round in 0..4 {
         for _ in 0..4 {
             shop.engine
-                .receive(some, 1, &note, None)
+                .receive(Receive::new(some, 1).note(&note))
                 .and_then(|ticket| ticket.wait())
                 .expect("the engine runs");
         }

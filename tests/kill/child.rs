@@ -4,9 +4,11 @@
 use std::io::{BufRead, Write};
 use std::path::Path;
 
-use stockhold::{Engine, Outcome, ReservationId};
+use stockhold::{Engine, FirstAnswer, ReservationId, Reserved};
 
-use super::request::{Ask, Borrowed, Order, PRICE, PRODUCTS, Rng, Shop, USERS, effect_of, key};
+use super::request::{
+    Ask, Borrowed, Order, PRICE, PRODUCTS, Rng, Shop, USERS, done, key, numbers_of,
+};
 
 pub const THREADS: u64 = 5;
 /// The most requests of one batch.
@@ -69,7 +71,7 @@ struct Caller<'a> {
     pending: Vec<(ReservationId, u64)>,
     confirmed: Vec<ReservationId>,
     /// The newest keyed requests that had an effect.
-    keyed: Vec<(Ask, u64, Outcome)>,
+    keyed: Vec<(Ask, u64, FirstAnswer)>,
 }
 
 impl Caller<'_> {
@@ -141,7 +143,7 @@ impl Caller<'_> {
         let outcomes =
             self.engine.batch(&commands).and_then(|ticket| ticket.wait()).expect("the disk works");
         for ((ask, key_number), outcome) in asks.into_iter().zip(outcomes) {
-            self.note(ask, key_number, outcome.expect("the request is sound"));
+            self.note(ask, key_number, done(outcome.expect("the request is sound")));
         }
     }
 
@@ -150,27 +152,30 @@ impl Caller<'_> {
             return;
         };
         let again = ask.ask(self.engine, self.shop, key(key_number)).expect("a retry is sound");
-        assert_eq!(again, first, "{ask:?} with key {key_number}");
+        assert_eq!(again, Some(first), "{ask:?} with key {key_number}");
         say("retry");
     }
 
     /// Remembers what there is to do next, and acknowledges.
-    fn note(&mut self, ask: Ask, key_number: u64, outcome: Outcome) {
-        let Some(effect) = effect_of(outcome) else {
+    fn note(&mut self, ask: Ask, key_number: u64, answer: Option<FirstAnswer>) {
+        let Some(answer) = answer else {
             return say("refused");
         };
-        match (ask, outcome) {
-            (Ask::Reserve { .. }, Outcome::Reserved { reservation, confirmed: true, .. })
-            | (_, Outcome::Confirmed { reservation }) => self.confirmed.push(reservation),
-            (Ask::Reserve { order, .. }, Outcome::Reserved { reservation, .. }) => {
+        match (ask, answer) {
+            (
+                Ask::Reserve { .. },
+                FirstAnswer::Reserved(Reserved { reservation, confirmed: true, .. }),
+            )
+            | (_, FirstAnswer::Confirmed { reservation }) => self.confirmed.push(reservation),
+            (Ask::Reserve { order, .. }, FirstAnswer::Reserved(Reserved { reservation, .. })) => {
                 self.pending.push((reservation, order.quantity));
             }
             _ => {}
         }
         if key_number > 0 {
-            self.keyed.push((ask, key_number, outcome));
+            self.keyed.push((ask, key_number, answer));
         }
-        let numbers = [key_number].into_iter().chain(ask.to_row()).chain(effect);
+        let numbers = [key_number].into_iter().chain(ask.to_row()).chain(numbers_of(answer));
         say(&numbers.fold("ack".to_owned(), |line, number| format!("{line} {number}")));
     }
 }

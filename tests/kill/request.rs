@@ -1,8 +1,9 @@
 //! What the callers ask, and how it goes over the pipe: as numbers, a request or an answer a row.
 
 use stockhold::{
-    AccountId, AccountKey, Command, Engine, IdempotencyKey, Line, Outcome, Policy, ReservationId,
-    Window,
+    AccountId, AccountKey, Changed, Command, Confirm, ConfirmOutcome, Engine, FirstAnswer,
+    IdempotencyKey, Line, Outcome, Policy, Receive, Refund, RefundOutcome, Release, ReleaseOutcome,
+    ReservationId, Reserve, Reserved, Window, WriteOff,
 };
 
 pub const USERS: u64 = 6;
@@ -154,12 +155,14 @@ impl Ask {
         engine: &Engine,
         shop: &Shop,
         key: Option<IdempotencyKey>,
-    ) -> stockhold::Result<Outcome> {
+    ) -> stockhold::Result<Option<FirstAnswer>> {
         if let Self::Refund { reservation } = self {
-            return engine.refund(reservation, None, "refund")?.wait();
+            let refunded = engine.refund(Refund::new(reservation).note("refund"))?.wait()?;
+            let is_returned = refunded == RefundOutcome::Returned { reservation };
+            return Ok(is_returned.then_some(FirstAnswer::Returned { reservation }));
         }
         let mut borrowed = Borrowed::default();
-        engine.execute(&self.command(shop, key, &mut borrowed))?.wait()
+        engine.execute(&self.command(shop, key, &mut borrowed))?.wait().map(done)
     }
 
     /// The command, for anything but a refund.
@@ -173,30 +176,27 @@ impl Ask {
         match self {
             Self::Reserve { order, ttl_ms, at_once } => {
                 borrowed.lines = shop.lines(order).to_vec();
-                Command::Reserve(stockhold::Reserve {
-                    lines: &borrowed.lines,
-                    ttl_ms,
-                    confirm: at_once,
-                    owner: Some(shop.points(order.user)),
-                    details: b"details",
-                    key,
-                })
+                let reserve = Reserve::new(&borrowed.lines, ttl_ms).details(b"details");
+                let mut reserve = reserve.owner(shop.points(order.user)).key(key);
+                reserve.confirm = at_once;
+                Command::Reserve(reserve)
             }
             Self::Confirm { reservation, units } => {
                 borrowed.parts = parts(units).to_vec();
-                let quantities = (units > 0).then_some(&borrowed.parts[..]);
-                Command::Confirm { reservation, owner: None, quantities, key }
+                let mut confirm = Confirm::new(reservation).key(key);
+                confirm.quantities = (units > 0).then_some(&borrowed.parts[..]);
+                Command::Confirm(confirm)
             }
-            Self::Release { reservation } => Command::Release { reservation, owner: None, key },
+            Self::Release { reservation } => Command::Release(Release::new(reservation).key(key)),
             Self::Refund { .. } => panic!("a refund is no command"),
             Self::Award { user, quantity } => {
-                Command::Receive { account: shop.points(user), quantity, note, key }
+                Command::Receive(Receive::new(shop.points(user), quantity).note(note).key(key))
             }
             Self::Receive { product, quantity } => {
-                Command::Receive { account: shop.stock(product), quantity, note, key }
+                Command::Receive(Receive::new(shop.stock(product), quantity).note(note).key(key))
             }
             Self::WriteOff { product, quantity } => {
-                Command::WriteOff { account: shop.stock(product), quantity, note, key }
+                Command::WriteOff(WriteOff::new(shop.stock(product), quantity).note(note).key(key))
             }
         }
     }
@@ -213,20 +213,36 @@ pub fn key(number: u64) -> Option<IdempotencyKey> {
     (number > 0).then(|| IdempotencyKey::new("kill", &number.to_string()).expect("a valid key"))
 }
 
-/// An answer as numbers; `None` for one that had no effect.
-pub fn effect_of(outcome: Outcome) -> Option<[u64; 4]> {
-    Some(match outcome {
-        Outcome::Changed { account, available } => {
+/// What a command did, as a retry with its key hears it; `None` for one that had no effect.
+pub fn done(outcome: Outcome) -> Option<FirstAnswer> {
+    match outcome {
+        Outcome::Confirm(ConfirmOutcome::Confirmed { reservation }) => {
+            Some(FirstAnswer::Confirmed { reservation })
+        }
+        Outcome::Release(ReleaseOutcome::Released { reservation }) => {
+            Some(FirstAnswer::Released { reservation })
+        }
+        other => {
+            let reserved = other.reserved().map(FirstAnswer::Reserved);
+            reserved.or(other.changed().map(FirstAnswer::Changed))
+        }
+    }
+}
+
+/// An effect as numbers.
+pub fn numbers_of(answer: FirstAnswer) -> [u64; 4] {
+    match answer {
+        FirstAnswer::Changed(Changed { account, available, .. }) => {
             [0, account.number().into(), available as u64, 0]
         }
-        Outcome::Reserved { reservation, expires_at, confirmed } => {
+        FirstAnswer::Reserved(Reserved { reservation, expires_at, confirmed, .. }) => {
             [1, reservation.number(), expires_at, confirmed.into()]
         }
-        Outcome::Confirmed { reservation } => [2, reservation.number(), 0, 0],
-        Outcome::Released { reservation } => [3, reservation.number(), 0, 0],
-        Outcome::Returned { reservation } => [4, reservation.number(), 0, 0],
-        _ => return None,
-    })
+        FirstAnswer::Confirmed { reservation } => [2, reservation.number(), 0, 0],
+        FirstAnswer::Released { reservation } => [3, reservation.number(), 0, 0],
+        FirstAnswer::Returned { reservation } => [4, reservation.number(), 0, 0],
+        other => panic!("no request here is answered {other:?}"),
+    }
 }
 
 /// splitmix64: enough to vary requests, and the same from the same seed.

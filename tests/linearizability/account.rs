@@ -4,7 +4,10 @@
 
 use std::collections::BTreeMap;
 
-use stockhold::{Outcome, Policy, ReservationId, TimeMs, Window};
+use stockhold::{
+    ChangeOutcome, Changed, ConfirmOutcome, Outcome, Policy, ReleaseOutcome, ReservationId,
+    ReserveOutcome, Reserved, TimeMs, Window,
+};
 
 use super::checker::Timed;
 use super::history::{Call, Op};
@@ -148,7 +151,7 @@ pub fn sights(history: &[Timed<Call>], place: Place, policy: Policy) -> Vec<Time
     for Timed { op: Call { op, .. }, .. } in history {
         if let Op::Ask {
             ask: Ask::Reserve { lines, .. },
-            said: Ok(Outcome::Reserved { reservation, .. }),
+            said: Ok(Outcome::Reserve(ReserveOutcome::Reserved(Reserved { reservation, .. }))),
             ..
         } = op
         {
@@ -175,7 +178,11 @@ fn effects_once(history: &[Timed<Call>]) -> Vec<Timed<Call>> {
         };
         let effective = !matches!(
             outcome,
-            Outcome::Refused(_) | Outcome::Late { .. } | Outcome::NotPending { .. }
+            Outcome::Adjust(ChangeOutcome::Refused(_))
+                | Outcome::WriteOff(ChangeOutcome::Refused(_))
+                | Outcome::Reserve(ReserveOutcome::Refused(_))
+                | Outcome::Confirm(ConfirmOutcome::Late { .. } | ConfirmOutcome::NotPending { .. })
+                | Outcome::Release(ReleaseOutcome::Late { .. } | ReleaseOutcome::NotPending { .. })
         );
         match by_key.get(key).filter(|_| effective) {
             Some(at) => {
@@ -211,7 +218,11 @@ fn sights_of(
         Op::Ask { ask, said: Ok(outcome), .. } => match (ask, outcome) {
             (
                 Ask::Reserve { lines, .. },
-                Outcome::Reserved { reservation, expires_at, confirmed },
+                Outcome::Reserve(ReserveOutcome::Reserved(Reserved {
+                    reservation,
+                    expires_at,
+                    confirmed,
+                })),
             ) => {
                 let skipped = *confirmed && policy.window == Window::Outstanding;
                 let quantity = on(lines);
@@ -222,7 +233,7 @@ fn sights_of(
                     expires_at,
                 }))
             }
-            (Ask::Reserve { lines, .. }, Outcome::Refused(refusal))
+            (Ask::Reserve { lines, .. }, Outcome::Reserve(ReserveOutcome::Refused(refusal)))
                 if lines[refusal.line].0 == place =>
             {
                 let (quantity, before) = (lines[refusal.line].1, on(&lines[..refusal.line]));
@@ -232,31 +243,36 @@ fn sights_of(
                     Sight::NextRelease(refusal.next_release_at),
                 ]
             }
-            (Ask::Confirm { parts, .. }, Outcome::Confirmed { reservation })
-                if holds(reservation) =>
-            {
+            (
+                Ask::Confirm { parts, .. },
+                Outcome::Confirm(ConfirmOutcome::Confirmed { reservation }),
+            ) if holds(reservation) => {
                 let lines = &made[reservation];
                 let part = |at: usize, units: u64| parts.as_ref().map_or(units, |parts| parts[at]);
                 let consumed = lines.iter().enumerate().filter(|(_, (at, _))| *at == place);
                 let consumed = consumed.map(|(at, (_, units))| part(at, *units)).sum();
                 vec![Sight::End { id: *reservation, consumed }]
             }
-            (_, Outcome::Released { reservation }) if holds(reservation) => {
+            (_, Outcome::Release(ReleaseOutcome::Released { reservation }))
+                if holds(reservation) =>
+            {
                 vec![Sight::End { id: *reservation, consumed: 0 }]
             }
-            (Ask::Receive { account, quantity }, Outcome::Changed { available, .. })
+            (Ask::Receive { account, quantity }, Outcome::Receive(Changed { available, .. }))
                 if *account == place =>
             {
                 vec![Sight::Change { delta: *quantity as i64, available: *available }]
             }
-            (Ask::Adjust { account, delta }, Outcome::Changed { available, .. })
-                if *account == place =>
-            {
+            (
+                Ask::Adjust { account, delta },
+                Outcome::Adjust(ChangeOutcome::Changed(Changed { available, .. })),
+            ) if *account == place => {
                 vec![Sight::Change { delta: *delta, available: *available }]
             }
-            (Ask::WriteOff { account, quantity }, Outcome::Changed { available, .. })
-                if *account == place =>
-            {
+            (
+                Ask::WriteOff { account, quantity },
+                Outcome::WriteOff(ChangeOutcome::Changed(Changed { available, .. })),
+            ) if *account == place => {
                 vec![Sight::Change { delta: -(*quantity as i64), available: *available }]
             }
             _ => Vec::new(),

@@ -1,6 +1,8 @@
 //! What threads asked of one group of accounts and were told, and the checks of it.
 
-use stockhold::{AccountId, ErrorKind, Outcome, Policy, ReservationId, TimeMs};
+use stockhold::{
+    AccountId, ErrorKind, Outcome, Policy, ReservationId, ReserveOutcome, Reserved, TimeMs,
+};
 
 use super::account::{Account, sights};
 use super::checker::{Stuck, Timed, linearize, overlaps};
@@ -111,7 +113,7 @@ impl History {
         }
         if let (
             Answer::Reserved { reservation: None, .. },
-            Ok(Outcome::Reserved { reservation, .. }),
+            Ok(Outcome::Reserve(ReserveOutcome::Reserved(Reserved { reservation, .. }))),
         ) = (answer, said)
         {
             if next.pending.contains_key(reservation) {
@@ -133,7 +135,9 @@ impl Op {
             key.is_none() && matches!(ask, Ask::Reserve { confirm: false, .. })
         };
         match self {
-            Self::Ask { ask, key, said: Ok(Outcome::Refused(_)) } => refused(ask, key),
+            Self::Ask { ask, key, said: Ok(Outcome::Reserve(ReserveOutcome::Refused(_))) } => {
+                refused(ask, key)
+            }
             _ => matches!(self, Self::Takeable { .. }),
         }
     }

@@ -28,8 +28,9 @@ use std::sync::{Arc, Barrier, Mutex};
 use std::time::Instant;
 
 use stockhold::{
-    AccountId, AccountKey, Clock, Command, Engine, ErrorKind, Fact, IdempotencyKey, Line,
-    ManualClock, Outcome, Policy, ReservationId, Reserve, TimeMs, Window,
+    AccountId, AccountKey, Adjust, Clock, Command, Confirm, ConfirmOutcome, Engine, ErrorKind,
+    Fact, IdempotencyKey, Line, ManualClock, Outcome, Policy, Receive, Release, ReleaseOutcome,
+    ReservationId, Reserve, ReserveOutcome, Reserved, TimeMs, Window, WriteOff,
 };
 use tempfile::TempDir;
 
@@ -111,7 +112,13 @@ impl Stage {
             Op::Ask { ask, key, said }
         });
         if let Op::Ask {
-            said: Ok(Outcome::Reserved { reservation, confirmed: false, .. }), ..
+            said:
+                Ok(Outcome::Reserve(ReserveOutcome::Reserved(Reserved {
+                    reservation,
+                    confirmed: false,
+                    ..
+                }))),
+            ..
         } = op
         {
             group.made.lock().expect("no thread panics").push(reservation);
@@ -194,13 +201,13 @@ impl Group {
         let mut taken = Vec::new();
         let command = match ask {
             Ask::Receive { account, quantity } => {
-                Command::Receive { account: id(account), quantity: *quantity, note: "", key }
+                Command::Receive(Receive::new(id(account), *quantity).key(key))
             }
             Ask::Adjust { account, delta } => {
-                Command::Adjust { account: id(account), delta: *delta, note: "", key }
+                Command::Adjust(Adjust::new(id(account), *delta).key(key))
             }
             Ask::WriteOff { account, quantity } => {
-                Command::WriteOff { account: id(account), quantity: *quantity, note: "", key }
+                Command::WriteOff(WriteOff::new(id(account), *quantity).key(key))
             }
             Ask::Reserve { lines, ttl_ms, confirm, .. } => {
                 taken.extend(
@@ -208,20 +215,16 @@ impl Group {
                         .iter()
                         .map(|(place, quantity)| Line { account: id(place), quantity: *quantity }),
                 );
-                Command::Reserve(Reserve {
-                    confirm: *confirm,
-                    key,
-                    ..Reserve::new(&taken, *ttl_ms)
-                })
+                let mut reserve = Reserve::new(&taken, *ttl_ms).key(key);
+                reserve.confirm = *confirm;
+                Command::Reserve(reserve)
             }
-            Ask::Confirm { reservation, parts, .. } => Command::Confirm {
-                reservation: *reservation,
-                owner: None,
-                quantities: parts.as_deref(),
-                key,
-            },
+            Ask::Confirm { reservation, parts, .. } => {
+                let confirm = Confirm::new(*reservation).key(key);
+                Command::Confirm(parts.as_deref().map_or(confirm, |parts| confirm.part(parts)))
+            }
             Ask::Release { reservation, .. } => {
-                Command::Release { reservation: *reservation, owner: None, key }
+                Command::Release(Release::new(*reservation).key(key))
             }
         };
         // The outcome is decided when the call returns; that it is durable is another test's
@@ -356,15 +359,26 @@ impl Counts {
                 self.expired += usize::from(matches!(op, Op::Expire { .. }));
                 continue;
             };
-            let effective = matches!(said, Ok(Outcome::Reserved { .. } | Outcome::Changed { .. }));
+            let effective = matches!(
+                said,
+                Ok(outcome) if outcome.reserved().is_some() || outcome.changed().is_some()
+            );
             self.retries += usize::from(key.is_some_and(|key| effective && !keys.insert(key)));
             match said {
-                Ok(Outcome::Reserved { .. }) => self.reserved += 1,
-                Ok(Outcome::Refused(_)) => self.refused += 1,
-                Ok(Outcome::Confirmed { .. }) => self.confirmed += 1,
-                Ok(Outcome::Released { .. }) => self.released += 1,
-                Ok(Outcome::Late { .. }) => self.late += 1,
-                Ok(Outcome::NotPending { .. }) => self.not_pending += 1,
+                Ok(Outcome::Reserve(ReserveOutcome::Reserved(Reserved { .. }))) => {
+                    self.reserved += 1
+                }
+                Ok(outcome) if outcome.refusal().is_some() => self.refused += 1,
+                Ok(Outcome::Confirm(ConfirmOutcome::Confirmed { .. })) => self.confirmed += 1,
+                Ok(Outcome::Release(ReleaseOutcome::Released { .. })) => self.released += 1,
+                Ok(
+                    Outcome::Confirm(ConfirmOutcome::Late { .. })
+                    | Outcome::Release(ReleaseOutcome::Late { .. }),
+                ) => self.late += 1,
+                Ok(
+                    Outcome::Confirm(ConfirmOutcome::NotPending { .. })
+                    | Outcome::Release(ReleaseOutcome::NotPending { .. }),
+                ) => self.not_pending += 1,
                 Err(ErrorKind::Conflict) => self.conflicts += 1,
                 _ => {}
             }

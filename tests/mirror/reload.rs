@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use serde_json::json;
-use stockhold::{AccountKey, Command, Engine, Line, Past, Policy, Reserve};
+use stockhold::{AccountKey, Command, Engine, Line, Past, Policy, Receive, Reserve};
 
 use crate::books::compare;
 use crate::lab::Lab;
@@ -163,8 +163,8 @@ fn trimmed(dir: &Path) {
     let wait = |command: &Command<'_>| {
         engine.execute(command).expect("it is decided").wait().expect("it is durable");
     };
-    wait(&Command::Receive { account: tea, quantity: 100_000, note: "到货", key: None });
-    wait(&Command::Receive { account: ann, quantity: 1_000_000, note: "支付奖励", key: None });
+    wait(&Command::Receive(Receive::new(tea, 100_000).note("到货")));
+    wait(&Command::Receive(Receive::new(ann, 1_000_000).note("支付奖励")));
     let lines = [Line { account: ann, quantity: 5 }, Line { account: tea, quantity: 1 }];
     let reserve = Reserve::new(&lines, 3_600_000);
     // One waits through everything that follows.

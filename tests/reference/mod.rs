@@ -4,7 +4,10 @@
 
 use std::collections::BTreeMap;
 
-use stockhold::{AccountId, ErrorKind, Outcome, Policy, ReservationId, TimeMs, Window};
+use stockhold::{
+    AccountId, ConfirmOutcome, ErrorKind, Outcome, Policy, Refusal, ReleaseOutcome, ReservationId,
+    TimeMs, Window,
+};
 
 /// An account by its place in the test's list.
 pub type Place = usize;
@@ -99,37 +102,40 @@ impl Answer {
             (Self::Error(_), Ok(_)) | (_, Err(_)) => return false,
             (_, Ok(outcome)) => *outcome,
         };
-        match (self, outcome) {
-            (
-                Self::Changed { account, available },
-                Outcome::Changed { account: of, available: left },
-            ) => (place_of(of), left) == (Some(*account), *available),
-            (
-                Self::Reserved { reservation, expires_at, confirmed },
-                Outcome::Reserved { reservation: id, expires_at: until, confirmed: at_once },
-            ) => {
-                reservation.is_none_or(|first| first == id)
-                    && (*expires_at, *confirmed) == (until, at_once)
+        let is_not_pending = matches!(
+            outcome,
+            Outcome::Confirm(ConfirmOutcome::NotPending { .. })
+                | Outcome::Release(ReleaseOutcome::NotPending { .. })
+        );
+        match *self {
+            Self::Error(_) => false,
+            Self::Changed { account, available } => outcome.changed().is_some_and(|changed| {
+                (place_of(changed.account), changed.available) == (Some(account), available)
+            }),
+            Self::Reserved { reservation, expires_at, confirmed } => {
+                outcome.reserved().is_some_and(|reserved| {
+                    reservation.is_none_or(|first| first == reserved.reservation)
+                        && (expires_at, confirmed) == (reserved.expires_at, reserved.confirmed)
+                })
             }
-            (Self::Refused(refusals), Outcome::Refused(refusal)) => place_of(refusal.account)
-                .is_some_and(|place| {
-                    refusals.contains(&(
-                        refusal.line,
-                        place,
-                        refusal.available,
-                        refusal.next_release_at,
-                    ))
-                }),
-            (Self::Confirmed { reservation }, Outcome::Confirmed { reservation: id })
-            | (Self::Released { reservation }, Outcome::Released { reservation: id })
-            | (Self::NotPending { reservation }, Outcome::NotPending { reservation: id }) => {
-                *reservation == id
+            Self::Refused(ref refusals) => outcome.refusal().is_some_and(|refusal| {
+                let Refusal { line, account, available, next_release_at, .. } = refusal;
+                let place = place_of(account);
+                place.is_some_and(|place| {
+                    refusals.contains(&(line, place, available, next_release_at))
+                })
+            }),
+            Self::Confirmed { reservation } => {
+                outcome == Outcome::Confirm(ConfirmOutcome::Confirmed { reservation })
             }
-            (
-                Self::Late { reservation, expires_at },
-                Outcome::Late { reservation: id, expires_at: at },
-            ) => (*reservation, *expires_at) == (id, at),
-            _ => false,
+            Self::Released { reservation } => {
+                outcome == Outcome::Release(ReleaseOutcome::Released { reservation })
+            }
+            Self::NotPending { .. } => is_not_pending,
+            Self::Late { reservation, expires_at } => {
+                outcome == Outcome::Confirm(ConfirmOutcome::Late { reservation, expires_at })
+                    || outcome == Outcome::Release(ReleaseOutcome::Late { reservation, expires_at })
+            }
         }
     }
 }

@@ -32,7 +32,7 @@ fn levels_of_several_accounts_are_of_one_moment() {
     let engine = in_memory();
     let both = two_apart(&engine);
     for account in both {
-        drop(engine.receive(account, 1_000, "", None).expect("it is received"));
+        drop(engine.receive(Receive::new(account, 1_000)).expect("it is received"));
     }
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -41,7 +41,7 @@ fn levels_of_several_accounts_are_of_one_moment() {
                 scope.spawn(|| {
                     for _ in 0..2_000 {
                         let lines = both.map(|account| Line { account, quantity: 3 });
-                        let taken = engine.reserve(&Reserve::new(&lines, 1_000_000));
+                        let taken = engine.reserve(Reserve::new(&lines, 1_000_000));
                         taken.and_then(|taken| taken.wait()).expect("there is enough");
                         let page = engine.pending_pages().next().expect("one is pending");
                         // The other thread may have ended it.
@@ -130,10 +130,10 @@ fn what_is_pending_all_along_is_told_once_whatever_comes_and_goes() {
     let engine = in_memory();
     let tea = open(&engine, "stock/tea");
     let [ann, bob] = ["points/ann", "points/bob"].map(|key| open(&engine, key));
-    drop(engine.receive(tea, 10_000, "", None).expect("it is received"));
+    drop(engine.receive(Receive::new(tea, 10_000)).expect("it is received"));
     let take = |owner| {
         let lines = [Line { account: tea, quantity: 1 }];
-        let taken = engine.reserve(&Reserve::new(&lines, 1_000_000).owner(owner));
+        let taken = engine.reserve(Reserve::new(&lines, 1_000_000).owner(owner));
         drop(taken.expect("there is enough"));
     };
     for number in 0..4_000 {
@@ -163,7 +163,7 @@ fn a_kind_of_ones_own_is_kept_like_a_stock() {
     let engine = fixture.open();
     let seats = AccountKey::custom("seat", &["hall-1", "row-3"]).expect("a valid key");
     let account = engine.open_account(&seats, Policy::strict()).expect("there is room");
-    drop(engine.receive(account, 5, "the hall opens", None).expect("it is received"));
+    drop(engine.receive(Receive::new(account, 5).note("the hall opens")).expect("it is received"));
     let taken = reserve(&engine, account, 2);
     drop(engine.confirm(taken).expect("it is decided"));
     engine.catch_up().wait().expect("history follows");

@@ -109,7 +109,7 @@ fn a_subscription_is_a_stream() {
         block_on(next).map(|event| event.expect("it reads").0)
     };
     assert_eq!((next(), next()), (Some(1), Some(2)), "the opening, and what was received");
-    let ticket = engine.receive(tea, 1, "", None).expect("there is room");
+    let ticket = engine.receive(Receive::new(tea, 1)).expect("there is room");
     assert_eq!(next(), Some(3), "whoever polls sees to it that it is written");
     drop(ticket);
     engine.close().expect("it closes");

@@ -7,8 +7,12 @@ use std::sync::Arc;
 
 use super::super::*;
 use crate::base::clock::ManualClock;
+use crate::base::error::Error;
 use crate::base::error::ErrorKind;
+use crate::event::Policy;
 use crate::ledger::Line;
+use crate::ledger::Receive;
+use crate::ledger::Reserve;
 use crate::vfs::crash::CrashVfs;
 
 fn open(vfs: &CrashVfs) -> Result<Engine> {
@@ -28,13 +32,10 @@ fn ledger() -> (CrashVfs, Vec<Level>) {
     let engine = open(&vfs).expect("it opens");
     let key = AccountKey::stock("tea").expect("a valid key");
     let tea = engine.open_account(&key, Policy::strict()).expect("there is room");
-    engine.receive(tea, 100, "", None).and_then(CommitTicket::wait).expect("it is received");
+    engine.receive(Receive::new(tea, 100)).and_then(Ticket::wait).expect("it is received");
     for round in 0..3 {
         let lines = [Line { account: tea, quantity: 1 + round }];
-        engine
-            .reserve(&Reserve::new(&lines, 100))
-            .and_then(CommitTicket::wait)
-            .expect("it is taken");
+        engine.reserve(Reserve::new(&lines, 100)).and_then(Ticket::wait).expect("it is taken");
         if round < 2 {
             engine.checkpoint().expect("it is written");
         }

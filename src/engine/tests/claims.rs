@@ -1,6 +1,7 @@
 //! Would catch a claim that lets go of what it holds, also when its follower or the engine is away.
 
 use super::*;
+use crate::ledger::Receive;
 
 /// Some 60 bytes each: enough for several segments of 128 KiB.
 const EVENTS: u64 = 8_000;
@@ -17,7 +18,7 @@ fn fill(engine: &Engine) {
     let tea = stock(engine, 1);
     for _ in 0..2 {
         for _ in 0..EVENTS {
-            drop(engine.receive(tea, 1, "", None).expect("it is received"));
+            drop(engine.receive(Receive::new(tea, 1)).expect("it is received"));
         }
         engine.checkpoint().expect("the disk works");
     }

@@ -5,6 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use super::*;
+use crate::base::IdempotencyKey;
+use crate::event::Policy;
+use crate::ledger::{Adjust, Note, PutDocument, Receive, Reserve, SetPolicy, WriteOff};
 
 type Call<'a> = (&'static str, Box<dyn Fn() -> Option<ErrorKind> + 'a>);
 
@@ -23,14 +26,17 @@ fn calls<'a>(
     let lines = move |quantity| [Line { account: tea, quantity }];
     vec![
         ("open_account", Box::new(move || kind(engine.open_account(&key(), Policy::strict())))),
-        ("set_policy", Box::new(move || kind(engine.set_policy(tea, Policy::strict())))),
-        ("receive", Box::new(move || kind(engine.receive(tea, 1, "", None)))),
-        ("adjust", Box::new(move || kind(engine.adjust(tea, 1, "", None)))),
-        ("write_off", Box::new(move || kind(engine.write_off(tea, 1, "", None)))),
-        ("reserve", Box::new(move || kind(engine.reserve(&Reserve::new(&lines(1), 100))))),
+        (
+            "set_policy",
+            Box::new(move || kind(engine.set_policy(SetPolicy::new(tea, Policy::strict())))),
+        ),
+        ("receive", Box::new(move || kind(engine.receive(Receive::new(tea, 1))))),
+        ("adjust", Box::new(move || kind(engine.adjust(Adjust::new(tea, 1))))),
+        ("write_off", Box::new(move || kind(engine.write_off(WriteOff::new(tea, 1))))),
+        ("reserve", Box::new(move || kind(engine.reserve(Reserve::new(&lines(1), 100))))),
         (
             "reserve of what is sold out",
-            Box::new(move || kind(engine.reserve(&Reserve::new(&lines(1_000), 100)))),
+            Box::new(move || kind(engine.reserve(Reserve::new(&lines(1_000), 100)))),
         ),
         ("confirm", Box::new(move || kind(engine.confirm(taken)))),
         ("release", Box::new(move || kind(engine.release(taken)))),
@@ -43,9 +49,12 @@ fn calls<'a>(
         ),
         ("level", Box::new(move || kind(engine.level(tea)))),
         ("takeable", Box::new(move || kind(engine.takeable(tea)))),
-        ("refund", Box::new(move || kind(engine.refund(taken, None, "")))),
-        ("note", Box::new(move || kind(engine.note(taken, b"")))),
-        ("put_document", Box::new(move || kind(engine.put_document("a", "b", None)))),
+        ("refund", Box::new(move || kind(engine.refund(taken)))),
+        ("note", Box::new(move || kind(engine.note(Note::new(taken, b""))))),
+        (
+            "put_document",
+            Box::new(move || kind(engine.put_document(PutDocument::remove("a", "b")))),
+        ),
         ("expire_due", Box::new(move || kind(engine.expire_due()))),
         ("catch_up", Box::new(move || kind(engine.catch_up().wait()))),
         ("subscribe", Box::new(move || kind(engine.subscribe(1)))),
@@ -149,7 +158,7 @@ fn a_fork_is_refused_and_writes_nothing() {
     let taken = reserve(&engine, tea, 1);
     let claim = engine.claim("mirror").expect("the disk works");
     let early = engine
-        .receive(tea, 1, "decided before the fork, not written", None)
+        .receive(Receive::new(tea, 1).note("decided before the fork, not written"))
         .expect("it is decided");
     let files = || {
         let vfs = crate::vfs::RealVfs;

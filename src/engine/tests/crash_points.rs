@@ -7,8 +7,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::super::*;
+use crate::base::IdempotencyKey;
 use crate::base::clock::ManualClock;
+use crate::event::Policy;
 use crate::ledger::Line;
+use crate::ledger::{Receive, Reserve, ReserveOutcome, Reserved};
 use crate::vfs::crash::{CrashVfs, Fault, Operation};
 
 const STEPS: u64 = 48;
@@ -29,7 +32,7 @@ struct Witness {
     acknowledged: Seq,
     reservations: Vec<ReservationId>,
     /// Keyed requests that were acknowledged, with their first answers.
-    answers: Vec<(u64, Outcome)>,
+    answers: Vec<(u64, ReserveOutcome)>,
 }
 
 fn open(vfs: &CrashVfs) -> Result<Engine> {
@@ -46,14 +49,14 @@ fn shown(engine: &Engine, reservations: &[ReservationId]) -> Shown {
     (engine.levels(), reservations.iter().map(|id| engine.pending(*id)).collect())
 }
 
-fn reserve(engine: &Engine, tea: AccountId, step: u64) -> Result<CommitTicket> {
+fn reserve(engine: &Engine, tea: AccountId, step: u64) -> Result<Ticket<ReserveOutcome>> {
     let lines = [Line { account: tea, quantity: 1 + step % 3 }];
-    engine.reserve(&Reserve::new(&lines, 1_000_000).details(&DETAILS).key(key(step)))
+    engine.reserve(Reserve::new(&lines, 1_000_000).details(&DETAILS).key(key(step)))
 }
 
 impl Witness {
     /// Sees what a command did, and whether it is heard of.
-    fn hear(&mut self, engine: &Engine, ticket: CommitTicket) -> Result<Outcome> {
+    fn hear<T: Copy>(&mut self, engine: &Engine, ticket: Ticket<T>) -> Result<T> {
         let seq = self.see(engine, &ticket);
         let outcome = ticket.wait()?;
         self.acknowledged = seq;
@@ -61,13 +64,22 @@ impl Witness {
     }
 
     /// Sees what a command did in memory.
-    fn see(&mut self, engine: &Engine, ticket: &CommitTicket) -> Seq {
+    fn see<T>(&mut self, engine: &Engine, ticket: &Ticket<T>) -> Seq {
         let seq = ticket.seq().unwrap_or_default();
-        if let Outcome::Reserved { reservation, .. } = ticket.outcome() {
-            self.reservations.push(reservation);
-        }
         self.shown.insert(seq, shown(engine, &self.reservations));
         seq
+    }
+
+    /// Reserves, and remembers the reservation.
+    fn reserve(
+        &mut self,
+        engine: &Engine,
+        tea: AccountId,
+        step: u64,
+    ) -> Result<Ticket<ReserveOutcome>> {
+        let ticket = reserve(engine, tea, step)?;
+        self.reservations.extend(ticket.outcome().reserved().ok().map(|taken| taken.reservation));
+        Ok(ticket)
     }
 
     /// A sale: units are received and reserved, reservations confirmed and released, checkpoints
@@ -75,13 +87,13 @@ impl Witness {
     fn work(&mut self, vfs: &CrashVfs) -> Result<()> {
         let engine = open(vfs)?;
         let tea = engine.open_account(&AccountKey::stock("tea")?, Policy::strict())?;
-        let received = engine.receive(tea, 1_000, "first delivery", None)?;
+        let received = engine.receive(Receive::new(tea, 1_000).note("first delivery"))?;
         self.hear(&engine, received)?;
         for step in 0..STEPS {
-            let ticket = reserve(&engine, tea, step)?;
+            let ticket = self.reserve(&engine, tea, step)?;
             let outcome = self.hear(&engine, ticket)?;
             self.answers.push((step, outcome));
-            let Outcome::Reserved { reservation, .. } = outcome else {
+            let ReserveOutcome::Reserved(Reserved { reservation, .. }) = outcome else {
                 panic!("there is enough for all")
             };
             match step % 3 {
@@ -91,7 +103,7 @@ impl Witness {
             }
             if step % 16 == 15 {
                 // The checkpoint shows an event that nobody has waited for.
-                let unheard = reserve(&engine, tea, STEPS + step)?;
+                let unheard = self.reserve(&engine, tea, STEPS + step)?;
                 self.see(&engine, &unheard);
                 engine.checkpoint()?;
             }

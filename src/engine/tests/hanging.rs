@@ -6,6 +6,8 @@ use std::thread;
 use std::time::Duration;
 
 use super::*;
+use crate::event::Policy;
+use crate::ledger::{Changed, PutDocument, Receive};
 use crate::vfs::held::{Gate, HeldVfs};
 
 const LIMIT: Duration = Duration::from_millis(10);
@@ -20,9 +22,9 @@ fn open(dir: &Path, sync_limit: Duration, close_limit: Duration) -> (Engine, Arc
     (builder.sync_limit(sync_limit).close_limit(close_limit).open().unwrap(), gate)
 }
 
-fn receive(engine: &Engine) -> Result<CommitTicket> {
+fn receive(engine: &Engine) -> Result<Ticket<Changed>> {
     let account = engine.open_account(&AccountKey::stock("tea")?, Policy::strict())?;
-    engine.receive(account, 1, "", None)
+    engine.receive(Receive::new(account, 1))
 }
 
 /// The first moment at which the disk counts as one that hangs.
@@ -72,11 +74,11 @@ fn a_disk_that_hangs_lets_an_engine_be_closed_and_dropped() {
 }
 
 /// Writes until the disk has no room for the journal's next segment; what is not durable then.
-fn fill(engine: &Engine, gate: &Gate) -> Vec<CommitTicket> {
+fn fill(engine: &Engine, gate: &Gate) -> Vec<Ticket<()>> {
     gate.is_full.store(true, Ordering::SeqCst);
     let mut waiting = Vec::new();
     loop {
-        match engine.put_document("notes", "one", Some(&[7; 50_000])) {
+        match engine.put_document(PutDocument::new("notes", "one", &[7; 50_000])) {
             Ok(ticket) => waiting.push(ticket),
             Err(error) => {
                 assert_eq!(error.kind(), ErrorKind::LowSpace, "{error}");
@@ -85,7 +87,7 @@ fn fill(engine: &Engine, gate: &Gate) -> Vec<CommitTicket> {
             }
         }
         engine.0.core.journal.kick();
-        while waiting.last().and_then(CommitTicket::seq) > Some(engine.durable_seq())
+        while waiting.last().and_then(Ticket::seq) > Some(engine.durable_seq())
             && engine.check_ready().is_ok()
         {
             thread::yield_now();

@@ -4,6 +4,7 @@
 use super::*;
 use crate::base::clock::Clock;
 use crate::event::Fact;
+use crate::ledger::PutDocument;
 use crate::vfs::memory::MemoryDisk;
 
 #[test]
@@ -41,7 +42,7 @@ fn there_is_no_history_and_whoever_asks_for_it_is_told() {
     let kinds = [
         engine.history().reservation(taken).map(drop),
         engine.catch_up().wait(),
-        engine.refund(taken, None, "").map(drop),
+        engine.refund(taken).map(drop),
     ]
     .map(|outcome| outcome.expect_err("history is off").kind());
     assert_eq!(kinds, [ErrorKind::Unavailable; 3]);
@@ -57,7 +58,7 @@ fn its_files_are_bounded_and_subscriptions_read_them() {
     for _ in 0..40 {
         for _ in 0..2_000 {
             let note = "a note that takes some room in the journal";
-            drop(engine.receive(tea, 1, note, None).expect("there is room"));
+            drop(engine.receive(Receive::new(tea, 1).note(note)).expect("there is room"));
         }
         // Some 300 KiB of journal; two checkpoints keep what came since the older one.
         engine.checkpoint().expect("there is room");
@@ -83,8 +84,9 @@ fn on_a_disk_that_is_nearly_full_nothing_new_is_taken() {
     let engine = builder.open().expect("there is memory");
     let tea = stock(&engine, 10);
     let taken = reserve(&engine, tea, 1);
-    let bodies =
-        (0..64).map(|number| engine.put_document("notes", &number.to_string(), Some(&[7; 60_000])));
+    let bodies = (0..64).map(|number| {
+        engine.put_document(PutDocument::new("notes", &number.to_string(), &[7; 60_000]))
+    });
     let mut refused = None;
     for body in bodies {
         match body.and_then(|ticket| ticket.wait()) {
@@ -97,7 +99,7 @@ fn on_a_disk_that_is_nearly_full_nothing_new_is_taken() {
     }
     assert_eq!(refused, Some(ErrorKind::LowSpace));
     let lines = [Line { account: tea, quantity: 1 }];
-    let new = engine.reserve(&Reserve::new(&lines, 100)).map(drop).expect_err("there is no room");
+    let new = engine.reserve(Reserve::new(&lines, 100)).map(drop).expect_err("there is no room");
     assert_eq!(new.kind(), ErrorKind::LowSpace);
     engine.confirm(taken).and_then(|ticket| ticket.wait()).expect("what was taken is still ended");
     assert!(disk.bytes() <= disk.bytes_max());
@@ -136,7 +138,7 @@ fn with_a_clock_that_runs_fast_an_hour_is_soon_over() {
     let engine = Engine::in_memory().clock(Arc::new(clock)).open().expect("there is memory");
     let tea = stock(&engine, 1);
     let lines = [Line { account: tea, quantity: 1 }];
-    let taken = engine.reserve(&Reserve::new(&lines, 3_600_000)).expect("there is one");
+    let taken = engine.reserve(Reserve::new(&lines, 3_600_000)).expect("there is one");
     taken.wait().expect("it is durable");
     let pending = engine.pending_pages().flatten().next();
     // It may be over already.

@@ -22,7 +22,9 @@ use tempfile::TempDir;
 use super::*;
 use crate::base::clock::ManualClock;
 use crate::base::error::ErrorKind;
+use crate::event::Policy;
 use crate::ledger::Line;
+use crate::ledger::{ConfirmOutcome, Receive, Reserve, ReserveOutcome, Reserved};
 
 struct Fixture {
     dir: TempDir,
@@ -49,20 +51,18 @@ fn stock(engine: &Engine, quantity: u64) -> AccountId {
     let key = AccountKey::stock("tea").expect("a valid key");
     let account = engine.open_account(&key, Policy::strict()).expect("there is room");
     engine
-        .receive(account, quantity, "first delivery", None)
-        .and_then(CommitTicket::wait)
+        .receive(Receive::new(account, quantity).note("first delivery"))
+        .and_then(Ticket::wait)
         .expect("it is received");
     account
 }
 
 fn reserve(engine: &Engine, account: AccountId, quantity: u64) -> ReservationId {
     let lines = [Line { account, quantity }];
-    let outcome = engine
-        .reserve(&Reserve::new(&lines, 100))
-        .and_then(CommitTicket::wait)
-        .expect("it is decided");
+    let outcome =
+        engine.reserve(Reserve::new(&lines, 100)).and_then(Ticket::wait).expect("it is decided");
     match outcome {
-        Outcome::Reserved { reservation, .. } => reservation,
+        ReserveOutcome::Reserved(Reserved { reservation, .. }) => reservation,
         other => panic!("expected a reservation, got {other:?}"),
     }
 }
@@ -80,7 +80,7 @@ fn what_is_acknowledged_survives_a_drop_and_a_close() {
     engine.close().expect("it closes");
     let engine = fixture.open();
     assert_eq!((engine.levels(), engine.pending(first)), before, "from the checkpoint");
-    engine.confirm(first).and_then(CommitTicket::wait).expect("it is decided");
+    engine.confirm(first).and_then(Ticket::wait).expect("it is decided");
     let second = reserve(&engine, tea, 1);
     drop(engine);
     let engine = fixture.open();
@@ -99,8 +99,8 @@ fn expiry_is_an_event_and_survives() {
     fixture.clock.advance(99);
     assert_eq!(engine.expire_due().expect("it admits"), 0);
     fixture.clock.advance(1);
-    let late = engine.confirm(reservation).and_then(CommitTicket::wait).expect("it is decided");
-    assert_eq!(late, Outcome::Late { reservation, expires_at: 1_100 });
+    let late = engine.confirm(reservation).and_then(Ticket::wait).expect("it is decided");
+    assert_eq!(late, ConfirmOutcome::Late { reservation, expires_at: 1_100 });
     assert_eq!(engine.expire_due().expect("it admits"), 1);
     engine.checkpoint().expect("it is written");
     drop(engine);
@@ -168,8 +168,8 @@ fn opening_lets_go_of_nothing_that_the_checkpoint_needs() {
     let details = [7; 40 << 10];
     for _ in 0..40 {
         engine
-            .reserve(&Reserve::new(&lines, 100).details(&details))
-            .and_then(CommitTicket::wait)
+            .reserve(Reserve::new(&lines, 100).details(&details))
+            .and_then(Ticket::wait)
             .expect("it is decided");
     }
     // History is at the end, and the older checkpoint at the beginning: the journal must be kept
@@ -228,8 +228,8 @@ fn a_history_that_fails_is_told_all_else_goes_on_and_the_next_opening_makes_it_w
     }
     engine.check_ready().expect("commands are accepted");
     assert_eq!(
-        engine.confirm(taken).and_then(CommitTicket::wait).ok(),
-        Some(Outcome::Confirmed { reservation: taken })
+        engine.confirm(taken).and_then(Ticket::wait).ok(),
+        Some(ConfirmOutcome::Confirmed { reservation: taken })
     );
     assert_eq!(engine.catch_up().wait().expect_err("it ended").kind(), ErrorKind::Unavailable);
     drop(engine);

@@ -7,6 +7,8 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::*;
+use crate::event::Policy;
+use crate::ledger::{Receive, Reserve, ReserveOutcome, Reserved};
 use crate::reader::{LedgerView, Past};
 use crate::vfs::{RealVfs, Vfs};
 
@@ -27,13 +29,15 @@ fn sell(fixture: &Fixture, engine: &Engine, steps: u64) -> BTreeMap<Seq, Shown> 
     witness.insert(engine.status().last_seq, see(engine));
     for step in 0..steps {
         let lines = [Line { account: tea, quantity: 1 + step % 3 }];
-        let taken = engine.reserve(&Reserve::new(&lines, 1_000).details(&DETAILS));
-        let Ok(Outcome::Reserved { reservation, .. }) = taken.and_then(CommitTicket::wait) else {
+        let taken = engine.reserve(Reserve::new(&lines, 1_000).details(&DETAILS));
+        let Ok(ReserveOutcome::Reserved(Reserved { reservation, .. })) =
+            taken.and_then(Ticket::wait)
+        else {
             panic!("enough")
         };
         witness.insert(engine.status().last_seq, see(engine));
         if step % 3 == 0 {
-            engine.confirm(reservation).and_then(CommitTicket::wait).expect("it is decided");
+            engine.confirm(reservation).and_then(Ticket::wait).expect("it is decided");
             witness.insert(engine.status().last_seq, see(engine));
         }
         let cup = AccountKey::stock(&format!("cup-{step}")).expect("a valid key");
@@ -170,7 +174,7 @@ fn a_snapshot_taken_in_the_middle_of_things_gives_the_same_ledger_as_all_events(
         .map(|number| {
             let key = AccountKey::stock(&format!("tea-{number}")).expect("a valid key");
             let account = engine.open_account(&key, Policy::strict()).expect("there is room");
-            drop(engine.receive(account, 10_000, "", None).expect("it is decided"));
+            drop(engine.receive(Receive::new(account, 10_000)).expect("it is decided"));
             account
         })
         .collect();
@@ -184,7 +188,7 @@ fn a_snapshot_taken_in_the_middle_of_things_gives_the_same_ledger_as_all_events(
                     let lines =
                         [account(3), account(11)].map(|account| Line { account, quantity: 1 });
                     let ticket =
-                        engine.reserve(&Reserve::new(&lines, 100_000)).expect("it is decided");
+                        engine.reserve(Reserve::new(&lines, 100_000)).expect("it is decided");
                     if step % 20 == 0 {
                         ticket.wait().expect("it is durable");
                     }
@@ -239,7 +243,7 @@ fn a_look_at_a_busy_directory_finds_every_event() {
                 let lines = [Line { account: tea, quantity: 1 }];
                 drop(
                     engine
-                        .reserve(&Reserve::new(&lines, 1_000_000).details(&DETAILS))
+                        .reserve(Reserve::new(&lines, 1_000_000).details(&DETAILS))
                         .expect("it is decided"),
                 );
                 if step % 20 == 19 {

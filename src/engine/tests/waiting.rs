@@ -11,6 +11,8 @@ use crossbeam_utils::sync::Parker;
 
 use super::*;
 use crate::base::flaw::{self, Flaw};
+use crate::event::Policy;
+use crate::ledger::{Command, Receive, Refund, RefundOutcome, Reserve, ReserveOutcome, Reserved};
 
 #[derive(Default)]
 struct Counting(AtomicUsize);
@@ -69,9 +71,9 @@ fn who_waits_has_one_slot_however_often_it_asks() {
     let tea = engine
         .open_account(&AccountKey::stock("tea").expect("a key"), Policy::strict())
         .expect("there is room");
-    let receive = || engine.receive(tea, 1, "", None).expect("it is received");
+    let receive = || engine.receive(Receive::new(tea, 1)).expect("it is received");
     holds_one_slot(&engine, receive());
-    let command = Command::Receive { account: tea, quantity: 1, note: "", key: None };
+    let command = Command::Receive(Receive { account: tea, quantity: 1, note: "", key: None });
     holds_one_slot(&engine, engine.batch(&[command, command]).expect("it is a batch"));
     holds_one_slot(&engine, engine.catch_up());
     holds_one_slot(&engine, Next(engine.subscribe(1).expect("it is all there")));
@@ -87,7 +89,7 @@ fn who_waits_is_woken_once_and_by_its_last_waker() {
         .open_account(&AccountKey::stock("tea").expect("a key"), Policy::strict())
         .expect("there is room");
     let (first, second) = (Arc::new(Counting::default()), Arc::new(Counting::default()));
-    let mut ticket = engine.receive(tea, 1, "", None).expect("it is received");
+    let mut ticket = engine.receive(Receive::new(tea, 1)).expect("it is received");
     for waker in [&first, &second, &second] {
         assert!(poll(&mut ticket, &Waker::from(Arc::clone(waker))).is_pending());
     }
@@ -100,10 +102,10 @@ fn who_waits_is_woken_once_and_by_its_last_waker() {
 fn bought(engine: &Engine, tea: AccountId) -> ReservationId {
     let lines = [Line { account: tea, quantity: 1 }];
     let ticket = engine
-        .reserve(&Reserve { confirm: true, ..Reserve::new(&lines, 100) })
+        .reserve(Reserve { confirm: true, ..Reserve::new(&lines, 100) })
         .expect("it is decided");
     match ticket.outcome() {
-        Outcome::Reserved { reservation, .. } => reservation,
+        ReserveOutcome::Reserved(Reserved { reservation, .. }) => reservation,
         other => panic!("expected a purchase, got {other:?}"),
     }
 }
@@ -116,24 +118,22 @@ fn a_refund_waits_for_nothing_before_its_ticket_and_is_decided_once() {
     let order = bought(&engine, tea);
     // Nobody carries history, and nothing is written: whoever waited for either would wait for
     // ever.
-    let asked = [(); 3].map(|()| engine.refund(order, None, "broken").expect("it is asked"));
-    let unknown = engine.refund(ReservationId::from_number(64), None, "").expect("it is asked");
+    let asked =
+        [(); 3].map(|()| engine.refund(Refund::new(order).note("broken")).expect("it is asked"));
+    let unknown = engine.refund(ReservationId::from_number(64)).expect("it is asked");
     assert_eq!(engine.level(tea).expect("it is open").consumed, 1, "nothing is decided yet");
     let (core, parker) = (Arc::clone(&engine.0.core), Parker::new());
     core.add_sleeper(parker.unparker().clone());
     engine.write_queued();
     let history = std::thread::spawn(move || follower::run(&core, &parker));
     let outcomes = asked.map(|ticket| ticket.wait().expect("it is decided"));
-    assert!(matches!(outcomes[0], Outcome::Returned { .. }), "{outcomes:?}");
-    assert_eq!(outcomes[1..], [Outcome::NotPending { reservation: order }; 2]);
-    assert!(matches!(unknown.wait(), Ok(Outcome::NotPending { .. })));
+    assert!(matches!(outcomes[0], RefundOutcome::Returned { .. }), "{outcomes:?}");
+    assert_eq!(outcomes[1..], [RefundOutcome::NotConfirmed { reservation: order }; 2]);
+    assert!(matches!(unknown.wait(), Ok(RefundOutcome::NotConfirmed { .. })));
     assert_eq!(engine.level(tea).expect("it is open").consumed, 0);
     engine.close().expect("it closes");
     history.join().expect("it does not panic");
-    assert_eq!(
-        engine.refund(order, None, "").err().map(|error| error.kind()),
-        Some(ErrorKind::Closed)
-    );
+    assert_eq!(engine.refund(order).err().map(|error| error.kind()), Some(ErrorKind::Closed));
 }
 
 #[test]
@@ -142,7 +142,7 @@ fn refunds_that_nobody_decides_are_bounded() {
     let engine = stepped(&fixture, true);
     let tea = stock(&engine, 10);
     let order = bought(&engine, tea);
-    let refused = (0..100_000).find_map(|_| engine.refund(order, None, "").err());
+    let refused = (0..100_000).find_map(|_| engine.refund(order).err());
     assert_eq!(refused.map(|error| error.kind()), Some(ErrorKind::Overloaded));
 }
 
@@ -154,7 +154,7 @@ fn a_history_that_dies_is_told_and_whoever_waits_for_it_hears_of_it() {
     let order = bought(&engine, tea);
     let waker = Arc::new(Counting::default());
     let mut caught_up = engine.catch_up();
-    let mut refund = engine.refund(order, None, "").expect("it is asked");
+    let mut refund = engine.refund(order).expect("it is asked");
     engine.write_queued();
     for _ in 0..2 {
         assert!(poll(&mut caught_up, &Waker::from(Arc::clone(&waker))).is_pending());
@@ -172,10 +172,7 @@ fn a_history_that_dies_is_told_and_whoever_waits_for_it_hears_of_it() {
     assert_eq!(kind(poll(&mut refund, Waker::noop()).map_ok(drop)), Some(ErrorKind::Unavailable));
     assert!(engine.status().history_failed);
     assert_eq!(engine.catch_up().wait().map_err(|error| error.kind()), Err(ErrorKind::Unavailable));
-    assert_eq!(
-        engine.refund(order, None, "").err().map(|error| error.kind()),
-        Some(ErrorKind::Unavailable)
-    );
+    assert_eq!(engine.refund(order).err().map(|error| error.kind()), Some(ErrorKind::Unavailable));
     assert_eq!(engine.level(tea).expect("it is open").consumed, 1, "and the order stands");
 }
 

@@ -9,11 +9,11 @@ fn it_sells_and_says_that_there_is_no_history() {
     let engine = fixture.open();
     let tea = stock(&engine, 2);
     let id = reserve(&engine, tea, 1);
-    engine.confirm(id).and_then(CommitTicket::wait).expect("it is pending");
+    engine.confirm(id).and_then(Ticket::wait).expect("it is pending");
     let unavailable = |error: Error| assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
     unavailable(engine.history().reservation(id).expect_err("nothing keeps it"));
     unavailable(engine.catch_up().wait().expect_err("nothing follows"));
-    unavailable(engine.refund(id, None, "back").err().expect("a refund needs history"));
+    unavailable(engine.refund(Refund::new(id).note("back")).err().expect("a refund needs history"));
     engine.close().expect("it closes");
     let again = fixture.open();
     let level = again.level(tea).expect("the account is there");

@@ -8,7 +8,9 @@ use crate::base::error::Result;
 use crate::base::{AccountId, ReservationId, Seq, TimeMs};
 use crate::event::effects::{AccountChange, Effects, Ending, Life, Made};
 use crate::event::{Event, EventLine};
-use crate::history::record::{ChangeRecord, Note, RecordLine, ReservationRecord, ReservationState};
+use crate::history::record::{
+    ChangeRecord, NoteRecord, RecordLine, ReservationRecord, ReservationState,
+};
 
 /// A reservation as the events before left it, with the last of those events.
 type Found = Option<(Seq, ReservationRecord)>;
@@ -219,5 +221,5 @@ fn add_note(record: &mut ReservationRecord, at: TimeMs, body: &[u8]) {
     if record.notes.len() >= ReservationRecord::NOTES_MAX {
         record.notes.remove(0);
     }
-    record.notes.push(Note { at, body: body.to_vec() });
+    record.notes.push(NoteRecord { at, body: body.to_vec() });
 }

@@ -5,7 +5,9 @@ use super::value::{Bytes, put_bytes, put_number, put_signed};
 use crate::base::error::{Error, Result};
 use crate::base::{AccountId, ReservationId, Seq};
 use crate::event::ChangeKind;
-use crate::history::record::{ChangeRecord, Note, RecordLine, ReservationRecord, ReservationState};
+use crate::history::record::{
+    ChangeRecord, NoteRecord, RecordLine, ReservationRecord, ReservationState,
+};
 
 const STATE_MASK: u8 = 0b111;
 const FLAG_OWNER: u8 = 1 << 3;
@@ -67,7 +69,7 @@ fn read_reservation(reservation: ReservationId, mut bytes: Bytes<'_>) -> Option<
     let details = bytes.bytes()?.to_vec();
     let mut notes = Vec::new();
     while !bytes.0.is_empty() {
-        notes.push(Note { at: bytes.number()?, body: bytes.bytes()?.to_vec() });
+        notes.push(NoteRecord { at: bytes.number()?, body: bytes.bytes()?.to_vec() });
     }
     Some(ReservationRecord {
         reservation,

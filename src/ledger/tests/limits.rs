@@ -3,6 +3,7 @@
 //! every event.
 
 use super::*;
+use crate::ledger::Confirm;
 use crate::vfs::crash::Chance;
 
 const WINDOWS: [Window; 6] = [
@@ -82,7 +83,8 @@ impl Run {
         // A cap does not look at what never waits.
         let fits = fits || (confirm && self.oracle.rule.window == Window::Outstanding);
         let outcome = self.fixture.execute(Command::Reserve(reserve), now);
-        let Outcome::Reserved { reservation, .. } = outcome else {
+        let Outcome::Reserve(ReserveOutcome::Reserved(Reserved { reservation, .. })) = outcome
+        else {
             assert!(!fits, "{quantity} units are refused at {now}: {outcome:?}");
             return None;
         };
@@ -104,9 +106,15 @@ impl Run {
             return;
         };
         let parts = [quantity.min(held)];
-        let confirm =
-            Command::Confirm { reservation, owner: None, quantities: Some(&parts), key: None };
-        if self.fixture.execute(confirm, self.oracle.now) == (Outcome::Confirmed { reservation }) {
+        let confirm = Command::Confirm(Confirm {
+            reservation,
+            owner: None,
+            quantities: Some(&parts),
+            key: None,
+        });
+        if self.fixture.execute(confirm, self.oracle.now)
+            == (Outcome::Confirm(ConfirmOutcome::Confirmed { reservation }))
+        {
             self.oracle.held.remove(pick);
             self.oracle.uses.push((reservation, self.oracle.now, parts[0]));
         } else {
@@ -120,7 +128,7 @@ impl Run {
             return;
         };
         if self.fixture.execute(release(reservation), self.oracle.now)
-            == (Outcome::Released { reservation })
+            == (Outcome::Release(ReleaseOutcome::Released { reservation }))
         {
             self.oracle.held.remove(pick);
         } else {
@@ -150,7 +158,7 @@ impl Run {
         let used = Used { reservation, lines: &lines, consumed_at };
         let returned =
             self.fixture.ledger.give_back(&used, "", self.oracle.now, &self.fixture.list);
-        assert_eq!(returned.expect("it was consumed").0, Outcome::Returned { reservation });
+        assert_eq!(returned.expect("it was consumed").0, RefundOutcome::Returned { reservation });
         self.check("a return");
     }
 

@@ -13,7 +13,7 @@ use super::report::{Report, Target};
 use super::stage::{self, BATCH, PLENTY, TTL_MS};
 use crate::base::error::{Error, Result};
 use crate::engine::Engine;
-use crate::ledger::{Command, Line, Reserve};
+use crate::ledger::{Command, Confirm, Line, Reserve};
 
 const MEASURE: Duration = Duration::from_secs(3);
 const CALLERS: usize = 256;
@@ -46,13 +46,10 @@ fn batches(engine: &Engine, lines: &[Line], confirm: bool) -> Result<(f64, f64)>
         if confirm {
             let numbers = outcomes
                 .into_iter()
-                .map(|outcome| stage::number_of(outcome?))
+                .map(|outcome| stage::number_of(outcome?.try_into()?))
                 .collect::<Result<Vec<_>>>()?;
-            let confirm = |reservation| Command::Confirm {
-                reservation,
-                owner: None,
-                quantities: None,
-                key: None,
+            let confirm = |reservation| {
+                Command::Confirm(Confirm { reservation, owner: None, quantities: None, key: None })
             };
             let confirms: Vec<_> = numbers.into_iter().map(confirm).collect();
             completed += engine.batch(&confirms)?.wait()?.len();
@@ -111,7 +108,7 @@ async fn caller(engine: &Engine, lines: &[Line], until: Instant) -> Result<Histo
         if start >= until {
             return Ok(times);
         }
-        let reservation = stage::number_of(engine.reserve(&Reserve::new(lines, TTL_MS))?.await?)?;
+        let reservation = stage::number_of(engine.reserve(Reserve::new(lines, TTL_MS))?.await?)?;
         engine.confirm(reservation)?.await?;
         times.saturating_record(start.elapsed().as_micros() as u64);
     }
@@ -124,7 +121,7 @@ pub(super) fn one_caller(dir: &Path, report: &mut Report) -> Result<()> {
     let before = sync_rate(dir)?;
     let (start, mut acknowledged) = (Instant::now(), 0);
     while start.elapsed() < MEASURE {
-        let reservation = stage::number_of(engine.reserve(&Reserve::new(&lines, TTL_MS))?.wait()?)?;
+        let reservation = stage::number_of(engine.reserve(Reserve::new(&lines, TTL_MS))?.wait()?)?;
         engine.confirm(reservation)?.wait()?;
         acknowledged += 2;
     }

@@ -30,6 +30,7 @@ use crate::base::error::{Error, Result};
 use crate::engine::Engine;
 use crate::event::Policy;
 use crate::http::{self, App, Auth, Limits, Role};
+use crate::ledger::Receive;
 use crate::mall::{Category, Mall, MallConfig, Product};
 
 const CONNECTIONS: usize = 64;
@@ -136,7 +137,7 @@ fn stock(engine: &Engine, mall: &Mall) -> Result<()> {
     }
     for key in accounts {
         let account = engine.open_account(&key, Policy::strict())?;
-        engine.receive(account, PLENTY, "", None)?.wait()?;
+        engine.receive(Receive::new(account, PLENTY))?.wait()?;
     }
     Ok(())
 }

@@ -26,7 +26,7 @@ pub(super) fn lapse(dir: &Path, report: &mut Report) -> Result<()> {
     for _ in 0..MILLION / Engine::BATCH_MAX {
         let reserve = Reserve::new(&lines, deadline.saturating_sub(engine.now_ms()).max(1));
         for outcome in engine.batch(&vec![Command::Reserve(reserve); Engine::BATCH_MAX])?.wait()? {
-            stage::number_of(outcome?)?;
+            stage::number_of(outcome?.try_into()?)?;
         }
     }
     let early = deadline.saturating_sub(engine.now_ms());
@@ -85,7 +85,7 @@ fn reserve_meanwhile(
     let mut overloaded = 0;
     while !done.load(Ordering::SeqCst) {
         let start = Instant::now();
-        match engine.reserve(&Reserve::new(lines, TTL_MS).confirmed()) {
+        match engine.reserve(Reserve::new(lines, TTL_MS).confirmed()) {
             Ok(ticket) => drop(ticket.wait()?),
             Err(error) if error.kind() == ErrorKind::Overloaded => overloaded += 1,
             Err(error) => return Err(error),

@@ -14,7 +14,7 @@ use crate::base::sync::Mutex;
 use crate::base::{AccountId, AccountKey, ReservationId};
 use crate::engine::Engine;
 use crate::event::{Policy, Window};
-use crate::ledger::{Command, Line, Reserve};
+use crate::ledger::{Command, Line, Receive, Release, Reserve};
 
 /// Commands of a burst: what they append fits the journal's queue, so that none waits for the disk.
 const BURST: usize = 40_000;
@@ -34,7 +34,7 @@ pub(super) fn pair(dir: &Path, report: &mut Report) -> Result<()> {
         let start = Instant::now();
         for _ in 0..pairs {
             let reservation =
-                stage::number_of(engine.reserve(&Reserve::new(&lines, TTL_MS))?.outcome())?;
+                stage::number_of(engine.reserve(Reserve::new(&lines, TTL_MS))?.outcome())?;
             let _ = black_box(engine.confirm(reservation)?.outcome());
         }
         best = best.min(start.elapsed());
@@ -102,7 +102,8 @@ fn burst(
     })?;
     stage::settle(engine, hot)?;
     for reservations in made.lock().chunks(Engine::BATCH_MAX) {
-        let release = |&reservation| Command::Release { reservation, owner: None, key: None };
+        let release =
+            |&reservation| Command::Release(Release { reservation, owner: None, key: None });
         for outcome in
             engine.batch(&reservations.iter().map(release).collect::<Vec<_>>())?.wait()?
         {
@@ -115,7 +116,7 @@ fn burst(
 fn reserve_singly(engine: &Engine, lines: &[Line], count: usize) -> Result<Vec<ReservationId>> {
     let mut made = Vec::with_capacity(count);
     for _ in 0..count {
-        made.push(stage::number_of(engine.reserve(&Reserve::new(lines, TTL_MS))?.outcome())?);
+        made.push(stage::number_of(engine.reserve(Reserve::new(lines, TTL_MS))?.outcome())?);
     }
     Ok(made)
 }
@@ -125,9 +126,9 @@ fn reserve_in_batches(engine: &Engine, lines: &[Line], count: usize) -> Result<V
     let mut made = Vec::with_capacity(count);
     for _ in 0..count / HOT_BATCH {
         for outcome in engine.batch(&batch)?.outcomes() {
-            made.push(stage::number_of(
-                *outcome.as_ref().map_err(|error| Error::unavailable(error.to_string()))?,
-            )?);
+            let outcome =
+                outcome.as_ref().map_err(|error| Error::unavailable(error.to_string()))?;
+            made.push(stage::number_of((*outcome).try_into()?)?);
         }
     }
     Ok(made)
@@ -139,7 +140,7 @@ pub(super) fn sold_out(dir: &Path, report: &mut Report) -> Result<()> {
     let each = REFUSALS / cores();
     let time = on_threads(cores(), || {
         for _ in 0..each {
-            let _ = black_box(engine.reserve(&Reserve::new(&lines, TTL_MS))?.outcome());
+            let _ = black_box(engine.reserve(Reserve::new(&lines, TTL_MS))?.outcome());
         }
         Ok(())
     })?;
@@ -177,7 +178,7 @@ pub(super) fn bytes_exchange(dir: &Path, report: &mut Report) -> Result<()> {
 
 fn open_user(engine: &Engine, user: &str) -> Result<[AccountId; 2]> {
     let points = engine.open_account(&AccountKey::points(user)?, Policy::strict())?;
-    drop(engine.receive(points, PLENTY, "", None)?);
+    drop(engine.receive(Receive::new(points, PLENTY))?);
     let quota = Policy::quota(1 << 20, Window::Outstanding);
     Ok([points, engine.open_account(&AccountKey::quota_of_user(user)?, quota)?])
 }

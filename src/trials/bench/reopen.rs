@@ -7,7 +7,7 @@ use super::report::{Report, Target};
 use super::stage::{self, MILLION, PLENTY, TTL_MS};
 use crate::base::error::Result;
 use crate::engine::Engine;
-use crate::ledger::{Command, Reserve};
+use crate::ledger::{Command, Confirm, Reserve};
 
 pub(super) fn replay(dir: &Path, report: &mut Report) -> Result<()> {
     let engine = stage::builder(dir).open()?;
@@ -17,13 +17,10 @@ pub(super) fn replay(dir: &Path, report: &mut Report) -> Result<()> {
         let outcomes = engine.batch(&reserves)?.wait()?;
         let numbers = outcomes
             .into_iter()
-            .map(|outcome| stage::number_of(outcome?))
+            .map(|outcome| stage::number_of(outcome?.try_into()?))
             .collect::<Result<Vec<_>>>()?;
-        let confirm = |reservation| Command::Confirm {
-            reservation,
-            owner: None,
-            quantities: None,
-            key: None,
+        let confirm = |reservation| {
+            Command::Confirm(Confirm { reservation, owner: None, quantities: None, key: None })
         };
         let confirms: Vec<_> = numbers.into_iter().map(confirm).collect();
         for outcome in engine.batch(&confirms)?.wait()? {

@@ -6,7 +6,7 @@ use crate::base::error::{Error, Result};
 use crate::base::{AccountId, AccountKey, ReservationId};
 use crate::engine::{Engine, EngineBuilder};
 use crate::event::Policy;
-use crate::ledger::{Command, Line, Outcome, Reserve};
+use crate::ledger::{Command, Line, Receive, Reserve, ReserveOutcome};
 
 /// Long enough that nothing lapses unasked.
 pub(super) const TTL_MS: u64 = 3_600_000;
@@ -26,7 +26,7 @@ pub(super) fn builder(dir: &Path) -> EngineBuilder {
 pub(super) fn product(engine: &Engine, name: &str, units: u64) -> Result<AccountId> {
     let account = engine.open_account(&AccountKey::stock(name)?, Policy::strict())?;
     if units > 0 {
-        engine.receive(account, units, "", None)?.wait()?;
+        engine.receive(Receive::new(account, units))?.wait()?;
     }
     Ok(account)
 }
@@ -36,11 +36,11 @@ pub(super) fn one_of(account: AccountId) -> [Line; 1] {
 }
 
 /// The number of a reservation that nothing could refuse.
-pub(super) fn number_of(outcome: Outcome) -> Result<ReservationId> {
-    match outcome {
-        Outcome::Reserved { reservation, .. } => Ok(reservation),
-        other => Err(Error::unavailable(format!(
-            "the measurement expected a reservation, and got {other:?}"
+pub(super) fn number_of(outcome: ReserveOutcome) -> Result<ReservationId> {
+    match outcome.reserved() {
+        Ok(reserved) => Ok(reserved.reservation),
+        Err(refusal) => Err(Error::unavailable(format!(
+            "the measurement expected a reservation, and got {refusal:?}"
         ))),
     }
 }
@@ -57,7 +57,7 @@ pub(super) fn fill(
         let reserves: Vec<_> =
             lines.iter().map(|lines| Command::Reserve(Reserve::new(lines, ttl_ms))).collect();
         for outcome in engine.batch(&reserves)?.wait()? {
-            number_of(outcome?)?;
+            number_of(outcome?.try_into()?)?;
         }
     }
     Ok(())
@@ -65,5 +65,5 @@ pub(super) fn fill(
 
 /// Waits, outside of what is measured, until the journal's thread has written everything.
 pub(super) fn settle(engine: &Engine, account: AccountId) -> Result<()> {
-    engine.receive(account, 1, "", None)?.wait().map(drop)
+    engine.receive(Receive::new(account, 1))?.wait().map(drop)
 }

@@ -2,7 +2,9 @@
 
 use super::plan::Wish;
 use crate::base::{AccountId, IdempotencyKey, ReservationId};
-use crate::ledger::{Command, Line, Reserve};
+use crate::ledger::{
+    Adjust, Command, Confirm, Deadline, Line, Receive, Release, Reserve, WriteOff,
+};
 
 /// What details, notes and documents are made of.
 pub(super) static FILLER: [u8; 64 << 10] = [b'7'; 64 << 10];
@@ -43,31 +45,37 @@ pub(super) enum Ask {
 impl Ask {
     pub(super) fn command(&self, key: Option<IdempotencyKey>) -> Command<'_> {
         match self {
-            Self::Receive { account, quantity } => {
-                Command::Receive { account: *account, quantity: *quantity, note: "in", key }
-            }
+            Self::Receive { account, quantity } => Command::Receive(Receive {
+                account: *account,
+                quantity: *quantity,
+                note: "in",
+                key,
+            }),
             Self::Adjust { account, delta } => {
-                Command::Adjust { account: *account, delta: *delta, note: "count", key }
+                Command::Adjust(Adjust { account: *account, delta: *delta, note: "count", key })
             }
-            Self::WriteOff { account, quantity } => {
-                Command::WriteOff { account: *account, quantity: *quantity, note: "broken", key }
-            }
+            Self::WriteOff { account, quantity } => Command::WriteOff(WriteOff {
+                account: *account,
+                quantity: *quantity,
+                note: "broken",
+                key,
+            }),
             Self::Reserve { lines, ttl_ms, confirm, owner, details } => Command::Reserve(Reserve {
                 lines,
-                ttl_ms: *ttl_ms,
+                deadline: Deadline::After(*ttl_ms),
                 confirm: *confirm,
                 owner: *owner,
                 details: &FILLER[..*details],
                 key,
             }),
-            Self::Confirm { reservation, owner, parts } => Command::Confirm {
+            Self::Confirm { reservation, owner, parts } => Command::Confirm(Confirm {
                 reservation: *reservation,
                 owner: *owner,
                 quantities: parts.as_deref(),
                 key,
-            },
+            }),
             Self::Release { reservation, owner } => {
-                Command::Release { reservation: *reservation, owner: *owner, key }
+                Command::Release(Release { reservation: *reservation, owner: *owner, key })
             }
         }
     }

@@ -4,11 +4,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::said::Said;
 use super::{Checked, agree, hold};
 use crate::base::{AccountId, AccountKey, ReservationId, Seq, TimeMs};
 use crate::event::{End, Event, EventLine, Fact, Request};
 use crate::event::{Policy, Window};
-use crate::ledger::{Line, Outcome};
+use crate::ledger::Line;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Account {
@@ -35,7 +36,7 @@ pub(super) struct Held {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Answer {
     pub(super) fingerprint: u64,
-    pub(super) outcome: Outcome,
+    pub(super) outcome: Said,
     pub(super) seq: Seq,
     pub(super) owner: u64,
     /// Until then the key does nothing again.
@@ -412,21 +413,21 @@ fn line_of(line: &EventLine) -> Line {
 }
 
 /// What a retry of the request behind a fact hears.
-fn outcome_of(fact: &Fact<'_>) -> Option<Outcome> {
+fn outcome_of(fact: &Fact<'_>) -> Option<Said> {
     Some(match fact {
         Fact::Received { account, available, .. }
         | Fact::Adjusted { account, available, .. }
         | Fact::WrittenOff { account, available, .. } => {
-            Outcome::Changed { account: *account, available: *available }
+            Said::Changed { account: *account, available: *available }
         }
-        Fact::Reserved { reservation, expires_at, confirmed, .. } => Outcome::Reserved {
+        Fact::Reserved { reservation, expires_at, confirmed, .. } => Said::Reserved {
             reservation: *reservation,
             expires_at: *expires_at,
             confirmed: *confirmed,
         },
-        Fact::Confirmed(end) => Outcome::Confirmed { reservation: end.reservation },
-        Fact::Released(end) => Outcome::Released { reservation: end.reservation },
-        Fact::Returned { reservation, .. } => Outcome::Returned { reservation: *reservation },
+        Fact::Confirmed(end) => Said::Confirmed { reservation: end.reservation },
+        Fact::Released(end) => Said::Released { reservation: end.reservation },
+        Fact::Returned { reservation, .. } => Said::Returned { reservation: *reservation },
         _ => return None,
     })
 }

@@ -5,26 +5,29 @@ use std::collections::BTreeMap;
 
 use super::books::{Account, Books, Held};
 use super::plan::Setup;
+use super::said::Said;
 use crate::base::error::ErrorKind;
 use crate::base::{AccountId, IdempotencyKey, ReservationId, Seq, TimeMs};
 use crate::event::Policy;
 use crate::event::{End, EventLine, EventLines, Fact};
-use crate::ledger::{Command, Line, Outcome, Refusal, Reserve};
+use crate::ledger::{
+    Adjust, Command, Confirm, Deadline, Line, Receive, Refusal, Release, Reserve, WriteOff,
+};
 
 /// What must come of a request.
 #[derive(Clone, Debug)]
 pub(super) enum Due {
     /// These facts, and the answer.
-    Facts(Vec<Fact<'static>>, Outcome),
+    Facts(Vec<Fact<'static>>, Said),
     /// Nothing happens.
-    Nothing(Outcome),
+    Nothing(Said),
     /// The first answer once more.
-    Again(Outcome, Seq),
+    Again(Said, Seq),
     Error(ErrorKind),
 }
 
 impl Due {
-    fn fact(fact: Fact<'static>, outcome: Outcome) -> Self {
+    fn fact(fact: Fact<'static>, outcome: Said) -> Self {
         Self::Facts(vec![fact], outcome)
     }
 }
@@ -40,7 +43,7 @@ impl Books {
         setup: &Setup,
         is_alone: bool,
     ) -> Due {
-        if let Command::Confirm { quantities: Some(parts), .. } = command
+        if let Command::Confirm(Confirm { quantities: Some(parts), .. }) = command
             && parts.iter().all(|part| *part == 0)
         {
             return Due::Error(ErrorKind::Invalid);
@@ -67,7 +70,7 @@ impl Books {
         is_alone: bool,
     ) -> Due {
         match command {
-            Command::Receive { account, quantity, note, .. } => {
+            Command::Receive(Receive { account, quantity, note, .. }) => {
                 let fact = |available| Fact::Received {
                     account: *account,
                     quantity: *quantity,
@@ -76,7 +79,7 @@ impl Books {
                 };
                 self.changed(*account, *quantity as i64, now, fact)
             }
-            Command::Adjust { account, delta, note, .. } => {
+            Command::Adjust(Adjust { account, delta, note, .. }) => {
                 let fact = |available| Fact::Adjusted {
                     account: *account,
                     delta: *delta,
@@ -85,7 +88,7 @@ impl Books {
                 };
                 self.changed(*account, *delta, now, fact)
             }
-            Command::WriteOff { account, quantity, note, .. } => {
+            Command::WriteOff(WriteOff { account, quantity, note, .. }) => {
                 let fact = |available| Fact::WrittenOff {
                     account: *account,
                     quantity: *quantity,
@@ -101,20 +104,22 @@ impl Books {
                     None => self.reserve(reserve, now, number, reservations_max),
                 }
             }
-            Command::Confirm { reservation, owner, quantities, .. } => {
+            Command::Confirm(Confirm { reservation, owner, quantities, .. }) => {
                 self.confirm(*reservation, *owner, *quantities, now)
             }
-            Command::Release { reservation, owner, .. } => match self.find(*reservation, *owner) {
-                None => Due::Nothing(Outcome::NotPending { reservation: *reservation }),
-                Some(held) if now >= held.expires_at => Due::Nothing(Outcome::Late {
-                    reservation: *reservation,
-                    expires_at: held.expires_at,
-                }),
-                Some(held) => {
-                    let fact = Fact::Released(self.end_of(*reservation, held, now, |_, _| 0));
-                    Due::fact(fact, Outcome::Released { reservation: *reservation })
+            Command::Release(Release { reservation, owner, .. }) => {
+                match self.find(*reservation, *owner) {
+                    None => Due::Nothing(Said::NotPending { reservation: *reservation }),
+                    Some(held) if now >= held.expires_at => Due::Nothing(Said::Late {
+                        reservation: *reservation,
+                        expires_at: held.expires_at,
+                    }),
+                    Some(held) => {
+                        let fact = Fact::Released(self.end_of(*reservation, held, now, |_, _| 0));
+                        Due::fact(fact, Said::Released { reservation: *reservation })
+                    }
                 }
-            },
+            }
         }
     }
 
@@ -144,11 +149,11 @@ impl Books {
         // Entering the event holds it to the rules.
         trial.add(delta).unwrap_or_default();
         let available = trial.available;
-        Due::fact(fact(available), Outcome::Changed { account: id, available })
+        Due::fact(fact(available), Said::Changed { account: id, available })
     }
 
-    fn refusal(&self, line: usize, account: AccountId, available: u64, now: TimeMs) -> Outcome {
-        Outcome::Refused(Refusal {
+    fn refusal(&self, line: usize, account: AccountId, available: u64, now: TimeMs) -> Said {
+        Said::Refused(Refusal {
             line,
             account,
             available,
@@ -198,7 +203,11 @@ impl Books {
         }
         // Any number will do where the ledger gave none: the two differ in any case.
         let reservation = number.unwrap_or(ReservationId::from_number(0));
-        let (expires_at, confirmed) = (now + reserve.ttl_ms, reserve.confirm);
+        let expires_at = match reserve.deadline {
+            Deadline::After(ttl_ms) => now + ttl_ms,
+            Deadline::At(expires_at) => expires_at,
+        };
+        let confirmed = reserve.confirm;
         let details = Cow::Owned(reserve.details.to_vec());
         facts.push(Fact::Reserved {
             reservation,
@@ -208,7 +217,7 @@ impl Books {
             lines,
             details,
         });
-        Due::Facts(facts, Outcome::Reserved { reservation, expires_at, confirmed })
+        Due::Facts(facts, Said::Reserved { reservation, expires_at, confirmed })
     }
 
     /// What is confirmed at once is never outstanding.
@@ -218,7 +227,7 @@ impl Books {
 
     /// The refusal of requests that look at each line for itself first: those without a key that
     /// confirm nothing.
-    fn refuse_at_a_glance(&self, reserve: &Reserve<'_>, now: TimeMs) -> Option<Outcome> {
+    fn refuse_at_a_glance(&self, reserve: &Reserve<'_>, now: TimeMs) -> Option<Said> {
         let mut lines =
             reserve.lines.iter().enumerate().filter(|_| reserve.key.is_none() && !reserve.confirm);
         lines.find_map(|(index, line)| {
@@ -228,7 +237,7 @@ impl Books {
         })
     }
 
-    fn refuse(&self, reserve: &Reserve<'_>, now: TimeMs) -> Option<Outcome> {
+    fn refuse(&self, reserve: &Reserve<'_>, now: TimeMs) -> Option<Said> {
         let mut taken: BTreeMap<AccountId, u64> = BTreeMap::new();
         for (index, line) in
             reserve.lines.iter().enumerate().filter(|(_, line)| !self.is_skipped(reserve, line))
@@ -255,10 +264,10 @@ impl Books {
         now: TimeMs,
     ) -> Due {
         let Some(held) = self.find(id, owner) else {
-            return Due::Nothing(Outcome::NotPending { reservation: id });
+            return Due::Nothing(Said::NotPending { reservation: id });
         };
         if now >= held.expires_at {
-            return Due::Nothing(Outcome::Late { reservation: id, expires_at: held.expires_at });
+            return Due::Nothing(Said::Late { reservation: id, expires_at: held.expires_at });
         }
         if let Some(parts) = parts {
             let fits = parts.len() == held.lines.len()
@@ -269,7 +278,7 @@ impl Books {
         }
         let end = self
             .end_of(id, held, now, |index, quantity| parts.map_or(quantity, |parts| parts[index]));
-        Due::fact(Fact::Confirmed(end), Outcome::Confirmed { reservation: id })
+        Due::fact(Fact::Confirmed(end), Said::Confirmed { reservation: id })
     }
 
     /// The end of a reservation that consumes so much of each line.
@@ -302,15 +311,12 @@ impl Books {
     pub(super) fn decide_policy(&self, id: AccountId, policy: Policy, now: TimeMs) -> Due {
         let account = &self.accounts[&id];
         if policy == account.policy {
-            return Due::Nothing(Outcome::Recorded);
+            return Due::Nothing(Said::Recorded);
         }
         let mut trial = account.clone();
         trial.rule(policy, now);
         let (available, consumed) = (trial.available, Some(trial.consumed));
-        Due::fact(
-            Fact::PolicyChanged { account: id, policy, available, consumed },
-            Outcome::Recorded,
-        )
+        Due::fact(Fact::PolicyChanged { account: id, policy, available, consumed }, Said::Recorded)
     }
 
     /// What must come of returning what the reservation consumed: nothing but its own units go
@@ -336,7 +342,7 @@ impl Books {
         let (note, consumed_at) = (Cow::Owned(note.to_owned()), Some(*used_at));
         Due::fact(
             Fact::Returned { reservation: id, lines, note, consumed_at, expires_at: 0 },
-            Outcome::Returned { reservation: id },
+            Said::Returned { reservation: id },
         )
     }
 }

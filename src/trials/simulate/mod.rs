@@ -31,6 +31,7 @@ mod many;
 mod plan;
 mod recovery;
 mod rot;
+mod said;
 mod shrink;
 #[cfg(test)]
 mod tests;

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::plan::Ending;
+use super::said::Said;
 use super::world::{Slot, World};
 use super::{Checked, agree, hold};
 use crate::base::error::{Error, ErrorKind};
@@ -168,7 +169,7 @@ impl World<'_> {
             let said = engine
                 .recall(IdempotencyKey::from_number(*key))
                 .map_err(|error| error.to_string())?;
-            let said = said.map(|ticket| (ticket.outcome(), ticket.seq()));
+            let said = said.map(|ticket| (Said::from(ticket.outcome()), ticket.seq()));
             let kept =
                 (answer.until > engine.now_ms()).then_some((answer.outcome, Some(answer.seq)));
             agree("the answer to a retry", &said, &kept)?;

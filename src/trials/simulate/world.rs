@@ -14,14 +14,15 @@ use super::counts::Counts;
 use super::decide::Due;
 use super::follower::Follower;
 use super::plan::{Ending, FOLLOWERS, Keyed, Place, Plan, Step, Then, Wish, accounts};
+use super::said::Said;
 use super::{Checked, agree, hold};
 use crate::base::error::{Error, ErrorKind};
 use crate::base::{AccountId, AccountKey, IdempotencyKey, ReservationId, Seq, TimeMs};
-use crate::engine::{CommitTicket, Engine};
+use crate::engine::{Engine, Ticket};
 use crate::event::Policy;
 use crate::event::{Event, Fact, Kept, Request};
 use crate::ledger::Used;
-use crate::ledger::{Command, Outcome};
+use crate::ledger::{Command, Note, PutDocument, SetPolicy};
 use crate::vfs::crash::CrashVfs;
 
 /// How many steps a process goes on after its journal failed.
@@ -57,7 +58,7 @@ pub(super) struct World<'p> {
     accounts: Vec<(AccountKey, Policy)>,
     made: Vec<ReservationId>,
     asked: Vec<(Ask, u8)>,
-    pub(super) kept: Vec<(CommitTicket, Seq)>,
+    pub(super) kept: Vec<(Ticket<Said>, Seq)>,
     pub(super) followers: Vec<Follower>,
     pub(super) counts: Counts,
     trace: blake3::Hasher,
@@ -314,9 +315,9 @@ impl<'p> World<'p> {
         let engine = self.engine()?;
         let command = ask.command(key.map(|key| ask.key(key)));
         let now = engine.now_ms();
-        let said = engine.execute(&command);
-        let seq = said.as_ref().ok().and_then(CommitTicket::seq);
-        let outcome = said.as_ref().map(CommitTicket::outcome).map_err(Error::kind);
+        let said = engine.execute(&command).map(|ticket| ticket.map(Said::from));
+        let seq = said.as_ref().ok().and_then(Ticket::seq);
+        let outcome = said.as_ref().map(|ticket| ticket.outcome()).map_err(Error::kind);
         self.counts.add("requests", ask.name());
         self.hear(&command, now, outcome, Some(seq))?;
         self.asked.extend(key.map(|key| (ask.clone(), key)));
@@ -329,7 +330,7 @@ impl<'p> World<'p> {
         &mut self,
         command: &Command<'_>,
         now: TimeMs,
-        said: Result<Outcome, ErrorKind>,
+        said: Result<Said, ErrorKind>,
         seq: Option<Option<Seq>>,
     ) -> Checked {
         self.note(format_args!("{said:?} {seq:?}"));
@@ -338,7 +339,7 @@ impl<'p> World<'p> {
             return Ok(());
         }
         let number = match said {
-            Ok(Outcome::Reserved { reservation, .. }) => Some(reservation),
+            Ok(Said::Reserved { reservation, .. }) => Some(reservation),
             _ => None,
         };
         let is_alone = seq.is_some();
@@ -361,7 +362,7 @@ impl<'p> World<'p> {
         due: Due,
         now: TimeMs,
         request: Option<Request>,
-        said: Result<Outcome, ErrorKind>,
+        said: Result<Said, ErrorKind>,
         seq: Option<Option<Seq>>,
     ) -> Checked {
         let (should, should_seq) = match due {
@@ -378,7 +379,7 @@ impl<'p> World<'p> {
         agree("the event of the answer", &seq.unwrap_or(should_seq), &should_seq)
     }
 
-    fn then(&mut self, mut ticket: CommitTicket, then: Then) -> Checked {
+    fn then(&mut self, mut ticket: Ticket<Said>, then: Then) -> Checked {
         let Some(seq) = ticket.seq() else {
             return Ok(());
         };
@@ -455,7 +456,7 @@ impl<'p> World<'p> {
         let said: Vec<_> = ticket
             .outcomes()
             .iter()
-            .map(|said| said.as_ref().copied().map_err(Error::kind))
+            .map(|said| said.as_ref().copied().map(Said::from).map_err(Error::kind))
             .collect();
         agree("answers of a batch", &said.len(), &commands.len())?;
         for (command, said) in commands.iter().zip(said) {
@@ -475,15 +476,16 @@ impl<'p> World<'p> {
     }
 
     /// What must come of a command that is no `Command`.
-    fn hear_other(
+    fn hear_other<T: Into<Said>>(
         &mut self,
         now: TimeMs,
         due: Due,
-        said: Result<CommitTicket, Error>,
+        said: Result<Ticket<T>, Error>,
         then: Then,
     ) -> Checked {
-        let outcome = said.as_ref().map(CommitTicket::outcome).map_err(Error::kind);
-        let seq = said.as_ref().ok().map(CommitTicket::seq);
+        let said = said.map(|ticket| ticket.map(Into::into));
+        let outcome = said.as_ref().map(|ticket| ticket.outcome()).map_err(Error::kind);
+        let seq = said.as_ref().ok().map(Ticket::seq);
         self.note(format_args!("{outcome:?} {seq:?}"));
         if outcome.is_err_and(|kind| self.excuses(kind)) {
             return Ok(());
@@ -519,7 +521,7 @@ impl<'p> World<'p> {
             let used = Used { reservation, lines: &lines, consumed_at: engine.now_ms() };
             let said = engine
                 .give_back(&used, "refund")
-                .map(|ticket| ticket.outcome())
+                .map(|ticket| Said::from(ticket.outcome()))
                 .map_err(|error| error.kind());
             if said.is_err_and(|kind| self.excuses(kind)) {
                 continue;
@@ -538,8 +540,8 @@ impl<'p> World<'p> {
         self.counts.add("requests", "note");
         self.hear_other(
             now,
-            Due::Facts(vec![fact], Outcome::Recorded),
-            engine.note(reservation, body),
+            Due::Facts(vec![fact], Said::Recorded),
+            engine.note(Note::new(reservation, body)),
             Then::Keep,
         )
     }
@@ -554,8 +556,8 @@ impl<'p> World<'p> {
             body: body.map(Into::into),
         };
         self.counts.add("requests", "document");
-        let said = engine.put_document("catalogue", &key, body);
-        self.hear_other(now, Due::Facts(vec![fact], Outcome::Recorded), said, Then::Wait)
+        let said = engine.put_document(PutDocument { collection: "catalogue", name: &key, body });
+        self.hear_other(now, Due::Facts(vec![fact], Said::Recorded), said, Then::Wait)
     }
 
     fn set_policy(&mut self, place: Place, policy: Policy) -> Checked {
@@ -566,7 +568,7 @@ impl<'p> World<'p> {
         let now = engine.now_ms();
         let due = self.books.decide_policy(account, policy, now);
         self.counts.add("requests", "set policy");
-        self.hear_other(now, due, engine.set_policy(account, policy), Then::Drop)
+        self.hear_other(now, due, engine.set_policy(SetPolicy::new(account, policy)), Then::Drop)
     }
 
     /// Turns the wheels: what is due ends, and nothing else.
@@ -618,11 +620,11 @@ impl<'p> World<'p> {
     }
 }
 
-fn poll(ticket: &mut CommitTicket) -> Poll<Result<Outcome, Error>> {
+fn poll(ticket: &mut Ticket<Said>) -> Poll<Result<Said, Error>> {
     Pin::new(ticket).poll(&mut Context::from_waker(Waker::noop()))
 }
 
-fn name_of(said: Result<Outcome, ErrorKind>, due: &Due) -> String {
+fn name_of(said: Result<Said, ErrorKind>, due: &Due) -> String {
     if matches!(due, Due::Again(..)) {
         return "first answer again".to_owned();
     }

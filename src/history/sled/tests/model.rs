@@ -62,7 +62,9 @@ impl Model {
             Step::Note { reservation } => {
                 let record = self.records.get_mut(&reservation)?;
                 let body = seq.to_string().into_bytes();
-                record.notes.push(crate::history::record::Note { at: seq, body: body.clone() });
+                record
+                    .notes
+                    .push(crate::history::record::NoteRecord { at: seq, body: body.clone() });
                 Some(Fact::Noted { reservation: id(reservation), body: body.into() })
             }
             _ => None,

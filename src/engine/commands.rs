@@ -1,0 +1,218 @@
+//! Commands: what changes the ledger.
+
+use super::core::{check_body, check_name};
+use super::refund::Refunds;
+use super::{BatchTicket, Engine, RefundTicket, Ticket};
+use crate::base::error::{Error, Result};
+use crate::base::{AccountId, AccountKey, IdempotencyKey};
+use crate::event::Policy;
+#[cfg(doc)]
+use crate::ledger::RefundOutcome;
+use crate::ledger::{
+    Adjust, ChangeOutcome, Changed, Command, Confirm, ConfirmOutcome, FirstAnswer, Note, Outcome,
+    PutDocument, Receive, Refund, Release, ReleaseOutcome, Reserve, ReserveOutcome, SetPolicy,
+    Terms, WriteOff,
+};
+
+impl Engine {
+    /// Opens an account, or finds the one with this key and policy. Durable no later than any
+    /// command that names it.
+    ///
+    /// # Errors
+    /// `Invalid` for a policy out of bounds, `Conflict` when the account is open with another
+    /// policy (see [`Engine::account`] and [`Engine::set_policy`]), `Overloaded` when there are too
+    /// many accounts, `Poisoned`, `Closed`.
+    pub fn open_account(&self, key: &AccountKey, policy: Policy) -> Result<AccountId> {
+        let core = self.core()?;
+        if core.space.is_low() && core.ledger.account(key).is_none() {
+            core.space.check()?;
+        }
+        let (account, seq) =
+            core.ledger.open_account(key, policy, core.now_ms(), &core.recorder())?;
+        if seq.is_some() {
+            core.journal.kick();
+        }
+        Ok(account)
+    }
+
+    /// Gives an account other rules. They hold at once, and for what was taken before: of what was
+    /// consumed counts what would count had they always held. While more is out than they grant,
+    /// nothing can be taken, and what comes back is made up for that first.
+    ///
+    /// # Errors
+    /// `Invalid` for a policy out of bounds, `NotFound` when there is no such account, `Poisoned`,
+    /// `Closed`.
+    pub fn set_policy(&self, set: SetPolicy) -> Result<Ticket<()>> {
+        let core = self.core()?;
+        let SetPolicy { account, policy } = set;
+        let seq = core.ledger.set_policy(account, policy, core.now_ms(), &core.recorder())?;
+        Ok(core.ticket(((), seq)))
+    }
+
+    /// Adds units to an account.
+    ///
+    /// # Errors
+    /// As [`Engine::execute`].
+    pub fn receive(&self, receive: Receive<'_>) -> Result<Ticket<Changed>> {
+        self.run(receive)
+    }
+
+    /// Corrects an account after a count.
+    ///
+    /// # Errors
+    /// As [`Engine::execute`]. Too little is not an error but [`ChangeOutcome::Refused`].
+    pub fn adjust(&self, adjust: Adjust<'_>) -> Result<Ticket<ChangeOutcome>> {
+        self.run(adjust)
+    }
+
+    /// Takes units out for good.
+    ///
+    /// # Errors
+    /// As [`Engine::execute`]. Too little is not an error but [`ChangeOutcome::Refused`].
+    pub fn write_off(&self, write_off: WriteOff<'_>) -> Result<Ticket<ChangeOutcome>> {
+        self.run(write_off)
+    }
+
+    /// Takes units of several accounts, all or none.
+    ///
+    /// # Errors
+    /// As [`Engine::execute`]. Too little is not an error but [`ReserveOutcome::Refused`].
+    pub fn reserve(&self, reserve: Reserve<'_>) -> Result<Ticket<ReserveOutcome>> {
+        self.run(reserve)
+    }
+
+    /// Makes a reservation final, or a part of it: a reservation's number confirms all of it, a
+    /// [`Confirm`] says more.
+    ///
+    /// # Errors
+    /// As [`Engine::execute`], and `Invalid` when a line's part is more than it reserved. Too late
+    /// is not an error but [`ConfirmOutcome::Late`] or [`ConfirmOutcome::NotPending`].
+    pub fn confirm<'a>(&self, confirm: impl Into<Confirm<'a>>) -> Result<Ticket<ConfirmOutcome>> {
+        self.run(confirm.into())
+    }
+
+    /// Gives a reservation's units back: that of this number, or as a [`Release`] says.
+    ///
+    /// # Errors
+    /// As [`Engine::execute`]. Too late is not an error but [`ReleaseOutcome::Late`] or
+    /// [`ReleaseOutcome::NotPending`].
+    pub fn release(&self, release: impl Into<Release>) -> Result<Ticket<ReleaseOutcome>> {
+        self.run(release.into())
+    }
+
+    /// Executes one command; its outcome is in the arm of the command's kind. The methods named for
+    /// the kinds answer with that kind's outcome alone.
+    ///
+    /// # Errors
+    /// `Invalid` for a malformed command, whatever the ledger would say to a sound one; `NotFound`
+    /// for an account that does not exist; `Conflict` for an idempotency key with another request;
+    /// `Throttled` when the key's owner has its share of them; `Overloaded` when a bound is
+    /// reached; `Stalled` while the disk hangs; `LowSpace` for a reserve or a receive while there
+    /// is little room; `Poisoned` after a disk failure; `Closed`. Nothing was changed then.
+    pub fn execute(&self, command: &Command<'_>) -> Result<Ticket<Outcome>> {
+        let core = self.core()?;
+        Ok(core.ticket(core.execute(command)?))
+    }
+
+    fn run<'a, T>(&self, request: impl Into<Command<'a>>) -> Result<Ticket<T>>
+    where
+        T: TryFrom<Outcome, Error = Error>,
+    {
+        let core = self.core()?;
+        let (outcome, seq) = core.execute(&request.into())?;
+        Ok(core.ticket((outcome.try_into()?, seq)))
+    }
+
+    /// The first answer to a keyed request, while it is remembered; what a retry must hear,
+    /// whatever has changed since.
+    ///
+    /// # Errors
+    /// `Conflict` when the key has a body ([`IdempotencyKey::with_body`]) and was used with another
+    /// one.
+    pub fn recall(&self, key: IdempotencyKey) -> Result<Option<Ticket<FirstAnswer>>> {
+        Ok(self.recall_whole(key)?.map(|(ticket, _)| ticket))
+    }
+
+    /// As [`Engine::recall`], with what was promised then; `None` where that is not known.
+    pub(crate) fn recall_whole(
+        &self,
+        key: IdempotencyKey,
+    ) -> Result<Option<(Ticket<FirstAnswer>, Option<Terms>)>> {
+        let core = self.core()?;
+        let first = core.ledger.recall(key, core.now_ms())?;
+        Ok(first.map(|first| (core.ticket((first.answer, Some(first.seq))), first.terms)))
+    }
+
+    /// Executes many commands in their order, each for itself, with one round of locks and one
+    /// ticket.
+    ///
+    /// # Errors
+    /// `Invalid` when there are more than [`Engine::BATCH_MAX`]. What becomes of each command is in
+    /// its own result.
+    pub fn batch(&self, commands: &[Command<'_>]) -> Result<BatchTicket> {
+        if commands.len() > Self::BATCH_MAX {
+            return Err(Error::invalid(format!(
+                "a batch has at most {} commands",
+                Self::BATCH_MAX
+            )));
+        }
+        let core = self.core()?;
+        let executed = match core.space.is_low() {
+            false => core.ledger.execute_batch(commands, core.now_ms(), &core.recorder()),
+            true => commands.iter().map(|command| core.execute(command)).collect(),
+        };
+        Ok(BatchTicket::new(executed, &core.journal))
+    }
+
+    /// The most commands of one batch.
+    pub const BATCH_MAX: usize = 10_000;
+
+    /// Asks for the return of what a confirmed reservation consumed, once. Decided when history
+    /// shows how the reservation ended; this call does not wait for that, the ticket does.
+    ///
+    /// The outcome is [`RefundOutcome::Returned`], or
+    /// [`RefundOutcome::NotConfirmed`] when there is no such
+    /// confirmed reservation (any more) on behalf of its owner. With an idempotency key, a retry
+    /// hears the first answer, also where that was a release: whoever gives up an order need not
+    /// know whether it was confirmed. The ticket's errors are `Conflict` when the ledger cannot see
+    /// that these units were consumed then, or for a key with another request, and those of
+    /// [`Engine::execute`].
+    ///
+    /// # Errors
+    /// `Invalid` when the note is too long, `Overloaded` when too many refunds wait or the
+    /// journal's queue is full, `Unavailable` when history is off or has failed, and `Closed`.
+    pub fn refund<'a>(&self, refund: impl Into<Refund<'a>>) -> Result<RefundTicket> {
+        Refunds::ask(self.core()?, &refund.into())
+    }
+
+    /// Keeps a note with a reservation in history.
+    ///
+    /// # Errors
+    /// `Invalid` when the note is too long, and those of [`Engine::execute`].
+    pub fn note(&self, note: Note<'_>) -> Result<Ticket<()>> {
+        let core = self.core()?;
+        let Note { reservation, body } = note;
+        check_body(body)?;
+        let seq = core.ledger.note(reservation, body, core.now_ms(), &core.recorder())?;
+        Ok(core.ticket(((), Some(seq))))
+    }
+
+    /// Writes a document beside the ledger, or removes it.
+    ///
+    /// # Errors
+    /// `Invalid` when it is too long, `Overloaded` when there are too many, `LowSpace` for a
+    /// document to keep while there is little room, and those of [`Engine::execute`].
+    pub fn put_document(&self, put: PutDocument<'_>) -> Result<Ticket<()>> {
+        let core = self.core()?;
+        let PutDocument { collection, name, body } = put;
+        check_name(collection)?;
+        check_name(name)?;
+        check_body(body.unwrap_or_default())?;
+        if body.is_some() {
+            core.space.check()?;
+        }
+        let seq =
+            core.ledger.put_document(collection, name, body, core.now_ms(), &core.recorder())?;
+        Ok(core.ticket(((), Some(seq))))
+    }
+}

@@ -1,0 +1,305 @@
+//! What becomes of requests: one type for each kind.
+
+use super::Command;
+use crate::base::error::{Error, Result};
+use crate::base::{AccountId, ReservationId, TimeMs};
+
+/// Why and where a request found too little.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The index of the first line that could not be taken.
+    pub line: usize,
+    /// That line's account.
+    pub account: AccountId,
+    /// What could be taken at that moment, in units; a backorder allowance counts.
+    pub available: u64,
+    /// When units may come back: the earliest deadline of a reservation that holds some, or a
+    /// quota's renewal.
+    pub next_release_at: Option<TimeMs>,
+}
+
+/// An account was changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Changed {
+    /// The account.
+    pub account: AccountId,
+    /// What it has available after the change.
+    pub available: i64,
+}
+
+/// What became of an adjustment or a write-off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChangeOutcome {
+    /// The account was changed.
+    Changed(Changed),
+    /// There was too little to take out.
+    Refused(Refusal),
+}
+
+/// A reservation was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reserved {
+    /// Its number.
+    pub reservation: ReservationId,
+    /// Its deadline.
+    pub expires_at: TimeMs,
+    /// Whether it was confirmed in the same step.
+    pub confirmed: bool,
+}
+
+/// What became of a reserve.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReserveOutcome {
+    /// Everything was taken.
+    Reserved(Reserved),
+    /// Nothing was taken.
+    Refused(Refusal),
+}
+
+impl ReserveOutcome {
+    /// The reservation, or why there is none.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub fn reserved(self) -> std::result::Result<Reserved, Refusal> {
+        match self {
+            Self::Reserved(reserved) => Ok(reserved),
+            Self::Refused(refusal) => Err(refusal),
+        }
+    }
+}
+
+/// What became of a confirm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ConfirmOutcome {
+    /// The reservation is now confirmed.
+    Confirmed {
+        /// The reservation.
+        reservation: ReservationId,
+    },
+    /// Too late: the deadline has passed. Nothing was changed by this request, and nothing is
+    /// written for it: call [`Engine::expire_due`](crate::Engine::expire_due) before telling
+    /// somebody who must never hear otherwise, though the process dies and the machine's clock is
+    /// set back.
+    Late {
+        /// The reservation.
+        reservation: ReservationId,
+        /// The deadline that passed.
+        expires_at: TimeMs,
+    },
+    /// The reservation is not pending: it ended before, was never made, or is on another's behalf.
+    NotPending {
+        /// The reservation.
+        reservation: ReservationId,
+    },
+}
+
+/// What became of a release.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ReleaseOutcome {
+    /// The reservation is now released.
+    Released {
+        /// The reservation.
+        reservation: ReservationId,
+    },
+    /// A refund with the same idempotency key had returned what the reservation consumed.
+    Returned {
+        /// The reservation.
+        reservation: ReservationId,
+    },
+    /// Too late: the deadline has passed. See [`ConfirmOutcome::Late`].
+    Late {
+        /// The reservation.
+        reservation: ReservationId,
+        /// The deadline that passed.
+        expires_at: TimeMs,
+    },
+    /// The reservation is not pending: it ended before, was never made, or is on another's behalf.
+    NotPending {
+        /// The reservation.
+        reservation: ReservationId,
+    },
+}
+
+/// What became of a refund.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RefundOutcome {
+    /// What the reservation consumed was returned.
+    Returned {
+        /// The reservation.
+        reservation: ReservationId,
+    },
+    /// A release with the same idempotency key had given the reservation up before it was
+    /// confirmed.
+    Released {
+        /// The reservation.
+        reservation: ReservationId,
+    },
+    /// The reservation is not confirmed (any more), or is on another's behalf.
+    NotConfirmed {
+        /// The reservation.
+        reservation: ReservationId,
+    },
+}
+
+/// What became of a [`Command`](crate::Command): of each kind, what that kind answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// Of a receipt.
+    Receive(Changed),
+    /// Of an adjustment.
+    Adjust(ChangeOutcome),
+    /// Of a write-off.
+    WriteOff(ChangeOutcome),
+    /// Of a reserve.
+    Reserve(ReserveOutcome),
+    /// Of a confirm.
+    Confirm(ConfirmOutcome),
+    /// Of a release.
+    Release(ReleaseOutcome),
+}
+
+impl Outcome {
+    /// How an account was changed by a receipt, an adjustment or a write-off.
+    pub fn changed(self) -> Option<Changed> {
+        match self {
+            Self::Receive(changed)
+            | Self::Adjust(ChangeOutcome::Changed(changed))
+            | Self::WriteOff(ChangeOutcome::Changed(changed)) => Some(changed),
+            Self::Adjust(ChangeOutcome::Refused(_))
+            | Self::WriteOff(ChangeOutcome::Refused(_))
+            | Self::Reserve(_)
+            | Self::Confirm(_)
+            | Self::Release(_) => None,
+        }
+    }
+
+    /// Why nothing was taken by a reserve, an adjustment or a write-off.
+    pub fn refusal(self) -> Option<Refusal> {
+        match self {
+            Self::Adjust(ChangeOutcome::Refused(refusal))
+            | Self::WriteOff(ChangeOutcome::Refused(refusal))
+            | Self::Reserve(ReserveOutcome::Refused(refusal)) => Some(refusal),
+            Self::Receive(_)
+            | Self::Adjust(ChangeOutcome::Changed(_))
+            | Self::WriteOff(ChangeOutcome::Changed(_))
+            | Self::Reserve(ReserveOutcome::Reserved(_))
+            | Self::Confirm(_)
+            | Self::Release(_) => None,
+        }
+    }
+
+    /// The reservation that a reserve made.
+    pub fn reserved(self) -> Option<Reserved> {
+        match self {
+            Self::Reserve(outcome) => outcome.reserved().ok(),
+            Self::Receive(_)
+            | Self::Adjust(_)
+            | Self::WriteOff(_)
+            | Self::Confirm(_)
+            | Self::Release(_) => None,
+        }
+    }
+}
+
+/// What a keyed request did when it was first made, as a retry hears it. Only what did something is
+/// remembered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FirstAnswer {
+    /// A receipt, an adjustment or a write-off changed an account.
+    Changed(Changed),
+    /// A reservation was made.
+    Reserved(Reserved),
+    /// A reservation was confirmed.
+    Confirmed {
+        /// The reservation.
+        reservation: ReservationId,
+    },
+    /// A reservation was released.
+    Released {
+        /// The reservation.
+        reservation: ReservationId,
+    },
+    /// A confirmed reservation was returned.
+    Returned {
+        /// The reservation.
+        reservation: ReservationId,
+    },
+}
+
+/// What is told to somebody who repeats another's key with another kind of request.
+fn of_another() -> Error {
+    Error::conflict("the idempotency key was used for another request")
+}
+
+/// An operation's outcome is found in the arm of its name; `Conflict` when it is not there.
+macro_rules! outcomes {
+    ($($outcome:ty: $($name:ident)|+),*) => {$(
+        impl TryFrom<Outcome> for $outcome {
+            type Error = Error;
+
+            fn try_from(outcome: Outcome) -> Result<Self> {
+                match outcome {
+                    $(Outcome::$name(outcome))|+ => Ok(outcome),
+                    _ => Err(of_another()),
+                }
+            }
+        }
+    )*};
+}
+
+outcomes!(
+    Changed: Receive,
+    ChangeOutcome: Adjust | WriteOff,
+    ReserveOutcome: Reserve,
+    ConfirmOutcome: Confirm,
+    ReleaseOutcome: Release
+);
+
+impl FirstAnswer {
+    /// This answer as an outcome of `command`, which has the same key.
+    ///
+    /// # Errors
+    /// `Conflict` when no such command can have been answered so.
+    pub(super) fn to(self, command: &Command<'_>) -> Result<Outcome> {
+        Ok(match (command, self) {
+            (Command::Receive(_), Self::Changed(changed)) => Outcome::Receive(changed),
+            (Command::Adjust(_), Self::Changed(changed)) => {
+                Outcome::Adjust(ChangeOutcome::Changed(changed))
+            }
+            (Command::WriteOff(_), Self::Changed(changed)) => {
+                Outcome::WriteOff(ChangeOutcome::Changed(changed))
+            }
+            (Command::Reserve(_), Self::Reserved(reserved)) => {
+                Outcome::Reserve(ReserveOutcome::Reserved(reserved))
+            }
+            (Command::Confirm(_), Self::Confirmed { reservation }) => {
+                Outcome::Confirm(ConfirmOutcome::Confirmed { reservation })
+            }
+            (Command::Release(_), Self::Released { reservation }) => {
+                Outcome::Release(ReleaseOutcome::Released { reservation })
+            }
+            (Command::Release(_), Self::Returned { reservation }) => {
+                Outcome::Release(ReleaseOutcome::Returned { reservation })
+            }
+            _ => return Err(of_another()),
+        })
+    }
+
+    /// This answer as an outcome of a refund with the same key.
+    ///
+    /// # Errors
+    /// `Conflict` when no refund can have been answered so.
+    pub(crate) fn to_refund(self) -> Result<RefundOutcome> {
+        match self {
+            Self::Returned { reservation } => Ok(RefundOutcome::Returned { reservation }),
+            Self::Released { reservation } => Ok(RefundOutcome::Released { reservation }),
+            Self::Changed(_) | Self::Reserved(_) | Self::Confirmed { .. } => Err(of_another()),
+        }
+    }
+}

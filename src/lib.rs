@@ -92,8 +92,8 @@ pub use base::{
     RECEIVED_MAX, ReservationId, Seq, TTL_MS_MAX, TimeMs,
 };
 pub use engine::{
-    AccountPages, BatchTicket, CatchUp, Claim, ClosingDown, Engine, EngineBuilder, History,
-    Opening, PendingPages, RefundTicket, Status, Subscription, Ticket,
+    AccountPages, BatchTicket, CatchUp, Claim, ClosingDown, Engine, EngineBuilder, History, Metric,
+    MetricKind, Opening, PendingPages, RefundTicket, Sample, Status, Subscription, Ticket,
 };
 pub use event::{End, Event, EventLine, EventLines, Fact, Kept, Policy, Request, Window};
 pub use history::record::{

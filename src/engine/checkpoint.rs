@@ -209,6 +209,7 @@ fn writing(path: &Path, error: io::Error) -> Error {
 fn publish(core: &Core, generations: &mut Generations, generation: Generation) {
     generations.0.retain(|kept| kept.path != generation.path);
     core.checkpointed.store(generation.last_seq, Ordering::SeqCst);
+    core.checkpointed_at_ms.store(core.now_ms(), Ordering::Relaxed);
     generations.0.push(generation);
     while generations.0.len() > Generations::COUNT {
         let oldest = generations.0.remove(0);

@@ -52,6 +52,8 @@ pub(super) struct Core {
     pub(super) refunds: Refunds,
     /// The last event up to which a checkpoint is complete.
     pub(super) checkpointed: AtomicU64,
+    /// When that was written; before the first one, when the engine was opened.
+    pub(super) checkpointed_at_ms: AtomicU64,
     /// How many checkpoints failed since the last one that did not.
     pub(super) checkpoint_failures: AtomicU32,
 }
@@ -77,6 +79,7 @@ impl Core {
         let projected = parts.store.as_ref().map_or(0, |store| store.projected());
         Self {
             checkpointed: AtomicU64::new(parts.generations.newest()),
+            checkpointed_at_ms: AtomicU64::new(parts.time.now_ms()),
             checkpoint_failures: AtomicU32::new(0),
             ledger: parts.ledger,
             progress: Progress::new(projected, parts.journal.calls()),

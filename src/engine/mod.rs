@@ -17,6 +17,7 @@ pub(crate) mod loss;
 mod memory;
 #[cfg(feature = "bin")]
 mod mend;
+mod metrics;
 mod refund;
 mod space;
 mod status;
@@ -52,6 +53,7 @@ pub use history::{CatchUp, History};
 pub(crate) use loss::Accepted;
 #[cfg(feature = "bin")]
 pub(crate) use mend::{Mended, mend_clock};
+pub use metrics::{Metric, MetricKind, Sample};
 pub use refund::RefundTicket;
 pub use status::Status;
 pub use subscription::Subscription;

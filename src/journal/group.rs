@@ -173,6 +173,12 @@ impl<S: Sink> GroupCommit<S> {
         self.queue.lock().next_seq - 1
     }
 
+    /// How many bytes wait to be written.
+    pub(super) fn queued_bytes(&self) -> usize {
+        // Relaxed: the number is the whole message.
+        self.glance.queued_bytes.load(Ordering::Relaxed)
+    }
+
     /// Whether a write or a sync has failed.
     pub(super) fn failed(&self) -> bool {
         matches!(self.queue.lock().end, Some(End::Failed(_)))

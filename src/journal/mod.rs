@@ -131,6 +131,10 @@ pub(crate) struct JournalStatus {
     pub archive_bytes: u64,
     /// Groups written and synced since the journal was opened.
     pub syncs: u64,
+    /// The bytes of those groups.
+    pub written_bytes: u64,
+    /// How many bytes wait to be written.
+    pub queued_bytes: usize,
     pub poisoned: bool,
     /// A thread of the journal that died of a panic.
     pub dead_thread: Option<&'static str>,
@@ -383,6 +387,8 @@ impl Journal {
             archive_bytes,
             // Relaxed: see `count_sync`.
             syncs: self.store.syncs.load(Ordering::Relaxed),
+            written_bytes: self.store.written_bytes.load(Ordering::Relaxed),
+            queued_bytes: self.commit.queued_bytes(),
             poisoned: self.commit.failed(),
             dead_thread: self.dead_thread.name(),
             sync_age: self.store.stopwatch.age(),

@@ -29,6 +29,8 @@ pub(super) struct SegmentStore {
     pub files: Mutex<Files>,
     /// How often the writer has synced, for the status.
     pub syncs: AtomicU64,
+    /// Bytes of the groups that were made durable.
+    pub written_bytes: AtomicU64,
     /// How long the writer has been at its group.
     pub stopwatch: Stopwatch,
     spares: Mutex<Spares>,
@@ -125,6 +127,7 @@ impl SegmentStore {
             config,
             files: Mutex::new(files),
             syncs: AtomicU64::new(0),
+            written_bytes: AtomicU64::new(0),
             stopwatch: Stopwatch::new(),
             spares: Mutex::new(Spares { ready: Vec::new(), unfinished: None, next_number: 0 }),
             waits_for_room: AtomicBool::new(false),
@@ -351,9 +354,10 @@ impl SegmentStore {
         }
     }
 
-    pub(super) fn count_sync(&self) {
-        // Relaxed: a count for the status, nothing is published with it.
+    pub(super) fn count_sync(&self, bytes: usize) {
+        // Relaxed: counts for the status, nothing is published with them.
         self.syncs.fetch_add(1, Ordering::Relaxed);
+        self.written_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
     /// Tells the keeper to look at spares and segments.

@@ -108,7 +108,7 @@ impl Sink for SegmentWriter {
             })?;
         // Behind the sync: whoever began a segment before it may not have read these frames.
         self.store.check_successor(segment)?;
-        self.store.count_sync();
+        self.store.count_sync(bytes);
         self.offset += bytes;
         Ok(Committed { bytes, last_seq: first_seq + count - 1 })
     }

@@ -33,6 +33,10 @@ impl Documents {
         of_collection.map(|((_, key), body)| (key.clone(), body.clone())).collect()
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.bodies.len()
+    }
+
     pub(super) fn collections(&self) -> Vec<String> {
         let mut names: Vec<String> =
             self.bodies.keys().map(|(collection, _)| collection.clone()).collect();

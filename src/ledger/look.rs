@@ -1,6 +1,7 @@
 //! Looking at the ledger: several accounts at one moment, and pages of accounts and of pending
 //! reservations. Nothing here changes anything, and no lock is held for longer than a page.
 
+use super::counts::Counts;
 use super::reservations::Reservation;
 use super::shard::{Held, Shard, bit};
 use super::{Ledger, Level, Pending, shard_of_owner};
@@ -51,7 +52,32 @@ fn owner_in(prefix: &str) -> Option<&str> {
     rest.map(|_| owner)
 }
 
+/// What the ledger's tables hold, and what was asked of it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) counts: Counts,
+    pub(crate) accounts: usize,
+    pub(crate) pending: usize,
+    /// Answers to keyed requests.
+    pub(crate) answers: usize,
+    pub(crate) documents: usize,
+}
+
 impl Ledger {
+    /// Counts everything. Not one moment's: each shard is locked in turn, for a few additions.
+    pub(crate) fn tally(&self) -> Tally {
+        let documents = self.documents.lock().len();
+        let mut tally = Tally { answers: self.share.held(), documents, ..Tally::default() };
+        for shard in &self.shards {
+            let shard = shard.lock();
+            tally.counts.include(&shard.counts);
+            tally.accounts += shard.accounts.len();
+            tally.pending += shard.reservations.len();
+        }
+        self.unlocked.add_to(&mut tally.counts);
+        tally
+    }
+
     /// Every account, shard by shard. Not one moment's.
     pub(crate) fn levels(&self) -> Vec<Level> {
         let mut cursor = AccountCursor::new("");

@@ -7,6 +7,7 @@ mod account;
 mod answers;
 mod apply;
 mod command;
+mod counts;
 mod decide;
 mod documents;
 mod fingerprint;
@@ -29,6 +30,7 @@ use crossbeam_utils::CachePadded;
 
 use self::answers::{Answers, Asked};
 use self::apply::apply;
+use self::counts::Unlocked;
 use self::decide::{
     Decision, change_policy, check, deadline, decide, give_back, give_back_consumed,
 };
@@ -51,8 +53,9 @@ pub use command::{
     Adjust, Command, Confirm, Deadline, Line, Note, PutDocument, Receive, Refund, Release, Reserve,
     SetPolicy, WriteOff,
 };
+pub(crate) use counts::{Became, Verb};
 pub use level::{Level, Pending};
-pub(crate) use look::{AccountCursor, PendingCursor};
+pub(crate) use look::{AccountCursor, PendingCursor, Tally};
 pub use outcome::{
     ChangeOutcome, Changed, ConfirmOutcome, FirstAnswer, Outcome, RefundOutcome, Refusal,
     ReleaseOutcome, ReserveOutcome, Reserved,
@@ -107,6 +110,8 @@ pub(crate) struct Ledger {
     documents: Mutex<Documents>,
     share: Arc<Share>,
     limits: Limits,
+    /// Commands that were answered without a lock; each shard counts the others.
+    unlocked: Unlocked,
 }
 
 /// Who asks for the return of what a confirmed reservation consumed, and why.
@@ -136,6 +141,7 @@ impl Ledger {
             documents: Mutex::new(Documents::default()),
             share,
             limits,
+            unlocked: Unlocked::default(),
         }
     }
 
@@ -250,10 +256,11 @@ impl Ledger {
         now: TimeMs,
         recorder: &impl Recorder,
     ) -> Result<Executed> {
-        self.check(command)?;
+        self.check(command).inspect_err(|_| self.unlocked.failed(Verb::of(command)))?;
         if let Command::Reserve(reserve) = command
             && let Some(refusal) = self.refuse_fast(reserve, now)
         {
+            self.unlocked.refused();
             return Ok((Outcome::Reserve(ReserveOutcome::Refused(refusal)), None));
         }
         let mut held = self.hold(std::slice::from_ref(command))?;
@@ -279,7 +286,7 @@ impl Ledger {
             unreachable!("sound commands have a footprint")
         };
         let execute = |(command, checked): (&Command<'_>, Result<()>)| {
-            checked?;
+            checked.inspect_err(|_| self.unlocked.failed(Verb::of(command)))?;
             self.execute_held(&mut held, command, now, recorder)
         };
         commands.iter().zip(checked).map(execute).collect()
@@ -350,21 +357,33 @@ impl Ledger {
         now: TimeMs,
         recorder: &impl Recorder,
     ) -> Result<Executed> {
+        let executed = self.decide_held(held, command, now, recorder);
+        held.count(Verb::of(command), executed)
+    }
+
+    fn decide_held(
+        &self,
+        held: &mut Held<'_>,
+        command: &Command<'_>,
+        now: TimeMs,
+        recorder: &impl Recorder,
+    ) -> Result<(Executed, Became)> {
         recorder.admit()?;
         let keyed = fingerprint::of_command(command, &self.limits.keys, now);
         if let Some(keyed) = &keyed
             && let Some(first) = self.first(held, keyed, now)?
         {
-            return Ok((first.answer.to(command)?, Some(first.seq)));
+            return Ok(((first.answer.to(command)?, Some(first.seq)), Became::Repeated));
         }
         match decide(held, command, now, self.limits.reservations_per_shard_max)? {
-            Decision::Nothing(outcome) => Ok((outcome, None)),
+            Decision::Nothing(outcome) => Ok(((outcome, None), Became::of(&outcome))),
             Decision::Facts { renewals, fact, outcome } => {
                 let request = self.admit(keyed, now)?;
                 for renewal in renewals {
                     commit(held, &Event { at: now, request: None, fact: renewal }, recorder);
                 }
-                Ok((outcome, Some(commit(held, &Event { at: now, request, fact }, recorder))))
+                let seq = commit(held, &Event { at: now, request, fact }, recorder);
+                Ok(((outcome, Some(seq)), Became::Done))
             }
         }
     }
@@ -463,20 +482,34 @@ impl Ledger {
         now: TimeMs,
         recorder: &impl Recorder,
     ) -> Result<Executed<RefundOutcome>> {
-        let (reservation, Return { note, expires_at, owner, key }) = (used.reservation, *back);
+        let (reservation, Return { owner, key, .. }) = (used.reservation, *back);
         used.lines.iter().try_for_each(|line| self.check_account(line.account))?;
         let keyed =
             key.map(|key| fingerprint::of_return(key, reservation, owner, &self.limits.keys, now));
         let place = key.map_or(0, |key| bit(self.share.place(key.number())));
         let mut held =
             Held::lock(&self.shards, mask_of(used.lines) | bit(reservation.shard()) | place);
+        let returned = self.return_held(&mut held, used, back, keyed, now, recorder);
+        held.count(Verb::Return, returned)
+    }
+
+    fn return_held(
+        &self,
+        held: &mut Held<'_>,
+        used: &Used<'_>,
+        back: &Return<'_>,
+        keyed: Option<Keyed>,
+        now: TimeMs,
+        recorder: &impl Recorder,
+    ) -> Result<(Executed<RefundOutcome>, Became)> {
+        let (reservation, Return { note, expires_at, .. }) = (used.reservation, *back);
         recorder.admit()?;
         if let Some(keyed) = &keyed
-            && let Some(first) = self.first(&held, keyed, now)?
+            && let Some(first) = self.first(held, keyed, now)?
         {
-            return Ok((first.answer.to_refund()?, Some(first.seq)));
+            return Ok(((first.answer.to_refund()?, Some(first.seq)), Became::Repeated));
         }
-        let lines = give_back_consumed(&held, used, now)?;
+        let lines = give_back_consumed(held, used, now)?;
         let request = self.admit(keyed, now)?;
         let consumed_at = Some(used.consumed_at);
         let fact = Fact::Returned {
@@ -486,8 +519,8 @@ impl Ledger {
             consumed_at,
             expires_at,
         };
-        let seq = commit(&mut held, &Event { at: now, request, fact }, recorder);
-        Ok((RefundOutcome::Returned { reservation }, Some(seq)))
+        let seq = commit(held, &Event { at: now, request, fact }, recorder);
+        Ok(((RefundOutcome::Returned { reservation }, Some(seq)), Became::Done))
     }
 
     /// Records an event that changes no shard, in its place among those that do.
@@ -570,6 +603,9 @@ impl Ledger {
             let fact = Fact::Expired(give_back(&held, pending));
             let seq = commit(&mut held, &Event { at: now, request: None, fact }, recorder);
             last = Some((seq, last.map_or(1, |(_, count)| count + 1)));
+        }
+        if let Some((_, count)) = last {
+            held.counts().expired += count as u64;
         }
         Ok((last, done))
     }

@@ -8,6 +8,7 @@ use smallvec::SmallVec;
 
 use super::account::Account;
 use super::answers::Answers;
+use super::counts::{Became, Counts, Verb};
 use super::gauge::Gauge;
 use super::reservations::{Reservation, Reservations, held_lines};
 use crate::base::error::{Error, Result};
@@ -22,6 +23,7 @@ pub(crate) struct Shard {
     pub(super) reservations: Reservations,
     pub(super) answers: Answers,
     pub(super) wheel: Wheel,
+    pub(super) counts: Counts,
     gauges: Arc<boxcar::Vec<Gauge>>,
 }
 
@@ -32,6 +34,7 @@ impl Shard {
             reservations: Reservations::default(),
             answers,
             wheel: Wheel::new(now),
+            counts: Counts::default(),
             gauges,
         }
     }
@@ -163,6 +166,19 @@ impl<'a> Held<'a> {
 
     pub(super) fn shard(&self, index: ShardIndex) -> &Shard {
         &self.guards[self.place(index)]
+    }
+
+    /// Where what happens under these locks is counted: in any of the shards, since nobody looks at
+    /// one of them alone.
+    pub(super) fn counts(&mut self) -> &mut Counts {
+        &mut self.guards[0].counts
+    }
+
+    /// Counts what became of a command.
+    pub(super) fn count<T>(&mut self, verb: Verb, became: Result<(T, Became)>) -> Result<T> {
+        let told = became.as_ref().map_or(Became::Failed, |(_, became)| *became);
+        self.counts().add(verb, told);
+        became.map(|(outcome, _)| outcome)
     }
 
     fn place(&self, index: ShardIndex) -> usize {

@@ -9,6 +9,7 @@ mod crash_points;
 mod hanging;
 mod identity;
 mod memory;
+mod metrics;
 mod past;
 #[cfg(feature = "history")]
 mod waiting;

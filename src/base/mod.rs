@@ -8,6 +8,8 @@ pub(crate) mod clock;
 pub(crate) mod error;
 mod every;
 pub(crate) mod flaw;
+#[cfg(all(test, not(stockhold_loom)))]
+pub(crate) mod golden;
 mod ids;
 mod keys;
 pub(crate) mod sync;

@@ -391,3 +391,37 @@ pub(super) fn run(core: &Arc<Core>, parker: &Parker) {
 fn retry_after(failures: u32) -> Duration {
     LOOK_EVERY.saturating_mul(1 << failures.min(16)).min(RETRY_AFTER_MAX)
 }
+
+#[cfg(all(test, not(stockhold_loom)))]
+mod tests {
+    use super::*;
+    use crate::base::golden;
+
+    #[test]
+    fn the_headers_are_written_and_read_as_ever() {
+        golden::check(
+            "a snapshot's header",
+            &header(3, 9, 0x0102_0304),
+            "53544b48534e415002000000030000000000000009000000000000000403020100000000e834ddf5",
+        );
+        let mut part = [&[0; PART_HEADER_BYTES][..], b"content"].concat();
+        seal_part(&mut part, 5, 8);
+        golden::check(
+            "a part",
+            &part,
+            "05000000ddf0f28c08000000000000000700000000000000636f6e74656e74",
+        );
+        assert_eq!(check_part(&part, 0, 5), Some((8, part.len())));
+        // 65 empty parts are a snapshot as far as its envelope goes.
+        let mut bytes = golden::bytes(
+            "53544b48534e415002000000030000000000000009000000000000000403020100000000e834ddf5",
+        );
+        for number in 0..PART_COUNT {
+            let mut part = [0; PART_HEADER_BYTES];
+            seal_part(&mut part, number, 9);
+            bytes.extend_from_slice(&part);
+        }
+        let read = parse(bytes).map_err(|(_, what)| what).expect("golden bytes are read");
+        assert_eq!((read.version, read.from_seq, read.last_seq, read.at), (2, 3, 9, 0x0102_0304));
+    }
+}

@@ -17,9 +17,11 @@ use crate::vfs::{self, Vfs, read_start};
 
 const MAGIC: [u8; 8] = *b"STKHCLAM";
 const VERSION: u32 = 2;
+/// Did not say in which directory it was made.
+const VERSION_1: u32 = 1;
 const FILE_BYTES: usize = 56;
 /// Version 1 did not say of which directory it is.
-const FILE_BYTES_V1: usize = 40;
+const FILE_BYTES_1: usize = 40;
 const NAME_BYTES_MAX: usize = 32;
 /// More followers than anybody has; a directory with more is none of ours.
 const CLAIMS_MAX: usize = 64;
@@ -297,7 +299,7 @@ fn encode(filed: Filed) -> Vec<u8> {
     let Filed { record, directory } = filed;
     let mut bytes = Vec::with_capacity(FILE_BYTES);
     bytes.extend_from_slice(&MAGIC);
-    bytes.extend_from_slice(&if directory.is_some() { VERSION } else { 1 }.to_le_bytes());
+    bytes.extend_from_slice(&if directory.is_some() { VERSION } else { VERSION_1 }.to_le_bytes());
     bytes.extend_from_slice(&record.id.to_le_bytes());
     bytes.extend_from_slice(&record.from_seq.unwrap_or(0).to_le_bytes());
     bytes.extend_from_slice(
@@ -316,7 +318,7 @@ fn decode(bytes: &[u8]) -> Option<Filed> {
     let mut reader = Reader::new(&body[MAGIC.len()..]);
     let (version, id, from_seq) = (reader.u32()?, reader.u128()?, reader.u64()?);
     let directory = match (version, bytes.len()) {
-        (1, FILE_BYTES_V1) => None,
+        (VERSION_1, FILE_BYTES_1) => None,
         (VERSION, FILE_BYTES) => Some(reader.u128()?),
         _ => return None,
     };
@@ -326,6 +328,7 @@ fn decode(bytes: &[u8]) -> Option<Filed> {
 #[cfg(all(test, not(stockhold_loom)))]
 mod tests {
     use super::*;
+    use crate::base::golden;
 
     #[test]
     fn a_record_reads_back_and_every_flipped_bit_shows() {
@@ -343,6 +346,25 @@ mod tests {
                 assert_eq!(decode(&bytes), None, "bit {bit}");
             }
             assert_eq!(decode(&bytes[1..]), None, "a byte is missing");
+        }
+    }
+
+    #[test]
+    fn a_claim_is_written_and_read_as_ever() {
+        let record = Record { id: 0x0102_0304, from_seq: Some(9) };
+        for (directory, golden) in [
+            (
+                None,
+                "53544b48434c414d01000000040302010000000000000000000000000900000000000000a4ac7cf1",
+            ),
+            (
+                Some(0x0506_0708),
+                "53544b48434c414d0200000004030201000000000000000000000000090000000000000008070605000000000000000000000000775f8e23",
+            ),
+        ] {
+            let filed = Filed { record, directory };
+            golden::check("a claim", &encode(filed), golden);
+            assert_eq!(decode(&golden::bytes(golden)), Some(filed));
         }
     }
 

@@ -309,5 +309,7 @@ pub(crate) trait Recorder {
     fn last_seq(&self) -> Seq;
 }
 
+#[cfg(all(test, not(stockhold_loom)))]
+mod golden;
 #[cfg(test)]
 mod tests;

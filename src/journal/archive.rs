@@ -228,3 +228,51 @@ fn damaged(path: &Path, offset: usize, seq: Seq, why: &dyn std::fmt::Display) ->
         path.display()
     ))
 }
+
+#[cfg(all(test, not(stockhold_loom)))]
+mod tests {
+    use super::*;
+    use crate::base::golden;
+    use crate::vfs::crash::CrashVfs;
+
+    /// An archive file of one segment with one record, which the reference implementation of LZ4
+    /// compressed. Which bytes a compression finds is not promised; that all of them are read is.
+    const GOLDEN: &str = "04224d186440a750000000a253544b484a524e4c010001001203070023000708001404110023001012000f0200ffffffffffffffffffffffffffffffc6c49a951dcf1d000000f8d7d196f00f00020000ea0f8073746f636b000000000000008967be0b";
+
+    fn segment() -> (Header, Vec<u8>) {
+        let header = Header { index: 3, first_seq: 7, salt: 0x0304, segment_bytes: 1 << 20 };
+        let (mut bytes, mut record) = (header.encode(), Vec::new());
+        frame::append(&mut record, 7, 16, |out| out.extend_from_slice(b"stock"));
+        frame::seal(&mut record, header.seed(), 0);
+        bytes.extend_from_slice(&record);
+        (header, bytes)
+    }
+
+    #[test]
+    fn an_archive_file_is_read_as_ever() {
+        let (vfs, dir) = (CrashVfs::new(0), Path::new("/archive"));
+        vfs.create_dir(dir).expect("the disk takes it");
+        let archived = Archived { first_seq: 7, last_seq: 7, bytes: 0 };
+        assert!(archived.path(dir).ends_with(archive_name(7, 7)));
+        let file = vfs.create(&archived.path(dir)).expect("the disk takes it");
+        file.write_at(&golden::bytes(GOLDEN), 0).expect("the disk takes it");
+        let mut reader = ArchiveReader::open(&vfs, dir, &archived).expect("golden bytes are read");
+        assert_eq!(reader.header, segment().0);
+        let read = reader.next_frame().expect("golden bytes are read");
+        assert_eq!((read.seq, read.kind, read.payload), (7, 16, &b"stock"[..]));
+    }
+
+    #[test]
+    fn an_archive_file_is_written_as_an_lz4_frame() {
+        let (vfs, dir) = (CrashVfs::new(0), Path::new("/archive"));
+        vfs.create_dir(dir).expect("the disk takes it");
+        let archived = write(&vfs, dir, &segment().1, 7, 7).expect("the disk takes it");
+        let file = vfs.open_read(&archived.path(dir)).expect("it was written");
+        let mut start = vec![0; 7];
+        file.read_at(&mut start, 0).expect("the disk answers");
+        // Magic, version 1 with independent blocks and a checksum of the content, blocks of 256 KiB.
+        golden::check("an LZ4 frame", &start, "04224d186440a7");
+        let mut reader = ArchiveReader::open(&vfs, dir, &archived).expect("it is read");
+        assert_eq!(reader.next_frame().expect("it is read").payload, b"stock");
+    }
+}

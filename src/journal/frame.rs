@@ -131,6 +131,17 @@ mod tests {
         buffer
     }
 
+    #[cfg(not(stockhold_loom))]
+    #[test]
+    fn a_frame_is_written_and_read_as_ever() {
+        let golden = "1d000000c93692620700000000000000020000000300000073746f636b000000";
+        crate::base::golden::check("a frame", &frame(b"stock"), golden);
+        let bytes = crate::base::golden::bytes(golden);
+        let read = verify(&bytes, 99).expect("golden bytes are read");
+        assert_eq!((read.seq, read.group_first, read.kind), (7, 5, 3));
+        assert_eq!((read.payload, read.bytes), (&b"stock"[..], 32));
+    }
+
     #[test]
     fn round_trips_payloads_of_every_length() {
         for len in 0..40 {

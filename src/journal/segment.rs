@@ -275,4 +275,18 @@ mod tests {
             );
         }
     }
+
+    #[cfg(not(stockhold_loom))]
+    #[test]
+    fn the_header_is_written_and_read_as_ever() {
+        use crate::base::golden;
+
+        let header = Header { index: 3, first_seq: 0x0102, salt: 0x0304, segment_bytes: 1 << 20 };
+        let fields = "53544b484a524e4c01000000000000000300000000000000020100000000000004030000000000000000100000000000";
+        let mut golden = golden::bytes(fields);
+        golden.resize(HEADER_BYTES - 4, 0);
+        golden.extend_from_slice(&golden::bytes("5f1421c1"));
+        golden::check("a segment's header", &header.encode(), &golden::hex(&golden));
+        assert_eq!(Header::decode(&golden), Ok(header));
+    }
 }

@@ -2,5 +2,6 @@
 //! the documents say of the sources.
 
 mod deps;
+mod formats;
 mod layers;
 mod workflows;

@@ -13,11 +13,10 @@ pub(super) fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).expect("it is made");
     for entry in fs::read_dir(from).expect("it is there") {
         let entry = entry.expect("it reads");
-        match entry.file_type().expect("it reads").is_dir() {
-            true => copy(&entry.path(), &to.join(entry.file_name())),
-            false => {
-                drop(fs::copy(entry.path(), to.join(entry.file_name())).expect("it is copied"))
-            }
+        if entry.file_type().expect("it reads").is_dir() {
+            copy(&entry.path(), &to.join(entry.file_name()));
+        } else {
+            fs::copy(entry.path(), to.join(entry.file_name())).expect("it is copied");
         }
     }
 }

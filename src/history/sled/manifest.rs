@@ -10,11 +10,12 @@ use crate::base::error::{Error, Result};
 use crate::event::branch::Branch;
 use crate::history::Shown;
 
-const MAGIC: [u8; 8] = *b"SHSTORE\x03";
-const BYTES: usize = BYTES_V2 + Branch::BYTES;
-/// Version 2 did not say of which journal the events are.
-const MAGIC_V2: [u8; 8] = *b"SHSTORE\x02";
-const BYTES_V2: usize = 60;
+const MAGIC: [u8; 7] = *b"SHSTORE";
+const VERSION: u8 = 3;
+const BYTES: usize = BYTES_2 + Branch::BYTES;
+/// Did not say of which journal the events are.
+const VERSION_2: u8 = 2;
+const BYTES_2: usize = 60;
 const FLAG_DAMAGED: u64 = 1;
 
 /// What the store is, and how far it has come.
@@ -70,7 +71,8 @@ impl Manifest {
 
     fn encode(&self) -> [u8; BYTES] {
         let mut bytes = [0; BYTES];
-        bytes[..8].copy_from_slice(&MAGIC);
+        bytes[..7].copy_from_slice(&MAGIC);
+        bytes[7] = VERSION;
         bytes[8..24].copy_from_slice(&self.store_id);
         let numbers =
             [self.first_seq, self.watermark, self.rows, u64::from(self.damaged) * FLAG_DAMAGED];
@@ -89,9 +91,13 @@ impl Manifest {
             return None;
         }
         let mut reader = Reader::new(body);
-        let magic: [u8; 8] = reader.array()?;
-        let is_v2 = (magic, bytes.len()) == (MAGIC_V2, BYTES_V2);
-        if !is_v2 && (magic, bytes.len()) != (MAGIC, BYTES) {
+        let magic: [u8; 7] = reader.array()?;
+        let has_branch = match (reader.u8()?, bytes.len()) {
+            (VERSION, BYTES) => true,
+            (VERSION_2, BYTES_2) => false,
+            _ => return None,
+        };
+        if magic != MAGIC {
             return None;
         }
         Some(Self {
@@ -100,7 +106,7 @@ impl Manifest {
             watermark: reader.u64()?,
             rows: reader.u64()?,
             damaged: reader.u64()? & FLAG_DAMAGED != 0,
-            branch: if is_v2 { Branch::default() } else { Branch::decode(&mut reader)? },
+            branch: if has_branch { Branch::decode(&mut reader)? } else { Branch::default() },
         })
     }
 }
@@ -112,14 +118,34 @@ mod tests {
 
     #[test]
     fn version_2_is_read_and_knows_of_no_journal() {
-        let mut bytes = [0; BYTES_V2];
-        bytes[..8].copy_from_slice(&MAGIC_V2);
+        let mut bytes = [0; BYTES_2];
+        bytes[..7].copy_from_slice(&MAGIC);
+        bytes[7] = VERSION_2;
         (bytes[8], bytes[24], bytes[32], bytes[40]) = (7, 1, 9, 11);
-        let crc = crc32c::crc32c(&bytes[..BYTES_V2 - 4]);
-        bytes[BYTES_V2 - 4..].copy_from_slice(&crc.to_le_bytes());
+        let crc = crc32c::crc32c(&bytes[..BYTES_2 - 4]);
+        bytes[BYTES_2 - 4..].copy_from_slice(&crc.to_le_bytes());
         let manifest = Manifest::decode(&bytes).expect("it is whole");
         assert_eq!((manifest.first_seq, manifest.watermark, manifest.rows), (1, 9, 11));
         assert_eq!(manifest.branch, Branch::default());
+    }
+
+    #[cfg(not(stockhold_loom))]
+    #[test]
+    fn the_manifest_is_written_and_read_as_ever() {
+        use crate::base::golden;
+
+        let mut branch = Branch::default();
+        branch.follow(9, Mark { salt: 5, crc: 4, segment_first: 2 });
+        let store_id = std::array::from_fn(|at| at as u8);
+        let manifest =
+            Manifest { store_id, first_seq: 3, watermark: 9, rows: 11, damaged: true, branch };
+        let mut golden = golden::bytes(
+            "534853544f524503000102030405060708090a0b0c0d0e0f030000000000000009000000000000000b0000000000000001000000000000000900000000000000050000000000000004000000",
+        );
+        golden.resize(BYTES - 20, 0);
+        golden.extend_from_slice(&golden::bytes("020000000000000005000000000000003914839b"));
+        golden::check("the manifest", &manifest.encode(), &golden::hex(&golden));
+        assert_eq!(Manifest::decode(&golden), Some(manifest));
     }
 
     #[test]

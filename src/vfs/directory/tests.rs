@@ -8,6 +8,7 @@ use std::fs;
 use tempfile::TempDir;
 
 use super::*;
+use crate::base::golden;
 use crate::vfs::RealVfs;
 use crate::vfs::crash::{CrashVfs, Fault};
 
@@ -160,4 +161,14 @@ fn no_power_cut_lets_an_epoch_come_twice() {
         }
     }
     assert!(cuts > 6, "power was cut {cuts} times");
+}
+
+#[test]
+fn the_identity_is_written_and_read_as_ever() {
+    let identity = Identity { directory: 0x0102, epoch: 3, opening: 0x0405 };
+    let record = Record { identity, birth: Birth { inode: 6, born_ns: 7 } };
+    let golden = "53544b4849444e540100000002010000000000000000000000000000030000000000000005040000000000000000000000000000060000000000000007000000000000002f7e4a55";
+    golden::check("an identity", &encode(record), golden);
+    let read = decode(&golden::bytes(golden)).expect("golden bytes are read");
+    assert_eq!((read.identity, read.birth), (identity, record.birth));
 }

@@ -1,5 +1,13 @@
 //! The ledger against a list for a journal: what it decides, and that its events rebuild it.
 
+#[cfg(not(stockhold_loom))]
+mod golden;
+#[cfg(not(stockhold_loom))]
+mod limits;
+#[cfg(stockhold_loom)]
+mod shards_loom;
+mod window;
+
 use super::*;
 use crate::base::IdempotencyKey;
 use crate::base::error::ErrorKind;
@@ -385,9 +393,6 @@ fn of_two_reservations_the_later_has_the_higher_number_in_whatever_shard() {
     );
 }
 
-#[path = "window_tests.rs"]
-mod window_tests;
-
 #[test]
 fn a_backorder_allowance_is_a_bound() {
     let fixture = Fixture::new();
@@ -572,10 +577,3 @@ fn a_batch_answers_each_command_for_itself() {
     assert_eq!(results[1].as_ref().expect_err("no such account").kind(), ErrorKind::NotFound);
     assert!(matches!(results[2], Ok((Outcome::Reserve(ReserveOutcome::Refused(_)), None))));
 }
-
-#[cfg(not(stockhold_loom))]
-mod limits;
-
-#[cfg(stockhold_loom)]
-#[path = "loom_tests.rs"]
-mod loom_tests;

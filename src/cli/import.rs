@@ -15,7 +15,7 @@ use crate::ledger::Command;
 use crate::ledger::Receive;
 use crate::mall::Note;
 use crate::process::print;
-use crate::settings as config;
+use crate::settings::{Flags, OfData};
 
 /// Who an import says that it is.
 const OPERATOR: &str = "import";
@@ -43,12 +43,8 @@ struct PointsArgs {
     /// The reason that the records show
     #[arg(long, default_value = "期初余额")]
     reason: String,
-    /// Where the server keeps its data [default: ./data] [env: STOCKHOLD_DATA_DIR]
-    #[arg(long, value_name = "DIR")]
-    data_dir: Option<PathBuf>,
-    /// The server's configuration file
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
+    #[command(flatten)]
+    settings: Flags<OfData>,
 }
 
 /// A user with the points that the user had.
@@ -70,11 +66,10 @@ struct Imported {
 
 pub(super) fn import(args: &ImportArgs) -> Result<ExitCode> {
     let What::Points(args) = &args.what;
-    let flags = config::Partial { data_dir: args.data_dir.clone(), ..config::Partial::default() };
-    let settings = config::settings(flags, args.config.as_deref())?;
+    let config = args.settings.settings()?;
     // All of it is read before anything is given.
     let balances = balances(&text_of(&args.file)?)?;
-    let engine = Engine::builder(&settings.data_dir).open()?;
+    let engine = Engine::builder(&config.data_dir).open()?;
     let imported = give(&engine, &balances, &args.reason);
     engine.close()?;
     let Imported { given, given_before, left } = imported?;

@@ -7,12 +7,11 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
-use secrecy::SecretString;
 
 use crate::base::TimeMs;
 use crate::base::error::{Error, Result};
 use crate::process::print;
-use crate::settings as config;
+use crate::settings::{Flags, OfMirror};
 use crate::sink::{self as mirror, Checked, Database, Progress};
 
 /// The exit code of a check that found differences.
@@ -59,41 +58,19 @@ enum Command {
 /// Where the ledger and its mirror are.
 #[derive(Args)]
 struct Place {
-    /// Where the server keeps its data [default: ./data] [env: STOCKHOLD_DATA_DIR]
-    #[arg(long, value_name = "DIR")]
-    data_dir: Option<PathBuf>,
-    /// The database, as mysql://USER:PASSWORD@HOST:PORT/DATABASE [env: STOCKHOLD_MIRROR_URL]
-    #[arg(long, value_name = "URL")]
-    mirror_url: Option<SecretString>,
-    /// Certificates (PEM), one of which must have signed that of the database's server [env:
-    /// STOCKHOLD_MIRROR_CA]
-    #[arg(long, value_name = "FILE")]
-    mirror_ca: Option<PathBuf>,
-    /// What the names of the mirror's tables begin with; `none` for nothing [default: nothing, or
-    /// stockhold_ where an application has tables of those names] [env: STOCKHOLD_MIRROR_PREFIX]
-    #[arg(long, value_name = "PREFIX")]
-    mirror_prefix: Option<String>,
-    /// The server's configuration file
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
+    #[command(flatten)]
+    settings: Flags<OfMirror>,
 }
 
 impl Place {
     fn settings(&self) -> Result<(PathBuf, Database)> {
-        let flags = config::Partial {
-            data_dir: self.data_dir.clone(),
-            mirror_url: self.mirror_url.clone(),
-            mirror_ca: self.mirror_ca.clone(),
-            mirror_prefix: self.mirror_prefix.clone(),
-            ..config::Partial::default()
-        };
-        let settings = config::settings(flags, self.config.as_deref())?;
-        let mirror = settings.mirror.ok_or_else(|| {
+        let config = self.settings.settings()?;
+        let mirror = config.mirror().ok_or_else(|| {
             Error::invalid(
                 "there is no database: set STOCKHOLD_MIRROR_URL, or mirror_url in the configuration file, or --mirror-url",
             )
         })?;
-        Ok((settings.data_dir, mirror.database))
+        Ok((config.data_dir, mirror.database))
     }
 }
 

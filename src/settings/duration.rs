@@ -22,6 +22,13 @@ pub(crate) fn parse_ms(text: &str) -> Result<u64> {
     })
 }
 
+/// Milliseconds in the largest unit that they are a multiple of: what [`parse_ms`] reads.
+pub(crate) fn shown(ms: u64) -> String {
+    let unit = UNITS.iter().rev().find(|(_, factor)| ms > 0 && ms.is_multiple_of(*factor));
+    let (unit, factor) = unit.unwrap_or(&UNITS[0]);
+    format!("{}{unit}", ms / factor)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -36,6 +43,9 @@ mod tests {
             ("2d", 172_800_000),
         ] {
             assert_eq!(parse_ms(text).ok(), Some(ms), "{text}");
+        }
+        for (ms, text) in [(0, "0ms"), (10, "10ms"), (300_000, "5m"), (31_622_400_000, "366d")] {
+            assert_eq!(shown(ms), text);
         }
         for wrong in [
             "",

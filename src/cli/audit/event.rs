@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use clap::ValueEnum;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -11,40 +12,49 @@ use crate::base::{AccountId, ReservationId, Seq, TimeMs};
 use crate::event::{End, Event, EventLine, Fact};
 
 /// The kinds of events, by the names that `--kind` takes.
-pub(super) const KINDS: [&str; 14] = [
-    "account-opened",
-    "policy-changed",
-    "received",
-    "adjusted",
-    "written-off",
-    "renewed",
-    "reserved",
-    "confirmed",
-    "released",
-    "expired",
-    "returned",
-    "noted",
-    "document",
-    "clock-mended",
-];
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Kind {
+    AccountOpened,
+    PolicyChanged,
+    Received,
+    Adjusted,
+    WrittenOff,
+    Renewed,
+    Reserved,
+    Confirmed,
+    Released,
+    Expired,
+    Returned,
+    Noted,
+    Document,
+    ClockMended,
+}
 
-pub(super) fn kind(fact: &Fact<'_>) -> &'static str {
-    KINDS[match fact {
-        Fact::AccountOpened { .. } => 0,
-        Fact::PolicyChanged { .. } => 1,
-        Fact::Received { .. } => 2,
-        Fact::Adjusted { .. } => 3,
-        Fact::WrittenOff { .. } => 4,
-        Fact::Renewed { .. } => 5,
-        Fact::Reserved { .. } => 6,
-        Fact::Confirmed(_) => 7,
-        Fact::Released(_) => 8,
-        Fact::Expired(_) => 9,
-        Fact::Returned { .. } => 10,
-        Fact::Noted { .. } => 11,
-        Fact::Document { .. } => 12,
-        Fact::ClockMended { .. } => 13,
-    }]
+impl Kind {
+    pub(super) fn of(fact: &Fact<'_>) -> Self {
+        match fact {
+            Fact::AccountOpened { .. } => Self::AccountOpened,
+            Fact::PolicyChanged { .. } => Self::PolicyChanged,
+            Fact::Received { .. } => Self::Received,
+            Fact::Adjusted { .. } => Self::Adjusted,
+            Fact::WrittenOff { .. } => Self::WrittenOff,
+            Fact::Renewed { .. } => Self::Renewed,
+            Fact::Reserved { .. } => Self::Reserved,
+            Fact::Confirmed(_) => Self::Confirmed,
+            Fact::Released(_) => Self::Released,
+            Fact::Expired(_) => Self::Expired,
+            Fact::Returned { .. } => Self::Returned,
+            Fact::Noted { .. } => Self::Noted,
+            Fact::Document { .. } => Self::Document,
+            Fact::ClockMended { .. } => Self::ClockMended,
+        }
+    }
+
+    fn name(self) -> String {
+        // Every kind is one that `--kind` takes.
+        self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+    }
 }
 
 /// The reservation that an event is about.
@@ -54,7 +64,14 @@ pub(super) fn reservation(fact: &Fact<'_>) -> Option<ReservationId> {
         | Fact::Returned { reservation, .. }
         | Fact::Noted { reservation, .. } => Some(*reservation),
         Fact::Confirmed(end) | Fact::Released(end) | Fact::Expired(end) => Some(end.reservation),
-        _ => None,
+        Fact::AccountOpened { .. }
+        | Fact::PolicyChanged { .. }
+        | Fact::Received { .. }
+        | Fact::Adjusted { .. }
+        | Fact::WrittenOff { .. }
+        | Fact::Renewed { .. }
+        | Fact::Document { .. }
+        | Fact::ClockMended { .. } => None,
     }
 }
 
@@ -83,7 +100,7 @@ pub(super) fn line(seq: Seq, event: &Event<'_>, names: &Names) -> String {
     format!(
         "{seq:>10}  {}  {:<14}  {}",
         show_time(event.at),
-        kind(&event.fact),
+        Kind::of(&event.fact).name(),
         about(&event.fact, names)
     )
 }
@@ -169,7 +186,7 @@ pub(super) struct EventJson<'a> {
     seq: Seq,
     at: TimeMs,
     time: String,
-    kind: &'static str,
+    kind: Kind,
     /// The hash of the idempotency key.
     #[serde(skip_serializing_if = "Option::is_none")]
     request: Option<String>,
@@ -229,7 +246,7 @@ pub(super) fn json<'a>(seq: Seq, event: &'a Event<'_>, names: &Names) -> EventJs
         seq,
         at: event.at,
         time: show_time(event.at),
-        kind: kind(&event.fact),
+        kind: Kind::of(&event.fact),
         request: event.request.map(|request| format!("{:032x}", request.key.number())),
         fact: fact_json(&event.fact, names),
     }
@@ -314,5 +331,19 @@ fn content(bytes: &[u8]) -> Value {
             let _ = write!(digits, "{byte:02x}");
             digits
         })),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Would catch a kind that `--kind` and `--json` call by different names.
+    #[test]
+    fn a_kind_has_one_name() {
+        for kind in Kind::value_variants() {
+            let json = serde_json::to_value(kind).expect("a kind is JSON");
+            assert_eq!(json, kind.name(), "{kind:?}");
+        }
     }
 }

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::Args;
 use serde::Serialize;
 
-use super::event::{self, KINDS};
+use super::event::{self, Kind};
 use super::names::Names;
 use super::out::Out;
 use super::progress::Progress;
@@ -42,8 +42,8 @@ pub(in crate::cli) struct InspectArgs {
     #[arg(long, value_name = "TIME")]
     until: Option<String>,
     /// Only events of this kind; may be given several times
-    #[arg(long, value_name = "KIND", value_parser = KINDS)]
-    kind: Vec<String>,
+    #[arg(long, value_name = "KIND", value_enum)]
+    kind: Vec<Kind>,
     /// Only what changed this account, or was on its behalf: stock/PRODUCT, points/USER,
     /// quota/USER/PRODUCT
     #[arg(long, value_name = "KEY")]
@@ -103,7 +103,7 @@ impl Filter<'_> {
     fn shows(&self, event: &Event<'_>) -> bool {
         let kinds = &self.args.kind;
         (self.since..self.until).contains(&event.at)
-            && (kinds.is_empty() || kinds.iter().any(|kind| kind == event::kind(&event.fact)))
+            && (kinds.is_empty() || kinds.contains(&Kind::of(&event.fact)))
             && self.account.is_none_or(|account| event::touches(&event.fact, account))
             && self.args.reservation.is_none_or(|id| event::reservation(&event.fact) == Some(id))
     }

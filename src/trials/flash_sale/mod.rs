@@ -5,7 +5,7 @@ mod shop;
 mod verdict;
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ use crate::engine::Engine;
 use crate::http::{self, App, Auth, Limits};
 use crate::mall::{Category, Mall, MallConfig, Product};
 use crate::process::{print, runtime};
-use crate::settings::{self as config, secret};
+use crate::settings::{Flags, OfData, secret};
 
 /// What is sold when the command starts its own server.
 const OWN_PRODUCT: &str = "flash_sale";
@@ -54,12 +54,8 @@ pub(crate) struct FlashSaleArgs {
     /// For how long to send requests, instead of counting them
     #[arg(long, conflicts_with = "requests", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     seconds: Option<u64>,
-    /// For --url: where the server keeps its data; a demo's secret is found there [default: ./data]
-    #[arg(long, value_name = "DIR")]
-    data_dir: Option<PathBuf>,
-    /// For --url: the server's configuration file
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
+    #[command(flatten)]
+    settings: Flags<OfData>,
 }
 
 pub(crate) fn flash_sale(args: &FlashSaleArgs) -> Result<ExitCode> {
@@ -164,9 +160,8 @@ fn put_product(mall: &Mall, id: &str) -> Result<()> {
 }
 
 fn other_auth(args: &FlashSaleArgs) -> Result<Auth> {
-    let flags = config::Partial { data_dir: args.data_dir.clone(), ..config::Partial::default() };
-    let settings = config::settings(flags, args.config.as_deref())?;
-    Auth::new(&secret::configured_or_demo(settings.auth_secret, &settings.data_dir)?)
+    let config = args.settings.settings()?;
+    Auth::new(&secret::configured_or_demo(config.auth_secret, &config.data_dir)?)
 }
 
 async fn resolve(url: &str) -> Result<SocketAddr> {

@@ -1,0 +1,142 @@
+//! `stockhold serve`: the server.
+
+mod greeting;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use secrecy::SecretString;
+use tokio::net::TcpListener;
+
+use crate::base::error::{Error, Result};
+use crate::engine::Engine;
+use crate::http::{self, App, Auth, Limits, Role};
+use crate::mall::{DEMO_USER, Mall};
+use crate::process::stop::{Stage, WayOut};
+use crate::process::{descriptors, logs, runtime};
+use crate::settings::{Config, Flags, OfServer, secret};
+use crate::sink::{self, Mirror, MirrorConfig, MirrorView};
+use crate::trials::soak;
+
+/// A mirror that is behind keeps segments open, of this size or larger.
+const SEGMENT_BYTES: u64 = 64 << 20;
+const DEMO_TOKEN_TTL_MS: u64 = 24 * 3_600_000;
+/// How long what still runs beside the server is waited for at the end.
+const RUNTIME_LIMIT: Duration = Duration::from_secs(1);
+
+#[derive(Args)]
+pub(super) struct ServeArgs {
+    /// Load the demo catalogue, and make a secret if none is set
+    #[arg(long)]
+    demo: bool,
+    #[command(flatten)]
+    settings: Flags<OfServer>,
+    /// Serve for `stockhold soak`, which holds the clock; no variable and no file can say this
+    #[arg(long, hide = true)]
+    soaked: bool,
+}
+
+pub(super) fn serve(args: &ServeArgs) -> Result<()> {
+    let mut config = args.settings.settings()?;
+    logs::start(config.log_format)?;
+    let way_out = WayOut::listen(config.shutdown_timeout)?;
+    let mirror = config.mirror();
+    let limits = limits(&config, mirror.as_ref())?;
+    let leeway_ms = config.token_leeway.as_millis() as u64;
+    let auth = Auth::new(&serving_secret(&config, args.demo)?)?.leeway_ms(leeway_ms);
+    let mut builder = config.take_engine();
+    if args.soaked {
+        builder = soak::soaked(builder)?;
+    }
+    let engine = builder.open()?;
+    let served = start_mirror(&engine, mirror).and_then(|mirror| {
+        let server = Server { demo: args.demo, config, limits, auth, engine: engine.clone() };
+        let served = server.run(mirror.as_ref().map(Mirror::view), &way_out);
+        // Before the engine closes: it follows the journal.
+        way_out.enter(Stage::Mirror);
+        if let Some(mirror) = mirror {
+            mirror.stop();
+        }
+        served
+    });
+    // Whatever ended the server, what was acknowledged is checkpointed for a fast start.
+    way_out.enter(Stage::Closing);
+    let closed = engine.close();
+    served.and(closed)
+}
+
+fn serving_secret(config: &Config, demo: bool) -> Result<SecretString> {
+    match &config.auth_secret {
+        Some(secret) => Ok(secret.clone()),
+        None if demo => secret::demo(&config.data_dir),
+        None => Err(Error::invalid(
+            "there is no secret for tokens: set STOCKHOLD_AUTH_SECRET, or auth_secret in the configuration file, to at \
+             least 32 bytes; or start with --demo",
+        )),
+    }
+}
+
+fn start_mirror(engine: &Engine, config: Option<MirrorConfig>) -> Result<Option<Mirror>> {
+    if config.is_none() && engine.claims().iter().any(|name| name == sink::CLAIM) {
+        // What was promised is kept; whoever ended the mirror for good should know the price.
+        tracing::warn!(
+            "there is no mirror_url, but the journal is kept for a mirror: see docs/mirror.md"
+        );
+    }
+    config.map(|config| Mirror::start(engine, config)).transpose()
+}
+
+/// The bounds of the server, as far as the machine allows them.
+fn limits(config: &Config, mirror: Option<&MirrorConfig>) -> Result<Limits> {
+    let wanted = config.limits.connections;
+    let segments = mirror.map_or(0, |mirror| mirror.backlog.bytes_max / SEGMENT_BYTES);
+    let connections = descriptors::connections(wanted, segments)?;
+    let per_address = config.connections_per_address.unwrap_or(wanted.div_ceil(2));
+    let connections_per_address = per_address.min(connections);
+    Ok(Limits { connections, connections_per_address, ..config.limits.clone() })
+}
+
+/// What is served, and how.
+struct Server {
+    demo: bool,
+    config: Config,
+    limits: Limits,
+    auth: Auth,
+    engine: Engine,
+}
+
+impl Server {
+    /// Serves until somebody asks to stop.
+    fn run(self, mirror: Option<MirrorView>, way_out: &WayOut) -> Result<()> {
+        let Self { demo, config, limits, auth, engine } = self;
+        let mall = Mall::open(engine, config.mall)?;
+        let hint = if demo {
+            mall.load_demo()?;
+            Some(auth.issue_for(DEMO_USER, Role::User, DEMO_TOKEN_TTL_MS)?)
+        } else {
+            None
+        };
+        let app = Arc::new(App::new(mall, auth, limits).with_mirror(mirror));
+        let runtime = runtime()?;
+        let served = runtime.block_on(async {
+            let listener = TcpListener::bind(config.listen)
+                .await
+                .map_err(|cause| Error::io(format!("listening on {}", config.listen), cause))?;
+            let address = listener
+                .local_addr()
+                .map_err(|cause| Error::io("the listener's address", cause))?;
+            // Before anybody hears where it is: a signal from then on is one to a server.
+            way_out.enter(Stage::Serving);
+            greeting::announce(address, hint.as_deref())?;
+            tokio::select! {
+                () = http::run(listener, way_out.asked(1), app) => {}
+                () = way_out.asked(2) => {}
+            }
+            Ok(())
+        });
+        // A read of history that hangs is not waited for.
+        runtime.shutdown_timeout(RUNTIME_LIMIT);
+        served
+    }
+}

@@ -1,0 +1,89 @@
+//! What the settings set.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use crate::engine::{Engine, EngineBuilder};
+use crate::http::Limits;
+use crate::mall::MallConfig;
+use crate::sink::{Backlog, BacklogPolicy, Database, MirrorConfig};
+
+/// How a line of the log is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LogFormat {
+    Text,
+    Json,
+}
+
+/// What a server runs with, and what other commands look up of it.
+pub(crate) struct Config {
+    pub(crate) listen: SocketAddr,
+    pub(crate) data_dir: PathBuf,
+    pub(crate) auth_secret: Option<SecretString>,
+    pub(crate) token_leeway: Duration,
+    pub(crate) log_format: LogFormat,
+    pub(crate) shutdown_timeout: Duration,
+    pub(crate) limits: Limits,
+    /// `None` for half of all connections.
+    pub(crate) connections_per_address: Option<usize>,
+    pub(crate) mall: MallConfig,
+    pub(super) mirror: MirrorSettings,
+    engine: Vec<EngineStep>,
+}
+
+/// Sets something of an engine.
+type EngineStep = Box<dyn FnOnce(EngineBuilder) -> EngineBuilder>;
+
+/// What is set about a mirror, whether there is one or not.
+pub(super) struct MirrorSettings {
+    pub(super) url: Option<SecretString>,
+    pub(super) ca: Option<PathBuf>,
+    pub(super) prefix: Option<String>,
+    pub(super) migrate: bool,
+    pub(super) backlog: Backlog,
+}
+
+impl Config {
+    /// Before anything is set. Each row of the table that has a default puts its own here.
+    pub(super) fn unset() -> Self {
+        let backlog = Backlog { bytes_max: u64::MAX, policy: BacklogPolicy::Keep };
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            data_dir: PathBuf::new(),
+            auth_secret: None,
+            token_leeway: Duration::ZERO,
+            log_format: LogFormat::Text,
+            shutdown_timeout: Duration::ZERO,
+            limits: Limits::default(),
+            connections_per_address: None,
+            mall: MallConfig::default(),
+            mirror: MirrorSettings { url: None, ca: None, prefix: None, migrate: true, backlog },
+            engine: Vec::new(),
+        }
+    }
+
+    /// Gives `value` to the engine once it is opened.
+    pub(super) fn engine<T: 'static>(
+        &mut self,
+        set: fn(EngineBuilder, T) -> EngineBuilder,
+        value: T,
+    ) {
+        self.engine.push(Box::new(move |builder| set(builder, value)));
+    }
+
+    /// An engine as it is set, not opened yet. What is set is taken out.
+    pub(crate) fn take_engine(&mut self) -> EngineBuilder {
+        let builder = Engine::builder(&self.data_dir);
+        self.engine.drain(..).fold(builder, |builder, step| step(builder))
+    }
+
+    /// The mirror, where there is to be one.
+    pub(crate) fn mirror(&self) -> Option<MirrorConfig> {
+        let MirrorSettings { url, ca, prefix, migrate, backlog } = &self.mirror;
+        let database = Database { url: url.clone()?, ca: ca.clone(), prefix: prefix.clone() };
+        Some(MirrorConfig { database, migrate: *migrate, backlog: *backlog })
+    }
+}

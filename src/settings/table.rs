@@ -1,0 +1,328 @@
+//! The table of settings.
+//!
+//! A row is all there is of a setting: flag, variable, key of the file, help, bounds and messages
+//! follow from it, and `set` says what it sets. `docs/operations.md`, `docs/mirror.md` and
+//! `deploy/stockhold.toml` are held to the table by tests.
+
+use super::config::LogFormat;
+use super::setting::Fallback::{Is, Unset};
+use super::setting::{Setting, Takes};
+use crate::base::TTL_MS_MAX;
+use crate::engine::EngineBuilder;
+use crate::http::SECRET_BYTES_MIN;
+use crate::sink::BacklogPolicy;
+
+const MINUTE_MS: u64 = 60_000;
+const DAY_MS: u64 = 86_400_000;
+const CONNECTIONS_MAX: u64 = 1_000_000;
+const OUTSTANDING_MAX: u64 = 1_000_000;
+const KEYS_MAX: u64 = 1 << 30;
+
+pub(super) const SETTINGS: &[Setting] = &[
+    Setting {
+        name: "listen",
+        value: "ADDR",
+        default: Is("127.0.0.1:3000"),
+        takes: Takes::Text {
+            form: "IP:PORT, as in 127.0.0.1:3000 or [::]:3000",
+            set: |to, text| text.parse().ok().map(|address| to.listen = address),
+        },
+        help: "Where to listen",
+        more: "Port 0 takes a free one and prints it",
+    },
+    Setting {
+        name: "data_dir",
+        value: "DIR",
+        default: Is("./data"),
+        takes: Takes::Path { set: |to, path| to.data_dir = path },
+        help: "Where the server keeps its data; the secret that a demo made is found there",
+        more: "It is made when it is missing",
+    },
+    Setting {
+        name: "reservation_ttl",
+        value: "TIME",
+        default: Is("15m"),
+        takes: Takes::Time {
+            ms: 1..=TTL_MS_MAX,
+            set: |to, time| to.mall.reservation_ttl_ms = time.as_millis() as u64,
+        },
+        help: "How long an order waits for its confirmation",
+        more: "",
+    },
+    Setting {
+        name: "max_outstanding",
+        value: "N",
+        default: Unset("no limit"),
+        takes: Takes::Number {
+            max: OUTSTANDING_MAX,
+            set: |to, count| to.mall.outstanding_max = Some(count),
+        },
+        help: "How many waiting orders a user may have",
+        more: "",
+    },
+    Setting {
+        name: "clock_trust_after",
+        value: "TIME",
+        default: Is("15m"),
+        takes: Takes::Time {
+            ms: 0..=u64::MAX,
+            set: |to, time| to.engine(EngineBuilder::clock_trust_after, time),
+        },
+        help: "How long a clock that jumped forwards must stay so before deadlines follow it",
+        more: "",
+    },
+    Setting {
+        name: "idempotency_window",
+        value: "TIME",
+        default: Is("24h"),
+        takes: Takes::Time {
+            ms: 1..=TTL_MS_MAX,
+            set: |to, time| {
+                to.engine(EngineBuilder::idempotency_window_ms, time.as_millis() as u64);
+            },
+        },
+        help: "For how long the answer to a request with an Idempotency-Key is kept",
+        more: "",
+    },
+    Setting {
+        name: "max_idempotency_keys",
+        value: "N",
+        default: Is("4194304"),
+        takes: Takes::Number {
+            max: KEYS_MAX,
+            set: |to, count| to.engine(EngineBuilder::idempotency_keys, count as usize),
+        },
+        help: "How many of these answers are kept",
+        more: "Each takes some 150 bytes of memory; beyond that, requests are `OVERLOADED`",
+    },
+    Setting {
+        name: "max_idempotency_keys_per_user",
+        value: "N",
+        default: Is("10000"),
+        takes: Takes::Number {
+            max: KEYS_MAX,
+            set: |to, count| to.engine(EngineBuilder::idempotency_keys_per_owner, count as usize),
+        },
+        help: "How many of them of one user",
+        more: "Or of one operator and path; beyond that, its requests are `TOO_MANY_KEYS`",
+    },
+    Setting {
+        name: "auth_secret",
+        value: "SECRET",
+        default: Unset("none"),
+        takes: Takes::Secret {
+            form: "at least 32 bytes",
+            flag: false,
+            set: |to, text| {
+                (text.len() >= SECRET_BYTES_MIN).then(|| to.auth_secret = Some(text.into()))
+            },
+        },
+        help: "What signs and verifies tokens",
+        more: "Without one `serve` does not start, but for `--demo`",
+    },
+    Setting {
+        name: "token_leeway",
+        value: "TIME",
+        default: Is("5s"),
+        // More would keep a token alive that somebody meant to end.
+        takes: Takes::Time { ms: 0..=5 * MINUTE_MS, set: |to, time| to.token_leeway = time },
+        help: "By how much the clocks of those who make tokens may differ from ours",
+        more: "",
+    },
+    Setting {
+        name: "max_connections",
+        value: "N",
+        default: Is("10000"),
+        takes: Takes::Number {
+            max: CONNECTIONS_MAX,
+            set: |to, count| to.limits.connections = count as usize,
+        },
+        help: "How many connections to serve at one time",
+        more: "Fewer where the limit of open files is too low, which the log says. See [Connections](#connections)",
+    },
+    Setting {
+        name: "max_connections_per_address",
+        value: "N",
+        default: Unset("half of them"),
+        takes: Takes::Number {
+            max: CONNECTIONS_MAX,
+            set: |to, count| to.connections_per_address = Some(count as usize),
+        },
+        help: "How many of them one address may have, an IPv4 address or a /64 of IPv6",
+        more: "The next hears 503. Behind one proxy: as many as `--max-connections`",
+    },
+    Setting {
+        name: "idle_timeout",
+        value: "TIME",
+        default: Is("75s"),
+        takes: Takes::Time { ms: 10..=DAY_MS, set: |to, time| to.limits.idle_timeout = time },
+        help: "How long a kept connection may be idle: longer than the proxy before the server keeps it",
+        more: "See [Proxies](#proxies)",
+    },
+    Setting {
+        name: "head_timeout",
+        value: "TIME",
+        default: Is("30s"),
+        takes: Takes::Time { ms: 10..=DAY_MS, set: |to, time| to.limits.header_timeout = time },
+        help: "How long a client may take to send a request's head",
+        more: "",
+    },
+    Setting {
+        name: "answer_memory",
+        value: "BYTES",
+        default: Is("268435456"),
+        takes: Takes::Bytes { set: |to, bytes| to.limits.answer_bytes = bytes as usize },
+        help: "How many bytes of answers may wait to be read by their clients",
+        more: "Beyond that, requests hear 503",
+    },
+    Setting {
+        name: "answer_memory_per_user",
+        value: "BYTES",
+        default: Is("33554432"),
+        takes: Takes::Bytes { set: |to, bytes| to.limits.answer_bytes_per_user = bytes as usize },
+        help: "How many of them for one user, or one address without a token",
+        more: "The longest answer, a page of 100 orders, may have 10 MiB",
+    },
+    Setting {
+        name: "log_format",
+        value: "FORMAT",
+        default: Is("text"),
+        takes: Takes::Choice {
+            of: &[
+                ("text", |to| to.log_format = LogFormat::Text),
+                ("json", |to| to.log_format = LogFormat::Json),
+            ],
+        },
+        help: "How to log: text or json",
+        more: "The log goes to standard error, at the level of `RUST_LOG`",
+    },
+    Setting {
+        name: "sync_timeout",
+        value: "TIME",
+        default: Is("5s"),
+        takes: Takes::Time {
+            ms: 10..=DAY_MS,
+            set: |to, time| to.engine(EngineBuilder::sync_limit, time),
+        },
+        help: "After how long without an answer a disk counts as one that hangs",
+        more: "",
+    },
+    Setting {
+        name: "shutdown_timeout",
+        value: "TIME",
+        default: Is("60s"),
+        takes: Takes::Time {
+            ms: 10..=DAY_MS,
+            set: |to, time| {
+                to.shutdown_timeout = time;
+                to.limits.drain_timeout = to.limits.drain_timeout.min(time / 3);
+                to.engine(EngineBuilder::close_limit, time / 2);
+            },
+        },
+        help: "How long stopping may take, whatever hangs",
+        more: "",
+    },
+    Setting {
+        name: "low_space_mark",
+        value: "BYTES",
+        default: Is("268435456"),
+        takes: Takes::Bytes { set: |to, bytes| to.engine(EngineBuilder::low_space_mark, bytes) },
+        help: "With fewer free bytes than this nothing new is sold",
+        more: "Until there is a quarter more",
+    },
+    Setting {
+        name: "history_bytes_max",
+        value: "BYTES",
+        default: Is("68719476736"),
+        takes: Takes::Bytes { set: |to, bytes| to.engine(EngineBuilder::history_bytes_max, bytes) },
+        help: "With more bytes of history than this nothing new is sold",
+        more: "What counts is `store/`",
+    },
+    Setting {
+        name: "user_requests_per_minute",
+        value: "N",
+        default: Is("1200"),
+        takes: Takes::Number {
+            max: 1 << 50,
+            set: |to, count| to.limits.user_requests_per_minute = Some(count),
+        },
+        help: "How many orders a user may make, confirm and cancel in a minute, all together",
+        more: "Beyond that, requests are `RATE_LIMITED`",
+    },
+    Setting {
+        name: "user_bytes_per_minute",
+        value: "BYTES",
+        default: Is("1048576"),
+        takes: Takes::Bytes { set: |to, bytes| to.limits.user_bytes_per_minute = Some(bytes) },
+        help: "How many bytes those may write",
+        more: "Their bodies count, and 512 for each",
+    },
+    Setting {
+        name: "mirror_url",
+        value: "URL",
+        default: Unset("no mirror"),
+        takes: Takes::Secret {
+            form: "`mysql://USER:PASSWORD@HOST:PORT/DATABASE`",
+            flag: true,
+            set: |to, text| {
+                to.mirror.url = Some(text.into());
+                Some(())
+            },
+        },
+        help: "The database of the mirror, as mysql://USER:PASSWORD@HOST:PORT/DATABASE; other users of the machine can read \
+               flags, so a password is better set in the environment or the file",
+        more: "What a URL cannot hold is escaped with `%`; or `?socket=/path`",
+    },
+    Setting {
+        name: "mirror_ca",
+        value: "FILE",
+        default: Unset("public certificates"),
+        takes: Takes::Path { set: |to, path| to.mirror.ca = Some(path) },
+        help: "Certificates (PEM), one of which must have signed that of the mirror's server; encrypts the connection",
+        more: "",
+    },
+    Setting {
+        name: "mirror_prefix",
+        value: "PREFIX",
+        default: Unset("nothing, or stockhold_ where an application has tables of those names"),
+        takes: Takes::Text {
+            form: "a prefix, or `none`",
+            set: |to, text| {
+                to.mirror.prefix = Some(text.to_owned());
+                Some(())
+            },
+        },
+        help: "What the names of the mirror's tables begin with; `none` for nothing",
+        more: "See [below](#a-database-of-an-application)",
+    },
+    Setting {
+        name: "mirror_migrate",
+        value: "",
+        default: Is("true"),
+        takes: Takes::Yes { set: |to, migrate| to.mirror.migrate = migrate },
+        help: "Leave the mirror's tables as they are; they must be up to date then",
+        more: "",
+    },
+    Setting {
+        name: "mirror_backlog_max",
+        value: "BYTES",
+        // Some 150 million events.
+        default: Is("17179869184"),
+        takes: Takes::Bytes { set: |to, bytes| to.mirror.backlog.bytes_max = bytes },
+        help: "How many bytes of the journal to keep for a mirror that is behind",
+        more: "",
+    },
+    Setting {
+        name: "mirror_backlog_policy",
+        value: "POLICY",
+        default: Is("drop"),
+        takes: Takes::Choice {
+            of: &[
+                ("keep", |to| to.mirror.backlog.policy = BacklogPolicy::Keep),
+                ("drop", |to| to.mirror.backlog.policy = BacklogPolicy::Drop),
+            ],
+        },
+        help: "What to do when that is not enough: keep or drop",
+        more: "See below",
+    },
+];

@@ -3,5 +3,6 @@
 
 mod deps;
 mod formats;
+mod guards;
 mod layers;
 mod workflows;

@@ -4,10 +4,9 @@
 use std::hint::black_box;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use stockhold::{
-    AccountId, AccountKey, Command, Engine, Line, Policy, Receive, Reserve, ReserveOutcome,
-    Reserved,
-};
+use stockhold::command::Command;
+use stockhold::outcome::Reserved;
+use stockhold::{AccountId, AccountKey, Engine, Line, Policy, Receive, Reserve, ReserveOutcome};
 
 const TTL_MS: u64 = 15 * 60 * 1000;
 const BATCH: usize = 1_000;

@@ -7,9 +7,11 @@
 
 use std::time::Instant;
 
+use stockhold::command::Command;
+use stockhold::outcome::Outcome;
 use stockhold::{
-    AccountKey, Command, Confirm, ConfirmOutcome, Engine, ErrorKind, Line, Outcome, Policy,
-    Receive, Reserve, ReserveOutcome, Result,
+    AccountKey, Confirm, ConfirmOutcome, Engine, ErrorKind, Line, Policy, Receive, Reserve,
+    ReserveOutcome, Result,
 };
 
 const UNITS: u64 = 900;

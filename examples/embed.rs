@@ -4,9 +4,10 @@
 //! cargo run --release --example embed
 //! ```
 
+use stockhold::outcome::Reserved;
 use stockhold::{
-    AccountKey, ConfirmOutcome, Engine, Line, Policy, Receive, Reserve, ReserveOutcome, Reserved,
-    Result, Ticket,
+    AccountKey, ConfirmOutcome, Engine, Line, Policy, Receive, Reserve, ReserveOutcome, Result,
+    Ticket,
 };
 
 const QUARTER_HOUR_MS: u64 = 15 * 60 * 1000;

@@ -8,9 +8,10 @@
 use std::process::ExitCode;
 use std::thread;
 
+use stockhold::outcome::Reserved;
 use stockhold::{
     AccountId, AccountKey, ConfirmOutcome, Engine, Line, Policy, Receive, Reserve, ReserveOutcome,
-    Reserved, Result,
+    Result,
 };
 
 const UNITS: u64 = 500;

@@ -7,10 +7,9 @@
 
 use std::collections::BTreeMap;
 
-use stockhold::{
-    AccountId, AccountKey, Claim, Engine, Fact, Line, MemoryDisk, Policy, Receive, Reserve, Result,
-    Seq,
-};
+use stockhold::engine::{Claim, MemoryDisk};
+use stockhold::event::Fact;
+use stockhold::{AccountId, AccountKey, Engine, Line, Policy, Receive, Reserve, Result, Seq};
 
 /// What somebody else's database would hold: the figures, and up to which event they go. Both are
 /// written together, so that each event counts once.

@@ -6,9 +6,9 @@
 
 use std::sync::Arc;
 
-use stockhold::{
-    AccountKey, Engine, Line, ManualClock, MemoryDisk, Policy, Receive, Reserve, Result,
-};
+use stockhold::clock::ManualClock;
+use stockhold::engine::MemoryDisk;
+use stockhold::{AccountKey, Engine, Line, Policy, Receive, Reserve, Result};
 
 const QUARTER_HOUR_MS: u64 = 15 * 60 * 1000;
 

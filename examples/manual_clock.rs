@@ -7,9 +7,10 @@
 
 use std::sync::Arc;
 
+use stockhold::clock::ManualClock;
 use stockhold::{
-    AccountId, AccountKey, ConfirmOutcome, Engine, Line, ManualClock, Policy, Receive,
-    ReservationId, Reserve, Result,
+    AccountId, AccountKey, ConfirmOutcome, Engine, Line, Policy, Receive, ReservationId, Reserve,
+    Result,
 };
 
 /// The code to be tested: a shop that holds a seat for ten minutes.

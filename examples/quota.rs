@@ -7,10 +7,10 @@
 
 use std::sync::Arc;
 
-use stockhold::{
-    AccountId, AccountKey, Engine, Line, ManualClock, Policy, Receive, Refusal, Reserve, Reserved,
-    Result, SetPolicy, Window,
-};
+use stockhold::clock::ManualClock;
+use stockhold::command::SetPolicy;
+use stockhold::outcome::{Refusal, Reserved};
+use stockhold::{AccountId, AccountKey, Engine, Line, Policy, Receive, Reserve, Result, Window};
 
 const DAY_MS: u64 = 24 * 3600 * 1000;
 const QUARTER_HOUR_MS: u64 = 15 * 60 * 1000;

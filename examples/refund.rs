@@ -4,9 +4,11 @@
 //! cargo run --example refund
 //! ```
 
+use stockhold::command::Note;
+use stockhold::history::ReservationState;
 use stockhold::{
-    AccountKey, Confirm, ConfirmOutcome, Engine, Line, Note, Policy, Receive, Refund,
-    RefundOutcome, ReservationState, Reserve, Result,
+    AccountKey, Confirm, ConfirmOutcome, Engine, Line, Policy, Receive, Refund, RefundOutcome,
+    Reserve, Result,
 };
 
 const QUARTER_HOUR_MS: u64 = 15 * 60 * 1000;

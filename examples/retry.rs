@@ -5,9 +5,11 @@
 //! cargo run --example retry
 //! ```
 
+use stockhold::engine::MemoryDisk;
+use stockhold::outcome::{FirstAnswer, Reserved};
 use stockhold::{
-    AccountId, AccountKey, Engine, ErrorKind, FirstAnswer, IdempotencyKey, Line, MemoryDisk,
-    Policy, Receive, Reserve, Reserved, Result,
+    AccountId, AccountKey, Engine, ErrorKind, IdempotencyKey, Line, Policy, Receive, Reserve,
+    Result,
 };
 
 const QUARTER_HOUR_MS: u64 = 15 * 60 * 1000;

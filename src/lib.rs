@@ -49,20 +49,20 @@
 //! # Bounds
 //!
 //! Units return at most 10 ms after their deadline, plus the time that applying what lapsed
-//! together takes. Quantities are at most [`QUANTITY_MAX`], and so is all that an account ever
-//! receives ([`RECEIVED_MAX`]). Every table and queue has a bound; reaching it is
+//! together takes. Quantities are at most [`QUANTITY_MAX`](limits::QUANTITY_MAX), and so is all that an account ever
+//! receives ([`RECEIVED_MAX`](limits::RECEIVED_MAX)). Every table and queue has a bound; reaching it is
 //! [`ErrorKind::Overloaded`].
 #![forbid(unsafe_code)]
 
 mod base;
 #[cfg(all(test, feature = "server"))]
 mod doc_tables;
-mod engine;
-mod event;
-mod history;
+pub mod engine;
+pub mod event;
+pub mod history;
 mod journal;
 mod ledger;
-mod reader;
+pub mod reader;
 #[cfg(feature = "test-util")]
 pub mod test_util;
 #[cfg(any(test, feature = "bin"))]
@@ -75,9 +75,9 @@ mod audit;
 #[cfg(feature = "bin")]
 mod cli;
 #[cfg(feature = "server")]
-mod http;
+pub mod http;
 #[cfg(feature = "server")]
-mod mall;
+pub mod mall;
 #[cfg(feature = "bin")]
 mod process;
 #[cfg(feature = "bin")]
@@ -85,32 +85,39 @@ mod settings;
 #[cfg(feature = "server")]
 mod sink;
 
-pub use base::clock::{Clock, ManualClock, SystemClock};
 pub use base::error::{Error, ErrorKind, Result};
-pub use base::{
-    AccountId, AccountKey, AccountKind, BODY_BYTES_MAX, IdempotencyKey, LINES_MAX, QUANTITY_MAX,
-    RECEIVED_MAX, ReservationId, Seq, TTL_MS_MAX, TimeMs,
-};
-pub use engine::{
-    AccountPages, BatchTicket, CatchUp, Claim, ClosingDown, Engine, EngineBuilder, History, Metric,
-    MetricKind, Opening, PendingPages, RefundTicket, Sample, Status, Subscription, Ticket,
-};
-pub use event::{End, Event, EventLine, EventLines, Fact, Kept, Policy, Request, Window};
-pub use history::record::{
-    ChangeKind, ChangeRecord, NoteRecord, RecordLine, ReservationRecord, ReservationState,
-};
-pub use ledger::{
-    Adjust, ChangeOutcome, Changed, Command, Confirm, ConfirmOutcome, Deadline, FirstAnswer, Level,
-    Line, Note, Outcome, Pending, PutDocument, Receive, Refund, RefundOutcome, Refusal, Release,
-    ReleaseOutcome, Reserve, ReserveOutcome, Reserved, SetPolicy, WriteOff,
-};
-pub use reader::{LedgerView, Past, PastEvents};
-pub use vfs::directory::Identity;
-pub use vfs::memory::MemoryDisk;
+pub use base::{AccountId, AccountKey, AccountKind, IdempotencyKey, ReservationId, Seq, TimeMs};
+pub use command::{Confirm, Line, Receive, Refund, Release, Reserve};
+pub use engine::{Engine, EngineBuilder, Ticket};
+pub use event::{Policy, Window};
+pub use ledger::{Level, Pending};
+pub use outcome::{ConfirmOutcome, RefundOutcome, ReleaseOutcome, ReserveOutcome};
 
 #[cfg(feature = "bin")]
 pub use cli::main;
-#[cfg(feature = "server")]
-pub use http::{App, Auth, Limits, Role, run};
-#[cfg(feature = "server")]
-pub use mall::{Category, Mall, MallConfig, Period, Product, PurchaseLimit};
+
+/// Where the time comes from.
+pub mod clock {
+    pub use crate::base::clock::{Clock, ManualClock, SystemClock};
+}
+
+/// Requests: each begins with what it cannot do without, and is told the rest by methods.
+pub mod command {
+    pub use crate::ledger::{
+        Adjust, Command, Confirm, Deadline, Line, Note, PutDocument, Receive, Refund, Release,
+        Reserve, SetPolicy, WriteOff,
+    };
+}
+
+/// The bounds of what a request may name.
+pub mod limits {
+    pub use crate::base::{BODY_BYTES_MAX, LINES_MAX, QUANTITY_MAX, RECEIVED_MAX, TTL_MS_MAX};
+}
+
+/// What becomes of requests: a type for each kind.
+pub mod outcome {
+    pub use crate::ledger::{
+        ChangeOutcome, Changed, ConfirmOutcome, FirstAnswer, Outcome, RefundOutcome, Refusal,
+        ReleaseOutcome, ReserveOutcome, Reserved,
+    };
+}

@@ -24,9 +24,10 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-use stockhold::{
-    Engine, EngineBuilder, Event, Fact, ManualClock, ReservationId, ReservationState, TimeMs,
-};
+use stockhold::clock::ManualClock;
+use stockhold::event::{Event, Fact};
+use stockhold::history::ReservationState;
+use stockhold::{Engine, EngineBuilder, ReservationId, TimeMs};
 use tempfile::TempDir;
 
 use self::books::{Books, Ended};

@@ -9,10 +9,10 @@ use std::sync::{Arc, OnceLock};
 
 use libfuzzer_sys::fuzz_target;
 use stockhold::test_util::audit;
-use stockhold::{Receive, 
-    AccountKey, Ticket, Engine, EngineBuilder, ErrorKind, Event, Line, ManualClock, Past,
-    Policy, Reserve,
-};
+use stockhold::{Receive, AccountKey, Ticket, Engine, EngineBuilder, ErrorKind, Line, Policy, Reserve};
+use stockhold::clock::{ManualClock};
+use stockhold::event::{Event};
+use stockhold::reader::{Past};
 
 /// Details that fill a segment with a few reservations.
 const DETAILS: [u8; 6_000] = [7; 6_000];
@@ -48,9 +48,9 @@ fn fill(dir: &Path) {
     engine.receive(Receive::new(account, 1_000)).and_then(Ticket::wait).expect("it is received");
     for number in 0..RESERVATIONS {
         let lines = [Line { account, quantity: 1 }];
-        let reserve =
-            Reserve { details: &DETAILS, confirm: number % 2 == 0, ..Reserve::new(&lines, 50) };
-        engine.reserve(&reserve).and_then(Ticket::wait).expect("it is taken");
+        let mut reserve = Reserve::new(&lines, 50).details(&DETAILS);
+        reserve.confirm = number % 2 == 0;
+        engine.reserve(reserve).and_then(Ticket::wait).expect("it is taken");
         if number % 20 == 19 {
             engine.checkpoint().expect("the disk works");
         }

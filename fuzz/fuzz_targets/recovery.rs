@@ -7,9 +7,8 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use libfuzzer_sys::fuzz_target;
-use stockhold::{Receive, 
-    AccountKey, Ticket, Engine, EngineBuilder, ErrorKind, Line, ManualClock, Policy, Reserve,
-};
+use stockhold::{Receive, AccountKey, Ticket, Engine, EngineBuilder, ErrorKind, Line, Policy, Reserve};
+use stockhold::clock::{ManualClock};
 
 const SEGMENT_BYTES: u64 = 128 << 10;
 const RESERVATIONS: u64 = 20;

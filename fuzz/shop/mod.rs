@@ -6,7 +6,10 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use stockhold::{App, Auth, Engine, Limits, Mall, MallConfig, ManualClock, Role};
+use stockhold::{Engine};
+use stockhold::clock::{ManualClock};
+use stockhold::http::{App, Auth, Limits, Role};
+use stockhold::mall::{Mall, MallConfig};
 use tempfile::TempDir;
 
 const NOW_MS: u64 = 1_750_000_000_000;
@@ -46,7 +49,7 @@ fn start() -> Shop {
         runtime.block_on(tokio::net::TcpListener::bind(("127.0.0.1", 0))).expect("a port is free");
     let address = listener.local_addr().expect("it is bound");
     std::thread::spawn(move || {
-        runtime.block_on(stockhold::run(listener, std::future::pending(), app))
+        runtime.block_on(stockhold::http::run(listener, std::future::pending(), app))
     });
     Shop { engine, admin, address, _dir: dir }
 }

@@ -105,7 +105,7 @@ fn machine_ms() -> TimeMs {
 /// its own. For tests, simulations and demonstrations.
 ///
 /// ```
-/// use stockhold::{Clock, ManualClock};
+/// use stockhold::clock::{Clock, ManualClock};
 /// let clock = ManualClock::new(1_000);
 /// clock.advance(500);
 /// assert_eq!((clock.now_ms(), clock.is_running()), (1_500, false));

@@ -10,6 +10,7 @@ mod every;
 pub(crate) mod flaw;
 #[cfg(all(test, not(stockhold_loom)))]
 pub(crate) mod golden;
+mod handle;
 mod ids;
 mod keys;
 pub(crate) mod sync;
@@ -17,6 +18,7 @@ pub(crate) mod waiters;
 
 pub use bounds::{BODY_BYTES_MAX, LINES_MAX, QUANTITY_MAX, RECEIVED_MAX, TTL_MS_MAX};
 pub(crate) use every::every;
+pub(crate) use handle::handle;
 pub use ids::{AccountId, ReservationId, Seq, TimeMs};
 pub(crate) use ids::{SHARD_COUNT, ShardIndex};
 pub(crate) use keys::halves;

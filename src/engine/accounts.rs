@@ -94,7 +94,7 @@ impl Engine {
     /// ends meanwhile may be told or not. Costs a look at the place of every reservation that was
     /// ever pending at the same time as others, some 10 ns each: there is no index, since each
     /// reserve would pay for it. Where history is kept,
-    /// [`History::reservations_of`](crate::History::reservations_of) finds the same by an index.
+    /// [`History::reservations_of`](crate::engine::History::reservations_of) finds the same by an index.
     pub fn pending_of(&self, owner: AccountId) -> PendingPages {
         PendingPages::new(&self.0.core, Some(owner))
     }

@@ -17,7 +17,7 @@ use crate::base::IdempotencyKey;
 use crate::base::TimeMs;
 use crate::base::clock::{Clock, SystemClock};
 use crate::base::error::{Error, ErrorKind, Result};
-use crate::base::{BODY_BYTES_MAX, LINES_MAX, TTL_MS_MAX};
+use crate::base::{BODY_BYTES_MAX, LINES_MAX, TTL_MS_MAX, handle};
 use crate::event;
 use crate::history::{self, Belongs, Shown, Store, StoreConfig};
 use crate::journal::{FoundJournal, JournalConfig};
@@ -47,6 +47,8 @@ pub struct EngineBuilder {
     low_space_mark: u64,
     history_bytes_max: u64,
 }
+
+handle!(EngineBuilder, this { dir: this.dir });
 
 impl EngineBuilder {
     pub(super) fn new(dir: &Path) -> Self {

@@ -11,6 +11,7 @@ use super::core::Core;
 use crate::base::Seq;
 use crate::base::bytes::Reader;
 use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::handle;
 use crate::journal::Journal;
 use crate::vfs::directory::{Directory, identity_of, random};
 use crate::vfs::{self, Vfs, read_start};
@@ -57,6 +58,8 @@ pub struct Claim {
     name: String,
     id: u128,
 }
+
+handle!(Claim, this { name: this.name });
 
 impl Claim {
     pub(super) fn new(core: &Arc<Core>, name: &str) -> Result<Self> {

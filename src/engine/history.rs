@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 use super::core::Core;
 use crate::base::error::{Error, Result};
 use crate::base::waiters::{Slot, Waiter};
-use crate::base::{AccountId, ReservationId, Seq};
+use crate::base::{AccountId, ReservationId, Seq, handle};
 use crate::history::Store;
 use crate::history::record::{ChangeRecord, ReservationRecord};
 
@@ -23,6 +23,8 @@ pub struct CatchUp {
     durable: Slot,
     shown: Slot,
 }
+
+handle!(CatchUp, this { seq: this.seq });
 
 impl CatchUp {
     pub(super) fn new(core: &Arc<Core>) -> Self {
@@ -80,6 +82,8 @@ impl Drop for CatchUp {
 pub struct History<'a> {
     core: &'a Core,
 }
+
+handle!(History<'_>, this { seq: this.seq().ok() });
 
 impl<'a> History<'a> {
     pub(super) fn new(core: &'a Core) -> Self {

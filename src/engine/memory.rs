@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
+use super::MemoryDisk;
 use super::{Engine, EngineBuilder};
-use crate::vfs::memory::MemoryDisk;
 
 /// Where the files of an engine in memory are, on its own disk.
 const DIR: &str = "/ledger";
@@ -22,7 +22,7 @@ impl Engine {
     /// It is the whole engine: journal, checkpoints, expiry, subscriptions and claims work as ever,
     /// and "durable" means written to that disk. Two things differ:
     ///
-    /// - There is no history ([`History`](crate::History), [`Engine::refund`] and
+    /// - There is no history ([`History`](crate::engine::History), [`Engine::refund`] and
     ///   [`Engine::catch_up`] are `Unavailable`): ended reservations are in the journal alone.
     ///   [`EngineBuilder::history`] makes the opening `Invalid`.
     /// - No archive is kept, so a subscription can start from about the last 200,000 events.

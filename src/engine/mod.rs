@@ -38,12 +38,13 @@ use self::closing::Closing;
 use self::core::Core;
 use crate::base::error::Result;
 use crate::base::sync::Mutex;
-use crate::base::{AccountId, AccountKey, ReservationId, Seq, TimeMs};
+use crate::base::{AccountId, AccountKey, ReservationId, Seq, TimeMs, handle};
 use crate::ledger::{Level, Pending};
-use crate::vfs::directory::Identity;
 
 #[cfg(feature = "server")]
 pub(crate) use crate::ledger::Terms;
+pub use crate::vfs::directory::Identity;
+pub use crate::vfs::memory::MemoryDisk;
 pub use accounts::{AccountPages, PendingPages};
 pub use background::{ClosingDown, Opening};
 pub use builder::EngineBuilder;
@@ -76,6 +77,8 @@ pub use ticket::{BatchTicket, Ticket};
 /// | [`close`](Self::close), and dropping the last handle | everything that was decided, and the engine's threads |
 #[derive(Clone)]
 pub struct Engine(Arc<Running>);
+
+handle!(Engine, this { identity: this.0.core.directory.identity() });
 
 struct Running {
     core: Arc<Core>,
@@ -135,7 +138,7 @@ impl Engine {
     }
 
     /// Expires what is due now; returns how many reservations that were. The engine does this by
-    /// itself, unless its clock does not [run by itself](crate::Clock::is_running): then call it
+    /// itself, unless its clock does not [run by itself](crate::clock::Clock::is_running): then call it
     /// after moving the clock. Blocks only while the journal's queue is full.
     ///
     /// # Errors

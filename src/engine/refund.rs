@@ -12,7 +12,7 @@ use super::ticket::Ticket;
 use crate::base::error::{Error, Result};
 use crate::base::sync::Mutex;
 use crate::base::waiters::Waiter;
-use crate::base::{AccountId, IdempotencyKey, ReservationId, Seq};
+use crate::base::{AccountId, IdempotencyKey, ReservationId, Seq, handle};
 use crate::history::Store;
 use crate::history::record::ReservationState;
 use crate::journal::park_until;
@@ -32,6 +32,8 @@ pub struct RefundTicket {
     /// Once it is decided.
     decided: Option<Ticket<RefundOutcome>>,
 }
+
+handle!(RefundTicket, this { decided: this.decided });
 
 impl RefundTicket {
     /// Blocks until it is decided and durable.

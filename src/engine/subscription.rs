@@ -11,6 +11,7 @@ use super::core::Core;
 use crate::base::Seq;
 use crate::base::error::{ErrorKind, Result};
 use crate::base::flaw::{self, Flaw};
+use crate::base::handle;
 use crate::base::waiters::Slot;
 use crate::event::{self, Event};
 use crate::journal::{Journal, Reader};
@@ -32,6 +33,8 @@ pub struct Subscription {
     /// Its place among those who wait for the journal.
     slot: Slot,
 }
+
+handle!(Subscription, this { ahead: this.ahead.len() });
 
 impl Subscription {
     pub(super) fn new(core: &Core, from_seq: Seq) -> Result<Self> {

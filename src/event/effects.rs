@@ -295,7 +295,8 @@ mod tests {
 
     fn returned(lines: &[EventLine]) -> Fact<'static> {
         let (note, consumed_at) = (Cow::Borrowed("why"), None);
-        Fact::Returned { reservation: id(), lines: lines.into(), note, consumed_at, expires_at: 0 }
+        let lines = lines.into();
+        Fact::Returned { reservation: id(), lines, note, consumed_at, expires_at: 0 }
     }
 
     fn with_effects<T>(fact: Fact<'static>, look: impl FnOnce(Result<Effects<'_>>) -> T) -> T {

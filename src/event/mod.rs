@@ -8,6 +8,7 @@ pub(crate) mod effects;
 mod policy;
 
 use std::borrow::Cow;
+use std::ops::{Deref, DerefMut};
 
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
@@ -42,15 +43,64 @@ impl EventLine {
     }
 }
 
-/// The lines of an event; up to four without an allocation.
-pub type EventLines = SmallVec<[EventLine; 4]>;
+/// The lines of an event: a slice that owns up to four of them without an allocation.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct EventLines(SmallVec<[EventLine; 4]>);
+
+impl EventLines {
+    pub(crate) fn new() -> Self {
+        Self::default()
+    }
+
+    pub(crate) fn push(&mut self, line: EventLine) {
+        self.0.push(line);
+    }
+}
+
+impl Deref for EventLines {
+    type Target = [EventLine];
+
+    fn deref(&self) -> &[EventLine] {
+        &self.0
+    }
+}
+
+impl DerefMut for EventLines {
+    fn deref_mut(&mut self) -> &mut [EventLine] {
+        &mut self.0
+    }
+}
+
+impl FromIterator<EventLine> for EventLines {
+    fn from_iter<I: IntoIterator<Item = EventLine>>(lines: I) -> Self {
+        Self(lines.into_iter().collect())
+    }
+}
+
+impl From<&[EventLine]> for EventLines {
+    fn from(lines: &[EventLine]) -> Self {
+        Self(lines.into())
+    }
+}
+
+impl<'a> IntoIterator for &'a EventLines {
+    type Item = &'a EventLine;
+    type IntoIter = std::slice::Iter<'a, EventLine>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.iter()
+    }
+}
 
 /// Reads lines without believing how many there are said to be: a small vector makes room for all
 /// of them at once, a large one as they come.
-fn read_lines<'de, D: serde::Deserializer<'de>>(
-    deserializer: D,
-) -> std::result::Result<EventLines, D::Error> {
-    Vec::deserialize(deserializer).map(EventLines::from_vec)
+impl<'de> Deserialize<'de> for EventLines {
+    fn deserialize<D: serde::Deserializer<'de>>(
+        deserializer: D,
+    ) -> std::result::Result<Self, D::Error> {
+        Vec::deserialize(deserializer).map(|lines| Self(SmallVec::from_vec(lines)))
+    }
 }
 
 /// The request behind an event, when it had an idempotency key.
@@ -170,7 +220,6 @@ pub enum Fact<'a> {
         /// Whether it was confirmed in the same step.
         confirmed: bool,
         /// What it took.
-        #[serde(deserialize_with = "read_lines")]
         lines: EventLines,
         /// Opaque details for history.
         details: Cow<'a, [u8]>,
@@ -186,7 +235,6 @@ pub enum Fact<'a> {
         /// The reservation.
         reservation: ReservationId,
         /// What went back.
-        #[serde(deserialize_with = "read_lines")]
         lines: EventLines,
         /// Why.
         note: Cow<'a, str>,
@@ -230,7 +278,6 @@ pub struct End {
     /// The deadline it had.
     pub expires_at: TimeMs,
     /// What it held, and how much of that is consumed.
-    #[serde(deserialize_with = "read_lines")]
     pub lines: EventLines,
 }
 

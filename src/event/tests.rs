@@ -109,7 +109,7 @@ fn events_of_the_first_release_read_as_they_were_meant() {
             Old::Returned { reservation: 9, lines: lines.clone(), note: "x" },
             Fact::Returned {
                 reservation,
-                lines: EventLines::from_vec(lines),
+                lines: lines.into_iter().collect(),
                 note: "x".into(),
                 consumed_at: None,
                 expires_at: 0,

@@ -11,6 +11,8 @@ pub(crate) mod record;
 #[cfg(feature = "history")]
 mod sled;
 
+pub use record::{ChangeRecord, NoteRecord, RecordLine, ReservationRecord, ReservationState};
+
 use crate::base::Seq;
 use crate::event::branch::Branch;
 

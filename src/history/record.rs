@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::base::{AccountId, ReservationId, Seq, TimeMs, every};
-pub use crate::event::ChangeKind;
+pub(crate) use crate::event::ChangeKind;
 
 every! {
     /// Where a reservation stands. Each end happens exactly once.

@@ -13,6 +13,7 @@ use super::token::{Claims, Keys, NumericDate};
 use crate::base::TimeMs;
 use crate::base::clock::{Clock, SystemClock};
 use crate::base::error::{Error, Result};
+use crate::base::handle;
 use crate::mall::User;
 
 /// How far clocks may differ unless it is said otherwise, in milliseconds.
@@ -67,6 +68,9 @@ pub struct Auth {
     slots: Box<[Mutex<Option<Verified>>]>,
     hasher: foldhash::quality::RandomState,
 }
+
+// Nothing of the keys.
+handle!(Auth, this { leeway_ms: this.leeway_ms });
 
 struct Verified {
     token: Box<str>,

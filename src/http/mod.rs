@@ -31,6 +31,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use crate::base::handle;
 use crate::mall::Mall;
 use crate::sink::MirrorView;
 
@@ -117,6 +118,8 @@ pub struct App {
     /// `None` without a mirror.
     mirror: Option<MirrorView>,
 }
+
+handle!(App, this { limits: this.limits });
 
 impl App {
     /// The mall behind an address, for callers that `auth` knows.

@@ -19,7 +19,7 @@ use std::sync::{Arc, OnceLock};
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::base::error::{Error, ErrorKind, Result};
-use crate::base::{AccountId, AccountKey, IdempotencyKey, TimeMs};
+use crate::base::{AccountId, AccountKey, IdempotencyKey, TimeMs, handle};
 use crate::engine::Engine;
 use crate::event::Policy;
 
@@ -62,6 +62,8 @@ const TRY_LOCKS: usize = 64;
 pub struct Mall {
     shared: Arc<Shared>,
 }
+
+handle!(Mall, this { engine: this.shared.engine });
 
 struct Shared {
     engine: Engine,

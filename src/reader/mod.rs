@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::base::error::{Error, ErrorKind, Result};
-use crate::base::{AccountId, AccountKey, ReservationId, Seq, TimeMs};
+use crate::base::{AccountId, AccountKey, ReservationId, Seq, TimeMs, handle};
 use crate::engine::builder::absolute;
 use crate::engine::checkpoint::{self, Snapshot};
 use crate::engine::claim;
@@ -41,7 +41,8 @@ pub(crate) use rebuild::{Rebuilt, accept_loss, rebuild_history, rebuild_snapshot
 /// shows what it held when it was made.
 ///
 /// ```
-/// use stockhold::{AccountKey, Engine, Past, Policy};
+/// use stockhold::reader::Past;
+/// use stockhold::{AccountKey, Engine, Policy};
 ///
 /// # fn main() -> stockhold::Result<()> {
 /// # let dir = tempfile::tempdir().expect("a temporary directory");
@@ -70,6 +71,8 @@ pub struct Past {
     dir: PathBuf,
     journal: PastJournal,
 }
+
+handle!(Past, this { dir: this.dir });
 
 impl Past {
     /// Looks at the data directory `dir`.
@@ -107,7 +110,7 @@ impl Past {
         self.journal.last_seq()
     }
 
-    /// The random number of a follower's [`Claim`](crate::Claim); `None` when it has none.
+    /// The random number of a follower's [`Claim`](crate::engine::Claim); `None` when it has none.
     ///
     /// # Errors
     /// `Invalid` for a name that no claim has, `Corrupt` when its file is damaged, `Unavailable`
@@ -324,6 +327,8 @@ pub struct PastEvents {
     failed: bool,
 }
 
+handle!(PastEvents, this { failed: this.failed });
+
 impl PastEvents {
     /// How many events are left.
     pub fn left(&self) -> u64 {
@@ -390,6 +395,8 @@ pub struct LedgerView {
     )]
     floor_ms: TimeMs,
 }
+
+handle!(LedgerView, this { seq: this.seq, at: this.at });
 
 impl LedgerView {
     /// The event after which it stood like this.

@@ -4,7 +4,9 @@
 use std::fs;
 use std::path::Path;
 
-use stockhold::{Event, EventLine, Fact, Past, Seq};
+use stockhold::Seq;
+use stockhold::event::{Event, EventLine, Fact};
+use stockhold::reader::Past;
 
 const SEGMENT_BYTES: usize = 2 << 20;
 const HEADER_BYTES: usize = 4096;

@@ -4,11 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use smallvec::smallvec;
-use stockhold::{
-    AccountId, AccountKey, Event, EventLine, Fact, Line, ManualClock, Policy, PutDocument, Receive,
-    Request, ReservationId, Reserve, Window,
-};
+use stockhold::clock::ManualClock;
+use stockhold::command::PutDocument;
+use stockhold::event::{Event, EventLine, Fact, Request};
+use stockhold::{AccountId, AccountKey, Line, Policy, Receive, ReservationId, Reserve, Window};
 use tempfile::TempDir;
 
 use crate::forge::{Record, events, record, replace_events, write_events, write_records};
@@ -51,7 +50,7 @@ impl Forge {
 
     /// What an account has available at the end.
     fn available(&self, account: AccountId) -> i64 {
-        let past = stockhold::Past::open(self.dir.path()).expect("it reads");
+        let past = stockhold::reader::Past::open(self.dir.path()).expect("it reads");
         let view = past.ledger_at(past.last_seq()).expect("everything is kept");
         view.level_of(account).expect("the account exists").available
     }
@@ -66,7 +65,7 @@ impl Forge {
     }
 
     /// How the pending order ends when everything goes back, or is consumed.
-    fn end(&self, consumed: bool) -> stockhold::End {
+    fn end(&self, consumed: bool) -> stockhold::event::End {
         let Fact::Reserved { reservation, expires_at, lines, .. } = &self.pending.fact else {
             panic!("a reservation")
         };
@@ -76,7 +75,7 @@ impl Forge {
             let available = self.available(line.account()) + (line.quantity - consumed) as i64;
             EventLine { consumed, available, ..*line }
         });
-        stockhold::End {
+        stockhold::event::End {
             reservation: *reservation,
             expires_at: *expires_at,
             lines: lines.collect(),
@@ -161,7 +160,7 @@ fn more_is_taken_than_there_is() {
         owner: None,
         expires_at: forge.at + 1,
         confirmed: true,
-        lines: smallvec![line],
+        lines: [line].as_slice().into(),
         details: (&[][..]).into(),
     });
     forge.expect("conservation", 13);
@@ -321,7 +320,7 @@ fn a_limit_that_was_exceeded_after_a_return() {
     let back = EventLine { account: quota.number(), quantity: 1, consumed: 0, available: 1 };
     let returned = |consumed_at| Fact::Returned {
         reservation: first,
-        lines: smallvec![back],
+        lines: [back].as_slice().into(),
         note: "".into(),
         consumed_at,
         expires_at: 0,
@@ -360,8 +359,9 @@ fn a_changed_rule_that_forgets_what_was_bought() {
 #[test]
 fn a_return_of_what_was_consumed_at_another_time() {
     let (dir, mut events, quota, [first, _]) = two_days();
-    let lines =
-        smallvec![EventLine { account: quota.number(), quantity: 0, consumed: 1, available: 0 }];
+    let lines = [EventLine { account: quota.number(), quantity: 0, consumed: 1, available: 0 }]
+        .as_slice()
+        .into();
     let fact = Fact::Returned {
         reservation: first,
         lines,

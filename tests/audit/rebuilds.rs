@@ -4,7 +4,8 @@
 use std::fs;
 use std::path::Path;
 
-use stockhold::{ChangeRecord, Engine, Level, ReservationRecord};
+use stockhold::history::{ChangeRecord, ReservationRecord};
+use stockhold::{Engine, Level};
 
 use crate::clean::picture;
 use crate::forged::{add_to_snapshot, files};

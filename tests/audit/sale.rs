@@ -3,10 +3,13 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use stockhold::clock::ManualClock;
+use stockhold::command::{Adjust, Note, PutDocument, SetPolicy, WriteOff};
+use stockhold::engine::RefundTicket;
+use stockhold::outcome::Reserved;
 use stockhold::{
-    AccountId, AccountKey, Adjust, Confirm, Engine, IdempotencyKey, Line, ManualClock, Note,
-    Policy, PutDocument, Receive, Refund, RefundTicket, ReservationId, Reserve, ReserveOutcome,
-    Reserved, SetPolicy, Ticket, Window, WriteOff,
+    AccountId, AccountKey, Confirm, Engine, IdempotencyKey, Line, Policy, Receive, Refund,
+    ReservationId, Reserve, ReserveOutcome, Ticket, Window,
 };
 use tempfile::TempDir;
 

@@ -4,9 +4,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
+use stockhold::event::{End, Event, EventLine, Fact};
 use stockhold::{
-    AccountId, End, Engine, Event, EventLine, Fact, IdempotencyKey, Level, Line, Policy,
-    ReservationId, Seq, TimeMs, Window,
+    AccountId, Engine, IdempotencyKey, Level, Line, Policy, ReservationId, Seq, TimeMs, Window,
 };
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -6,9 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use stockhold::clock::{Clock, ManualClock, SystemClock};
+use stockhold::outcome::Reserved;
 use stockhold::{
-    AccountId, AccountKey, Clock, ConfirmOutcome, Engine, Line, ManualClock, Policy, Receive,
-    ReservationId, Reserve, ReserveOutcome, Reserved, SystemClock,
+    AccountId, AccountKey, ConfirmOutcome, Engine, Line, Policy, Receive, ReservationId, Reserve,
+    ReserveOutcome,
 };
 use tempfile::TempDir;
 

@@ -10,10 +10,12 @@ use std::sync::Arc;
 
 use secrecy::SecretString;
 use serde_json::json;
-use stockhold::{
-    AccountKind, App, Auth, Engine, Limits, Line, Mall, MallConfig, ManualClock, Past, Reserve,
-    ReserveOutcome, Reserved, Role,
-};
+use stockhold::clock::ManualClock;
+use stockhold::http::{App, Auth, Limits, Role};
+use stockhold::mall::{Mall, MallConfig};
+use stockhold::outcome::Reserved;
+use stockhold::reader::Past;
+use stockhold::{AccountKind, Engine, Line, Reserve, ReserveOutcome};
 use tempfile::TempDir;
 
 use crate::support::{Client, SECRET, run, stockhold, token};
@@ -72,7 +74,7 @@ fn told(engine: &Engine) -> String {
         let (account, key) = (level.account, &level.key);
         for record in engine.history().reservations_of(account, None, 1000).expect("history reads")
         {
-            let line = |line: &stockhold::RecordLine| {
+            let line = |line: &stockhold::history::RecordLine| {
                 format!("{}:{}/{}", line.account.number(), line.consumed, line.quantity)
             };
             let lines: Vec<String> = record.lines.iter().map(line).collect();
@@ -172,7 +174,7 @@ async fn a_retry_hears_the_answer_of_the_old_release_and_sales_go_on() {
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.expect("a port is free");
     let address = listener.local_addr().expect("an address");
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let server = tokio::spawn(stockhold::run(listener, async { drop(stopped.await) }, app));
+    let server = tokio::spawn(stockhold::http::run(listener, async { drop(stopped.await) }, app));
     let mut eve = Client::connect(address, Some(token("eve", Role::User))).await;
     let body = json!({
         "productId": "prod_starbucks", "quantity": 1, "confirm": true, "deliveryInfo": {"name": "伊芙", "floor": 3},

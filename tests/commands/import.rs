@@ -52,7 +52,7 @@ fn who_has_points_of_other_origin_is_left_alone() {
     let engine = Engine::builder(dir.path().join("data")).open().expect("a new directory");
     let key = AccountKey::points("ann").expect("a valid user");
     let account = engine.open_account(&key, stockhold::Policy::strict()).expect("there is room");
-    let given = stockhold::Command::Receive(Receive::new(account, 3));
+    let given = stockhold::command::Command::Receive(Receive::new(account, 3));
     engine.execute(&given).expect("it is decided").wait().expect("it is durable");
     engine.close().expect("it closes");
     let (code, said) = import(&dir, "ann,500\nbob,1");

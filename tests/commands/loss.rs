@@ -7,9 +7,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use stockhold::clock::ManualClock;
+use stockhold::history::ReservationRecord;
+use stockhold::outcome::Reserved;
+use stockhold::reader::Past;
 use stockhold::{
-    AccountId, AccountKey, Engine, EngineBuilder, ErrorKind, Line, ManualClock, Past, Policy,
-    Receive, ReservationId, ReservationRecord, Reserve, ReserveOutcome, Reserved, Seq,
+    AccountId, AccountKey, Engine, EngineBuilder, ErrorKind, Line, Policy, Receive, ReservationId,
+    Reserve, ReserveOutcome, Seq,
 };
 use tempfile::TempDir;
 

@@ -6,10 +6,12 @@ use std::sync::Arc;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
+use stockhold::clock::ManualClock;
+use stockhold::command::{Adjust, Command, SetPolicy, WriteOff};
+use stockhold::outcome::{Outcome, Reserved};
 use stockhold::{
-    AccountId, AccountKey, Adjust, Command, Confirm, Engine, Error, ErrorKind, IdempotencyKey,
-    Line, ManualClock, Outcome, Policy, Receive, Release, ReservationId, Reserve, ReserveOutcome,
-    Reserved, SetPolicy, Window, WriteOff,
+    AccountId, AccountKey, Confirm, Engine, Error, ErrorKind, IdempotencyKey, Line, Policy,
+    Receive, Release, ReservationId, Reserve, ReserveOutcome, Window,
 };
 use tempfile::TempDir;
 

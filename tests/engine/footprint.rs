@@ -7,7 +7,8 @@
 use std::fs;
 use std::path::Path;
 
-use stockhold::{AccountKey, Engine, Line, Policy, Receive, Reserve, ReserveOutcome, Reserved};
+use stockhold::outcome::Reserved;
+use stockhold::{AccountKey, Engine, Line, Policy, Receive, Reserve, ReserveOutcome};
 
 use crate::alone::is_alone;
 

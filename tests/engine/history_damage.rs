@@ -7,9 +7,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use stockhold::clock::ManualClock;
+use stockhold::command::Note;
+use stockhold::history::{ChangeRecord, ReservationRecord};
+use stockhold::outcome::Reserved;
 use stockhold::{
-    AccountId, AccountKey, ChangeRecord, Confirm, Engine, EngineBuilder, Level, Line, ManualClock,
-    Note, Policy, Receive, ReservationId, ReservationRecord, Reserve, ReserveOutcome, Reserved,
+    AccountId, AccountKey, Confirm, Engine, EngineBuilder, Level, Line, Policy, Receive,
+    ReservationId, Reserve, ReserveOutcome,
 };
 use tempfile::TempDir;
 

@@ -3,7 +3,9 @@
 
 #![allow(clippy::disallowed_methods, reason = "the test looks at files")]
 
-use stockhold::{AccountKey, Changed, Engine, Past, Policy, Receive};
+use stockhold::outcome::Changed;
+use stockhold::reader::Past;
+use stockhold::{AccountKey, Engine, Policy, Receive};
 
 use crate::alone::is_alone;
 

@@ -10,8 +10,9 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
+use stockhold::outcome::Reserved;
 use stockhold::{
-    AccountId, AccountKey, Engine, Policy, Receive, Refund, RefundOutcome, ReserveOutcome, Reserved,
+    AccountId, AccountKey, Engine, Policy, Receive, Refund, RefundOutcome, ReserveOutcome,
 };
 use tempfile::TempDir;
 

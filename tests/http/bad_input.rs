@@ -7,7 +7,7 @@ use hyper::body::Bytes;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE};
 use serde_json::{Value, json};
 use sha2::{Sha256, Sha384, Sha512};
-use stockhold::Role;
+use stockhold::http::Role;
 
 use crate::support::{Client, NOW_MS, SECRET, Shop, raw, token};
 

@@ -3,7 +3,7 @@
 //! ledger's.
 
 use serde_json::{Value, json};
-use stockhold::{Period, PurchaseLimit};
+use stockhold::mall::{Period, PurchaseLimit};
 
 use crate::support::{NOW_MS, Shop, product};
 

@@ -35,7 +35,7 @@ async fn a_retry_hears_the_first_answer_though_everything_has_changed() {
         // Not for sale any more.
         |shop| {
             shop.mall
-                .put_product(&stockhold::Product { active: false, ..product("tea", 7) })
+                .put_product(&stockhold::mall::Product { active: false, ..product("tea", 7) })
                 .expect("valid")
         },
         // The deadline has passed.

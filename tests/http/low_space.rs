@@ -2,7 +2,7 @@
 //! that lets one user fill the disk.
 
 use serde_json::{Value, json};
-use stockhold::Limits;
+use stockhold::http::Limits;
 
 use crate::support::{Client, Setup, Shop};
 

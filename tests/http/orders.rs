@@ -2,7 +2,7 @@
 //! ends, a list that is not newest first, and a read that does not show the write before it.
 
 use serde_json::{Value, json};
-use stockhold::{MallConfig, Period, PurchaseLimit};
+use stockhold::mall::{MallConfig, Period, PurchaseLimit};
 
 use crate::support::{Client, NOW_MS, Reply, Setup, Shop, product};
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use hyper::Method;
 use serde_json::json;
-use stockhold::{Limits, Role};
+use stockhold::http::{Limits, Role};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 

@@ -4,7 +4,8 @@
 use std::io::{BufRead, Write};
 use std::path::Path;
 
-use stockhold::{Engine, FirstAnswer, ReservationId, Reserved};
+use stockhold::outcome::{FirstAnswer, Reserved};
+use stockhold::{Engine, ReservationId};
 
 use super::request::{
     Ask, Borrowed, Order, PRICE, PRODUCTS, Rng, Shop, USERS, done, key, numbers_of,

@@ -1,9 +1,10 @@
 //! What the callers ask, and how it goes over the pipe: as numbers, a request or an answer a row.
 
+use stockhold::command::{Command, WriteOff};
+use stockhold::outcome::{Changed, FirstAnswer, Outcome, Reserved};
 use stockhold::{
-    AccountId, AccountKey, Changed, Command, Confirm, ConfirmOutcome, Engine, FirstAnswer,
-    IdempotencyKey, Line, Outcome, Policy, Receive, Refund, RefundOutcome, Release, ReleaseOutcome,
-    ReservationId, Reserve, Reserved, Window, WriteOff,
+    AccountId, AccountKey, Confirm, ConfirmOutcome, Engine, IdempotencyKey, Line, Policy, Receive,
+    Refund, RefundOutcome, Release, ReleaseOutcome, ReservationId, Reserve, Window,
 };
 
 pub const USERS: u64 = 6;

@@ -4,9 +4,9 @@
 
 use std::collections::BTreeMap;
 
+use stockhold::outcome::{ChangeOutcome, Changed, Outcome, Reserved};
 use stockhold::{
-    ChangeOutcome, Changed, ConfirmOutcome, Outcome, Policy, ReleaseOutcome, ReservationId,
-    ReserveOutcome, Reserved, TimeMs, Window,
+    ConfirmOutcome, Policy, ReleaseOutcome, ReservationId, ReserveOutcome, TimeMs, Window,
 };
 
 use super::checker::Timed;

@@ -1,8 +1,7 @@
 //! What threads asked of one group of accounts and were told, and the checks of it.
 
-use stockhold::{
-    AccountId, ErrorKind, Outcome, Policy, ReservationId, ReserveOutcome, Reserved, TimeMs,
-};
+use stockhold::outcome::{Outcome, Reserved};
+use stockhold::{AccountId, ErrorKind, Policy, ReservationId, ReserveOutcome, TimeMs};
 
 use super::account::{Account, sights};
 use super::checker::{Stuck, Timed, linearize, overlaps};

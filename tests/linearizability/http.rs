@@ -18,7 +18,7 @@ use super::Rng;
 use super::checker::{Timed, overlaps};
 use super::mall::{Call, PRICE, Said, User, View, What, explain};
 use super::support::{Client, NOW_MS, Shop, product, token};
-use stockhold::Role;
+use stockhold::http::Role;
 
 const ROUNDS: u64 = 120;
 const USERS: usize = 2;

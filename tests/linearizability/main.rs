@@ -27,10 +27,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Barrier, Mutex};
 use std::time::Instant;
 
+use stockhold::clock::{Clock, ManualClock};
+use stockhold::command::{Adjust, Command, WriteOff};
+use stockhold::event::Fact;
+use stockhold::outcome::{Outcome, Reserved};
 use stockhold::{
-    AccountId, AccountKey, Adjust, Clock, Command, Confirm, ConfirmOutcome, Engine, ErrorKind,
-    Fact, IdempotencyKey, Line, ManualClock, Outcome, Policy, Receive, Release, ReleaseOutcome,
-    ReservationId, Reserve, ReserveOutcome, Reserved, TimeMs, Window, WriteOff,
+    AccountId, AccountKey, Confirm, ConfirmOutcome, Engine, ErrorKind, IdempotencyKey, Line,
+    Policy, Receive, Release, ReleaseOutcome, ReservationId, Reserve, ReserveOutcome, TimeMs,
+    Window,
 };
 use tempfile::TempDir;
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 use secrecy::SecretString;
 use serde_json::{Value, json};
-use stockhold::{Auth, Role};
+use stockhold::http::{Auth, Role};
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 

@@ -4,7 +4,9 @@
 use std::path::Path;
 
 use serde_json::json;
-use stockhold::{AccountKey, Command, Engine, Line, Past, Policy, Receive, Reserve};
+use stockhold::command::Command;
+use stockhold::reader::Past;
+use stockhold::{AccountKey, Engine, Line, Policy, Receive, Reserve};
 
 use crate::books::compare;
 use crate::lab::Lab;

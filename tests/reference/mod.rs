@@ -4,9 +4,9 @@
 
 use std::collections::BTreeMap;
 
+use stockhold::outcome::{Outcome, Refusal};
 use stockhold::{
-    AccountId, ConfirmOutcome, ErrorKind, Outcome, Policy, Refusal, ReleaseOutcome, ReservationId,
-    TimeMs, Window,
+    AccountId, ConfirmOutcome, ErrorKind, Policy, ReleaseOutcome, ReservationId, TimeMs, Window,
 };
 
 /// An account by its place in the test's list.

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use secrecy::SecretString;
 use serde_json::Map;
-use stockhold::{
-    App, Auth, Engine, EngineBuilder, Level, Limits, Mall, MallConfig, ManualClock, Product, Role,
-    Seq,
-};
+use stockhold::clock::ManualClock;
+use stockhold::http::{App, Auth, Limits, Role};
+use stockhold::mall::{Mall, MallConfig, Product};
+use stockhold::{Engine, EngineBuilder, Level, Seq};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -64,7 +64,8 @@ impl Shop {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port is free");
         let address = listener.local_addr().expect("an address");
         let (stop, stopped) = oneshot::channel::<()>();
-        let server = tokio::spawn(stockhold::run(listener, async { drop(stopped.await) }, app));
+        let server =
+            tokio::spawn(stockhold::http::run(listener, async { drop(stopped.await) }, app));
         Self { engine, mall, clock, address, setup, dir, stop, server }
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::base::golden;
-use crate::event::{End, EventLine, EventLines, Kept, Request};
+use crate::event::{End, EventLine, Kept, Request};
 
 /// Two accounts of shard 5, and one of shard 6.
 const TEA: u32 = 5;
@@ -39,7 +39,7 @@ fn events() -> Vec<(TimeMs, Option<Request>, Fact<'static>)> {
         owner: Some(AccountId::from_number(POINTS)),
         expires_at: 0x0f00,
         confirmed: false,
-        lines: EventLines::from_slice(&lines),
+        lines: lines[..].into(),
         details: (&b""[..]).into(),
     };
     let first = [line(TEA, 2, 0, 8), line(QUOTA, 2, 0, 1), line(POINTS, 200, 0, 800)];
@@ -49,7 +49,7 @@ fn events() -> Vec<(TimeMs, Option<Request>, Fact<'static>)> {
     let confirmed = Fact::Confirmed(End {
         reservation: ReservationId::from_number(0x0200_0005),
         expires_at: 0x0f00,
-        lines: EventLines::from_slice(&consumed),
+        lines: consumed[..].into(),
     });
     vec![
         (1, None, opened(TEA, "stock/tea", Policy::strict())),

@@ -148,6 +148,12 @@ fn effect(fact: &Fact<'_>) -> Option<((u8, u64, u64), u64)> {
         Fact::Returned { reservation, expires_at, lines, .. } => {
             ((5, reservation.number(), *expires_at), units(lines))
         }
-        _ => return None,
+        Fact::Noted { reservation, .. } => ((6, reservation.number(), 0), 0),
+        Fact::AccountOpened { .. }
+        | Fact::PolicyChanged { .. }
+        | Fact::Renewed { .. }
+        | Fact::Expired(_)
+        | Fact::Document { .. }
+        | Fact::ClockMended { .. } => return None,
     })
 }

@@ -1,17 +1,19 @@
 //! Commands: what changes the ledger.
 
 use super::core::{check_body, check_name};
-use super::refund::Refunds;
-use super::{BatchTicket, Engine, RefundTicket, Ticket};
+use super::ended::Deferred;
+use super::note::NoteWhen;
+use super::{BatchTicket, Engine, NoteTicket, RefundTicket, Ticket};
 use crate::base::error::{Error, Result};
 use crate::base::{AccountId, AccountKey, IdempotencyKey};
 use crate::event::Policy;
+use crate::history::record::ReservationRecord;
 #[cfg(doc)]
 use crate::ledger::RefundOutcome;
 use crate::ledger::{
-    Adjust, ChangeOutcome, Changed, Command, Confirm, ConfirmOutcome, FirstAnswer, Note, Outcome,
-    PutDocument, Receive, Refund, Release, ReleaseOutcome, Reserve, ReserveOutcome, SetPolicy,
-    Terms, WriteOff,
+    Adjust, ChangeOutcome, Changed, Command, Confirm, ConfirmOutcome, FirstAnswer, Note, Noting,
+    Outcome, PutDocument, Receive, Refund, Release, ReleaseOutcome, Reserve, ReserveOutcome,
+    SetPolicy, Terms, WriteOff,
 };
 
 impl Engine {
@@ -182,7 +184,31 @@ impl Engine {
     /// `Invalid` when the note is too long, `Overloaded` when too many refunds wait or the
     /// journal's queue is full, `Unavailable` when history is off or has failed, and `Closed`.
     pub fn refund<'a>(&self, refund: impl Into<Refund<'a>>) -> Result<RefundTicket> {
-        Refunds::ask(self.core()?, &refund.into())
+        Deferred::refund(self.core()?, &refund.into(), None)
+    }
+
+    /// As [`Engine::refund`], when `when` holds of the confirmed reservation as history shows it. It
+    /// is called on the thread that carries history, and must be quick.
+    ///
+    /// # Errors
+    /// As [`Engine::refund`].
+    pub fn refund_when<'a>(
+        &self,
+        refund: impl Into<Refund<'a>>,
+        when: fn(&ReservationRecord) -> bool,
+    ) -> Result<RefundTicket> {
+        Deferred::refund(self.core()?, &refund.into(), Some(when))
+    }
+
+    /// Keeps a note with a reservation when a condition on it is met: on how it ended, say, and on
+    /// what was noted before. Decided as a refund is, and one after another: of two notes that
+    /// exclude each other, one is refused. With an idempotency key, a retry hears the first answer,
+    /// whatever has become of the reservation since; a note that was refused may be tried again.
+    ///
+    /// # Errors
+    /// As [`Engine::refund`].
+    pub fn note_when(&self, note: NoteWhen<'_>) -> Result<NoteTicket> {
+        Deferred::note(self.core()?, &note)
     }
 
     /// Keeps a note with a reservation in history.
@@ -193,7 +219,8 @@ impl Engine {
         let core = self.core()?;
         let Note { reservation, body } = note;
         check_body(body)?;
-        let seq = core.ledger.note(reservation, body, core.now_ms(), &core.recorder())?;
+        let noting = Noting { reservation, body, owner: None, key: None };
+        let seq = core.ledger.note(&noting, core.now_ms(), &core.recorder())?;
         Ok(core.ticket(((), Some(seq))))
     }
 

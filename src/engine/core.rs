@@ -9,8 +9,8 @@ use crossbeam_utils::sync::Unparker;
 use super::Ticket;
 use super::checkpoint::Generations;
 use super::claim::Claims;
+use super::ended::Deferred;
 use super::follower::Progress;
-use super::refund::Refunds;
 use super::space::{self, Space};
 use super::time::EngineTime;
 use crate::base::BODY_BYTES_MAX;
@@ -49,7 +49,7 @@ pub(super) struct Core {
     /// directory.
     asked_ms: AtomicU64,
     sleepers: Mutex<Vec<Unparker>>,
-    pub(super) refunds: Refunds,
+    pub(super) deferred: Deferred,
     /// The last event up to which a checkpoint is complete.
     pub(super) checkpointed: AtomicU64,
     /// When that was written; before the first one, when the engine was opened.
@@ -98,7 +98,7 @@ impl Core {
             dead_thread: DeadThread::default(),
             asked_ms: AtomicU64::new(TimeMs::MAX),
             sleepers: Mutex::new(Vec::new()),
-            refunds: Refunds::default(),
+            deferred: Deferred::default(),
         }
     }
 
@@ -168,7 +168,7 @@ impl Core {
 
     /// Whether somebody waits for what history shows.
     pub(super) fn is_awaited(&self) -> bool {
-        self.progress.is_awaited() || !self.refunds.is_empty()
+        self.progress.is_awaited() || !self.deferred.is_empty()
     }
 }
 

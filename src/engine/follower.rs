@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crossbeam_utils::sync::{Parker, Unparker};
 
 use super::core::Core;
-use super::refund::Returned;
+use super::ended::Unseen;
 use crate::base::Seq;
 use crate::base::calls::Calls;
 use crate::base::error::{Error, Result};
@@ -205,7 +205,7 @@ pub(super) fn run(core: &Arc<Core>, parker: &Parker) {
         tracing::error!(why, "history ended");
     }
     core.progress.end(end);
-    core.refunds.end(core);
+    core.deferred.end(core);
     if let Err(payload) = followed {
         resume_unwind(payload);
     }
@@ -214,7 +214,7 @@ pub(super) fn run(core: &Arc<Core>, parker: &Parker) {
 fn follow(core: &Arc<Core>, store: &Store, parker: &Parker) -> Result<()> {
     let waker = Waker::from(Arc::new(Unpark(parker.unparker().clone())));
     let mut reader = core.journal.reader(store.projected() + 1)?;
-    let mut returned = Returned::default();
+    let mut unseen = Unseen::default();
     let mut flushed = Instant::now();
     let mut shortage = Shortage::default();
     loop {
@@ -237,7 +237,7 @@ fn follow(core: &Arc<Core>, store: &Store, parker: &Parker) -> Result<()> {
                 }
             }
         }
-        count += core.refunds.decide(core, store, &mut returned);
+        count += core.deferred.decide(core, store, &mut unseen);
         let waiting = store.memtable_len();
         let resting = count == 0 && !core.is_awaited();
         // From so many rows on, the store is written although the journal is busy; below, only when

@@ -10,6 +10,7 @@ pub(crate) mod claim;
 mod closing;
 mod commands;
 mod core;
+mod ended;
 mod expiry;
 mod follower;
 mod history;
@@ -18,7 +19,7 @@ mod memory;
 #[cfg(feature = "bin")]
 mod mend;
 mod metrics;
-mod refund;
+mod note;
 mod space;
 mod status;
 #[cfg(any(test, feature = "bin"))]
@@ -49,13 +50,14 @@ pub use accounts::{AccountPages, PendingPages};
 pub use background::{ClosingDown, Opening};
 pub use builder::EngineBuilder;
 pub use claim::Claim;
+pub use ended::{DeferredTicket, NoteTicket, RefundTicket};
 pub use history::{CatchUp, History};
 #[cfg(feature = "bin")]
 pub(crate) use loss::Accepted;
 #[cfg(feature = "bin")]
 pub(crate) use mend::{Mended, mend_clock};
 pub use metrics::{Metric, MetricKind, Sample};
-pub use refund::RefundTicket;
+pub use note::{NoteOutcome, NoteWhen};
 pub use status::Status;
 pub use subscription::Subscription;
 pub use ticket::{BatchTicket, Ticket};

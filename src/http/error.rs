@@ -106,7 +106,7 @@ impl From<Failure> for ApiError {
                 Self::short(Code::InsufficientPoints, shortage)
             }
             Failure::LimitExceeded(shortage) => Self::short(Code::LimitExceeded, shortage),
-            Failure::OrderState(state) => Self::new(Code::OrderState).detail(state.name()),
+            Failure::OrderStatus(status) => Self::new(Code::OrderState).detail(status.name()),
             Failure::Expired => Self::new(Code::ReservationExpired),
             Failure::Unknown => Self::new(Code::OutcomeUnknown),
             Failure::Engine(error) => error.into(),

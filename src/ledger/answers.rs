@@ -47,6 +47,7 @@ pub(super) enum Effect {
     Confirmed { reservation: ReservationId, terms: Terms },
     Released { reservation: ReservationId, terms: Terms },
     Returned { reservation: ReservationId, terms: Terms },
+    Noted { reservation: ReservationId },
 }
 
 impl Effect {
@@ -73,7 +74,13 @@ impl Effect {
             Fact::Returned { reservation, lines, expires_at, .. } => {
                 Self::Returned { reservation: *reservation, terms: Terms::of(*expires_at, lines) }
             }
-            _ => return None,
+            Fact::Noted { reservation, .. } => Self::Noted { reservation: *reservation },
+            Fact::AccountOpened { .. }
+            | Fact::PolicyChanged { .. }
+            | Fact::Renewed { .. }
+            | Fact::Expired(_)
+            | Fact::Document { .. }
+            | Fact::ClockMended { .. } => return None,
         })
     }
 
@@ -90,12 +97,13 @@ impl Effect {
             Self::Confirmed { reservation, .. } => FirstAnswer::Confirmed { reservation },
             Self::Released { reservation, .. } => FirstAnswer::Released { reservation },
             Self::Returned { reservation, .. } => FirstAnswer::Returned { reservation },
+            Self::Noted { reservation } => FirstAnswer::Noted { reservation },
         }
     }
 
     fn terms(self) -> Option<Terms> {
         match self {
-            Self::Changed { .. } => None,
+            Self::Changed { .. } | Self::Noted { .. } => None,
             Self::Reserved { terms, .. }
             | Self::Confirmed { terms, .. }
             | Self::Released { terms, .. }

@@ -1,10 +1,14 @@
 //! What tells a retry from another request under the same idempotency key.
 
+use super::Noting;
 use super::answers::Asked;
 use super::share::KeyLimits;
 use crate::base::{AccountId, IdempotencyKey, ReservationId, TimeMs, halves};
 use crate::event::{Kept, Request};
 use crate::ledger::{Adjust, Command, Confirm, Deadline, Receive, Release, WriteOff};
+
+/// What the hash of a note begins with; commands begin with smaller numbers.
+const NOTE: u64 = 1 << 32;
 
 /// What a request with a key carries into its event, and how its retries are known.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +34,19 @@ pub(super) fn of_return(
 ) -> Keyed {
     let command = Command::Release(Release { reservation, owner, key: None });
     of(key, limits, now, |of_then| fingerprint(&command, of_then))
+}
+
+/// The request behind a note, where it has a key.
+pub(super) fn of_note(note: &Noting<'_>, limits: &KeyLimits, now: TimeMs) -> Option<Keyed> {
+    let fingerprint = || {
+        let mut hasher = blake3::Hasher::new();
+        for number in [NOTE, note.reservation.number(), owner(note.owner)] {
+            hasher.update(&number.to_le_bytes());
+        }
+        hasher.update(note.body);
+        halves(&hasher)[0]
+    };
+    note.key.map(|key| of(key, limits, now, |_| fingerprint()))
 }
 
 fn of(

@@ -114,6 +114,15 @@ pub(crate) struct Ledger {
     unlocked: Unlocked,
 }
 
+/// A note on a reservation, and who asks for it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Noting<'a> {
+    pub(crate) reservation: ReservationId,
+    pub(crate) body: &'a [u8],
+    pub(crate) owner: Option<AccountId>,
+    pub(crate) key: Option<IdempotencyKey>,
+}
+
 /// Who asks for the return of what a confirmed reservation consumed, and why.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Return<'a> {
@@ -523,17 +532,43 @@ impl Ledger {
         Ok(((RefundOutcome::Returned { reservation }, Some(seq)), Became::Done))
     }
 
-    /// Records an event that changes no shard, in its place among those that do.
+    /// Records a note, in its place among the events. It changes no account; with a key, its answer
+    /// is kept.
+    ///
+    /// # Errors
+    /// `Conflict` when the key was used for another request.
     pub(crate) fn note(
         &self,
-        reservation: ReservationId,
-        body: &[u8],
+        note: &Noting<'_>,
         now: TimeMs,
         recorder: &impl Recorder,
     ) -> Result<Seq> {
+        let fact = Fact::Noted { reservation: note.reservation, body: Cow::Borrowed(note.body) };
+        let Some(keyed) = fingerprint::of_note(note, &self.limits.keys, now) else {
+            recorder.admit()?;
+            return Ok(recorder.record(&Event { at: now, request: None, fact }));
+        };
+        let place = self.share.place(keyed.request.key.number());
+        let mut held = Held::lock(&self.shards, bit(place));
         recorder.admit()?;
-        let fact = Fact::Noted { reservation, body: Cow::Borrowed(body) };
-        Ok(recorder.record(&Event { at: now, request: None, fact }))
+        if let Some(first) = self.first(&held, &keyed, now)? {
+            return Ok(first.seq);
+        }
+        let request = self.admit(Some(keyed), now)?;
+        Ok(commit(&mut held, &Event { at: now, request, fact }, recorder))
+    }
+
+    /// The event of a note with this key, while its answer is remembered.
+    ///
+    /// # Errors
+    /// `Conflict` when the key was used for another request.
+    pub(crate) fn noted_before(&self, note: &Noting<'_>, now: TimeMs) -> Result<Option<Seq>> {
+        let Some(keyed) = fingerprint::of_note(note, &self.limits.keys, now) else {
+            return Ok(None);
+        };
+        let place = self.share.place(keyed.request.key.number());
+        let held = Held::lock(&self.shards, bit(place));
+        Ok(self.first(&held, &keyed, now)?.map(|first| first.seq))
     }
 
     /// Writes a document, or removes it.

@@ -230,6 +230,11 @@ pub enum FirstAnswer {
         /// The reservation.
         reservation: ReservationId,
     },
+    /// A note with a condition was kept with a reservation.
+    Noted {
+        /// The reservation.
+        reservation: ReservationId,
+    },
 }
 
 /// What is told to somebody who repeats another's key with another kind of request.
@@ -299,7 +304,9 @@ impl FirstAnswer {
         match self {
             Self::Returned { reservation } => Ok(RefundOutcome::Returned { reservation }),
             Self::Released { reservation } => Ok(RefundOutcome::Released { reservation }),
-            Self::Changed(_) | Self::Reserved(_) | Self::Confirmed { .. } => Err(of_another()),
+            Self::Changed(_) | Self::Reserved(_) | Self::Confirmed { .. } | Self::Noted { .. } => {
+                Err(of_another())
+            }
         }
     }
 }

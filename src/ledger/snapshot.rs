@@ -146,6 +146,7 @@ fn write_answer(answer: &Answer, bytes: &mut Vec<u8>) {
         Effect::Confirmed { reservation, terms } => (3, of(reservation, terms)),
         Effect::Released { reservation, terms } => (4, of(reservation, terms)),
         Effect::Returned { reservation, terms } => (5, of(reservation, terms)),
+        Effect::Noted { reservation } => (6, [reservation.number(), 0, 0]),
     };
     bytes.push(tag);
     numbers.iter().for_each(|number| put_u64(bytes, *number));
@@ -413,6 +414,7 @@ fn effect(tag: u8, [first, second, units]: [u64; 3]) -> Option<Effect> {
         3 => Effect::Confirmed { reservation, terms },
         4 => Effect::Released { reservation, terms },
         5 => Effect::Returned { reservation, terms },
+        6 => Effect::Noted { reservation },
         _ => return None,
     })
 }

@@ -1,8 +1,9 @@
 //! The demo catalogue of the mall's own document.
 
-use super::{Category, Mall, Product, User};
-use crate::base::AccountId;
+use super::model::{Category, Product};
+use super::{Mall, User};
 use crate::base::error::Result;
+use crate::base::{AccountId, TimeMs};
 use crate::ledger::Command;
 use crate::ledger::Receive;
 
@@ -10,103 +11,172 @@ use crate::ledger::Receive;
 pub(crate) const DEMO_USER: &str = "demo";
 const DEMO_POINTS: u64 = 1_000_000;
 
-/// id, name, description, icon, parent, level, sort order.
-type CategoryRow = (
-    &'static str,
-    &'static str,
-    &'static str,
-    Option<&'static str>,
-    Option<&'static str>,
-    u32,
-    i64,
-);
+/// A category of the demo.
+struct DemoCategory {
+    id: &'static str,
+    name: &'static str,
+    description: &'static str,
+    /// Those at the top have an icon, the others a parent.
+    place: Place,
+    sort_order: i64,
+}
 
-const CATEGORIES: [CategoryRow; 9] = [
-    ("cat_digital", "数码产品", "手机、电脑、智能设备", Some("/icons/digital.png"), None, 1, 1),
-    ("cat_food", "美食优惠", "餐饮券、零食、特产", Some("/icons/food.png"), None, 1, 2),
-    ("cat_life", "生活用品", "日用品、家居、个护", Some("/icons/life.png"), None, 1, 3),
-    (
-        "cat_entertainment",
-        "娱乐服务",
-        "电影票、游戏、会员",
-        Some("/icons/entertainment.png"),
-        None,
-        1,
-        4,
-    ),
-    ("cat_travel", "出行服务", "打车券、加油卡、旅游", Some("/icons/travel.png"), None, 1, 5),
-    ("cat_mobile", "手机通讯", "智能手机、配件", None, Some("cat_digital"), 2, 1),
-    ("cat_computer", "电脑办公", "笔记本、台式机、配件", None, Some("cat_digital"), 2, 2),
-    ("cat_snack", "休闲零食", "坚果、饼干、糖果", None, Some("cat_food"), 2, 1),
-    ("cat_beverage", "饮品茶饮", "咖啡、茶叶、饮料", None, Some("cat_food"), 2, 2),
+enum Place {
+    Top { icon: &'static str },
+    Below { parent_id: &'static str },
+}
+
+static CATEGORIES: [DemoCategory; 9] = [
+    DemoCategory {
+        id: "cat_digital",
+        name: "数码产品",
+        description: "手机、电脑、智能设备",
+        place: Place::Top { icon: "/icons/digital.png" },
+        sort_order: 1,
+    },
+    DemoCategory {
+        id: "cat_food",
+        name: "美食优惠",
+        description: "餐饮券、零食、特产",
+        place: Place::Top { icon: "/icons/food.png" },
+        sort_order: 2,
+    },
+    DemoCategory {
+        id: "cat_life",
+        name: "生活用品",
+        description: "日用品、家居、个护",
+        place: Place::Top { icon: "/icons/life.png" },
+        sort_order: 3,
+    },
+    DemoCategory {
+        id: "cat_entertainment",
+        name: "娱乐服务",
+        description: "电影票、游戏、会员",
+        place: Place::Top { icon: "/icons/entertainment.png" },
+        sort_order: 4,
+    },
+    DemoCategory {
+        id: "cat_travel",
+        name: "出行服务",
+        description: "打车券、加油卡、旅游",
+        place: Place::Top { icon: "/icons/travel.png" },
+        sort_order: 5,
+    },
+    DemoCategory {
+        id: "cat_mobile",
+        name: "手机通讯",
+        description: "智能手机、配件",
+        place: Place::Below { parent_id: "cat_digital" },
+        sort_order: 1,
+    },
+    DemoCategory {
+        id: "cat_computer",
+        name: "电脑办公",
+        description: "笔记本、台式机、配件",
+        place: Place::Below { parent_id: "cat_digital" },
+        sort_order: 2,
+    },
+    DemoCategory {
+        id: "cat_snack",
+        name: "休闲零食",
+        description: "坚果、饼干、糖果",
+        place: Place::Below { parent_id: "cat_food" },
+        sort_order: 1,
+    },
+    DemoCategory {
+        id: "cat_beverage",
+        name: "饮品茶饮",
+        description: "咖啡、茶叶、饮料",
+        place: Place::Below { parent_id: "cat_food" },
+        sort_order: 2,
+    },
 ];
 
-/// id, name, description, category, points, price in cents, stock, hot, new.
-type ProductRow =
-    (&'static str, &'static str, &'static str, &'static str, u64, u64, u64, bool, bool);
+/// A product of the demo.
+struct DemoProduct {
+    id: &'static str,
+    name: &'static str,
+    description: &'static str,
+    category_id: &'static str,
+    points_price: u64,
+    price_cents: u64,
+    stock: u64,
+    is_hot: bool,
+    is_new: bool,
+}
 
-const PRODUCTS: [ProductRow; 5] = [
-    (
-        "prod_iphone15",
-        "iPhone 15 Pro 256GB",
-        "最新款iPhone 15 Pro",
-        "cat_mobile",
-        999_900,
-        999_900,
-        10,
-        true,
-        true,
-    ),
-    (
-        "prod_airpods",
-        "AirPods Pro 2",
-        "主动降噪无线耳机",
-        "cat_mobile",
-        189_900,
-        189_900,
-        50,
-        true,
-        false,
-    ),
-    (
-        "prod_starbucks",
-        "星巴克大杯拿铁券",
-        "全国门店通用",
-        "cat_beverage",
-        3_500,
-        3_500,
-        1_000,
-        false,
-        false,
-    ),
-    ("prod_kfc", "KFC全家桶券", "9块鸡+薯条+可乐", "cat_food", 8_900, 8_900, 500, true, false),
-    (
-        "prod_movie",
-        "电影票通用券",
-        "全国影院通用",
-        "cat_entertainment",
-        4_500,
-        4_500,
-        2_000,
-        false,
-        true,
-    ),
+static PRODUCTS: [DemoProduct; 5] = [
+    DemoProduct {
+        id: "prod_iphone15",
+        name: "iPhone 15 Pro 256GB",
+        description: "最新款iPhone 15 Pro",
+        category_id: "cat_mobile",
+        points_price: 999_900,
+        price_cents: 999_900,
+        stock: 10,
+        is_hot: true,
+        is_new: true,
+    },
+    DemoProduct {
+        id: "prod_airpods",
+        name: "AirPods Pro 2",
+        description: "主动降噪无线耳机",
+        category_id: "cat_mobile",
+        points_price: 189_900,
+        price_cents: 189_900,
+        stock: 50,
+        is_hot: true,
+        is_new: false,
+    },
+    DemoProduct {
+        id: "prod_starbucks",
+        name: "星巴克大杯拿铁券",
+        description: "全国门店通用",
+        category_id: "cat_beverage",
+        points_price: 3_500,
+        price_cents: 3_500,
+        stock: 1_000,
+        is_hot: false,
+        is_new: false,
+    },
+    DemoProduct {
+        id: "prod_kfc",
+        name: "KFC全家桶券",
+        description: "9块鸡+薯条+可乐",
+        category_id: "cat_food",
+        points_price: 8_900,
+        price_cents: 8_900,
+        stock: 500,
+        is_hot: true,
+        is_new: false,
+    },
+    DemoProduct {
+        id: "prod_movie",
+        name: "电影票通用券",
+        description: "全国影院通用",
+        category_id: "cat_entertainment",
+        points_price: 4_500,
+        price_cents: 4_500,
+        stock: 2_000,
+        is_hot: false,
+        is_new: true,
+    },
 ];
 
 /// Adds what is missing; what an operator changed since stays.
 pub(super) fn load(mall: &Mall) -> Result<()> {
-    for row in CATEGORIES {
-        if mall.shelf().category(row.0).is_none() {
-            mall.put_category(&category(row))?;
+    for demo in &CATEGORIES {
+        if mall.shelf().category(demo.id).is_none() {
+            mall.put_category(&category(demo))?;
         }
     }
     let now_ms = mall.now_ms();
-    for row in PRODUCTS {
-        if mall.shelf().any_item(row.0).is_none() {
-            mall.put_product(&product(row, now_ms))?;
+    for demo in &PRODUCTS {
+        if mall.shelf().any_item(demo.id).is_none() {
+            mall.put_product(&product(demo, now_ms))?;
         }
-        if let Some(item) = mall.shelf().item(row.0) {
-            receive_once(mall, item.stock, row.6)?;
+        if let Some(item) = mall.shelf().item(demo.id) {
+            receive_once(mall, item.stock, demo.stock)?;
         }
     }
     let demo = User::new(DEMO_USER)?;
@@ -125,32 +195,35 @@ fn receive_once(mall: &Mall, account: AccountId, quantity: u64) -> Result<()> {
     Ok(())
 }
 
-fn category((id, name, description, icon, parent_id, level, sort_order): CategoryRow) -> Category {
+fn category(demo: &DemoCategory) -> Category {
+    let (icon, parent_id, level) = match demo.place {
+        Place::Top { icon } => (Some(icon.into()), None, 1),
+        Place::Below { parent_id } => (None, Some(parent_id.into()), 2),
+    };
     Category {
-        id: id.into(),
-        name: name.into(),
-        description: description.into(),
-        icon: icon.map(Into::into),
-        parent_id: parent_id.map(Into::into),
+        id: demo.id.into(),
+        name: demo.name.into(),
+        description: demo.description.into(),
+        icon,
+        parent_id,
         level,
-        sort_order,
+        sort_order: demo.sort_order,
         active: true,
     }
 }
 
-fn product(row: ProductRow, created_at: u64) -> Product {
-    let (id, name, description, category_id, points_price, cents, _stock, is_hot, is_new) = row;
+fn product(demo: &DemoProduct, created_at: TimeMs) -> Product {
     Product {
-        id: id.into(),
-        name: name.into(),
-        description: description.into(),
-        category_id: category_id.into(),
-        points_price,
-        original_price_cents: Some(cents),
+        id: demo.id.into(),
+        name: demo.name.into(),
+        description: demo.description.into(),
+        category_id: demo.category_id.into(),
+        points_price: demo.points_price,
+        original_price_cents: Some(demo.price_cents),
         images: Vec::new(),
         specifications: serde_json::Map::new(),
-        is_hot,
-        is_new,
+        is_hot: demo.is_hot,
+        is_new: demo.is_new,
         active: true,
         sort_order: 0,
         limit_per_user: None,
@@ -164,19 +237,15 @@ mod tests {
 
     #[test]
     fn every_demo_product_is_in_a_demo_category() {
-        for row in PRODUCTS {
-            assert!(
-                CATEGORIES.iter().any(|category| category.0 == row.3),
-                "{} has a category",
-                row.0
-            );
+        let is_there = |id: &str| CATEGORIES.iter().any(|category| category.id == id);
+        for product in &PRODUCTS {
+            assert!(is_there(product.category_id), "{} has a category", product.id);
         }
-        for row in CATEGORIES {
-            assert!(
-                row.4.is_none_or(|parent| CATEGORIES.iter().any(|category| category.0 == parent)),
-                "{}",
-                row.0
-            );
+        for category in &CATEGORIES {
+            match category.place {
+                Place::Top { .. } => {}
+                Place::Below { parent_id } => assert!(is_there(parent_id), "{}", category.id),
+            }
         }
     }
 }

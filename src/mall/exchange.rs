@@ -3,7 +3,9 @@
 use serde_json::{Map, Value};
 use smallvec::SmallVec;
 
-use super::order::{Details, OrderState, Receipt, Snapshot, cost_of};
+use super::facts::{Details, Snapshot};
+use super::model::OrderStatus;
+use super::orders::{Receipt, cost_of};
 use super::{Failure, Item, Mall, PurchaseLimit, Shortage, User};
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::{AccountId, AccountKey, IdempotencyKey, QUANTITY_MAX};
@@ -90,10 +92,10 @@ impl Mall {
         let points_cost = match known_cost {
             Some(points_cost) => points_cost,
             // The first try was made by a release that did not keep it.
-            None => self.order(user, reservation).await?.points_cost,
+            None => self.order(user, reservation).await?.details.points_cost,
         };
-        let state = if confirmed { OrderState::Confirmed } else { OrderState::Pending };
-        Ok(Receipt { reservation, state, points_cost, expires_at })
+        let status = if confirmed { OrderStatus::Confirmed } else { OrderStatus::Pending };
+        Ok(Receipt { reservation, status, points_cost, expires_at })
     }
 
     fn decide(&self, user: &User, request: &Exchange<'_>) -> Result<Decided, Failure> {

@@ -6,12 +6,14 @@
 mod catalogue;
 mod demo;
 mod exchange;
+pub(crate) mod facts;
 mod inventory;
 mod listing;
 pub(crate) mod model;
-mod note;
-mod order;
+mod orders;
 mod search;
+#[cfg(feature = "mysql")]
+pub(crate) mod views;
 mod waits;
 
 use std::sync::{Arc, OnceLock};
@@ -23,20 +25,14 @@ use crate::base::{AccountId, AccountKey, IdempotencyKey, TimeMs, handle};
 use crate::engine::Engine;
 use crate::event::Policy;
 
-#[cfg(feature = "mysql")]
-pub(crate) use catalogue::{CATEGORIES, PRODUCTS};
-pub use catalogue::{Category, Period, Product, PurchaseLimit};
 pub(crate) use catalogue::{Item, Shelf};
-#[cfg(feature = "bin")]
 pub(crate) use demo::DEMO_USER;
 pub(crate) use exchange::{DETAILS_BYTES_MAX, Exchange};
+pub(crate) use facts::Note;
 pub(crate) use listing::Filter;
-pub(crate) use note::Note;
-#[cfg(feature = "bin")]
-pub(crate) use order::ORDER_NO_PREFIX;
-#[cfg(feature = "mysql")]
-pub(crate) use order::OrderDetails;
-pub(crate) use order::{Order, OrderState, Orders, Receipt, order_id, order_no, parse_order_id};
+pub use model::{Category, Period, Product, PurchaseLimit};
+pub(crate) use model::{ORDER_NO_PREFIX, OrderStatus, order_id, order_no, parse_order_id};
+pub(crate) use orders::{Order, Orders, Receipt};
 
 /// What an operator may set about the mall.
 #[derive(Clone, Debug)]
@@ -205,7 +201,7 @@ pub(crate) enum Failure {
     /// The user may not take so many of this product, or has too many waiting orders.
     LimitExceeded(Shortage),
     /// The order has ended in a way that does not allow this.
-    OrderState(OrderState),
+    OrderStatus(OrderStatus),
     /// The order's deadline has passed.
     Expired,
     /// The disk has not answered in time: the request is decided, and whether that survives is not

@@ -6,6 +6,8 @@ mod bit_rot;
 mod claims;
 mod closing;
 mod crash_points;
+#[cfg(feature = "history")]
+mod ended;
 mod hanging;
 mod identity;
 mod memory;

@@ -1,11 +1,15 @@
 //! What a run of events makes of the tables: the last state of what changed, and every record.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::base::{ReservationId, Seq, TimeMs};
-use crate::event::ChangeKind;
-use crate::mall::{Category, Product};
+use super::tables::categories::{self, CategoryRow};
+use super::tables::orders::{self, Orders};
+use super::tables::products::{self, Document, ProductRow};
+use super::tables::users::{self, UserRow};
+use super::tables::{Keyed, RecordRow, Rows, inventory, points};
+use crate::base::{Seq, TimeMs};
+use crate::mall::views::{Change, Entry, Unreadable};
 
 /// The rows of a run of events. A product, a user or an order that changed often is one row all the
 /// same.
@@ -18,123 +22,15 @@ pub(super) struct Batch {
     pub(super) last_at: TimeMs,
     /// Tells the last event from another one of the same number: see [`mark`](crate::event::mark).
     pub(super) mark: u64,
-    pub(super) categories: BTreeMap<String, Change<Option<Category>>>,
-    pub(super) products: BTreeMap<Arc<str>, Change<ProductChange>>,
-    pub(super) users: BTreeMap<Arc<str>, Change<UserChange>>,
-    pub(super) orders: Vec<OrderRow>,
-    pub(super) order_of: HashMap<ReservationId, usize, foldhash::fast::RandomState>,
+    pub(super) categories: BTreeMap<String, CategoryRow>,
+    pub(super) products: BTreeMap<Arc<str>, ProductRow>,
+    pub(super) users: BTreeMap<Arc<str>, UserRow>,
+    pub(super) orders: Orders,
     pub(super) inventory: Vec<RecordRow>,
     pub(super) points: Vec<RecordRow>,
     /// What never was a row: a document that is none of the mall's.
     pub(super) rejected: Vec<Rejected>,
     pub(super) bytes: usize,
-}
-
-/// A change with the event behind it.
-#[derive(Debug, Default)]
-pub(super) struct Change<T> {
-    pub(super) seq: Seq,
-    pub(super) at: TimeMs,
-    pub(super) to: T,
-}
-
-/// What became of a product.
-#[derive(Debug, Default)]
-pub(super) struct ProductChange {
-    pub(super) document: Document,
-    /// What can be bought after it, when that changed.
-    pub(super) stock: Option<i64>,
-    /// By how much its sales changed.
-    pub(super) sales: i64,
-}
-
-/// What became of a product's document.
-#[derive(Debug, Default)]
-pub(super) enum Document {
-    #[default]
-    Same,
-    Written(Box<Product>),
-    Removed,
-}
-
-/// What became of a user.
-#[derive(Debug, Default)]
-pub(super) struct UserChange {
-    pub(super) balance: Option<i64>,
-    /// By how much what waiting orders hold changed.
-    pub(super) reserved: i64,
-    /// By how much the number of exchanges that stand changed.
-    pub(super) exchanges: i64,
-    pub(super) last_exchange_at: Option<TimeMs>,
-}
-
-/// Where an order stands, as the tables say it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum OrderState {
-    Pending,
-    Confirmed,
-    Cancelled,
-    Expired,
-}
-
-impl OrderState {
-    /// The mall's own number.
-    pub(super) fn number(self) -> i8 {
-        match self {
-            Self::Pending => 0,
-            Self::Confirmed => 1,
-            Self::Cancelled | Self::Expired => -1,
-        }
-    }
-
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Confirmed => "confirmed",
-            Self::Cancelled => "cancelled",
-            Self::Expired => "expired",
-        }
-    }
-}
-
-/// An order that was made or changed.
-#[derive(Debug)]
-pub(super) struct OrderRow {
-    /// Whether it was made in this batch; otherwise its row is there, and only its end is new.
-    pub(super) is_new: bool,
-    pub(super) reservation: ReservationId,
-    pub(super) user: Arc<str>,
-    pub(super) product: Arc<str>,
-    /// The product as it was ordered, in JSON.
-    pub(super) snapshot: String,
-    pub(super) quantity: u64,
-    pub(super) points_cost: u64,
-    pub(super) delivery_info: Option<String>,
-    pub(super) state: OrderState,
-    pub(super) created_at: TimeMs,
-    pub(super) expires_at: TimeMs,
-    pub(super) exchanged_at: Option<TimeMs>,
-    pub(super) cancelled_at: Option<TimeMs>,
-    pub(super) seq: Seq,
-    pub(super) at: TimeMs,
-}
-
-/// A change of what a product or a user has.
-#[derive(Debug)]
-pub(super) struct RecordRow {
-    pub(super) seq: Seq,
-    pub(super) account: u32,
-    /// The product, or the user.
-    pub(super) owner: Arc<str>,
-    pub(super) kind: ChangeKind,
-    /// By how much what is available changed, and what it was after.
-    pub(super) delta: i64,
-    pub(super) available: i64,
-    /// How many units the event is about.
-    pub(super) quantity: u64,
-    pub(super) reservation: Option<ReservationId>,
-    pub(super) note: String,
-    pub(super) at: TimeMs,
 }
 
 /// A row that the tables do not show, with why.
@@ -167,16 +63,97 @@ impl Batch {
             + self.points.len()
     }
 
-    pub(super) fn product(&mut self, id: &Arc<str>, seq: Seq, at: TimeMs) -> &mut ProductChange {
-        touch(self.products.entry(Arc::clone(id)).or_default(), seq, at)
+    pub(super) fn product(&mut self, id: &Arc<str>, seq: Seq, at: TimeMs) -> &mut ProductRow {
+        touched(&mut self.products, id, seq, at)
     }
 
-    pub(super) fn user(&mut self, id: &Arc<str>, seq: Seq, at: TimeMs) -> &mut UserChange {
-        touch(self.users.entry(Arc::clone(id)).or_default(), seq, at)
+    pub(super) fn user(&mut self, id: &Arc<str>, seq: Seq, at: TimeMs) -> &mut UserRow {
+        touched(&mut self.users, id, seq, at)
+    }
+
+    /// Adds a change of the mall.
+    pub(super) fn add(&mut self, seq: Seq, at: TimeMs, change: Change<'_>) {
+        match change {
+            Change::Order(order) => {
+                if let Some((user, by)) = order.standing() {
+                    self.user(user, seq, at).stands(by, at);
+                }
+                self.orders.step(seq, at, *order);
+            }
+            Change::Stock(movement) => {
+                self.product(&movement.owner, seq, at).moved(&movement.change);
+                // Opening an empty account is no movement; a confirm is one, of units that were
+                // taken before.
+                if movement.change.delta != 0 || movement.change.quantity != 0 {
+                    self.inventory.push(RecordRow::of(seq, at, &movement));
+                }
+            }
+            Change::Points(movement) => {
+                self.user(&movement.owner, seq, at).moved(&movement.change);
+                // Points move when they are taken; a confirm leaves the balance as it is.
+                if movement.change.delta != 0 {
+                    self.points.push(RecordRow::of(seq, at, &movement));
+                }
+            }
+            Change::Category(Entry { id, to: Ok(category) }) => {
+                let id = id.to_owned();
+                self.categories.insert(id.clone(), CategoryRow { id, category, seq, at });
+            }
+            Change::Product(Entry { id, to: Ok(product) }) => {
+                let document = product.map_or(Document::Removed, Document::Written);
+                self.product(&Arc::from(id), seq, at).document = document;
+            }
+            Change::Category(Entry { id, to: Err(unreadable) }) => {
+                self.reject(categories::TABLE.name, id, seq, unreadable);
+            }
+            Change::Product(Entry { id, to: Err(unreadable) }) => {
+                self.reject(products::TABLE.name, id, seq, unreadable);
+            }
+        }
+    }
+
+    fn reject(&mut self, table: &'static str, id: &str, seq: Seq, unreadable: Unreadable<'_>) {
+        let content = String::from_utf8_lossy(unreadable.body).into_owned();
+        let (row_id, reason) = (id.to_owned(), unreadable.reason);
+        self.rejected.push(Rejected { table, row_id, seq, content, reason });
+    }
+
+    /// Its rows, by statement: what others refer to comes first.
+    pub(super) fn rows(&self) -> Vec<Rows> {
+        let mut all = self.documents();
+        all.push(products::stocks(self.products.values(), products::Write::Stock));
+        all.push(users::rows(self.users.values(), users::Write::Change));
+        all.extend(orders::rows(&self.orders));
+        all.push(inventory::rows(&self.inventory));
+        all.push(points::rows(&self.points));
+        all.retain(|rows| !rows.rows.is_empty());
+        all
+    }
+
+    /// Its rows, where it says how everything stands, not what changed.
+    pub(super) fn base_rows(&self) -> Vec<Rows> {
+        let mut all = self.documents();
+        all.push(products::stocks(self.products.values(), products::Write::Base));
+        all.push(users::rows(self.users.values(), users::Write::Base));
+        all.push(orders::base_rows(&self.orders));
+        all.retain(|rows| !rows.rows.is_empty());
+        all
+    }
+
+    fn documents(&self) -> Vec<Rows> {
+        let mut all = vec![categories::rows(self.categories.values())];
+        all.extend(products::documents(self.products.values()));
+        all
     }
 }
 
-fn touch<T>(change: &mut Change<T>, seq: Seq, at: TimeMs) -> &mut T {
-    (change.seq, change.at) = (seq, at);
-    &mut change.to
+fn touched<'a, T: Keyed>(
+    all: &'a mut BTreeMap<Arc<str>, T>,
+    id: &Arc<str>,
+    seq: Seq,
+    at: TimeMs,
+) -> &'a mut T {
+    let row = all.entry(Arc::clone(id)).or_insert_with(|| T::new(id));
+    row.touch(seq, at);
+    row
 }

@@ -6,19 +6,11 @@
 use super::catalogue::{self, Catalogue};
 use super::conn::Conn;
 use super::fault::Fault;
-use super::schema::{SCHEMA, Table};
+use super::schema::{Column, Kind, Table};
 use super::session::{Phase, Position, read_position};
+use super::tables::{ORDERED, SCHEMA};
 use crate::base::Seq;
 
-/// The tables that rows come to before those that refer to them.
-const ORDERED: [&str; 6] = [
-    "product_categories",
-    "products",
-    "users",
-    "exchange_orders",
-    "inventory_records",
-    "points_records",
-];
 const NOTES: [&str; 2] = ["mirror_rejected", "mirror_state"];
 /// Whoever delivers says so in the status of an order that is confirmed.
 const DELIVERED: &str = "(o.status IN (2, 3) AND n.status = 1)";
@@ -148,20 +140,31 @@ async fn rows(conn: &mut Conn, epoch: u64) -> Result<(), Fault> {
     Ok(conn.query_as_is(&statement).await?)
 }
 
-/// Takes out what the mirror wrote and the ledger does not know. A user stays: others keep things
-/// of theirs in the row.
+/// Takes out what the mirror wrote and the ledger does not know. A row in which others keep things
+/// of theirs stays.
 async fn removed(conn: &mut Conn, table: &Table) -> Result<(), Fault> {
     let (to, from) = names(conn, table);
     let gone = format!("LEFT JOIN {from} n ON n.id = o.id AND n.seq IS NOT NULL");
     let found = "WHERE o.seq IS NOT NULL AND n.id IS NULL";
-    let statement = match table.name {
-        "users" => format!(
-            "UPDATE {to} o {gone} SET o.points_balance = 0, o.points_reserved = NULL, o.total_exchanges = 0, \
-             o.last_exchange_at = NULL, o.seq = NULL {found}"
-        ),
-        _ => format!("DELETE o FROM {to} o {gone} {found}"),
+    let statement = if table.is_kept {
+        let emptied: Vec<String> = table.columns.iter().filter_map(emptied).collect();
+        format!("UPDATE {to} o {gone} SET {} {found}", emptied.join(", "))
+    } else {
+        format!("DELETE o FROM {to} o {gone} {found}")
     };
     Ok(conn.query_as_is(&statement).await?)
+}
+
+/// What a column of the mirror's becomes in a row that is others' from now on.
+fn emptied(column: &Column) -> Option<String> {
+    let Column { name, kind, takes_null, is_written, .. } = *column;
+    match (takes_null, kind) {
+        _ if !is_written => None,
+        (true, _) => Some(format!("o.{name} = NULL")),
+        (false, Kind::Big) => Some(format!("o.{name} = 0")),
+        // Its id, and since when it is there.
+        (false, _) => None,
+    }
 }
 
 /// Changes the rows that are there and are not as they should be, and adds the others.
@@ -169,7 +172,7 @@ async fn changed(conn: &mut Conn, table: &Table) -> Result<(), Fault> {
     let (to, from) = names(conn, table);
     // Rows of others with ids of orders and records are a conflict, which is known when the reload
     // begins.
-    if !is_shared(table) {
+    if !table.is_shared {
         let query = format!(
             "SELECT o.id FROM {to} o JOIN {from} n ON n.id = o.id WHERE o.seq IS NULL AND n.seq IS NOT NULL LIMIT 1"
         );
@@ -209,11 +212,6 @@ async fn changed(conn: &mut Conn, table: &Table) -> Result<(), Fault> {
     ))
     .await?;
     Ok(())
-}
-
-/// Whether a row of others becomes the mirror's when the ledger has one of its id.
-fn is_shared(table: &Table) -> bool {
-    ["product_categories", "products", "users"].contains(&table.name)
 }
 
 fn names(conn: &Conn, table: &Table) -> (String, String) {

@@ -206,7 +206,7 @@ fn has_word(list: &str, word: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::schema::SCHEMA;
+    use super::super::tables::SCHEMA;
     use super::*;
 
     /// A column by its type, as catalogues tell it.

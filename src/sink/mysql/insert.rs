@@ -12,7 +12,7 @@ use super::batch::Rejected;
 use super::conn::Conn;
 use super::errors::{Meaning, meaning};
 use super::fault::Fault;
-use super::statements::{Statement, There};
+use super::statement::{Statement, There};
 use super::tables::{Row, Rows};
 use super::variables::Server;
 
@@ -41,7 +41,7 @@ impl Insertion<'_> {
     /// # Errors
     /// Those that are not about a row: then the transaction is to be undone.
     pub(super) async fn insert(&mut self, rows: &Rows) -> Result<(), Fault> {
-        let statement = rows.statement;
+        let statement = &rows.statement;
         let bytes_max = self.server.statement_bytes_max;
         let (all, too_large): (Vec<&Row>, Vec<&Row>) =
             rows.rows.iter().partition(|row| row_bytes(row) <= bytes_max);
@@ -57,7 +57,9 @@ impl Insertion<'_> {
             let (chunk, after) = rest.split_at(chunk_len(rest, bytes_max));
             match statement.there {
                 There::Refused => self.add(statement, chunk).await?,
-                _ => self.by_id(statement, chunk).await?,
+                There::Kept | There::Changed(_) | There::ChangedOnly(_) | There::Taken(_) => {
+                    self.by_id(statement, chunk).await?;
+                }
             }
             rest = after;
         }
@@ -74,7 +76,9 @@ impl Insertion<'_> {
                 Some(owner) => old.push((row, *owner)),
             }
         }
-        self.add(statement, &new).await?;
+        if !matches!(statement.there, There::ChangedOnly(_)) {
+            self.add(statement, &new).await?;
+        }
         self.change(statement, &old).await
     }
 
@@ -119,9 +123,9 @@ impl Insertion<'_> {
     }
 
     async fn change(&mut self, statement: &Statement, rows: &[(&Row, Owner)]) -> Result<(), Fault> {
-        let (set, takes) = match statement.there {
-            There::Taken(set) => (set, true),
-            There::Changed(set) => (set, false),
+        let (set, takes) = match &statement.there {
+            There::Taken(set) => (set.as_str(), true),
+            There::Changed(set) | There::ChangedOnly(set) => (set.as_str(), false),
             There::Kept | There::Refused => ("", false),
         };
         let mut changed = Vec::new();
@@ -272,7 +276,6 @@ fn readable(value: &Value) -> serde_json::Value {
 
 #[cfg(test)]
 mod tests {
-    use super::super::statements::USERS;
     use super::*;
 
     const BYTES_MAX: usize = 2 << 20;
@@ -313,14 +316,15 @@ mod tests {
 
     #[test]
     fn a_change_is_written_as_the_server_knows_it() {
+        let users = Statement { table: "users", columns: vec!["id", "n"], there: There::Refused };
         let set = "seq = {seq}, n = IF(old.seq IS NULL, 0, old.n) + {n}";
         assert!(
-            changing(&USERS, set, 1, true).ends_with(
+            changing(&users, set, 1, true).ends_with(
                 " AS new ON DUPLICATE KEY UPDATE seq = new.seq, n = IF(users.seq IS NULL, 0, users.n) + new.n"
             )
         );
         assert!(
-            changing(&USERS, set, 1, false)
+            changing(&users, set, 1, false)
                 .contains("?) ON DUPLICATE KEY UPDATE seq = VALUES(seq), n = ")
         );
     }

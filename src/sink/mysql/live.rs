@@ -19,8 +19,8 @@ use super::projection::Projector;
 use super::session::{Opening, Phase, Session};
 use super::tool::ledger_id;
 use super::write;
-use crate::base::Seq;
 use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::{Seq, TimeMs};
 use crate::engine::{Claim, Engine, Subscription};
 use crate::event::Event;
 use crate::sink::status::{MirrorStatus, State};
@@ -118,6 +118,20 @@ impl Telling {
     fn watermark(&self) -> Seq {
         self.status.borrow().watermark
     }
+
+    /// The tables do not follow, and why.
+    fn fails(&self, state: State, message: String, now_ms: TimeMs) {
+        self.change(|status| {
+            status.state = state;
+            (status.last_error, status.last_error_at) = (Some(message), Some(now_ms));
+        });
+    }
+
+    /// Whether this is not what was told last.
+    fn is_news(&self, state: State, message: &str) -> bool {
+        let status = self.status.borrow();
+        status.state != state || status.last_error.as_deref() != Some(message)
+    }
 }
 
 async fn run(
@@ -141,7 +155,8 @@ async fn run(
         _ = stopped.wait_for(|stop| *stop) => {}
     }
     claiming.abort();
-    if let Some(watermark) = Some(telling.watermark()).filter(|watermark| *watermark > 0)
+    let watermark = telling.watermark();
+    if watermark > 0
         && claim.from_seq().is_some()
         && let Err(error) = claim.hold_from(watermark + 1)
     {
@@ -194,10 +209,7 @@ impl<'a> Follower<'a> {
 
     /// Returns when the engine is closed.
     async fn run(&mut self) {
-        loop {
-            let Err(fault) = self.session().await else {
-                return;
-            };
+        while let Err(fault) = self.session().await {
             let wait = self.told(&fault.at(&self.place.shown()));
             tokio::time::sleep(wait).await;
         }
@@ -218,8 +230,7 @@ impl<'a> Follower<'a> {
         };
         let message = fault.message().into_owned();
         // The same again is told once: a night without a database fills no disk.
-        if self.telling.status.borrow().last_error.as_ref() != Some(&message) || self.is_news(state)
-        {
+        if self.telling.is_news(state, &message) {
             let next_try_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
             tracing::warn!(
                 error = message,
@@ -228,16 +239,8 @@ impl<'a> Follower<'a> {
                 "the mirror does not follow"
             );
         }
-        let now_ms = self.engine.now_ms();
-        self.telling.change(|status| {
-            status.state = state;
-            (status.last_error, status.last_error_at) = (Some(message), Some(now_ms));
-        });
+        self.telling.fails(state, message, self.engine.now_ms());
         wait
-    }
-
-    fn is_news(&self, state: State) -> bool {
-        self.telling.status.borrow().state != state
     }
 
     async fn session(&mut self) -> Result<(), Fault> {
@@ -285,10 +288,10 @@ impl<'a> Follower<'a> {
             let mut batch = Batch::default();
             self.collect(&mut events, &mut batch)?;
             if batch.is_empty() {
-                let Some(first) = self.wait(session, &mut events).await? else {
-                    return Ok(());
-                };
-                self.take(&mut batch, &first)?;
+                match self.wait(session, &mut events).await? {
+                    Some(first) => self.take(&mut batch, &first)?,
+                    None => return Ok(()),
+                }
                 self.collect(&mut events, &mut batch)?;
             }
             batch.mark = events.mark();
@@ -299,10 +302,10 @@ impl<'a> Follower<'a> {
     /// Puts the events that are there into the batch, as far as it has room.
     fn collect(&mut self, events: &mut Subscription, batch: &mut Batch) -> Result<(), Fault> {
         while self.pace.has_room(batch) {
-            let Some(event) = events.try_next().map_err(missed)? else {
-                break;
-            };
-            self.take(batch, &event)?;
+            match events.try_next().map_err(missed)? {
+                Some(event) => self.take(batch, &event)?,
+                None => break,
+            }
         }
         Ok(())
     }
@@ -391,11 +394,7 @@ impl<'a> Follower<'a> {
         let message =
             format!("{}: a batch was not written in {} s yet", self.place.shown(), STALL.as_secs());
         tracing::warn!(error = message, "the mirror does not follow");
-        let now_ms = self.engine.now_ms();
-        self.telling.change(|status| {
-            status.state = State::Retrying;
-            (status.last_error, status.last_error_at) = (Some(message), Some(now_ms));
-        });
+        self.telling.fails(State::Retrying, message, self.engine.now_ms());
     }
 
     fn wrote(&self, batch: &Batch, written: write::Written) {

@@ -10,8 +10,8 @@ use super::conn::Conn;
 use super::fault::Fault;
 use super::plan::{Change, Plan, Step, plan, widened};
 use super::prefix::Prefix;
-use super::schema::SCHEMA;
 use super::session::{Phase, lock_name};
+use super::tables::SCHEMA;
 
 /// The version of the tables. A program leaves those of a newer one alone.
 const VERSION: u32 = 5;

@@ -9,7 +9,8 @@
 //! |---|---|
 //! | `place`, `conn`, `prefix` | the URL; connections, and what the tables are called there |
 //! | `errors`, `fault`, `backoff` | what an error means, and how long to wait |
-//! | `names`, `projection`, `batch`, `tables`, `statements` | events as rows; no database |
+//! | `tables` | one file for each table, with a column in one place; no database |
+//! | `projection`, `batch`, `statement`, `value`, `time` | events as rows of them, and how those are written |
 //! | `schema`, `catalogue`, `fit`, `plan`, `migrate` | the tables as they should be, as they are, and what is done about it |
 //! | `variables`, `session` | what a connection says of itself; the lock, the epoch, the watermark |
 //! | `write`, `insert` | a batch into the tables; rows by their ids, and nobody else's |
@@ -30,7 +31,6 @@ mod fit;
 mod insert;
 mod live;
 mod migrate;
-mod names;
 mod pace;
 mod place;
 mod plan;
@@ -39,10 +39,11 @@ mod projection;
 mod reload;
 mod schema;
 mod session;
-mod statements;
+mod statement;
 mod tables;
 mod time;
 mod tool;
+mod value;
 mod variables;
 mod write;
 

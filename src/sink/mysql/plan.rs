@@ -5,7 +5,8 @@
 use super::catalogue::{Catalogue, Found, FoundTable};
 use super::fit::{Fit, fit};
 use super::prefix::Prefix;
-use super::schema::{Column, SCHEMA, Table};
+use super::schema::{Column, Table};
+use super::tables::SCHEMA;
 
 /// What is to be done, in order.
 #[derive(Debug, Default)]
@@ -37,7 +38,7 @@ pub(super) enum Change {
 /// Every reason why the tables cannot be the mirror's. Then nothing is to be done.
 pub(super) fn plan(catalogue: &Catalogue, prefix: Prefix) -> Result<Plan, Vec<String>> {
     let mut drawing = Drawing { prefix, plan: Plan::default(), faults: Vec::new() };
-    for table in &SCHEMA {
+    for table in SCHEMA.iter() {
         match catalogue.get(table.name) {
             None => drawing.make(table),
             Some(found) => drawing.mend(table, found),
@@ -88,7 +89,7 @@ impl Drawing {
         if !key.eq_ignore_ascii_case("id") {
             self.faults.push(format!("{name} has the primary key ({key}), and must have (id)"));
         }
-        for column in table.columns {
+        for column in &table.columns {
             match found.column(column.name) {
                 Some(has) => self.fit(&name, column, has, found),
                 None => self.add(table, &name, column, found),
@@ -174,14 +175,7 @@ impl Drawing {
 
 /// Whether a table that lacks the mirror's mark has its other columns, which no application has.
 fn is_otherwise_mirrors(table: &Table, found: &FoundTable) -> bool {
-    let own: &[&str] = match table.name {
-        "exchange_orders" => &["state", "cancelled_at"],
-        "points_records" => &["balance_before", "balance_after"],
-        "users" => &["points_balance"],
-        "inventory_records" => &["quantity"],
-        _ => return false,
-    };
-    own.iter().all(|name| found.column(name).is_some())
+    !table.marks.is_empty() && table.marks.iter().all(|name| found.column(name).is_some())
 }
 
 fn described(column: &Found) -> String {

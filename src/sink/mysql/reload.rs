@@ -3,7 +3,6 @@
 //! be cut short at any moment and begun again.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Instant;
 
 use super::batch::Batch;
@@ -13,17 +12,16 @@ use super::fault::Fault;
 use super::live::CLAIM;
 use super::pace::Pace;
 use super::place::Place;
-use super::projection::{Projector, document};
+use super::projection::Projector;
 use super::session::{Opening, Position, Session, connect, in_time, read_position};
 use super::tool::{ledger_id, lookup, run};
 use super::write::Fence;
 use super::{migrate, write};
+use crate::base::Seq;
 use crate::base::clock::{Clock, SystemClock};
 use crate::base::error::Result;
-use crate::base::{AccountKind, Seq};
 use crate::engine::Engine;
-use crate::mall::{CATEGORIES, PRODUCTS};
-use crate::reader::{LedgerView, Past};
+use crate::reader::Past;
 use crate::sink::Database;
 
 /// How long to wait for the mirror of a server to let go, in seconds. It looks every few.
@@ -203,7 +201,7 @@ impl<'a> Load<'a> {
     /// Records and orders of that time are not known any more, but for orders that still wait.
     async fn base(&mut self, past: &Past) -> Result<(), Fault> {
         let ledger = past.ledger_at(self.target)?;
-        let batch = base(&mut self.projector, &ledger)?;
+        let batch = self.projector.base(&ledger)?;
         self.session.keep().await?;
         let (fence, server) = (self.fence(), self.session.server);
         let now_ms = SystemClock::default().now_ms();
@@ -247,43 +245,4 @@ async fn on_side<T>(
     let done = work(conn).await;
     conn.turn_to(ours);
     done
-}
-
-/// The documents and levels of a ledger as rows, absolute.
-fn base(projector: &mut Projector, ledger: &LedgerView) -> Result<Batch, Fault> {
-    let (seq, at) = (ledger.seq(), ledger.at());
-    let mut batch =
-        Batch { first_seq: seq, last_seq: seq, first_at: at, last_at: at, ..Batch::default() };
-    for (collection, key, body) in documents(ledger) {
-        document(&mut batch, seq, at, (collection, &key), Some(&body));
-    }
-    for level in ledger.levels() {
-        let owner = Arc::from(level.key.owner());
-        match level.key.kind() {
-            AccountKind::Stock => {
-                let product = batch.product(&owner, seq, at);
-                product.stock = Some(level.available);
-                product.sales = i64::try_from(level.consumed).unwrap_or(i64::MAX);
-            }
-            AccountKind::Points => {
-                let user = batch.user(&owner, seq, at);
-                user.balance = Some(level.available);
-                user.reserved = i64::try_from(level.reserved).unwrap_or(i64::MAX);
-            }
-            AccountKind::Quota | AccountKind::Custom => {}
-        }
-    }
-    for pending in ledger.all_pending() {
-        projector.pending(&mut batch, seq, at, &pending)?;
-    }
-    Ok(batch)
-}
-
-pub(super) fn documents(
-    ledger: &LedgerView,
-) -> impl Iterator<Item = (&'static str, String, Vec<u8>)> {
-    let of = |collection: &'static str| {
-        ledger.documents(collection).into_iter().map(move |(key, body)| (collection, key, body))
-    };
-    of(CATEGORIES).chain(of(PRODUCTS))
 }

@@ -1,21 +1,27 @@
-//! The tables as they should be: those of the mall's document, wide enough for what the ledger
-//! holds, and the mirror's own.
+//! What a table is to migrations: its columns with their types, wide enough for what the ledger
+//! holds. The tables themselves are in `tables`.
 
 use std::borrow::Cow;
-
-use crate::mall::model::PointsSource;
 
 /// A table with what it must have.
 pub(super) struct Table {
     pub(super) name: &'static str,
-    pub(super) columns: &'static [Column],
+    pub(super) columns: Vec<Column>,
     /// Columns that reports look rows up by; each makes an index `idx_COLUMN`.
     pub(super) indexed: &'static [&'static str],
     /// Whether a row of it comes from events. What is lost of it only a reload brings back.
     pub(super) is_filled: bool,
+    /// Columns that no application's table has: by them it is the mirror's, though it lack `seq`.
+    pub(super) marks: &'static [&'static str],
+    /// Whether a row of others becomes the mirror's when the ledger has one of its id.
+    pub(super) is_shared: bool,
+    /// Whether others keep things of theirs in a row, which therefore stays when the ledger does not
+    /// know it.
+    pub(super) is_kept: bool,
 }
 
 /// A column as it should be.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Column {
     pub(super) name: &'static str,
     pub(super) kind: Kind,
@@ -26,6 +32,9 @@ pub(super) struct Column {
     pub(super) is_written: bool,
     /// Whether tables of before may lack it: it is filled from now on, and by a reload.
     pub(super) is_late: bool,
+    /// What it holds, for the written schema.
+    #[cfg_attr(not(test), expect(dead_code, reason = "`docs/mirror-schema.sql` is held to it"))]
+    pub(super) about: &'static str,
 }
 
 /// What a column holds.
@@ -97,7 +106,24 @@ impl Column {
 }
 
 impl Table {
-    pub(super) fn column(&self, name: &str) -> Option<&'static Column> {
+    /// A table that no event fills.
+    pub(super) fn own(
+        name: &'static str,
+        columns: Vec<Column>,
+        indexed: &'static [&'static str],
+    ) -> Self {
+        Self {
+            name,
+            columns,
+            indexed,
+            is_filled: false,
+            marks: &[],
+            is_shared: false,
+            is_kept: false,
+        }
+    }
+
+    pub(super) fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|column| column.name == name)
     }
 
@@ -114,211 +140,30 @@ impl Table {
     }
 }
 
-const fn column(name: &'static str, kind: Kind) -> Column {
-    Column { name, kind, takes_null: true, rest: "", is_written: true, is_late: false }
+/// A column that may be null.
+pub(super) const fn column(name: &'static str, kind: Kind) -> Column {
+    Column { name, kind, takes_null: true, rest: "", is_written: true, is_late: false, about: "" }
 }
 
-const fn must(name: &'static str, kind: Kind, rest: &'static str) -> Column {
+/// A column that is never null; `rest` follows its type.
+pub(super) const fn must(name: &'static str, kind: Kind, rest: &'static str) -> Column {
     Column { takes_null: false, rest, ..column(name, kind) }
 }
 
-const fn or(name: &'static str, kind: Kind, rest: &'static str) -> Column {
+/// A column that may be null and has a default.
+pub(super) const fn or(name: &'static str, kind: Kind, rest: &'static str) -> Column {
     Column { rest, ..column(name, kind) }
 }
 
 /// A column that is somebody else's to write.
-const fn theirs(name: &'static str, kind: Kind, rest: &'static str) -> Column {
+pub(super) const fn theirs(name: &'static str, kind: Kind, rest: &'static str) -> Column {
     Column { rest, is_written: false, ..column(name, kind) }
 }
 
 /// A column that the tables of before do not have.
-const fn late(name: &'static str, kind: Kind) -> Column {
+pub(super) const fn late(name: &'static str, kind: Kind) -> Column {
     Column { is_late: true, ..column(name, kind) }
 }
 
-const NOW: &str = "DEFAULT (UTC_TIMESTAMP(3))";
-const SEQ: Column = column("seq", Kind::Unsigned);
-
-/// Every table but `mirror_migrations`, which is there before them.
-pub(super) static SCHEMA: [Table; 9] = [
-    Table {
-        name: "product_categories",
-        columns: &[
-            must("id", Kind::Id(128), ""),
-            must("name", Kind::Name(100), ""),
-            column("description", Kind::Text),
-            column("icon", Kind::Name(500)),
-            column("parent_id", Kind::Id(128)),
-            or("level", Kind::Big, "DEFAULT 1"),
-            or("sort_order", Kind::Big, "DEFAULT 0"),
-            or("status", Kind::Flag, "DEFAULT 1"),
-            must("created_at", Kind::Time, NOW),
-            must("updated_at", Kind::Time, NOW),
-            SEQ,
-        ],
-        indexed: &["parent_id", "level", "sort_order", "status"],
-        is_filled: true,
-    },
-    Table {
-        name: "products",
-        columns: &[
-            must("id", Kind::Id(64), ""),
-            must("name", Kind::Name(200), ""),
-            column("description", Kind::Text),
-            must("category_id", Kind::Id(128), ""),
-            must("points_price", Kind::Big, ""),
-            column("original_price", Kind::Price),
-            must("stock_quantity", Kind::Big, "DEFAULT 0"),
-            must("sales_count", Kind::Big, "DEFAULT 0"),
-            column("images", Kind::Json),
-            column("specifications", Kind::Json),
-            or("is_hot", Kind::Flag, "DEFAULT FALSE"),
-            or("is_new", Kind::Flag, "DEFAULT FALSE"),
-            or("status", Kind::Flag, "DEFAULT 1"),
-            or("sort_order", Kind::Big, "DEFAULT 0"),
-            must("created_at", Kind::Time, NOW),
-            must("updated_at", Kind::Time, NOW),
-            SEQ,
-        ],
-        indexed: &[
-            "category_id",
-            "points_price",
-            "status",
-            "is_hot",
-            "is_new",
-            "sales_count",
-            "sort_order",
-        ],
-        is_filled: true,
-    },
-    Table {
-        name: "exchange_orders",
-        columns: &[
-            must("id", Kind::Id(36), ""),
-            must("order_no", Kind::Id(32), "UNIQUE"),
-            must("user_id", Kind::Id(64), ""),
-            must("product_id", Kind::Id(64), ""),
-            must("product_snapshot", Kind::Json, ""),
-            must("quantity", Kind::Big, ""),
-            must("points_cost", Kind::Big, ""),
-            or("status", Kind::Small, "DEFAULT 0"),
-            column("delivery_info", Kind::Json),
-            theirs("tracking_no", Kind::Name(100), ""),
-            theirs("delivery_status", Kind::Small, "DEFAULT 0"),
-            column("exchanged_at", Kind::Time),
-            theirs("shipped_at", Kind::Time, ""),
-            theirs("delivered_at", Kind::Time, ""),
-            must("expires_at", Kind::Time, ""),
-            must("created_at", Kind::Time, NOW),
-            must("updated_at", Kind::Time, NOW),
-            column("state", Kind::Id(16)),
-            column("cancelled_at", Kind::Time),
-            SEQ,
-        ],
-        indexed: &["order_no", "user_id", "product_id", "status", "expires_at", "created_at"],
-        is_filled: true,
-    },
-    Table {
-        name: "inventory_records",
-        columns: &[
-            must("id", Kind::Id(36), ""),
-            must("product_id", Kind::Id(64), ""),
-            must("change_type", Kind::Small, ""),
-            must("quantity_change", Kind::Big, ""),
-            must("stock_before", Kind::Big, ""),
-            must("stock_after", Kind::Big, ""),
-            column("related_order_id", Kind::Id(36)),
-            late("operator_id", Kind::Id(64)),
-            column("description", Kind::Text),
-            must("created_at", Kind::Time, NOW),
-            must("quantity", Kind::Big, "DEFAULT 0"),
-            SEQ,
-        ],
-        indexed: &["product_id", "change_type", "related_order_id", "created_at"],
-        is_filled: true,
-    },
-    Table {
-        name: "points_records",
-        columns: &[
-            must("id", Kind::Id(36), ""),
-            must("user_id", Kind::Id(64), ""),
-            must("points", Kind::Big, ""),
-            or("source", Kind::OneOf(&PointsSource::NAMES), "DEFAULT 'payment_reward'"),
-            column("description", Kind::Text),
-            late("order_id", Kind::Id(64)),
-            must("created_at", Kind::Time, NOW),
-            column("exchange_order_id", Kind::Id(36)),
-            must("balance_before", Kind::Big, "DEFAULT 0"),
-            must("balance_after", Kind::Big, "DEFAULT 0"),
-            late("operator_id", Kind::Id(64)),
-            SEQ,
-        ],
-        indexed: &["user_id", "source", "created_at", "exchange_order_id"],
-        is_filled: true,
-    },
-    Table {
-        name: "users",
-        columns: &[
-            must("id", Kind::Id(64), ""),
-            must("created_at", Kind::Time, NOW),
-            theirs("mall_level", Kind::Small, "DEFAULT 1"),
-            column("last_exchange_at", Kind::Time),
-            must("total_exchanges", Kind::Big, "DEFAULT 0"),
-            theirs("favorite_categories", Kind::Json, ""),
-            must("points_balance", Kind::Big, "DEFAULT 0"),
-            late("points_reserved", Kind::Big),
-            SEQ,
-        ],
-        indexed: &["mall_level", "last_exchange_at"],
-        is_filled: true,
-    },
-    Table {
-        name: "user_preferences",
-        columns: &[
-            Column { is_written: false, ..must("id", Kind::Id(64), "") },
-            Column { is_written: false, ..must("user_id", Kind::Id(64), "UNIQUE") },
-            theirs("category_preferences", Kind::Json, ""),
-            theirs("price_sensitivity", Kind::Price, ""),
-            theirs("brand_preferences", Kind::Json, ""),
-            theirs("browsing_history", Kind::Json, ""),
-            theirs("exchange_history", Kind::Json, ""),
-            theirs("last_updated", Kind::Time, NOW),
-        ],
-        indexed: &["last_updated"],
-        is_filled: false,
-    },
-    Table {
-        name: "mirror_state",
-        columns: &[
-            must("id", Kind::Small, ""),
-            must("ledger_id", Kind::Id(32), ""),
-            must("phase", Kind::Id(16), ""),
-            must("epoch", Kind::Unsigned, ""),
-            must("watermark", Kind::Unsigned, ""),
-            must("mark", Kind::Unsigned, ""),
-            column("event_at", Kind::Time),
-            column("mirrored_at", Kind::Time),
-            must("rejected", Kind::Unsigned, "DEFAULT 0"),
-            column("reload_from", Kind::Unsigned),
-            column("reload_to", Kind::Unsigned),
-            column("last_error", Kind::Text),
-            column("last_error_at", Kind::Time),
-        ],
-        indexed: &[],
-        is_filled: false,
-    },
-    Table {
-        name: "mirror_rejected",
-        columns: &[
-            must("id", Kind::Unsigned, "AUTO_INCREMENT"),
-            must("table_name", Kind::Id(64), ""),
-            must("row_id", Kind::Id(128), ""),
-            must("seq", Kind::Unsigned, ""),
-            must("content", Kind::LongText, ""),
-            must("reason", Kind::Text, ""),
-            must("rejected_at", Kind::Time, ""),
-        ],
-        indexed: &["seq"],
-        is_filled: false,
-    },
-];
+/// The default of times.
+pub(super) const NOW: &str = "DEFAULT (UTC_TIMESTAMP(3))";

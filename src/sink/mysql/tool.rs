@@ -5,12 +5,12 @@ use std::path::Path;
 use super::conn::Conn;
 use super::fault::Fault;
 use super::migrate as schema;
-use super::names::Lookup;
 use super::place::Place;
 use super::session::{Position, connect, in_time, read_position};
 use crate::base::clock::{Clock, SystemClock};
 use crate::base::error::{Error, Result};
 use crate::base::{Seq, TimeMs};
+use crate::mall::views::Lookup;
 use crate::reader::{LedgerView, Past};
 use crate::sink::Database;
 

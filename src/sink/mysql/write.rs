@@ -6,7 +6,7 @@ use super::batch::{Batch, Rejected};
 use super::conn::Conn;
 use super::fault::Fault;
 use super::insert::Insertion;
-use super::tables::{Rows, base_rows, rows};
+use super::tables::Rows;
 use super::time::{datetime, optional};
 use super::variables::Server;
 use crate::base::{Seq, TimeMs};
@@ -41,9 +41,14 @@ pub(super) async fn write(
     fence: Fence,
     now_ms: TimeMs,
 ) -> Result<Written, Fault> {
-    conn.query_drop("START TRANSACTION").await?;
-    let written = write_rows(conn, server, batch, fence, now_ms).await;
-    end(conn, written).await
+    in_transaction(conn, async |conn| {
+        // First of all the watermark: its row is locked until the commit, so two mirrors never
+        // write side by side.
+        advance(conn, batch, fence, now_ms).await?;
+        let fence = Fence { watermark: batch.last_seq, ..fence };
+        write_rows(conn, server, (batch, batch.rows()), fence, now_ms).await
+    })
+    .await
 }
 
 /// Writes how everything stands at the watermark, which stays.
@@ -57,13 +62,19 @@ pub(super) async fn write_base(
     fence: Fence,
     now_ms: TimeMs,
 ) -> Result<Written, Fault> {
-    conn.query_drop("START TRANSACTION").await?;
-    let written = write_all_of(conn, server, batch, fence, now_ms).await;
-    end(conn, written).await
+    in_transaction(conn, async |conn| {
+        hold(conn, fence).await?;
+        write_rows(conn, server, (batch, batch.base_rows()), fence, now_ms).await
+    })
+    .await
 }
 
-async fn end(conn: &mut Conn, written: Result<Written, Fault>) -> Result<Written, Fault> {
-    match written {
+async fn in_transaction(
+    conn: &mut Conn,
+    work: impl AsyncFnOnce(&mut Conn) -> Result<Written, Fault>,
+) -> Result<Written, Fault> {
+    conn.query_drop("START TRANSACTION").await?;
+    match work(conn).await {
         Ok(written) => {
             // Whatever goes wrong here, whether it is committed is for the watermark to say.
             conn.query_drop("COMMIT").await.map_err(|error| Fault::Lost(error.to_string()))?;
@@ -79,60 +90,15 @@ async fn end(conn: &mut Conn, written: Result<Written, Fault>) -> Result<Written
     }
 }
 
-async fn write_rows(
-    conn: &mut Conn,
-    server: Server,
-    batch: &Batch,
-    fence: Fence,
-    now_ms: TimeMs,
-) -> Result<Written, Fault> {
-    // First of all the watermark: its row is locked until the commit, so two mirrors never write
-    // side by side.
-    advance(conn, batch, fence, now_ms).await?;
-    let fence = Fence { watermark: batch.last_seq, ..fence };
-    write_all(conn, server, rows(batch), batch, fence, now_ms).await
-}
-
-async fn write_all_of(
-    conn: &mut Conn,
-    server: Server,
-    batch: &Batch,
-    fence: Fence,
-    now_ms: TimeMs,
-) -> Result<Written, Fault> {
+/// Locks the watermark where it is.
+async fn hold(conn: &mut Conn, fence: Fence) -> Result<(), Fault> {
     let query =
         "SELECT 1 FROM mirror_state WHERE id = 1 AND epoch = ? AND watermark = ? FOR UPDATE";
     let found: Option<u8> = conn.exec_first(query, (fence.epoch, fence.watermark)).await?;
-    if found.is_none() {
-        return Err(fenced());
-    }
-    write_all(conn, server, base_rows(batch), batch, fence, now_ms).await
+    found.map(drop).ok_or_else(fenced)
 }
 
-async fn write_all(
-    conn: &mut Conn,
-    server: Server,
-    all: Vec<Rows>,
-    batch: &Batch,
-    fence: Fence,
-    now_ms: TimeMs,
-) -> Result<Written, Fault> {
-    let mut rejected = Vec::new();
-    let mut written = Written::default();
-    let mut insertion = Insertion { conn: &mut *conn, server, rejected: &mut rejected };
-    for rows in all {
-        written.rows += rows.rows.len() as u64;
-        insertion.insert(&rows).await?;
-    }
-    written.rejected = (rejected.len() + batch.rejected.len()) as u64;
-    if written.rejected > 0 {
-        let bytes_max = CONTENT_BYTES_MAX.min(server.statement_bytes_max / 4);
-        set_aside(conn, batch.rejected.iter().chain(&rejected), bytes_max, now_ms).await?;
-        count_aside(conn, written.rejected, fence).await?;
-    }
-    Ok(written)
-}
-
+/// Moves the watermark to the end of a batch.
 async fn advance(
     conn: &mut Conn,
     batch: &Batch,
@@ -150,14 +116,34 @@ async fn advance(
         fence.watermark.into(),
     ];
     conn.exec_drop(statement, values).await?;
-    if conn.affected_rows() == 1 {
-        return Ok(());
-    }
-    Err(fenced())
+    if conn.affected_rows() == 1 { Ok(()) } else { Err(fenced()) }
 }
 
 fn fenced() -> Fault {
     Fault::Fenced("another mirror has taken over the tables".to_owned())
+}
+
+async fn write_rows(
+    conn: &mut Conn,
+    server: Server,
+    (batch, all): (&Batch, Vec<Rows>),
+    fence: Fence,
+    now_ms: TimeMs,
+) -> Result<Written, Fault> {
+    let mut rejected = Vec::new();
+    let mut written = Written::default();
+    let mut insertion = Insertion { conn: &mut *conn, server, rejected: &mut rejected };
+    for rows in all {
+        written.rows += rows.rows.len() as u64;
+        insertion.insert(&rows).await?;
+    }
+    written.rejected = (rejected.len() + batch.rejected.len()) as u64;
+    if written.rejected > 0 {
+        let bytes_max = CONTENT_BYTES_MAX.min(server.statement_bytes_max / 4);
+        set_aside(conn, batch.rejected.iter().chain(&rejected), bytes_max, now_ms).await?;
+        count_aside(conn, written.rejected, fence).await?;
+    }
+    Ok(written)
 }
 
 async fn set_aside<'a>(

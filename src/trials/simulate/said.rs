@@ -106,6 +106,8 @@ impl From<FirstAnswer> for Said {
             FirstAnswer::Confirmed { reservation } => Self::Confirmed { reservation },
             FirstAnswer::Released { reservation } => Self::Released { reservation },
             FirstAnswer::Returned { reservation } => Self::Returned { reservation },
+            // What a note says is history's to tell; it changes no account.
+            FirstAnswer::Noted { .. } => Self::Recorded,
         }
     }
 }

@@ -2,31 +2,28 @@
 //! points.
 
 use crate::base::TimeMs;
-use crate::mall::OrderState;
-
-const STATES: [OrderState; 4] =
-    [OrderState::Pending, OrderState::Confirmed, OrderState::Cancelled, OrderState::Expired];
+use crate::mall::OrderStatus;
 
 /// A set of the states of an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct States(u8);
 
 impl States {
-    pub(super) fn only(state: OrderState) -> Self {
-        Self(1 << STATES.iter().position(|other| *other == state).unwrap_or_default())
+    pub(super) fn only(state: OrderStatus) -> Self {
+        Self(1 << state as u8)
     }
 
-    pub(super) fn has(self, state: OrderState) -> bool {
+    pub(super) fn has(self, state: OrderStatus) -> bool {
         self.0 & Self::only(state).0 != 0
     }
 
-    fn with(self, state: OrderState) -> Self {
+    fn with(self, state: OrderStatus) -> Self {
         Self(self.0 | Self::only(state).0)
     }
 
     /// Whether the order may hold points and stock.
     pub(super) fn may_hold(self) -> bool {
-        self.has(OrderState::Pending) || self.has(OrderState::Confirmed)
+        OrderStatus::ALL.iter().any(|state| state.holds() && self.has(*state))
     }
 
     pub(super) fn is_unclear(self) -> bool {
@@ -35,7 +32,7 @@ impl States {
 
     /// Whether a look at the order tells anything new.
     pub(super) fn is_open(self) -> bool {
-        self.has(OrderState::Pending) || self.is_unclear()
+        self.has(OrderStatus::Pending) || self.is_unclear()
     }
 }
 
@@ -63,15 +60,15 @@ impl Order {
     ///
     /// # Errors
     /// What is wrong, when that contradicts what was told before, or the deadline.
-    pub(super) fn find(&mut self, state: OrderState, when: Span) -> Result<(), String> {
-        let allowed = match state {
-            OrderState::Pending => self.may_be.has(state) && when.from < self.expires_at,
-            OrderState::Confirmed | OrderState::Cancelled => self.may_be.has(state),
-            OrderState::Expired => {
-                (self.may_be.has(state) || self.may_be.has(OrderState::Pending))
-                    && when.to >= self.expires_at
-            }
+    pub(super) fn find(&mut self, state: OrderStatus, when: Span) -> Result<(), String> {
+        let may_expire = state == OrderStatus::Expired && self.may_be.has(OrderStatus::Pending);
+        let in_time = match state {
+            OrderStatus::Pending => when.from < self.expires_at,
+            OrderStatus::Expired => when.to >= self.expires_at,
+            // What is settled stays so, whatever the time.
+            _ => true,
         };
+        let allowed = in_time && (may_expire || self.may_be.has(state));
         self.settle(allowed, state, when)
     }
 
@@ -79,13 +76,13 @@ impl Order {
     ///
     /// # Errors
     /// As [`Order::find`].
-    pub(super) fn end(&mut self, state: OrderState, when: Span) -> Result<(), String> {
-        let in_time = self.may_be.has(OrderState::Pending) && when.from < self.expires_at;
-        let returned = state == OrderState::Cancelled && self.may_be.has(OrderState::Confirmed);
+    pub(super) fn end(&mut self, state: OrderStatus, when: Span) -> Result<(), String> {
+        let in_time = self.may_be.has(OrderStatus::Pending) && when.from < self.expires_at;
+        let returned = state == OrderStatus::Cancelled && self.may_be.has(OrderStatus::Confirmed);
         self.settle(in_time || returned || self.may_be.has(state), state, when)
     }
 
-    fn settle(&mut self, allowed: bool, state: OrderState, when: Span) -> Result<(), String> {
+    fn settle(&mut self, allowed: bool, state: OrderStatus, when: Span) -> Result<(), String> {
         let before = self.may_be;
         self.may_be = States::only(state);
         if allowed {
@@ -96,10 +93,10 @@ impl Order {
     }
 
     /// A confirm, or a cancel, was asked for, and nobody knows what came of it.
-    pub(super) fn doubt(&mut self, state: OrderState) {
+    pub(super) fn doubt(&mut self, state: OrderStatus) {
         let from_confirmed =
-            state == OrderState::Cancelled && self.may_be.has(OrderState::Confirmed);
-        if self.may_be.has(OrderState::Pending) || from_confirmed {
+            state == OrderStatus::Cancelled && self.may_be.has(OrderStatus::Confirmed);
+        if self.may_be.has(OrderStatus::Pending) || from_confirmed {
             self.may_be = self.may_be.with(state);
         }
     }
@@ -142,7 +139,7 @@ impl Stock {
 
 #[cfg(test)]
 mod tests {
-    use OrderState::{Cancelled, Confirmed, Expired, Pending};
+    use OrderStatus::{Cancelled, Confirmed, Expired, Pending};
 
     use super::*;
 

@@ -19,7 +19,7 @@ use super::counts::{Counts, Findings};
 use crate::base::error::{Error, Result};
 use crate::base::{ReservationId, TimeMs};
 use crate::http::{Auth, Role};
-use crate::mall::{OrderState, parse_order_id};
+use crate::mall::{OrderStatus, parse_order_id};
 use crate::trials::client::Client;
 
 /// How many users a caller asks for.
@@ -239,8 +239,8 @@ impl Caller {
     fn doubt(&mut self, asked: Asked) {
         self.counts.unclear += 1;
         match asked.ask {
-            Ask::Confirm { order, .. } => self.known(order).doubt(OrderState::Confirmed),
-            Ask::Cancel { order, .. } => self.known(order).doubt(OrderState::Cancelled),
+            Ask::Confirm { order, .. } => self.known(order).doubt(OrderStatus::Confirmed),
+            Ask::Cancel { order, .. } => self.known(order).doubt(OrderStatus::Cancelled),
             Ask::Exchange { user, .. } => self.users[user].purse.spent_max += cost_of(asked.ask),
             _ => {}
         }
@@ -260,10 +260,10 @@ impl Caller {
             }
             Ask::Exchange { user, .. } => self.learn_refusal(user, asked.ask, reply),
             Ask::Confirm { order, .. } => {
-                self.learn_end(asked, order, OrderState::Confirmed, reply, when)
+                self.learn_end(asked, order, OrderStatus::Confirmed, reply, when)
             }
             Ask::Cancel { order, .. } => {
-                self.learn_end(asked, order, OrderState::Cancelled, reply, when)
+                self.learn_end(asked, order, OrderStatus::Cancelled, reply, when)
             }
             Ask::Award { user, points } if reply.is_success() => {
                 self.counts.awards += 1;
@@ -306,7 +306,7 @@ impl Caller {
             return;
         };
         let cost = cost_of(ask);
-        let state = if confirm { OrderState::Confirmed } else { OrderState::Pending };
+        let state = if confirm { OrderStatus::Confirmed } else { OrderStatus::Pending };
         let Some(id) = parse_order_id(reply.text("orderId")) else {
             return self.findings.note(format!("{ask:?} made an order without an id: {reply:?}"));
         };
@@ -331,7 +331,7 @@ impl Caller {
     /// A new order.
     pub(super) fn enter(&mut self, id: ReservationId, order: Order) {
         self.users[order.user].purse.spent_max += order.cost;
-        let list = if order.may_be.has(OrderState::Pending) {
+        let list = if order.may_be.has(OrderStatus::Pending) {
             &mut self.waiting
         } else {
             &mut self.confirmed
@@ -364,19 +364,19 @@ impl Caller {
         &mut self,
         asked: Asked,
         id: ReservationId,
-        state: OrderState,
+        state: OrderStatus,
         reply: &Reply,
         when: Span,
     ) {
         let order = self.orders.get(&id).expect("a caller asks for orders that it knows");
         let (held, was_confirmed) =
-            (order.may_be.may_hold(), order.may_be.has(OrderState::Confirmed));
+            (order.may_be.may_hold(), order.may_be.has(OrderStatus::Confirmed));
         let was_late = order.expires_at <= when.from;
         let told = match reply.code.as_str() {
             "SUCCESS" => self.known(id).end(state, when),
-            "RESERVATION_EXPIRED" => self.known(id).find(OrderState::Expired, when),
-            "ORDER_STATE" if state == OrderState::Confirmed => {
-                self.known(id).find(OrderState::Cancelled, when)
+            "RESERVATION_EXPIRED" => self.known(id).find(OrderStatus::Expired, when),
+            "ORDER_STATE" if state == OrderStatus::Confirmed => {
+                self.known(id).find(OrderStatus::Cancelled, when)
             }
             _ => return self.surprise(asked, reply),
         };
@@ -385,13 +385,13 @@ impl Caller {
         }
         self.let_go(id, held);
         match (reply.is_success(), state) {
-            (true, OrderState::Confirmed) => {
+            (true, OrderStatus::Confirmed) => {
                 self.counts.confirms += 1;
                 self.confirmed.push(id);
             }
             (true, _) if was_confirmed => self.counts.returns += 1,
             (true, _) => self.counts.cancels += 1,
-            (false, OrderState::Confirmed) if was_late => self.counts.late_refused += 1,
+            (false, OrderStatus::Confirmed) if was_late => self.counts.late_refused += 1,
             (false, _) => {}
         }
     }

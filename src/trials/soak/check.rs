@@ -13,7 +13,7 @@ use super::books::{Order, Span, States, Stock};
 use super::caller::{Caller, cost_of};
 use crate::base::ReservationId;
 use crate::base::error::{Error, Result};
-use crate::mall::{OrderState, order_id, parse_order_id};
+use crate::mall::{OrderStatus, order_id, parse_order_id};
 use crate::trials::client::Client;
 
 /// How long what lapsed may take to be back, and how often that is looked at. The published bound
@@ -101,12 +101,12 @@ impl Caller {
             && number("expiresAt") == Some(order.expires_at);
         let in_time = number("exchangedAt").is_none_or(|at| at < order.expires_at);
         let held = order.may_be.may_hold();
-        let was_open = order.may_be.has(OrderState::Pending);
+        let was_open = order.may_be.has(OrderStatus::Pending);
         let was_unclear = was_open && order.may_be.is_unclear();
         let found = order.find(state, when);
-        self.counts.expiries_seen += u64::from(was_open && state == OrderState::Expired);
+        self.counts.expiries_seen += u64::from(was_open && state == OrderStatus::Expired);
         self.counts.ended_without_an_answer +=
-            u64::from(was_unclear && state == OrderState::Confirmed);
+            u64::from(was_unclear && state == OrderStatus::Confirmed);
         self.findings.check(same && in_time, || format!("{id} is known otherwise than {shown}"));
         if let Err(wrong) = found {
             self.findings.note(format!("{id} is found {shown}: {wrong}"));
@@ -218,8 +218,8 @@ impl Caller {
     async fn look_at_balance(&mut self, client: &mut Client, user: usize) -> Result<()> {
         let (mut reserved, mut consumed) = (0, 0);
         for order in self.orders.values().filter(|order| order.user == user) {
-            reserved += u64::from(order.may_be.has(OrderState::Pending)) * order.cost;
-            consumed += u64::from(order.may_be.has(OrderState::Confirmed)) * order.cost;
+            reserved += u64::from(order.may_be.has(OrderStatus::Pending)) * order.cost;
+            consumed += u64::from(order.may_be.has(OrderStatus::Confirmed)) * order.cost;
         }
         let received = self.users[user].purse.received;
         let started = Instant::now();
@@ -246,8 +246,8 @@ impl Caller {
         let mut stocks = self.stocks;
         for order in self.orders.values() {
             let stock = &mut stocks[order.product];
-            stock.reserved += u64::from(order.may_be.has(OrderState::Pending)) * order.quantity;
-            stock.sold += u64::from(order.may_be.has(OrderState::Confirmed)) * order.quantity;
+            stock.reserved += u64::from(order.may_be.has(OrderStatus::Pending)) * order.quantity;
+            stock.sold += u64::from(order.may_be.has(OrderStatus::Confirmed)) * order.quantity;
         }
         stocks
     }
@@ -258,7 +258,7 @@ impl Caller {
             let orders = self.orders.iter().filter(move |(_, order)| order.may_be.has(state));
             orders.map(|(id, _)| *id).collect::<Vec<_>>()
         };
-        (self.waiting, self.confirmed) = (of(OrderState::Pending), of(OrderState::Confirmed));
+        (self.waiting, self.confirmed) = (of(OrderStatus::Pending), of(OrderStatus::Confirmed));
         self.lost.clear();
         self.fresh.clear();
         // The next life may show an earlier time: that of its last event.
@@ -266,14 +266,8 @@ impl Caller {
     }
 }
 
-fn state_of(shown: &Value) -> Option<OrderState> {
-    Some(match shown["state"].as_str()? {
-        "pending" => OrderState::Pending,
-        "confirmed" => OrderState::Confirmed,
-        "cancelled" => OrderState::Cancelled,
-        "expired" => OrderState::Expired,
-        _ => return None,
-    })
+fn state_of(shown: &Value) -> Option<OrderStatus> {
+    OrderStatus::from_name(shown["state"].as_str()?)
 }
 
 fn gone() -> Error {

@@ -13,9 +13,8 @@ use crate::http::error::{ApiError, Code};
 use crate::http::format::Format;
 use crate::http::query;
 use crate::http::reply::{Answer, success};
-use crate::mall::{
-    DETAILS_BYTES_MAX, Order, OrderState, Orders, Receipt, order_id, order_no, parse_order_id,
-};
+use crate::mall::facts::{OrderDetails, Progress, SnapshotShown};
+use crate::mall::{DETAILS_BYTES_MAX, Order, Orders, Receipt, order_id, order_no, parse_order_id};
 
 const PAGE_SIZE: u64 = 20;
 const PAGE_SIZE_MAX: u64 = 100;
@@ -28,7 +27,7 @@ struct OrderWire<'a> {
     status: i8,
     state: &'static str,
     product_id: &'a str,
-    product_snapshot: SnapshotWire<'a>,
+    product_snapshot: SnapshotShown<'a>,
     quantity: u64,
     points_cost: u64,
     delivery_info: Option<&'a serde_json::Map<String, serde_json::Value>>,
@@ -38,44 +37,28 @@ struct OrderWire<'a> {
     exchanged_at: Option<TimeMs>,
     /// When it was given up, returned or expired.
     cancelled_at: Option<TimeMs>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct SnapshotWire<'a> {
-    id: &'a str,
-    name: &'a str,
-    category_id: &'a str,
-    points_price: u64,
-    image: Option<&'a str>,
+    #[serde(flatten)]
+    progress: &'a Progress,
 }
 
 impl<'a> OrderWire<'a> {
     fn of(order: &'a Order) -> Self {
-        let was_confirmed = order.state == OrderState::Confirmed || order.returned_at.is_some();
-        let exchanged_at = order.ended_at.filter(|_| was_confirmed);
-        let expired_at = (order.state == OrderState::Expired).then_some(order.expires_at);
-        let given_up_at = order.ended_at.filter(|_| !was_confirmed).or(expired_at);
+        let OrderDetails { product, quantity, points_cost, delivery_info, .. } = &order.details;
         Self {
             order_id: order_id(order.reservation),
             order_no: order_no(order.reservation),
-            status: order.state.number(),
-            state: order.state.name(),
-            product_id: &order.product_id,
-            product_snapshot: SnapshotWire {
-                id: &order.product_id,
-                name: &order.product_name,
-                category_id: &order.category_id,
-                points_price: order.points_price,
-                image: order.image.as_deref(),
-            },
-            quantity: order.quantity,
-            points_cost: order.points_cost,
-            delivery_info: order.delivery_info.as_ref(),
+            status: order.status.number(),
+            state: order.status.name(),
+            product_id: &product.id,
+            product_snapshot: product.shown(),
+            quantity: *quantity,
+            points_cost: *points_cost,
+            delivery_info: delivery_info.as_ref(),
             created_at: order.created_at,
             expires_at: order.expires_at,
-            exchanged_at,
-            cancelled_at: order.returned_at.or(given_up_at),
+            exchanged_at: order.exchanged_at,
+            cancelled_at: order.cancelled_at,
+            progress: &order.progress,
         }
     }
 }
@@ -126,7 +109,7 @@ impl ReceiptWire {
         Self {
             order_id: order_id(receipt.reservation),
             order_no: order_no(receipt.reservation),
-            status: receipt.state.number(),
+            status: receipt.status.number(),
             points_cost: receipt.points_cost,
             expires_at: receipt.expires_at,
         }

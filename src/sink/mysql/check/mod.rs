@@ -2,28 +2,30 @@
 //! records are made again from the journal and compared in the order of both; what accounts have
 //! comes from the ledger, which is replayed apart from the mirror.
 
-mod orders;
-pub(super) mod pages;
+mod journal;
+mod pages;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
-use std::sync::Arc;
 
-use orders::{Expected, Journal};
-use pages::{Pager, Records, Shown, difference, text};
+use journal::{Expected, Journal, compared_made, compared_state};
+use pages::{Pager, Records, Shown, difference};
 
-use super::batch::{Batch, Change, RecordRow};
+use super::batch::Batch;
 use super::conn::Conn;
 use super::fault::Fault;
+use super::migrate;
 use super::place::Place;
-use super::projection::{Projector, document};
-use super::reload::documents;
+use super::projection::{Projector, standing};
 use super::session::{Phase, Position, connect, in_time, read_position};
-use super::tables::{self, Row};
+use super::tables::{
+    Compared, Record, RecordRow, Row, Table, categories, inventory, orders, points, products, users,
+};
 use super::tool::{lookup, run};
-use super::{migrate, statements, time};
+use super::value::text;
 use crate::base::error::Result;
-use crate::base::{AccountKind, ReservationId, Seq};
+use crate::base::{ReservationId, Seq};
+use crate::mall::model::{order_id, parse_order_id};
 use crate::reader::{LedgerView, Past};
 use crate::sink::Database;
 
@@ -73,11 +75,11 @@ pub(crate) fn check(
         let checked =
             Checked { seq: position.watermark, from_seq: past.oldest_seq(), ..Checked::default() };
         let mut check = Check { conn, told, aside, checked };
-        let expected = base(&ledger)?;
+        let mut expected = standing(&ledger);
         check.products(&expected).await?;
         check.categories(&expected).await?;
         let journal = check.records(&past, ledger, progress).await?;
-        check.users(&expected, &journal).await?;
+        check.users(&mut expected, &journal).await?;
         check.orders(journal.orders).await?;
         drop(check.conn);
         pool.disconnect().await?;
@@ -127,30 +129,6 @@ fn same_history(past: &Past, position: &Position) -> Result<(), Fault> {
     }
 }
 
-/// What the ledger has, as rows.
-fn base(ledger: &LedgerView) -> Result<Batch, Fault> {
-    let (seq, at) = (ledger.seq(), ledger.at());
-    let mut batch = Batch::default();
-    for (collection, key, body) in documents(ledger) {
-        document(&mut batch, seq, at, (collection, &key), Some(&body));
-    }
-    for level in ledger.levels() {
-        let owner = Arc::from(level.key.owner());
-        match level.key.kind() {
-            AccountKind::Stock => {
-                let product = batch.product(&owner, seq, at);
-                (product.stock, product.sales) = (Some(level.available), level.consumed as i64);
-            }
-            AccountKind::Points => {
-                let user = batch.user(&owner, seq, at);
-                (user.balance, user.reserved) = (Some(level.available), level.reserved as i64);
-            }
-            AccountKind::Quota | AccountKind::Custom => {}
-        }
-    }
-    Ok(batch)
-}
-
 /// The rows that the database refused.
 async fn aside(conn: &mut Conn) -> Result<HashSet<(String, String)>, Fault> {
     Ok(conn.query("SELECT table_name, row_id FROM mirror_rejected").await?.into_iter().collect())
@@ -175,71 +153,59 @@ impl Check<'_> {
     }
 
     async fn products(&mut self, expected: &Batch) -> Result<(), Fault> {
-        const COLUMNS: &str =
-            "id, name, category_id, points_price, status, stock_quantity, sales_count";
-        let mut left: BTreeMap<String, Shown> = BTreeMap::new();
-        for (id, change) in &expected.products {
-            let to = &change.to;
-            self.checked.accounts += u64::from(to.stock.is_some());
-            left.insert(id.to_string(), tables::product_shown(id, to));
-        }
-        self.rows("products", COLUMNS, left).await
+        let products = expected.products.values();
+        self.checked.accounts += products.clone().filter(|row| row.stock.is_some()).count() as u64;
+        self.rows(&products::TABLE, products).await
     }
 
     async fn categories(&mut self, expected: &Batch) -> Result<(), Fault> {
-        const COLUMNS: &str = "id, name, parent_id, level, sort_order, status";
-        let shown = |(id, change): (&String, &Change<_>)| {
-            (id.clone(), tables::category_shown(id, &change.to))
-        };
-        self.rows("product_categories", COLUMNS, expected.categories.iter().map(shown).collect())
-            .await
+        self.rows(&categories::TABLE, expected.categories.values()).await
     }
 
-    async fn users(&mut self, expected: &Batch, journal: &Journal) -> Result<(), Fault> {
-        let mut left: BTreeMap<String, Shown> = BTreeMap::new();
-        for (id, change) in &expected.users {
-            self.checked.accounts += 1;
-            let (balance, reserved) = (change.to.balance.unwrap_or_default(), change.to.reserved);
-            let mut shown =
-                vec![Some(id.to_string()), Some(balance.to_string()), Some(reserved.to_string())];
-            if journal.whole {
-                let (exchanges, last_at) = journal.exchanges.get(id).copied().unwrap_or_default();
-                shown.extend([Some(exchanges.to_string()), Some(text(&time::optional(last_at)))]);
-            }
-            left.insert(id.to_string(), shown);
+    async fn users(&mut self, expected: &mut Batch, journal: &Journal) -> Result<(), Fault> {
+        self.checked.accounts += expected.users.len() as u64;
+        for (id, user) in &mut expected.users {
+            let (exchanges, last_at) = journal.exchanges.get(id).copied().unwrap_or_default();
+            (user.exchanges, user.last_exchange_at) = (exchanges, last_at);
+            user.knows_exchanges = journal.whole;
         }
-        let columns = if journal.whole {
-            "id, points_balance, points_reserved, total_exchanges, last_exchange_at"
-        } else {
-            "id, points_balance, points_reserved"
-        };
-        self.rows("users", columns, left).await
+        self.rows(&users::TABLE, expected.users.values()).await
     }
 
     /// Holds every row of a table of the mirror's against `left`, by id.
-    async fn rows(
+    async fn rows<R: Record>(
         &mut self,
-        table: &str,
-        columns: &str,
-        mut left: BTreeMap<String, Shown>,
+        of: &Table<R>,
+        expected: impl Iterator<Item = &R>,
     ) -> Result<(), Fault> {
-        let mut pager = Pager::new(table, columns, 0);
+        const COMPARED: &[Compared] = &[Compared::Made, Compared::State];
+        let (table, columns) = (of.name, of.compared_names(COMPARED));
+        let schema = of.schema();
+        let is_late = |name: &str| schema.column(name).is_some_and(|column| column.is_late);
+        let status = columns.iter().position(|column| *column == "status");
+        let mut left: BTreeMap<String, Shown> = expected
+            .map(|record| of.shown(COMPARED, record))
+            .filter_map(|shown| Some((shown.first()?.clone()?, shown)))
+            .collect();
+        let mut pager = Pager::new(table, &columns.join(", "), 0);
         while let Some(page) = pager.next(&mut self.conn).await? {
             for row in page {
                 match left.remove(&row[0]) {
                     Some(mut expected) => {
-                        // Tables of the first release do not know it, until a reload.
-                        if table == "users" && row[2] == "null" {
-                            expected[2] = None;
+                        // Tables of before do not know a late column, until a reload.
+                        for (place, name) in columns.iter().enumerate() {
+                            if row[place] == "null" && is_late(name) {
+                                expected[place] = None;
+                            }
                         }
-                        if let Some(what) = difference(columns, &expected, &row) {
+                        if let Some(what) = difference(&columns, &expected, &row) {
                             self.differs(table, &row[0], &what);
                         }
                     }
                     // A category that was removed is not shown; its row stays for what refers to
                     // it.
-                    None if table == "product_categories"
-                        && row.last().is_some_and(|status| status == "0") => {}
+                    None if table == categories::TABLE.name
+                        && status.is_some_and(|status| row[status] == "0") => {}
                     None => self.differs(table, &row[0], "the ledger has no such row"),
                 }
             }
@@ -264,8 +230,8 @@ impl Check<'_> {
             whole: oldest == 1,
         };
         let mut projector = Projector::new(lookup(ledger));
-        let mut inventory = Records::new(&statements::INVENTORY, oldest);
-        let mut points = Records::new(&statements::POINTS, oldest);
+        let mut inventory = Records::new(&inventory::TABLE, oldest);
+        let mut points = Records::new(&points::TABLE, oldest);
         let total = (seq + 1).saturating_sub(oldest);
         let mut batch = Batch::default();
         if total > 0 {
@@ -273,8 +239,9 @@ impl Check<'_> {
                 let (at, event) = event?;
                 projector.apply(&mut batch, at, &event)?;
                 if batch.event_count() >= EVENTS || at == seq {
-                    self.compare(&mut inventory, &batch.inventory, tables::inventory).await?;
-                    self.compare(&mut points, &batch.points, tables::points).await?;
+                    let records = &batch.inventory;
+                    self.compare(&mut inventory, &inventory::TABLE, records).await?;
+                    self.compare(&mut points, &points::TABLE, &batch.points).await?;
                     journal.take(&batch);
                     batch = Batch::default();
                     progress(at + 1 - oldest, total);
@@ -290,11 +257,11 @@ impl Check<'_> {
     async fn compare(
         &mut self,
         records: &mut Records,
+        of: &Table<RecordRow>,
         expected: &[RecordRow],
-        row: fn(&RecordRow) -> Row,
     ) -> Result<(), Fault> {
         let table = records.table();
-        let mut rows: Vec<Row> = expected.iter().map(row).collect();
+        let mut rows: Vec<Row> = expected.iter().map(|record| of.row((), record)).collect();
         // An event may have records of several accounts; the table has them by number.
         rows.sort_unstable_by(|a, b| a.id.cmp(&b.id));
         for (broken, owner) in records.chain(expected) {
@@ -337,21 +304,20 @@ impl Check<'_> {
         &mut self,
         mut left: HashMap<ReservationId, Expected, foldhash::fast::RandomState>,
     ) -> Result<(), Fault> {
-        const TABLE: &str = "exchange_orders";
+        const TABLE: &str = orders::TABLE.name;
         // Others touch `updated_at` with whatever they write into the row.
-        const COLUMNS: &str = "id, order_no, user_id, product_id, quantity, points_cost, expires_at, created_at, status, \
-                               state, exchanged_at, cancelled_at, seq";
+        let columns = [&compared_made()[..], &compared_state()[..]].concat().join(", ");
         self.checked.orders = left.len() as u64;
         let whole = self.checked.from_seq == 1;
-        let mut pager = Pager::new(TABLE, COLUMNS, 0);
+        let mut pager = Pager::new(TABLE, &columns, 0);
         while let Some(page) = pager.next(&mut self.conn).await? {
             for row in page {
                 let id = &row[0];
-                let expected = crate::mall::parse_order_id(id)
-                    .and_then(|reservation| left.remove(&reservation));
+                let expected = parse_order_id(id)
+                    .and_then(|reservation| Some((reservation, left.remove(&reservation)?)));
                 match expected {
-                    Some(expected) => {
-                        if let Some(what) = expected.difference(&row) {
+                    Some((reservation, expected)) => {
+                        if let Some(what) = expected.difference(reservation, &row) {
                             self.differs(TABLE, id, &what);
                         }
                     }
@@ -362,7 +328,7 @@ impl Check<'_> {
             }
         }
         for reservation in left.into_keys() {
-            self.differs(TABLE, &crate::mall::order_id(reservation), "the row is missing");
+            self.differs(TABLE, &order_id(reservation), "the row is missing");
         }
         Ok(())
     }

@@ -1,9 +1,13 @@
 use std::borrow::Cow;
 
 use super::*;
-use crate::base::{AccountId, AccountKey};
-use crate::event::{ChangeKind as Kind, End, Policy, Window};
-use crate::sink::mysql::batch::UserChange;
+use crate::base::{AccountId, AccountKey, ReservationId};
+use crate::event::{ChangeKind as Kind, End, EventLine, Policy, Window};
+use crate::mall::model::OrderStatus;
+use crate::mall::views::Subject;
+use crate::sink::mysql::tables::RecordRow;
+use crate::sink::mysql::tables::orders::OrderRow;
+use crate::sink::mysql::tables::products::Document;
 
 const TEA: u32 = 1;
 const ANN: u32 = 2;
@@ -101,6 +105,13 @@ pub(in crate::sink::mysql) fn one_of_everything() -> Batch {
     run.cut()
 }
 
+/// The only order of a batch, with what it is about.
+fn only_order(batch: &Batch) -> (&OrderRow, &Subject) {
+    let orders: Vec<_> = batch.orders.iter().collect();
+    let [order] = orders[..] else { panic!("one order: {orders:?}") };
+    (order, order.subject.as_ref().expect("it is about something"))
+}
+
 /// Kind, change, after, quantity.
 fn told(records: &[RecordRow]) -> Vec<(Kind, i64, i64, u64)> {
     records.iter().map(|it| (it.kind, it.delta, it.available, it.quantity)).collect()
@@ -115,19 +126,20 @@ fn an_exchange_is_an_order_two_records_and_its_user_and_product() {
     let batch = run.cut();
     assert_eq!(told(&batch.inventory), [(Kind::Received, 10, 10, 10), (Kind::Bought, -2, 8, 2)]);
     assert_eq!(told(&batch.points), [(Kind::Received, 100, 100, 100), (Kind::Bought, -10, 90, 10)]);
-    let [order] = &batch.orders[..] else { panic!("one order: {:?}", batch.orders) };
+    let (order, subject) = only_order(&batch);
     assert_eq!(
-        (&*order.user, &*order.product, order.quantity, order.points_cost),
+        (&*subject.user, &*subject.product, subject.quantity, subject.points_cost),
         ("ann", "tea", 2, 10)
     );
     assert_eq!(
-        (order.state, order.exchanged_at, order.is_new),
-        (OrderState::Confirmed, Some(3_000), true)
+        (order.state.status(), order.state.exchanged_at, order.is_new),
+        (Some(OrderStatus::Confirmed), Some(3_000), true)
     );
-    let product = &batch.products["tea"].to;
+    let product = &batch.products["tea"];
     assert_eq!((product.stock, product.sales), (Some(8), 2));
-    let UserChange { balance, reserved, exchanges, last_exchange_at } = batch.users["ann"].to;
-    assert_eq!((balance, reserved, exchanges, last_exchange_at), (Some(90), 0, 1, Some(3_000)));
+    let user = &batch.users["ann"];
+    assert_eq!((user.balance, user.reserved, user.exchanges), (Some(90), 0, 1));
+    assert_eq!(user.last_exchange_at, Some(3_000));
     assert_eq!(
         (batch.first_seq, batch.last_seq, batch.event_count(), batch.row_count()),
         (1, 3, 3, 7)
@@ -149,14 +161,17 @@ fn an_order_that_lives_within_a_batch_is_one_row_and_all_its_records() {
         expires_at: 0,
     });
     let batch = run.cut();
-    let [order] = &batch.orders[..] else { panic!("one order: {:?}", batch.orders) };
-    assert_eq!((order.state, order.is_new), (OrderState::Cancelled, true));
-    assert_eq!((order.exchanged_at, order.cancelled_at, order.seq), (Some(2_000), Some(3_000), 3));
+    let (order, _) = only_order(&batch);
+    assert_eq!((order.state.status(), order.is_new), (Some(OrderStatus::Cancelled), true));
+    assert_eq!(
+        (order.state.exchanged_at, order.state.cancelled_at, order.state.seq),
+        (Some(2_000), Some(3_000), 3)
+    );
     let stock =
         [(Kind::Reserved, -2, 8, 2), (Kind::Confirmed, 0, 8, 2), (Kind::Returned, 2, 10, 2)];
     assert_eq!(told(&batch.inventory), stock);
     assert_eq!(told(&batch.points), [(Kind::Reserved, -10, 90, 10), (Kind::Returned, 10, 100, 10)]);
-    assert_eq!((batch.products["tea"].to.sales, batch.users["ann"].to.exchanges), (0, 0));
+    assert_eq!((batch.products["tea"].sales, batch.users["ann"].exchanges), (0, 0));
 }
 
 #[test]
@@ -164,19 +179,19 @@ fn the_end_of_an_order_of_an_earlier_batch_is_a_change() {
     for (fact, state, sales, exchanges) in [
         (
             Fact::Confirmed(end(64, &[line(ANN, 10, 10, 90), line(TEA, 2, 2, 8)])),
-            OrderState::Confirmed,
+            OrderStatus::Confirmed,
             2,
             1,
         ),
         (
             Fact::Released(end(64, &[line(ANN, 10, 0, 100), line(TEA, 2, 0, 10)])),
-            OrderState::Cancelled,
+            OrderStatus::Cancelled,
             0,
             0,
         ),
         (
             Fact::Expired(end(64, &[line(ANN, 10, 0, 100), line(TEA, 2, 0, 10)])),
-            OrderState::Expired,
+            OrderStatus::Expired,
             0,
             0,
         ),
@@ -185,16 +200,13 @@ fn the_end_of_an_order_of_an_earlier_batch_is_a_change() {
         run.take(reserved(64, false, &[line(ANN, 10, 0, 90), line(TEA, 2, 0, 8)]));
         run.cut();
         let batch = run.take(fact).cut();
-        let [order] = &batch.orders[..] else { panic!("one order: {:?}", batch.orders) };
+        let (order, subject) = only_order(&batch);
         assert_eq!(
-            (order.is_new, order.state, &*order.user, &*order.product),
-            (false, state, "ann", "tea")
+            (order.is_new, order.state.status(), &*subject.user, &*subject.product),
+            (false, Some(state), "ann", "tea")
         );
-        assert_eq!((order.quantity, order.points_cost, order.expires_at), (2, 10, 900_000));
-        assert_eq!(
-            (batch.products["tea"].to.sales, batch.users["ann"].to.exchanges),
-            (sales, exchanges)
-        );
+        assert_eq!((subject.quantity, subject.points_cost, order.expires_at), (2, 10, 900_000));
+        assert_eq!((batch.products["tea"].sales, batch.users["ann"].exchanges), (sales, exchanges));
     }
 }
 
@@ -205,7 +217,7 @@ fn a_confirm_in_part_gives_the_rest_back() {
     let batch = run.cut();
     assert_eq!(told(&batch.inventory), [(Kind::Confirmed, 1, 9, 1)]);
     assert_eq!(told(&batch.points), [(Kind::Confirmed, 5, 95, 5)]);
-    assert_eq!(batch.products["tea"].to.sales, 1);
+    assert_eq!(batch.products["tea"].sales, 1);
 }
 
 #[test]
@@ -237,7 +249,7 @@ fn lines_of_one_account_count_together() {
     run.take(reserved(64, true, &[line(ANN, 1, 1, 9), line(TEA, 1, 1, 9), line(TEA, 2, 2, 7)]));
     let batch = run.cut();
     assert_eq!(told(&batch.inventory), [(Kind::Bought, -3, 7, 3)]);
-    assert_eq!(batch.products["tea"].to.sales, 3);
+    assert_eq!(batch.products["tea"].sales, 3);
 }
 
 #[test]
@@ -250,7 +262,7 @@ fn what_takes_no_points_or_no_stock_is_no_order() {
     ));
     run.take(Fact::Released(end(64, &[line(TEA, 1, 0, 10)])));
     let batch = run.cut();
-    assert!(batch.orders.is_empty(), "{:?}", batch.orders);
+    assert_eq!(batch.orders.len(), 0, "{:?}", batch.orders);
     assert_eq!((batch.inventory.len(), batch.points.len()), (2, 1));
 }
 
@@ -265,7 +277,7 @@ fn accounts_are_rows_from_the_moment_they_are_opened() {
     run.take(opened(TEA, Policy::strict())).take(opened(ANN, Policy::strict()));
     run.take(opened(QUOTA, Policy::quota(2, Window::Never)));
     let batch = run.cut();
-    assert_eq!((batch.products["tea"].to.stock, batch.users["ann"].to.balance), (Some(0), Some(0)));
+    assert_eq!((batch.products["tea"].stock, batch.users["ann"].balance), (Some(0), Some(0)));
     assert!(batch.inventory.is_empty() && batch.points.is_empty(), "nothing moved");
 }
 
@@ -291,8 +303,8 @@ fn the_last_document_wins() {
     run.take(document("product", "tea", Some(PRODUCT))).take(document("product", "tea", None));
     run.take(document("category", "food", None)).take(document("category", "food", Some(CATEGORY)));
     let batch = run.cut();
-    assert!(matches!(batch.products["tea"].to.document, Document::Removed), "{:?}", batch.products);
-    assert_eq!(batch.categories["food"].to.as_ref().map(|it| it.name.as_str()), Some("Food"));
+    assert!(matches!(batch.products["tea"].document, Document::Removed), "{:?}", batch.products);
+    assert_eq!(batch.categories["food"].category.as_ref().map(|it| it.name.as_str()), Some("Food"));
 }
 
 #[test]

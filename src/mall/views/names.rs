@@ -10,14 +10,14 @@ use crate::base::{AccountId, AccountKey, AccountKind};
 /// So many names are remembered; then the table starts anew.
 const NAMES_MAX: usize = 1 << 20;
 
-/// What an account is to the tables.
+/// What an account is to the mall.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Name {
     /// The stock of this product.
     Product(Arc<str>),
     /// The points of this user.
     User(Arc<str>),
-    /// A limit, or a kind of an embedder's own: the tables do not show it.
+    /// A limit, or a kind of an embedder's own: the mall does not show it.
     Unseen,
 }
 
@@ -32,7 +32,7 @@ impl Name {
 }
 
 /// Where a name is found that no event at hand has told.
-pub(in crate::sink) type Lookup = Box<dyn Fn(AccountId) -> Option<AccountKey> + Send>;
+pub(crate) type Lookup = Box<dyn Fn(AccountId) -> Option<AccountKey> + Send>;
 
 /// The names learnt so far.
 pub(super) struct Names {

@@ -1,0 +1,176 @@
+-- The tables that `stockhold mirror migrate` makes in an empty database.
+-- Written from the tables in src/sink/mysql/tables; a test holds it to them.
+
+CREATE TABLE product_categories (
+  id VARCHAR(128) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+  name VARCHAR(100) CHARACTER SET utf8mb4 NOT NULL,
+  description TEXT CHARACTER SET utf8mb4 NULL,
+  icon VARCHAR(500) CHARACTER SET utf8mb4 NULL,
+  parent_id VARCHAR(128) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL,
+  level BIGINT NULL DEFAULT 1,
+  sort_order BIGINT NULL DEFAULT 0,
+  status BOOLEAN NULL DEFAULT 1, -- whether it is shown; 0 once it is removed
+  created_at DATETIME(3) NOT NULL DEFAULT (UTC_TIMESTAMP(3)),
+  updated_at DATETIME(3) NOT NULL DEFAULT (UTC_TIMESTAMP(3)),
+  seq BIGINT UNSIGNED NULL, -- the event it is as of; null in rows that are not the mirror's
+  PRIMARY KEY (id),
+  INDEX idx_parent_id (parent_id),
+  INDEX idx_level (level),
+  INDEX idx_sort_order (sort_order),
+  INDEX idx_status (status)
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;
+
+CREATE TABLE products (
+  id VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+  name VARCHAR(200) CHARACTER SET utf8mb4 NOT NULL,
+  description TEXT CHARACTER SET utf8mb4 NULL,
+  category_id VARCHAR(128) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+  points_price BIGINT NOT NULL, -- what one unit costs, in points
+  original_price DECIMAL(22,2) NULL,
+  stock_quantity BIGINT NOT NULL DEFAULT 0, -- what can be bought
+  sales_count BIGINT NOT NULL DEFAULT 0, -- units of orders that stand
+  images JSON NULL,
+  specifications JSON NULL,
+  is_hot BOOLEAN NULL DEFAULT FALSE,
+  is_new BOOLEAN NULL DEFAULT FALSE,
+  status BOOLEAN NULL DEFAULT 1, -- whether it is for sale
+  sort_order BIGINT NULL DEFAULT 0,
+  created_at DATETIME(3) NOT NULL DEFAULT (UTC_TIMESTAMP(3)),
+  updated_at DATETIME(3) NOT NULL DEFAULT (UTC_TIMESTAMP(3)),
+  seq BIGINT UNSIGNED NULL, -- the event it is as of; null in rows that are not the mirror's
+  PRIMARY KEY (id),
+  INDEX idx_category_id (category_id),
+  INDEX idx_points_price (points_price),
+  INDEX idx_status (status),
+  INDEX idx_is_hot (is_hot),
+  INDEX idx_is_new (is_new),
+  INDEX idx_sales_count (sales_count),
+  INDEX idx_sort_order (sort_order)
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;
+
+CREATE TABLE exchange_orders (
+  id VARCHAR(36) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+  order_no VARCHAR(32) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL UNIQUE,
+  user_id VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+  product_id VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+  product_snapshot JSON NOT NULL, -- the product as it was ordered
+  quantity BIGINT NOT NULL,
+  points_cost BIGINT NOT NULL,
+  status TINYINT NULL DEFAULT 0, -- 0 waiting, 1 confirmed, 2 shipped, 3 completed, -1 cancelled or expired
+  delivery_info JSON NULL,
+  tracking_no VARCHAR(100) CHARACTER SET utf8mb4 NULL,
+  delivery_status TINYINT NULL DEFAULT 0,
+  exchanged_at DATETIME(3) NULL, -- when it was confirmed
+  shipped_at DATETIME(3) NULL,
+  delivered_at DATETIME(3) NULL,
+  expires_at DATETIME(3) NOT NULL,
+  created_at DATETIME(3) NOT NULL DEFAULT (UTC_TIMESTAMP(3)),
+  updated_at DATETIME(3) NOT NULL DEFAULT (UTC_TIMESTAMP(3)),
+  state VARCHAR(16) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL, -- where it stands, in a word
+  cancelled_at DATETIME(3) NULL, -- when it was given up, returned or expired
+  seq BIGINT UNSIGNED NULL, -- the event it is as of; null in rows that are not the mirror's
+  PRIMARY KEY (id),
+  INDEX idx_order_no (order_no),
+  INDEX idx_user_id (user_id),
+  INDEX idx_product_id (product_id),
+  INDEX idx_status (status),
+  INDEX idx_expires_at (expires_at),
+  INDEX idx_created_at (created_at)
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;
+
+CREATE TABLE inventory_records (
+  id VARCHAR(36) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL, -- event and account, so that it sorts as things happened
+  product_id VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+  change_type TINYINT NOT NULL, -- 1 in, 2 out, 3 reserved, 4 given back, 5 adjusted
+  quantity_change BIGINT NOT NULL, -- by how much what can be bought changed; 0 for a confirm of what was reserved
+  stock_before BIGINT NOT NULL,
+  stock_after BIGINT NOT NULL,
+  related_order_id VARCHAR(36) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL,
+  operator_id VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL, -- who changed it, where somebody did
+  description TEXT CHARACTER SET utf8mb4 NULL,
+  created_at DATETIME(3) NOT NULL DEFAULT (UTC_TIMESTAMP(3)),
+  quantity BIGINT NOT NULL DEFAULT 0, -- how many units it is about
+  seq BIGINT UNSIGNED NULL, -- the event it is as of; null in rows that are not the mirror's
+  PRIMARY KEY (id),
+  INDEX idx_product_id (product_id),
+  INDEX idx_change_type (change_type),
+  INDEX idx_related_order_id (related_order_id),
+  INDEX idx_created_at (created_at)
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;
+
+CREATE TABLE points_records (
+  id VARCHAR(36) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL, -- event and account, so that it sorts as things happened
+  user_id VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+  points BIGINT NOT NULL,
+  source ENUM('payment_reward', 'admin_adjust', 'mall_consumption', 'mall_refund', 'expire_deduct', 'invite_reward') NULL DEFAULT 'payment_reward',
+  description TEXT CHARACTER SET utf8mb4 NULL,
+  order_id VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL,
+  created_at DATETIME(3) NOT NULL DEFAULT (UTC_TIMESTAMP(3)),
+  exchange_order_id VARCHAR(36) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL,
+  balance_before BIGINT NOT NULL DEFAULT 0,
+  balance_after BIGINT NOT NULL DEFAULT 0,
+  operator_id VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL, -- who changed it, where somebody did
+  seq BIGINT UNSIGNED NULL, -- the event it is as of; null in rows that are not the mirror's
+  PRIMARY KEY (id),
+  INDEX idx_user_id (user_id),
+  INDEX idx_source (source),
+  INDEX idx_created_at (created_at),
+  INDEX idx_exchange_order_id (exchange_order_id)
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;
+
+CREATE TABLE users (
+  id VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+  created_at DATETIME(3) NOT NULL DEFAULT (UTC_TIMESTAMP(3)),
+  mall_level TINYINT NULL DEFAULT 1,
+  last_exchange_at DATETIME(3) NULL,
+  total_exchanges BIGINT NOT NULL DEFAULT 0, -- exchanges that stand
+  favorite_categories JSON NULL,
+  points_balance BIGINT NOT NULL DEFAULT 0, -- what can be spent
+  points_reserved BIGINT NULL, -- what waiting orders hold
+  seq BIGINT UNSIGNED NULL, -- the event it is as of; null in rows that are not the mirror's
+  PRIMARY KEY (id),
+  INDEX idx_mall_level (mall_level),
+  INDEX idx_last_exchange_at (last_exchange_at)
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;
+
+CREATE TABLE user_preferences (
+  id VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+  user_id VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL UNIQUE,
+  category_preferences JSON NULL,
+  price_sensitivity DECIMAL(22,2) NULL,
+  brand_preferences JSON NULL,
+  browsing_history JSON NULL,
+  exchange_history JSON NULL,
+  last_updated DATETIME(3) NULL DEFAULT (UTC_TIMESTAMP(3)),
+  PRIMARY KEY (id),
+  INDEX idx_last_updated (last_updated)
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;
+
+CREATE TABLE mirror_state (
+  id TINYINT NOT NULL,
+  ledger_id VARCHAR(32) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+  phase VARCHAR(16) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+  epoch BIGINT UNSIGNED NOT NULL,
+  watermark BIGINT UNSIGNED NOT NULL,
+  mark BIGINT UNSIGNED NOT NULL,
+  event_at DATETIME(3) NULL,
+  mirrored_at DATETIME(3) NULL,
+  rejected BIGINT UNSIGNED NOT NULL DEFAULT 0,
+  reload_from BIGINT UNSIGNED NULL,
+  reload_to BIGINT UNSIGNED NULL,
+  last_error TEXT CHARACTER SET utf8mb4 NULL,
+  last_error_at DATETIME(3) NULL,
+  PRIMARY KEY (id)
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;
+
+CREATE TABLE mirror_rejected (
+  id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT,
+  table_name VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+  row_id VARCHAR(128) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+  seq BIGINT UNSIGNED NOT NULL,
+  content LONGTEXT CHARACTER SET utf8mb4 NOT NULL,
+  reason TEXT CHARACTER SET utf8mb4 NOT NULL,
+  rejected_at DATETIME(3) NOT NULL,
+  PRIMARY KEY (id),
+  INDEX idx_seq (seq)
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;

@@ -1,0 +1,111 @@
+//! Would catch a note whose condition is not that of the moment it is written, one that is written
+//! twice, and an answer to one that a restart forgets.
+
+use super::*;
+use crate::base::IdempotencyKey;
+use crate::history::record::{ReservationRecord, ReservationState};
+use crate::ledger::{Refund, RefundOutcome};
+
+fn bought(engine: &Engine, account: AccountId) -> ReservationId {
+    let lines = [Line { account, quantity: 1 }];
+    let outcome = engine.reserve(Reserve::new(&lines, 100).confirmed()).and_then(Ticket::wait);
+    match outcome.expect("it is decided") {
+        ReserveOutcome::Reserved(Reserved { reservation, .. }) => reservation,
+        ReserveOutcome::Refused(refusal) => panic!("there is enough: {refusal:?}"),
+    }
+}
+
+fn key(name: &str) -> IdempotencyKey {
+    IdempotencyKey::new("ops", name).expect("a valid key")
+}
+
+/// Only a confirmed reservation, and each body once.
+fn once(record: &ReservationRecord, body: &[u8]) -> bool {
+    record.state == ReservationState::Confirmed && record.notes.iter().all(|note| note.body != body)
+}
+
+fn note(
+    engine: &Engine,
+    reservation: ReservationId,
+    body: &[u8],
+    key: Option<IdempotencyKey>,
+) -> Result<NoteOutcome, ErrorKind> {
+    decided(engine.note_when(NoteWhen::new(reservation, body, once).key(key)))
+}
+
+fn decided<T>(asked: Result<DeferredTicket<T>>) -> Result<T, ErrorKind> {
+    asked.and_then(DeferredTicket::wait).map_err(|error| error.kind())
+}
+
+fn notes(engine: &Engine, reservation: ReservationId) -> Vec<Vec<u8>> {
+    engine.catch_up().wait().expect("history follows");
+    let record = engine.history().reservation(reservation).expect("it is read");
+    record.map_or(Vec::new(), |record| record.notes.into_iter().map(|note| note.body).collect())
+}
+
+#[test]
+fn a_note_is_kept_when_its_condition_holds_at_its_turn() {
+    let fixture = Fixture::new();
+    let engine = fixture.open();
+    let tea = stock(&engine, 10);
+    let (order, waiting) = (bought(&engine, tea), reserve(&engine, tea, 1));
+    // Asked for at once: the second finds what the first one wrote.
+    let asked = [(); 2].map(|()| engine.note_when(NoteWhen::new(order, b"sent", once)));
+    let outcomes = asked.map(|asked| asked.and_then(DeferredTicket::wait).expect("it is decided"));
+    let unmet = NoteOutcome::Unmet { reservation: order };
+    assert_eq!(outcomes, [NoteOutcome::Noted { reservation: order }, unmet]);
+    assert_eq!(notes(&engine, order), [b"sent"]);
+    let unmet = |reservation| Ok(NoteOutcome::Unmet { reservation });
+    assert_eq!(note(&engine, waiting, b"sent", None), unmet(waiting), "it is not confirmed");
+    let unknown = ReservationId::from_number(u64::MAX);
+    assert_eq!(note(&engine, unknown, b"sent", None), unmet(unknown), "it was never made");
+    let others = NoteWhen::new(order, b"other", once).owner(tea);
+    assert_eq!(decided(engine.note_when(others)), unmet(order), "it is on nobody's behalf");
+    let panics = NoteWhen::new(order, b"other", |_, _| panic!("a condition of the test"));
+    assert_eq!(decided(engine.note_when(panics)), Err(ErrorKind::Invalid));
+    assert_eq!(notes(&engine, order), [b"sent"], "and history goes on");
+}
+
+#[test]
+fn a_refund_is_made_when_its_condition_holds_at_its_turn() {
+    let fixture = Fixture::new();
+    let engine = fixture.open();
+    let tea = stock(&engine, 10);
+    let (sent, kept) = (bought(&engine, tea), bought(&engine, tea));
+    note(&engine, sent, b"sent", None).expect("it is decided");
+    let refund =
+        |order| decided(engine.refund_when(Refund::new(order), |record| record.notes.is_empty()));
+    assert_eq!(refund(sent), Ok(RefundOutcome::NotConfirmed { reservation: sent }));
+    assert_eq!(refund(kept), Ok(RefundOutcome::Returned { reservation: kept }));
+    assert_eq!(engine.level(tea).expect("it is open").consumed, 1);
+}
+
+#[test]
+fn a_note_with_a_key_is_kept_once_and_its_answer_survives() {
+    let fixture = Fixture::new();
+    let engine = fixture.open();
+    let tea = stock(&engine, 10);
+    let order = bought(&engine, tea);
+    let noted = Ok(NoteOutcome::Noted { reservation: order });
+    // What was refused is not remembered, and may be tried again.
+    let refused = NoteWhen::new(order, b"sent", |_, _| false).key(key("a"));
+    assert_eq!(decided(engine.note_when(refused)), Ok(NoteOutcome::Unmet { reservation: order }));
+    assert_eq!(note(&engine, order, b"sent", Some(key("a"))), noted);
+    let retried_by = |engine: &Engine, when: &str| {
+        // The condition no longer holds; the first answer does.
+        assert_eq!(note(engine, order, b"sent", Some(key("a"))), noted, "{when}");
+        let other = note(engine, order, b"other", Some(key("a")));
+        assert_eq!(other, Err(ErrorKind::Conflict), "{when}");
+        assert_eq!(notes(engine, order), [b"sent"], "{when}");
+    };
+    retried_by(&engine, "at once");
+    drop(engine);
+    let engine = fixture.open();
+    retried_by(&engine, "from the journal");
+    engine.close().expect("it closes");
+    let engine = fixture.open();
+    retried_by(&engine, "from a snapshot");
+    let command =
+        engine.reserve(Reserve::new(&[Line { account: tea, quantity: 1 }], 100).key(key("a")));
+    assert_eq!(command.map(drop).map_err(|error| error.kind()), Err(ErrorKind::Conflict));
+}

@@ -1,0 +1,141 @@
+//! What an order keeps beside its reservation.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::base::error::{Error, Result};
+use crate::mall::model::Product;
+
+/// The version that is written, as the first byte. Up to 0.1.0 there was none: the first byte then
+/// is that of a MessagePack array, which no version will have. A field that is added at the end
+/// with a default needs no new version.
+const VERSION: u8 = 1;
+/// The first byte of the array of 0.1.0, which had five fields.
+const UNVERSIONED: u8 = 0x95;
+
+/// What an order keeps of the product as it was when it was ordered.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Snapshot<S> {
+    pub(crate) id: S,
+    pub(crate) name: S,
+    pub(crate) category_id: S,
+    pub(crate) points_price: u64,
+    pub(crate) image: Option<S>,
+}
+
+impl<'a> Snapshot<&'a str> {
+    pub(crate) fn of(product: &'a Product) -> Self {
+        Self {
+            id: &product.id,
+            name: &product.name,
+            category_id: &product.category_id,
+            points_price: product.points_price,
+            image: product.images.first().map(String::as_str),
+        }
+    }
+}
+
+/// A snapshot as clients and reports see it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct SnapshotShown<'a> {
+    id: &'a str,
+    name: &'a str,
+    category_id: &'a str,
+    points_price: u64,
+    image: Option<&'a str>,
+}
+
+impl Snapshot<String> {
+    pub(crate) fn shown(&self) -> SnapshotShown<'_> {
+        let Self { id, name, category_id, points_price, image } = self;
+        let (points_price, image) = (*points_price, image.as_deref());
+        SnapshotShown { id, name, category_id, points_price, image }
+    }
+}
+
+/// The details as they are written: a byte of the version, then a MessagePack array.
+#[derive(Debug, Serialize)]
+pub(crate) struct Details<'a> {
+    pub(crate) user: &'a str,
+    pub(crate) quantity: u64,
+    pub(crate) points_cost: u64,
+    pub(crate) product: Snapshot<&'a str>,
+    pub(crate) delivery_info: Option<&'a Map<String, Value>>,
+}
+
+impl Details<'_> {
+    pub(crate) fn encode(&self) -> Result<Vec<u8>> {
+        let mut encoded = Vec::with_capacity(256);
+        encoded.push(VERSION);
+        rmp_serde::encode::write(&mut encoded, self).map_err(|cause| {
+            Error::invalid("the order's details cannot be written").with_source(cause)
+        })?;
+        Ok(encoded)
+    }
+}
+
+/// [`Details`] as read back.
+#[derive(Debug, PartialEq, Deserialize)]
+pub(crate) struct OrderDetails {
+    pub(crate) user: String,
+    pub(crate) quantity: u64,
+    pub(crate) points_cost: u64,
+    pub(crate) product: Snapshot<String>,
+    pub(crate) delivery_info: Option<Map<String, Value>>,
+}
+
+impl OrderDetails {
+    /// The details of a reservation, when they are those of an order.
+    pub(crate) fn read(details: &[u8]) -> Option<Self> {
+        let fields = match details.split_first()? {
+            (&VERSION, fields) => fields,
+            (&UNVERSIONED, _) => details,
+            _ => return None,
+        };
+        rmp_serde::from_slice(fields).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn details() -> Details<'static> {
+        Details {
+            user: "ann",
+            quantity: 2,
+            points_cost: 10,
+            product: Snapshot {
+                id: "tea",
+                name: "Tea",
+                category_id: "food",
+                points_price: 5,
+                image: None,
+            },
+            delivery_info: None,
+        }
+    }
+
+    /// An array of five: `ann`, 2, 10, the product as an array of five, nil.
+    const FIELDS: &[u8] = b"\x95\xa3ann\x02\x0a\x95\xa3tea\xa3Tea\xa4food\x05\xc0\xc0";
+
+    #[test]
+    fn details_keep_their_bytes() {
+        let encoded = details().encode().expect("they can be written");
+        assert_eq!(encoded, [b"\x01", FIELDS].concat());
+    }
+
+    #[test]
+    fn details_of_every_version_are_read() {
+        for bytes in [FIELDS.to_vec(), [b"\x01", FIELDS].concat()] {
+            let read = OrderDetails::read(&bytes).expect("they are those of an order");
+            assert_eq!((read.user.as_str(), read.quantity, read.points_cost), ("ann", 2, 10));
+            assert_eq!((read.product.id.as_str(), read.product.points_price), ("tea", 5));
+            assert_eq!(read.delivery_info, None);
+        }
+        for other in [&b""[..], b"\x02", b"anything", &FIELDS[..9]] {
+            assert_eq!(OrderDetails::read(other), None, "{other:?}");
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! What the mall writes into the bytes that the engine keeps for it: the details and the notes of
+//! reservations, the reasons of changes, the documents of the catalogue. Each is typed and says its
+//! version; the bytes of every version that was ever written stay readable, which the tests beside
+//! each of them hold.
+//!
+//! | where | what | how its version shows |
+//! |---|---|---|
+//! | details of a reservation | [`OrderDetails`] | a byte before it; up to 0.1.0 none |
+//! | note on a reservation | [`OrderFact`] | a byte after the mark |
+//! | reason of a change | [`Note`] | a digit after the mark; a plain text has neither |
+//! | document of the catalogue | [`document`] | the field `version`; without one it is 1 |
+
+mod details;
+pub(crate) mod document;
+mod order;
+mod reason;
+
+pub(super) use details::Details;
+pub(crate) use details::{OrderDetails, Snapshot, SnapshotShown};
+pub(crate) use order::{OrderFact, Progress};
+pub(crate) use reason::Note;

@@ -1,0 +1,179 @@
+//! What a user may do with an order.
+
+use super::Order;
+use super::fact::may_be_given_back;
+use crate::base::error::Result;
+use crate::base::{AccountId, IdempotencyKey, ReservationId, TimeMs};
+use crate::engine::Terms;
+use crate::ledger::{
+    Confirm, ConfirmOutcome, FirstAnswer, Refund, RefundOutcome, Release, ReleaseOutcome,
+};
+use crate::mall::model::{OrderStatus, Wish};
+use crate::mall::{Failure, Mall, User};
+
+/// What somebody who changed an order is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Receipt {
+    pub(crate) reservation: ReservationId,
+    pub(crate) status: OrderStatus,
+    pub(crate) points_cost: u64,
+    pub(crate) expires_at: TimeMs,
+}
+
+impl Receipt {
+    pub(super) fn now(self, status: OrderStatus) -> Self {
+        Self { status, ..self }
+    }
+}
+
+/// What an order cost: its first line takes the points.
+pub(in crate::mall) fn cost_of(terms: Terms) -> u64 {
+    terms.units
+}
+
+impl Mall {
+    /// Makes a waiting order final. Confirming a confirmed order succeeds again.
+    pub(crate) async fn confirm(
+        &self,
+        user: &User,
+        reservation: ReservationId,
+        key: Option<IdempotencyKey>,
+    ) -> Result<Receipt, Failure> {
+        if let Some(receipt) = self.told_before(key).await? {
+            return Ok(receipt);
+        }
+        let owner = user.points(self.engine()).ok_or(Failure::OrderNotFound)?;
+        let waiting = self.waiting(owner, reservation);
+        let confirm = Confirm::new(reservation).owner(owner).key(key);
+        let confirmed = match self.durable(self.engine().confirm(confirm)?).await? {
+            ConfirmOutcome::Confirmed { .. } => true,
+            ConfirmOutcome::Late { .. } => return Err(self.expire().await),
+            ConfirmOutcome::NotPending { .. } => false,
+        };
+        if let Some(receipt) = waiting.filter(|_| confirmed) {
+            return Ok(receipt.now(OrderStatus::Confirmed));
+        }
+        let order = self.order(user, reservation).await?;
+        if confirmed {
+            // A retry hears its first answer, whatever became of the order since.
+            return Ok(order.receipt().now(OrderStatus::Confirmed));
+        }
+        match order.status.on_confirm() {
+            Wish::Already => Ok(order.receipt()),
+            Wish::TooLate => Err(Failure::Expired),
+            Wish::GivesBack | Wish::Refused => Err(Failure::OrderStatus(order.status)),
+        }
+    }
+
+    /// Gives a waiting order up, or returns a confirmed one. Cancelling a cancelled order succeeds
+    /// again.
+    pub(crate) async fn cancel(
+        &self,
+        user: &User,
+        reservation: ReservationId,
+        key: Option<IdempotencyKey>,
+    ) -> Result<Receipt, Failure> {
+        if let Some(receipt) = self.told_before(key).await? {
+            return Ok(receipt);
+        }
+        let owner = user.points(self.engine()).ok_or(Failure::OrderNotFound)?;
+        let waiting = self.waiting(owner, reservation);
+        let release = Release::new(reservation).owner(owner).key(key);
+        let released = match self.durable(self.engine().release(release)?).await? {
+            ReleaseOutcome::Released { .. } => true,
+            ReleaseOutcome::Late { .. } => return Err(self.expire().await),
+            // Another try with this key has returned it meanwhile.
+            ReleaseOutcome::Returned { .. } => match self.told_before(key).await? {
+                Some(receipt) => return Ok(receipt),
+                None => false,
+            },
+            ReleaseOutcome::NotPending { .. } => false,
+        };
+        if let Some(receipt) = waiting.filter(|_| released) {
+            return Ok(receipt.now(OrderStatus::Cancelled));
+        }
+        let order = self.order(user, reservation).await?;
+        match order.status.on_cancel() {
+            Wish::Already => Ok(order.receipt()),
+            Wish::GivesBack => self.give_back(user, owner, order, key).await,
+            Wish::TooLate => Err(Failure::Expired),
+            Wish::Refused => Err(Failure::OrderStatus(order.status)),
+        }
+    }
+
+    /// The answer about an order that is past its deadline. Its expiry is durable first: should the
+    /// process die and the machine's clock be set back, it would wait again otherwise, and who was
+    /// told that it expired could confirm it.
+    async fn expire(&self) -> Failure {
+        let engine = self.engine().clone();
+        let expired = self.act(move || {
+            engine.expire_due()?;
+            engine.decided().wait()
+        });
+        expired.await.map_or_else(|failure| failure, |_| Failure::Expired)
+    }
+
+    /// Returns the points, the limit and the stock of a confirmed order.
+    async fn give_back(
+        &self,
+        user: &User,
+        owner: AccountId,
+        order: Order,
+        key: Option<IdempotencyKey>,
+    ) -> Result<Receipt, Failure> {
+        const WHY: &str = "订单取消";
+        let (engine, reservation) = (self.engine(), order.reservation);
+        let refund = Refund::new(reservation).owner(owner).note(WHY).key(key);
+        let ticket = engine.refund_when(refund, may_be_given_back)?;
+        if let RefundOutcome::Returned { .. } = self.durable(ticket).await? {
+            return Ok(order.receipt().now(OrderStatus::Cancelled));
+        }
+        // Another cancel was faster: the order is cancelled, which is what was asked.
+        let order = self.order(user, reservation).await?;
+        match order.status.on_cancel() {
+            Wish::Already => Ok(order.receipt()),
+            Wish::GivesBack | Wish::TooLate | Wish::Refused => {
+                Err(Failure::OrderStatus(order.status))
+            }
+        }
+    }
+
+    /// What the first try of a request with this key was told, from the ledger's window alone:
+    /// nothing else need be there any more. `None` also where a release before this one did not
+    /// keep it.
+    async fn told_before(&self, key: Option<IdempotencyKey>) -> Result<Option<Receipt>, Failure> {
+        let first = key.map_or(Ok(None), |key| self.engine().recall_whole(key))?;
+        let Some((ticket, Some(terms))) = first else {
+            return Ok(None);
+        };
+        let (reservation, status) = match self.durable(ticket).await? {
+            FirstAnswer::Confirmed { reservation } => (reservation, OrderStatus::Confirmed),
+            FirstAnswer::Released { reservation } | FirstAnswer::Returned { reservation } => {
+                (reservation, OrderStatus::Cancelled)
+            }
+            FirstAnswer::Changed(_) | FirstAnswer::Reserved(_) | FirstAnswer::Noted { .. } => {
+                return Ok(None);
+            }
+        };
+        Ok(Some(Receipt {
+            reservation,
+            status,
+            points_cost: cost_of(terms),
+            expires_at: terms.expires_at,
+        }))
+    }
+
+    /// An order that waits, from memory.
+    fn waiting(&self, owner: AccountId, reservation: ReservationId) -> Option<Receipt> {
+        let pending =
+            self.engine().pending(reservation).filter(|pending| pending.owner == Some(owner))?;
+        let points = pending.lines.iter().filter(|line| line.account == owner);
+        let points_cost = points.map(|line| line.quantity).sum();
+        Some(Receipt {
+            reservation,
+            status: OrderStatus::Pending,
+            points_cost,
+            expires_at: pending.expires_at,
+        })
+    }
+}

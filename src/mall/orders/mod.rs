@@ -1,0 +1,226 @@
+//! Orders: reservations of the mall as a user reads them.
+
+mod acts;
+mod fact;
+
+use super::facts::{OrderDetails, OrderFact, Progress};
+use super::model::OrderStatus;
+use super::{Failure, Mall, User};
+use crate::base::error::{Error, Result};
+use crate::base::{ReservationId, TimeMs};
+use crate::history::record::{ReservationRecord, ReservationState};
+
+pub(crate) use acts::Receipt;
+pub(super) use acts::cost_of;
+
+/// An order with its whole life.
+#[derive(Debug)]
+pub(crate) struct Order {
+    pub(crate) reservation: ReservationId,
+    pub(crate) status: OrderStatus,
+    pub(crate) details: OrderDetails,
+    pub(crate) progress: Progress,
+    pub(crate) created_at: TimeMs,
+    pub(crate) expires_at: TimeMs,
+    /// When it was confirmed, if it ever was.
+    pub(crate) exchanged_at: Option<TimeMs>,
+    /// When it was given up, returned or expired.
+    pub(crate) cancelled_at: Option<TimeMs>,
+}
+
+impl Order {
+    fn of(record: &ReservationRecord, now_ms: TimeMs) -> Result<Self> {
+        let details = OrderDetails::read(&record.details).ok_or_else(|| {
+            Error::corrupt(format!("the details of order {} are not readable", record.reservation))
+        })?;
+        let was_confirmed =
+            matches!(record.state, ReservationState::Confirmed | ReservationState::Returned);
+        let progress = progress_of(record);
+        let status = status_of(record, now_ms);
+        let expired_at = (status == OrderStatus::Expired).then_some(record.expires_at);
+        let given_up_at = record.ended_at.filter(|_| !was_confirmed).or(expired_at);
+        Ok(Self {
+            reservation: record.reservation,
+            status,
+            details,
+            progress,
+            created_at: record.created_at,
+            expires_at: record.expires_at,
+            exchanged_at: record.ended_at.filter(|_| was_confirmed),
+            cancelled_at: record.returned_at.or(given_up_at),
+        })
+    }
+
+    fn receipt(&self) -> Receipt {
+        Receipt {
+            reservation: self.reservation,
+            status: self.status,
+            points_cost: self.details.points_cost,
+            expires_at: self.expires_at,
+        }
+    }
+}
+
+/// What facts have made of the order, as its notes tell them.
+fn progress_of(record: &ReservationRecord) -> Progress {
+    let mut progress = Progress::default();
+    for note in &record.notes {
+        if let Some(fact) = OrderFact::read(&note.body) {
+            progress.add(&fact, note.at);
+        }
+    }
+    progress
+}
+
+/// Where an order stands: what facts have made of it goes on from its confirmation.
+fn status_of(record: &ReservationRecord, now_ms: TimeMs) -> OrderStatus {
+    match OrderStatus::of(record, now_ms) {
+        OrderStatus::Confirmed => progress_of(record).status.unwrap_or(OrderStatus::Confirmed),
+        status => status,
+    }
+}
+
+impl Mall {
+    /// An order of this user; it shows everything acknowledged before the call.
+    pub(crate) async fn order(
+        &self,
+        user: &User,
+        reservation: ReservationId,
+    ) -> Result<Order, Failure> {
+        let owner = user.points(self.engine()).ok_or(Failure::OrderNotFound)?;
+        self.caught_up().await?;
+        let engine = self.engine().clone();
+        let record = self.read(move || engine.history().reservation(reservation)).await?;
+        match record {
+            Some(record) if record.owner == Some(owner) => Ok(Order::of(&record, self.now_ms())?),
+            Some(_) | None => Err(Failure::OrderNotFound),
+        }
+    }
+
+    /// Resolves when [`Mall::orders`] shows this user's orders as of this call.
+    pub(crate) async fn show_orders(&self) -> Result<()> {
+        self.caught_up().await
+    }
+
+    /// This user's orders, newest first, older than `before`. Blocks on the disk.
+    pub(crate) fn orders(
+        &self,
+        user: &User,
+        before: Option<ReservationId>,
+        limit: usize,
+    ) -> Result<Orders> {
+        let records = match user.points(self.engine()) {
+            None => Vec::new(),
+            Some(owner) => self.engine().history().reservations_of(owner, before, limit)?,
+        };
+        Ok(Orders { records, now_ms: self.now_ms() })
+    }
+}
+
+/// Orders as history keeps them. Each is read out when it is needed: read out it may take many
+/// times as much memory.
+pub(crate) struct Orders {
+    records: Vec<ReservationRecord>,
+    now_ms: TimeMs,
+}
+
+impl Orders {
+    /// Keeps the first `limit` and says whether there were more.
+    pub(crate) fn truncate(&mut self, limit: usize) -> bool {
+        let has_more = self.records.len() > limit;
+        self.records.truncate(limit);
+        has_more
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.records.len()
+    }
+
+    pub(crate) fn last(&self) -> Option<ReservationId> {
+        self.records.last().map(|record| record.reservation)
+    }
+
+    /// One after the other; `Corrupt` when the details of one cannot be read.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Result<Order>> {
+        self.records.iter().map(|record| Order::of(record, self.now_ms))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mall::facts::{Details, Snapshot};
+
+    fn record(state: ReservationState) -> ReservationRecord {
+        let details = Details {
+            user: "ann",
+            quantity: 2,
+            points_cost: 10,
+            product: Snapshot {
+                id: "tea",
+                name: "Tea",
+                category_id: "food",
+                points_price: 5,
+                image: None,
+            },
+            delivery_info: None,
+        };
+        ReservationRecord {
+            reservation: ReservationId::from_number(0x41),
+            owner: None,
+            state,
+            lines: Vec::new(),
+            created_at: 1_000,
+            expires_at: 2_000,
+            ended_at: None,
+            returned_at: None,
+            details: details.encode().expect("the details can be written"),
+            notes: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn an_order_is_read_with_its_details() {
+        let order =
+            Order::of(&record(ReservationState::Confirmed), 1_500).expect("a readable order");
+        let OrderDetails { product, quantity, points_cost, .. } = &order.details;
+        assert_eq!((product.id.as_str(), *quantity, *points_cost), ("tea", 2, 10));
+        assert_eq!(order.status, OrderStatus::Confirmed);
+        let unreadable =
+            ReservationRecord { details: vec![7], ..record(ReservationState::Confirmed) };
+        assert!(Order::of(&unreadable, 1_500).is_err(), "these are no details");
+    }
+
+    #[test]
+    fn an_order_tells_when_it_was_confirmed_and_when_it_was_over() {
+        use ReservationState::{Confirmed, Expired, Pending, Released, Returned};
+        for (state, ended_at, returned_at, exchanged_at, cancelled_at) in [
+            (Pending, None, None, None, None),
+            (Confirmed, Some(1_200), None, Some(1_200), None),
+            (Released, Some(1_200), None, None, Some(1_200)),
+            (Expired, Some(2_000), None, None, Some(2_000)),
+            (Returned, Some(1_200), Some(1_300), Some(1_200), Some(1_300)),
+        ] {
+            let record = ReservationRecord { ended_at, returned_at, ..record(state) };
+            let order = Order::of(&record, 1_999).expect("a readable order");
+            assert_eq!(
+                (order.exchanged_at, order.cancelled_at),
+                (exchanged_at, cancelled_at),
+                "{state:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_pending_order_past_its_deadline_has_expired() {
+        for (state, now_ms, status) in [
+            (ReservationState::Pending, 1_999, OrderStatus::Pending),
+            (ReservationState::Pending, 2_000, OrderStatus::Expired),
+            (ReservationState::Returned, 0, OrderStatus::Cancelled),
+        ] {
+            assert_eq!(status_of(&record(state), now_ms), status, "{state:?} at {now_ms}");
+        }
+        let late = Order::of(&record(ReservationState::Pending), 2_000).expect("readable");
+        assert_eq!(late.cancelled_at, Some(2_000), "its deadline was its end");
+    }
+}

@@ -1,0 +1,152 @@
+//! Events as changes of the mall: its orders, stock, points and catalogue. Told once here, for the
+//! mirror's tables and whatever else follows the journal; nothing is decided, and the same events
+//! make the same changes.
+
+mod names;
+mod orders;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+use smallvec::SmallVec;
+
+pub(crate) use names::Lookup;
+use names::{Name, Names};
+pub(crate) use orders::{OrderChange, OrderEnd, OrderStep, Subject};
+
+use super::facts::document;
+use super::model::{CATEGORIES, Category, PRODUCTS, Product};
+use crate::base::error::Result;
+use crate::event::effects::{AccountChange, Effects, Opened, Written};
+use crate::event::{ChangeKind, Event};
+use crate::ledger::Pending;
+
+/// A change of the mall.
+#[derive(Debug)]
+pub(crate) enum Change<'e> {
+    Order(Box<OrderChange>),
+    /// What can be bought of a product.
+    Stock(Movement<'e>),
+    /// What a user can spend.
+    Points(Movement<'e>),
+    Category(Entry<'e, Category>),
+    Product(Entry<'e, Product>),
+}
+
+/// The changes of one event.
+pub(crate) type Changes<'e> = SmallVec<[Change<'e>; 4]>;
+
+/// A change of a product's stock, or of a user's points.
+#[derive(Clone, Debug)]
+pub(crate) struct Movement<'e> {
+    /// The product, or the user.
+    pub(crate) owner: Arc<str>,
+    pub(crate) change: AccountChange<'e>,
+}
+
+/// A document of the catalogue was written, or removed when there is none.
+#[derive(Debug)]
+pub(crate) struct Entry<'e, T> {
+    pub(crate) id: &'e str,
+    pub(crate) to: std::result::Result<Option<Box<T>>, Unreadable<'e>>,
+}
+
+/// A document that is none of the mall's.
+#[derive(Debug)]
+pub(crate) struct Unreadable<'e> {
+    pub(crate) body: &'e [u8],
+    pub(crate) reason: String,
+}
+
+/// Turns events into changes, one after the other.
+pub(crate) struct Views {
+    names: Names,
+}
+
+impl Views {
+    /// `lookup` finds the names of accounts that no event told.
+    pub(crate) fn new(lookup: Lookup) -> Self {
+        Self { names: Names::new(lookup) }
+    }
+
+    /// What the next event changes in the mall.
+    ///
+    /// # Errors
+    /// `Corrupt` when the event speaks of an account that was never opened, or of quantities that
+    /// cannot be.
+    pub(crate) fn changes<'e>(&mut self, event: &'e Event<'_>) -> Result<Changes<'e>> {
+        let Effects { opened, changes, reservation, document } = Effects::of(event)?;
+        let mut all = Changes::new();
+        if let Some(opened) = opened {
+            self.names.learn(opened.account, opened.key);
+            all.extend(self.movement(&begun_with(&opened))?);
+        }
+        if let Some(life) = &reservation {
+            all.extend(self.order(life)?.map(|order| Change::Order(Box::new(order))));
+        }
+        for change in &changes {
+            all.extend(self.movement(change)?);
+        }
+        all.extend(document.and_then(|written| entry(&written)));
+        Ok(all)
+    }
+
+    /// An order that waits, of which only the reservation is known.
+    ///
+    /// # Errors
+    /// `Corrupt` when it holds an account that was never opened.
+    pub(crate) fn pending(&mut self, pending: &Pending) -> Result<Option<Subject>> {
+        let lines = pending.lines.iter().map(|line| (line.account, line.quantity));
+        orders::subject(&mut self.names, lines)
+    }
+
+    fn movement<'e>(&mut self, change: &AccountChange<'e>) -> Result<Option<Change<'e>>> {
+        let change = *change;
+        Ok(match self.names.of(change.account)? {
+            Name::Product(owner) => Some(Change::Stock(Movement { owner, change })),
+            Name::User(owner) => Some(Change::Points(Movement { owner, change })),
+            Name::Unseen => None,
+        })
+    }
+}
+
+/// A stock or points account that is opened with units has received them.
+fn begun_with(opened: &Opened<'_>) -> AccountChange<'static> {
+    AccountChange {
+        account: opened.account,
+        kind: ChangeKind::Received,
+        delta: opened.units,
+        held: 0,
+        consumed: 0,
+        available: opened.units,
+        quantity: opened.units.unsigned_abs(),
+        reservation: None,
+        note: "",
+    }
+}
+
+/// A document as an entry of the catalogue; `None` when it is in none of its collections.
+pub(crate) fn entry<'e>(written: &Written<'e>) -> Option<Change<'e>> {
+    let Written { collection, key: id, body } = *written;
+    match collection {
+        CATEGORIES => Some(Change::Category(Entry { id, to: read(body) })),
+        PRODUCTS => Some(Change::Product(Entry { id, to: read(body) })),
+        _ => None,
+    }
+}
+
+fn read<T: DeserializeOwned>(
+    body: Option<&[u8]>,
+) -> std::result::Result<Option<Box<T>>, Unreadable<'_>> {
+    let Some(body) = body else {
+        return Ok(None);
+    };
+    match document::read(body) {
+        Ok(content) => Ok(Some(Box::new(content))),
+        Err(error) => {
+            Err(Unreadable { body, reason: format!("not a document of the mall: {error}") })
+        }
+    }
+}

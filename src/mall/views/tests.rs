@@ -1,0 +1,87 @@
+use std::borrow::Cow;
+
+use super::*;
+use crate::base::{AccountId, AccountKey, ReservationId};
+use crate::event::{EventLine, Fact};
+use crate::mall::facts::OrderFact;
+
+fn views() -> Views {
+    let known = |account: AccountId| match account.number() {
+        1 => AccountKey::stock("tea").ok(),
+        2 => AccountKey::points("ann").ok(),
+        3 => AccountKey::quota("ann", "tea").ok(),
+        _ => None,
+    };
+    Views::new(Box::new(known))
+}
+
+fn line(account: u32, quantity: u64, available: i64) -> EventLine {
+    EventLine { account, quantity, consumed: quantity, available }
+}
+
+fn event(fact: Fact<'static>) -> Event<'static> {
+    Event { at: 1_000, request: None, fact }
+}
+
+fn reservation() -> ReservationId {
+    ReservationId::from_number(64)
+}
+
+#[test]
+fn an_exchange_is_an_order_and_two_movements_and_no_limit_is_shown() {
+    let lines = [line(2, 10, 90), line(3, 1, 0), line(1, 2, 8)];
+    let event = event(Fact::Reserved {
+        reservation: reservation(),
+        owner: None,
+        expires_at: 9_000,
+        confirmed: true,
+        lines: lines.as_slice().into(),
+        details: Cow::Borrowed(&[]),
+    });
+    let changes = views().changes(&event).expect("a true event");
+    let [Change::Order(order), Change::Points(points), Change::Stock(stock)] = &changes[..] else {
+        panic!("{changes:?}")
+    };
+    let OrderStep::Made { subject, confirmed: true, details: None, .. } = &order.step else {
+        panic!("{order:?}")
+    };
+    let Subject { user, product, quantity, points_cost } = subject;
+    assert_eq!((&**user, &**product, *quantity, *points_cost), ("ann", "tea", 2, 10));
+    assert_eq!(order.standing().map(|(user, by)| (&**user, by)), Some(("ann", 1)));
+    assert_eq!((&*points.owner, points.change.delta), ("ann", -10));
+    assert_eq!((&*stock.owner, stock.change.consumed), ("tea", 2));
+}
+
+#[test]
+fn a_note_of_the_malls_is_a_step_of_its_order_and_no_other_is() {
+    let fact = OrderFact::Remarked { operator: "ops".into(), text: "fragile".into() };
+    for (body, is_step) in [(fact.encode(), true), (b"anything".to_vec(), false)] {
+        let event = event(Fact::Noted { reservation: reservation(), body: body.into() });
+        let changes = views().changes(&event).expect("a true event");
+        assert_eq!(changes.len(), usize::from(is_step), "{changes:?}");
+    }
+}
+
+#[test]
+fn only_the_malls_documents_are_entries_and_what_cannot_be_read_says_why() {
+    for (collection, body, is_entry, is_read) in [
+        ("category", Some("{\"id\":\"c\",\"name\":\"C\",\"level\":1,\"active\":true}"), true, true),
+        ("category", Some("["), true, false),
+        ("product", None, true, true),
+        ("product", Some("{\"id\":1}"), true, false),
+        ("elsewhere", Some("x"), false, false),
+    ] {
+        let event = event(Fact::Document {
+            collection: collection.into(),
+            key: "c".into(),
+            body: body.map(|body| Cow::Borrowed(body.as_bytes())),
+        });
+        let changes = views().changes(&event).expect("a true event");
+        let read = changes.first().map(|change| match change {
+            Change::Category(entry) => entry.to.is_ok(),
+            Change::Product(entry) => entry.to.is_ok(),
+            Change::Order(_) | Change::Stock(_) | Change::Points(_) => panic!("{change:?}"),
+        });
+        assert_eq!(read, is_entry.then_some(is_read), "{collection} {body:?}");
+    }
+}

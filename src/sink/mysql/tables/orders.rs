@@ -1,0 +1,297 @@
+//! `exchange_orders`: the orders, with what became of them.
+
+use std::collections::HashMap;
+
+use super::column::{Column, Compared, Fill};
+use super::{Meeting, Record, Rows, Table};
+use crate::base::{ReservationId, Seq, TimeMs};
+use crate::mall::facts::{OrderDetails, Progress};
+use crate::mall::model::{OrderStatus, order_id, order_no};
+use crate::mall::views::{OrderChange, OrderEnd, OrderStep, Subject};
+use crate::sink::mysql::schema::{Kind, NOW};
+use crate::sink::mysql::time::{datetime, optional};
+use crate::sink::mysql::value::json;
+
+/// An order that was made or changed.
+#[derive(Debug)]
+pub(in crate::sink::mysql) struct OrderRow {
+    pub(in crate::sink::mysql) reservation: ReservationId,
+    /// Whether it was made in this batch; otherwise its row is there, and only what changed is new.
+    pub(in crate::sink::mysql) is_new: bool,
+    /// `None` where only a note tells of it.
+    pub(in crate::sink::mysql) subject: Option<Subject>,
+    /// `None` unless it was made in this batch.
+    pub(in crate::sink::mysql) details: Option<OrderDetails>,
+    pub(in crate::sink::mysql) created_at: TimeMs,
+    pub(in crate::sink::mysql) expires_at: TimeMs,
+    pub(in crate::sink::mysql) state: OrderState,
+    pub(in crate::sink::mysql) at: TimeMs,
+}
+
+/// What changes of an order, as its last event left it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(in crate::sink::mysql) struct OrderState {
+    /// What its reservation became; `None` when that did not change.
+    pub(in crate::sink::mysql) settled: Option<OrderStatus>,
+    pub(in crate::sink::mysql) exchanged_at: Option<TimeMs>,
+    pub(in crate::sink::mysql) cancelled_at: Option<TimeMs>,
+    pub(in crate::sink::mysql) progress: Progress,
+    pub(in crate::sink::mysql) seq: Seq,
+}
+
+impl OrderState {
+    /// Where the order stands; `None` when that did not change. Once it is over, it stays so.
+    pub(in crate::sink::mysql) fn status(&self) -> Option<OrderStatus> {
+        match self.settled {
+            Some(settled) if !settled.holds() => Some(settled),
+            settled => self.progress.status.or(settled),
+        }
+    }
+
+    /// What a later batch of events made of it.
+    pub(in crate::sink::mysql) fn follow(&mut self, later: &Self) {
+        self.progress.follow(&later.progress);
+        if let Some(settled) = later.settled {
+            self.settled = Some(settled);
+            self.exchanged_at = later.exchanged_at.or(self.exchanged_at);
+            self.cancelled_at = later.cancelled_at;
+        }
+        self.seq = later.seq;
+    }
+
+    fn settle(&mut self, how: OrderEnd, at: TimeMs) {
+        self.settled = Some(how.status());
+        match how {
+            OrderEnd::Confirmed => self.exchanged_at = Some(at),
+            OrderEnd::Cancelled | OrderEnd::Expired | OrderEnd::Returned => {
+                self.cancelled_at = Some(at);
+            }
+        }
+    }
+}
+
+/// The occasions on which an order is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::sink::mysql) enum Write {
+    Made,
+    /// It ended. Where its row was set aside, what its end says of it is a row all the same.
+    Ended,
+    /// Something was noted on it, and no more is known.
+    Noted,
+    /// It waits, as the ledger has it; a row that is there says more.
+    Base,
+}
+
+impl Record for OrderRow {
+    type Write = Write;
+
+    fn seq(&self) -> Seq {
+        self.state.seq
+    }
+}
+
+impl OrderRow {
+    /// An order of which nothing is known yet.
+    pub(in crate::sink::mysql) fn unknown(reservation: ReservationId) -> Self {
+        Self {
+            reservation,
+            is_new: false,
+            subject: None,
+            details: None,
+            created_at: 0,
+            expires_at: 0,
+            state: OrderState::default(),
+            at: 0,
+        }
+    }
+
+    /// The next step of its life.
+    fn step(&mut self, seq: Seq, at: TimeMs, step: OrderStep) {
+        (self.state.seq, self.at) = (seq, at);
+        match step {
+            OrderStep::Made { subject, expires_at, confirmed, details } => {
+                self.is_new = true;
+                (self.subject, self.details) = (Some(subject), details);
+                (self.created_at, self.expires_at) = (at, expires_at);
+                self.state.settled = Some(OrderStatus::Pending);
+                if confirmed {
+                    self.state.settle(OrderEnd::Confirmed, at);
+                }
+            }
+            OrderStep::Ended { how, subject, expires_at } => {
+                if self.subject.is_none() {
+                    self.subject = Some(subject);
+                    (self.created_at, self.expires_at) = (at, expires_at.unwrap_or(at));
+                }
+                self.state.settle(how, at);
+            }
+            OrderStep::Noted(fact) => self.state.progress.add(&fact, at),
+        }
+    }
+
+    fn subject<'a, T>(&'a self, field: impl FnOnce(&'a Subject) -> T, otherwise: T) -> T {
+        self.subject.as_ref().map_or(otherwise, field)
+    }
+
+    fn write(&self) -> Write {
+        match (self.is_new, &self.subject) {
+            (true, _) => Write::Made,
+            (false, Some(_)) => Write::Ended,
+            (false, None) => Write::Noted,
+        }
+    }
+}
+
+/// The orders of a batch, each once.
+#[derive(Debug, Default)]
+pub(in crate::sink::mysql) struct Orders {
+    all: Vec<OrderRow>,
+    place_of: HashMap<ReservationId, usize, foldhash::fast::RandomState>,
+}
+
+impl Orders {
+    pub(in crate::sink::mysql) fn step(&mut self, seq: Seq, at: TimeMs, change: OrderChange) {
+        let OrderChange { reservation, step } = change;
+        let place = *self.place_of.entry(reservation).or_insert_with(|| {
+            self.all.push(OrderRow::unknown(reservation));
+            self.all.len() - 1
+        });
+        self.all[place].step(seq, at, step);
+    }
+
+    /// An order that waits, as the ledger has it.
+    pub(in crate::sink::mysql) fn waits(&mut self, row: OrderRow) {
+        self.place_of.insert(row.reservation, self.all.len());
+        self.all.push(row);
+    }
+
+    pub(in crate::sink::mysql) fn iter(&self) -> impl Iterator<Item = &OrderRow> {
+        self.all.iter()
+    }
+
+    pub(in crate::sink::mysql) fn len(&self) -> usize {
+        self.all.len()
+    }
+}
+
+/// What never changes of an order.
+fn made(write: Write) -> Fill {
+    match write {
+        Write::Made | Write::Ended | Write::Noted | Write::Base => Fill::Once,
+    }
+}
+
+/// What an end tells, as far as it knows.
+fn ended(write: Write, end: Fill) -> Fill {
+    match write {
+        Write::Ended => end,
+        Write::Made | Write::Noted | Write::Base => Fill::Once,
+    }
+}
+
+/// Where an order stands.
+fn standing(write: Write) -> Fill {
+    match write {
+        Write::Made | Write::Ended | Write::Base => Fill::Set,
+        Write::Noted => Fill::SetIfKnown,
+    }
+}
+
+type C = Column<OrderRow>;
+
+pub(in crate::sink::mysql) const TABLE: Table<OrderRow> = Table {
+    name: "exchange_orders",
+    columns: &[
+        C::must("id", Kind::Id(36), "", |row| order_id(row.reservation).into())
+            .once()
+            .compared(Compared::Made),
+        C::must("order_no", Kind::Id(32), "UNIQUE", |row| order_no(row.reservation).into())
+            .fill(made)
+            .compared(Compared::Made),
+        C::must("user_id", Kind::Id(64), "", |row| row.subject(|it| &*it.user, "").into())
+            .fill(made)
+            .compared(Compared::Made),
+        C::must("product_id", Kind::Id(64), "", |row| row.subject(|it| &*it.product, "").into())
+            .fill(made)
+            .compared(Compared::Made),
+        C::must("product_snapshot", Kind::Json, "", |row| {
+            row.details.as_ref().map_or("{}".to_owned(), |it| json(&it.product.shown())).into()
+        })
+        .fill(made)
+        .about("the product as it was ordered"),
+        C::must("quantity", Kind::Big, "", |row| {
+            let taken = row.subject(|it| it.quantity, 0);
+            row.details.as_ref().map_or(taken, |it| it.quantity).into()
+        })
+        .fill(made)
+        .compared(Compared::Made),
+        C::must("points_cost", Kind::Big, "", |row| {
+            let taken = row.subject(|it| it.points_cost, 0);
+            row.details.as_ref().map_or(taken, |it| it.points_cost).into()
+        })
+        .fill(made)
+        .compared(Compared::Made),
+        C::or("status", Kind::Small, "DEFAULT 0", |row| {
+            row.state.status().map(OrderStatus::number).into()
+        })
+        .fill(standing)
+        .compared(Compared::State)
+        .about("0 waiting, 1 confirmed, 2 shipped, 3 completed, -1 cancelled or expired"),
+        C::column("delivery_info", Kind::Json, |row| {
+            let details = row.details.as_ref();
+            details.and_then(|it| it.delivery_info.as_ref()).map(json).into()
+        })
+        .fill(made),
+        C::theirs("tracking_no", Kind::Name(100), ""),
+        C::theirs("delivery_status", Kind::Small, "DEFAULT 0"),
+        C::column("exchanged_at", Kind::Time, |row| optional(row.state.exchanged_at))
+            .fill(|write| ended(write, Fill::SetIfKnown))
+            .compared(Compared::State)
+            .about("when it was confirmed"),
+        C::theirs("shipped_at", Kind::Time, ""),
+        C::theirs("delivered_at", Kind::Time, ""),
+        C::must("expires_at", Kind::Time, "", |row| datetime(row.expires_at))
+            .fill(made)
+            .compared(Compared::Made),
+        C::must("created_at", Kind::Time, NOW, |row| datetime(row.created_at))
+            .fill(made)
+            .compared(Compared::Made),
+        C::must("updated_at", Kind::Time, NOW, |row| datetime(row.at)),
+        C::column("state", Kind::Id(16), |row| row.state.status().map(OrderStatus::name).into())
+            .fill(standing)
+            .compared(Compared::State)
+            .about("where it stands, in a word"),
+        C::column("cancelled_at", Kind::Time, |row| optional(row.state.cancelled_at))
+            .fill(|write| ended(write, Fill::Set))
+            .compared(Compared::State)
+            .about("when it was given up, returned or expired"),
+        C::seq().compared(Compared::State),
+    ],
+    indexed: &["order_no", "user_id", "product_id", "status", "expires_at", "created_at"],
+    marks: &["state", "cancelled_at"],
+    is_shared: false,
+    is_kept: false,
+};
+
+/// The orders that were made, that ended, and of which only a note is known.
+pub(in crate::sink::mysql) fn rows(orders: &Orders) -> [Rows; 3] {
+    [
+        (Write::Made, Meeting::Refused),
+        (Write::Ended, Meeting::Changed),
+        (Write::Noted, Meeting::ChangedOnly),
+    ]
+    .map(|(write, meeting)| {
+        sorted(TABLE.rows(write, meeting, orders.iter().filter(|row| row.write() == write)))
+    })
+}
+
+/// The orders that wait.
+pub(in crate::sink::mysql) fn base_rows(orders: &Orders) -> Rows {
+    sorted(TABLE.rows(Write::Base, Meeting::Kept, orders.iter()))
+}
+
+/// In the order of the table, which is mostly that of time.
+fn sorted(mut rows: Rows) -> Rows {
+    rows.rows.sort_unstable_by(|a, b| a.id.cmp(&b.id));
+    rows
+}

@@ -4,6 +4,8 @@
 
 use std::ops::{Index, IndexMut};
 
+use crate::base::sizes::{ALLOCATION_BYTES, times, vec_bytes};
+
 /// Items of a chunk, as a power of two.
 const CHUNK_BITS: u32 = 10;
 const CHUNK: usize = 1 << CHUNK_BITS;
@@ -22,6 +24,21 @@ impl<T> Default for Chunks<T> {
 }
 
 impl<T> Chunks<T> {
+    /// What so many items take at most.
+    pub(crate) fn bytes_for(count: u64) -> u64 {
+        let chunks = count.div_ceil(CHUNK as u64);
+        let of_items = times(chunks, (CHUNK * size_of::<T>()) as u64 + ALLOCATION_BYTES);
+        of_items.saturating_add(vec_bytes::<Vec<T>>(chunks))
+    }
+
+    /// What it takes.
+    #[cfg(test)]
+    pub(crate) fn bytes(&self) -> u64 {
+        let of_chunks: usize =
+            self.chunks.iter().map(|chunk| chunk.capacity() * size_of::<T>()).sum();
+        (of_chunks + self.chunks.capacity() * size_of::<Vec<T>>()) as u64
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.chunks.last().map_or(0, |last| (self.chunks.len() - 1) * CHUNK + last.len())
     }

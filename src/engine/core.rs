@@ -22,7 +22,7 @@ use crate::event::{self, Event, Recorder};
 use crate::history::Store;
 use crate::journal::Journal;
 use crate::ledger::Command;
-use crate::ledger::{Executed, Ledger};
+use crate::ledger::{Executed, Ledger, NAME_BYTES_MAX};
 use crate::vfs::Vfs;
 use crate::vfs::directory::Directory;
 
@@ -39,6 +39,7 @@ pub(super) struct Core {
     pub(super) claims: Mutex<Claims>,
     pub(super) checkpoint_events: u64,
     pub(super) history_flush_rows: usize,
+    pub(super) history_memory_max: u64,
     pub(super) time: EngineTime,
     /// After how long a group that is not durable counts as a disk that hangs.
     pub(super) sync_limit: Duration,
@@ -69,6 +70,7 @@ pub(super) struct Parts {
     pub(super) claims: Claims,
     pub(super) checkpoint_events: u64,
     pub(super) history_flush_rows: usize,
+    pub(super) history_memory_max: u64,
     pub(super) time: EngineTime,
     pub(super) sync_limit: Duration,
     pub(super) space: Space,
@@ -91,6 +93,7 @@ impl Core {
             claims: Mutex::new(parts.claims),
             checkpoint_events: parts.checkpoint_events,
             history_flush_rows: parts.history_flush_rows,
+            history_memory_max: parts.history_memory_max,
             time: parts.time,
             sync_limit: parts.sync_limit,
             space: parts.space,
@@ -180,9 +183,6 @@ pub(super) fn check_body(body: &[u8]) -> Result<()> {
         }
     }
 }
-
-/// The longest name of a document or its collection, in bytes.
-const NAME_BYTES_MAX: usize = 128;
 
 pub(super) fn check_name(name: &str) -> Result<()> {
     match name.len() {

@@ -25,9 +25,6 @@ pub(super) const HISTORY_THREAD: &str = "stockhold-history";
 const READ_BYTES: usize = 256 << 10;
 /// How long events gather before they are projected, unless a reader asks for them.
 const GATHER: Duration = Duration::from_millis(2);
-/// With so many keys waiting, projecting waits for the store: memory is bounded, reads of the
-/// newest are late.
-const KEYS_MAX: usize = 4_000_000;
 /// How long the store may lag behind what reads see while the journal rests: each flush costs
 /// several syncs.
 const FLUSH_EVERY: Duration = Duration::from_millis(500);
@@ -220,8 +217,8 @@ fn follow(core: &Arc<Core>, store: &Store, parker: &Parker) -> Result<()> {
     loop {
         let stopping = core.is_stopped();
         let mut count = 0;
-        if store.memtable_len() < KEYS_MAX {
-            let projected = match project(&mut reader, store) {
+        if !is_full(core, store) {
+            let projected = match project(core, &mut reader, store) {
                 Err(error) => begin_after_damage(core, store, &mut reader, error),
                 projected => projected,
             };
@@ -242,7 +239,7 @@ fn follow(core: &Arc<Core>, store: &Store, parker: &Parker) -> Result<()> {
         let resting = count == 0 && !core.is_awaited();
         // From so many rows on, the store is written although the journal is busy; below, only when
         // it rests.
-        let full = waiting >= core.history_flush_rows.min(KEYS_MAX);
+        let full = waiting >= core.history_flush_rows || is_full(core, store);
         let behind = store.watermark() < store.projected();
         if full || behind && resting && (stopping || flushed.elapsed() >= FLUSH_EVERY) {
             if stopping && full {
@@ -250,7 +247,8 @@ fn follow(core: &Arc<Core>, store: &Store, parker: &Parker) -> Result<()> {
                 // over.
                 return Ok(());
             }
-            let keys = if count > 0 && waiting < KEYS_MAX { FLUSH_KEYS_BUSY } else { FLUSH_KEYS };
+            let busy = count > 0 && !is_full(core, store);
+            let keys = if busy { FLUSH_KEYS_BUSY } else { FLUSH_KEYS };
             match shortage.passing(flush(core, store, keys, &mut flushed))? {
                 Some(()) => {}
                 None if stopping => return Ok(()),
@@ -334,17 +332,32 @@ pub(super) fn needed_from(watermark: Seq) -> Seq {
     watermark.max(1)
 }
 
-fn project(reader: &mut Reader, store: &Store) -> Result<usize> {
+/// Whether history has as much in memory as it may: then projecting waits for sled, and reads of the
+/// newest are late.
+fn is_full(core: &Core, store: &Store) -> bool {
+    store.memtable_bytes() >= core.history_memory_max
+}
+
+/// Makes the next events visible, until history has as much in memory as it may.
+fn project(core: &Core, reader: &mut Reader, store: &Store) -> Result<usize> {
     if flaw::is_made(Flaw::DiesInHistory) {
         panic!("a mistake made on purpose");
     }
+    let (mut count, mut full) = (0, false);
     let projected = reader.next_batch(READ_BYTES, &mut |seq, kind, payload| {
-        store.project(seq, &event::decode(kind, payload)?)
+        full = is_full(core, store);
+        if full {
+            // Ends the batch; the next one begins with this event.
+            return Err(Error::overloaded("history has as much in memory as it may"));
+        }
+        store.project(seq, &event::decode(kind, payload)?)?;
+        count += 1;
+        Ok(())
     });
     if let Some((seq, mark)) = reader.marked() {
         store.mark(seq, mark);
     }
-    projected
+    if full { Ok(count) } else { projected }
 }
 
 /// Sleeps until there is something to follow, and then a little longer, so that one round carries

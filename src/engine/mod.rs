@@ -4,6 +4,7 @@
 mod accounts;
 mod background;
 mod belonging;
+mod bound;
 pub(crate) mod builder;
 pub(crate) mod checkpoint;
 pub(crate) mod claim;
@@ -48,6 +49,7 @@ pub use crate::vfs::directory::Identity;
 pub use crate::vfs::memory::MemoryDisk;
 pub use accounts::{AccountPages, PendingPages};
 pub use background::{ClosingDown, Opening};
+pub use bound::MemoryBound;
 pub use builder::EngineBuilder;
 pub use claim::Claim;
 pub use ended::{DeferredTicket, NoteTicket, RefundTicket};

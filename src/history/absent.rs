@@ -46,6 +46,10 @@ impl Store {
         match self.0 {}
     }
 
+    pub(crate) fn memtable_bytes(&self) -> u64 {
+        match self.0 {}
+    }
+
     pub(crate) fn memtable_len(&self) -> usize {
         match self.0 {}
     }

@@ -226,20 +226,22 @@ impl Answers {
         while let Some(&(until, slot)) = self.order.first()
             && (until <= at || flaw::is_made(Flaw::ForgetsYoungAnswers) && self.order.len() > 1)
         {
-            self.let_go(until, slot);
+            let owner = self.let_go(until, slot);
+            self.share.forget_old(owner, until);
         }
-        self.put(answer, at);
+        self.put(answer);
     }
 
     /// Keeps an answer, unless it is there already: a snapshot's part may show more than where
     /// replay begins.
-    pub(super) fn put(&mut self, answer: Answer, at: TimeMs) {
+    pub(super) fn put(&mut self, answer: Answer) {
         if let Some(slot) = self.slot(answer.number) {
             let there = self.slots[slot as usize];
             if there.seq >= answer.seq {
                 return;
             }
-            self.let_go(there.until, slot);
+            let owner = self.let_go(there.until, slot);
+            self.share.forget_one(owner, there.until);
         }
         let slot = match self.free.pop() {
             Some(slot) => {
@@ -257,18 +259,19 @@ impl Answers {
             |slot: &u32| std::hash::BuildHasher::hash_one(hasher, slots[*slot as usize].number);
         self.index.insert_unique(hash, slot, rehash);
         self.order.insert((answer.until, slot));
-        self.share.keep(answer.owner, answer.until, at);
+        self.share.keep(answer.owner, answer.until);
         self.tell_first();
     }
 
-    fn let_go(&mut self, until: TimeMs, slot: u32) {
+    /// Lets go of an answer; returns whose it was.
+    fn let_go(&mut self, until: TimeMs, slot: u32) -> u64 {
         let hash = self.hash(self.slots[slot as usize].number);
         let found = self.index.find_entry(hash, |other| *other == slot);
         found.expect("every answer is in the index").remove();
         self.order.remove(&(until, slot));
         self.free.push(slot);
-        self.share.forget();
         self.tell_first();
+        self.slots[slot as usize].owner
     }
 
     fn tell_first(&self) {
@@ -279,6 +282,14 @@ impl Answers {
     /// The answers, those first that may be forgotten first.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Answer> {
         self.order.iter().map(|(_, slot)| &self.slots[*slot as usize])
+    }
+
+    /// What they take, those of the share apart.
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> u64 {
+        let places = self.free.capacity() * size_of::<u32>() + self.index.allocation_size();
+        let order = self.order.len() * size_of::<(TimeMs, u32)>();
+        (self.slots.capacity() * size_of::<Answer>() + places + order) as u64
     }
 
     pub(super) fn len(&self) -> usize {

@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::base::error::{Error, Result};
 
+/// The longest name of a document or its collection, in bytes.
+pub(crate) const NAME_BYTES_MAX: usize = 128;
+
 #[derive(Debug, Default)]
 pub(super) struct Documents {
     bodies: BTreeMap<(String, String), Vec<u8>>,
@@ -31,6 +34,16 @@ impl Documents {
         let of_collection =
             self.bodies.range(from..).take_while(|((name, _), _)| name == collection);
         of_collection.map(|((_, key), body)| (key.clone(), body.clone())).collect()
+    }
+
+    /// What they take.
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> u64 {
+        let texts = self.bodies.iter().map(|((collection, key), body)| {
+            collection.capacity() + key.capacity() + body.capacity()
+        });
+        let count = self.bodies.len() as u64;
+        texts.sum::<usize>() as u64 + count * size_of::<(String, String, Vec<u8>)>() as u64
     }
 
     pub(super) fn len(&self) -> usize {

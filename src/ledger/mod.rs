@@ -6,6 +6,7 @@
 mod account;
 mod answers;
 mod apply;
+mod bound;
 mod command;
 mod counts;
 mod decide;
@@ -54,6 +55,7 @@ pub use command::{
     SetPolicy, WriteOff,
 };
 pub(crate) use counts::{Became, Verb};
+pub(crate) use documents::NAME_BYTES_MAX;
 pub use level::{Level, Pending};
 pub(crate) use look::{AccountCursor, PendingCursor, Tally};
 pub use outcome::{

@@ -129,6 +129,15 @@ impl Reservations {
         self.slots[slot as usize].take()
     }
 
+    /// What they take.
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> u64 {
+        let spilled = self.iter().filter(|held| held.lines.spilled());
+        let lines: usize = spilled.map(|held| held.lines.capacity() * size_of::<Line>()).sum();
+        let places = self.free.capacity() * size_of::<u32>() + self.index.allocation_size();
+        self.slots.bytes() + (lines + places) as u64
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = &Reservation> {
         self.slots.iter().flatten()
     }

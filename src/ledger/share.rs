@@ -8,13 +8,12 @@ use std::collections::BinaryHeap;
 
 use hashbrown::HashMap;
 
+use super::bound::spread;
 use crate::base::error::{Error, Result};
+use crate::base::sizes::{ALLOCATION_BYTES, hash_table_bytes, times};
 use crate::base::sync::Mutex;
 use crate::base::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use crate::base::{SHARD_COUNT, ShardIndex, TimeMs};
-
-/// How many owners a table has before those whose answers are all old are looked for.
-const OWNERS_SWEPT_FROM: usize = 1024;
 
 /// The bounds of the window of answers.
 #[derive(Clone, Copy, Debug)]
@@ -40,18 +39,19 @@ impl Default for KeyLimits {
 struct Owned(BinaryHeap<Reverse<TimeMs>>);
 
 impl Owned {
+    /// Forgets what is kept until `now` at most.
     fn forget(&mut self, now: TimeMs) {
         while self.0.peek().is_some_and(|Reverse(until)| *until <= now) {
             self.0.pop();
         }
+        if self.0.len() < self.0.capacity() / 4 {
+            self.0.shrink_to(2 * self.0.len());
+        }
     }
 }
 
-#[derive(Debug, Default)]
-struct Owners {
-    by_number: HashMap<u64, Owned, foldhash::fast::RandomState>,
-    sweep_at: usize,
-}
+/// Those alone who have answers.
+type Owners = HashMap<u64, Owned, foldhash::fast::RandomState>;
 
 #[derive(Debug)]
 pub(super) struct Share {
@@ -86,25 +86,62 @@ impl Share {
     }
 
     /// Counts an answer that is kept from now on.
-    pub(super) fn keep(&self, owner: u64, until: TimeMs, now: TimeMs) {
+    pub(super) fn keep(&self, owner: u64, until: TimeMs) {
         self.held.fetch_add(1, Ordering::Relaxed);
+        if owner != 0 {
+            self.owners(owner).lock().entry(owner).or_default().0.push(Reverse(until));
+        }
+    }
+
+    /// Counts an answer that was forgotten because its time was over, and all of its owner's that
+    /// are as old.
+    pub(super) fn forget_old(&self, owner: u64, until: TimeMs) {
+        self.forget(owner, |owned| owned.forget(until));
+    }
+
+    /// Counts an answer that another one replaced, before its time was over.
+    pub(super) fn forget_one(&self, owner: u64, until: TimeMs) {
+        self.forget(owner, |owned| {
+            let mut found = false;
+            owned.0.retain(|Reverse(other)| {
+                let is_it = !found && *other == until;
+                found |= is_it;
+                !is_it
+            });
+        });
+    }
+
+    fn forget(&self, owner: u64, forget: impl FnOnce(&mut Owned)) {
+        self.held.fetch_sub(1, Ordering::Relaxed);
         if owner == 0 {
             return;
         }
         let mut owners = self.owners(owner).lock();
-        if owners.by_number.len() >= owners.sweep_at.max(OWNERS_SWEPT_FROM) {
-            owners.by_number.retain(|_, owned| {
-                owned.forget(now);
-                !owned.0.is_empty()
-            });
-            owners.sweep_at = 2 * owners.by_number.len();
+        if let Some(owned) = owners.get_mut(&owner) {
+            forget(owned);
+            if owned.0.is_empty() {
+                owners.remove(&owner);
+            }
         }
-        owners.by_number.entry(owner).or_default().0.push(Reverse(until));
     }
 
-    /// Counts an answer that was forgotten.
-    pub(super) fn forget(&self) {
-        self.held.fetch_sub(1, Ordering::Relaxed);
+    /// What it takes at most for so many answers, with as many owners.
+    pub(super) fn bytes_for(answers: u64) -> u64 {
+        // Four places are the fewest that a heap has, and four times what it needs the most.
+        let heap = 4 * size_of::<TimeMs>() as u64 + ALLOCATION_BYTES;
+        let owners = hash_table_bytes::<(u64, Owned)>(spread(answers));
+        times(answers, heap).saturating_add(times(SHARD_COUNT as u64, owners))
+    }
+
+    /// What it takes.
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> u64 {
+        let of = |owners: &Mutex<Owners>| {
+            let owners = owners.lock();
+            let heaps = owners.values().map(|owned| owned.0.capacity() * size_of::<TimeMs>());
+            heaps.sum::<usize>() + owners.allocation_size()
+        };
+        self.owners.iter().map(of).sum::<usize>() as u64
     }
 
     /// Tells when the oldest answer of a shard may be forgotten. Called under that shard's lock.
@@ -124,7 +161,7 @@ impl Share {
     pub(super) fn admit(&self, owner: u64, now: TimeMs) -> Result<()> {
         let KeyLimits { answers_max, per_owner_max, .. } = self.limits;
         if owner != 0
-            && let Some(owned) = self.owners(owner).lock().by_number.get_mut(&owner)
+            && let Some(owned) = self.owners(owner).lock().get_mut(&owner)
         {
             owned.forget(now);
             if owned.0.len() >= per_owner_max {

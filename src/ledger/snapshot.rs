@@ -246,7 +246,7 @@ impl<'a> Replay<'a> {
                 read_answer(reader)?
             };
             if !flaw::is_made(Flaw::ForgetsAnswers) {
-                self.held.answers_mut(answer.number).put(answer, layout.taken_at);
+                self.held.answers_mut(answer.number).put(answer);
             }
         }
         Some(())

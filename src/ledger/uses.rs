@@ -107,6 +107,13 @@ impl Uses {
         }
     }
 
+    /// What it takes beside the account.
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> u64 {
+        let spilled = if self.list.spilled() { self.list.capacity() * size_of::<Use>() } else { 0 };
+        (size_of::<Self>() + spilled) as u64
+    }
+
     fn place(&self, at: TimeMs) -> Option<usize> {
         let place = self.list.partition_point(|used| used.at < at);
         self.list.get(place).filter(|used| used.from <= at).map(|_| place)

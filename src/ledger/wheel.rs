@@ -94,6 +94,17 @@ impl Wheel {
         }
     }
 
+    /// What so many timers take at most, beside the wheel itself.
+    pub(crate) fn bytes_for(count: u64) -> u64 {
+        Chunks::<Entry>::bytes_for(count)
+    }
+
+    /// What its timers take.
+    #[cfg(test)]
+    pub(crate) fn bytes(&self) -> u64 {
+        self.slab.bytes()
+    }
+
     /// The number of timers that have neither fired nor been cancelled.
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {

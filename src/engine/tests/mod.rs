@@ -3,6 +3,7 @@
 mod accounts;
 mod background;
 mod bit_rot;
+mod bound;
 mod claims;
 mod closing;
 mod crash_points;

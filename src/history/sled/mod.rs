@@ -124,8 +124,13 @@ impl Store {
         Ok(self.disk()?.first_seq())
     }
 
-    /// How many rows are not in sled yet. The engine bounds it by flushing, or by projecting no
-    /// further.
+    /// What the rows in memory take, in bytes. The engine bounds it by flushing, and by projecting
+    /// no further.
+    pub(crate) fn memtable_bytes(&self) -> u64 {
+        self.tables.lock().bytes()
+    }
+
+    /// How many rows are not in sled yet.
     pub(crate) fn memtable_len(&self) -> usize {
         self.tables.lock().len()
     }

@@ -5,6 +5,7 @@ use std::ops::Bound;
 
 use super::key::{Key, KeyRange};
 use crate::base::Seq;
+use crate::base::sizes::{ALLOCATION_BYTES, tree_entry_bytes};
 use crate::event::branch::Branch;
 use std::sync::Arc;
 
@@ -43,7 +44,11 @@ impl Sealed {
 #[derive(Debug)]
 pub(super) struct Tables {
     active: Rows,
+    /// What the rows of `active` take, in bytes.
+    active_bytes: u64,
     sealed: Option<Arc<Sealed>>,
+    /// What those of `sealed` take, until all of them are in sled.
+    sealed_bytes: u64,
     /// How many rows of `sealed` are not in sled yet.
     sealed_left: usize,
     pub(super) projected: Seq,
@@ -52,11 +57,18 @@ pub(super) struct Tables {
     pub(super) branch: Branch,
 }
 
+/// What a row takes in a table, which holds its key and a pointer.
+fn row_bytes(value: &[u8]) -> u64 {
+    tree_entry_bytes::<Key, Box<[u8]>>() + ALLOCATION_BYTES + value.len() as u64
+}
+
 impl Tables {
     pub(super) fn new(watermark: Seq, branch: Branch) -> Self {
         Self {
             active: Rows::new(),
+            active_bytes: 0,
             sealed: None,
+            sealed_bytes: 0,
             sealed_left: 0,
             projected: watermark,
             watermark,
@@ -65,7 +77,17 @@ impl Tables {
     }
 
     pub(super) fn insert(&mut self, rows: impl Iterator<Item = (Key, Box<[u8]>)>) {
-        self.active.extend(rows);
+        for (key, value) in rows {
+            self.active_bytes += row_bytes(&value);
+            if let Some(replaced) = self.active.insert(key, value) {
+                self.active_bytes -= row_bytes(&replaced);
+            }
+        }
+    }
+
+    /// What all of them take, in bytes.
+    pub(super) fn bytes(&self) -> u64 {
+        self.active_bytes + self.sealed_bytes
     }
 
     pub(super) fn len(&self) -> usize {
@@ -103,6 +125,7 @@ impl Tables {
             (std::mem::take(&mut self.active), self.projected, self.branch);
         let sealed = Arc::new(Sealed { rows, through, row_count, branch });
         self.sealed_left = sealed.rows.len();
+        self.sealed_bytes = std::mem::take(&mut self.active_bytes);
         self.sealed = Some(sealed.clone());
         sealed
     }
@@ -113,7 +136,7 @@ impl Tables {
 
     /// Forgets the sealed table: it is durable in sled. The caller drops it, outside the lock.
     pub(super) fn unseal(&mut self, through: Seq) -> Option<Arc<Sealed>> {
-        self.sealed_left = 0;
+        (self.sealed_left, self.sealed_bytes) = (0, 0);
         self.watermark = through;
         self.sealed.take()
     }

@@ -1,6 +1,8 @@
 //! The ledger against a list for a journal: what it decides, and that its events rebuild it.
 
 #[cfg(not(stockhold_loom))]
+mod bound;
+#[cfg(not(stockhold_loom))]
 mod golden;
 #[cfg(not(stockhold_loom))]
 mod limits;
@@ -187,7 +189,8 @@ fn after_its_deadline_a_reservation_is_not_released_either() {
         fixture.ledger.execute_batch(&[release(second), confirm(second)], 151, &fixture.list);
     let said: Vec<_> =
         batch.into_iter().map(|said| said.expect("the commands are sound").0).collect();
-    assert_eq!(said, [late, late], "in a batch, too");
+    let late_to_confirm = ConfirmOutcome::Late { reservation: second, expires_at: 150 };
+    assert_eq!(said, [late, Outcome::Confirm(late_to_confirm)], "in a batch, too");
     assert_eq!(fixture.numbers(tea), (1, 1, 0, 2, 0), "its units come back when it expires");
 }
 

@@ -4,7 +4,7 @@
 //! cargo run --release --example embed
 //! ```
 
-use stockhold::outcome::Reserved;
+use stockhold::outcome::{NotPending, Reserved};
 use stockhold::{
     AccountKey, ConfirmOutcome, Engine, Line, Policy, Receive, Reserve, ReserveOutcome, Result,
     Ticket,
@@ -43,7 +43,7 @@ fn main() -> Result<()> {
     let outcome = engine.confirm(reservation)?.wait()?;
     assert_eq!(
         outcome,
-        ConfirmOutcome::NotPending { reservation },
+        ConfirmOutcome::NotPending { reservation, why: NotPending::Confirmed },
         "it ended with the first confirm"
     );
     engine.close()?;

@@ -117,7 +117,7 @@ pub mod limits {
 /// What becomes of requests: a type for each kind.
 pub mod outcome {
     pub use crate::ledger::{
-        ChangeOutcome, Changed, ConfirmOutcome, FirstAnswer, Outcome, RefundOutcome, Refusal,
-        ReleaseOutcome, ReserveOutcome, Reserved,
+        ChangeOutcome, Changed, ConfirmOutcome, FirstAnswer, NotPending, Outcome, RefundOutcome,
+        Refusal, ReleaseOutcome, ReserveOutcome, Reserved,
     };
 }

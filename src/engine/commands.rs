@@ -3,7 +3,7 @@
 use super::core::{check_body, check_name};
 use super::ended::Deferred;
 use super::note::NoteWhen;
-use super::{BatchTicket, Engine, NoteTicket, RefundTicket, Ticket};
+use super::{BatchTicket, Engine, NoteTicket, RefundTicket, Ticket, look_back};
 use crate::base::error::{Error, Result};
 use crate::base::{AccountId, AccountKey, IdempotencyKey};
 use crate::event::Policy;
@@ -90,7 +90,15 @@ impl Engine {
     /// As [`Engine::execute`], and `Invalid` when a line's part is more than it reserved. Too late
     /// is not an error but [`ConfirmOutcome::Late`] or [`ConfirmOutcome::NotPending`].
     pub fn confirm<'a>(&self, confirm: impl Into<Confirm<'a>>) -> Result<Ticket<ConfirmOutcome>> {
-        self.run(confirm.into())
+        let confirm = confirm.into();
+        let ticket = self.run(confirm)?;
+        Ok(ticket.map(|outcome| match outcome {
+            ConfirmOutcome::NotPending { reservation, why } => {
+                let why = look_back::not_pending(&self.0.core, reservation, confirm.owner, why);
+                ConfirmOutcome::NotPending { reservation, why }
+            }
+            told => told,
+        }))
     }
 
     /// Gives a reservation's units back: that of this number, or as a [`Release`] says.
@@ -99,7 +107,15 @@ impl Engine {
     /// As [`Engine::execute`]. Too late is not an error but [`ReleaseOutcome::Late`] or
     /// [`ReleaseOutcome::NotPending`].
     pub fn release(&self, release: impl Into<Release>) -> Result<Ticket<ReleaseOutcome>> {
-        self.run(release.into())
+        let release = release.into();
+        let ticket = self.run(release)?;
+        Ok(ticket.map(|outcome| match outcome {
+            ReleaseOutcome::NotPending { reservation, why } => {
+                let why = look_back::not_pending(&self.0.core, reservation, release.owner, why);
+                ReleaseOutcome::NotPending { reservation, why }
+            }
+            told => told,
+        }))
     }
 
     /// Executes one command; its outcome is in the arm of the command's kind. The methods named for
@@ -116,7 +132,8 @@ impl Engine {
         Ok(core.ticket(core.execute(command)?))
     }
 
-    fn run<'a, T>(&self, request: impl Into<Command<'a>>) -> Result<Ticket<T>>
+    /// Executes a request, and answers with its kind's outcome. It never reads the disk.
+    pub(crate) fn run<'a, T>(&self, request: impl Into<Command<'a>>) -> Result<Ticket<T>>
     where
         T: TryFrom<Outcome, Error = Error>,
     {

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use super::core::{Core, check_body};
+use super::look_back;
 use super::note::{NoteOutcome, NoteWhen};
 use super::ticket::Ticket;
 use crate::base::error::{Error, Result};
@@ -18,9 +19,9 @@ use crate::base::sync::Mutex;
 use crate::base::waiters::Waiter;
 use crate::base::{AccountId, IdempotencyKey, ReservationId, Seq};
 use crate::history::Store;
-use crate::history::record::{ReservationRecord, ReservationState};
+use crate::history::record::ReservationRecord;
 use crate::journal::park_until;
-use crate::ledger::{Executed, Line, Noting, Refund, RefundOutcome, Return, Used};
+use crate::ledger::{Executed, Line, NotPending, Noting, Refund, RefundOutcome, Return, Used};
 
 /// How many requests may wait to be decided.
 const WAITING_MAX: usize = 4096;
@@ -322,16 +323,22 @@ fn refund(
     {
         return Ok((first.answer.to_refund()?, Some(first.seq)));
     }
-    let confirmed =
-        request.record(store)?.filter(|record| record.state == ReservationState::Confirmed);
-    let refused = Ok((RefundOutcome::NotConfirmed { reservation: id }, None));
-    let Some(record) = confirmed else {
-        return refused;
+    let refused = |why| Ok((RefundOutcome::NotConfirmed { reservation: id, why }, None));
+    let Some(record) = store.reservation(id)? else {
+        return refused(look_back::missing(store, request.after)?);
     };
+    if owner.is_some() && owner != record.owner {
+        return refused(NotPending::Anothers);
+    }
+    match look_back::ended(record.state) {
+        None => return Ok((RefundOutcome::StillPending { reservation: id }, None)),
+        Some(NotPending::Confirmed) => {}
+        Some(why) => return refused(why),
+    }
     if let Some(when) = when
         && !holds(std::panic::AssertUnwindSafe(|| when(&record)))?
     {
-        return refused;
+        return refused(NotPending::Confirmed);
     }
     let consumed = record.lines.iter().filter(|line| line.consumed > 0);
     let lines: Vec<Line> =

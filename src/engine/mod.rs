@@ -15,6 +15,7 @@ mod ended;
 mod expiry;
 mod follower;
 mod history;
+mod look_back;
 pub(crate) mod loss;
 mod memory;
 #[cfg(feature = "bin")]
@@ -76,6 +77,7 @@ pub use ticket::{BatchTicket, Ticket};
 /// | `wait` of a ticket | the sync of the journal; of a refund, history as well |
 /// | [`CatchUp::wait`], [`Subscription::next_event`] | history, or the next event |
 /// | [`history`](Self::history), [`Subscription::try_next`], [`subscribe`](Self::subscribe) | reads of the disk |
+/// | [`confirm`](Self::confirm) and [`release`](Self::release) of a reservation that ended so long ago that memory does not know how | a read of history; not with [`execute`](Self::execute) |
 /// | [`claim`](Self::claim), [`checkpoint`](Self::checkpoint) | writes to the disk |
 /// | [`expire_due`](Self::expire_due) | nothing, unless the journal's queue is full |
 /// | [`close`](Self::close), and dropping the last handle | everything that was decided, and the engine's threads |

@@ -34,7 +34,6 @@ impl<T> Ticket<T> {
     }
 
     /// The same promise about another form of the outcome.
-    #[cfg(any(test, feature = "bin"))]
     pub(crate) fn map<U>(self, form: impl FnOnce(T) -> U) -> Ticket<U> {
         Ticket { outcome: form(self.outcome), promise: self.promise }
     }

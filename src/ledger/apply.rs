@@ -1,5 +1,6 @@
 //! Applying events: the one way the ledger changes, live and in replay. Nothing is decided here.
 
+use super::NotPending;
 use super::account::Account;
 use super::answers::Answer;
 use super::shard::Shards;
@@ -46,16 +47,22 @@ pub(crate) fn apply(shards: &mut impl Shards, seq: Seq, event: &Event<'_>) -> Re
             })?;
             if let Some(home) = shards.shard_mut(reservation.shard()) {
                 match confirmed {
-                    true => home.reservations.skip(*reservation),
+                    true => {
+                        home.reservations.skip(*reservation);
+                        home.ended.add(*reservation, *owner, NotPending::Confirmed);
+                    }
                     false => home.hold(*reservation, *owner, *expires_at, lines),
                 }
             }
         }
-        Fact::Confirmed(end) | Fact::Released(end) | Fact::Expired(end) => {
-            apply_end(shards, end, at)?
-        }
-        Fact::Returned { lines, consumed_at, .. } => {
+        Fact::Confirmed(end) => apply_end(shards, end, NotPending::Confirmed, at)?,
+        Fact::Released(end) => apply_end(shards, end, NotPending::Released, at)?,
+        Fact::Expired(end) => apply_end(shards, end, NotPending::Expired, at)?,
+        Fact::Returned { reservation, lines, consumed_at, .. } => {
             change_lines(shards, lines, |account, line| account.give_back(line, *consumed_at))?;
+            if let Some(home) = shards.shard_mut(reservation.shard()) {
+                home.ended.returned(*reservation);
+            }
         }
         Fact::Noted { .. } | Fact::Document { .. } | Fact::ClockMended { .. } => {}
     }
@@ -65,10 +72,10 @@ pub(crate) fn apply(shards: &mut impl Shards, seq: Seq, event: &Event<'_>) -> Re
     Ok(())
 }
 
-fn apply_end(shards: &mut impl Shards, end: &End, at: TimeMs) -> Result<()> {
+fn apply_end(shards: &mut impl Shards, end: &End, how: NotPending, at: TimeMs) -> Result<()> {
     change_lines(shards, &end.lines, |account, line| account.end(line, end.expires_at, at))?;
     match shards.shard_mut(end.reservation.shard()) {
-        Some(home) => home.let_go(end.reservation),
+        Some(home) => home.let_go(end.reservation, how),
         None => Ok(()),
     }
 }

@@ -10,8 +10,7 @@ use super::shard::Held;
 use crate::base::error::{Error, Result};
 use crate::base::flaw::{self, Flaw};
 use crate::base::{
-    AccountId, BODY_BYTES_MAX, LINES_MAX, QUANTITY_MAX, RECEIVED_MAX, ReservationId, TTL_MS_MAX,
-    TimeMs,
+    AccountId, BODY_BYTES_MAX, LINES_MAX, QUANTITY_MAX, RECEIVED_MAX, TTL_MS_MAX, TimeMs,
 };
 use crate::event::Policy;
 use crate::event::{End, EventLine, EventLines, Fact};
@@ -60,12 +59,12 @@ pub(super) fn decide<'a>(
 
 fn confirm<'a>(held: &Held<'_>, request: &Confirm<'a>, now: TimeMs) -> Result<Decision<'a>> {
     let Confirm { reservation, owner, quantities, .. } = *request;
-    let outcome = match find(held, reservation, owner) {
-        None => ConfirmOutcome::NotPending { reservation },
-        Some(pending) if now >= pending.expires_at && !flaw::is_made(Flaw::ConfirmsLate) => {
+    let outcome = match held.shard(reservation.shard()).pending(reservation, owner) {
+        Err(why) => ConfirmOutcome::NotPending { reservation, why },
+        Ok(pending) if now >= pending.expires_at && !flaw::is_made(Flaw::ConfirmsLate) => {
             ConfirmOutcome::Late { reservation, expires_at: pending.expires_at }
         }
-        Some(pending) => {
+        Ok(pending) => {
             let fact = Fact::Confirmed(consume(held, pending, quantities)?);
             let outcome = ConfirmOutcome::Confirmed { reservation };
             return Ok(Decision::fact(fact, Outcome::Confirm(outcome)));
@@ -76,12 +75,12 @@ fn confirm<'a>(held: &Held<'_>, request: &Confirm<'a>, now: TimeMs) -> Result<De
 
 fn release(held: &Held<'_>, request: &Release, now: TimeMs) -> Decision<'static> {
     let Release { reservation, owner, .. } = *request;
-    let outcome = match find(held, reservation, owner) {
-        None => ReleaseOutcome::NotPending { reservation },
-        Some(pending) if now >= pending.expires_at && !flaw::is_made(Flaw::ReleasesLate) => {
+    let outcome = match held.shard(reservation.shard()).pending(reservation, owner) {
+        Err(why) => ReleaseOutcome::NotPending { reservation, why },
+        Ok(pending) if now >= pending.expires_at && !flaw::is_made(Flaw::ReleasesLate) => {
             ReleaseOutcome::Late { reservation, expires_at: pending.expires_at }
         }
-        Some(pending) => {
+        Ok(pending) => {
             let fact = Fact::Released(give_back(held, pending));
             let outcome = ReleaseOutcome::Released { reservation };
             return Decision::fact(fact, Outcome::Release(outcome));
@@ -272,15 +271,6 @@ fn renewals(held: &Held<'_>, lines: &[Line], now: TimeMs) -> Vec<Fact<'static>> 
         }
     }
     facts
-}
-
-fn find<'h>(
-    held: &'h Held<'_>,
-    id: ReservationId,
-    owner: Option<AccountId>,
-) -> Option<&'h Reservation> {
-    let pending = held.shard(id.shard()).reservations.get(id)?;
-    (owner.is_none() || owner == pending.owner).then_some(pending)
 }
 
 /// The end of a reservation that consumes all, or a part of each line.

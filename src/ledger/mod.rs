@@ -11,6 +11,7 @@ mod command;
 mod counts;
 mod decide;
 mod documents;
+mod ended;
 mod fingerprint;
 mod gauge;
 mod lapses;
@@ -59,8 +60,8 @@ pub(crate) use documents::NAME_BYTES_MAX;
 pub use level::{Level, Pending};
 pub(crate) use look::{AccountCursor, PendingCursor, Tally};
 pub use outcome::{
-    ChangeOutcome, Changed, ConfirmOutcome, FirstAnswer, Outcome, RefundOutcome, Refusal,
-    ReleaseOutcome, ReserveOutcome, Reserved,
+    ChangeOutcome, Changed, ConfirmOutcome, FirstAnswer, NotPending, Outcome, RefundOutcome,
+    Refusal, ReleaseOutcome, ReserveOutcome, Reserved,
 };
 #[cfg(feature = "bin")]
 pub(crate) use reservations::made_at_ms;

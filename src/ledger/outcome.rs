@@ -69,6 +69,33 @@ impl ReserveOutcome {
     }
 }
 
+/// Why a reservation cannot be confirmed or released.
+///
+/// Whether a number was given out, and how the newest 2,048 reservations of each 64th of the ledger
+/// ended, is told from memory. What ended before is found by
+/// [`Engine::confirm`](crate::Engine::confirm), [`release`](crate::Engine::release) and
+/// [`refund`](crate::Engine::refund) in history, where that is on and shows it; by
+/// [`execute`](crate::Engine::execute) and [`batch`](crate::Engine::batch), which never read a disk,
+/// it is not. A restart forgets what ended before its checkpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NotPending {
+    /// No reservation has this number.
+    NeverMade,
+    /// It is confirmed.
+    Confirmed,
+    /// It was released.
+    Released,
+    /// It expired.
+    Expired,
+    /// It was confirmed, and what it consumed was returned.
+    Returned,
+    /// It is on another's behalf than the request says, pending or not.
+    Anothers,
+    /// That can no longer be told: it ended, or its number was passed over.
+    Unknown,
+}
+
 /// What became of a confirm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -88,10 +115,12 @@ pub enum ConfirmOutcome {
         /// The deadline that passed.
         expires_at: TimeMs,
     },
-    /// The reservation is not pending: it ended before, was never made, or is on another's behalf.
+    /// The reservation is not pending, or is on another's behalf.
     NotPending {
         /// The reservation.
         reservation: ReservationId,
+        /// Why.
+        why: NotPending,
     },
 }
 
@@ -116,10 +145,12 @@ pub enum ReleaseOutcome {
         /// The deadline that passed.
         expires_at: TimeMs,
     },
-    /// The reservation is not pending: it ended before, was never made, or is on another's behalf.
+    /// The reservation is not pending, or is on another's behalf.
     NotPending {
         /// The reservation.
         reservation: ReservationId,
+        /// Why.
+        why: NotPending,
     },
 }
 
@@ -138,10 +169,17 @@ pub enum RefundOutcome {
         /// The reservation.
         reservation: ReservationId,
     },
+    /// The reservation waits still: release it instead.
+    StillPending {
+        /// The reservation.
+        reservation: ReservationId,
+    },
     /// The reservation is not confirmed (any more), or is on another's behalf.
     NotConfirmed {
         /// The reservation.
         reservation: ReservationId,
+        /// Why; [`NotPending::Confirmed`] only where a condition of the caller's did not hold.
+        why: NotPending,
     },
 }
 

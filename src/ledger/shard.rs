@@ -6,9 +6,11 @@ use std::sync::Arc;
 use crossbeam_utils::CachePadded;
 use smallvec::SmallVec;
 
+use super::NotPending;
 use super::account::Account;
 use super::answers::Answers;
 use super::counts::{Became, Counts, Verb};
+use super::ended::Ended;
 use super::gauge::Gauge;
 use super::reservations::{Reservation, Reservations, held_lines};
 use crate::base::error::{Error, Result};
@@ -24,6 +26,7 @@ pub(crate) struct Shard {
     pub(super) answers: Answers,
     pub(super) wheel: Wheel,
     pub(super) counts: Counts,
+    pub(super) ended: Ended,
     gauges: Arc<boxcar::Vec<Gauge>>,
 }
 
@@ -35,12 +38,30 @@ impl Shard {
             answers,
             wheel: Wheel::new(now),
             counts: Counts::default(),
+            ended: Ended::default(),
             gauges,
         }
     }
 
     pub(super) fn account(&self, account: AccountId) -> Option<&Account> {
         self.accounts.get(account.index())
+    }
+
+    /// The pending reservation with this number, on behalf of `owner` where one is named.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub(super) fn pending(
+        &self,
+        id: ReservationId,
+        owner: Option<AccountId>,
+    ) -> std::result::Result<&Reservation, NotPending> {
+        match self.reservations.get(id) {
+            Some(pending) if owner.is_none() || owner == pending.owner => Ok(pending),
+            Some(_) => Err(NotPending::Anothers),
+            None if id.count() >= self.reservations.numbered() => Err(NotPending::NeverMade),
+            None => Err(self.ended.find(id, owner).unwrap_or(NotPending::Unknown)),
+        }
     }
 
     pub(super) fn open_account(&mut self, account: Account) {
@@ -92,13 +113,14 @@ impl Shard {
         });
     }
 
-    /// Forgets a reservation that ended.
-    pub(super) fn let_go(&mut self, id: ReservationId) -> Result<()> {
+    /// Lets go of a reservation that ended, and remembers for a while how.
+    pub(super) fn let_go(&mut self, id: ReservationId, how: NotPending) -> Result<()> {
         let gone = self.reservations.remove(id);
         let gone = gone
             .ok_or_else(|| Error::corrupt(format!("reservation {id} ends but is not pending")))?;
         // False when the wheel itself ended it.
         self.wheel.cancel(gone.timer);
+        self.ended.add(id, gone.owner, how);
         Ok(())
     }
 }

@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
-use stockhold::outcome::Reserved;
+use stockhold::outcome::{NotPending, Reserved};
 use stockhold::{
     AccountId, AccountKey, Engine, Policy, Receive, Refund, RefundOutcome, ReserveOutcome,
 };
@@ -207,7 +207,7 @@ fn a_refund_may_be_awaited_by_any_executor() {
     assert!(matches!(run_to_end(first).expect("it is durable"), RefundOutcome::Returned { .. }));
     assert_eq!(
         run_to_end(second).expect("it is decided"),
-        RefundOutcome::NotConfirmed { reservation }
+        RefundOutcome::NotConfirmed { reservation, why: NotPending::Returned }
     );
     assert_eq!(engine.level(tea).expect("it is open").available, 2);
 }

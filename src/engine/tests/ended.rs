@@ -4,7 +4,7 @@
 use super::*;
 use crate::base::IdempotencyKey;
 use crate::history::record::{ReservationRecord, ReservationState};
-use crate::ledger::{Refund, RefundOutcome};
+use crate::ledger::{NotPending, Refund, RefundOutcome};
 
 fn bought(engine: &Engine, account: AccountId) -> ReservationId {
     let lines = [Line { account, quantity: 1 }];
@@ -75,7 +75,10 @@ fn a_refund_is_made_when_its_condition_holds_at_its_turn() {
     note(&engine, sent, b"sent", None).expect("it is decided");
     let refund =
         |order| decided(engine.refund_when(Refund::new(order), |record| record.notes.is_empty()));
-    assert_eq!(refund(sent), Ok(RefundOutcome::NotConfirmed { reservation: sent }));
+    assert_eq!(
+        refund(sent),
+        Ok(RefundOutcome::NotConfirmed { reservation: sent, why: NotPending::Confirmed })
+    );
     assert_eq!(refund(kept), Ok(RefundOutcome::Returned { reservation: kept }));
     assert_eq!(engine.level(tea).expect("it is open").consumed, 1);
 }

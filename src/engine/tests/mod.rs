@@ -15,6 +15,8 @@ mod memory;
 mod metrics;
 mod past;
 #[cfg(feature = "history")]
+mod too_late;
+#[cfg(feature = "history")]
 mod waiting;
 #[cfg(not(feature = "history"))]
 mod without_history;

@@ -12,7 +12,9 @@ use crossbeam_utils::sync::Parker;
 use super::*;
 use crate::base::flaw::{self, Flaw};
 use crate::event::Policy;
-use crate::ledger::{Command, Receive, Refund, RefundOutcome, Reserve, ReserveOutcome, Reserved};
+use crate::ledger::{
+    Command, NotPending, Receive, Refund, RefundOutcome, Reserve, ReserveOutcome, Reserved,
+};
 
 #[derive(Default)]
 struct Counting(AtomicUsize);
@@ -128,8 +130,14 @@ fn a_refund_waits_for_nothing_before_its_ticket_and_is_decided_once() {
     let history = std::thread::spawn(move || follower::run(&core, &parker));
     let outcomes = asked.map(|ticket| ticket.wait().expect("it is decided"));
     assert!(matches!(outcomes[0], RefundOutcome::Returned { .. }), "{outcomes:?}");
-    assert_eq!(outcomes[1..], [RefundOutcome::NotConfirmed { reservation: order }; 2]);
-    assert!(matches!(unknown.wait(), Ok(RefundOutcome::NotConfirmed { .. })));
+    assert_eq!(
+        outcomes[1..],
+        [RefundOutcome::NotConfirmed { reservation: order, why: NotPending::Returned }; 2]
+    );
+    assert!(matches!(
+        unknown.wait(),
+        Ok(RefundOutcome::NotConfirmed { why: NotPending::NeverMade, .. })
+    ));
     assert_eq!(engine.level(tea).expect("it is open").consumed, 0);
     engine.close().expect("it closes");
     history.join().expect("it does not panic");

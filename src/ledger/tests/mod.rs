@@ -143,11 +143,17 @@ fn a_reservation_ends_once() {
     );
     assert_eq!(
         fixture.execute(confirm(first), 99),
-        Outcome::Confirm(ConfirmOutcome::NotPending { reservation: first })
+        Outcome::Confirm(ConfirmOutcome::NotPending {
+            reservation: first,
+            why: NotPending::Confirmed
+        })
     );
     assert_eq!(
         fixture.execute(release(first), 99),
-        Outcome::Release(ReleaseOutcome::NotPending { reservation: first })
+        Outcome::Release(ReleaseOutcome::NotPending {
+            reservation: first,
+            why: NotPending::Confirmed
+        })
     );
     assert_eq!(
         fixture.execute(release(second), 99),
@@ -579,4 +585,29 @@ fn a_batch_answers_each_command_for_itself() {
     ));
     assert_eq!(results[1].as_ref().expect_err("no such account").kind(), ErrorKind::NotFound);
     assert!(matches!(results[2], Ok((Outcome::Reserve(ReserveOutcome::Refused(_)), None))));
+}
+
+#[test]
+fn a_deadline_is_a_time_that_the_request_names() {
+    let fixture = Fixture::new();
+    let tea = fixture.stock(3);
+    let lines = [Line { account: tea, quantity: 1 }];
+    let key = IdempotencyKey::new("ann", "by noon").expect("a valid key");
+    let by_noon = Command::Reserve(Reserve::until(&lines, 500).key(key));
+    let first = fixture.execute(by_noon, 100);
+    assert_eq!(first.reserved().map(|reserved| reserved.expires_at), Some(500));
+    assert_eq!(fixture.execute(by_noon, 900), first, "a retry after noon hears the first answer");
+    let kind_of = |reserve, now| {
+        let command = Command::Reserve(reserve);
+        fixture.ledger.execute(&command, now, &fixture.list).map_err(|error| error.kind())
+    };
+    let until = |expires_at| Reserve::until(&lines, expires_at);
+    assert_eq!(kind_of(until(500), 500), Err(ErrorKind::Invalid), "it has passed");
+    assert_eq!(kind_of(until(501 + crate::base::TTL_MS_MAX), 500), Err(ErrorKind::Invalid));
+    assert!(kind_of(until(500 + crate::base::TTL_MS_MAX), 500).is_ok(), "as far as any");
+    let empty = [Line { account: tea, quantity: 9 }];
+    let late = kind_of(Reserve::until(&empty, 500), 500);
+    assert_eq!(late, Err(ErrorKind::Invalid), "told before what is lacking");
+    let other = Reserve::new(&lines, 400).key(key);
+    assert_eq!(kind_of(other, 100), Err(ErrorKind::Conflict), "a length is another request");
 }

@@ -45,7 +45,7 @@ impl Mall {
         let owner = user.points(self.engine()).ok_or(Failure::OrderNotFound)?;
         let waiting = self.waiting(owner, reservation);
         let confirm = Confirm::new(reservation).owner(owner).key(key);
-        let confirmed = match self.durable(self.engine().confirm(confirm)?).await? {
+        let confirmed = match self.durable(self.engine().run::<ConfirmOutcome>(confirm)?).await? {
             ConfirmOutcome::Confirmed { .. } => true,
             ConfirmOutcome::Late { .. } => return Err(self.expire().await),
             ConfirmOutcome::NotPending { .. } => false,
@@ -79,7 +79,7 @@ impl Mall {
         let owner = user.points(self.engine()).ok_or(Failure::OrderNotFound)?;
         let waiting = self.waiting(owner, reservation);
         let release = Release::new(reservation).owner(owner).key(key);
-        let released = match self.durable(self.engine().release(release)?).await? {
+        let released = match self.durable(self.engine().run::<ReleaseOutcome>(release)?).await? {
             ReleaseOutcome::Released { .. } => true,
             ReleaseOutcome::Late { .. } => return Err(self.expire().await),
             // Another try with this key has returned it meanwhile.

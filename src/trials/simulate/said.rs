@@ -58,7 +58,7 @@ impl From<ConfirmOutcome> for Said {
             ConfirmOutcome::Late { reservation, expires_at } => {
                 Self::Late { reservation, expires_at }
             }
-            ConfirmOutcome::NotPending { reservation } => Self::NotPending { reservation },
+            ConfirmOutcome::NotPending { reservation, .. } => Self::NotPending { reservation },
         }
     }
 }
@@ -71,7 +71,7 @@ impl From<ReleaseOutcome> for Said {
             ReleaseOutcome::Late { reservation, expires_at } => {
                 Self::Late { reservation, expires_at }
             }
-            ReleaseOutcome::NotPending { reservation } => Self::NotPending { reservation },
+            ReleaseOutcome::NotPending { reservation, .. } => Self::NotPending { reservation },
         }
     }
 }
@@ -81,7 +81,8 @@ impl From<RefundOutcome> for Said {
         match outcome {
             RefundOutcome::Returned { reservation } => Self::Returned { reservation },
             RefundOutcome::Released { reservation } => Self::Released { reservation },
-            RefundOutcome::NotConfirmed { reservation } => Self::NotPending { reservation },
+            RefundOutcome::StillPending { reservation }
+            | RefundOutcome::NotConfirmed { reservation, .. } => Self::NotPending { reservation },
         }
     }
 }

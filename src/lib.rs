@@ -65,7 +65,7 @@ mod ledger;
 pub mod reader;
 #[cfg(feature = "test-util")]
 pub mod test_util;
-#[cfg(any(test, feature = "bin"))]
+#[cfg(any(test, feature = "bin", feature = "test-util"))]
 mod trials;
 mod vfs;
 

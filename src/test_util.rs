@@ -1,16 +1,15 @@
 //! For tests and fuzzers outside the crate; not covered by any promise.
 
-#[cfg(feature = "audit")]
 use std::path::Path;
 
-#[cfg(feature = "audit")]
 use crate::audit::{self, AuditConfig};
 use crate::base::error::Result;
 use crate::event::{self, Event};
 use crate::ledger::Level;
 use crate::ledger::{LAYOUT_VERSION, Layout, Ledger, Limits, PART_COUNT, Replay};
-#[cfg(feature = "audit")]
 use crate::vfs::RealVfs;
+
+pub use crate::trials::oracle;
 
 /// Reads the payload of a journal frame.
 ///
@@ -55,7 +54,6 @@ pub fn load_part(part: usize, bytes: &[u8]) -> Result<()> {
 ///
 /// # Errors
 /// `NotFound` when it is no data directory, `Unavailable` when it cannot be read.
-#[cfg(feature = "audit")]
 pub fn audit(dir: &Path) -> Result<bool> {
     let config = AuditConfig { keys_max: 1 << 20, scratch: None };
     let audited = audit::audit(&RealVfs, dir, &config, &mut |_, _| {})?;

@@ -5,6 +5,7 @@
 //!
 //! `STOCKHOLD_KILL_SEED` repeats a run's requests and moments, as far as the machine's timing
 //! allows.
+#![cfg(feature = "test-util")]
 
 mod books;
 #[path = "kill/child.rs"]
@@ -311,15 +312,11 @@ impl Trial {
     /// Points leave for units alone: an exchange moves both or neither.
     fn check_prices(&self) {
         let out = |kind: &str| {
-            let accounts =
-                self.books.accounts.values().filter(|account| account.key.starts_with(kind));
-            accounts.map(|account| account.reserved + account.consumed).sum::<i64>()
+            let named = self.books.keys.iter().filter(|(key, _)| key.to_string().starts_with(kind));
+            let accounts = named.map(|(_, account)| &self.books.accounts[account]);
+            accounts.map(|account| account.reserved + account.consumed).sum::<u64>()
         };
-        assert_eq!(
-            out("points/"),
-            out("stock/") * PRICE as i64,
-            "points for units that were not taken"
-        );
+        assert_eq!(out("points/"), out("stock/") * PRICE, "points for units that were not taken");
     }
 
     /// Every acknowledged reservation is as it was acknowledged, or ended as it may have ended
@@ -338,7 +335,7 @@ impl Trial {
             };
             assert!(agrees, "{id} was acknowledged as {acked:?}, and is {there:?}");
             if acked.state == State::Returned {
-                assert!(self.books.returned.contains(id), "the return of {id} was acknowledged");
+                assert!(self.books.is_returned(*id), "the return of {id} was acknowledged");
             }
         }
         self.counts.reservations_checked += self.acked.len() as u64;
@@ -388,9 +385,7 @@ impl Trial {
             record.unwrap_or_else(|| panic!("{id} was acknowledged, and history does not know it"));
         let state = match self.books.ended.get(&id) {
             None => ReservationState::Pending,
-            Some(Ended::Confirmed) if self.books.returned.contains(&id) => {
-                ReservationState::Returned
-            }
+            Some(Ended::Confirmed) if self.books.is_returned(id) => ReservationState::Returned,
             Some(Ended::Confirmed) => ReservationState::Confirmed,
             Some(Ended::Released) => ReservationState::Released,
             Some(Ended::Expired) => ReservationState::Expired,

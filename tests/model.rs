@@ -3,6 +3,7 @@
 //! a checkpoint, changes. Afterwards every prefix of the journal is audited.
 //!
 //! `PROPTEST_CASES` sets how many sequences are tried.
+#![cfg(feature = "test-util")]
 
 mod books;
 mod driver;

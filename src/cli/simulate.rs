@@ -60,10 +60,11 @@ fn hunt(args: &SimulateArgs) -> Result<ExitCode> {
     let seeds = bar.position();
     bar.finish_and_clear();
     print(&format!(
-        "{seeds} seeds from {} in {:.1} s\n{}",
+        "{seeds} seeds from {} in {:.1} s\n{}journals {}\n",
         args.seed,
         started.elapsed().as_secs_f64(),
-        runs.counts
+        runs.counts,
+        runs.journals()
     ))?;
     match runs.failure {
         None => Ok(ExitCode::SUCCESS),

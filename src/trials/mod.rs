@@ -6,7 +6,12 @@ pub(crate) mod bench;
 mod client;
 #[cfg(feature = "bin")]
 pub(crate) mod flash_sale;
-#[cfg(not(stockhold_loom))]
+#[cfg_attr(
+    not(feature = "test-util"),
+    allow(unused, reason = "tests outside the crate ask more of it")
+)]
+pub mod oracle;
+#[cfg(all(any(test, feature = "bin"), not(stockhold_loom)))]
 pub(crate) mod simulate;
 #[cfg(feature = "bin")]
 pub(crate) mod soak;

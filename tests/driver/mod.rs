@@ -7,19 +7,19 @@ use std::sync::Arc;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use stockhold::clock::ManualClock;
-use stockhold::command::{Adjust, Command, SetPolicy, WriteOff};
-use stockhold::outcome::{Outcome, Reserved};
+use stockhold::command::{Command, SetPolicy};
+use stockhold::outcome::Outcome;
+use stockhold::test_util::oracle::{self, Said};
 use stockhold::{
-    AccountId, AccountKey, Confirm, Engine, Error, ErrorKind, IdempotencyKey, Line, Policy,
-    Receive, Release, ReservationId, Reserve, ReserveOutcome, Window,
+    AccountId, AccountKey, Engine, Error, ErrorKind, IdempotencyKey, Policy, ReservationId, Window,
 };
 use tempfile::TempDir;
 
-use crate::reference::{Answer, Ask, Place, Reference};
+use crate::reference::{Ask, Place, Reference};
 
 /// Long enough that a dozen reservations fill the smallest segment, and the journal goes on in the
 /// next.
-const DETAILS: [u8; 10 << 10] = [7; 10 << 10];
+const DETAILS: usize = 10 << 10;
 
 /// The rules that quotas change between.
 pub const WINDOWS: [Window; 5] = [
@@ -143,7 +143,7 @@ impl Run {
             clock: Arc::new(ManualClock::new(1_000)),
             engine: None,
             ids: [None; 8],
-            reference: Reference::new(1_000).with_changing_rules().keeping(WINDOW_MS),
+            reference: Reference::new(1_000).keeping(WINDOW_MS),
             // One that was never made.
             made: vec![ReservationId::from_number(u64::MAX >> 1)],
             asked: Vec::new(),
@@ -166,7 +166,8 @@ impl Run {
     fn open(&mut self, place: Place) {
         let (name, policy) = accounts()[place];
         // The rules of an open account are those that it was given last.
-        let policy = self.reference.accounts.get(&place).map_or(policy, |account| account.policy);
+        let known = self.ids[place].map(|id| self.reference.books.accounts[&id].policy);
+        let policy = known.unwrap_or(policy);
         let key: AccountKey = name.parse().expect("a valid key");
         if self.ids[place].is_some() {
             let other = self
@@ -179,7 +180,7 @@ impl Run {
         assert!(self.ids[place].is_none_or(|before| before == id), "{name} has two numbers");
         assert_eq!(self.engine().account(&key), Some(id));
         self.ids[place] = Some(id);
-        self.reference.open(place, policy);
+        self.reference.open(id, key, policy);
     }
 
     fn set_policy(&mut self, place: Place, policy: Policy) {
@@ -191,7 +192,7 @@ impl Run {
                 .set_policy(SetPolicy::new(self.id(place), policy))
                 .expect("any rule goes"),
         );
-        self.reference.set_policy(place, policy);
+        self.reference.set_policy(self.id(place), policy);
     }
 
     /// Takes a step on both, and compares them.
@@ -279,157 +280,56 @@ impl Run {
     }
 
     fn ask(&mut self, ask: Ask, key: Option<u8>, wait: bool) {
-        let outcome = self.with_command(&ask, key, |engine, command| {
-            let ticket = engine.execute(command)?;
+        let request = ask.with(|place| self.id(place), DETAILS);
+        let said = self.engine().execute(&request.command(key.map(key_of))).and_then(|ticket| {
             let outcome = ticket.outcome();
             if wait {
                 assert_eq!(ticket.wait()?, outcome);
             }
             Ok(outcome)
         });
-        self.check(ask, key, outcome);
+        self.check(ask, key, said, true);
     }
 
     fn batch(&mut self, asks: Vec<(Ask, Option<u8>)>) {
-        let pieces: Vec<Pieces> = asks.iter().map(|(ask, key)| self.pieces(ask, *key)).collect();
-        let commands: Vec<Command<'_>> =
-            asks.iter().zip(&pieces).map(|((ask, _), pieces)| self.command(ask, pieces)).collect();
-        let outcomes =
+        let requests: Vec<oracle::Ask> =
+            asks.iter().map(|(ask, _)| ask.with(|place| self.id(place), DETAILS)).collect();
+        let commands: Vec<Command<'_>> = requests
+            .iter()
+            .zip(&asks)
+            .map(|(request, (_, key))| request.command(key.map(key_of)))
+            .collect();
+        let said =
             self.engine().batch(&commands).and_then(|ticket| ticket.wait()).expect("it is a batch");
-        assert_eq!(outcomes.len(), asks.len());
-        for ((ask, key), outcome) in asks.into_iter().zip(outcomes) {
-            self.check(ask, key, outcome);
+        assert_eq!(said.len(), asks.len());
+        for ((ask, key), said) in asks.into_iter().zip(said) {
+            self.check(ask, key, said, false);
         }
-    }
-
-    fn with_command<T>(
-        &self,
-        ask: &Ask,
-        key: Option<u8>,
-        run: impl FnOnce(&Engine, &Command<'_>) -> T,
-    ) -> T {
-        let pieces = self.pieces(ask, key);
-        run(self.engine(), &self.command(ask, &pieces))
     }
 
     fn id(&self, place: Place) -> AccountId {
         self.ids[place].expect("accounts are opened before they are named")
     }
 
-    fn pieces(&self, ask: &Ask, key: Option<u8>) -> Pieces {
-        let key =
-            key.map(|key| IdempotencyKey::new("model", &key.to_string()).expect("a valid key"));
-        let lines = match ask {
-            Ask::Reserve { lines, .. } => lines
-                .iter()
-                .map(|(place, quantity)| Line { account: self.id(*place), quantity: *quantity })
-                .collect(),
-            _ => Vec::new(),
-        };
-        Pieces { lines, key }
-    }
-
-    fn command<'a>(&self, ask: &'a Ask, pieces: &'a Pieces) -> Command<'a> {
-        let key = pieces.key;
-        let owner_of = |owner: &Option<Place>| owner.map(|place| self.id(place));
-        match ask {
-            Ask::Receive { account, quantity } => {
-                Command::Receive(Receive::new(self.id(*account), *quantity).note("in").key(key))
-            }
-            Ask::Adjust { account, delta } => {
-                Command::Adjust(Adjust::new(self.id(*account), *delta).note("count").key(key))
-            }
-            Ask::WriteOff { account, quantity } => Command::WriteOff(
-                WriteOff::new(self.id(*account), *quantity).note("broken").key(key),
-            ),
-            Ask::Reserve { ttl_ms, confirm, owner, .. } => {
-                let reserve = Reserve::new(&pieces.lines, *ttl_ms).details(&DETAILS);
-                let mut reserve = reserve.owner(owner_of(owner)).key(key);
-                reserve.confirm = *confirm;
-                Command::Reserve(reserve)
-            }
-            Ask::Confirm { reservation, owner, parts } => {
-                let mut confirm = Confirm::new(*reservation).owner(owner_of(owner)).key(key);
-                confirm.quantities = parts.as_deref();
-                Command::Confirm(confirm)
-            }
-            Ask::Release { reservation, owner } => {
-                Command::Release(Release::new(*reservation).owner(owner_of(owner)).key(key))
-            }
-        }
-    }
-
     /// Holds what the engine said to what the reference says.
-    fn check(&mut self, ask: Ask, key: Option<u8>, outcome: Result<Outcome, Error>) {
-        let expected = self.reference.ask(&ask, key);
-        let said = outcome.map_err(|error| error.kind());
-        let place_of = |account| self.ids.iter().position(|id| *id == Some(account));
-        assert!(
-            expected.agrees(&said, place_of),
-            "{ask:?} with key {key:?} came to {said:?}, expected {expected:?}"
-        );
-        if let (
-            Answer::Reserved { reservation: None, .. },
-            Ok(Outcome::Reserve(ReserveOutcome::Reserved(Reserved { reservation, .. }))),
-        ) = (expected, said)
-        {
-            assert!(!self.made.contains(&reservation), "the number {reservation} was given before");
+    fn check(&mut self, ask: Ask, key: Option<u8>, said: Result<Outcome, Error>, is_alone: bool) {
+        let said = said.map(Said::from).map_err(|error| error.kind());
+        let request = ask.with(|place| self.id(place), DETAILS);
+        if let Err(why) = self.reference.hear(&request, key, said, is_alone) {
+            panic!("{ask:?} with key {key:?}: {why}");
+        }
+        if let Ok(Said::Reserved { reservation, .. }) = said {
             self.made.push(reservation);
-            self.reference.number(&ask, key, reservation);
         }
         self.asked.extend(key.map(|key| (ask, key)));
     }
 
     /// Holds the engine's state to the reference's.
     pub fn compare(&self) {
-        let engine = self.engine();
-        for (place, expected) in &self.reference.accounts {
-            let level = engine.level(self.id(*place)).expect("the account is open");
-            let seen = (
-                level.available,
-                level.reserved,
-                level.consumed,
-                level.received,
-                level.written_off,
-            );
-            let should = (
-                expected.available,
-                expected.reserved,
-                expected.consumed,
-                expected.received,
-                expected.written_off,
-            );
-            assert_eq!(
-                seen, should,
-                "the level of {} (available, reserved, consumed, received, lost)",
-                level.key
-            );
-            assert_eq!(level.policy, expected.policy, "the rules of {}", level.key);
-            let takeable = engine.takeable(level.account).expect("the account is open");
-            assert_eq!(
-                takeable,
-                expected.takeable(self.reference.now),
-                "what can be taken of {}",
-                level.key
-            );
-        }
-        assert_eq!(engine.levels().len(), self.reference.accounts.len());
-        assert_eq!(engine.pending_count(), self.reference.pending.len());
-        for (id, held) in &self.reference.pending {
-            let pending = engine.pending(*id).unwrap_or_else(|| panic!("{id} is pending"));
-            let lines = held
-                .lines
-                .iter()
-                .map(|(place, quantity)| Line { account: self.id(*place), quantity: *quantity });
-            assert_eq!(pending.lines, lines.collect::<Vec<_>>(), "the lines of {id}");
-            assert_eq!(pending.expires_at, held.expires_at, "the deadline of {id}");
-            assert_eq!(pending.owner, held.owner.map(|place| self.id(place)), "the owner of {id}");
-        }
+        self.reference.books.compare(self.engine()).unwrap_or_else(|why| panic!("{why}"));
     }
 }
 
-/// What a command borrows.
-struct Pieces {
-    lines: Vec<Line>,
-    key: Option<IdempotencyKey>,
+fn key_of(key: u8) -> IdempotencyKey {
+    IdempotencyKey::new("model", &key.to_string()).expect("a valid key")
 }

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use stockhold::outcome::{ChangeOutcome, Changed, Outcome, Reserved};
+use stockhold::test_util::oracle;
 use stockhold::{
     ConfirmOutcome, Policy, ReleaseOutcome, ReservationId, ReserveOutcome, TimeMs, Window,
 };
@@ -50,50 +51,39 @@ pub enum Sight {
     NextRelease(Option<TimeMs>),
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// The oracle's account, and what holds units of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
-    policy: Policy,
-    available: i64,
-    reserved: i64,
-    consumed: i64,
-    received: i64,
-    written_off: i64,
+    it: oracle::Account,
     pending: BTreeMap<ReservationId, (u64, TimeMs)>,
 }
 
 impl Account {
     pub fn new(policy: Policy) -> Self {
-        let limit = policy.limit as i64;
-        Self { policy, available: limit, received: limit, ..Self::default() }
+        Self { it: oracle::Account::open(policy), pending: BTreeMap::new() }
     }
 
+    /// What can be taken: no rule here asks for the time.
     fn takeable(&self) -> u64 {
-        u64::try_from(self.available + self.policy.backorder as i64).unwrap_or(0)
+        self.it.takeable(0)
     }
 
     /// The account after an operation, or nothing where it cannot have been so.
     pub fn step(&self, sight: &Sight) -> Vec<Self> {
         let mut next = self.clone();
-        if next.apply(sight) { vec![next] } else { Vec::new() }
+        let can_be = next.apply(sight);
+        next.it.forget_times();
+        if can_be { vec![next] } else { Vec::new() }
     }
 
     fn apply(&mut self, sight: &Sight) -> bool {
         match *sight {
             Sight::Take { id, quantity, expires_at } => {
-                if self.takeable() < quantity {
-                    return false;
-                }
-                self.available -= quantity as i64;
-                match expires_at {
-                    Some(at) => {
-                        self.reserved += quantity as i64;
-                        self.pending.insert(id, (quantity, at)).is_none()
-                    }
-                    None => {
-                        self.consumed += quantity as i64;
-                        true
-                    }
-                }
+                let holds =
+                    expires_at.is_none_or(|at| self.pending.insert(id, (quantity, at)).is_none());
+                holds
+                    && self.takeable() >= quantity
+                    && self.it.take(quantity, expires_at.is_none(), 0).is_ok()
             }
             Sight::End { id, consumed } => self.end(id, consumed),
             Sight::Expire { id, at } => {
@@ -101,20 +91,13 @@ impl Account {
                     && self.end(id, 0)
             }
             Sight::Change { delta, available } => {
-                self.available += delta;
-                self.received += delta.max(0);
-                self.written_off += (-delta).max(0);
-                self.available == available
+                self.it.add(delta);
+                self.it.available == available
             }
-            Sight::Level(numbers) => {
-                numbers
-                    == [
-                        self.available,
-                        self.reserved,
-                        self.consumed,
-                        self.received,
-                        self.written_off,
-                    ]
+            Sight::Level([available, rest @ ..]) => {
+                let it = &self.it;
+                let is = [it.reserved, it.consumed, it.received, it.written_off];
+                available == it.available && rest == is.map(|units| units as i64)
             }
             Sight::Takeable(units) => self.takeable() == units,
             // Read from the gauge, which knows nothing of the other lines, or decided under the
@@ -133,15 +116,8 @@ impl Account {
     }
 
     fn end(&mut self, id: ReservationId, consumed: u64) -> bool {
-        let Some((quantity, _)) = self.pending.remove(&id) else {
-            return false;
-        };
-        let consumed =
-            if self.policy.window == Window::Outstanding { 0 } else { consumed.min(quantity) };
-        self.reserved -= quantity as i64;
-        self.consumed += consumed as i64;
-        self.available += (quantity - consumed) as i64;
-        true
+        let held = self.pending.remove(&id);
+        held.is_some_and(|(quantity, _)| self.it.end(quantity, consumed.min(quantity), 0).is_ok())
     }
 }
 

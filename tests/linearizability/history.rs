@@ -1,11 +1,12 @@
 //! What threads asked of one group of accounts and were told, and the checks of it.
 
-use stockhold::outcome::{Outcome, Reserved};
-use stockhold::{AccountId, ErrorKind, Policy, ReservationId, ReserveOutcome, TimeMs};
+use stockhold::outcome::Outcome;
+use stockhold::test_util::oracle::Said;
+use stockhold::{AccountId, AccountKey, ErrorKind, Policy, ReservationId, ReserveOutcome, TimeMs};
 
 use super::account::{Account, sights};
 use super::checker::{Stuck, Timed, linearize, overlaps};
-use crate::reference::{Answer, Ask, Place, Reference};
+use crate::reference::{Ask, Place, Reference};
 
 /// An operation, with the times that the clock showed during it: it may have read any of them.
 #[derive(Clone, Debug)]
@@ -52,9 +53,11 @@ impl History {
         let decided = self.calls.iter().filter(|timed| !timed.op.op.may_be_fast());
         let decided: Vec<Timed<Call>> = decided.cloned().collect();
         let mut start = Reference::new(0);
-        for (place, (_, policy)) in self.accounts.iter().enumerate() {
-            start.open(place, *policy);
+        for (place, (account, policy)) in self.accounts.iter().enumerate() {
+            let key = AccountKey::stock(&place.to_string()).expect("a number is a name");
+            start.open(*account, key, *policy);
         }
+        start.forget_times();
         let step = |state: &Reference, call: &Call| self.step(state, call);
         explain("the accounts together", &decided, linearize(&decided, start, step));
         for (place, (_, policy)) in self.accounts.iter().enumerate() {
@@ -79,7 +82,7 @@ impl History {
                 }
             }
             Op::Level { place, numbers } => {
-                let it = &state.accounts[place];
+                let it = &state.books.accounts[&self.accounts[*place].0];
                 let rest = [it.reserved, it.consumed, it.received, it.written_off]
                     .map(|units| units as i64);
                 let agrees = numbers[0] == it.available && numbers[1..] == rest;
@@ -88,7 +91,8 @@ impl History {
             Op::Expire { id, at } => {
                 let mut next = state.at(*at);
                 if next.expire(*id) {
-                    states.push(next.at(0));
+                    next.forget_times();
+                    states.push(next);
                 }
             }
             Op::Takeable { .. } => panic!("the gauge shows an account by itself"),
@@ -105,23 +109,11 @@ impl History {
         said: &Result<Outcome, ErrorKind>,
     ) -> Option<Reference> {
         let mut next = state.at(now);
-        let answer = next.ask(ask, key);
-        let place_of = |account| self.accounts.iter().position(|(id, _)| *id == account);
-        if !answer.agrees(said, place_of) {
-            return None;
-        }
-        if let (
-            Answer::Reserved { reservation: None, .. },
-            Ok(Outcome::Reserve(ReserveOutcome::Reserved(Reserved { reservation, .. }))),
-        ) = (answer, said)
-        {
-            if next.pending.contains_key(reservation) {
-                return None;
-            }
-            next.number(ask, key, *reservation);
-        }
+        let request = ask.with(|place| self.accounts[place].0, 0);
+        // A refusal at a glance is held to its account alone.
+        next.hear(&request, key, said.map(Said::from), false).ok()?;
         // The time is each call's own, and no part of the state.
-        next.now = 0;
+        next.forget_times();
         Some(next)
     }
 }

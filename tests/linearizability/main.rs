@@ -6,6 +6,8 @@
 //!
 //! `STOCKHOLD_LINEARIZABILITY_SEED` repeats the requests; the interleaving is the machine's.
 
+#![cfg(feature = "test-util")]
+
 mod account;
 #[path = "../books/mod.rs"]
 mod books;
@@ -28,13 +30,11 @@ use std::sync::{Arc, Barrier, Mutex};
 use std::time::Instant;
 
 use stockhold::clock::{Clock, ManualClock};
-use stockhold::command::{Adjust, Command, WriteOff};
 use stockhold::event::Fact;
 use stockhold::outcome::{Outcome, Reserved};
 use stockhold::{
-    AccountId, AccountKey, Confirm, ConfirmOutcome, Engine, ErrorKind, IdempotencyKey, Line,
-    Policy, Receive, Release, ReleaseOutcome, ReservationId, Reserve, ReserveOutcome, TimeMs,
-    Window,
+    AccountId, AccountKey, ConfirmOutcome, Engine, ErrorKind, IdempotencyKey, Policy,
+    ReleaseOutcome, ReservationId, ReserveOutcome, TimeMs, Window,
 };
 use tempfile::TempDir;
 
@@ -197,43 +197,14 @@ impl Group {
     }
 
     fn execute(&self, engine: &Engine, ask: &Ask, key: Option<u8>) -> stockhold::Result<Outcome> {
-        let id = |place: &Place| self.accounts[*place].0;
         let key = key.map(|key| {
             let scope = format!("{} {}", self.number, self.round);
             IdempotencyKey::new(&scope, &key.to_string()).expect("a valid key")
         });
-        let mut taken = Vec::new();
-        let command = match ask {
-            Ask::Receive { account, quantity } => {
-                Command::Receive(Receive::new(id(account), *quantity).key(key))
-            }
-            Ask::Adjust { account, delta } => {
-                Command::Adjust(Adjust::new(id(account), *delta).key(key))
-            }
-            Ask::WriteOff { account, quantity } => {
-                Command::WriteOff(WriteOff::new(id(account), *quantity).key(key))
-            }
-            Ask::Reserve { lines, ttl_ms, confirm, .. } => {
-                taken.extend(
-                    lines
-                        .iter()
-                        .map(|(place, quantity)| Line { account: id(place), quantity: *quantity }),
-                );
-                let mut reserve = Reserve::new(&taken, *ttl_ms).key(key);
-                reserve.confirm = *confirm;
-                Command::Reserve(reserve)
-            }
-            Ask::Confirm { reservation, parts, .. } => {
-                let confirm = Confirm::new(*reservation).key(key);
-                Command::Confirm(parts.as_deref().map_or(confirm, |parts| confirm.part(parts)))
-            }
-            Ask::Release { reservation, .. } => {
-                Command::Release(Release::new(*reservation).key(key))
-            }
-        };
+        let request = ask.with(|place| self.accounts[place].0, 0);
         // The outcome is decided when the call returns; that it is durable is another test's
         // matter.
-        engine.execute(&command).map(|ticket| ticket.outcome())
+        engine.execute(&request.command(key)).map(|ticket| ticket.outcome())
     }
 
     fn pick(&self, rng: &mut Rng) -> Option<ReservationId> {

@@ -3,6 +3,9 @@
 
 use std::collections::BTreeMap;
 
+use stockhold::Policy;
+use stockhold::test_util::oracle::Account;
+
 use super::checker::{Stuck, Timed, linearize};
 
 pub const PRICE: i64 = 10;
@@ -64,13 +67,6 @@ struct Order {
     status: i64,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Account {
-    available: i64,
-    reserved: i64,
-    consumed: i64,
-}
-
 /// What of the mall is looked at: all of it, or one account by itself. A refusal that was read from
 /// one number, without a lock, is held to that account alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,27 +84,30 @@ struct State {
     keys: BTreeMap<(User, u8), Name>,
 }
 
-impl Account {
-    fn of(available: i64) -> Self {
-        Self { available, ..Self::default() }
-    }
+/// A product's stock or a user's points, with so many units.
+fn account(available: i64) -> Account {
+    let mut account = Account::open(Policy::strict());
+    account.add(available);
+    account
+}
 
-    fn numbers(self) -> [i64; 4] {
-        let Self { available, reserved, consumed } = self;
-        [available, reserved, consumed, available + reserved + consumed]
-    }
+fn numbers(it: &Account) -> [i64; 4] {
+    let out = [it.reserved, it.consumed, it.received].map(|units| units as i64);
+    [it.available, out[0], out[1], out[2]]
+}
 
-    /// Moves units between what is available, reserved (0) and consumed (1), as the status of their
-    /// order goes.
-    fn go(&mut self, units: i64, from: i64, to: i64) {
-        for (status, units) in [(from, -units), (to, units)] {
-            match status {
-                0 => self.reserved += units,
-                1 => self.consumed += units,
-                _ => self.available += units,
-            }
-        }
-    }
+/// Moves units as the status of their order goes: -1 holds none, 0 reserves them, and 1 consumes
+/// them.
+fn go(account: &mut Account, units: i64, from: i64, to: i64) {
+    let units = units.unsigned_abs();
+    let gone = match (from, to) {
+        (-1, 0 | 1) => account.take(units, to == 1, 0),
+        (0, -1 | 1) => account.end(units, if to == 1 { units } else { 0 }, 0),
+        (1, -1) => account.give_back(units, 0, 0),
+        _ => Ok(()),
+    };
+    gone.expect("an order goes only where its units can");
+    account.forget_times();
 }
 
 impl View {
@@ -150,12 +149,12 @@ impl State {
             What::Confirm { user, order } => self.turn(*user, order, 1, &call.said),
             What::Cancel { user, order } => self.turn(*user, order, -1, &call.said),
             What::Balance { user } => {
-                self.agrees(call.said == Said::Numbers(self.points[*user].numbers()))
+                self.agrees(call.said == Said::Numbers(numbers(&self.points[*user])))
             }
-            What::Inventory => self.agrees(call.said == Said::Numbers(self.stock.numbers())),
+            What::Inventory => self.agrees(call.said == Said::Numbers(numbers(&self.stock))),
             What::Receive { quantity } => {
                 let mut next = self.clone();
-                next.stock.available += quantity;
+                next.stock.add(*quantity);
                 (call.said == Said::Stock(next.stock.available) || call.said == Said::Lost)
                     .then_some(next)
             }
@@ -197,8 +196,8 @@ impl State {
             _ => return Vec::new(),
         };
         let mut next = self.clone();
-        next.points[user].go(quantity * PRICE, -1, status);
-        next.stock.go(quantity, -1, status);
+        go(&mut next.points[user], quantity * PRICE, -1, status);
+        go(&mut next.stock, quantity, -1, status);
         next.keys.extend(key.map(|key| ((user, key), name.clone())));
         let new = next.orders.insert(name, Order { user, quantity, status }).is_none();
         unchanged.into_iter().chain(new.then_some(next)).collect()
@@ -238,8 +237,8 @@ impl State {
             return None;
         }
         let mut next = self.clone();
-        next.points[user].go(quantity * PRICE, status, to);
-        next.stock.go(quantity, status, to);
+        go(&mut next.points[user], quantity * PRICE, status, to);
+        go(&mut next.stock, quantity, status, to);
         next.orders.get_mut(&name).expect("it was there").status = to;
         Some(next)
     }
@@ -254,9 +253,9 @@ pub fn explain(
 ) -> Result<(), String> {
     let shown: Vec<Timed<Call>> =
         calls.iter().filter(|timed| view.shows(&timed.op)).cloned().collect();
-    let points = points.iter().map(|points| Account::of(*points)).collect();
+    let points = points.iter().map(|points| account(*points)).collect();
     let start =
-        State { stock: Account::of(stock), points, orders: BTreeMap::new(), keys: BTreeMap::new() };
+        State { stock: account(stock), points, orders: BTreeMap::new(), keys: BTreeMap::new() };
     linearize(&shown, start, |state, call| state.step(view, call)).map_err(|Stuck { explained }| {
         let line = |at: usize| {
             format!("{:>5} {:>5} {:?}\n", shown[at].called, shown[at].returned, shown[at].op)

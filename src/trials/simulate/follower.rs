@@ -2,10 +2,10 @@
 //! the engine dies.
 
 use super::world::{Slot, World};
-use super::{Checked, agree, hold};
 use crate::base::Seq;
 use crate::base::error::ErrorKind;
 use crate::engine::Subscription;
+use crate::trials::oracle::{Checked, agree, hold};
 
 /// A subscriber that keeps the number of the last event it saw.
 pub(super) struct Follower {

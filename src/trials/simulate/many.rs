@@ -1,6 +1,7 @@
 //! Many seeds, on as many threads as there are processors: each run is on one thread, and on its
 //! own.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
@@ -17,6 +18,7 @@ pub(crate) struct Runs {
     pub(crate) counts: Counts,
     /// The lowest seed that was found to fail, and why.
     pub(crate) failure: Option<(u64, String)>,
+    journals: BTreeMap<u64, blake3::Hash>,
 }
 
 /// Runs these seeds on so many threads, until one fails. Calls `done` after each.
@@ -33,7 +35,7 @@ pub(crate) fn run_many(seeds: Range<u64>, threads: usize, done: &(dyn Fn() + Syn
                     }
                     let run = run(&Plan::new(seed));
                     stop.fetch_or(run.failure.is_some(), Ordering::SeqCst);
-                    runs.lock().add(seed, &run.counts, run.failure);
+                    runs.lock().add(seed, &run.counts, run.failure, run.journal);
                     done();
                 }
             });
@@ -43,8 +45,18 @@ pub(crate) fn run_many(seeds: Range<u64>, threads: usize, done: &(dyn Fn() + Syn
 }
 
 impl Runs {
-    fn add(&mut self, seed: u64, counts: &Counts, failure: Option<String>) {
+    /// One hash of all journals, in the order of their seeds.
+    pub(crate) fn journals(&self) -> blake3::Hash {
+        let mut hasher = blake3::Hasher::new();
+        for journal in self.journals.values() {
+            hasher.update(journal.as_bytes());
+        }
+        hasher.finalize()
+    }
+
+    fn add(&mut self, seed: u64, counts: &Counts, failure: Option<String>, journal: blake3::Hash) {
         self.counts.merge(counts);
+        self.journals.insert(seed, journal);
         if let Some(failure) = failure
             && self.failure.as_ref().is_none_or(|(lowest, _)| seed < *lowest)
         {

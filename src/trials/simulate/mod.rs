@@ -4,7 +4,7 @@
 //! of the disk fails or loses power, what a crash leaves of unsynced data, when the engine's
 //! background work runs, and how far followers lag. The engine is the real one, without threads
 //! ([`EngineBuilder::stepped`](crate::engine::EngineBuilder)), on a file system in memory
-//! ([`CrashVfs`](crate::vfs::crash::CrashVfs)). Beside it stand plain books, which say what must
+//! ([`CrashVfs`](crate::vfs::crash::CrashVfs)). Beside it stands the [oracle](super::oracle), which says what must
 //! come of each request, and to which every event, answer, level and recovery is held. The same
 //! seed is the same run, operation by operation; a trace of it is hashed.
 //!
@@ -15,29 +15,24 @@
 //! | `recovery` | crashes, restarts, and what must be left |
 //! | `follower` | subscribers that lag, die and go on |
 //! | `rot` | flipped bits, on a copy |
-//! | `ask` | requests as commands |
-//! | `books`, `decide` | what the events come to, and what must come of a request |
+//! | `wish` | wishes as requests |
 //! | `many` | many seeds, on all processors |
 //! | `shrink` | a failing plan with nothing in it that it does not need |
 //! | `counts` | what was tried |
 
-mod ask;
-mod books;
 mod clock;
 mod counts;
-mod decide;
 mod follower;
 mod many;
 mod plan;
 mod recovery;
 mod rot;
-mod said;
 mod shrink;
 #[cfg(test)]
 mod tests;
+mod wish;
 mod world;
 
-use std::fmt::{Debug, Display};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 pub(crate) use counts::Counts;
@@ -46,14 +41,13 @@ pub(crate) use plan::Plan;
 pub(crate) use shrink::shrink;
 use world::World;
 
-/// What was checked, or why it does not hold.
-type Checked<T = ()> = Result<T, String>;
-
 /// What a run came to.
 pub(crate) struct Run {
     pub(crate) counts: Counts,
     /// A hash of everything that happened.
     pub(crate) trace: u64,
+    /// A hash of every record of its journal, in order.
+    pub(crate) journal: blake3::Hash,
     /// What did not hold, with the step at which it was seen.
     pub(crate) failure: Option<String>,
 }
@@ -69,16 +63,6 @@ pub(crate) fn run(plan: &Plan) -> Run {
         Err(format!("the engine panicked: {}", told.unwrap_or_default()))
     });
     let failure = outcome.err().map(|why| format!("{}: {why}", world.place()));
-    let (counts, trace) = world.finish();
-    Run { counts, trace, failure }
-}
-
-/// Says why unless it holds.
-fn hold(holds: bool, why: impl FnOnce() -> String) -> Checked {
-    if holds { Ok(()) } else { Err(why()) }
-}
-
-/// Says what is and what should be unless they are the same.
-fn agree<T: PartialEq + Debug>(what: impl Display, is: &T, should: &T) -> Checked {
-    hold(is == should, || format!("{what}: {is:?}, but it should be {should:?}"))
+    let (counts, trace, journal) = world.finish();
+    Run { counts, trace, journal, failure }
 }

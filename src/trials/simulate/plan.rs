@@ -7,6 +7,7 @@ use std::ops::RangeInclusive;
 
 use crate::base::TimeMs;
 use crate::event::{Policy, Window};
+use crate::trials::oracle::{Bounds, Terms};
 use crate::vfs::crash::{Chance, Fault};
 
 /// An account by its place in [`accounts`].
@@ -61,6 +62,16 @@ pub(super) struct Setup {
     pub(super) window_ms: u64,
     pub(super) keys_per_owner: usize,
     pub(super) reservations_per_shard_max: usize,
+}
+
+impl Setup {
+    pub(super) fn terms(&self) -> Terms {
+        let bounds = Bounds {
+            reservations_per_shard_max: self.reservations_per_shard_max,
+            keys_per_owner: self.keys_per_owner,
+        };
+        Terms { window_ms: self.window_ms, bounds }
+    }
 }
 
 /// A request, with accounts by their places and reservations still to be picked among those that

@@ -3,13 +3,12 @@
 use std::path::Path;
 
 use super::plan::Ending;
-use super::said::Said;
 use super::world::{Slot, World};
-use super::{Checked, agree, hold};
 use crate::base::error::{Error, ErrorKind};
 use crate::base::{IdempotencyKey, Seq};
 use crate::engine::Engine;
-use crate::event::{Event, Fact};
+use crate::event::{self, Event, Fact};
+use crate::trials::oracle::{Checked, Said, agree, hold};
 use crate::vfs::crash::{CrashVfs, Fault};
 
 /// How often an opening may fail: more often than faults can strike it.
@@ -218,66 +217,18 @@ impl World<'_> {
             }
         }
         self.audited.enter(&event)?;
+        let mut record = Vec::new();
+        event::encode(&event, &mut record);
+        self.records.update(&seq.to_le_bytes());
+        self.records.update(&event::kind_of(&event).to_le_bytes());
+        self.records.update(&(record.len() as u64).to_le_bytes());
+        self.records.update(&record);
         self.log[seq as usize - 1] = Slot::Known(event);
         Ok(())
     }
 
     /// Holds the engine's state to the books.
     pub(super) fn compare(&self) -> Checked {
-        let engine = self.engine()?;
-        let (books, now) = (&self.books, engine.now_ms());
-        let levels = engine.levels();
-        agree("accounts", &levels.len(), &books.accounts.len())?;
-        for level in levels {
-            let account = books
-                .accounts
-                .get(&level.account)
-                .ok_or_else(|| format!("{} is unknown", level.key))?;
-            let is = (
-                level.available,
-                level.reserved,
-                level.consumed,
-                level.received,
-                level.written_off,
-            );
-            let should = (
-                account.available,
-                account.reserved,
-                account.consumed,
-                account.received,
-                account.written_off,
-            );
-            agree(
-                format!("{} (available, reserved, consumed, received, written off)", level.key),
-                &is,
-                &should,
-            )?;
-            agree(format!("the rules of {}", level.key), &level.policy, &account.policy)?;
-            agree(
-                format!("the number of {}", level.key),
-                &books.keys.get(&level.key),
-                &Some(&level.account),
-            )?;
-            let takeable = engine.takeable(level.account).map_err(|error| error.to_string())?;
-            agree(
-                format!("what can be taken of {}", level.key),
-                &takeable,
-                &account.takeable(now),
-            )?;
-        }
-        agree("pending reservations", &engine.pending_count(), &books.pending.len())?;
-        for (id, held) in &books.pending {
-            let pending = engine.pending(*id).ok_or_else(|| format!("{id} is not pending"))?;
-            let is = (pending.owner, pending.lines, pending.expires_at);
-            agree(
-                format!("reservation {id}"),
-                &is,
-                &(held.owner, held.lines.clone(), held.expires_at),
-            )?;
-        }
-        let documents =
-            engine.documents("catalogue").into_iter().map(|(key, body)| (key, body.len()));
-        let should = books.documents.iter().map(|((_, key), body)| (key.clone(), body.len()));
-        agree("documents", &documents.collect::<Vec<_>>(), &should.collect::<Vec<_>>())
+        self.books.compare(&self.engine()?)
     }
 }

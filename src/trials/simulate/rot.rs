@@ -3,13 +3,13 @@
 
 use std::path::{Path, PathBuf};
 
-use super::books::Books;
 use super::recovery::DIR;
 use super::world::{Slot, World};
-use super::{Checked, hold};
 use crate::base::Seq;
 use crate::base::error::ErrorKind;
 use crate::engine::Engine;
+use crate::trials::oracle::Books;
+use crate::trials::oracle::{Checked, agree, hold};
 use crate::vfs::crash::{Chance, CrashVfs};
 
 impl World<'_> {
@@ -62,9 +62,9 @@ impl World<'_> {
                 .ok_or_else(|| format!("{} is unknown", level.key))?;
             let is = (level.available, level.reserved, level.consumed);
             let should = (account.available, account.reserved, account.consumed);
-            super::agree(&level.key, &is, &should)?;
+            agree(&level.key, &is, &should)?;
         }
-        super::agree("pending reservations", &engine.pending_count(), &books.pending.len())?;
+        agree("pending reservations", &engine.pending_count(), &books.pending.len())?;
         self.read_copy(engine, last)?;
         Ok(if last < durable { "torn tail" } else { "harmless" })
     }
@@ -76,9 +76,9 @@ impl World<'_> {
         for seq in oldest..=last {
             match events.try_next() {
                 Ok(Some((read, event))) => {
-                    super::agree("the number of an event", &read, &seq)?;
+                    agree("the number of an event", &read, &seq)?;
                     if let Some(Slot::Known(should)) = self.log.get(seq as usize - 1) {
-                        super::agree(format!("event {seq}"), &event, should)?;
+                        agree(format!("event {seq}"), &event, should)?;
                     }
                 }
                 Err(error) if error.kind() == ErrorKind::Corrupt => return Ok(()),

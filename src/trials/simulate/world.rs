@@ -7,22 +7,18 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use super::ask::{Ask, FILLER};
-use super::books::Books;
 use super::clock::MachineClock;
 use super::counts::Counts;
-use super::decide::Due;
 use super::follower::Follower;
 use super::plan::{Ending, FOLLOWERS, Keyed, Place, Plan, Step, Then, Wish, accounts};
-use super::said::Said;
-use super::{Checked, agree, hold};
 use crate::base::error::{Error, ErrorKind};
-use crate::base::{AccountId, AccountKey, IdempotencyKey, ReservationId, Seq, TimeMs};
+use crate::base::{AccountId, AccountKey, ReservationId, Seq, TimeMs};
 use crate::engine::{Engine, Ticket};
 use crate::event::Policy;
-use crate::event::{Event, Fact, Kept, Request};
+use crate::event::{Event, Fact, Request};
 use crate::ledger::Used;
 use crate::ledger::{Command, Note, PutDocument, SetPolicy};
+use crate::trials::oracle::{Ask, Books, Checked, Due, FILLER, Said, agree, hold};
 use crate::vfs::crash::CrashVfs;
 
 /// How many steps a process goes on after its journal failed.
@@ -62,6 +58,8 @@ pub(super) struct World<'p> {
     pub(super) followers: Vec<Follower>,
     pub(super) counts: Counts,
     trace: blake3::Hasher,
+    /// Every record that was read back from the journal, in order.
+    pub(super) records: blake3::Hasher,
     pub(super) number: usize,
     dead_for: usize,
 }
@@ -91,6 +89,7 @@ impl<'p> World<'p> {
             followers: (0..FOLLOWERS).map(|_| Follower::default()).collect(),
             counts: Counts::default(),
             trace: blake3::Hasher::new(),
+            records: blake3::Hasher::new(),
             number: 0,
             dead_for: 0,
         }
@@ -120,15 +119,15 @@ impl<'p> World<'p> {
         format!("step {}, {:?}", self.number, step.map(|(_, step)| step))
     }
 
-    /// What was tried, and the hash of what happened.
-    pub(super) fn finish(mut self) -> (Counts, u64) {
+    /// What was tried, the hash of what happened, and that of the journal.
+    pub(super) fn finish(mut self) -> (Counts, u64, blake3::Hash) {
         for (path, _) in self.vfs.files() {
             let bytes = self.vfs.bytes(&path).unwrap_or_default();
             self.trace.update(&bytes);
         }
         let hash = self.trace.finalize();
         let first = hash.as_bytes()[..8].try_into().expect("a hash has 32 bytes");
-        (self.counts, u64::from_le_bytes(first))
+        (self.counts, u64::from_le_bytes(first), self.records.finalize())
     }
 
     pub(super) fn note(&mut self, what: Arguments<'_>) {
@@ -258,13 +257,8 @@ impl<'p> World<'p> {
         request: Option<Request>,
         facts: Vec<Fact<'static>>,
     ) -> Checked {
-        let last = facts.len().saturating_sub(1);
-        for (index, fact) in facts.into_iter().enumerate() {
-            let event = Event { at, request: request.filter(|_| index == last), fact };
-            self.books.enter(&event)?;
-            self.log.push(Slot::Known(event));
-        }
-        Ok(())
+        let log = &mut self.log;
+        self.books.enter_all(at, request, facts, |event| log.push(Slot::Known(event)))
     }
 
     fn resolve(&mut self, wish: &Wish) -> Checked<Option<Ask>> {
@@ -342,14 +336,10 @@ impl<'p> World<'p> {
             Ok(Said::Reserved { reservation, .. }) => Some(reservation),
             _ => None,
         };
-        let is_alone = seq.is_some();
-        let due = self.books.decide(command, now, number, &self.plan.setup, is_alone);
+        let (is_alone, terms) = (seq.is_some(), self.plan.setup.terms());
+        let due = self.books.decide(command, now, number, &terms.bounds, is_alone);
         self.counts.add("answers", name_of(said, &due));
-        let request = command.key().map(|key| Request {
-            key: IdempotencyKey::from_number(key.number()),
-            fingerprint: key.body().unwrap_or_default(),
-            kept: Some(Kept { owner: key.owner(), until: now + self.plan.setup.window_ms }),
-        });
+        let request = command.key().map(|key| terms.request(key, now));
         self.hold_to(due, now, request, said, seq)?;
         if let Some(made) = number.filter(|number| self.made.last() != Some(number)) {
             self.made.push(made);
@@ -586,8 +576,7 @@ impl<'p> World<'p> {
         self.counts.add_many("answers", "Expired", due.len() as u64);
         let due = Rc::new(due);
         for id in due.iter() {
-            let held = self.books.pending.get(id).ok_or("what is due is pending")?;
-            let fact = Fact::Expired(self.books.end_of(*id, held, now, |_, _| 0));
+            let fact = self.books.lapse(*id, now).ok_or("what is due is pending")?;
             self.books.enter(&Event { at: now, request: None, fact })?;
             self.log.push(Slot::Lapsed(now, Rc::clone(&due)));
         }

@@ -1,17 +1,17 @@
 //! Requests that own what they name, and the commands they are.
 
-use super::plan::Wish;
 use crate::base::{AccountId, IdempotencyKey, ReservationId};
 use crate::ledger::{
     Adjust, Command, Confirm, Deadline, Line, Receive, Release, Reserve, WriteOff,
 };
 
 /// What details, notes and documents are made of.
-pub(super) static FILLER: [u8; 64 << 10] = [b'7'; 64 << 10];
+pub static FILLER: [u8; 64 << 10] = [b'7'; 64 << 10];
 
 /// A request.
 #[derive(Clone, Debug)]
-pub(super) enum Ask {
+#[allow(missing_docs, reason = "the fields are those of the command of the same name")]
+pub enum Ask {
     Receive {
         account: AccountId,
         quantity: u64,
@@ -29,6 +29,7 @@ pub(super) enum Ask {
         ttl_ms: u64,
         confirm: bool,
         owner: Option<AccountId>,
+        /// How many bytes.
         details: usize,
     },
     Confirm {
@@ -43,7 +44,8 @@ pub(super) enum Ask {
 }
 
 impl Ask {
-    pub(super) fn command(&self, key: Option<IdempotencyKey>) -> Command<'_> {
+    /// The command that it is.
+    pub fn command(&self, key: Option<IdempotencyKey>) -> Command<'_> {
         match self {
             Self::Receive { account, quantity } => Command::Receive(Receive {
                 account: *account,
@@ -81,7 +83,7 @@ impl Ask {
     }
 
     /// The accounts that it names.
-    pub(super) fn accounts(&self) -> Vec<AccountId> {
+    pub fn accounts(&self) -> Vec<AccountId> {
         match self {
             Self::Receive { account, .. }
             | Self::Adjust { account, .. }
@@ -95,7 +97,8 @@ impl Ask {
         }
     }
 
-    pub(super) fn name(&self) -> &'static str {
+    /// What it is called in counts.
+    pub fn name(&self) -> &'static str {
         match self {
             Self::Receive { .. } => "receive",
             Self::Adjust { .. } => "adjust",
@@ -109,58 +112,9 @@ impl Ask {
     }
 
     /// The name of this request. A retry is told by what is asked.
-    pub(super) fn key(&self, key: u8) -> IdempotencyKey {
+    pub fn key(&self, key: u8) -> IdempotencyKey {
         let owner = ["ann", "bob", "eve"][usize::from(key % 3)];
         let key = IdempotencyKey::new("caller", &key.to_string()).expect("a number is a short key");
         key.owned_by(owner).with_body(format!("{self:?}").as_bytes())
-    }
-}
-
-impl Wish {
-    /// The places of the accounts that it names.
-    pub(super) fn places(&self) -> Vec<usize> {
-        match self {
-            Self::Receive { account, .. }
-            | Self::Adjust { account, .. }
-            | Self::WriteOff { account, .. } => {
-                vec![*account]
-            }
-            Self::Reserve { lines, owner, .. } => {
-                lines.iter().map(|(place, _)| *place).chain(*owner).collect()
-            }
-            Self::Confirm { owner, .. } | Self::Release { owner, .. } => {
-                owner.iter().copied().collect()
-            }
-        }
-    }
-
-    /// The request, when accounts and reservations are known.
-    pub(super) fn ask(
-        &self,
-        account: impl Fn(usize) -> AccountId,
-        reservation: impl FnOnce(usize) -> ReservationId,
-    ) -> Ask {
-        match self.clone() {
-            Self::Receive { account: place, quantity } => {
-                Ask::Receive { account: account(place), quantity }
-            }
-            Self::Adjust { account: place, delta } => {
-                Ask::Adjust { account: account(place), delta }
-            }
-            Self::WriteOff { account: place, quantity } => {
-                Ask::WriteOff { account: account(place), quantity }
-            }
-            Self::Reserve { lines, ttl_ms, confirm, owner, details } => {
-                let line = |(place, quantity)| Line { account: account(place), quantity };
-                let lines = lines.into_iter().map(line).collect();
-                Ask::Reserve { lines, ttl_ms, confirm, owner: owner.map(account), details }
-            }
-            Self::Confirm { pick, owner, parts } => {
-                Ask::Confirm { reservation: reservation(pick), owner: owner.map(account), parts }
-            }
-            Self::Release { pick, owner } => {
-                Ask::Release { reservation: reservation(pick), owner: owner.map(account) }
-            }
-        }
     }
 }

@@ -3,44 +3,145 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use super::books::{Account, Books, Held};
-use super::plan::Setup;
+use super::account::Account;
+use super::books::{Books, Held};
+use super::check::{Checked, agree};
 use super::said::Said;
 use crate::base::error::ErrorKind;
 use crate::base::{AccountId, IdempotencyKey, ReservationId, Seq, TimeMs};
-use crate::event::Policy;
-use crate::event::{End, EventLine, EventLines, Fact};
+use crate::event::{End, Event, EventLine, EventLines, Fact, Kept, Policy, Request};
 use crate::ledger::{
     Adjust, Command, Confirm, Deadline, Line, Receive, Refusal, Release, Reserve, WriteOff,
 };
 
+/// How much the engine keeps.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// Pending reservations of a shard.
+    pub reservations_per_shard_max: usize,
+    /// Answers of an owner.
+    pub keys_per_owner: usize,
+}
+
+impl Bounds {
+    /// None that a test would reach.
+    pub const NONE: Self =
+        Self { reservations_per_shard_max: usize::MAX, keys_per_owner: usize::MAX };
+}
+
 /// What must come of a request.
 #[derive(Clone, Debug)]
-pub(super) enum Due {
+pub enum Due {
     /// These facts, and the answer.
     Facts(Vec<Fact<'static>>, Said),
     /// Nothing happens.
     Nothing(Said),
     /// The first answer once more.
     Again(Said, Seq),
+    /// It is refused, and nothing happens.
     Error(ErrorKind),
 }
 
 impl Due {
+    /// What must be said.
+    pub fn answer(&self) -> Result<Said, ErrorKind> {
+        match self {
+            Self::Facts(_, outcome) | Self::Nothing(outcome) | Self::Again(outcome, _) => {
+                Ok(*outcome)
+            }
+            Self::Error(kind) => Err(*kind),
+        }
+    }
+
     fn fact(fact: Fact<'static>, outcome: Said) -> Self {
         Self::Facts(vec![fact], outcome)
     }
 }
 
+/// On which terms an engine answers.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms {
+    /// For how long it keeps the answer to a key.
+    pub window_ms: u64,
+    /// How much it keeps.
+    pub bounds: Bounds,
+}
+
+impl Terms {
+    /// What the event of a keyed request says of it.
+    pub fn request(&self, key: IdempotencyKey, now: TimeMs) -> Request {
+        Request {
+            key: IdempotencyKey::from_number(key.number()),
+            fingerprint: key.body().unwrap_or_default(),
+            kept: Some(Kept { owner: key.owner(), until: now + self.window_ms }),
+        }
+    }
+}
+
 impl Books {
+    /// Holds what was said of a command to what must come of it, and enters that. One that is
+    /// alone, in no batch, may be refused at a glance.
+    ///
+    /// # Errors
+    /// What should have been said.
+    pub fn hear(
+        &mut self,
+        command: &Command<'_>,
+        now: TimeMs,
+        said: &Result<Said, ErrorKind>,
+        terms: &Terms,
+        is_alone: bool,
+    ) -> Checked {
+        let number = match said {
+            Ok(Said::Reserved { reservation, .. }) => Some(*reservation),
+            _ => None,
+        };
+        let due = self.decide(command, now, number, &terms.bounds, is_alone);
+        agree("the answer", said, &due.answer())?;
+        match due {
+            Due::Facts(facts, _) => {
+                let request = command.key().map(|key| terms.request(key, now));
+                self.enter_all(now, request, facts, |_| {})
+            }
+            Due::Nothing(_) | Due::Again(..) | Due::Error(_) => Ok(()),
+        }
+    }
+
+    /// Enters facts that were decided together, of which the last tells the request, and shows each
+    /// as the event that it is.
+    ///
+    /// # Errors
+    /// As [`Books::enter`].
+    pub fn enter_all(
+        &mut self,
+        at: TimeMs,
+        request: Option<Request>,
+        facts: Vec<Fact<'static>>,
+        mut each: impl FnMut(Event<'static>),
+    ) -> Checked {
+        let last = facts.len().saturating_sub(1);
+        for (index, fact) in facts.into_iter().enumerate() {
+            let event = Event { at, request: request.filter(|_| index == last), fact };
+            self.enter(&event)?;
+            each(event);
+        }
+        Ok(())
+    }
+
+    /// The end of a reservation whose deadline has come; `None` when it is not due.
+    pub fn lapse(&self, id: ReservationId, now: TimeMs) -> Option<Fact<'static>> {
+        let held = self.pending.get(&id).filter(|held| held.expires_at <= now)?;
+        Some(Fact::Expired(self.end_of(id, held, now, |_, _| 0)))
+    }
+
     /// What must come of a command. The ledger chooses the number of a reservation, so it is told
     /// here. One that is alone, in no batch, may be refused at a glance.
-    pub(super) fn decide(
+    pub fn decide(
         &self,
         command: &Command<'_>,
         now: TimeMs,
         number: Option<ReservationId>,
-        setup: &Setup,
+        bounds: &Bounds,
         is_alone: bool,
     ) -> Due {
         if let Command::Confirm(Confirm { quantities: Some(parts), .. }) = command
@@ -52,11 +153,11 @@ impl Books {
             return due;
         }
         let due =
-            self.decide_anew(command, now, number, setup.reservations_per_shard_max, is_alone);
+            self.decide_anew(command, now, number, bounds.reservations_per_shard_max, is_alone);
         let kept = command.key().map_or(0, |key| self.kept(key.owner(), now));
         // Only what does something needs room for its answer.
         match due {
-            Due::Facts(..) if kept >= setup.keys_per_owner => Due::Error(ErrorKind::Throttled),
+            Due::Facts(..) if kept >= bounds.keys_per_owner => Due::Error(ErrorKind::Throttled),
             due => due,
         }
     }
@@ -147,7 +248,7 @@ impl Books {
         }
         let mut trial = account.clone();
         // Entering the event holds it to the rules.
-        trial.add(delta).unwrap_or_default();
+        trial.add(delta);
         let available = trial.available;
         Due::fact(fact(available), Said::Changed { account: id, available })
     }
@@ -282,7 +383,7 @@ impl Books {
     }
 
     /// The end of a reservation that consumes so much of each line.
-    pub(super) fn end_of(
+    fn end_of(
         &self,
         id: ReservationId,
         held: &Held,
@@ -308,7 +409,7 @@ impl Books {
     }
 
     /// What must come of other rules for an account.
-    pub(super) fn decide_policy(&self, id: AccountId, policy: Policy, now: TimeMs) -> Due {
+    pub fn decide_policy(&self, id: AccountId, policy: Policy, now: TimeMs) -> Due {
         let account = &self.accounts[&id];
         if policy == account.policy {
             return Due::Nothing(Said::Recorded);
@@ -321,7 +422,7 @@ impl Books {
 
     /// What must come of returning what the reservation consumed: nothing but its own units go
     /// back, and of those what the rule has not given back before.
-    pub(super) fn decide_return(&self, id: ReservationId, note: &str) -> Due {
+    pub fn decide_return(&self, id: ReservationId, note: &str) -> Due {
         let (used_at, used) = &self.consumed[&id];
         let mut trials: BTreeMap<AccountId, Account> = BTreeMap::new();
         let mut lines = EventLines::new();

@@ -9,7 +9,8 @@ use crate::ledger::{
 
 /// An answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Said {
+#[allow(missing_docs, reason = "the fields are those of the outcomes that it is made of")]
+pub enum Said {
     Changed { account: AccountId, available: i64 },
     Reserved { reservation: ReservationId, expires_at: TimeMs, confirmed: bool },
     Refused(Refusal),

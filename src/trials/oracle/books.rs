@@ -1,0 +1,305 @@
+//! What the events come to, by plain bookkeeping: a second opinion on the ledger that shares no
+//! code with it. Every event that is entered is held to the rules, so that every prefix of a
+//! journal is.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::account::Account;
+use super::check::{Checked, agree, hold};
+use super::said::Said;
+use crate::base::{AccountId, AccountKey, ReservationId, Seq, TimeMs};
+use crate::event::Policy;
+use crate::event::{End, Event, EventLine, Fact, Request};
+use crate::ledger::Line;
+
+/// A pending reservation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// On whose behalf.
+    pub owner: Option<AccountId>,
+    /// What it took.
+    pub lines: Vec<Line>,
+    /// Its deadline.
+    pub expires_at: TimeMs,
+}
+
+/// How a reservation ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// Its units are consumed.
+    Confirmed,
+    /// It was given up.
+    Released,
+    /// Its deadline passed.
+    Expired,
+}
+
+/// What a keyed request was answered first, and the event that did it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// What was asked.
+    pub fingerprint: u64,
+    /// What came of it.
+    pub outcome: Said,
+    /// In which event.
+    pub seq: Seq,
+    /// Whose it is.
+    pub owner: u64,
+    /// Until then the key does nothing again.
+    pub until: TimeMs,
+}
+
+/// The state after an event.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Books {
+    /// The number of that event.
+    pub seq: Seq,
+    /// The newest time of an event.
+    pub at: TimeMs,
+    /// Every account.
+    pub accounts: BTreeMap<AccountId, Account>,
+    /// Their names; shared, since a search copies the state at every step.
+    pub keys: Arc<BTreeMap<AccountKey, AccountId>>,
+    /// What waits.
+    pub pending: BTreeMap<ReservationId, Held>,
+    /// What the confirmed reservations consumed that was not returned, and when.
+    pub consumed: BTreeMap<ReservationId, (TimeMs, Vec<Line>)>,
+    /// What was put into collections.
+    pub documents: BTreeMap<(String, String), Vec<u8>>,
+    /// What keyed requests were answered first, by the number of their keys.
+    pub answers: BTreeMap<u128, Answer>,
+    /// How each reservation ended that did; one that was confirmed at once ended so.
+    pub ended: BTreeMap<ReservationId, Ended>,
+}
+
+impl Books {
+    /// Enters the next event.
+    ///
+    /// # Errors
+    /// What rule it breaks.
+    pub fn enter(&mut self, event: &Event<'_>) -> Checked {
+        self.seq += 1;
+        hold(event.at >= self.at, || format!("its time goes back from {}", self.at))
+            .map_err(|why| self.told(&why))?;
+        self.at = event.at;
+        self.enter_fact(event)
+            .and_then(|()| self.enter_answer(event))
+            .map_err(|why| self.told(&why))
+    }
+
+    fn told(&self, why: &str) -> String {
+        format!("event {}: {why}", self.seq)
+    }
+
+    fn enter_fact(&mut self, event: &Event<'_>) -> Checked {
+        let at = event.at;
+        match &event.fact {
+            Fact::AccountOpened { account, key, policy } => self.open(*account, key, *policy),
+            Fact::PolicyChanged { account, policy, available, consumed } => {
+                self.change(*account, *available, |it| {
+                    it.rule(*policy, at);
+                    agree("the units that count by the new rule", consumed, &Some(it.consumed))
+                })
+            }
+            Fact::Received { account, quantity, available, .. } => {
+                self.change(*account, *available, |it| {
+                    it.add(*quantity as i64);
+                    Ok(())
+                })
+            }
+            Fact::Adjusted { account, delta, available, .. } => {
+                self.change(*account, *available, |it| {
+                    it.add(*delta);
+                    Ok(())
+                })
+            }
+            Fact::WrittenOff { account, quantity, available, .. } => {
+                self.change(*account, *available, |it| {
+                    it.add(-(*quantity as i64));
+                    Ok(())
+                })
+            }
+            Fact::Renewed { account, quantity, available, kept } => {
+                self.change(*account, *available, |it| {
+                    agree("the units that renew", quantity, &it.due(at))?;
+                    it.renew(*quantity);
+                    hold(*kept, || "what renews is forgotten".to_owned())
+                })
+            }
+            Fact::Reserved { reservation, owner, expires_at, confirmed, lines, .. } => {
+                let is_new = !self.pending.contains_key(reservation)
+                    && !self.ended.contains_key(reservation);
+                hold(is_new, || format!("the number {reservation} was given before"))?;
+                if *confirmed {
+                    self.ended.insert(*reservation, Ended::Confirmed);
+                }
+                let taken: Vec<Line> = lines.iter().map(line_of).collect();
+                match confirmed {
+                    true => drop(self.consumed.insert(*reservation, (at, taken))),
+                    false => {
+                        let held = Held { owner: *owner, lines: taken, expires_at: *expires_at };
+                        self.pending.insert(*reservation, held);
+                    }
+                }
+                self.change_lines(lines, |it, line| it.take(line.quantity, *confirmed, at))
+            }
+            Fact::Confirmed(end) => {
+                hold(at < end.expires_at, || {
+                    format!("a confirm at {at}, after the deadline {}", end.expires_at)
+                })?;
+                let used = end.lines.iter().filter(|line| line.consumed > 0);
+                let used = used
+                    .map(|line| Line { account: line.account(), quantity: line.consumed })
+                    .collect();
+                self.consumed.insert(end.reservation, (at, used));
+                self.end(end, Ended::Confirmed, at)
+            }
+            Fact::Released(end) => {
+                hold(at < end.expires_at, || {
+                    format!("a release at {at}, after the deadline {}", end.expires_at)
+                })?;
+                self.end(end, Ended::Released, at)
+            }
+            Fact::Expired(end) => {
+                hold(at >= end.expires_at, || {
+                    format!("an expiry at {at}, before the deadline {}", end.expires_at)
+                })?;
+                self.end(end, Ended::Expired, at)
+            }
+            Fact::Returned { reservation, lines, consumed_at, .. } => {
+                let out = self.consumed.remove(reservation);
+                let (used_at, _) =
+                    out.ok_or_else(|| format!("{reservation} returns what it did not consume"))?;
+                agree("when it was consumed", consumed_at, &Some(used_at))?;
+                self.change_lines(lines, |it, line| {
+                    it.give_back(line.quantity, line.consumed, used_at)
+                })
+            }
+            Fact::Noted { .. } | Fact::ClockMended { .. } => Ok(()),
+            Fact::Document { collection, key, body } => {
+                let name = (collection.to_string(), key.to_string());
+                match body {
+                    Some(body) => self.documents.insert(name, body.to_vec()),
+                    None => self.documents.remove(&name),
+                };
+                Ok(())
+            }
+        }
+    }
+
+    fn open(&mut self, id: AccountId, key: &AccountKey, policy: Policy) -> Checked {
+        let twice = self.accounts.insert(id, Account::open(policy)).is_some()
+            | Arc::make_mut(&mut self.keys).insert(key.clone(), id).is_some();
+        hold(!twice, || format!("{key} is opened twice"))
+    }
+
+    fn end(&mut self, end: &End, how: Ended, at: TimeMs) -> Checked {
+        let held = self.pending.remove(&end.reservation);
+        let held = held.ok_or_else(|| format!("{} ends, but is not pending", end.reservation))?;
+        let lines: Vec<Line> = end.lines.iter().map(line_of).collect();
+        agree("the lines that end", &lines, &held.lines)?;
+        agree("the deadline that ends", &end.expires_at, &held.expires_at)?;
+        self.ended.insert(end.reservation, how);
+        self.change_lines(&end.lines, |it, line| it.end(line.quantity, line.consumed, at))
+    }
+
+    fn change_lines(
+        &mut self,
+        lines: &[EventLine],
+        change: impl Fn(&mut Account, &EventLine) -> Checked,
+    ) -> Checked {
+        lines
+            .iter()
+            .try_for_each(|line| self.change(line.account(), line.available, |it| change(it, line)))
+    }
+
+    /// Changes an account, and holds it to invariant 1 and to what the event says came out.
+    fn change(
+        &mut self,
+        id: AccountId,
+        available: i64,
+        change: impl FnOnce(&mut Account) -> Checked,
+    ) -> Checked {
+        let account = self
+            .accounts
+            .get_mut(&id)
+            .ok_or_else(|| format!("there is no account {}", id.number()))?;
+        let before = account.available;
+        change(account)?;
+        account.balance();
+        agree("what is available", &available, &account.available)?;
+        // An allowance that shrinks takes nothing back, but lets no more out.
+        let floor = -(account.policy.backorder as i64);
+        hold(account.available >= floor || account.available >= before, || {
+            format!("oversold: {account:?}")
+        })
+    }
+
+    fn enter_answer(&mut self, event: &Event<'_>) -> Checked {
+        let (Some(request), Some(outcome)) = (event.request, outcome_of(&event.fact)) else {
+            return Ok(());
+        };
+        let kept = request.kept.ok_or("a keyed request without a promise")?;
+        let Request { key, fingerprint, .. } = request;
+        let answer =
+            Answer { fingerprint, outcome, seq: self.seq, owner: kept.owner, until: kept.until };
+        let before = self.answers.insert(key.number(), answer);
+        hold(before.is_none_or(|before| before.until <= event.at), || {
+            "a second effect of one request".to_owned()
+        })
+    }
+
+    /// How many answers of this owner are kept.
+    pub fn kept(&self, owner: u64, now: TimeMs) -> usize {
+        self.answers.values().filter(|answer| answer.owner == owner && answer.until > now).count()
+    }
+
+    /// When units of this account may come back by themselves; never in the past.
+    pub fn next_release(&self, id: AccountId, now: TimeMs) -> Option<TimeMs> {
+        let holding =
+            self.pending.values().filter(|held| held.lines.iter().any(|line| line.account == id));
+        let renewal = self.accounts.get(&id).and_then(|account| account.next_renewal(now));
+        holding.map(|held| held.expires_at.max(now)).chain(renewal).min()
+    }
+
+    /// Forgets when things happened and in which order: in a search among accounts of which no rule
+    /// asks for it, states that differ in nothing else are one.
+    pub fn forget_times(&mut self) {
+        (self.seq, self.at) = (0, 0);
+        self.accounts.values_mut().for_each(Account::forget_times);
+        self.consumed.clear();
+        for answer in self.answers.values_mut() {
+            (answer.seq, answer.until) = (0, TimeMs::MAX);
+        }
+    }
+
+    /// The reservations whose deadline has come.
+    pub fn due(&self, now: TimeMs) -> BTreeSet<ReservationId> {
+        self.pending.iter().filter(|(_, held)| held.expires_at <= now).map(|(id, _)| *id).collect()
+    }
+}
+
+fn line_of(line: &EventLine) -> Line {
+    Line { account: line.account(), quantity: line.quantity }
+}
+
+/// What a retry of the request behind a fact hears.
+fn outcome_of(fact: &Fact<'_>) -> Option<Said> {
+    Some(match fact {
+        Fact::Received { account, available, .. }
+        | Fact::Adjusted { account, available, .. }
+        | Fact::WrittenOff { account, available, .. } => {
+            Said::Changed { account: *account, available: *available }
+        }
+        Fact::Reserved { reservation, expires_at, confirmed, .. } => Said::Reserved {
+            reservation: *reservation,
+            expires_at: *expires_at,
+            confirmed: *confirmed,
+        },
+        Fact::Confirmed(end) => Said::Confirmed { reservation: end.reservation },
+        Fact::Released(end) => Said::Released { reservation: end.reservation },
+        Fact::Returned { reservation, .. } => Said::Returned { reservation: *reservation },
+        _ => return None,
+    })
+}

@@ -1,0 +1,55 @@
+//! What a plan wishes, as requests that name their accounts and reservations.
+
+use super::plan::Wish;
+use crate::base::{AccountId, ReservationId};
+use crate::ledger::Line;
+use crate::trials::oracle::Ask;
+
+impl Wish {
+    /// The places of the accounts that it names.
+    pub(super) fn places(&self) -> Vec<usize> {
+        match self {
+            Self::Receive { account, .. }
+            | Self::Adjust { account, .. }
+            | Self::WriteOff { account, .. } => {
+                vec![*account]
+            }
+            Self::Reserve { lines, owner, .. } => {
+                lines.iter().map(|(place, _)| *place).chain(*owner).collect()
+            }
+            Self::Confirm { owner, .. } | Self::Release { owner, .. } => {
+                owner.iter().copied().collect()
+            }
+        }
+    }
+
+    /// The request, when accounts and reservations are known.
+    pub(super) fn ask(
+        &self,
+        account: impl Fn(usize) -> AccountId,
+        reservation: impl FnOnce(usize) -> ReservationId,
+    ) -> Ask {
+        match self.clone() {
+            Self::Receive { account: place, quantity } => {
+                Ask::Receive { account: account(place), quantity }
+            }
+            Self::Adjust { account: place, delta } => {
+                Ask::Adjust { account: account(place), delta }
+            }
+            Self::WriteOff { account: place, quantity } => {
+                Ask::WriteOff { account: account(place), quantity }
+            }
+            Self::Reserve { lines, ttl_ms, confirm, owner, details } => {
+                let line = |(place, quantity)| Line { account: account(place), quantity };
+                let lines = lines.into_iter().map(line).collect();
+                Ask::Reserve { lines, ttl_ms, confirm, owner: owner.map(account), details }
+            }
+            Self::Confirm { pick, owner, parts } => {
+                Ask::Confirm { reservation: reservation(pick), owner: owner.map(account), parts }
+            }
+            Self::Release { pick, owner } => {
+                Ask::Release { reservation: reservation(pick), owner: owner.map(account) }
+            }
+        }
+    }
+}

@@ -4,17 +4,9 @@
 use std::collections::BTreeMap;
 
 use super::finding::Kind;
-use super::snapshot::AccountRow;
+use super::snapshot::{AccountRow, Use};
 use crate::base::TimeMs;
 use crate::event::{Policy, Window};
-
-/// Units consumed at some time from `from` to `at`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Use {
-    pub(super) from: TimeMs,
-    pub(super) at: TimeMs,
-    pub(super) quantity: i128,
-}
 
 /// What a change found wrong.
 pub(super) type Wrong = (Kind, String);

@@ -3,7 +3,6 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::account::Use;
 use super::finding::{Findings, Kind};
 use super::frames::{u32_at, u64_at};
 use super::journal::read;
@@ -36,6 +35,14 @@ pub(super) struct Snapshot {
     pub(super) taken_at: TimeMs,
     pub(super) from_seq: Seq,
     pub(super) last_seq: Seq,
+}
+
+/// Units consumed at some time from `from` to `at`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Use {
+    pub(super) from: TimeMs,
+    pub(super) at: TimeMs,
+    pub(super) quantity: i128,
 }
 
 /// An account as a part has it.

@@ -14,7 +14,7 @@ use super::error::{ApiError, Code};
 use super::format::Format;
 use super::guests::Address;
 use super::reply::{HttpResponse, success};
-use super::route::Route;
+use super::row::Row;
 use super::{App, key, query};
 use crate::base::IdempotencyKey;
 use crate::base::error::{Error, Result};
@@ -29,7 +29,7 @@ pub(super) struct Unchecked<'a> {
     pub(super) format: Format,
     pub(super) address: Address,
     pub(super) headers: &'a HeaderMap,
-    pub(super) route: &'static Route,
+    pub(super) route: &'static Row,
     /// The path as it is spelled.
     pub(super) spelled: &'a str,
     pub(super) query: Option<&'a str>,

@@ -22,6 +22,7 @@ mod rates;
 mod reply;
 mod route;
 mod router;
+mod row;
 mod running;
 mod server;
 mod stream;

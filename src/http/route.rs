@@ -6,7 +6,6 @@
 #[cfg(test)]
 mod tests;
 
-use std::fmt::Write as _;
 use std::pin::Pin;
 
 use hyper::Method;
@@ -18,39 +17,13 @@ use super::api::{health, points};
 use super::body::{Empty, Sent};
 use super::call::Unchecked;
 use super::reply::Answer;
+use super::row::{Access, Row, Takes};
 
-/// One thing that can be asked.
+/// A row, and who answers.
 #[derive(Debug)]
 pub(super) struct Route {
-    pub(super) method: Method,
-    /// Its parameters stand in braces.
-    pub(super) path: &'static str,
-    #[cfg_attr(not(test), expect(dead_code, reason = "the documents are held to it"))]
-    pub(super) access: Access,
-    #[cfg_attr(not(test), expect(dead_code, reason = "the documents are held to it"))]
-    pub(super) takes: Takes,
-    #[cfg_attr(not(test), expect(dead_code, reason = "the documents are held to it"))]
-    pub(super) summary: &'static str,
+    pub(super) row: Row,
     pub(super) handler: Handler,
-}
-
-/// Who may ask.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Access {
-    Public,
-    User,
-    Admin,
-}
-
-/// What body comes with it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Takes {
-    /// None is looked at.
-    Nothing,
-    /// None, or one without fields.
-    Empty,
-    /// One that says something.
-    Fields,
 }
 
 pub(super) type Answering<'a> = Pin<Box<dyn Future<Output = Answer> + Send + 'a>>;
@@ -62,11 +35,13 @@ pub(super) type Handler = for<'a> fn(Unchecked<'a>, Incoming) -> Answering<'a>;
 macro_rules! routes {
     ($($method:ident $path:literal $access:ident $takes:ident => $handler:path, $summary:literal;)*) => {
         pub(super) static ROUTES: &[Route] = &[$(Route {
-            method: Method::$method,
-            path: $path,
-            access: routes!(@access $access),
-            takes: routes!(@takes $takes),
-            summary: $summary,
+            row: Row {
+                method: Method::$method,
+                path: $path,
+                access: routes!(@access $access),
+                takes: routes!(@takes $takes),
+                summary: $summary,
+            },
             handler: |request, body| {
                 Box::pin(async move {
                     let call = request.$access::<{ parameters($path) }>()?;
@@ -132,30 +107,6 @@ routes! {
         "Whether the process lives: 503 when only a restart helps, and while the disk hangs.";
     GET "/ready" public nothing => health::ready,
         "Whether it can take requests now: 503 also while the journal's queue is full, or the server stops.";
-}
-
-impl Route {
-    /// The path with its parameters filled in: what it means, however it was spelled.
-    pub(super) fn path_with(&self, parameters: &[&str]) -> String {
-        let mut path = String::with_capacity(self.path.len());
-        let mut parameters = parameters.iter();
-        for segment in self.path.split('/').skip(1) {
-            let shown = if segment.starts_with('{') { parameters.next() } else { None };
-            // Writing to a string cannot fail.
-            let _ = write!(path, "/{}", shown.unwrap_or(&segment));
-        }
-        path
-    }
-
-    /// Whose keys, and of what, are told apart from others. A user's name has no space, so its
-    /// parts cannot run into each other; POST, which is older than the other methods, goes without
-    /// its name.
-    pub(super) fn idempotency_scope(&self, user: &str, path: &str) -> String {
-        match self.method {
-            Method::POST => format!("{user} {path}"),
-            _ => format!("{user} {} {path}", self.method),
-        }
-    }
 }
 
 /// How many parameters a path has.

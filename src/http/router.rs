@@ -37,7 +37,7 @@ impl Router {
     pub(super) fn new(table: &'static [Route]) -> Self {
         let mut paths = matchit::Router::new();
         for path in distinct_paths(table) {
-            let routes: Vec<_> = table.iter().filter(|route| route.path == path).collect();
+            let routes: Vec<_> = table.iter().filter(|route| route.row.path == path).collect();
             let allow = HeaderValue::try_from(allow(&routes));
             let allow = allow.expect("names of methods make a header");
             let added = paths.insert(path, Methods { routes, allow });
@@ -56,7 +56,7 @@ impl Router {
         // Whoever answers GET answers HEAD: the body is left out by whoever writes the answer.
         let method = if method == Method::HEAD { &Method::GET } else { method };
         let methods = found.value;
-        let route = methods.routes.iter().find(|route| route.method == *method);
+        let route = methods.routes.iter().find(|route| route.row.method == *method);
         let route = route.ok_or_else(|| ApiError::method_not_allowed(methods.allow.clone()))?;
         Ok((route, found.params))
     }
@@ -64,7 +64,7 @@ impl Router {
 
 /// The paths of a table, each once.
 fn distinct_paths(table: &'static [Route]) -> Vec<&'static str> {
-    let mut paths: Vec<_> = table.iter().map(|route| route.path).collect();
+    let mut paths: Vec<_> = table.iter().map(|route| route.row.path).collect();
     paths.sort_unstable();
     paths.dedup();
     paths
@@ -74,8 +74,8 @@ fn distinct_paths(table: &'static [Route]) -> Vec<&'static str> {
 fn allow(routes: &[&Route]) -> String {
     let mut names = Vec::new();
     for route in routes {
-        names.push(route.method.as_str());
-        if route.method == Method::GET {
+        names.push(route.row.method.as_str());
+        if route.row.method == Method::GET {
             names.push(Method::HEAD.as_str());
         }
     }
@@ -120,8 +120,16 @@ async fn answer(
     let decoded: SmallVec<[Cow<'_, str>; PARAMETERS]> = decoded.collect::<Result<_, _>>()?;
     let parameters: SmallVec<[&str; PARAMETERS]> = decoded.iter().map(|it| &**it).collect();
     let headers = &head.headers;
-    let request =
-        Unchecked { app, format, address, headers, route, spelled, query, parameters: &parameters };
+    let request = Unchecked {
+        app,
+        format,
+        address,
+        headers,
+        route: &route.row,
+        spelled,
+        query,
+        parameters: &parameters,
+    };
     (route.handler)(request, body).await
 }
 
@@ -147,17 +155,18 @@ fn check_host(head: &Parts) -> Result<(), ApiError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::route::{Access, ROUTES, Takes};
+    use crate::http::route::ROUTES;
+    use crate::http::row::{Access, Row, Takes};
 
     fn found(router: &Router, method: &Method, path: &str) -> Option<(&'static str, Vec<String>)> {
         let (route, parameters) = router.find(method, path).ok()?;
-        Some((route.path, parameters.iter().map(|(_, value)| value.to_owned()).collect()))
+        Some((route.row.path, parameters.iter().map(|(_, value)| value.to_owned()).collect()))
     }
 
     #[test]
     fn every_route_is_found_with_its_parameters() {
         let router = Router::new(ROUTES);
-        for Route { method, path, .. } in ROUTES {
+        for Route { row: Row { method, path, .. }, .. } in ROUTES {
             let (mut expected, mut concrete) = (Vec::new(), String::new());
             for segment in path.split('/').skip(1) {
                 let parameter = format!("x-{}", expected.len());
@@ -178,11 +187,7 @@ mod tests {
 
     fn route(method: Method, path: &'static str) -> Route {
         Route {
-            method,
-            path,
-            access: Access::Public,
-            takes: Takes::Nothing,
-            summary: "",
+            row: Row { method, path, access: Access::Public, takes: Takes::Nothing, summary: "" },
             handler: |_, _| Box::pin(async { Err(ApiError::invalid("nobody asks")) }),
         }
     }
@@ -221,8 +226,8 @@ mod tests {
     fn a_key_belongs_to_what_method_and_path_mean() {
         let scope = |method| {
             let route = route(method, "/users/{user}/notes/{note}");
-            let path = route.path_with(&["a b", "{x}"]);
-            route.idempotency_scope("root", &path)
+            let path = route.row.path_with(&["a b", "{x}"]);
+            route.row.idempotency_scope("root", &path)
         };
         assert_eq!(scope(Method::POST), "root /users/a b/notes/{x}");
         assert_eq!(scope(Method::PUT), "root PUT /users/a b/notes/{x}");

@@ -3,40 +3,33 @@
 
 #![allow(clippy::disallowed_methods, reason = "a test reads the sources")]
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
-
-/// Each module of the crate's root with its level. A module imports its own level or lower ones.
-const LEVELS: &[(&str, u8)] = &[
-    ("base", 0),
-    ("doc_tables", 0),
-    ("vfs", 1),
-    ("event", 1),
-    ("ledger", SIBLINGS),
-    ("journal", SIBLINGS),
-    ("history", SIBLINGS),
-    ("audit", 3),
-    ("engine", 3),
-    ("reader", 4),
-    ("mall", 4),
-    ("sink", 5),
-    ("http", 6),
-    ("settings", 7),
-    ("process", 8),
-    ("cli", TOP),
-    ("trials", TOP),
-    ("test_util", TOP),
-    ("main", TOP),
-];
+use std::sync::LazyLock;
 
 /// The level whose modules know events, and never each other.
 const SIBLINGS: u8 = 2;
-const TOP: u8 = 9;
 /// What the auditor must not share a line with.
 const JUDGED: [&str; 3] = ["ledger", "journal", "engine"];
 
+/// Each module of the crate's root with its level, as the document's table has them.
+static LEVELS: LazyLock<BTreeMap<String, u8>> = LazyLock::new(|| {
+    let document = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/architecture.md");
+    let text = fs::read_to_string(document).expect("the document reads");
+    let (_, table) = text.split_once("\n## Modules").expect("the document has a chapter of modules");
+    let (table, _) = table.split_once("\n## ").expect("another follows it");
+    // The module's name is the text of a link.
+    let row = |line: &str| {
+        let mut cells = line.strip_prefix('|')?.split('|').map(str::trim);
+        let (level, module) = (cells.next()?.parse().ok()?, cells.next()?);
+        Some((module.split('`').nth(1)?.to_owned(), level))
+    };
+    table.lines().filter_map(row).collect()
+});
+
 fn level(module: &str) -> Option<u8> {
-    LEVELS.iter().find(|(name, _)| *name == module).map(|(_, level)| *level)
+    LEVELS.get(module).copied()
 }
 
 /// Why `from` must not import `to`; `None` when it may.
@@ -111,7 +104,7 @@ fn group_heads(group: &str) -> Vec<String> {
     heads
 }
 
-fn sources(dir: &Path, found: &mut Vec<PathBuf>) {
+pub(super) fn sources(dir: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(dir).expect("the sources are readable") {
         let path = entry.expect("the sources are readable").path();
         if path.is_dir() {
@@ -154,6 +147,16 @@ fn imports_point_down() {
     assert!(objections.is_empty(), "{}", objections.join("\n"));
 }
 
+/// Every module of the root has a row, and every row a module.
+#[test]
+fn the_table_has_the_modules_that_there_are() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let entries = fs::read_dir(root).expect("the sources are readable");
+    let names = entries.map(|entry| module(Path::new(&entry.expect("an entry").file_name())));
+    let modules: BTreeSet<String> = names.filter(|name| name != "lib").collect();
+    assert_eq!(modules, LEVELS.keys().cloned().collect());
+}
+
 #[test]
 fn the_look_finds_what_it_should() {
     let source = "use crate::{base::{A, B}, vfs};\n// crate::http\nlet x = crate::event::Event;\nuse crate::*;";
@@ -174,6 +177,10 @@ fn the_look_finds_what_it_should() {
         ("audit", "ledger", false),
         ("audit", "journal", false),
         ("http", "mall", true),
+        ("engine", "trials", false),
+        ("http", "trials", false),
+        ("trials", "cli", false),
+        ("cli", "trials", true),
         ("base", "event", false),
         ("engine", "Outcome", false),
         ("surprise", "base", false),

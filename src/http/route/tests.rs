@@ -10,7 +10,7 @@ use crate::doc_tables;
 fn every_route_is_in_the_api_document_and_no_other() {
     let rows: Vec<String> = ROUTES
         .iter()
-        .map(|Route { method, path, access, summary, .. }| {
+        .map(|Route { row: Row { method, path, access, summary, .. }, .. }| {
             let who = match access {
                 Access::Public => "everybody",
                 Access::User => "user",
@@ -36,7 +36,7 @@ fn every_route_is_in_the_openapi_document_as_it_is_and_no_other() {
     }
     let mut served: Vec<String> = ROUTES
         .iter()
-        .map(|Route { method, path, access, takes, summary, .. }| {
+        .map(|Route { row: Row { method, path, access, takes, summary, .. }, .. }| {
             let names = names(path);
             format!("{method} {path} {names:?}: {access:?}, {takes:?}, {summary}")
         })
@@ -88,7 +88,7 @@ fn names(path: &str) -> Vec<&str> {
 
 #[test]
 fn a_route_that_changes_something_is_no_get() {
-    for Route { method, path, takes, .. } in ROUTES {
+    for Route { row: Row { method, path, takes, .. }, .. } in ROUTES {
         let has_body = *takes != Takes::Nothing;
         assert_eq!(has_body, *method == Method::POST, "{method} {path} takes {takes:?}");
     }

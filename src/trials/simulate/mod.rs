@@ -13,7 +13,7 @@
 //! | `plan` | what happens in a run: steps that follow from the seed |
 //! | `world` | takes the steps, on the engine and on the books |
 //! | `recovery` | crashes, restarts, and what must be left |
-//! | `follower` | subscribers that lag, die and go on |
+//! | `follower`, `following` | subscribers that lag, die and go on |
 //! | `rot` | flipped bits, on a copy |
 //! | `wish` | wishes as requests |
 //! | `many` | many seeds, on all processors |
@@ -23,6 +23,7 @@
 mod clock;
 mod counts;
 mod follower;
+mod following;
 mod many;
 mod plan;
 mod recovery;

@@ -1,0 +1,62 @@
+//! What a row of the table of the API says of a request: see `route`.
+
+use std::fmt::Write as _;
+
+use hyper::Method;
+
+/// One thing that can be asked, but for who answers.
+#[derive(Debug)]
+pub(super) struct Row {
+    pub(super) method: Method,
+    /// Its parameters stand in braces.
+    pub(super) path: &'static str,
+    #[cfg_attr(not(test), expect(dead_code, reason = "the documents are held to it"))]
+    pub(super) access: Access,
+    #[cfg_attr(not(test), expect(dead_code, reason = "the documents are held to it"))]
+    pub(super) takes: Takes,
+    #[cfg_attr(not(test), expect(dead_code, reason = "the documents are held to it"))]
+    pub(super) summary: &'static str,
+}
+
+/// Who may ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Access {
+    Public,
+    User,
+    Admin,
+}
+
+/// What body comes with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Takes {
+    /// None is looked at.
+    Nothing,
+    /// None, or one without fields.
+    Empty,
+    /// One that says something.
+    Fields,
+}
+
+impl Row {
+    /// The path with its parameters filled in: what it means, however it was spelled.
+    pub(super) fn path_with(&self, parameters: &[&str]) -> String {
+        let mut path = String::with_capacity(self.path.len());
+        let mut parameters = parameters.iter();
+        for segment in self.path.split('/').skip(1) {
+            let shown = if segment.starts_with('{') { parameters.next() } else { None };
+            // Writing to a string cannot fail.
+            let _ = write!(path, "/{}", shown.unwrap_or(&segment));
+        }
+        path
+    }
+
+    /// Whose keys, and of what, are told apart from others. A user's name has no space, so its
+    /// parts cannot run into each other; POST, which is older than the other methods, goes without
+    /// its name.
+    pub(super) fn idempotency_scope(&self, user: &str, path: &str) -> String {
+        match self.method {
+            Method::POST => format!("{user} {path}"),
+            _ => format!("{user} {} {path}", self.method),
+        }
+    }
+}

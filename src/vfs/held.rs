@@ -1,10 +1,11 @@
-//! The machine's file system behind a gate, for trials: a disk that hangs until it is let go.
+//! The machine's file system behind a gate, for trials: a disk that hangs until it is let go, or
+//! fails as long as somebody says so.
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 #[cfg(test)]
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::{Condvar, Mutex};
@@ -18,9 +19,20 @@ pub(crate) struct Gate {
     changed: Condvar,
     /// How many bytes the disk says are free; `u64::MAX` lets the machine say.
     free_bytes: AtomicU64,
-    /// Whether the disk has no room for another segment.
     #[cfg(test)]
+    pub(crate) faults: Faults,
+}
+
+/// What fails.
+#[cfg(test)]
+#[derive(Debug, Default)]
+pub(crate) struct Faults {
+    /// There is no room for another segment.
     pub(crate) is_full: AtomicBool,
+    pub(crate) writes: AtomicBool,
+    pub(crate) syncs: AtomicBool,
+    /// How many more times no file can be opened, since too many are.
+    pub(crate) opens: AtomicUsize,
 }
 
 impl Default for Gate {
@@ -30,7 +42,7 @@ impl Default for Gate {
             changed: Condvar::new(),
             free_bytes: AtomicU64::new(u64::MAX),
             #[cfg(test)]
-            is_full: AtomicBool::new(false),
+            faults: Faults::default(),
         }
     }
 }
@@ -59,6 +71,38 @@ impl Gate {
             self.changed.wait(&mut held);
         }
     }
+
+    fn pass_write(&self) -> io::Result<()> {
+        self.pass();
+        #[cfg(test)]
+        check(&self.faults.writes)?;
+        Ok(())
+    }
+
+    fn pass_sync(&self) -> io::Result<()> {
+        self.pass();
+        #[cfg(test)]
+        check(&self.faults.syncs)?;
+        Ok(())
+    }
+
+    /// EMFILE, as long as the faults say.
+    fn pass_open(&self) -> io::Result<()> {
+        #[cfg(test)]
+        {
+            let opens = &self.faults.opens;
+            let less = |left: usize| left.checked_sub(1);
+            if opens.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less).is_ok() {
+                return Err(io::Error::from_raw_os_error(24));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+fn check(fault: &AtomicBool) -> io::Result<()> {
+    if fault.load(Ordering::SeqCst) { Err(io::Error::other("made to fail")) } else { Ok(()) }
 }
 
 /// The machine's file system behind a [`Gate`].
@@ -77,17 +121,20 @@ impl Vfs for HeldVfs {
     }
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn VfsFile>> {
+        self.0.pass_open()?;
         self.file(RealVfs.open(path))
     }
 
     fn open_read(&self, path: &Path) -> io::Result<Box<dyn VfsFile>> {
-        RealVfs.open_read(path)
+        self.0.pass_open()?;
+        self.file(RealVfs.open_read(path))
     }
 
     fn create(&self, path: &Path) -> io::Result<Box<dyn VfsFile>> {
         self.0.pass();
+        self.0.pass_open()?;
         #[cfg(test)]
-        if self.0.is_full.load(Ordering::SeqCst)
+        if self.0.faults.is_full.load(Ordering::SeqCst)
             && path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("spare-"))
         {
             return Err(io::ErrorKind::StorageFull.into());
@@ -110,7 +157,8 @@ impl Vfs for HeldVfs {
     }
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
-        self.0.pass();
+        self.0.pass_open()?;
+        self.0.pass_sync()?;
         RealVfs.sync_dir(dir)
     }
 
@@ -149,12 +197,12 @@ impl VfsFile for HeldFile {
     }
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
-        self.gate.pass();
+        self.gate.pass_write()?;
         self.file.write_at(bytes, offset)
     }
 
     fn sync(&self) -> io::Result<()> {
-        self.gate.pass();
+        self.gate.pass_sync()?;
         self.file.sync()
     }
 

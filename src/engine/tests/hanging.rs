@@ -75,7 +75,7 @@ fn a_disk_that_hangs_lets_an_engine_be_closed_and_dropped() {
 
 /// Writes until the disk has no room for the journal's next segment; what is not durable then.
 fn fill(engine: &Engine, gate: &Gate) -> Vec<Ticket<()>> {
-    gate.is_full.store(true, Ordering::SeqCst);
+    gate.faults.is_full.store(true, Ordering::SeqCst);
     let mut waiting = Vec::new();
     loop {
         match engine.put_document(PutDocument::new("notes", "one", &[7; 50_000])) {
@@ -101,7 +101,7 @@ fn a_full_disk_holds_the_journal_up_until_there_is_room() {
     let (engine, gate) = open(dir.path(), NEVER, NEVER);
     let waiting = fill(&engine, &gate);
     assert!(!waiting.is_empty() && !engine.status().poisoned, "they wait, and nothing has failed");
-    gate.is_full.store(false, Ordering::SeqCst);
+    gate.faults.is_full.store(false, Ordering::SeqCst);
     for ticket in waiting {
         ticket.wait().unwrap();
     }
@@ -128,7 +128,7 @@ fn a_full_disk_lets_an_engine_be_closed_and_opened_again() {
     let tea = engine.account(&AccountKey::stock("tea").unwrap()).unwrap();
     assert_eq!(engine.level(tea).unwrap().available, 1, "what was acknowledged can be read");
     assert_eq!(engine.check_ready().unwrap_err().kind(), ErrorKind::LowSpace);
-    gate.is_full.store(false, Ordering::SeqCst);
+    gate.faults.is_full.store(false, Ordering::SeqCst);
     // Looked at every second.
     while engine.check_ready().is_err() {
         thread::yield_now();

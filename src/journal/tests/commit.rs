@@ -7,9 +7,9 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 
 use super::super::Journal;
-use super::faulty::{Faults, FaultyVfs};
 use super::*;
 use crate::base::error::ErrorKind;
+use crate::vfs::held::{Faults, Gate, HeldVfs};
 
 #[test]
 fn many_threads_append_and_wait() {
@@ -115,11 +115,11 @@ fn a_full_queue_refuses() {
 
 fn poisoned_by(fault: fn(&Faults) -> &AtomicBool) {
     let dir = tempfile::tempdir().unwrap();
-    let faults = Arc::new(Faults::default());
-    let vfs = Arc::new(FaultyVfs { faults: Arc::clone(&faults) });
+    let gate = Arc::new(Gate::default());
+    let vfs = Arc::new(HeldVfs(Arc::clone(&gate)));
     let journal = Journal::open(vfs, dir.path(), config(), 1, &mut |_, _, _| Ok(())).unwrap();
     append_singly(&journal, 1..=2);
-    fault(&faults).store(true, Ordering::SeqCst);
+    fault(&gate.faults).store(true, Ordering::SeqCst);
     thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
@@ -129,7 +129,7 @@ fn poisoned_by(fault: fn(&Faults) -> &AtomicBool) {
         }
     });
     // The disk is well again, but nobody knows what of the failed write is on it.
-    fault(&faults).store(false, Ordering::SeqCst);
+    fault(&gate.faults).store(false, Ordering::SeqCst);
     assert_eq!(journal.admit().unwrap_err().kind(), ErrorKind::Poisoned);
     let seq = journal.append(0, |_| ());
     assert_eq!(journal.wait(seq).unwrap_err().kind(), ErrorKind::Poisoned);
@@ -155,12 +155,12 @@ fn a_failed_sync_poisons_for_good() {
 fn too_many_open_files_never_end_the_journal() {
     for lacking in [1, 2, 3, 5] {
         let dir = tempfile::tempdir().unwrap();
-        let faults = Arc::new(Faults::default());
-        let vfs = Arc::new(FaultyVfs { faults: Arc::clone(&faults) });
+        let gate = Arc::new(Gate::default());
+        let vfs = Arc::new(HeldVfs(Arc::clone(&gate)));
         let journal = Journal::open(vfs, dir.path(), config(), 1, &mut |_, _, _| Ok(())).unwrap();
         append_group(&journal, 1..=2);
         until("a spare", || journal.status().spares > 0);
-        faults.opens.store(lacking, Ordering::SeqCst);
+        gate.faults.opens.store(lacking, Ordering::SeqCst);
         append_group(&journal, 3..=900);
         journal.admit().unwrap();
         assert!(!journal.status().poisoned && journal.status().segments > 3, "{lacking} times");

@@ -4,7 +4,6 @@
 
 mod bit_rot;
 mod commit;
-mod faulty;
 mod reading;
 mod recovery;
 

@@ -4,13 +4,13 @@ use std::hint::black_box;
 use std::path::Path;
 use std::time::Instant;
 
-use super::report::{Report, Target};
+use super::figures::{Figures, Target};
 use super::stage::MILLION;
 use crate::base::error::{Error, Result};
 use crate::base::{AccountId, ReservationId};
 use crate::event::{self, Event, EventLine, Fact};
 
-pub(super) fn compare(_: &Path, report: &mut Report) -> Result<()> {
+pub(super) fn compare(_: &Path, figures: &mut Figures) -> Result<()> {
     for (line_count, what) in [(1, "1 line"), (3, "3 lines and an owner")] {
         let reserved = reserved(line_count);
         let fixed = |event: &Event<'_>, buffer: &mut Vec<u8>| event::encode(event, buffer);
@@ -31,9 +31,9 @@ pub(super) fn compare(_: &Path, report: &mut Report) -> Result<()> {
             &reserved,
             fixed,
             read_fixed,
-            report,
+            figures,
         )?;
-        measure(&format!("rmp-serde, Reserved with {what}"), &reserved, rmp, read_rmp, report)?;
+        measure(&format!("rmp-serde, Reserved with {what}"), &reserved, rmp, read_rmp, figures)?;
     }
     Ok(())
 }
@@ -56,7 +56,7 @@ fn measure(
     event: &Event<'_>,
     encode: impl Fn(&Event<'_>, &mut Vec<u8>),
     decode: impl Fn(&[u8]) -> Result<u64>,
-    report: &mut Report,
+    figures: &mut Figures,
 ) -> Result<()> {
     let mut bytes = Vec::with_capacity(4096);
     let start = Instant::now();
@@ -72,8 +72,8 @@ fn measure(
     }
     let decoding = start.elapsed();
     let each = |time: std::time::Duration| time.as_nanos() as f64 / MILLION as f64;
-    report.figure(&format!("{what}: size"), bytes.len() as f64, "B", Target::None);
-    report.figure(&format!("{what}: encode"), each(encoding), "ns", Target::None);
-    report.figure(&format!("{what}: decode"), each(decoding), "ns", Target::None);
+    figures.figure(&format!("{what}: size"), bytes.len() as f64, "B", Target::None);
+    figures.figure(&format!("{what}: encode"), each(encoding), "ns", Target::None);
+    figures.figure(&format!("{what}: decode"), each(decoding), "ns", Target::None);
     Ok(())
 }

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 
+use super::figures::{Figures, Target};
 use super::limit::sync_rate;
 use super::machine::cores;
 use super::peers;
-use super::report::{Report, Target};
 use super::stage::{self, BATCH, PLENTY, TTL_MS};
 use crate::base::error::{Error, Result};
 use crate::engine::Engine;
@@ -18,19 +18,19 @@ use crate::ledger::{Command, Confirm, Line, Reserve};
 const MEASURE: Duration = Duration::from_secs(3);
 const CALLERS: usize = 256;
 
-pub(super) fn batch(dir: &Path, report: &mut Report) -> Result<()> {
+pub(super) fn batch(dir: &Path, figures: &mut Figures) -> Result<()> {
     let engine = stage::builder(dir).open()?;
     let hot = stage::product(&engine, "hot", PLENTY)?;
     let lines = stage::one_of(hot);
     let (reserves, _) = batches(&engine, &lines, false)?;
     let (peer, theirs) = peers::TIGERBEETLE_RESERVES;
-    report
+    figures
         .figure("reserves in batches of 1,000, 1 caller", reserves, "/s", Target::Over(1e6))
         .against(peer, theirs);
     let (_, completed) = batches(&engine, &lines, true)?;
     let (peer, theirs) = peers::TIGERBEETLE_COMPLETED;
     let what = "completed (a batch reserved, then confirmed), the same";
-    report.figure(what, completed, "/s", Target::Over(400e3)).against(peer, theirs);
+    figures.figure(what, completed, "/s", Target::Over(400e3)).against(peer, theirs);
     engine.close()
 }
 
@@ -59,7 +59,7 @@ fn batches(engine: &Engine, lines: &[Line], confirm: bool) -> Result<(f64, f64)>
     Ok((reserved as f64 / seconds, completed as f64 / seconds))
 }
 
-pub(super) fn callers(dir: &Path, report: &mut Report) -> Result<()> {
+pub(super) fn callers(dir: &Path, figures: &mut Figures) -> Result<()> {
     let engine = Arc::new(stage::builder(dir).open()?);
     let hot = stage::product(&engine, "hot", PLENTY)?;
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
@@ -84,13 +84,13 @@ pub(super) fn callers(dir: &Path, report: &mut Report) -> Result<()> {
     let completed = times.len() as f64 / start.elapsed().as_secs_f64();
     let ms = |quantile: f64| times.value_at_quantile(quantile) as f64 / 1e3;
     let (peer, theirs) = peers::TIGERBEETLE_CALLERS;
-    report
+    figures
         .figure("completed, 256 callers one at a time", completed, "/s", Target::Over(150e3))
         .against(peer, theirs);
-    report.figure("reserve and confirm, both durable: p50", ms(0.5), "ms", Target::None);
+    figures.figure("reserve and confirm, both durable: p50", ms(0.5), "ms", Target::None);
     let (peer, theirs) = peers::TIGERBEETLE_CALLERS_P99_MS;
-    report.figure("the same: p99", ms(0.99), "ms", Target::Under(5.0)).against(peer, theirs);
-    report.figure("the same: longest", ms(1.0), "ms", Target::None);
+    figures.figure("the same: p99", ms(0.99), "ms", Target::Under(5.0)).against(peer, theirs);
+    figures.figure("the same: longest", ms(1.0), "ms", Target::None);
     engine.close()
 }
 
@@ -114,7 +114,7 @@ async fn caller(engine: &Engine, lines: &[Line], until: Instant) -> Result<Histo
     }
 }
 
-pub(super) fn one_caller(dir: &Path, report: &mut Report) -> Result<()> {
+pub(super) fn one_caller(dir: &Path, figures: &mut Figures) -> Result<()> {
     let engine = stage::builder(&dir.join("engine")).open()?;
     let lines = stage::one_of(stage::product(&engine, "hot", PLENTY)?);
     // Before and after, so that a disk that changes its mind meanwhile does not decide.
@@ -127,9 +127,9 @@ pub(super) fn one_caller(dir: &Path, report: &mut Report) -> Result<()> {
     }
     let rate = f64::from(acknowledged) / start.elapsed().as_secs_f64();
     let limit = (before + sync_rate(dir)?) / 2.0;
-    report
+    figures
         .figure("requests acknowledged, 1 caller", rate, "/s", Target::None)
         .against("fdatasync of 4 KiB", limit);
-    report.figure("that, of the disk's sync rate", rate / limit, "", Target::Over(0.8));
+    figures.figure("that, of the disk's sync rate", rate / limit, "", Target::Over(0.8));
     engine.close()
 }

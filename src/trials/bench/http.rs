@@ -23,7 +23,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
 use self::generator::{Load, Requests};
-use super::report::{Report, Target};
+use super::figures::{Figures, Target};
 use super::stage::PLENTY;
 use crate::base::AccountKey;
 use crate::base::error::{Error, Result};
@@ -41,7 +41,7 @@ const SECRET: &str = "a secret that only this measurement knows";
 const SOLD: &str = "plenty";
 const SOLD_OUT: &str = "sold-out";
 
-pub(super) fn http(dir: &Path, report: &mut Report) -> Result<()> {
+pub(super) fn http(dir: &Path, figures: &mut Figures) -> Result<()> {
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     let runtime =
         runtime.enable_all().build().map_err(|error| Error::io("starting a runtime", error))?;
@@ -54,8 +54,14 @@ pub(super) fn http(dir: &Path, report: &mut Report) -> Result<()> {
     let shop = Server::start(&runtime, |listener, stop| http::run(listener, stop, app))?;
     let [sold, sold_out] = requests;
     let bench = Bench { runtime: &runtime, engine: &engine, shop: &shop };
-    bench.versus(sold?, StatusCode::OK, "exchange, confirmed and durable", 0.6, report)?;
-    bench.versus(sold_out?, StatusCode::CONFLICT, "exchange of a sold-out product", 0.9, report)?;
+    bench.versus(sold?, StatusCode::OK, "exchange, confirmed and durable", 0.6, figures)?;
+    bench.versus(
+        sold_out?,
+        StatusCode::CONFLICT,
+        "exchange of a sold-out product",
+        0.9,
+        figures,
+    )?;
     shop.stop(&runtime)?;
     engine.close()
 }
@@ -74,7 +80,7 @@ impl Bench<'_> {
         status: StatusCode,
         what: &str,
         target: f64,
-        report: &mut Report,
+        figures: &mut Figures,
     ) -> Result<()> {
         let answer = self.runtime.block_on(generator::one(self.shop.address, &requests))?;
         let answer = Bytes::from(vec![b' '; answer]);
@@ -90,19 +96,19 @@ impl Bench<'_> {
         echo.stop(self.runtime)?;
         let (ours, theirs) = (generator::median(ours), generator::median(theirs));
         let name = "bare hyper echo of the same sizes";
-        report
+        figures
             .figure(&format!("{what}, 64 connections"), ours.rate, "/s", Target::None)
             .against(name, theirs.rate);
-        report.figure(
+        figures.figure(
             "the same, of the echo's rate",
             ours.rate / theirs.rate,
             "",
             Target::Over(target),
         );
-        report
+        figures
             .figure("the same: p50", ours.p50_ms, "ms", Target::None)
             .against(name, theirs.p50_ms);
-        report
+        figures
             .figure("the same: p99", ours.p99_ms, "ms", Target::None)
             .against(name, theirs.p99_ms);
         Ok(())

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use hdrhistogram::Histogram;
 
 use super::durable::new_histogram;
-use super::report::{Report, Target};
+use super::figures::{Figures, Target};
 use super::stage::{self, MILLION, PLENTY, TTL_MS};
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::engine::Engine;
@@ -19,7 +19,7 @@ use crate::ledger::{Command, Line, Reserve};
 const LEAD_MS: u64 = 4_000;
 const PATIENCE: Duration = Duration::from_secs(30);
 
-pub(super) fn lapse(dir: &Path, report: &mut Report) -> Result<()> {
+pub(super) fn lapse(dir: &Path, figures: &mut Figures) -> Result<()> {
     let engine = stage::builder(dir).open()?;
     let lines = stage::one_of(stage::product(&engine, "hot", PLENTY)?);
     let deadline = engine.now_ms() + LEAD_MS;
@@ -45,22 +45,22 @@ pub(super) fn lapse(dir: &Path, report: &mut Report) -> Result<()> {
     });
     let (times, overloaded) =
         parallel.map_err(|_| Error::unavailable("a measuring thread panicked"))??;
-    report.figure(
+    figures.figure(
         "a million lapses of one millisecond, until all are back",
         back?,
         "s",
         Target::Under(1.0),
     );
     let ms = |quantile: f64| times.value_at_quantile(quantile) as f64 / 1e3;
-    report.figure(
+    figures.figure(
         "a durable reserve of the same product meanwhile: p99",
         ms(0.99),
         "ms",
         Target::Under(10.0),
     );
-    report.figure("the same: longest", ms(1.0), "ms", Target::None);
-    report.figure("reserves meanwhile", times.len() as f64, "", Target::None);
-    report.figure("of them answered Overloaded", overloaded as f64, "", Target::None);
+    figures.figure("the same: longest", ms(1.0), "ms", Target::None);
+    figures.figure("reserves meanwhile", times.len() as f64, "", Target::None);
+    figures.figure("of them answered Overloaded", overloaded as f64, "", Target::None);
     engine.close()
 }
 

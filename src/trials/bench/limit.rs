@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::figures::{Figures, Target};
 use super::machine::cores;
-use super::report::{Report, Target};
 use crate::base::error::{Error, Result};
 use crate::base::sync::Mutex;
 use crate::vfs::{RealVfs, Vfs};
@@ -17,13 +17,13 @@ const BLOCKS: usize = 4 << 10;
 const SYNC_FOR: Duration = Duration::from_millis(700);
 const TAKES: usize = 10_000_000;
 
-pub(super) fn limits(dir: &Path, report: &mut Report) -> Result<()> {
-    report.figure("fdatasync of 4 KiB in a zero-filled file", sync_rate(dir)?, "/s", Target::None);
+pub(super) fn limits(dir: &Path, figures: &mut Figures) -> Result<()> {
+    figures.figure("fdatasync of 4 KiB in a zero-filled file", sync_rate(dir)?, "/s", Target::None);
     for threads in [1, cores()] {
         let what = format!("compare-and-swap decrement of one number, threads: {threads}");
-        report.figure(&what, take_rate(threads)?, "/s", Target::None);
+        figures.figure(&what, take_rate(threads)?, "/s", Target::None);
         let what = format!("one lock taken and released, threads: {threads}");
-        report.figure(&what, lock_rate(threads)?, "/s", Target::None);
+        figures.figure(&what, lock_rate(threads)?, "/s", Target::None);
     }
     Ok(())
 }

@@ -4,10 +4,10 @@ use std::hint::black_box;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use super::figures::{Figures, Target};
 use super::limit::{on_threads, take_rate};
 use super::machine::{cores, resident_bytes};
 use super::peers;
-use super::report::{Report, Target};
 use super::stage::{self, MILLION, PLENTY, TTL_MS};
 use crate::base::error::{Error, Result};
 use crate::base::sync::Mutex;
@@ -23,7 +23,7 @@ const BURSTS: usize = 80;
 const HOT_BATCH: usize = 100;
 const REFUSALS: usize = 10 * MILLION;
 
-pub(super) fn pair(dir: &Path, report: &mut Report) -> Result<()> {
+pub(super) fn pair(dir: &Path, figures: &mut Figures) -> Result<()> {
     let engine = stage::builder(dir).open()?;
     let hot = stage::product(&engine, "hot", PLENTY)?;
     let lines = stage::one_of(hot);
@@ -42,17 +42,17 @@ pub(super) fn pair(dir: &Path, report: &mut Report) -> Result<()> {
         stage::settle(&engine, hot)?;
     }
     let each = |time: Duration, count: usize| time.as_nanos() as f64 / count as f64;
-    report.figure(
+    figures.figure(
         "reserve + confirm, 1 thread",
         each(total, BURSTS * pairs),
         "ns a pair",
         Target::Under(1000.0),
     );
-    report.figure("the fastest of its bursts", each(best, pairs), "ns a pair", Target::None);
+    figures.figure("the fastest of its bursts", each(best, pairs), "ns a pair", Target::None);
     engine.close()
 }
 
-pub(super) fn hot(dir: &Path, report: &mut Report) -> Result<()> {
+pub(super) fn hot(dir: &Path, figures: &mut Figures) -> Result<()> {
     let engine = stage::builder(dir).open()?;
     let hot = stage::product(&engine, "hot", PLENTY)?;
     // The first burst makes the room that the others find, as a sale that has run for a while does.
@@ -65,7 +65,7 @@ pub(super) fn hot(dir: &Path, report: &mut Report) -> Result<()> {
         best = best.min(time);
     }
     let rate = |count: usize, time: Duration| count as f64 / time.as_secs_f64();
-    report
+    figures
         .figure(
             "reserves of one product, all cores",
             rate(BURST * BURSTS, total),
@@ -73,8 +73,8 @@ pub(super) fn hot(dir: &Path, report: &mut Report) -> Result<()> {
             Target::Over(3e6),
         )
         .against("compare-and-swap decrement", take_rate(cores())?);
-    report.figure("the fastest of its bursts", rate(BURST, best), "/s", Target::None);
-    report.figure(
+    figures.figure("the fastest of its bursts", rate(BURST, best), "/s", Target::None);
+    figures.figure(
         "the first burst, which makes the room",
         rate(BURST, growing),
         "/s",
@@ -83,7 +83,7 @@ pub(super) fn hot(dir: &Path, report: &mut Report) -> Result<()> {
     let batches =
         (0..BURSTS).map(|_| burst(&engine, hot, reserve_in_batches)).sum::<Result<Duration>>()?;
     let what = "reserves of one product in batches of 100, all cores";
-    report.figure(what, rate(BURST * BURSTS, batches), "/s", Target::Over(3e6));
+    figures.figure(what, rate(BURST * BURSTS, batches), "/s", Target::Over(3e6));
     engine.close()
 }
 
@@ -134,7 +134,7 @@ fn reserve_in_batches(engine: &Engine, lines: &[Line], count: usize) -> Result<V
     Ok(made)
 }
 
-pub(super) fn sold_out(dir: &Path, report: &mut Report) -> Result<()> {
+pub(super) fn sold_out(dir: &Path, figures: &mut Figures) -> Result<()> {
     let engine = stage::builder(dir).open()?;
     let lines = stage::one_of(stage::product(&engine, "empty", 0)?);
     let each = REFUSALS / cores();
@@ -146,20 +146,20 @@ pub(super) fn sold_out(dir: &Path, report: &mut Report) -> Result<()> {
     })?;
     let rate = (each * cores()) as f64 / time.as_secs_f64();
     let (peer, theirs) = peers::TIGERBEETLE_SOLD_OUT;
-    report
+    figures
         .figure("refusals of a sold-out product, all cores", rate, "/s", Target::Over(30e6))
         .against("compare-and-swap decrement", take_rate(cores())?)
         .against(peer, theirs);
     engine.close()
 }
 
-pub(super) fn bytes(dir: &Path, report: &mut Report) -> Result<()> {
+pub(super) fn bytes(dir: &Path, figures: &mut Figures) -> Result<()> {
     let engine = stage::builder(dir).open()?;
     let hot = stage::product(&engine, "hot", PLENTY)?;
-    held(&engine, "of one line, one product", |_| vec![Line { account: hot, quantity: 1 }], report)
+    held(&engine, "of one line, one product", |_| vec![Line { account: hot, quantity: 1 }], figures)
 }
 
-pub(super) fn bytes_exchange(dir: &Path, report: &mut Report) -> Result<()> {
+pub(super) fn bytes_exchange(dir: &Path, figures: &mut Figures) -> Result<()> {
     const USERS: usize = 10_000;
     const PRODUCTS: usize = 100;
     let engine = stage::builder(dir).open()?;
@@ -173,7 +173,7 @@ pub(super) fn bytes_exchange(dir: &Path, report: &mut Report) -> Result<()> {
         let line = |account, quantity| Line { account, quantity };
         vec![line(points, 100), line(quota, 1), line(products[at % PRODUCTS], 1)]
     };
-    held(&engine, "of points, quota and stock, 10,000 users", lines, report)
+    held(&engine, "of points, quota and stock, 10,000 users", lines, figures)
 }
 
 fn open_user(engine: &Engine, user: &str) -> Result<[AccountId; 2]> {
@@ -189,13 +189,18 @@ fn held(
     engine: &Engine,
     what: &str,
     lines: impl Fn(usize) -> Vec<Line>,
-    report: &mut Report,
+    figures: &mut Figures,
 ) -> Result<()> {
     let unknown = || Error::unavailable("this system does not tell how much memory a process has");
     let before = resident_bytes().ok_or_else(unknown)?;
     stage::fill(engine, MILLION, TTL_MS, lines)?;
     let after = resident_bytes().unwrap_or(before);
     let each = after.saturating_sub(before) as f64 / MILLION as f64;
-    report.figure(&format!("memory of a live reservation {what}"), each, "B", Target::Under(200.0));
+    figures.figure(
+        &format!("memory of a live reservation {what}"),
+        each,
+        "B",
+        Target::Under(200.0),
+    );
     engine.close()
 }

@@ -23,7 +23,7 @@ use tokio::task::JoinSet;
 use super::MIRROR_URL as URL;
 use super::dbserver::{self, DbServer, Program, Settings};
 use super::durable::new_histogram;
-use super::report::{Report, Target};
+use super::figures::{Figures, Target};
 use super::stage::{self, PLENTY};
 use crate::base::Seq;
 use crate::base::error::{Error, Result};
@@ -50,7 +50,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(1);
 /// How long the mirror may take for anything.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-pub(super) fn mirror(dir: &Path, report: &mut Report) -> Result<()> {
+pub(super) fn mirror(dir: &Path, figures: &mut Figures) -> Result<()> {
     let runtime = Runtime::new().map_err(|cause| Error::io("starting a runtime", cause))?;
     let Some(database) = runtime.block_on(Database::new(&dir.join("mariadb")))? else {
         eprintln!(
@@ -62,14 +62,14 @@ pub(super) fn mirror(dir: &Path, report: &mut Report) -> Result<()> {
     // Carries over what there is at first, so that the tables are there.
     catch_up(&sale, &database)?;
     let single = runtime.block_on(single_rows(&database.url))?;
-    report.figure("rows, one in each statement and commit", single, "/s", Target::None);
+    figures.figure("rows, one in each statement and commit", single, "/s", Target::None);
 
     runtime.block_on(sale.make(BACKLOG))?;
     let Rates { orders, rows } = catch_up(&sale, &database)?;
     let figure =
-        report.figure("rows mirrored from a backlog", rows, "/s", Target::Over(10.0 * single));
+        figures.figure("rows mirrored from a backlog", rows, "/s", Target::Over(10.0 * single));
     figure.against("one row in each commit", single);
-    report.figure("orders mirrored from it, each with its records", orders, "/s", Target::None);
+    figures.figure("orders mirrored from it, each with its records", orders, "/s", Target::None);
 
     let mirror = database.mirror(&sale.engine)?;
     let half = orders / 2.0;
@@ -80,9 +80,9 @@ pub(super) fn mirror(dir: &Path, report: &mut Report) -> Result<()> {
         half,
         "orders at half of that rate",
         Target::Under(1_000.0),
-        report,
+        figures,
     )?;
-    lag(&sale, &runtime, &mirror.view(), SALE, "orders of a sale", Target::None, report)?;
+    lag(&sale, &runtime, &mirror.view(), SALE, "orders of a sale", Target::None, figures)?;
     mirror.stop();
     sale.engine.close()
 }
@@ -211,7 +211,7 @@ fn lag(
     rate: f64,
     what: &str,
     target: Target,
-    report: &mut Report,
+    figures: &mut Figures,
 ) -> Result<()> {
     let (acknowledged, over) = (Mutex::new(VecDeque::new()), AtomicBool::new(false));
     let (made, times) = thread::scope(|scope| {
@@ -222,15 +222,15 @@ fn lag(
     });
     let times = times.map_err(|_| Error::unavailable("a measuring thread panicked"))??;
     let ms = |quantile: f64| times.value_at_quantile(quantile) as f64 / 1e3;
-    report.figure(what, made?, "/s", Target::None);
-    report.figure(
+    figures.figure(what, made?, "/s", Target::None);
+    figures.figure(
         "from acknowledged to in the tables, at that rate: p50",
         ms(0.5),
         "ms",
         Target::None,
     );
-    report.figure("the same: p99", ms(0.99), "ms", target);
-    report.figure("the same: longest", ms(1.0), "ms", Target::None);
+    figures.figure("the same: p99", ms(0.99), "ms", target);
+    figures.figure("the same: longest", ms(1.0), "ms", Target::None);
     Ok(())
 }
 

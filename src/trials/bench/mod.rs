@@ -8,6 +8,7 @@ mod codec;
 #[cfg(feature = "mysql")]
 mod dbserver;
 mod durable;
+mod figures;
 mod http;
 mod lapse;
 mod limit;
@@ -17,16 +18,15 @@ mod memory;
 mod mirror;
 mod peers;
 mod reopen;
-mod report;
 mod stage;
 
 use std::path::Path;
 
-use self::report::Report;
+use self::figures::Figures;
 use crate::base::error::{Error, Result};
 
+pub(crate) use figures::{Figure, Row, table};
 pub(crate) use machine::{descriptors_of, facts, resident_bytes_of, scratch_dir};
-pub(crate) use report::{Figure, Row, table};
 
 /// Names the database of the case `mirror`, for the process that measures it.
 pub(crate) const MIRROR_URL: &str = "STOCKHOLD_BENCH_MYSQL_URL";
@@ -35,13 +35,13 @@ pub(crate) const MIRROR_URL: &str = "STOCKHOLD_BENCH_MYSQL_URL";
 pub(crate) struct Case {
     pub(crate) name: &'static str,
     pub(crate) about: &'static str,
-    measure: fn(&Path, &mut Report) -> Result<()>,
+    measure: fn(&Path, &mut Figures) -> Result<()>,
 }
 
 const fn case(
     name: &'static str,
     about: &'static str,
-    measure: fn(&Path, &mut Report) -> Result<()>,
+    measure: fn(&Path, &mut Figures) -> Result<()>,
 ) -> Case {
     Case { name, about, measure }
 }
@@ -82,7 +82,7 @@ pub(crate) fn run(name: &str, dir: &Path) -> Result<Vec<Figure>> {
     let case = CASES.iter().find(|case| case.name == name);
     let case = case.ok_or_else(|| Error::invalid(format!("there is no case {name}")))?;
     let scratch = machine::Scratch::new(dir)?;
-    let mut report = Report::default();
-    (case.measure)(scratch.path(), &mut report)?;
-    Ok(report.0)
+    let mut figures = Figures::default();
+    (case.measure)(scratch.path(), &mut figures)?;
+    Ok(figures.0)
 }

@@ -3,13 +3,13 @@
 use std::path::Path;
 use std::time::Instant;
 
-use super::report::{Report, Target};
+use super::figures::{Figures, Target};
 use super::stage::{self, MILLION, PLENTY, TTL_MS};
 use crate::base::error::Result;
 use crate::engine::Engine;
 use crate::ledger::{Command, Confirm, Reserve};
 
-pub(super) fn replay(dir: &Path, report: &mut Report) -> Result<()> {
+pub(super) fn replay(dir: &Path, figures: &mut Figures) -> Result<()> {
     let engine = stage::builder(dir).open()?;
     let lines = stage::one_of(stage::product(&engine, "hot", PLENTY)?);
     let reserves = vec![Command::Reserve(Reserve::new(&lines, TTL_MS)); Engine::BATCH_MAX];
@@ -33,7 +33,7 @@ pub(super) fn replay(dir: &Path, report: &mut Report) -> Result<()> {
     let start = Instant::now();
     let engine = stage::builder(dir).open()?;
     let rate = events as f64 / start.elapsed().as_secs_f64();
-    report.figure(
+    figures.figure(
         "events replayed at opening (reserves and confirms)",
         rate,
         "/s",
@@ -42,14 +42,14 @@ pub(super) fn replay(dir: &Path, report: &mut Report) -> Result<()> {
     engine.close()
 }
 
-pub(super) fn snapshot(dir: &Path, report: &mut Report) -> Result<()> {
+pub(super) fn snapshot(dir: &Path, figures: &mut Figures) -> Result<()> {
     let engine = stage::builder(dir).open()?;
     let lines = stage::one_of(stage::product(&engine, "hot", PLENTY)?);
     stage::fill(&engine, MILLION, TTL_MS, |_| lines.to_vec())?;
     let start = Instant::now();
     engine.checkpoint()?;
     let writing = start.elapsed().as_secs_f64();
-    report.figure(
+    figures.figure(
         "writing a checkpoint of a million live reservations",
         writing,
         "s",
@@ -59,6 +59,6 @@ pub(super) fn snapshot(dir: &Path, report: &mut Report) -> Result<()> {
     drop(engine);
     let start = Instant::now();
     let engine = stage::builder(dir).open()?;
-    report.figure("opening from it", start.elapsed().as_secs_f64(), "s", Target::Under(1.0));
+    figures.figure("opening from it", start.elapsed().as_secs_f64(), "s", Target::Under(1.0));
     engine.close()
 }

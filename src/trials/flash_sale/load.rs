@@ -28,7 +28,7 @@ pub(super) struct Load {
 }
 
 /// What the crowd saw.
-pub(super) struct Report {
+pub(super) struct Heard {
     pub(super) sold: u64,
     pub(super) refused: u64,
     /// Those of them that were told there is no stock.
@@ -70,7 +70,7 @@ enum Bought {
     Unclear(String),
 }
 
-pub(super) async fn run(load: &Load, shop: &Arc<Shop>) -> Result<Report> {
+pub(super) async fn run(load: &Load, shop: &Arc<Shop>) -> Result<Heard> {
     let crowd = Arc::new(Crowd {
         shop: shop.clone(),
         sent: AtomicU64::new(0),
@@ -89,42 +89,42 @@ pub(super) async fn run(load: &Load, shop: &Arc<Shop>) -> Result<Report> {
     for client in clients {
         workers.spawn(buy(crowd.clone(), client));
     }
-    let mut report = empty()?;
+    let mut heard = empty()?;
     while let Some(worker) = workers.join_next().await {
-        report.add(worker.map_err(|cause| {
+        heard.add(worker.map_err(|cause| {
             Error::unavailable("a connection's task failed").with_source(cause)
         })??)?;
     }
-    report.elapsed = started.elapsed();
+    heard.elapsed = started.elapsed();
     crowd.over.store(true, Ordering::Relaxed);
     progress
         .await
         .map_err(|cause| Error::unavailable("the progress bar failed").with_source(cause))?;
-    Ok(report)
+    Ok(heard)
 }
 
-async fn buy(crowd: Arc<Crowd>, mut client: Client) -> Result<Report> {
-    let mut report = empty()?;
+async fn buy(crowd: Arc<Crowd>, mut client: Client) -> Result<Heard> {
+    let mut heard = empty()?;
     while let Some(number) = crowd.next() {
         let user = &crowd.shop.users[(number % crowd.shop.users.len() as u64) as usize];
         let asked = Instant::now();
         let answer =
             client.send(Method::POST, "/api/mall/exchange", &user.token, crowd.order.clone()).await;
         let latency_us = asked.elapsed().as_micros() as u64;
-        report.latency.saturating_record(latency_us.clamp(1, LATENCY_US_MAX));
+        heard.latency.saturating_record(latency_us.clamp(1, LATENCY_US_MAX));
         match classify(answer) {
-            Bought::Sold => report.sold += 1,
+            Bought::Sold => heard.sold += 1,
             Bought::SoldOut => {
-                (report.refused, report.sold_out) = (report.refused + 1, report.sold_out + 1)
+                (heard.refused, heard.sold_out) = (heard.refused + 1, heard.sold_out + 1)
             }
-            Bought::Refused => report.refused += 1,
+            Bought::Refused => heard.refused += 1,
             Bought::Unclear(example) => {
-                report.unclear += 1;
-                report.example.get_or_insert(example);
+                heard.unclear += 1;
+                heard.example.get_or_insert(example);
             }
         }
     }
-    Ok(report)
+    Ok(heard)
 }
 
 fn classify(answer: Result<(StatusCode, Bytes)>) -> Bought {
@@ -168,10 +168,10 @@ async fn show_progress(crowd: Arc<Crowd>, requests: u64, seconds: Option<u64>, s
     bar.finish_and_clear();
 }
 
-fn empty() -> Result<Report> {
+fn empty() -> Result<Heard> {
     let latency = Histogram::new_with_bounds(1, LATENCY_US_MAX, 3)
         .map_err(|cause| Error::invalid("the histogram's bounds").with_source(cause))?;
-    Ok(Report {
+    Ok(Heard {
         sold: 0,
         refused: 0,
         sold_out: 0,
@@ -182,7 +182,7 @@ fn empty() -> Result<Report> {
     })
 }
 
-impl Report {
+impl Heard {
     fn add(&mut self, other: Self) -> Result<()> {
         self.sold += other.sold;
         self.refused += other.refused;

@@ -99,9 +99,9 @@ async fn sell(
     let before = shop.prepare(args.stock, args.connections).await?;
     let load =
         Load { connections: args.connections, requests: args.requests, seconds: args.seconds };
-    let report = load::run(&load, &shop).await?;
-    let after = shop.books(args.connections).await?;
-    let verdict = verdict::judge(&before, &after, &report);
+    let heard = load::run(&load, &shop).await?;
+    let after = shop.holdings(args.connections).await?;
+    let verdict = verdict::judge(&before, &after, &heard);
     print(&format!("{verdict}\n"))?;
     Ok(if verdict.holds() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

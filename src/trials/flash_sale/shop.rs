@@ -32,7 +32,7 @@ pub(super) struct Shopper {
 
 /// What the server's accounts hold.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Books {
+pub(super) struct Holdings {
     /// Units of the product that can be taken.
     pub(super) available: i64,
     /// Units of the product that were sold, ever.
@@ -80,7 +80,11 @@ impl Shop {
     }
 
     /// Receives `stock` units, and gives each user the points to buy all of them.
-    pub(super) async fn prepare(self: &Arc<Self>, stock: u64, connections: u32) -> Result<Books> {
+    pub(super) async fn prepare(
+        self: &Arc<Self>,
+        stock: u64,
+        connections: u32,
+    ) -> Result<Holdings> {
         let mut client = Client::connect(self.address).await?;
         let price = self.price(&mut client).await?;
         let points = price.checked_mul(stock).filter(|&points| points <= QUANTITY_MAX);
@@ -91,17 +95,17 @@ impl Shop {
         client.call::<serde_json::Value>(Method::POST, &path, &self.admin, body).await?;
         let body = Bytes::from(format!(r#"{{"points":{points},"reason":"秒杀积分"}}"#));
         self.for_each_user(connections, Step::Award(body)).await?;
-        self.books(connections).await
+        self.holdings(connections).await
     }
 
     /// What the accounts hold now.
-    pub(super) async fn books(self: &Arc<Self>, connections: u32) -> Result<Books> {
+    pub(super) async fn holdings(self: &Arc<Self>, connections: u32) -> Result<Holdings> {
         let points = self.for_each_user(connections, Step::Balance).await?;
         let mut client = Client::connect(self.address).await?;
         let path = format!("/api/admin/inventory/{}", self.product);
         let stock: StockAnswer = client.call(Method::GET, &path, &self.admin, Bytes::new()).await?;
         let price = self.price(&mut client).await?;
-        Ok(Books { available: stock.available, consumed: stock.sold, points, price })
+        Ok(Holdings { available: stock.available, consumed: stock.sold, points, price })
     }
 
     /// What a user sends to buy one unit.

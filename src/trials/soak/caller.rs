@@ -13,9 +13,9 @@ use hyper::header::HeaderValue;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::ask::{Ask, Asked, PRODUCTS, Reply, send};
-use super::books::{Order, Purse, Span, States, Stock};
-use super::chance::Chance;
+use super::choices::Choices;
 use super::counts::{Counts, Findings};
+use super::known::{Order, Purse, Span, States, Stock};
 use crate::base::error::{Error, Result};
 use crate::base::{ReservationId, TimeMs};
 use crate::http::{Auth, Role};
@@ -58,7 +58,7 @@ pub(super) struct Answered {
 
 pub(super) struct Caller {
     number: usize,
-    pub(super) chance: Chance,
+    pub(super) chance: Choices,
     pub(super) admin: HeaderValue,
     pub(super) users: Vec<User>,
     pub(super) orders: BTreeMap<ReservationId, Order>,
@@ -89,7 +89,7 @@ impl Caller {
         };
         Ok(Self {
             number,
-            chance: Chance::new(seed, 1 + number as u64),
+            chance: Choices::new(seed, 1 + number as u64),
             admin: bearer(auth, "soak", Role::Admin)?,
             users: (0..USERS).map(user).collect::<Result<_>>()?,
             orders: BTreeMap::new(),

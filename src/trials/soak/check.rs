@@ -9,8 +9,8 @@ use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
 use super::ask::{Ask, PRODUCTS, Reply, send};
-use super::books::{Order, Span, States, Stock};
 use super::caller::{Caller, cost_of};
+use super::known::{Order, Span, States, Stock};
 use crate::base::ReservationId;
 use crate::base::error::{Error, Result};
 use crate::mall::{OrderStatus, order_id, parse_order_id};

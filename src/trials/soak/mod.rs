@@ -2,13 +2,13 @@
 //! every promise.
 
 mod ask;
-mod books;
 mod caller;
-mod chance;
 mod check;
+mod choices;
 mod counts;
 mod disk;
 mod gauge;
+mod known;
 mod life;
 mod report;
 mod run;

@@ -14,12 +14,12 @@ use tokio::time::{Instant, sleep};
 
 use super::SoakArgs;
 use super::ask::PRODUCTS;
-use super::books::Stock;
 use super::caller::{Caller, Life};
-use super::chance::Chance;
+use super::choices::Choices;
 use super::counts::{Counts, Findings, LeftOut};
 use super::disk::Disk;
 use super::gauge::Gauge;
+use super::known::Stock;
 use super::report::Report;
 use super::server::{Audited, Program, Server};
 use super::stall::stall;
@@ -44,7 +44,7 @@ pub(super) struct Soak<'a> {
     pub(super) dir: &'a Path,
     pub(super) program: Program,
     pub(super) deck: Deck,
-    pub(super) chance: Chance,
+    pub(super) chance: Choices,
     pub(super) callers: Vec<Caller>,
     pub(super) disk: Option<Disk>,
     pub(super) counts: Counts,
@@ -110,7 +110,7 @@ impl<'a> Soak<'a> {
         let no_limit = kinds
             .file_limit
             .then(|| "a file limit: only Linux can lower it for a process that runs".into());
-        let deck = Deck::new(Chance::new(seed, 0), |trouble| match trouble {
+        let deck = Deck::new(Choices::new(seed, 0), |trouble| match trouble {
             Trouble::FullDisk => !kinds.full_disk,
             Trouble::FileLimit => !kinds.file_limit,
             _ => true,
@@ -133,7 +133,7 @@ impl<'a> Soak<'a> {
                 outstanding_max: OUTSTANDING_MAX,
                 mirror_url,
             },
-            chance: Chance::new(seed, u64::MAX),
+            chance: Choices::new(seed, u64::MAX),
             callers,
             disk,
             counts: Counts::default(),

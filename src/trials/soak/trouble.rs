@@ -1,6 +1,6 @@
 //! What is done to the server, in an order that a seed repeats.
 
-use super::chance::Chance;
+use super::choices::Choices;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Trouble {
@@ -36,12 +36,12 @@ pub(super) struct Deck {
     cards: Vec<Trouble>,
     next: usize,
     rounds: u64,
-    chance: Chance,
+    chance: Choices,
 }
 
 impl Deck {
     /// Without the kinds that this machine does not allow.
-    pub(super) fn new(chance: Chance, allowed: impl Fn(Trouble) -> bool) -> Self {
+    pub(super) fn new(chance: Choices, allowed: impl Fn(Trouble) -> bool) -> Self {
         let cards = [
             Kill,
             Forwards,
@@ -91,7 +91,7 @@ mod tests {
 
     #[test]
     fn everything_that_is_allowed_is_drawn_in_every_round() {
-        let mut deck = Deck::new(Chance::new(1, 1), |trouble| trouble != FullDisk);
+        let mut deck = Deck::new(Choices::new(1, 1), |trouble| trouble != FullDisk);
         for round in 0..3 {
             assert_eq!(deck.rounds(), round);
             let drawn: Vec<_> = (0..deck.len()).map(|_| deck.draw()).collect();

@@ -61,9 +61,9 @@ impl Figure {
 
 /// What one run of a case measured.
 #[derive(Default)]
-pub(super) struct Report(pub(super) Vec<Figure>);
+pub(super) struct Figures(pub(super) Vec<Figure>);
 
-impl Report {
+impl Figures {
     pub(super) fn figure(
         &mut self,
         what: &str,
@@ -232,9 +232,9 @@ mod tests {
     #[test]
     fn a_row_shows_the_median_of_its_runs() {
         let run = |measured: f64, limit: f64| {
-            let mut report = Report::default();
-            report.figure("speed", measured, "/s", Target::Over(4.0)).against("limit", limit);
-            report.0
+            let mut figures = Figures::default();
+            figures.figure("speed", measured, "/s", Target::Over(4.0)).against("limit", limit);
+            figures.0
         };
         let rows = Row::of_runs("case", &[run(9.0, 10.0), run(2.0, 10.0), run(5.0, 20.0)]);
         let row = &rows[0];

@@ -80,7 +80,8 @@ impl Books {
     /// What rule it breaks.
     pub fn enter(&mut self, event: &Event<'_>) -> Checked {
         self.seq += 1;
-        hold(event.at >= self.at, || format!("its time goes back from {}", self.at))
+        let is_set_back = matches!(event.fact, Fact::ClockMended { .. });
+        hold(event.at >= self.at || is_set_back, || format!("its time goes back from {}", self.at))
             .map_err(|why| self.told(&why))?;
         self.at = event.at;
         self.enter_fact(event)

@@ -4,67 +4,34 @@
 use mysql_async::prelude::{FromRow, Queryable};
 use mysql_async::{Error as MysqlError, Params};
 
-use super::catalogue;
 use super::fault::Fault;
 use super::prefix::Prefix;
-use super::variables::{self, Server};
 
-/// What begins the names of the mirror's tables where an application has tables of those names, and
-/// nobody set a prefix.
-const OWN: &str = "stockhold_";
-
-/// The connections to one database.
-pub(super) struct Pool {
-    pool: mysql_async::Pool,
-    /// What the names of the tables begin with, if the operator says so.
-    prefix: Option<Prefix>,
-}
-
-/// A connection to it.
+/// A connection.
 pub(super) struct Conn {
     conn: mysql_async::Conn,
     prefix: Prefix,
 }
 
-impl Pool {
-    pub(super) fn new(pool: mysql_async::Pool, prefix: Option<Prefix>) -> Self {
-        Self { pool, prefix }
-    }
-
-    /// A connection whose session is as the mirror needs it, and what the server is.
-    pub(super) async fn connect(&self) -> Result<(Conn, Server), Fault> {
-        let mut conn = self.pool.get_conn().await?;
-        let server = variables::settle(&mut conn).await?;
-        let mut conn = Conn { conn, prefix: Prefix::NONE };
-        conn.prefix = match self.prefix {
-            Some(prefix) => prefix,
-            None => found(&mut conn).await?,
-        };
-        Ok((conn, server))
-    }
-
-    pub(super) async fn disconnect(self) -> Result<(), MysqlError> {
-        self.pool.disconnect().await
-    }
-}
-
-/// The prefix of the mirror that is in the database, or that one gets which comes there: none,
-/// unless an application has tables of the mirror's names.
-async fn found(conn: &mut Conn) -> Result<Prefix, Fault> {
-    let there = catalogue::read(conn, Prefix::NONE).await?;
-    // Views of these names may be of the mirror's tables elsewhere.
-    let mut tables = there.iter().filter(|(_, table)| !table.is_view);
-    let is_mirrors = tables.any(|(name, table)| name.starts_with("mirror_") || table.is_mirrors());
-    if is_mirrors {
-        return Ok(Prefix::NONE);
-    }
-    let own = Prefix::of(OWN).expect("it is a prefix");
-    // Where an application had its tables once, the mirror stays where it is.
-    let is_there = !there.is_empty() || !catalogue::read(conn, own).await?.is_empty();
-    Ok(if is_there { own } else { Prefix::NONE })
-}
-
 impl Conn {
+    /// Its statements are about tables without a prefix.
+    pub(super) fn new(conn: mysql_async::Conn) -> Self {
+        Self { conn, prefix: Prefix::NONE }
+    }
+
+    /// The name of a lock for the database at hand: such names are the server's, and no longer than
+    /// 64 characters.
+    pub(super) async fn lock_name(&mut self, what: &str) -> Result<String, Fault> {
+        let named: Option<(Option<String>, u8)> =
+            self.query_first("SELECT DATABASE(), @@lower_case_table_names").await?;
+        let (database, folds) = named.unwrap_or_default();
+        let database = database.unwrap_or_default();
+        // Where upper and lower case are one, so is the database.
+        let database = if folds == 0 { database } else { database.to_lowercase() };
+        // Two mirrors of other names are in nobody's way.
+        Ok(lock_of(what, &(database + self.prefix.text())))
+    }
+
     pub(super) fn prefix(&self) -> Prefix {
         self.prefix
     }
@@ -136,4 +103,8 @@ impl Conn {
     {
         self.conn.exec_drop(self.prefix.sql(query.as_ref()), values).await
     }
+}
+
+pub(super) fn lock_of(what: &str, database: &str) -> String {
+    format!("{what}-{}", &blake3::hash(database.as_bytes()).to_hex()[..32])
 }

@@ -8,9 +8,9 @@ use std::time::Duration;
 use super::catalogue::{self, Catalogue, FoundTable};
 use super::conn::Conn;
 use super::fault::Fault;
+use super::phase::Phase;
 use super::plan::{Change, Plan, Step, plan, widened};
 use super::prefix::Prefix;
-use super::session::{Phase, lock_name};
 use super::tables::SCHEMA;
 
 /// The version of the tables. A program leaves those of a newer one alone.
@@ -30,7 +30,7 @@ const TOLD_MAX: usize = 12;
 /// [`Fault::Misconfigured`] when a newer program was here, or a table cannot be the mirror's:
 /// nothing was changed then.
 pub(super) async fn migrate(conn: &mut Conn) -> Result<Vec<String>, Fault> {
-    let lock = lock_name(conn, LOCK).await?;
+    let lock = conn.lock_name(LOCK).await?;
     let got: Option<Option<u8>> =
         conn.exec_first("SELECT GET_LOCK(?, ?)", (&lock, LOCK_WAIT.as_secs())).await?;
     if got.flatten() != Some(1) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use mysql_async::{Conn, Opts, OptsBuilder, PoolConstraints, PoolOpts, SslOpts};
 use secrecy::ExposeSecret;
 
-use super::conn::Pool;
+use super::pool::Pool;
 use super::prefix::Prefix;
 use super::session::PATIENCE;
 use super::variables::SETUP;

@@ -5,12 +5,15 @@ use std::time::Duration;
 
 use mysql_async::{Row, Value};
 
-use super::conn::{Conn, Pool};
+use super::conn::Conn;
 use super::fault::Fault;
+use super::pool::Pool;
 use super::variables::Server;
 use super::write::{self, Fence};
 use super::{migrate, time};
 use crate::base::{Seq, TimeMs};
+
+pub(super) use super::phase::Phase;
 
 /// How long connecting and each short question may take.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
@@ -33,41 +36,6 @@ pub(super) struct Position {
     pub(super) reload: Option<(Seq, Seq)>,
     pub(super) last_error: Option<String>,
     pub(super) last_error_at: Option<TimeMs>,
-}
-
-/// What may be done with the tables.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Phase {
-    /// They follow the journal.
-    Following,
-    /// A reload is emptying them.
-    Emptying,
-    /// A reload fills them.
-    Loading,
-    /// A part of them was lost and is there again, empty.
-    Incomplete,
-}
-
-impl Phase {
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Following => "following",
-            Self::Emptying => "emptying",
-            Self::Loading => "loading",
-            Self::Incomplete => "incomplete",
-        }
-    }
-
-    fn parse(name: &str) -> Result<Self, Fault> {
-        [Self::Following, Self::Emptying, Self::Loading, Self::Incomplete]
-            .into_iter()
-            .find(|phase| phase.name() == name)
-            .ok_or_else(|| {
-                Fault::Misconfigured(format!(
-                    "mirror_state.phase is {name:?}, which no version writes"
-                ))
-            })
-    }
 }
 
 /// The right to write, until another one takes it.
@@ -101,7 +69,7 @@ impl Session {
     /// whoever wrote before writes no more.
     pub(super) async fn open(pool: Pool, opening: Opening<'_>) -> Result<Self, Fault> {
         let (mut conn, server) = connect_to(&pool).await?;
-        let lock = in_time("naming the lock", lock_name(&mut conn, LOCK)).await?;
+        let lock = in_time("naming the lock", conn.lock_name(LOCK)).await?;
         take_lock(&mut conn, &lock, opening).await?;
         if opening.migrate {
             migrate::migrate(&mut conn).await?;
@@ -170,23 +138,6 @@ pub(super) async fn connect(pool: &Pool) -> Result<Conn, Fault> {
 /// A connection whose session is as the mirror needs it, and what the server is.
 async fn connect_to(pool: &Pool) -> Result<(Conn, Server), Fault> {
     in_time("connecting", pool.connect()).await
-}
-
-/// The name of a lock for the database at hand: such names are the server's, and no longer than 64
-/// characters.
-pub(super) async fn lock_name(conn: &mut Conn, what: &str) -> Result<String, Fault> {
-    let named: Option<(Option<String>, u8)> =
-        conn.query_first("SELECT DATABASE(), @@lower_case_table_names").await?;
-    let (database, folds) = named.unwrap_or_default();
-    let database = database.unwrap_or_default();
-    // Where upper and lower case are one, so is the database.
-    let database = if folds == 0 { database } else { database.to_lowercase() };
-    // Two mirrors of other names are in nobody's way.
-    Ok(lock_of(what, &(database + conn.prefix().text())))
-}
-
-fn lock_of(what: &str, database: &str) -> String {
-    format!("{what}-{}", &blake3::hash(database.as_bytes()).to_hex()[..32])
 }
 
 async fn take_lock(conn: &mut Conn, lock: &str, opening: Opening<'_>) -> Result<(), Fault> {
@@ -312,6 +263,7 @@ fn position(row: Row) -> Result<Position, Fault> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sink::mysql::conn::lock_of;
 
     #[test]
     fn a_lock_is_named_by_its_database_in_no_more_than_a_server_takes() {

@@ -84,9 +84,11 @@ struct State {
     keys: BTreeMap<(User, u8), Name>,
 }
 
-/// A product's stock or a user's points, with so many units.
-fn account(available: i64) -> Account {
-    let mut account = Account::open(Policy::strict());
+/// A product's stock or a user's points, with so many units. One that the view does not show may
+/// fall below zero: nothing that is looked at says whether it does.
+fn account(available: i64, is_shown: bool) -> Account {
+    let policy = if is_shown { Policy::strict() } else { Policy::backorder(1 << 30) };
+    let mut account = Account::open(policy);
     account.add(available);
     account
 }
@@ -253,9 +255,14 @@ pub fn explain(
 ) -> Result<(), String> {
     let shown: Vec<Timed<Call>> =
         calls.iter().filter(|timed| view.shows(&timed.op)).cloned().collect();
-    let points = points.iter().map(|points| account(*points)).collect();
-    let start =
-        State { stock: account(stock), points, orders: BTreeMap::new(), keys: BTreeMap::new() };
+    let points = points.iter().enumerate();
+    let points = points.map(|(user, points)| account(*points, view.shows_points(user))).collect();
+    let start = State {
+        stock: account(stock, view.shows_stock()),
+        points,
+        orders: BTreeMap::new(),
+        keys: BTreeMap::new(),
+    };
     linearize(&shown, start, |state, call| state.step(view, call)).map_err(|Stuck { explained }| {
         let line = |at: usize| {
             format!("{:>5} {:>5} {:?}\n", shown[at].called, shown[at].returned, shown[at].op)

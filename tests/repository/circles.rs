@@ -11,12 +11,12 @@ use std::path::Path;
 use super::layers::sources;
 
 /// Those that were there before this look, and are still to be mended: the list only gets shorter.
-/// `engine/core` has what `claim`, `refund` and others keep in it, and those ask it back.
+/// `engine/core` has what `claim`, `ended` and others keep in it, and those ask it back.
 const STANDING: [&str; 6] = [
     "engine/checkpoint -> engine/core -> engine/checkpoint",
     "engine/claim -> engine/core -> engine/claim",
     "engine/core -> engine/follower -> engine/core",
-    "engine/core -> engine/refund -> engine/core",
+    "engine/core -> engine/ended -> engine/core",
     "engine/core -> engine/space -> engine/core",
     "sink/mysql/backlog -> sink/mysql/live -> sink/mysql/backlog",
 ];

@@ -17,7 +17,8 @@ const JUDGED: [&str; 3] = ["ledger", "journal", "engine"];
 static LEVELS: LazyLock<BTreeMap<String, u8>> = LazyLock::new(|| {
     let document = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/architecture.md");
     let text = fs::read_to_string(document).expect("the document reads");
-    let (_, table) = text.split_once("\n## Modules").expect("the document has a chapter of modules");
+    let (_, table) =
+        text.split_once("\n## Modules").expect("the document has a chapter of modules");
     let (table, _) = table.split_once("\n## ").expect("another follows it");
     // The module's name is the text of a link.
     let row = |line: &str| {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::account::Account;
 use super::books::{Books, Held};
-use super::check::{Checked, agree};
+use super::check::{Checked, agree, hold};
 use super::said::Said;
 use crate::base::error::ErrorKind;
 use crate::base::{AccountId, IdempotencyKey, ReservationId, Seq, TimeMs};
@@ -108,7 +108,7 @@ impl Books {
     }
 
     /// Enters facts that were decided together, of which the last tells the request, and shows each
-    /// as the event that it is.
+    /// as the event that it is. One who asks after another never finds an earlier time.
     ///
     /// # Errors
     /// As [`Books::enter`].
@@ -119,6 +119,7 @@ impl Books {
         facts: Vec<Fact<'static>>,
         mut each: impl FnMut(Event<'static>),
     ) -> Checked {
+        hold(at >= self.at, || format!("the time goes back from {} to {at}", self.at))?;
         let last = facts.len().saturating_sub(1);
         for (index, fact) in facts.into_iter().enumerate() {
             let event = Event { at, request: request.filter(|_| index == last), fact };

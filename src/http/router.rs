@@ -232,6 +232,6 @@ mod tests {
         assert_eq!(scope(Method::POST), "root /users/a b/notes/{x}");
         assert_eq!(scope(Method::PUT), "root PUT /users/a b/notes/{x}");
         let health = route(Method::GET, "/health");
-        assert_eq!(health.path_with(&[]), "/health");
+        assert_eq!(health.row.path_with(&[]), "/health");
     }
 }

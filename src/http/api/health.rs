@@ -138,7 +138,7 @@ mod tests {
             format: Format::Json,
             address: Address::of([127, 0, 0, 1].into()),
             headers: &headers,
-            route: &ROUTES[0],
+            route: &ROUTES[0].row,
             spelled: "",
             query: None,
             parameters: &[],

@@ -7,6 +7,7 @@ use crossbeam_utils::CachePadded;
 use super::account::Account;
 use super::answers::Answer;
 use super::documents::NAME_BYTES_MAX;
+use super::ended::Ended;
 use super::gauge::Gauge;
 use super::reservations::Reservation;
 use super::shard::Shard;
@@ -85,6 +86,7 @@ fn reservations(count: u64) -> u64 {
         .saturating_add(hash_table_bytes::<u32>(count))
         .saturating_add(times(count, lines))
         .saturating_add(tree_bytes::<TimeMs, u32>(times(count, LINES_MAX as u64)))
+        .saturating_add(Ended::bytes_max())
 }
 
 /// The most of `count` items that one of the shards has, over which a hash spreads them that nobody

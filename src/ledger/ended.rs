@@ -5,6 +5,7 @@
 use std::collections::VecDeque;
 
 use super::NotPending;
+use crate::base::sizes::vec_bytes;
 use crate::base::{AccountId, ReservationId};
 
 /// How many a shard remembers: 48 KiB when full.
@@ -22,6 +23,11 @@ struct Entry {
 pub(super) struct Ended(VecDeque<Entry>);
 
 impl Ended {
+    /// The most memory that it takes.
+    pub(super) fn bytes_max() -> u64 {
+        vec_bytes::<Entry>(ENDED_MAX as u64)
+    }
+
     pub(super) fn add(&mut self, id: ReservationId, owner: Option<AccountId>, how: NotPending) {
         if self.0.len() == ENDED_MAX {
             self.0.pop_front();

@@ -2,8 +2,10 @@
 
 #[cfg_attr(not(feature = "history"), allow(dead_code, reason = "only history remembers one"))]
 pub(crate) mod branch;
+#[cfg_attr(not(feature = "history"), allow(dead_code, reason = "only history keeps its numbers"))]
 mod change;
 mod codec;
+#[cfg_attr(not(feature = "history"), allow(dead_code, reason = "history and the mall read them"))]
 pub(crate) mod effects;
 mod policy;
 

@@ -2,6 +2,8 @@
 //! history it does not have.
 
 use super::*;
+use crate::base::error::Error;
+use crate::ledger::Refund;
 
 #[test]
 fn it_sells_and_says_that_there_is_no_history() {

@@ -72,3 +72,54 @@ fn may_be_noted(record: &ReservationRecord, body: &[u8]) -> bool {
 pub(super) fn may_be_given_back(record: &ReservationRecord) -> bool {
     status_of(record, 0).on_cancel() == Wish::GivesBack
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::error::ErrorKind;
+    use crate::engine::Engine;
+    use crate::mall::{DEMO_USER, Exchange, MallConfig, User, order_id};
+
+    fn remarks(mall: &Mall, reservation: ReservationId) -> Vec<OrderFact> {
+        mall.engine().catch_up().wait().expect("history follows");
+        let record = mall.engine().history().reservation(reservation).expect("it is read");
+        let notes = record.expect("it is there").notes;
+        notes.iter().filter_map(|note| OrderFact::read(&note.body)).collect()
+    }
+
+    #[test]
+    fn a_remark_is_on_record_once_and_changes_nothing_else() {
+        let dir = tempfile::TempDir::new().expect("a directory");
+        let engine = Engine::builder(dir.path()).segment_bytes(256 << 10).open().expect("it opens");
+        let mall = Mall::open(engine, MallConfig::default()).expect("an empty mall");
+        mall.load_demo().expect("the demo is loaded");
+        let user = User::new(DEMO_USER).expect("a valid name");
+        let request = Exchange {
+            product_id: "prod_movie",
+            quantity: 1,
+            delivery_info: None,
+            confirm: true,
+            key: None,
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.expect("a runtime").block_on(async {
+            let receipt = mall.exchange(&user, &request).await.expect("there is enough");
+            let id = order_id(receipt.reservation);
+            let key = IdempotencyKey::new("ops", "1").expect("a valid key");
+            for _ in 0..2 {
+                mall.remark(&id, "ops", "fragile", Some(key)).await.expect("it is written");
+            }
+            let other = mall.remark(&id, "ops", "heavy", Some(key)).await;
+            assert_eq!(other.map_err(|error| error.kind()), Err(ErrorKind::Conflict));
+            let fact = OrderFact::Remarked { operator: "ops".into(), text: "fragile".into() };
+            assert_eq!(remarks(&mall, receipt.reservation), [fact]);
+            let order = mall.order(&user, receipt.reservation).await.expect("it is there");
+            assert_eq!(order.status, receipt.status, "a remark changes no status");
+            for unknown in ["ord_00000000000000ff", "x"] {
+                let refused = mall.remark(unknown, "ops", "fragile", None).await;
+                assert_eq!(refused.map_err(|error| error.kind()), Err(ErrorKind::NotFound));
+            }
+            mall.cancel(&user, receipt.reservation, None).await.expect("it goes back all the same");
+        });
+    }
+}

@@ -172,7 +172,7 @@ impl Check<'_> {
         self.rows(&users::TABLE, expected.users.values()).await
     }
 
-    /// Holds every row of a table of the mirror's against `left`, by id.
+    /// Holds every row of a table of the mirror's against what is expected, by id.
     async fn rows<R: Record>(
         &mut self,
         of: &Table<R>,

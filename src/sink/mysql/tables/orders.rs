@@ -42,9 +42,11 @@ pub(in crate::sink::mysql) struct OrderState {
 impl OrderState {
     /// Where the order stands; `None` when that did not change. Once it is over, it stays so.
     pub(in crate::sink::mysql) fn status(&self) -> Option<OrderStatus> {
+        // Taken apart as a whole: whatever facts tell besides is to have a column below.
+        let Progress { status } = &self.progress;
         match self.settled {
             Some(settled) if !settled.holds() => Some(settled),
-            settled => self.progress.status.or(settled),
+            settled => status.or(settled),
         }
     }
 

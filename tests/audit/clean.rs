@@ -1,4 +1,4 @@
-//! What is sound, and stays as it is.
+//! Would catch an audit that finds fault with what is sound, or changes what it looks at.
 
 use std::collections::BTreeMap;
 use std::fs;

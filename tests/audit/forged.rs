@@ -1,4 +1,4 @@
-//! What is wrong, each kind made on purpose.
+//! Would catch a kind of damage that `verify` does not find: each is made on purpose.
 
 use std::fs;
 use std::path::{Path, PathBuf};

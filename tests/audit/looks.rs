@@ -1,4 +1,4 @@
-//! `inspect` and `state`: what they show is what there is, and they change nothing.
+//! Would catch an `inspect` or a `state` that shows something else than there is, or changes it.
 
 use std::collections::BTreeSet;
 use std::path::Path;

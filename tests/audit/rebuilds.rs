@@ -1,5 +1,5 @@
-//! `rebuild`: what was made anew is right, says how far it goes, and is never begun on a directory
-//! in use.
+//! Would catch a `rebuild` whose result is wrong, that does not say how far it goes, or that begins on
+//! a directory in use.
 
 use std::fs;
 use std::path::Path;

@@ -1,6 +1,6 @@
-//! The same question asked of the server: clients on connections of their own exchange, confirm,
-//! cancel and look, some hang up before the answer, and what they were told is searched for an
-//! order that explains it.
+//! Would catch an answer of the server that no order of the requests explains: clients on connections
+//! of their own exchange, confirm, cancel and look, some hang up before the answer, and what they
+//! were told is searched for an order that explains it.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::Write;

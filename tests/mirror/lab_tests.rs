@@ -1,4 +1,4 @@
-//! The laboratory itself: a fault that does not happen would let every other test pass.
+//! Would catch a fault of the laboratory that does not happen, and lets every other test pass.
 
 use std::time::Duration;
 

@@ -2,6 +2,7 @@
 //! the documents say of the sources.
 
 mod circles;
+mod conventions;
 mod deps;
 mod formats;
 mod guards;

@@ -44,7 +44,7 @@ pub(super) enum Takes {
     /// A time as in `15m`, within bounds in milliseconds.
     Time { ms: RangeInclusive<u64>, set: fn(&mut Config, Duration) },
     /// One of some words.
-    Choice { of: &'static [(&'static str, fn(&mut Config))] },
+    Choice { of: &'static [Word] },
     /// `true`, unless it is said otherwise; the flag says so.
     Yes { set: fn(&mut Config, bool) },
     /// A path to a file or a directory.
@@ -55,6 +55,9 @@ pub(super) enum Takes {
     /// none.
     Secret { form: &'static str, flag: bool, set: fn(&mut Config, &str) -> Option<()> },
 }
+
+/// A word, and what it sets.
+type Word = (&'static str, fn(&mut Config));
 
 impl Setting {
     /// The name of its flag, if it has one.

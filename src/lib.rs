@@ -104,8 +104,8 @@ pub mod clock {
 /// Requests: each begins with what it cannot do without, and is told the rest by methods.
 pub mod command {
     pub use crate::ledger::{
-        Adjust, Command, Confirm, Deadline, Line, Note, PutDocument, Receive, Refund, Release,
-        Reserve, SetPolicy, WriteOff,
+        Adjust, Command, Confirm, Deadline, Extend, Line, Note, PutDocument, Receive, Refund,
+        Release, Reserve, SetPolicy, Transfer, WriteOff,
     };
 }
 
@@ -117,7 +117,8 @@ pub mod limits {
 /// What becomes of requests: a type for each kind.
 pub mod outcome {
     pub use crate::ledger::{
-        ChangeOutcome, Changed, ConfirmOutcome, FirstAnswer, NotPending, Outcome, RefundOutcome,
-        Refusal, ReleaseOutcome, ReserveOutcome, Reserved,
+        ChangeOutcome, Changed, CloseOutcome, ConfirmOutcome, ExtendOutcome, FirstAnswer,
+        NotPending, Outcome, RefundOutcome, Refusal, ReleaseOutcome, ReserveOutcome, Reserved,
+        TransferOutcome, Transferred,
     };
 }

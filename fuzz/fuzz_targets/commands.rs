@@ -8,6 +8,7 @@ mod driver;
 mod reference;
 
 use libfuzzer_sys::fuzz_target;
+use stockhold::command::Deadline;
 
 use self::driver::{Run, Step, WINDOWS, Wish, accounts};
 use self::reference::{Ask, Place};
@@ -40,7 +41,7 @@ impl Choices<'_> {
     }
 
     fn wish(&mut self) -> Wish {
-        match self.below(12) {
+        match self.below(15) {
             0 | 1 => Wish::Sound(Ask::Receive { account: self.place(), quantity: self.quantity() }),
             2 => {
                 let sign = if self.below(2) == 0 { 1 } else { -1 };
@@ -61,7 +62,17 @@ impl Choices<'_> {
                     .then(|| (0..=self.below(3)).map(|_| self.below(4).into()).collect());
                 Wish::Confirm { pick: usize::from(self.below(6)), owner: self.owner(), parts }
             }
-            _ => Wish::Release { pick: usize::from(self.below(6)), owner: self.owner() },
+            10 | 11 => Wish::Release { pick: usize::from(self.below(6)), owner: self.owner() },
+            12 | 13 => Wish::Sound(Ask::Transfer {
+                from: self.place(),
+                to: self.place(),
+                quantity: self.quantity(),
+            }),
+            _ => Wish::Extend {
+                pick: usize::from(self.below(6)),
+                deadline: Deadline::After(1 + u64::from(self.below(60))),
+                owner: self.owner(),
+            },
         }
     }
 

@@ -39,6 +39,8 @@ pub(super) struct Account {
     latest: TimeMs,
     /// Something about it was wrong and told: what follows from it is not told again.
     pub(super) doubtful: bool,
+    /// Nothing may happen with it any more.
+    pub(super) closed: bool,
 }
 
 impl Account {
@@ -60,6 +62,7 @@ impl Account {
             moved: false,
             latest: 0,
             doubtful: false,
+            closed: false,
         }
     }
 
@@ -76,6 +79,7 @@ impl Account {
             uses: row.uses.clone(),
             used: row.uses.iter().map(|used| used.quantity).sum(),
             forgotten_before: row.forgotten_before,
+            closed: row.closed,
             ..Self::new(row.key.clone(), row.policy)
         }
     }
@@ -233,13 +237,23 @@ impl Account {
         self.reserved -= quantity;
         let is_cap = self.policy.window == Window::Outstanding;
         self.let_in(if is_cap { quantity } else { quantity - consumed });
+        self.lapse(deadline);
+        self.consume(consumed, at);
+    }
+
+    /// A held line has another deadline.
+    pub(super) fn extend(&mut self, was: TimeMs, deadline: TimeMs) {
+        self.lapse(was);
+        *self.deadlines.entry(deadline).or_default() += 1;
+    }
+
+    fn lapse(&mut self, deadline: TimeMs) {
         if let Some(count) = self.deadlines.get_mut(&deadline) {
             *count -= 1;
             if *count == 0 {
                 self.deadlines.remove(&deadline);
             }
         }
-        self.consume(consumed, at);
     }
 
     fn consume(&mut self, quantity: i128, at: TimeMs) {
@@ -327,6 +341,24 @@ impl Account {
         more.then_some((Kind::Quota, what))
     }
 
+    /// It is closed: nothing may be left in it. What a rule grants is not its own, but what counts
+    /// against that is.
+    pub(super) fn close(&mut self, at: TimeMs) -> Option<Wrong> {
+        let granted = self.key.starts_with("quota/")
+            || self.policy.limit > 0
+            || self.policy.window != Window::Never;
+        let left = match granted {
+            true if self.policy.window == Window::Outstanding => self.owed,
+            true if self.keeps_uses() => self.owed + self.counted(at),
+            true => self.owed + self.consumed,
+            false => self.available,
+        };
+        self.closed = true;
+        let what =
+            || format!("{}: it is closed with {left} units, {} held", self.key, self.reserved);
+        (left != 0 || self.reserved != 0).then(|| (Kind::Record, what()))
+    }
+
     /// Takes units out of the uses of a moment; what was not there is told.
     fn take_out(&mut self, quantity: i128, at: TimeMs) -> i128 {
         let place = self.uses.partition_point(|used| used.at < at);
@@ -384,6 +416,9 @@ impl Account {
     pub(super) fn difference(&self, row: &AccountRow) -> Option<String> {
         if self.key != row.key {
             return Some(format!("it is {} by the events", self.key));
+        }
+        if self.closed != row.closed {
+            return Some(format!("it is closed: {}, by the events {}", row.closed, self.closed));
         }
         if self.policy != row.policy {
             return Some(format!(

@@ -149,11 +149,19 @@ fn effect(fact: &Fact<'_>) -> Option<((u8, u64, u64), u64)> {
             ((5, reservation.number(), *expires_at), units(lines))
         }
         Fact::Noted { reservation, .. } => ((6, reservation.number(), 0), 0),
+        Fact::Extended { reservation, expires_at, lines, .. } => {
+            ((8, reservation.number(), *expires_at), units(lines))
+        }
+        Fact::Transferred { from, to, from_available, to_available, .. } => {
+            let accounts = u64::from(to.number()) << 32 | u64::from(from.number());
+            ((7, accounts, *from_available as u64), *to_available as u64)
+        }
         Fact::AccountOpened { .. }
         | Fact::PolicyChanged { .. }
         | Fact::Renewed { .. }
         | Fact::Expired(_)
         | Fact::Document { .. }
+        | Fact::AccountClosed { .. }
         | Fact::ClockMended { .. } => return None,
     })
 }

@@ -96,7 +96,9 @@ impl Books {
                         findings.add_in(kind, &snapshot.path, 0, what);
                         account.doubtful = true;
                     }
-                    self.numbers.insert(row.key.clone(), number);
+                    if !row.closed {
+                        self.numbers.insert(row.key.clone(), number);
+                    }
                     self.accounts.insert(number, account);
                 }
                 self.opened[part] = accounts.len() as u32;
@@ -179,6 +181,23 @@ impl Books {
             Fact::Returned { reservation, lines, consumed_at, .. } => {
                 self.give_back(seq, at, reservation.number(), lines, *consumed_at, findings);
             }
+            Fact::Transferred { from, to, quantity, from_available, to_available, .. } => {
+                self.hold_transfer(seq, from.number(), to.number(), *quantity, findings);
+                self.change(seq, from.number(), *from_available, findings, |account| {
+                    account.write_off((*quantity).into())
+                });
+                self.change(seq, to.number(), *to_available, findings, |account| {
+                    account.receive((*quantity).into());
+                    None
+                });
+            }
+            Fact::AccountClosed { account, key } => {
+                self.close(seq, at, account.number(), key, findings)
+            }
+            Fact::Extended { reservation, was, expires_at, lines } => {
+                let deadlines = (*was, *expires_at);
+                self.extend(seq, at, reservation.number(), deadlines, lines, findings);
+            }
             Fact::Noted { .. } | Fact::ClockMended { .. } => {}
             Fact::Document { collection, key, body } if self.is_news(SHARDS, seq) => {
                 let name = (collection.to_string(), key.to_string());
@@ -219,6 +238,28 @@ impl Books {
         self.accounts.insert(number, account);
     }
 
+    fn close(
+        &mut self,
+        seq: Seq,
+        at: TimeMs,
+        number: u32,
+        key: &AccountKey,
+        findings: &mut Findings,
+    ) {
+        if !self.is_news(shard_of(number.into()), seq) {
+            return;
+        }
+        if self.numbers.get(key.as_str()) != Some(&number) {
+            let what = format!("account {number} is closed, and is not open as {key}");
+            return findings.add(Kind::Record, seq, what);
+        }
+        self.numbers.remove(key.as_str());
+        let account = self.accounts.get_mut(&number);
+        if let Some((kind, what)) = account.and_then(|account| account.close(at)) {
+            findings.add(kind, seq, what);
+        }
+    }
+
     /// Changes an account, and holds what came out against what the event tells.
     fn change(
         &mut self,
@@ -238,6 +279,10 @@ impl Books {
                 format!("it is about account {number}, which was never opened"),
             );
         };
+        if account.closed {
+            let what = format!("it is about account {number}, {}, which was closed", account.key);
+            return findings.add(Kind::Record, seq, what);
+        }
         let wrong = change(account).or_else(|| account.imbalance()).or_else(|| {
             let what = || {
                 format!(
@@ -251,6 +296,26 @@ impl Books {
             account.doubtful = true;
             findings.add(kind, seq, what);
         }
+    }
+
+    /// Units go from one account to another of the same kind, and quotas have none to give.
+    fn hold_transfer(&self, seq: Seq, from: u32, to: u32, quantity: u64, findings: &mut Findings) {
+        let kind = |number: u32| {
+            let account = self.accounts.get(&number)?;
+            account.key.split('/').next()
+        };
+        let what = match (kind(from), kind(to)) {
+            _ if from == to => format!("account {from} is transferred {quantity} units to itself"),
+            (Some("quota"), _) | (_, Some("quota")) => {
+                format!("{quantity} units of a quota are transferred")
+            }
+            (Some(from), Some(to)) if from != to => {
+                format!("{quantity} units of {from} are transferred and become {to}")
+            }
+            // What was never opened is told by the change of it.
+            _ => return,
+        };
+        findings.add(Kind::Record, seq, what);
     }
 
     fn reserve(&mut self, seq: Seq, at: TimeMs, fact: &Fact<'_>, findings: &mut Findings) {
@@ -308,6 +373,44 @@ impl Books {
                 end.reservation, end.expires_at
             );
             findings.add(Kind::Deadline, seq, what);
+        }
+    }
+
+    /// A reservation that is pending still gets another deadline, which is to come.
+    fn extend(
+        &mut self,
+        seq: Seq,
+        at: TimeMs,
+        id: u64,
+        (was, expires_at): (TimeMs, TimeMs),
+        lines: &[EventLine],
+        findings: &mut Findings,
+    ) {
+        if self.is_news(shard_of(id), seq) {
+            if at >= was || expires_at <= at || expires_at - at > TTL_MS_MAX {
+                let what = format!(
+                    "reservation {id} with the deadline {was} is extended at {at} to {expires_at}"
+                );
+                findings.add(Kind::Deadline, seq, what);
+            }
+            let held = self.pending.get_mut(&id).filter(|held| {
+                let told = lines.iter().map(|line| (line.account, line.quantity));
+                held.expires_at == was && told.eq(held.lines.iter().copied())
+            });
+            let Some(held) = held else {
+                let what = format!(
+                    "reservation {id} is extended, and is not pending with these lines until {was}"
+                );
+                findings.add(Kind::Reservation, seq, what);
+                return self.doubt(lines);
+            };
+            held.expires_at = expires_at;
+        }
+        for line in lines {
+            self.change(seq, line.account, line.available, findings, |account| {
+                account.extend(was, expires_at);
+                None
+            });
         }
     }
 

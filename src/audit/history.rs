@@ -174,6 +174,12 @@ impl History {
                 let change = (ChangeKind::WrittenOff, -signed(*quantity), *quantity);
                 self.stock(cause(None, note), *account, change, *available, findings)
             }
+            Fact::Transferred { from, to, quantity, from_available, to_available, note } => {
+                let out = (ChangeKind::TransferredOut, -signed(*quantity), *quantity);
+                self.stock(cause(None, note), *from, out, *from_available, findings)?;
+                let into = (ChangeKind::TransferredIn, signed(*quantity), *quantity);
+                self.stock(cause(None, note), *to, into, *to_available, findings)
+            }
             Fact::Reserved { reservation, owner, expires_at, confirmed, lines, details } => {
                 let kind = if *confirmed { ChangeKind::Bought } else { ChangeKind::Reserved };
                 let state = if *confirmed {
@@ -210,6 +216,13 @@ impl History {
                 })?;
                 self.changes(cause(Some(*reservation), note), ChangeKind::Returned, lines, findings)
             }
+            Fact::Extended { reservation, expires_at, lines, .. } => {
+                self.reservation(seq, *reservation, findings, |record| {
+                    record.state == ReservationState::Pending
+                        && record.expires_at == *expires_at
+                        && same_lines(record, lines)
+                })
+            }
             Fact::Noted { reservation, body } => {
                 // A note on what history does not know is not kept.
                 if self.copy.reservation(*reservation)?.is_none() {
@@ -234,7 +247,10 @@ impl History {
                 self.unrecorded.insert(account.number());
                 Ok(())
             }
-            Fact::AccountOpened { .. } | Fact::Document { .. } | Fact::ClockMended { .. } => Ok(()),
+            Fact::AccountOpened { .. }
+            | Fact::AccountClosed { .. }
+            | Fact::Document { .. }
+            | Fact::ClockMended { .. } => Ok(()),
         }
     }
 

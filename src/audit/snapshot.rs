@@ -18,6 +18,8 @@ pub(super) const SHARDS: usize = 64;
 const HEADER_BYTES: usize = 40;
 const PART_HEADER_BYTES: usize = 24;
 const NO_OWNER: u32 = u32::MAX;
+/// Added to the number of a window where the account is closed.
+const CLOSED: u64 = 256;
 /// How much later than a snapshot was begun its last part may have been taken, in milliseconds.
 const CAPTURE_MS_MAX: u64 = 60_000;
 /// By how much times of concurrent commands may be out of order: version 1 counted a use with the
@@ -50,6 +52,7 @@ pub(super) struct Use {
 pub(super) struct AccountRow {
     pub(super) key: String,
     pub(super) policy: Policy,
+    pub(super) closed: bool,
     pub(super) available: i64,
     pub(super) reserved: u64,
     pub(super) consumed: u64,
@@ -81,7 +84,8 @@ pub(super) struct AnswerRow {
     pub(super) kept: Option<(u64, TimeMs)>,
     /// What it did: a tag, and two numbers.
     pub(super) effect: (u8, u64, u64),
-    /// The units of the reservation's first line; 0 where that is not known.
+    /// The units of the reservation's first line; 0 where that is not known. Of a transfer, what is
+    /// available where they went.
     pub(super) units: u64,
 }
 
@@ -225,7 +229,7 @@ fn read_account(of: &Snapshot, reader: &mut Reader<'_>) -> Option<AccountRow> {
     let key = text(reader)?;
     let (backorder, limit) = (reader.u64()?, reader.u64()?);
     let (tag, length_ms, offset_ms) = (reader.u64()?, reader.u64()?, reader.u64()?);
-    let window = match tag {
+    let window = match tag & !CLOSED {
         0 => Window::Never,
         1 if length_ms > 0 => Window::Fixed { length_ms, offset_ms },
         2 => Window::Rolling { length_ms },
@@ -243,6 +247,7 @@ fn read_account(of: &Snapshot, reader: &mut Reader<'_>) -> Option<AccountRow> {
     let row = AccountRow {
         key,
         policy,
+        closed: tag & CLOSED > 0,
         available,
         reserved,
         consumed,

@@ -11,9 +11,9 @@ use crate::history::record::ReservationRecord;
 #[cfg(doc)]
 use crate::ledger::RefundOutcome;
 use crate::ledger::{
-    Adjust, ChangeOutcome, Changed, Command, Confirm, ConfirmOutcome, FirstAnswer, Note, Noting,
-    Outcome, PutDocument, Receive, Refund, Release, ReleaseOutcome, Reserve, ReserveOutcome,
-    SetPolicy, Terms, WriteOff,
+    Adjust, ChangeOutcome, Changed, CloseOutcome, Command, Confirm, ConfirmOutcome, Extend,
+    ExtendOutcome, FirstAnswer, Note, Noting, Outcome, PutDocument, Receive, Refund, Release,
+    ReleaseOutcome, Reserve, ReserveOutcome, SetPolicy, Terms, Transfer, TransferOutcome, WriteOff,
 };
 
 impl Engine {
@@ -51,6 +51,42 @@ impl Engine {
         Ok(core.ticket(((), seq)))
     }
 
+    /// Closes an account for good where nothing is left: nothing available and nothing reserved; of a
+    /// quota, whose units are granted, nothing reserved, owed, or consumed that counts now.
+    ///
+    /// Its number is never used again, and whatever is asked of it from then on is `NotFound` and
+    /// says that it is closed: a refund of what was consumed there, too. Its key is free for a new
+    /// account, with new books. What it was stays in history and in [`Engine::level`]. The number
+    /// counts among the accounts that there may be. Closing it again is answered alike, so that a
+    /// retry needs no key.
+    ///
+    /// ```
+    /// # use stockhold::{AccountKey, Engine, Policy, Receive, command::WriteOff, outcome::CloseOutcome};
+    /// # fn main() -> stockhold::Result<()> {
+    /// # let dir = tempfile::tempdir().expect("a temporary directory");
+    /// # let engine = Engine::builder(dir.path()).open()?;
+    /// let key = AccountKey::points("ann")?;
+    /// let ann = engine.open_account(&key, Policy::strict())?;
+    /// engine.receive(Receive::new(ann, 7))?.wait()?;
+    ///
+    /// let CloseOutcome::NotEmpty { available: 7, .. } = engine.close_account(ann)?.wait()? else {
+    ///     panic!("there are points in it")
+    /// };
+    /// engine.write_off(WriteOff::new(ann, 7).note("ann left"))?.wait()?;
+    /// assert_eq!(engine.close_account(ann)?.wait()?, CloseOutcome::Closed { account: ann });
+    /// assert_eq!(engine.account(&key), None);
+    /// # engine.close()
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// `NotFound` when there is no such account, and those of [`Engine::execute`]. What is left in
+    /// it is not an error but [`CloseOutcome::NotEmpty`].
+    pub fn close_account(&self, account: AccountId) -> Result<Ticket<CloseOutcome>> {
+        let core = self.core()?;
+        Ok(core.ticket(core.ledger.close_account(account, core.now_ms(), &core.recorder())?))
+    }
+
     /// Adds units to an account.
     ///
     /// # Errors
@@ -73,6 +109,39 @@ impl Engine {
     /// As [`Engine::execute`]. Too little is not an error but [`ChangeOutcome::Refused`].
     pub fn write_off(&self, write_off: WriteOff<'_>) -> Result<Ticket<ChangeOutcome>> {
         self.run(write_off)
+    }
+
+    /// Moves units that one account has available to another of the same kind, in one step: no
+    /// crash and no reader finds them in both or in neither. They count as written off where they
+    /// were and as received where they are.
+    ///
+    /// ```
+    /// # use stockhold::{AccountKey, Engine, Policy, Receive};
+    /// # use stockhold::{command::Transfer, outcome::TransferOutcome};
+    /// # fn main() -> stockhold::Result<()> {
+    /// # let dir = tempfile::tempdir().expect("a temporary directory");
+    /// # let engine = Engine::builder(dir.path()).open()?;
+    /// let [ann, bob] = ["ann", "bob"].map(|user| AccountKey::points(user).expect("a valid name"));
+    /// let ann = engine.open_account(&ann, Policy::strict())?;
+    /// let bob = engine.open_account(&bob, Policy::strict())?;
+    /// engine.receive(Receive::new(ann, 100))?.wait()?;
+    ///
+    /// let gift = Transfer::new(ann, bob, 30).note("a gift");
+    /// let TransferOutcome::Transferred(moved) = engine.transfer(gift)?.wait()? else {
+    ///     panic!("ann has enough");
+    /// };
+    /// assert_eq!((moved.from.available, moved.to.available), (70, 30));
+    /// # engine.close()
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Engine::execute`], and `Invalid` when the accounts are one and the same or of different
+    /// kinds, when one of them is a quota, and when `to` would have received more than
+    /// [`RECEIVED_MAX`](crate::limits::RECEIVED_MAX) in all. Too little is not an error but
+    /// [`TransferOutcome::Refused`].
+    pub fn transfer(&self, transfer: Transfer<'_>) -> Result<Ticket<TransferOutcome>> {
+        self.run(transfer)
     }
 
     /// Takes units of several accounts, all or none.
@@ -113,6 +182,44 @@ impl Engine {
             ReleaseOutcome::NotPending { reservation, why } => {
                 let why = look_back::not_pending(&self.0.core, reservation, release.owner, why);
                 ReleaseOutcome::NotPending { reservation, why }
+            }
+            told => told,
+        }))
+    }
+
+    /// Gives a pending reservation another deadline: it keeps its number and what it holds. The new
+    /// deadline counts from now and not from the old one, and may be earlier than that.
+    ///
+    /// ```
+    /// # use stockhold::{AccountKey, Engine, Line, Policy, Receive, Reserve};
+    /// # use stockhold::{command::Extend, outcome::ExtendOutcome};
+    /// # fn main() -> stockhold::Result<()> {
+    /// # let dir = tempfile::tempdir().expect("a temporary directory");
+    /// # let engine = Engine::builder(dir.path()).open()?;
+    /// # let tea = engine.open_account(&AccountKey::stock("tea")?, Policy::strict())?;
+    /// # engine.receive(Receive::new(tea, 1))?.wait()?;
+    /// let lines = [Line { account: tea, quantity: 1 }];
+    /// let taken = engine.reserve(Reserve::new(&lines, 60_000))?.wait()?;
+    /// let order = taken.reserved().expect("there was one").reservation;
+    ///
+    /// // The payment takes longer than a minute: a quarter of an hour from now.
+    /// let extended = engine.extend(Extend::new(order, 15 * 60_000))?.wait()?;
+    /// let ExtendOutcome::Extended { expires_at, .. } = extended else { panic!("it is pending") };
+    /// assert_eq!(engine.pending(order).map(|pending| pending.expires_at), Some(expires_at));
+    /// # engine.close()
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Engine::execute`], and `Invalid` when the new deadline has passed or is more than
+    /// [`TTL_MS_MAX`](crate::limits::TTL_MS_MAX) away. Too late is not an error but
+    /// [`ExtendOutcome::Late`] or [`ExtendOutcome::NotPending`].
+    pub fn extend(&self, extend: Extend) -> Result<Ticket<ExtendOutcome>> {
+        let ticket = self.run(extend)?;
+        Ok(ticket.map(|outcome| match outcome {
+            ExtendOutcome::NotPending { reservation, why } => {
+                let why = look_back::not_pending(&self.0.core, reservation, extend.owner, why);
+                ExtendOutcome::NotPending { reservation, why }
             }
             told => told,
         }))

@@ -80,7 +80,6 @@ pub use ticket::{BatchTicket, Ticket};
 /// | [`confirm`](Self::confirm) and [`release`](Self::release) of a reservation that ended so long ago that memory does not know how | a read of history; not with [`execute`](Self::execute) |
 /// | [`claim`](Self::claim), [`checkpoint`](Self::checkpoint) | writes to the disk |
 /// | [`expire_due`](Self::expire_due) | nothing, unless the journal's queue is full |
-/// | [`EngineBuilder::open_async`], [`close_async`](Self::close_async) | nothing: each is a future, and its work has a thread of its own |
 /// | [`close`](Self::close), and dropping the last handle | everything that was decided, and the engine's threads |
 #[derive(Clone)]
 pub struct Engine(Arc<Running>);

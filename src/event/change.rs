@@ -28,6 +28,10 @@ every! {
         Expired,
         /// Consumed units were returned.
         Returned,
+        /// Units went to another account.
+        TransferredOut,
+        /// Units came from another account.
+        TransferredIn,
     }
 }
 
@@ -52,6 +56,8 @@ impl ChangeKind {
             Self::Released => reserving("released"),
             Self::Expired => reserving("expired"),
             Self::Returned => reserving("returned"),
+            Self::TransferredOut => alone("transferredOut"),
+            Self::TransferredIn => alone("transferredIn"),
         }
     }
 
@@ -94,11 +100,13 @@ mod tests {
             (6, "released"),
             (7, "expired"),
             (8, "returned"),
+            (9, "transferredOut"),
+            (10, "transferredIn"),
         ];
         assert_eq!(numbered, expected);
         for kind in ChangeKind::ALL {
             assert_eq!(ChangeKind::from_number(kind.number()), Some(*kind));
         }
-        assert_eq!(ChangeKind::from_number(9), None);
+        assert_eq!(ChangeKind::from_number(11), None);
     }
 }

@@ -58,6 +58,12 @@ pub(crate) enum Life<'e> {
         how: Ending,
         end: &'e End,
     },
+    /// It has another deadline.
+    Extended {
+        reservation: ReservationId,
+        expires_at: TimeMs,
+        lines: &'e [EventLine],
+    },
     Returned {
         reservation: ReservationId,
         /// The deadline it had; 0 when that is not known.
@@ -158,10 +164,25 @@ impl<'e> Effects<'e> {
                 let written = Written { collection, key, body: body.as_deref() };
                 Ok(Self { document: Some(written), ..Self::default() })
             }
-            // Rules and their windows move what a quota grants, which nobody is shown as a change.
-            Fact::PolicyChanged { .. } | Fact::Renewed { .. } | Fact::ClockMended { .. } => {
-                Ok(Self::default())
+            Fact::Transferred { from, to, quantity, from_available, to_available, note } => {
+                let units = signed(*quantity)?;
+                let out = (ChangeKind::TransferredOut, *from, -units, *from_available);
+                let into = (ChangeKind::TransferredIn, *to, units, *to_available);
+                let changes = [out, into]
+                    .map(|(kind, account, delta, left)| alone(kind, account, delta, left, note));
+                Ok(Self { changes: SmallVec::from_iter(changes), ..Self::default() })
             }
+            Fact::Extended { reservation, expires_at, lines, .. } => {
+                let (reservation, expires_at) = (*reservation, *expires_at);
+                let extended = Life::Extended { reservation, expires_at, lines };
+                Ok(Self { reservation: Some(extended), ..Self::default() })
+            }
+            // Rules and their windows move what a quota grants, which nobody is shown as a change.
+            // Nothing was left in an account that is closed, and what it did stays.
+            Fact::PolicyChanged { .. }
+            | Fact::Renewed { .. }
+            | Fact::ClockMended { .. }
+            | Fact::AccountClosed { .. } => Ok(Self::default()),
         }
     }
 
@@ -173,17 +194,7 @@ impl<'e> Effects<'e> {
         available: i64,
         note: &'e str,
     ) -> Self {
-        let change = AccountChange {
-            account,
-            kind,
-            delta,
-            held: 0,
-            consumed: 0,
-            available,
-            quantity: delta.unsigned_abs(),
-            reservation: None,
-            note,
-        };
+        let change = alone(kind, account, delta, available, note);
         Self { changes: SmallVec::from_iter([change]), ..Self::default() }
     }
 
@@ -216,6 +227,27 @@ impl<'e> Effects<'e> {
     }
 }
 
+/// A change without a reservation.
+fn alone(
+    kind: ChangeKind,
+    account: AccountId,
+    delta: i64,
+    available: i64,
+    note: &str,
+) -> AccountChange<'_> {
+    AccountChange {
+        account,
+        kind,
+        delta,
+        held: 0,
+        consumed: 0,
+        available,
+        quantity: delta.unsigned_abs(),
+        reservation: None,
+        note,
+    }
+}
+
 /// What a reservation's step does to one of its accounts: units go from what is available to what
 /// is held and on to what is consumed, or back.
 fn change<'e>(
@@ -234,8 +266,12 @@ fn change<'e>(
         }
         ChangeKind::Released | ChangeKind::Expired => (whole, -whole, 0, line.quantity),
         ChangeKind::Returned => (whole, 0, -whole, line.quantity),
-        ChangeKind::Received | ChangeKind::Adjusted | ChangeKind::WrittenOff => {
-            unreachable!("these have no reservation, and are made by `Effects::one`")
+        ChangeKind::Received
+        | ChangeKind::Adjusted
+        | ChangeKind::WrittenOff
+        | ChangeKind::TransferredOut
+        | ChangeKind::TransferredIn => {
+            unreachable!("these have no reservation, and are made by `alone`")
         }
     };
     Ok(AccountChange {
@@ -352,6 +388,26 @@ mod tests {
             let told: Vec<_> =
                 changes.iter().map(|it| (it.account.number(), it.delta, it.available)).collect();
             assert_eq!(told, [(1, -3, 7), (2, -5, 5)]);
+        });
+    }
+
+    #[test]
+    fn a_transfer_changes_two_accounts_and_makes_nothing() {
+        let (from, to) = (AccountId::from_number(1), AccountId::from_number(2));
+        let note = Cow::Borrowed("gift");
+        let moved =
+            Fact::Transferred { from, to, quantity: 4, from_available: 1, to_available: 9, note };
+        with_effects(moved, |effects| {
+            let changes = effects.expect("a true event").changes;
+            let told: Vec<_> = changes
+                .iter()
+                .map(|it| (it.kind, it.account, it.delta, it.available, it.quantity, it.note))
+                .collect();
+            let expected = [
+                (ChangeKind::TransferredOut, from, -4, 1, 4, "gift"),
+                (ChangeKind::TransferredIn, to, 4, 9, 4, "gift"),
+            ];
+            assert_eq!(told, expected);
         });
     }
 

@@ -22,7 +22,7 @@ macro_rules! facts {
 
 facts! {
     AccountOpened PolicyChanged Received Adjusted WrittenOff Renewed Reserved Confirmed Released
-    Expired Returned Noted Document ClockMended
+    Expired Returned Noted Document ClockMended Transferred Extended AccountClosed
 }
 
 /// Every kind of record, and how each is numbered.
@@ -193,6 +193,12 @@ fn named() -> Vec<Row> {
         ),
         row(
             16,
+            "93cf0102030405060708c081ad4163636f756e74436c6f73656492cd0a0ba973746f636b2f746561",
+            None,
+            Fact::AccountClosed { account, key: AccountKey::stock("tea").expect("a valid key") },
+        ),
+        row(
+            16,
             "93cf0102030405060708c081ad506f6c6963794368616e67656494cd0a0b930300a54e65766572fd04",
             None,
             Fact::PolicyChanged {
@@ -261,6 +267,30 @@ fn named() -> Vec<Row> {
             "93cf0102030405060708c081ab436c6f636b4d656e64656491cd0708",
             None,
             Fact::ClockMended { from: 0x0708 },
+        ),
+        row(
+            16,
+            "93cf0102030405060708c081ab5472616e7366657272656496cd0a0bce2122232405090ea467696674",
+            None,
+            Fact::Transferred {
+                from: account,
+                to: AccountId::from_number(0x2122_2324),
+                quantity: 5,
+                from_available: 9,
+                to_available: 14,
+                note: "gift".into(),
+            },
+        ),
+        row(
+            16,
+            "93cf0102030405060708c081a8457874656e64656494cf1112131415161718cd0302cd09099194ce21222324050009",
+            None,
+            Fact::Extended {
+                reservation,
+                was: 0x0302,
+                expires_at: 0x0909,
+                lines: lines(&[(5, 0, 9)]),
+            },
         ),
     ]
 }

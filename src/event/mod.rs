@@ -270,6 +270,39 @@ pub enum Fact<'a> {
         /// What the time was before.
         from: TimeMs,
     },
+    /// Units went from one account to another. They count as written off there and as received here.
+    Transferred {
+        /// Where they were.
+        from: AccountId,
+        /// Where they are.
+        to: AccountId,
+        /// How many.
+        quantity: u64,
+        /// What `from` has available after it.
+        from_available: i64,
+        /// What `to` has available after it.
+        to_available: i64,
+        /// Why.
+        note: Cow<'a, str>,
+    },
+    /// A pending reservation has another deadline; no unit moved.
+    Extended {
+        /// The reservation.
+        reservation: ReservationId,
+        /// The deadline that it had.
+        was: TimeMs,
+        /// The deadline that it has from now on, later or earlier.
+        expires_at: TimeMs,
+        /// What it holds; none of it is consumed.
+        lines: EventLines,
+    },
+    /// An account is closed for good: its number is never used again, its key may be.
+    AccountClosed {
+        /// The account.
+        account: AccountId,
+        /// The key that is free from now on.
+        key: AccountKey,
+    },
 }
 
 /// The end of a pending reservation.
@@ -336,6 +369,20 @@ impl Fact<'_> {
                 body: body.map(bytes),
             },
             Self::ClockMended { from } => Fact::ClockMended { from },
+            Self::Transferred { from, to, quantity, from_available, to_available, note } => {
+                Fact::Transferred {
+                    from,
+                    to,
+                    quantity,
+                    from_available,
+                    to_available,
+                    note: text(note),
+                }
+            }
+            Self::AccountClosed { account, key } => Fact::AccountClosed { account, key },
+            Self::Extended { reservation, was, expires_at, lines } => {
+                Fact::Extended { reservation, was, expires_at, lines }
+            }
         }
     }
 }

@@ -58,6 +58,16 @@ fn every_kind_survives_a_round_trip() {
     }
     check(Fact::Noted { reservation, body: Cow::Borrowed(&[0, 255]) });
     check(Fact::ClockMended { from: 1 << 50 });
+    check(Fact::Extended { reservation, was: 6, expires_at: 1 << 50, lines: none.clone() });
+    check(Fact::AccountClosed { account, key: AccountKey::stock("tea").expect("a valid key") });
+    check(Fact::Transferred {
+        from: account,
+        to: AccountId::from_number(u32::MAX),
+        quantity: 1 << 48,
+        from_available: 0,
+        to_available: 1 << 48,
+        note: "gift".into(),
+    });
     check(Fact::AccountOpened {
         account,
         key: AccountKey::quota("ann", "tea").expect("a valid key"),

@@ -26,6 +26,8 @@ pub(crate) struct Account {
     pub(super) owed: u64,
     /// What it was used for; of quotas alone, and of what has a window.
     pub(super) uses: Option<Box<Uses>>,
+    /// Nothing happens with it any more.
+    pub(super) is_closed: bool,
 }
 
 /// Why a change from the journal cannot be applied. Never seen by a live command: deciding rules it
@@ -47,6 +49,7 @@ impl Account {
             lapses: Lapses::default(),
             owed: 0,
             uses: None,
+            is_closed: false,
         }
     }
 
@@ -121,6 +124,33 @@ impl Account {
         self.policy.window == Window::Outstanding
     }
 
+    /// Whether its units are what a rule grants, and not what came in.
+    pub(super) fn is_granted(&self) -> bool {
+        self.key.kind() == AccountKind::Quota
+            || self.policy.limit > 0
+            || self.policy.window != Window::Never
+    }
+
+    /// What hinders closing it: what is held, and of a quota what counts and what is owed; otherwise
+    /// what is available. What was consumed of a stock is sold, and no unit of the account.
+    pub(super) fn close_hindrance(&self, now: TimeMs) -> Option<u64> {
+        let counting = self.consumed.saturating_sub(self.renewable(now));
+        let left = match self.is_granted() {
+            true => counting > 0 || self.owed > 0,
+            false => self.available != 0,
+        };
+        (left || self.reserved > 0).then_some(if self.is_granted() { counting } else { 0 })
+    }
+
+    /// Nothing happens with it from now on.
+    pub(super) fn close(&mut self) -> Result<()> {
+        if self.is_closed || self.reserved > 0 {
+            return Err(impossible("an account is closed twice, or holds units"));
+        }
+        self.is_closed = true;
+        Ok(())
+    }
+
     /// A stock is consumed by millions, and no rule will ask when.
     fn keeps_uses(&self) -> bool {
         self.policy.window != Window::Never || self.key.kind() == AccountKind::Quota
@@ -186,6 +216,15 @@ impl Account {
             .ok_or_else(|| impossible("more consumed than held"))?;
         self.add(if self.is_cap() { line.quantity } else { rest })?;
         self.consume(line.consumed, at)
+    }
+
+    /// A reserved line has another deadline.
+    pub(super) fn extend(&mut self, was: TimeMs, expires_at: TimeMs) -> Result<()> {
+        if !self.lapses.remove(was) {
+            return Err(impossible("no reservation with this deadline holds units"));
+        }
+        self.lapses.insert(expires_at);
+        Ok(())
     }
 
     /// Returns consumed units to where they were: those of a reservation that consumed them at
@@ -323,6 +362,7 @@ impl Account {
             consumed: self.consumed,
             received: self.received,
             written_off: self.written_off,
+            closed: self.is_closed,
         }
     }
 }

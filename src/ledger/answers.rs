@@ -14,7 +14,7 @@ use crate::base::error::{Error, Result};
 use crate::base::flaw::{self, Flaw};
 use crate::base::{AccountId, ReservationId, Seq, ShardIndex, TimeMs};
 use crate::event::{Event, EventLine, Fact};
-use crate::ledger::{Changed, FirstAnswer, Reserved};
+use crate::ledger::{Changed, FirstAnswer, Reserved, Transferred};
 
 /// For how long answers are kept that promised nothing: those up to 0.1.0.
 pub(super) const UNPROMISED_MS: u64 = 24 * 3600 * 1000;
@@ -48,6 +48,8 @@ pub(super) enum Effect {
     Released { reservation: ReservationId, terms: Terms },
     Returned { reservation: ReservationId, terms: Terms },
     Noted { reservation: ReservationId },
+    Transferred { from: AccountId, to: AccountId, from_available: i64, to_available: i64 },
+    Extended { reservation: ReservationId, terms: Terms },
 }
 
 impl Effect {
@@ -75,11 +77,21 @@ impl Effect {
                 Self::Returned { reservation: *reservation, terms: Terms::of(*expires_at, lines) }
             }
             Fact::Noted { reservation, .. } => Self::Noted { reservation: *reservation },
+            Fact::Transferred { from, to, from_available, to_available, .. } => Self::Transferred {
+                from: *from,
+                to: *to,
+                from_available: *from_available,
+                to_available: *to_available,
+            },
+            Fact::Extended { reservation, expires_at, lines, .. } => {
+                Self::Extended { reservation: *reservation, terms: Terms::of(*expires_at, lines) }
+            }
             Fact::AccountOpened { .. }
             | Fact::PolicyChanged { .. }
             | Fact::Renewed { .. }
             | Fact::Expired(_)
             | Fact::Document { .. }
+            | Fact::AccountClosed { .. }
             | Fact::ClockMended { .. } => return None,
         })
     }
@@ -98,16 +110,26 @@ impl Effect {
             Self::Released { reservation, .. } => FirstAnswer::Released { reservation },
             Self::Returned { reservation, .. } => FirstAnswer::Returned { reservation },
             Self::Noted { reservation } => FirstAnswer::Noted { reservation },
+            Self::Extended { reservation, terms } => {
+                FirstAnswer::Extended { reservation, expires_at: terms.expires_at }
+            }
+            Self::Transferred { from, to, from_available, to_available } => {
+                FirstAnswer::Transferred(Transferred {
+                    from: Changed { account: from, available: from_available },
+                    to: Changed { account: to, available: to_available },
+                })
+            }
         }
     }
 
     fn terms(self) -> Option<Terms> {
         match self {
-            Self::Changed { .. } | Self::Noted { .. } => None,
+            Self::Changed { .. } | Self::Noted { .. } | Self::Transferred { .. } => None,
             Self::Reserved { terms, .. }
             | Self::Confirmed { terms, .. }
             | Self::Released { terms, .. }
-            | Self::Returned { terms, .. } => terms.whole(),
+            | Self::Returned { terms, .. }
+            | Self::Extended { terms, .. } => terms.whole(),
         }
     }
 }

@@ -64,6 +64,22 @@ pub(crate) fn apply(shards: &mut impl Shards, seq: Seq, event: &Event<'_>) -> Re
                 home.ended.returned(*reservation);
             }
         }
+        Fact::Transferred { from, to, quantity, from_available, to_available, .. } => {
+            change(shards, *from, *from_available, |account| account.write_off(*quantity))?;
+            change(shards, *to, *to_available, |account| account.receive(*quantity))?;
+        }
+        Fact::Extended { reservation, was, expires_at, lines } => {
+            change_lines(shards, lines, |account, _| account.extend(*was, *expires_at))?;
+            if let Some(home) = shards.shard_mut(reservation.shard()) {
+                home.extend(*reservation, *expires_at)?;
+            }
+        }
+        Fact::AccountClosed { account, .. } => {
+            if let Some(shard) = shards.shard_mut(account.shard()) {
+                shard.change(*account, Account::close)?;
+                shard.publish(account.index());
+            }
+        }
         Fact::Noted { .. } | Fact::Document { .. } | Fact::ClockMended { .. } => {}
     }
     if let Some(answer) = Answer::of(seq, event) {

@@ -189,6 +189,45 @@ impl<'a> WriteOff<'a> {
     }
 }
 
+/// Moves units that one account has available to another of the same kind, in one step.
+///
+/// They count as written off where they were and as received where they are. Quotas have no units
+/// of their own that could be moved.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+#[must_use = "a request does nothing until an engine executes it"]
+pub struct Transfer<'a> {
+    /// Where the units are.
+    pub from: AccountId,
+    /// Where they go: another account of the same kind, and for kinds of your own of the same name.
+    pub to: AccountId,
+    /// How many units, 1 to [`QUANTITY_MAX`].
+    pub quantity: u64,
+    /// Why, for the history of both accounts.
+    pub note: &'a str,
+    /// The request's name.
+    pub key: Option<IdempotencyKey>,
+}
+
+impl<'a> Transfer<'a> {
+    /// Moves `quantity` units from `from` to `to`.
+    pub fn new(from: AccountId, to: AccountId, quantity: u64) -> Self {
+        Self { from, to, quantity, note: "", key: None }
+    }
+
+    /// Why, for the history of both accounts: at most [`BODY_BYTES_MAX`] bytes.
+    pub fn note(mut self, note: &'a str) -> Self {
+        self.note = note;
+        self
+    }
+
+    /// With this idempotency key.
+    pub fn key(mut self, key: impl Into<Option<IdempotencyKey>>) -> Self {
+        self.key = key.into();
+        self
+    }
+}
+
 /// Makes a reservation final.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
@@ -271,6 +310,50 @@ impl Release {
 impl From<ReservationId> for Release {
     fn from(reservation: ReservationId) -> Self {
         Self::new(reservation)
+    }
+}
+
+/// Gives a pending reservation another deadline, later or earlier.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+#[must_use = "a request does nothing until an engine executes it"]
+pub struct Extend {
+    /// The reservation.
+    pub reservation: ReservationId,
+    /// Until when it holds its units: counted from now, whatever the deadline was.
+    pub deadline: Deadline,
+    /// When given, the reservation must be on behalf of this account.
+    pub owner: Option<AccountId>,
+    /// The request's name.
+    pub key: Option<IdempotencyKey>,
+}
+
+impl Extend {
+    /// Lets `reservation` hold its units for `ttl_ms` milliseconds from now.
+    pub fn new(reservation: ReservationId, ttl_ms: u64) -> Self {
+        Self::by(reservation, Deadline::After(ttl_ms))
+    }
+
+    /// Lets `reservation` hold its units until `expires_at`, Unix time in milliseconds by the
+    /// engine's clock.
+    pub fn until(reservation: ReservationId, expires_at: TimeMs) -> Self {
+        Self::by(reservation, Deadline::At(expires_at))
+    }
+
+    fn by(reservation: ReservationId, deadline: Deadline) -> Self {
+        Self { reservation, deadline, owner: None, key: None }
+    }
+
+    /// Only when the reservation is on behalf of this account.
+    pub fn owner(mut self, owner: impl Into<Option<AccountId>>) -> Self {
+        self.owner = owner.into();
+        self
+    }
+
+    /// With this idempotency key.
+    pub fn key(mut self, key: impl Into<Option<IdempotencyKey>>) -> Self {
+        self.key = key.into();
+        self
     }
 }
 
@@ -397,6 +480,10 @@ pub enum Command<'a> {
     Confirm(Confirm<'a>),
     /// See [`Release`].
     Release(Release),
+    /// See [`Transfer`].
+    Transfer(Transfer<'a>),
+    /// See [`Extend`].
+    Extend(Extend),
 }
 
 impl Command<'_> {
@@ -409,6 +496,8 @@ impl Command<'_> {
             Self::Reserve(reserve) => reserve.key,
             Self::Confirm(confirm) => confirm.key,
             Self::Release(release) => release.key,
+            Self::Transfer(transfer) => transfer.key,
+            Self::Extend(extend) => extend.key,
         }
     }
 }
@@ -430,5 +519,7 @@ commands!(
     WriteOff: WriteOff<'a>,
     Reserve: Reserve<'a>,
     Confirm: Confirm<'a>,
-    Release: Release
+    Release: Release,
+    Transfer: Transfer<'a>,
+    Extend: Extend
 );

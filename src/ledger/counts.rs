@@ -11,7 +11,10 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use crossbeam_utils::CachePadded;
 
-use super::{ChangeOutcome, Command, ConfirmOutcome, Outcome, ReleaseOutcome, ReserveOutcome};
+use super::{
+    ChangeOutcome, Command, ConfirmOutcome, ExtendOutcome, Outcome, ReleaseOutcome, ReserveOutcome,
+    TransferOutcome,
+};
 
 /// Declares an enum whose variants are counted under names.
 macro_rules! counted {
@@ -41,6 +44,8 @@ counted! {
         Confirm = "confirm",
         Release = "release",
         Return = "return",
+        Transfer = "transfer",
+        Extend = "extend",
     }
 }
 
@@ -65,6 +70,8 @@ impl Verb {
             Command::Reserve(_) => Self::Reserve,
             Command::Confirm { .. } => Self::Confirm,
             Command::Release { .. } => Self::Release,
+            Command::Transfer { .. } => Self::Transfer,
+            Command::Extend { .. } => Self::Extend,
         }
     }
 }
@@ -78,15 +85,20 @@ impl Became {
             | Outcome::WriteOff(ChangeOutcome::Changed(_))
             | Outcome::Reserve(ReserveOutcome::Reserved(_))
             | Outcome::Confirm(ConfirmOutcome::Confirmed { .. })
+            | Outcome::Transfer(TransferOutcome::Transferred(_))
+            | Outcome::Extend(ExtendOutcome::Extended { .. })
             | Outcome::Release(ReleaseOutcome::Released { .. } | ReleaseOutcome::Returned { .. }) => {
                 Self::Done
             }
             Outcome::Adjust(ChangeOutcome::Refused(_))
             | Outcome::WriteOff(ChangeOutcome::Refused(_))
+            | Outcome::Transfer(TransferOutcome::Refused(_))
             | Outcome::Reserve(ReserveOutcome::Refused(_)) => Self::Refused,
             Outcome::Confirm(ConfirmOutcome::Late { .. })
+            | Outcome::Extend(ExtendOutcome::Late { .. })
             | Outcome::Release(ReleaseOutcome::Late { .. }) => Self::Late,
             Outcome::Confirm(ConfirmOutcome::NotPending { .. })
+            | Outcome::Extend(ExtendOutcome::NotPending { .. })
             | Outcome::Release(ReleaseOutcome::NotPending { .. }) => Self::NotPending,
         }
     }

@@ -10,13 +10,15 @@ use super::shard::Held;
 use crate::base::error::{Error, Result};
 use crate::base::flaw::{self, Flaw};
 use crate::base::{
-    AccountId, BODY_BYTES_MAX, LINES_MAX, QUANTITY_MAX, RECEIVED_MAX, TTL_MS_MAX, TimeMs,
+    AccountId, AccountKey, BODY_BYTES_MAX, LINES_MAX, QUANTITY_MAX, RECEIVED_MAX, TTL_MS_MAX,
+    TimeMs,
 };
 use crate::event::Policy;
 use crate::event::{End, EventLine, EventLines, Fact};
 use crate::ledger::{
-    Adjust, ChangeOutcome, Changed, Command, Confirm, ConfirmOutcome, Deadline, Line, Outcome,
-    Receive, Refusal, Release, ReleaseOutcome, Reserve, ReserveOutcome, Reserved, WriteOff,
+    Adjust, ChangeOutcome, Changed, CloseOutcome, Command, Confirm, ConfirmOutcome, Deadline,
+    Extend, ExtendOutcome, Line, Outcome, Receive, Refusal, Release, ReleaseOutcome, Reserve,
+    ReserveOutcome, Reserved, Transfer, TransferOutcome, Transferred, WriteOff,
 };
 
 /// What a command comes to.
@@ -54,6 +56,8 @@ pub(super) fn decide<'a>(
         Command::Reserve(request) => reserve(held, request, now, reservations_max),
         Command::Confirm(request) => confirm(held, request, now),
         Command::Release(request) => Ok(release(held, request, now)),
+        Command::Transfer(request) => transfer(held, request, now),
+        Command::Extend(request) => extend(held, request, now),
     }
 }
 
@@ -89,9 +93,68 @@ fn release(held: &Held<'_>, request: &Release, now: TimeMs) -> Decision<'static>
     Decision::Nothing(Outcome::Release(outcome))
 }
 
+fn extend(held: &Held<'_>, request: &Extend, now: TimeMs) -> Result<Decision<'static>> {
+    let Extend { reservation, deadline, owner, .. } = *request;
+    let expires_at = self::deadline(deadline, now)?;
+    let outcome = match held.shard(reservation.shard()).pending(reservation, owner) {
+        Err(why) => ExtendOutcome::NotPending { reservation, why },
+        Ok(pending) if now >= pending.expires_at => {
+            ExtendOutcome::Late { reservation, expires_at: pending.expires_at }
+        }
+        Ok(pending) => {
+            let (was, lines) = (pending.expires_at, held_lines(held, pending));
+            let fact = Fact::Extended { reservation, was, expires_at, lines };
+            let outcome = ExtendOutcome::Extended { reservation, expires_at };
+            return Ok(Decision::fact(fact, Outcome::Extend(outcome)));
+        }
+    };
+    Ok(Decision::Nothing(Outcome::Extend(outcome)))
+}
+
+/// What a reservation holds, with what its accounts have beside it.
+fn held_lines(held: &Held<'_>, pending: &Reservation) -> EventLines {
+    let lines = pending.lines.iter().map(|line| {
+        let account = held.account(line.account).expect("a reservation holds accounts that exist");
+        let (number, available) = (line.account.number(), account.available);
+        EventLine { account: number, quantity: line.quantity, consumed: 0, available }
+    });
+    lines.collect()
+}
+
+/// # Errors
+/// `NotFound` when there is no such account, or when it is closed.
 fn existing<'h>(held: &'h Held<'_>, account: AccountId) -> Result<&'h Account> {
-    held.account(account)
-        .ok_or_else(|| Error::not_found(format!("there is no account number {}", account.number())))
+    match held.account(account) {
+        Some(found) if !found.is_closed => Ok(found),
+        Some(found) => Err(closed(&found.key, account)),
+        None => Err(Error::not_found(format!("there is no account number {}", account.number()))),
+    }
+}
+
+/// What is told to somebody who asks something of an account that is closed.
+pub(super) fn closed(key: &AccountKey, account: AccountId) -> Error {
+    Error::not_found(format!("account number {}, {key}, is closed", account.number()))
+}
+
+/// Closing an account where nothing is left.
+///
+/// # Errors
+/// `NotFound` when there is no such account.
+pub(super) fn close(
+    held: &Held<'_>,
+    id: AccountId,
+    now: TimeMs,
+) -> Result<(CloseOutcome, Option<Fact<'static>>)> {
+    let done = CloseOutcome::Closed { account: id };
+    if held.account(id).is_some_and(|account| account.is_closed) {
+        return Ok((done, None));
+    }
+    let account = existing(held, id)?;
+    if let Some(counting) = account.close_hindrance(now) {
+        let (available, reserved) = (account.available, account.reserved);
+        return Ok((CloseOutcome::NotEmpty { account: id, available, reserved, counting }, None));
+    }
+    Ok((done, Some(Fact::AccountClosed { account: id, key: account.key.clone() })))
 }
 
 fn receive<'a>(held: &Held<'_>, request: &Receive<'a>) -> Result<Decision<'a>> {
@@ -144,6 +207,49 @@ fn write_off<'a>(held: &Held<'_>, request: &WriteOff<'a>, now: TimeMs) -> Result
     Ok(Decision::fact(fact, Outcome::WriteOff(changed)))
 }
 
+fn transfer<'a>(held: &Held<'_>, request: &Transfer<'a>, now: TimeMs) -> Result<Decision<'a>> {
+    let Transfer { from: from_id, to: to_id, quantity, note, .. } = *request;
+    let (from, to) = (existing(held, from_id)?, existing(held, to_id)?);
+    check_transfer(from, to)?;
+    check_received(to, quantity)?;
+    if let Some(refusal) = refuse_removal(from, from_id, quantity, now) {
+        return Ok(Decision::Nothing(Outcome::Transfer(TransferOutcome::Refused(refusal))));
+    }
+    let from_available = from.available - quantity as i64;
+    let to_available = to.available_after(quantity);
+    let fact = Fact::Transferred {
+        from: from_id,
+        to: to_id,
+        quantity,
+        from_available,
+        to_available,
+        note: Cow::Borrowed(note),
+    };
+    let transferred = Transferred {
+        from: Changed { account: from_id, available: from_available },
+        to: Changed { account: to_id, available: to_available },
+    };
+    Ok(Decision::fact(fact, Outcome::Transfer(TransferOutcome::Transferred(transferred))))
+}
+
+/// Units stay what they are, and what a rule grants is nobody's to give.
+fn check_transfer(from: &Account, to: &Account) -> Result<()> {
+    let granted = [from, to].into_iter().find(|account| account.is_granted());
+    if let Some(account) = granted {
+        return Err(Error::invalid(format!(
+            "{} is a quota: its units cannot be transferred",
+            account.key
+        )));
+    }
+    if from.key.kind_name() != to.key.kind_name() {
+        return Err(Error::invalid(format!(
+            "{} and {} are of different kinds: nothing can be transferred between them",
+            from.key, to.key
+        )));
+    }
+    Ok(())
+}
+
 /// The refusal of taking units out for good: a backorder allowance is no unit that could leave.
 fn refuse_removal(account: &Account, id: AccountId, quantity: u64, now: TimeMs) -> Option<Refusal> {
     let available = account.available.max(0) as u64;
@@ -184,7 +290,7 @@ fn reserve<'a>(
     now: TimeMs,
     reservations_max: usize,
 ) -> Result<Decision<'a>> {
-    let expires_at = deadline(request, now)?;
+    let expires_at = deadline(request.deadline, now)?;
     let mut lines = EventLines::new();
     for (index, line) in request.lines.iter().enumerate() {
         let account = existing(held, line.account)?;
@@ -227,12 +333,12 @@ fn reserve<'a>(
     Ok(Decision::Facts { renewals: renewals(held, request.lines, now), fact, outcome })
 }
 
-/// The time until which a reserve holds what it takes.
+/// The time until which a reservation holds what it takes.
 ///
 /// # Errors
 /// `Invalid` when that has passed, or is further away than anything may be held.
-pub(super) fn deadline(request: &Reserve<'_>, now: TimeMs) -> Result<TimeMs> {
-    match request.deadline {
+pub(super) fn deadline(deadline: Deadline, now: TimeMs) -> Result<TimeMs> {
+    match deadline {
         Deadline::After(ttl_ms) => now
             .checked_add(ttl_ms)
             .ok_or_else(|| Error::invalid("the deadline is later than time can be counted")),
@@ -407,6 +513,12 @@ pub(super) fn check(command: &Command<'_>) -> Result<()> {
         0..=BODY_BYTES_MAX => Ok(()),
         _ => Err(Error::invalid(format!("a note has at most {BODY_BYTES_MAX} bytes"))),
     };
+    let ttl_fits = |deadline: Deadline| match deadline {
+        Deadline::After(1..=TTL_MS_MAX) | Deadline::At(_) => Ok(()),
+        Deadline::After(_) => {
+            Err(Error::invalid(format!("a time to live is 1 to {TTL_MS_MAX} milliseconds")))
+        }
+    };
     match command {
         Command::Receive(Receive { quantity, note, .. })
         | Command::WriteOff(WriteOff { quantity, note, .. }) => {
@@ -421,13 +533,7 @@ pub(super) fn check(command: &Command<'_>) -> Result<()> {
             if !(1..=LINES_MAX).contains(&reserve.lines.len()) {
                 return Err(Error::invalid(format!("a reservation has 1 to {LINES_MAX} lines")));
             }
-            if let Deadline::After(ttl_ms) = reserve.deadline
-                && !(1..=TTL_MS_MAX).contains(&ttl_ms)
-            {
-                return Err(Error::invalid(format!(
-                    "a time to live is 1 to {TTL_MS_MAX} milliseconds"
-                )));
-            }
+            ttl_fits(reserve.deadline)?;
             if reserve.details.len() > BODY_BYTES_MAX {
                 return Err(Error::invalid(format!("details have at most {BODY_BYTES_MAX} bytes")));
             }
@@ -443,5 +549,13 @@ pub(super) fn check(command: &Command<'_>) -> Result<()> {
             _ => Err(Error::invalid(format!("a confirm in part names 1 to {LINES_MAX} lines"))),
         },
         Command::Confirm(Confirm { quantities: None, .. }) | Command::Release(_) => Ok(()),
+        Command::Extend(Extend { deadline, .. }) => ttl_fits(*deadline),
+        Command::Transfer(Transfer { from, to, quantity, note, .. }) => {
+            if from == to {
+                return Err(Error::invalid("a transfer is between two accounts"));
+            }
+            quantity_fits(*quantity)?;
+            note_fits(note)
+        }
     }
 }

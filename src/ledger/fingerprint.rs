@@ -5,7 +5,9 @@ use super::answers::Asked;
 use super::share::KeyLimits;
 use crate::base::{AccountId, IdempotencyKey, ReservationId, TimeMs, halves};
 use crate::event::{Kept, Request};
-use crate::ledger::{Adjust, Command, Confirm, Deadline, Receive, Release, WriteOff};
+use crate::ledger::{
+    Adjust, Command, Confirm, Deadline, Extend, Receive, Release, Transfer, WriteOff,
+};
 
 /// What the hash of a note begins with; commands begin with smaller numbers.
 const NOTE: u64 = 1 << 32;
@@ -109,6 +111,18 @@ fn fingerprint(command: &Command<'_>, of_then: bool) -> u64 {
         Command::Release(Release { reservation, owner: by, .. }) => {
             put(&[6, reservation.number(), owner(by)]);
             None
+        }
+        Command::Extend(Extend { reservation, deadline, owner: by, .. }) => {
+            let (kind, time) = match deadline {
+                Deadline::After(ttl_ms) => (9, ttl_ms),
+                Deadline::At(expires_at) => (10, expires_at),
+            };
+            put(&[kind, reservation.number(), time, owner(by)]);
+            None
+        }
+        Command::Transfer(Transfer { from, to, quantity, note, .. }) => {
+            put(&[8, from.number().into(), to.number().into(), quantity]);
+            Some(note.as_bytes())
         }
     };
     if let Some(text) = text.filter(|_| !of_then) {

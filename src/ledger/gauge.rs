@@ -17,6 +17,8 @@ pub(super) struct Gauge {
 impl Gauge {
     /// Says nothing: for accounts whose answer depends on the time.
     pub(super) const UNKNOWN: u64 = u64::MAX;
+    /// Nothing can be taken any more: whoever asks is told under the lock.
+    pub(super) const CLOSED: u64 = u64::MAX - 1;
 
     pub(super) fn new() -> Self {
         Self { takeable: AtomicU64::new(Self::UNKNOWN), next_release_at: AtomicU64::new(0) }

@@ -24,8 +24,11 @@ pub struct Level {
     /// Units ever received: of a quota what its rule grants, and what is out beyond that since a
     /// rule changed.
     pub received: u64,
-    /// Units written off.
+    /// Units written off: also those that were transferred to other accounts.
     pub written_off: u64,
+    /// Whether it was closed: nothing happens with it any more, and its key may be that of another.
+    #[serde(default)]
+    pub closed: bool,
 }
 
 /// A pending reservation as the ledger holds it.

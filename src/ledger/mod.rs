@@ -34,7 +34,7 @@ use self::answers::{Answers, Asked};
 use self::apply::apply;
 use self::counts::Unlocked;
 use self::decide::{
-    Decision, change_policy, check, deadline, decide, give_back, give_back_consumed,
+    Decision, change_policy, check, close, closed, deadline, decide, give_back, give_back_consumed,
 };
 use self::documents::Documents;
 use self::fingerprint::Keyed;
@@ -52,16 +52,17 @@ use crate::event::{Event, Fact, Recorder, Request};
 
 pub(crate) use answers::{First, Terms};
 pub use command::{
-    Adjust, Command, Confirm, Deadline, Line, Note, PutDocument, Receive, Refund, Release, Reserve,
-    SetPolicy, WriteOff,
+    Adjust, Command, Confirm, Deadline, Extend, Line, Note, PutDocument, Receive, Refund, Release,
+    Reserve, SetPolicy, Transfer, WriteOff,
 };
 pub(crate) use counts::{Became, Verb};
 pub(crate) use documents::NAME_BYTES_MAX;
 pub use level::{Level, Pending};
 pub(crate) use look::{AccountCursor, PendingCursor, Tally};
 pub use outcome::{
-    ChangeOutcome, Changed, ConfirmOutcome, FirstAnswer, NotPending, Outcome, RefundOutcome,
-    Refusal, ReleaseOutcome, ReserveOutcome, Reserved,
+    ChangeOutcome, Changed, CloseOutcome, ConfirmOutcome, ExtendOutcome, FirstAnswer, NotPending,
+    Outcome, RefundOutcome, Refusal, ReleaseOutcome, ReserveOutcome, Reserved, TransferOutcome,
+    Transferred,
 };
 #[cfg(feature = "bin")]
 pub(crate) use reservations::made_at_ms;
@@ -175,6 +176,16 @@ impl Ledger {
         }
     }
 
+    /// On behalf of an account that is closed nothing happens any more.
+    fn check_owner(&self, owner: AccountId) -> Result<()> {
+        match self.gauge(owner) {
+            Some(gauge) if gauge.takeable() == Gauge::CLOSED => {
+                Err(Error::not_found(format!("account number {} is closed", owner.number())))
+            }
+            _ => self.check_account(owner),
+        }
+    }
+
     /// What can be taken now, and when more may come: from atomic reads alone where the time does
     /// not matter.
     pub(crate) fn takeable(
@@ -184,12 +195,16 @@ impl Ledger {
     ) -> Result<(u64, Option<TimeMs>)> {
         self.check_account(account)?;
         if let Some(gauge) = self.gauge(account)
-            && gauge.takeable() != Gauge::UNKNOWN
+            && gauge.takeable() < Gauge::CLOSED
         {
             return Ok((gauge.takeable(), gauge.next_release_at(now)));
         }
         let held = Held::lock(&self.shards, bit(account.shard()));
-        let account = held.account(account).expect("an account with a gauge exists");
+        let (id, account) =
+            (account, held.account(account).expect("an account with a gauge exists"));
+        if account.is_closed {
+            return Err(closed(&account.key, id));
+        }
         Ok((account.takeable(now), account.next_release_at(now)))
     }
 
@@ -224,7 +239,7 @@ impl Ledger {
     pub(crate) fn refuse_fast(&self, reserve: &Reserve<'_>, now: TimeMs) -> Option<Refusal> {
         // A retry must hear its first answer, however little there is now; and a deadline out of
         // bounds is told before what is lacking.
-        if reserve.key.is_some() || deadline(reserve, now).is_err() {
+        if reserve.key.is_some() || deadline(reserve.deadline, now).is_err() {
             return None;
         }
         reserve.lines.iter().enumerate().find_map(|(line, taken)| {
@@ -326,11 +341,18 @@ impl Ledger {
                     self.check_account(line.account)?;
                     mask |= bit(line.account.shard());
                 }
-                reserve.owner.map_or(Ok(()), |owner| self.check_account(owner))?;
+                reserve.owner.map_or(Ok(()), |owner| self.check_owner(owner))?;
             }
             Command::Confirm(Confirm { reservation, .. })
-            | Command::Release(Release { reservation, .. }) => {
+            | Command::Release(Release { reservation, .. })
+            | Command::Extend(Extend { reservation, .. }) => {
                 mask |= bit(reservation.shard());
+            }
+            Command::Transfer(Transfer { from, to, .. }) => {
+                for account in [from, to] {
+                    self.check_account(*account)?;
+                    mask |= bit(account.shard());
+                }
             }
         }
         Ok(mask)
@@ -347,7 +369,8 @@ impl Ledger {
             let mut needed = 0;
             for command in commands {
                 if let Command::Confirm(Confirm { reservation, .. })
-                | Command::Release(Release { reservation, .. }) = command
+                | Command::Release(Release { reservation, .. })
+                | Command::Extend(Extend { reservation, .. }) = command
                     && let Some(pending) =
                         held.shard(reservation.shard()).reservations.get(*reservation)
                 {
@@ -440,6 +463,40 @@ impl Ledger {
         let seq = commit(&mut held, &Event { at: now, request: None, fact }, recorder);
         self.directory.pin().insert(key.clone(), account);
         Ok((account, Some(seq)))
+    }
+
+    /// Closes an account where nothing is left. Its key is free then, and its number is used up.
+    ///
+    /// # Errors
+    /// `NotFound` when there is no such account, and what the recorder says.
+    pub(crate) fn close_account(
+        &self,
+        id: AccountId,
+        now: TimeMs,
+        recorder: &impl Recorder,
+    ) -> Result<Executed<CloseOutcome>> {
+        self.check_account(id)?;
+        let mut held = Held::lock(&self.shards, bit(id.shard()));
+        recorder.admit()?;
+        let (outcome, fact) = close(&held, id, now)?;
+        let Some(fact) = fact else {
+            return Ok((outcome, None));
+        };
+        let event = Event { at: now, request: None, fact };
+        let seq = commit(&mut held, &event, recorder);
+        if let Fact::AccountClosed { account, key } = &event.fact {
+            // Still under the lock, as in opening: whoever opens the key anew comes after.
+            self.forget_key(key, *account);
+        }
+        Ok((outcome, Some(seq)))
+    }
+
+    /// The key is nobody's, unless it is another account's by now.
+    fn forget_key(&self, key: &AccountKey, account: AccountId) {
+        let directory = self.directory.pin();
+        if directory.get(key) == Some(&account) {
+            directory.remove(key);
+        }
     }
 
     /// Gives an account other rules, which hold at once and for what was taken before.

@@ -36,6 +36,47 @@ pub enum ChangeOutcome {
     Refused(Refusal),
 }
 
+/// Units went from one account to another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Transferred {
+    /// The account that they left.
+    pub from: Changed,
+    /// The account that they are in now.
+    pub to: Changed,
+}
+
+/// What became of a transfer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TransferOutcome {
+    /// The units were moved.
+    Transferred(Transferred),
+    /// The account that they were to leave has too few: a backorder allowance is no unit that could
+    /// leave.
+    Refused(Refusal),
+}
+
+/// What became of closing an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CloseOutcome {
+    /// The account is closed, now or since before.
+    Closed {
+        /// The account.
+        account: AccountId,
+    },
+    /// Something is left in it, and nothing was changed.
+    NotEmpty {
+        /// The account.
+        account: AccountId,
+        /// What is available; of a quota, that is no hindrance.
+        available: i64,
+        /// What pending reservations hold.
+        reserved: u64,
+        /// Of what was consumed, what counts against a quota now; 0 of all other accounts.
+        counting: u64,
+    },
+}
+
 /// A reservation was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reserved {
@@ -69,12 +110,12 @@ impl ReserveOutcome {
     }
 }
 
-/// Why a reservation cannot be confirmed or released.
+/// Why a reservation cannot be confirmed, released or extended.
 ///
 /// Whether a number was given out, and how the newest 2,048 reservations of each 64th of the ledger
 /// ended, is told from memory. What ended before is found by
-/// [`Engine::confirm`](crate::Engine::confirm), [`release`](crate::Engine::release) and
-/// [`refund`](crate::Engine::refund) in history, where that is on and shows it; by
+/// [`Engine::confirm`](crate::Engine::confirm), [`release`](crate::Engine::release),
+/// [`extend`](crate::Engine::extend) and [`refund`](crate::Engine::refund) in history, where that is on and shows it; by
 /// [`execute`](crate::Engine::execute) and [`batch`](crate::Engine::batch), which never read a disk,
 /// it is not. A restart forgets what ended before its checkpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -154,6 +195,33 @@ pub enum ReleaseOutcome {
     },
 }
 
+/// What became of an extension.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ExtendOutcome {
+    /// The reservation has this deadline now.
+    Extended {
+        /// The reservation.
+        reservation: ReservationId,
+        /// Its deadline.
+        expires_at: TimeMs,
+    },
+    /// Too late: the deadline that it had has passed. See [`ConfirmOutcome::Late`].
+    Late {
+        /// The reservation.
+        reservation: ReservationId,
+        /// The deadline that passed.
+        expires_at: TimeMs,
+    },
+    /// The reservation is not pending, or is on another's behalf.
+    NotPending {
+        /// The reservation.
+        reservation: ReservationId,
+        /// Why.
+        why: NotPending,
+    },
+}
+
 /// What became of a refund.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -199,6 +267,10 @@ pub enum Outcome {
     Confirm(ConfirmOutcome),
     /// Of a release.
     Release(ReleaseOutcome),
+    /// Of a transfer.
+    Transfer(TransferOutcome),
+    /// Of an extension.
+    Extend(ExtendOutcome),
 }
 
 impl Outcome {
@@ -212,22 +284,27 @@ impl Outcome {
             | Self::WriteOff(ChangeOutcome::Refused(_))
             | Self::Reserve(_)
             | Self::Confirm(_)
-            | Self::Release(_) => None,
+            | Self::Release(_)
+            | Self::Transfer(_)
+            | Self::Extend(_) => None,
         }
     }
 
-    /// Why nothing was taken by a reserve, an adjustment or a write-off.
+    /// Why nothing was taken by a reserve, an adjustment, a write-off or a transfer.
     pub fn refusal(self) -> Option<Refusal> {
         match self {
             Self::Adjust(ChangeOutcome::Refused(refusal))
             | Self::WriteOff(ChangeOutcome::Refused(refusal))
-            | Self::Reserve(ReserveOutcome::Refused(refusal)) => Some(refusal),
+            | Self::Reserve(ReserveOutcome::Refused(refusal))
+            | Self::Transfer(TransferOutcome::Refused(refusal)) => Some(refusal),
             Self::Receive(_)
             | Self::Adjust(ChangeOutcome::Changed(_))
             | Self::WriteOff(ChangeOutcome::Changed(_))
             | Self::Reserve(ReserveOutcome::Reserved(_))
+            | Self::Transfer(TransferOutcome::Transferred(_))
             | Self::Confirm(_)
-            | Self::Release(_) => None,
+            | Self::Release(_)
+            | Self::Extend(_) => None,
         }
     }
 
@@ -239,7 +316,9 @@ impl Outcome {
             | Self::Adjust(_)
             | Self::WriteOff(_)
             | Self::Confirm(_)
-            | Self::Release(_) => None,
+            | Self::Release(_)
+            | Self::Transfer(_)
+            | Self::Extend(_) => None,
         }
     }
 }
@@ -273,6 +352,15 @@ pub enum FirstAnswer {
         /// The reservation.
         reservation: ReservationId,
     },
+    /// Units went from one account to another.
+    Transferred(Transferred),
+    /// A reservation got another deadline.
+    Extended {
+        /// The reservation.
+        reservation: ReservationId,
+        /// Its deadline.
+        expires_at: TimeMs,
+    },
 }
 
 /// What is told to somebody who repeats another's key with another kind of request.
@@ -301,7 +389,9 @@ outcomes!(
     ChangeOutcome: Adjust | WriteOff,
     ReserveOutcome: Reserve,
     ConfirmOutcome: Confirm,
-    ReleaseOutcome: Release
+    ReleaseOutcome: Release,
+    TransferOutcome: Transfer,
+    ExtendOutcome: Extend
 );
 
 impl FirstAnswer {
@@ -330,6 +420,12 @@ impl FirstAnswer {
             (Command::Release(_), Self::Returned { reservation }) => {
                 Outcome::Release(ReleaseOutcome::Returned { reservation })
             }
+            (Command::Transfer(_), Self::Transferred(transferred)) => {
+                Outcome::Transfer(TransferOutcome::Transferred(transferred))
+            }
+            (Command::Extend(_), Self::Extended { reservation, expires_at }) => {
+                Outcome::Extend(ExtendOutcome::Extended { reservation, expires_at })
+            }
             _ => return Err(of_another()),
         })
     }
@@ -342,9 +438,12 @@ impl FirstAnswer {
         match self {
             Self::Returned { reservation } => Ok(RefundOutcome::Returned { reservation }),
             Self::Released { reservation } => Ok(RefundOutcome::Released { reservation }),
-            Self::Changed(_) | Self::Reserved(_) | Self::Confirmed { .. } | Self::Noted { .. } => {
-                Err(of_another())
-            }
+            Self::Changed(_)
+            | Self::Reserved(_)
+            | Self::Confirmed { .. }
+            | Self::Noted { .. }
+            | Self::Transferred(_)
+            | Self::Extended { .. } => Err(of_another()),
         }
     }
 }

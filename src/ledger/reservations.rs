@@ -111,6 +111,12 @@ impl Reservations {
         self.slots[*slot as usize].as_ref()
     }
 
+    /// A reservation and the slot that it is in.
+    pub(super) fn get_mut(&mut self, id: ReservationId) -> Option<(u32, &mut Reservation)> {
+        let slot = *self.index.find(hash(id), |slot| occupied(&self.slots, *slot).id == id)?;
+        Some((slot, self.slots[slot as usize].as_mut()?))
+    }
+
     /// How many slots there are, empty ones included.
     pub(super) fn places(&self) -> usize {
         self.slots.len()

@@ -90,7 +90,11 @@ impl Shard {
     /// Publishes what can be taken of an account now.
     pub(super) fn publish(&self, index: usize) {
         let account = &self.accounts[index];
-        let takeable = if account.is_windowed() { Gauge::UNKNOWN } else { account.takeable(0) };
+        let takeable = match account {
+            Account { is_closed: true, .. } => Gauge::CLOSED,
+            account if account.is_windowed() => Gauge::UNKNOWN,
+            account => account.takeable(0),
+        };
         // As far as it knows without the time; who reads it has one.
         self.gauges[index].publish(takeable, account.next_release_at(0));
     }
@@ -111,6 +115,16 @@ impl Shard {
             owner,
             lines: held_lines(lines),
         });
+    }
+
+    /// Holds a reservation until another deadline.
+    pub(super) fn extend(&mut self, id: ReservationId, expires_at: TimeMs) -> Result<()> {
+        let (slot, held) = self.reservations.get_mut(id).ok_or_else(|| {
+            Error::corrupt(format!("reservation {id} is extended but is not pending"))
+        })?;
+        self.wheel.cancel(held.timer);
+        (held.expires_at, held.timer) = (expires_at, self.wheel.insert(expires_at, slot));
+        Ok(())
     }
 
     /// Lets go of a reservation that ended, and remembers for a while how.

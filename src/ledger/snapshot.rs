@@ -40,6 +40,9 @@ const CAPTURE_MS_MAX: u64 = 60_000;
 /// newest one then.
 const DISORDER_MS: u64 = 1_000;
 
+/// Added to the number of the window where an account is closed.
+const CLOSED: u64 = 1 << 8;
+
 /// The number that stands for "no owner".
 const NO_OWNER: u32 = u32::MAX;
 
@@ -103,7 +106,7 @@ fn write_account(account: &Account, bytes: &mut Vec<u8>) {
     let numbers = [
         account.policy.backorder,
         account.policy.limit,
-        tag,
+        tag | if account.is_closed { CLOSED } else { 0 },
         length_ms,
         offset_ms,
         account.available as u64,
@@ -147,6 +150,15 @@ fn write_answer(answer: &Answer, bytes: &mut Vec<u8>) {
         Effect::Released { reservation, terms } => (4, of(reservation, terms)),
         Effect::Returned { reservation, terms } => (5, of(reservation, terms)),
         Effect::Noted { reservation } => (6, [reservation.number(), 0, 0]),
+        Effect::Extended { reservation, terms } => (8, of(reservation, terms)),
+        Effect::Transferred { from, to, from_available, to_available } => (
+            7,
+            [
+                u64::from(from.number()) | u64::from(to.number()) << 32,
+                from_available as u64,
+                to_available as u64,
+            ],
+        ),
     };
     bytes.push(tag);
     numbers.iter().for_each(|number| put_u64(bytes, *number));
@@ -225,7 +237,9 @@ impl<'a> Replay<'a> {
         let directory = self.ledger.directory.pin();
         for at in 0..reader.u64()? {
             let account = read_account(layout, reader)?;
-            directory.insert(account.key.clone(), AccountId::new(index, at as usize));
+            if !account.is_closed {
+                directory.insert(account.key.clone(), AccountId::new(index, at as usize));
+            }
             shard.open_account(account);
         }
         shard.reservations.set_numbered(reader.u64()?);
@@ -263,6 +277,7 @@ impl<'a> Replay<'a> {
             Fact::AccountOpened { account, key, .. } => {
                 self.ledger.directory.pin().insert(key.clone(), *account);
             }
+            Fact::AccountClosed { account, key } => self.ledger.forget_key(key, *account),
             Fact::Document { collection, key, body } if self.shown[SHARD_COUNT] < seq => {
                 self.ledger.documents.lock().put(collection, key, body.as_deref());
             }
@@ -298,7 +313,7 @@ fn read_account(layout: Layout, reader: &mut Reader<'_>) -> Option<Account> {
     let key: AccountKey = read_str(reader)?.parse().ok()?;
     let (backorder, limit) = (reader.u64()?, reader.u64()?);
     let (tag, length_ms, offset_ms) = (reader.u64()?, reader.u64()?, reader.u64()?);
-    let window = match tag {
+    let window = match tag & !CLOSED {
         0 => Window::Never,
         1 if length_ms > 0 => Window::Fixed { length_ms, offset_ms },
         2 => Window::Rolling { length_ms },
@@ -306,6 +321,7 @@ fn read_account(layout: Layout, reader: &mut Reader<'_>) -> Option<Account> {
         _ => return None,
     };
     let mut account = Account::new(key, Policy { backorder, limit, window });
+    account.is_closed = tag & CLOSED > 0;
     account.available = reader.u64()? as i64;
     for counter in [
         &mut account.reserved,
@@ -415,6 +431,13 @@ fn effect(tag: u8, [first, second, units]: [u64; 3]) -> Option<Effect> {
         4 => Effect::Released { reservation, terms },
         5 => Effect::Returned { reservation, terms },
         6 => Effect::Noted { reservation },
+        8 => Effect::Extended { reservation, terms },
+        7 => Effect::Transferred {
+            from: AccountId::from_number(first as u32),
+            to: AccountId::from_number((first >> 32) as u32),
+            from_available: second as i64,
+            to_available: units as i64,
+        },
         _ => return None,
     })
 }

@@ -167,6 +167,28 @@ fn more_is_taken_than_there_is() {
 }
 
 #[test]
+fn units_that_become_others_on_their_way() {
+    let Accounts { points, lifetime, .. } = Forge::new().accounts;
+    for to in [points, lifetime] {
+        let mut forge = Forge::new();
+        let from = forge.accounts.stock;
+        let [from_available, to_available] =
+            [(from, -1), (to, 1)].map(|(account, by)| forge.available(account) + by);
+        let note = "".into();
+        forge.push(Fact::Transferred { from, to, quantity: 1, from_available, to_available, note });
+        forge.expect("record", 12);
+    }
+    // More than there is, though it arrives.
+    let mut forge = Forge::new();
+    let (from, to) = (forge.accounts.stock, forge.accounts.backorder);
+    let (there, to_available) = (forge.available(from), forge.available(to));
+    let (quantity, to_available) = (there as u64 + 1, to_available + there + 1);
+    let note = "".into();
+    forge.push(Fact::Transferred { from, to, quantity, from_available: -1, to_available, note });
+    forge.expect("conservation", 13);
+}
+
+#[test]
 fn an_event_tells_another_availability() {
     let mut forge = Forge::new();
     let there = forge.available(forge.accounts.stock);
@@ -249,6 +271,40 @@ fn deadlines_that_were_not_kept() {
     forge.push(Fact::Expired(end));
     write_events(forge.dir.path(), &forge.events);
     assert_eq!(verify(forge.dir.path()).code, 0, "at its deadline it may expire");
+}
+
+#[test]
+fn deadlines_that_were_moved_too_late_or_from_where_they_were_not() {
+    let moved = |forge: &Forge, was: u64, expires_at: u64| {
+        let end = forge.end(false);
+        let lines = end
+            .lines
+            .iter()
+            .map(|line| EventLine { available: line.available - line.quantity as i64, ..*line });
+        let (reservation, lines) = (end.reservation, lines.collect());
+        Fact::Extended { reservation, was, expires_at, lines }
+    };
+    let deadline = Forge::new().end(false).expires_at;
+    for (at, was, expires_at, kind, code) in [
+        (deadline, deadline, deadline + 9, "deadline", 16),
+        (deadline - 1, deadline, deadline - 1, "deadline", 16),
+        (deadline - 1, deadline + 1, deadline + 9, "reservation", 15),
+    ] {
+        let mut forge = Forge { at, ..Forge::new() };
+        forge.push(moved(&forge, was, expires_at));
+        forge.expect(kind, code);
+    }
+    // It may expire when the new one has come.
+    let mut forge = Forge { at: deadline - 1, ..Forge::new() };
+    forge.push(moved(&forge, deadline, deadline + 9));
+    forge.at = deadline + 9;
+    forge.push(Fact::Expired(stockhold::event::End {
+        expires_at: deadline + 9,
+        ..forge.end(false)
+    }));
+    write_events(forge.dir.path(), &forge.events);
+    let verdict = verify(forge.dir.path());
+    assert_eq!((verdict.code, verdict.found()), (0, vec![]), "{}", verdict.told());
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use stockhold::clock::ManualClock;
-use stockhold::command::{Adjust, Note, PutDocument, SetPolicy, WriteOff};
+use stockhold::command::{Adjust, Extend, Note, PutDocument, SetPolicy, Transfer, WriteOff};
 use stockhold::engine::RefundTicket;
 use stockhold::outcome::Reserved;
 use stockhold::{
@@ -113,8 +113,11 @@ impl Sale {
                     let unit = [Line { account: rolling, quantity: 1 }];
                     done(engine.reserve(Reserve::new(&unit, TTL_MS).confirmed()));
                 }
-                // The deadline ends it.
-                _ => {}
+                // Its deadline ends it, a moved one.
+                _ => {
+                    let extend = Extend::new(order, TTL_MS / 2).owner(points);
+                    done(engine.extend(extend.key(key(&order.to_string()))));
+                }
             }
             self.clock.advance(40);
             engine.expire_due().expect("it admits");
@@ -123,6 +126,8 @@ impl Sale {
             Adjust::new(stock, -3).note("a count").key(key(&format!("count-{}", self.last_seq()))),
         ));
         done(engine.write_off(WriteOff::new(stock, 1).note("broken")));
+        let repack = Transfer::new(stock, backorder, 5).note("repacked");
+        done(engine.transfer(repack.key(key(&format!("repack-{}", self.last_seq())))));
         done(engine.set_policy(SetPolicy::new(lifetime, Policy::quota(90_000, Window::Never))));
         done(engine.put_document(PutDocument::new("product", "tea", br#"{"price":10}"#)));
         done(engine.put_document(PutDocument::new("product", "gone", b"{}")));

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use stockhold::clock::ManualClock;
-use stockhold::command::{Command, SetPolicy};
+use stockhold::command::{Command, Deadline, SetPolicy};
 use stockhold::outcome::Outcome;
 use stockhold::test_util::oracle::{self, Said};
 use stockhold::{
@@ -52,6 +52,7 @@ pub enum Wish {
     Sound(Ask),
     Confirm { pick: usize, owner: Option<Place>, parts: Option<Vec<u64>> },
     Release { pick: usize, owner: Option<Place> },
+    Extend { pick: usize, deadline: Deadline, owner: Option<Place> },
 }
 
 /// One thing that happens to an engine.
@@ -88,6 +89,11 @@ fn wishes() -> impl Strategy<Value = Wish> {
     let owner = || prop_oneof![4 => Just(None), 1 => (0..accounts().len()).prop_map(Some)];
     let deltas = prop_oneof![1..20i64, -8..0i64];
     let parts = proptest::option::of(vec(0..4u64, 1..=3));
+    // The clock starts somewhere else: times that have passed, and such as are to come.
+    let deadlines = prop_oneof![
+        4 => (1..60u64).prop_map(Deadline::After),
+        1 => (0..200u64).prop_map(|by_ms| Deadline::At(1_000 + by_ms)),
+    ];
     let lines = vec((place(), 1..4u64), 1..=3);
     prop_oneof![
         2 => (place(), 1..12u64).prop_map(|(account, quantity)| Wish::Sound(Ask::Receive { account, quantity })),
@@ -98,6 +104,9 @@ fn wishes() -> impl Strategy<Value = Wish> {
         }),
         3 => (any::<usize>(), owner(), parts).prop_map(|(pick, owner, parts)| Wish::Confirm { pick, owner, parts }),
         2 => (any::<usize>(), owner()).prop_map(|(pick, owner)| Wish::Release { pick, owner }),
+        1 => (any::<usize>(), deadlines, owner()).prop_map(|(pick, deadline, owner)| Wish::Extend { pick, deadline, owner }),
+        1 => (0..4usize, 0..4usize, 1..6u64).prop_map(|(from, to, quantity)| Wish::Sound(Ask::Transfer { from, to, quantity })),
+        1 => (place(), place(), 1..6u64).prop_map(|(from, to, quantity)| Wish::Sound(Ask::Transfer { from, to, quantity })),
     ]
 }
 
@@ -251,6 +260,9 @@ impl Run {
                 Ask::Confirm { reservation: self.recent(pick), owner, parts }
             }
             Wish::Release { pick, owner } => Ask::Release { reservation: self.recent(pick), owner },
+            Wish::Extend { pick, deadline, owner } => {
+                Ask::Extend { reservation: self.recent(pick), deadline, owner }
+            }
         };
         let named: Vec<Place> = match &ask {
             Ask::Receive { account, .. }
@@ -261,7 +273,8 @@ impl Run {
             Ask::Reserve { lines, owner, .. } => {
                 lines.iter().map(|(place, _)| *place).chain(*owner).collect()
             }
-            Ask::Confirm { owner, .. } | Ask::Release { owner, .. } => {
+            Ask::Transfer { from, to, .. } => vec![*from, *to],
+            Ask::Confirm { owner, .. } | Ask::Release { owner, .. } | Ask::Extend { owner, .. } => {
                 owner.iter().copied().collect()
             }
         };

@@ -1,6 +1,7 @@
 //! The oracle beside the accounts of a test, which names them by their places.
 #![allow(dead_code, reason = "each test uses its part of this module")]
 
+use stockhold::command::Deadline;
 use stockhold::event::Fact;
 use stockhold::test_util::oracle::{self, Books, Bounds, Checked, Said, Terms};
 use stockhold::{AccountId, AccountKey, ErrorKind, Line, Policy, ReservationId, TimeMs};
@@ -17,6 +18,8 @@ pub enum Ask {
     Reserve { lines: Vec<(Place, u64)>, ttl_ms: u64, confirm: bool, owner: Option<Place> },
     Confirm { reservation: ReservationId, owner: Option<Place>, parts: Option<Vec<u64>> },
     Release { reservation: ReservationId, owner: Option<Place> },
+    Transfer { from: Place, to: Place, quantity: u64 },
+    Extend { reservation: ReservationId, deadline: Deadline, owner: Option<Place> },
 }
 
 impl Ask {
@@ -40,6 +43,12 @@ impl Ask {
             }
             Self::Release { reservation, owner } => {
                 oracle::Ask::Release { reservation, owner: owner.map(id) }
+            }
+            Self::Transfer { from, to, quantity } => {
+                oracle::Ask::Transfer { from: id(from), to: id(to), quantity }
+            }
+            Self::Extend { reservation, deadline, owner } => {
+                oracle::Ask::Extend { reservation, deadline, owner: owner.map(id) }
             }
         }
     }

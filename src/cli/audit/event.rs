@@ -29,6 +29,9 @@ pub(super) enum Kind {
     Noted,
     Document,
     ClockMended,
+    Transferred,
+    Extended,
+    AccountClosed,
 }
 
 impl Kind {
@@ -48,6 +51,9 @@ impl Kind {
             Fact::Noted { .. } => Self::Noted,
             Fact::Document { .. } => Self::Document,
             Fact::ClockMended { .. } => Self::ClockMended,
+            Fact::Transferred { .. } => Self::Transferred,
+            Fact::Extended { .. } => Self::Extended,
+            Fact::AccountClosed { .. } => Self::AccountClosed,
         }
     }
 
@@ -62,6 +68,7 @@ pub(super) fn reservation(fact: &Fact<'_>) -> Option<ReservationId> {
     match fact {
         Fact::Reserved { reservation, .. }
         | Fact::Returned { reservation, .. }
+        | Fact::Extended { reservation, .. }
         | Fact::Noted { reservation, .. } => Some(*reservation),
         Fact::Confirmed(end) | Fact::Released(end) | Fact::Expired(end) => Some(end.reservation),
         Fact::AccountOpened { .. }
@@ -71,7 +78,9 @@ pub(super) fn reservation(fact: &Fact<'_>) -> Option<ReservationId> {
         | Fact::WrittenOff { .. }
         | Fact::Renewed { .. }
         | Fact::Document { .. }
-        | Fact::ClockMended { .. } => None,
+        | Fact::ClockMended { .. }
+        | Fact::Transferred { .. }
+        | Fact::AccountClosed { .. } => None,
     }
 }
 
@@ -79,6 +88,7 @@ pub(super) fn reservation(fact: &Fact<'_>) -> Option<ReservationId> {
 pub(super) fn touches(fact: &Fact<'_>, id: AccountId) -> bool {
     match fact {
         Fact::AccountOpened { account, .. }
+        | Fact::AccountClosed { account, .. }
         | Fact::PolicyChanged { account, .. }
         | Fact::Received { account, .. }
         | Fact::Adjusted { account, .. }
@@ -90,7 +100,9 @@ pub(super) fn touches(fact: &Fact<'_>, id: AccountId) -> bool {
         Fact::Confirmed(End { lines, .. })
         | Fact::Released(End { lines, .. })
         | Fact::Expired(End { lines, .. })
+        | Fact::Extended { lines, .. }
         | Fact::Returned { lines, .. } => lines.iter().any(|line| line.account() == id),
+        Fact::Transferred { from, to, .. } => [*from, *to].contains(&id),
         Fact::Noted { .. } | Fact::Document { .. } | Fact::ClockMended { .. } => false,
     }
 }
@@ -143,8 +155,20 @@ fn about(fact: &Fact<'_>, names: &Names) -> String {
                 consumed_at.map(|at| format!(", consumed {}", show_time(at))).unwrap_or_default();
             format!("{reservation}:{}{when}{}", taken(lines, names), noted(note))
         }
+        Fact::AccountClosed { account, key } => format!("{key}, number {}", account.number()),
+        Fact::Extended { reservation, was, expires_at, lines } => {
+            let (until, was) = (show_time(*expires_at), show_time(*was));
+            format!("{reservation} until {until}, was {was}:{}", taken(lines, names))
+        }
         Fact::Noted { reservation, body } => format!("{reservation}: {}", content(body)),
         Fact::ClockMended { from } => format!("set back from {}", show_time(*from)),
+        Fact::Transferred { from, to, quantity, from_available, to_available, note } => {
+            let (from, to) = (names.name(*from), names.name(*to));
+            format!(
+                "{from} -{quantity}, {from_available} available, {to} +{quantity}, {to_available} available{}",
+                noted(note)
+            )
+        }
         Fact::Document { collection, key, body } => match body {
             Some(body) => format!("{collection}/{key} = {} bytes", body.len()),
             None => format!("{collection}/{key} removed"),
@@ -210,9 +234,14 @@ struct FactJson<'a> {
     delta: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     available: Option<i64>,
+    /// The account that units went to, and what it has after it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    to: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    to_available: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_at: Option<TimeMs>,
-    /// The time that was set back.
+    /// The time that was set back, or the deadline that was before.
     #[serde(skip_serializing_if = "Option::is_none")]
     from: Option<TimeMs>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -302,10 +331,24 @@ fn fact_json<'a>(fact: &'a Fact<'_>, names: &Names) -> FactJson<'a> {
         Fact::Returned { reservation, lines, note, consumed_at, .. } => {
             FactJson { note: Some(note), consumed_at: *consumed_at, ..about(reservation, lines) }
         }
+        Fact::AccountClosed { key, .. } => {
+            FactJson { account: Some(key.to_string()), ..FactJson::default() }
+        }
+        Fact::Extended { reservation, was, expires_at, lines } => FactJson {
+            from: Some(*was),
+            expires_at: Some(*expires_at),
+            ..about(reservation, lines)
+        },
         Fact::Noted { reservation, body } => {
             FactJson { body: Some(content(body)), ..about(reservation, &[]) }
         }
         Fact::ClockMended { from } => FactJson { from: Some(*from), ..FactJson::default() },
+        Fact::Transferred { from, to, quantity, from_available, to_available, note } => FactJson {
+            note: Some(note),
+            to: named(to),
+            to_available: Some(*to_available),
+            ..change(from, 0_i64.checked_sub_unsigned(*quantity), from_available)
+        },
         Fact::Document { collection, key, body } => FactJson {
             collection: Some(collection),
             key: Some(key),

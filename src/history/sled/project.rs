@@ -105,6 +105,13 @@ impl Projector {
                 });
                 Ok(())
             }
+            Life::Extended { reservation, expires_at, lines } => {
+                let lines = lines.iter().map(|line| record_line(line, line.consumed));
+                let otherwise = || partial(reservation, expires_at, lines.collect());
+                let found = find(reservation)?;
+                self.update(seq, found, Some(otherwise), |record| record.expires_at = expires_at);
+                Ok(())
+            }
             Life::Returned { reservation, lines, .. } => {
                 let consumed = |line: &EventLine| line.quantity.saturating_add(line.consumed);
                 let lines = lines.iter().map(|line| record_line(line, consumed(line)));

@@ -2,12 +2,15 @@
 
 #[cfg(not(stockhold_loom))]
 mod bound;
+mod close;
+mod extend;
 #[cfg(not(stockhold_loom))]
 mod golden;
 #[cfg(not(stockhold_loom))]
 mod limits;
 #[cfg(stockhold_loom)]
 mod shards_loom;
+mod transfer;
 mod window;
 
 use super::*;

@@ -5,8 +5,11 @@ use crate::event::ChangeKind;
 /// The number of a stock change: 1 in, 2 out, 3 reserved, 4 given back, 5 adjusted.
 pub(crate) fn change_type(kind: ChangeKind) -> u8 {
     match kind {
-        ChangeKind::Received => 1,
-        ChangeKind::WrittenOff | ChangeKind::Bought | ChangeKind::Confirmed => 2,
+        ChangeKind::Received | ChangeKind::TransferredIn => 1,
+        ChangeKind::WrittenOff
+        | ChangeKind::TransferredOut
+        | ChangeKind::Bought
+        | ChangeKind::Confirmed => 2,
         ChangeKind::Reserved => 3,
         ChangeKind::Released | ChangeKind::Expired | ChangeKind::Returned => 4,
         ChangeKind::Adjusted => 5,
@@ -73,7 +76,10 @@ mod points {
     pub(crate) fn points_source(kind: ChangeKind) -> PointsSource {
         match kind {
             ChangeKind::Received => PointsSource::PaymentReward,
-            ChangeKind::Adjusted => PointsSource::AdminAdjust,
+            // The mall moves no points between users; who does is the operator.
+            ChangeKind::Adjusted | ChangeKind::TransferredOut | ChangeKind::TransferredIn => {
+                PointsSource::AdminAdjust
+            }
             ChangeKind::WrittenOff => PointsSource::ExpireDeduct,
             ChangeKind::Reserved | ChangeKind::Bought => PointsSource::MallConsumption,
             ChangeKind::Confirmed

@@ -151,9 +151,11 @@ impl Mall {
             FirstAnswer::Released { reservation } | FirstAnswer::Returned { reservation } => {
                 (reservation, OrderStatus::Cancelled)
             }
-            FirstAnswer::Changed(_) | FirstAnswer::Reserved(_) | FirstAnswer::Noted { .. } => {
-                return Ok(None);
-            }
+            FirstAnswer::Changed(_)
+            | FirstAnswer::Reserved(_)
+            | FirstAnswer::Noted { .. }
+            | FirstAnswer::Transferred(_)
+            | FirstAnswer::Extended { .. } => return Ok(None),
         };
         Ok(Some(Receipt {
             reservation,

@@ -37,6 +37,11 @@ pub(crate) enum OrderStep {
         /// `None` where the event does not know it any more.
         expires_at: Option<TimeMs>,
     },
+    /// It waits until another time.
+    Extended {
+        subject: Subject,
+        expires_at: TimeMs,
+    },
     Noted(OrderFact),
 }
 
@@ -86,6 +91,7 @@ impl OrderChange {
             OrderStep::Ended { subject, how: OrderEnd::Returned, .. } => Some((&subject.user, -1)),
             OrderStep::Made { confirmed: false, .. }
             | OrderStep::Ended { how: OrderEnd::Cancelled | OrderEnd::Expired, .. }
+            | OrderStep::Extended { .. }
             | OrderStep::Noted(_) => None,
         }
     }
@@ -111,8 +117,14 @@ impl Views {
                 let (how, expires_at) = (OrderEnd::of(how), Some(end.expires_at));
                 self.ended(end.reservation, &end.lines, how, expires_at)
             }
-            Life::Returned { reservation, lines, .. } => {
-                self.ended(reservation, lines, OrderEnd::Returned, None)
+            Life::Extended { reservation, expires_at, lines } => {
+                let step = |subject| OrderStep::Extended { subject, expires_at };
+                let subject = self.subject(lines)?;
+                Ok(subject.map(|subject| OrderChange { reservation, step: step(subject) }))
+            }
+            Life::Returned { reservation, lines, expires_at } => {
+                let known = Some(expires_at).filter(|at| *at > 0);
+                self.ended(reservation, lines, OrderEnd::Returned, known)
             }
             Life::Noted { reservation, body } => Ok(OrderFact::read(body)
                 .map(|fact| OrderChange { reservation, step: OrderStep::Noted(fact) })),

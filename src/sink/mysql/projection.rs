@@ -56,8 +56,12 @@ impl Projector {
                 batch.orders.waits(OrderRow {
                     subject: Some(subject),
                     created_at: at,
-                    expires_at: pending.expires_at,
-                    state: OrderState { settled, seq, ..OrderState::default() },
+                    state: OrderState {
+                        settled,
+                        expires_at: Some(pending.expires_at),
+                        seq,
+                        ..OrderState::default()
+                    },
                     at,
                     ..OrderRow::unknown(pending.reservation)
                 });
@@ -105,15 +109,18 @@ fn text_bytes(fact: &Fact<'_>) -> usize {
         | Fact::Adjusted { note, .. }
         | Fact::WrittenOff { note, .. }
         | Fact::Returned { note, .. } => note.len(),
+        Fact::Transferred { note, .. } => 2 * note.len(),
         Fact::Reserved { details, .. } => 2 * details.len(),
         Fact::Document { body, .. } => body.as_ref().map_or(0, |body| body.len()),
         Fact::Noted { body, .. } => body.len(),
         Fact::AccountOpened { .. }
+        | Fact::AccountClosed { .. }
         | Fact::PolicyChanged { .. }
         | Fact::Renewed { .. }
         | Fact::Confirmed(_)
         | Fact::Released(_)
         | Fact::Expired(_)
+        | Fact::Extended { .. }
         | Fact::ClockMended { .. } => 0,
     }
 }

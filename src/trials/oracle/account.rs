@@ -19,6 +19,8 @@ pub struct Account {
     pub received: u64,
     /// Everything that ever went out but by a reservation.
     pub written_off: u64,
+    /// Nothing happens with it any more.
+    pub closed: bool,
     /// Units granted, for good or for a window: the limit, and what was added beside it.
     granted: u64,
     /// What was consumed and not returned: when, and how many units.
@@ -66,6 +68,18 @@ impl Account {
     /// granted.
     fn room(&self, consumed: u64) -> i64 {
         self.granted as i64 - (self.written_off + self.reserved + consumed) as i64
+    }
+
+    /// Of what was consumed, what counts against what a rule grants; `None` where no rule grants
+    /// anything, and what is there is its own.
+    pub fn counting_against(&self, is_quota: bool, now: TimeMs) -> Option<u64> {
+        let granted = is_quota || self.policy.limit > 0 || self.policy.window != Window::Never;
+        granted.then(|| self.consumed - self.due(now))
+    }
+
+    /// Whether more is out than is granted.
+    pub fn owes(&self, now: TimeMs) -> bool {
+        self.room(self.counted_now(now)) < 0
     }
 
     /// What can be taken at `now`.

@@ -2,7 +2,7 @@
 
 use crate::base::{AccountId, IdempotencyKey, ReservationId};
 use crate::ledger::{
-    Adjust, Command, Confirm, Deadline, Line, Receive, Release, Reserve, WriteOff,
+    Adjust, Command, Confirm, Deadline, Extend, Line, Receive, Release, Reserve, Transfer, WriteOff,
 };
 
 /// What details, notes and documents are made of.
@@ -39,6 +39,16 @@ pub enum Ask {
     },
     Release {
         reservation: ReservationId,
+        owner: Option<AccountId>,
+    },
+    Transfer {
+        from: AccountId,
+        to: AccountId,
+        quantity: u64,
+    },
+    Extend {
+        reservation: ReservationId,
+        deadline: Deadline,
         owner: Option<AccountId>,
     },
 }
@@ -79,6 +89,19 @@ impl Ask {
             Self::Release { reservation, owner } => {
                 Command::Release(Release { reservation: *reservation, owner: *owner, key })
             }
+            Self::Transfer { from, to, quantity } => Command::Transfer(Transfer {
+                from: *from,
+                to: *to,
+                quantity: *quantity,
+                note: "moved",
+                key,
+            }),
+            Self::Extend { reservation, deadline, owner } => Command::Extend(Extend {
+                reservation: *reservation,
+                deadline: *deadline,
+                owner: *owner,
+                key,
+            }),
         }
     }
 
@@ -93,7 +116,8 @@ impl Ask {
             Self::Reserve { lines, owner, .. } => {
                 lines.iter().map(|line| line.account).chain(*owner).collect()
             }
-            Self::Confirm { .. } | Self::Release { .. } => Vec::new(),
+            Self::Transfer { from, to, .. } => vec![*from, *to],
+            Self::Confirm { .. } | Self::Release { .. } | Self::Extend { .. } => Vec::new(),
         }
     }
 
@@ -108,6 +132,8 @@ impl Ask {
             Self::Confirm { parts: None, .. } => "confirm",
             Self::Confirm { .. } => "confirm in part",
             Self::Release { .. } => "release",
+            Self::Transfer { .. } => "transfer",
+            Self::Extend { .. } => "extend",
         }
     }
 

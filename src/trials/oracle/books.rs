@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::account::Account;
 use super::check::{Checked, agree, hold};
 use super::said::Said;
-use crate::base::{AccountId, AccountKey, ReservationId, Seq, TimeMs};
+use crate::base::{AccountId, AccountKey, AccountKind, ReservationId, Seq, TimeMs};
 use crate::event::Policy;
 use crate::event::{End, Event, EventLine, Fact, Request};
 use crate::ledger::Line;
@@ -175,6 +175,43 @@ impl Books {
                     it.give_back(line.quantity, line.consumed, used_at)
                 })
             }
+            Fact::Transferred { from, to, quantity, from_available, to_available, .. } => {
+                let units = *quantity as i64;
+                for (account, by, available) in
+                    [(from, -units, from_available), (to, units, to_available)]
+                {
+                    self.change(*account, *available, |it| {
+                        it.add(by);
+                        Ok(())
+                    })?;
+                }
+                Ok(())
+            }
+            Fact::Extended { reservation, was, expires_at, lines } => {
+                hold(at < *was && at < *expires_at, || {
+                    format!("the deadline {was} is changed at {at} to {expires_at}")
+                })?;
+                let held = self.pending.get_mut(reservation);
+                let held = held.ok_or_else(|| format!("{reservation} is not pending"))?;
+                agree("the deadline that was", was, &held.expires_at)?;
+                agree("what is held", &lines.iter().map(line_of).collect(), &held.lines)?;
+                held.expires_at = *expires_at;
+                self.change_lines(lines, |_, line| {
+                    hold(line.consumed == 0, || "an extension consumes".to_owned())
+                })
+            }
+            Fact::AccountClosed { account, key } => {
+                let open = Arc::make_mut(&mut self.keys).remove(key);
+                agree("the account that closes", &open, &Some(*account))?;
+                let is_quota = key.kind() == AccountKind::Quota;
+                let closed = self.accounts.get_mut(account).ok_or("it was never opened")?;
+                let left = match closed.counting_against(is_quota, at) {
+                    Some(counting) => counting > 0,
+                    None => closed.available != 0,
+                };
+                closed.closed = true;
+                hold(!left && closed.reserved == 0, || format!("it is not empty: {closed:?}"))
+            }
             Fact::Noted { .. } | Fact::ClockMended { .. } => Ok(()),
             Fact::Document { collection, key, body } => {
                 let name = (collection.to_string(), key.to_string());
@@ -224,6 +261,7 @@ impl Books {
             .accounts
             .get_mut(&id)
             .ok_or_else(|| format!("there is no account {}", id.number()))?;
+        hold(!account.closed, || format!("account {} was closed", id.number()))?;
         let before = account.available;
         change(account)?;
         account.balance();
@@ -299,6 +337,12 @@ fn outcome_of(fact: &Fact<'_>) -> Option<Said> {
         Fact::Confirmed(end) => Said::Confirmed { reservation: end.reservation },
         Fact::Released(end) => Said::Released { reservation: end.reservation },
         Fact::Returned { reservation, .. } => Said::Returned { reservation: *reservation },
+        Fact::Extended { reservation, expires_at, .. } => {
+            Said::Extended { reservation: *reservation, expires_at: *expires_at }
+        }
+        Fact::Transferred { from, to, from_available, to_available, .. } => {
+            Said::Transferred { from: (*from, *from_available), to: (*to, *to_available) }
+        }
         _ => return None,
     })
 }

@@ -2,6 +2,7 @@
 
 use super::books::Books;
 use super::check::{Checked, agree};
+use crate::base::error::ErrorKind;
 use crate::engine::Engine;
 
 impl Books {
@@ -38,11 +39,19 @@ impl Books {
                 &should,
             )?;
             agree(format!("the rules of {}", level.key), &level.policy, &account.policy)?;
+            agree(format!("whether {} is closed", level.key), &level.closed, &account.closed)?;
+            if level.closed {
+                let takeable = engine.takeable(level.account).map_err(|error| error.kind());
+                agree("what is closed", &takeable, &Err(ErrorKind::NotFound))?;
+                continue;
+            }
             agree(
                 format!("the number of {}", level.key),
                 &books.keys.get(&level.key),
                 &Some(&level.account),
             )?;
+            let number = engine.account(&level.key);
+            agree(format!("who is {}", level.key), &number, &Some(level.account))?;
             let takeable = engine.takeable(level.account).map_err(|error| error.to_string())?;
             agree(
                 format!("what can be taken of {}", level.key),

@@ -8,10 +8,11 @@ use super::books::{Books, Held};
 use super::check::{Checked, agree, hold};
 use super::said::Said;
 use crate::base::error::ErrorKind;
-use crate::base::{AccountId, IdempotencyKey, ReservationId, Seq, TimeMs};
+use crate::base::{AccountId, AccountKind, IdempotencyKey, ReservationId, Seq, TimeMs};
 use crate::event::{End, Event, EventLine, EventLines, Fact, Kept, Policy, Request};
 use crate::ledger::{
-    Adjust, Command, Confirm, Deadline, Line, Receive, Refusal, Release, Reserve, WriteOff,
+    Adjust, Command, Confirm, Deadline, Extend, Line, Receive, Refusal, Release, Reserve, Transfer,
+    WriteOff,
 };
 
 /// How much the engine keeps.
@@ -150,6 +151,16 @@ impl Books {
         {
             return Due::Error(ErrorKind::Invalid);
         }
+        if let Command::Transfer(Transfer { from, to, .. }) = command
+            && from == to
+        {
+            return Due::Error(ErrorKind::Invalid);
+        }
+        if let Command::Reserve(Reserve { owner: Some(owner), .. }) = command
+            && self.accounts[owner].closed
+        {
+            return Due::Error(ErrorKind::NotFound);
+        }
         if let Some(due) = command.key().and_then(|key| self.answered(key, now)) {
             return due;
         }
@@ -201,11 +212,13 @@ impl Books {
             }
             Command::Reserve(reserve) => {
                 let glance = self.refuse_at_a_glance(reserve, now).filter(|_| is_alone);
-                match glance.or_else(|| self.refuse(reserve, now)) {
-                    Some(refused) => Due::Nothing(refused),
+                match glance.map(Due::Nothing).or_else(|| self.refuse(reserve, now)) {
+                    Some(refused) => refused,
                     None => self.reserve(reserve, now, number, reservations_max),
                 }
             }
+            Command::Transfer(transfer) => self.transfer(transfer, now),
+            Command::Extend(extend) => self.extend(extend, now),
             Command::Confirm(Confirm { reservation, owner, quantities, .. }) => {
                 self.confirm(*reservation, *owner, *quantities, now)
             }
@@ -223,6 +236,63 @@ impl Books {
                 }
             }
         }
+    }
+
+    /// What is pending holds its units until another time.
+    fn extend(&self, extend: &Extend, now: TimeMs) -> Due {
+        let Extend { reservation, deadline, owner, .. } = *extend;
+        let expires_at = match deadline {
+            Deadline::After(ttl_ms) => now + ttl_ms,
+            Deadline::At(expires_at) if expires_at <= now => {
+                return Due::Error(ErrorKind::Invalid);
+            }
+            Deadline::At(expires_at) => expires_at,
+        };
+        let Some(held) = self.find(reservation, owner) else {
+            return Due::Nothing(Said::NotPending { reservation });
+        };
+        let was = held.expires_at;
+        if now >= was {
+            return Due::Nothing(Said::Late { reservation, expires_at: was });
+        }
+        let lines = held.lines.iter().map(|line| EventLine {
+            account: line.account.number(),
+            quantity: line.quantity,
+            consumed: 0,
+            available: self.accounts[&line.account].available,
+        });
+        let fact = Fact::Extended { reservation, was, expires_at, lines: lines.collect() };
+        Due::fact(fact, Said::Extended { reservation, expires_at })
+    }
+
+    /// Units that are there move to another account of the same kind; quotas have none.
+    fn transfer(&self, transfer: &Transfer<'_>, now: TimeMs) -> Due {
+        let Transfer { from, to, quantity, note, .. } = *transfer;
+        if [from, to].iter().any(|id| self.accounts[id].closed) {
+            return Due::Error(ErrorKind::NotFound);
+        }
+        let kind = |id: AccountId| {
+            let (key, _) = self.keys.iter().find(|(_, it)| **it == id)?;
+            (key.kind() != AccountKind::Quota).then(|| key.kind_name().to_owned())
+        };
+        if kind(from).is_none() || kind(from) != kind(to) {
+            return Due::Error(ErrorKind::Invalid);
+        }
+        let there = u64::try_from(self.accounts[&from].available).unwrap_or(0);
+        if there < quantity {
+            return Due::Nothing(self.refusal(0, from, there, now));
+        }
+        let after = |id: AccountId, delta: i64| {
+            let mut trial = self.accounts[&id].clone();
+            trial.add(delta);
+            trial.available
+        };
+        let (from_available, to_available) =
+            (after(from, -(quantity as i64)), after(to, quantity as i64));
+        let note = Cow::Owned(note.to_owned());
+        let fact = Fact::Transferred { from, to, quantity, from_available, to_available, note };
+        let (from, to) = ((from, from_available), (to, to_available));
+        Due::fact(fact, Said::Transferred { from, to })
     }
 
     fn answered(&self, key: IdempotencyKey, now: TimeMs) -> Option<Due> {
@@ -243,6 +313,9 @@ impl Books {
         fact: impl FnOnce(i64) -> Fact<'static>,
     ) -> Due {
         let account = &self.accounts[&id];
+        if account.closed {
+            return Due::Error(ErrorKind::NotFound);
+        }
         let there = u64::try_from(account.available).unwrap_or(0);
         if delta < 0 && there < delta.unsigned_abs() {
             return Due::Nothing(self.refusal(0, id, there, now));
@@ -334,20 +407,26 @@ impl Books {
             reserve.lines.iter().enumerate().filter(|_| reserve.key.is_none() && !reserve.confirm);
         lines.find_map(|(index, line)| {
             let account = &self.accounts[&line.account];
-            let short = !account.is_windowed() && account.takeable(now) < line.quantity;
+            let short =
+                !account.is_windowed() && !account.closed && account.takeable(now) < line.quantity;
             short.then(|| self.refusal(index, line.account, account.takeable(now), now))
         })
     }
 
-    fn refuse(&self, reserve: &Reserve<'_>, now: TimeMs) -> Option<Said> {
+    /// Line by line: what is closed, and what is too little.
+    fn refuse(&self, reserve: &Reserve<'_>, now: TimeMs) -> Option<Due> {
         let mut taken: BTreeMap<AccountId, u64> = BTreeMap::new();
-        for (index, line) in
-            reserve.lines.iter().enumerate().filter(|(_, line)| !self.is_skipped(reserve, line))
-        {
+        for (index, line) in reserve.lines.iter().enumerate() {
+            if self.accounts[&line.account].closed {
+                return Some(Due::Error(ErrorKind::NotFound));
+            }
+            if self.is_skipped(reserve, line) {
+                continue;
+            }
             let before = taken.entry(line.account).or_default();
             let left = self.accounts[&line.account].takeable(now).saturating_sub(*before);
             if left < line.quantity {
-                return Some(self.refusal(index, line.account, left, now));
+                return Some(Due::Nothing(self.refusal(index, line.account, left, now)));
             }
             *before += line.quantity;
         }
@@ -412,6 +491,9 @@ impl Books {
     /// What must come of other rules for an account.
     pub fn decide_policy(&self, id: AccountId, policy: Policy, now: TimeMs) -> Due {
         let account = &self.accounts[&id];
+        if account.closed {
+            return Due::Error(ErrorKind::NotFound);
+        }
         if policy == account.policy {
             return Due::Nothing(Said::Recorded);
         }
@@ -421,10 +503,35 @@ impl Books {
         Due::fact(Fact::PolicyChanged { account: id, policy, available, consumed }, Said::Recorded)
     }
 
+    /// What must come of closing an account: nothing may be left in it.
+    pub fn decide_close(&self, id: AccountId, now: TimeMs) -> Due {
+        let (account, closed) = (&self.accounts[&id], Said::Closed { account: id });
+        let Some((key, _)) = self.keys.iter().find(|(_, it)| **it == id) else {
+            return Due::Nothing(closed);
+        };
+        let counting = account.counting_against(key.kind() == AccountKind::Quota, now);
+        let left = match counting {
+            Some(counting) => counting > 0 || account.owes(now),
+            None => account.available != 0,
+        };
+        if !left && account.reserved == 0 {
+            return Due::fact(Fact::AccountClosed { account: id, key: key.clone() }, closed);
+        }
+        Due::Nothing(Said::NotEmpty {
+            account: id,
+            available: account.available,
+            reserved: account.reserved,
+            counting: counting.unwrap_or(0),
+        })
+    }
+
     /// What must come of returning what the reservation consumed: nothing but its own units go
     /// back, and of those what the rule has not given back before.
     pub fn decide_return(&self, id: ReservationId, note: &str) -> Due {
         let (used_at, used) = &self.consumed[&id];
+        if used.iter().any(|line| self.accounts[&line.account].closed) {
+            return Due::Error(ErrorKind::NotFound);
+        }
         let mut trials: BTreeMap<AccountId, Account> = BTreeMap::new();
         let mut lines = EventLines::new();
         for line in used {

@@ -3,8 +3,8 @@
 
 use crate::base::{AccountId, ReservationId, TimeMs};
 use crate::ledger::{
-    ChangeOutcome, Changed, ConfirmOutcome, FirstAnswer, Outcome, RefundOutcome, Refusal,
-    ReleaseOutcome, ReserveOutcome, Reserved,
+    ChangeOutcome, Changed, CloseOutcome, ConfirmOutcome, ExtendOutcome, FirstAnswer, Outcome,
+    RefundOutcome, Refusal, ReleaseOutcome, ReserveOutcome, Reserved, TransferOutcome, Transferred,
 };
 
 /// An answer.
@@ -17,6 +17,10 @@ pub enum Said {
     Confirmed { reservation: ReservationId },
     Released { reservation: ReservationId },
     Returned { reservation: ReservationId },
+    Transferred { from: (AccountId, i64), to: (AccountId, i64) },
+    Extended { reservation: ReservationId, expires_at: TimeMs },
+    Closed { account: AccountId },
+    NotEmpty { account: AccountId, available: i64, reserved: u64, counting: u64 },
     Recorded,
     Late { reservation: ReservationId, expires_at: TimeMs },
     NotPending { reservation: ReservationId },
@@ -31,6 +35,12 @@ impl From<Changed> for Said {
 impl From<Reserved> for Said {
     fn from(Reserved { reservation, expires_at, confirmed }: Reserved) -> Self {
         Self::Reserved { reservation, expires_at, confirmed }
+    }
+}
+
+impl From<Transferred> for Said {
+    fn from(Transferred { from, to }: Transferred) -> Self {
+        Self::Transferred { from: (from.account, from.available), to: (to.account, to.available) }
     }
 }
 
@@ -77,6 +87,31 @@ impl From<ReleaseOutcome> for Said {
     }
 }
 
+impl From<ExtendOutcome> for Said {
+    fn from(outcome: ExtendOutcome) -> Self {
+        match outcome {
+            ExtendOutcome::Extended { reservation, expires_at } => {
+                Self::Extended { reservation, expires_at }
+            }
+            ExtendOutcome::Late { reservation, expires_at } => {
+                Self::Late { reservation, expires_at }
+            }
+            ExtendOutcome::NotPending { reservation, .. } => Self::NotPending { reservation },
+        }
+    }
+}
+
+impl From<CloseOutcome> for Said {
+    fn from(outcome: CloseOutcome) -> Self {
+        match outcome {
+            CloseOutcome::Closed { account } => Self::Closed { account },
+            CloseOutcome::NotEmpty { account, available, reserved, counting } => {
+                Self::NotEmpty { account, available, reserved, counting }
+            }
+        }
+    }
+}
+
 impl From<RefundOutcome> for Said {
     fn from(outcome: RefundOutcome) -> Self {
         match outcome {
@@ -96,6 +131,9 @@ impl From<Outcome> for Said {
             Outcome::Reserve(outcome) => outcome.into(),
             Outcome::Confirm(outcome) => outcome.into(),
             Outcome::Release(outcome) => outcome.into(),
+            Outcome::Extend(outcome) => outcome.into(),
+            Outcome::Transfer(TransferOutcome::Transferred(transferred)) => transferred.into(),
+            Outcome::Transfer(TransferOutcome::Refused(refusal)) => Self::Refused(refusal),
         }
     }
 }
@@ -110,6 +148,10 @@ impl From<FirstAnswer> for Said {
             FirstAnswer::Returned { reservation } => Self::Returned { reservation },
             // What a note says is history's to tell; it changes no account.
             FirstAnswer::Noted { .. } => Self::Recorded,
+            FirstAnswer::Extended { reservation, expires_at } => {
+                Self::Extended { reservation, expires_at }
+            }
+            FirstAnswer::Transferred(transferred) => transferred.into(),
         }
     }
 }

@@ -106,6 +106,16 @@ pub(super) enum Wish {
         pick: usize,
         owner: Option<Place>,
     },
+    Transfer {
+        from: Place,
+        to: Place,
+        quantity: u64,
+    },
+    Extend {
+        pick: usize,
+        ttl_ms: u64,
+        owner: Option<Place>,
+    },
 }
 
 /// What a caller does with its ticket.
@@ -167,6 +177,10 @@ pub(super) enum Step {
         account: Place,
         policy: Policy,
     },
+    /// An account is closed, if it is empty; the next request that names its place opens another.
+    Close {
+        account: Place,
+    },
     /// The clock goes on.
     Tick {
         by_ms: u64,
@@ -221,6 +235,7 @@ impl Step {
             Self::Note { .. } => "note",
             Self::Document { .. } => "document",
             Self::SetPolicy { .. } => "set policy",
+            Self::Close { .. } => "close account",
             Self::Tick { .. } => "clock forwards",
             Self::SetBack { .. } => "clock backwards",
             Self::Expire => "expire",
@@ -254,6 +269,11 @@ impl Plan {
         let mut steps = opening(&mut chance);
         let count = 40 + chance.below(120);
         steps.extend((0..count).map(|_| step(&mut chance)));
+        // The plans of other seeds stay what they always were.
+        if seed % 4 == 3 {
+            let opened = steps.len() - count;
+            mix_in_later(&mut steps[opened..], &mut Chance::new(!seed));
+        }
         Self { seed, setup, steps: steps.into_iter().enumerate().collect() }
     }
 
@@ -394,6 +414,56 @@ fn wish(chance: &mut Chance) -> Wish {
         }
         _ => Wish::Release { pick: chance.below(1 << 16), owner: owner(chance) },
     }
+}
+
+/// Puts what came after the first plans in the place of some steps.
+fn mix_in_later(steps: &mut [Step], chance: &mut Chance) {
+    for step in steps {
+        if one_in(chance, 4) {
+            *step = later(chance);
+        }
+    }
+}
+
+fn later(chance: &mut Chance) -> Step {
+    match chance.below(8) {
+        0 => Step::Close { account: place(chance) },
+        1 => {
+            let asks = (0..2 + chance.below(3)).map(|_| match chance.below(2) {
+                0 => keyed(chance),
+                _ => later_keyed(chance),
+            });
+            let asks = asks.collect();
+            Step::Batch { asks, then: then(chance) }
+        }
+        _ => {
+            let (wish, key) = later_keyed(chance);
+            Step::Ask { wish, key, then: then(chance) }
+        }
+    }
+}
+
+fn later_keyed(chance: &mut Chance) -> Keyed {
+    let key = one_in(chance, 2).then(|| chance.below(120) as u8);
+    let wish = match chance.below(2) {
+        0 => transfer(chance),
+        _ => Wish::Extend {
+            pick: chance.below(1 << 16),
+            ttl_ms: between(chance, 1..=250),
+            owner: owner(chance),
+        },
+    };
+    (wish, key)
+}
+
+/// Mostly between products or between users, where it can be done.
+fn transfer(chance: &mut Chance) -> Wish {
+    let (from, to) = match chance.below(4) {
+        0 => (place(chance), place(chance)),
+        1 => (points_of(chance.below(USERS)), points_of(chance.below(USERS))),
+        _ => (chance.below(PRODUCTS), chance.below(PRODUCTS)),
+    };
+    Wish::Transfer { from, to, quantity: between(chance, 1..=6) }
 }
 
 fn owner(chance: &mut Chance) -> Option<Place> {

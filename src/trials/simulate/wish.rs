@@ -2,7 +2,7 @@
 
 use super::plan::Wish;
 use crate::base::{AccountId, ReservationId};
-use crate::ledger::Line;
+use crate::ledger::{Deadline, Line};
 use crate::trials::oracle::Ask;
 
 impl Wish {
@@ -17,9 +17,10 @@ impl Wish {
             Self::Reserve { lines, owner, .. } => {
                 lines.iter().map(|(place, _)| *place).chain(*owner).collect()
             }
-            Self::Confirm { owner, .. } | Self::Release { owner, .. } => {
-                owner.iter().copied().collect()
-            }
+            Self::Transfer { from, to, .. } => vec![*from, *to],
+            Self::Confirm { owner, .. }
+            | Self::Release { owner, .. }
+            | Self::Extend { owner, .. } => owner.iter().copied().collect(),
         }
     }
 
@@ -49,6 +50,13 @@ impl Wish {
             }
             Self::Release { pick, owner } => {
                 Ask::Release { reservation: reservation(pick), owner: owner.map(account) }
+            }
+            Self::Transfer { from, to, quantity } => {
+                Ask::Transfer { from: account(from), to: account(to), quantity }
+            }
+            Self::Extend { pick, ttl_ms, owner } => {
+                let (reservation, owner) = (reservation(pick), owner.map(account));
+                Ask::Extend { reservation, deadline: Deadline::After(ttl_ms), owner }
             }
         }
     }

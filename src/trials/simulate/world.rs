@@ -154,6 +154,7 @@ impl<'p> World<'p> {
             Step::Note { pick, bytes } => self.note_on(*pick, *bytes),
             Step::Document { key, bytes } => self.document(*key, *bytes),
             Step::SetPolicy { account, policy } => self.set_policy(*account, *policy),
+            Step::Close { account } => self.close_account(*account),
             Step::Tick { by_ms } => {
                 self.machine.advance(*by_ms);
                 Ok(())
@@ -559,6 +560,17 @@ impl<'p> World<'p> {
         let due = self.books.decide_policy(account, policy, now);
         self.counts.add("requests", "set policy");
         self.hear_other(now, due, engine.set_policy(SetPolicy::new(account, policy)), Then::Drop)
+    }
+
+    fn close_account(&mut self, place: Place) -> Checked {
+        let Some(account) = self.open(place)? else {
+            return Ok(());
+        };
+        let engine = self.engine()?;
+        let now = engine.now_ms();
+        let due = self.books.decide_close(account, now);
+        self.counts.add("requests", "close account");
+        self.hear_other(now, due, engine.close_account(account), Then::Wait)
     }
 
     /// Turns the wheels: what is due ends, and nothing else.

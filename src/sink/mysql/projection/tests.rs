@@ -175,6 +175,31 @@ fn an_order_that_lives_within_a_batch_is_one_row_and_all_its_records() {
 }
 
 #[test]
+fn another_deadline_is_the_orders_wherever_it_was_made() {
+    let lines = [line(ANN, 10, 0, 90), line(TEA, 2, 0, 8)];
+    let extended = |was: u64, expires_at| Fact::Extended {
+        reservation: id(64),
+        was,
+        expires_at,
+        lines: lines.as_slice().into(),
+    };
+    for made_before in [true, false] {
+        let mut run = Run::new();
+        run.take(reserved(64, false, &lines));
+        if made_before {
+            run.cut();
+        }
+        run.take(extended(9_000, 50_000)).take(extended(50_000, 40_000));
+        let batch = run.cut();
+        let (order, _) = only_order(&batch);
+        let pending = Some(OrderStatus::Pending);
+        assert_eq!((order.state.status(), order.is_new), (pending, !made_before));
+        assert_eq!((order.state.expires_at, order.state.seq), (Some(40_000), 3));
+        assert!(batch.points.is_empty() == made_before, "no points move");
+    }
+}
+
+#[test]
 fn the_end_of_an_order_of_an_earlier_batch_is_a_change() {
     for (fact, state, sales, exchanges) in [
         (
@@ -205,7 +230,10 @@ fn the_end_of_an_order_of_an_earlier_batch_is_a_change() {
             (order.is_new, order.state.status(), &*subject.user, &*subject.product),
             (false, Some(state), "ann", "tea")
         );
-        assert_eq!((subject.quantity, subject.points_cost, order.expires_at), (2, 10, 900_000));
+        assert_eq!(
+            (subject.quantity, subject.points_cost, order.state.expires_at),
+            (2, 10, Some(900_000))
+        );
         assert_eq!((batch.products["tea"].sales, batch.users["ann"].exchanges), (sales, exchanges));
     }
 }

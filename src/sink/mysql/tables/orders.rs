@@ -23,7 +23,6 @@ pub(in crate::sink::mysql) struct OrderRow {
     /// `None` unless it was made in this batch.
     pub(in crate::sink::mysql) details: Option<OrderDetails>,
     pub(in crate::sink::mysql) created_at: TimeMs,
-    pub(in crate::sink::mysql) expires_at: TimeMs,
     pub(in crate::sink::mysql) state: OrderState,
     pub(in crate::sink::mysql) at: TimeMs,
 }
@@ -33,6 +32,8 @@ pub(in crate::sink::mysql) struct OrderRow {
 pub(in crate::sink::mysql) struct OrderState {
     /// What its reservation became; `None` when that did not change.
     pub(in crate::sink::mysql) settled: Option<OrderStatus>,
+    /// Its deadline; `None` where no event told it.
+    pub(in crate::sink::mysql) expires_at: Option<TimeMs>,
     pub(in crate::sink::mysql) exchanged_at: Option<TimeMs>,
     pub(in crate::sink::mysql) cancelled_at: Option<TimeMs>,
     pub(in crate::sink::mysql) progress: Progress,
@@ -58,6 +59,7 @@ impl OrderState {
             self.exchanged_at = later.exchanged_at.or(self.exchanged_at);
             self.cancelled_at = later.cancelled_at;
         }
+        self.expires_at = later.expires_at.or(self.expires_at);
         self.seq = later.seq;
     }
 
@@ -76,8 +78,11 @@ impl OrderState {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::sink::mysql) enum Write {
     Made,
-    /// It ended. Where its row was set aside, what its end says of it is a row all the same.
+    /// It ended, or got another deadline. Where its row was set aside, what the event says of it is a
+    /// row all the same.
     Ended,
+    /// It ended, and what deadline it had is not known: in a return that 0.1.0 wrote.
+    Over,
     /// Something was noted on it, and no more is known.
     Noted,
     /// It waits, as the ledger has it; a row that is there says more.
@@ -101,7 +106,6 @@ impl OrderRow {
             subject: None,
             details: None,
             created_at: 0,
-            expires_at: 0,
             state: OrderState::default(),
             at: 0,
         }
@@ -114,7 +118,8 @@ impl OrderRow {
             OrderStep::Made { subject, expires_at, confirmed, details } => {
                 self.is_new = true;
                 (self.subject, self.details) = (Some(subject), details);
-                (self.created_at, self.expires_at) = (at, expires_at);
+                self.created_at = at;
+                self.state.expires_at = Some(expires_at);
                 self.state.settled = Some(OrderStatus::Pending);
                 if confirmed {
                     self.state.settle(OrderEnd::Confirmed, at);
@@ -122,10 +127,17 @@ impl OrderRow {
             }
             OrderStep::Ended { how, subject, expires_at } => {
                 if self.subject.is_none() {
-                    self.subject = Some(subject);
-                    (self.created_at, self.expires_at) = (at, expires_at.unwrap_or(at));
+                    (self.subject, self.created_at) = (Some(subject), at);
                 }
+                self.state.expires_at = expires_at.or(self.state.expires_at);
                 self.state.settle(how, at);
+            }
+            OrderStep::Extended { subject, expires_at } => {
+                if self.subject.is_none() {
+                    (self.subject, self.created_at) = (Some(subject), at);
+                }
+                self.state.expires_at = Some(expires_at);
+                self.state.settled = Some(OrderStatus::Pending);
             }
             OrderStep::Noted(fact) => self.state.progress.add(&fact, at),
         }
@@ -138,7 +150,8 @@ impl OrderRow {
     fn write(&self) -> Write {
         match (self.is_new, &self.subject) {
             (true, _) => Write::Made,
-            (false, Some(_)) => Write::Ended,
+            (false, Some(_)) if self.state.expires_at.is_some() => Write::Ended,
+            (false, Some(_)) => Write::Over,
             (false, None) => Write::Noted,
         }
     }
@@ -179,14 +192,22 @@ impl Orders {
 /// What never changes of an order.
 fn made(write: Write) -> Fill {
     match write {
-        Write::Made | Write::Ended | Write::Noted | Write::Base => Fill::Once,
+        Write::Made | Write::Ended | Write::Over | Write::Noted | Write::Base => Fill::Once,
+    }
+}
+
+/// The deadline, where it may have moved.
+fn deadline(write: Write) -> Fill {
+    match write {
+        Write::Ended => Fill::Set,
+        Write::Made | Write::Over | Write::Noted | Write::Base => Fill::Once,
     }
 }
 
 /// What an end tells, as far as it knows.
 fn ended(write: Write, end: Fill) -> Fill {
     match write {
-        Write::Ended => end,
+        Write::Ended | Write::Over => end,
         Write::Made | Write::Noted | Write::Base => Fill::Once,
     }
 }
@@ -194,7 +215,7 @@ fn ended(write: Write, end: Fill) -> Fill {
 /// Where an order stands.
 fn standing(write: Write) -> Fill {
     match write {
-        Write::Made | Write::Ended | Write::Base => Fill::Set,
+        Write::Made | Write::Ended | Write::Over | Write::Base => Fill::Set,
         Write::Noted => Fill::SetIfKnown,
     }
 }
@@ -252,9 +273,11 @@ pub(in crate::sink::mysql) const TABLE: Table<OrderRow> = Table {
             .about("when it was confirmed"),
         C::theirs("shipped_at", Kind::Time, ""),
         C::theirs("delivered_at", Kind::Time, ""),
-        C::must("expires_at", Kind::Time, "", |row| datetime(row.expires_at))
-            .fill(made)
-            .compared(Compared::Made),
+        C::must("expires_at", Kind::Time, "", |row| {
+            datetime(row.state.expires_at.unwrap_or(row.created_at))
+        })
+        .fill(deadline)
+        .compared(Compared::State),
         C::must("created_at", Kind::Time, NOW, |row| datetime(row.created_at))
             .fill(made)
             .compared(Compared::Made),
@@ -276,10 +299,11 @@ pub(in crate::sink::mysql) const TABLE: Table<OrderRow> = Table {
 };
 
 /// The orders that were made, that ended, and of which only a note is known.
-pub(in crate::sink::mysql) fn rows(orders: &Orders) -> [Rows; 3] {
+pub(in crate::sink::mysql) fn rows(orders: &Orders) -> [Rows; 4] {
     [
         (Write::Made, Meeting::Refused),
         (Write::Ended, Meeting::Changed),
+        (Write::Over, Meeting::Changed),
         (Write::Noted, Meeting::ChangedOnly),
     ]
     .map(|(write, meeting)| {

@@ -24,7 +24,11 @@ fn statements() -> Vec<String> {
     all.extend(told(&users::TABLE, &users.map(|write| (write, Meeting::Taken))));
     all.extend(told(
         &orders::TABLE,
-        &[(orders::Write::Ended, Meeting::Changed), (orders::Write::Noted, Meeting::ChangedOnly)],
+        &[
+            (orders::Write::Ended, Meeting::Changed),
+            (orders::Write::Over, Meeting::Changed),
+            (orders::Write::Noted, Meeting::ChangedOnly),
+        ],
     ));
     all
 }
@@ -49,6 +53,11 @@ fn a_statement_changes_what_its_occasion_tells_and_nothing_else() {
          points_reserved = IF(old.seq IS NULL, 0, old.points_reserved) + {points_reserved}, seq = {seq}\")",
         "users: id, created_at, last_exchange_at, total_exchanges, points_balance, points_reserved, seq | \
          Taken(\"points_balance = {points_balance}, points_reserved = {points_reserved}, seq = {seq}\")",
+        "exchange_orders: id, order_no, user_id, product_id, product_snapshot, quantity, points_cost, status, \
+         delivery_info, exchanged_at, expires_at, created_at, updated_at, state, cancelled_at, seq | \
+         Changed(\"status = {status}, \
+         exchanged_at = COALESCE({exchanged_at}, IF(old.seq IS NULL, NULL, old.exchanged_at)), \
+         expires_at = {expires_at}, updated_at = {updated_at}, state = {state}, cancelled_at = {cancelled_at}, seq = {seq}\")",
         "exchange_orders: id, order_no, user_id, product_id, product_snapshot, quantity, points_cost, status, \
          delivery_info, exchanged_at, expires_at, created_at, updated_at, state, cancelled_at, seq | \
          Changed(\"status = {status}, \

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::Engine;
+use super::time::JUMP_MS;
 use crate::base::clock::Clock;
 use crate::base::error::Result;
 use crate::base::{Seq, TimeMs};
@@ -38,22 +39,27 @@ pub(crate) fn mend_clock(dir: &Path, clock: Arc<dyn Clock>, mend: bool) -> Resul
     let (journal_ms, machine_ms) = (core.now_ms(), core.time.wall_ms());
     let is_ahead = core.time.ahead_ms() > 0;
     let pending = core.ledger.all_pending().into_iter().map(|pending| pending.reservation);
-    let made_ahead: Vec<_> =
-        pending.filter(|reservation| is_ahead && made_at_ms(*reservation) > machine_ms).collect();
+    // Those of an earlier try, which a crash ended between setting the time back and releasing them,
+    // too: nothing else can be that far ahead.
+    let tolerated_ms = if is_ahead { 0 } else { JUMP_MS };
+    let made_ahead: Vec<_> = pending
+        .filter(|reservation| made_at_ms(*reservation) > machine_ms.saturating_add(tolerated_ms))
+        .collect();
     let mut mended =
         Mended { journal_ms, machine_ms, is_ahead, reservations: made_ahead.len(), seq: None };
+    let recorder = core.recorder();
     if is_ahead && mend {
-        for reservation in made_ahead {
-            let release = Release::new(reservation).into();
-            core.ledger.execute(&release, machine_ms, &core.recorder())?;
-        }
-        let recorder = core.recorder();
         recorder.admit()?;
         let fact = Fact::ClockMended { from: journal_ms };
-        let seq = recorder.record(&Event { at: machine_ms, request: None, fact });
+        mended.seq = Some(recorder.record(&Event { at: machine_ms, request: None, fact }));
         core.time.set_back(machine_ms);
-        core.journal.wait(seq)?;
-        mended.seq = Some(seq);
+    }
+    if mend {
+        // After the event that sets the time back: theirs are of the machine's time.
+        for reservation in made_ahead {
+            core.ledger.execute(&Release::new(reservation).into(), machine_ms, &recorder)?;
+        }
+        core.journal.wait(recorder.last_seq())?;
     }
     engine.close()?;
     Ok(mended)

@@ -20,7 +20,7 @@ use crate::base::sync::Mutex;
 use crate::event::{Event, Fact};
 
 /// How far the machine's clock may be set at once without being called a jump.
-const JUMP_MS: u64 = 2_000;
+pub(super) const JUMP_MS: u64 = 2_000;
 /// Of so many milliseconds one is left out while the engine's time is ahead of the machine's.
 const SLOWER_BY: u64 = 10;
 

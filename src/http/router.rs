@@ -216,7 +216,7 @@ mod tests {
             (Method::POST, "/users/ann/notes/7", "GET, HEAD, PUT, DELETE"),
             (Method::HEAD, "/users/ann/notes", "POST"),
         ] {
-            let error = router.find(&method, path).err().expect("it is not allowed");
+            let error = router.find(&method, path).expect_err("it is not allowed");
             assert_eq!(error.code, Code::MethodNotAllowed);
             assert_eq!(error.allow.expect("with Allow"), allow, "{method} {path}");
         }

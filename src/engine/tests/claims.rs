@@ -92,7 +92,9 @@ fn a_damaged_claim_holds_nothing_and_opens_all_the_same() {
     drop((claim, engine));
     let path = fixture.dir.path().join("claims/mirror.claim");
     let file = crate::vfs::Vfs::open(&crate::vfs::RealVfs, &path).expect("the file is there");
-    file.write_at(&[0xff], 20).expect("it can be written");
+    let mut byte = [0];
+    file.read_at(&mut byte, 20).expect("it can be read");
+    file.write_at(&[!byte[0]], 20).expect("it can be written");
     let engine = open(&fixture);
     assert!(engine.claims().is_empty(), "nobody can say what it held");
     let claim = engine.claim("mirror").expect("the disk works");

@@ -45,9 +45,9 @@ pub(in crate::sink::mysql) const TABLE: Table<CategoryRow> = Table {
             .compared(Compared::Made),
         C::must("name", Kind::Name(100), "", |row| row.get(|it| &*it.name, &*row.id).into())
             .compared_where(CategoryRow::is_there),
-        C::column("description", Kind::Text, |row| row.get(|it| &*it.description, "").into()),
-        C::column("icon", Kind::Name(500), |row| row.get(|it| it.icon.as_deref(), None).into()),
-        C::column("parent_id", Kind::Id(128), |row| {
+        C::nullable("description", Kind::Text, |row| row.get(|it| &*it.description, "").into()),
+        C::nullable("icon", Kind::Name(500), |row| row.get(|it| it.icon.as_deref(), None).into()),
+        C::nullable("parent_id", Kind::Id(128), |row| {
             row.get(|it| it.parent_id.as_deref(), None).into()
         })
         .compared_where(CategoryRow::is_there),

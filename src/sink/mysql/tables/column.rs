@@ -105,7 +105,7 @@ impl<R: Record> Column<R> {
 /// What a column can be declared as; `rest` follows its type.
 impl<R: Record> Column<R> {
     /// It may be null.
-    pub(super) const fn column(name: &'static str, kind: Kind, value: fn(&R) -> Value) -> Self {
+    pub(super) const fn nullable(name: &'static str, kind: Kind, value: fn(&R) -> Value) -> Self {
         Self::of(schema::column(name, kind), Some(value))
     }
 
@@ -141,7 +141,7 @@ impl<R: Record> Column<R> {
 
     /// The event behind the row: the mark by which the mirror knows its own.
     pub(super) const fn seq() -> Self {
-        Self::column("seq", Kind::Unsigned, |record| record.seq().into())
+        Self::nullable("seq", Kind::Unsigned, |record| record.seq().into())
             .about("the event it is as of; null in rows that are not the mirror's")
     }
 }

@@ -20,10 +20,10 @@ pub(in crate::sink::mysql) const TABLE: Table<RecordRow> = Table {
             .about("by how much what can be bought changed; 0 for a confirm of what was reserved"),
         C::must("stock_before", Kind::Big, "", |row| row.before().into()),
         C::must("stock_after", Kind::Big, "", |row| row.available.into()),
-        C::column("related_order_id", Kind::Id(36), |row| row.order().into()),
+        C::nullable("related_order_id", Kind::Id(36), |row| row.order().into()),
         C::late("operator_id", Kind::Id(64), |row| row.operator().into())
             .about("who changed it, where somebody did"),
-        C::column("description", Kind::Text, |row| row.reason().into()),
+        C::nullable("description", Kind::Text, |row| row.reason().into()),
         C::must("created_at", Kind::Time, NOW, |row| datetime(row.at)),
         C::must("quantity", Kind::Big, "DEFAULT 0", |row| row.quantity.into())
             .about("how many units it is about"),

@@ -260,14 +260,14 @@ pub(in crate::sink::mysql) const TABLE: Table<OrderRow> = Table {
         .fill(standing)
         .compared(Compared::State)
         .about("0 waiting, 1 confirmed, 2 shipped, 3 completed, -1 cancelled or expired"),
-        C::column("delivery_info", Kind::Json, |row| {
+        C::nullable("delivery_info", Kind::Json, |row| {
             let details = row.details.as_ref();
             details.and_then(|it| it.delivery_info.as_ref()).map(json).into()
         })
         .fill(made),
         C::theirs("tracking_no", Kind::Name(100), ""),
         C::theirs("delivery_status", Kind::Small, "DEFAULT 0"),
-        C::column("exchanged_at", Kind::Time, |row| optional(row.state.exchanged_at))
+        C::nullable("exchanged_at", Kind::Time, |row| optional(row.state.exchanged_at))
             .fill(|write| ended(write, Fill::SetIfKnown))
             .compared(Compared::State)
             .about("when it was confirmed"),
@@ -282,11 +282,11 @@ pub(in crate::sink::mysql) const TABLE: Table<OrderRow> = Table {
             .fill(made)
             .compared(Compared::Made),
         C::must("updated_at", Kind::Time, NOW, |row| datetime(row.at)),
-        C::column("state", Kind::Id(16), |row| row.state.status().map(OrderStatus::name).into())
+        C::nullable("state", Kind::Id(16), |row| row.state.status().map(OrderStatus::name).into())
             .fill(standing)
             .compared(Compared::State)
             .about("where it stands, in a word"),
-        C::column("cancelled_at", Kind::Time, |row| optional(row.state.cancelled_at))
+        C::nullable("cancelled_at", Kind::Time, |row| optional(row.state.cancelled_at))
             .fill(|write| ended(write, Fill::Set))
             .compared(Compared::State)
             .about("when it was given up, returned or expired"),

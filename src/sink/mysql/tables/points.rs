@@ -18,10 +18,10 @@ pub(in crate::sink::mysql) const TABLE: Table<RecordRow> = Table {
         C::or("source", Kind::OneOf(&PointsSource::NAMES), "DEFAULT 'payment_reward'", |row| {
             points_source(row.kind).name().into()
         }),
-        C::column("description", Kind::Text, |row| description(row).into()),
+        C::nullable("description", Kind::Text, |row| description(row).into()),
         C::late("order_id", Kind::Id(64), |row| row.order().into()),
         C::must("created_at", Kind::Time, NOW, |row| datetime(row.at)),
-        C::column("exchange_order_id", Kind::Id(36), |row| row.order().into()),
+        C::nullable("exchange_order_id", Kind::Id(36), |row| row.order().into()),
         C::must("balance_before", Kind::Big, "DEFAULT 0", |row| row.before().into()),
         C::must("balance_after", Kind::Big, "DEFAULT 0", |row| row.available.into()),
         C::late("operator_id", Kind::Id(64), |row| row.operator().into())

@@ -130,7 +130,7 @@ pub(in crate::sink::mysql) const TABLE: Table<ProductRow> = Table {
         C::must("name", Kind::Name(200), "", |row| row.get(|it| &*it.name, &*row.id).into())
             .fill(by_document_or_once)
             .compared_where(ProductRow::is_written),
-        C::column("description", Kind::Text, |row| row.get(|it| &*it.description, "").into())
+        C::nullable("description", Kind::Text, |row| row.get(|it| &*it.description, "").into())
             .fill(by_document),
         C::must("category_id", Kind::Id(128), "", |row| row.get(|it| &*it.category_id, "").into())
             .fill(by_document_or_once)
@@ -139,7 +139,7 @@ pub(in crate::sink::mysql) const TABLE: Table<ProductRow> = Table {
             .fill(by_document_or_once)
             .compared_where(ProductRow::is_written)
             .about("what one unit costs, in points"),
-        C::column("original_price", Kind::Price, |row| {
+        C::nullable("original_price", Kind::Price, |row| {
             let cents = row.get(|it| it.original_price_cents, None);
             cents.map(|cents| format!("{}.{:02}", cents / 100, cents % 100)).into()
         })
@@ -154,11 +154,11 @@ pub(in crate::sink::mysql) const TABLE: Table<ProductRow> = Table {
             .fill(|write| by_stock(write, Fill::Add))
             .compared(Compared::State)
             .about("units of orders that stand"),
-        C::column("images", Kind::Json, |row| {
+        C::nullable("images", Kind::Json, |row| {
             row.get(|it| json(&it.images), "[]".to_owned()).into()
         })
         .fill(by_document),
-        C::column("specifications", Kind::Json, |row| {
+        C::nullable("specifications", Kind::Json, |row| {
             row.written().map(|it| json(&it.specifications)).into()
         })
         .fill(by_document),

@@ -105,7 +105,7 @@ pub(in crate::sink::mysql) const TABLE: Table<UserRow> = Table {
         C::must("id", Kind::Id(64), "", |row| (&*row.id).into()).once().compared(Compared::Made),
         C::must("created_at", Kind::Time, NOW, |row| datetime(row.at)).once(),
         C::theirs("mall_level", Kind::Small, "DEFAULT 1"),
-        C::column("last_exchange_at", Kind::Time, |row| optional(row.last_exchange_at))
+        C::nullable("last_exchange_at", Kind::Time, |row| optional(row.last_exchange_at))
             .fill(|write| told(write, Fill::SetIfKnown))
             .compared_where(UserRow::knows_exchanges),
         C::must("total_exchanges", Kind::Big, "DEFAULT 0", |row| row.exchanges.into())

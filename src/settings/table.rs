@@ -223,6 +223,17 @@ pub(super) const SETTINGS: &[Setting] = &[
         more: "",
     },
     Setting {
+        name: "checkpoint_events",
+        value: "N",
+        default: Is("2000000"),
+        takes: Takes::Number {
+            max: 1 << 32,
+            set: |to, count| to.engine(EngineBuilder::checkpoint_events, count),
+        },
+        help: "After how many events a checkpoint is written",
+        more: "A start replays little more than this",
+    },
+    Setting {
         name: "low_space_mark",
         value: "BYTES",
         default: Is("268435456"),

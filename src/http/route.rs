@@ -11,7 +11,7 @@ use std::pin::Pin;
 use hyper::Method;
 use hyper::body::Incoming;
 
-use super::api::admin::{clock, mirror, points as given_points, stock};
+use super::api::admin::{clock, mirror, points as given_points, status, stock};
 use super::api::shop::{catalogue, exchange, orders};
 use super::api::{health, points};
 use super::body::{Empty, Sent};
@@ -99,6 +99,8 @@ routes! {
         "The engine's time, and the machine's.";
     POST "/api/admin/clock/confirm" admin empty => clock::confirm,
         "Follows a machine clock that jumped forwards, at once.";
+    GET "/api/admin/status" admin nothing => status::status,
+        "The engine's condition.";
     GET "/api/admin/mirror" admin nothing => mirror::status,
         "How far the reporting tables are.";
     GET "/api/admin/mirror/wait" admin nothing => mirror::wait,

@@ -3,6 +3,7 @@
 pub(in crate::http) mod clock;
 pub(in crate::http) mod mirror;
 pub(in crate::http) mod points;
+pub(in crate::http) mod status;
 pub(in crate::http) mod stock;
 
 use std::borrow::Cow;

@@ -29,6 +29,7 @@ CREATE TABLE products (
   original_price DECIMAL(22,2) NULL,
   stock_quantity BIGINT NOT NULL DEFAULT 0, -- what can be bought
   sales_count BIGINT NOT NULL DEFAULT 0, -- units of orders that stand
+  last_received_at DATETIME(3) NULL, -- when units came in last
   images JSON NULL,
   specifications JSON NULL,
   is_hot BOOLEAN NULL DEFAULT FALSE,

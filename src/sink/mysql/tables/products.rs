@@ -5,10 +5,11 @@ use std::sync::Arc;
 use super::column::{Column, Compared, Fill, Keyed};
 use super::{Meeting, Record, Rows, Table};
 use crate::base::{Seq, TimeMs};
+use crate::event::ChangeKind;
 use crate::event::effects::AccountChange;
 use crate::mall::model::Product;
 use crate::sink::mysql::schema::{Kind, NOW};
-use crate::sink::mysql::time::datetime;
+use crate::sink::mysql::time::{datetime, optional};
 use crate::sink::mysql::value::json;
 
 /// What became of a product.
@@ -20,6 +21,7 @@ pub(in crate::sink::mysql) struct ProductRow {
     pub(in crate::sink::mysql) stock: Option<i64>,
     /// By how much its sales changed.
     pub(in crate::sink::mysql) sales: i64,
+    pub(in crate::sink::mysql) last_received_at: Option<TimeMs>,
     pub(in crate::sink::mysql) seq: Seq,
     pub(in crate::sink::mysql) at: TimeMs,
 }
@@ -56,8 +58,8 @@ impl Record for ProductRow {
 
 impl Keyed for ProductRow {
     fn new(id: &Arc<str>) -> Self {
-        let (document, stock, sales) = (Document::Same, None, 0);
-        Self { id: Arc::clone(id), document, stock, sales, seq: 0, at: 0 }
+        let (document, stock, sales, last_received_at) = (Document::Same, None, 0, None);
+        Self { id: Arc::clone(id), document, stock, sales, last_received_at, seq: 0, at: 0 }
     }
 
     fn touch(&mut self, seq: Seq, at: TimeMs) {
@@ -70,6 +72,9 @@ impl ProductRow {
     pub(in crate::sink::mysql) fn moved(&mut self, change: &AccountChange<'_>) {
         self.stock = Some(change.available);
         self.sales += change.consumed;
+        if change.kind == ChangeKind::Received {
+            self.last_received_at = Some(self.at);
+        }
     }
 
     fn written(&self) -> Option<&Product> {
@@ -154,6 +159,13 @@ pub(in crate::sink::mysql) const TABLE: Table<ProductRow> = Table {
             .fill(|write| by_stock(write, Fill::Add))
             .compared(Compared::State)
             .about("units of orders that stand"),
+        C::late("last_received_at", Kind::Time, |row| optional(row.last_received_at))
+            .fill(|write| match write {
+                Write::Document | Write::Removal => Fill::Skip,
+                Write::Stock => Fill::SetIfKnown,
+                Write::Base => Fill::Once,
+            })
+            .about("when units came in last"),
         C::nullable("images", Kind::Json, |row| {
             row.get(|it| json(&it.images), "[]".to_owned()).into()
         })

@@ -41,11 +41,13 @@ fn a_statement_changes_what_its_occasion_tells_and_nothing_else() {
          level = {level}, sort_order = {sort_order}, status = {status}, updated_at = {updated_at}, seq = {seq}\")",
         "products: id, name, category_id, points_price, status, created_at, updated_at, seq | \
          Taken(\"status = {status}, updated_at = {updated_at}, seq = {seq}\")",
-        "products: id, name, category_id, points_price, stock_quantity, sales_count, status, created_at, updated_at, \
-         seq | Taken(\"stock_quantity = {stock_quantity}, sales_count = IF(old.seq IS NULL, 0, old.sales_count) + \
-         {sales_count}, updated_at = {updated_at}, seq = {seq}\")",
-        "products: id, name, category_id, points_price, stock_quantity, sales_count, status, created_at, updated_at, \
-         seq | Taken(\"stock_quantity = {stock_quantity}, sales_count = {sales_count}, seq = {seq}\")",
+        "products: id, name, category_id, points_price, stock_quantity, sales_count, last_received_at, status, \
+         created_at, updated_at, seq | Taken(\"stock_quantity = {stock_quantity}, \
+         sales_count = IF(old.seq IS NULL, 0, old.sales_count) + {sales_count}, \
+         last_received_at = COALESCE({last_received_at}, IF(old.seq IS NULL, NULL, old.last_received_at)), \
+         updated_at = {updated_at}, seq = {seq}\")",
+        "products: id, name, category_id, points_price, stock_quantity, sales_count, last_received_at, status, \
+         created_at, updated_at, seq | Taken(\"stock_quantity = {stock_quantity}, sales_count = {sales_count}, seq = {seq}\")",
         "users: id, created_at, last_exchange_at, total_exchanges, points_balance, points_reserved, seq | \
          Taken(\"last_exchange_at = COALESCE({last_exchange_at}, IF(old.seq IS NULL, NULL, old.last_exchange_at)), \
          total_exchanges = IF(old.seq IS NULL, 0, old.total_exchanges) + {total_exchanges}, \

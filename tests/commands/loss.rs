@@ -105,7 +105,7 @@ fn two_lives() -> (TempDir, Seq) {
 
 #[track_caller]
 fn check_refused(dir: &Path, kept_seq: Seq, shown: &str) {
-    let refused = builder(dir).open().err().expect("acknowledged records are missing");
+    let refused = builder(dir).open().expect_err("acknowledged records are missing");
     assert_eq!(refused.kind(), ErrorKind::Corrupt, "{refused}");
     for part in [
         &format!("ends at record {kept_seq}"),
@@ -205,7 +205,7 @@ fn a_claim_proves_a_loss_as_history_does() {
         .expect("the disk works");
     drop(engine);
     fs::remove_file(segments(dir.path()).pop().expect("there are two")).expect("it is removed");
-    let refused = without(false).err().expect("acknowledged records are missing").to_string();
+    let refused = without(false).expect_err("acknowledged records are missing").to_string();
     assert!(refused.contains("the claim `mirror` shows record"), "{refused}");
     let engine = without(true).expect("it was accepted");
     assert_eq!((engine.durable_seq(), engine.claims().len()), (kept_seq, 0));
@@ -221,7 +221,7 @@ fn a_checkpoint_that_shows_more_is_set_aside_by_name_only() {
         .iter()
         .for_each(|segment| fs::remove_file(segment).expect("it is removed"));
     let refused =
-        builder(dir.path()).open().err().expect("acknowledged records are missing").to_string();
+        builder(dir.path()).open().expect_err("acknowledged records are missing").to_string();
     assert!(refused.contains("--accept-loss"), "{refused}");
     let (code, told) = verify(dir.path());
     assert!(code == 22 && told.contains("snapshot-"), "exit code {code}: {told}");

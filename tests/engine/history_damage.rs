@@ -252,8 +252,7 @@ fn a_store_that_is_ahead_of_the_journal() {
         copy(&backup.path().join(name), &shop.path(name));
     }
     // What it shows was acknowledged, and is gone with what was put back.
-    let refused =
-        shop.builder().open().err().expect("acknowledged records are missing").to_string();
+    let refused = shop.builder().open().expect_err("acknowledged records are missing").to_string();
     assert!(
         refused.contains("acknowledged records are missing") && set_aside(&shop) == 0,
         "{refused}"

@@ -108,7 +108,7 @@ fn a_damaged_claim_holds_nothing_and_opens_all_the_same() {
 fn a_wrong_name_claims_nothing() {
     let fixture = Fixture::new();
     let engine = open(&fixture);
-    let error = engine.claim("../mirror").err().expect("a wrong name");
+    let error = engine.claim("../mirror").expect_err("a wrong name");
     assert_eq!(error.kind(), ErrorKind::Invalid);
     assert!(engine.claims().is_empty(), "nothing was made");
 }

@@ -76,8 +76,8 @@ mod tests {
     #[test]
     fn facts_keep_their_bytes() {
         let remarked = OrderFact::Remarked { operator: "ops".into(), text: "fragile".into() };
-        for (fact, bytes) in [(remarked, &b"\x1eOF\x01\x81\xa8Remarked\x92\xa3ops\xa7fragile"[..])]
-        {
+        let golden = vec![(remarked, &b"\x1eOF\x01\x81\xa8Remarked\x92\xa3ops\xa7fragile"[..])];
+        for (fact, bytes) in golden {
             assert_eq!(fact.encode(), bytes, "{fact:?}");
             assert_eq!(OrderFact::read(bytes), Some(fact));
         }

@@ -16,6 +16,7 @@ macro_rules! every {
 
         impl $name {
             /// Every variant, in the order of their declaration.
+            #[allow(dead_code, reason = "not every build lists every enum")]
             pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
         }
     };

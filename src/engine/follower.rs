@@ -142,7 +142,7 @@ impl Progress {
     }
 
     /// How many wait.
-    #[cfg(all(test, not(stockhold_loom)))]
+    #[cfg(all(test, feature = "history", not(stockhold_loom)))]
     pub(super) fn waiter_count(&self) -> usize {
         self.waiters.lock().list.len()
     }

@@ -11,7 +11,7 @@ use crate::event::Event;
 use crate::event::branch::Mark;
 
 #[derive(Default)]
-pub(crate) struct StoreConfig;
+pub(crate) struct StoreConfig {}
 
 /// A store, of which there is none.
 #[derive(Debug)]

@@ -24,6 +24,7 @@ every! {
     }
 }
 
+#[cfg(feature = "history")]
 impl ReservationState {
     /// Its number in history's rows.
     pub(super) fn number(self) -> u8 {

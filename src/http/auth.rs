@@ -11,7 +11,6 @@ use secrecy::{ExposeSecret, SecretString};
 use super::error::{ApiError, Code};
 use super::token::{Claims, Keys, NumericDate};
 use crate::base::TimeMs;
-use crate::base::clock::{Clock, SystemClock};
 use crate::base::error::{Error, Result};
 use crate::base::handle;
 use crate::mall::User;
@@ -125,6 +124,7 @@ impl Auth {
     /// `Invalid` when the user's name cannot name an account.
     #[cfg(feature = "bin")]
     pub(crate) fn issue_for(&self, user: &str, role: Role, ttl_ms: u64) -> Result<String> {
+        use crate::base::clock::{Clock as _, SystemClock};
         self.issue(user, role, SystemClock::default().now_ms().saturating_add(ttl_ms))
     }
 

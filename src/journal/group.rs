@@ -227,7 +227,7 @@ impl<S: Sink> GroupCommit<S> {
     }
 
     /// How many wait.
-    #[cfg(all(test, not(stockhold_loom)))]
+    #[cfg(all(test, feature = "history", not(stockhold_loom)))]
     pub(super) fn waiter_count(&self) -> usize {
         self.waiters.lock().list.len()
     }

@@ -282,7 +282,7 @@ impl Journal {
     }
 
     /// How many wait for the journal.
-    #[cfg(all(test, not(stockhold_loom)))]
+    #[cfg(all(test, feature = "history", not(stockhold_loom)))]
     pub(crate) fn waiter_count(&self) -> usize {
         self.commit.waiter_count()
     }

@@ -26,12 +26,15 @@ use crate::engine::Engine;
 use crate::event::Policy;
 
 pub(crate) use catalogue::{Item, Shelf};
+#[cfg(any(test, feature = "bin"))]
 pub(crate) use demo::DEMO_USER;
 pub(crate) use exchange::{DETAILS_BYTES_MAX, Exchange};
 pub(crate) use facts::Note;
 pub(crate) use listing::Filter;
+#[cfg(feature = "bin")]
+pub(crate) use model::ORDER_NO_PREFIX;
 pub use model::{Category, Period, Product, PurchaseLimit};
-pub(crate) use model::{ORDER_NO_PREFIX, OrderStatus, order_id, order_no, parse_order_id};
+pub(crate) use model::{OrderStatus, order_id, order_no, parse_order_id};
 pub(crate) use orders::{Order, Orders, Receipt};
 
 /// What an operator may set about the mall.

@@ -43,8 +43,7 @@ struct Tree(BTreeMap<Module, Source>);
 fn code(text: &str) -> String {
     let lines = text.lines().map(|line| line.split("//").next().unwrap_or_default());
     let (mut code, mut left_out) = (String::new(), None);
-    let mut lines = lines.peekable();
-    while let Some(line) = lines.next() {
+    for line in lines {
         let is_cfg = ["#[cfg(test)]", "#[cfg(doc)]", "#[cfg(all(test"];
         if left_out.is_none() && is_cfg.iter().any(|cfg| line.trim_start().starts_with(cfg)) {
             left_out = Some(0);

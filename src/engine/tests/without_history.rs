@@ -15,7 +15,7 @@ fn it_sells_and_says_that_there_is_no_history() {
     let unavailable = |error: Error| assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
     unavailable(engine.history().reservation(id).expect_err("nothing keeps it"));
     unavailable(engine.catch_up().wait().expect_err("nothing follows"));
-    unavailable(engine.refund(Refund::new(id).note("back")).err().expect("a refund needs history"));
+    unavailable(engine.refund(Refund::new(id).note("back")).expect_err("a refund needs history"));
     engine.close().expect("it closes");
     let again = fixture.open();
     let level = again.level(tea).expect("the account is there");
@@ -26,7 +26,7 @@ fn it_sells_and_says_that_there_is_no_history() {
 fn history_that_is_asked_for_by_name_is_refused() {
     let fixture = Fixture::new();
     let error =
-        Engine::builder(fixture.dir.path()).history(true).open().err().expect("there is none");
+        Engine::builder(fixture.dir.path()).history(true).open().expect_err("there is none");
     assert_eq!(error.kind(), ErrorKind::Unavailable);
     assert!(error.to_string().contains("`history`"), "{error}");
 }

@@ -64,6 +64,7 @@ impl Progress {
     }
 
     /// What later facts made of it.
+    #[cfg(feature = "mysql")]
     pub(crate) fn follow(&mut self, later: &Self) {
         self.status = later.status.or(self.status);
     }

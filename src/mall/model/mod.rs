@@ -11,7 +11,9 @@ pub use category::Category;
 pub(crate) use change::change_type;
 #[cfg(feature = "mysql")]
 pub(crate) use change::{PointsSource, points_source};
-pub(crate) use order_id::{ORDER_NO_PREFIX, order_id, order_no, parse_order_id};
+#[cfg(feature = "bin")]
+pub(crate) use order_id::ORDER_NO_PREFIX;
+pub(crate) use order_id::{order_id, order_no, parse_order_id};
 pub(crate) use product::PRODUCTS;
 pub use product::{Period, Product, PurchaseLimit};
 pub(crate) use status::{OrderStatus, Wish};

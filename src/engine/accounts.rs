@@ -21,12 +21,12 @@ impl Engine {
     /// Commands on accounts of the shards concerned wait while they are copied, at most some 50 us.
     ///
     /// ```
-    /// # use stockhold::{AccountKey, Engine, Line, Policy, Reserve};
+    /// # use stockhold::{AccountKey, Engine, Policy, Receive};
     /// # fn main() -> stockhold::Result<()> {
     /// let engine = Engine::in_memory().open()?;
     /// let tea = engine.open_account(&AccountKey::stock("tea")?, Policy::strict())?;
     /// let ann = engine.open_account(&AccountKey::points("ann")?, Policy::strict())?;
-    /// engine.receive(tea, 5, "delivery", None)?.wait()?;
+    /// engine.receive(Receive::new(tea, 5).note("delivery"))?.wait()?;
     /// let levels = engine.levels_of(&[tea, ann])?;
     /// assert_eq!((levels[0].available, levels[1].available), (5, 0));
     /// # engine.close()

@@ -84,7 +84,7 @@ impl EngineBuilder {
     }
 
     /// Refuses to keep more documents than this; default 100,000, of at most
-    /// [`BODY_BYTES_MAX`](crate::limits::BODY_BYTES_MAX) bytes each.
+    /// [`BODY_BYTES_MAX`] bytes each.
     pub fn documents_max(mut self, count: usize) -> Self {
         self.limits.documents_max = count;
         self

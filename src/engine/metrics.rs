@@ -48,7 +48,8 @@ impl Engine {
     /// The numbers are not all of one moment.
     ///
     /// ```
-    /// # use stockhold::{Engine, MetricKind};
+    /// # use stockhold::Engine;
+    /// # use stockhold::engine::MetricKind;
     /// # fn main() -> stockhold::Result<()> {
     /// let engine = Engine::in_memory().open()?;
     /// for metric in engine.metrics() {

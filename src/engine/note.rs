@@ -12,7 +12,7 @@ pub struct NoteWhen<'a> {
     pub reservation: ReservationId,
     /// When given, the reservation must be on behalf of this account.
     pub owner: Option<AccountId>,
-    /// Opaque; at most [`BODY_BYTES_MAX`](crate::BODY_BYTES_MAX) bytes.
+    /// Opaque; at most [`BODY_BYTES_MAX`](crate::limits::BODY_BYTES_MAX) bytes.
     pub body: &'a [u8],
     /// The request's name.
     pub key: Option<IdempotencyKey>,

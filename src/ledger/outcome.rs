@@ -251,7 +251,7 @@ pub enum RefundOutcome {
     },
 }
 
-/// What became of a [`Command`](crate::command::Command): of each kind, what that kind answers.
+/// What became of a [`Command`]: of each kind, what that kind answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Outcome {

@@ -42,7 +42,8 @@ pub(crate) use rebuild::{Rebuilt, accept_loss, rebuild_history, rebuild_snapshot
 ///
 /// ```
 /// use stockhold::reader::Past;
-/// use stockhold::{AccountKey, Engine, Policy};
+/// use stockhold::command::WriteOff;
+/// use stockhold::{AccountKey, Engine, Policy, Receive};
 ///
 /// # fn main() -> stockhold::Result<()> {
 /// # let dir = tempfile::tempdir().expect("a temporary directory");
@@ -50,8 +51,8 @@ pub(crate) use rebuild::{Rebuilt, accept_loss, rebuild_history, rebuild_snapshot
 /// let engine = Engine::builder(dir).open()?;
 /// let tea = AccountKey::stock("tea")?;
 /// let account = engine.open_account(&tea, Policy::strict())?;
-/// engine.receive(account, 5, "first delivery", None)?.wait()?;
-/// engine.write_off(account, 2, "broken", None)?.wait()?;
+/// engine.receive(Receive::new(account, 5).note("first delivery"))?.wait()?;
+/// engine.write_off(WriteOff::new(account, 2).note("broken"))?.wait()?;
 ///
 /// let past = Past::open(dir)?;
 /// assert_eq!((past.oldest_seq(), past.last_seq()), (1, 3));

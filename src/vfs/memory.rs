@@ -21,7 +21,8 @@ type Page = Box<[u8; PAGE_BYTES]>;
 /// gone with the last of them, and with the last engine that is open on it.
 ///
 /// ```
-/// use stockhold::{AccountKey, Engine, MemoryDisk, Policy};
+/// use stockhold::engine::MemoryDisk;
+/// use stockhold::{AccountKey, Engine, Policy};
 /// # fn main() -> stockhold::Result<()> {
 /// let disk = MemoryDisk::with_bytes_max(64 << 20);
 /// let engine = Engine::in_memory_on(&disk).open()?;

@@ -95,7 +95,11 @@ fn loom_two_reservers_and_one_unit() {
             "{outcomes:?}"
         );
         let refused = outcomes.into_iter().find(|outcome| !is_reserved(*outcome));
-        assert!(matches!(refused, Some(Refusal { available: 0, .. })), "{outcomes:?}");
+        let refused_at = match refused {
+            Some(Outcome::Reserve(ReserveOutcome::Refused(refusal))) => Some(refusal.available),
+            _ => None,
+        };
+        assert_eq!(refused_at, Some(0), "{outcomes:?}");
         world.audit();
     }
     let backwards = |world: &World| world.both().into_iter().rev().collect();

@@ -1,29 +1,20 @@
-//! Opening: lock, newest snapshot, the journal's tail, then the threads.
+//! How an engine is opened: its settings.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use crossbeam_utils::sync::Parker;
-
-use super::belonging::{self, lost};
-use super::core::{Core, Parts};
-use super::space::{self, Space};
-use super::time::{self, EngineTime};
-use super::{Engine, Running, checkpoint, claim, expiry, follower, loss};
+#[cfg(doc)]
+use super::Engine;
 #[cfg(doc)]
 use crate::base::IdempotencyKey;
-use crate::base::TimeMs;
 use crate::base::clock::{Clock, SystemClock};
-use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::error::{Error, Result};
 use crate::base::{BODY_BYTES_MAX, LINES_MAX, TTL_MS_MAX, handle};
-use crate::event;
-use crate::history::{self, Belongs, Shown, Store, StoreConfig};
-use crate::journal::{FoundJournal, JournalConfig};
-use crate::ledger::{Ledger, Limits, Replay};
-use crate::vfs::directory;
-use crate::vfs::{self, RealVfs, Vfs};
+use crate::history;
+use crate::journal::JournalConfig;
+use crate::ledger::Limits;
+use crate::vfs::{RealVfs, Vfs};
 
 /// What the longest event takes: a body, and the lines or a document's names.
 const EVENT_BYTES_MAX: usize = BODY_BYTES_MAX + LINES_MAX * 32 + 4096;
@@ -31,22 +22,22 @@ const EVENT_BYTES_MAX: usize = BODY_BYTES_MAX + LINES_MAX * 32 + 4096;
 /// How an engine is opened. Every setting has a default fit for a shop.
 #[must_use = "nothing is opened before `open`"]
 pub struct EngineBuilder {
-    dir: PathBuf,
-    vfs: Arc<dyn Vfs>,
-    clock: Arc<dyn Clock>,
+    pub(super) dir: PathBuf,
+    pub(super) vfs: Arc<dyn Vfs>,
+    pub(super) clock: Arc<dyn Clock>,
     /// Whether the clock runs by itself, so that what lapses does too.
-    running: bool,
-    clock_trust_ms: u64,
+    pub(super) running: bool,
+    pub(super) clock_trust_ms: u64,
     pub(super) limits: Limits,
     pub(super) journal: JournalConfig,
     pub(super) history: bool,
-    history_flush_rows: usize,
+    pub(super) history_flush_rows: usize,
     pub(super) history_memory_max: u64,
-    checkpoint_events: u64,
-    accept_loss: bool,
-    close_limit: Duration,
-    low_space_mark: u64,
-    history_bytes_max: u64,
+    pub(super) checkpoint_events: u64,
+    pub(super) accept_loss: bool,
+    pub(super) close_limit: Duration,
+    pub(super) low_space_mark: u64,
+    pub(super) history_bytes_max: u64,
 }
 
 handle!(EngineBuilder, this { dir: this.dir });
@@ -229,13 +220,11 @@ impl EngineBuilder {
         self
     }
 
-    /// Opens the ledger, creating the directory when it is missing.
+    /// Whether every setting is within its bounds.
     ///
     /// # Errors
-    /// `AlreadyOpen` when somebody has the directory, `Unavailable` when the disk fails, `Corrupt`
-    /// naming file and offset when the files hold what no crash explains, or acknowledged events
-    /// are missing, `Invalid` for a setting out of bounds.
-    pub fn open(mut self) -> Result<Engine> {
+    /// `Invalid` when one is not.
+    pub(super) fn check(&self) -> Result<()> {
         if self.journal.payload_bytes_max() < EVENT_BYTES_MAX {
             return Err(Error::invalid(
                 "a journal segment has at least 128 KiB: the largest event must fit",
@@ -249,175 +238,6 @@ impl EngineBuilder {
         if self.history && !self.vfs.is_on_disk() {
             return Err(Error::invalid("a ledger in memory keeps no history"));
         }
-        self.limits.keys.salt = self.journal.stepped.map_or_else(random, Ok)?;
-        // The process may go elsewhere while the engine is open.
-        let dir = absolute(&*self.vfs, &self.dir)?;
-        vfs::create_dir_all(&*self.vfs, &dir)
-            .map_err(|error| Error::io(format_args!("creating {}", dir.display()), error))?;
-        let locked = directory::lock(&self.vfs, &dir)?;
-        if self.accept_loss && vfs::holds_dir(&*self.vfs, &dir.join("journal")) {
-            loss::accept(&self.vfs, &dir)?;
-        }
-        let (seed, clock) = (self.journal.stepped, self.clock);
-        let stepped = seed.is_some();
-        let sync_limit = self.journal.sync_limit;
-        let (snapshot, generations) = checkpoint::read_newest(&*self.vfs, &dir)?;
-        let ledger = Ledger::new(self.limits, clock.now_ms());
-        let mut floor_ms: TimeMs = 0;
-        let found = {
-            let mut replay = Replay::new(&ledger);
-            let mut last_seq = 0;
-            if let Some(snapshot) = &snapshot {
-                snapshot.load(&mut replay)?;
-                floor_ms = snapshot.at;
-                last_seq = snapshot.last_seq;
-            }
-            let from_seq = snapshot.as_ref().map_or(1, |snapshot| snapshot.from_seq);
-            let mut apply = |seq, kind, payload: &[u8]| {
-                let event = event::decode(kind, payload)?;
-                floor_ms = time::floor_after(floor_ms, &event);
-                replay
-                    .apply(seq, &event)
-                    .map_err(|error| Error::corrupt(format!("record {seq}: {error}")))
-            };
-            let journal = FoundJournal::find(
-                Arc::clone(&self.vfs),
-                &dir,
-                self.journal,
-                from_seq,
-                &mut apply,
-            )?;
-            if journal.last_seq() < last_seq {
-                return Err(lost(
-                    format_args!("the checkpoint in {}", dir.display()),
-                    last_seq,
-                    journal.last_seq(),
-                ));
-            }
-            journal
-        };
-        drop(snapshot);
-        // Everything was read and nothing is written yet. What else locks a part of the directory,
-        // as history does, comes before the journal: a segment that is begun ends the one that
-        // another process may still write.
-        let directory = Arc::new(locked.begin(seed)?);
-        claim::check_end(&*self.vfs, &directory, found.last_seq())?;
-        let opened = match self.history {
-            true => open_store(&dir, &found, &ledger, self.accept_loss).map(Some),
-            false => Ok(None),
-        };
-        let (store, without_history) = match opened {
-            // Stock and orders that wait need no history.
-            Err(error) if error.is_no_room() => {
-                tracing::error!(%error, "history cannot be opened on a full disk: the engine opens without it");
-                (None, Some(error.to_string()))
-            }
-            opened => (opened?, None),
-        };
-        let claims = claim::restore(&*self.vfs, &directory)?;
-        let journal = found.start(Some(Arc::clone(&directory)))?;
-        // The journal lets go of what is below every pin. Until each follower has set its own, this
-        // one keeps all.
-        journal.set_pin("opening", 1);
-        match &store {
-            Some(store) => journal.set_pin("store", follower::needed_from(store.watermark())),
-            // All of it, until history opens again.
-            None if without_history.is_some() => journal.set_pin("store", 1),
-            None => {}
-        }
-        claim::pin_all(&claims, &journal);
-        journal.set_pin("checkpoint", generations.needed_from());
-        journal.clear_pin("opening");
-        let (checkpoint_events, history_flush_rows) =
-            (self.checkpoint_events, self.history_flush_rows);
-        let close_limit = (!stepped).then_some(self.close_limit);
-        let parts = Parts {
-            ledger,
-            journal,
-            store,
-            vfs: self.vfs,
-            directory,
-            generations,
-            claims,
-            checkpoint_events,
-            history_flush_rows,
-            history_memory_max: self.history_memory_max,
-            sync_limit,
-            space: Space::new(self.low_space_mark, self.history_bytes_max),
-            time: EngineTime::new(clock, floor_ms, self.clock_trust_ms),
-        };
-        let core = Arc::new(Core::new(parts));
-        let running = Running::new(&core, close_limit);
-        if let Some(why) = without_history {
-            core.progress.end(follower::End::Failed(why));
-        }
-        space::measure(&core);
-        space::look(&core);
-        if !stepped {
-            start(&running, "stockhold-space", space::run)?;
-            start(&running, follower::HISTORY_THREAD, follower::run)?;
-            start(&running, "stockhold-checkpoint", checkpoint::run)?;
-        }
-        if self.running && !stepped {
-            start(&running, "stockhold-expiry", expiry::run)?;
-        }
-        Ok(Engine(Arc::new(running)))
+        Ok(())
     }
-}
-
-fn random() -> Result<u64> {
-    getrandom::u64().map_err(|cause| Error::unavailable(format!("no random number: {cause}")))
-}
-
-/// The path of a data directory, wherever the process goes.
-///
-/// # Errors
-/// `Unavailable` when the process is in no directory.
-pub(crate) fn absolute(vfs: &dyn Vfs, dir: &Path) -> Result<PathBuf> {
-    vfs.absolute(dir).map_err(|error| Error::io(format_args!("finding {}", dir.display()), error))
-}
-
-/// Opens history and lets it go on where it ends. A history that is new, or was set aside, begins
-/// with the oldest event that is still kept: everything, unless the archive has dropped some.
-fn open_store(
-    dir: &Path,
-    journal: &FoundJournal,
-    ledger: &Ledger,
-    accept_loss: bool,
-) -> Result<Store> {
-    let judge = |shown: &Shown| match belonging::judge(journal, shown) {
-        // It shows more than its manifest, which was looked at before.
-        Err(error) if accept_loss && error.kind() == ErrorKind::Corrupt => {
-            Ok(Belongs::Elsewhere(error.to_string()))
-        }
-        judged => judged,
-    };
-    let store = Store::open_judged(&dir.join("store"), StoreConfig::default(), &judge)?;
-    if let Some(set_aside) = store.set_aside() {
-        tracing::error!(?set_aside, "history cannot be used; it is made anew from the journal");
-    }
-    let oldest_seq = journal.oldest_seq();
-    if store.projected() + 1 < oldest_seq {
-        tracing::warn!(oldest_seq, "history begins late: older events are no longer kept");
-        let quotas = ledger.levels().into_iter().filter(|level| !level.key.kind().has_history());
-        store.begin_after(oldest_seq - 1, quotas.map(|level| level.account))?;
-    }
-    Ok(store)
-}
-
-/// Starts a background thread that sleeps between its rounds. Should it die, the status tells.
-pub(super) fn start(
-    running: &Running,
-    name: &'static str,
-    run: fn(&Arc<Core>, &Parker),
-) -> Result<()> {
-    let parker = Parker::new();
-    let core = Arc::clone(&running.core);
-    core.add_sleeper(parker.unparker().clone());
-    let builder = thread::Builder::new().name(name.to_owned());
-    let thread: JoinHandle<()> = builder
-        .spawn(move || core.dead_thread.watch(name, || run(&core, &parker)))
-        .map_err(|error| Error::io(format_args!("starting the thread {name}"), error))?;
-    running.threads.lock().push(thread);
-    Ok(())
 }

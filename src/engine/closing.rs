@@ -142,11 +142,11 @@ impl Closing {
         at(Step::Journal);
         let closed = core.journal.close();
         at(Step::History);
-        let stored = core.store.as_ref().map_or(Ok(()), |store| store.close());
-        core.directory.release();
+        let stored = core.history.store.as_ref().map_or(Ok(()), |store| store.close());
+        core.place.directory.release();
         // Who came before the release and writes still is waited for; who comes after it finds the
         // directory released.
-        drop(core.generations.lock());
+        drop(core.checkpoints.generations.lock());
         drop(core.claims.lock());
         if panicked {
             return Err(Error::unavailable("a background thread of the engine had panicked"));

@@ -1,9 +1,8 @@
 //! Commands: what changes the ledger.
 
-use super::core::{check_body, check_name};
-use super::ended::Deferred;
+use super::lengths::{check_body, check_name};
 use super::note::NoteWhen;
-use super::{BatchTicket, Engine, NoteTicket, RefundTicket, Ticket, look_back};
+use super::{BatchTicket, Engine, NoteTicket, RefundTicket, Ticket, ended, look_back};
 use crate::base::error::{Error, Result};
 use crate::base::{AccountId, AccountKey, IdempotencyKey};
 use crate::event::Policy;
@@ -308,7 +307,7 @@ impl Engine {
     /// `Invalid` when the note is too long, `Overloaded` when too many refunds wait or the
     /// journal's queue is full, `Unavailable` when history is off or has failed, and `Closed`.
     pub fn refund<'a>(&self, refund: impl Into<Refund<'a>>) -> Result<RefundTicket> {
-        Deferred::refund(self.core()?, &refund.into(), None)
+        ended::ask_refund(self.core()?, &refund.into(), None)
     }
 
     /// As [`Engine::refund`], when `when` holds of the confirmed reservation as history shows it. It
@@ -321,7 +320,7 @@ impl Engine {
         refund: impl Into<Refund<'a>>,
         when: fn(&ReservationRecord) -> bool,
     ) -> Result<RefundTicket> {
-        Deferred::refund(self.core()?, &refund.into(), Some(when))
+        ended::ask_refund(self.core()?, &refund.into(), Some(when))
     }
 
     /// Keeps a note with a reservation when a condition on it is met: on how it ended, say, and on
@@ -332,7 +331,7 @@ impl Engine {
     /// # Errors
     /// As [`Engine::refund`].
     pub fn note_when(&self, note: NoteWhen<'_>) -> Result<NoteTicket> {
-        Deferred::note(self.core()?, &note)
+        ended::ask_note(self.core()?, &note)
     }
 
     /// Keeps a note with a reservation in history.

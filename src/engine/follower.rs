@@ -2,23 +2,22 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Poll, Wake, Waker};
+use std::task::{Wake, Waker};
 use std::time::{Duration, Instant};
 
 use crossbeam_utils::sync::{Parker, Unparker};
 
 use super::core::Core;
-use super::ended::Unseen;
+use super::deferred::Unseen;
+use super::ended;
+use super::progress::End;
 use crate::base::Seq;
-use crate::base::calls::Calls;
 use crate::base::error::{Error, Result};
 use crate::base::flaw::{self, Flaw};
-use crate::base::sync::Mutex;
-use crate::base::waiters::{Slot, Waiter, Waiters};
+use crate::base::waiters::Slot;
 use crate::event;
 use crate::history::Store;
-use crate::journal::{Reader, park_until};
+use crate::journal::Reader;
 
 pub(super) const HISTORY_THREAD: &str = "stockhold-history";
 /// How much of the journal is projected at once, in bytes.
@@ -36,146 +35,6 @@ const FLUSH_KEYS: usize = 5_000;
 /// longer for an event.
 const FLUSH_KEYS_BUSY: usize = 250;
 
-/// How far the store shows the journal, and who waits for it.
-pub(super) struct Progress {
-    projected: AtomicU64,
-    waiters: Mutex<Waiting>,
-    follower: Mutex<Option<Unparker>>,
-    calls: Arc<Calls>,
-}
-
-#[derive(Default)]
-struct Waiting {
-    list: Waiters,
-    /// Why nothing more will be shown.
-    end: Option<End>,
-}
-
-/// Why history shows nothing more.
-#[derive(Clone)]
-pub(super) enum End {
-    Closed,
-    Failed(String),
-}
-
-impl End {
-    fn error(&self) -> Error {
-        match self {
-            Self::Closed => Error::closed(),
-            Self::Failed(why) => Error::unavailable(why.clone()),
-        }
-    }
-}
-
-impl Progress {
-    pub(super) fn new(projected: Seq, calls: &Arc<Calls>) -> Self {
-        Self {
-            projected: AtomicU64::new(projected),
-            waiters: Mutex::new(Waiting::default()),
-            follower: Mutex::new(None),
-            calls: Arc::clone(calls),
-        }
-    }
-
-    pub(super) fn projected(&self) -> Seq {
-        self.projected.load(Ordering::Acquire)
-    }
-
-    /// Ready when history shows `seq`, which must be durable or become so; otherwise `waiter` is
-    /// told, in its `slot`.
-    pub(super) fn poll(
-        &self,
-        seq: Seq,
-        slot: &mut Slot,
-        waiter: impl FnOnce() -> Waiter,
-    ) -> Poll<Result<()>> {
-        if self.projected() >= seq {
-            return Poll::Ready(Ok(()));
-        }
-        let mut waiter = Some(waiter());
-        // Dropped, like what is left in `waiter`, after the lock.
-        let _replaced = {
-            let mut waiters = self.waiters.lock();
-            // Looked at again under the lock that `advance` takes after it has raised the number:
-            // no wake-up is lost.
-            if self.projected() >= seq {
-                return Poll::Ready(Ok(()));
-            }
-            if let Some(end) = &waiters.end {
-                return Poll::Ready(Err(end.error()));
-            }
-            waiter.take().and_then(|waiter| waiters.list.put(slot, seq, waiter))
-        };
-        self.hurry();
-        Poll::Pending
-    }
-
-    /// Blocks until history shows `seq`.
-    pub(super) fn wait(&self, seq: Seq) -> Result<()> {
-        let mut slot = Slot::default();
-        park_until(|parked| self.poll(seq, &mut slot, || Waiter::thread(parked)))
-    }
-
-    /// Gives back the place of somebody who no longer waits.
-    pub(super) fn forget(&self, slot: &mut Slot) {
-        if !slot.is_empty() {
-            let gone = self.waiters.lock().list.take(slot);
-            drop(gone);
-        }
-    }
-
-    /// Lets the thread look now.
-    pub(super) fn hurry(&self) {
-        if let Some(follower) = &*self.follower.lock() {
-            follower.unpark();
-        }
-    }
-
-    /// Why nothing more will be shown; `None` while history follows.
-    pub(super) fn end_error(&self) -> Option<Error> {
-        self.waiters.lock().end.as_ref().map(End::error)
-    }
-
-    /// Whether history failed, and shows nothing more.
-    pub(super) fn has_failed(&self) -> bool {
-        matches!(self.waiters.lock().end, Some(End::Failed(_)))
-    }
-
-    /// How many wait.
-    #[cfg(all(test, feature = "history", not(stockhold_loom)))]
-    pub(super) fn waiter_count(&self) -> usize {
-        self.waiters.lock().list.len()
-    }
-
-    /// What to say where there is no history.
-    pub(super) fn off(&self) -> Error {
-        let off = || Error::unavailable("history is off: the engine was opened without it");
-        self.waiters.lock().end.as_ref().map_or_else(off, End::error)
-    }
-
-    pub(super) fn is_awaited(&self) -> bool {
-        !self.waiters.lock().list.is_empty()
-    }
-
-    fn advance(&self, projected: Seq) {
-        self.projected.store(projected, Ordering::Release);
-        let woken = self.waiters.lock().list.reached(projected);
-        self.calls.deliver(woken);
-        self.calls.after_locks();
-    }
-
-    /// Nothing more will be shown, and why.
-    pub(super) fn end(&self, why: End) {
-        let woken = {
-            let mut waiters = self.waiters.lock();
-            waiters.end.get_or_insert(why);
-            waiters.list.take_all()
-        };
-        self.calls.deliver(woken);
-        self.calls.after_locks();
-    }
-}
-
 struct Unpark(Unparker);
 
 impl Wake for Unpark {
@@ -187,10 +46,11 @@ impl Wake for Unpark {
 /// Follows the journal until the engine stops or the store fails. A store that failed is set aside
 /// at the next open; stock is never in danger.
 pub(super) fn run(core: &Arc<Core>, parker: &Parker) {
-    let Some(store) = &core.store else { return };
-    *core.progress.follower.lock() = Some(parker.unparker().clone());
+    let Some(store) = &core.history.store else { return };
+    let progress = &core.history.progress;
+    progress.is_made_by(parker.unparker().clone());
     // Whoever waits must hear of a panic too.
-    let followed = catch_unwind(AssertUnwindSafe(|| follow(core, store, parker)));
+    let followed = catch_unwind(AssertUnwindSafe(|| Follower::new(core, store, parker)?.follow()));
     let end = match &followed {
         Ok(Ok(())) => End::Closed,
         Ok(Err(error)) => End::Failed(format!("history no longer follows the journal: {error}")),
@@ -201,63 +61,205 @@ pub(super) fn run(core: &Arc<Core>, parker: &Parker) {
     if let End::Failed(why) = &end {
         tracing::error!(why, "history ended");
     }
-    core.progress.end(end);
-    core.deferred.end(core);
+    progress.end(end);
+    ended::end(core);
     if let Err(payload) = followed {
         resume_unwind(payload);
     }
 }
 
-fn follow(core: &Arc<Core>, store: &Store, parker: &Parker) -> Result<()> {
-    let waker = Waker::from(Arc::new(Unpark(parker.unparker().clone())));
-    let mut reader = core.journal.reader(store.projected() + 1)?;
-    let mut unseen = Unseen::default();
-    let mut flushed = Instant::now();
-    let mut shortage = Shortage::default();
-    loop {
-        let stopping = core.is_stopped();
-        let mut count = 0;
-        if !is_full(core, store) {
-            let projected = match project(core, &mut reader, store) {
-                Err(error) => begin_after_damage(core, store, &mut reader, error),
-                projected => projected,
-            };
-            let projected = shortage.passing(projected)?;
-            core.progress.advance(store.projected());
-            match projected {
-                Some(projected) => count = projected,
-                // The journal has it all; a close does not wait for descriptors.
-                None if stopping => return Ok(()),
-                None => {
-                    parker.park_timeout(DESCRIPTOR_PAUSE);
-                    continue;
+/// What the thread does next.
+#[derive(Debug, PartialEq, Eq)]
+enum Step {
+    /// Lets reads see more of the journal, and decides what waited for that.
+    Carry,
+    /// Moves so many keys from memory to sled.
+    Flush {
+        keys: usize,
+    },
+    /// Sleeps until there is more to carry, and no longer than this.
+    Rest {
+        at_most: Option<Duration>,
+    },
+    /// Lets a lack of descriptors pass.
+    Pause,
+    End,
+}
+
+struct Follower<'a> {
+    core: &'a Core,
+    store: &'a Store,
+    parker: &'a Parker,
+    waker: Waker,
+    reader: Reader,
+    unseen: Unseen,
+    flushed: Instant,
+    shortage: Shortage,
+}
+
+impl<'a> Follower<'a> {
+    fn new(core: &'a Core, store: &'a Store, parker: &'a Parker) -> Result<Self> {
+        Ok(Self {
+            core,
+            store,
+            parker,
+            waker: Waker::from(Arc::new(Unpark(parker.unparker().clone()))),
+            reader: core.journal.reader(store.projected() + 1)?,
+            unseen: Unseen::default(),
+            flushed: Instant::now(),
+            shortage: Shortage::default(),
+        })
+    }
+
+    fn follow(mut self) -> Result<()> {
+        let mut step = Step::Carry;
+        loop {
+            // Before anything is carried: what was decided before the stop is.
+            let is_stopping = self.core.is_stopped();
+            step = match step {
+                Step::Carry => match self.carry()? {
+                    Some(count) => self.after_carrying(count, is_stopping),
+                    None => Step::Pause,
+                },
+                Step::Flush { keys } => match self.flush(keys)? {
+                    Some(()) => Step::Carry,
+                    None => Step::Pause,
+                },
+                Step::Rest { at_most } => {
+                    self.rest(at_most);
+                    Step::Carry
                 }
-            }
+                // The journal has it all; a close does not wait for descriptors.
+                Step::Pause if is_stopping => Step::End,
+                Step::Pause => {
+                    self.parker.park_timeout(DESCRIPTOR_PAUSE);
+                    Step::Carry
+                }
+                Step::End => return Ok(()),
+            };
         }
-        count += core.deferred.decide(core, store, &mut unseen);
-        let waiting = store.memtable_len();
-        let resting = count == 0 && !core.is_awaited();
+    }
+
+    /// What follows when `count` events were carried and requests decided.
+    fn after_carrying(&self, count: usize, is_stopping: bool) -> Step {
+        let is_full = self.is_full();
         // From so many rows on, the store is written although the journal is busy; below, only when
         // it rests.
-        let full = waiting >= core.history_flush_rows || is_full(core, store);
-        let behind = store.watermark() < store.projected();
-        if full || behind && resting && (stopping || flushed.elapsed() >= FLUSH_EVERY) {
-            if stopping && full {
-                // The journal has it all; a close does not wait for what the next open can carry
-                // over.
-                return Ok(());
+        if is_full || self.store.memtable_len() >= self.core.history.flush_rows {
+            let keys = if count > 0 && !is_full { FLUSH_KEYS_BUSY } else { FLUSH_KEYS };
+            // The journal has it all; a close does not wait for what the next open can carry over.
+            return if is_stopping { Step::End } else { Step::Flush { keys } };
+        }
+        if count > 0 {
+            return Step::Carry;
+        }
+        let is_behind = self.store.watermark() < self.store.projected();
+        let is_due = is_stopping || self.flushed.elapsed() >= FLUSH_EVERY;
+        if is_behind && is_due && !self.core.history.is_awaited() {
+            return Step::Flush { keys: FLUSH_KEYS };
+        }
+        if is_stopping {
+            Step::End
+        } else {
+            Step::Rest { at_most: is_behind.then_some(FLUSH_EVERY) }
+        }
+    }
+
+    /// Lets reads see more of the journal, unless history has as much in memory as it may, and
+    /// decides what waited for that. Answers how much that was; `None` while files cannot be opened.
+    fn carry(&mut self) -> Result<Option<usize>> {
+        let mut count = 0;
+        if !self.is_full() {
+            let projected = self.project().or_else(|error| self.begin_after_damage(error));
+            let projected = self.shortage.passing(projected)?;
+            self.core.history.progress.advance(self.store.projected());
+            match projected {
+                Some(projected) => count = projected,
+                None => return Ok(None),
             }
-            let busy = count > 0 && !is_full(core, store);
-            let keys = if busy { FLUSH_KEYS_BUSY } else { FLUSH_KEYS };
-            match shortage.passing(flush(core, store, keys, &mut flushed))? {
-                Some(()) => {}
-                None if stopping => return Ok(()),
-                None => parker.park_timeout(DESCRIPTOR_PAUSE),
+        }
+        count += ended::decide(self.core, self.store, &mut self.unseen);
+        Ok(Some(count))
+    }
+
+    /// Makes the next events visible, until history has as much in memory as it may.
+    fn project(&mut self) -> Result<usize> {
+        if flaw::is_made(Flaw::DiesInHistory) {
+            panic!("a mistake made on purpose");
+        }
+        let (store, memory_max) = (self.store, self.core.history.memory_max);
+        let (mut count, mut full) = (0, false);
+        let projected = self.reader.next_batch(READ_BYTES, &mut |seq, kind, payload| {
+            full = store.memtable_bytes() >= memory_max;
+            if full {
+                // Ends the batch; the next one begins with this event.
+                return Err(Error::overloaded("history has as much in memory as it may"));
             }
-        } else if stopping && count == 0 {
-            return Ok(());
-        } else if count == 0 {
-            rest(core, store, parker, &waker, behind.then_some(FLUSH_EVERY));
+            store.project(seq, &event::decode(kind, payload)?)?;
+            count += 1;
+            Ok(())
+        });
+        if let Some((seq, mark)) = self.reader.marked() {
+            store.mark(seq, mark);
+        }
+        if full { Ok(count) } else { projected }
+    }
+
+    /// Whether history has as much in memory as it may: then projecting waits for sled, and reads of
+    /// the newest are late.
+    fn is_full(&self) -> bool {
+        self.store.memtable_bytes() >= self.core.history.memory_max
+    }
+
+    /// Lets history begin after a file of the archive that is damaged: what can be read from there
+    /// on is whole, and it would otherwise wait for ever for what cannot. An error of another kind
+    /// stays one. Answers that there is more to do.
+    fn begin_after_damage(&mut self, error: Error) -> Result<usize> {
+        let Some(last_seq) = self.reader.damaged_through() else {
+            return Err(error);
+        };
+        tracing::error!(
+            %error,
+            lost_through = last_seq,
+            "history begins after a damaged file of the archive: reservations that ended before are unknown. Put the file \
+             back from a copy and run `stockhold rebuild` to have them again"
+        );
+        let levels = self.core.ledger.levels();
+        let quotas = levels.iter().filter(|level| !level.key.kind().has_history());
+        self.store.begin_anew_after(last_seq, quotas.map(|level| level.account))?;
+        self.reader = self.core.journal.reader(last_seq + 1)?;
+        Ok(1)
+    }
+
+    /// Moves keys to sled; `None` while files cannot be opened.
+    fn flush(&mut self, keys: usize) -> Result<Option<()>> {
+        let before = self.store.watermark();
+        let Some(watermark) = self.shortage.passing(self.store.flush(keys))? else {
+            return Ok(None);
+        };
+        if watermark > before {
+            self.core.journal.set_pin("store", needed_from(watermark));
+            self.flushed = Instant::now();
+        }
+        Ok(Some(()))
+    }
+
+    /// Sleeps until there is something to follow, and then a little longer, so that one round
+    /// carries many events. With something left to flush, no longer than until that is due.
+    fn rest(&self, at_most: Option<Duration>) {
+        let core = self.core;
+        let next = self.store.projected() + 1;
+        let mut slot = Slot::default();
+        let arrived = core.journal.poll_on_thread(next, &mut slot, &self.waker);
+        if arrived.is_pending() && !core.is_stopped() {
+            match at_most {
+                Some(timeout) => self.parker.park_timeout(timeout),
+                None => self.parker.park(),
+            }
+        }
+        core.journal.forget(&mut slot);
+        if !core.history.is_awaited() && !core.is_stopped() {
+            self.parker.park_timeout(GATHER);
         }
     }
 }
@@ -291,94 +293,8 @@ impl Shortage {
     }
 }
 
-fn flush(core: &Arc<Core>, store: &Store, keys: usize, flushed: &mut Instant) -> Result<()> {
-    let before = store.watermark();
-    let watermark = store.flush(keys)?;
-    if watermark > before {
-        core.journal.set_pin("store", needed_from(watermark));
-        *flushed = Instant::now();
-    }
-    Ok(())
-}
-
-/// Lets history begin after a file of the archive that is damaged: what can be read from there on
-/// is whole, and it would otherwise wait for ever for what cannot. An error of another kind stays
-/// one. Answers that there is more to do.
-fn begin_after_damage(
-    core: &Arc<Core>,
-    store: &Store,
-    reader: &mut Reader,
-    error: Error,
-) -> Result<usize> {
-    let Some(last_seq) = reader.damaged_through() else {
-        return Err(error);
-    };
-    tracing::error!(
-        %error,
-        lost_through = last_seq,
-        "history begins after a damaged file of the archive: reservations that ended before are unknown. Put the file back \
-         from a copy and run `stockhold rebuild` to have them again"
-    );
-    let levels = core.ledger.levels();
-    let quotas = levels.iter().filter(|level| !level.key.kind().has_history());
-    store.begin_anew_after(last_seq, quotas.map(|level| level.account))?;
-    *reader = core.journal.reader(last_seq + 1)?;
-    Ok(1)
-}
-
 /// The first record that history with this watermark needs: the last one that it shows, by which it
 /// is known again.
 pub(super) fn needed_from(watermark: Seq) -> Seq {
     watermark.max(1)
-}
-
-/// Whether history has as much in memory as it may: then projecting waits for sled, and reads of the
-/// newest are late.
-fn is_full(core: &Core, store: &Store) -> bool {
-    store.memtable_bytes() >= core.history_memory_max
-}
-
-/// Makes the next events visible, until history has as much in memory as it may.
-fn project(core: &Core, reader: &mut Reader, store: &Store) -> Result<usize> {
-    if flaw::is_made(Flaw::DiesInHistory) {
-        panic!("a mistake made on purpose");
-    }
-    let (mut count, mut full) = (0, false);
-    let projected = reader.next_batch(READ_BYTES, &mut |seq, kind, payload| {
-        full = is_full(core, store);
-        if full {
-            // Ends the batch; the next one begins with this event.
-            return Err(Error::overloaded("history has as much in memory as it may"));
-        }
-        store.project(seq, &event::decode(kind, payload)?)?;
-        count += 1;
-        Ok(())
-    });
-    if let Some((seq, mark)) = reader.marked() {
-        store.mark(seq, mark);
-    }
-    if full { Ok(count) } else { projected }
-}
-
-/// Sleeps until there is something to follow, and then a little longer, so that one round carries
-/// many events. With something left to flush, no longer than until that is due.
-fn rest(
-    core: &Arc<Core>,
-    store: &Store,
-    parker: &Parker,
-    waker: &Waker,
-    flush_in: Option<Duration>,
-) {
-    let next = store.projected() + 1;
-    let mut slot = Slot::default();
-    if core.journal.poll_on_thread(next, &mut slot, waker).is_pending() && !core.is_stopped() {
-        match flush_in {
-            Some(timeout) => parker.park_timeout(timeout),
-            None => parker.park(),
-        }
-    }
-    core.journal.forget(&mut slot);
-    if !core.is_awaited() && !core.is_stopped() {
-        parker.park_timeout(GATHER);
-    }
 }

@@ -46,11 +46,11 @@ impl CatchUp {
         if let Some(error) = self.refused.take() {
             return Err(error);
         }
-        if self.core.store.is_none() {
-            return Err(self.core.progress.off());
+        if self.core.history.store.is_none() {
+            return Err(self.core.history.progress.off());
         }
         self.core.journal.wait(self.seq)?;
-        self.core.progress.wait(self.seq)
+        self.core.history.progress.wait(self.seq)
     }
 }
 
@@ -62,18 +62,18 @@ impl Future for CatchUp {
         if let Some(error) = refused.take() {
             return Poll::Ready(Err(error));
         }
-        if core.store.is_none() {
-            return Poll::Ready(Err(core.progress.off()));
+        if core.history.store.is_none() {
+            return Poll::Ready(Err(core.history.progress.off()));
         }
         ready!(core.journal.poll_durable(*seq, durable, cx))?;
-        core.progress.poll(*seq, shown, || Waiter::task(cx))
+        core.history.progress.poll(*seq, shown, || Waiter::task(cx))
     }
 }
 
 impl Drop for CatchUp {
     fn drop(&mut self) {
         self.core.journal.forget(&mut self.durable);
-        self.core.progress.forget(&mut self.shown);
+        self.core.history.progress.forget(&mut self.shown);
     }
 }
 
@@ -91,7 +91,7 @@ impl<'a> History<'a> {
     }
 
     fn store(&self) -> Result<&Store> {
-        self.core.store.as_ref().ok_or_else(|| self.core.progress.off())
+        self.core.history.store.as_ref().ok_or_else(|| self.core.history.progress.off())
     }
 
     /// A reservation with its whole life, pending ones included.

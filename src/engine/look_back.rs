@@ -18,7 +18,7 @@ pub(super) fn not_pending(
         return why;
     }
     let asked = core.journal.last_seq();
-    let Some(store) = &core.store else {
+    let Some(store) = &core.history.store else {
         return why;
     };
     let found = match store.reservation(id) {

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{checkpoint, claim};
+use super::{claims, snapshot};
 use crate::base::Seq;
 use crate::base::error::{Error, Result};
 use crate::history;
@@ -34,22 +34,22 @@ pub(crate) struct Accepted {
 pub(crate) fn accept(vfs: &Arc<dyn Vfs>, dir: &Path) -> Result<Option<Accepted>> {
     let journal = PastJournal::open(Arc::clone(vfs), dir)?;
     let last_seq = journal.last_seq();
-    let snapshots = checkpoint::list(&**vfs, dir)?;
+    let snapshots = snapshot::list(&**vfs, dir)?;
     let (mut ahead, mut shown_seq, mut begins) = (Vec::new(), last_seq, journal.oldest_seq() == 1);
     for path in snapshots {
-        match checkpoint::read(&**vfs, &path) {
-            Ok(snapshot) if snapshot.last_seq > last_seq => {
-                shown_seq = shown_seq.max(snapshot.last_seq);
+        match snapshot::read(&**vfs, &path) {
+            Ok(found) if found.last_seq > last_seq => {
+                shown_seq = shown_seq.max(found.last_seq);
                 ahead.push(path);
             }
-            Ok(snapshot) => begins |= journal.oldest_seq() <= snapshot.from_seq,
+            Ok(found) => begins |= journal.oldest_seq() <= found.from_seq,
             // A damaged one is told of at the opening, and serves nobody.
             Err(_) => {}
         }
     }
     let store_dir = dir.join("store");
     let store_seq = history::shown(&store_dir)?.map_or(0, |shown| shown.watermark);
-    let claimed_seq = claim::newest(&**vfs, dir)?;
+    let claimed_seq = claims::newest(&**vfs, dir)?;
     shown_seq = shown_seq.max(store_seq).max(claimed_seq);
     if shown_seq <= last_seq {
         return Ok(None);
@@ -65,12 +65,12 @@ pub(crate) fn accept(vfs: &Arc<dyn Vfs>, dir: &Path) -> Result<Option<Accepted>>
     // First those who know the directory: should power fail in between, what is left still proves
     // the loss.
     directory::forget(&**vfs, dir)?;
-    claim::remove_all(&**vfs, dir)?;
+    claims::remove_all(&**vfs, dir)?;
     if store_seq > last_seq {
         set_aside.extend(history::set_aside(&store_dir)?);
     }
     for path in ahead {
-        set_aside.push(checkpoint::set_aside(&**vfs, &path)?);
+        set_aside.push(snapshot::set_aside(&**vfs, &path)?);
     }
     tracing::warn!(
         last_seq,

@@ -1,8 +1,6 @@
 //! The engine in numbers, for whatever watches it. Every name, its help and where its value comes
 //! from stand in one table; whoever exports them prints it.
 
-use std::sync::atomic::Ordering;
-
 use super::core::Core;
 use super::{Engine, Status};
 use crate::ledger::{Became, Tally, Verb};
@@ -95,10 +93,10 @@ impl Reading {
             status: Status::of(core),
             tally: core.ledger.tally(),
             now_ms: core.now_ms(),
-            checkpointed_at_ms: core.checkpointed_at_ms.load(Ordering::Relaxed),
+            checkpointed_at_ms: core.checkpoints.written_at_ms(),
             queued_bytes: journal.queued_bytes,
             written_bytes: journal.written_bytes,
-            history_rows: core.store.as_ref().map(|store| store.memtable_len()),
+            history_rows: core.history.store.as_ref().map(|store| store.memtable_len()),
             claims: core.claims.lock().len(),
         }
     }

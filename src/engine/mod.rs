@@ -5,16 +5,22 @@ mod accounts;
 mod background;
 mod belonging;
 mod bound;
-pub(crate) mod builder;
-pub(crate) mod checkpoint;
-pub(crate) mod claim;
+mod builder;
+mod checkpoint;
+mod claim;
+pub(crate) mod claims;
 mod closing;
 mod commands;
 mod core;
+mod deferred;
 mod ended;
 mod expiry;
 mod follower;
+mod following;
+mod generations;
 mod history;
+mod lengths;
+mod life;
 mod look_back;
 pub(crate) mod loss;
 mod memory;
@@ -22,6 +28,12 @@ mod memory;
 mod mend;
 mod metrics;
 mod note;
+mod opening;
+pub(crate) mod place;
+mod progress;
+mod recorder;
+mod room;
+pub(crate) mod snapshot;
 mod space;
 mod status;
 #[cfg(any(test, feature = "bin"))]
@@ -53,7 +65,7 @@ pub use background::{ClosingDown, Opening};
 pub use bound::MemoryBound;
 pub use builder::EngineBuilder;
 pub use claim::Claim;
-pub use ended::{DeferredTicket, NoteTicket, RefundTicket};
+pub use deferred::{DeferredTicket, NoteTicket, RefundTicket};
 pub use history::{CatchUp, History};
 #[cfg(feature = "bin")]
 pub(crate) use loss::Accepted;
@@ -84,7 +96,7 @@ pub use ticket::{BatchTicket, Ticket};
 #[derive(Clone)]
 pub struct Engine(Arc<Running>);
 
-handle!(Engine, this { identity: this.0.core.directory.identity() });
+handle!(Engine, this { identity: this.0.core.place.directory.identity() });
 
 struct Running {
     core: Arc<Core>,
@@ -245,7 +257,7 @@ impl Engine {
     /// Which data directory this is, and which of its openings: for whoever writes elsewhere on
     /// behalf of this ledger, and must not do so beside the engine of a copy.
     pub fn identity(&self) -> Identity {
-        self.0.core.directory.identity()
+        self.0.core.place.directory.identity()
     }
 
     /// Makes everything durable, writes a checkpoint and closes. Later calls get `Closed`, and
@@ -282,9 +294,9 @@ impl Running {
 
     fn close(&self, with_checkpoint: bool) -> Result<()> {
         // Before any lock: in a fork those that hold one may not be there.
-        self.core.directory.check_process()?;
+        self.core.place.directory.check_process()?;
         let threads = std::mem::take(&mut *self.threads.lock());
-        match (self.core.stop(), self.close_limit) {
+        match (self.core.life.stop(), self.close_limit) {
             (false, limit) => self.closing.begin(&self.core, threads, with_checkpoint, limit),
             (true, Some(limit)) => self.closing.wait(limit),
             (true, None) => self.closing.outcome(),
@@ -294,7 +306,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        if self.core.directory.check_process().is_err() {
+        if self.core.place.directory.check_process().is_err() {
             // A fork has copies of everything and threads for none of it. What a drop would write,
             // end or wait for is the parent's: all of it stays in memory until the fork ends.
             std::mem::forget(Arc::clone(&self.core));

@@ -1,21 +1,10 @@
 //! How much room there is. While there is little, nothing new is sold: what was sold already must
 //! be confirmed, given back or expire, and the journal has to have room for that.
 
-use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
 
-use crossbeam_utils::sync::Parker;
-
-use super::core::Core;
 use crate::base::error::{Error, Result};
 use crate::ledger::Command;
-
-/// How often the room is looked at.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// How often history's files are measured: there may be thousands.
-const MEASURE_EVERY: Duration = Duration::from_secs(30);
 
 /// What the directory has room for.
 #[derive(Debug)]
@@ -58,7 +47,7 @@ impl Space {
 
     /// Notes what was seen. Room counts as enough again only when there is a quarter more than the
     /// mark: a disk at the mark does not open and close the shop every second.
-    fn note(&self, free_bytes: u64) {
+    pub(super) fn note(&self, free_bytes: u64) {
         let needed = if self.is_low() {
             self.low_mark.saturating_add(self.low_mark / 4)
         } else {
@@ -78,6 +67,11 @@ impl Space {
                 tracing::warn!(free_bytes, history_bytes, "there is room again: sales go on");
             }
         }
+    }
+
+    /// Notes how many bytes history's files were seen to take.
+    pub(super) fn note_history(&self, bytes: u64) {
+        self.history_bytes.store(bytes, Ordering::Relaxed);
     }
 
     fn history_is_full(&self) -> bool {
@@ -107,41 +101,6 @@ pub(super) fn is_new(command: &Command<'_>) -> bool {
     matches!(command, Command::Reserve(_) | Command::Receive(_))
 }
 
-/// Looks at the room now.
-pub(super) fn look(core: &Core) {
-    match core.vfs.free_bytes(core.directory.path()) {
-        Ok(free_bytes) => core.space.note(free_bytes),
-        Err(error) => tracing::warn!(%error, "the room on the disk cannot be told"),
-    }
-    core.journal.look_for_room();
-}
-
-/// Measures history's files now.
-pub(super) fn measure(core: &Core) {
-    let measured = core.store.as_ref().map_or(Ok(0), |store| store.measure());
-    match measured {
-        Ok(bytes) => core.space.history_bytes.store(bytes, Ordering::Relaxed),
-        Err(error) => report(&error),
-    }
-}
-
-fn report(error: &io::Error) {
-    tracing::warn!(%error, "history's files cannot be measured");
-}
-
-/// Looks again and again until the engine stops.
-pub(super) fn run(core: &Arc<Core>, parker: &Parker) {
-    let mut measured = Instant::now();
-    while !core.is_stopped() {
-        parker.park_timeout(LOOK_EVERY);
-        if measured.elapsed() >= MEASURE_EVERY {
-            measure(core);
-            measured = Instant::now();
-        }
-        look(core);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -165,7 +124,7 @@ mod tests {
     fn a_history_at_its_bound_is_low_space_too() {
         let space = Space::new(0, 100);
         for (bytes, low) in [(100, false), (101, true), (50, false)] {
-            space.history_bytes.store(bytes, Ordering::Relaxed);
+            space.note_history(bytes);
             space.note(u64::MAX);
             assert_eq!((space.is_low(), space.check().is_err()), (low, low), "{bytes}");
         }

@@ -1,7 +1,5 @@
 //! What operators ask first.
 
-use std::sync::atomic::Ordering;
-
 use super::core::Core;
 use super::follower::HISTORY_THREAD;
 use crate::base::Seq;
@@ -66,9 +64,13 @@ impl Status {
         Self {
             last_seq: journal.last_seq,
             durable_seq: journal.durable_seq,
-            checkpoint_seq: core.checkpointed.load(Ordering::SeqCst),
-            checkpoint_failures: core.checkpoint_failures.load(Ordering::SeqCst),
-            history_seq: core.store.as_ref().map(|store| (store.projected(), store.watermark())),
+            checkpoint_seq: core.checkpoints.seq(),
+            checkpoint_failures: core.checkpoints.failures(),
+            history_seq: core
+                .history
+                .store
+                .as_ref()
+                .map(|store| (store.projected(), store.watermark())),
             oldest_seq: journal.oldest_seq,
             segments: journal.segments,
             spares: journal.spares,
@@ -83,8 +85,9 @@ impl Status {
             free_bytes: core.space.free_bytes(),
             history_bytes: core.space.history_bytes(),
             low_space: core.space.is_low(),
-            history_failed: core.progress.has_failed(),
+            history_failed: core.history.progress.has_failed(),
             dead_thread: core
+                .life
                 .dead_thread
                 .name()
                 .filter(|name| *name != HISTORY_THREAD)

@@ -9,9 +9,9 @@ use std::sync::Arc;
 
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::{AccountId, AccountKey, ReservationId, Seq, TimeMs, handle};
-use crate::engine::builder::absolute;
-use crate::engine::checkpoint::{self, Snapshot};
-use crate::engine::claim;
+use crate::engine::claims;
+use crate::engine::place::absolute;
+use crate::engine::snapshot::{self, Snapshot};
 #[cfg(feature = "bin")]
 use crate::event::branch::Mark;
 use crate::event::{self, Event};
@@ -117,7 +117,7 @@ impl Past {
     /// `Invalid` for a name that no claim has, `Corrupt` when its file is damaged, `Unavailable`
     /// when it cannot be read.
     pub fn claim_id(&self, name: &str) -> Result<Option<u128>> {
-        claim::read_id(&*self.vfs, &self.dir, name)
+        claims::read_id(&*self.vfs, &self.dir, name)
     }
 
     /// The files that hold the events, oldest first.
@@ -276,8 +276,8 @@ impl Past {
     /// auditor to tell; one that a running engine removed meanwhile is older than those there are.
     fn usable_snapshots(&self) -> Result<impl DoubleEndedIterator<Item = Result<Snapshot>>> {
         let oldest_seq = self.oldest_seq();
-        let paths = checkpoint::list(&*self.vfs, &self.dir)?;
-        Ok(paths.into_iter().filter_map(move |path| match checkpoint::read(&*self.vfs, &path) {
+        let paths = snapshot::list(&*self.vfs, &self.dir)?;
+        Ok(paths.into_iter().filter_map(move |path| match snapshot::read(&*self.vfs, &path) {
             Ok(snapshot) => (snapshot.from_seq >= oldest_seq).then_some(Ok(snapshot)),
             Err(error) if matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::NotFound) => None,
             Err(error) => Some(Err(error)),

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use super::Past;
 use crate::base::Seq;
 use crate::base::error::{Error, Result};
-use crate::engine::builder::absolute;
-use crate::engine::checkpoint;
 use crate::engine::loss::{self, Accepted};
+use crate::engine::place::absolute;
+use crate::engine::snapshot;
 use crate::event::{Event, Recorder};
 use crate::history::{self, Store, StoreConfig};
 use crate::vfs::directory::{self, Locked};
@@ -144,7 +144,7 @@ pub(crate) fn rebuild_snapshot(dir: &Path, progress: &mut dyn FnMut(u64, u64)) -
     let view = past.ledger_anew(progress)?;
     let last_seq = view.seq();
     let path =
-        checkpoint::write_of(&RealVfs, dir, view.ledger(), &EndsAt(last_seq), view.floor_ms())?;
+        snapshot::write_of(&RealVfs, dir, view.ledger(), &EndsAt(last_seq), view.floor_ms())?;
     Ok(Rebuilt { first_seq: past.oldest_seq(), last_seq, path, set_aside: None })
 }
 

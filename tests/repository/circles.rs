@@ -11,14 +11,7 @@ use std::path::Path;
 use super::layers::sources;
 
 /// Those that were there before this look, and are still to be mended: the list only gets shorter.
-/// `engine/core` has what `claim`, `ended` and others keep in it, and those ask it back.
 const STANDING: &[&str] = &[
-    "engine/checkpoint -> engine/core -> engine/checkpoint",
-    "engine/claim -> engine/core -> engine/claim",
-    "engine/core -> engine/ended -> engine/core",
-    "engine/core -> engine/ended -> engine/look_back -> engine/core",
-    "engine/core -> engine/follower -> engine/core",
-    "engine/core -> engine/space -> engine/core",
     "ledger/answers -> ledger/share -> ledger/bound -> ledger/answers",
     "ledger/answers -> ledger/share -> ledger/bound -> ledger/shard -> ledger/answers",
     "ledger/bound -> ledger/share -> ledger/bound",

@@ -65,17 +65,17 @@ fn every_bit_and_length_of_a_checkpoint() {
     let (vfs, _) = ledger();
     let path = snapshots(&vfs).pop().expect("there are two");
     let bytes = vfs.bytes(&path).expect("it is there");
-    checkpoint::parse(bytes.clone()).unwrap_or_else(|(offset, what)| panic!("{offset}: {what}"));
+    snapshot::parse(bytes.clone()).unwrap_or_else(|(offset, what)| panic!("{offset}: {what}"));
     for bit in 0..bytes.len() * 8 {
         let mut flipped = bytes.clone();
         flipped[bit / 8] ^= 1 << (bit % 8);
         let (offset, _) =
-            checkpoint::parse(flipped).err().unwrap_or_else(|| panic!("bit {bit} is not missed"));
+            snapshot::parse(flipped).err().unwrap_or_else(|| panic!("bit {bit} is not missed"));
         assert!(offset <= bit / 8, "the damage at byte {} is said to be at {offset}", bit / 8);
     }
     for length in 0..bytes.len() {
         assert!(
-            checkpoint::parse(bytes[..length].to_vec()).is_err(),
+            snapshot::parse(bytes[..length].to_vec()).is_err(),
             "{length} bytes are taken for all"
         );
     }

@@ -204,10 +204,10 @@ fn a_snapshot_taken_in_the_middle_of_things_gives_the_same_ledger_as_all_events(
     });
     engine.close().expect("it closes");
     let past = Past::open(fixture.dir.path()).expect("the directory reads");
-    let snapshots: Vec<_> = checkpoint::list(&RealVfs, fixture.dir.path())
+    let snapshots: Vec<_> = snapshot::list(&RealVfs, fixture.dir.path())
         .expect("it lists")
         .iter()
-        .map(|path| checkpoint::read(&RealVfs, path).expect("it is whole"))
+        .map(|path| snapshot::read(&RealVfs, path).expect("it is whole"))
         .collect();
     assert!(
         snapshots.iter().any(|snapshot| snapshot.from_seq <= snapshot.last_seq),

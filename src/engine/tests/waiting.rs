@@ -37,7 +37,7 @@ fn stepped(fixture: &Fixture, history: bool) -> Engine {
 }
 
 fn wait_count(engine: &Engine) -> usize {
-    engine.0.core.journal.waiter_count() + engine.0.core.progress.waiter_count()
+    engine.0.core.journal.waiter_count() + engine.0.core.history.progress.waiter_count()
 }
 
 /// The next event, as a future that owns its subscription.
@@ -125,7 +125,7 @@ fn a_refund_waits_for_nothing_before_its_ticket_and_is_decided_once() {
     let unknown = engine.refund(ReservationId::from_number(64)).expect("it is asked");
     assert_eq!(engine.level(tea).expect("it is open").consumed, 1, "nothing is decided yet");
     let (core, parker) = (Arc::clone(&engine.0.core), Parker::new());
-    core.add_sleeper(parker.unparker().clone());
+    core.life.add_sleeper(parker.unparker().clone());
     engine.write_queued();
     let history = std::thread::spawn(move || follower::run(&core, &parker));
     let outcomes = asked.map(|ticket| ticket.wait().expect("it is decided"));
@@ -189,7 +189,7 @@ fn a_thread_that_dies_is_told() {
     let fixture = Fixture::new();
     let engine = stepped(&fixture, false);
     assert_eq!(engine.status().dead_thread, None);
-    builder::start(&engine.0, "stockhold-test", |_, _| panic!("a thread of the test"))
+    opening::threads::start(&engine.0, "stockhold-test", |_, _| panic!("a thread of the test"))
         .expect("it starts");
     let threads = std::mem::take(&mut *engine.0.threads.lock());
     threads.into_iter().for_each(|thread| drop(thread.join()));

@@ -1,0 +1,236 @@
+//! The requests about reservations that ended, while they wait to be decided, and where whoever asked
+//! finds what became of them.
+
+use std::collections::{HashMap, VecDeque};
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use super::note::NoteOutcome;
+use super::ticket::Ticket;
+use crate::base::calls::Calls;
+use crate::base::error::{Error, Result};
+use crate::base::sync::Mutex;
+use crate::base::waiters::Waiter;
+use crate::base::{AccountId, IdempotencyKey, ReservationId, Seq};
+use crate::history::record::ReservationRecord;
+use crate::journal::{Journal, park_until};
+use crate::ledger::{Executed, RefundOutcome};
+
+/// How many requests may wait to be decided.
+const WAITING_MAX: usize = 4096;
+
+/// What becomes of a request about a reservation that ended, once that is decided and durable.
+/// Dropping it undoes nothing: the request is decided all the same.
+#[must_use = "nothing is known of the request until the ticket resolves"]
+pub struct DeferredTicket<T> {
+    journal: Arc<Journal>,
+    answer: Arc<Answer<T>>,
+    /// Once it is decided.
+    decided: Option<Ticket<T>>,
+}
+
+/// The ticket of a refund.
+pub type RefundTicket = DeferredTicket<RefundOutcome>;
+/// The ticket of a note with a condition.
+pub type NoteTicket = DeferredTicket<NoteOutcome>;
+
+impl<T> DeferredTicket<T> {
+    pub(super) fn new(answer: Arc<Answer<T>>, journal: &Arc<Journal>) -> Self {
+        Self { journal: Arc::clone(journal), answer, decided: None }
+    }
+
+    /// Blocks until it is decided and durable.
+    ///
+    /// # Errors
+    /// As [`Engine::refund`](crate::Engine::refund). `Closed` when the engine was closed before the
+    /// request was decided, and `Unavailable` when history failed before: nothing was changed then.
+    pub fn wait(mut self) -> Result<T> {
+        let ticket = match self.decided.take() {
+            Some(ticket) => ticket,
+            None => {
+                let executed = park_until(|parked| self.answer.poll(|| Waiter::thread(parked)))?;
+                Ticket::new(executed, &self.journal)
+            }
+        };
+        ticket.wait()
+    }
+}
+
+impl<T: Copy + Unpin> Future for DeferredTicket<T> {
+    type Output = Result<T>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if self.decided.is_none() {
+            let executed = ready!(self.answer.poll(|| Waiter::task(cx)))?;
+            self.decided = Some(Ticket::new(executed, &self.journal));
+        }
+        let decided = self.decided.as_mut().expect("it was just set");
+        Pin::new(decided).poll(cx)
+    }
+}
+
+impl<T> Drop for DeferredTicket<T> {
+    fn drop(&mut self) {
+        self.answer.forget();
+    }
+}
+
+impl<T> fmt::Debug for DeferredTicket<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let is_decided = self.decided.is_some();
+        f.debug_struct("DeferredTicket").field("is_decided", &is_decided).finish_non_exhaustive()
+    }
+}
+
+/// Where the one who decides leaves the outcome for the one who asked.
+pub(super) struct Answer<T>(Mutex<AnswerState<T>>);
+
+enum AnswerState<T> {
+    Awaited(Option<Waiter>),
+    Decided(Result<Executed<T>>),
+    Taken,
+}
+
+impl<T> Answer<T> {
+    pub(super) fn new() -> Arc<Self> {
+        Arc::new(Self(Mutex::new(AnswerState::Awaited(None))))
+    }
+
+    fn poll(&self, waiter: impl FnOnce() -> Waiter) -> Poll<Result<Executed<T>>> {
+        let mut waiter = Some(waiter());
+        // Wakers are dropped after the lock.
+        let replaced = {
+            let mut state = self.0.lock();
+            match &mut *state {
+                AnswerState::Awaited(waiting) => std::mem::replace(waiting, waiter.take()),
+                AnswerState::Decided(_) | AnswerState::Taken => {
+                    return match std::mem::replace(&mut *state, AnswerState::Taken) {
+                        AnswerState::Decided(outcome) => Poll::Ready(outcome),
+                        AnswerState::Awaited(_) | AnswerState::Taken => {
+                            Poll::Ready(Err(Error::closed()))
+                        }
+                    };
+                }
+            }
+        };
+        drop(replaced);
+        Poll::Pending
+    }
+
+    fn forget(&self) {
+        let gone = match &mut *self.0.lock() {
+            AnswerState::Awaited(waiting) => waiting.take(),
+            AnswerState::Decided(_) | AnswerState::Taken => None,
+        };
+        drop(gone);
+    }
+
+    /// Leaves the outcome, and wakes who waits for it; answers the event behind it.
+    pub(super) fn give(&self, calls: &Calls, outcome: Result<Executed<T>>) -> Option<Seq> {
+        let seq = outcome.as_ref().ok().and_then(|(_, seq)| *seq);
+        let before = std::mem::replace(&mut *self.0.lock(), AnswerState::Decided(outcome));
+        let waiter = match before {
+            AnswerState::Awaited(waiter) => waiter,
+            AnswerState::Decided(_) | AnswerState::Taken => None,
+        };
+        calls.deliver(waiter.into_iter());
+        calls.after_locks();
+        seq
+    }
+}
+
+/// A request that waits to be decided.
+pub(super) struct Request {
+    pub(super) reservation: ReservationId,
+    pub(super) owner: Option<AccountId>,
+    pub(super) key: Option<IdempotencyKey>,
+    /// What history must show before it can be decided.
+    pub(super) after: Seq,
+    pub(super) wish: Wish,
+}
+
+pub(super) enum Wish {
+    Refund {
+        note: Box<str>,
+        when: Option<fn(&ReservationRecord) -> bool>,
+        answer: Arc<Answer<RefundOutcome>>,
+    },
+    Note {
+        body: Box<[u8]>,
+        when: fn(&ReservationRecord, &[u8]) -> bool,
+        answer: Arc<Answer<NoteOutcome>>,
+    },
+}
+
+/// The requests that wait to be decided.
+#[derive(Default)]
+pub(super) struct Deferred(Mutex<Queue>);
+
+#[derive(Default)]
+struct Queue {
+    waiting: VecDeque<Request>,
+    ended: bool,
+}
+
+/// The last event about each reservation that was decided here, and that history does not show yet.
+#[derive(Default)]
+pub(super) struct Unseen(HashMap<ReservationId, Seq>);
+
+impl Unseen {
+    /// Notes the event that was just decided.
+    pub(super) fn note(&mut self, reservation: ReservationId, seq: Seq) {
+        self.0.insert(reservation, seq);
+    }
+
+    /// Forgets what history shows by now.
+    pub(super) fn forget_until(&mut self, projected: Seq) {
+        self.0.retain(|_, seq| *seq > projected);
+    }
+}
+
+/// Why a request cannot wait.
+#[derive(Debug)]
+pub(super) enum Refused {
+    /// Nothing is decided any more.
+    Ended,
+    /// Too many wait.
+    Full,
+}
+
+impl Deferred {
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.lock().waiting.is_empty()
+    }
+
+    /// Lets a request wait until history shows all that was decided before it.
+    pub(super) fn put(&self, request: Request) -> Result<(), Refused> {
+        let mut queue = self.0.lock();
+        if queue.ended {
+            return Err(Refused::Ended);
+        }
+        if queue.waiting.len() >= WAITING_MAX {
+            return Err(Refused::Full);
+        }
+        queue.waiting.push_back(request);
+        Ok(())
+    }
+
+    /// The first request, if history shows all that it needs: what was decided before it was made,
+    /// and what was decided here about the same reservation.
+    pub(super) fn next(&self, projected: Seq, unseen: &Unseen) -> Option<Request> {
+        let mut queue = self.0.lock();
+        let first = queue.waiting.front()?;
+        let ready = first.after <= projected && !unseen.0.contains_key(&first.reservation);
+        if ready { queue.waiting.pop_front() } else { None }
+    }
+
+    /// Takes nothing any more; answers those that were waiting.
+    pub(super) fn end(&self) -> VecDeque<Request> {
+        let mut queue = self.0.lock();
+        queue.ended = true;
+        std::mem::take(&mut queue.waiting)
+    }
+}

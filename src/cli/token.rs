@@ -25,6 +25,7 @@ pub(super) struct TokenArgs {
 #[derive(Clone, Copy, ValueEnum)]
 enum RoleArg {
     User,
+    Operator,
     Admin,
 }
 
@@ -33,6 +34,7 @@ pub(super) fn token(args: &TokenArgs) -> Result<()> {
     let secret = secret::configured_or_demo(config.auth_secret, &config.data_dir)?;
     let role = match args.role {
         RoleArg::User => Role::User,
+        RoleArg::Operator => Role::Operator,
         RoleArg::Admin => Role::Admin,
     };
     let token = Auth::new(&secret)?.issue_for(&args.user, role, duration::parse_ms(&args.ttl)?)?;

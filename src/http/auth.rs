@@ -26,10 +26,13 @@ const CACHED_TOKEN_BYTES_MAX: usize = 512;
 
 /// What a caller may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Role {
     /// Sees and changes what is its own.
     User,
-    /// Also changes stock and points.
+    /// Also changes stock and points, and carries orders on.
+    Operator,
+    /// Also looks after the server itself.
     Admin,
 }
 
@@ -37,13 +40,23 @@ impl Role {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::User => "user",
+            Self::Operator => "operator",
             Self::Admin => "admin",
+        }
+    }
+
+    /// Whether its requests are counted against nobody: it is trusted to know what it does.
+    pub(super) fn is_trusted(self) -> bool {
+        match self {
+            Self::User => false,
+            Self::Operator | Self::Admin => true,
         }
     }
 
     fn parse(name: Option<&str>) -> Option<Self> {
         match name {
             None | Some("user") => Some(Self::User),
+            Some("operator") => Some(Self::Operator),
             Some("admin") => Some(Self::Admin),
             Some(_) => None,
         }

@@ -1,6 +1,6 @@
 //! A request on its way to a handler: who asks, for what, and how to answer.
 //!
-//! A handler that names a [`UserCall`] or an [`AdminCall`] cannot be reached without the check that
+//! A handler that names a [`UserCall`], an [`OperatorCall`] or an [`AdminCall`] cannot be reached without the check that
 //! makes one: only [`Unchecked`] makes calls, and it makes those only of a good token.
 
 use std::sync::Arc;
@@ -52,11 +52,14 @@ pub(super) struct Call<'a, Who, const N: usize = 0> {
 pub(super) type PublicCall<'a, const N: usize = 0> = Call<'a, Anybody, N>;
 /// From a user: its token is good.
 pub(super) type UserCall<'a, const N: usize = 0> = Call<'a, User, N>;
-/// From an operator: its token is good, and has the role.
+/// From an operator, or an administrator: its token is good, and has the role.
+pub(super) type OperatorCall<'a, const N: usize = 0> = Call<'a, Operator, N>;
+/// From an administrator: its token is good, and has the role.
 pub(super) type AdminCall<'a, const N: usize = 0> = Call<'a, Admin, N>;
 
 pub(super) struct Anybody(());
 pub(super) struct User(Arc<Identity>);
+pub(super) struct Operator(Arc<Identity>);
 pub(super) struct Admin(Arc<Identity>);
 
 /// A caller who could say who it is.
@@ -65,6 +68,12 @@ pub(super) trait Known {
 }
 
 impl Known for User {
+    fn identity(&self) -> &Arc<Identity> {
+        &self.0
+    }
+}
+
+impl Known for Operator {
     fn identity(&self) -> &Arc<Identity> {
         &self.0
     }
@@ -86,11 +95,19 @@ impl<'a> Unchecked<'a> {
         Ok(self.call(User(identity)))
     }
 
+    pub(super) fn operator<const N: usize>(self) -> Result<OperatorCall<'a, N>, ApiError> {
+        let identity = self.identify()?;
+        match identity.role {
+            Role::Operator | Role::Admin => Ok(self.call(Operator(identity))),
+            Role::User => Err(ApiError::new(Code::Forbidden)),
+        }
+    }
+
     pub(super) fn admin<const N: usize>(self) -> Result<AdminCall<'a, N>, ApiError> {
         let identity = self.identify()?;
         match identity.role {
             Role::Admin => Ok(self.call(Admin(identity))),
-            Role::User => Err(ApiError::new(Code::Forbidden)),
+            Role::User | Role::Operator => Err(ApiError::new(Code::Forbidden)),
         }
     }
 
@@ -164,7 +181,7 @@ impl<Who: Known, const N: usize> Call<'_, Who, N> {
             let key = IdempotencyKey::new(&route.idempotency_scope(user, path), key)?;
             // A user has one share of the window over all paths; an operator, who is trusted, one
             // for each path.
-            Ok::<_, Error>(if identity.role == Role::Admin { key } else { key.owned_by(user) })
+            Ok::<_, Error>(if identity.role.is_trusted() { key } else { key.owned_by(user) })
         };
         let named = key(&path, &meant)?;
         if path == self.request.spelled && meant == spelled {
@@ -181,7 +198,7 @@ impl<Who: Known, const N: usize> Call<'_, Who, N> {
     /// as they like.
     pub(super) fn count_write(&self, body_bytes: usize) -> Result<(), ApiError> {
         let identity = self.identity();
-        if identity.role == Role::Admin {
+        if identity.role.is_trusted() {
             return Ok(());
         }
         let charged = self.app.rates.charge(identity.user.id(), body_bytes as u64 + RECORD_BYTES);

@@ -29,7 +29,7 @@ pub(super) struct Route {
 pub(super) type Answering<'a> = Pin<Box<dyn Future<Output = Answer> + Send + 'a>>;
 pub(super) type Handler = for<'a> fn(Unchecked<'a>, Incoming) -> Answering<'a>;
 
-/// A row is: method, path, who may ask (`public`, `user`, `admin`), what body comes with it
+/// A row is: method, path, who may ask (`public`, `user`, `operator`, `admin`), what body comes with it
 /// (`nothing`, `empty`, `fields`), the handler, and a summary. A handler whose signature takes
 /// another caller, another body or another number of parameters than its row says does not compile.
 macro_rules! routes {
@@ -52,6 +52,7 @@ macro_rules! routes {
     };
     (@access public) => { Access::Public };
     (@access user) => { Access::User };
+    (@access operator) => { Access::Operator };
     (@access admin) => { Access::Admin };
     (@takes nothing) => { Takes::Nothing };
     (@takes empty) => { Takes::Empty };
@@ -89,11 +90,11 @@ routes! {
         "The caller's points.";
     POST "/api/admin/points/{userId}/award" admin fields => given_points::award,
         "Gives points.";
-    POST "/api/admin/inventory/{productId}/receive" admin fields => stock::receive,
+    POST "/api/admin/inventory/{productId}/receive" operator fields => stock::receive,
         "Adds stock.";
-    POST "/api/admin/inventory/{productId}/adjust" admin fields => stock::adjust,
+    POST "/api/admin/inventory/{productId}/adjust" operator fields => stock::adjust,
         "Corrects stock after a count.";
-    GET "/api/admin/inventory/{productId}" admin nothing => stock::inventory,
+    GET "/api/admin/inventory/{productId}" operator nothing => stock::inventory,
         "Stock and its newest changes.";
     GET "/api/admin/clock" admin nothing => clock::clock,
         "The engine's time, and the machine's.";

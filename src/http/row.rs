@@ -23,6 +23,7 @@ pub(super) struct Row {
 pub(super) enum Access {
     Public,
     User,
+    Operator,
     Admin,
 }
 

@@ -14,6 +14,7 @@ fn every_route_is_in_the_api_document_and_no_other() {
             let who = match access {
                 Access::Public => "everybody",
                 Access::User => "user",
+                Access::Operator => "operator",
                 Access::Admin => "admin",
             };
             format!("| `{method} {path}` | {who} | {summary} |")
@@ -53,10 +54,12 @@ fn every_route_is_in_the_openapi_document_as_it_is_and_no_other() {
 
 /// An operation as the document has it.
 fn told(method: &str, path: &str, operation: &Value, document: &Value) -> String {
-    let needs_token = operation["security"][0].get("token").is_some();
-    let access = match (needs_token, operation["responses"].get("403").is_some()) {
+    let token = operation["security"][0].get("token");
+    let is_for_operators = token.is_some_and(|roles| roles[0] == "operator");
+    let access = match (token.is_some(), operation["responses"].get("403").is_some()) {
         (false, false) => "Public",
         (true, false) => "User",
+        (true, true) if is_for_operators => "Operator",
         (true, true) => "Admin",
         (false, true) => "forbidden to nobody",
     };

@@ -7,7 +7,7 @@ use crate::base::{Seq, TimeMs};
 use crate::history::record::ChangeRecord;
 use crate::http::api::shop::catalogue::StockWire;
 use crate::http::body::Sent;
-use crate::http::call::AdminCall;
+use crate::http::call::OperatorCall;
 use crate::http::decimal::Whole;
 use crate::http::query;
 use crate::http::reply::Answer;
@@ -82,7 +82,7 @@ impl<'a> ChangeWire<'a> {
     }
 }
 
-pub(in crate::http) async fn receive(call: AdminCall<'_, 1>, body: Sent<ReceiveBody>) -> Answer {
+pub(in crate::http) async fn receive(call: OperatorCall<'_, 1>, body: Sent<ReceiveBody>) -> Answer {
     call.no_query()?;
     let [product_id] = call.path;
     let (request, key) = body.read(&call).await?;
@@ -91,7 +91,7 @@ pub(in crate::http) async fn receive(call: AdminCall<'_, 1>, body: Sent<ReceiveB
     Ok(call.success(&StockedWire { product_id, stock_quantity }))
 }
 
-pub(in crate::http) async fn adjust(call: AdminCall<'_, 1>, body: Sent<AdjustBody>) -> Answer {
+pub(in crate::http) async fn adjust(call: OperatorCall<'_, 1>, body: Sent<AdjustBody>) -> Answer {
     call.no_query()?;
     let [product_id] = call.path;
     let (request, key) = body.read(&call).await?;
@@ -101,7 +101,7 @@ pub(in crate::http) async fn adjust(call: AdminCall<'_, 1>, body: Sent<AdjustBod
 }
 
 /// The level and the newest change records.
-pub(in crate::http) async fn inventory(call: AdminCall<'_, 1>) -> Answer {
+pub(in crate::http) async fn inventory(call: OperatorCall<'_, 1>) -> Answer {
     let mut limit = CHANGES;
     for (name, value) in call.query()? {
         match name.as_str() {

@@ -63,10 +63,10 @@ fn main() -> Result<()> {
     let engine = Engine::in_memory_on(&disk).open()?;
     assert_eq!(order.place(&engine, tea)?, first);
     // Who only wants to know what became of a request can ask without making it.
-    let answer = engine.recall(order.key()?)?.expect("it was made").wait()?;
+    let answer = engine.first_answer(order.key()?)?.expect("it was made").wait()?;
     assert_eq!(answer, FirstAnswer::Reserved(first));
     let unknown = Order { request: "0000", ..order };
-    assert!(engine.recall(unknown.key()?)?.is_none());
+    assert!(engine.first_answer(unknown.key()?)?.is_none());
     println!("asked four times, taken once: {}", first.reservation);
     engine.close()
 }

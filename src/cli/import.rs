@@ -135,7 +135,7 @@ fn give(engine: &Engine, balances: &[Balance], reason: &str) -> Result<Imported>
         let key = IdempotencyKey::new(SCOPE, user_id)?.owned_by(user_id);
         let had = engine.level(account)?.received > 0;
         // Keys are forgotten at some time; that somebody has points is not.
-        if had && engine.recall(key)?.is_none() {
+        if had && engine.first_answer(key)?.is_none() {
             imported.left.push(user_id.clone());
             continue;
         }

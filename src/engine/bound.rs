@@ -76,7 +76,7 @@ impl EngineBuilder {
             accounts: tables.accounts,
             uses: tables.uses,
             reservations: tables.reservations,
-            idempotency_keys: tables.answers,
+            idempotency_keys: tables.keys,
             documents: tables.documents,
             journal: queue.saturating_mul(4),
             history: if self.history { history } else { 0 },

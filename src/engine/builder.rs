@@ -127,7 +127,7 @@ impl EngineBuilder {
     /// memory each. No answer makes room for another before its time: when all are young, requests
     /// with a new key are `Overloaded`.
     pub fn idempotency_keys(mut self, count: usize) -> Self {
-        self.limits.keys.answers_max = count.max(1);
+        self.limits.keys.records_max = count.max(1);
         self
     }
 

@@ -254,17 +254,17 @@ impl Engine {
     /// # Errors
     /// `Conflict` when the key has a body ([`IdempotencyKey::with_body`]) and was used with another
     /// one.
-    pub fn recall(&self, key: IdempotencyKey) -> Result<Option<Ticket<FirstAnswer>>> {
-        Ok(self.recall_whole(key)?.map(|(ticket, _)| ticket))
+    pub fn first_answer(&self, key: IdempotencyKey) -> Result<Option<Ticket<FirstAnswer>>> {
+        Ok(self.first_execution(key)?.map(|(ticket, _)| ticket))
     }
 
-    /// As [`Engine::recall`], with what was promised then; `None` where that is not known.
-    pub(crate) fn recall_whole(
+    /// As [`Engine::first_answer`], with what was promised then; `None` where that is not known.
+    pub(crate) fn first_execution(
         &self,
         key: IdempotencyKey,
     ) -> Result<Option<(Ticket<FirstAnswer>, Option<Terms>)>> {
         let core = self.core()?;
-        let first = core.ledger.recall(key, core.now_ms())?;
+        let first = core.ledger.first_execution(key, core.now_ms())?;
         Ok(first.map(|first| (core.ticket((first.answer, Some(first.seq))), first.terms)))
     }
 

@@ -63,15 +63,13 @@ impl Core {
     /// Executes a command, unless it asks for something new and there is no room for that. A retry
     /// hears its first answer all the same.
     pub(super) fn execute(&self, command: &Command<'_>) -> Result<Executed> {
+        let validated = self.ledger.validate(command)?;
         if self.space.is_low() && space::is_new(command) {
-            let is_retry = command
-                .key()
-                .is_some_and(|key| !matches!(self.ledger.recall(key, self.now_ms()), Ok(None)));
-            if !is_retry {
-                self.ledger.check(command)?;
+            let known = command.key().map(|key| self.ledger.first_execution(key, self.now_ms()));
+            if matches!(known, None | Some(Ok(None))) {
                 self.space.check()?;
             }
         }
-        self.ledger.execute(command, self.now_ms(), &self.recorder())
+        self.ledger.execute_validated(validated, self.now_ms(), &self.recorder())
     }
 }

@@ -134,7 +134,7 @@ fn refund(
 ) -> Result<Executed<RefundOutcome>> {
     let Request { reservation: id, owner, key, .. } = *request;
     if let Some(key) = key
-        && let Some(first) = core.ledger.recall(key, core.now_ms())?
+        && let Some(first) = core.ledger.first_execution(key, core.now_ms())?
     {
         return Ok((first.answer.to_refund()?, Some(first.seq)));
     }

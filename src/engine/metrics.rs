@@ -187,7 +187,7 @@ const TABLE: &[Row] = &[
     gauge(
         "stockhold_idempotency_keys",
         "Answers to keyed requests that are kept, those included that may be forgotten.",
-        One(|reading| reading.tally.answers as u64),
+        One(|reading| reading.tally.keys as u64),
     ),
     gauge(
         "stockhold_documents",

@@ -148,7 +148,7 @@ impl Auth {
         now_ms: TimeMs,
     ) -> Result<Arc<Identity>, ApiError> {
         let token = bearer(headers)?;
-        let identity = match self.recall(token) {
+        let identity = match self.cached(token) {
             Some(identity) => identity,
             None => self.verify(token).ok_or_else(|| ApiError::new(Code::Unauthorized))?,
         };
@@ -163,7 +163,7 @@ impl Auth {
         &self.slots[self.hasher.hash_one(token) as usize & (SLOTS - 1)]
     }
 
-    fn recall(&self, token: &str) -> Option<Arc<Identity>> {
+    fn cached(&self, token: &str) -> Option<Arc<Identity>> {
         let slot = self.slot(token).lock();
         // The whole token is compared: another with the same hash is another token.
         slot.as_ref()

@@ -190,7 +190,8 @@ impl<Who: Known, const N: usize> Call<'_, Who, N> {
         // Up to 0.1.0 the spelling was the key: who retries a request of then, as it was spelled,
         // hears its answer.
         let before = key(self.request.spelled, spelled).ok();
-        let known = before.map_or(Ok(None), |before| self.app.mall.engine().recall(before))?;
+        let known =
+            before.map_or(Ok(None), |before| self.app.mall.engine().first_answer(before))?;
         Ok(before.filter(|_| known.is_some()).or(Some(named)))
     }
 

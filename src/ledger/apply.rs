@@ -2,7 +2,7 @@
 
 use super::NotPending;
 use super::account::Account;
-use super::answers::Answer;
+use super::idempotency::KeyRecord;
 use super::shard::Shards;
 use crate::base::error::{Error, Result};
 use crate::base::{AccountId, Seq, TimeMs};
@@ -82,8 +82,8 @@ pub(crate) fn apply(shards: &mut impl Shards, seq: Seq, event: &Event<'_>) -> Re
         }
         Fact::Noted { .. } | Fact::Document { .. } | Fact::ClockMended { .. } => {}
     }
-    if let Some(answer) = Answer::of(seq, event) {
-        shards.answers_mut(answer.number).keep(answer, at);
+    if let Some(record) = KeyRecord::of(seq, event) {
+        shards.keys_mut(record.number).keep(record, at);
     }
     Ok(())
 }

@@ -5,13 +5,12 @@ use std::collections::BTreeMap;
 use crossbeam_utils::CachePadded;
 
 use super::account::Account;
-use super::answers::Answer;
 use super::documents::NAME_BYTES_MAX;
 use super::ended::Ended;
 use super::gauge::Gauge;
+use super::idempotency::{KeyRecord, KeySpace, busiest_shard};
 use super::reservations::Reservation;
 use super::shard::Shard;
-use super::share::Share;
 use super::uses::{USES_MAX, Use, Uses};
 use super::wheel::Wheel;
 use super::{Limits, Line};
@@ -41,8 +40,8 @@ pub(crate) struct TableBytes {
     /// When quotas and what has a window were used.
     pub(crate) uses: u64,
     pub(crate) reservations: u64,
-    /// Answers to keyed requests.
-    pub(crate) answers: u64,
+    /// Records of keyed requests.
+    pub(crate) keys: u64,
     pub(crate) documents: u64,
 }
 
@@ -53,7 +52,7 @@ impl Limits {
             accounts: times(SHARDS, accounts(of(self.accounts_per_shard_max))),
             uses: times(SHARDS, uses(of(self.accounts_per_shard_max))),
             reservations: times(SHARDS, reservations(of(self.reservations_per_shard_max))),
-            answers: answers(of(self.keys.answers_max)),
+            keys: keys(of(self.keys.records_max)),
             documents: documents(of(self.documents_max)),
         }
     }
@@ -89,26 +88,19 @@ fn reservations(count: u64) -> u64 {
         .saturating_add(Ended::bytes_max())
 }
 
-/// The most of `count` items that one of the shards has, over which a hash spreads them that nobody
-/// outside knows: eight times the usual deviation is never seen.
-pub(super) fn spread(count: u64) -> u64 {
-    let mean = count / SHARDS;
-    mean.saturating_add(8 * mean.isqrt() + 16).min(count)
-}
-
-/// By how many answers a full window may be exceeded: by those of callers who found the last room at
+/// By how many records a full window may be exceeded: by those of callers who found the last room at
 /// the same moment, and by those that came while some shard had old ones and had not had its turn.
-const ANSWERS_BEYOND: u64 = 2048;
+const RECORDS_BEYOND: u64 = 2048;
 
 /// Of all shards.
-fn answers(count: u64) -> u64 {
-    let count = count.saturating_add(ANSWERS_BEYOND);
-    let here = spread(count);
-    let of_shard = vec_bytes::<Answer>(here)
+fn keys(count: u64) -> u64 {
+    let count = count.saturating_add(RECORDS_BEYOND);
+    let here = busiest_shard(count);
+    let of_shard = vec_bytes::<KeyRecord>(here)
         .saturating_add(vec_bytes::<u32>(here))
         .saturating_add(hash_table_bytes::<u32>(here))
         .saturating_add(tree_bytes::<(TimeMs, u32), ()>(here));
-    times(SHARDS, of_shard).saturating_add(Share::bytes_for(count))
+    times(SHARDS, of_shard).saturating_add(KeySpace::bytes_for(count))
 }
 
 fn documents(count: u64) -> u64 {
@@ -124,7 +116,7 @@ impl super::Ledger {
             accounts: 0,
             uses: 0,
             reservations: 0,
-            answers: self.share.bytes(),
+            keys: self.key_space.bytes(),
             documents: self.documents.lock().bytes(),
         };
         for (shard, gauges) in self.shards.iter().zip(&self.gauges) {
@@ -139,7 +131,7 @@ impl super::Ledger {
             let deadlines = deadlines.sum::<usize>() * size_of::<(TimeMs, u32)>();
             bytes.reservations +=
                 shard.reservations.bytes() + shard.wheel.bytes() + deadlines as u64;
-            bytes.answers += shard.answers.bytes();
+            bytes.keys += shard.keys.bytes();
             let uses = shard.accounts.iter().filter_map(|account| account.uses.as_ref());
             bytes.uses += uses.map(|uses| uses.bytes()).sum::<u64>();
         }

@@ -1,8 +1,12 @@
 //! Documents beside the accounts: the catalogue and whatever else must survive with the ledger.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use super::Ledger;
 use crate::base::error::{Error, Result};
+use crate::base::{Seq, TimeMs};
+use crate::event::{Event, Fact, Recorder};
 
 /// The longest name of a document or its collection, in bytes.
 pub(crate) const NAME_BYTES_MAX: usize = 128;
@@ -59,5 +63,42 @@ impl Documents {
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &str, &[u8])> {
         self.bodies.iter().map(|((collection, key), body)| (&**collection, &**key, &**body))
+    }
+}
+
+impl Ledger {
+    /// Writes a document, or removes it.
+    ///
+    /// # Errors
+    /// `Overloaded` when there are too many.
+    pub(crate) fn put_document(
+        &self,
+        collection: &str,
+        key: &str,
+        body: Option<&[u8]>,
+        now: TimeMs,
+        recorder: &impl Recorder,
+    ) -> Result<Seq> {
+        let mut documents = self.documents.lock();
+        recorder.admit()?;
+        documents.make_room(collection, key, self.limits.documents_max)?;
+        let fact = Fact::Document {
+            collection: collection.into(),
+            key: key.into(),
+            body: body.map(Cow::Borrowed),
+        };
+        let seq = recorder.record(&Event { at: now, request: None, fact });
+        documents.put(collection, key, body);
+        Ok(seq)
+    }
+
+    /// The documents of a collection, by key.
+    pub(crate) fn documents(&self, collection: &str) -> Vec<(String, Vec<u8>)> {
+        self.documents.lock().of(collection)
+    }
+
+    /// The names of the collections that documents are in.
+    pub(crate) fn collections(&self) -> Vec<String> {
+        self.documents.lock().collections()
     }
 }

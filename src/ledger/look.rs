@@ -1,12 +1,13 @@
 //! Looking at the ledger: several accounts at one moment, and pages of accounts and of pending
 //! reservations. Nothing here changes anything, and no lock is held for longer than a page.
 
+use super::accounts::shard_of_owner;
 use super::counts::Counts;
 use super::reservations::Reservation;
-use super::shard::{Held, Shard, bit};
-use super::{Ledger, Level, Pending, shard_of_owner};
+use super::shard::{LockedShards, Shard, bit};
+use super::{Ledger, Level, Pending};
 use crate::base::error::Result;
-use crate::base::{AccountId, AccountKey, SHARD_COUNT, ShardIndex};
+use crate::base::{AccountId, AccountKey, ReservationId, SHARD_COUNT, ShardIndex};
 
 /// How many accounts are looked at under one hold of a shard's lock.
 const LEVELS_AT_ONCE: usize = 256;
@@ -58,8 +59,8 @@ pub(crate) struct Tally {
     pub(crate) counts: Counts,
     pub(crate) accounts: usize,
     pub(crate) pending: usize,
-    /// Answers to keyed requests.
-    pub(crate) answers: usize,
+    /// Records of keyed requests.
+    pub(crate) keys: usize,
     pub(crate) documents: usize,
 }
 
@@ -67,7 +68,7 @@ impl Ledger {
     /// Counts everything. Not one moment's: each shard is locked in turn, for a few additions.
     pub(crate) fn tally(&self) -> Tally {
         let documents = self.documents.lock().len();
-        let mut tally = Tally { answers: self.share.held(), documents, ..Tally::default() };
+        let mut tally = Tally { keys: self.key_space.count(), documents, ..Tally::default() };
         for shard in &self.shards {
             let shard = shard.lock();
             tally.counts.include(&shard.counts);
@@ -84,6 +85,37 @@ impl Ledger {
         std::iter::from_fn(|| self.accounts_page(&mut cursor)).flatten().collect()
     }
 
+    /// An account as it stands.
+    ///
+    /// # Errors
+    /// `NotFound` when it does not exist.
+    pub(crate) fn level(&self, account: AccountId) -> Result<Level> {
+        self.check_account(account)?;
+        let locked = LockedShards::lock(&self.shards, bit(account.shard()));
+        Ok(locked.account(account).expect("an account with a gauge exists").level(account))
+    }
+
+    /// A reservation, while it is pending.
+    pub(crate) fn pending(&self, id: ReservationId) -> Option<Pending> {
+        let locked = LockedShards::lock(&self.shards, bit(id.shard()));
+        locked.shard(id.shard()).reservations.get(id).map(|reservation| reservation.pending())
+    }
+
+    /// How many reservations are pending. Not one moment's: shards are counted in turn.
+    pub(crate) fn pending_count(&self) -> usize {
+        self.shards.iter().map(|shard| shard.lock().reservations.len()).sum()
+    }
+
+    /// Every pending reservation, by number. Not one moment's: shards are read in turn.
+    pub(crate) fn all_pending(&self) -> Vec<Pending> {
+        let mut all = Vec::new();
+        for shard in &self.shards {
+            all.extend(shard.lock().reservations.iter().map(|reservation| reservation.pending()));
+        }
+        all.sort_unstable_by_key(|pending| pending.reservation);
+        all
+    }
+
     /// Several accounts as they stand at one moment, in the order of `accounts`.
     ///
     /// # Errors
@@ -95,9 +127,9 @@ impl Ledger {
             mask |= bit(account.shard());
         }
         let mut levels = Vec::with_capacity(accounts.len());
-        let held = Held::lock(&self.shards, mask);
+        let locked = LockedShards::lock(&self.shards, mask);
         levels.extend(accounts.iter().map(|account| {
-            held.account(*account).expect("an account with a gauge exists").level(*account)
+            locked.account(*account).expect("an account with a gauge exists").level(*account)
         }));
         Ok(levels)
     }

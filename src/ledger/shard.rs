@@ -1,18 +1,18 @@
-//! One shard: accounts, reservations, answers and a wheel behind one lock, and a set of locked
-//! shards.
+//! One shard: accounts, reservations, idempotency keys and a wheel behind one lock, and a set of
+//! locked shards.
 
 use std::sync::Arc;
 
 use crossbeam_utils::CachePadded;
 use smallvec::SmallVec;
 
-use super::NotPending;
 use super::account::Account;
-use super::answers::Answers;
 use super::counts::{Became, Counts, Verb};
 use super::ended::Ended;
 use super::gauge::Gauge;
+use super::idempotency::KeyTable;
 use super::reservations::{Reservation, Reservations, held_lines};
+use super::{Line, NotPending};
 use crate::base::error::{Error, Result};
 use crate::base::sync::{Mutex, MutexGuard};
 use crate::base::{AccountId, ReservationId, ShardIndex, TimeMs};
@@ -23,7 +23,7 @@ use crate::ledger::wheel::Wheel;
 pub(crate) struct Shard {
     pub(super) accounts: Vec<Account>,
     pub(super) reservations: Reservations,
-    pub(super) answers: Answers,
+    pub(super) keys: KeyTable,
     pub(super) wheel: Wheel,
     pub(super) counts: Counts,
     pub(super) ended: Ended,
@@ -31,11 +31,11 @@ pub(crate) struct Shard {
 }
 
 impl Shard {
-    pub(super) fn new(answers: Answers, gauges: Arc<boxcar::Vec<Gauge>>, now: TimeMs) -> Self {
+    pub(super) fn new(keys: KeyTable, gauges: Arc<boxcar::Vec<Gauge>>, now: TimeMs) -> Self {
         Self {
             accounts: Vec::new(),
             reservations: Reservations::default(),
-            answers,
+            keys,
             wheel: Wheel::new(now),
             counts: Counts::default(),
             ended: Ended::default(),
@@ -119,11 +119,11 @@ impl Shard {
 
     /// Holds a reservation until another deadline.
     pub(super) fn extend(&mut self, id: ReservationId, expires_at: TimeMs) -> Result<()> {
-        let (slot, held) = self.reservations.get_mut(id).ok_or_else(|| {
+        let (slot, pending) = self.reservations.get_mut(id).ok_or_else(|| {
             Error::corrupt(format!("reservation {id} is extended but is not pending"))
         })?;
-        self.wheel.cancel(held.timer);
-        (held.expires_at, held.timer) = (expires_at, self.wheel.insert(expires_at, slot));
+        self.wheel.cancel(pending.timer);
+        (pending.expires_at, pending.timer) = (expires_at, self.wheel.insert(expires_at, slot));
         Ok(())
     }
 
@@ -144,16 +144,16 @@ pub(crate) trait Shards {
     /// The shard, or `None` when it already shows the event (replay onto a snapshot).
     fn shard_mut(&mut self, index: ShardIndex) -> Option<&mut Shard>;
 
-    /// The answers among which the one to this key is kept. Where they are kept follows from no
-    /// file, so they are told of every event, and know which they have.
-    fn answers_mut(&mut self, number: u128) -> &mut Answers;
+    /// The table that this key is in. In which shard that is follows from no file, so it hears of
+    /// every event, and knows which records it has.
+    fn keys_mut(&mut self, number: u128) -> &mut KeyTable;
 }
 
 pub(super) type ShardLocks = [CachePadded<Mutex<Shard>>];
 
 /// Locked shards. Locks are taken in ascending order of the index, always: that is the lock order
 /// of the ledger, and the journal's queue comes after all of them.
-pub(crate) struct Held<'a> {
+pub(crate) struct LockedShards<'a> {
     locks: &'a ShardLocks,
     /// One bit a shard.
     mask: u64,
@@ -165,11 +165,16 @@ pub(super) fn bit(shard: ShardIndex) -> u64 {
     1 << shard
 }
 
-impl<'a> Held<'a> {
+/// The shards of the accounts that lines take from.
+pub(super) fn mask_of(lines: &[Line]) -> u64 {
+    lines.iter().fold(0, |mask, line| mask | bit(line.account.shard()))
+}
+
+impl<'a> LockedShards<'a> {
     pub(super) fn lock(locks: &'a ShardLocks, mask: u64) -> Self {
-        let mut held = Self { locks, mask: 0, guards: SmallVec::new() };
-        held.lock_above(mask);
-        held
+        let mut locked = Self { locks, mask: 0, guards: SmallVec::new() };
+        locked.lock_above(mask);
+        locked
     }
 
     /// Locks what is missing. Gives up everything and starts over when a missing shard comes before
@@ -201,7 +206,7 @@ impl<'a> Held<'a> {
     }
 
     pub(super) fn shard(&self, index: ShardIndex) -> &Shard {
-        &self.guards[self.place(index)]
+        &self.guards[self.guard_of(index)]
     }
 
     /// Where what happens under these locks is counted: in any of the shards, since nobody looks at
@@ -217,7 +222,7 @@ impl<'a> Held<'a> {
         became.map(|(outcome, _)| outcome)
     }
 
-    fn place(&self, index: ShardIndex) -> usize {
+    fn guard_of(&self, index: ShardIndex) -> usize {
         assert!(self.mask & bit(index) != 0, "shard {index} is used without its lock");
         (self.mask & (bit(index) - 1)).count_ones() as usize
     }
@@ -228,16 +233,16 @@ impl<'a> Held<'a> {
     }
 }
 
-impl Shards for Held<'_> {
+impl Shards for LockedShards<'_> {
     fn shard_mut(&mut self, index: ShardIndex) -> Option<&mut Shard> {
-        let place = self.place(index);
-        Some(&mut self.guards[place])
+        let guard = self.guard_of(index);
+        Some(&mut self.guards[guard])
     }
 
-    fn answers_mut(&mut self, number: u128) -> &mut Answers {
-        // Every shard knows the place.
-        let shard = self.guards[0].answers.place(number);
-        let place = self.place(shard);
-        &mut self.guards[place].answers
+    fn keys_mut(&mut self, number: u128) -> &mut KeyTable {
+        // Every shard can tell.
+        let shard = self.guards[0].keys.shard_of(number);
+        let guard = self.guard_of(shard);
+        &mut self.guards[guard].keys
     }
 }

@@ -101,7 +101,7 @@ impl Mall {
     fn decide(&self, user: &User, request: &Exchange<'_>) -> Result<Decided, Failure> {
         let _one_try = request.key.map(|key| self.one_try(key));
         if let Some(key) = request.key
-            && let Some((ticket, terms)) = self.engine().recall_whole(key)?
+            && let Some((ticket, terms)) = self.engine().first_execution(key)?
         {
             return Ok(Decided::Before { ticket, points_cost: terms.map(cost_of) });
         }

@@ -106,7 +106,7 @@ impl Mall {
     /// What the first try of a request with this key was told, whatever has become of the product
     /// since.
     async fn changed_before(&self, key: Option<IdempotencyKey>) -> Result<Option<i64>, Failure> {
-        let Some(ticket) = key.map_or(Ok(None), |key| self.engine().recall(key))? else {
+        let Some(ticket) = key.map_or(Ok(None), |key| self.engine().first_answer(key))? else {
             return Ok(None);
         };
         match self.durable(ticket).await? {

@@ -42,9 +42,9 @@ fn calls<'a>(
         ("release", Box::new(move || kind(engine.release(taken)))),
         ("batch", Box::new(move || kind(engine.batch(&[])))),
         (
-            "recall",
+            "first_answer",
             Box::new(move || {
-                kind(IdempotencyKey::new("user", "key").and_then(|key| engine.recall(key)))
+                kind(IdempotencyKey::new("user", "key").and_then(|key| engine.first_answer(key)))
             }),
         ),
         ("level", Box::new(move || kind(engine.level(tea)))),

@@ -8,7 +8,7 @@ use crate::base::{BODY_BYTES_MAX, LINES_MAX};
 const LIMITS: Limits = Limits {
     reservations_per_shard_max: 40,
     accounts_per_shard_max: 3,
-    keys: KeyLimits { window_ms: 1_000, answers_max: 20_000, per_owner_max: 20_000, salt: 5 },
+    keys: KeyLimits { window_ms: 1_000, records_max: 20_000, per_owner_max: 20_000, salt: 5 },
     documents_max: 5,
 };
 
@@ -72,8 +72,8 @@ fn fill_reservations(fixture: &Fixture, accounts: &[AccountId]) {
     }
 }
 
-/// As many answers as there may be, each for an owner of its own, and then as many for one.
-fn fill_answers(fixture: &Fixture, account: AccountId) {
+/// As many records of keys as there may be, each for an owner of its own, and then as many for one.
+fn fill_keys(fixture: &Fixture, account: AccountId) {
     for (round, owners) in [20_000, 1, 20_000].into_iter().enumerate() {
         let now = 1_000 * round as TimeMs;
         let mut kept = 0;
@@ -118,7 +118,7 @@ fn full_tables_take_no_more_than_was_said_and_not_much_less() {
     let bound = LIMITS.bytes_max();
     let accounts = fill_accounts(&fixture);
     fill_reservations(&fixture, &accounts);
-    fill_answers(&fixture, accounts[0]);
+    fill_keys(&fixture, accounts[0]);
     fill_documents(&fixture);
     accounts[..6].iter().for_each(|account| fill_uses(&fixture, *account));
     let taken = fixture.ledger.table_bytes();
@@ -130,7 +130,7 @@ fn full_tables_take_no_more_than_was_said_and_not_much_less() {
     };
     check("accounts", |bytes| bytes.accounts, 4);
     check("reservations", |bytes| bytes.reservations, 8);
-    check("answers", |bytes| bytes.answers, 8);
+    check("keys", |bytes| bytes.keys, 8);
     check("documents", |bytes| bytes.documents, 2);
     // Six of all accounts.
     check("uses", |bytes| bytes.uses, (accounts.len() / 6 * 2) as u64);
@@ -142,20 +142,20 @@ fn the_bound_follows_the_limits() {
     let twice = Limits {
         reservations_per_shard_max: 2 * 4_096,
         accounts_per_shard_max: 2 * 4_096,
-        keys: KeyLimits { answers_max: 2 << 20, ..LIMITS.keys },
+        keys: KeyLimits { records_max: 2 << 20, ..LIMITS.keys },
         documents_max: 2_000,
     };
     let once = Limits {
         reservations_per_shard_max: 4_096,
         accounts_per_shard_max: 4_096,
-        keys: KeyLimits { answers_max: 1 << 20, ..LIMITS.keys },
+        keys: KeyLimits { records_max: 1 << 20, ..LIMITS.keys },
         documents_max: 1_000,
     };
     for of in [
         |bytes: &TableBytes| bytes.accounts,
         |bytes: &TableBytes| bytes.uses,
         |bytes: &TableBytes| bytes.reservations,
-        |bytes: &TableBytes| bytes.answers,
+        |bytes: &TableBytes| bytes.keys,
         |bytes: &TableBytes| bytes.documents,
     ] {
         let [small, once, twice] = [small, once.bytes_max(), twice.bytes_max()].map(|b| of(&b));
@@ -165,7 +165,7 @@ fn the_bound_follows_the_limits() {
     let most = Limits {
         reservations_per_shard_max: usize::MAX,
         accounts_per_shard_max: usize::MAX,
-        keys: KeyLimits { answers_max: usize::MAX, ..LIMITS.keys },
+        keys: KeyLimits { records_max: usize::MAX, ..LIMITS.keys },
         documents_max: usize::MAX,
     };
     assert_eq!(most.bytes_max().reservations, u64::MAX, "what cannot be counted");

@@ -2,6 +2,7 @@
 //! and how many units a user may still take at a moment under a rule. Every kind of window meets
 //! every event.
 
+use super::super::accounts::shard_of;
 use super::*;
 use crate::ledger::Confirm;
 use crate::vfs::crash::Chance;
@@ -349,8 +350,8 @@ fn events_of_the_first_release_replay_as_they_did() {
     let first = buy(10);
     // What came back was forgotten, and a return took the newest.
     let old = |at, fact| {
-        let mut held = Held::lock(&fixture.ledger.shards, bit(quota.shard()));
-        commit(&mut held, &Event { at, request: None, fact }, &fixture.list);
+        let mut locked = LockedShards::lock(&fixture.ledger.shards, bit(quota.shard()));
+        commit(&mut locked, &Event { at, request: None, fact }, &fixture.list);
     };
     old(1_000, Fact::Renewed { account: quota, quantity: 1, available: 2, kept: false });
     let second = buy(1_500);

@@ -13,11 +13,13 @@ mod shards_loom;
 mod transfer;
 mod window;
 
+use super::commit::commit;
+use super::idempotency::KeyLimits;
+use super::shard::{LockedShards, bit};
 use super::*;
-use crate::base::IdempotencyKey;
 use crate::base::error::ErrorKind;
-use crate::event::Window;
-use crate::event::{decode, encode, kind_of};
+use crate::base::{IdempotencyKey, ReservationId};
+use crate::event::{Event, Fact, Policy, Recorder, Window, decode, encode, kind_of};
 
 /// A journal in memory.
 #[derive(Default)]
@@ -76,8 +78,11 @@ impl Fixture {
         self.execute(Command::Reserve(Reserve::new(&[Line { account, quantity }], 100)), now)
     }
 
-    fn recall(&self, key: IdempotencyKey) -> std::result::Result<Option<FirstAnswer>, ErrorKind> {
-        let recalled = self.ledger.recall(key, 0).map_err(|error| error.kind())?;
+    fn first_answer(
+        &self,
+        key: IdempotencyKey,
+    ) -> std::result::Result<Option<FirstAnswer>, ErrorKind> {
+        let recalled = self.ledger.first_execution(key, 0).map_err(|error| error.kind())?;
         Ok(recalled.map(|first| first.answer))
     }
 
@@ -279,9 +284,9 @@ fn an_account_receives_no_more_than_one_line_can_be_about() {
     // What an earlier release let in stays, and can go out again.
     let received =
         Fact::Received { account: points, quantity: 9, available: (1 << 48) + 9, note: "".into() };
-    let mut held = Held::lock(&fixture.ledger.shards, bit(points.shard()));
-    commit(&mut held, &Event { at: 0, request: None, fact: received }, &fixture.list);
-    drop(held);
+    let mut locked = LockedShards::lock(&fixture.ledger.shards, bit(points.shard()));
+    commit(&mut locked, &Event { at: 0, request: None, fact: received }, &fixture.list);
+    drop(locked);
     fixture.execute(adjust(-5), 0);
     assert_eq!(fixture.numbers(points).0, (1 << 48) + 4);
 }
@@ -365,7 +370,7 @@ fn a_retry_has_one_effect_and_the_first_answer() {
     assert_eq!(error.kind(), ErrorKind::Conflict);
     let again = fixture.rebuilt(&fixture.parts());
     assert_eq!(again.execute(reserve, 8), first, "also after a restart");
-    assert_eq!(again.recall(key), Ok(Some(told)), "and without asking again");
+    assert_eq!(again.first_answer(key), Ok(Some(told)), "and without asking again");
 }
 
 #[test]
@@ -374,13 +379,13 @@ fn a_key_with_a_body_recalls_the_answer_to_that_body_alone() {
     let tea = fixture.stock(2);
     let key = IdempotencyKey::new("ann", "k1").expect("a valid key");
     let lines = [Line { account: tea, quantity: 1 }];
-    assert_eq!(fixture.recall(key.with_body(b"one")), Ok(None), "nothing was asked yet");
+    assert_eq!(fixture.first_answer(key.with_body(b"one")), Ok(None), "nothing was asked yet");
     let first =
         fixture.execute(Command::Reserve(Reserve::new(&lines, 100).key(key.with_body(b"one"))), 0);
     let told = FirstAnswer::Reserved(first.reserved().expect("there was enough"));
-    assert_eq!(fixture.recall(key.with_body(b"one")), Ok(Some(told)));
-    assert_eq!(fixture.recall(key.with_body(b"two")), Err(ErrorKind::Conflict));
-    assert_eq!(fixture.recall(key), Ok(Some(told)), "who names no body gets what there is");
+    assert_eq!(fixture.first_answer(key.with_body(b"one")), Ok(Some(told)));
+    assert_eq!(fixture.first_answer(key.with_body(b"two")), Err(ErrorKind::Conflict));
+    assert_eq!(fixture.first_answer(key), Ok(Some(told)), "who names no body gets what there is");
 }
 
 #[test]

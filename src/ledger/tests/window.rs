@@ -12,10 +12,10 @@ struct Till {
 }
 
 impl Till {
-    fn new(window_ms: u64, answers_max: usize, per_owner_max: usize) -> Self {
+    fn new(window_ms: u64, records_max: usize, per_owner_max: usize) -> Self {
         let fixture = Fixture::with(KeyLimits {
             window_ms,
-            answers_max,
+            records_max,
             per_owner_max,
             ..KeyLimits::default()
         });
@@ -185,7 +185,7 @@ fn an_answer_says_what_was_promised_without_the_reservation() {
         for name in 0..3 {
             let first = fixture
                 .ledger
-                .recall(key("ann", name), 4)
+                .first_execution(key("ann", name), 4)
                 .expect("no conflict")
                 .expect("it is remembered");
             assert_eq!(first.terms, Some(Terms { expires_at: 100, units: 2 }), "key {name}");

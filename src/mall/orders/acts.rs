@@ -142,7 +142,7 @@ impl Mall {
     /// nothing else need be there any more. `None` also where a release before this one did not
     /// keep it.
     async fn told_before(&self, key: Option<IdempotencyKey>) -> Result<Option<Receipt>, Failure> {
-        let first = key.map_or(Ok(None), |key| self.engine().recall_whole(key))?;
+        let first = key.map_or(Ok(None), |key| self.engine().first_execution(key))?;
         let Some((ticket, Some(terms))) = first else {
             return Ok(None);
         };

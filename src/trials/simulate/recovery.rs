@@ -166,7 +166,7 @@ impl World<'_> {
     fn check_answers(&self, engine: &Engine) -> Checked {
         for (key, answer) in &self.books.answers {
             let said = engine
-                .recall(IdempotencyKey::from_number(*key))
+                .first_answer(IdempotencyKey::from_number(*key))
                 .map_err(|error| error.to_string())?;
             let said = said.map(|ticket| (Said::from(ticket.outcome()), ticket.seq()));
             let kept =

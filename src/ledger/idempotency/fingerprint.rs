@@ -1,12 +1,11 @@
 //! What tells a retry from another request under the same idempotency key.
 
-use super::Noting;
-use super::answers::Asked;
-use super::share::KeyLimits;
+use super::key_space::KeyLimits;
+use super::table::KeyMatch;
 use crate::base::{AccountId, IdempotencyKey, ReservationId, TimeMs, halves};
 use crate::event::{Kept, Request};
 use crate::ledger::{
-    Adjust, Command, Confirm, Deadline, Extend, Receive, Release, Transfer, WriteOff,
+    Adjust, Command, Confirm, Deadline, Extend, Noting, Receive, Release, Transfer, WriteOff,
 };
 
 /// What the hash of a note begins with; commands begin with smaller numbers.
@@ -14,20 +13,24 @@ const NOTE: u64 = 1 << 32;
 
 /// What a request with a key carries into its event, and how its retries are known.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Keyed {
-    pub(super) request: Request,
-    pub(super) owner: u64,
-    pub(super) asked: Asked,
+pub(in crate::ledger) struct Keyed {
+    pub(in crate::ledger) request: Request,
+    pub(in crate::ledger) owner: u64,
+    pub(in crate::ledger) matching: KeyMatch,
 }
 
 /// The request behind a command, where it has a key.
-pub(super) fn of_command(command: &Command<'_>, limits: &KeyLimits, now: TimeMs) -> Option<Keyed> {
+pub(in crate::ledger) fn of_command(
+    command: &Command<'_>,
+    limits: &KeyLimits,
+    now: TimeMs,
+) -> Option<Keyed> {
     command.key().map(|key| of(key, limits, now, |of_then| fingerprint(command, of_then)))
 }
 
 /// The request behind a return. It asks for what a release asks for: that the reservation be given
 /// up.
-pub(super) fn of_return(
+pub(in crate::ledger) fn of_return(
     key: IdempotencyKey,
     reservation: ReservationId,
     owner: Option<AccountId>,
@@ -39,7 +42,11 @@ pub(super) fn of_return(
 }
 
 /// The request behind a note, where it has a key.
-pub(super) fn of_note(note: &Noting<'_>, limits: &KeyLimits, now: TimeMs) -> Option<Keyed> {
+pub(in crate::ledger) fn of_note(
+    note: &Noting<'_>,
+    limits: &KeyLimits,
+    now: TimeMs,
+) -> Option<Keyed> {
     let fingerprint = || {
         let mut hasher = blake3::Hasher::new();
         for number in [NOTE, note.reservation.number(), owner(note.owner)] {
@@ -66,7 +73,7 @@ fn of(
         fingerprint: now_made,
         kept: Some(kept),
     };
-    Keyed { request, owner: key.owner(), asked: Asked::Same(now_made, then_made) }
+    Keyed { request, owner: key.owner(), matching: KeyMatch::Fingerprint(now_made, then_made) }
 }
 
 /// A hash of everything the command asks for. Up to 0.1.0 (`of_then`) that was without notes and

@@ -1,5 +1,5 @@
-//! What all shards' answers have in common: where each is kept, how many there are, and how many
-//! are each owner's.
+//! What the key tables of all shards have in common: in which of them each key is, how many records
+//! there are, and how many of them each owner has.
 //!
 //! Locked after the shards, and before nothing.
 
@@ -8,33 +8,32 @@ use std::collections::BinaryHeap;
 
 use hashbrown::HashMap;
 
-use super::bound::spread;
 use crate::base::error::{Error, Result};
 use crate::base::sizes::{ALLOCATION_BYTES, hash_table_bytes, times};
 use crate::base::sync::Mutex;
 use crate::base::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use crate::base::{SHARD_COUNT, ShardIndex, TimeMs};
 
-/// The bounds of the window of answers.
+/// The bounds of the idempotency window.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct KeyLimits {
-    /// For how long an answer is kept.
+    /// For how long a record is kept.
     pub(crate) window_ms: u64,
-    /// Answers in all.
-    pub(crate) answers_max: usize,
-    /// Answers of one owner.
+    /// Records in all.
+    pub(crate) records_max: usize,
+    /// Records of one owner.
     pub(crate) per_owner_max: usize,
-    /// Places answers where no outsider can aim. It is this process's alone: no file depends on it.
+    /// Spreads keys over the shards where no outsider can aim. It is this process's alone: no file depends on it.
     pub(crate) salt: u64,
 }
 
 impl Default for KeyLimits {
     fn default() -> Self {
-        Self { window_ms: 24 * 3600 * 1000, answers_max: 4 << 20, per_owner_max: 1 << 20, salt: 0 }
+        Self { window_ms: 24 * 3600 * 1000, records_max: 4 << 20, per_owner_max: 1 << 20, salt: 0 }
     }
 }
 
-/// The answers of one owner, by when they may be forgotten.
+/// The records of one owner, by when they may be forgotten.
 #[derive(Debug, Default)]
 struct Owned(BinaryHeap<Reverse<TimeMs>>);
 
@@ -50,31 +49,31 @@ impl Owned {
     }
 }
 
-/// Those alone who have answers.
+/// Only those who have records.
 type Owners = HashMap<u64, Owned, foldhash::fast::RandomState>;
 
 #[derive(Debug)]
-pub(super) struct Share {
-    pub(super) limits: KeyLimits,
-    held: AtomicUsize,
-    /// By shard: when its oldest answer may be forgotten; `u64::MAX` when it has none.
+pub(in crate::ledger) struct KeySpace {
+    pub(in crate::ledger) limits: KeyLimits,
+    count: AtomicUsize,
+    /// By shard: when its oldest record may be forgotten; `u64::MAX` when it has none.
     first_until: Box<[AtomicU64]>,
     /// By owner.
     owners: Box<[Mutex<Owners>]>,
 }
 
-impl Share {
-    pub(super) fn new(limits: KeyLimits) -> Self {
+impl KeySpace {
+    pub(in crate::ledger) fn new(limits: KeyLimits) -> Self {
         Self {
             limits,
-            held: AtomicUsize::new(0),
+            count: AtomicUsize::new(0),
             first_until: (0..SHARD_COUNT).map(|_| AtomicU64::new(u64::MAX)).collect(),
             owners: (0..SHARD_COUNT).map(|_| Mutex::new(Owners::default())).collect(),
         }
     }
 
-    /// The shard in which the answer to this key is kept.
-    pub(super) fn place(&self, number: u128) -> ShardIndex {
+    /// The shard in which the record of this key is kept.
+    pub(in crate::ledger) fn shard_of(&self, number: u128) -> ShardIndex {
         let mut hasher = blake3::Hasher::new();
         hasher.update(&self.limits.salt.to_le_bytes());
         hasher.update(&number.to_le_bytes());
@@ -85,22 +84,22 @@ impl Share {
         &self.owners[owner as usize & (SHARD_COUNT - 1)]
     }
 
-    /// Counts an answer that is kept from now on.
-    pub(super) fn keep(&self, owner: u64, until: TimeMs) {
-        self.held.fetch_add(1, Ordering::Relaxed);
+    /// Counts a record that is kept from now on.
+    pub(in crate::ledger) fn keep(&self, owner: u64, until: TimeMs) {
+        self.count.fetch_add(1, Ordering::Relaxed);
         if owner != 0 {
             self.owners(owner).lock().entry(owner).or_default().0.push(Reverse(until));
         }
     }
 
-    /// Counts an answer that was forgotten because its time was over, and all of its owner's that
+    /// Counts a record that was forgotten because its time was over, and all of its owner's that
     /// are as old.
-    pub(super) fn forget_old(&self, owner: u64, until: TimeMs) {
+    pub(in crate::ledger) fn forget_old(&self, owner: u64, until: TimeMs) {
         self.forget(owner, |owned| owned.forget(until));
     }
 
-    /// Counts an answer that another one replaced, before its time was over.
-    pub(super) fn forget_one(&self, owner: u64, until: TimeMs) {
+    /// Counts a record that another one replaced, before its time was over.
+    pub(in crate::ledger) fn forget_one(&self, owner: u64, until: TimeMs) {
         self.forget(owner, |owned| {
             let mut found = false;
             owned.0.retain(|Reverse(other)| {
@@ -112,7 +111,7 @@ impl Share {
     }
 
     fn forget(&self, owner: u64, forget: impl FnOnce(&mut Owned)) {
-        self.held.fetch_sub(1, Ordering::Relaxed);
+        self.count.fetch_sub(1, Ordering::Relaxed);
         if owner == 0 {
             return;
         }
@@ -125,17 +124,17 @@ impl Share {
         }
     }
 
-    /// What it takes at most for so many answers, with as many owners.
-    pub(super) fn bytes_for(answers: u64) -> u64 {
+    /// What it takes at most for so many records, with as many owners.
+    pub(in crate::ledger) fn bytes_for(records: u64) -> u64 {
         // Four places are the fewest that a heap has, and four times what it needs the most.
         let heap = 4 * size_of::<TimeMs>() as u64 + ALLOCATION_BYTES;
-        let owners = hash_table_bytes::<(u64, Owned)>(spread(answers));
-        times(answers, heap).saturating_add(times(SHARD_COUNT as u64, owners))
+        let owners = hash_table_bytes::<(u64, Owned)>(busiest_shard(records));
+        times(records, heap).saturating_add(times(SHARD_COUNT as u64, owners))
     }
 
     /// What it takes.
     #[cfg(test)]
-    pub(super) fn bytes(&self) -> u64 {
+    pub(in crate::ledger) fn bytes(&self) -> u64 {
         let of = |owners: &Mutex<Owners>| {
             let owners = owners.lock();
             let heaps = owners.values().map(|owned| owned.0.capacity() * size_of::<TimeMs>());
@@ -144,22 +143,22 @@ impl Share {
         self.owners.iter().map(of).sum::<usize>() as u64
     }
 
-    /// Tells when the oldest answer of a shard may be forgotten. Called under that shard's lock.
-    pub(super) fn tell_first(&self, shard: ShardIndex, until: TimeMs) {
+    /// Tells when the oldest record of a shard may be forgotten. Called under that shard's lock.
+    pub(in crate::ledger) fn tell_first(&self, shard: ShardIndex, until: TimeMs) {
         self.first_until[shard].store(until, Ordering::Relaxed);
     }
 
-    pub(super) fn held(&self) -> usize {
-        self.held.load(Ordering::Relaxed)
+    pub(in crate::ledger) fn count(&self) -> usize {
+        self.count.load(Ordering::Relaxed)
     }
 
-    /// Whether one more answer of this owner can be kept. What is young is never forgotten for it.
+    /// Whether one more record of this owner can be kept. What is young is never forgotten for it.
     /// Callers at the same moment may each find the last room.
     ///
     /// # Errors
-    /// `Throttled` when the owner has its share, `Overloaded` when there is no room for anybody.
-    pub(super) fn admit(&self, owner: u64, now: TimeMs) -> Result<()> {
-        let KeyLimits { answers_max, per_owner_max, .. } = self.limits;
+    /// `Throttled` when the owner has as many as it may, `Overloaded` when there is no room for anybody.
+    pub(in crate::ledger) fn admit(&self, owner: u64, now: TimeMs) -> Result<()> {
+        let KeyLimits { records_max, per_owner_max, .. } = self.limits;
         if owner != 0
             && let Some(owned) = self.owners(owner).lock().get_mut(&owner)
         {
@@ -171,7 +170,7 @@ impl Share {
                 return Err(Error::throttled(message, until.saturating_sub(now)));
             }
         }
-        if self.held() < answers_max {
+        if self.count() < records_max {
             return Ok(());
         }
         // The event that follows lets go of what is old in its own shard, and each shard has its
@@ -179,8 +178,15 @@ impl Share {
         match self.first_until.iter().any(|until| until.load(Ordering::Relaxed) <= now) {
             true => Ok(()),
             false => Err(Error::overloaded(format!(
-                "{answers_max} answers to keyed requests are kept already"
+                "{records_max} answers to keyed requests are kept already"
             ))),
         }
     }
+}
+
+/// The most of `count` keys that any one shard has. A hash spreads them that nobody outside knows:
+/// eight times the usual deviation is never seen.
+pub(in crate::ledger) fn busiest_shard(count: u64) -> u64 {
+    let mean = count / SHARD_COUNT as u64;
+    mean.saturating_add(8 * mean.isqrt() + 16).min(count)
 }

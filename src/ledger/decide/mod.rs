@@ -1,0 +1,76 @@
+//! Deciding: from a command and the locked state to an event, or to an outcome that changes
+//! nothing.
+
+mod end;
+mod policy;
+mod refund;
+mod reserve;
+mod stock;
+
+use super::account::Account;
+use super::shard::LockedShards;
+use crate::base::error::{Error, Result};
+use crate::base::{AccountId, AccountKey, TimeMs};
+use crate::event::Fact;
+use crate::ledger::{Command, Outcome};
+
+pub(super) use end::give_back;
+pub(super) use policy::{change_policy, close};
+pub(crate) use refund::Used;
+pub(super) use refund::give_back_consumed;
+pub(super) use reserve::deadline;
+
+/// What a command comes to.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "the large variant is the common one, and it lives for one call"
+)]
+pub(super) enum Decision<'a> {
+    /// These facts happen, in this order; the last one is the command's own.
+    Facts { renewals: Vec<Fact<'static>>, fact: Fact<'a>, outcome: Outcome },
+    /// Nothing happens.
+    Nothing(Outcome),
+}
+
+impl<'a> Decision<'a> {
+    fn fact(fact: Fact<'a>, outcome: Outcome) -> Self {
+        Self::Facts { renewals: Vec::new(), fact, outcome }
+    }
+}
+
+/// Decides on the shards of the command's footprint, all held.
+///
+/// # Errors
+/// `Invalid` or `Overloaded`; nothing is changed here in any case.
+pub(super) fn decide<'a>(
+    locked: &LockedShards<'_>,
+    command: &Command<'a>,
+    now: TimeMs,
+    reservations_max: usize,
+) -> Result<Decision<'a>> {
+    match command {
+        Command::Receive(request) => stock::receive(locked, request),
+        Command::Adjust(request) => stock::adjust(locked, request, now),
+        Command::WriteOff(request) => stock::write_off(locked, request, now),
+        Command::Reserve(request) => reserve::reserve(locked, request, now, reservations_max),
+        Command::Confirm(request) => end::confirm(locked, request, now),
+        Command::Release(request) => Ok(end::release(locked, request, now)),
+        Command::Transfer(request) => stock::transfer(locked, request, now),
+        Command::Extend(request) => end::extend(locked, request, now),
+    }
+}
+
+/// # Errors
+/// `NotFound` when there is no such account, or when it is closed.
+fn existing<'h>(locked: &'h LockedShards<'_>, account: AccountId) -> Result<&'h Account> {
+    match locked.account(account) {
+        Some(found) if !found.is_closed => Ok(found),
+        Some(found) => Err(closed(&found.key, account)),
+        None => Err(Error::not_found(format!("there is no account number {}", account.number()))),
+    }
+}
+
+/// What is told to somebody who asks something of an account that is closed.
+pub(super) fn closed(key: &AccountKey, account: AccountId) -> Error {
+    Error::not_found(format!("account number {}, {key}, is closed", account.number()))
+}

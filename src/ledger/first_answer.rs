@@ -1,0 +1,103 @@
+//! The first answer to a keyed request, as its retries hear it.
+
+use super::outcome::of_another;
+use super::{
+    ChangeOutcome, Changed, Command, ConfirmOutcome, ExtendOutcome, Outcome, RefundOutcome,
+    ReleaseOutcome, ReserveOutcome, Reserved, TransferOutcome, Transferred,
+};
+use crate::base::error::Result;
+use crate::base::{ReservationId, TimeMs};
+
+/// What a keyed request did when it was first made, as a retry hears it. Only what did something is
+/// remembered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FirstAnswer {
+    /// A receipt, an adjustment or a write-off changed an account.
+    Changed(Changed),
+    /// A reservation was made.
+    Reserved(Reserved),
+    /// A reservation was confirmed.
+    Confirmed {
+        /// The reservation.
+        reservation: ReservationId,
+    },
+    /// A reservation was released.
+    Released {
+        /// The reservation.
+        reservation: ReservationId,
+    },
+    /// A confirmed reservation was returned.
+    Returned {
+        /// The reservation.
+        reservation: ReservationId,
+    },
+    /// A note with a condition was kept with a reservation.
+    Noted {
+        /// The reservation.
+        reservation: ReservationId,
+    },
+    /// Units went from one account to another.
+    Transferred(Transferred),
+    /// A reservation got another deadline.
+    Extended {
+        /// The reservation.
+        reservation: ReservationId,
+        /// Its deadline.
+        expires_at: TimeMs,
+    },
+}
+
+impl FirstAnswer {
+    /// This answer as an outcome of `command`, which has the same key.
+    ///
+    /// # Errors
+    /// `Conflict` when no such command can have been answered so.
+    pub(super) fn to(self, command: &Command<'_>) -> Result<Outcome> {
+        Ok(match (command, self) {
+            (Command::Receive(_), Self::Changed(changed)) => Outcome::Receive(changed),
+            (Command::Adjust(_), Self::Changed(changed)) => {
+                Outcome::Adjust(ChangeOutcome::Changed(changed))
+            }
+            (Command::WriteOff(_), Self::Changed(changed)) => {
+                Outcome::WriteOff(ChangeOutcome::Changed(changed))
+            }
+            (Command::Reserve(_), Self::Reserved(reserved)) => {
+                Outcome::Reserve(ReserveOutcome::Reserved(reserved))
+            }
+            (Command::Confirm(_), Self::Confirmed { reservation }) => {
+                Outcome::Confirm(ConfirmOutcome::Confirmed { reservation })
+            }
+            (Command::Release(_), Self::Released { reservation }) => {
+                Outcome::Release(ReleaseOutcome::Released { reservation })
+            }
+            (Command::Release(_), Self::Returned { reservation }) => {
+                Outcome::Release(ReleaseOutcome::Returned { reservation })
+            }
+            (Command::Transfer(_), Self::Transferred(transferred)) => {
+                Outcome::Transfer(TransferOutcome::Transferred(transferred))
+            }
+            (Command::Extend(_), Self::Extended { reservation, expires_at }) => {
+                Outcome::Extend(ExtendOutcome::Extended { reservation, expires_at })
+            }
+            _ => return Err(of_another()),
+        })
+    }
+
+    /// This answer as an outcome of a refund with the same key.
+    ///
+    /// # Errors
+    /// `Conflict` when no refund can have been answered so.
+    pub(crate) fn to_refund(self) -> Result<RefundOutcome> {
+        match self {
+            Self::Returned { reservation } => Ok(RefundOutcome::Returned { reservation }),
+            Self::Released { reservation } => Ok(RefundOutcome::Released { reservation }),
+            Self::Changed(_)
+            | Self::Reserved(_)
+            | Self::Confirmed { .. }
+            | Self::Noted { .. }
+            | Self::Transferred(_)
+            | Self::Extended { .. } => Err(of_another()),
+        }
+    }
+}

@@ -58,9 +58,9 @@ CREATE TABLE exchange_orders (
   quantity BIGINT NOT NULL,
   points_cost BIGINT NOT NULL,
   status TINYINT NULL DEFAULT 0, -- 0 waiting, 1 confirmed, 2 shipped, 3 completed, -1 cancelled or expired
-  delivery_info JSON NULL,
+  delivery_info JSON NULL, -- where it goes by now
   tracking_no VARCHAR(100) CHARACTER SET utf8mb4 NULL,
-  delivery_status TINYINT NULL DEFAULT 0,
+  delivery_status TINYINT NULL DEFAULT 0, -- 0 not sent, 1 under way, 2 delivered
   exchanged_at DATETIME(3) NULL, -- when it was confirmed
   shipped_at DATETIME(3) NULL,
   delivered_at DATETIME(3) NULL,
@@ -69,6 +69,8 @@ CREATE TABLE exchange_orders (
   updated_at DATETIME(3) NOT NULL DEFAULT (UTC_TIMESTAMP(3)),
   state VARCHAR(16) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL, -- where it stands, in a word
   cancelled_at DATETIME(3) NULL, -- when it was given up, returned or expired
+  carrier VARCHAR(64) CHARACTER SET utf8mb4 NULL, -- who carries it
+  completed_at DATETIME(3) NULL,
   seq BIGINT UNSIGNED NULL, -- the event it is as of; null in rows that are not the mirror's
   PRIMARY KEY (id),
   INDEX idx_order_no (order_no),

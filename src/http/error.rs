@@ -107,6 +107,12 @@ impl From<Failure> for ApiError {
             }
             Failure::LimitExceeded(shortage) => Self::short(Code::LimitExceeded, shortage),
             Failure::OrderStatus(status) => Self::new(Code::OrderState).detail(status.name()),
+            Failure::CancelWindow => {
+                Self::new(Code::OrderState).detail("the time to cancel a confirmed order is over")
+            }
+            Failure::TooManyChanges => {
+                Self::new(Code::OrderState).detail("the order was changed too often")
+            }
             Failure::Expired => Self::new(Code::ReservationExpired),
             Failure::Unknown => Self::new(Code::OutcomeUnknown),
             Failure::Engine(error) => error.into(),

@@ -26,6 +26,7 @@ mod row;
 mod running;
 mod server;
 mod stream;
+mod text;
 mod token;
 
 use std::sync::Arc;

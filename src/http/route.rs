@@ -11,7 +11,9 @@ use std::pin::Pin;
 use hyper::Method;
 use hyper::body::Incoming;
 
-use super::api::admin::{clock, mirror, points as given_points, status, stock};
+use super::api::admin::{
+    clock, mirror, orders as all_orders, points as given_points, status, stock,
+};
 use super::api::shop::{catalogue, exchange, orders};
 use super::api::{health, points};
 use super::body::{Empty, Sent};
@@ -86,8 +88,24 @@ routes! {
         "Makes an order final.";
     POST "/api/mall/orders/{orderId}/cancel" user empty => orders::cancel,
         "Gives an order up, or returns it.";
+    PUT "/api/mall/orders/{orderId}/delivery" user fields => orders::redirect,
+        "Sends an order elsewhere, while it waits or is confirmed.";
     GET "/api/points/balance" user nothing => points::balance,
         "The caller's points.";
+    GET "/api/admin/orders/{orderId}" operator nothing => all_orders::get,
+        "Anybody's order, with what is on record of it.";
+    POST "/api/admin/orders/{orderId}/ship" operator fields => all_orders::ship,
+        "A confirmed order was sent.";
+    POST "/api/admin/orders/{orderId}/deliver" operator empty => all_orders::deliver,
+        "An order that was sent has arrived.";
+    POST "/api/admin/orders/{orderId}/complete" operator empty => all_orders::complete,
+        "An order that was sent is over.";
+    POST "/api/admin/orders/{orderId}/cancel" operator fields => all_orders::cancel,
+        "Takes back an order that is not over, with a reason.";
+    POST "/api/admin/orders/{orderId}/refund" operator fields => all_orders::refund,
+        "Gives back what an order took, with a reason.";
+    PUT "/api/admin/orders/{orderId}/delivery" operator fields => all_orders::redirect,
+        "Sends anybody's order elsewhere.";
     POST "/api/admin/points/{userId}/award" admin fields => given_points::award,
         "Gives points.";
     POST "/api/admin/inventory/{productId}/receive" operator fields => stock::receive,

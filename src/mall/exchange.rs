@@ -234,10 +234,12 @@ fn check(request: &Exchange<'_>) -> Result<()> {
     if !(1..=ORDER_QUANTITY_MAX).contains(&request.quantity) {
         return Err(Error::invalid(format!("quantity must be 1 to {ORDER_QUANTITY_MAX}")));
     }
-    if request
-        .delivery_info
-        .is_some_and(|info| info.values().any(|value| depth(value) >= DELIVERY_DEPTH_MAX))
-    {
+    request.delivery_info.map_or(Ok(()), check_delivery)
+}
+
+/// Rejects details of a delivery that could not be read back.
+pub(super) fn check_delivery(info: &Map<String, Value>) -> Result<()> {
+    if info.values().any(|value| depth(value) >= DELIVERY_DEPTH_MAX) {
         return Err(Error::invalid(format!(
             "deliveryInfo may be nested {DELIVERY_DEPTH_MAX} levels deep at most"
         )));

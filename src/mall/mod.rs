@@ -35,7 +35,7 @@ pub(crate) use listing::Filter;
 pub(crate) use model::ORDER_NO_PREFIX;
 pub use model::{Category, Period, Product, PurchaseLimit};
 pub(crate) use model::{OrderStatus, order_id, order_no, parse_order_id};
-pub(crate) use orders::{Order, Orders, Receipt};
+pub(crate) use orders::{Because, ORDER_BYTES_MAX, Order, Orders, Receipt};
 
 /// What an operator may set about the mall.
 #[derive(Clone, Debug)]
@@ -45,11 +45,14 @@ pub struct MallConfig {
     /// How many units a user's waiting orders may hold at one time, over all products: one per
     /// order. `None` is no cap.
     pub outstanding_max: Option<u64>,
+    /// How long after its confirmation a user may cancel an order that is not sent yet, in
+    /// milliseconds. `None` is until it is sent, 0 is never. Operators may always.
+    pub cancel_window_ms: Option<u64>,
 }
 
 impl Default for MallConfig {
     fn default() -> Self {
-        Self { reservation_ttl_ms: 15 * 60 * 1000, outstanding_max: None }
+        Self { reservation_ttl_ms: 15 * 60 * 1000, outstanding_max: None, cancel_window_ms: None }
     }
 }
 
@@ -205,6 +208,10 @@ pub(crate) enum Failure {
     LimitExceeded(Shortage),
     /// The order has ended in a way that does not allow this.
     OrderStatus(OrderStatus),
+    /// The order is confirmed, and its user may cancel it no longer.
+    CancelWindow,
+    /// As much is on record of the order as may be.
+    TooManyChanges,
     /// The order's deadline has passed.
     Expired,
     /// The disk has not answered in time: the request is decided, and whether that survives is not

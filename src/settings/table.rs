@@ -61,6 +61,17 @@ pub(super) const SETTINGS: &[Setting] = &[
         more: "",
     },
     Setting {
+        name: "cancel_window",
+        value: "TIME",
+        default: Unset("until it is sent"),
+        takes: Takes::Time {
+            ms: 0..=TTL_MS_MAX,
+            set: |to, time| to.mall.cancel_window_ms = Some(time.as_millis() as u64),
+        },
+        help: "How long after its confirmation a user may cancel an order that is not sent yet",
+        more: "`0s` is never; operators may always",
+    },
+    Setting {
         name: "clock_trust_after",
         value: "TIME",
         default: Is("15m"),

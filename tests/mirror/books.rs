@@ -56,7 +56,7 @@ pub const WRONG: [(&str, &str); 13] = [
     (
         "a product's sales are not those of its orders",
         "select p.id, p.sales_count, o.total from products p left join
-           (select product_id, sum(quantity) total from exchange_orders where status = 1 and seq is not null group by product_id) o
+           (select product_id, sum(quantity) total from exchange_orders where status > 0 and seq is not null group by product_id) o
          on o.product_id = p.id where p.seq is not null and p.sales_count <> coalesce(o.total, 0)",
     ),
     (
@@ -100,7 +100,11 @@ const ORDERS: &str = "select json_object(
     'createdAt', timestampdiff(microsecond, '1970-01-01', created_at) div 1000,
     'expiresAt', timestampdiff(microsecond, '1970-01-01', expires_at) div 1000,
     'exchangedAt', timestampdiff(microsecond, '1970-01-01', exchanged_at) div 1000,
-    'cancelledAt', timestampdiff(microsecond, '1970-01-01', cancelled_at) div 1000)
+    'cancelledAt', timestampdiff(microsecond, '1970-01-01', cancelled_at) div 1000,
+    'deliveryStatus', coalesce(delivery_status, 0), 'trackingNo', tracking_no, 'carrier', carrier,
+    'shippedAt', timestampdiff(microsecond, '1970-01-01', shipped_at) div 1000,
+    'deliveredAt', timestampdiff(microsecond, '1970-01-01', delivered_at) div 1000,
+    'completedAt', timestampdiff(microsecond, '1970-01-01', completed_at) div 1000)
   from exchange_orders where seq is not null and user_id = ";
 
 /// Every change of a product's stock, newest first, as the API shows the newest of them.

@@ -11,6 +11,7 @@ mod books;
 mod db_errors;
 #[path = "../../src/trials/bench/dbserver.rs"]
 mod dbserver;
+mod deliveries;
 mod errors;
 mod fence;
 mod hostile;

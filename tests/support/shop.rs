@@ -115,6 +115,10 @@ impl Shop {
         self.user(name).await
     }
 
+    pub async fn operator(&self) -> Client {
+        Client::connect(self.address, Some(token("ops", Role::Operator))).await
+    }
+
     pub async fn admin(&self) -> Client {
         Client::connect(self.address, Some(token("root", Role::Admin))).await
     }

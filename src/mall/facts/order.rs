@@ -1,6 +1,7 @@
 //! Facts of an order: what happens to it beside its reservation, kept as notes on that.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::base::TimeMs;
 use crate::mall::model::OrderStatus;
@@ -11,7 +12,7 @@ const MARK: [u8; 3] = *b"\x1eOF";
 const VERSION: u8 = 1;
 
 /// A fact of an order, as a MessagePack enum by name: `{"Remarked": [text]}`. New facts go to the
-/// end, new fields to the end of a fact with a default.
+/// end, new fields to the end of a fact with a default. When it was is the note's to say.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum OrderFact {
     /// An operator wrote something down.
@@ -20,6 +21,24 @@ pub(crate) enum OrderFact {
         operator: String,
         text: String,
     },
+    /// An operator sent it.
+    Shipped { operator: String, tracking_no: String, carrier: Option<String> },
+    /// It arrived, an operator says.
+    Delivered { operator: String },
+    Completed {
+        /// Who; `None` when it was by itself, so long after it was sent.
+        operator: Option<String>,
+    },
+    /// Its delivery goes elsewhere.
+    Redirected {
+        /// Who; `None` when it was its user.
+        operator: Option<String>,
+        delivery_info: Map<String, Value>,
+    },
+    /// An operator cancelled it; the ledger's own event has given everything back.
+    Cancelled { operator: String, reason: String },
+    /// An operator gave its points and its stock back.
+    Refunded { operator: String, reason: String },
 }
 
 impl OrderFact {
@@ -39,7 +58,48 @@ impl OrderFact {
     /// What the order becomes by it; `None` when it stays what it is.
     pub(crate) fn becomes(&self) -> Option<OrderStatus> {
         match self {
-            Self::Remarked { .. } => None,
+            Self::Shipped { .. } => Some(OrderStatus::Shipped),
+            Self::Completed { .. } => Some(OrderStatus::Completed),
+            // That it is cancelled is the ledger's fact; this one says why.
+            Self::Cancelled { .. } | Self::Refunded { .. } => None,
+            Self::Remarked { .. } | Self::Delivered { .. } | Self::Redirected { .. } => None,
+        }
+    }
+
+    /// Its name, as operators see it.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Remarked { .. } => "remarked",
+            Self::Shipped { .. } => "shipped",
+            Self::Delivered { .. } => "delivered",
+            Self::Completed { .. } => "completed",
+            Self::Redirected { .. } => "redirected",
+            Self::Cancelled { .. } => "cancelled",
+            Self::Refunded { .. } => "refunded",
+        }
+    }
+
+    /// Which operator it is by; `None` for a user, and for what happens by itself.
+    pub(crate) fn operator(&self) -> Option<&str> {
+        match self {
+            Self::Remarked { operator, .. }
+            | Self::Shipped { operator, .. }
+            | Self::Delivered { operator }
+            | Self::Cancelled { operator, .. }
+            | Self::Refunded { operator, .. } => Some(operator),
+            Self::Completed { operator } | Self::Redirected { operator, .. } => operator.as_deref(),
+        }
+    }
+
+    /// Why, or what was written down.
+    pub(crate) fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Remarked { text, .. } => Some(text),
+            Self::Cancelled { reason, .. } | Self::Refunded { reason, .. } => Some(reason),
+            Self::Shipped { .. }
+            | Self::Delivered { .. }
+            | Self::Completed { .. }
+            | Self::Redirected { .. } => None,
         }
     }
 }
@@ -52,21 +112,57 @@ pub(crate) struct Progress {
     /// What it became last; `None` while it is what its reservation says.
     #[serde(skip)]
     pub(crate) status: Option<OrderStatus>,
+    /// Where it goes by now; `None` while that is what it was made with.
+    #[serde(skip)]
+    pub(crate) delivery_info: Option<Map<String, Value>>,
+    pub(crate) tracking_no: Option<String>,
+    pub(crate) carrier: Option<String>,
+    pub(crate) shipped_at: Option<TimeMs>,
+    pub(crate) delivered_at: Option<TimeMs>,
+    pub(crate) completed_at: Option<TimeMs>,
 }
 
 impl Progress {
     /// The next fact, of the time `at`.
-    pub(crate) fn add(&mut self, fact: &OrderFact, _at: TimeMs) {
+    pub(crate) fn add(&mut self, fact: &OrderFact, at: TimeMs) {
         self.status = fact.becomes().or(self.status);
         match fact {
-            OrderFact::Remarked { .. } => {}
+            OrderFact::Remarked { .. }
+            | OrderFact::Cancelled { .. }
+            | OrderFact::Refunded { .. } => {}
+            OrderFact::Shipped { tracking_no, carrier, .. } => {
+                self.tracking_no = Some(tracking_no.clone());
+                self.carrier = carrier.clone();
+                self.shipped_at = Some(at);
+            }
+            OrderFact::Delivered { .. } => self.delivered_at = Some(at),
+            OrderFact::Completed { .. } => self.completed_at = Some(at),
+            OrderFact::Redirected { delivery_info, .. } => {
+                self.delivery_info = Some(delivery_info.clone());
+            }
         }
     }
 
     /// What later facts made of it.
     #[cfg(feature = "mysql")]
     pub(crate) fn follow(&mut self, later: &Self) {
-        self.status = later.status.or(self.status);
+        let Self { status, delivery_info, tracking_no, carrier, .. } = later;
+        self.status = status.or(self.status);
+        self.delivery_info = delivery_info.clone().or(self.delivery_info.take());
+        self.tracking_no = tracking_no.clone().or(self.tracking_no.take());
+        self.carrier = carrier.clone().or(self.carrier.take());
+        self.shipped_at = later.shipped_at.or(self.shipped_at);
+        self.delivered_at = later.delivered_at.or(self.delivered_at);
+        self.completed_at = later.completed_at.or(self.completed_at);
+    }
+
+    /// The number of the mall's document: 0 not sent, 1 under way, 2 delivered.
+    pub(crate) fn delivery_status(&self) -> u8 {
+        if self.delivered_at.or(self.completed_at).is_some() {
+            2
+        } else {
+            u8::from(self.shipped_at.is_some())
+        }
     }
 }
 
@@ -77,7 +173,32 @@ mod tests {
     #[test]
     fn facts_keep_their_bytes() {
         let remarked = OrderFact::Remarked { operator: "ops".into(), text: "fragile".into() };
-        let golden = vec![(remarked, &b"\x1eOF\x01\x81\xa8Remarked\x92\xa3ops\xa7fragile"[..])];
+        let ops = || "ops".to_owned();
+        let shipped = OrderFact::Shipped {
+            operator: ops(),
+            tracking_no: "SF1".into(),
+            carrier: Some("顺丰".into()),
+        };
+        let uncarried =
+            OrderFact::Shipped { operator: ops(), tracking_no: "SF1".into(), carrier: None };
+        let place = Map::from_iter([("city".to_owned(), Value::from("Ulm"))]);
+        let redirected = OrderFact::Redirected { operator: None, delivery_info: place };
+        let golden = vec![
+            (remarked, &b"\x1eOF\x01\x81\xa8Remarked\x92\xa3ops\xa7fragile"[..]),
+            (shipped, b"\x1eOF\x01\x81\xa7Shipped\x93\xa3ops\xa3SF1\xa6\xe9\xa1\xba\xe4\xb8\xb0"),
+            (uncarried, b"\x1eOF\x01\x81\xa7Shipped\x93\xa3ops\xa3SF1\xc0"),
+            (OrderFact::Delivered { operator: ops() }, b"\x1eOF\x01\x81\xa9Delivered\x91\xa3ops"),
+            (OrderFact::Completed { operator: None }, b"\x1eOF\x01\x81\xa9Completed\x91\xc0"),
+            (redirected, b"\x1eOF\x01\x81\xaaRedirected\x92\xc0\x81\xa4city\xa3Ulm"),
+            (
+                OrderFact::Cancelled { operator: ops(), reason: "lost".into() },
+                b"\x1eOF\x01\x81\xa9Cancelled\x92\xa3ops\xa4lost",
+            ),
+            (
+                OrderFact::Refunded { operator: ops(), reason: "lost".into() },
+                b"\x1eOF\x01\x81\xa8Refunded\x92\xa3ops\xa4lost",
+            ),
+        ];
         for (fact, bytes) in golden {
             assert_eq!(fact.encode(), bytes, "{fact:?}");
             assert_eq!(OrderFact::read(bytes), Some(fact));

@@ -11,6 +11,10 @@ every! {
         Pending,
         /// It is paid.
         Confirmed,
+        /// It was sent.
+        Shipped,
+        /// It is over, and well.
+        Completed,
         /// It was given up while it waited, or returned after it was confirmed.
         Cancelled,
         /// Nobody confirmed it in time.
@@ -40,14 +44,17 @@ struct Row {
     follows: &'static [OrderStatus],
     /// Whether the order has points and stock.
     holds: bool,
-    /// What a user's confirm comes to, and a user's cancel.
+    /// What a user's confirm comes to, a user's cancel, and an operator's.
     confirm: Wish,
     cancel: Wish,
+    recall: Wish,
+    /// Whether it may still be told where to go.
+    may_be_redirected: bool,
 }
 
 #[cfg_attr(not(feature = "bin"), allow(dead_code, reason = "the mirror and the trials ask"))]
 impl OrderStatus {
-    /// The table of statuses. The mall's document also numbers 2 (shipped) and 3 (completed).
+    /// The table of statuses, with the numbers of the mall's document.
     fn row(self) -> Row {
         match self {
             // The ledger confirms and releases what waits; who finds it waiting still has met
@@ -59,6 +66,8 @@ impl OrderStatus {
                 holds: true,
                 confirm: Wish::Refused,
                 cancel: Wish::Refused,
+                recall: Wish::GivesBack,
+                may_be_redirected: true,
             },
             Self::Confirmed => Row {
                 number: 1,
@@ -67,14 +76,39 @@ impl OrderStatus {
                 holds: true,
                 confirm: Wish::Already,
                 cancel: Wish::GivesBack,
+                recall: Wish::GivesBack,
+                may_be_redirected: true,
+            },
+            Self::Shipped => Row {
+                number: 2,
+                name: "shipped",
+                follows: &[Self::Confirmed],
+                holds: true,
+                confirm: Wish::Already,
+                cancel: Wish::Refused,
+                recall: Wish::GivesBack,
+                may_be_redirected: false,
+            },
+            Self::Completed => Row {
+                number: 3,
+                name: "completed",
+                follows: &[Self::Shipped],
+                holds: true,
+                confirm: Wish::Already,
+                cancel: Wish::Refused,
+                // What is over is given back only by whoever says that it may be.
+                recall: Wish::Refused,
+                may_be_redirected: false,
             },
             Self::Cancelled => Row {
                 number: -1,
                 name: "cancelled",
-                follows: &[Self::Pending, Self::Confirmed],
+                follows: &[Self::Pending, Self::Confirmed, Self::Shipped, Self::Completed],
                 holds: false,
                 confirm: Wish::Refused,
                 cancel: Wish::Already,
+                recall: Wish::Refused,
+                may_be_redirected: false,
             },
             Self::Expired => Row {
                 number: -1,
@@ -83,6 +117,8 @@ impl OrderStatus {
                 holds: false,
                 confirm: Wish::TooLate,
                 cancel: Wish::TooLate,
+                recall: Wish::TooLate,
+                may_be_redirected: false,
             },
         }
     }
@@ -119,6 +155,15 @@ impl OrderStatus {
         self.row().cancel
     }
 
+    /// What an operator's cancel, or refund, comes to.
+    pub(crate) fn on_recall(self) -> Wish {
+        self.row().recall
+    }
+
+    pub(crate) fn may_be_redirected(self) -> bool {
+        self.row().may_be_redirected
+    }
+
     /// What the reservation alone says. The deadline decides: an order past it has expired, even if
     /// the wheel has not turned yet.
     pub(crate) fn of(record: &ReservationRecord, now_ms: TimeMs) -> Self {
@@ -140,7 +185,14 @@ mod tests {
     fn every_status_has_a_name_of_its_own_and_the_number_of_the_document() {
         let numbered: Vec<_> =
             OrderStatus::ALL.iter().map(|status| (status.name(), status.number())).collect();
-        let expected = [("pending", 0), ("confirmed", 1), ("cancelled", -1), ("expired", -1)];
+        let expected = [
+            ("pending", 0),
+            ("confirmed", 1),
+            ("shipped", 2),
+            ("completed", 3),
+            ("cancelled", -1),
+            ("expired", -1),
+        ];
         assert_eq!(numbered, expected);
         for status in OrderStatus::ALL {
             assert_eq!(OrderStatus::from_name(status.name()), Some(*status));

@@ -95,6 +95,7 @@ impl Mall {
         let order = self.order(user, reservation).await?;
         match order.status.on_cancel() {
             Wish::Already => Ok(order.receipt()),
+            Wish::GivesBack if !self.may_still_cancel(&order) => Err(Failure::CancelWindow),
             Wish::GivesBack => self.give_back(user, owner, order, key).await,
             Wish::TooLate => Err(Failure::Expired),
             Wish::Refused => Err(Failure::OrderStatus(order.status)),
@@ -104,13 +105,20 @@ impl Mall {
     /// The answer about an order that is past its deadline. Its expiry is durable first: should the
     /// process die and the machine's clock be set back, it would wait again otherwise, and who was
     /// told that it expired could confirm it.
-    async fn expire(&self) -> Failure {
+    pub(super) async fn expire(&self) -> Failure {
         let engine = self.engine().clone();
         let expired = self.act(move || {
             engine.expire_due()?;
             engine.decided().wait()
         });
         expired.await.map_or_else(|failure| failure, |_| Failure::Expired)
+    }
+
+    /// Whether its user may cancel a confirmed order, going by the time alone.
+    fn may_still_cancel(&self, order: &Order) -> bool {
+        let confirmed_at = order.exchanged_at.unwrap_or(order.created_at);
+        let so_long = self.now_ms().saturating_sub(confirmed_at);
+        self.config().cancel_window_ms.is_none_or(|window_ms| so_long < window_ms)
     }
 
     /// Returns the points, the limit and the stock of a confirmed order.
@@ -141,7 +149,10 @@ impl Mall {
     /// What the first try of a request with this key was told, from the ledger's window alone:
     /// nothing else need be there any more. `None` also where a release before this one did not
     /// keep it.
-    async fn told_before(&self, key: Option<IdempotencyKey>) -> Result<Option<Receipt>, Failure> {
+    pub(super) async fn told_before(
+        &self,
+        key: Option<IdempotencyKey>,
+    ) -> Result<Option<Receipt>, Failure> {
         let first = key.map_or(Ok(None), |key| self.engine().first_execution(key))?;
         let Some((ticket, Some(terms))) = first else {
             return Ok(None);

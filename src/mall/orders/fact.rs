@@ -1,13 +1,20 @@
 //! Facts of an order, put on record where the order may have them.
 
-use super::{Order, status_of};
+use super::{Order, Receipt, progress_of, status_of};
 use crate::base::error::{Error, Result};
-use crate::base::{IdempotencyKey, ReservationId};
+use crate::base::{AccountId, IdempotencyKey, ReservationId};
 use crate::engine::{NoteOutcome, NoteWhen};
 use crate::history::record::ReservationRecord;
 use crate::mall::facts::{OrderDetails, OrderFact};
-use crate::mall::model::{Wish, parse_order_id};
+use crate::mall::model::{OrderStatus, Wish, parse_order_id};
 use crate::mall::{Failure, Mall};
+
+/// How many notes of an order leave no room for what anybody may note as often as they like: the
+/// rest is kept for what happens once. History keeps the newest alone, and what an order became
+/// must stay among them.
+const NOTES_FULL: usize = ReservationRecord::NOTES_MAX - 8;
+/// How often a delivery may be sent elsewhere.
+pub(in crate::mall) const REDIRECTS_MAX: usize = 8;
 
 impl Mall {
     /// Writes something down about an order, in an operator's name. With an idempotency key, once.
@@ -25,7 +32,7 @@ impl Mall {
         let not_found = || Error::not_found(format!("there is no order {order}"));
         let reservation = parse_order_id(order).ok_or_else(not_found)?;
         let fact = OrderFact::Remarked { operator: operator.to_owned(), text: text.to_owned() };
-        match self.record(reservation, &fact, key).await {
+        match self.record(reservation, None, &fact, key).await {
             Ok(_) => Ok(()),
             Err(Failure::Engine(error)) => Err(error),
             Err(Failure::Unknown) => Err(Error::unavailable("the disk has not answered in time")),
@@ -33,44 +40,107 @@ impl Mall {
         }
     }
 
-    /// Puts a fact of an order on record; answers the order as it is then. A retry hears of the
-    /// order as it is by now.
-    pub(crate) async fn record(
+    /// Puts a fact of an order on record, and answers what the order is by it. A retry hears the
+    /// same, whatever the order became since.
+    pub(crate) async fn advance(
         &self,
         reservation: ReservationId,
         fact: &OrderFact,
         key: Option<IdempotencyKey>,
+    ) -> Result<Receipt, Failure> {
+        let order = self.record(reservation, None, fact, key).await?;
+        let status = match fact {
+            // Whoever is delivered was sent.
+            OrderFact::Delivered { .. } => OrderStatus::Shipped,
+            _ => fact.becomes().unwrap_or(order.status),
+        };
+        Ok(order.receipt().now(status))
+    }
+
+    /// Puts a fact of an order, on behalf of `owner`, on record; answers the order as it is then. A
+    /// retry hears of the order as it is by now.
+    pub(crate) async fn record(
+        &self,
+        reservation: ReservationId,
+        owner: Option<AccountId>,
+        fact: &OrderFact,
+        key: Option<IdempotencyKey>,
     ) -> Result<Order, Failure> {
         let body = fact.encode();
-        let note = NoteWhen::new(reservation, &body, may_be_noted).key(key);
+        let note = NoteWhen::new(reservation, &body, may_be_noted).owner(owner).key(key);
         let outcome = self.durable(self.engine().note_when(note)?).await?;
         self.caught_up().await?;
         let engine = self.engine().clone();
         let record = self.read(move || engine.history().reservation(reservation)).await?;
-        let record = record.filter(is_order).ok_or(Failure::OrderNotFound)?;
+        let is_theirs = |record: &ReservationRecord| owner.is_none() || record.owner == owner;
+        let record = record.filter(|it| is_order(it) && is_theirs(it));
+        let record = record.ok_or(Failure::OrderNotFound)?;
         let order = Order::of(&record, self.now_ms())?;
         match outcome {
             NoteOutcome::Noted { .. } => Ok(order),
+            NoteOutcome::Unmet { .. } if !has_room(&record, fact) => Err(Failure::TooManyChanges),
             NoteOutcome::Unmet { .. } => Err(Failure::OrderStatus(order.status)),
         }
     }
 }
 
-fn is_order(record: &ReservationRecord) -> bool {
+pub(super) fn is_order(record: &ReservationRecord) -> bool {
     OrderDetails::read(&record.details).is_some()
 }
 
 /// Whether an order may have the fact that a note tells.
 fn may_be_noted(record: &ReservationRecord, body: &[u8]) -> bool {
+    let fits = |fact: OrderFact| allows(record, &fact) && has_room(record, &fact);
+    is_order(record) && OrderFact::read(body).is_some_and(fits)
+}
+
+/// Whether an order stands where it may have this fact.
+fn allows(record: &ReservationRecord, fact: &OrderFact) -> bool {
     // The deadline is the ledger's: history shows whether it has passed.
     let status = status_of(record, 0);
-    let may_become = |fact: OrderFact| fact.becomes().is_none_or(|next| status.may_become(next));
-    is_order(record) && OrderFact::read(body).is_some_and(may_become)
+    match fact {
+        OrderFact::Remarked { .. } => true,
+        OrderFact::Shipped { .. } => status.may_become(OrderStatus::Shipped),
+        OrderFact::Delivered { .. } => {
+            status == OrderStatus::Shipped && progress_of(record).delivered_at.is_none()
+        }
+        OrderFact::Completed { .. } => status.may_become(OrderStatus::Completed),
+        OrderFact::Redirected { .. } => status.may_be_redirected(),
+        OrderFact::Cancelled { .. } | OrderFact::Refunded { .. } => !status.holds(),
+    }
+}
+
+/// Whether what an order became stays among its notes beside this fact.
+fn has_room(record: &ReservationRecord, fact: &OrderFact) -> bool {
+    match fact {
+        OrderFact::Remarked { .. } => record.notes.len() < NOTES_FULL,
+        OrderFact::Redirected { .. } => {
+            let facts = record.notes.iter().filter_map(|note| OrderFact::read(&note.body));
+            let before = facts.filter(|fact| matches!(fact, OrderFact::Redirected { .. }));
+            record.notes.len() < NOTES_FULL && before.count() < REDIRECTS_MAX
+        }
+        // Each of them once.
+        OrderFact::Shipped { .. }
+        | OrderFact::Delivered { .. }
+        | OrderFact::Completed { .. }
+        | OrderFact::Cancelled { .. }
+        | OrderFact::Refunded { .. } => true,
+    }
 }
 
 /// Whether an order goes back when its user gives it up.
 pub(super) fn may_be_given_back(record: &ReservationRecord) -> bool {
     status_of(record, 0).on_cancel() == Wish::GivesBack
+}
+
+/// Whether an order goes back when an operator says so.
+pub(super) fn may_be_recalled(record: &ReservationRecord) -> bool {
+    is_order(record) && status_of(record, 0).on_recall() == Wish::GivesBack
+}
+
+/// Whether an order goes back when an operator says so, though it may be over.
+pub(super) fn may_be_refunded(record: &ReservationRecord) -> bool {
+    is_order(record) && status_of(record, 0).may_become(OrderStatus::Cancelled)
 }
 
 #[cfg(test)]

@@ -1,7 +1,11 @@
 //! Orders: reservations of the mall as a user reads them.
 
 mod acts;
+mod delivery;
 mod fact;
+mod recall;
+
+use serde_json::{Map, Value};
 
 use super::facts::{OrderDetails, OrderFact, Progress};
 use super::model::OrderStatus;
@@ -12,6 +16,11 @@ use crate::history::record::{ReservationRecord, ReservationState};
 
 pub(crate) use acts::Receipt;
 pub(super) use acts::cost_of;
+pub(crate) use recall::Because;
+
+/// The most bytes of what one order keeps that anybody may send.
+pub(crate) const ORDER_BYTES_MAX: usize =
+    super::DETAILS_BYTES_MAX + fact::REDIRECTS_MAX * delivery::REDIRECT_BYTES_MAX;
 
 /// An order with its whole life.
 #[derive(Debug)]
@@ -20,6 +29,8 @@ pub(crate) struct Order {
     pub(crate) status: OrderStatus,
     pub(crate) details: OrderDetails,
     pub(crate) progress: Progress,
+    /// What is on record beside it, oldest first.
+    pub(crate) facts: Vec<(TimeMs, OrderFact)>,
     pub(crate) created_at: TimeMs,
     pub(crate) expires_at: TimeMs,
     /// When it was confirmed, if it ever was.
@@ -35,6 +46,7 @@ impl Order {
         })?;
         let was_confirmed =
             matches!(record.state, ReservationState::Confirmed | ReservationState::Returned);
+        let facts = facts_of(record).collect();
         let progress = progress_of(record);
         let status = status_of(record, now_ms);
         let expired_at = (status == OrderStatus::Expired).then_some(record.expires_at);
@@ -44,11 +56,17 @@ impl Order {
             status,
             details,
             progress,
+            facts,
             created_at: record.created_at,
             expires_at: record.expires_at,
             exchanged_at: record.ended_at.filter(|_| was_confirmed),
             cancelled_at: record.returned_at.or(given_up_at),
         })
+    }
+
+    /// Where it goes by now.
+    pub(crate) fn delivery_info(&self) -> Option<&Map<String, Value>> {
+        self.progress.delivery_info.as_ref().or(self.details.delivery_info.as_ref())
     }
 
     fn receipt(&self) -> Receipt {
@@ -61,13 +79,16 @@ impl Order {
     }
 }
 
+/// What is on record of an order, and when it was put there.
+fn facts_of(record: &ReservationRecord) -> impl Iterator<Item = (TimeMs, OrderFact)> {
+    record.notes.iter().filter_map(|note| Some((note.at, OrderFact::read(&note.body)?)))
+}
+
 /// What facts have made of the order, as its notes tell them.
 fn progress_of(record: &ReservationRecord) -> Progress {
     let mut progress = Progress::default();
-    for note in &record.notes {
-        if let Some(fact) = OrderFact::read(&note.body) {
-            progress.add(&fact, note.at);
-        }
+    for (at, fact) in facts_of(record) {
+        progress.add(&fact, at);
     }
     progress
 }
@@ -94,6 +115,17 @@ impl Mall {
         match record {
             Some(record) if record.owner == Some(owner) => Ok(Order::of(&record, self.now_ms())?),
             Some(_) | None => Err(Failure::OrderNotFound),
+        }
+    }
+
+    /// Anybody's order; it shows everything acknowledged before the call.
+    pub(crate) async fn any_order(&self, reservation: ReservationId) -> Result<Order, Failure> {
+        self.caught_up().await?;
+        let engine = self.engine().clone();
+        let record = self.read(move || engine.history().reservation(reservation)).await?;
+        match record.filter(fact::is_order) {
+            Some(record) => Ok(Order::of(&record, self.now_ms())?),
+            None => Err(Failure::OrderNotFound),
         }
     }
 

@@ -187,6 +187,12 @@ async fn changed(conn: &mut Conn, table: &Table) -> Result<(), Fault> {
         .map(|column| {
             let (set, same) =
                 (format!("o.{0} = n.{0}", column.name), format!("o.{0} <=> n.{0}", column.name));
+            if column.is_shipping {
+                return (
+                    format!("o.{0} = IF(n.shipped_at IS NULL, o.{0}, n.{0})", column.name),
+                    format!("({same} OR n.shipped_at IS NULL)"),
+                );
+            }
             if table.name == "exchange_orders" && column.name == "status" {
                 return (
                     format!("o.status = IF({DELIVERED}, o.status, n.status)"),

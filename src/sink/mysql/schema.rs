@@ -32,6 +32,8 @@ pub(super) struct Column {
     pub(super) is_written: bool,
     /// Whether tables of before may lack it: it is filled from now on, and by a reload.
     pub(super) is_late: bool,
+    /// Whether it tells of a delivery: while the mall has sent nothing, whoever delivers may write it.
+    pub(super) is_shipping: bool,
     /// What it holds, for the written schema.
     #[cfg_attr(not(test), expect(dead_code, reason = "`docs/mirror-schema.sql` is held to it"))]
     pub(super) about: &'static str,
@@ -142,7 +144,16 @@ impl Table {
 
 /// A column that may be null.
 pub(super) const fn column(name: &'static str, kind: Kind) -> Column {
-    Column { name, kind, takes_null: true, rest: "", is_written: true, is_late: false, about: "" }
+    Column {
+        name,
+        kind,
+        takes_null: true,
+        rest: "",
+        is_written: true,
+        is_late: false,
+        is_shipping: false,
+        about: "",
+    }
 }
 
 /// A column that is never null; `rest` follows its type.

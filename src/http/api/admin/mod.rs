@@ -1,7 +1,8 @@
-//! What operators do: points, stock, the clock and the mirror.
+//! What operators do: orders, points, stock, the clock and the mirror.
 
 pub(in crate::http) mod clock;
 pub(in crate::http) mod mirror;
+pub(in crate::http) mod orders;
 pub(in crate::http) mod points;
 pub(in crate::http) mod status;
 pub(in crate::http) mod stock;

@@ -3,25 +3,26 @@
 use std::cell::Cell;
 
 use serde::ser::{Error as _, SerializeSeq};
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::base::error::{Error, Result};
 use crate::base::{ReservationId, TimeMs};
-use crate::http::body::Empty;
+use crate::http::body::{Empty, Sent};
 use crate::http::call::UserCall;
+use crate::http::document::Document;
 use crate::http::error::{ApiError, Code};
 use crate::http::format::Format;
 use crate::http::query;
 use crate::http::reply::{Answer, success};
 use crate::mall::facts::{OrderDetails, Progress, SnapshotShown};
-use crate::mall::{DETAILS_BYTES_MAX, Order, Orders, Receipt, order_id, order_no, parse_order_id};
+use crate::mall::{ORDER_BYTES_MAX, Order, Orders, Receipt, order_id, order_no, parse_order_id};
 
 const PAGE_SIZE: u64 = 20;
 const PAGE_SIZE_MAX: u64 = 100;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct OrderWire<'a> {
+pub(in crate::http) struct OrderWire<'a> {
     order_id: String,
     order_no: String,
     status: i8,
@@ -37,13 +38,15 @@ struct OrderWire<'a> {
     exchanged_at: Option<TimeMs>,
     /// When it was given up, returned or expired.
     cancelled_at: Option<TimeMs>,
+    /// 0 not sent, 1 under way, 2 delivered.
+    delivery_status: u8,
     #[serde(flatten)]
     progress: &'a Progress,
 }
 
 impl<'a> OrderWire<'a> {
-    fn of(order: &'a Order) -> Self {
-        let OrderDetails { product, quantity, points_cost, delivery_info, .. } = &order.details;
+    pub(in crate::http) fn of(order: &'a Order) -> Self {
+        let OrderDetails { product, quantity, points_cost, .. } = &order.details;
         Self {
             order_id: order_id(order.reservation),
             order_no: order_no(order.reservation),
@@ -53,11 +56,12 @@ impl<'a> OrderWire<'a> {
             product_snapshot: product.shown(),
             quantity: *quantity,
             points_cost: *points_cost,
-            delivery_info: delivery_info.as_ref(),
+            delivery_info: order.delivery_info(),
             created_at: order.created_at,
             expires_at: order.expires_at,
             exchanged_at: order.exchanged_at,
             cancelled_at: order.cancelled_at,
+            delivery_status: order.progress.delivery_status(),
             progress: &order.progress,
         }
     }
@@ -116,11 +120,35 @@ impl ReceiptWire {
     }
 }
 
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(in crate::http) struct RedirectBody {
+    pub(in crate::http) delivery_info: Document,
+}
+
+/// The answer to whoever sends an order elsewhere: nothing that changes afterwards.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(in crate::http) struct RedirectedWire<'a> {
+    order_id: String,
+    order_no: String,
+    delivery_info: &'a serde_json::Map<String, serde_json::Value>,
+}
+
+impl<'a> RedirectedWire<'a> {
+    pub(in crate::http) fn of(
+        order: ReservationId,
+        delivery_info: &'a serde_json::Map<String, serde_json::Value>,
+    ) -> Self {
+        Self { order_id: order_id(order), order_no: order_no(order), delivery_info }
+    }
+}
+
 /// Newest first. The list is read and written beside the threads that sell, and what is read counts
 /// as memory of the caller.
 pub(in crate::http) async fn list(call: UserCall<'_>) -> Answer {
     let (before, page_size) = parse_page(call.query()?)?;
-    let charge = call.charge((page_size + 1) * DETAILS_BYTES_MAX)?;
+    let charge = call.charge((page_size + 1) * ORDER_BYTES_MAX)?;
     call.app.mall.show_orders().await?;
     let (mall, format, identity) = (call.app.mall.clone(), call.format, call.share_identity());
     let write = move || {
@@ -183,8 +211,21 @@ pub(in crate::http) async fn cancel(call: UserCall<'_, 1>, body: Empty) -> Answe
     Ok(call.success(&ReceiptWire::of(&receipt)))
 }
 
-/// A text that is no order's id names no order.
+pub(in crate::http) async fn redirect(call: UserCall<'_, 1>, body: Sent<RedirectBody>) -> Answer {
+    call.no_query()?;
+    let order = order_of_path(&call)?;
+    let (request, key) = body.read(&call).await?;
+    let info = request.delivery_info.0;
+    call.app.mall.redirect(&call.identity().user, order, info.clone(), key).await?;
+    Ok(call.success(&RedirectedWire::of(order, &info)))
+}
+
 fn order_of_path(call: &UserCall<'_, 1>) -> Result<ReservationId, ApiError> {
     let [order] = call.path;
-    parse_order_id(order).ok_or_else(|| ApiError::new(Code::OrderNotFound))
+    order_in(order)
+}
+
+/// A text that is no order's id names no order.
+pub(in crate::http) fn order_in(path: &str) -> Result<ReservationId, ApiError> {
+    parse_order_id(path).ok_or_else(|| ApiError::new(Code::OrderNotFound))
 }

@@ -78,7 +78,8 @@ fn what_was_lost_is_made_again_and_told() {
     for (table, column, is_lossy) in [
         ("exchange_orders", "quantity", true),
         ("exchange_orders", "seq", true),
-        ("exchange_orders", "tracking_no", false),
+        ("exchange_orders", "tracking_no", true),
+        ("exchange_orders", "carrier", false),
         ("users", "points_reserved", false),
         ("mirror_state", "last_error", false),
     ] {

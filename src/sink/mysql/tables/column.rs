@@ -90,6 +90,11 @@ impl<R: Record> Column<R> {
         Self { compared: Compared::State, is_known, ..self }
     }
 
+    /// It tells of a delivery: while the mall has sent nothing, whoever delivers may write it.
+    pub(super) const fn shipping(self) -> Self {
+        Self { schema: schema::Column { is_shipping: true, ..self.schema }, ..self }
+    }
+
     /// What it holds, for the written schema.
     pub(super) const fn about(self, about: &'static str) -> Self {
         Self { schema: schema::Column { about, ..self.schema }, ..self }

@@ -44,7 +44,15 @@ impl OrderState {
     /// Where the order stands; `None` when that did not change. Once it is over, it stays so.
     pub(in crate::sink::mysql) fn status(&self) -> Option<OrderStatus> {
         // Taken apart as a whole: whatever facts tell besides is to have a column below.
-        let Progress { status } = &self.progress;
+        let Progress {
+            status,
+            delivery_info: _,
+            tracking_no: _,
+            carrier: _,
+            shipped_at: _,
+            delivered_at: _,
+            completed_at: _,
+        } = &self.progress;
         match self.settled {
             Some(settled) if !settled.holds() => Some(settled),
             settled => status.or(settled),
@@ -143,6 +151,12 @@ impl OrderRow {
         }
     }
 
+    /// Whether it was sent, as far as the mall's own facts tell. Otherwise whoever delivers may have
+    /// written what they know.
+    fn is_shipped(&self) -> bool {
+        self.state.progress.shipped_at.is_some()
+    }
+
     fn subject<'a, T>(&'a self, field: impl FnOnce(&'a Subject) -> T, otherwise: T) -> T {
         self.subject.as_ref().map_or(otherwise, field)
     }
@@ -212,6 +226,15 @@ fn ended(write: Write, end: Fill) -> Fill {
     }
 }
 
+/// What facts tell, as far as they do.
+fn noted(write: Write) -> Fill {
+    match write {
+        Write::Made => Fill::Set,
+        Write::Ended | Write::Over | Write::Noted => Fill::SetIfKnown,
+        Write::Base => Fill::Once,
+    }
+}
+
 /// Where an order stands.
 fn standing(write: Write) -> Fill {
     match write {
@@ -261,18 +284,37 @@ pub(in crate::sink::mysql) const TABLE: Table<OrderRow> = Table {
         .compared(Compared::State)
         .about("0 waiting, 1 confirmed, 2 shipped, 3 completed, -1 cancelled or expired"),
         C::nullable("delivery_info", Kind::Json, |row| {
-            let details = row.details.as_ref();
-            details.and_then(|it| it.delivery_info.as_ref()).map(json).into()
+            let details = row.details.as_ref().and_then(|it| it.delivery_info.as_ref());
+            row.state.progress.delivery_info.as_ref().or(details).map(json).into()
         })
-        .fill(made),
-        C::theirs("tracking_no", Kind::Name(100), ""),
-        C::theirs("delivery_status", Kind::Small, "DEFAULT 0"),
+        .fill(noted)
+        .about("where it goes by now"),
+        C::nullable("tracking_no", Kind::Name(100), |row| {
+            row.state.progress.tracking_no.clone().into()
+        })
+        .fill(noted)
+        .compared_where(OrderRow::is_shipped)
+        .shipping(),
+        C::or("delivery_status", Kind::Small, "DEFAULT 0", |row| {
+            let status = row.state.progress.delivery_status();
+            Some(status).filter(|status| *status > 0 || row.is_new).into()
+        })
+        .fill(noted)
+        .compared_where(OrderRow::is_shipped)
+        .shipping()
+        .about("0 not sent, 1 under way, 2 delivered"),
         C::nullable("exchanged_at", Kind::Time, |row| optional(row.state.exchanged_at))
             .fill(|write| ended(write, Fill::SetIfKnown))
             .compared(Compared::State)
             .about("when it was confirmed"),
-        C::theirs("shipped_at", Kind::Time, ""),
-        C::theirs("delivered_at", Kind::Time, ""),
+        C::nullable("shipped_at", Kind::Time, |row| optional(row.state.progress.shipped_at))
+            .fill(noted)
+            .compared_where(OrderRow::is_shipped)
+            .shipping(),
+        C::nullable("delivered_at", Kind::Time, |row| optional(row.state.progress.delivered_at))
+            .fill(noted)
+            .compared_where(OrderRow::is_shipped)
+            .shipping(),
         C::must("expires_at", Kind::Time, "", |row| {
             datetime(row.state.expires_at.unwrap_or(row.created_at))
         })
@@ -290,6 +332,15 @@ pub(in crate::sink::mysql) const TABLE: Table<OrderRow> = Table {
             .fill(|write| ended(write, Fill::Set))
             .compared(Compared::State)
             .about("when it was given up, returned or expired"),
+        C::late("carrier", Kind::Name(64), |row| row.state.progress.carrier.clone().into())
+            .fill(noted)
+            .compared_where(OrderRow::is_shipped)
+            .shipping()
+            .about("who carries it"),
+        C::late("completed_at", Kind::Time, |row| optional(row.state.progress.completed_at))
+            .fill(noted)
+            .compared_where(OrderRow::is_shipped)
+            .shipping(),
         C::seq().compared(Compared::State),
     ],
     indexed: &["order_no", "user_id", "product_id", "status", "expires_at", "created_at"],

@@ -1,0 +1,162 @@
+//! Anybody's orders, as operators see and carry them on.
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::{ReservationId, TimeMs};
+use crate::http::api::shop::orders::{
+    OrderWire, ReceiptWire, RedirectBody, RedirectedWire, order_in,
+};
+use crate::http::body::{Empty, Sent};
+use crate::http::call::OperatorCall;
+use crate::http::error::ApiError;
+use crate::http::reply::Answer;
+use crate::http::text::text;
+use crate::mall::facts::OrderFact;
+use crate::mall::{Because, Order};
+
+/// As the mall's own table has them.
+const TRACKING_NO_CHARS_MAX: usize = 100;
+const CARRIER_CHARS_MAX: usize = 64;
+const REASON_CHARS_MAX: usize = 200;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(in crate::http) struct ShipBody {
+    tracking_no: String,
+    carrier: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(in crate::http) struct CancelBody {
+    reason: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(in crate::http) struct RefundBody {
+    reason: String,
+    /// Also an order that is completed.
+    even_completed: Option<bool>,
+}
+
+/// An order as operators see it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct WholeOrderWire<'a> {
+    user_id: &'a str,
+    #[serde(flatten)]
+    order: OrderWire<'a>,
+    /// What is on record beside its exchange, oldest first.
+    records: Vec<RecordWire<'a>>,
+}
+
+#[derive(Serialize)]
+struct RecordWire<'a> {
+    kind: &'static str,
+    /// Null for a user, and for what happened by itself.
+    operator: Option<&'a str>,
+    reason: Option<&'a str>,
+    at: TimeMs,
+}
+
+impl<'a> WholeOrderWire<'a> {
+    fn of(order: &'a Order) -> Self {
+        let record = |(at, fact): &'a (TimeMs, OrderFact)| RecordWire {
+            kind: fact.name(),
+            operator: fact.operator(),
+            reason: fact.reason(),
+            at: *at,
+        };
+        Self {
+            user_id: &order.details.user,
+            order: OrderWire::of(order),
+            records: order.facts.iter().map(record).collect(),
+        }
+    }
+}
+
+pub(in crate::http) async fn get(call: OperatorCall<'_, 1>) -> Answer {
+    call.no_query()?;
+    let order = call.app.mall.any_order(order_of_path(&call)?).await?;
+    Ok(call.success(&WholeOrderWire::of(&order)))
+}
+
+pub(in crate::http) async fn ship(call: OperatorCall<'_, 1>, body: Sent<ShipBody>) -> Answer {
+    call.no_query()?;
+    let order = order_of_path(&call)?;
+    let (request, key) = body.read(&call).await?;
+    let tracking_no = text("trackingNo", &request.tracking_no, 1..=TRACKING_NO_CHARS_MAX)?;
+    let carrier = request.carrier.as_deref();
+    let carrier = carrier.map(|it| text("carrier", it, 1..=CARRIER_CHARS_MAX)).transpose()?;
+    let fact = OrderFact::Shipped {
+        operator: operator(&call),
+        tracking_no: tracking_no.to_owned(),
+        carrier: carrier.map(str::to_owned),
+    };
+    let receipt = call.app.mall.advance(order, &fact, key).await?;
+    Ok(call.success(&ReceiptWire::of(&receipt)))
+}
+
+pub(in crate::http) async fn deliver(call: OperatorCall<'_, 1>, body: Empty) -> Answer {
+    call.no_query()?;
+    let order = order_of_path(&call)?;
+    let key = body.read_keyed(&call).await?;
+    let fact = OrderFact::Delivered { operator: operator(&call) };
+    let receipt = call.app.mall.advance(order, &fact, key).await?;
+    Ok(call.success(&ReceiptWire::of(&receipt)))
+}
+
+pub(in crate::http) async fn complete(call: OperatorCall<'_, 1>, body: Empty) -> Answer {
+    call.no_query()?;
+    let order = order_of_path(&call)?;
+    let key = body.read_keyed(&call).await?;
+    let fact = OrderFact::Completed { operator: Some(operator(&call)) };
+    let receipt = call.app.mall.advance(order, &fact, key).await?;
+    Ok(call.success(&ReceiptWire::of(&receipt)))
+}
+
+pub(in crate::http) async fn cancel(call: OperatorCall<'_, 1>, body: Sent<CancelBody>) -> Answer {
+    call.no_query()?;
+    let order = order_of_path(&call)?;
+    let (request, key) = body.read(&call).await?;
+    let because = because(&call, &request.reason)?;
+    let receipt = call.app.mall.recall(order, &because, key).await?;
+    Ok(call.success(&ReceiptWire::of(&receipt)))
+}
+
+pub(in crate::http) async fn refund(call: OperatorCall<'_, 1>, body: Sent<RefundBody>) -> Answer {
+    call.no_query()?;
+    let order = order_of_path(&call)?;
+    let (request, key) = body.read(&call).await?;
+    let because = because(&call, &request.reason)?;
+    let even_completed = request.even_completed.unwrap_or_default();
+    let receipt = call.app.mall.refund(order, &because, even_completed, key).await?;
+    Ok(call.success(&ReceiptWire::of(&receipt)))
+}
+
+pub(in crate::http) async fn redirect(
+    call: OperatorCall<'_, 1>,
+    body: Sent<RedirectBody>,
+) -> Answer {
+    call.no_query()?;
+    let order = order_of_path(&call)?;
+    let (request, key) = body.read(&call).await?;
+    let (operator, info) = (call.identity().user.id(), request.delivery_info.0);
+    call.app.mall.redirect_for(operator, order, info.clone(), key).await?;
+    Ok(call.success(&RedirectedWire::of(order, &info)))
+}
+
+fn operator(call: &OperatorCall<'_, 1>) -> String {
+    call.identity().user.id().to_owned()
+}
+
+fn because<'a>(call: &'a OperatorCall<'_, 1>, reason: &'a str) -> Result<Because<'a>, ApiError> {
+    let reason = text("reason", reason, 1..=REASON_CHARS_MAX)?;
+    Ok(Because { operator: call.identity().user.id(), reason })
+}
+
+fn order_of_path(call: &OperatorCall<'_, 1>) -> Result<ReservationId, ApiError> {
+    let [order] = call.path;
+    order_in(order)
+}

@@ -1,0 +1,131 @@
+//! What operators take back: orders that wait, and what was confirmed, each with a reason.
+
+use super::fact::{may_be_recalled, may_be_refunded};
+use super::{Order, Receipt};
+use crate::base::{IdempotencyKey, ReservationId};
+use crate::history::record::ReservationRecord;
+use crate::ledger::{Refund, RefundOutcome, Release, ReleaseOutcome};
+use crate::mall::facts::OrderFact;
+use crate::mall::model::{OrderStatus, Wish};
+use crate::mall::{Failure, Mall, Note};
+
+/// What tells the key of the reason from the key of what it is the reason of.
+const WHY: u128 = 0x7768_7900_0000_0000_0000_0000_0000_0001;
+
+/// Who takes an order back, and why.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Because<'a> {
+    pub(crate) operator: &'a str,
+    pub(crate) reason: &'a str,
+}
+
+impl Because<'_> {
+    fn cancelled(&self) -> OrderFact {
+        OrderFact::Cancelled { operator: self.operator.into(), reason: self.reason.into() }
+    }
+
+    fn refunded(&self) -> OrderFact {
+        OrderFact::Refunded { operator: self.operator.into(), reason: self.reason.into() }
+    }
+
+    fn note(&self) -> Note<'_> {
+        Note { operator: Some(self.operator), reason: self.reason }
+    }
+}
+
+impl Mall {
+    /// Ends an order that waits, or gives back one that was confirmed and is not over.
+    pub(crate) async fn recall(
+        &self,
+        reservation: ReservationId,
+        by: &Because<'_>,
+        key: Option<IdempotencyKey>,
+    ) -> Result<Receipt, Failure> {
+        if let Some(receipt) = self.told_before(key).await? {
+            self.say_why(reservation, by.cancelled(), key).await?;
+            return Ok(receipt);
+        }
+        let mut order = self.any_order(reservation).await?;
+        if order.status == OrderStatus::Pending {
+            let release = Release::new(reservation).key(key);
+            match self.durable(self.engine().run::<ReleaseOutcome>(release)?).await? {
+                ReleaseOutcome::Released { .. } => {
+                    self.say_why(reservation, by.cancelled(), key).await?;
+                    return Ok(order.receipt().now(OrderStatus::Cancelled));
+                }
+                ReleaseOutcome::Late { .. } => return Err(self.expire().await),
+                // Somebody was faster.
+                ReleaseOutcome::Returned { .. } | ReleaseOutcome::NotPending { .. } => {
+                    order = self.any_order(reservation).await?;
+                }
+            }
+        }
+        match order.status.on_recall() {
+            Wish::GivesBack => {
+                self.take_back(&order, by, by.cancelled(), may_be_recalled, key).await
+            }
+            Wish::TooLate => Err(self.expire().await),
+            Wish::Already | Wish::Refused => Err(Failure::OrderStatus(order.status)),
+        }
+    }
+
+    /// Gives back the points, the limit and the stock of an order that was confirmed; of one that
+    /// is completed only when `even_completed` says so.
+    pub(crate) async fn refund(
+        &self,
+        reservation: ReservationId,
+        by: &Because<'_>,
+        even_completed: bool,
+        key: Option<IdempotencyKey>,
+    ) -> Result<Receipt, Failure> {
+        if let Some(receipt) = self.told_before(key).await? {
+            self.say_why(reservation, by.refunded(), key).await?;
+            return Ok(receipt);
+        }
+        let order = self.any_order(reservation).await?;
+        if order.status == OrderStatus::Pending {
+            return Err(Failure::OrderStatus(order.status));
+        }
+        let when = if even_completed { may_be_refunded } else { may_be_recalled };
+        self.take_back(&order, by, by.refunded(), when, key).await
+    }
+
+    async fn take_back(
+        &self,
+        order: &Order,
+        by: &Because<'_>,
+        fact: OrderFact,
+        when: fn(&ReservationRecord) -> bool,
+        key: Option<IdempotencyKey>,
+    ) -> Result<Receipt, Failure> {
+        let (reservation, note) = (order.reservation, by.note().text());
+        let refund = Refund::new(reservation).note(&note).key(key);
+        let ticket = self.engine().refund_when(refund, when)?;
+        match self.durable(ticket).await? {
+            // Released by another try of this request, as it waited.
+            RefundOutcome::Returned { .. } | RefundOutcome::Released { .. } => {
+                self.say_why(reservation, fact, key).await?;
+                Ok(order.receipt().now(OrderStatus::Cancelled))
+            }
+            RefundOutcome::NotConfirmed { .. } | RefundOutcome::StillPending { .. } => {
+                Err(Failure::OrderStatus(self.any_order(reservation).await?.status))
+            }
+        }
+    }
+
+    /// Keeps with an order why it was taken back. What the ledger has done is done before: whoever
+    /// hears of no success asks again with the same key, and this is made good.
+    async fn say_why(
+        &self,
+        reservation: ReservationId,
+        fact: OrderFact,
+        key: Option<IdempotencyKey>,
+    ) -> Result<(), Failure> {
+        let key = key.map(|key| IdempotencyKey::from_number(key.number() ^ WHY));
+        match self.record(reservation, None, &fact, key).await {
+            // History was lost since, or begins later: what is known of the order is the ledger's.
+            Ok(_) | Err(Failure::OrderNotFound | Failure::OrderStatus(_)) => Ok(()),
+            Err(failure) => Err(failure),
+        }
+    }
+}

@@ -12,7 +12,7 @@ use stockhold::test_util::audit;
 use stockhold::{Receive, AccountKey, Ticket, Engine, EngineBuilder, ErrorKind, Line, Policy, Reserve};
 use stockhold::clock::{ManualClock};
 use stockhold::event::{Event};
-use stockhold::reader::{Past};
+use stockhold::reader::DirectoryReader;
 
 /// Details that fill a segment with a few reservations.
 const DETAILS: [u8; 6_000] = [7; 6_000];
@@ -34,8 +34,8 @@ fn whole() -> &'static Whole {
     WHOLE.get_or_init(|| {
         let dir = tempfile::tempdir().expect("a temporary directory");
         fill(dir.path());
-        let past = Past::open(dir.path()).expect("it reads");
-        let events = past.events(..).expect("it is kept").map(|event| event.expect("it reads").1);
+        let reader = DirectoryReader::open(dir.path()).expect("it reads");
+        let events = reader.events(..).expect("it is kept").map(|event| event.expect("it reads").1);
         Whole { events: events.collect(), files: files(dir.path()) }
     })
 }
@@ -103,11 +103,11 @@ fn write(dir: &Path, files: &[(PathBuf, Vec<u8>)]) {
 }
 
 fn look_at_past(dir: &Path) {
-    let past = match Past::open(dir) {
-        Ok(past) => past,
+    let reader = match DirectoryReader::open(dir) {
+        Ok(reader) => reader,
         Err(error) => return assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}"),
     };
-    for event in past.events(..).expect("what is kept can be asked for") {
+    for event in reader.events(..).expect("what is kept can be asked for") {
         match event {
             Ok((seq, event)) => assert_eq!(event, whole().events[seq as usize - 1], "event {seq}"),
             Err(error) => return assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}"),

@@ -18,7 +18,7 @@ pub(super) fn shard_of(number: u64) -> usize {
 
 /// A reservation that waits.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Held {
+pub(super) struct PendingReservation {
     pub(super) expires_at: TimeMs,
     pub(super) owner: Option<u32>,
     pub(super) lines: Vec<(u32, u64)>,
@@ -31,7 +31,7 @@ pub(super) struct Books {
     numbers: HashMap<String, u32>,
     /// How many accounts each shard has.
     pub(super) opened: [u32; SHARDS],
-    pub(super) pending: HashMap<u64, Held>,
+    pub(super) pending: HashMap<u64, PendingReservation>,
     /// What a confirmed reservation consumed, and when, until it is returned.
     confirmed: HashMap<u64, (TimeMs, Vec<(u32, u64)>)>,
     /// The count that the next reservation of each shard has at least.
@@ -104,7 +104,10 @@ impl Books {
                 self.opened[part] = accounts.len() as u32;
                 self.numbered[part] = numbered;
                 for PendingRow { reservation, expires_at, owner, lines } in pending {
-                    self.pending.insert(reservation, Held { expires_at, owner, lines, made: None });
+                    self.pending.insert(
+                        reservation,
+                        PendingReservation { expires_at, owner, lines, made: None },
+                    );
                 }
                 answers.into_iter().for_each(|row| self.answers.believe(row, snapshot.taken_at));
             }
@@ -362,7 +365,8 @@ impl Books {
         }
         let owner = owner.map(|owner| owner.number());
         let made = Some((at, crc32c::crc32c(details)));
-        self.pending.insert(id, Held { expires_at: *expires_at, owner, lines: taken, made });
+        self.pending
+            .insert(id, PendingReservation { expires_at: *expires_at, owner, lines: taken, made });
     }
 
     /// From its deadline on a reservation can only expire.
@@ -437,7 +441,12 @@ impl Books {
         }
     }
 
-    fn end_is_wrong(&self, end: &End, held: Option<&Held>, confirms: bool) -> Option<String> {
+    fn end_is_wrong(
+        &self,
+        end: &End,
+        held: Option<&PendingReservation>,
+        confirms: bool,
+    ) -> Option<String> {
         let id = end.reservation.number();
         let Some(held) = held else {
             let made = id / (SHARDS as u64) < self.numbered[shard_of(id)];

@@ -10,7 +10,7 @@ use crate::base::clock::SystemClock;
 use crate::base::error::Result;
 use crate::engine::{Mended, mend_clock};
 use crate::process::print;
-use crate::reader::Past;
+use crate::reader::DirectoryReader;
 
 #[derive(Args)]
 pub(super) struct ClockArgs {
@@ -25,7 +25,7 @@ pub(super) struct ClockArgs {
 /// Exits with 1 when the journal's time is ahead and stays so.
 pub(super) fn clock(args: &ClockArgs) -> Result<ExitCode> {
     // Opening would make a directory that is not there.
-    Past::open(&args.dir)?;
+    DirectoryReader::open(&args.dir)?;
     let mended = mend_clock(&args.dir, Arc::new(SystemClock::default()), args.mend)?;
     let ahead_ms = mended.journal_ms.saturating_sub(mended.machine_ms);
     print(&told(&mended, ahead_ms))?;

@@ -28,17 +28,17 @@ enum Command {
     /// Bring the tables up to date
     Migrate {
         #[command(flatten)]
-        place: Place,
+        target: TargetArgs,
         /// Print the SQL, and change nothing
         #[arg(long)]
         dry_run: bool,
     },
     /// Print the SQL of views in the names of the mall's document, for tables that have a prefix
-    Views(Place),
+    Views(TargetArgs),
     /// Say how far the tables are
     Status {
         #[command(flatten)]
-        place: Place,
+        target: TargetArgs,
         /// As one line of JSON
         #[arg(long)]
         json: bool,
@@ -46,23 +46,23 @@ enum Command {
     /// Make the tables anew from the ledger; a server that mirrors waits meanwhile, and sells on
     Reload {
         #[command(flatten)]
-        place: Place,
+        target: TargetArgs,
         /// Take the database from the ledger whose mirror it is
         #[arg(long)]
         adopt: bool,
     },
     /// Compare the tables with the ledger at the same event; exits with 2 when they differ
-    Check(Place),
+    Check(TargetArgs),
 }
 
 /// Where the ledger and its mirror are.
 #[derive(Args)]
-struct Place {
+struct TargetArgs {
     #[command(flatten)]
     settings: Flags<OfMirror>,
 }
 
-impl Place {
+impl TargetArgs {
     fn settings(&self) -> Result<(PathBuf, Database)> {
         let config = self.settings.settings()?;
         let mirror = config.mirror().ok_or_else(|| {
@@ -76,16 +76,16 @@ impl Place {
 
 pub(crate) fn mirror(args: &MirrorArgs) -> Result<ExitCode> {
     match &args.command {
-        Command::Migrate { place, dry_run } => migrate(place, *dry_run),
-        Command::Views(place) => views(place),
-        Command::Status { place, json } => status(place, *json),
-        Command::Reload { place, adopt } => reload(place, *adopt),
-        Command::Check(place) => check(place),
+        Command::Migrate { target, dry_run } => migrate(target, *dry_run),
+        Command::Views(target) => views(target),
+        Command::Status { target, json } => status(target, *json),
+        Command::Reload { target, adopt } => reload(target, *adopt),
+        Command::Check(target) => check(target),
     }
 }
 
-fn migrate(place: &Place, dry_run: bool) -> Result<ExitCode> {
-    let (_, database) = place.settings()?;
+fn migrate(target: &TargetArgs, dry_run: bool) -> Result<ExitCode> {
+    let (_, database) = target.settings()?;
     if dry_run {
         for statement in mirror::dry_run(&database)? {
             print(&format!("{statement};\n"))?;
@@ -102,8 +102,8 @@ fn migrate(place: &Place, dry_run: bool) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn views(place: &Place) -> Result<ExitCode> {
-    let (_, database) = place.settings()?;
+fn views(target: &TargetArgs) -> Result<ExitCode> {
+    let (_, database) = target.settings()?;
     let (statements, taken) = mirror::views(&database)?;
     for statement in statements {
         print(&format!("{statement};\n"))?;
@@ -114,15 +114,15 @@ fn views(place: &Place) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn status(place: &Place, json: bool) -> Result<ExitCode> {
-    let (dir, database) = place.settings()?;
+fn status(target: &TargetArgs, json: bool) -> Result<ExitCode> {
+    let (dir, database) = target.settings()?;
     let progress = mirror::status(&dir, &database)?;
     print(&if json { format!("{}\n", as_json(&progress)) } else { as_text(&progress) })?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn reload(place: &Place, adopt: bool) -> Result<ExitCode> {
-    let (dir, database) = place.settings()?;
+fn reload(target: &TargetArgs, adopt: bool) -> Result<ExitCode> {
+    let (dir, database) = target.settings()?;
     let bar = bar("events");
     let reloaded =
         mirror::reload(&dir, &database, adopt, &mut |done, total| show(&bar, done, total))?;
@@ -136,8 +136,8 @@ fn reload(place: &Place, adopt: bool) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn check(place: &Place) -> Result<ExitCode> {
-    let (dir, database) = place.settings()?;
+fn check(target: &TargetArgs) -> Result<ExitCode> {
+    let (dir, database) = target.settings()?;
     let bar = bar("events");
     // What cannot be printed is counted all the same.
     let mut told = |difference: &str| bar.suspend(|| drop(print(&format!("{difference}\n"))));

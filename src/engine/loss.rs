@@ -7,7 +7,7 @@ use super::{claims, snapshot};
 use crate::base::Seq;
 use crate::base::error::{Error, Result};
 use crate::history;
-use crate::journal::PastJournal;
+use crate::journal::JournalScan;
 use crate::vfs::Vfs;
 use crate::vfs::directory;
 use std::sync::Arc;
@@ -32,7 +32,7 @@ pub(crate) struct Accepted {
 /// # Errors
 /// `Corrupt` when what is left is no whole ledger, `Unavailable` when the disk fails.
 pub(crate) fn accept(vfs: &Arc<dyn Vfs>, dir: &Path) -> Result<Option<Accepted>> {
-    let journal = PastJournal::open(Arc::clone(vfs), dir)?;
+    let journal = JournalScan::open(Arc::clone(vfs), dir)?;
     let last_seq = journal.last_seq();
     let snapshots = snapshot::list(&**vfs, dir)?;
     let (mut ahead, mut shown_seq, mut begins) = (Vec::new(), last_seq, journal.oldest_seq() == 1);

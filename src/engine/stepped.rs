@@ -13,7 +13,7 @@ impl Engine {
         self.0.core.journal.write_queued();
     }
 
-    /// What the journal's keeper does when there is an errand: makes a spare, archives and recycles
+    /// What the journal's recycler does when there is an errand: makes a spare, archives and recycles
     /// segments.
     pub(crate) fn run_errand(&self) {
         self.0.core.journal.run_errand();

@@ -10,9 +10,9 @@
 //! | `recovery` | what the files mean after a crash |
 //! | `found` | the journal before anything is written |
 //! | `store` | which files there are and who needs them |
-//! | `keeper` | spares and recycling, in the background |
+//! | `recycler` | spares and recycling, in the background |
 //! | `archive`, `reader` | the past, for those who follow |
-//! | `past` | all of it, read from outside |
+//! | `scan` | all of it, read from outside |
 
 mod archive;
 mod found;
@@ -20,10 +20,10 @@ mod frame;
 mod group;
 #[cfg(all(test, stockhold_loom))]
 mod group_loom;
-mod keeper;
-mod past;
 mod reader;
 mod recovery;
+mod recycler;
+mod scan;
 mod segment;
 mod stopwatch;
 mod store;
@@ -43,10 +43,10 @@ use store::SegmentStore;
 use writer::SegmentWriter;
 
 pub(crate) use found::FoundJournal;
-#[cfg(feature = "bin")]
-pub(crate) use past::{FileKind, JournalFile};
-pub(crate) use past::{PastJournal, PastRecords};
 pub(crate) use reader::Reader;
+#[cfg(feature = "bin")]
+pub(crate) use scan::{FileKind, JournalFile};
+pub(crate) use scan::{JournalScan, ScannedRecords};
 
 use crate::base::Seq;
 use crate::base::calls::{Calls, DeadThread};
@@ -194,7 +194,7 @@ impl Journal {
         self.calls.start()?;
         let (commit, store) = (Arc::clone(&self.commit), Arc::clone(&self.store));
         self.start_thread("journal-writer", move || commit.run_writer())?;
-        self.start_thread("journal-keeper", move || keeper::run(&store))
+        self.start_thread("journal-recycle", move || recycler::run(&store))
     }
 
     fn start_thread(&self, name: &'static str, run: impl FnOnce() + Send + 'static) -> Result<()> {
@@ -304,11 +304,11 @@ impl Journal {
         self.commit.write_queued();
     }
 
-    /// What the keeper does when it is sent on an errand.
+    /// What the recycler does when it is sent on an errand.
     #[cfg(any(test, feature = "bin"))]
     pub(crate) fn run_errand(&self) {
         if self.store.take_errand() {
-            keeper::run_one(&self.store);
+            recycler::run_one(&self.store);
         }
     }
 

@@ -21,7 +21,7 @@ enum HeaderFound {
 
 /// Where does the segment stand, and if another follows it, do its frames reach the other's first?
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+enum ChainPosition {
     Last,
     FollowedReaching,
     FollowedShort,
@@ -66,19 +66,25 @@ enum Verdict {
 /// One row of the table; an empty list matches anything.
 struct Row {
     header: HeaderFound,
-    places: &'static [Place],
+    positions: &'static [ChainPosition],
     stops: &'static [Stop],
     beyonds: &'static [Beyond],
     verdict: Verdict,
 }
 
 impl Row {
-    fn matches(&self, header: HeaderFound, place: Place, stop: Stop, beyond: Beyond) -> bool {
+    fn matches(
+        &self,
+        header: HeaderFound,
+        position: ChainPosition,
+        stop: Stop,
+        beyond: Beyond,
+    ) -> bool {
         fn has<T: PartialEq>(list: &[T], value: &T) -> bool {
             list.is_empty() || list.contains(value)
         }
         self.header == header
-            && has(self.places, &place)
+            && has(self.positions, &position)
             && has(self.stops, &stop)
             && has(self.beyonds, &beyond)
     }
@@ -86,17 +92,17 @@ impl Row {
 
 const TABLE: [Row; 8] = {
     use Beyond::{LaterGroup, SameGroup};
+    use ChainPosition::{FollowedReaching, FollowedShort, Last};
     use HeaderFound::{Bad, Good};
-    use Place::{FollowedReaching, FollowedShort, Last};
     use Stop::{Nothing, OutOfSequence, Unreadable};
     const fn row(
         header: HeaderFound,
-        places: &'static [Place],
+        positions: &'static [ChainPosition],
         stops: &'static [Stop],
         beyonds: &'static [Beyond],
         verdict: Verdict,
     ) -> Row {
-        Row { header, places, stops, beyonds, verdict }
+        Row { header, positions, stops, beyonds, verdict }
     }
     [
         // A file gets a segment's name only after its header is synced, so a crash cannot explain
@@ -113,8 +119,8 @@ const TABLE: [Row; 8] = {
     ]
 };
 
-fn decide(header: HeaderFound, place: Place, stop: Stop, beyond: Beyond) -> Verdict {
-    let row = TABLE.iter().find(|row| row.matches(header, place, stop, beyond));
+fn decide(header: HeaderFound, position: ChainPosition, stop: Stop, beyond: Beyond) -> Verdict {
+    let row = TABLE.iter().find(|row| row.matches(header, position, stop, beyond));
     row.expect("a test shows that every combination matches exactly one row").verdict
 }
 
@@ -244,7 +250,7 @@ fn check_header(path: &Path, block: &[u8], index: u64) -> Result<Header> {
         }
     });
     decoded.map_err(|what| {
-        let verdict = decide(HeaderFound::Bad, Place::Last, Stop::Nothing, Beyond::None);
+        let verdict = decide(HeaderFound::Bad, ChainPosition::Last, Stop::Nothing, Beyond::None);
         debug_assert_eq!(verdict, Verdict::CorruptHeader);
         corrupt(path, 0, what)
     })
@@ -276,10 +282,10 @@ pub(super) fn judge(
     reach: Reach,
     following: Option<Seq>,
 ) -> Result<()> {
-    let place = match following {
-        None => Place::Last,
-        Some(first_seq) if first_seq == reach.next_seq => Place::FollowedReaching,
-        Some(_) => Place::FollowedShort,
+    let position = match following {
+        None => ChainPosition::Last,
+        Some(first_seq) if first_seq == reach.next_seq => ChainPosition::FollowedReaching,
+        Some(_) => ChainPosition::FollowedShort,
     };
     let seed = header.seed();
     let rest = bytes.get(reach.offset..).unwrap_or_default();
@@ -289,10 +295,13 @@ pub(super) fn judge(
         None => Stop::Unreadable,
     };
     // Only the last segment's verdict depends on it, and the search is long.
-    let beyond =
-        if place == Place::Last { search(rest, seed, reach.next_seq) } else { Beyond::None };
+    let beyond = if position == ChainPosition::Last {
+        search(rest, seed, reach.next_seq)
+    } else {
+        Beyond::None
+    };
     let seq = reach.next_seq;
-    let what = match decide(HeaderFound::Good, place, stop, beyond) {
+    let what = match decide(HeaderFound::Good, position, stop, beyond) {
         Verdict::Sealed | Verdict::CleanEnd => return Ok(()),
         Verdict::TornTail => {
             let (path, offset) = (path.display(), reach.offset);
@@ -332,7 +341,7 @@ fn search(rest: &[u8], seed: u32, bad_seq: Seq) -> Beyond {
     beyond
 }
 
-/// Damage, with the place and what to do about it.
+/// Damage, with the position and what to do about it.
 pub(super) fn corrupt(path: &Path, offset: usize, what: &str) -> Error {
     Error::corrupt(format!(
         "{} at offset {offset}: {what}. Nothing was changed. Restore the file from a copy, or the whole directory \
@@ -348,14 +357,16 @@ mod tests {
     #[test]
     fn every_combination_matches_exactly_one_row() {
         for header in [HeaderFound::Good, HeaderFound::Bad] {
-            for place in [Place::Last, Place::FollowedReaching, Place::FollowedShort] {
+            for position in
+                [ChainPosition::Last, ChainPosition::FollowedReaching, ChainPosition::FollowedShort]
+            {
                 for stop in [Stop::Nothing, Stop::Unreadable, Stop::OutOfSequence] {
                     for beyond in [Beyond::None, Beyond::SameGroup, Beyond::LaterGroup] {
                         let rows = TABLE
                             .iter()
-                            .filter(|row| row.matches(header, place, stop, beyond))
+                            .filter(|row| row.matches(header, position, stop, beyond))
                             .count();
-                        assert_eq!(rows, 1, "{header:?} {place:?} {stop:?} {beyond:?}");
+                        assert_eq!(rows, 1, "{header:?} {position:?} {stop:?} {beyond:?}");
                     }
                 }
             }

@@ -1,5 +1,5 @@
 //! Which segments, spares and archive files there are, and who still needs them. Shared by the
-//! writer, the readers and the keeper.
+//! writer, the readers and the recycler.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
@@ -177,7 +177,7 @@ impl SegmentStore {
     }
 
     pub(super) fn names_are_unsynced(&self) -> bool {
-        // Relaxed: only the keeper reads and writes it.
+        // Relaxed: only the recycler reads and writes it.
         self.names_unsynced.load(Ordering::Relaxed)
     }
 
@@ -227,7 +227,7 @@ impl SegmentStore {
     }
 
     /// Starts the segment whose first frame will be `first_seq` and makes it the one that is
-    /// written. Makes a spare itself when the keeper has none ready.
+    /// written. Makes a spare itself when the recycler has none ready.
     ///
     /// # Errors
     /// `Unavailable` when the file system fails.
@@ -360,13 +360,13 @@ impl SegmentStore {
         self.written_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
-    /// Tells the keeper to look at spares and segments.
+    /// Tells the recycler to look at spares and segments.
     pub(super) fn send_errand(&self) {
         self.errand.lock().pending = true;
         self.errand_changed.notify_one();
     }
 
-    /// Lets the keeper finish the file it works on and return.
+    /// Lets the recycler finish the file it works on and return.
     pub(super) fn stop_errands(&self) {
         self.errand.lock().stopping = true;
         self.errand_changed.notify_one();

@@ -17,11 +17,11 @@ struct DemoCategory {
     name: &'static str,
     description: &'static str,
     /// Those at the top have an icon, the others a parent.
-    place: Place,
+    tier: Tier,
     sort_order: i64,
 }
 
-enum Place {
+enum Tier {
     Top { icon: &'static str },
     Below { parent_id: &'static str },
 }
@@ -31,63 +31,63 @@ static CATEGORIES: [DemoCategory; 9] = [
         id: "cat_digital",
         name: "数码产品",
         description: "手机、电脑、智能设备",
-        place: Place::Top { icon: "/icons/digital.png" },
+        tier: Tier::Top { icon: "/icons/digital.png" },
         sort_order: 1,
     },
     DemoCategory {
         id: "cat_food",
         name: "美食优惠",
         description: "餐饮券、零食、特产",
-        place: Place::Top { icon: "/icons/food.png" },
+        tier: Tier::Top { icon: "/icons/food.png" },
         sort_order: 2,
     },
     DemoCategory {
         id: "cat_life",
         name: "生活用品",
         description: "日用品、家居、个护",
-        place: Place::Top { icon: "/icons/life.png" },
+        tier: Tier::Top { icon: "/icons/life.png" },
         sort_order: 3,
     },
     DemoCategory {
         id: "cat_entertainment",
         name: "娱乐服务",
         description: "电影票、游戏、会员",
-        place: Place::Top { icon: "/icons/entertainment.png" },
+        tier: Tier::Top { icon: "/icons/entertainment.png" },
         sort_order: 4,
     },
     DemoCategory {
         id: "cat_travel",
         name: "出行服务",
         description: "打车券、加油卡、旅游",
-        place: Place::Top { icon: "/icons/travel.png" },
+        tier: Tier::Top { icon: "/icons/travel.png" },
         sort_order: 5,
     },
     DemoCategory {
         id: "cat_mobile",
         name: "手机通讯",
         description: "智能手机、配件",
-        place: Place::Below { parent_id: "cat_digital" },
+        tier: Tier::Below { parent_id: "cat_digital" },
         sort_order: 1,
     },
     DemoCategory {
         id: "cat_computer",
         name: "电脑办公",
         description: "笔记本、台式机、配件",
-        place: Place::Below { parent_id: "cat_digital" },
+        tier: Tier::Below { parent_id: "cat_digital" },
         sort_order: 2,
     },
     DemoCategory {
         id: "cat_snack",
         name: "休闲零食",
         description: "坚果、饼干、糖果",
-        place: Place::Below { parent_id: "cat_food" },
+        tier: Tier::Below { parent_id: "cat_food" },
         sort_order: 1,
     },
     DemoCategory {
         id: "cat_beverage",
         name: "饮品茶饮",
         description: "咖啡、茶叶、饮料",
-        place: Place::Below { parent_id: "cat_food" },
+        tier: Tier::Below { parent_id: "cat_food" },
         sort_order: 2,
     },
 ];
@@ -196,9 +196,9 @@ fn receive_once(mall: &Mall, account: AccountId, quantity: u64) -> Result<()> {
 }
 
 fn category(demo: &DemoCategory) -> Category {
-    let (icon, parent_id, level) = match demo.place {
-        Place::Top { icon } => (Some(icon.into()), None, 1),
-        Place::Below { parent_id } => (None, Some(parent_id.into()), 2),
+    let (icon, parent_id, level) = match demo.tier {
+        Tier::Top { icon } => (Some(icon.into()), None, 1),
+        Tier::Below { parent_id } => (None, Some(parent_id.into()), 2),
     };
     Category {
         id: demo.id.into(),
@@ -242,9 +242,9 @@ mod tests {
             assert!(is_there(product.category_id), "{} has a category", product.id);
         }
         for category in &CATEGORIES {
-            match category.place {
-                Place::Top { .. } => {}
-                Place::Below { parent_id } => assert!(is_there(parent_id), "{}", category.id),
+            match category.tier {
+                Tier::Top { .. } => {}
+                Tier::Below { parent_id } => assert!(is_there(parent_id), "{}", category.id),
             }
         }
     }

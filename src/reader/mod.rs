@@ -17,7 +17,7 @@ use crate::event::branch::Mark;
 use crate::event::{self, Event};
 #[cfg(feature = "bin")]
 use crate::journal::JournalFile;
-use crate::journal::{PastJournal, PastRecords};
+use crate::journal::{JournalScan, ScannedRecords};
 use crate::ledger::{Ledger, Limits, Replay};
 use crate::ledger::{Level, Pending};
 use crate::vfs::directory::{Identity, identity_of};
@@ -30,8 +30,8 @@ pub(crate) use rebuild::{Rebuilt, accept_loss, rebuild_history, rebuild_snapshot
 /// whole ledger as of any of them. For auditors, reports and whoever follows the ledger from
 /// elsewhere.
 ///
-/// A follower with a copy of its own is checked by comparing that copy with [`Past::ledger_at`] its
-/// watermark, and is loaded anew from [`Past::ledger_at`] some event, followed by [`Past::events`]
+/// A follower with a copy of its own is checked by comparing that copy with [`DirectoryReader::ledger_at`] its
+/// watermark, and is loaded anew from [`DirectoryReader::ledger_at`] some event, followed by [`DirectoryReader::events`]
 /// from the next one on.
 ///
 /// The directory may be one in use, in this process or another; what an engine recycles under the
@@ -41,7 +41,7 @@ pub(crate) use rebuild::{Rebuilt, accept_loss, rebuild_history, rebuild_snapshot
 /// shows what it held when it was made.
 ///
 /// ```
-/// use stockhold::reader::Past;
+/// use stockhold::reader::DirectoryReader;
 /// use stockhold::command::WriteOff;
 /// use stockhold::{AccountKey, Engine, Policy, Receive};
 ///
@@ -54,28 +54,28 @@ pub(crate) use rebuild::{Rebuilt, accept_loss, rebuild_history, rebuild_snapshot
 /// engine.receive(Receive::new(account, 5).note("first delivery"))?.wait()?;
 /// engine.write_off(WriteOff::new(account, 2).note("broken"))?.wait()?;
 ///
-/// let past = Past::open(dir)?;
-/// assert_eq!((past.oldest_seq(), past.last_seq()), (1, 3));
-/// for event in past.events(2..)? {
+/// let reader = DirectoryReader::open(dir)?;
+/// assert_eq!((reader.oldest_seq(), reader.last_seq()), (1, 3));
+/// for event in reader.events(2..)? {
 ///     let (seq, event) = event?;
 ///     println!("{seq}: {event:?}");
 /// }
-/// let before = past.ledger_at(2)?;
+/// let before = reader.ledger_at(2)?;
 /// assert_eq!(before.level(&tea).map(|level| level.available), Some(5));
-/// let now = past.ledger_at(past.last_seq())?;
+/// let now = reader.ledger_at(reader.last_seq())?;
 /// assert_eq!(now.level(&tea).map(|level| level.available), Some(3));
 /// # Ok(())
 /// # }
 /// ```
-pub struct Past {
+pub struct DirectoryReader {
     vfs: Arc<dyn Vfs>,
     dir: PathBuf,
-    journal: PastJournal,
+    journal: JournalScan,
 }
 
-handle!(Past, this { dir: this.dir });
+handle!(DirectoryReader, this { dir: this.dir });
 
-impl Past {
+impl DirectoryReader {
     /// Looks at the data directory `dir`.
     ///
     /// # Errors
@@ -88,7 +88,7 @@ impl Past {
     pub(crate) fn open_on(vfs: Arc<dyn Vfs>, dir: &Path) -> Result<Self> {
         // The process may go elsewhere before all of it is read.
         let dir = absolute(&*vfs, dir)?;
-        let journal = PastJournal::open(Arc::clone(&vfs), &dir)?;
+        let journal = JournalScan::open(Arc::clone(&vfs), &dir)?;
         Ok(Self { vfs, dir, journal })
     }
 
@@ -132,7 +132,7 @@ impl Past {
     /// # Errors
     /// `NotFound` when the first event of the range is older than what is kept, naming the oldest,
     /// or beyond the end.
-    pub fn events(&self, seqs: impl RangeBounds<Seq>) -> Result<PastEvents> {
+    pub fn events(&self, seqs: impl RangeBounds<Seq>) -> Result<EventRange> {
         let from_seq = match seqs.start_bound() {
             Bound::Included(&seq) => seq,
             Bound::Excluded(&seq) => seq.saturating_add(1),
@@ -143,16 +143,16 @@ impl Past {
             Bound::Excluded(&seq) => seq.saturating_sub(1),
             Bound::Unbounded => Seq::MAX,
         };
-        Ok(PastEvents { records: self.journal.records(from_seq, through)?, mark: 0, failed: false })
+        Ok(EventRange { records: self.journal.records(from_seq, through)?, mark: 0, failed: false })
     }
 
-    /// The last event before the first one that is later than `time`: [`Past::ledger_at`] it is the
+    /// The last event before the first one that is later than `time`: [`DirectoryReader::ledger_at`] it is the
     /// ledger as it stood then. Events of one moment can stand a few milliseconds out of order; the
     /// first file of the journal that begins after `time` ends the search.
     ///
     /// # Errors
     /// `NotFound` when everything that is kept is later and something older is not kept; those of
-    /// [`PastEvents`].
+    /// [`EventRange`].
     pub fn seq_at(&self, time: TimeMs) -> Result<Seq> {
         let files = self.journal.files();
         let mut starts: Vec<Seq> = files
@@ -212,7 +212,7 @@ impl Past {
         self.ledger_at_with(seq, &mut |_, _| ())
     }
 
-    /// As [`Past::ledger_at`], telling how many events of how many are applied.
+    /// As [`DirectoryReader::ledger_at`], telling how many events of how many are applied.
     pub(crate) fn ledger_at_with(
         &self,
         seq: Seq,
@@ -316,28 +316,28 @@ impl Past {
     }
 }
 
-/// The events of a range. See [`Past::events`].
+/// The events of a range. See [`DirectoryReader::events`].
 ///
 /// Each item is an event, or what kept it from being read: `NotFound` when it is gone meanwhile,
 /// `Corrupt` when it is damaged, `Unavailable` when its file cannot be read. Nothing comes after an
 /// error.
-pub struct PastEvents {
-    records: PastRecords,
+pub struct EventRange {
+    records: ScannedRecords,
     #[cfg_attr(not(feature = "mysql"), allow(dead_code, reason = "the mirror asks for it"))]
     mark: u64,
     failed: bool,
 }
 
-handle!(PastEvents, this { failed: this.failed });
+handle!(EventRange, this { failed: this.failed });
 
-impl PastEvents {
+impl EventRange {
     /// How many events are left.
     pub fn left(&self) -> u64 {
         if self.failed { 0 } else { self.records.left() }
     }
 }
 
-impl PastEvents {
+impl EventRange {
     /// Tells the event that was read last from another one of its number: see [`event::mark`].
     #[cfg(feature = "mysql")]
     pub(crate) fn mark(&self) -> u64 {
@@ -346,7 +346,7 @@ impl PastEvents {
 }
 
 #[cfg(feature = "bin")]
-impl PastEvents {
+impl EventRange {
     /// The last event that was read, and what tells it from others with its number.
     pub(super) fn marked(&self) -> Option<(Seq, Mark)> {
         self.records.marked()
@@ -359,7 +359,7 @@ impl PastEvents {
     }
 }
 
-impl Iterator for PastEvents {
+impl Iterator for EventRange {
     type Item = Result<(Seq, Event<'static>)>;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -383,7 +383,7 @@ impl Iterator for PastEvents {
     }
 }
 
-/// The whole ledger as it stood after one event; see [`Past::ledger_at`]. Nothing in it changes any
+/// The whole ledger as it stood after one event; see [`DirectoryReader::ledger_at`]. Nothing in it changes any
 /// more.
 pub struct LedgerView {
     ledger: Ledger,

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::Past;
+use super::DirectoryReader;
 use crate::base::Seq;
 use crate::base::error::{Error, Result};
 use crate::engine::loss::{self, Accepted};
@@ -30,7 +30,7 @@ pub(crate) struct Rebuilt {
 
 /// A data directory that no engine has open, whose journal is durable as it is read.
 struct Claimed {
-    past: Past,
+    reader: DirectoryReader,
     _locked: Locked,
 }
 
@@ -40,21 +40,21 @@ impl Claimed {
     /// the journal is damaged. Nothing is changed then.
     fn new(dir: &Path) -> Result<Self> {
         // Before the lock, whose file would be made where there is no data directory.
-        Past::open(dir)?;
+        DirectoryReader::open(dir)?;
         let vfs: Arc<dyn Vfs> = Arc::new(RealVfs);
         let locked = directory::lock(&vfs, &absolute(&*vfs, dir)?)?;
-        let past = Past::open(dir)?;
+        let reader = DirectoryReader::open(dir)?;
         // What a killed engine had written and not synced must not be known elsewhere before it is
         // durable.
         let journal = dir.join("journal");
         let sync = || {
-            for file in past.files().iter().filter(|file| file.path.starts_with(&journal)) {
+            for file in reader.files().iter().filter(|file| file.path.starts_with(&journal)) {
                 vfs.open(&file.path)?.sync()?;
             }
             vfs.sync_dir(&journal)
         };
         sync().map_err(|error| Error::io(format_args!("syncing {}", journal.display()), error))?;
-        Ok(Self { past, _locked: locked })
+        Ok(Self { reader, _locked: locked })
     }
 }
 
@@ -67,10 +67,10 @@ impl Claimed {
 /// as it was then. Behind a file of the archive that is damaged history begins anew.
 pub(crate) fn rebuild_history(dir: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<Rebuilt> {
     let claimed = Claimed::new(dir)?;
-    let past = &claimed.past;
-    let (mut first_seq, last_seq) = (past.oldest_seq(), past.last_seq());
+    let reader = &claimed.reader;
+    let (mut first_seq, last_seq) = (reader.oldest_seq(), reader.last_seq());
     let (path, building) = (dir.join("store"), dir.join("store.rebuilding"));
-    while let Some(damaged_through) = fill_history(past, &building, first_seq, progress)? {
+    while let Some(damaged_through) = fill_history(reader, &building, first_seq, progress)? {
         first_seq = damaged_through + 1;
     }
     let set_aside = history::replace(&path, &building)?;
@@ -80,20 +80,20 @@ pub(crate) fn rebuild_history(dir: &Path, progress: &mut dyn FnMut(u64, u64)) ->
 /// Makes history in an empty directory, from an event on. Where that meets a file of the archive
 /// that is damaged, it answers the last event of the file, after which history has to begin.
 fn fill_history(
-    past: &Past,
+    reader: &DirectoryReader,
     building: &Path,
     first_seq: Seq,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Option<Seq>> {
-    let last_seq = past.last_seq();
+    let last_seq = reader.last_seq();
     history::remove(building)?;
     let store = Store::open(building, StoreConfig::default())?;
     if first_seq > 1 {
-        let levels = past.ledger_at(last_seq)?.levels();
+        let levels = reader.ledger_at(last_seq)?.levels();
         let quotas = levels.iter().filter(|level| !level.key.kind().has_history());
         store.begin_after(first_seq - 1, quotas.map(|level| level.account))?;
     }
-    let mut events = past.events(first_seq..=last_seq)?;
+    let mut events = reader.events(first_seq..=last_seq)?;
     let (total, mut done) = (events.left(), 0);
     while let Some(event) = events.next() {
         let (seq, event) = match (event, events.damaged_through()) {
@@ -140,12 +140,12 @@ pub(crate) fn accept_loss(dir: &Path) -> Result<Option<Accepted>> {
 /// As [`rebuild_history`], and `Corrupt` when an event contradicts those before it.
 pub(crate) fn rebuild_snapshot(dir: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<Rebuilt> {
     let claimed = Claimed::new(dir)?;
-    let past = &claimed.past;
-    let view = past.ledger_anew(progress)?;
+    let reader = &claimed.reader;
+    let view = reader.ledger_anew(progress)?;
     let last_seq = view.seq();
     let path =
         snapshot::write_of(&RealVfs, dir, view.ledger(), &EndsAt(last_seq), view.floor_ms())?;
-    Ok(Rebuilt { first_seq: past.oldest_seq(), last_seq, path, set_aside: None })
+    Ok(Rebuilt { first_seq: reader.oldest_seq(), last_seq, path, set_aside: None })
 }
 
 /// The journal of a ledger that is only read.

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use stockhold::Seq;
 use stockhold::event::{Event, EventLine, Fact};
-use stockhold::reader::Past;
+use stockhold::reader::DirectoryReader;
 
 const SEGMENT_BYTES: usize = 2 << 20;
 const HEADER_BYTES: usize = 4096;
@@ -21,8 +21,8 @@ pub(crate) struct Record {
 
 /// Every event of a directory.
 pub(crate) fn events(dir: &Path) -> Vec<Event<'static>> {
-    let past = Past::open(dir).expect("the directory reads");
-    past.events(..).expect("everything is kept").map(|event| event.expect("it reads").1).collect()
+    let reader = DirectoryReader::open(dir).expect("the directory reads");
+    reader.events(..).expect("everything is kept").map(|event| event.expect("it reads").1).collect()
 }
 
 /// Makes a directory that holds these events and nothing else, as records from 1 on.

@@ -50,8 +50,8 @@ impl Forge {
 
     /// What an account has available at the end.
     fn available(&self, account: AccountId) -> i64 {
-        let past = stockhold::reader::Past::open(self.dir.path()).expect("it reads");
-        let view = past.ledger_at(past.last_seq()).expect("everything is kept");
+        let reader = stockhold::reader::DirectoryReader::open(self.dir.path()).expect("it reads");
+        let view = reader.ledger_at(reader.last_seq()).expect("everything is kept");
         view.level_of(account).expect("the account exists").available
     }
 

@@ -14,7 +14,7 @@ use stockhold::clock::ManualClock;
 use stockhold::http::{App, Auth, Limits, Role};
 use stockhold::mall::{Mall, MallConfig};
 use stockhold::outcome::Reserved;
-use stockhold::reader::Past;
+use stockhold::reader::DirectoryReader;
 use stockhold::{AccountKind, Engine, Line, Reserve, ReserveOutcome};
 use tempfile::TempDir;
 
@@ -151,12 +151,12 @@ fn history_is_made_anew_from_the_old_journal_and_archive() {
 #[test]
 fn the_snapshots_are_not_needed_where_the_past_is_read() {
     let dir = directory();
-    let past = Past::open(dir.path()).expect("the past opens");
+    let reader = DirectoryReader::open(dir.path()).expect("the past opens");
     assert_eq!(
-        (past.oldest_seq(), past.claim_id("mirror").expect("the claim reads").is_some()),
+        (reader.oldest_seq(), reader.claim_id("mirror").expect("the claim reads").is_some()),
         (1, true)
     );
-    let ledger = past.ledger_at(past.last_seq()).expect("the events replay");
+    let ledger = reader.ledger_at(reader.last_seq()).expect("the events replay");
     let engine = open(dir.path());
     assert_eq!(
         (ledger.levels(), ledger.all_pending().len()),

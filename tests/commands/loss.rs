@@ -10,7 +10,7 @@ use std::sync::Arc;
 use stockhold::clock::ManualClock;
 use stockhold::history::ReservationRecord;
 use stockhold::outcome::Reserved;
-use stockhold::reader::Past;
+use stockhold::reader::DirectoryReader;
 use stockhold::{
     AccountId, AccountKey, Engine, EngineBuilder, ErrorKind, Line, Policy, Receive, ReservationId,
     Reserve, ReserveOutcome, Seq,
@@ -274,6 +274,6 @@ fn a_history_of_a_copy_that_went_its_own_way_is_set_aside() {
 fn the_identity_is_seen_from_outside() {
     let (dir, _) = two_lives();
     let engine = open(dir.path());
-    let past = Past::open(dir.path()).expect("it reads");
-    assert_eq!(past.identity().expect("it reads"), Some(engine.identity()));
+    let reader = DirectoryReader::open(dir.path()).expect("it reads");
+    assert_eq!(reader.identity().expect("it reads"), Some(engine.identity()));
 }

@@ -7,7 +7,7 @@ use stockhold::engine::{
 };
 use stockhold::event::Event;
 use stockhold::outcome::Outcome;
-use stockhold::reader::{LedgerView, Past, PastEvents};
+use stockhold::reader::{DirectoryReader, EventRange, LedgerView};
 use stockhold::{Engine, EngineBuilder, Error, ReserveOutcome, Ticket};
 
 fn is_sent<T: Send + Unpin>() {}
@@ -27,9 +27,9 @@ fn handles_are_shared_and_what_waits_is_sent() {
     is_shared::<SystemClock>();
     is_shared::<MemoryDisk>();
     is_shared::<LedgerView>();
-    is_shared::<Past>();
+    is_shared::<DirectoryReader>();
     is_sent::<EngineBuilder>();
-    is_sent::<PastEvents>();
+    is_sent::<EventRange>();
     is_sent::<Ticket<ReserveOutcome>>();
     is_sent::<BatchTicket>();
     is_sent::<RefundTicket>();

@@ -316,7 +316,7 @@ fn behind_a_damaged_archive_a_lost_history_begins_anew() {
     }
     let engine = shop.open();
     let before = picture(&engine);
-    // The keeper archives in the background.
+    // The recycler archives in the background.
     while engine.status().archive_bytes == 0 {
         std::thread::yield_now();
     }

@@ -4,7 +4,7 @@
 #![allow(clippy::disallowed_methods, reason = "the test looks at files")]
 
 use stockhold::outcome::Changed;
-use stockhold::reader::Past;
+use stockhold::reader::DirectoryReader;
 use stockhold::{AccountKey, Engine, Policy, Receive};
 
 use crate::alone::is_alone;
@@ -19,9 +19,9 @@ fn a_process_that_goes_elsewhere_keeps_its_directory() -> stockhold::Result<()> 
     std::env::set_current_dir(home.path()).expect("it is there");
     let engine = Engine::builder("data").segment_bytes(128 << 10).open()?;
     let tea = engine.open_account(&AccountKey::stock("tea")?, Policy::strict())?;
-    let past = {
+    let reader = {
         engine.receive(Receive::new(tea, 1))?.wait()?;
-        Past::open("data")?
+        DirectoryReader::open("data")?
     };
     std::env::set_current_dir(elsewhere.path()).expect("it is there");
     // More than two segments: the journal begins new ones.
@@ -33,7 +33,7 @@ fn a_process_that_goes_elsewhere_keeps_its_directory() -> stockhold::Result<()> 
     engine.checkpoint()?;
     engine.claim("mirror")?.hold_from(1)?;
     engine.catch_up().wait()?;
-    assert_eq!(past.ledger_at(2)?.levels().len(), 1, "a look that was taken before goes on, too");
+    assert_eq!(reader.ledger_at(2)?.levels().len(), 1, "a look that was taken before goes on, too");
     let received = engine.level(tea)?.received;
     engine.close()?;
     assert_eq!(

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::json;
 use stockhold::command::Command;
-use stockhold::reader::Past;
+use stockhold::reader::DirectoryReader;
 use stockhold::{AccountKey, Engine, Line, Policy, Receive, Reserve};
 
 use crate::books::compare;
@@ -191,7 +191,7 @@ async fn a_ledger_whose_beginning_is_gone_is_reloaded_from_what_it_has() {
     let lab = Lab::shared().await;
     let mut mall = Mall::new();
     trimmed(mall.path());
-    let oldest = Past::open(mall.path()).expect("a data directory").oldest_seq();
+    let oldest = DirectoryReader::open(mall.path()).expect("a data directory").oldest_seq();
     assert!(oldest > 5, "the accounts and the order that waits are older than event {oldest}");
 
     mall.serve(&lab.url(), &[]);

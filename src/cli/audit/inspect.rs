@@ -19,7 +19,7 @@ use crate::base::{AccountId, AccountKey, ReservationId, Seq, TimeMs};
 use crate::event::Event;
 use crate::journal::{FileKind, JournalFile};
 use crate::mall::{ORDER_NO_PREFIX, parse_order_id};
-use crate::reader::Past;
+use crate::reader::DirectoryReader;
 
 #[derive(Args)]
 pub(in crate::cli) struct InspectArgs {
@@ -74,10 +74,10 @@ pub(in crate::cli) fn inspect(args: &InspectArgs) -> Result<ExitCode> {
     let times = [&args.since, &args.until].map(|time| time.as_deref().map(parse_time).transpose());
     let [since, until] = times;
     let (since, until) = (since?, until?);
-    let past = Past::open(&args.dir)?;
+    let reader = DirectoryReader::open(&args.dir)?;
     match args.is_about_events() {
-        true => show_events(args, &past, since, until)?,
-        false => show_files(args, &past)?,
+        true => show_events(args, &reader, since, until)?,
+        false => show_files(args, &reader)?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -111,11 +111,11 @@ impl Filter<'_> {
 
 fn show_events(
     args: &InspectArgs,
-    past: &Past,
+    reader: &DirectoryReader,
     since: Option<TimeMs>,
     until: Option<TimeMs>,
 ) -> Result<()> {
-    let names = names(past);
+    let names = names(reader);
     let account = args.account.as_ref().map(|key| {
         names.find(key).ok_or_else(|| {
             Error::not_found(format!("there is no account {key}; `stockhold state` lists all"))
@@ -127,8 +127,8 @@ fn show_events(
         since: since.unwrap_or(0),
         until: until.unwrap_or(TimeMs::MAX),
     };
-    let from = args.from.unwrap_or(past.oldest_seq());
-    let events = past.events(from..=args.to.unwrap_or(Seq::MAX))?;
+    let from = args.from.unwrap_or(reader.oldest_seq());
+    let events = reader.events(from..=args.to.unwrap_or(Seq::MAX))?;
     let (mut out, mut left, total) = (Out::new(), args.limit.unwrap_or(u64::MAX), events.left());
     // A bar between the lines would be in their way.
     let progress = (!stdout().is_terminal()).then(|| Progress::new("events"));
@@ -156,12 +156,12 @@ fn show_events(
 }
 
 /// The names of all accounts; where the ledger cannot be made, of those that the events tell of.
-fn names(past: &Past) -> Names {
-    if let Ok(view) = past.ledger_at(past.last_seq()) {
+fn names(reader: &DirectoryReader) -> Names {
+    if let Ok(view) = reader.ledger_at(reader.last_seq()) {
         return Names::of(&view);
     }
     let mut names = Names::default();
-    for (_, event) in past.events(..).into_iter().flatten().flatten() {
+    for (_, event) in reader.events(..).into_iter().flatten().flatten() {
         if let crate::event::Fact::AccountOpened { account, key, .. } = &event.fact {
             names.add(*account, key);
         }
@@ -184,9 +184,9 @@ struct FileJson<'a> {
     bytes: u64,
 }
 
-fn show_files(args: &InspectArgs, past: &Past) -> Result<()> {
-    let files = past.files();
-    let described: Vec<FileJson<'_>> = files.iter().map(|file| describe(file, past)).collect();
+fn show_files(args: &InspectArgs, reader: &DirectoryReader) -> Result<()> {
+    let files = reader.files();
+    let described: Vec<FileJson<'_>> = files.iter().map(|file| describe(file, reader)).collect();
     let mut out = Out::new();
     if args.json {
         for file in &described {
@@ -216,11 +216,11 @@ fn show_files(args: &InspectArgs, past: &Past) -> Result<()> {
         .collect();
     let head = ["file", "kind", "first", "last", "events", "from", "bytes"];
     out.line(table(head, &[2, 3, 4, 6], &rows).trim_end())?;
-    out.line(&format!("\nEvents {} to {} are kept.", past.oldest_seq(), past.last_seq()))?;
+    out.line(&format!("\nEvents {} to {} are kept.", reader.oldest_seq(), reader.last_seq()))?;
     out.finish()
 }
 
-fn describe<'a>(file: &'a JournalFile, past: &Past) -> FileJson<'a> {
+fn describe<'a>(file: &'a JournalFile, reader: &DirectoryReader) -> FileJson<'a> {
     let kind = match file.kind {
         FileKind::Archived => "archived",
         FileKind::Sealed => "sealed",
@@ -228,7 +228,7 @@ fn describe<'a>(file: &'a JournalFile, past: &Past) -> FileJson<'a> {
     };
     let events = file.end_seq.saturating_sub(file.first_seq);
     let first_seq = (events > 0).then_some(file.first_seq);
-    let first = first_seq.and_then(|seq| past.events(seq..=seq).ok()?.next()?.ok());
+    let first = first_seq.and_then(|seq| reader.events(seq..=seq).ok()?.next()?.ok());
     FileJson {
         file: &file.path,
         kind,

@@ -14,7 +14,7 @@ use crate::base::error::{Error, Result};
 use crate::base::{AccountKey, Seq, TimeMs};
 use crate::event::Policy;
 use crate::ledger::{Level, Pending};
-use crate::reader::{LedgerView, Past};
+use crate::reader::{DirectoryReader, LedgerView};
 
 #[derive(Args)]
 pub(in crate::cli) struct StateArgs {
@@ -51,15 +51,15 @@ impl StateArgs {
 
 pub(in crate::cli) fn state(args: &StateArgs) -> Result<ExitCode> {
     let moment = args.at.as_deref().map(parse_moment).transpose()?;
-    let past = Past::open(&args.dir)?;
+    let reader = DirectoryReader::open(&args.dir)?;
     let seq = match moment {
-        None => past.last_seq(),
+        None => reader.last_seq(),
         Some(Moment::Seq(seq)) => seq,
-        Some(Moment::Time(time)) => past.seq_at(time)?,
+        Some(Moment::Time(time)) => reader.seq_at(time)?,
     };
     let view = {
         let progress = Progress::new("events");
-        past.ledger_at_with(seq, &mut |done, total| progress.at(done, total))?
+        reader.ledger_at_with(seq, &mut |done, total| progress.at(done, total))?
     };
     if let Some(missing) = args.account.iter().find(|key| view.account(key).is_none()) {
         return Err(Error::not_found(format!("there was no account {missing} as of event {seq}")));

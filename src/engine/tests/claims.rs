@@ -24,7 +24,7 @@ fn fill(engine: &Engine) {
     }
 }
 
-/// Waits for the keeper, which recycles in the background; false when it has nothing to do.
+/// Waits for the recycler, which recycles in the background; false when it has nothing to do.
 fn lets_go(engine: &Engine) -> bool {
     let oldest = || engine.status().oldest_seq;
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);

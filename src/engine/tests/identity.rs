@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use super::*;
-use crate::reader::Past;
+use crate::reader::DirectoryReader;
 
 /// Copies a directory as people do.
 pub(super) fn copy(from: &Path, to: &Path) {
@@ -33,9 +33,9 @@ fn the_claims_of_a_copy_are_not_those_of_the_original() {
     engine.close().expect("it closes");
     copy(original.dir.path(), copied.dir.path());
 
-    let past = Past::open(copied.dir.path()).expect("it reads");
-    assert_eq!(past.claim_id("mirror").expect("it reads"), None, "nobody has opened the copy");
-    assert_eq!(past.identity().expect("it reads"), None);
+    let reader = DirectoryReader::open(copied.dir.path()).expect("it reads");
+    assert_eq!(reader.claim_id("mirror").expect("it reads"), None, "nobody has opened the copy");
+    assert_eq!(reader.identity().expect("it reads"), None);
 
     let engine = copied.open();
     assert!(engine.identity().directory != identity.directory, "it has an identity of its own");
@@ -60,9 +60,9 @@ fn the_claims_of_a_copy_are_not_those_of_the_original() {
     let claim = engine.claim("mirror").expect("the disk works");
     assert_eq!((claim.id(), claim.from_seq()), (id, Some(1)), "the original is as it was");
     assert_eq!(engine.identity().directory, identity.directory);
-    let past = Past::open(original.dir.path()).expect("it reads");
-    assert_eq!(past.claim_id("mirror").expect("it reads"), Some(id));
-    assert_eq!(past.identity().expect("it reads"), Some(engine.identity()));
+    let reader = DirectoryReader::open(original.dir.path()).expect("it reads");
+    assert_eq!(reader.claim_id("mirror").expect("it reads"), Some(id));
+    assert_eq!(reader.identity().expect("it reads"), Some(engine.identity()));
 }
 
 /// A claim on events that nobody can have seen would look like a journal that lost its end.

@@ -7,13 +7,13 @@ mod bound;
 mod claims;
 mod closing;
 mod crash_points;
+mod directory_reader;
 #[cfg(feature = "history")]
 mod ended;
 mod hanging;
 mod identity;
 mod memory;
 mod metrics;
-mod past;
 #[cfg(feature = "history")]
 mod too_late;
 #[cfg(feature = "history")]
@@ -181,7 +181,7 @@ fn opening_lets_go_of_nothing_that_the_checkpoint_needs() {
     // History is at the end, and the older checkpoint at the beginning: the journal must be kept
     // for the latter.
     drop(engine);
-    // The keeper's thread must not find a moment, so it gets many to try.
+    // The recycler's thread must not find a moment, so it gets many to try.
     for _ in 0..15 {
         let status = fixture.open().status();
         assert!(status.segments > 10, "{status:?}");

@@ -76,7 +76,7 @@ fn segment_path(dir: &Path, index: u64) -> PathBuf {
     dir.join("journal").join(super::segment::segment_name(index))
 }
 
-/// Waits for the keeper, which nobody else can wait for.
+/// Waits for the recycler, which nobody else can wait for.
 fn until(what: &str, reached: impl Fn() -> bool) {
     for _ in 0..20_000_000 {
         if reached() {

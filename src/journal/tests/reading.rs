@@ -168,7 +168,7 @@ fn damage_in_a_live_segment_or_the_archive_is_named() {
     let error = read(&mut reader, usize::MAX).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Corrupt);
     assert!(error.to_string().contains("segment-0000000000000001.log at offset"), "{error}");
-    // The keeper archives what is good and keeps what is not.
+    // The recycler archives what is good and keeps what is not.
     journal.set_pin("checkpoint", 601);
     until("the archive", || journal.status().archive_bytes > 0);
     until("recycling", || !fs::exists(segment_path(dir.path(), 0)).unwrap());

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::live::Telling;
+use super::reporter::StatusReporter;
 use crate::base::error::Result;
 use crate::engine::{Claim, Engine};
 use crate::sink::status::State;
@@ -19,13 +19,13 @@ pub(super) async fn keep_claim(
     engine: Engine,
     claim: Arc<Claim>,
     backlog: Backlog,
-    telling: Telling,
+    reporter: StatusReporter,
 ) {
     let mut alarmed: Option<Instant> = None;
     let mut tick = tokio::time::interval(CLAIM_EVERY);
     loop {
         tick.tick().await;
-        if let Err(error) = follow_claim(&engine, &claim, &telling) {
+        if let Err(error) = follow_claim(&engine, &claim, &reporter) {
             tracing::warn!(%error, "the mirror's claim stays where it was");
         }
         let held_bytes = claim.held_bytes();
@@ -42,11 +42,7 @@ pub(super) async fn keep_claim(
         }
         let held_bytes = claim.held_bytes();
         let full = full || claim.from_seq().is_none();
-        telling.status.send_if_modified(|status| {
-            let changed = (status.held_bytes, status.backlog_full) != (held_bytes, full);
-            (status.held_bytes, status.backlog_full) = (held_bytes, full);
-            changed
-        });
+        reporter.backlog(held_bytes, full);
     }
 }
 
@@ -64,8 +60,8 @@ fn alarm(backlog: Backlog) -> &'static str {
 /// How near the end a mirror must be to claim again what it gave up.
 const NEAR: u64 = 100_000;
 
-fn follow_claim(engine: &Engine, claim: &Claim, telling: &Telling) -> Result<()> {
-    let status = telling.status.borrow().clone();
+fn follow_claim(engine: &Engine, claim: &Claim, reporter: &StatusReporter) -> Result<()> {
+    let status = reporter.status();
     if status.watermark == 0 || status.state != State::Following {
         return Ok(());
     }

@@ -11,9 +11,9 @@ use super::conn::Conn;
 use super::fault::Fault;
 use super::live::CLAIM;
 use super::pace::Pace;
-use super::place::Place;
 use super::projection::Projector;
 use super::session::{Opening, Position, Session, connect, in_time, read_position};
+use super::target::Target;
 use super::tool::{ledger_id, lookup, run};
 use super::write::Fence;
 use super::{migrate, write};
@@ -21,7 +21,7 @@ use crate::base::Seq;
 use crate::base::clock::{Clock, SystemClock};
 use crate::base::error::Result;
 use crate::engine::Engine;
-use crate::reader::Past;
+use crate::reader::DirectoryReader;
 use crate::sink::Database;
 
 /// How long to wait for the mirror of a server to let go, in seconds. It looks every few.
@@ -54,15 +54,15 @@ pub(crate) fn reload(
     adopt: bool,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Reloaded> {
-    let place = Place::of(database)?;
+    let target = Target::of(database)?;
     let ledger_id = claimed(dir)?;
-    run(&place, async {
-        let mut session = take(&place, &ledger_id, adopt).await?;
-        let past = Past::open(dir)?;
-        let mut load = Load::begin(&mut session, &past).await?;
-        load.events(&past, progress).await?;
+    run(&target, async {
+        let mut session = take(&target, &ledger_id, adopt).await?;
+        let reader = DirectoryReader::open(dir)?;
+        let mut load = Load::begin(&mut session, &reader).await?;
+        load.events(&reader, progress).await?;
         if load.reloaded.from_seq > 1 {
-            load.base(&past).await?;
+            load.base(&reader).await?;
         }
         let reloaded = load.finish().await?;
         session.close().await;
@@ -72,7 +72,7 @@ pub(crate) fn reload(
 
 /// The number of the ledger's claim, which is made when there is none yet.
 fn claimed(dir: &Path) -> Result<String> {
-    if let Some(id) = Past::open(dir)?.claim_id(CLAIM)? {
+    if let Some(id) = DirectoryReader::open(dir)?.claim_id(CLAIM)? {
         return Ok(ledger_id(id));
     }
     // Nobody has the directory open with a mirror, or there would be one.
@@ -84,8 +84,8 @@ fn claimed(dir: &Path) -> Result<String> {
 }
 
 /// Takes the tables from whoever writes them.
-async fn take(place: &Place, ledger_id: &str, adopt: bool) -> Result<Session, Fault> {
-    let pool = place.pool().await;
+async fn take(target: &Target, ledger_id: &str, adopt: bool) -> Result<Session, Fault> {
+    let pool = target.pool().await;
     let mut conn = connect(&pool).await?;
     // The first time there is nothing to take.
     if migrate::migrate(&mut conn).await?.is_empty() {
@@ -125,8 +125,8 @@ struct Load<'a> {
 impl<'a> Load<'a> {
     /// Goes on where a load was cut short, if the journal still has what comes next; otherwise
     /// makes the tables.
-    async fn begin(session: &'a mut Session, past: &Past) -> Result<Self, Fault> {
-        let (oldest, target) = (past.oldest_seq(), past.last_seq());
+    async fn begin(session: &'a mut Session, reader: &DirectoryReader) -> Result<Self, Fault> {
+        let (oldest, target) = (reader.oldest_seq(), reader.last_seq());
         let ledger_id = session.position.ledger_id.clone();
         let kept = |side: &Position| side.watermark + 1 >= oldest && side.watermark <= target;
         let begun = beside::begun(&mut session.conn, &ledger_id).await?.filter(kept);
@@ -145,7 +145,7 @@ impl<'a> Load<'a> {
         };
         session.keep().await?;
         let from_seq = side.reload.map_or(oldest, |(from_seq, _)| from_seq);
-        let projector = Projector::new(lookup(past.ledger_at(target)?));
+        let projector = Projector::new(lookup(reader.ledger_at(target)?));
         let reloaded = Reloaded { from_seq, through: 0, resumed, rows: 0, rejected: 0 };
         Ok(Self { session, side, projector, reloaded, target })
     }
@@ -153,7 +153,7 @@ impl<'a> Load<'a> {
     /// Carries the events over, as a mirror that runs does.
     async fn events(
         &mut self,
-        past: &Past,
+        reader: &DirectoryReader,
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<(), Fault> {
         let from_seq = self.reloaded.from_seq;
@@ -164,7 +164,7 @@ impl<'a> Load<'a> {
         if self.side.watermark >= self.target {
             return Ok(());
         }
-        let mut events = past.events(self.side.watermark + 1..=self.target)?;
+        let mut events = reader.events(self.side.watermark + 1..=self.target)?;
         while let Some(event) = events.next() {
             let (seq, event) = event?;
             self.projector.apply(&mut batch, seq, &event)?;
@@ -199,8 +199,8 @@ impl<'a> Load<'a> {
 
     /// What events that are not kept any more have left: the documents, and what accounts have.
     /// Records and orders of that time are not known any more, but for orders that still wait.
-    async fn base(&mut self, past: &Past) -> Result<(), Fault> {
-        let ledger = past.ledger_at(self.target)?;
+    async fn base(&mut self, reader: &DirectoryReader) -> Result<(), Fault> {
+        let ledger = reader.ledger_at(self.target)?;
         let batch = self.projector.base(&ledger)?;
         self.session.keep().await?;
         let (fence, server) = (self.fence(), self.session.server);

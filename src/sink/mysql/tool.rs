@@ -5,13 +5,13 @@ use std::path::Path;
 use super::conn::Conn;
 use super::fault::Fault;
 use super::migrate as schema;
-use super::place::Place;
 use super::session::{Position, connect, in_time, read_position};
+use super::target::Target;
 use crate::base::clock::{Clock, SystemClock};
 use crate::base::error::{Error, Result};
 use crate::base::{Seq, TimeMs};
 use crate::mall::views::Lookup;
-use crate::reader::{LedgerView, Past};
+use crate::reader::{DirectoryReader, LedgerView};
 use crate::sink::Database;
 
 /// How far the tables are, for people and programs.
@@ -64,9 +64,9 @@ fn connected<T>(
     database: &Database,
     work: impl AsyncFnOnce(&mut Conn) -> std::result::Result<T, Fault>,
 ) -> Result<T> {
-    let place = Place::of(database)?;
-    run(&place, async {
-        let pool = place.pool().await;
+    let target = Target::of(database)?;
+    run(&target, async {
+        let pool = target.pool().await;
         let mut conn = connect(&pool).await?;
         let done = work(&mut conn).await;
         drop(conn);
@@ -80,9 +80,9 @@ fn connected<T>(
 /// # Errors
 /// As [`migrate`], and what reading the ledger meets.
 pub(crate) fn status(dir: &Path, database: &Database) -> Result<Progress> {
-    let place = Place::of(database)?;
-    let position = run(&place, async {
-        let pool = place.pool().await;
+    let target = Target::of(database)?;
+    let position = run(&target, async {
+        let pool = target.pool().await;
         let mut conn = connect(&pool).await?;
         let position = in_time("reading the state", async {
             schema::check(&mut conn).await?;
@@ -93,24 +93,24 @@ pub(crate) fn status(dir: &Path, database: &Database) -> Result<Progress> {
         pool.disconnect().await?;
         position
     })?;
-    let past = Past::open(dir)?;
-    Ok(progress(&place, position, &past))
+    let reader = DirectoryReader::open(dir)?;
+    Ok(progress(&target, position, &reader))
 }
 
-fn progress(place: &Place, position: Option<Position>, past: &Past) -> Progress {
+fn progress(target: &Target, position: Option<Position>, reader: &DirectoryReader) -> Progress {
     let phase = position.as_ref().map_or("empty", |position| position.phase.name());
     let watermark = position.as_ref().map_or(0, |position| position.watermark);
-    let last_seq = past.last_seq();
+    let last_seq = reader.last_seq();
     let lag_events = last_seq.saturating_sub(watermark);
     let missing =
-        past.events(watermark + 1..=watermark + 1).ok().and_then(|mut events| events.next());
+        reader.events(watermark + 1..=watermark + 1).ok().and_then(|mut events| events.next());
     let lag_ms = match missing {
         _ if lag_events == 0 => Some(0),
         Some(Ok((_, event))) => Some(SystemClock::default().now_ms().saturating_sub(event.at)),
         _ => None,
     };
     Progress {
-        database: place.shown(),
+        database: target.shown(),
         phase,
         ledger_id: position.as_ref().map(|position| position.ledger_id.clone()).unwrap_or_default(),
         watermark,
@@ -135,12 +135,12 @@ pub(super) fn lookup(ledger: LedgerView) -> Lookup {
     Box::new(move |account| ledger.level_of(account).map(|level| level.key))
 }
 
-/// Does something with the database at `place`; what goes wrong there names it.
+/// Does something with the database at `target`; what goes wrong there names it.
 pub(super) fn run<T>(
-    place: &Place,
+    target: &Target,
     work: impl Future<Output = std::result::Result<T, Fault>>,
 ) -> Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|cause| Error::io("the runtime did not start", cause))?;
-    runtime.block_on(work).map_err(|fault| fault.at(&place.shown()).into_error())
+    runtime.block_on(work).map_err(|fault| fault.at(&target.shown()).into_error())
 }

@@ -15,7 +15,7 @@ use crate::ledger::Line;
 
 /// A pending reservation.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Held {
+pub struct PendingReservation {
     /// On whose behalf.
     pub owner: Option<AccountId>,
     /// What it took.
@@ -62,7 +62,7 @@ pub struct Books {
     /// Their names; shared, since a search copies the state at every step.
     pub keys: Arc<BTreeMap<AccountKey, AccountId>>,
     /// What waits.
-    pub pending: BTreeMap<ReservationId, Held>,
+    pub pending: BTreeMap<ReservationId, PendingReservation>,
     /// What the confirmed reservations consumed that was not returned, and when.
     pub consumed: BTreeMap<ReservationId, (TimeMs, Vec<Line>)>,
     /// What was put into collections.
@@ -137,7 +137,11 @@ impl Books {
                 match confirmed {
                     true => drop(self.consumed.insert(*reservation, (at, taken))),
                     false => {
-                        let held = Held { owner: *owner, lines: taken, expires_at: *expires_at };
+                        let held = PendingReservation {
+                            owner: *owner,
+                            lines: taken,
+                            expires_at: *expires_at,
+                        };
                         self.pending.insert(*reservation, held);
                     }
                 }

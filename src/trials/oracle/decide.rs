@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::account::Account;
-use super::books::{Books, Held};
+use super::books::{Books, PendingReservation};
 use super::check::{Checked, agree, hold};
 use super::said::Said;
 use crate::base::error::ErrorKind;
@@ -433,7 +433,7 @@ impl Books {
         None
     }
 
-    fn find(&self, id: ReservationId, owner: Option<AccountId>) -> Option<&Held> {
+    fn find(&self, id: ReservationId, owner: Option<AccountId>) -> Option<&PendingReservation> {
         self.pending.get(&id).filter(|held| owner.is_none() || owner == held.owner)
     }
 
@@ -466,7 +466,7 @@ impl Books {
     fn end_of(
         &self,
         id: ReservationId,
-        held: &Held,
+        held: &PendingReservation,
         now: TimeMs,
         consumed: impl Fn(usize, u64) -> u64,
     ) -> End {

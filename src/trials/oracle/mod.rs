@@ -17,7 +17,7 @@ mod said;
 
 pub use account::Account;
 pub use ask::{Ask, FILLER};
-pub use books::{Answer, Books, Ended, Held};
+pub use books::{Answer, Books, Ended, PendingReservation};
 pub use check::{Checked, agree, hold};
 pub use decide::{Bounds, Due, Terms};
 pub use said::Said;

@@ -11,7 +11,7 @@ use crate::trials::oracle::{Bounds, Terms};
 use crate::vfs::crash::{Chance, Fault};
 
 /// An account by its place in [`accounts`].
-pub(super) type Place = usize;
+pub(super) type AccountIndex = usize;
 
 pub(super) const PRODUCTS: usize = 3;
 pub(super) const USERS: usize = 3;
@@ -40,15 +40,15 @@ pub(super) fn accounts() -> Vec<(String, Policy)> {
     accounts
 }
 
-pub(super) fn points_of(user: usize) -> Place {
+pub(super) fn points_of(user: usize) -> AccountIndex {
     PRODUCTS + user * (PRODUCTS + 2)
 }
 
-fn quota_of(user: usize, product: usize) -> Place {
+fn quota_of(user: usize, product: usize) -> AccountIndex {
     points_of(user) + 1 + product
 }
 
-fn cap_of(user: usize) -> Place {
+fn cap_of(user: usize) -> AccountIndex {
     points_of(user) + 1 + PRODUCTS
 }
 
@@ -79,42 +79,42 @@ impl Setup {
 #[derive(Clone, Debug)]
 pub(super) enum Wish {
     Receive {
-        account: Place,
+        account: AccountIndex,
         quantity: u64,
     },
     Adjust {
-        account: Place,
+        account: AccountIndex,
         delta: i64,
     },
     WriteOff {
-        account: Place,
+        account: AccountIndex,
         quantity: u64,
     },
     Reserve {
-        lines: Vec<(Place, u64)>,
+        lines: Vec<(AccountIndex, u64)>,
         ttl_ms: u64,
         confirm: bool,
-        owner: Option<Place>,
+        owner: Option<AccountIndex>,
         details: usize,
     },
     Confirm {
         pick: usize,
-        owner: Option<Place>,
+        owner: Option<AccountIndex>,
         parts: Option<Vec<u64>>,
     },
     Release {
         pick: usize,
-        owner: Option<Place>,
+        owner: Option<AccountIndex>,
     },
     Transfer {
-        from: Place,
-        to: Place,
+        from: AccountIndex,
+        to: AccountIndex,
         quantity: u64,
     },
     Extend {
         pick: usize,
         ttl_ms: u64,
-        owner: Option<Place>,
+        owner: Option<AccountIndex>,
     },
 }
 
@@ -174,12 +174,12 @@ pub(super) enum Step {
         bytes: Option<usize>,
     },
     SetPolicy {
-        account: Place,
+        account: AccountIndex,
         policy: Policy,
     },
     /// An account is closed, if it is empty; the next request that names its place opens another.
     Close {
-        account: Place,
+        account: AccountIndex,
     },
     /// The clock goes on.
     Tick {
@@ -194,7 +194,7 @@ pub(super) enum Step {
     Look,
     /// The journal's writer runs.
     Write,
-    /// The journal's keeper runs.
+    /// The journal's recycler runs.
     Keep,
     /// A checkpoint is written; before one of its parts these requests are made.
     Checkpoint {
@@ -339,7 +339,7 @@ fn one_in(chance: &mut Chance, count: usize) -> bool {
     chance.below(count) == 0
 }
 
-fn place(chance: &mut Chance) -> Place {
+fn place(chance: &mut Chance) -> AccountIndex {
     chance.below(PRODUCTS + USERS * (PRODUCTS + 2))
 }
 
@@ -466,7 +466,7 @@ fn transfer(chance: &mut Chance) -> Wish {
     Wish::Transfer { from, to, quantity: between(chance, 1..=6) }
 }
 
-fn owner(chance: &mut Chance) -> Option<Place> {
+fn owner(chance: &mut Chance) -> Option<AccountIndex> {
     one_in(chance, 4).then(|| points_of(chance.below(USERS)))
 }
 

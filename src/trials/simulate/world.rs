@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Waker};
 use super::clock::MachineClock;
 use super::counts::Counts;
 use super::follower::Follower;
-use super::plan::{Ending, FOLLOWERS, Keyed, Place, Plan, Step, Then, Wish, accounts};
+use super::plan::{AccountIndex, Ending, FOLLOWERS, Keyed, Plan, Step, Then, Wish, accounts};
 use crate::base::error::{Error, ErrorKind};
 use crate::base::{AccountId, AccountKey, ReservationId, Seq, TimeMs};
 use crate::engine::{Engine, Ticket};
@@ -225,7 +225,7 @@ impl<'p> World<'p> {
     }
 
     /// Opens the account in this place where it is not open; `None` when the engine does not now.
-    fn open(&mut self, place: Place) -> Checked<Option<AccountId>> {
+    fn open(&mut self, place: AccountIndex) -> Checked<Option<AccountId>> {
         let (key, policy) = self.accounts[place].clone();
         if let Some(id) = self.books.keys.get(&key) {
             return Ok(Some(*id));
@@ -268,7 +268,7 @@ impl<'p> World<'p> {
                 return Ok(None);
             }
         }
-        let account = |place: Place| self.books.keys[&self.accounts[place].0];
+        let account = |place: AccountIndex| self.books.keys[&self.accounts[place].0];
         Ok(Some(wish.ask(account, |pick| self.recent(pick))))
     }
 
@@ -551,7 +551,7 @@ impl<'p> World<'p> {
         self.hear_other(now, Due::Facts(vec![fact], Said::Recorded), said, Then::Wait)
     }
 
-    fn set_policy(&mut self, place: Place, policy: Policy) -> Checked {
+    fn set_policy(&mut self, place: AccountIndex, policy: Policy) -> Checked {
         let Some(account) = self.open(place)? else {
             return Ok(());
         };
@@ -562,7 +562,7 @@ impl<'p> World<'p> {
         self.hear_other(now, due, engine.set_policy(SetPolicy::new(account, policy)), Then::Drop)
     }
 
-    fn close_account(&mut self, place: Place) -> Checked {
+    fn close_account(&mut self, place: AccountIndex) -> Checked {
         let Some(account) = self.open(place)? else {
             return Ok(());
         };

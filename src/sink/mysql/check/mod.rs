@@ -15,18 +15,18 @@ use super::batch::Batch;
 use super::conn::Conn;
 use super::fault::Fault;
 use super::migrate;
-use super::place::Place;
 use super::projection::{Projector, standing};
 use super::session::{Phase, Position, connect, in_time, read_position};
 use super::tables::{
     Compared, Record, RecordRow, Row, Table, categories, inventory, orders, points, products, users,
 };
+use super::target::Target;
 use super::tool::{lookup, run};
 use super::value::text;
 use crate::base::error::Result;
 use crate::base::{ReservationId, Seq};
 use crate::mall::model::{order_id, parse_order_id};
-use crate::reader::{LedgerView, Past};
+use crate::reader::{DirectoryReader, LedgerView};
 use crate::sink::Database;
 
 /// How many events are projected at once.
@@ -62,23 +62,26 @@ pub(crate) fn check(
     told: &mut dyn FnMut(&str),
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Checked> {
-    let place = Place::of(database)?;
-    run(&place, async {
-        let pool = place.pool().await;
+    let target = Target::of(database)?;
+    run(&target, async {
+        let pool = target.pool().await;
         let mut conn = connect(&pool).await?;
         let position = begin(&mut conn).await?;
         // Looked at after the tables, so that it shows what they show.
-        let past = Past::open(dir)?;
-        same_history(&past, &position)?;
-        let ledger = past.ledger_at(position.watermark)?;
+        let reader = DirectoryReader::open(dir)?;
+        same_history(&reader, &position)?;
+        let ledger = reader.ledger_at(position.watermark)?;
         let aside = aside(&mut conn).await?;
-        let checked =
-            Checked { seq: position.watermark, from_seq: past.oldest_seq(), ..Checked::default() };
+        let checked = Checked {
+            seq: position.watermark,
+            from_seq: reader.oldest_seq(),
+            ..Checked::default()
+        };
         let mut check = Check { conn, told, aside, checked };
         let mut expected = standing(&ledger);
         check.products(&expected).await?;
         check.categories(&expected).await?;
-        let journal = check.records(&past, ledger, progress).await?;
+        let journal = check.records(&reader, ledger, progress).await?;
         check.users(&mut expected, &journal).await?;
         check.orders(journal.orders).await?;
         drop(check.conn);
@@ -108,15 +111,15 @@ async fn begin(conn: &mut Conn) -> Result<Position, Fault> {
     .await
 }
 
-fn same_history(past: &Past, position: &Position) -> Result<(), Fault> {
+fn same_history(reader: &DirectoryReader, position: &Position) -> Result<(), Fault> {
     let watermark = position.watermark;
-    if watermark > past.last_seq() {
+    if watermark > reader.last_seq() {
         return Err(Fault::ReloadNeeded(format!(
             "the tables show event {watermark}, but the journal ends at {}: another ledger, or an older backup",
-            past.last_seq()
+            reader.last_seq()
         )));
     }
-    let Ok(mut events) = past.events(watermark..=watermark) else {
+    let Ok(mut events) = reader.events(watermark..=watermark) else {
         return Ok(());
     };
     match events.next() {
@@ -219,11 +222,11 @@ impl Check<'_> {
     /// Goes through the journal and both tables of records together.
     async fn records(
         &mut self,
-        past: &Past,
+        reader: &DirectoryReader,
         ledger: LedgerView,
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<Journal, Fault> {
-        let (oldest, seq) = (past.oldest_seq(), self.checked.seq);
+        let (oldest, seq) = (reader.oldest_seq(), self.checked.seq);
         let mut journal = Journal {
             orders: HashMap::default(),
             exchanges: HashMap::default(),
@@ -235,7 +238,7 @@ impl Check<'_> {
         let total = (seq + 1).saturating_sub(oldest);
         let mut batch = Batch::default();
         if total > 0 {
-            for event in past.events(oldest..=seq)? {
+            for event in reader.events(oldest..=seq)? {
                 let (at, event) = event?;
                 projector.apply(&mut batch, at, &event)?;
                 if batch.event_count() >= EVENTS || at == seq {

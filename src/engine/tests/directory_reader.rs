@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::*;
 use crate::event::Policy;
 use crate::ledger::{Receive, Reserve, ReserveOutcome, Reserved};
-use crate::reader::{LedgerView, Past};
+use crate::reader::{DirectoryReader, LedgerView};
 use crate::vfs::{RealVfs, Vfs};
 
 /// So long that a handful of reservations fill a segment.
@@ -51,7 +51,7 @@ fn sell(fixture: &Fixture, engine: &Engine, steps: u64) -> BTreeMap<Seq, Shown> 
     witness
 }
 
-/// Waits for the journal's keeper, which nobody else can wait for.
+/// Waits for the journal's recycler, which nobody else can wait for.
 #[track_caller]
 fn until(what: &str, reached: impl Fn() -> bool) {
     for _ in 0..20_000_000 {
@@ -60,18 +60,18 @@ fn until(what: &str, reached: impl Fn() -> bool) {
         }
         std::thread::yield_now();
     }
-    panic!("the keeper never came to it: {what}");
+    panic!("the recycler never came to it: {what}");
 }
 
 #[track_caller]
 fn check_witness(dir: &Path, witness: &BTreeMap<Seq, Shown>) {
-    let past = Past::open(dir).expect("the directory reads");
+    let reader = DirectoryReader::open(dir).expect("the directory reads");
     assert!(
-        witness.len() > 50 && past.last_seq() == *witness.keys().max().expect("some"),
+        witness.len() > 50 && reader.last_seq() == *witness.keys().max().expect("some"),
         "a witness of much"
     );
     for (seq, expected) in witness {
-        let view = past.ledger_at(*seq).expect("it is kept");
+        let view = reader.ledger_at(*seq).expect("it is kept");
         assert!(&shown(&view) == expected, "the ledger as of event {seq}");
     }
 }
@@ -93,17 +93,17 @@ fn events_come_once_and_in_order_from_archive_and_journal() {
     let engine = fixture.open();
     sell(&fixture, &engine, 50);
     let mut live = engine.subscribe(1).expect("everything is kept");
-    let past = Past::open(fixture.dir.path()).expect("the directory reads");
+    let reader = DirectoryReader::open(fixture.dir.path()).expect("the directory reads");
     let mut count = 0;
-    for event in past.events(..).expect("it is kept") {
+    for event in reader.events(..).expect("it is kept") {
         assert_eq!(event.ok(), live.try_next().expect("it reads"));
         count += 1;
     }
-    assert_eq!((count, live.try_next().expect("it reads")), (past.last_seq(), None));
+    assert_eq!((count, live.try_next().expect("it reads")), (reader.last_seq(), None));
     let some: Vec<Seq> =
-        past.events(7..=9).expect("it is kept").map(|event| event.expect("it reads").0).collect();
+        reader.events(7..=9).expect("it is kept").map(|event| event.expect("it reads").0).collect();
     assert_eq!(some, [7, 8, 9]);
-    assert_eq!(past.events(past.last_seq() + 1..).expect("nothing yet").count(), 0);
+    assert_eq!(reader.events(reader.last_seq() + 1..).expect("nothing yet").count(), 0);
 }
 
 #[cfg(feature = "history")]
@@ -117,16 +117,16 @@ fn what_is_not_kept_or_not_yet_there_is_said_with_its_bounds() {
     engine.catch_up().wait().expect("history follows");
     until("the journal lets go of something", || engine.status().oldest_seq > 1);
     engine.close().expect("it closes");
-    let past = Past::open(fixture.dir.path()).expect("the directory reads");
-    let (oldest, last) = (past.oldest_seq(), past.last_seq());
+    let reader = DirectoryReader::open(fixture.dir.path()).expect("the directory reads");
+    let (oldest, last) = (reader.oldest_seq(), reader.last_seq());
     assert!(oldest > 1, "nothing was let go");
     let refused = |result: Result<Seq>| {
         let error = result.expect_err("it is not there");
         assert_eq!(error.kind(), ErrorKind::NotFound);
         error.to_string()
     };
-    let events = |seq: Seq| past.events(seq..).map(|events| events.left());
-    let ledger = |seq: Seq| past.ledger_at(seq).map(|view| view.seq());
+    let events = |seq: Seq| reader.events(seq..).map(|events| events.left());
+    let ledger = |seq: Seq| reader.ledger_at(seq).map(|view| view.seq());
     assert!(
         refused(events(oldest - 1))
             .contains(&format!("the oldest there is has the number {oldest}"))
@@ -141,8 +141,9 @@ fn what_is_not_kept_or_not_yet_there_is_said_with_its_bounds() {
         .expect("it names the oldest that can be made");
     assert_eq!(ledger(at).expect("what it names is there"), at);
     assert!(refused(ledger(at - 1)).contains(&format!("as of event {at}")));
-    assert!(refused(past.seq_at(0)).contains("no longer kept"));
-    let nowhere = Past::open(fixture.dir.path().join("nowhere")).err().map(|error| error.kind());
+    assert!(refused(reader.seq_at(0)).contains("no longer kept"));
+    let nowhere =
+        DirectoryReader::open(fixture.dir.path().join("nowhere")).err().map(|error| error.kind());
     assert_eq!(nowhere, Some(ErrorKind::NotFound));
 }
 
@@ -151,18 +152,18 @@ fn a_time_names_the_last_event_by_then() {
     let fixture = Fixture::new();
     let engine = fixture.open();
     sell(&fixture, &engine, 40);
-    let past = Past::open(fixture.dir.path()).expect("the directory reads");
+    let reader = DirectoryReader::open(fixture.dir.path()).expect("the directory reads");
     let events: Vec<_> =
-        past.events(..).expect("it is kept").map(|event| event.expect("it reads")).collect();
+        reader.events(..).expect("it is kept").map(|event| event.expect("it reads")).collect();
     let mut times: Vec<TimeMs> = events.iter().map(|(_, event)| event.at).collect();
     times.dedup();
     assert!(times.len() > 30, "time passes");
     for time in times {
         let expected = events.iter().rfind(|(_, event)| event.at <= time).map(|(seq, _)| *seq);
-        assert_eq!(past.seq_at(time).ok(), expected, "as of {time}");
-        assert_eq!(past.seq_at(time + 1).ok(), expected, "as of {time} and a little");
+        assert_eq!(reader.seq_at(time).ok(), expected, "as of {time}");
+        assert_eq!(reader.seq_at(time + 1).ok(), expected, "as of {time} and a little");
     }
-    assert_eq!(past.seq_at(999).ok(), Some(0), "before everything");
+    assert_eq!(reader.seq_at(999).ok(), Some(0), "before everything");
 }
 
 /// A checkpoint is taken shard by shard while commands go on, so each part shows another event.
@@ -203,7 +204,7 @@ fn a_snapshot_taken_in_the_middle_of_things_gives_the_same_ledger_as_all_events(
         assert!(fuzzy, "nothing ever happened while a checkpoint was taken");
     });
     engine.close().expect("it closes");
-    let past = Past::open(fixture.dir.path()).expect("the directory reads");
+    let reader = DirectoryReader::open(fixture.dir.path()).expect("the directory reads");
     let snapshots: Vec<_> = snapshot::list(&RealVfs, fixture.dir.path())
         .expect("it lists")
         .iter()
@@ -215,16 +216,16 @@ fn a_snapshot_taken_in_the_middle_of_things_gives_the_same_ledger_as_all_events(
     );
     let seqs: Vec<Seq> = snapshots
         .iter()
-        .flat_map(|snapshot| [snapshot.last_seq - 1, snapshot.last_seq, past.last_seq()])
+        .flat_map(|snapshot| [snapshot.last_seq - 1, snapshot.last_seq, reader.last_seq()])
         .collect();
     let from_snapshots: Vec<Shown> =
-        seqs.iter().map(|seq| shown(&past.ledger_at(*seq).expect("it is kept"))).collect();
+        seqs.iter().map(|seq| shown(&reader.ledger_at(*seq).expect("it is kept"))).collect();
     for name in RealVfs.list(&fixture.dir.path().join("checkpoint")).expect("it lists") {
         RealVfs.remove(&fixture.dir.path().join("checkpoint").join(name)).expect("it is removed");
     }
     for (seq, shows) in seqs.iter().zip(from_snapshots) {
         assert!(
-            shown(&past.ledger_at(*seq).expect("it is kept")) == shows,
+            shown(&reader.ledger_at(*seq).expect("it is kept")) == shows,
             "the ledger as of event {seq}"
         );
     }
@@ -255,14 +256,14 @@ fn a_look_at_a_busy_directory_finds_every_event() {
         let mut looks = 0;
         loop {
             let last_look = done.load(Ordering::SeqCst);
-            let past = Past::open(fixture.dir.path()).expect("a busy directory reads");
-            let seqs: Vec<Seq> = past
+            let reader = DirectoryReader::open(fixture.dir.path()).expect("a busy directory reads");
+            let seqs: Vec<Seq> = reader
                 .events(1..)
                 .expect("it is kept")
                 .map(|event| event.expect("it reads").0)
                 .collect();
-            assert_eq!(seqs, (1..=past.last_seq()).collect::<Vec<_>>());
-            let view = past.ledger_at(past.last_seq()).expect("it is kept");
+            assert_eq!(seqs, (1..=reader.last_seq()).collect::<Vec<_>>());
+            let view = reader.ledger_at(reader.last_seq()).expect("it is kept");
             assert!(
                 view.levels()
                     .iter()

@@ -20,17 +20,17 @@ const STATEMENTS: usize = 96;
 /// # Errors
 /// `Invalid` when it does not, saying which setting is wrong.
 pub(crate) fn check_database(database: &Database) -> Result<()> {
-    Place::of(database).map(drop)
+    Target::of(database).map(drop)
 }
 
 /// Where the database is, checked.
 #[derive(Clone)]
-pub(super) struct Place {
+pub(super) struct Target {
     opts: Opts,
     prefix: Option<Prefix>,
 }
 
-impl Place {
+impl Target {
     /// # Errors
     /// `Invalid` when the URL is none of a MySQL database. The URL is never repeated: it holds a
     /// password.
@@ -103,7 +103,7 @@ impl Place {
         OptsBuilder::from_opts(opts).ssl_opts(Some(ssl)).into()
     }
 
-    /// The place without user and password, for people.
+    /// The target without user and password, for people.
     pub(super) fn shown(&self) -> String {
         let name = self.opts.db_name().unwrap_or_default();
         match self.opts.socket() {
@@ -165,14 +165,14 @@ mod tests {
 
     use super::*;
 
-    fn place(url: &str) -> Result<Place> {
-        Place::of(&Database { url: SecretString::from(url.to_owned()), ca: None, prefix: None })
+    fn target_of(url: &str) -> Result<Target> {
+        Target::of(&Database { url: SecretString::from(url.to_owned()), ca: None, prefix: None })
     }
 
     #[test]
     fn a_file_of_certificates_that_is_missing_is_named() {
         let url = SecretString::from("mysql://ann:hunter2@db.example/mall".to_owned());
-        let error = Place::of(&Database { url, ca: Some("/no/such/ca.pem".into()), prefix: None })
+        let error = Target::of(&Database { url, ca: Some("/no/such/ca.pem".into()), prefix: None })
             .err()
             .expect("no such file");
         assert!(error.to_string().contains("/no/such/ca.pem"), "{error}");
@@ -186,9 +186,9 @@ mod tests {
             ("mysql://ann@127.0.0.1/mall", "mall on 127.0.0.1:3306", "127.0.0.1"),
             ("mysql://db.example/mall?socket=/run/a@b", "mall on /run/a@b", "db.example"),
         ] {
-            let place = place(url).expect(url);
+            let target = target_of(url).expect(url);
             assert_eq!(
-                (place.shown().as_str(), place.opts.ip_or_hostname()),
+                (target.shown().as_str(), target.opts.ip_or_hostname()),
                 (shown, host),
                 "{url}"
             );
@@ -214,7 +214,7 @@ mod tests {
     #[test]
     fn a_socket_needs_no_encryption() {
         let by = |more: &str| {
-            place(&format!("mysql://ann@localhost/mall?require_ssl=true{more}"))
+            target_of(&format!("mysql://ann@localhost/mall?require_ssl=true{more}"))
                 .expect("a valid URL")
         };
         assert!(by("").opts.ssl_opts().is_some());
@@ -223,7 +223,8 @@ mod tests {
 
     #[test]
     fn a_url_is_checked_and_its_password_never_told() {
-        let told = place("mysql://ann:hunter2@db.example:3307/mall").expect("a valid URL").shown();
+        let told =
+            target_of("mysql://ann:hunter2@db.example:3307/mall").expect("a valid URL").shown();
         assert_eq!(told, "mall on db.example:3307");
         for (url, part) in [
             ("mysql://ann:hunter2@db.example", "no database"),
@@ -240,7 +241,7 @@ mod tests {
             // first one has.
             ("mysql://ann:3306/hunter2@db.example/mall", "`/` in it"),
         ] {
-            let error = place(url).err().expect(url).to_string();
+            let error = target_of(url).err().expect(url).to_string();
             assert!(error.contains(part) && !error.contains("hunter2"), "{url}: {error}");
         }
     }

@@ -47,7 +47,7 @@ pub(crate) struct JournalFile {
 }
 
 /// A look at the journal of a directory.
-pub(crate) struct PastJournal {
+pub(crate) struct JournalScan {
     vfs: Arc<dyn Vfs>,
     dir: PathBuf,
     archive_dir: PathBuf,
@@ -63,7 +63,7 @@ struct Seen {
     header: Header,
 }
 
-impl PastJournal {
+impl JournalScan {
     /// Looks at the journal in `dir` (directories `journal` and `archive`), and how far it goes.
     ///
     /// # Errors
@@ -123,7 +123,7 @@ impl PastJournal {
     /// # Errors
     /// `NotFound` when `from_seq` is older than what is kept, naming the oldest record, or beyond
     /// the end.
-    pub(crate) fn records(&self, from_seq: Seq, through: Seq) -> Result<PastRecords> {
+    pub(crate) fn records(&self, from_seq: Seq, through: Seq) -> Result<ScannedRecords> {
         let (from_seq, oldest_seq, last_seq) = (from_seq.max(1), self.oldest_seq(), self.last_seq);
         if from_seq < oldest_seq {
             return Err(gone(from_seq, oldest_seq, last_seq));
@@ -134,7 +134,7 @@ impl PastJournal {
             )));
         }
         let look = Self { vfs: Arc::clone(&self.vfs), ..self.copy() };
-        Ok(PastRecords {
+        Ok(ScannedRecords {
             look,
             next_seq: from_seq,
             through: through.min(last_seq),
@@ -276,7 +276,7 @@ impl PastJournal {
         if let Some(seen) = next.checked_sub(1).and_then(|at| self.segments.get(at)) {
             let bytes = self.read_segment(seen)?;
             let end_seq = self.segments.get(next).map_or(Seq::MAX, |next| next.header.first_seq);
-            let at = Place { offset: HEADER_BYTES, seq: seen.header.first_seq };
+            let at = FramePosition { offset: HEADER_BYTES, seq: seen.header.first_seq };
             return Ok(Source::Segment { seen: seen.clone(), bytes, at, end_seq });
         }
         let holds = |file: &&Archived| (file.first_seq..=file.last_seq).contains(&seq);
@@ -290,8 +290,8 @@ impl PastJournal {
 }
 
 /// Records in their order, from segments and archive.
-pub(crate) struct PastRecords {
-    look: PastJournal,
+pub(crate) struct ScannedRecords {
+    look: JournalScan,
     next_seq: Seq,
     through: Seq,
     open: Option<Source>,
@@ -305,18 +305,18 @@ pub(crate) struct PastRecords {
 
 #[allow(clippy::large_enum_variant, reason = "a reader has one of them")]
 enum Source {
-    Segment { seen: Seen, bytes: Vec<u8>, at: Place, end_seq: Seq },
+    Segment { seen: Seen, bytes: Vec<u8>, at: FramePosition, end_seq: Seq },
     Archive(ArchiveReader),
 }
 
 /// The start of the frame `seq`.
 #[derive(Clone, Copy)]
-struct Place {
+struct FramePosition {
     offset: usize,
     seq: Seq,
 }
 
-impl PastRecords {
+impl ScannedRecords {
     /// How many records are left.
     pub(crate) fn left(&self) -> u64 {
         (self.through + 1).saturating_sub(self.next_seq)
@@ -415,7 +415,7 @@ impl Source {
                 let what = || format!("record {} is damaged", at.seq);
                 let frame = frame.ok_or_else(|| corrupt(&seen.path, at.offset, &what()))?;
                 deliver(&frame)?;
-                *at = Place { offset: at.offset + frame.bytes, seq: at.seq + 1 };
+                *at = FramePosition { offset: at.offset + frame.bytes, seq: at.seq + 1 };
                 Ok((frame.seq, seen.header.mark(&frame)))
             }
             Self::Archive(archive) => {

@@ -1,4 +1,4 @@
-//! The keeper: a thread that prepares spares and turns segments nobody needs into archive files and
+//! The recycler: a thread that prepares spares and turns segments nobody needs into archive files and
 //! spares. Never on the way of a commit.
 
 use std::sync::Arc;

@@ -71,6 +71,8 @@ CREATE TABLE exchange_orders (
   cancelled_at DATETIME(3) NULL, -- when it was given up, returned or expired
   carrier VARCHAR(64) CHARACTER SET utf8mb4 NULL, -- who carries it
   completed_at DATETIME(3) NULL,
+  returned_quantity BIGINT NULL, -- how many units went back, where they did in parts
+  returned_points BIGINT NULL, -- how many points went back, where they did in parts
   seq BIGINT UNSIGNED NULL, -- the event it is as of; null in rows that are not the mirror's
   PRIMARY KEY (id),
   INDEX idx_order_no (order_no),

@@ -319,6 +319,22 @@ impl Account {
         Some((Kind::Quota, what))
     }
 
+    /// Units that a reservation consumed come back to be written off. What a rule grants cannot
+    /// break.
+    pub(super) fn discard(&mut self, quantity: i128, past: i128) -> Option<Wrong> {
+        self.consumed -= quantity;
+        self.written_off += quantity;
+        let what = || format!("{}: a return writes off what a rule grants", self.key);
+        (self.is_granted() || past > 0).then(|| (Kind::Quota, what()))
+    }
+
+    /// Whether its units are what a rule grants, and none that came in.
+    fn is_granted(&self) -> bool {
+        self.key.starts_with("quota/")
+            || self.policy.limit > 0
+            || self.policy.window != Window::Never
+    }
+
     /// A return of version 1, which did not tell whose units it took out. `consumed_at` is when
     /// they were consumed, where the books know.
     pub(super) fn give_back_unsaid(
@@ -344,10 +360,7 @@ impl Account {
     /// It is closed: nothing may be left in it. What a rule grants is not its own, but what counts
     /// against that is.
     pub(super) fn close(&mut self, at: TimeMs) -> Option<Wrong> {
-        let granted = self.key.starts_with("quota/")
-            || self.policy.limit > 0
-            || self.policy.window != Window::Never;
-        let left = match granted {
+        let left = match self.is_granted() {
             true if self.policy.window == Window::Outstanding => self.owed,
             true if self.keeps_uses() => self.owed + self.counted(at),
             true => self.owed + self.consumed,

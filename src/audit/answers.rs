@@ -145,9 +145,12 @@ fn effect(fact: &Fact<'_>) -> Option<((u8, u64, u64), u64)> {
         }
         Fact::Confirmed(end) => ((3, end.reservation.number(), end.expires_at), units(&end.lines)),
         Fact::Released(end) => ((4, end.reservation.number(), end.expires_at), units(&end.lines)),
-        Fact::Returned { reservation, expires_at, lines, .. } => {
-            ((5, reservation.number(), *expires_at), units(lines))
-        }
+        Fact::Returned { reservation, expires_at, lines, part, .. } => match part {
+            None => ((5, reservation.number(), *expires_at), units(lines)),
+            // Its lines are not all that was bought.
+            Some(part) if part.is_last() => ((5, reservation.number(), *expires_at), 0),
+            Some(_) => ((9, reservation.number(), 0), 0),
+        },
         Fact::Noted { reservation, .. } => ((6, reservation.number(), 0), 0),
         Fact::Extended { reservation, expires_at, lines, .. } => {
             ((8, reservation.number(), *expires_at), units(lines))

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::account::{Account, Wrong};
 use super::answers::Answers;
 use super::finding::{Findings, Kind};
+use super::returns::{Confirmed, Returned};
 use super::snapshot::{PARTS, Part, PendingRow, SHARDS, Snapshot};
 use crate::base::TTL_MS_MAX;
 use crate::base::{AccountKey, Seq, TimeMs};
@@ -32,8 +33,8 @@ pub(super) struct Books {
     /// How many accounts each shard has.
     pub(super) opened: [u32; SHARDS],
     pub(super) pending: HashMap<u64, PendingReservation>,
-    /// What a confirmed reservation consumed, and when, until it is returned.
-    confirmed: HashMap<u64, (TimeMs, Vec<(u32, u64)>)>,
+    /// What confirmed reservations consumed, until all of it is returned.
+    pub(super) confirmed: HashMap<u64, Confirmed>,
     /// The count that the next reservation of each shard has at least.
     pub(super) numbered: [u64; SHARDS],
     pub(super) answers: Answers,
@@ -115,7 +116,7 @@ impl Books {
     }
 
     /// Whether an event is news for a shard, or shown by the snapshot that the books began with.
-    fn is_news(&self, part: usize, seq: Seq) -> bool {
+    pub(super) fn is_news(&self, part: usize, seq: Seq) -> bool {
         seq > self.shown[part]
     }
 
@@ -181,8 +182,14 @@ impl Books {
                 }
                 self.end(seq, at, end, false, findings);
             }
-            Fact::Returned { reservation, lines, consumed_at, .. } => {
-                self.give_back(seq, at, reservation.number(), lines, *consumed_at, findings);
+            Fact::Returned { reservation, lines, consumed_at, part, .. } => {
+                let returned = Returned {
+                    id: reservation.number(),
+                    lines,
+                    said: *consumed_at,
+                    part: part.as_ref(),
+                };
+                self.give_back(seq, at, &returned, findings);
             }
             Fact::Transferred { from, to, quantity, from_available, to_available, .. } => {
                 self.hold_transfer(seq, from.number(), to.number(), *quantity, findings);
@@ -264,7 +271,7 @@ impl Books {
     }
 
     /// Changes an account, and holds what came out against what the event tells.
-    fn change(
+    pub(super) fn change(
         &mut self,
         seq: Seq,
         number: u32,
@@ -353,7 +360,7 @@ impl Books {
         self.numbered[home] = self.numbered[home].max(count + 1);
         let taken = lines.iter().map(|line| (line.account, line.quantity)).collect::<Vec<_>>();
         if *confirmed {
-            self.confirmed.insert(id, (at, taken));
+            self.confirmed.insert(id, Confirmed::new(at, lines));
             return;
         }
         if lines.iter().map(|line| shard_of(line.account.into())).min() != Some(home) {
@@ -428,9 +435,7 @@ impl Books {
                 return self.doubt(&end.lines);
             }
             if confirms {
-                let consumed = end.lines.iter().map(|line| (line.account, line.consumed));
-                self.confirmed
-                    .insert(id, (at, consumed.filter(|(_, consumed)| *consumed > 0).collect()));
+                self.confirmed.insert(id, Confirmed::new(at, &end.lines));
             }
         }
         for line in &end.lines {
@@ -474,94 +479,7 @@ impl Books {
             .then(|| format!("reservation {id} is not confirmed, and consumes units"))
     }
 
-    fn give_back(
-        &mut self,
-        seq: Seq,
-        at: TimeMs,
-        id: u64,
-        lines: &[EventLine],
-        said: Option<TimeMs>,
-        findings: &mut Findings,
-    ) {
-        let mut known = None;
-        if self.is_news(shard_of(id), seq) {
-            match self.confirmed.remove(&id) {
-                Some((confirmed_at, consumed)) => {
-                    known = Some(confirmed_at);
-                    if let Some(what) =
-                        self.return_is_wrong(id, confirmed_at, &consumed, lines, said)
-                    {
-                        findings.add(Kind::Reservation, seq, what);
-                        return self.doubt(lines);
-                    }
-                }
-                // It may have been confirmed before the books began, and then is not known.
-                None if !self.whole && !self.pending.contains_key(&id) => {}
-                None => {
-                    let what = format!(
-                        "reservation {id} is returned, and is not confirmed, or was returned before"
-                    );
-                    findings.add(Kind::Reservation, seq, what);
-                    return self.doubt(lines);
-                }
-            }
-        }
-        for line in lines {
-            let (quantity, past) = (line.quantity.into(), line.consumed.into());
-            self.change(seq, line.account, line.available, findings, |account| match said {
-                Some(consumed_at) => account.give_back(quantity, past, consumed_at, at),
-                None => account.give_back_unsaid(quantity, known),
-            });
-        }
-    }
-
-    /// Everything that was consumed goes back, or did before; at the time when it was consumed.
-    /// Releases of version 1 left out what a window had given back, and so does who finds that they
-    /// forgot it.
-    fn return_is_wrong(
-        &self,
-        id: u64,
-        confirmed_at: TimeMs,
-        consumed: &[(u32, u64)],
-        lines: &[EventLine],
-        said: Option<TimeMs>,
-    ) -> Option<String> {
-        if let Some(said) = said.filter(|said| *said != confirmed_at) {
-            return Some(format!(
-                "reservation {id} returns what was consumed at {said}, and was confirmed at {confirmed_at}"
-            ));
-        }
-        let mut left: BTreeMap<u32, i128> = BTreeMap::new();
-        for (account, quantity) in consumed {
-            *left.entry(*account).or_default() += i128::from(*quantity);
-        }
-        for line in lines {
-            *left.entry(line.account).or_default() -=
-                i128::from(line.quantity) + i128::from(line.consumed);
-        }
-        let forgotten = |number: &u32| {
-            let account = self.accounts.get(number);
-            account.is_some_and(|account| match said {
-                None => account.is_windowed(),
-                Some(_) => account.may_have_forgotten(confirmed_at),
-            })
-        };
-        let wrong =
-            left.iter().find(|(account, left)| **left < 0 || (**left > 0 && !forgotten(account)));
-        wrong.map(|(account, left)| {
-            let name =
-                self.accounts.get(account).map_or("an unknown account", |account| &account.key);
-            match left {
-                ..0 => format!(
-                    "reservation {id} returns {} units of {name} more than it consumed",
-                    -left
-                ),
-                _ => format!("reservation {id} is returned without {left} units of {name}"),
-            }
-        })
-    }
-
-    fn doubt(&mut self, lines: &[EventLine]) {
+    pub(super) fn doubt(&mut self, lines: &[EventLine]) {
         for line in lines {
             if let Some(account) = self.accounts.get_mut(&line.account) {
                 account.doubtful = true;

@@ -11,7 +11,7 @@ use super::journal::Marks;
 use crate::base::error::{ErrorKind, Result};
 use crate::base::{AccountId, ReservationId, Seq, TimeMs};
 use crate::event::Window;
-use crate::event::{End, Event, EventLine, Fact};
+use crate::event::{End, Event, EventLine, Fact, Part};
 use crate::history::record::{ChangeKind, ChangeRecord, ReservationRecord, ReservationState};
 use crate::history::{Copied, CopiedRow, StoreCopy};
 
@@ -210,11 +210,16 @@ impl History {
             Fact::Expired(end) => {
                 self.end(cause(Some(end.reservation), ""), end, ChangeKind::Expired, findings)
             }
-            Fact::Returned { reservation, lines, note, .. } => {
+            Fact::Returned { reservation, lines, note, part, .. } => {
                 self.reservation(seq, *reservation, findings, |record| {
-                    record.state == ReservationState::Returned && record.returned_at == Some(at)
+                    is_returned(record, part.as_ref(), at)
                 })?;
-                self.changes(cause(Some(*reservation), note), ChangeKind::Returned, lines, findings)
+                let written_off = part.as_ref().map_or(&[][..], |part| &part.written_off);
+                let (broken, sound): (Vec<EventLine>, Vec<EventLine>) =
+                    lines.iter().partition(|line| written_off.contains(&line.account()));
+                let cause = cause(Some(*reservation), note);
+                self.changes(cause, ChangeKind::Returned, &sound, findings)?;
+                self.changes(cause, ChangeKind::Discarded, &broken, findings)
             }
             Fact::Extended { reservation, expires_at, lines, .. } => {
                 self.reservation(seq, *reservation, findings, |record| {
@@ -369,6 +374,7 @@ impl History {
                 ChangeKind::Confirmed => {
                     (signed(line.quantity) - signed(line.consumed), line.consumed)
                 }
+                ChangeKind::Discarded => (0, line.quantity),
                 _ => (signed(line.quantity), line.quantity),
             };
             let entry = together.entry(line.account).or_default();
@@ -500,6 +506,24 @@ impl History {
 
 fn is_quota(books: &Books, account: AccountId) -> bool {
     books.accounts.get(&account.number()).is_some_and(|account| account.key.starts_with("quota/"))
+}
+
+/// Whether a record tells of a return at `at`: so much of each line is back, and where that is all,
+/// the reservation is over.
+fn is_returned(record: &ReservationRecord, part: Option<&Part>, at: TimeMs) -> bool {
+    let used = || record.lines.iter().filter(|line| line.consumed > 0);
+    let Some(part) = part else {
+        return record.state == ReservationState::Returned
+            && record.returned_at == Some(at)
+            && used().all(|line| line.returned == line.consumed);
+    };
+    let shown = used().map(|line| (line.account, line.consumed, line.returned));
+    let told = part.lines.iter().map(|line| (line.account, line.consumed, line.returned));
+    let end = match part.is_last() {
+        true => (ReservationState::Returned, Some(at)),
+        false => (ReservationState::Confirmed, None),
+    };
+    shown.eq(told) && (record.state, record.returned_at) == end
 }
 
 fn same_lines(record: &ReservationRecord, lines: &[EventLine]) -> bool {

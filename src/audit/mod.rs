@@ -16,6 +16,7 @@ mod finding;
 mod frames;
 mod history;
 mod journal;
+mod returns;
 mod snapshot;
 
 use std::path::{Path, PathBuf};

@@ -26,6 +26,8 @@ pub(crate) enum Flaw {
     ReleasesLate,
     /// 1: a return gives back the newest use, whosever that is.
     ReturnsNewest,
+    /// 1: returns a unit more than is left.
+    ReturnsTooMuch,
     /// 1: a rule that changes forgets what was bought.
     ForgetsUses,
     /// 6: refuses the last unit.

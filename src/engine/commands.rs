@@ -292,20 +292,51 @@ impl Engine {
     /// The most commands of one batch.
     pub const BATCH_MAX: usize = 10_000;
 
-    /// Asks for the return of what a confirmed reservation consumed, once. Decided when history
-    /// shows how the reservation ended; this call does not wait for that, the ticket does.
+    /// Asks for the return of what a confirmed reservation consumed: everything that is left of it, or
+    /// a part. Each unit is returned once. Decided when history shows how the reservation ended and
+    /// what was returned before; this call does not wait for that, the ticket does.
     ///
-    /// The outcome is [`RefundOutcome::Returned`], or
-    /// [`RefundOutcome::NotConfirmed`] when there is no such
-    /// confirmed reservation (any more) on behalf of its owner. With an idempotency key, a retry
-    /// hears the first answer, also where that was a release: whoever gives up an order need not
-    /// know whether it was confirmed. The ticket's errors are `Conflict` when the ledger cannot see
-    /// that these units were consumed then, or for a key with another request, and those of
+    /// The outcome is [`RefundOutcome::Returned`] when nothing is left,
+    /// [`RefundOutcome::ReturnedInPart`] while something is, [`RefundOutcome::TooMuch`] when more was
+    /// asked for than is left, or [`RefundOutcome::NotConfirmed`] when there is no such confirmed
+    /// reservation (any more) on behalf of its owner. With an idempotency key, a retry hears the
+    /// first answer; of a refund of everything also where that was a release: whoever gives up an
+    /// order need not know whether it was confirmed. The ticket's errors are `Conflict` when the
+    /// ledger cannot see that these units were consumed then, or for a key with another request,
+    /// `Invalid` for units to be written off of a quota or of what is not returned, and those of
     /// [`Engine::execute`].
     ///
+    /// ```
+    /// # use stockhold::{AccountKey, Engine, Line, Policy, Receive, Refund, RefundOutcome, Reserve};
+    /// # fn main() -> stockhold::Result<()> {
+    /// # let dir = tempfile::tempdir().expect("a temporary directory");
+    /// # let engine = Engine::builder(dir.path()).open()?;
+    /// # let tea = engine.open_account(&AccountKey::stock("tea")?, Policy::strict())?;
+    /// # engine.receive(Receive::new(tea, 9))?.wait()?;
+    /// let lines = [Line { account: tea, quantity: 3 }];
+    /// let bought = engine.reserve(Reserve::new(&lines, 60_000).confirmed())?.wait()?;
+    /// let order = bought.reserved().expect("there is enough").reservation;
+    ///
+    /// let one = [Line { account: tea, quantity: 1 }];
+    /// let in_part = RefundOutcome::ReturnedInPart { reservation: order };
+    /// assert_eq!(engine.refund(Refund::new(order).part(&one))?.wait()?, in_part);
+    /// // The second one came back broken.
+    /// let written_off = [tea];
+    /// let broken = Refund::new(order).part(&one).written_off(&written_off).note("broken");
+    /// assert_eq!(engine.refund(broken)?.wait()?, in_part);
+    /// // Whatever is left: the third.
+    /// let all = RefundOutcome::Returned { reservation: order };
+    /// assert_eq!(engine.refund(order)?.wait()?, all);
+    /// let level = engine.level(tea)?;
+    /// assert_eq!((level.available, level.consumed, level.written_off), (8, 0, 1));
+    /// # engine.close()
+    /// # }
+    /// ```
+    ///
     /// # Errors
-    /// `Invalid` when the note is too long, `Overloaded` when too many refunds wait or the
-    /// journal's queue is full, `Unavailable` when history is off or has failed, and `Closed`.
+    /// `Invalid` when the note is too long or a part is out of bounds, `Overloaded` when too many
+    /// refunds wait or the journal's queue is full, `Unavailable` when history is off or has failed,
+    /// and `Closed`.
     pub fn refund<'a>(&self, refund: impl Into<Refund<'a>>) -> Result<RefundTicket> {
         ended::ask_refund(self.core()?, &refund.into(), None)
     }

@@ -17,7 +17,7 @@ use crate::base::waiters::Waiter;
 use crate::base::{AccountId, IdempotencyKey, ReservationId, Seq};
 use crate::history::record::ReservationRecord;
 use crate::journal::{Journal, park_until};
-use crate::ledger::{Executed, RefundOutcome};
+use crate::ledger::{Executed, Line, RefundOutcome};
 
 /// How many requests may wait to be decided.
 const WAITING_MAX: usize = 4096;
@@ -154,6 +154,8 @@ pub(super) struct Request {
 
 pub(super) enum Wish {
     Refund {
+        part: Option<Box<[Line]>>,
+        written_off: Box<[AccountId]>,
         note: Box<str>,
         when: Option<fn(&ReservationRecord) -> bool>,
         answer: Arc<Answer<RefundOutcome>>,

@@ -13,9 +13,10 @@ use super::lengths::check_body;
 use super::look_back;
 use super::note::{NoteOutcome, NoteWhen};
 use crate::base::error::{Error, Result};
+use crate::event::PartLine;
 use crate::history::Store;
-use crate::history::record::ReservationRecord;
-use crate::ledger::{Executed, Line, NotPending, Noting, Refund, RefundOutcome, Return, Used};
+use crate::history::record::{RecordLine, ReservationRecord};
+use crate::ledger::{Executed, NotPending, Noting, Refund, RefundOutcome, Return, Used};
 
 /// How many are decided before history is carried on.
 const DECIDED_AT_ONCE: usize = 256;
@@ -30,9 +31,11 @@ pub(super) fn ask_refund(
     refund: &Refund<'_>,
     when: Option<fn(&ReservationRecord) -> bool>,
 ) -> Result<RefundTicket> {
-    let Refund { reservation, owner, note, key } = *refund;
+    let Refund { reservation, part, written_off, owner, note, key } = *refund;
+    Return { part, written_off, ..Return::default() }.check()?;
     let (note, answer) = (Box::from(note), Answer::new());
-    let wish = Wish::Refund { note, when, answer: Arc::clone(&answer) };
+    let (part, written_off) = (part.map(Box::from), Box::from(written_off));
+    let wish = Wish::Refund { part, written_off, note, when, answer: Arc::clone(&answer) };
     ask(core, Request { reservation, owner, key, after: 0, wish })?;
     Ok(DeferredTicket::new(answer, &core.journal))
 }
@@ -78,8 +81,11 @@ pub(super) fn decide(core: &Core, store: &Store, unseen: &mut Unseen) -> usize {
         && let Some(request) = core.history.deferred.next(projected, unseen)
     {
         let seq = match &request.wish {
-            Wish::Refund { note, when, answer } => {
-                answer.give(calls, refund(core, store, &request, note, *when))
+            Wish::Refund { part, written_off, note, when, answer } => {
+                let Request { owner, key, .. } = request;
+                let part = part.as_deref();
+                let asked = Return { part, written_off, note, expires_at: 0, owner, key };
+                answer.give(calls, refund(core, store, &request, &asked, *when))
             }
             Wish::Note { body, when, answer } => {
                 answer.give(calls, note(core, store, &request, body, *when))
@@ -129,14 +135,12 @@ fn refund(
     core: &Core,
     store: &Store,
     request: &Request,
-    note: &str,
+    asked: &Return<'_>,
     when: Option<fn(&ReservationRecord) -> bool>,
 ) -> Result<Executed<RefundOutcome>> {
-    let Request { reservation: id, owner, key, .. } = *request;
-    if let Some(key) = key
-        && let Some(first) = core.ledger.first_execution(key, core.now_ms())?
-    {
-        return Ok((first.answer.to_refund()?, Some(first.seq)));
+    let Request { reservation: id, owner, .. } = *request;
+    if let Some(first) = core.ledger.returned_before(id, asked, core.now_ms())? {
+        return Ok(first);
     }
     let refused = |why| Ok((RefundOutcome::NotConfirmed { reservation: id, why }, None));
     let Some(record) = store.reservation(id)? else {
@@ -156,12 +160,16 @@ fn refund(
         return refused(NotPending::Confirmed);
     }
     let consumed = record.lines.iter().filter(|line| line.consumed > 0);
-    let lines: Vec<Line> =
-        consumed.map(|line| Line { account: line.account, quantity: line.consumed }).collect();
+    let lines: Vec<PartLine> = consumed.map(part_line).collect();
     let consumed_at = record.ended_at.unwrap_or(record.created_at);
     let used = Used { reservation: id, lines: &lines, consumed_at };
-    let back = Return { note, expires_at: record.expires_at, owner, key };
-    core.ledger.return_used(&used, &back, core.now_ms(), &core.recorder())
+    let asked = Return { expires_at: record.expires_at, ..*asked };
+    core.ledger.return_used(&used, &asked, core.now_ms(), &core.recorder())
+}
+
+fn part_line(line: &RecordLine) -> PartLine {
+    let RecordLine { account, consumed, returned, .. } = *line;
+    PartLine { account, consumed, returned }
 }
 
 fn note(

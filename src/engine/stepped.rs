@@ -5,7 +5,7 @@
 use super::{Engine, Ticket, checkpoint};
 use crate::base::Seq;
 use crate::base::error::Result;
-use crate::ledger::{RefundOutcome, Used};
+use crate::ledger::{RefundOutcome, Return, Used};
 
 impl Engine {
     /// What the journal's writer does when it is woken: writes what is queued.
@@ -27,12 +27,17 @@ impl Engine {
         checkpoint::write_with(&self.0.core, between)
     }
 
-    /// Returns what a reservation consumed; the caller knows what that is, as history would.
+    /// Returns what a reservation consumed, or a part of it; the caller knows what that is, as
+    /// history would.
     ///
     /// # Errors
     /// As [`Engine::refund`].
-    pub(crate) fn give_back(&self, used: &Used<'_>, note: &str) -> Result<Ticket<RefundOutcome>> {
+    pub(crate) fn give_back(
+        &self,
+        used: &Used<'_>,
+        asked: &Return<'_>,
+    ) -> Result<Ticket<RefundOutcome>> {
         let core = &self.0.core;
-        Ok(core.ticket(core.ledger.give_back(used, note, core.now_ms(), &core.recorder())?))
+        Ok(core.ticket(core.ledger.return_used(used, asked, core.now_ms(), &core.recorder())?))
     }
 }

@@ -32,6 +32,8 @@ every! {
         TransferredOut,
         /// Units came from another account.
         TransferredIn,
+        /// Consumed units came back and were written off.
+        Discarded,
     }
 }
 
@@ -58,6 +60,7 @@ impl ChangeKind {
             Self::Returned => reserving("returned"),
             Self::TransferredOut => alone("transferredOut"),
             Self::TransferredIn => alone("transferredIn"),
+            Self::Discarded => reserving("discarded"),
         }
     }
 
@@ -102,11 +105,12 @@ mod tests {
             (8, "returned"),
             (9, "transferredOut"),
             (10, "transferredIn"),
+            (11, "discarded"),
         ];
         assert_eq!(numbered, expected);
         for kind in ChangeKind::ALL {
             assert_eq!(ChangeKind::from_number(kind.number()), Some(*kind));
         }
-        assert_eq!(ChangeKind::from_number(11), None);
+        assert_eq!(ChangeKind::from_number(12), None);
     }
 }

@@ -3,7 +3,7 @@
 
 use smallvec::SmallVec;
 
-use super::{ChangeKind, End, Event, EventLine, Fact};
+use super::{ChangeKind, End, Event, EventLine, Fact, Part};
 use crate::base::error::{Error, Result};
 use crate::base::{AccountId, AccountKey, ReservationId, TimeMs};
 
@@ -69,6 +69,8 @@ pub(crate) enum Life<'e> {
         /// The deadline it had; 0 when that is not known.
         expires_at: TimeMs,
         lines: &'e [EventLine],
+        /// `None` when everything went back at once, and is available again.
+        part: Option<&'e Part>,
     },
     Noted {
         reservation: ReservationId,
@@ -146,15 +148,20 @@ impl<'e> Effects<'e> {
                     lines,
                     details,
                 };
-                Self::of_lines(kind, *reservation, lines, "", Life::Made(made))
+                Self::of_lines(|_| kind, *reservation, lines, "", Life::Made(made))
             }
             Fact::Confirmed(end) => Self::ended(Ending::Confirmed, end),
             Fact::Released(end) => Self::ended(Ending::Released, end),
             Fact::Expired(end) => Self::ended(Ending::Expired, end),
-            Fact::Returned { reservation, lines, note, expires_at, .. } => {
-                let returned =
-                    Life::Returned { reservation: *reservation, expires_at: *expires_at, lines };
-                Self::of_lines(ChangeKind::Returned, *reservation, lines, note, returned)
+            Fact::Returned { reservation, lines, note, expires_at, part, consumed_at: _ } => {
+                let (reservation, expires_at, part) = (*reservation, *expires_at, part.as_ref());
+                let life = Life::Returned { reservation, expires_at, lines, part };
+                let kind = |account| match part.is_some_and(|it| it.written_off.contains(&account))
+                {
+                    true => ChangeKind::Discarded,
+                    false => ChangeKind::Returned,
+                };
+                Self::of_lines(kind, reservation, lines, note, life)
             }
             Fact::Noted { reservation, body } => {
                 let noted = Life::Noted { reservation: *reservation, body };
@@ -199,11 +206,13 @@ impl<'e> Effects<'e> {
     }
 
     fn ended(how: Ending, end: &'e End) -> Result<Self> {
-        Self::of_lines(how.change(), end.reservation, &end.lines, "", Life::Ended { how, end })
+        let life = Life::Ended { how, end };
+        Self::of_lines(|_| how.change(), end.reservation, &end.lines, "", life)
     }
 
+    /// The changes of a reservation's step; `kind` says which it is of each account.
     fn of_lines(
-        kind: ChangeKind,
+        kind: impl Fn(AccountId) -> ChangeKind,
         reservation: ReservationId,
         lines: &'e [EventLine],
         note: &'e str,
@@ -221,7 +230,7 @@ impl<'e> Effects<'e> {
                 whole.consumed = sum(whole.consumed, line.consumed)?;
                 whole.available = line.available;
             }
-            changes.push(change(kind, reservation, &whole, note)?);
+            changes.push(change(kind(whole.account()), reservation, &whole, note)?);
         }
         Ok(Self { changes, reservation: Some(life), ..Self::default() })
     }
@@ -266,6 +275,7 @@ fn change<'e>(
         }
         ChangeKind::Released | ChangeKind::Expired => (whole, -whole, 0, line.quantity),
         ChangeKind::Returned => (whole, 0, -whole, line.quantity),
+        ChangeKind::Discarded => (0, 0, -whole, line.quantity),
         ChangeKind::Received
         | ChangeKind::Adjusted
         | ChangeKind::WrittenOff
@@ -332,7 +342,18 @@ mod tests {
     fn returned(lines: &[EventLine]) -> Fact<'static> {
         let (note, consumed_at) = (Cow::Borrowed("why"), None);
         let lines = lines.into();
-        Fact::Returned { reservation: id(), lines, note, consumed_at, expires_at: 0 }
+        Fact::Returned { reservation: id(), lines, note, consumed_at, expires_at: 0, part: None }
+    }
+
+    fn discarded(lines: &[EventLine]) -> Fact<'static> {
+        let Fact::Returned { reservation, lines, note, consumed_at, expires_at, .. } =
+            returned(lines)
+        else {
+            unreachable!("it was just made")
+        };
+        let written_off = vec![AccountId::from_number(1)];
+        let part = Some(Part { lines: Vec::new(), written_off });
+        Fact::Returned { reservation, lines, note, consumed_at, expires_at, part }
     }
 
     fn with_effects<T>(fact: Fact<'static>, look: impl FnOnce(Result<Effects<'_>>) -> T) -> T {
@@ -366,6 +387,7 @@ mod tests {
             (Fact::Released(end(&[line(1, 4, 0, 5)])), ChangeKind::Released, (4, -4, 0, 4)),
             (Fact::Expired(end(&[line(1, 4, 0, 5)])), ChangeKind::Expired, (4, -4, 0, 4)),
             (returned(&[line(1, 4, 0, 5)]), ChangeKind::Returned, (4, 0, -4, 4)),
+            (discarded(&[line(1, 4, 0, 5)]), ChangeKind::Discarded, (0, 0, -4, 4)),
         ] {
             with_effects(fact, |effects| {
                 let effects = effects.expect("a true event");
@@ -374,8 +396,10 @@ mod tests {
                 assert_eq!((delta, held, consumed, quantity), expected, "{kind:?}");
                 assert_eq!((change.kind, change.account, change.available), (kind, tea, 5));
                 assert_eq!(change.reservation.is_some(), kind.is_of_reservation(), "{kind:?}");
-                // What a reservation moves, it neither makes nor destroys.
-                assert!(!kind.is_of_reservation() || delta + held + consumed == 0, "{kind:?}");
+                // What a reservation moves, it neither makes nor destroys, unless it is written off.
+                let lost = if kind == ChangeKind::Discarded { 4 } else { 0 };
+                let sum = delta + held + consumed + lost;
+                assert!(!kind.is_of_reservation() || sum == 0, "{kind:?}");
             });
         }
     }

@@ -242,6 +242,23 @@ fn named() -> Vec<Row> {
                 note: "back".into(),
                 consumed_at: Some(0x0201),
                 expires_at: 0x0302,
+                part: None,
+            },
+        ),
+        row(
+            16,
+            "93cf0102030405060708c081a852657475726e656496cf11121314151617189194ce21222324050109a46261636bcd0201cd0302929193cd0a0b080691cd0a0b",
+            None,
+            Fact::Returned {
+                reservation,
+                lines: lines(&[(5, 1, 9)]),
+                note: "back".into(),
+                consumed_at: Some(0x0201),
+                expires_at: 0x0302,
+                part: Some(Part {
+                    lines: vec![PartLine { account, consumed: 8, returned: 6 }],
+                    written_off: vec![account],
+                }),
             },
         ),
         row(
@@ -326,6 +343,7 @@ fn read_only() -> Vec<Row> {
                 note: "back".into(),
                 consumed_at: None,
                 expires_at: 0,
+                part: None,
             },
         ),
     ]

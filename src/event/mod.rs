@@ -7,6 +7,7 @@ mod change;
 mod codec;
 #[cfg_attr(not(feature = "history"), allow(dead_code, reason = "history and the mall read them"))]
 pub(crate) mod effects;
+mod part;
 mod policy;
 
 use std::borrow::Cow;
@@ -20,6 +21,7 @@ use crate::base::{AccountId, AccountKey, IdempotencyKey, ReservationId, Seq, Tim
 
 pub use change::ChangeKind;
 pub(crate) use codec::{decode, encode, kind_of, mark};
+pub use part::{Part, PartLine};
 pub use policy::{Policy, Window};
 
 /// What an event did to one account.
@@ -28,7 +30,7 @@ pub struct EventLine {
     /// The account's number.
     pub account: u32,
     /// How many units the line is about: taken by `Reserved`, no longer reserved by the three ends,
-    /// given back by `Returned`. A cap on what is outstanding has them all available again when
+    /// given back or written off by `Returned`. A cap on what is outstanding has them all available again when
     /// they are consumed.
     pub quantity: u64,
     /// How many of them are consumed: all or none, but for a confirm in part. Of `Returned`: how
@@ -247,6 +249,9 @@ pub enum Fact<'a> {
         /// The deadline it had; 0 when that is not known.
         #[serde(default)]
         expires_at: TimeMs,
+        /// `None` when everything that it consumed went back at once, and is available again.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        part: Option<Part>,
     },
     /// Something worth keeping happened to a reservation; no account changed.
     Noted {
@@ -359,8 +364,9 @@ impl Fact<'_> {
             Self::Confirmed(end) => Fact::Confirmed(end),
             Self::Released(end) => Fact::Released(end),
             Self::Expired(end) => Fact::Expired(end),
-            Self::Returned { reservation, lines, note, consumed_at, expires_at } => {
-                Fact::Returned { reservation, lines, note: text(note), consumed_at, expires_at }
+            Self::Returned { reservation, lines, note, consumed_at, expires_at, part } => {
+                let note = text(note);
+                Fact::Returned { reservation, lines, note, consumed_at, expires_at, part }
             }
             Self::Noted { reservation, body } => Fact::Noted { reservation, body: bytes(body) },
             Self::Document { collection, key, body } => Fact::Document {

@@ -54,6 +54,7 @@ fn every_kind_survives_a_round_trip() {
             note: "damaged".into(),
             consumed_at,
             expires_at: 6,
+            part: None,
         });
     }
     check(Fact::Noted { reservation, body: Cow::Borrowed(&[0, 255]) });
@@ -123,6 +124,7 @@ fn events_of_the_first_release_read_as_they_were_meant() {
                 note: "x".into(),
                 consumed_at: None,
                 expires_at: 0,
+                part: None,
             },
         ),
     ] {
@@ -213,6 +215,7 @@ fn events_of_the_first_release_are_read() {
         note: "back".into(),
         consumed_at: None,
         expires_at: 0,
+        part: None,
     };
     assert_eq!(
         decode(16, &bytes).expect("an event"),

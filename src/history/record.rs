@@ -19,7 +19,7 @@ every! {
         Released,
         /// Its deadline passed.
         Expired,
-        /// It was confirmed, and its units were returned later.
+        /// It was confirmed, and all its units were returned later.
         Returned,
     }
 }
@@ -46,6 +46,8 @@ pub struct RecordLine {
     pub quantity: u64,
     /// How many of them were consumed.
     pub consumed: u64,
+    /// How many of those were returned.
+    pub returned: u64,
 }
 
 /// A note on a reservation.
@@ -74,7 +76,7 @@ pub struct ReservationRecord {
     pub expires_at: TimeMs,
     /// When it was confirmed, released or expired.
     pub ended_at: Option<TimeMs>,
-    /// When its consumed units were returned.
+    /// When the last of its consumed units were returned.
     pub returned_at: Option<TimeMs>,
     /// The opaque details it was made with.
     pub details: Vec<u8>,

@@ -244,6 +244,18 @@ impl Account {
         Ok(())
     }
 
+    /// Consumed units came back, and are written off. No rule asks when they were consumed.
+    pub(super) fn discard(&mut self, line: &EventLine) -> Result<()> {
+        if self.is_granted() {
+            return Err(impossible("units that a rule grants are written off"));
+        }
+        let consumed = self.consumed.checked_sub(line.quantity);
+        self.consumed = consumed.ok_or_else(|| impossible("more comes back than was consumed"))?;
+        let written_off = self.written_off.checked_add(line.quantity);
+        self.written_off = written_off.ok_or_else(|| impossible("written off overflows"))?;
+        Ok(())
+    }
+
     /// A window gives consumed units back. They stay known for rules to come, but for events of
     /// releases that forgot them.
     pub(super) fn renew(&mut self, quantity: u64, kept: bool, at: TimeMs) -> Result<()> {

@@ -6,7 +6,7 @@ use super::idempotency::KeyRecord;
 use super::shard::Shards;
 use crate::base::error::{Error, Result};
 use crate::base::{AccountId, Seq, TimeMs};
-use crate::event::{End, Event, EventLine, Fact};
+use crate::event::{End, Event, EventLine, Fact, Part};
 
 /// Applies an event to the shards that do not show it yet.
 ///
@@ -58,9 +58,17 @@ pub(crate) fn apply(shards: &mut impl Shards, seq: Seq, event: &Event<'_>) -> Re
         Fact::Confirmed(end) => apply_end(shards, end, NotPending::Confirmed, at)?,
         Fact::Released(end) => apply_end(shards, end, NotPending::Released, at)?,
         Fact::Expired(end) => apply_end(shards, end, NotPending::Expired, at)?,
-        Fact::Returned { reservation, lines, consumed_at, .. } => {
-            change_lines(shards, lines, |account, line| account.give_back(line, *consumed_at))?;
-            if let Some(home) = shards.shard_mut(reservation.shard()) {
+        Fact::Returned { reservation, lines, consumed_at, part, .. } => {
+            let written_off = part.as_ref().map_or(&[][..], |part| &part.written_off);
+            change_lines(shards, lines, |account, line| {
+                match written_off.contains(&line.account()) {
+                    true => account.discard(line),
+                    false => account.give_back(line, *consumed_at),
+                }
+            })?;
+            if part.as_ref().is_none_or(Part::is_last)
+                && let Some(home) = shards.shard_mut(reservation.shard())
+            {
                 home.ended.returned(*reservation);
             }
         }

@@ -27,8 +27,13 @@ pub enum FirstAnswer {
         /// The reservation.
         reservation: ReservationId,
     },
-    /// A confirmed reservation was returned.
+    /// A confirmed reservation was returned, and nothing of it is left.
     Returned {
+        /// The reservation.
+        reservation: ReservationId,
+    },
+    /// A part of a confirmed reservation was returned.
+    ReturnedInPart {
         /// The reservation.
         reservation: ReservationId,
     },
@@ -91,6 +96,9 @@ impl FirstAnswer {
     pub(crate) fn to_refund(self) -> Result<RefundOutcome> {
         match self {
             Self::Returned { reservation } => Ok(RefundOutcome::Returned { reservation }),
+            Self::ReturnedInPart { reservation } => {
+                Ok(RefundOutcome::ReturnedInPart { reservation })
+            }
             Self::Released { reservation } => Ok(RefundOutcome::Released { reservation }),
             Self::Changed(_)
             | Self::Reserved(_)

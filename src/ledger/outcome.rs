@@ -130,7 +130,7 @@ pub enum NotPending {
     Released,
     /// It expired.
     Expired,
-    /// It was confirmed, and what it consumed was returned.
+    /// It was confirmed, and all that it consumed was returned.
     Returned,
     /// It is on another's behalf than the request says, pending or not.
     Anothers,
@@ -227,10 +227,24 @@ pub enum ExtendOutcome {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RefundOutcome {
-    /// What the reservation consumed was returned.
+    /// What the reservation consumed was returned, and nothing of it is left.
     Returned {
         /// The reservation.
         reservation: ReservationId,
+    },
+    /// What was asked for was returned, and the reservation is confirmed still with the rest.
+    ReturnedInPart {
+        /// The reservation.
+        reservation: ReservationId,
+    },
+    /// More was asked for than is left to return, and nothing was changed.
+    TooMuch {
+        /// The reservation.
+        reservation: ReservationId,
+        /// The first account of which it was too much.
+        account: AccountId,
+        /// How many units of it are left.
+        left: u64,
     },
     /// A release with the same idempotency key had given the reservation up before it was
     /// confirmed.

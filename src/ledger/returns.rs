@@ -1,20 +1,24 @@
-//! Returning what a confirmed reservation consumed.
+//! Returning what a confirmed reservation consumed, all of it or a part.
 
 use std::borrow::Cow;
 
 use super::commit::commit;
 use super::counts::{Became, Verb};
-use super::decide::{Used, give_back_consumed};
+use super::decide::{Returning, Used, give_back_consumed};
 use super::idempotency::{Keyed, of_return};
-use super::shard::{LockedShards, bit, mask_of};
-use super::{Executed, Ledger, RefundOutcome};
-use crate::base::error::Result;
-use crate::base::{AccountId, IdempotencyKey, TimeMs};
-use crate::event::{Event, Fact, Recorder};
+use super::shard::{LockedShards, bit};
+use super::{Executed, Ledger, Line, RefundOutcome};
+use crate::base::error::{Error, Result};
+use crate::base::{AccountId, IdempotencyKey, LINES_MAX, QUANTITY_MAX, ReservationId, TimeMs};
+use crate::event::{Event, Fact, Part, Recorder};
 
-/// Who asks for the return of what a confirmed reservation consumed, and why.
-#[derive(Clone, Copy, Debug)]
+/// Who asks for the return of what a confirmed reservation consumed, of how much, and why.
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Return<'a> {
+    /// `None` is everything that is left.
+    pub(crate) part: Option<&'a [Line]>,
+    /// The accounts whose units are written off instead of being available again.
+    pub(crate) written_off: &'a [AccountId],
     pub(crate) note: &'a str,
     /// The deadline it had; 0 when that is not known.
     pub(crate) expires_at: TimeMs,
@@ -23,47 +27,49 @@ pub(crate) struct Return<'a> {
     pub(crate) key: Option<IdempotencyKey>,
 }
 
-impl Ledger {
-    /// As [`Ledger::return_used`], for nobody in particular.
-    #[cfg(any(test, feature = "bin"))]
-    pub(crate) fn give_back(
-        &self,
-        used: &Used<'_>,
-        note: &str,
-        now: TimeMs,
-        recorder: &impl Recorder,
-    ) -> Result<Executed<RefundOutcome>> {
-        self.return_used(
-            used,
-            &Return { note, expires_at: 0, owner: None, key: None },
-            now,
-            recorder,
-        )
+impl Return<'_> {
+    /// Rejects what no state could make right.
+    ///
+    /// # Errors
+    /// `Invalid`, naming the bound.
+    pub(crate) fn check(&self) -> Result<()> {
+        let Some(part) = self.part else {
+            return Ok(());
+        };
+        if !(1..=LINES_MAX).contains(&part.len()) {
+            return Err(Error::invalid(format!("a return in part names 1 to {LINES_MAX} lines")));
+        }
+        match part.iter().all(|line| (1..=QUANTITY_MAX).contains(&line.quantity)) {
+            true => Ok(()),
+            false => Err(Error::invalid(format!("a quantity is 1 to {QUANTITY_MAX} units"))),
+        }
     }
+}
 
-    /// Returns what a confirmed reservation consumed, and when. The caller knows both from history,
-    /// and that it was not returned yet, and lets nobody else return it meanwhile; the ledger
-    /// believes no more of it than it can see.
+impl Ledger {
+    /// Returns what a confirmed reservation consumed, or a part of it. The caller knows from history
+    /// what that was and when, and what was returned before, and lets nobody else return it
+    /// meanwhile; the ledger believes no more of it than it can see.
     ///
     /// # Errors
     /// `Conflict` when the reservation cannot have consumed that, or the key was used for another
-    /// request.
+    /// request; `Invalid` for a part out of bounds, and when units are to be written off that cannot
+    /// be; `NotFound` when an account is closed.
     pub(crate) fn return_used(
         &self,
         used: &Used<'_>,
-        back: &Return<'_>,
+        asked: &Return<'_>,
         now: TimeMs,
         recorder: &impl Recorder,
     ) -> Result<Executed<RefundOutcome>> {
-        let (reservation, Return { owner, key, .. }) = (used.reservation, *back);
+        asked.check()?;
         used.lines.iter().try_for_each(|line| self.check_account(line.account))?;
-        let keyed = key.map(|key| of_return(key, reservation, owner, &self.limits.keys, now));
-        let key_shard = key.map_or(0, |key| bit(self.key_space.shard_of(key.number())));
-        let mut locked = LockedShards::lock(
-            &self.shards,
-            mask_of(used.lines) | bit(reservation.shard()) | key_shard,
-        );
-        let returned = self.return_locked(&mut locked, used, back, keyed, now, recorder);
+        let keyed = of_return(used.reservation, asked, &self.limits.keys, now);
+        let key_shard = asked.key.map_or(0, |key| bit(self.key_space.shard_of(key.number())));
+        let lines = used.lines.iter().fold(0, |mask, line| mask | bit(line.account.shard()));
+        let mask = lines | bit(used.reservation.shard()) | key_shard;
+        let mut locked = LockedShards::lock(&self.shards, mask);
+        let returned = self.return_locked(&mut locked, used, asked, keyed, now, recorder);
         locked.count(Verb::Return, returned)
     }
 
@@ -71,29 +77,49 @@ impl Ledger {
         &self,
         locked: &mut LockedShards<'_>,
         used: &Used<'_>,
-        back: &Return<'_>,
+        asked: &Return<'_>,
         keyed: Option<Keyed>,
         now: TimeMs,
         recorder: &impl Recorder,
     ) -> Result<(Executed<RefundOutcome>, Became)> {
-        let (reservation, Return { note, expires_at, .. }) = (used.reservation, *back);
+        let (reservation, Return { note, expires_at, .. }) = (used.reservation, *asked);
         recorder.admit()?;
         if let Some(keyed) = &keyed
             && let Some(first) = self.first_locked(locked, keyed, now)?
         {
             return Ok(((first.answer.to_refund()?, Some(first.seq)), Became::Repeated));
         }
-        let lines = give_back_consumed(locked, used, now)?;
-        let request = self.admit(keyed, now)?;
-        let consumed_at = Some(used.consumed_at);
-        let fact = Fact::Returned {
-            reservation,
-            lines,
-            note: Cow::Borrowed(note),
-            consumed_at,
-            expires_at,
+        let (lines, part) = match give_back_consumed(locked, used, asked, now)? {
+            Returning::Fact { lines, part } => (lines, part),
+            Returning::Refused(outcome) => return Ok(((outcome, None), Became::Refused)),
         };
+        let request = self.admit(keyed, now)?;
+        let outcome = match part.as_ref().is_none_or(Part::is_last) {
+            true => RefundOutcome::Returned { reservation },
+            false => RefundOutcome::ReturnedInPart { reservation },
+        };
+        let (note, consumed_at) = (Cow::Borrowed(note), Some(used.consumed_at));
+        let fact = Fact::Returned { reservation, lines, note, consumed_at, expires_at, part };
         let seq = commit(locked, &Event { at: now, request, fact }, recorder);
-        Ok(((RefundOutcome::Returned { reservation }, Some(seq)), Became::Done))
+        Ok(((outcome, Some(seq)), Became::Done))
+    }
+
+    /// The first answer to a return with this key, while it is remembered.
+    ///
+    /// # Errors
+    /// `Conflict` when the key was used for another request.
+    pub(crate) fn returned_before(
+        &self,
+        reservation: ReservationId,
+        asked: &Return<'_>,
+        now: TimeMs,
+    ) -> Result<Option<Executed<RefundOutcome>>> {
+        let Some(keyed) = of_return(reservation, asked, &self.limits.keys, now) else {
+            return Ok(None);
+        };
+        let key_shard = self.key_space.shard_of(keyed.request.key.number());
+        let locked = LockedShards::lock(&self.shards, bit(key_shard));
+        let first = self.first_locked(&locked, &keyed, now)?;
+        first.map(|first| Ok((first.answer.to_refund()?, Some(first.seq)))).transpose()
     }
 }

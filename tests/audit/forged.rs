@@ -380,6 +380,7 @@ fn a_limit_that_was_exceeded_after_a_return() {
         note: "".into(),
         consumed_at,
         expires_at: 0,
+        part: None,
     };
     let event = |fact| Event { at: NOW_MS + 1_001, request: None, fact };
     events.push(event(returned(None)));
@@ -424,6 +425,7 @@ fn a_return_of_what_was_consumed_at_another_time() {
         note: "".into(),
         consumed_at: Some(NOW_MS),
         expires_at: 0,
+        part: None,
     };
     events.push(Event { at: NOW_MS + 1_001, request: None, fact });
     write_events(dir.path(), &events);

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::names::Names;
 use super::time::show_time;
 use crate::base::{AccountId, ReservationId, Seq, TimeMs};
-use crate::event::{End, Event, EventLine, Fact};
+use crate::event::{End, Event, EventLine, Fact, Part, PartLine};
 
 /// The kinds of events, by the names that `--kind` takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
@@ -150,10 +150,11 @@ fn about(fact: &Fact<'_>, names: &Names) -> String {
         Fact::Released(end) | Fact::Expired(end) => {
             format!("{}:{}", end.reservation, ended(&end.lines, names))
         }
-        Fact::Returned { reservation, lines, note, consumed_at, .. } => {
+        Fact::Returned { reservation, lines, note, consumed_at, part, expires_at: _ } => {
             let when =
                 consumed_at.map(|at| format!(", consumed {}", show_time(at))).unwrap_or_default();
-            format!("{reservation}:{}{when}{}", taken(lines, names), noted(note))
+            let part = part.as_ref().map(|part| parted(part, names)).unwrap_or_default();
+            format!("{reservation}:{}{when}{part}{}", taken(lines, names), noted(note))
         }
         Fact::AccountClosed { account, key } => format!("{key}, number {}", account.number()),
         Fact::Extended { reservation, was, expires_at, lines } => {
@@ -192,6 +193,18 @@ fn taken(lines: &[EventLine], names: &Names) -> String {
         );
         text
     })
+}
+
+/// What is left of a reservation that is returned in parts, and what of it came back broken.
+fn parted(part: &Part, names: &Names) -> String {
+    let mut text = String::new();
+    for account in &part.written_off {
+        let _ = write!(text, ", {} written off", names.name(*account));
+    }
+    for line in part.lines.iter().filter(|line| line.left() > 0) {
+        let _ = write!(text, ", {} x {} not returned", line.left(), names.name(line.account));
+    }
+    text
 }
 
 fn ended(lines: &[EventLine], names: &Names) -> String {
@@ -252,6 +265,11 @@ struct FactJson<'a> {
     consumed: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     consumed_at: Option<u64>,
+    /// How much of each line is back, where that was not all at once.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    returned: Vec<PartJson>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    written_off: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     note: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -268,6 +286,13 @@ struct LineJson {
     quantity: u64,
     consumed: u64,
     available: i64,
+}
+
+#[derive(Serialize)]
+struct PartJson {
+    account: String,
+    consumed: u64,
+    returned: u64,
 }
 
 pub(super) fn json<'a>(seq: Seq, event: &'a Event<'_>, names: &Names) -> EventJson<'a> {
@@ -328,8 +353,18 @@ fn fact_json<'a>(fact: &'a Fact<'_>, names: &Names) -> FactJson<'a> {
         Fact::Confirmed(end) | Fact::Released(end) | Fact::Expired(end) => {
             FactJson { expires_at: Some(end.expires_at), ..about(&end.reservation, &end.lines) }
         }
-        Fact::Returned { reservation, lines, note, consumed_at, .. } => {
-            FactJson { note: Some(note), consumed_at: *consumed_at, ..about(reservation, lines) }
+        Fact::Returned { reservation, lines, note, consumed_at, part, expires_at: _ } => {
+            let (lines_back, written_off) = match part {
+                Some(Part { lines, written_off }) => (&lines[..], &written_off[..]),
+                None => Default::default(),
+            };
+            FactJson {
+                note: Some(note),
+                consumed_at: *consumed_at,
+                returned: lines_back.iter().map(|line| part_json(line, names)).collect(),
+                written_off: written_off.iter().map(|account| names.name(*account)).collect(),
+                ..about(reservation, lines)
+            }
         }
         Fact::AccountClosed { key, .. } => {
             FactJson { account: Some(key.to_string()), ..FactJson::default() }
@@ -361,6 +396,11 @@ fn fact_json<'a>(fact: &'a Fact<'_>, names: &Names) -> FactJson<'a> {
 fn line_json(line: &EventLine, names: &Names) -> LineJson {
     let EventLine { quantity, consumed, available, .. } = *line;
     LineJson { account: names.name(line.account()), quantity, consumed, available }
+}
+
+fn part_json(line: &PartLine, names: &Names) -> PartJson {
+    let PartLine { account, consumed, returned } = *line;
+    PartJson { account: names.name(account), consumed, returned }
 }
 
 /// Opaque bytes as well as they can be read.

@@ -3,6 +3,7 @@
 
 use super::*;
 use crate::base::IdempotencyKey;
+use crate::event::ChangeKind;
 use crate::history::record::{ReservationRecord, ReservationState};
 use crate::ledger::{NotPending, Refund, RefundOutcome};
 
@@ -13,6 +14,13 @@ fn bought(engine: &Engine, account: AccountId) -> ReservationId {
         ReserveOutcome::Reserved(Reserved { reservation, .. }) => reservation,
         ReserveOutcome::Refused(refusal) => panic!("there is enough: {refusal:?}"),
     }
+}
+
+fn other_stock(engine: &Engine, quantity: u64) -> AccountId {
+    let key = AccountKey::stock("cup").expect("a valid key");
+    let account = engine.open_account(&key, Policy::strict()).expect("it opens");
+    engine.receive(Receive::new(account, quantity)).and_then(Ticket::wait).expect("it is received");
+    account
 }
 
 fn key(name: &str) -> IdempotencyKey {
@@ -81,6 +89,59 @@ fn a_refund_is_made_when_its_condition_holds_at_its_turn() {
     );
     assert_eq!(refund(kept), Ok(RefundOutcome::Returned { reservation: kept }));
     assert_eq!(engine.level(tea).expect("it is open").consumed, 1);
+}
+
+#[test]
+fn a_refund_in_part_goes_on_until_nothing_is_left() {
+    let fixture = Fixture::new();
+    let engine = fixture.open();
+    let (tea, cup) = (stock(&engine, 10), other_stock(&engine, 10));
+    let lines = [(tea, 3), (cup, 1)].map(|(account, quantity)| Line { account, quantity });
+    let bought = engine.reserve(Reserve::new(&lines, 100).confirmed()).and_then(Ticket::wait);
+    let order = bought.expect("it is decided").reserved().expect("there is enough").reservation;
+    let part = |account, quantity| [Line { account, quantity }];
+    let refund = |engine: &Engine, refund: Refund<'_>| decided(engine.refund(refund));
+    let in_part = Ok(RefundOutcome::ReturnedInPart { reservation: order });
+    let (two, one) = (part(tea, 2), part(tea, 1));
+    // Asked for at once: each finds what the one before it left.
+    let asked = [&two, &two, &one].map(|part| engine.refund(Refund::new(order).part(part)));
+    let outcomes = asked.map(|asked| decided(asked));
+    let too_much = Ok(RefundOutcome::TooMuch { reservation: order, account: tea, left: 1 });
+    assert_eq!(outcomes, [in_part.clone(), too_much, in_part.clone()]);
+    let standing = |engine: &Engine| {
+        engine.catch_up().wait().expect("history follows");
+        let record = engine.history().reservation(order).expect("it is read");
+        let record = record.expect("it is there");
+        let lines = record.lines.iter().map(|line| (line.consumed, line.returned));
+        (record.state, record.returned_at.is_some(), lines.collect::<Vec<_>>())
+    };
+    let confirmed = (ReservationState::Confirmed, false, vec![(3, 3), (1, 0)]);
+    assert_eq!(standing(&engine), confirmed);
+    engine.close().expect("it closes");
+    let engine = fixture.open();
+    assert_eq!(standing(&engine), confirmed, "after a restart");
+    let levels = |engine: &Engine| [tea, cup].map(|it| engine.level(it).expect("it is open"));
+    assert_eq!(levels(&engine).map(|it| (it.available, it.consumed)), [(10, 0), (9, 1)]);
+    // The cup is broken.
+    let broken = [cup];
+    let last = Refund::new(order).written_off(&broken).key(key("cup"));
+    let returned = Ok(RefundOutcome::Returned { reservation: order });
+    assert_eq!(refund(&engine, last), returned);
+    assert_eq!(levels(&engine).map(|it| (it.available, it.written_off)), [(10, 0), (9, 1)]);
+    assert_eq!(standing(&engine), (ReservationState::Returned, true, vec![(3, 3), (1, 1)]));
+    assert_eq!(refund(&engine, last), returned, "a retry hears its first answer");
+    let other = refund(&engine, Refund::new(order).part(&one).key(key("cup")));
+    assert_eq!(other, Err(ErrorKind::Conflict));
+    let why = NotPending::Returned;
+    let over = Ok(RefundOutcome::NotConfirmed { reservation: order, why });
+    assert_eq!(refund(&engine, Refund::new(order).part(&one)), over);
+    let changes = engine.history().changes_of(cup, None, 1).expect("it is read");
+    let told = changes.iter().map(|it| (it.kind, it.delta, it.available, it.quantity));
+    assert_eq!(told.collect::<Vec<_>>(), [(ChangeKind::Discarded, 0, 9, 1)]);
+    for lines in [&[][..], &part(tea, 0)] {
+        let refused = engine.refund(Refund::new(order).part(lines)).map(drop);
+        assert_eq!(refused.map_err(|error| error.kind()), Err(ErrorKind::Invalid), "{lines:?}");
+    }
 }
 
 #[test]

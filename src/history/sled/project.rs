@@ -7,7 +7,7 @@ use super::value::Sealer;
 use crate::base::error::Result;
 use crate::base::{AccountId, ReservationId, Seq, TimeMs};
 use crate::event::effects::{AccountChange, Effects, Ending, Life, Made};
-use crate::event::{Event, EventLine};
+use crate::event::{Event, EventLine, Part, PartLine};
 use crate::history::record::{
     ChangeRecord, NoteRecord, RecordLine, ReservationRecord, ReservationState,
 };
@@ -112,15 +112,10 @@ impl Projector {
                 self.update(seq, found, Some(otherwise), |record| record.expires_at = expires_at);
                 Ok(())
             }
-            Life::Returned { reservation, lines, .. } => {
-                let consumed = |line: &EventLine| line.quantity.saturating_add(line.consumed);
-                let lines = lines.iter().map(|line| record_line(line, consumed(line)));
-                let otherwise = || partial(reservation, 0, lines.collect());
+            Life::Returned { reservation, lines, expires_at, part } => {
                 let found = find(reservation)?;
-                self.update(seq, found, Some(otherwise), |record| {
-                    record.state = ReservationState::Returned;
-                    record.returned_at = Some(at);
-                });
+                let otherwise = || confirmed(reservation, expires_at, lines, part);
+                self.update(seq, found, Some(otherwise), |record| add_return(record, at, part));
                 Ok(())
             }
             Life::Noted { reservation, body } => {
@@ -220,8 +215,47 @@ fn partial(
     }
 }
 
+/// What a return tells of a reservation that was confirmed before anything is known of it.
+fn confirmed(
+    reservation: ReservationId,
+    expires_at: TimeMs,
+    lines: &[EventLine],
+    part: Option<&Part>,
+) -> ReservationRecord {
+    let lines = match part {
+        Some(part) => part.lines.iter().map(whole_line).collect(),
+        None => lines.iter().map(returned_line).collect(),
+    };
+    let state = ReservationState::Confirmed;
+    ReservationRecord { state, ..partial(reservation, expires_at, lines) }
+}
+
+fn whole_line(line: &PartLine) -> RecordLine {
+    let PartLine { account, consumed, .. } = *line;
+    RecordLine { account, quantity: consumed, consumed, returned: 0 }
+}
+
+fn returned_line(line: &EventLine) -> RecordLine {
+    record_line(line, line.quantity.saturating_add(line.consumed))
+}
+
 fn record_line(line: &EventLine, consumed: u64) -> RecordLine {
-    RecordLine { account: line.account(), quantity: line.quantity, consumed }
+    RecordLine { account: line.account(), quantity: line.quantity, consumed, returned: 0 }
+}
+
+/// Consumed units went back: all of them, or so many of each line as the event says.
+fn add_return(record: &mut ReservationRecord, at: TimeMs, part: Option<&Part>) {
+    let used = record.lines.iter_mut().filter(|line| line.consumed > 0);
+    match part {
+        Some(part) => {
+            used.zip(&part.lines).for_each(|(line, part)| line.returned = part.returned);
+        }
+        None => used.for_each(|line| line.returned = line.consumed),
+    }
+    if part.is_none_or(Part::is_last) {
+        record.state = ReservationState::Returned;
+        record.returned_at = Some(at);
+    }
 }
 
 fn add_note(record: &mut ReservationRecord, at: TimeMs, body: &[u8]) {

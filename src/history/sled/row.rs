@@ -13,6 +13,9 @@ const STATE_MASK: u8 = 0b111;
 const FLAG_OWNER: u8 = 1 << 3;
 const FLAG_ENDED: u8 = 1 << 4;
 const FLAG_RETURNED: u8 = 1 << 5;
+/// Each line says how much of it was returned. Without it that is all in the state `Returned`, and
+/// nothing in any other.
+const FLAG_PARTS: u8 = 1 << 6;
 
 pub(super) fn encode_reservation(record: &ReservationRecord, buffer: &mut Vec<u8>) {
     let flag = |set: bool, flag: u8| u8::from(set) * flag;
@@ -20,7 +23,8 @@ pub(super) fn encode_reservation(record: &ReservationRecord, buffer: &mut Vec<u8
         record.state.number()
             | flag(record.owner.is_some(), FLAG_OWNER)
             | flag(record.ended_at.is_some(), FLAG_ENDED)
-            | flag(record.returned_at.is_some(), FLAG_RETURNED),
+            | flag(record.returned_at.is_some(), FLAG_RETURNED)
+            | flag(has_parts(record), FLAG_PARTS),
     );
     let optional =
         [record.owner.map(|owner| u64::from(owner.number())), record.ended_at, record.returned_at];
@@ -34,6 +38,9 @@ pub(super) fn encode_reservation(record: &ReservationRecord, buffer: &mut Vec<u8
         put_number(buffer, u64::from(line.account.number()));
         put_number(buffer, line.quantity);
         put_number(buffer, line.consumed);
+        if has_parts(record) {
+            put_number(buffer, line.returned);
+        }
     }
     put_bytes(buffer, &record.details);
     for note in &record.notes {
@@ -63,8 +70,13 @@ fn read_reservation(reservation: ReservationId, mut bytes: Bytes<'_>) -> Option<
     let line_count = bytes.number()?;
     let mut lines = Vec::with_capacity(line_count.min(crate::base::LINES_MAX as u64) as usize);
     for _ in 0..line_count {
-        let account = account(&mut bytes)?;
-        lines.push(RecordLine { account, quantity: bytes.number()?, consumed: bytes.number()? });
+        let (account, quantity) = (account(&mut bytes)?, bytes.number()?);
+        let consumed = bytes.number()?;
+        let returned = match flags & FLAG_PARTS {
+            0 => implied(state, consumed),
+            _ => bytes.number()?,
+        };
+        lines.push(RecordLine { account, quantity, consumed, returned });
     }
     let details = bytes.bytes()?.to_vec();
     let mut notes = Vec::new();
@@ -83,6 +95,21 @@ fn read_reservation(reservation: ReservationId, mut bytes: Bytes<'_>) -> Option<
         details,
         notes,
     })
+}
+
+/// How much of a line was returned where its record does not say.
+fn implied(state: ReservationState, consumed: u64) -> u64 {
+    match state {
+        ReservationState::Returned => consumed,
+        ReservationState::Pending
+        | ReservationState::Confirmed
+        | ReservationState::Released
+        | ReservationState::Expired => 0,
+    }
+}
+
+fn has_parts(record: &ReservationRecord) -> bool {
+    record.lines.iter().any(|line| line.returned != implied(record.state, line.consumed))
 }
 
 fn account(bytes: &mut Bytes<'_>) -> Option<AccountId> {

@@ -172,13 +172,18 @@ impl Extend {
     }
 }
 
-/// Returns what a confirmed reservation consumed, once.
+/// Returns what a confirmed reservation consumed: all that is left of it, or a part. Each unit is
+/// returned once.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 #[must_use = "a request does nothing until an engine executes it"]
 pub struct Refund<'a> {
     /// The reservation.
     pub reservation: ReservationId,
+    /// So many units of these accounts, 1 to [`LINES_MAX`] lines; `None` is everything that is left.
+    pub part: Option<&'a [Line]>,
+    /// The accounts whose units are written off instead of being available again.
+    pub written_off: &'a [AccountId],
     /// When given, the reservation must be on behalf of this account.
     pub owner: Option<AccountId>,
     /// Why, for history.
@@ -188,9 +193,23 @@ pub struct Refund<'a> {
 }
 
 impl<'a> Refund<'a> {
-    /// Returns what `reservation` consumed.
+    /// Returns what `reservation` consumed, or what is left of it.
     pub fn new(reservation: ReservationId) -> Self {
-        Self { reservation, owner: None, note: "", key: None }
+        Self { reservation, part: None, written_off: &[], owner: None, note: "", key: None }
+    }
+
+    /// Only so many units of these accounts: 1 to [`LINES_MAX`] lines, each of at most what is left.
+    /// Two lines of one account count together.
+    pub fn part(mut self, lines: &'a [Line]) -> Self {
+        self.part = Some(lines);
+        self
+    }
+
+    /// Of these accounts, what is returned came back broken: it is written off instead of being
+    /// available again. Not of quotas, and only of accounts of which units are returned.
+    pub fn written_off(mut self, accounts: &'a [AccountId]) -> Self {
+        self.written_off = accounts;
+        self
     }
 }
 

@@ -17,7 +17,7 @@ use crate::ledger::{Command, Outcome};
 pub(super) use end::give_back;
 pub(super) use policy::{change_policy, close};
 pub(crate) use refund::Used;
-pub(super) use refund::give_back_consumed;
+pub(super) use refund::{Returning, give_back_consumed};
 pub(super) use reserve::deadline;
 
 /// What a command comes to.

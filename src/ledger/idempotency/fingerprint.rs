@@ -5,11 +5,14 @@ use super::table::KeyMatch;
 use crate::base::{AccountId, IdempotencyKey, ReservationId, TimeMs, halves};
 use crate::event::{Kept, Request};
 use crate::ledger::{
-    Adjust, Command, Confirm, Deadline, Extend, Noting, Receive, Release, Transfer, WriteOff,
+    Adjust, Command, Confirm, Deadline, Extend, Noting, Receive, Release, Return, Transfer,
+    WriteOff,
 };
 
 /// What the hash of a note begins with; commands begin with smaller numbers.
 const NOTE: u64 = 1 << 32;
+/// What that of a return begins with that asks for another thing than a release.
+const RETURN: u64 = 2 << 32;
 
 /// What a request with a key carries into its event, and how its retries are known.
 #[derive(Clone, Copy, Debug)]
@@ -28,17 +31,38 @@ pub(in crate::ledger) fn of_command(
     command.key().map(|key| of(key, limits, now, |of_then| fingerprint(command, of_then)))
 }
 
-/// The request behind a return. It asks for what a release asks for: that the reservation be given
-/// up.
+/// The request behind a return, where it has a key. Of everything that is left, it asks for what a
+/// release asks for: that the reservation be given up.
 pub(in crate::ledger) fn of_return(
-    key: IdempotencyKey,
     reservation: ReservationId,
-    owner: Option<AccountId>,
+    asked: &Return<'_>,
     limits: &KeyLimits,
     now: TimeMs,
-) -> Keyed {
-    let command = Command::Release(Release { reservation, owner, key: None });
-    of(key, limits, now, |of_then| fingerprint(&command, of_then))
+) -> Option<Keyed> {
+    let Return { part, written_off, owner: by, .. } = *asked;
+    let release = Command::Release(Release { reservation, owner: by, key: None });
+    let is_release = part.is_none() && written_off.is_empty();
+    let fingerprint = |of_then| {
+        if is_release {
+            return fingerprint(&release, of_then);
+        }
+        let mut hasher = blake3::Hasher::new();
+        let mut put = |number: u64| {
+            hasher.update(&number.to_le_bytes());
+        };
+        for number in [RETURN, reservation.number(), owner(by), part.is_some().into()] {
+            put(number);
+        }
+        let part = part.unwrap_or_default();
+        put(part.len() as u64);
+        for line in part {
+            put(line.account.number().into());
+            put(line.quantity);
+        }
+        written_off.iter().for_each(|account| put(account.number().into()));
+        halves(&hasher)[0]
+    };
+    asked.key.map(|key| of(key, limits, now, fingerprint))
 }
 
 /// The request behind a note, where it has a key.

@@ -1,7 +1,7 @@
 //! What is kept of a request with an idempotency key: what it did, and until when that is told again.
 
 use crate::base::{AccountId, ReservationId, Seq, TimeMs};
-use crate::event::{Event, EventLine, Fact};
+use crate::event::{Event, EventLine, Fact, Part};
 use crate::ledger::{Changed, FirstAnswer, Reserved, Transferred};
 
 /// For how long answers are kept that promised nothing: those up to 0.1.0.
@@ -35,6 +35,7 @@ pub(in crate::ledger) enum Effect {
     Confirmed { reservation: ReservationId, terms: Terms },
     Released { reservation: ReservationId, terms: Terms },
     Returned { reservation: ReservationId, terms: Terms },
+    ReturnedInPart { reservation: ReservationId },
     Noted { reservation: ReservationId },
     Transferred { from: AccountId, to: AccountId, from_available: i64, to_available: i64 },
     Extended { reservation: ReservationId, terms: Terms },
@@ -61,8 +62,8 @@ impl Effect {
                 reservation: end.reservation,
                 terms: Terms::of(end.expires_at, &end.lines),
             },
-            Fact::Returned { reservation, lines, expires_at, .. } => {
-                Self::Returned { reservation: *reservation, terms: Terms::of(*expires_at, lines) }
+            Fact::Returned { reservation, lines, expires_at, part, .. } => {
+                Self::returned(*reservation, *expires_at, lines, part.as_ref())
             }
             Fact::Noted { reservation, .. } => Self::Noted { reservation: *reservation },
             Fact::Transferred { from, to, from_available, to_available, .. } => Self::Transferred {
@@ -84,6 +85,22 @@ impl Effect {
         })
     }
 
+    fn returned(
+        reservation: ReservationId,
+        expires_at: TimeMs,
+        lines: &[EventLine],
+        part: Option<&Part>,
+    ) -> Self {
+        match part {
+            None => Self::Returned { reservation, terms: Terms::of(expires_at, lines) },
+            // Its lines are not all that was bought.
+            Some(part) if part.is_last() => {
+                Self::Returned { reservation, terms: Terms::of(expires_at, &[]) }
+            }
+            Some(_) => Self::ReturnedInPart { reservation },
+        }
+    }
+
     pub(super) fn told(self) -> FirstAnswer {
         match self {
             Self::Changed { account, available } => {
@@ -97,6 +114,7 @@ impl Effect {
             Self::Confirmed { reservation, .. } => FirstAnswer::Confirmed { reservation },
             Self::Released { reservation, .. } => FirstAnswer::Released { reservation },
             Self::Returned { reservation, .. } => FirstAnswer::Returned { reservation },
+            Self::ReturnedInPart { reservation } => FirstAnswer::ReturnedInPart { reservation },
             Self::Noted { reservation } => FirstAnswer::Noted { reservation },
             Self::Extended { reservation, terms } => {
                 FirstAnswer::Extended { reservation, expires_at: terms.expires_at }
@@ -112,7 +130,10 @@ impl Effect {
 
     pub(super) fn terms(self) -> Option<Terms> {
         match self {
-            Self::Changed { .. } | Self::Noted { .. } | Self::Transferred { .. } => None,
+            Self::Changed { .. }
+            | Self::ReturnedInPart { .. }
+            | Self::Noted { .. }
+            | Self::Transferred { .. } => None,
             Self::Reserved { terms, .. }
             | Self::Confirmed { terms, .. }
             | Self::Released { terms, .. }

@@ -142,6 +142,7 @@ fn effect(tag: u8, [first, second, units]: [u64; 3]) -> Option<Effect> {
         5 => Effect::Returned { reservation, terms },
         6 => Effect::Noted { reservation },
         8 => Effect::Extended { reservation, terms },
+        9 => Effect::ReturnedInPart { reservation },
         7 => Effect::Transferred {
             from: AccountId::from_number(first as u32),
             to: AccountId::from_number((first >> 32) as u32),

@@ -86,6 +86,7 @@ fn write_key(answer: &KeyRecord, bytes: &mut Vec<u8>) {
         Effect::Returned { reservation, terms } => (5, of(reservation, terms)),
         Effect::Noted { reservation } => (6, [reservation.number(), 0, 0]),
         Effect::Extended { reservation, terms } => (8, of(reservation, terms)),
+        Effect::ReturnedInPart { reservation } => (9, [reservation.number(), 0, 0]),
         Effect::Transferred { from, to, from_available, to_available } => (
             7,
             [

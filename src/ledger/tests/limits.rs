@@ -156,9 +156,13 @@ impl Run {
             .expect("it was consumed");
         let (_, consumed_at, quantity) = self.oracle.uses.remove(place);
         let lines = [Line { account: self.quota, quantity }];
-        let used = Used { reservation, lines: &lines, consumed_at };
-        let returned =
-            self.fixture.ledger.give_back(&used, "", self.oracle.now, &self.fixture.list);
+        let used = Used { reservation, lines: &consumed(&lines), consumed_at };
+        let returned = self.fixture.ledger.return_used(
+            &used,
+            &Return::default(),
+            self.oracle.now,
+            &self.fixture.list,
+        );
         assert_eq!(returned.expect("it was consumed").0, RefundOutcome::Returned { reservation });
         self.check("a return");
     }
@@ -312,10 +316,12 @@ fn nothing_is_returned_that_was_not_consumed() {
     let never = ReservationId::from_number(bought.number() + (1_000 << 18));
     let elsewhere = ReservationId::new(SHARD_COUNT - 1, 3);
     let refused = |reservation, lines: &[Line], consumed_at| {
-        let used = Used { reservation, lines, consumed_at };
+        let used = Used { reservation, lines: &consumed(lines), consumed_at };
         let before = fixture.ledger.levels();
-        let error =
-            fixture.ledger.give_back(&used, "", 30, &fixture.list).expect_err("nothing shows that");
+        let error = fixture
+            .ledger
+            .return_used(&used, &Return::default(), 30, &fixture.list)
+            .expect_err("nothing shows that");
         assert_eq!(
             (error.kind(), fixture.ledger.levels()),
             (ErrorKind::Conflict, before),
@@ -329,8 +335,11 @@ fn nothing_is_returned_that_was_not_consumed() {
     refused(bought, &lines, 31);
     refused(bought, &[Line { account: quota, quantity: 3 }], 10);
     refused(bought, &[Line { account: tea, quantity: 3 }], 10);
-    let used = Used { reservation: bought, lines: &lines, consumed_at: 10 };
-    fixture.ledger.give_back(&used, "", 30, &fixture.list).expect("this is what it consumed");
+    let used = Used { reservation: bought, lines: &consumed(&lines), consumed_at: 10 };
+    fixture
+        .ledger
+        .return_used(&used, &Return::default(), 30, &fixture.list)
+        .expect("this is what it consumed");
     refused(bought, &lines, 10);
 }
 
@@ -366,6 +375,7 @@ fn events_of_the_first_release_replay_as_they_did() {
             note: "".into(),
             consumed_at: None,
             expires_at: 0,
+            part: None,
         },
     );
     old(
@@ -381,8 +391,11 @@ fn events_of_the_first_release_replay_as_they_did() {
     let rebuilt = fixture.rebuilt(&[]);
     assert_eq!(rebuilt.ledger.levels(), fixture.ledger.levels());
     // An order whose use was forgotten is returned all the same; its unit came back before.
-    let used = Used { reservation: first, lines: &lines, consumed_at: 10 };
-    rebuilt.ledger.give_back(&used, "", 1_800, &rebuilt.list).expect("it may have been forgotten");
+    let used = Used { reservation: first, lines: &consumed(&lines), consumed_at: 10 };
+    rebuilt
+        .ledger
+        .return_used(&used, &Return::default(), 1_800, &rebuilt.list)
+        .expect("it may have been forgotten");
     assert_eq!(rebuilt.numbers(quota), (1, 0, 0, 1, 0));
 }
 
@@ -444,10 +457,11 @@ fn a_checkpoint_of_the_first_version_is_read_for_what_it_knew() {
             assert_eq!(takeable(now), 7, "{window:?}");
         }
         let lines = [Line { account, quantity: 2 }];
-        let used = Used { reservation: reservation(account), lines: &lines, consumed_at };
+        let used =
+            Used { reservation: reservation(account), lines: &consumed(&lines), consumed_at };
         fixture
             .ledger
-            .give_back(&used, "", now, &fixture.list)
+            .return_used(&used, &Return::default(), now, &fixture.list)
             .expect("it may have been consumed then");
         assert_eq!(takeable(now), 9);
     }

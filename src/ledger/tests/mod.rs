@@ -8,6 +8,7 @@ mod extend;
 mod golden;
 #[cfg(not(stockhold_loom))]
 mod limits;
+mod returns;
 #[cfg(stockhold_loom)]
 mod shards_loom;
 mod transfer;
@@ -19,7 +20,7 @@ use super::shard::{LockedShards, bit};
 use super::*;
 use crate::base::error::ErrorKind;
 use crate::base::{IdempotencyKey, ReservationId};
-use crate::event::{Event, Fact, Policy, Recorder, Window, decode, encode, kind_of};
+use crate::event::{Event, Fact, PartLine, Policy, Recorder, Window, decode, encode, kind_of};
 
 /// A journal in memory.
 #[derive(Default)]
@@ -128,6 +129,12 @@ fn reservation_of(outcome: Outcome) -> ReservationId {
         Outcome::Reserve(ReserveOutcome::Reserved(Reserved { reservation, .. })) => reservation,
         other => panic!("expected a reservation, got {other:?}"),
     }
+}
+
+/// What a reservation consumed, none of it returned.
+fn consumed(lines: &[Line]) -> Vec<PartLine> {
+    let line = |&Line { account, quantity }| PartLine { account, consumed: quantity, returned: 0 };
+    lines.iter().map(line).collect()
 }
 
 fn confirm(reservation: ReservationId) -> Command<'static> {
@@ -524,11 +531,16 @@ fn consumed_units_return_once() {
     let bought =
         reservation_of(fixture.execute(Command::Reserve(Reserve::new(&lines, 100).confirmed()), 0));
     assert_eq!(fixture.numbers(tea), (1, 0, 3, 4, 0));
-    let used = Used { reservation: bought, lines: &lines, consumed_at: 0 };
-    fixture.ledger.give_back(&used, "", 1, &fixture.list).expect("the units are consumed");
+    let used = Used { reservation: bought, lines: &consumed(&lines), consumed_at: 0 };
+    fixture
+        .ledger
+        .return_used(&used, &Return::default(), 1, &fixture.list)
+        .expect("the units are consumed");
     assert_eq!(fixture.numbers(tea), (4, 0, 0, 4, 0));
-    let error =
-        fixture.ledger.give_back(&used, "", 1, &fixture.list).expect_err("they came back before");
+    let error = fixture
+        .ledger
+        .return_used(&used, &Return::default(), 1, &fixture.list)
+        .expect_err("they came back before");
     assert_eq!(error.kind(), ErrorKind::Conflict);
 }
 

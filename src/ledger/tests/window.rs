@@ -167,8 +167,8 @@ fn an_answer_says_what_was_promised_without_the_reservation() {
         key: Some(key("ann", 1)),
     });
     till.fixture.execute(confirm, 1);
-    let used = Used { reservation, lines: &lines, consumed_at: 1 };
-    let keyed = Return { note: "", expires_at: 100, owner: None, key: Some(key("ann", 2)) };
+    let used = Used { reservation, lines: &consumed(&lines), consumed_at: 1 };
+    let keyed = Return { expires_at: 100, key: Some(key("ann", 2)), ..Return::default() };
     let give_back = |now| till.fixture.ledger.return_used(&used, &keyed, now, &till.fixture.list);
     let (returned, seq) = give_back(2).expect("it was confirmed");
     let again = give_back(3).expect("a retry");

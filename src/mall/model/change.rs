@@ -9,7 +9,9 @@ pub(crate) fn change_type(kind: ChangeKind) -> u8 {
         ChangeKind::WrittenOff
         | ChangeKind::TransferredOut
         | ChangeKind::Bought
-        | ChangeKind::Confirmed => 2,
+        | ChangeKind::Confirmed
+        // It came back, and not to be sold again.
+        | ChangeKind::Discarded => 2,
         ChangeKind::Reserved => 3,
         ChangeKind::Released | ChangeKind::Expired | ChangeKind::Returned => 4,
         ChangeKind::Adjusted => 5,
@@ -85,7 +87,8 @@ mod points {
             ChangeKind::Confirmed
             | ChangeKind::Released
             | ChangeKind::Expired
-            | ChangeKind::Returned => PointsSource::MallRefund,
+            | ChangeKind::Returned
+            | ChangeKind::Discarded => PointsSource::MallRefund,
         }
     }
 }

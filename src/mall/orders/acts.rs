@@ -164,6 +164,7 @@ impl Mall {
             }
             FirstAnswer::Changed(_)
             | FirstAnswer::Reserved(_)
+            | FirstAnswer::ReturnedInPart { .. }
             | FirstAnswer::Noted { .. }
             | FirstAnswer::Transferred(_)
             | FirstAnswer::Extended { .. } => return Ok(None),

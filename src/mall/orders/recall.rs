@@ -107,7 +107,11 @@ impl Mall {
                 self.say_why(reservation, fact, key).await?;
                 Ok(order.receipt().now(OrderStatus::Cancelled))
             }
-            RefundOutcome::NotConfirmed { .. } | RefundOutcome::StillPending { .. } => {
+            // Of everything that is left, none is too much, and nothing is left after it.
+            RefundOutcome::ReturnedInPart { .. }
+            | RefundOutcome::TooMuch { .. }
+            | RefundOutcome::NotConfirmed { .. }
+            | RefundOutcome::StillPending { .. } => {
                 Err(Failure::OrderStatus(self.any_order(reservation).await?.status))
             }
         }

@@ -14,7 +14,7 @@ use smallvec::SmallVec;
 
 pub(crate) use names::Lookup;
 use names::{Name, Names};
-pub(crate) use orders::{OrderChange, OrderEnd, OrderStep, Subject};
+pub(crate) use orders::{OrderChange, OrderEnd, OrderStep, Returned, Subject};
 
 use super::facts::document;
 use super::model::{CATEGORIES, Category, PRODUCTS, Product};

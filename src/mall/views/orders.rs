@@ -6,8 +6,8 @@ use super::Views;
 use super::names::{Name, Names};
 use crate::base::error::Result;
 use crate::base::{AccountId, ReservationId, TimeMs};
-use crate::event::EventLine;
 use crate::event::effects::{Ending, Life};
+use crate::event::{EventLine, Part};
 use crate::mall::facts::{OrderDetails, OrderFact};
 use crate::mall::model::OrderStatus;
 
@@ -37,6 +37,17 @@ pub(crate) enum OrderStep {
         /// `None` where the event does not know it any more.
         expires_at: Option<TimeMs>,
     },
+    /// Some of what it took was given back, not all at once.
+    ReturnedInPart {
+        /// What it consumed.
+        subject: Subject,
+        /// What is back by now.
+        returned: Returned,
+        /// Whether nothing is left of it.
+        is_over: bool,
+        /// `None` where the event does not know it any more.
+        expires_at: Option<TimeMs>,
+    },
     /// It waits until another time.
     Extended {
         subject: Subject,
@@ -52,6 +63,13 @@ pub(crate) struct Subject {
     pub(crate) product: Arc<str>,
     pub(crate) quantity: u64,
     pub(crate) points_cost: u64,
+}
+
+/// How much of an order was given back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Returned {
+    pub(crate) quantity: u64,
+    pub(crate) points: u64,
 }
 
 /// How an order is settled, or unsettled.
@@ -88,9 +106,11 @@ impl OrderChange {
         match &self.step {
             OrderStep::Made { subject, confirmed: true, .. } => Some((&subject.user, 1)),
             OrderStep::Ended { subject, how: OrderEnd::Confirmed, .. } => Some((&subject.user, 1)),
-            OrderStep::Ended { subject, how: OrderEnd::Returned, .. } => Some((&subject.user, -1)),
+            OrderStep::Ended { subject, how: OrderEnd::Returned, .. }
+            | OrderStep::ReturnedInPart { subject, is_over: true, .. } => Some((&subject.user, -1)),
             OrderStep::Made { confirmed: false, .. }
             | OrderStep::Ended { how: OrderEnd::Cancelled | OrderEnd::Expired, .. }
+            | OrderStep::ReturnedInPart { is_over: false, .. }
             | OrderStep::Extended { .. }
             | OrderStep::Noted(_) => None,
         }
@@ -122,9 +142,12 @@ impl Views {
                 let subject = self.subject(lines)?;
                 Ok(subject.map(|subject| OrderChange { reservation, step: step(subject) }))
             }
-            Life::Returned { reservation, lines, expires_at } => {
+            Life::Returned { reservation, lines, expires_at, part } => {
                 let known = Some(expires_at).filter(|at| *at > 0);
-                self.ended(reservation, lines, OrderEnd::Returned, known)
+                match part {
+                    None => self.ended(reservation, lines, OrderEnd::Returned, known),
+                    Some(part) => self.returned(reservation, part, known),
+                }
             }
             Life::Noted { reservation, body } => Ok(OrderFact::read(body)
                 .map(|fact| OrderChange { reservation, step: OrderStep::Noted(fact) })),
@@ -141,6 +164,27 @@ impl Views {
         let step = |subject| OrderStep::Ended { how, subject, expires_at };
         let subject = self.subject(lines)?;
         Ok(subject.map(|subject| OrderChange { reservation, step: step(subject) }))
+    }
+
+    fn returned(
+        &mut self,
+        reservation: ReservationId,
+        part: &Part,
+        expires_at: Option<TimeMs>,
+    ) -> Result<Option<OrderChange>> {
+        let consumed = part.lines.iter().map(|line| (line.account, line.consumed));
+        let Some(subject) = subject(&mut self.names, consumed)? else {
+            return Ok(None);
+        };
+        let back = part.lines.iter().map(|line| (line.account, line.returned));
+        let back = self::subject(&mut self.names, back)?;
+        let returned = back.map_or(Returned::default(), |back| Returned {
+            quantity: back.quantity,
+            points: back.points_cost,
+        });
+        let is_over = part.is_last();
+        let step = OrderStep::ReturnedInPart { subject, returned, is_over, expires_at };
+        Ok(Some(OrderChange { reservation, step }))
     }
 
     fn subject(&mut self, lines: &[EventLine]) -> Result<Option<Subject>> {

@@ -211,6 +211,23 @@ impl Account {
     /// # Errors
     /// When they were not consumed then.
     pub fn give_back(&mut self, counted: u64, past: u64, used_at: TimeMs) -> Checked {
+        self.forget_uses(counted, past, used_at)?;
+        self.balance();
+        Ok(())
+    }
+
+    /// Units consumed at `used_at` come back to be written off.
+    ///
+    /// # Errors
+    /// When they were not consumed then.
+    pub fn discard(&mut self, quantity: u64, past: u64, used_at: TimeMs) -> Checked {
+        self.forget_uses(quantity, past, used_at)?;
+        self.written_off += quantity;
+        self.balance();
+        Ok(())
+    }
+
+    fn forget_uses(&mut self, counted: u64, past: u64, used_at: TimeMs) -> Checked {
         hold(counted <= self.consumed, || "more goes back than counts".to_owned())?;
         self.consumed -= counted;
         let mut left = counted + past;
@@ -220,7 +237,6 @@ impl Account {
             left -= part;
         }
         self.uses.retain(|(_, quantity)| *quantity > 0);
-        self.balance();
         hold(left == 0, || format!("{left} units more go back than were consumed at {used_at}"))
     }
 

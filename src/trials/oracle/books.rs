@@ -10,7 +10,7 @@ use super::check::{Checked, agree, hold};
 use super::said::Said;
 use crate::base::{AccountId, AccountKey, AccountKind, ReservationId, Seq, TimeMs};
 use crate::event::Policy;
-use crate::event::{End, Event, EventLine, Fact, Request};
+use crate::event::{End, Event, EventLine, Fact, Part, PartLine, Request};
 use crate::ledger::Line;
 
 /// A pending reservation.
@@ -22,6 +22,15 @@ pub struct PendingReservation {
     pub lines: Vec<Line>,
     /// Its deadline.
     pub expires_at: TimeMs,
+}
+
+/// What a confirmed reservation consumed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Consumed {
+    /// When it was confirmed.
+    pub at: TimeMs,
+    /// How much, and how much of that is back.
+    pub lines: Vec<PartLine>,
 }
 
 /// How a reservation ended.
@@ -63,8 +72,8 @@ pub struct Books {
     pub keys: Arc<BTreeMap<AccountKey, AccountId>>,
     /// What waits.
     pub pending: BTreeMap<ReservationId, PendingReservation>,
-    /// What the confirmed reservations consumed that was not returned, and when.
-    pub consumed: BTreeMap<ReservationId, (TimeMs, Vec<Line>)>,
+    /// What the confirmed reservations consumed of which something was not returned.
+    pub consumed: BTreeMap<ReservationId, Consumed>,
     /// What was put into collections.
     pub documents: BTreeMap<(String, String), Vec<u8>>,
     /// What keyed requests were answered first, by the number of their keys.
@@ -135,7 +144,7 @@ impl Books {
                 }
                 let taken: Vec<Line> = lines.iter().map(line_of).collect();
                 match confirmed {
-                    true => drop(self.consumed.insert(*reservation, (at, taken))),
+                    true => self.consume(*reservation, at, lines),
                     false => {
                         let held = PendingReservation {
                             owner: *owner,
@@ -151,11 +160,7 @@ impl Books {
                 hold(at < end.expires_at, || {
                     format!("a confirm at {at}, after the deadline {}", end.expires_at)
                 })?;
-                let used = end.lines.iter().filter(|line| line.consumed > 0);
-                let used = used
-                    .map(|line| Line { account: line.account(), quantity: line.consumed })
-                    .collect();
-                self.consumed.insert(end.reservation, (at, used));
+                self.consume(end.reservation, at, &end.lines);
                 self.end(end, Ended::Confirmed, at)
             }
             Fact::Released(end) => {
@@ -170,13 +175,13 @@ impl Books {
                 })?;
                 self.end(end, Ended::Expired, at)
             }
-            Fact::Returned { reservation, lines, consumed_at, .. } => {
-                let out = self.consumed.remove(reservation);
-                let (used_at, _) =
-                    out.ok_or_else(|| format!("{reservation} returns what it did not consume"))?;
+            Fact::Returned { reservation, lines, consumed_at, part, .. } => {
+                let used_at = self.hold_return(*reservation, lines, part.as_ref())?;
                 agree("when it was consumed", consumed_at, &Some(used_at))?;
-                self.change_lines(lines, |it, line| {
-                    it.give_back(line.quantity, line.consumed, used_at)
+                let written_off = part.as_ref().map_or(&[][..], |part| &part.written_off);
+                self.change_lines(lines, |it, line| match written_off.contains(&line.account()) {
+                    true => it.discard(line.quantity, line.consumed, used_at),
+                    false => it.give_back(line.quantity, line.consumed, used_at),
                 })
             }
             Fact::Transferred { from, to, quantity, from_available, to_available, .. } => {
@@ -242,6 +247,46 @@ impl Books {
         agree("the deadline that ends", &end.expires_at, &held.expires_at)?;
         self.ended.insert(end.reservation, how);
         self.change_lines(&end.lines, |it, line| it.end(line.quantity, line.consumed, at))
+    }
+
+    fn consume(&mut self, id: ReservationId, at: TimeMs, lines: &[EventLine]) {
+        let used = lines.iter().filter(|line| line.consumed > 0);
+        let lines = used.map(|line| PartLine {
+            account: line.account(),
+            consumed: line.consumed,
+            returned: 0,
+        });
+        self.consumed.insert(id, Consumed { at, lines: lines.collect() });
+    }
+
+    /// Whether these units are left to return, and what the event says of the others; answers when
+    /// they were consumed.
+    fn hold_return(
+        &mut self,
+        id: ReservationId,
+        lines: &[EventLine],
+        part: Option<&Part>,
+    ) -> Checked<TimeMs> {
+        let Consumed { at, lines: used } = self
+            .consumed
+            .remove(&id)
+            .ok_or_else(|| format!("{id} returns what it did not consume"))?;
+        let back = lines
+            .iter()
+            .map(|line| Line { account: line.account(), quantity: line.quantity + line.consumed });
+        let after = after_return(&used, &back.collect::<Vec<_>>())?;
+        let is_over = after.iter().all(|line| line.returned == line.consumed);
+        match part {
+            None => {
+                let is_first = used.iter().all(|line| line.returned == 0);
+                hold(is_first && is_over, || format!("{id} is not returned as a whole"))?;
+            }
+            Some(part) => agree("what is back of it", &part.lines, &after)?,
+        }
+        if !is_over {
+            self.consumed.insert(id, Consumed { at, lines: after });
+        }
+        Ok(at)
     }
 
     fn change_lines(
@@ -321,6 +366,29 @@ impl Books {
     }
 }
 
+/// How a reservation stands after these units of it went back: of several lines of one account,
+/// those that come first.
+///
+/// # Errors
+/// When they are not there.
+pub(super) fn after_return(used: &[PartLine], lines: &[Line]) -> Checked<Vec<PartLine>> {
+    let mut after = used.to_vec();
+    for Line { account, quantity } in lines {
+        for unit in 0..*quantity {
+            let next = after.iter_mut().find(|it| it.account == *account && it.left() > 0);
+            let next = next.ok_or_else(|| {
+                format!(
+                    "{} units more of {} are returned than are left",
+                    quantity - unit,
+                    account.number()
+                )
+            })?;
+            next.returned += 1;
+        }
+    }
+    Ok(after)
+}
+
 fn line_of(line: &EventLine) -> Line {
     Line { account: line.account(), quantity: line.quantity }
 }
@@ -340,7 +408,10 @@ fn outcome_of(fact: &Fact<'_>) -> Option<Said> {
         },
         Fact::Confirmed(end) => Said::Confirmed { reservation: end.reservation },
         Fact::Released(end) => Said::Released { reservation: end.reservation },
-        Fact::Returned { reservation, .. } => Said::Returned { reservation: *reservation },
+        Fact::Returned { reservation, part, .. } => match part {
+            Some(part) if !part.is_last() => Said::ReturnedInPart { reservation: *reservation },
+            Some(_) | None => Said::Returned { reservation: *reservation },
+        },
         Fact::Extended { reservation, expires_at, .. } => {
             Said::Extended { reservation: *reservation, expires_at: *expires_at }
         }

@@ -295,7 +295,7 @@ impl Books {
         Due::fact(fact, Said::Transferred { from, to })
     }
 
-    fn answered(&self, key: IdempotencyKey, now: TimeMs) -> Option<Due> {
+    pub(super) fn answered(&self, key: IdempotencyKey, now: TimeMs) -> Option<Due> {
         let answer = self.answers.get(&key.number()).filter(|answer| answer.until > now)?;
         let same = key.body().is_none_or(|body| body == answer.fingerprint);
         Some(if same {
@@ -523,35 +523,5 @@ impl Books {
             reserved: account.reserved,
             counting: counting.unwrap_or(0),
         })
-    }
-
-    /// What must come of returning what the reservation consumed: nothing but its own units go
-    /// back, and of those what the rule has not given back before.
-    pub fn decide_return(&self, id: ReservationId, note: &str) -> Due {
-        let (used_at, used) = &self.consumed[&id];
-        if used.iter().any(|line| self.accounts[&line.account].closed) {
-            return Due::Error(ErrorKind::NotFound);
-        }
-        let mut trials: BTreeMap<AccountId, Account> = BTreeMap::new();
-        let mut lines = EventLines::new();
-        for line in used {
-            let trial =
-                trials.entry(line.account).or_insert_with(|| self.accounts[&line.account].clone());
-            let counted = trial.counting(*used_at).min(line.quantity);
-            trial.give_back(counted, line.quantity - counted, *used_at).unwrap_or_default();
-            let consumed = line.quantity - counted;
-            let available = trial.available;
-            lines.push(EventLine {
-                account: line.account.number(),
-                quantity: counted,
-                consumed,
-                available,
-            });
-        }
-        let (note, consumed_at) = (Cow::Owned(note.to_owned()), Some(*used_at));
-        Due::fact(
-            Fact::Returned { reservation: id, lines, note, consumed_at, expires_at: 0 },
-            Said::Returned { reservation: id },
-        )
     }
 }

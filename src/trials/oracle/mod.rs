@@ -13,11 +13,12 @@ mod books;
 mod check;
 mod compare;
 mod decide;
+mod give_back;
 mod said;
 
 pub use account::Account;
 pub use ask::{Ask, FILLER};
-pub use books::{Answer, Books, Ended, PendingReservation};
+pub use books::{Answer, Books, Consumed, Ended, PendingReservation};
 pub use check::{Checked, agree, hold};
 pub use decide::{Bounds, Due, Terms};
 pub use said::Said;

@@ -17,6 +17,8 @@ pub enum Said {
     Confirmed { reservation: ReservationId },
     Released { reservation: ReservationId },
     Returned { reservation: ReservationId },
+    ReturnedInPart { reservation: ReservationId },
+    TooMuch { reservation: ReservationId, account: AccountId, left: u64 },
     Transferred { from: (AccountId, i64), to: (AccountId, i64) },
     Extended { reservation: ReservationId, expires_at: TimeMs },
     Closed { account: AccountId },
@@ -116,6 +118,10 @@ impl From<RefundOutcome> for Said {
     fn from(outcome: RefundOutcome) -> Self {
         match outcome {
             RefundOutcome::Returned { reservation } => Self::Returned { reservation },
+            RefundOutcome::ReturnedInPart { reservation } => Self::ReturnedInPart { reservation },
+            RefundOutcome::TooMuch { reservation, account, left } => {
+                Self::TooMuch { reservation, account, left }
+            }
             RefundOutcome::Released { reservation } => Self::Released { reservation },
             RefundOutcome::StillPending { reservation }
             | RefundOutcome::NotConfirmed { reservation, .. } => Self::NotPending { reservation },
@@ -146,6 +152,7 @@ impl From<FirstAnswer> for Said {
             FirstAnswer::Confirmed { reservation } => Self::Confirmed { reservation },
             FirstAnswer::Released { reservation } => Self::Released { reservation },
             FirstAnswer::Returned { reservation } => Self::Returned { reservation },
+            FirstAnswer::ReturnedInPart { reservation } => Self::ReturnedInPart { reservation },
             // What a note says is history's to tell; it changes no account.
             FirstAnswer::Noted { .. } => Self::Recorded,
             FirstAnswer::Extended { reservation, expires_at } => {

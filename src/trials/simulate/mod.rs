@@ -27,6 +27,7 @@ mod following;
 mod many;
 mod plan;
 mod recovery;
+mod returns;
 mod rot;
 mod shrink;
 #[cfg(test)]

@@ -165,6 +165,19 @@ pub(super) enum Step {
     Refund {
         pick: usize,
     },
+    /// So many units of each line, two bits each, go back; with `is_more`, one more than is left.
+    ReturnPart {
+        pick: usize,
+        units: u64,
+        is_more: bool,
+        /// Which of its accounts are written off, a bit each.
+        written_off: u8,
+        key: Option<u8>,
+    },
+    /// An earlier return with a key once more.
+    ReturnAgain {
+        pick: usize,
+    },
     Note {
         pick: usize,
         bytes: usize,
@@ -232,6 +245,8 @@ impl Step {
             Self::Retry { .. } => "retry",
             Self::Batch { .. } => "batch",
             Self::Refund { .. } => "refund",
+            Self::ReturnPart { .. } => "return in part",
+            Self::ReturnAgain { .. } => "return again",
             Self::Note { .. } => "note",
             Self::Document { .. } => "document",
             Self::SetPolicy { .. } => "set policy",
@@ -272,7 +287,11 @@ impl Plan {
         // The plans of other seeds stay what they always were.
         if seed % 4 == 3 {
             let opened = steps.len() - count;
-            mix_in_later(&mut steps[opened..], &mut Chance::new(!seed));
+            mix_in(&mut steps[opened..], &mut Chance::new(!seed), later);
+        }
+        if seed % 8 == 5 {
+            let opened = steps.len() - count;
+            mix_in(&mut steps[opened..], &mut Chance::new(!seed), return_in_part);
         }
         Self { seed, setup, steps: steps.into_iter().enumerate().collect() }
     }
@@ -417,11 +436,24 @@ fn wish(chance: &mut Chance) -> Wish {
 }
 
 /// Puts what came after the first plans in the place of some steps.
-fn mix_in_later(steps: &mut [Step], chance: &mut Chance) {
+fn mix_in(steps: &mut [Step], chance: &mut Chance, made: fn(&mut Chance) -> Step) {
     for step in steps {
         if one_in(chance, 4) {
-            *step = later(chance);
+            *step = made(chance);
         }
+    }
+}
+
+fn return_in_part(chance: &mut Chance) -> Step {
+    if one_in(chance, 5) {
+        return Step::ReturnAgain { pick: chance.below(1 << 16) };
+    }
+    Step::ReturnPart {
+        pick: chance.below(1 << 16),
+        units: chance.number(),
+        is_more: one_in(chance, 5),
+        written_off: if one_in(chance, 3) { chance.below(16) as u8 } else { 0 },
+        key: one_in(chance, 2).then(|| chance.below(120) as u8),
     }
 }
 

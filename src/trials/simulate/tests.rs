@@ -11,7 +11,7 @@ use crate::base::flaw::{Flaw, with};
 const SEEDS: u64 = 1_000;
 
 /// What the seeds try at least.
-const FLOORS: [(&str, &[(&str, u64)]); 8] = [
+const FLOORS: [(&str, &[(&str, u64)]); 9] = [
     (
         "requests",
         &[
@@ -25,6 +25,8 @@ const FLOORS: [(&str, &[(&str, u64)]); 8] = [
             ("write off", 1_000),
             ("refund", 1_000),
             ("refund of what was not consumed", 1_000),
+            ("refund in part", 500),
+            ("refund again", 50),
             ("set policy", 500),
             ("note", 500),
             ("document", 500),
@@ -45,6 +47,16 @@ const FLOORS: [(&str, &[(&str, u64)]); 8] = [
             ("Throttled", 200),
             ("Poisoned", 100),
             ("first answer again", 1_000),
+        ],
+    ),
+    (
+        "returns",
+        &[
+            ("the last", 1_000),
+            ("in part", 200),
+            ("too much", 50),
+            ("first answer again", 5),
+            ("refused", 20),
         ],
     ),
     (
@@ -153,6 +165,7 @@ fn every_mistake_is_seen() {
         (Flaw::ConfirmsLate, "but it should be Ok(Late"),
         (Flaw::ReleasesLate, "but it should be Ok(Late"),
         (Flaw::ReturnsNewest, "fact: Returned"),
+        (Flaw::ReturnsTooMuch, "but it should be Ok(TooMuch"),
         (Flaw::ForgetsUses, "(available, reserved, consumed, received, written off)"),
         (Flaw::RefusesFalsely, "the answer: Ok(Refused"),
         (Flaw::SkipsDamage, "are durable"),

@@ -11,12 +11,12 @@ use super::clock::MachineClock;
 use super::counts::Counts;
 use super::follower::Follower;
 use super::plan::{AccountIndex, Ending, FOLLOWERS, Keyed, Plan, Step, Then, Wish, accounts};
+use super::returns::Returned;
 use crate::base::error::{Error, ErrorKind};
 use crate::base::{AccountId, AccountKey, ReservationId, Seq, TimeMs};
 use crate::engine::{Engine, Ticket};
 use crate::event::Policy;
 use crate::event::{Event, Fact, Request};
-use crate::ledger::Used;
 use crate::ledger::{Command, Note, PutDocument, SetPolicy};
 use crate::trials::oracle::{Ask, Books, Checked, Due, FILLER, Said, agree, hold};
 use crate::vfs::crash::CrashVfs;
@@ -54,6 +54,8 @@ pub(super) struct World<'p> {
     accounts: Vec<(AccountKey, Policy)>,
     made: Vec<ReservationId>,
     asked: Vec<(Ask, u8)>,
+    /// The returns that were asked for with a key.
+    pub(super) returned: Vec<(Returned, u8)>,
     pub(super) kept: Vec<(Ticket<Said>, Seq)>,
     pub(super) followers: Vec<Follower>,
     pub(super) counts: Counts,
@@ -85,6 +87,7 @@ impl<'p> World<'p> {
             // One that was never made.
             made: vec![ReservationId::from_number(u64::MAX >> 1)],
             asked: Vec::new(),
+            returned: Vec::new(),
             kept: Vec::new(),
             followers: (0..FOLLOWERS).map(|_| Follower::default()).collect(),
             counts: Counts::default(),
@@ -151,6 +154,10 @@ impl<'p> World<'p> {
             Step::Retry { pick, is_other } => self.retry(*pick, *is_other),
             Step::Batch { asks, then } => self.batch(asks, *then),
             Step::Refund { pick } => self.refund(*pick),
+            Step::ReturnPart { pick, units, is_more, written_off, key } => {
+                self.return_part(*pick, *units, *is_more, *written_off, *key)
+            }
+            Step::ReturnAgain { pick } => self.return_again(*pick),
             Step::Note { pick, bytes } => self.note_on(*pick, *bytes),
             Step::Document { key, bytes } => self.document(*key, *bytes),
             Step::SetPolicy { account, policy } => self.set_policy(*account, *policy),
@@ -243,7 +250,7 @@ impl<'p> World<'p> {
     }
 
     /// Whether a request may fail with this kind of error for another reason than what it asks.
-    fn excuses(&self, kind: ErrorKind) -> bool {
+    pub(super) fn excuses(&self, kind: ErrorKind) -> bool {
         match kind {
             ErrorKind::Poisoned => self.is_dead(),
             ErrorKind::Overloaded => self.plan.setup.queue_bytes_max < 1 << 20,
@@ -467,10 +474,11 @@ impl<'p> World<'p> {
     }
 
     /// What must come of a command that is no `Command`.
-    fn hear_other<T: Into<Said>>(
+    pub(super) fn hear_other<T: Into<Said>>(
         &mut self,
         now: TimeMs,
         due: Due,
+        request: Option<Request>,
         said: Result<Ticket<T>, Error>,
         then: Then,
     ) -> Checked {
@@ -481,46 +489,8 @@ impl<'p> World<'p> {
         if outcome.is_err_and(|kind| self.excuses(kind)) {
             return Ok(());
         }
-        self.hold_to(due, now, None, outcome, seq)?;
+        self.hold_to(due, now, request, outcome, seq)?;
         said.map_or(Ok(()), |ticket| self.then(ticket, then))
-    }
-
-    fn refund(&mut self, pick: usize) -> Checked {
-        let engine = self.engine()?;
-        let now = engine.now_ms();
-        let out: Vec<ReservationId> = self.books.consumed.keys().copied().collect();
-        self.refund_foreign(&engine, pick)?;
-        let Some(id) = out.get(pick % out.len().max(1)) else {
-            return Ok(());
-        };
-        let (consumed_at, lines) = self.books.consumed[id].clone();
-        let due = self.books.decide_return(*id, "refund");
-        self.counts.add("requests", "refund");
-        let used = Used { reservation: *id, lines: &lines, consumed_at };
-        self.hear_other(now, due, engine.give_back(&used, "refund"), Then::Wait)
-    }
-
-    /// What a history that is not this ledger's would tell is refused: of one that waits, and of
-    /// one that was never made.
-    fn refund_foreign(&mut self, engine: &Engine, pick: usize) -> Checked {
-        let waiting =
-            self.books.pending.keys().nth(pick % self.books.pending.len().max(1)).copied();
-        let never = ReservationId::from_number(u64::MAX >> 1);
-        for reservation in waiting.into_iter().chain([never]) {
-            let held = self.books.pending.get(&reservation);
-            let lines = held.map(|held| held.lines.clone()).unwrap_or_default();
-            let used = Used { reservation, lines: &lines, consumed_at: engine.now_ms() };
-            let said = engine
-                .give_back(&used, "refund")
-                .map(|ticket| Said::from(ticket.outcome()))
-                .map_err(|error| error.kind());
-            if said.is_err_and(|kind| self.excuses(kind)) {
-                continue;
-            }
-            self.counts.add("requests", "refund of what was not consumed");
-            agree("a return of what was not consumed", &said, &Err(ErrorKind::Conflict))?;
-        }
-        Ok(())
     }
 
     fn note_on(&mut self, pick: usize, bytes: usize) -> Checked {
@@ -532,6 +502,7 @@ impl<'p> World<'p> {
         self.hear_other(
             now,
             Due::Facts(vec![fact], Said::Recorded),
+            None,
             engine.note(Note::new(reservation, body)),
             Then::Keep,
         )
@@ -548,7 +519,7 @@ impl<'p> World<'p> {
         };
         self.counts.add("requests", "document");
         let said = engine.put_document(PutDocument { collection: "catalogue", name: &key, body });
-        self.hear_other(now, Due::Facts(vec![fact], Said::Recorded), said, Then::Wait)
+        self.hear_other(now, Due::Facts(vec![fact], Said::Recorded), None, said, Then::Wait)
     }
 
     fn set_policy(&mut self, place: AccountIndex, policy: Policy) -> Checked {
@@ -559,7 +530,8 @@ impl<'p> World<'p> {
         let now = engine.now_ms();
         let due = self.books.decide_policy(account, policy, now);
         self.counts.add("requests", "set policy");
-        self.hear_other(now, due, engine.set_policy(SetPolicy::new(account, policy)), Then::Drop)
+        let said = engine.set_policy(SetPolicy::new(account, policy));
+        self.hear_other(now, due, None, said, Then::Drop)
     }
 
     fn close_account(&mut self, place: AccountIndex) -> Checked {
@@ -570,7 +542,7 @@ impl<'p> World<'p> {
         let now = engine.now_ms();
         let due = self.books.decide_close(account, now);
         self.counts.add("requests", "close account");
-        self.hear_other(now, due, engine.close_account(account), Then::Wait)
+        self.hear_other(now, due, None, engine.close_account(account), Then::Wait)
     }
 
     /// Turns the wheels: what is due ends, and nothing else.

@@ -62,6 +62,7 @@ fn a_flush_cut_short_is_replayed() {
             note: "".into(),
             consumed_at: None,
             expires_at: 0,
+            part: None,
         });
         facts.push(Fact::Expired(end(100, false)));
         facts

@@ -87,7 +87,7 @@ impl Model {
             reservation: id(reservation),
             owner,
             state: if confirmed { ReservationState::Confirmed } else { ReservationState::Pending },
-            lines: vec![RecordLine { account: ACCOUNT, quantity, consumed }],
+            lines: vec![RecordLine { account: ACCOUNT, quantity, consumed, returned: 0 }],
             created_at: seq,
             expires_at: seq + 100,
             ended_at: confirmed.then_some(seq),
@@ -125,6 +125,7 @@ impl Model {
         let quantity = record.lines[0].quantity;
         if returned {
             record.returned_at = Some(seq);
+            record.lines[0].returned = record.lines[0].consumed;
             self.change(seq, ChangeKind::Returned, quantity as i64, quantity, reservation);
             let lines = [line(ACCOUNT, quantity, 0, seq as i64)].into_iter().collect();
             return Some(Fact::Returned {
@@ -133,6 +134,7 @@ impl Model {
                 note: "".into(),
                 consumed_at: None,
                 expires_at: 0,
+                part: None,
             });
         }
         // A confirm in part, so that some goes back.

@@ -12,7 +12,10 @@ fn an_exchange_reads_back_from_memory_and_from_sled() {
         assert_eq!((record.created_at, record.expires_at, record.ended_at), (60, 5_000, Some(70)));
         assert_eq!(record.owner, Some(POINTS));
         assert_eq!(record.details, b"details");
-        assert_eq!(record.lines[0], RecordLine { account: POINTS, quantity: 100, consumed: 100 });
+        assert_eq!(
+            record.lines[0],
+            RecordLine { account: POINTS, quantity: 100, consumed: 100, returned: 0 }
+        );
         assert_eq!(store.reservations_of(POINTS, None, 10).expect("a read"), [record]);
         assert_eq!(
             kinds(store, STOCK),
@@ -57,6 +60,7 @@ fn changes_carry_their_cause() {
                 note: "unwanted".into(),
                 consumed_at: None,
                 expires_at: 0,
+                part: None,
             },
             reserved(2, false),
             Fact::Released(end(2, false)),
@@ -85,7 +89,10 @@ fn changes_carry_their_cause() {
     assert_eq!((returned.note.as_str(), returned.reservation), ("unwanted", Some(id(1))));
     let record = store.reservation(id(1)).expect("a read").expect("the reservation");
     assert_eq!((record.state, record.returned_at), (ReservationState::Returned, Some(100)));
-    assert_eq!(record.lines, [RecordLine { account: STOCK, quantity: 5, consumed: 2 }]);
+    assert_eq!(
+        record.lines,
+        [RecordLine { account: STOCK, quantity: 5, consumed: 2, returned: 2 }]
+    );
 }
 
 #[test]

@@ -159,6 +159,7 @@ fn an_order_that_lives_within_a_batch_is_one_row_and_all_its_records() {
         note: "订单取消".into(),
         consumed_at: None,
         expires_at: 0,
+        part: None,
     });
     let batch = run.cut();
     let (order, _) = only_order(&batch);

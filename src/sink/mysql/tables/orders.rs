@@ -7,7 +7,7 @@ use super::{Meeting, Record, Rows, Table};
 use crate::base::{ReservationId, Seq, TimeMs};
 use crate::mall::facts::{OrderDetails, Progress};
 use crate::mall::model::{OrderStatus, order_id, order_no};
-use crate::mall::views::{OrderChange, OrderEnd, OrderStep, Subject};
+use crate::mall::views::{OrderChange, OrderEnd, OrderStep, Returned, Subject};
 use crate::sink::mysql::schema::{Kind, NOW};
 use crate::sink::mysql::time::{datetime, optional};
 use crate::sink::mysql::value::json;
@@ -18,7 +18,7 @@ pub(in crate::sink::mysql) struct OrderRow {
     pub(in crate::sink::mysql) reservation: ReservationId,
     /// Whether it was made in this batch; otherwise its row is there, and only what changed is new.
     pub(in crate::sink::mysql) is_new: bool,
-    /// `None` where only a note tells of it.
+    /// `None` where only a note or a return in part tells of it.
     pub(in crate::sink::mysql) subject: Option<Subject>,
     /// `None` unless it was made in this batch.
     pub(in crate::sink::mysql) details: Option<OrderDetails>,
@@ -37,6 +37,8 @@ pub(in crate::sink::mysql) struct OrderState {
     pub(in crate::sink::mysql) exchanged_at: Option<TimeMs>,
     pub(in crate::sink::mysql) cancelled_at: Option<TimeMs>,
     pub(in crate::sink::mysql) progress: Progress,
+    /// How much of it went back, where that was not all at once.
+    pub(in crate::sink::mysql) returned: Option<Returned>,
     pub(in crate::sink::mysql) seq: Seq,
 }
 
@@ -68,6 +70,7 @@ impl OrderState {
             self.cancelled_at = later.cancelled_at;
         }
         self.expires_at = later.expires_at.or(self.expires_at);
+        self.returned = later.returned.or(self.returned);
         self.seq = later.seq;
     }
 
@@ -91,7 +94,7 @@ pub(in crate::sink::mysql) enum Write {
     Ended,
     /// It ended, and what deadline it had is not known: in a return that 0.1.0 wrote.
     Over,
-    /// Something was noted on it, and no more is known.
+    /// Something was noted on it, or some of it went back, and no more is known.
     Noted,
     /// It waits, as the ledger has it; a row that is there says more.
     Base,
@@ -140,6 +143,16 @@ impl OrderRow {
                 self.state.expires_at = expires_at.or(self.state.expires_at);
                 self.state.settle(how, at);
             }
+            OrderStep::ReturnedInPart { subject, returned, is_over, expires_at } => {
+                self.state.returned = Some(returned);
+                if is_over {
+                    if self.subject.is_none() {
+                        (self.subject, self.created_at) = (Some(subject), at);
+                    }
+                    self.state.expires_at = expires_at.or(self.state.expires_at);
+                    self.state.settle(OrderEnd::Returned, at);
+                }
+            }
             OrderStep::Extended { subject, expires_at } => {
                 if self.subject.is_none() {
                     (self.subject, self.created_at) = (Some(subject), at);
@@ -159,6 +172,10 @@ impl OrderRow {
 
     fn subject<'a, T>(&'a self, field: impl FnOnce(&'a Subject) -> T, otherwise: T) -> T {
         self.subject.as_ref().map_or(otherwise, field)
+    }
+
+    fn is_returned_in_part(&self) -> bool {
+        self.state.returned.is_some()
     }
 
     fn write(&self) -> Write {
@@ -341,6 +358,16 @@ pub(in crate::sink::mysql) const TABLE: Table<OrderRow> = Table {
             .fill(noted)
             .compared_where(OrderRow::is_shipped)
             .shipping(),
+        C::late("returned_quantity", Kind::Big, |row| {
+            row.state.returned.map(|it| it.quantity).into()
+        })
+        .fill(noted)
+        .compared_where(OrderRow::is_returned_in_part)
+        .about("how many units went back, where they did in parts"),
+        C::late("returned_points", Kind::Big, |row| row.state.returned.map(|it| it.points).into())
+            .fill(noted)
+            .compared_where(OrderRow::is_returned_in_part)
+            .about("how many points went back, where they did in parts"),
         C::seq().compared(Compared::State),
     ],
     indexed: &["order_no", "user_id", "product_id", "status", "expires_at", "created_at"],
@@ -349,7 +376,8 @@ pub(in crate::sink::mysql) const TABLE: Table<OrderRow> = Table {
     is_kept: false,
 };
 
-/// The orders that were made, that ended, and of which only a note is known.
+/// The orders that were made, that ended, and of which no more is known than a note or a return in
+/// part.
 pub(in crate::sink::mysql) fn rows(orders: &Orders) -> [Rows; 4] {
     [
         (Write::Made, Meeting::Refused),

@@ -25,6 +25,7 @@ pub(super) struct TokenArgs {
 #[derive(Clone, Copy, ValueEnum)]
 enum RoleArg {
     User,
+    Service,
     Operator,
     Admin,
 }
@@ -34,6 +35,7 @@ pub(super) fn token(args: &TokenArgs) -> Result<()> {
     let secret = secret::configured_or_demo(config.auth_secret, &config.data_dir)?;
     let role = match args.role {
         RoleArg::User => Role::User,
+        RoleArg::Service => Role::Service,
         RoleArg::Operator => Role::Operator,
         RoleArg::Admin => Role::Admin,
     };

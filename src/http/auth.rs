@@ -30,6 +30,8 @@ const CACHED_TOKEN_BYTES_MAX: usize = 512;
 pub enum Role {
     /// Sees and changes what is its own.
     User,
+    /// Does what a user may, in the name of the user that each request names.
+    Service,
     /// Also changes stock and points, and carries orders on.
     Operator,
     /// Also looks after the server itself.
@@ -37,9 +39,13 @@ pub enum Role {
 }
 
 impl Role {
+    #[cfg(test)]
+    pub(super) const ALL: &[Self] = &[Self::User, Self::Service, Self::Operator, Self::Admin];
+
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::User => "user",
+            Self::Service => "service",
             Self::Operator => "operator",
             Self::Admin => "admin",
         }
@@ -48,7 +54,7 @@ impl Role {
     /// Whether its requests are counted against nobody: it is trusted to know what it does.
     pub(super) fn is_trusted(self) -> bool {
         match self {
-            Self::User => false,
+            Self::User | Self::Service => false,
             Self::Operator | Self::Admin => true,
         }
     }
@@ -56,6 +62,7 @@ impl Role {
     fn parse(name: Option<&str>) -> Option<Self> {
         match name {
             None | Some("user") => Some(Self::User),
+            Some("service") => Some(Self::Service),
             Some("operator") => Some(Self::Operator),
             Some("admin") => Some(Self::Admin),
             Some(_) => None,
@@ -65,8 +72,25 @@ impl Role {
 
 /// A caller whose token was verified.
 pub(super) struct Identity {
+    /// Whose points and orders it asks about: its own, or with a service those of the user that it
+    /// acts for.
     pub(super) user: User,
     pub(super) role: Role,
+}
+
+impl Identity {
+    /// This service, in the name of a user.
+    ///
+    /// # Errors
+    /// `Invalid` when the user's name cannot name an account.
+    pub(super) fn acting_for(&self, user: &str) -> Result<Self> {
+        Ok(Self { user: User::new(user)?.served_by(self.user.id()), role: self.role })
+    }
+}
+
+/// A token that was verified, and whose it is.
+struct Bearer {
+    identity: Arc<Identity>,
     claims: Claims,
 }
 
@@ -86,7 +110,7 @@ handle!(Auth, this { leeway_ms: this.leeway_ms });
 
 struct Verified {
     token: Box<str>,
-    identity: Arc<Identity>,
+    bearer: Arc<Bearer>,
 }
 
 impl Auth {
@@ -141,19 +165,19 @@ impl Auth {
         self.issue(user, role, SystemClock::default().now_ms().saturating_add(ttl_ms))
     }
 
-    /// The caller of a request.
+    /// Whose token a request has.
     pub(super) fn identify(
         &self,
         headers: &HeaderMap,
         now_ms: TimeMs,
     ) -> Result<Arc<Identity>, ApiError> {
         let token = bearer(headers)?;
-        let identity = match self.cached(token) {
-            Some(identity) => identity,
+        let bearer = match self.cached(token) {
+            Some(bearer) => bearer,
             None => self.verify(token).ok_or_else(|| ApiError::new(Code::Unauthorized))?,
         };
-        if identity.claims.is_current(now_ms, self.leeway_ms) {
-            Ok(identity)
+        if bearer.claims.is_current(now_ms, self.leeway_ms) {
+            Ok(bearer.identity.clone())
         } else {
             Err(ApiError::new(Code::Unauthorized))
         }
@@ -163,23 +187,24 @@ impl Auth {
         &self.slots[self.hasher.hash_one(token) as usize & (SLOTS - 1)]
     }
 
-    fn cached(&self, token: &str) -> Option<Arc<Identity>> {
+    fn cached(&self, token: &str) -> Option<Arc<Bearer>> {
         let slot = self.slot(token).lock();
         // The whole token is compared: another with the same hash is another token.
         slot.as_ref()
             .filter(|verified| *verified.token == *token)
-            .map(|verified| verified.identity.clone())
+            .map(|verified| verified.bearer.clone())
     }
 
-    fn verify(&self, token: &str) -> Option<Arc<Identity>> {
+    fn verify(&self, token: &str) -> Option<Arc<Bearer>> {
         let claims = self.keys.verify(token)?;
         let role = Role::parse(claims.role.as_deref())?;
-        let identity = Arc::new(Identity { user: User::new(&claims.sub).ok()?, role, claims });
+        let identity = Arc::new(Identity { user: User::new(&claims.sub).ok()?, role });
+        let bearer = Arc::new(Bearer { identity, claims });
         if token.len() <= CACHED_TOKEN_BYTES_MAX {
             *self.slot(token).lock() =
-                Some(Verified { token: token.into(), identity: identity.clone() });
+                Some(Verified { token: token.into(), bearer: bearer.clone() });
         }
-        Some(identity)
+        Some(bearer)
     }
 }
 

@@ -1,16 +1,18 @@
 //! A request on its way to a handler: who asks, for what, and how to answer.
 //!
-//! A handler that names a [`UserCall`], an [`OperatorCall`] or an [`AdminCall`] cannot be reached without the check that
-//! makes one: only [`Unchecked`] makes calls, and it makes those only of a good token.
+//! A handler that names a [`UserCall`], an [`OperatorCall`] or an [`AdminCall`] cannot be reached
+//! without the check that makes one: only [`Unchecked`] makes calls, and it makes those only of a
+//! good token.
 
 use std::sync::Arc;
 
 use hyper::header::HeaderMap;
 use serde::Serialize;
 
-use super::auth::{Identity, Role};
+use super::access::{self, Access};
+use super::auth::Identity;
 use super::budget::{Charge, Payer, SMALL_BYTES};
-use super::error::{ApiError, Code};
+use super::error::ApiError;
 use super::format::Format;
 use super::guests::Address;
 use super::reply::{HttpResponse, success};
@@ -50,7 +52,7 @@ pub(super) struct Call<'a, Who, const N: usize = 0> {
 
 /// From whoever asks.
 pub(super) type PublicCall<'a, const N: usize = 0> = Call<'a, Anybody, N>;
-/// From a user: its token is good.
+/// From a user, or from a service that acts for one: its token is good.
 pub(super) type UserCall<'a, const N: usize = 0> = Call<'a, User, N>;
 /// From an operator, or an administrator: its token is good, and has the role.
 pub(super) type OperatorCall<'a, const N: usize = 0> = Call<'a, Operator, N>;
@@ -91,28 +93,23 @@ impl<'a> Unchecked<'a> {
     }
 
     pub(super) fn user<const N: usize>(self) -> Result<UserCall<'a, N>, ApiError> {
-        let identity = self.identify()?;
-        Ok(self.call(User(identity)))
+        let caller = self.caller(Access::User)?;
+        Ok(self.call(User(caller)))
     }
 
     pub(super) fn operator<const N: usize>(self) -> Result<OperatorCall<'a, N>, ApiError> {
-        let identity = self.identify()?;
-        match identity.role {
-            Role::Operator | Role::Admin => Ok(self.call(Operator(identity))),
-            Role::User => Err(ApiError::new(Code::Forbidden)),
-        }
+        let caller = self.caller(Access::Operator)?;
+        Ok(self.call(Operator(caller)))
     }
 
     pub(super) fn admin<const N: usize>(self) -> Result<AdminCall<'a, N>, ApiError> {
-        let identity = self.identify()?;
-        match identity.role {
-            Role::Admin => Ok(self.call(Admin(identity))),
-            Role::User | Role::Operator => Err(ApiError::new(Code::Forbidden)),
-        }
+        let caller = self.caller(Access::Admin)?;
+        Ok(self.call(Admin(caller)))
     }
 
-    fn identify(&self) -> Result<Arc<Identity>, ApiError> {
-        self.app.auth.identify(self.headers, self.app.mall.clock_ms())
+    fn caller(&self, access: Access) -> Result<Arc<Identity>, ApiError> {
+        let bearer = self.app.auth.identify(self.headers, self.app.mall.clock_ms())?;
+        access::caller(access, bearer, self.headers)
     }
 
     fn call<Who, const N: usize>(self, who: Who) -> Call<'a, Who, N> {
@@ -179,8 +176,8 @@ impl<Who: Known, const N: usize> Call<'_, Who, N> {
         let user = identity.user.id();
         let key = |path: &str, key: &str| {
             let key = IdempotencyKey::new(&route.idempotency_scope(user, path), key)?;
-            // A user has one share of the window over all paths; an operator, who is trusted, one
-            // for each path.
+            // A user has one share of the window over all paths, whoever acts for it; an operator,
+            // who is trusted, one for each path.
             Ok::<_, Error>(if identity.role.is_trusted() { key } else { key.owned_by(user) })
         };
         let named = key(&path, &meant)?;
@@ -219,7 +216,11 @@ pub(super) fn charge(
     }
     // Whose share of the memory it takes.
     let payer = match app.auth.identify(headers, app.mall.now_ms()) {
-        Ok(identity) => Payer::User(identity.user.id().into()),
+        // A service that names nobody pays for itself.
+        Ok(bearer) => {
+            let caller = access::caller(Access::User, bearer.clone(), headers).unwrap_or(bearer);
+            Payer::User(caller.user.id().into())
+        }
         Err(_) => Payer::Address(address),
     };
     app.budget.charge(&payer, bytes).map(Some)

@@ -95,7 +95,7 @@ codes! {
     Unauthorized "UNAUTHORIZED" UNAUTHORIZED "未登录或令牌无效"
         Nothing, No, Challenge, "no token, or none that is good now; with `WWW-Authenticate`";
     Forbidden "FORBIDDEN" FORBIDDEN "没有权限"
-        Nothing, No, Nothing, "not an operator";
+        Nothing, No, Nothing, "the token's role may not do this";
     NotFound "NOT_FOUND" NOT_FOUND "接口不存在"
         Nothing, No, Nothing, "no such path";
     ProductNotFound "PRODUCT_NOT_FOUND" NOT_FOUND "商品不存在"

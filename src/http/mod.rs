@@ -3,6 +3,7 @@
 //! A handler reads a request into the mall's terms, calls it, and writes what came back; no stock
 //! rule lives here.
 
+mod access;
 mod api;
 mod auth;
 mod body;

@@ -11,6 +11,7 @@ use std::pin::Pin;
 use hyper::Method;
 use hyper::body::Incoming;
 
+use super::access::Access;
 use super::api::admin::{
     clock, mirror, orders as all_orders, points as given_points, status, stock,
 };
@@ -19,7 +20,7 @@ use super::api::{health, points};
 use super::body::{Empty, Sent};
 use super::call::Unchecked;
 use super::reply::Answer;
-use super::row::{Access, Row, Takes};
+use super::row::{Row, Takes};
 
 /// A row, and who answers.
 #[derive(Debug)]
@@ -106,7 +107,7 @@ routes! {
         "Gives back what an order took, with a reason.";
     PUT "/api/admin/orders/{orderId}/delivery" operator fields => all_orders::redirect,
         "Sends anybody's order elsewhere.";
-    POST "/api/admin/points/{userId}/award" admin fields => given_points::award,
+    POST "/api/admin/points/{userId}/award" operator fields => given_points::award,
         "Gives points.";
     POST "/api/admin/inventory/{productId}/receive" operator fields => stock::receive,
         "Adds stock.";

@@ -155,8 +155,9 @@ fn check_host(head: &Parts) -> Result<(), ApiError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::access::Access;
     use crate::http::route::ROUTES;
-    use crate::http::row::{Access, Row, Takes};
+    use crate::http::row::{Row, Takes};
 
     fn found(router: &Router, method: &Method, path: &str) -> Option<(&'static str, Vec<String>)> {
         let (route, parameters) = router.find(method, path).ok()?;

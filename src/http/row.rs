@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 
 use hyper::Method;
 
+use super::access::Access;
+
 /// One thing that can be asked, but for who answers.
 #[derive(Debug)]
 pub(super) struct Row {
@@ -16,15 +18,6 @@ pub(super) struct Row {
     pub(super) takes: Takes,
     #[cfg_attr(not(test), expect(dead_code, reason = "the documents are held to it"))]
     pub(super) summary: &'static str,
-}
-
-/// Who may ask.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Access {
-    Public,
-    User,
-    Operator,
-    Admin,
 }
 
 /// What body comes with it.

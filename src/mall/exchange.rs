@@ -259,6 +259,7 @@ fn details(user: &User, item: &Item, request: &Exchange<'_>, points_cost: u64) -
         points_cost,
         product: Snapshot::of(&item.product),
         delivery_info: request.delivery_info,
+        service: user.service(),
     };
     let encoded = details.encode()?;
     if encoded.len() > DETAILS_BYTES_MAX {

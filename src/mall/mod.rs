@@ -161,17 +161,31 @@ pub(crate) struct User {
     points_key: AccountKey,
     /// Accounts are never closed, so a number that was found stays right.
     points: OnceLock<AccountId>,
+    /// Which service acts for it, if one does.
+    service: Option<Box<str>>,
 }
 
 impl User {
     /// # Errors
     /// `Invalid` when the id cannot name an account.
     pub(crate) fn new(id: &str) -> Result<Self> {
-        Ok(Self { id: id.into(), points_key: AccountKey::points(id)?, points: OnceLock::new() })
+        let (points_key, points) = (AccountKey::points(id)?, OnceLock::new());
+        Ok(Self { id: id.into(), points_key, points, service: None })
+    }
+
+    /// The same user, for whom a service acts.
+    #[cfg(feature = "server")]
+    pub(crate) fn served_by(self, service: &str) -> Self {
+        Self { service: Some(service.into()), ..self }
     }
 
     pub(crate) fn id(&self) -> &str {
         &self.id
+    }
+
+    /// The service that acts for the user; what it does is on record with its name.
+    pub(crate) fn service(&self) -> Option<&str> {
+        self.service.as_deref()
     }
 
     /// The points account, if the user ever had points.

@@ -15,5 +15,6 @@ mod low_space;
 mod orders;
 mod overload;
 mod protocol;
+mod roles;
 mod slow_clients;
 mod whole_exchange;

@@ -104,8 +104,12 @@ impl Shop {
         Client::connect(self.address, None).await
     }
 
+    pub async fn client(&self, name: &str, role: Role) -> Client {
+        Client::connect(self.address, Some(token(name, role))).await
+    }
+
     pub async fn user(&self, name: &str) -> Client {
-        Client::connect(self.address, Some(token(name, Role::User))).await
+        self.client(name, Role::User).await
     }
 
     /// A user that was given points.
@@ -120,7 +124,7 @@ impl Shop {
     }
 
     pub async fn admin(&self) -> Client {
-        Client::connect(self.address, Some(token("root", Role::Admin))).await
+        self.client("root", Role::Admin).await
     }
 
     /// Everything that a request may change, once what was decided is durable.

@@ -11,13 +11,7 @@ fn every_route_is_in_the_api_document_and_no_other() {
     let rows: Vec<String> = ROUTES
         .iter()
         .map(|Route { row: Row { method, path, access, summary, .. }, .. }| {
-            let who = match access {
-                Access::Public => "everybody",
-                Access::User => "user",
-                Access::Operator => "operator",
-                Access::Admin => "admin",
-            };
-            format!("| `{method} {path}` | {who} | {summary} |")
+            format!("| `{method} {path}` | {} | {summary} |", access.name())
         })
         .collect();
     let document = include_str!("../../../docs/api.md");
@@ -54,15 +48,13 @@ fn every_route_is_in_the_openapi_document_as_it_is_and_no_other() {
 
 /// An operation as the document has it.
 fn told(method: &str, path: &str, operation: &Value, document: &Value) -> String {
-    let token = operation["security"][0].get("token");
-    let is_for_operators = token.is_some_and(|roles| roles[0] == "operator");
-    let access = match (token.is_some(), operation["responses"].get("403").is_some()) {
-        (false, false) => "Public",
-        (true, false) => "User",
-        (true, true) if is_for_operators => "Operator",
-        (true, true) => "Admin",
-        (false, true) => "forbidden to nobody",
-    };
+    let role = &operation["security"][0]["token"][0];
+    let access = Access::ALL.iter().find(|access| Some(access.name()) == role.as_str());
+    let access = access.unwrap_or(&Access::Public);
+    let can_be_forbidden = operation["responses"].get("403").is_some();
+    assert_eq!(can_be_forbidden, *access != Access::Public, "{method} {path}: 403");
+    let is_for_users = operation["parameters"].to_string().contains("/OnBehalfOf");
+    assert_eq!(is_for_users, *access == Access::User, "{method} {path}: X-On-Behalf-Of");
     let takes = match operation["requestBody"]["required"].as_bool() {
         None => "Nothing",
         Some(false) => "Empty",
@@ -78,7 +70,7 @@ fn told(method: &str, path: &str, operation: &Value, document: &Value) -> String
         .map(|parameter| parameter["name"].as_str().expect("a parameter has a name"))
         .collect();
     let summary = operation["summary"].as_str().unwrap_or_default();
-    format!("{method} {path} {names:?}: {access}, {takes}, {summary}")
+    format!("{method} {path} {names:?}: {access:?}, {takes}, {summary}")
 }
 
 /// The names of a path's parameters.

@@ -62,6 +62,10 @@ pub(crate) struct Details<'a> {
     pub(crate) points_cost: u64,
     pub(crate) product: Snapshot<&'a str>,
     pub(crate) delivery_info: Option<&'a Map<String, Value>>,
+    /// The service that asked in the user's name. Left out where none did; a field that comes after
+    /// it ends that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) service: Option<&'a str>,
 }
 
 impl Details<'_> {
@@ -83,6 +87,9 @@ pub(crate) struct OrderDetails {
     pub(crate) points_cost: u64,
     pub(crate) product: Snapshot<String>,
     pub(crate) delivery_info: Option<Map<String, Value>>,
+    /// The service that asked in the user's name, if one did.
+    #[serde(default)]
+    pub(crate) service: Option<String>,
 }
 
 impl OrderDetails {
@@ -114,6 +121,7 @@ mod tests {
                 image: None,
             },
             delivery_info: None,
+            service: None,
         }
     }
 
@@ -124,6 +132,9 @@ mod tests {
     fn details_keep_their_bytes() {
         let encoded = details().encode().expect("they can be written");
         assert_eq!(encoded, [b"\x01", FIELDS].concat());
+        let served = Details { service: Some("till"), ..details() };
+        let encoded = served.encode().expect("they can be written");
+        assert_eq!(encoded, [b"\x01\x96", &FIELDS[1..], b"\xa4till"].concat());
     }
 
     #[test]
@@ -132,8 +143,11 @@ mod tests {
             let read = OrderDetails::read(&bytes).expect("they are those of an order");
             assert_eq!((read.user.as_str(), read.quantity, read.points_cost), ("ann", 2, 10));
             assert_eq!((read.product.id.as_str(), read.product.points_price), ("tea", 5));
-            assert_eq!(read.delivery_info, None);
+            assert_eq!((read.delivery_info, read.service), (None, None));
         }
+        let served = [b"\x01\x96", &FIELDS[1..], b"\xa4till"].concat();
+        let read = OrderDetails::read(&served).expect("with a service");
+        assert_eq!(read.service.as_deref(), Some("till"));
         for other in [&b""[..], b"\x02", b"anything", &FIELDS[..9]] {
             assert_eq!(OrderDetails::read(other), None, "{other:?}");
         }

@@ -17,5 +17,5 @@ mod reason;
 
 pub(super) use details::Details;
 pub(crate) use details::{OrderDetails, Snapshot, SnapshotShown};
-pub(crate) use order::{OrderFact, Progress};
+pub(crate) use order::{OrderFact, Progress, ServiceWish};
 pub(crate) use reason::Note;

@@ -31,7 +31,7 @@ pub(crate) enum OrderFact {
     },
     /// Its delivery goes elsewhere.
     Redirected {
-        /// Who; `None` when it was its user.
+        /// Which operator or service; `None` when it was its user.
         operator: Option<String>,
         delivery_info: Map<String, Value>,
     },
@@ -39,6 +39,16 @@ pub(crate) enum OrderFact {
     Cancelled { operator: String, reason: String },
     /// An operator gave its points and its stock back.
     Refunded { operator: String, reason: String },
+    /// A service asks for something in the user's name; whether it came to that is the ledger's to
+    /// say.
+    Served { service: String, wish: ServiceWish },
+}
+
+/// What a service asks for in the name of an order's user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum ServiceWish {
+    Confirm,
+    Cancel,
 }
 
 impl OrderFact {
@@ -62,7 +72,10 @@ impl OrderFact {
             Self::Completed { .. } => Some(OrderStatus::Completed),
             // That it is cancelled is the ledger's fact; this one says why.
             Self::Cancelled { .. } | Self::Refunded { .. } => None,
-            Self::Remarked { .. } | Self::Delivered { .. } | Self::Redirected { .. } => None,
+            Self::Remarked { .. }
+            | Self::Delivered { .. }
+            | Self::Redirected { .. }
+            | Self::Served { .. } => None,
         }
     }
 
@@ -76,10 +89,12 @@ impl OrderFact {
             Self::Redirected { .. } => "redirected",
             Self::Cancelled { .. } => "cancelled",
             Self::Refunded { .. } => "refunded",
+            Self::Served { wish: ServiceWish::Confirm, .. } => "confirmAsked",
+            Self::Served { wish: ServiceWish::Cancel, .. } => "cancelAsked",
         }
     }
 
-    /// Which operator it is by; `None` for a user, and for what happens by itself.
+    /// Which operator or service it is by; `None` for a user, and for what happens by itself.
     pub(crate) fn operator(&self) -> Option<&str> {
         match self {
             Self::Remarked { operator, .. }
@@ -87,6 +102,7 @@ impl OrderFact {
             | Self::Delivered { operator }
             | Self::Cancelled { operator, .. }
             | Self::Refunded { operator, .. } => Some(operator),
+            Self::Served { service, .. } => Some(service),
             Self::Completed { operator } | Self::Redirected { operator, .. } => operator.as_deref(),
         }
     }
@@ -99,7 +115,8 @@ impl OrderFact {
             Self::Shipped { .. }
             | Self::Delivered { .. }
             | Self::Completed { .. }
-            | Self::Redirected { .. } => None,
+            | Self::Redirected { .. }
+            | Self::Served { .. } => None,
         }
     }
 }
@@ -129,7 +146,8 @@ impl Progress {
         match fact {
             OrderFact::Remarked { .. }
             | OrderFact::Cancelled { .. }
-            | OrderFact::Refunded { .. } => {}
+            | OrderFact::Refunded { .. }
+            | OrderFact::Served { .. } => {}
             OrderFact::Shipped { tracking_no, carrier, .. } => {
                 self.tracking_no = Some(tracking_no.clone());
                 self.carrier = carrier.clone();
@@ -183,6 +201,7 @@ mod tests {
             OrderFact::Shipped { operator: ops(), tracking_no: "SF1".into(), carrier: None };
         let place = Map::from_iter([("city".to_owned(), Value::from("Ulm"))]);
         let redirected = OrderFact::Redirected { operator: None, delivery_info: place };
+        let served = OrderFact::Served { service: "till".into(), wish: ServiceWish::Confirm };
         let golden = vec![
             (remarked, &b"\x1eOF\x01\x81\xa8Remarked\x92\xa3ops\xa7fragile"[..]),
             (shipped, b"\x1eOF\x01\x81\xa7Shipped\x93\xa3ops\xa3SF1\xa6\xe9\xa1\xba\xe4\xb8\xb0"),
@@ -198,6 +217,7 @@ mod tests {
                 OrderFact::Refunded { operator: ops(), reason: "lost".into() },
                 b"\x1eOF\x01\x81\xa8Refunded\x92\xa3ops\xa4lost",
             ),
+            (served, b"\x1eOF\x01\x81\xa6Served\x92\xa4till\xa7Confirm"),
         ];
         for (fact, bytes) in golden {
             assert_eq!(fact.encode(), bytes, "{fact:?}");

@@ -6,10 +6,11 @@ use crate::base::error::Result;
 use crate::base::{AccountId, IdempotencyKey, ReservationId, TimeMs};
 use crate::engine::Terms;
 use crate::ledger::{
-    Confirm, ConfirmOutcome, FirstAnswer, Refund, RefundOutcome, Release, ReleaseOutcome,
+    self, Confirm, ConfirmOutcome, FirstAnswer, Refund, RefundOutcome, Release, ReleaseOutcome,
 };
+use crate::mall::facts::{OrderFact, ServiceWish};
 use crate::mall::model::{OrderStatus, Wish};
-use crate::mall::{Failure, Mall, User};
+use crate::mall::{Failure, Mall, Note, User};
 
 /// What somebody who changed an order is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +45,9 @@ impl Mall {
         }
         let owner = user.points(self.engine()).ok_or(Failure::OrderNotFound)?;
         let waiting = self.waiting(owner, reservation);
+        if waiting.is_some() {
+            self.put_service_on_record(user, reservation, ServiceWish::Confirm)?;
+        }
         let confirm = Confirm::new(reservation).owner(owner).key(key);
         let confirmed = match self.durable(self.engine().run::<ConfirmOutcome>(confirm)?).await? {
             ConfirmOutcome::Confirmed { .. } => true,
@@ -78,6 +82,9 @@ impl Mall {
         }
         let owner = user.points(self.engine()).ok_or(Failure::OrderNotFound)?;
         let waiting = self.waiting(owner, reservation);
+        if waiting.is_some() {
+            self.put_service_on_record(user, reservation, ServiceWish::Cancel)?;
+        }
         let release = Release::new(reservation).owner(owner).key(key);
         let released = match self.durable(self.engine().run::<ReleaseOutcome>(release)?).await? {
             ReleaseOutcome::Released { .. } => true,
@@ -121,6 +128,22 @@ impl Mall {
         self.config().cancel_window_ms.is_none_or(|window_ms| so_long < window_ms)
     }
 
+    /// Puts on record that a service asks for something in the user's name, where one does.
+    fn put_service_on_record(
+        &self,
+        user: &User,
+        reservation: ReservationId,
+        wish: ServiceWish,
+    ) -> Result<()> {
+        let Some(service) = user.service() else {
+            return Ok(());
+        };
+        let body = OrderFact::Served { service: service.to_owned(), wish }.encode();
+        // Before what it asks for, and not awaited: what follows in the journal is durable only
+        // after it, so nothing is ever done by a service that is not on record.
+        self.engine().note(ledger::Note::new(reservation, &body)).map(drop)
+    }
+
     /// Returns the points, the limit and the stock of a confirmed order.
     async fn give_back(
         &self,
@@ -131,7 +154,8 @@ impl Mall {
     ) -> Result<Receipt, Failure> {
         const WHY: &str = "订单取消";
         let (engine, reservation) = (self.engine(), order.reservation);
-        let refund = Refund::new(reservation).owner(owner).note(WHY).key(key);
+        let note = Note { operator: user.service(), reason: WHY }.text();
+        let refund = Refund::new(reservation).owner(owner).note(&note).key(key);
         let ticket = engine.refund_when(refund, may_be_given_back)?;
         if let RefundOutcome::Returned { .. } = self.durable(ticket).await? {
             return Ok(order.receipt().now(OrderStatus::Cancelled));

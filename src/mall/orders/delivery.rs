@@ -21,7 +21,7 @@ impl Mall {
         delivery_info: Map<String, Value>,
         key: Option<IdempotencyKey>,
     ) -> Result<Order, Failure> {
-        let fact = redirected(None, delivery_info)?;
+        let fact = redirected(user.service(), delivery_info)?;
         let owner = user.points(self.engine()).ok_or(Failure::OrderNotFound)?;
         self.record(reservation, Some(owner), &fact, key).await
     }

@@ -99,7 +99,7 @@ fn allows(record: &ReservationRecord, fact: &OrderFact) -> bool {
     // The deadline is the ledger's: history shows whether it has passed.
     let status = status_of(record, 0);
     match fact {
-        OrderFact::Remarked { .. } => true,
+        OrderFact::Remarked { .. } | OrderFact::Served { .. } => true,
         OrderFact::Shipped { .. } => status.may_become(OrderStatus::Shipped),
         OrderFact::Delivered { .. } => {
             status == OrderStatus::Shipped && progress_of(record).delivered_at.is_none()
@@ -113,7 +113,7 @@ fn allows(record: &ReservationRecord, fact: &OrderFact) -> bool {
 /// Whether what an order became stays among its notes beside this fact.
 fn has_room(record: &ReservationRecord, fact: &OrderFact) -> bool {
     match fact {
-        OrderFact::Remarked { .. } => record.notes.len() < NOTES_FULL,
+        OrderFact::Remarked { .. } | OrderFact::Served { .. } => record.notes.len() < NOTES_FULL,
         OrderFact::Redirected { .. } => {
             let facts = record.notes.iter().filter_map(|note| OrderFact::read(&note.body));
             let before = facts.filter(|fact| matches!(fact, OrderFact::Redirected { .. }));

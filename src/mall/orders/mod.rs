@@ -196,6 +196,7 @@ mod tests {
                 image: None,
             },
             delivery_info: None,
+            service: None,
         };
         ReservationRecord {
             reservation: ReservationId::from_number(0x41),

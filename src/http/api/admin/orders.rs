@@ -45,6 +45,8 @@ pub(in crate::http) struct RefundBody {
 #[serde(rename_all = "camelCase")]
 struct WholeOrderWire<'a> {
     user_id: &'a str,
+    /// Which service made it in the user's name, if one did.
+    service: Option<&'a str>,
     #[serde(flatten)]
     order: OrderWire<'a>,
     /// What is on record beside its exchange, oldest first.
@@ -54,7 +56,7 @@ struct WholeOrderWire<'a> {
 #[derive(Serialize)]
 struct RecordWire<'a> {
     kind: &'static str,
-    /// Null for a user, and for what happened by itself.
+    /// Which operator or service; null for a user, and for what happened by itself.
     operator: Option<&'a str>,
     reason: Option<&'a str>,
     at: TimeMs,
@@ -70,6 +72,7 @@ impl<'a> WholeOrderWire<'a> {
         };
         Self {
             user_id: &order.details.user,
+            service: order.details.service.as_deref(),
             order: OrderWire::of(order),
             records: order.facts.iter().map(record).collect(),
         }

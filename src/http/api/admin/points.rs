@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::note;
 use crate::http::body::Sent;
-use crate::http::call::AdminCall;
+use crate::http::call::OperatorCall;
 use crate::http::decimal::Whole;
 use crate::http::reply::Answer;
 use crate::mall::User;
@@ -23,7 +23,7 @@ struct AwardedWire<'a> {
     balance: i64,
 }
 
-pub(in crate::http) async fn award(call: AdminCall<'_, 1>, body: Sent<AwardBody>) -> Answer {
+pub(in crate::http) async fn award(call: OperatorCall<'_, 1>, body: Sent<AwardBody>) -> Answer {
     call.no_query()?;
     let [user_id] = call.path;
     let user = User::new(user_id)?;

@@ -60,12 +60,15 @@ struct ChangeWire<'a> {
     stock_after: i64,
     quantity: u64,
     related_order_id: Option<String>,
+    /// Who changed it; null for what came of an order.
+    operator: Option<&'a str>,
     description: &'a str,
     created_at: TimeMs,
 }
 
 impl<'a> ChangeWire<'a> {
     fn of(change: &'a ChangeRecord) -> Self {
+        let Note { operator, reason } = Note::read(&change.note);
         Self {
             seq: change.seq,
             change_type: change_type(change.kind),
@@ -76,7 +79,8 @@ impl<'a> ChangeWire<'a> {
             stock_after: change.available,
             quantity: change.quantity,
             related_order_id: change.reservation.map(order_id),
-            description: Note::read(&change.note).reason,
+            operator,
+            description: reason,
             created_at: change.at,
         }
     }

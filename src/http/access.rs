@@ -1,0 +1,103 @@
+//! Who may what: the one table of roles, and of what each may ask.
+//!
+//! The check of a caller follows from it; `docs/api.md` and `docs/openapi.json` are held to it by
+//! tests.
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use hyper::HeaderMap;
+
+use super::auth::{Identity, Role};
+use super::error::{ApiError, Code};
+
+/// Who may ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Access {
+    /// Everybody, without a token.
+    Public,
+    /// Whoever it is about.
+    User,
+    /// Whoever runs the shop.
+    Operator,
+    /// Whoever runs the server.
+    Admin,
+}
+
+/// What a role may do where a route asks for an access.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Grant {
+    Nothing,
+    /// Ask in its own name.
+    Own,
+    /// Ask in the name of the user that the request names.
+    ForUser,
+}
+
+impl Access {
+    #[cfg_attr(not(test), expect(dead_code, reason = "the documents are held to it"))]
+    pub(super) const ALL: &[Self] = &[Self::Public, Self::User, Self::Operator, Self::Admin];
+
+    /// The table.
+    pub(super) const fn grant(self, role: Role) -> Grant {
+        use Grant::{ForUser, Nothing, Own};
+        match (self, role) {
+            (Self::Public, Role::User | Role::Service | Role::Operator | Role::Admin) => Own,
+            (Self::User, Role::Service) => ForUser,
+            (Self::User, Role::User | Role::Operator | Role::Admin) => Own,
+            (Self::Operator, Role::Operator | Role::Admin) => Own,
+            (Self::Operator, Role::User | Role::Service) => Nothing,
+            (Self::Admin, Role::Admin) => Own,
+            (Self::Admin, Role::User | Role::Service | Role::Operator) => Nothing,
+        }
+    }
+
+    /// As documents have it.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the documents are held to it"))]
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Public => "everybody",
+            Self::User => "user",
+            Self::Operator => "operator",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+/// The header in which a service names the user that it acts for.
+const ON_BEHALF_OF: &str = "x-on-behalf-of";
+
+/// Who asks: the bearer of the request's token, or the user that it acts for.
+///
+/// # Errors
+/// FORBIDDEN when the bearer's role may not, or acts for a user without being a service;
+/// INVALID_REQUEST when a service does not say for whom.
+pub(super) fn caller(
+    access: Access,
+    bearer: Arc<Identity>,
+    headers: &HeaderMap,
+) -> Result<Arc<Identity>, ApiError> {
+    match access.grant(bearer.role) {
+        Grant::Nothing => Err(ApiError::new(Code::Forbidden)),
+        // To leave the header unread would be to act for somebody else than was asked for.
+        Grant::Own if headers.contains_key(ON_BEHALF_OF) => {
+            Err(ApiError::new(Code::Forbidden).detail("only a service acts for others"))
+        }
+        Grant::Own => Ok(bearer),
+        Grant::ForUser => Ok(Arc::new(bearer.acting_for(named(headers)?)?)),
+    }
+}
+
+/// The user that a service names.
+fn named(headers: &HeaderMap) -> Result<&str, ApiError> {
+    let mut values = headers.get_all(ON_BEHALF_OF).iter();
+    let named = values.next().ok_or_else(|| {
+        ApiError::invalid("a service names the user that it acts for in X-On-Behalf-Of")
+    })?;
+    if values.next().is_some() {
+        return Err(ApiError::invalid("there is more than one X-On-Behalf-Of"));
+    }
+    named.to_str().map_err(|_| ApiError::invalid("X-On-Behalf-Of is a user's id"))
+}

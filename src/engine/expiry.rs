@@ -1,4 +1,5 @@
-//! Turning the wheels.
+//! Expires reservations whose deadline has passed: the thread that turns the shards' wheels. What
+//! happens to one shard is in `ledger/expire.rs`.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -115,7 +115,7 @@ codes! {
     LimitExceeded "LIMIT_EXCEEDED" CONFLICT "超出兑换限额"
         Nothing, Yes, Nothing, "of the product, or of waiting orders; `data` says what there was, and when more may come";
     OrderState "ORDER_STATE" CONFLICT "订单状态不允许此操作"
-        Nothing, No, Nothing, "the order has ended in another way";
+        Nothing, No, Nothing, "the order is in a state that does not allow it";
     ReservationExpired "RESERVATION_EXPIRED" GONE "订单已过期"
         Nothing, No, Nothing, "the order's deadline has passed";
     PayloadTooLarge "PAYLOAD_TOO_LARGE" PAYLOAD_TOO_LARGE "请求内容过大"

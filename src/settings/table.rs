@@ -160,7 +160,7 @@ pub(super) const SETTINGS: &[Setting] = &[
             set: |to, count| to.connections_per_address = Some(count as usize),
         },
         help: "How many of them one address may have, an IPv4 address or a /64 of IPv6",
-        more: "The next hears 503. Behind one proxy: as many as `--max-connections`",
+        more: "Further connections get 503. Behind one proxy: as many as `--max-connections`",
     },
     Setting {
         name: "idle_timeout",

@@ -57,8 +57,8 @@ impl OrderStatus {
     /// The table of statuses, with the numbers of the mall's document.
     fn row(self) -> Row {
         match self {
-            // The ledger confirms and releases what waits; who finds it waiting still has met
-            // somebody else's clock.
+            // The ledger confirms and releases what waits; a caller who still sees it pending is
+            // looking at a different clock.
             Self::Pending => Row {
                 number: 0,
                 name: "pending",

@@ -50,7 +50,7 @@ impl Mall {
     ) -> Result<Receipt, Failure> {
         let order = self.record(reservation, None, fact, key).await?;
         let status = match fact {
-            // Whoever is delivered was sent.
+            // A delivered order stays shipped.
             OrderFact::Delivered { .. } => OrderStatus::Shipped,
             _ => fact.becomes().unwrap_or(order.status),
         };

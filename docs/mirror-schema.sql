@@ -12,6 +12,7 @@ CREATE TABLE product_categories (
   status BOOLEAN NULL DEFAULT 1, -- whether it is shown; 0 once it is removed
   created_at DATETIME(3) NOT NULL DEFAULT (UTC_TIMESTAMP(3)),
   updated_at DATETIME(3) NOT NULL DEFAULT (UTC_TIMESTAMP(3)),
+  updated_by VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL, -- the last operator who wrote it, or removed it
   seq BIGINT UNSIGNED NULL, -- the event it is as of; null in rows that are not the mirror's
   PRIMARY KEY (id),
   INDEX idx_parent_id (parent_id),
@@ -36,8 +37,10 @@ CREATE TABLE products (
   is_new BOOLEAN NULL DEFAULT FALSE,
   status BOOLEAN NULL DEFAULT 1, -- whether it is for sale
   sort_order BIGINT NULL DEFAULT 0,
+  limit_per_user JSON NULL, -- how many units one user may have
   created_at DATETIME(3) NOT NULL DEFAULT (UTC_TIMESTAMP(3)),
   updated_at DATETIME(3) NOT NULL DEFAULT (UTC_TIMESTAMP(3)),
+  updated_by VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL, -- the last operator who wrote its document, or removed it
   seq BIGINT UNSIGNED NULL, -- the event it is as of; null in rows that are not the mirror's
   PRIMARY KEY (id),
   INDEX idx_category_id (category_id),

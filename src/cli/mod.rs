@@ -2,6 +2,7 @@
 
 mod audit;
 mod bench;
+mod catalogue;
 mod clock;
 mod import;
 #[cfg(feature = "mysql")]
@@ -44,6 +45,8 @@ enum Command {
     Soak(crate::trials::soak::SoakArgs),
     /// Take over what was there before the ledger, into a directory that no server has open
     Import(import::ImportArgs),
+    /// Write many categories and products at once, or print them all
+    Catalogue(catalogue::CatalogueArgs),
     /// Look after the mirror: the reporting tables in MySQL or MariaDB
     #[cfg(feature = "mysql")]
     Mirror(mirror::MirrorArgs),
@@ -71,6 +74,7 @@ pub fn main() -> ExitCode {
         Command::Simulate(args) => simulate::simulate(&args),
         Command::Soak(args) => crate::trials::soak::soak(&args),
         Command::Import(args) => import::import(&args),
+        Command::Catalogue(args) => catalogue::catalogue(&args),
         #[cfg(feature = "mysql")]
         Command::Mirror(args) => mirror::mirror(&args),
         Command::Bench(args) => bench::bench(&args).map(|()| ExitCode::SUCCESS),

@@ -83,7 +83,7 @@ impl EngineBuilder {
         }
     }
 
-    /// Refuses to keep more documents than this; default 100,000, of at most
+    /// Refuses to keep more documents than this; default 250,000, of at most
     /// [`BODY_BYTES_MAX`] bytes each.
     pub fn documents_max(mut self, count: usize) -> Self {
         self.limits.documents_max = count;

@@ -150,6 +150,12 @@ impl Engine {
         self.0.core.ledger.pending_count()
     }
 
+    /// How many more documents there may be.
+    #[cfg(any(test, feature = "bin"))]
+    pub(crate) fn documents_room(&self) -> usize {
+        self.0.core.ledger.documents_room()
+    }
+
     /// The documents of a collection, by key.
     pub fn documents(&self, collection: &str) -> Vec<(String, Vec<u8>)> {
         self.0.core.ledger.documents(collection)

@@ -3,11 +3,12 @@
 use std::marker::PhantomData;
 
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::HeaderMap;
 use hyper::body::{Body, Bytes, Incoming};
 use hyper::header::{CONTENT_ENCODING, HeaderValue};
+use hyper::{HeaderMap, Method};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 
 use super::call::{Call, Known};
 use super::error::{ApiError, Code};
@@ -29,11 +30,34 @@ pub(super) struct Empty(Incoming);
 #[serde(deny_unknown_fields)]
 struct Nothing {}
 
-impl<T: DeserializeOwned> Sent<T> {
+impl<T> Sent<T> {
     pub(super) fn new(body: Incoming) -> Self {
         Self { body, sent: PhantomData }
     }
+}
 
+/// A body that is an object whose members are looked at one by one.
+pub(super) struct Object;
+
+impl Sent<Object> {
+    /// The members, each name once and each number as it was sent. What is sent to PATCH may be
+    /// called a merge patch.
+    pub(super) async fn read_object<Who: Known, const N: usize>(
+        self,
+        call: &Call<'_, Who, N>,
+    ) -> Result<Map<String, Value>, ApiError> {
+        check_encoding(call.headers())?;
+        let format = match Format::of_merge_patch(call.headers()) {
+            Some(format) if *call.method() == Method::PATCH => format,
+            Some(_) | None => Format::of_body(call.headers())?,
+        };
+        let bytes = collect(call, self.body).await?;
+        call.count_write(bytes.len())?;
+        format.decode_object(&bytes)
+    }
+}
+
+impl<T: DeserializeOwned> Sent<T> {
     /// The body, and the request's `Idempotency-Key`, which tells retries apart by the bytes of the
     /// body: a price that changed between two tries makes no conflict.
     pub(super) async fn read<Who: Known, const N: usize>(
@@ -78,11 +102,16 @@ impl Empty {
 }
 
 fn format(headers: &HeaderMap) -> Result<Format, ApiError> {
+    check_encoding(headers)?;
+    Format::of_body(headers)
+}
+
+fn check_encoding(headers: &HeaderMap) -> Result<(), ApiError> {
     let is_identity = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"identity");
     if !headers.get_all(CONTENT_ENCODING).iter().all(is_identity) {
         return Err(ApiError::new(Code::UnsupportedMediaType).detail("a body is sent as it is"));
     }
-    Format::of_body(headers)
+    Ok(())
 }
 
 async fn collect<Who, const N: usize>(

@@ -6,20 +6,22 @@
 
 use std::sync::Arc;
 
+use hyper::Method;
 use hyper::header::HeaderMap;
 use serde::Serialize;
 
 use super::access::{self, Access};
 use super::auth::Identity;
 use super::budget::{Charge, Payer, SMALL_BYTES};
-use super::error::ApiError;
+use super::error::{ApiError, Code};
 use super::format::Format;
 use super::guests::Address;
 use super::reply::{HttpResponse, success};
 use super::row::Row;
-use super::{App, key, query};
+use super::{App, etag, key, query};
 use crate::base::IdempotencyKey;
 use crate::base::error::{Error, Result};
+use crate::mall::Seen;
 
 /// What a request writes besides its body, in bytes: its event, and its rows in history.
 const RECORD_BYTES: u64 = 512;
@@ -122,6 +124,20 @@ impl<'a> Unchecked<'a> {
 impl<Who, const N: usize> Call<'_, Who, N> {
     pub(super) fn headers(&self) -> &HeaderMap {
         self.request.headers
+    }
+
+    pub(super) fn method(&self) -> &Method {
+        &self.request.route.method
+    }
+
+    /// Which writing of a document the client has seen, as its `If-Match` says.
+    pub(super) fn seen(&self) -> Result<Option<Seen>, ApiError> {
+        etag::seen(self.request.headers)
+    }
+
+    /// The same, where a client has to say it.
+    pub(super) fn must_have_seen(&self) -> Result<Seen, ApiError> {
+        self.seen()?.ok_or_else(|| ApiError::new(Code::PreconditionRequired))
     }
 
     pub(super) fn success<T: Serialize>(&self, data: &T) -> HttpResponse {

@@ -100,6 +100,8 @@ codes! {
         Nothing, No, Nothing, "no such path";
     ProductNotFound "PRODUCT_NOT_FOUND" NOT_FOUND "商品不存在"
         Nothing, No, Nothing, "no such product, or it is not for sale";
+    CategoryNotFound "CATEGORY_NOT_FOUND" NOT_FOUND "分类不存在"
+        Nothing, No, Nothing, "no such category";
     OrderNotFound "ORDER_NOT_FOUND" NOT_FOUND "订单不存在"
         Nothing, No, Nothing, "no such order of this user";
     MethodNotAllowed "METHOD_NOT_ALLOWED" METHOD_NOT_ALLOWED "请求方法不支持"
@@ -116,14 +118,22 @@ codes! {
         Nothing, Yes, Nothing, "of the product, or of waiting orders; `data` says what there was, and when more may come";
     OrderState "ORDER_STATE" CONFLICT "订单状态不允许此操作"
         Nothing, No, Nothing, "the order is in a state that does not allow it";
+    AlreadyExists "ALREADY_EXISTS" CONFLICT "已存在"
+        Nothing, No, Nothing, "there is one with this id";
+    InUse "IN_USE" CONFLICT "仍被引用，无法删除"
+        Nothing, Yes, Nothing, "`data` says what refers to it";
     ReservationExpired "RESERVATION_EXPIRED" GONE "订单已过期"
         Nothing, No, Nothing, "the order's deadline has passed";
+    PreconditionFailed "PRECONDITION_FAILED" PRECONDITION_FAILED "内容已被他人修改，请刷新后重试"
+        Nothing, No, Nothing, "it is not any more as `If-Match` says: another editor was first";
     PayloadTooLarge "PAYLOAD_TOO_LARGE" PAYLOAD_TOO_LARGE "请求内容过大"
         Nothing, No, Close, "the body is too long; the connection is closed";
     UnsupportedMediaType "UNSUPPORTED_MEDIA_TYPE" UNSUPPORTED_MEDIA_TYPE "请求内容格式不支持"
         Nothing, No, Nothing, "a body that is neither JSON nor MessagePack, or compressed";
     IdempotencyConflict "IDEMPOTENCY_CONFLICT" UNPROCESSABLE_ENTITY "幂等键已用于不同的请求"
         Nothing, No, Nothing, "the key was used with another body";
+    PreconditionRequired "PRECONDITION_REQUIRED" PRECONDITION_REQUIRED "缺少 If-Match"
+        Nothing, No, Nothing, "there is no `If-Match`: read it first";
     TooManyKeys "TOO_MANY_KEYS" TOO_MANY_REQUESTS "幂等键过多，请稍后重试"
         Nothing, WhenTold, Nothing, "the caller has as many idempotency keys as one may have";
     RateLimited "RATE_LIMITED" TOO_MANY_REQUESTS "请求过于频繁，请稍后重试"

@@ -1,6 +1,7 @@
 //! Objects that a request carries for others, such as a delivery's details: kept as they were sent,
 //! or refused.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
@@ -8,6 +9,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::decimal;
+use crate::mall::model::{Violation, member};
 
 /// The deepest nesting that is read; the mall's own bounds are lower.
 const DEPTH_MAX: usize = 32;
@@ -19,56 +21,64 @@ pub(super) struct Document(pub(super) Map<String, Value>);
 impl<'de> Deserialize<'de> for Document {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let raw = Box::<RawValue>::deserialize(deserializer)?;
-        match read(&raw, DEPTH_MAX) {
-            Ok(Value::Object(entries)) => Ok(Self(entries)),
-            Ok(_) => Err(D::Error::custom("it must be an object")),
-            Err(why) => Err(D::Error::custom(why)),
-        }
+        object(&raw).map(Self).map_err(|Violation { path, why }| {
+            // Whoever it is a part of knows where it is.
+            match path.trim_start_matches('$').trim_start_matches('.') {
+                "" => D::Error::custom(why),
+                path => D::Error::custom(format_args!("{path}: {why}")),
+            }
+        })
     }
 }
 
-/// The value that `raw` writes, or why it cannot be kept as it is.
-fn read(raw: &RawValue, depth: usize) -> Result<Value, String> {
+/// The object that `raw` writes.
+///
+/// # Errors
+/// Why it cannot be kept as it is.
+pub(crate) fn object(raw: &RawValue) -> Result<Map<String, Value>, Violation> {
+    match read(raw, "$", DEPTH_MAX)? {
+        Value::Object(members) => Ok(members),
+        _ => Err(Violation::new("$", "it must be an object")),
+    }
+}
+
+/// The value that `raw`, at `path`, writes, or why it cannot be kept as it is.
+fn read(raw: &RawValue, path: &str, depth: usize) -> Result<Value, Violation> {
     let text = raw.get();
-    let wrong = |error: serde_json::Error| error.to_string();
+    let wrong = |why: Cow<'static, str>| Violation::new(path, why);
+    let unreadable = |error: serde_json::Error| wrong(error.to_string().into());
     match text.bytes().next() {
         Some(b'{' | b'[') if depth == 0 => {
-            Err(format!("it is nested deeper than {DEPTH_MAX} levels"))
+            Err(wrong(format!("it is nested deeper than {DEPTH_MAX} levels").into()))
         }
         Some(b'{') => {
-            let entries: Entries<'_> = serde_json::from_str(text).map_err(wrong)?;
+            let entries: Entries<'_> = serde_json::from_str(text).map_err(unreadable)?;
             let mut object = Map::new();
             for (name, value) in entries.0 {
-                let value = read(value, depth - 1).map_err(|why| within(&name, &why))?;
+                let value = read(value, &member(path, &name), depth - 1)?;
                 if object.contains_key(&name) {
-                    return Err(format!("the name {name:?} is given twice"));
+                    return Err(wrong(format!("the name {name:?} is given twice").into()));
                 }
                 object.insert(name, value);
             }
             Ok(Value::Object(object))
         }
         Some(b'[') => {
-            let items: Vec<&RawValue> = serde_json::from_str(text).map_err(wrong)?;
-            items
-                .into_iter()
-                .map(|item| read(item, depth - 1))
-                .collect::<Result<_, _>>()
-                .map(Value::Array)
+            let items: Vec<&RawValue> = serde_json::from_str(text).map_err(unreadable)?;
+            let item = |(index, item)| read(item, &format!("{path}[{index}]"), depth - 1);
+            items.into_iter().enumerate().map(item).collect::<Result<_, _>>().map(Value::Array)
         }
         Some(b'-' | b'0'..=b'9') => {
             let number = decimal::exact(text).map(Value::Number);
             number.ok_or_else(|| {
                 let shown: String = text.chars().take(40).collect();
-                format!("the number {shown} cannot be kept exactly: send it as a text")
+                wrong(
+                    format!("the number {shown} cannot be kept exactly: send it as a text").into(),
+                )
             })
         }
-        _ => serde_json::from_str(text).map_err(wrong),
+        _ => serde_json::from_str(text).map_err(unreadable),
     }
-}
-
-fn within(name: &str, why: &str) -> String {
-    let shown: String = name.chars().take(40).collect();
-    format!("in {shown:?}: {why}")
 }
 
 /// The entries of an object in their order, doubled names included.
@@ -122,8 +132,8 @@ mod tests {
         let deep = format!("{}1{}", "{\"a\":".repeat(40), "}".repeat(40));
         for (sent, part) in [
             (r#"{"a":1,"a":1}"#, "\"a\" is given twice"),
-            (r#"{"o":{"a":1,"\u0061":2}}"#, "in \"o\": the name \"a\" is given twice"),
-            (r#"{"a":[0.10000000000000001]}"#, "0.10000000000000001 cannot be kept exactly"),
+            (r#"{"o":{"a":1,"\u0061":2}}"#, "o: the name \"a\" is given twice"),
+            (r#"{"a":[0.10000000000000001]}"#, "a[0]: the number 0.10000000000000001 cannot be"),
             (r#"{"a":1e400}"#, "1e400 cannot"),
             (r#"[]"#, "must be an object"),
             (&deep, "nested deeper"),

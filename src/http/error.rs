@@ -9,7 +9,8 @@ use serde::Serialize;
 pub(super) use super::code::Code;
 use crate::base::TimeMs;
 use crate::base::error::{Error, ErrorKind};
-use crate::mall::{Failure, Shortage};
+use crate::mall::model::Violation;
+use crate::mall::{Failure, References, Shortage};
 
 /// What a refusal found, for the client to act on.
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -20,13 +21,21 @@ pub(super) struct ShortageWire {
     next_release_at: Option<TimeMs>,
 }
 
+/// What a failure says besides its code, for the client to act on.
+#[derive(Clone, Debug, Serialize)]
+#[serde(untagged)]
+pub(super) enum FailureWire {
+    Shortage(ShortageWire),
+    References(References),
+}
+
 /// A request that did not succeed.
 #[derive(Debug)]
 pub(super) struct ApiError {
     pub(super) code: Code,
     /// Follows the code's own message.
     pub(super) detail: Option<Cow<'static, str>>,
-    pub(super) shortage: Option<ShortageWire>,
+    pub(super) data: Option<FailureWire>,
     /// For 405: what would be allowed.
     pub(super) allow: Option<HeaderValue>,
     /// After how many seconds the request may succeed, where that is known.
@@ -35,7 +44,7 @@ pub(super) struct ApiError {
 
 impl ApiError {
     pub(super) fn new(code: Code) -> Self {
-        Self { code, detail: None, shortage: None, allow: None, retry_after_s: None }
+        Self { code, detail: None, data: None, allow: None, retry_after_s: None }
     }
 
     pub(super) fn invalid(detail: impl Into<Cow<'static, str>>) -> Self {
@@ -65,10 +74,8 @@ impl ApiError {
 
     fn short(code: Code, shortage: Shortage) -> Self {
         let Shortage { required, available, next_release_at } = shortage;
-        Self {
-            shortage: Some(ShortageWire { required, available, next_release_at }),
-            ..Self::new(code)
-        }
+        let data = FailureWire::Shortage(ShortageWire { required, available, next_release_at });
+        Self { data: Some(data), ..Self::new(code) }
     }
 }
 
@@ -95,12 +102,26 @@ impl From<Error> for ApiError {
     }
 }
 
+/// What is wrong with a field is told with its path.
+impl From<Violation> for ApiError {
+    fn from(violation: Violation) -> Self {
+        Self::invalid(violation.to_string())
+    }
+}
+
 /// The one place where the mall's refusals become codes.
 impl From<Failure> for ApiError {
     fn from(failure: Failure) -> Self {
         match failure {
             Failure::ProductNotFound => Self::new(Code::ProductNotFound),
             Failure::OrderNotFound => Self::new(Code::OrderNotFound),
+            Failure::CategoryNotFound => Self::new(Code::CategoryNotFound),
+            Failure::Exists => Self::new(Code::AlreadyExists),
+            Failure::Changed => Self::new(Code::PreconditionFailed),
+            Failure::InUse(references) => {
+                let data = Some(FailureWire::References(references));
+                Self { data, ..Self::new(Code::InUse) }
+            }
             Failure::OutOfStock(shortage) => Self::short(Code::OutOfStock, shortage),
             Failure::InsufficientPoints(shortage) => {
                 Self::short(Code::InsufficientPoints, shortage)

@@ -5,10 +5,12 @@ use std::cmp::Reverse;
 use hyper::HeaderMap;
 use hyper::header::{ACCEPT, CONTENT_TYPE};
 use serde::{Serialize, de::DeserializeOwned};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 
 use super::budget::SMALL_BYTES;
 use super::error::{ApiError, Code};
-use super::messagepack;
+use super::{document, messagepack};
 use crate::base::error::{Error, Result};
 
 /// How a body is written.
@@ -53,6 +55,13 @@ impl Format {
             .unwrap_or_default()
             .trim();
         Self::of_media_type(media_type).ok_or_else(|| ApiError::new(Code::UnsupportedMediaType))
+    }
+
+    /// What a body is written in that is called a merge patch, RFC 7396.
+    pub(super) fn of_merge_patch(headers: &HeaderMap) -> Option<Self> {
+        let value = headers.get(CONTENT_TYPE)?.to_str().ok()?;
+        let media_type = value.split(';').next()?.trim();
+        media_type.eq_ignore_ascii_case("application/merge-patch+json").then_some(Self::Json)
     }
 
     /// What a client wants the answer in: the best it accepts, the first named of equals; JSON when
@@ -109,6 +118,22 @@ impl Format {
                 .and_then(|value| serde_json::from_value(value).map_err(|error| error.to_string())),
         };
         read.map_err(ApiError::invalid)
+    }
+
+    /// Reads a whole body as the members of one object, each name once and each number kept exactly.
+    pub(super) fn decode_object(self, body: &[u8]) -> Result<Map<String, Value>, ApiError> {
+        match self {
+            Self::Json => {
+                let raw: &RawValue = serde_json::from_slice(body)
+                    .map_err(|error| ApiError::invalid(format!("$: {error}")))?;
+                document::object(raw).map_err(|violation| ApiError::invalid(violation.to_string()))
+            }
+            Self::MessagePack => match messagepack::read(body) {
+                Ok(Value::Object(members)) => Ok(members),
+                Ok(_) => Err(ApiError::invalid("$: it must be an object")),
+                Err(why) => Err(ApiError::invalid(format!("$: {why}"))),
+            },
+        }
     }
 
     fn is_object(self, body: &[u8]) -> bool {

@@ -13,6 +13,7 @@ mod code;
 mod decimal;
 mod document;
 mod error;
+mod etag;
 mod format;
 mod guests;
 mod key;
@@ -41,6 +42,8 @@ use crate::sink::MirrorView;
 #[cfg(feature = "bin")]
 pub(crate) use auth::SECRET_BYTES_MIN;
 pub use auth::{Auth, Role};
+#[cfg(feature = "bin")]
+pub(crate) use document::object as exact_object;
 #[cfg(feature = "bin")]
 pub(crate) use server::TURNED_AWAY_MAX;
 pub use server::run;

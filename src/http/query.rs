@@ -58,6 +58,15 @@ pub(super) fn number(
     })
 }
 
+/// The parameter `name` as a text that is not longer than any that is found.
+pub(super) fn short(name: &str, value: String) -> Result<String, ApiError> {
+    const CHARS_MAX: usize = 200;
+    if value.chars().count() > CHARS_MAX {
+        return Err(ApiError::invalid(format!("{name} must have at most {CHARS_MAX} characters")));
+    }
+    Ok(value)
+}
+
 /// The parameter `name` as a flag.
 pub(super) fn flag(name: &str, value: &str) -> Result<bool, ApiError> {
     match value {

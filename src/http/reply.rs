@@ -9,7 +9,7 @@ use hyper::{Response, StatusCode};
 use serde::Serialize;
 
 use super::code::{Again, Besides, SUCCESS};
-use super::error::{ApiError, ShortageWire};
+use super::error::{ApiError, FailureWire};
 use super::format::Format;
 use crate::base::TimeMs;
 
@@ -69,12 +69,16 @@ pub(super) fn failure_bytes(error: &ApiError, now_ms: TimeMs) -> Vec<u8> {
     answer
 }
 
-fn told<'a>(error: &ApiError, message: &'a str, now_ms: TimeMs) -> Envelope<'a, ShortageWire> {
+fn told<'a>(
+    error: &'a ApiError,
+    message: &'a str,
+    now_ms: TimeMs,
+) -> Envelope<'a, &'a FailureWire> {
     Envelope {
         success: false,
         code: error.code.row().name,
         message,
-        data: error.shortage,
+        data: error.data.as_ref(),
         timestamp: now_ms,
     }
 }

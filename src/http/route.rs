@@ -13,7 +13,8 @@ use hyper::body::Incoming;
 
 use super::access::Access;
 use super::api::admin::{
-    clock, mirror, orders as all_orders, points as given_points, status, stock,
+    categories, clock, mirror, orders as all_orders, points as given_points, products, status,
+    stock,
 };
 use super::api::shop::{catalogue, exchange, orders};
 use super::api::{health, points};
@@ -107,6 +108,38 @@ routes! {
         "Gives back what an order took, with a reason.";
     PUT "/api/admin/orders/{orderId}/delivery" operator fields => all_orders::redirect,
         "Sends anybody's order elsewhere.";
+    GET "/api/admin/categories" operator nothing => categories::list,
+        "All categories, shown or not.";
+    POST "/api/admin/categories" operator fields => categories::create,
+        "Creates a category.";
+    GET "/api/admin/categories/{categoryId}" operator nothing => categories::get,
+        "One category, with its tag.";
+    PUT "/api/admin/categories/{categoryId}" operator fields => categories::replace,
+        "Replaces a category that is as it was seen.";
+    PATCH "/api/admin/categories/{categoryId}" operator fields => categories::patch,
+        "Changes a part of a category that is as it was seen.";
+    DELETE "/api/admin/categories/{categoryId}" operator empty => categories::remove,
+        "Removes a category that nothing refers to.";
+    POST "/api/admin/categories/{categoryId}/publish" operator empty => categories::publish,
+        "Shows a category.";
+    POST "/api/admin/categories/{categoryId}/withdraw" operator empty => categories::withdraw,
+        "Shows a category no more.";
+    GET "/api/admin/products" operator nothing => products::list,
+        "Products, for sale or not, filtered, page by page.";
+    POST "/api/admin/products" operator fields => products::create,
+        "Creates a product.";
+    GET "/api/admin/products/{productId}" operator nothing => products::get,
+        "One product, for sale or not, with its tag.";
+    PUT "/api/admin/products/{productId}" operator fields => products::replace,
+        "Replaces a product that is as it was seen; its stock stays.";
+    PATCH "/api/admin/products/{productId}" operator fields => products::patch,
+        "Changes a part of a product that is as it was seen.";
+    DELETE "/api/admin/products/{productId}" operator empty => products::remove,
+        "Removes a product that nothing refers to.";
+    POST "/api/admin/products/{productId}/publish" operator empty => products::publish,
+        "Puts a product on the shelf.";
+    POST "/api/admin/products/{productId}/withdraw" operator empty => products::withdraw,
+        "Takes a product off the shelf.";
     POST "/api/admin/points/{userId}/award" operator fields => given_points::award,
         "Gives points.";
     POST "/api/admin/inventory/{productId}/receive" operator fields => stock::receive,

@@ -92,6 +92,12 @@ impl Ledger {
         Ok(seq)
     }
 
+    /// How many more documents there may be.
+    #[cfg(any(test, feature = "bin"))]
+    pub(crate) fn documents_room(&self) -> usize {
+        self.limits.documents_max.saturating_sub(self.documents.lock().len())
+    }
+
     /// The documents of a collection, by key.
     pub(crate) fn documents(&self, collection: &str) -> Vec<(String, Vec<u8>)> {
         self.documents.lock().of(collection)

@@ -21,7 +21,7 @@ impl Default for Limits {
             reservations_per_shard_max: 16 << 20,
             accounts_per_shard_max: 1 << 20,
             keys: KeyLimits::default(),
-            documents_max: 100_000,
+            documents_max: 250_000,
         }
     }
 }

@@ -4,8 +4,8 @@ use serde_json::{Map, Value};
 use smallvec::SmallVec;
 
 use super::facts::{Details, Snapshot};
-use super::model::OrderStatus;
-use super::orders::{Receipt, cost_of};
+use super::model::{FREE_ORDERS, OrderStatus};
+use super::orders::Receipt;
 use super::{Failure, Item, Mall, PurchaseLimit, Shortage, User};
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::{AccountId, AccountKey, IdempotencyKey, QUANTITY_MAX};
@@ -50,6 +50,8 @@ enum Decided {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Part {
     Points,
+    /// In place of points that are none: it says whose order it is.
+    Free,
     ProductQuota,
     UserQuota,
     Stock,
@@ -91,7 +93,7 @@ impl Mall {
         };
         let points_cost = match known_cost {
             Some(points_cost) => points_cost,
-            // The first try was made by a release that did not keep it.
+            // The first try was made by a release that did not keep it, or may have cost nothing.
             None => self.order(user, reservation).await?.details.points_cost,
         };
         let status = if confirmed { OrderStatus::Confirmed } else { OrderStatus::Pending };
@@ -103,7 +105,8 @@ impl Mall {
         if let Some(key) = request.key
             && let Some((ticket, terms)) = self.engine().first_execution(key)?
         {
-            return Ok(Decided::Before { ticket, points_cost: terms.map(cost_of) });
+            let points_cost = self.cost_of(user, terms)?;
+            return Ok(Decided::Before { ticket, points_cost });
         }
         check(request)?;
         let shelf = self.shelf();
@@ -111,11 +114,11 @@ impl Mall {
         let points_cost = cost(item, request.quantity)?;
         // What is malformed is told before what is lacking.
         let details = details(user, item, request, points_cost)?;
-        let parts = self.parts(user, item, request, points_cost)?;
+        let (owner, parts) = self.parts(user, item, request, points_cost)?;
 
         let lines: SmallVec<[Line; 4]> = parts.iter().map(|&(_, line)| line).collect();
         let mut reserve = Reserve::new(&lines, self.config().reservation_ttl_ms)
-            .owner(parts[0].1.account)
+            .owner(owner)
             .details(&details)
             .key(request.key);
         reserve.confirm = request.confirm;
@@ -127,37 +130,43 @@ impl Mall {
         })
     }
 
-    /// The lines of the reservation: points first, since its account is the order's owner. A
-    /// request that would be refused opens no account: a crowd at a sold-out product leaves nothing
-    /// behind.
+    /// The order's owner, which is the account of the user's points, and the lines of the
+    /// reservation, points first. A request that would be refused opens no account: a crowd at a
+    /// sold-out product leaves nothing behind.
     fn parts(
         &self,
         user: &User,
         item: &Item,
         request: &Exchange<'_>,
         points_cost: u64,
-    ) -> Result<Parts, Failure> {
+    ) -> Result<(AccountId, Parts), Failure> {
         let stock = Line { account: item.stock, quantity: request.quantity };
-        let Some(points) = user.points(self.engine()) else {
+        let Some(owner) = user.points(self.engine()) else {
             // Sold out goes before having no points, as it would for a user who has some.
             self.check_takeable(Part::Stock, stock)?;
+            if points_cost == 0 {
+                super::account(self.engine(), &user.points_key)?;
+                return self.parts(user, item, request, points_cost);
+            }
             let shortage = Shortage { required: points_cost, available: 0, next_release_at: None };
             return Err(Failure::InsufficientPoints(shortage));
         };
-        let points = Line { account: points, quantity: points_cost };
-        let needs = self.needs(user, item, request)?;
+        let points = Line { account: owner, quantity: points_cost };
+        let needs = self.needs(user, item, request, points_cost)?;
         if needs.iter().any(|need| need.account.is_none()) {
             self.check_takeable(Part::Stock, stock)?;
             self.check_takeable(Part::Points, points)?;
         }
         let mut parts = Parts::new();
-        parts.push((Part::Points, points));
+        if points_cost > 0 {
+            parts.push((Part::Points, points));
+        }
         for need in &needs {
             let account = self.quota_account(need)?;
             parts.push((need.part, Line { account, quantity: need.quantity }));
         }
         parts.push((Part::Stock, stock));
-        Ok(parts)
+        Ok((owner, parts))
     }
 
     fn needs(
@@ -165,12 +174,17 @@ impl Mall {
         user: &User,
         item: &Item,
         request: &Exchange<'_>,
+        points_cost: u64,
     ) -> Result<SmallVec<[Need; 2]>> {
         let mut needs = SmallVec::new();
         let mut need = |part, key, policy, quantity| {
             let account = self.engine().account(&key);
             needs.push(Need { part, key, policy, quantity, account });
         };
+        if points_cost == 0 {
+            let policy = Policy::quota(QUANTITY_MAX, Window::Outstanding);
+            need(Part::Free, free_orders(user)?, policy, 1);
+        }
         let key = AccountKey::quota(user.id(), &item.product.id)?;
         let limit = item.product.limit_per_user;
         // Who bought under a limit once is counted on without one, for the next limit.
@@ -222,6 +236,11 @@ impl Mall {
         }
         Ok(())
     }
+}
+
+/// What the orders of a user count on that cost nothing.
+pub(super) fn free_orders(user: &User) -> Result<AccountKey> {
+    AccountKey::quota(user.id(), FREE_ORDERS)
 }
 
 /// The rule of a quota of a product. Without a limit it only counts.
@@ -290,7 +309,7 @@ fn refused(parts: &Parts, refusal: Refusal) -> Failure {
 fn short(part: Part, shortage: Shortage) -> Failure {
     match part {
         Part::Points => Failure::InsufficientPoints(shortage),
-        Part::ProductQuota | Part::UserQuota => Failure::LimitExceeded(shortage),
+        Part::Free | Part::ProductQuota | Part::UserQuota => Failure::LimitExceeded(shortage),
         Part::Stock => Failure::OutOfStock(shortage),
     }
 }

@@ -5,12 +5,15 @@
 
 mod catalogue;
 mod demo;
+mod edit;
 mod exchange;
 pub(crate) mod facts;
+pub(crate) mod fields;
 mod inventory;
 mod listing;
 pub(crate) mod model;
 mod orders;
+mod rank;
 mod search;
 #[cfg(feature = "mysql")]
 pub(crate) mod views;
@@ -19,23 +22,33 @@ mod waits;
 use std::sync::{Arc, OnceLock};
 
 use parking_lot::{Mutex, MutexGuard};
+use serde::Serialize;
 
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::{AccountId, AccountKey, IdempotencyKey, TimeMs, handle};
 use crate::engine::Engine;
 use crate::event::Policy;
 
-pub(crate) use catalogue::{Item, Shelf};
+#[cfg(feature = "bin")]
+pub(crate) use catalogue::{Entry, Import, Imported, Refused};
+pub(crate) use catalogue::{Item, Seen, Shelf, UNREADABLE_MAX, Unreadable};
 #[cfg(any(test, feature = "bin"))]
 pub(crate) use demo::DEMO_USER;
+pub(crate) use edit::Make;
 pub(crate) use exchange::{DETAILS_BYTES_MAX, Exchange};
 pub(crate) use facts::Note;
-pub(crate) use listing::Filter;
+#[cfg(feature = "bin")]
+pub(crate) use facts::document::read as read_document;
+pub(crate) use facts::document::{Kept, Tag};
+pub(crate) use listing::{Filter, ListingPage, Page, Place};
 #[cfg(feature = "bin")]
 pub(crate) use model::ORDER_NO_PREFIX;
 pub use model::{Category, Period, Product, PurchaseLimit};
 pub(crate) use model::{OrderStatus, order_id, order_no, parse_order_id};
+#[cfg(feature = "bin")]
+pub(crate) use model::{Violation, member};
 pub(crate) use orders::{Because, ORDER_BYTES_MAX, Order, Orders, Receipt};
+pub(crate) use rank::{After, Order as ListOrder};
 
 /// What an operator may set about the mall.
 #[derive(Clone, Debug)]
@@ -104,19 +117,19 @@ impl Mall {
     /// Creates or replaces a category.
     ///
     /// # Errors
-    /// `Invalid` when it names a parent that does not exist or is below it; otherwise what the
-    /// engine reports.
+    /// `Invalid` when a field is out of its bounds, or when it names a parent that does not exist or
+    /// is itself below another; otherwise what the engine reports.
     pub fn put_category(&self, category: &Category) -> Result<()> {
-        self.shared.catalogue.put_category(&self.shared.engine, category)
+        self.shared.catalogue.put(&self.shared.engine, category)
     }
 
     /// Creates or replaces a product; its stock is left as it is.
     ///
     /// # Errors
-    /// `Invalid` when its id cannot name an account, its price is too large or its category does
-    /// not exist; otherwise what the engine reports.
+    /// `Invalid` when a field is out of its bounds, or its category does not exist; otherwise what
+    /// the engine reports.
     pub fn put_product(&self, product: &Product) -> Result<()> {
-        self.shared.catalogue.put_product(&self.shared.engine, product)
+        self.shared.catalogue.put(&self.shared.engine, product)
     }
 
     /// The catalogue as it stands.
@@ -212,6 +225,14 @@ fn account(engine: &Engine, key: &AccountKey) -> Result<AccountId> {
 pub(crate) enum Failure {
     /// No such product, or it is not for sale.
     ProductNotFound,
+    /// No such category.
+    CategoryNotFound,
+    /// There is a document with this id already.
+    Exists,
+    /// The document is not any more as its editor has seen it.
+    Changed,
+    /// Something refers to what was to be removed.
+    InUse(References),
     /// No such order of this user.
     OrderNotFound,
     /// There was not enough stock.
@@ -233,6 +254,22 @@ pub(crate) enum Failure {
     Unknown,
     /// The engine refused or failed.
     Engine(Error),
+}
+
+/// What refers to a document of the catalogue.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged, rename_all_fields = "camelCase")]
+pub(crate) enum References {
+    ToCategory {
+        /// How many categories are right below it, and how many products are in it.
+        categories: usize,
+        products: usize,
+        /// Some of them.
+        category_ids: Vec<String>,
+        product_ids: Vec<String>,
+    },
+    /// Units that can be bought, that waiting orders hold, and of orders that stand.
+    ToProduct { available: i64, reserved: u64, sold: u64 },
 }
 
 /// What was there when it was not enough.

@@ -5,6 +5,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod catalogue;
 mod clock;
 mod fixture_v1;
 mod import;

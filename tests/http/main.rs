@@ -8,6 +8,7 @@ mod support;
 mod admin;
 mod bad_input;
 mod catalogue;
+mod catalogue_editing;
 mod deliveries;
 mod hundred_users;
 mod idempotency;

@@ -420,3 +420,70 @@ async fn an_order_keeps_the_product_as_it_was() {
     act(&mut ann, &id, "cancel").await.data();
     assert_eq!(ann.balance().await, 100, "what was paid comes back, not today's price");
 }
+
+/// What costs nothing is an order like any other: of its user, within the limit, and back when it
+/// is given up.
+#[tokio::test]
+async fn an_order_may_cost_nothing() {
+    let shop = Shop::open().await;
+    let mut gift = product("gift", 0);
+    gift.limit_per_user = Some(PurchaseLimit { quantity: 3, period: Period::Lifetime });
+    shop.mall.put_product(&gift).expect("a valid product");
+    let mut admin = shop.admin().await;
+    let path = "/api/admin/inventory/gift/receive";
+    admin.post(path, json!({"quantity": 4})).await.data();
+    // Somebody who never had points, and somebody who pays for other things.
+    let (mut ann, mut bob) = (shop.user("ann").await, shop.user_with("bob", 100_000).await);
+    let body = json!({"productId": "gift", "quantity": 2});
+    for user in [&mut ann, &mut bob] {
+        let first = user.post_keyed("/api/mall/exchange", "k", body.clone()).await;
+        assert_eq!((&first.data()["pointsCost"], &first.data()["status"]), (&json!(0), &json!(0)));
+        let again = user.post_keyed("/api/mall/exchange", "k", body.clone()).await;
+        assert_eq!(again.without_timestamp(), first.without_timestamp());
+        let order = first.data()["orderId"].as_str().expect("a text").to_owned();
+        let order = format!("/api/mall/orders/{order}");
+        let confirm = || format!("{order}/confirm");
+        let confirmed = user.post_keyed(&confirm(), "c", json!({})).await;
+        assert_eq!(
+            (&confirmed.data()["pointsCost"], &confirmed.data()["status"]),
+            (&json!(0), &json!(1))
+        );
+        let again = user.post_keyed(&confirm(), "c", json!({})).await;
+        assert_eq!(again.without_timestamp(), confirmed.without_timestamp());
+        let read = user.get(&order).await.data();
+        assert_eq!((&read["pointsCost"], &read["state"]), (&json!(0), &json!("confirmed")));
+        assert_eq!(
+            user.get("/api/mall/orders").await.data()["orders"].as_array().map(Vec::len),
+            Some(1)
+        );
+    }
+    assert_eq!((ann.balance().await, bob.balance().await), (0, 100_000));
+    ann.post("/api/mall/exchange", json!({"productId": "gift", "quantity": 1}))
+        .await
+        .failure(409, "OUT_OF_STOCK");
+    admin.post(path, json!({"quantity": 9})).await.data();
+    ann.post("/api/mall/exchange", body.clone()).await.failure(409, "LIMIT_EXCEEDED");
+    // What costs something is told as before, though he has ordered what does not.
+    let movie = json!({"productId": "prod_movie", "quantity": 2});
+    let paid = bob.post_keyed("/api/mall/exchange", "m", movie.clone()).await;
+    assert_eq!(paid.data()["pointsCost"], 9_000);
+    let again = bob.post_keyed("/api/mall/exchange", "m", movie).await;
+    assert_eq!(again.without_timestamp(), paid.without_timestamp());
+    // Given up, it comes back.
+    let orders = ann.get("/api/mall/orders").await.data();
+    let order = orders["orders"][0]["orderId"].as_str().expect("a text").to_owned();
+    let cancelled =
+        ann.post_keyed(&format!("/api/mall/orders/{order}/cancel"), "x", json!({})).await;
+    assert_eq!(
+        (&cancelled.data()["pointsCost"], &cancelled.data()["status"]),
+        (&json!(0), &json!(-1))
+    );
+    assert_eq!(ann.stock("gift").await, 11);
+    ann.post("/api/mall/exchange", json!({"productId": "gift", "quantity": 3, "confirm": true}))
+        .await
+        .data();
+    let shop = shop.reopen().await;
+    assert_eq!(shop.user("ann").await.stock("gift").await, 8);
+    let orders = shop.user("ann").await.get("/api/mall/orders").await.data();
+    assert_eq!(orders["orders"].as_array().map(Vec::len), Some(2));
+}

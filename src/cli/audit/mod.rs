@@ -13,6 +13,7 @@ mod time;
 mod verify;
 
 pub(super) use inspect::{InspectArgs, inspect};
+pub(super) use progress::Progress;
 pub(super) use rebuild::{RebuildArgs, rebuild};
 pub(super) use state::{StateArgs, state};
 pub(super) use verify::{VerifyArgs, verify};

@@ -6,10 +6,10 @@ use indicatif::{ProgressBar, ProgressStyle};
 const STEPS: u64 = 4096;
 
 /// A bar on a terminal; elsewhere nothing is drawn.
-pub(super) struct Progress(ProgressBar);
+pub(in crate::cli) struct Progress(ProgressBar);
 
 impl Progress {
-    pub(super) fn new(unit: &'static str) -> Self {
+    pub(in crate::cli) fn new(unit: &'static str) -> Self {
         let bar = ProgressBar::new(0);
         if let Ok(style) =
             ProgressStyle::with_template("{bar:40} {human_pos}/{human_len} {msg} {eta}")
@@ -21,7 +21,7 @@ impl Progress {
     }
 
     /// So much of so much is done.
-    pub(super) fn at(&self, done: u64, total: u64) {
+    pub(in crate::cli) fn at(&self, done: u64, total: u64) {
         if done.is_multiple_of(STEPS) {
             self.0.set_length(total);
             self.0.set_position(done);

@@ -1,36 +1,62 @@
 //! Categories and products: JSON documents in the engine, and a parsed copy that readers share.
 
+mod categories;
+#[cfg(any(test, feature = "bin"))]
+mod import;
+mod item;
+mod kind;
+mod part;
 mod shelf;
 
 use std::sync::Arc;
 
 use parking_lot::{Mutex, MutexGuard, RwLock};
-use serde::Serialize;
 
-use super::facts::document;
-use super::model::{CATEGORIES, Category, PRODUCTS, Product};
+use super::Failure;
+use super::facts::document::{self, Kept, Stamp, Tag};
+use super::model::Violation;
+use crate::base::BODY_BYTES_MAX;
 use crate::base::error::{Error, Result};
-use crate::base::{AccountKey, QUANTITY_MAX};
 use crate::engine::Engine;
 use crate::ledger::PutDocument;
 
-use shelf::read_shelf;
-pub(crate) use shelf::{Item, Shelf};
+#[cfg(any(test, feature = "bin"))]
+pub(crate) use import::{Entry, Import, Imported, Refused};
+pub(crate) use item::Item;
+pub(in crate::mall) use kind::Kind;
+pub(in crate::mall) use part::{Row, hash};
+use shelf::{Change, read_shelf};
+pub(crate) use shelf::{Shelf, UNREADABLE_MAX, Unreadable};
+
+/// Which writing of a document an editor has seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Seen {
+    /// Whichever there is.
+    Any,
+    /// One of these.
+    OneOf(Vec<Tag>),
+}
+
+impl Seen {
+    fn has(&self, tag: Tag) -> bool {
+        match self {
+            Self::Any => true,
+            Self::OneOf(tags) => tags.contains(&tag),
+        }
+    }
+}
 
 /// The parsed copy of the catalogue, replaced as a whole.
 pub(in crate::mall) struct Catalogue {
     shelf: RwLock<Arc<Shelf>>,
-    /// Held while a document is checked, written, and read for a new copy: one change at a time,
-    /// and an older reading never replaces a newer one.
+    /// Held while a document is checked, written, and put on the shelf: one change at a time, and
+    /// two that are sound one by one cannot make nonsense together.
     writing: Mutex<()>,
 }
 
 impl Catalogue {
     pub(in crate::mall) fn load(engine: &Engine) -> Result<Self> {
-        Ok(Self {
-            shelf: RwLock::new(Arc::new(read_shelf(engine, &Shelf::default())?)),
-            writing: Mutex::new(()),
-        })
+        Ok(Self { shelf: RwLock::new(Arc::new(read_shelf(engine)?)), writing: Mutex::new(()) })
     }
 
     pub(in crate::mall) fn shelf(&self) -> Arc<Shelf> {
@@ -42,118 +68,144 @@ impl Catalogue {
         act(&self.shelf.read())
     }
 
-    pub(in crate::mall) fn put_category(&self, engine: &Engine, category: &Category) -> Result<()> {
-        // Checked and written under one lock: two changes that are sound one by one could make a
-        // loop together.
+    /// Creates or replaces a document, whatever there was.
+    pub(in crate::mall) fn put<T: Kind>(&self, engine: &Engine, content: &T) -> Result<()> {
         let mut writing = self.writing.lock();
-        if let Some(parent) = &category.parent_id {
-            let shelf = self.shelf();
-            if shelf.category(parent).is_none() {
-                return Err(Error::invalid(format!("the parent category {parent} does not exist")));
-            }
-            if shelf.is_within(parent, &category.id) {
-                return Err(Error::invalid(format!(
-                    "the category {} cannot be its own ancestor",
-                    category.id
-                )));
-            }
-        }
-        self.put(&mut writing, engine, CATEGORIES, &category.id, category)
+        let shelf = self.shelf();
+        let content = content.clone().fit(&shelf.categories)?;
+        content.check()?;
+        self.write(&mut writing, engine, content, None)
     }
 
-    pub(in crate::mall) fn put_product(&self, engine: &Engine, product: &Product) -> Result<()> {
-        AccountKey::stock(&product.id)?;
-        if product.points_price == 0 || product.points_price > QUANTITY_MAX {
-            return Err(Error::invalid(format!("a price is 1 to {QUANTITY_MAX} points")));
-        }
-        if let Some(limit) = product.limit_per_user {
-            limit.check()?;
-        }
+    /// Creates a document. Who creates again just what there is, hears of it as at first: a retry
+    /// is no conflict.
+    pub(in crate::mall) fn create<T: Kind>(
+        &self,
+        engine: &Engine,
+        content: T,
+        by: &str,
+    ) -> Result<Arc<T::Shown>, Failure> {
+        content.check().map_err(Error::from)?;
         let mut writing = self.writing.lock();
-        if self.shelf().category(&product.category_id).is_none() {
-            return Err(Error::invalid(format!(
-                "the category {} does not exist",
-                product.category_id
-            )));
+        let (shelf, id) = (self.shelf(), content.id().to_owned());
+        if let Some(shown) = T::shown(&shelf, &id) {
+            let found = T::found(shown);
+            let same = content.after(Some(found.content), 0).fit(&shelf.categories);
+            let is_retry = same.is_ok_and(|same| is_by(&found, &same, by));
+            return if is_retry { Ok(Arc::clone(shown)) } else { Err(Failure::Exists) };
         }
-        self.put(&mut writing, engine, PRODUCTS, &product.id, product)
+        let content = content.after(None, engine.now_ms()).fit(&shelf.categories);
+        self.write(&mut writing, engine, content.map_err(Error::from)?, Some(by))?;
+        self.now_shown::<T>(&id)
+    }
+
+    /// Makes another document of one, for an editor who has seen it as it is. What changes nothing
+    /// writes nothing; and who has written just this before, and did not hear of it, is told so.
+    pub(in crate::mall) fn change<T: Kind>(
+        &self,
+        engine: &Engine,
+        id: &str,
+        seen: &Seen,
+        by: &str,
+        make: impl FnOnce(&T) -> Result<T, Violation>,
+    ) -> Result<Arc<T::Shown>, Failure> {
+        let mut writing = self.writing.lock();
+        let shelf = self.shelf();
+        let shown = T::shown(&shelf, id).ok_or_else(T::missing)?;
+        let found = T::found(shown);
+        let made = make(found.content).and_then(|made| {
+            let made = made.after(Some(found.content), 0);
+            made.check().and_then(|()| made.fit(&shelf.categories))
+        });
+        if !seen.has(found.tag) {
+            let is_retry = made.is_ok_and(|made| is_by(&found, &made, by));
+            return if is_retry { Ok(Arc::clone(shown)) } else { Err(Failure::Changed) };
+        }
+        let made = made.map_err(Error::from)?;
+        if made == *found.content {
+            return Ok(Arc::clone(shown));
+        }
+        self.write(&mut writing, engine, made, Some(by))?;
+        self.now_shown::<T>(id)
+    }
+
+    /// Removes a document that nothing refers to. One that cannot be read can be removed as well,
+    /// by who has not seen it.
+    pub(in crate::mall) fn remove<T: Kind>(
+        &self,
+        engine: &Engine,
+        id: &str,
+        seen: &Seen,
+        by: &str,
+    ) -> Result<(), Failure> {
+        let _writing = self.writing.lock();
+        let shelf = self.shelf();
+        match T::shown(&shelf, id) {
+            Some(shown) => {
+                let found = T::found(shown);
+                if !seen.has(found.tag) {
+                    return Err(Failure::Changed);
+                }
+                T::let_go(&shelf, engine, shown)?;
+                // A removal has no words: who removed it is in the document before it. It is not
+                // awaited, since the removal is behind it in the journal.
+                let (_, body) = kept_as(found.content.clone().hidden(), engine, Some(by))?;
+                drop(engine.put_document(PutDocument::new(T::COLLECTION, id, &body))?);
+            }
+            None if shelf.has_unreadable(T::COLLECTION, id) => {
+                if *seen != Seen::Any {
+                    return Err(Failure::Changed);
+                }
+            }
+            None => return Err(T::missing()),
+        }
+        engine.put_document(PutDocument::remove(T::COLLECTION, id))?.wait()?;
+        self.take(&[T::removal(id.to_owned())]);
+        Ok(())
     }
 
     /// Writes a document and takes the new copy into use once it is durable.
-    fn put<T: Serialize>(
+    fn write<T: Kind>(
         &self,
         _writing: &mut MutexGuard<'_, ()>,
         engine: &Engine,
-        collection: &str,
-        id: &str,
-        content: &T,
+        content: T,
+        by: Option<&str>,
     ) -> Result<()> {
-        let body = document::written(content)?;
-        engine.put_document(PutDocument::new(collection, id, &body))?.wait()?;
-        let shelf = read_shelf(engine, &self.shelf())?;
-        *self.shelf.write() = Arc::new(shelf);
+        let (kept, body) = kept_as(content, engine, by)?;
+        let id = kept.content.id();
+        engine.put_document(PutDocument::new(T::COLLECTION, id, &body))?.wait()?;
+        self.take(&[T::change(engine, kept)?]);
         Ok(())
     }
+
+    /// Only whoever holds `writing` calls it.
+    fn take(&self, changes: &[Change]) {
+        let next = self.shelf().with(changes);
+        *self.shelf.write() = Arc::new(next);
+    }
+
+    fn now_shown<T: Kind>(&self, id: &str) -> Result<Arc<T::Shown>, Failure> {
+        T::shown(&self.shelf(), id).cloned().ok_or_else(T::missing)
+    }
+}
+
+/// Whether an operator wrote just this.
+fn is_by<T: Kind>(found: &kind::Found<'_, T>, content: &T, by: &str) -> bool {
+    found.content == content && found.stamp.updated_by.as_deref() == Some(by)
+}
+
+/// A document as it is written now.
+fn kept_as<T: Kind>(content: T, engine: &Engine, by: Option<&str>) -> Result<(Kept<T>, Vec<u8>)> {
+    let updated_by = by.map(str::to_owned);
+    let (kept, body) =
+        document::written(content, Stamp { updated_at: Some(engine.now_ms()), updated_by })?;
+    if body.len() > BODY_BYTES_MAX {
+        let why = format!("a document has at most {BODY_BYTES_MAX} bytes as it is kept");
+        return Err(Violation::new("$", why).into());
+    }
+    Ok((kept, body))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    pub(super) fn category(id: &str, parent: Option<&str>) -> Category {
-        Category {
-            id: id.into(),
-            name: id.into(),
-            description: String::new(),
-            icon: None,
-            parent_id: parent.map(Into::into),
-            level: 1,
-            sort_order: 0,
-            active: true,
-        }
-    }
-
-    fn engine() -> (tempfile::TempDir, Engine) {
-        let dir = tempfile::TempDir::new().expect("a directory");
-        let engine = Engine::builder(dir.path()).segment_bytes(256 << 10).open().expect("it opens");
-        (dir, engine)
-    }
-
-    #[test]
-    fn a_category_is_never_its_own_ancestor() {
-        let (_dir, engine) = engine();
-        let catalogue = Catalogue::load(&engine).expect("an empty catalogue");
-        for (id, parent) in [("a", None), ("b", Some("a")), ("c", Some("b")), ("d", None)] {
-            catalogue.put_category(&engine, &category(id, parent)).expect(id);
-        }
-        for (id, parent) in [("a", "a"), ("a", "b"), ("a", "c"), ("b", "c")] {
-            let error =
-                catalogue.put_category(&engine, &category(id, Some(parent))).expect_err("a loop");
-            assert!(error.to_string().contains("own ancestor"), "{id} below {parent}: {error}");
-        }
-        catalogue
-            .put_category(&engine, &category("b", Some("d")))
-            .expect("another place is no loop");
-        catalogue
-            .put_category(&engine, &category("a", Some("c")))
-            .expect("it is no ancestor any more");
-    }
-
-    #[test]
-    fn a_document_that_cannot_be_read_is_left_out_and_kept() {
-        let (_dir, engine) = engine();
-        let good = br#"{"id":"tea","name":"Tea","categoryId":"c","pointsPrice":5,"active":true}"#;
-        let nameless =
-            br#"{"id":"no/name","name":"Tea","categoryId":"c","pointsPrice":5,"active":true}"#;
-        for (id, body) in [("tea", &good[..]), ("torn", br#"{"id":"torn""#), ("nameless", nameless)]
-        {
-            engine
-                .put_document(PutDocument::new(PRODUCTS, id, body))
-                .and_then(|ticket| ticket.wait())
-                .expect("it is written");
-        }
-        let shelf = Catalogue::load(&engine).expect("the others read").shelf();
-        assert_eq!(shelf.items.iter().map(|item| &*item.product.id).collect::<Vec<_>>(), ["tea"]);
-        assert_eq!(engine.documents(PRODUCTS).len(), 3, "nothing is removed");
-    }
-}
+mod tests;

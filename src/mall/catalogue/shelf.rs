@@ -1,57 +1,79 @@
-//! The catalogue as readers share it: parsed, ordered, and looked through.
+//! The catalogue as readers share it: parsed, found by id, and looked through.
 
-use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use parking_lot::RwLock;
-use serde::de::DeserializeOwned;
+use serde::Serialize;
 
+use super::categories::Categories;
+use super::item::Item;
+use super::part::{Part, Placed, Row, hash};
 use crate::base::error::Result;
-use crate::base::{AccountId, AccountKey, TimeMs};
+use crate::base::{AccountKey, TimeMs};
 use crate::engine::Engine;
-use crate::mall::facts::document;
-use crate::mall::model::{CATEGORIES, Category, PRODUCTS, Product};
-use crate::mall::search::{SearchText, fold};
+use crate::mall::facts::document::{self, Kept};
+use crate::mall::model::{CATEGORIES, Category, Document, PRODUCTS, Product};
+use crate::mall::search::Keyword;
 
 /// How old the sales counts that order a list may be, in milliseconds.
 const SALES_AGE_MS_MAX: u64 = 1_000;
+/// In how many parts products are kept: of 100,000 a change copies some two hundred.
+const PARTS: usize = 512;
 
-/// A product on the shelf, with what belongs to it looked up once.
-#[derive(Debug)]
-pub(crate) struct Item {
-    pub(crate) product: Product,
-    /// The account of its stock.
-    pub(crate) stock: AccountId,
-    pub(crate) category_name: String,
-    pub(crate) category_icon: Option<String>,
-    /// Its name and its description as searches compare them.
-    folded: Arc<[Box<str>; 2]>,
-    /// Units sold as last read from the ledger; at most [`SALES_AGE_MS_MAX`] old when a list is
-    /// ordered by it.
-    sales: AtomicU64,
-}
+/// How many documents that cannot be read are named in an answer.
+pub(crate) const UNREADABLE_MAX: usize = 100;
 
-impl Item {
-    pub(in crate::mall) fn sales(&self) -> u64 {
-        // Relaxed: a number to show and to order by; nothing is published with it.
-        self.sales.load(Ordering::Relaxed)
-    }
+/// A document that cannot be read. It is left out, and stays as it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Unreadable {
+    pub(crate) collection: &'static str,
+    pub(crate) id: String,
+    /// For people.
+    pub(crate) reason: String,
 }
 
 /// The catalogue at one moment.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Shelf {
-    /// By level, then sort order, then id.
-    pub(crate) categories: Vec<Category>,
-    pub(crate) items: Vec<Arc<Item>>,
-    by_id: HashMap<String, usize, foldhash::fast::RandomState>,
+    pub(crate) categories: Arc<Categories>,
+    parts: Box<[Arc<Part>]>,
+    len: usize,
+    unreadable: Arc<[Unreadable]>,
     sales_read_at: AtomicU64,
-    /// The items that are for sale, by their index, in the order of a list as of when sales were
-    /// read.
-    ranking: RwLock<Arc<[usize]>>,
-    text: SearchText,
+}
+
+/// What becomes of a document.
+#[derive(Debug)]
+pub(in crate::mall) enum Change {
+    Category(Arc<Kept<Category>>),
+    NoCategory(String),
+    Product(Arc<Item>),
+    NoProduct(String),
+}
+
+impl Change {
+    fn names(&self) -> (&'static str, &str) {
+        match self {
+            Self::Category(category) => (CATEGORIES, &category.content.id),
+            Self::NoCategory(id) => (CATEGORIES, id),
+            Self::Product(item) => (PRODUCTS, &item.product.id),
+            Self::NoProduct(id) => (PRODUCTS, id),
+        }
+    }
+}
+
+impl Default for Shelf {
+    fn default() -> Self {
+        let empty = Arc::new(Part::default());
+        Self {
+            categories: Arc::default(),
+            parts: std::iter::repeat_n(empty, PARTS).collect(),
+            len: 0,
+            unreadable: Arc::default(),
+            sales_read_at: AtomicU64::new(0),
+        }
+    }
 }
 
 impl Shelf {
@@ -62,37 +84,47 @@ impl Shelf {
 
     /// The product with this id, for sale or not.
     pub(crate) fn any_item(&self, id: &str) -> Option<&Arc<Item>> {
-        self.by_id.get(id).map(|&index| &self.items[index])
+        self.parts[place(id)].get(id)
     }
 
     pub(crate) fn category(&self, id: &str) -> Option<&Category> {
-        self.categories.iter().find(|category| category.id == id)
+        self.categories.get(id).map(|category| &category.content)
     }
 
-    /// The items that are for sale, by their index, in the order of a list.
-    pub(in crate::mall) fn ranking(&self) -> Arc<[usize]> {
-        self.ranking.read().clone()
+    /// How many products there are, for sale or not.
+    pub(crate) fn len(&self) -> usize {
+        self.len
     }
 
-    /// For each item whether `keyword` is in its name or its description.
-    pub(in crate::mall) fn find(&self, keyword: &str) -> Vec<bool> {
-        self.text.find(keyword, self.items.len())
+    /// The documents of a collection that cannot be read: the first of them.
+    pub(crate) fn unreadable_of(&self, collection: &str) -> Vec<&Unreadable> {
+        let of_collection = self.unreadable.iter().filter(|it| it.collection == collection);
+        of_collection.take(UNREADABLE_MAX).collect()
     }
 
-    /// Whether `id` is `root` or below it. The walk is bounded, so that a loop in the data cannot
-    /// hang it.
-    pub(crate) fn is_within(&self, id: &str, root: &str) -> bool {
-        let mut at = Some(id);
-        for _ in 0..=self.categories.len() {
-            match at {
-                None => return false,
-                Some(id) if id == root => return true,
-                Some(id) => {
-                    at = self.category(id).and_then(|category| category.parent_id.as_deref())
-                }
-            }
-        }
-        false
+    /// The documents that cannot be read.
+    pub(crate) fn unreadable(&self) -> &[Unreadable] {
+        &self.unreadable
+    }
+
+    pub(super) fn has_unreadable(&self, collection: &str, id: &str) -> bool {
+        self.unreadable.iter().any(|it| (it.collection, &*it.id) == (collection, id))
+    }
+
+    /// Every product, in no order that means anything.
+    pub(in crate::mall) fn rows(&self) -> impl Iterator<Item = &Row> {
+        self.parts.iter().flat_map(|part| part.rows())
+    }
+
+    /// Every product with this keyword in its name or its description.
+    pub(in crate::mall) fn find<'a>(&'a self, keyword: &Keyword, mut found: impl FnMut(&'a Row)) {
+        self.parts.iter().for_each(|part| part.find(keyword, &mut found));
+    }
+
+    /// The products right in a category, in no order that means anything.
+    pub(super) fn products_of<'a>(&'a self, category: &'a str) -> impl Iterator<Item = &'a Row> {
+        let category_hash = hash(category);
+        self.rows().filter(move |row| row.is_in(category, category_hash))
     }
 
     /// Reads the sales counts anew when they are old. One caller reads, the others take what is
@@ -102,114 +134,117 @@ impl Shelf {
         if read_at != 0 && now_ms < read_at.saturating_add(SALES_AGE_MS_MAX) {
             return Ok(());
         }
-        if self
-            .sales_read_at
-            .compare_exchange(read_at, now_ms, Ordering::Relaxed, Ordering::Relaxed)
-            .is_ok()
-        {
-            for item in &self.items {
-                item.sales.store(engine.level(item.stock)?.consumed, Ordering::Relaxed);
-            }
-            self.rank();
+        let mine = self.sales_read_at.compare_exchange(
+            read_at,
+            now_ms,
+            Ordering::Relaxed,
+            Ordering::Relaxed,
+        );
+        if mine.is_ok() {
+            self.parts.iter().try_for_each(|part| part.refresh_sales(engine))?;
         }
         Ok(())
     }
 
-    /// Orders what is for sale: by sort order, sales, then newest.
-    fn rank(&self) {
-        // The key is taken once: sales move while we sort, and an order must not change under the
-        // sort.
-        let keyed = self.items.iter().enumerate().filter(|(_, item)| item.product.active).map(
-            |(index, item)| {
-                let product = &item.product;
-                (
-                    (
-                        Reverse(product.sort_order),
-                        Reverse(item.sales()),
-                        Reverse(product.created_at),
-                        &product.id,
-                    ),
-                    index,
-                )
-            },
-        );
-        let mut keyed: Vec<_> = keyed.collect();
-        keyed.sort_unstable();
-        *self.ranking.write() = keyed.into_iter().map(|(_, index)| index).collect();
-    }
-}
-
-/// Reads the catalogue. What did not change since `before` is not folded again.
-pub(super) fn read_shelf(engine: &Engine, before: &Shelf) -> Result<Shelf> {
-    let mut categories: Vec<Category> = read_all(engine, CATEGORIES);
-    categories.sort_by(|a, b| (a.level, a.sort_order, &a.id).cmp(&(b.level, b.sort_order, &b.id)));
-    let mut shelf = Shelf { categories, ..Shelf::default() };
-    for product in read_all::<Product>(engine, PRODUCTS) {
-        let Ok(key) = AccountKey::stock(&product.id) else {
-            leave_out(PRODUCTS, &product.id, &"its id cannot name an account");
-            continue;
-        };
-        let stock = crate::mall::account(engine, &key)?;
-        let category = shelf.category(&product.category_id);
-        let item = Item {
-            stock,
-            category_name: category.map(|category| category.name.clone()).unwrap_or_default(),
-            category_icon: category.and_then(|category| category.icon.clone()),
-            folded: folded(&product, before),
-            sales: AtomicU64::new(0),
-            product,
-        };
-        let index = shelf.items.len();
-        shelf.by_id.insert(item.product.id.clone(), index);
-        item.folded.iter().for_each(|folded| shelf.text.add(index, folded));
-        shelf.items.push(Arc::new(item));
-    }
-    shelf.rank();
-    Ok(shelf)
-}
-
-fn folded(product: &Product, before: &Shelf) -> Arc<[Box<str>; 2]> {
-    let same = |item: &&Arc<Item>| {
-        (&item.product.name, &item.product.description) == (&product.name, &product.description)
-    };
-    match before.any_item(&product.id).filter(same) {
-        Some(item) => Arc::clone(&item.folded),
-        None => {
-            Arc::new([&product.name, &product.description].map(|text| fold(text).into_boxed_str()))
+    /// The catalogue after these changes. What they leave alone is shared.
+    pub(super) fn with(&self, changes: &[Change]) -> Self {
+        let mut categories = Arc::clone(&self.categories);
+        let mut of_parts: HashMap<usize, Vec<(&str, Placed)>> = HashMap::new();
+        let mut to_product = |id, to| of_parts.entry(place(id)).or_default().push((id, to));
+        for change in changes {
+            match change {
+                Change::Category(category) => {
+                    Arc::make_mut(&mut categories).put(Arc::clone(category));
+                }
+                Change::NoCategory(id) => Arc::make_mut(&mut categories).remove(id),
+                Change::Product(item) => to_product(&*item.product.id, Some(Arc::clone(item))),
+                Change::NoProduct(id) => to_product(id, None),
+            }
+        }
+        if !Arc::ptr_eq(&categories, &self.categories) {
+            Arc::make_mut(&mut categories).order();
+        }
+        let (mut parts, mut len) = (self.parts.clone(), self.len);
+        for (place, changes) in of_parts {
+            let part = parts[place].with(&changes);
+            len = len + part.len() - parts[place].len();
+            parts[place] = Arc::new(part);
+        }
+        Self {
+            categories,
+            parts,
+            len,
+            unreadable: self.still_unreadable(changes),
+            sales_read_at: AtomicU64::new(self.sales_read_at.load(Ordering::Relaxed)),
         }
     }
+
+    fn still_unreadable(&self, changes: &[Change]) -> Arc<[Unreadable]> {
+        if self.unreadable.is_empty() {
+            return Arc::clone(&self.unreadable);
+        }
+        let is_left = |it: &&Unreadable| {
+            !changes.iter().any(|change| change.names() == (it.collection, &*it.id))
+        };
+        self.unreadable.iter().filter(is_left).cloned().collect()
+    }
+}
+
+/// The part in which a product is.
+fn place(id: &str) -> usize {
+    // The low bits: a part is searched by the whole hash.
+    hash(id) as usize % PARTS
+}
+
+/// Reads the catalogue.
+pub(super) fn read_shelf(engine: &Engine) -> Result<Shelf> {
+    let mut unreadable = Vec::new();
+    let categories = Arc::new(Categories::of(read_all(engine, &mut unreadable)));
+    let mut changes = Vec::new();
+    for kept in read_all::<Product>(engine, &mut unreadable) {
+        match AccountKey::stock(&kept.content.id) {
+            Ok(key) => {
+                let stock = crate::mall::account(engine, &key)?;
+                changes.push(Change::Product(Arc::new(Item::new(kept, stock))));
+            }
+            Err(_) => {
+                let why = "its id cannot name an account".to_owned();
+                leave_out(PRODUCTS, kept.content.id, why, &mut unreadable);
+            }
+        }
+    }
+    let empty = Shelf { categories, unreadable: unreadable.into(), ..Shelf::default() };
+    Ok(empty.with(&changes))
 }
 
 /// The documents of a collection that can be read. One that cannot must not keep the others from
 /// being sold.
-fn read_all<T: DeserializeOwned>(engine: &Engine, collection: &str) -> Vec<T> {
-    let parse = |(id, body): (String, Vec<u8>)| {
-        let parsed = document::read(&body);
-        parsed.inspect_err(|cause| leave_out(collection, &id, cause)).ok()
-    };
-    engine.documents(collection).into_iter().filter_map(parse).collect()
-}
-
-fn leave_out(collection: &str, id: &str, cause: &dyn std::fmt::Display) {
-    tracing::error!(collection, id, %cause, "a document of the catalogue cannot be read, and is left out");
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::tests::category;
-    use super::*;
-
-    #[test]
-    fn a_subtree_is_walked_upwards_and_a_loop_ends() {
-        let categories = vec![
-            category("top", None),
-            category("below", Some("top")),
-            category("a", Some("b")),
-            category("b", Some("a")),
-        ];
-        let shelf = Shelf { categories, ..Shelf::default() };
-        assert!(shelf.is_within("below", "top"), "a child is within its parent");
-        assert!(!shelf.is_within("top", "below"), "a parent is not within its child");
-        assert!(!shelf.is_within("a", "top"), "a loop ends");
+fn read_all<T: Document>(engine: &Engine, unreadable: &mut Vec<Unreadable>) -> Vec<Kept<T>> {
+    let mut all: Vec<Kept<T>> = Vec::new();
+    for (id, body) in engine.documents(T::COLLECTION) {
+        match document::read::<T>(&body) {
+            Ok(kept) if kept.content.id() == id => all.push(kept),
+            Ok(kept) => {
+                let why = format!("it says that its id is {}", kept.content.id());
+                leave_out(T::COLLECTION, id, why, unreadable);
+            }
+            Err(why) => leave_out(T::COLLECTION, id, why, unreadable),
+        }
     }
+    all
+}
+
+fn leave_out(
+    collection: &'static str,
+    id: String,
+    reason: String,
+    unreadable: &mut Vec<Unreadable>,
+) {
+    tracing::error!(
+        collection,
+        id,
+        cause = reason,
+        "a document of the catalogue cannot be read, and is left out"
+    );
+    unreadable.push(Unreadable { collection, id, reason });
 }

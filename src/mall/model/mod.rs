@@ -2,18 +2,22 @@
 
 mod category;
 mod change;
+mod document;
 mod order_id;
 mod product;
+mod rule;
 mod status;
 
-pub(crate) use category::CATEGORIES;
 pub use category::Category;
+pub(crate) use category::{CATEGORIES, CATEGORIES_MAX, LEVEL_MAX};
 pub(crate) use change::change_type;
 #[cfg(feature = "mysql")]
 pub(crate) use change::{PointsSource, points_source};
+pub(crate) use document::Document;
 #[cfg(feature = "bin")]
 pub(crate) use order_id::ORDER_NO_PREFIX;
 pub(crate) use order_id::{order_id, order_no, parse_order_id};
-pub(crate) use product::PRODUCTS;
+pub(crate) use product::{FREE_ORDERS, PRODUCTS};
 pub use product::{Period, Product, PurchaseLimit};
+pub(crate) use rule::{Violation, member};
 pub(crate) use status::{OrderStatus, Wish};

@@ -1,13 +1,33 @@
 //! Products of the catalogue.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use crate::base::TimeMs;
+use super::rule::{self, Characters, Checked, Violation, member};
 use crate::base::error::{Error, Result};
+use crate::base::{QUANTITY_MAX, TimeMs};
 use crate::event::{Policy, Window};
 
 /// The collection of their documents.
 pub(crate) const PRODUCTS: &str = "product";
+
+/// What no product may be called: a user's quota of this name says that the user ordered something
+/// that cost nothing, and stands for the points in such an order.
+pub(crate) const FREE_ORDERS: &str = ":free";
+
+const NAME_CHARS_MAX: usize = 200;
+const DESCRIPTION_CHARS_MAX: usize = 4_000;
+/// What a `DECIMAL(10,2)` holds, in hundredths.
+pub(crate) const ORIGINAL_PRICE_CENTS_MAX: u64 = 9_999_999_999;
+const IMAGES_MAX: usize = 16;
+const IMAGE_CHARS_MAX: usize = 500;
+/// How many names and values specifications have in all.
+const SPECIFICATIONS_MAX: usize = 200;
+const SPECIFICATION_CHARS_MAX: usize = 1_000;
+const SPECIFICATION_NAME_CHARS_MAX: usize = 100;
+const SPECIFICATION_DEPTH_MAX: usize = 8;
+/// The greatest time of a document, in milliseconds since 1970: the end of the year 9999.
+const TIME_MS_MAX: TimeMs = 253_402_300_799_999;
 
 /// A product of the catalogue.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -22,7 +42,7 @@ pub struct Product {
     pub description: String,
     /// The category it is in.
     pub category_id: String,
-    /// What one unit costs, in points.
+    /// What one unit costs, in points; it may cost nothing.
     pub points_price: u64,
     /// What it costs in a shop, in hundredths of the currency's unit.
     #[serde(default)]
@@ -50,6 +70,85 @@ pub struct Product {
     /// When it was created, in milliseconds since 1970.
     #[serde(default)]
     pub created_at: TimeMs,
+}
+
+impl Product {
+    /// What can be said of it alone.
+    pub(crate) fn check(&self) -> Checked {
+        rule::id("$.id", &self.id)?;
+        if self.id == FREE_ORDERS {
+            return Err(Violation::new("$.id", "no product may have this id"));
+        }
+        rule::text(|| "$.name".into(), &self.name, 1..=NAME_CHARS_MAX, Characters::Line)?;
+        let description = || "$.description".into();
+        rule::text(description, &self.description, 0..=DESCRIPTION_CHARS_MAX, Characters::Lines)?;
+        rule::id("$.categoryId", &self.category_id)?;
+        rule::number("$.pointsPrice", self.points_price, 0..=QUANTITY_MAX)?;
+        if self.original_price_cents.is_some_and(|cents| cents > ORIGINAL_PRICE_CENTS_MAX) {
+            return Err(Violation::new("$.originalPrice", "it must be 0 to 99999999.99"));
+        }
+        self.check_images()?;
+        let mut count = 0;
+        for (name, value) in &self.specifications {
+            check_specification("$.specifications", name, value, 1, &mut count)?;
+        }
+        rule::number("$.sortOrder", self.sort_order, i32::MIN.into()..=i32::MAX.into())?;
+        rule::number("$.createdAt", self.created_at, 0..=TIME_MS_MAX)?;
+        match self.limit_per_user.map_or(Ok(()), PurchaseLimit::check) {
+            Ok(()) => Ok(()),
+            Err(error) => Err(Violation::new("$.limitPerUser", error.to_string())),
+        }
+    }
+
+    fn check_images(&self) -> Checked {
+        if self.images.len() > IMAGES_MAX {
+            return Err(Violation::new("$.images", format!("there are at most {IMAGES_MAX}")));
+        }
+        for (index, image) in self.images.iter().enumerate() {
+            let path = || format!("$.images[{index}]");
+            rule::text(path, image, 1..=IMAGE_CHARS_MAX, Characters::Word)?;
+        }
+        Ok(())
+    }
+}
+
+/// A name with its value, and what is in it. Recursion ends at the bound of the depth.
+fn check_specification(
+    path: &str,
+    name: &str,
+    value: &Value,
+    depth: usize,
+    count: &mut usize,
+) -> Checked {
+    let path = member(path, name);
+    rule::text(|| path.clone(), name, 1..=SPECIFICATION_NAME_CHARS_MAX, Characters::Line)
+        .map_err(|Violation { path, why }| Violation::new(path, format!("its name: {why}")))?;
+    check_value(&path, value, depth, count)
+}
+
+fn check_value(path: &str, value: &Value, depth: usize, count: &mut usize) -> Checked {
+    *count += 1;
+    if *count > SPECIFICATIONS_MAX {
+        let why = format!("specifications have at most {SPECIFICATIONS_MAX} values");
+        return Err(Violation::new(path, why));
+    }
+    let is_nested = matches!(value, Value::Array(_) | Value::Object(_));
+    if is_nested && depth >= SPECIFICATION_DEPTH_MAX {
+        let why = format!("it is nested deeper than {SPECIFICATION_DEPTH_MAX} levels");
+        return Err(Violation::new(path, why));
+    }
+    match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => Ok(()),
+        Value::String(text) => {
+            rule::text(|| path.to_owned(), text, 0..=SPECIFICATION_CHARS_MAX, Characters::Lines)
+        }
+        Value::Array(items) => items.iter().enumerate().try_for_each(|(index, item)| {
+            check_value(&format!("{path}[{index}]"), item, depth + 1, count)
+        }),
+        Value::Object(entries) => entries
+            .iter()
+            .try_for_each(|(name, value)| check_specification(path, name, value, depth + 1, count)),
+    }
 }
 
 /// How many units of a product one user may take in a period.

@@ -8,6 +8,7 @@ use crate::engine::Terms;
 use crate::ledger::{
     self, Confirm, ConfirmOutcome, FirstAnswer, Refund, RefundOutcome, Release, ReleaseOutcome,
 };
+use crate::mall::exchange::free_orders;
 use crate::mall::facts::{OrderFact, ServiceWish};
 use crate::mall::model::{OrderStatus, Wish};
 use crate::mall::{Failure, Mall, Note, User};
@@ -27,12 +28,18 @@ impl Receipt {
     }
 }
 
-/// What an order cost: its first line takes the points.
-pub(in crate::mall) fn cost_of(terms: Terms) -> u64 {
-    terms.units
-}
-
 impl Mall {
+    /// What an order of this user cost, as far as the answer to the request tells that made it: its
+    /// first line takes the points, unless the user has ordered what costs nothing.
+    pub(in crate::mall) fn cost_of(
+        &self,
+        user: &User,
+        terms: Option<Terms>,
+    ) -> Result<Option<u64>> {
+        let orders_free = self.engine().account(&free_orders(user)?).is_some();
+        Ok(terms.map(|terms| terms.units).filter(|_| !orders_free))
+    }
+
     /// Makes a waiting order final. Confirming a confirmed order succeeds again.
     pub(crate) async fn confirm(
         &self,
@@ -40,7 +47,7 @@ impl Mall {
         reservation: ReservationId,
         key: Option<IdempotencyKey>,
     ) -> Result<Receipt, Failure> {
-        if let Some(receipt) = self.told_before(key).await? {
+        if let Some(receipt) = self.told_before(Some(user), key).await? {
             return Ok(receipt);
         }
         let owner = user.points(self.engine()).ok_or(Failure::OrderNotFound)?;
@@ -77,7 +84,7 @@ impl Mall {
         reservation: ReservationId,
         key: Option<IdempotencyKey>,
     ) -> Result<Receipt, Failure> {
-        if let Some(receipt) = self.told_before(key).await? {
+        if let Some(receipt) = self.told_before(Some(user), key).await? {
             return Ok(receipt);
         }
         let owner = user.points(self.engine()).ok_or(Failure::OrderNotFound)?;
@@ -90,7 +97,7 @@ impl Mall {
             ReleaseOutcome::Released { .. } => true,
             ReleaseOutcome::Late { .. } => return Err(self.expire().await),
             // Another try with this key has returned it meanwhile.
-            ReleaseOutcome::Returned { .. } => match self.told_before(key).await? {
+            ReleaseOutcome::Returned { .. } => match self.told_before(Some(user), key).await? {
                 Some(receipt) => return Ok(receipt),
                 None => false,
             },
@@ -175,6 +182,7 @@ impl Mall {
     /// keep it.
     pub(super) async fn told_before(
         &self,
+        user: Option<&User>,
         key: Option<IdempotencyKey>,
     ) -> Result<Option<Receipt>, Failure> {
         let first = key.map_or(Ok(None), |key| self.engine().first_execution(key))?;
@@ -193,12 +201,18 @@ impl Mall {
             | FirstAnswer::Transferred(_)
             | FirstAnswer::Extended { .. } => return Ok(None),
         };
-        Ok(Some(Receipt {
-            reservation,
-            status,
-            points_cost: cost_of(terms),
-            expires_at: terms.expires_at,
-        }))
+        let points_cost = match user {
+            Some(user) => match self.cost_of(user, Some(terms))? {
+                Some(points_cost) => points_cost,
+                None => self.order(user, reservation).await?.details.points_cost,
+            },
+            None => match self.any_order(reservation).await {
+                Ok(order) => order.details.points_cost,
+                Err(Failure::OrderNotFound) => terms.units,
+                Err(failure) => return Err(failure),
+            },
+        };
+        Ok(Some(Receipt { reservation, status, points_cost, expires_at: terms.expires_at }))
     }
 
     /// An order that waits, from memory.

@@ -15,7 +15,6 @@ use crate::base::{ReservationId, TimeMs};
 use crate::history::record::{ReservationRecord, ReservationState};
 
 pub(crate) use acts::Receipt;
-pub(super) use acts::cost_of;
 pub(crate) use recall::Because;
 
 /// The most bytes of what one order keeps that anybody may send.

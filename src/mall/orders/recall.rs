@@ -41,7 +41,7 @@ impl Mall {
         by: &Because<'_>,
         key: Option<IdempotencyKey>,
     ) -> Result<Receipt, Failure> {
-        if let Some(receipt) = self.told_before(key).await? {
+        if let Some(receipt) = self.told_before(None, key).await? {
             self.say_why(reservation, by.cancelled(), key).await?;
             return Ok(receipt);
         }
@@ -78,7 +78,7 @@ impl Mall {
         even_completed: bool,
         key: Option<IdempotencyKey>,
     ) -> Result<Receipt, Failure> {
-        if let Some(receipt) = self.told_before(key).await? {
+        if let Some(receipt) = self.told_before(None, key).await? {
             self.say_why(reservation, by.refunded(), key).await?;
             return Ok(receipt);
         }

@@ -16,7 +16,7 @@ pub(crate) use names::Lookup;
 use names::{Name, Names};
 pub(crate) use orders::{OrderChange, OrderEnd, OrderStep, Returned, Subject};
 
-use super::facts::document;
+use super::facts::document::{self, Kept};
 use super::model::{CATEGORIES, Category, PRODUCTS, Product};
 use crate::base::error::Result;
 use crate::event::effects::{AccountChange, Effects, Opened, Written};
@@ -50,7 +50,7 @@ pub(crate) struct Movement<'e> {
 #[derive(Debug)]
 pub(crate) struct Entry<'e, T> {
     pub(crate) id: &'e str,
-    pub(crate) to: std::result::Result<Option<Box<T>>, Unreadable<'e>>,
+    pub(crate) to: std::result::Result<Option<Box<Kept<T>>>, Unreadable<'e>>,
 }
 
 /// A document that is none of the mall's.
@@ -107,7 +107,7 @@ impl Views {
         Ok(match self.names.of(change.account)? {
             Name::Product(owner) => Some(Change::Stock(Movement { owner, change })),
             Name::User(owner) => Some(Change::Points(Movement { owner, change })),
-            Name::Unseen => None,
+            Name::FreeOrders(_) | Name::Unseen => None,
         })
     }
 }
@@ -139,12 +139,12 @@ pub(crate) fn entry<'e>(written: &Written<'e>) -> Option<Change<'e>> {
 
 fn read<T: DeserializeOwned>(
     body: Option<&[u8]>,
-) -> std::result::Result<Option<Box<T>>, Unreadable<'_>> {
+) -> std::result::Result<Option<Box<Kept<T>>>, Unreadable<'_>> {
     let Some(body) = body else {
         return Ok(None);
     };
     match document::read(body) {
-        Ok(content) => Ok(Some(Box::new(content))),
+        Ok(kept) => Ok(Some(Box::new(kept))),
         Err(error) => {
             Err(Unreadable { body, reason: format!("not a document of the mall: {error}") })
         }

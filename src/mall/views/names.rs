@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::base::error::{Error, Result};
 use crate::base::{AccountId, AccountKey, AccountKind};
+use crate::mall::model::FREE_ORDERS;
 
 /// So many names are remembered; then the table starts anew.
 const NAMES_MAX: usize = 1 << 20;
@@ -17,6 +18,8 @@ pub(super) enum Name {
     Product(Arc<str>),
     /// The points of this user.
     User(Arc<str>),
+    /// The orders of this user that cost nothing.
+    FreeOrders(Arc<str>),
     /// A limit, or a kind of an embedder's own: the mall does not show it.
     Unseen,
 }
@@ -26,6 +29,9 @@ impl Name {
         match key.kind() {
             AccountKind::Stock => Self::Product(key.owner().into()),
             AccountKind::Points => Self::User(key.owner().into()),
+            AccountKind::Quota if key.product() == Some(FREE_ORDERS) => {
+                Self::FreeOrders(key.owner().into())
+            }
             AccountKind::Quota | AccountKind::Custom => Self::Unseen,
         }
     }

@@ -201,6 +201,7 @@ pub(super) fn subject(
     for (account, quantity) in lines {
         match names.of(account)? {
             Name::User(user) => points = points.or(Some((user, quantity))),
+            Name::FreeOrders(user) => points = points.or(Some((user, 0))),
             Name::Product(product) => stock = stock.or(Some((product, quantity))),
             Name::Unseen => {}
         }

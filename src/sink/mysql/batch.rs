@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::tables::categories::{self, CategoryRow};
 use super::tables::orders::{self, Orders};
-use super::tables::products::{self, Document, ProductRow};
+use super::tables::products::{self, ProductRow};
 use super::tables::users::{self, UserRow};
 use super::tables::{Keyed, RecordRow, Rows, inventory, points};
 use crate::base::{Seq, TimeMs};
@@ -97,11 +97,17 @@ impl Batch {
             }
             Change::Category(Entry { id, to: Ok(category) }) => {
                 let id = id.to_owned();
-                self.categories.insert(id.clone(), CategoryRow { id, category, seq, at });
+                let before = self.categories.remove(&id).and_then(|row| row.updated_by);
+                let (category, by) = match category.map(|kept| *kept) {
+                    Some(kept) => (Some(Box::new(kept.content)), kept.stamp.updated_by),
+                    None => (None, None),
+                };
+                let updated_by = by.or(before);
+                let row = CategoryRow { id: id.clone(), category, updated_by, seq, at };
+                self.categories.insert(id, row);
             }
             Change::Product(Entry { id, to: Ok(product) }) => {
-                let document = product.map_or(Document::Removed, Document::Written);
-                self.product(&Arc::from(id), seq, at).document = document;
+                self.product(&Arc::from(id), seq, at).documented(product);
             }
             Change::Category(Entry { id, to: Err(unreadable) }) => {
                 self.reject(categories::TABLE.name, id, seq, unreadable);

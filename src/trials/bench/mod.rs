@@ -4,6 +4,7 @@
 //! one run can be compared with each other and with the limits measured in it; figures of two runs
 //! only when nothing else used the processor in either.
 
+mod catalogue;
 mod codec;
 #[cfg(feature = "mysql")]
 mod dbserver;
@@ -56,6 +57,11 @@ pub(crate) const CASES: &[Case] = &[
     case("callers", "Durable reserve and confirm, 256 callers one at a time", durable::callers),
     case("one", "Durable reserve and confirm, one caller", durable::one_caller),
     case("http", "The exchange over HTTP against a bare echo, 64 connections", http::http),
+    case(
+        "catalogue",
+        "A catalogue of 100,000 products: imported, changed, and looked through",
+        catalogue::catalogue,
+    ),
     case("lapse", "A million reservations that lapse in the same millisecond", lapse::lapse),
     case("replay", "Opening after a crash: events replayed", reopen::replay),
     case("snapshot", "Opening from a checkpoint of a million live reservations", reopen::snapshot),

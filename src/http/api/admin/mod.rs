@@ -1,13 +1,17 @@
-//! What operators do: orders, points, stock, the clock and the mirror.
+//! What operators do: the catalogue, orders, points, stock, the clock and the mirror.
 
+pub(in crate::http) mod categories;
 pub(in crate::http) mod clock;
 pub(in crate::http) mod mirror;
 pub(in crate::http) mod orders;
 pub(in crate::http) mod points;
+pub(in crate::http) mod products;
 pub(in crate::http) mod status;
 pub(in crate::http) mod stock;
 
 use std::borrow::Cow;
+
+use serde::Serialize;
 
 use crate::http::auth::Identity;
 use crate::mall::Note;
@@ -15,4 +19,10 @@ use crate::mall::Note;
 /// A reason with who gives it.
 fn note<'a>(identity: &'a Identity, reason: Option<&'a str>) -> Cow<'a, str> {
     Note { operator: Some(identity.user.id()), reason: reason.unwrap_or_default() }.text()
+}
+
+/// What was removed.
+#[derive(Serialize)]
+struct RemovedWire<'a> {
+    id: &'a str,
 }

@@ -10,7 +10,9 @@ use crate::http::format::Format;
 use crate::http::query;
 use crate::http::reply::{Answer, success};
 use crate::ledger::Level;
-use crate::mall::{Category, Filter, Item, Mall, PurchaseLimit};
+use crate::mall::{
+    After, Category, Filter, Item, ListOrder, ListingPage, Mall, Page, Place, PurchaseLimit, Shelf,
+};
 
 const PAGE_SIZE: u64 = 20;
 const PAGE_SIZE_MAX: u64 = 100;
@@ -84,16 +86,17 @@ impl StockWire {
 }
 
 impl<'a> ProductWire<'a> {
-    fn of(item: &'a Item, level: &Level) -> Self {
+    fn of(shelf: &'a Shelf, item: &'a Item, level: &Level) -> Self {
         let product = &item.product;
+        let category = shelf.category(&product.category_id);
         Self {
             id: &product.id,
             name: &product.name,
             description: &product.description,
             category: ProductCategoryWire {
                 id: &product.category_id,
-                name: &item.category_name,
-                icon: item.category_icon.as_deref(),
+                name: category.map_or("", |category| &*category.name),
+                icon: category.and_then(|category| category.icon.as_deref()),
             },
             points_price: product.points_price,
             original_price: product.original_price_cents.map(|cents| cents as f64 / 100.0),
@@ -119,27 +122,57 @@ struct ProductsWire<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct PaginationWire {
-    page: u64,
-    page_size: u64,
-    total: u64,
-    total_pages: u64,
+pub(in crate::http) struct PaginationWire {
+    /// 0 where the list was asked for what comes after a product.
+    page: usize,
+    page_size: usize,
+    total: usize,
+    total_pages: usize,
+    /// Ask with `after` set to it for what comes next; null on the last page.
+    next_after: Option<String>,
+}
+
+impl PaginationWire {
+    pub(in crate::http) fn of(page: &Page, listing: &ListingPage) -> Self {
+        let number = match page.place {
+            Place::Numbered { number, .. } => number,
+            Place::After(_) => 0,
+        };
+        Self {
+            page: number,
+            page_size: page.size,
+            total: listing.total,
+            total_pages: listing.total.div_ceil(page.size),
+            next_after: listing.next.as_ref().map(ToString::to_string),
+        }
+    }
+}
+
+/// Which products a list may show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::http) enum Shown {
+    /// Those that are for sale.
+    ForSale,
+    /// All of them, or as `status` says.
+    Everything,
 }
 
 /// The tree of what is shown.
 pub(in crate::http) async fn categories(call: PublicCall<'_>) -> Answer {
     call.no_query()?;
     let shelf = call.app.mall.shelf();
-    Ok(call.success(&children(&shelf.categories, None, shelf.categories.len())))
+    let shown = shelf.categories.iter().map(|kept| &kept.content);
+    let shown: Vec<&Category> = shown.filter(|category| category.active).collect();
+    Ok(call.success(&children(&shown, None, shown.len())))
 }
 
 /// The categories under `parent`. `depth` bounds the recursion, should the data hold a loop.
-fn children<'a>(all: &'a [Category], parent: Option<&str>, depth: usize) -> Vec<CategoryWire<'a>> {
+fn children<'a>(all: &[&'a Category], parent: Option<&str>, depth: usize) -> Vec<CategoryWire<'a>> {
     if depth == 0 {
         return Vec::new();
     }
     all.iter()
-        .filter(|category| category.active && category.parent_id.as_deref() == parent)
+        .filter(|category| category.parent_id.as_deref() == parent)
         .map(|category| CategoryWire {
             id: &category.id,
             name: &category.name,
@@ -155,29 +188,36 @@ fn children<'a>(all: &'a [Category], parent: Option<&str>, depth: usize) -> Vec<
 
 /// A search that may take long is made beside the threads that sell.
 pub(in crate::http) async fn products(call: PublicCall<'_>) -> Answer {
-    let (filter, page, page_size) = parse_listing(call.query()?)?;
+    let (filter, page) = parse_listing(call.query()?, Shown::ForSale)?;
     let (mall, format) = (call.app.mall.clone(), call.format);
     let is_long = mall.is_long_search(&filter);
-    let list = move || list(&mall, format, &filter, page, page_size);
+    let list = move || list(&mall, format, &filter, &page);
     if is_long { call.app.searches.run(list).await } else { list() }
 }
 
-fn list(mall: &Mall, format: Format, filter: &Filter, page: u64, page_size: u64) -> Answer {
-    let listing = mall.products(filter, page as usize, page_size as usize)?;
-    let total = listing.total as u64;
-    let products = listing.items.iter().map(|(item, level)| ProductWire::of(item, level)).collect();
-    let pagination =
-        PaginationWire { page, page_size, total, total_pages: total.div_ceil(page_size) };
+fn list(mall: &Mall, format: Format, filter: &Filter, page: &Page) -> Answer {
+    let (listing, shelf) = (mall.products(filter, page)?, mall.shelf());
+    let shown = listing.items.iter().map(|(item, level)| ProductWire::of(&shelf, item, level));
+    let products = shown.collect();
+    let pagination = PaginationWire::of(page, &listing);
     Ok(success(format, &ProductsWire { products, pagination }, mall.now_ms()))
 }
 
-fn parse_listing(query: Vec<(String, String)>) -> Result<(Filter, u64, u64), ApiError> {
-    let (mut filter, mut page, mut page_size) = (Filter::default(), 1, PAGE_SIZE);
+/// What a list is asked for.
+pub(in crate::http) fn parse_listing(
+    query: Vec<(String, String)>,
+    shown: Shown,
+) -> Result<(Filter, Page), ApiError> {
+    let mut filter = Filter { is_active: Some(true), ..Filter::default() };
+    if shown == Shown::Everything {
+        filter.is_active = None;
+    }
+    let (mut number, mut size, mut order, mut after) = (None, PAGE_SIZE, None, None);
     for (name, value) in query {
         match name.as_str() {
-            "category_id" => filter.category_id = Some(value),
+            "category_id" => filter.category_id = Some(query::short(&name, value)?),
             "include_children" => filter.include_children = query::flag(&name, &value)?,
-            "keyword" => filter.keyword = Some(value),
+            "keyword" => filter.keyword = Some(query::short(&name, value)?),
             "min_points" => {
                 filter.points_min = Some(query::number(&name, &value, 0..=QUANTITY_MAX)?)
             }
@@ -186,21 +226,49 @@ fn parse_listing(query: Vec<(String, String)>) -> Result<(Filter, u64, u64), Api
             }
             "is_hot" => filter.is_hot = Some(query::flag(&name, &value)?),
             "is_new" => filter.is_new = Some(query::flag(&name, &value)?),
-            "page" => page = query::number(&name, &value, 1..=PAGE_MAX)?,
-            "page_size" => page_size = query::number(&name, &value, 1..=PAGE_SIZE_MAX)?,
+            "in_stock" => filter.is_in_stock = Some(query::flag(&name, &value)?),
+            "status" if shown == Shown::Everything => {
+                filter.is_active = Some(query::number(&name, &value, 0..=1)? == 1)
+            }
+            "sort" => order = Some(parse_order(&value)?),
+            "after" => after = Some(parse_after(&value)?),
+            "page" => number = Some(query::number(&name, &value, 1..=PAGE_MAX)? as usize),
+            "page_size" => size = query::number(&name, &value, 1..=PAGE_SIZE_MAX)?,
             _ => return Err(query::unknown(&name)),
         }
     }
-    Ok((filter, page, page_size))
+    let place = match after {
+        Some(_) if number.is_some() => {
+            return Err(ApiError::invalid("a list has either page or after"));
+        }
+        Some(after) if order.is_some_and(|order| order != after.order()) => {
+            return Err(ApiError::invalid("after is of a list in another order than sort says"));
+        }
+        Some(after) => Place::After(after),
+        None => Place::Numbered { number: number.unwrap_or(1), order: order.unwrap_or_default() },
+    };
+    Ok((filter, Page { place, size: size as usize }))
+}
+
+fn parse_order(name: &str) -> Result<ListOrder, ApiError> {
+    ListOrder::named(name).ok_or_else(|| {
+        let names: Vec<&str> = ListOrder::ALL.iter().map(|order| order.name()).collect();
+        ApiError::invalid(format!("sort must be one of {}", names.join(", ")))
+    })
+}
+
+fn parse_after(text: &str) -> Result<After, ApiError> {
+    let wrong = || ApiError::invalid("after must be the nextAfter of a list");
+    After::parse(text).ok_or_else(wrong)
 }
 
 /// One product, with its stock as it is now.
 pub(in crate::http) async fn product(call: PublicCall<'_, 1>) -> Answer {
     call.no_query()?;
     let [product_id] = call.path;
-    let (item, level) = call.app.mall.product(product_id)?;
+    let ((item, level), shelf) = (call.app.mall.product(product_id)?, call.app.mall.shelf());
     Ok(call.success(&ProductWire {
         stock_info: Some(StockWire::of(&level)),
-        ..ProductWire::of(&item, &level)
+        ..ProductWire::of(&shelf, &item, &level)
     }))
 }

@@ -337,6 +337,30 @@ fn the_last_document_wins() {
 }
 
 #[test]
+fn who_removes_a_document_is_who_wrote_its_last_words() {
+    let mut run = Run::new();
+    run.take(document(
+        "product",
+        "tea",
+        Some(
+            r#"{"id":"tea","name":"Tea","categoryId":"food","pointsPrice":5,"active":false,"updatedBy":"root"}"#,
+        ),
+    ));
+    run.take(document("product", "tea", None));
+    run.take(document(
+        "category",
+        "food",
+        Some(r#"{"id":"food","name":"Food","level":1,"active":false,"updatedBy":"root"}"#),
+    ));
+    run.take(document("category", "food", None));
+    let batch = run.cut();
+    let (tea, food) = (&batch.products["tea"], &batch.categories["food"]);
+    assert!(matches!(tea.document, Document::Removed) && food.category.is_none());
+    let root = Some("root");
+    assert_eq!((tea.updated_by.as_deref(), food.updated_by.as_deref()), (root, root));
+}
+
+#[test]
 fn an_account_nobody_opened_is_an_error() {
     let mut run = Run::new();
     let event = Event { at: 1, request: None, fact: received(99, 1, 1) };

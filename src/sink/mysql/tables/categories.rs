@@ -1,6 +1,6 @@
 //! `product_categories`: the categories of the catalogue.
 
-use super::column::{Column, Compared};
+use super::column::{Column, Compared, Fill};
 use super::{Meeting, Record, Rows, Table};
 use crate::base::{Seq, TimeMs};
 use crate::mall::model::Category;
@@ -13,6 +13,8 @@ pub(in crate::sink::mysql) struct CategoryRow {
     pub(in crate::sink::mysql) id: String,
     /// `None` once it is gone: its row stays for what refers to it, and is not shown.
     pub(in crate::sink::mysql) category: Option<Box<Category>>,
+    /// Who wrote it last. A removal says nothing of it: the document before it does.
+    pub(in crate::sink::mysql) updated_by: Option<String>,
     pub(in crate::sink::mysql) seq: Seq,
     pub(in crate::sink::mysql) at: TimeMs,
 }
@@ -60,6 +62,10 @@ pub(in crate::sink::mysql) const TABLE: Table<CategoryRow> = Table {
             .about("whether it is shown; 0 once it is removed"),
         C::must("created_at", Kind::Time, NOW, |row| datetime(row.at)).once(),
         C::must("updated_at", Kind::Time, NOW, |row| datetime(row.at)),
+        C::late("updated_by", Kind::Id(64), |row| row.updated_by.as_deref().into())
+            .fill(|()| Fill::SetIfKnown)
+            .compared_where(|row| row.updated_by.is_some())
+            .about("the last operator who wrote it, or removed it"),
         C::seq(),
     ],
     indexed: &["parent_id", "level", "sort_order", "status"],

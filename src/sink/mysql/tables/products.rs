@@ -7,6 +7,7 @@ use super::{Meeting, Record, Rows, Table};
 use crate::base::{Seq, TimeMs};
 use crate::event::ChangeKind;
 use crate::event::effects::AccountChange;
+use crate::mall::Kept;
 use crate::mall::model::Product;
 use crate::sink::mysql::schema::{Kind, NOW};
 use crate::sink::mysql::time::{datetime, optional};
@@ -17,6 +18,8 @@ use crate::sink::mysql::value::json;
 pub(in crate::sink::mysql) struct ProductRow {
     pub(in crate::sink::mysql) id: Arc<str>,
     pub(in crate::sink::mysql) document: Document,
+    /// Who wrote its document last. A removal says nothing of it: the document before it does.
+    pub(in crate::sink::mysql) updated_by: Option<String>,
     /// What can be bought after it, when that changed.
     pub(in crate::sink::mysql) stock: Option<i64>,
     /// By how much its sales changed.
@@ -58,8 +61,16 @@ impl Record for ProductRow {
 
 impl Keyed for ProductRow {
     fn new(id: &Arc<str>) -> Self {
-        let (document, stock, sales, last_received_at) = (Document::Same, None, 0, None);
-        Self { id: Arc::clone(id), document, stock, sales, last_received_at, seq: 0, at: 0 }
+        Self {
+            id: Arc::clone(id),
+            document: Document::Same,
+            updated_by: None,
+            stock: None,
+            sales: 0,
+            last_received_at: None,
+            seq: 0,
+            at: 0,
+        }
     }
 
     fn touch(&mut self, seq: Seq, at: TimeMs) {
@@ -82,6 +93,19 @@ impl ProductRow {
             Document::Written(product) => Some(product),
             Document::Same | Document::Removed => None,
         }
+    }
+
+    /// Its document was written, or removed where there is none: then the document before says who
+    /// did.
+    pub(in crate::sink::mysql) fn documented(&mut self, document: Option<Box<Kept<Product>>>) {
+        self.document = match document {
+            Some(kept) => {
+                let Kept { content, stamp, .. } = *kept;
+                self.updated_by = stamp.updated_by.or(self.updated_by.take());
+                Document::Written(Box::new(content))
+            }
+            None => Document::Removed,
+        };
     }
 
     fn get<'a, T>(&'a self, field: impl FnOnce(&'a Product) -> T, otherwise: T) -> T {
@@ -187,12 +211,24 @@ pub(in crate::sink::mysql) const TABLE: Table<ProductRow> = Table {
             .about("whether it is for sale"),
         C::or("sort_order", Kind::Big, "DEFAULT 0", |row| row.get(|it| it.sort_order, 0).into())
             .fill(by_document),
+        C::late("limit_per_user", Kind::Json, |row| {
+            row.get(|it| it.limit_per_user, None).map(|limit| json(&limit)).into()
+        })
+        .fill(by_document)
+        .about("how many units one user may have"),
         C::must("created_at", Kind::Time, NOW, |row| datetime(row.created_at()))
             .fill(by_document_or_once),
         C::must("updated_at", Kind::Time, NOW, |row| datetime(row.at)).fill(|write| match write {
             Write::Document | Write::Removal | Write::Stock => Fill::Set,
             Write::Base => Fill::Once,
         }),
+        C::late("updated_by", Kind::Id(64), |row| row.updated_by.as_deref().into())
+            .fill(|write| match write {
+                Write::Document | Write::Removal => Fill::SetIfKnown,
+                Write::Stock | Write::Base => Fill::Skip,
+            })
+            .compared_where(|row| row.updated_by.is_some())
+            .about("the last operator who wrote its document, or removed it"),
         C::seq(),
     ],
     indexed: &[

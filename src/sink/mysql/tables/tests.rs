@@ -37,10 +37,12 @@ fn statements() -> Vec<String> {
 fn a_statement_changes_what_its_occasion_tells_and_nothing_else() {
     let expected = [
         "product_categories: id, name, description, icon, parent_id, level, sort_order, status, created_at, updated_at, \
-         seq | Taken(\"name = {name}, description = {description}, icon = {icon}, parent_id = {parent_id}, \
-         level = {level}, sort_order = {sort_order}, status = {status}, updated_at = {updated_at}, seq = {seq}\")",
-        "products: id, name, category_id, points_price, status, created_at, updated_at, seq | \
-         Taken(\"status = {status}, updated_at = {updated_at}, seq = {seq}\")",
+         updated_by, seq | Taken(\"name = {name}, description = {description}, icon = {icon}, parent_id = {parent_id}, \
+         level = {level}, sort_order = {sort_order}, status = {status}, updated_at = {updated_at}, \
+         updated_by = COALESCE({updated_by}, IF(old.seq IS NULL, NULL, old.updated_by)), seq = {seq}\")",
+        "products: id, name, category_id, points_price, status, created_at, updated_at, updated_by, seq | \
+         Taken(\"status = {status}, updated_at = {updated_at}, \
+         updated_by = COALESCE({updated_by}, IF(old.seq IS NULL, NULL, old.updated_by)), seq = {seq}\")",
         "products: id, name, category_id, points_price, stock_quantity, sales_count, last_received_at, status, \
          created_at, updated_at, seq | Taken(\"stock_quantity = {stock_quantity}, \
          sales_count = IF(old.seq IS NULL, 0, old.sales_count) + {sales_count}, \

@@ -1,0 +1,96 @@
+//! `stockhold catalogue export`.
+
+use std::io::{ErrorKind, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use serde_json::{Map, Value};
+
+use super::sheet::Sheet;
+use super::{Format, write};
+use crate::base::error::{Error, Result};
+use crate::cli::audit::Progress;
+use crate::mall::fields::{CategoryFields, ProductFields, members};
+use crate::mall::model::{Category, Document, Product};
+use crate::mall::read_document;
+use crate::process::logs;
+use crate::reader::{DirectoryReader, LedgerView};
+use crate::settings::{Flags, OfData};
+
+/// The exit code of an export that left documents out.
+const LEFT: u8 = 2;
+
+#[derive(Args)]
+pub(super) struct ExportArgs {
+    /// Where to; `-` is standard output
+    #[arg(default_value = "-")]
+    file: PathBuf,
+    /// How it is written, whatever its name: by default CSV where its name ends so, else JSON lines
+    #[arg(long, value_enum)]
+    format: Option<Format>,
+    #[command(flatten)]
+    settings: Flags<OfData>,
+}
+
+pub(super) fn export(args: &ExportArgs) -> Result<ExitCode> {
+    let config = args.settings.settings()?;
+    let directory = DirectoryReader::open(&config.data_dir)?;
+    let view = {
+        let progress = Progress::new("events");
+        directory
+            .ledger_at_with(directory.last_seq(), &mut |done, total| progress.at(done, total))?
+    };
+    let mut left = 0;
+    let categories = documents::<Category>(&view, &mut left);
+    let products = documents::<Product>(&view, &mut left);
+    let of_kind = |kind: &str, mut members: Map<String, Value>| {
+        members.insert("kind".to_owned(), kind.into());
+        members
+    };
+    let categories =
+        categories.iter().map(|it| of_kind("category", members(&CategoryFields::of(it))));
+    let products = products.iter().map(|it| of_kind("product", members(&ProductFields::of(it))));
+    let mut file = write(&args.file)?;
+    match Format::of(args.format, &args.file) {
+        Format::Jsonl => print_lines(&mut file, categories.chain(products))?,
+        Format::Csv => {
+            let mut sheet = Sheet::new(&mut file)?;
+            categories.chain(products).try_for_each(|members| sheet.row(&members))?;
+            sheet.finish()?;
+        }
+    }
+    file.flush().map_err(|cause| Error::io("writing the catalogue", cause))?;
+    Ok(if left == 0 { ExitCode::SUCCESS } else { ExitCode::from(LEFT) })
+}
+
+/// The documents that can be read, by their ids; the others are named.
+fn documents<T: Document>(view: &LedgerView, left: &mut usize) -> Vec<T> {
+    let mut all = Vec::new();
+    for (id, body) in view.documents(T::COLLECTION) {
+        match read_document(&body) {
+            Ok(kept) => all.push(kept.content),
+            Err(why) => {
+                *left += 1;
+                let collection = T::COLLECTION;
+                logs::say(&format!("the {collection} {id} cannot be read, and is left out: {why}"));
+            }
+        }
+    }
+    all
+}
+
+fn print_lines(
+    file: &mut impl Write,
+    documents: impl Iterator<Item = Map<String, Value>>,
+) -> Result<()> {
+    for members in documents {
+        match writeln!(file, "{}", Value::Object(members)) {
+            Ok(()) => {}
+            // Nobody reads any more.
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => break,
+            Err(cause) => return Err(Error::io("writing the catalogue", cause)),
+        }
+    }
+    Ok(())
+}

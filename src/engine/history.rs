@@ -115,6 +115,18 @@ impl<'a> History<'a> {
         self.store()?.reservations_of(owner, before, limit)
     }
 
+    /// Everybody's reservations, newest first, older than `before`, at most `limit`.
+    ///
+    /// # Errors
+    /// As [`History::reservation`].
+    pub fn reservations(
+        &self,
+        before: Option<ReservationId>,
+        limit: usize,
+    ) -> Result<Vec<ReservationRecord>> {
+        self.store()?.reservations(before, limit)
+    }
+
     /// Changes of an account of any kind but quotas, newest first, from events before `before`, at most
     /// `limit`.
     ///

@@ -91,6 +91,14 @@ impl Store {
         match self.0 {}
     }
 
+    pub(crate) fn reservations(
+        &self,
+        _: Option<ReservationId>,
+        _: usize,
+    ) -> Result<Vec<ReservationRecord>> {
+        match self.0 {}
+    }
+
     pub(crate) fn changes_of(
         &self,
         _: AccountId,

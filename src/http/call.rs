@@ -168,11 +168,6 @@ impl<Who: Known, const N: usize> Call<'_, Who, N> {
         self.who.identity()
     }
 
-    /// The caller, for work that outlives the call.
-    pub(super) fn share_identity(&self) -> Arc<Identity> {
-        self.who.identity().clone()
-    }
-
     /// The request's `Idempotency-Key`, in the scope of the caller and of what method and path mean:
     /// however path and key are spelled, one request has one key.
     pub(super) fn idempotency_key(&self) -> Result<Option<IdempotencyKey>, ApiError> {

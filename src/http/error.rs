@@ -128,6 +128,8 @@ impl From<Failure> for ApiError {
             }
             Failure::LimitExceeded(shortage) => Self::short(Code::LimitExceeded, shortage),
             Failure::OrderStatus(status) => Self::new(Code::OrderState).detail(status.name()),
+            Failure::WaitsTooLong(until) => Self::new(Code::OrderState)
+                .detail(format!("the order may wait until {until} at most")),
             Failure::CancelWindow => {
                 Self::new(Code::OrderState).detail("the time to cancel a confirmed order is over")
             }

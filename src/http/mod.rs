@@ -30,6 +30,7 @@ mod server;
 mod stream;
 mod text;
 mod token;
+mod upkeep;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

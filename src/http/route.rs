@@ -90,10 +90,14 @@ routes! {
         "Makes an order final.";
     POST "/api/mall/orders/{orderId}/cancel" user empty => orders::cancel,
         "Gives an order up, or returns it.";
+    POST "/api/mall/orders/{orderId}/extend" user fields => orders::extend,
+        "Lets a waiting order wait longer, within a maximum.";
     PUT "/api/mall/orders/{orderId}/delivery" user fields => orders::redirect,
         "Sends an order elsewhere, while it waits or is confirmed.";
     GET "/api/points/balance" user nothing => points::balance,
         "The caller's points.";
+    GET "/api/admin/orders" operator nothing => all_orders::list,
+        "Everybody's orders, newest first.";
     GET "/api/admin/orders/{orderId}" operator nothing => all_orders::get,
         "Anybody's order, with what is on record of it.";
     POST "/api/admin/orders/{orderId}/ship" operator fields => all_orders::ship,

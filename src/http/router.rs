@@ -8,6 +8,7 @@ use hyper::http::request::Parts;
 use hyper::{Method, Request, Version};
 use smallvec::SmallVec;
 
+use super::api::csv;
 use super::budget::Charge;
 use super::call::{self, Unchecked};
 use super::error::{ApiError, Code};
@@ -91,6 +92,10 @@ pub(super) async fn handle(
     let (head, body) = request.into_parts();
     let (format, answer) = match Format::of_answer(&head.headers) {
         Ok(format) => (format, answer(app, format, address, &head, body).await),
+        // What is not a table, such as what went wrong, is JSON.
+        Err(_) if csv::PATHS.contains(&head.uri.path()) && csv::is_accepted(&head.headers) => {
+            (Format::Json, answer(app, Format::Json, address, &head, body).await)
+        }
         Err(error) => (Format::default(), Err(error)),
     };
     let failed = |error| (failure(&error, format, app.mall.now_ms()), None);

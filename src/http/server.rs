@@ -25,6 +25,7 @@ use super::error::{ApiError, Code};
 use super::guests::{Address, Dismissed, Guest, Guests};
 use super::reply;
 use super::stream::GuestStream;
+use super::upkeep;
 
 /// The longest head of a request, in bytes.
 const HEAD_BYTES_MAX: usize = 32 * 1024;
@@ -46,9 +47,10 @@ const TICK_MAX: Duration = Duration::from_millis(250);
 /// connection's failure is its own.
 pub async fn run(listener: TcpListener, shutdown: impl Future<Output = ()>, app: Arc<App>) {
     let house = House::new(app);
-    // Dropped with the rest, it ends.
-    let mut sweeper = JoinSet::new();
-    sweeper.spawn(sweep(house.guests.clone(), house.app.clone()));
+    // Dropped with the rest, they end.
+    let mut beside = JoinSet::new();
+    beside.spawn(sweep(house.guests.clone(), house.app.clone()));
+    beside.spawn(upkeep::run(house.app.clone()));
     let mut shutdown = pin!(shutdown);
     loop {
         tokio::select! {

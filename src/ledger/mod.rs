@@ -66,8 +66,8 @@ pub use outcome::{
     ChangeOutcome, Changed, CloseOutcome, ConfirmOutcome, ExtendOutcome, NotPending, Outcome,
     RefundOutcome, Refusal, ReleaseOutcome, ReserveOutcome, Reserved, TransferOutcome, Transferred,
 };
-#[cfg(feature = "bin")]
-pub(crate) use reservations::made_at_ms;
+#[cfg(feature = "server")]
+pub(crate) use reservations::{first_made_at, made_at_ms};
 pub(crate) use returns::Return;
 pub(crate) use snapshot::{LAYOUT_VERSION, Layout, PART_COUNT, Replay};
 

@@ -54,10 +54,17 @@ fn hash(id: ReservationId) -> u64 {
     id.count().wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
-/// When a reservation was made, as far as its number tells: no earlier than that.
-#[cfg(feature = "bin")]
+/// When a reservation was made, as far as its number tells: no later than that. (Numbers only grow,
+/// though a clock may be set back.)
+#[cfg(feature = "server")]
 pub(crate) fn made_at_ms(id: ReservationId) -> TimeMs {
     id.count() / COUNTS_PER_MS
+}
+
+/// The lowest number of a reservation that is made at this time.
+#[cfg(feature = "server")]
+pub(crate) fn first_made_at(at: TimeMs) -> ReservationId {
+    ReservationId::new(0, at.saturating_mul(COUNTS_PER_MS).min(TIMED_COUNT_MAX))
 }
 
 impl Reservations {

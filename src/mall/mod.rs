@@ -47,7 +47,7 @@ pub use model::{Category, Period, Product, PurchaseLimit};
 pub(crate) use model::{OrderStatus, order_id, order_no, parse_order_id};
 #[cfg(feature = "bin")]
 pub(crate) use model::{Violation, member};
-pub(crate) use orders::{Because, ORDER_BYTES_MAX, Order, Orders, Receipt};
+pub(crate) use orders::{Because, ORDER_BYTES_MAX, Order, OrderFilter, Orders, Receipt, numbered};
 pub(crate) use rank::{After, Order as ListOrder};
 
 /// What an operator may set about the mall.
@@ -58,6 +58,10 @@ pub struct MallConfig {
     /// How many units a user's waiting orders may hold at one time, over all products: one per
     /// order. `None` is no cap.
     pub outstanding_max: Option<u64>,
+    /// How long an order may wait in all, in milliseconds, when its deadline is moved.
+    pub waiting_max_ms: u64,
+    /// How long after it was sent an order is completed by itself, in milliseconds; `None` is never.
+    pub completion_after_ms: Option<u64>,
     /// How long after its confirmation a user may cancel an order that is not sent yet, in
     /// milliseconds. `None` is until it is sent, 0 is never. Operators may always.
     pub cancel_window_ms: Option<u64>,
@@ -65,10 +69,17 @@ pub struct MallConfig {
 
 impl Default for MallConfig {
     fn default() -> Self {
-        Self { reservation_ttl_ms: 15 * 60 * 1000, outstanding_max: None, cancel_window_ms: None }
+        Self {
+            reservation_ttl_ms: 15 * MINUTE_MS,
+            outstanding_max: None,
+            waiting_max_ms: 60 * MINUTE_MS,
+            completion_after_ms: Some(15 * 24 * 60 * MINUTE_MS),
+            cancel_window_ms: None,
+        }
     }
 }
 
+const MINUTE_MS: u64 = 60_000;
 /// How many keyed requests can be decided at once.
 const TRY_LOCKS: usize = 64;
 
@@ -86,6 +97,7 @@ struct Shared {
     catalogue: catalogue::Catalogue,
     /// By idempotency key: see [`Mall::one_try`].
     tries: [Mutex<()>; TRY_LOCKS],
+    sent: orders::Sent,
 }
 
 impl Mall {
@@ -97,7 +109,15 @@ impl Mall {
     pub fn open(engine: Engine, config: MallConfig) -> Result<Self> {
         let catalogue = catalogue::Catalogue::load(&engine)?;
         let tries = std::array::from_fn(|_| Mutex::new(()));
-        Ok(Self { shared: Arc::new(Shared { engine, config, catalogue, tries }) })
+        Ok(Self {
+            shared: Arc::new(Shared {
+                engine,
+                config,
+                catalogue,
+                tries,
+                sent: orders::Sent::default(),
+            }),
+        })
     }
 
     /// The engine under the mall.
@@ -243,6 +263,8 @@ pub(crate) enum Failure {
     LimitExceeded(Shortage),
     /// The order has ended in a way that does not allow this.
     OrderStatus(OrderStatus),
+    /// The order may wait until then at most.
+    WaitsTooLong(TimeMs),
     /// The order is confirmed, and its user may cancel it no longer.
     CancelWindow,
     /// As much is on record of the order as may be.

@@ -61,6 +61,28 @@ pub(super) const SETTINGS: &[Setting] = &[
         more: "",
     },
     Setting {
+        name: "max_waiting",
+        value: "TIME",
+        default: Is("1h"),
+        takes: Takes::Time {
+            ms: 1..=TTL_MS_MAX,
+            set: |to, time| to.mall.waiting_max_ms = time.as_millis() as u64,
+        },
+        help: "How long an order may wait in all, when its deadline is moved",
+        more: "",
+    },
+    Setting {
+        name: "complete_after",
+        value: "TIME",
+        default: Is("15d"),
+        takes: Takes::Time {
+            ms: 1..=TTL_MS_MAX,
+            set: |to, time| to.mall.completion_after_ms = Some(time.as_millis() as u64),
+        },
+        help: "How long after it was sent an order is completed by itself",
+        more: "",
+    },
+    Setting {
         name: "cancel_window",
         value: "TIME",
         default: Unset("until it is sent"),

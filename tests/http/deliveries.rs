@@ -366,3 +366,53 @@ async fn of_a_confirm_and_an_end_exactly_one_wins() {
         }
     }
 }
+
+#[tokio::test]
+async fn what_was_sent_is_completed_by_itself_when_it_is_due() {
+    const AFTER_MS: u64 = 600_000;
+    let setup = || {
+        let config = MallConfig { completion_after_ms: Some(AFTER_MS), ..MallConfig::default() };
+        Setup { config, ..Setup::default() }
+    };
+    let shop = Shop::with(setup()).await;
+    let mut ann = shop.user_with("ann", 1_000_000).await;
+    let mut ops = shop.operator().await;
+    let mut ids = Vec::new();
+    for _ in 0..6 {
+        let id = exchange(&mut ann, true).await;
+        ids.push(id);
+    }
+    let [first, second, third, refunded, never, completed] = &ids[..] else { panic!("six") };
+    for id in [first, refunded, completed] {
+        ship(&mut ops, id).await.data();
+    }
+    act(&mut ops, refunded, "refund", json!({"reason": "x"})).await.data();
+    act(&mut ops, completed, "complete", json!({})).await.data();
+    shop.clock.advance(AFTER_MS - 1);
+    ship(&mut ops, second).await.data();
+    shop.mall.complete_due().expect("the engine runs");
+    assert_eq!(seen(&mut ann, first).await["status"], 2, "it is not due yet");
+    shop.clock.advance(1);
+    while shop.mall.complete_due().expect("the engine runs") {}
+    let done = seen(&mut ann, first).await;
+    assert_eq!((&done["status"], &done["completedAt"]), (&json!(3), &json!(NOW_MS + AFTER_MS)));
+    let record =
+        json!({"kind": "completed", "operator": null, "reason": null, "at": NOW_MS + AFTER_MS});
+    let path = format!("/api/admin/orders/{first}");
+    assert_eq!(ops.get(&path).await.data()["records"][1], record);
+    for (id, status) in [(second, 2), (third, 1), (refunded, -1), (never, 1), (completed, 3)] {
+        assert_eq!(seen(&mut ann, id).await["status"], status, "{id}");
+    }
+
+    // A restart remembers nothing, and finds what was sent before it.
+    let shop = shop.reopen_with(setup()).await;
+    let (mut ann, mut ops) = (shop.user("ann").await, shop.operator().await);
+    ship(&mut ops, third).await.data();
+    shop.clock.advance(AFTER_MS);
+    // Nobody asks: the server does it by itself.
+    for id in [second, third] {
+        while seen(&mut ann, id).await["status"] == 2 {}
+        assert_eq!(seen(&mut ann, id).await["status"], 3, "{id}");
+    }
+    assert_eq!(seen(&mut ann, never).await["status"], 1, "what was not sent stays");
+}

@@ -54,7 +54,8 @@ async fn complete_exchange_flow() {
             "image": null
         },
         "quantity": 2, "pointsCost": 7000, "deliveryInfo": delivery, "createdAt": NOW_MS, "expiresAt": expires_at,
-        "exchangedAt": null, "cancelledAt": null
+        "exchangedAt": null, "cancelledAt": null, "deliveryStatus": 0, "trackingNo": null, "carrier": null,
+        "shippedAt": null, "deliveredAt": null, "completedAt": null
     });
     assert_eq!(order, expected);
 
@@ -66,6 +67,38 @@ async fn complete_exchange_flow() {
     expected["status"] = 1.into();
     expected["state"] = "confirmed".into();
     expected["exchangedAt"] = (NOW_MS + 1_000).into();
+    assert_eq!(ann.get(&format!("/api/mall/orders/{order_id}")).await.data(), expected);
+
+    // 发货处理
+    let mut operator = shop.operator().await;
+    shop.advance(1_000);
+    let ship = json!({"trackingNo": "SF1234567890", "carrier": "顺丰"});
+    let shipped = operator.post(&format!("/api/admin/orders/{order_id}/ship"), ship).await.data();
+    assert_eq!(shipped, receipt(2));
+    for (field, value) in [
+        ("status", json!(2)),
+        ("state", json!("shipped")),
+        ("deliveryStatus", json!(1)),
+        ("trackingNo", json!("SF1234567890")),
+        ("carrier", json!("顺丰")),
+        ("shippedAt", json!(NOW_MS + 2_000)),
+    ] {
+        expected[field] = value;
+    }
+    assert_eq!(ann.get(&format!("/api/mall/orders/{order_id}")).await.data(), expected);
+
+    // 订单完成
+    shop.advance(1_000);
+    let path = format!("/api/admin/orders/{order_id}/complete");
+    assert_eq!(operator.post(&path, json!({})).await.data(), receipt(3));
+    for (field, value) in [
+        ("status", json!(3)),
+        ("state", json!("completed")),
+        ("deliveryStatus", json!(2)),
+        ("completedAt", json!(NOW_MS + 3_000)),
+    ] {
+        expected[field] = value;
+    }
     assert_eq!(ann.get(&format!("/api/mall/orders/{order_id}")).await.data(), expected);
 
     // 数据一致性正确

@@ -60,6 +60,23 @@ impl Disk {
         scan(&self.db, range, visit)
     }
 
+    /// The keys of a range, the last first, until `visit` has enough.
+    pub(super) fn keys_back(
+        &self,
+        range: KeyRange,
+        mut visit: impl FnMut(Key) -> bool,
+    ) -> Result<()> {
+        let mut rows = self.db.range(range.first.to_bytes()..=range.last.to_bytes()).rev();
+        while let Some((key, _)) = guarded("scanning the store", || rows.next().transpose())? {
+            let key = Key::from_bytes(&key)
+                .ok_or_else(|| Error::corrupt(format!("the store holds a key {key:?}")))?;
+            if !visit(key) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     /// Writes rows; with `end`, the meta row in the same batch, so that the watermark never runs
     /// ahead of its rows.
     ///

@@ -53,6 +53,16 @@ impl Key {
         Self::new(RESERVATION, 0, reservation.number())
     }
 
+    /// The reservations below `before`; `None` when nothing can be below it.
+    pub(super) fn reservations_before(before: Option<ReservationId>) -> Option<KeyRange> {
+        let last = match before {
+            None => u64::MAX,
+            Some(before) => before.number().checked_sub(1)?,
+        };
+        let last = Self::reservation(ReservationId::from_number(last));
+        Some(KeyRange { first: Self::reservation(ReservationId::from_number(0)), last })
+    }
+
     /// The entry of a reservation in the index of its owner. The number is inverted so that the
     /// newest comes first.
     pub(super) fn owner(owner: AccountId, reservation: ReservationId) -> Self {
@@ -105,7 +115,6 @@ impl Key {
     }
 
     /// The reservation, when it is the key of one.
-    #[cfg(feature = "audit")]
     pub(super) fn as_reservation(self) -> Option<ReservationId> {
         (self.prefix() == RESERVATION).then(|| ReservationId::from_number(self.rest()))
     }

@@ -304,6 +304,39 @@ impl Store {
         Ok(records)
     }
 
+    /// Everybody's reservations below `before`, the newest `limit` of them, newest first, as their
+    /// numbers tell.
+    ///
+    /// # Errors
+    /// As [`Store::reservation`].
+    pub(crate) fn reservations(
+        &self,
+        before: Option<ReservationId>,
+        limit: usize,
+    ) -> Result<Vec<ReservationRecord>> {
+        let disk = self.disk()?;
+        let Some(range) = Key::reservations_before(before).filter(|_| limit > 0) else {
+            return Ok(Vec::new());
+        };
+        // A reservation stays once it is made, so that of which table and of when its key is makes
+        // no difference; what it is by now is looked up.
+        let mut keys = self.tables.lock().keys_back(range, limit);
+        let mut left = limit;
+        self.noting_damage(|| {
+            disk.keys_back(range, |key| {
+                keys.insert(key);
+                left -= 1;
+                left > 0
+            })
+        })?;
+        let newest = keys.into_iter().rev().take(limit).filter_map(Key::as_reservation);
+        let mut records = Vec::new();
+        for reservation in newest {
+            records.extend(self.reservation(reservation)?);
+        }
+        Ok(records)
+    }
+
     /// The changes of `account` by events below `before`, the newest `limit` of them, newest first.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! The rows not yet in sled: those being gathered, and those being moved.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
 use super::key::{Key, KeyRange};
@@ -111,6 +111,15 @@ impl Tables {
             found.entry(*key).or_insert_with(|| value.clone());
         }
         found
+    }
+
+    /// The last `limit` keys of a range, of both tables together.
+    pub(super) fn keys_back(&self, range: KeyRange, limit: usize) -> BTreeSet<Key> {
+        let bounds = range.first..=range.last;
+        let active = self.active.range(bounds.clone()).rev().take(limit);
+        let sealed = self.sealed.iter();
+        let sealed = sealed.flat_map(|it| it.rows.range(bounds.clone()).rev().take(limit));
+        active.chain(sealed).map(|(key, _)| *key).collect()
     }
 
     /// The table on its way into sled.

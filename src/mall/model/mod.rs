@@ -14,9 +14,7 @@ pub(crate) use change::change_type;
 #[cfg(feature = "mysql")]
 pub(crate) use change::{PointsSource, points_source};
 pub(crate) use document::Document;
-#[cfg(feature = "bin")]
-pub(crate) use order_id::ORDER_NO_PREFIX;
-pub(crate) use order_id::{order_id, order_no, parse_order_id};
+pub(crate) use order_id::{ORDER_NO_DIGITS, ORDER_NO_PREFIX, order_id, order_no, parse_order_id};
 pub(crate) use product::{FREE_ORDERS, PRODUCTS};
 pub use product::{Period, Product, PurchaseLimit};
 pub(crate) use rule::{Violation, member};

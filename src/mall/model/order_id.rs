@@ -5,6 +5,8 @@ use crate::base::ReservationId;
 const ID_PREFIX: &str = "ord_";
 /// What the number of an order begins with.
 pub(crate) const ORDER_NO_PREFIX: &str = "EX";
+/// How many digits follow.
+pub(crate) const ORDER_NO_DIGITS: usize = 20;
 
 /// The id of an order, as clients see it.
 pub(crate) fn order_id(reservation: ReservationId) -> String {

@@ -1,9 +1,9 @@
 //! What a user may do with an order.
 
-use super::Order;
 use super::fact::may_be_given_back;
+use super::{Order, Receipt};
 use crate::base::error::Result;
-use crate::base::{AccountId, IdempotencyKey, ReservationId, TimeMs};
+use crate::base::{AccountId, IdempotencyKey, ReservationId};
 use crate::engine::Terms;
 use crate::ledger::{
     self, Confirm, ConfirmOutcome, FirstAnswer, Refund, RefundOutcome, Release, ReleaseOutcome,
@@ -12,21 +12,6 @@ use crate::mall::exchange::free_orders;
 use crate::mall::facts::{OrderFact, ServiceWish};
 use crate::mall::model::{OrderStatus, Wish};
 use crate::mall::{Failure, Mall, Note, User};
-
-/// What somebody who changed an order is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Receipt {
-    pub(crate) reservation: ReservationId,
-    pub(crate) status: OrderStatus,
-    pub(crate) points_cost: u64,
-    pub(crate) expires_at: TimeMs,
-}
-
-impl Receipt {
-    pub(super) fn now(self, status: OrderStatus) -> Self {
-        Self { status, ..self }
-    }
-}
 
 impl Mall {
     /// What an order of this user cost, as far as the answer to the request tells that made it: its
@@ -194,12 +179,12 @@ impl Mall {
             FirstAnswer::Released { reservation } | FirstAnswer::Returned { reservation } => {
                 (reservation, OrderStatus::Cancelled)
             }
+            FirstAnswer::Extended { reservation, .. } => (reservation, OrderStatus::Pending),
             FirstAnswer::Changed(_)
             | FirstAnswer::Reserved(_)
             | FirstAnswer::ReturnedInPart { .. }
             | FirstAnswer::Noted { .. }
-            | FirstAnswer::Transferred(_)
-            | FirstAnswer::Extended { .. } => return Ok(None),
+            | FirstAnswer::Transferred(_) => return Ok(None),
         };
         let points_cost = match user {
             Some(user) => match self.cost_of(user, Some(terms))? {

@@ -49,6 +49,7 @@ impl Mall {
         key: Option<IdempotencyKey>,
     ) -> Result<Receipt, Failure> {
         let order = self.record(reservation, None, fact, key).await?;
+        self.remember_sent(&order);
         let status = match fact {
             // A delivered order stays shipped.
             OrderFact::Delivered { .. } => OrderStatus::Shipped,
@@ -84,12 +85,12 @@ impl Mall {
     }
 }
 
-pub(super) fn is_order(record: &ReservationRecord) -> bool {
+pub(in crate::mall) fn is_order(record: &ReservationRecord) -> bool {
     OrderDetails::read(&record.details).is_some()
 }
 
 /// Whether an order may have the fact that a note tells.
-fn may_be_noted(record: &ReservationRecord, body: &[u8]) -> bool {
+pub(super) fn may_be_noted(record: &ReservationRecord, body: &[u8]) -> bool {
     let fits = |fact: OrderFact| allows(record, &fact) && has_room(record, &fact);
     is_order(record) && OrderFact::read(body).is_some_and(fits)
 }

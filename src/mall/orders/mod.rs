@@ -1,9 +1,13 @@
 //! Orders: reservations of the mall as a user reads them.
 
 mod acts;
+mod completion;
 mod delivery;
+mod extend;
 mod fact;
+mod find;
 mod recall;
+mod receipt;
 
 use serde_json::{Map, Value};
 
@@ -14,8 +18,11 @@ use crate::base::error::{Error, Result};
 use crate::base::{ReservationId, TimeMs};
 use crate::history::record::{ReservationRecord, ReservationState};
 
-pub(crate) use acts::Receipt;
+pub(super) use completion::Sent;
+pub(super) use fact::is_order;
+pub(crate) use find::{OrderFilter, numbered};
 pub(crate) use recall::Because;
+pub(crate) use receipt::Receipt;
 
 /// The most bytes of what one order keeps that anybody may send.
 pub(crate) const ORDER_BYTES_MAX: usize =
@@ -122,29 +129,15 @@ impl Mall {
         self.caught_up().await?;
         let engine = self.engine().clone();
         let record = self.read(move || engine.history().reservation(reservation)).await?;
-        match record.filter(fact::is_order) {
+        match record.filter(is_order) {
             Some(record) => Ok(Order::of(&record, self.now_ms())?),
             None => Err(Failure::OrderNotFound),
         }
     }
 
-    /// Resolves when [`Mall::orders`] shows this user's orders as of this call.
+    /// Resolves when [`Mall::find_orders`] shows everything as of this call.
     pub(crate) async fn show_orders(&self) -> Result<()> {
         self.caught_up().await
-    }
-
-    /// This user's orders, newest first, older than `before`. Blocks on the disk.
-    pub(crate) fn orders(
-        &self,
-        user: &User,
-        before: Option<ReservationId>,
-        limit: usize,
-    ) -> Result<Orders> {
-        let records = match user.points(self.engine()) {
-            None => Vec::new(),
-            Some(owner) => self.engine().history().reservations_of(owner, before, limit)?,
-        };
-        Ok(Orders { records, now_ms: self.now_ms() })
     }
 }
 
@@ -152,23 +145,18 @@ impl Mall {
 /// times as much memory.
 pub(crate) struct Orders {
     records: Vec<ReservationRecord>,
+    /// What the next page is older than; `None` when there is none.
+    next_before: Option<ReservationId>,
     now_ms: TimeMs,
 }
 
 impl Orders {
-    /// Keeps the first `limit` and says whether there were more.
-    pub(crate) fn truncate(&mut self, limit: usize) -> bool {
-        let has_more = self.records.len() > limit;
-        self.records.truncate(limit);
-        has_more
-    }
-
     pub(crate) fn len(&self) -> usize {
         self.records.len()
     }
 
-    pub(crate) fn last(&self) -> Option<ReservationId> {
-        self.records.last().map(|record| record.reservation)
+    pub(crate) fn next_before(&self) -> Option<ReservationId> {
+        self.next_before
     }
 
     /// One after the other; `Corrupt` when the details of one cannot be read.

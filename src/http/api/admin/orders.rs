@@ -3,9 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::base::{ReservationId, TimeMs};
-use crate::http::api::shop::orders::{
-    OrderWire, ReceiptWire, RedirectBody, RedirectedWire, order_in,
-};
+use crate::http::api::order::{OrderWire, ReceiptWire, RedirectBody, RedirectedWire, order_in};
+use crate::http::api::orders::{self, Sight};
 use crate::http::body::{Empty, Sent};
 use crate::http::call::OperatorCall;
 use crate::http::error::ApiError;
@@ -77,6 +76,10 @@ impl<'a> WholeOrderWire<'a> {
             records: order.facts.iter().map(record).collect(),
         }
     }
+}
+
+pub(in crate::http) async fn list(call: OperatorCall<'_>) -> Answer {
+    orders::list(&call, Sight::All).await
 }
 
 pub(in crate::http) async fn get(call: OperatorCall<'_, 1>) -> Answer {

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::orders::ReceiptWire;
+use crate::http::api::order::ReceiptWire;
 use crate::http::body::Sent;
 use crate::http::call::UserCall;
 use crate::http::decimal::Whole;

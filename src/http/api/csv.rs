@@ -1,0 +1,151 @@
+//! Orders as a table for spreadsheets: comma-separated values, as RFC 4180 has them.
+
+use std::borrow::Cow;
+use std::time::{Duration, SystemTime};
+
+use http_body_util::Full;
+use hyper::Response;
+use hyper::body::Bytes;
+use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+
+use crate::base::TimeMs;
+use crate::http::reply::Answer;
+use crate::mall::{Order, Orders, order_id, order_no};
+
+const MEDIA_TYPE: &str = "text/csv";
+/// The paths that have tables.
+pub(in crate::http) const PATHS: [&str; 2] = ["/api/mall/orders", "/api/admin/orders"];
+/// What the next page is older than; it is not there at the end.
+const NEXT: HeaderName = HeaderName::from_static("x-next-before");
+
+const COLUMNS: &str = "order_id,order_no,status,state,user_id,product_id,product_name,quantity,\
+    points_cost,delivery_info,delivery_status,tracking_no,carrier,created_at,expires_at,\
+    exchanged_at,shipped_at,delivered_at,completed_at,cancelled_at\r\n";
+
+/// Whether a client wants a table rather than anything else.
+pub(in crate::http) fn is_accepted(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let ranges = values.flat_map(|value| value.split(',')).map(|range| {
+        let mut parts = range.split(';').map(str::trim);
+        let is_table = parts.next().is_some_and(|it| it.eq_ignore_ascii_case(MEDIA_TYPE));
+        let quality = parts.find_map(|part| part.strip_prefix("q="));
+        (is_table, quality.map_or(1.0, |quality| quality.parse::<f32>().unwrap_or_default()))
+    });
+    let (tables, others): (Vec<_>, Vec<_>) = ranges.partition(|(is_table, _)| *is_table);
+    let best = |all: Vec<(bool, f32)>| all.into_iter().map(|(_, it)| it).fold(0.0, f32::max);
+    let (table, other) = (best(tables), best(others));
+    table > 0.0 && table >= other
+}
+
+/// Orders as a table, one on each line.
+pub(in crate::http) fn orders(orders: &Orders) -> Answer {
+    let mut table = COLUMNS.to_owned();
+    for order in orders.iter() {
+        line(&mut table, &order?);
+    }
+    let mut response = Response::new(Full::new(Bytes::from(table)));
+    let headers = response.headers_mut();
+    headers
+        .insert(CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8; header=present"));
+    if let Some(next) = orders.next_before()
+        && let Ok(next) = HeaderValue::try_from(order_id(next))
+    {
+        headers.insert(NEXT, next);
+    }
+    Ok(response)
+}
+
+fn line(table: &mut String, order: &Order) {
+    let (details, progress) = (&order.details, &order.progress);
+    let info = order.delivery_info().and_then(|info| serde_json::to_string(info).ok());
+    let fields = [
+        order_id(order.reservation).into(),
+        order_no(order.reservation).into(),
+        order.status.number().to_string().into(),
+        order.status.name().into(),
+        field(&details.user),
+        field(&details.product.id),
+        field(&details.product.name),
+        details.quantity.to_string().into(),
+        details.points_cost.to_string().into(),
+        optional(info.as_deref()),
+        progress.delivery_status().to_string().into(),
+        optional(progress.tracking_no.as_deref()),
+        optional(progress.carrier.as_deref()),
+        time(Some(order.created_at)),
+        time(Some(order.expires_at)),
+        time(order.exchanged_at),
+        time(progress.shipped_at),
+        time(progress.delivered_at),
+        time(progress.completed_at),
+        time(order.cancelled_at),
+    ];
+    table.push_str(&fields.join(","));
+    table.push_str("\r\n");
+}
+
+/// A text as a field. One that a spreadsheet would take for a formula gets an apostrophe before it:
+/// it may come from anybody.
+fn field(text: &str) -> Cow<'_, str> {
+    let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
+    if !is_formula && !text.contains(['"', ',', '\r', '\n']) {
+        return Cow::Borrowed(text);
+    }
+    let apostrophe = if is_formula { "'" } else { "" };
+    Cow::Owned(format!("\"{apostrophe}{}\"", text.replace('"', "\"\"")))
+}
+
+fn optional(text: Option<&str>) -> Cow<'_, str> {
+    text.map_or(Cow::Borrowed(""), field)
+}
+
+/// A time as RFC 3339 writes it, in UTC; nothing when there is none, or none that it can write.
+fn time(at: Option<TimeMs>) -> Cow<'static, str> {
+    let at = at.and_then(|ms| SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(ms)));
+    // The last time of the year 9999, in seconds since 1970.
+    let last = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(253_402_300_799));
+    let at = at.filter(|at| last.is_some_and(|last| *at <= last));
+    at.map_or("".into(), |at| humantime::format_rfc3339_millis(at).to_string().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_is_one_whatever_it_has() {
+        for (text, want) in [
+            ("", ""),
+            ("顺丰", "顺丰"),
+            ("a,b", "\"a,b\""),
+            ("a\"b", "\"a\"\"b\""),
+            ("a\r\nb", "\"a\r\nb\""),
+            ("=1+1", "\"'=1+1\""),
+            ("-1", "\"'-1\""),
+        ] {
+            assert_eq!(field(text), want, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_table_is_for_whoever_wants_none_the_less() {
+        for (accept, want) in [
+            ("text/csv", true),
+            ("Text/CSV; q=0.5", true),
+            ("text/csv, */*;q=0.1", true),
+            ("application/json, text/csv;q=0.9", false),
+            ("text/csv;q=0", false),
+            ("*/*", false),
+            ("", false),
+        ] {
+            let headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(accept))]);
+            assert_eq!(is_accepted(&headers), want, "{accept}");
+        }
+    }
+
+    #[test]
+    fn a_time_is_written_while_it_can_be() {
+        assert_eq!(time(Some(1_750_000_000_123)), "2025-06-15T15:06:40.123Z");
+        assert_eq!((time(None), time(Some(u64::MAX))), ("".into(), "".into()));
+    }
+}

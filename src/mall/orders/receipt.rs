@@ -1,0 +1,19 @@
+//! What is told of an order at once.
+
+use crate::base::{ReservationId, TimeMs};
+use crate::mall::model::OrderStatus;
+
+/// What somebody who changed an order is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Receipt {
+    pub(crate) reservation: ReservationId,
+    pub(crate) status: OrderStatus,
+    pub(crate) points_cost: u64,
+    pub(crate) expires_at: TimeMs,
+}
+
+impl Receipt {
+    pub(super) fn now(self, status: OrderStatus) -> Self {
+        Self { status, ..self }
+    }
+}

@@ -1,12 +1,14 @@
 //! The auditor's books: every account and reservation, recomputed from the events. Nothing of the
 //! ledger is used.
 
+mod returns;
+
 use std::collections::{BTreeMap, HashMap};
 
+use self::returns::{Confirmed, Returned};
 use super::account::{Account, Wrong};
 use super::answers::Answers;
 use super::finding::{Findings, Kind};
-use super::returns::{Confirmed, Returned};
 use super::snapshot::{PARTS, Part, PendingRow, SHARDS, Snapshot};
 use crate::base::TTL_MS_MAX;
 use crate::base::{AccountKey, Seq, TimeMs};
@@ -34,7 +36,7 @@ pub(super) struct Books {
     pub(super) opened: [u32; SHARDS],
     pub(super) pending: HashMap<u64, PendingReservation>,
     /// What confirmed reservations consumed, until all of it is returned.
-    pub(super) confirmed: HashMap<u64, Confirmed>,
+    confirmed: HashMap<u64, Confirmed>,
     /// The count that the next reservation of each shard has at least.
     pub(super) numbered: [u64; SHARDS],
     pub(super) answers: Answers,
@@ -116,7 +118,7 @@ impl Books {
     }
 
     /// Whether an event is news for a shard, or shown by the snapshot that the books began with.
-    pub(super) fn is_news(&self, part: usize, seq: Seq) -> bool {
+    fn is_news(&self, part: usize, seq: Seq) -> bool {
         seq > self.shown[part]
     }
 
@@ -271,7 +273,7 @@ impl Books {
     }
 
     /// Changes an account, and holds what came out against what the event tells.
-    pub(super) fn change(
+    fn change(
         &mut self,
         seq: Seq,
         number: u32,
@@ -479,7 +481,7 @@ impl Books {
             .then(|| format!("reservation {id} is not confirmed, and consumes units"))
     }
 
-    pub(super) fn doubt(&mut self, lines: &[EventLine]) {
+    fn doubt(&mut self, lines: &[EventLine]) {
         for line in lines {
             if let Some(account) = self.accounts.get_mut(&line.account) {
                 account.doubtful = true;

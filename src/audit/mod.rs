@@ -16,7 +16,6 @@ mod finding;
 mod frames;
 mod history;
 mod journal;
-mod returns;
 mod snapshot;
 
 use std::path::{Path, PathBuf};

@@ -49,13 +49,12 @@ use crate::base::error::{Error, Result};
 use crate::base::sync::Mutex;
 use crate::base::{AccountId, AccountKey, SHARD_COUNT, Seq, ShardIndex, TimeMs};
 
-pub(crate) use command::Noting;
 pub use command::{
     Adjust, Command, Confirm, Deadline, Extend, Line, Note, PutDocument, Receive, Refund, Release,
     Reserve, SetPolicy, Transfer, WriteOff,
 };
+pub(crate) use command::{Noting, Return, Used};
 pub(crate) use counts::{Became, Verb};
-pub(crate) use decide::Used;
 pub(crate) use documents::NAME_BYTES_MAX;
 pub use first_answer::FirstAnswer;
 pub(crate) use idempotency::Terms;
@@ -68,7 +67,6 @@ pub use outcome::{
 };
 #[cfg(feature = "server")]
 pub(crate) use reservations::{first_made_at, made_at_ms};
-pub(crate) use returns::Return;
 pub(crate) use snapshot::{LAYOUT_VERSION, Layout, PART_COUNT, Replay};
 
 /// What a command did, and the event that must be durable before anybody hears of it; `None` when

@@ -4,47 +4,13 @@ use std::borrow::Cow;
 
 use super::commit::commit;
 use super::counts::{Became, Verb};
-use super::decide::{Returning, Used, give_back_consumed};
+use super::decide::{Returning, give_back_consumed};
 use super::idempotency::{Keyed, of_return};
 use super::shard::{LockedShards, bit};
-use super::{Executed, Ledger, Line, RefundOutcome};
-use crate::base::error::{Error, Result};
-use crate::base::{AccountId, IdempotencyKey, LINES_MAX, QUANTITY_MAX, ReservationId, TimeMs};
+use super::{Executed, Ledger, RefundOutcome, Return, Used};
+use crate::base::error::Result;
+use crate::base::{ReservationId, TimeMs};
 use crate::event::{Event, Fact, Part, Recorder};
-
-/// Who asks for the return of what a confirmed reservation consumed, of how much, and why.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Return<'a> {
-    /// `None` is everything that is left.
-    pub(crate) part: Option<&'a [Line]>,
-    /// The accounts whose units are written off instead of being available again.
-    pub(crate) written_off: &'a [AccountId],
-    pub(crate) note: &'a str,
-    /// The deadline it had; 0 when that is not known.
-    pub(crate) expires_at: TimeMs,
-    /// On whose behalf it is asked for.
-    pub(crate) owner: Option<AccountId>,
-    pub(crate) key: Option<IdempotencyKey>,
-}
-
-impl Return<'_> {
-    /// Rejects what no state could make right.
-    ///
-    /// # Errors
-    /// `Invalid`, naming the bound.
-    pub(crate) fn check(&self) -> Result<()> {
-        let Some(part) = self.part else {
-            return Ok(());
-        };
-        if !(1..=LINES_MAX).contains(&part.len()) {
-            return Err(Error::invalid(format!("a return in part names 1 to {LINES_MAX} lines")));
-        }
-        match part.iter().all(|line| (1..=QUANTITY_MAX).contains(&line.quantity)) {
-            true => Ok(()),
-            false => Err(Error::invalid(format!("a quantity is 1 to {QUANTITY_MAX} units"))),
-        }
-    }
-}
 
 impl Ledger {
     /// Returns what a confirmed reservation consumed, or a part of it. The caller knows from history

@@ -4,6 +4,7 @@
 
 mod account;
 mod record;
+mod refund;
 mod reservation;
 
 use crate::base::IdempotencyKey;
@@ -11,6 +12,7 @@ use crate::base::IdempotencyKey;
 pub use account::{Adjust, Receive, SetPolicy, Transfer, WriteOff};
 pub(crate) use record::Noting;
 pub use record::{Note, PutDocument};
+pub(crate) use refund::{Return, Used};
 pub use reservation::{Confirm, Deadline, Extend, Line, Refund, Release, Reserve};
 
 /// The methods that several requests have, each for its field.

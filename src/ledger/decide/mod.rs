@@ -16,7 +16,6 @@ use crate::ledger::{Command, Outcome};
 
 pub(super) use end::give_back;
 pub(super) use policy::{change_policy, close};
-pub(crate) use refund::Used;
 pub(super) use refund::{Returning, give_back_consumed};
 pub(super) use reserve::deadline;
 

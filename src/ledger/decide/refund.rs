@@ -7,17 +7,7 @@ use crate::base::{AccountId, ReservationId, TimeMs};
 use crate::event::{EventLine, EventLines, Part, PartLine};
 use crate::ledger::account::Account;
 use crate::ledger::shard::LockedShards;
-use crate::ledger::{Line, RefundOutcome, Return};
-
-/// What a confirmed reservation consumed, as history tells it.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Used<'a> {
-    pub(crate) reservation: ReservationId,
-    /// What it consumed, and how much of that is back.
-    pub(crate) lines: &'a [PartLine],
-    /// When it was confirmed.
-    pub(crate) consumed_at: TimeMs,
-}
+use crate::ledger::{Line, RefundOutcome, Return, Used};
 
 /// What a return comes to.
 pub(in crate::ledger) enum Returning {

@@ -1,21 +1,14 @@
 //! Returns of what was consumed: all of it, a part, more than is left, and once more.
 
 use super::plan::Then;
+use super::wish::Returned;
 use super::world::World;
 use crate::base::error::ErrorKind;
-use crate::base::{AccountId, IdempotencyKey, ReservationId};
+use crate::base::{AccountId, ReservationId};
 use crate::engine::{Engine, Ticket};
 use crate::event::PartLine;
 use crate::ledger::{Line, Refund, Return, Used};
 use crate::trials::oracle::{Checked, Due, Said, agree};
-
-/// A return that was asked for.
-#[derive(Clone, Debug)]
-pub(super) struct Returned {
-    reservation: ReservationId,
-    part: Option<Vec<Line>>,
-    written_off: Vec<AccountId>,
-}
 
 impl World<'_> {
     /// Everything that is left of one goes back.
@@ -118,14 +111,6 @@ impl World<'_> {
             agree("a return of what was not consumed", &said, &Err(ErrorKind::Conflict))?;
         }
         Ok(())
-    }
-}
-
-impl Returned {
-    /// The name of this request, told by what is asked.
-    fn key(&self, key: u8) -> IdempotencyKey {
-        let named = IdempotencyKey::new("returns", &key.to_string());
-        named.expect("a number is a short key").with_body(format!("{self:?}").as_bytes())
     }
 }
 

@@ -1,9 +1,17 @@
 //! What a plan wishes, as requests that name their accounts and reservations.
 
 use super::plan::Wish;
-use crate::base::{AccountId, ReservationId};
+use crate::base::{AccountId, IdempotencyKey, ReservationId};
 use crate::ledger::{Deadline, Line};
 use crate::trials::oracle::Ask;
+
+/// A return that was asked for.
+#[derive(Clone, Debug)]
+pub(super) struct Returned {
+    pub(super) reservation: ReservationId,
+    pub(super) part: Option<Vec<Line>>,
+    pub(super) written_off: Vec<AccountId>,
+}
 
 impl Wish {
     /// The places of the accounts that it names.
@@ -59,5 +67,13 @@ impl Wish {
                 Ask::Extend { reservation, deadline: Deadline::After(ttl_ms), owner }
             }
         }
+    }
+}
+
+impl Returned {
+    /// The name of this request, told by what is asked.
+    pub(super) fn key(&self, key: u8) -> IdempotencyKey {
+        let named = IdempotencyKey::new("returns", &key.to_string());
+        named.expect("a number is a short key").with_body(format!("{self:?}").as_bytes())
     }
 }

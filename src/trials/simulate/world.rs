@@ -11,7 +11,7 @@ use super::clock::MachineClock;
 use super::counts::Counts;
 use super::follower::Follower;
 use super::plan::{AccountIndex, Ending, FOLLOWERS, Keyed, Plan, Step, Then, Wish, accounts};
-use super::returns::Returned;
+use super::wish::Returned;
 use crate::base::error::{Error, ErrorKind};
 use crate::base::{AccountId, AccountKey, ReservationId, Seq, TimeMs};
 use crate::engine::{Engine, Ticket};

@@ -3,8 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::books::{Books, shard_of};
-use super::finding::{Findings, Kind};
+use super::{Books, Findings, Kind, shard_of};
 use crate::base::{Seq, TimeMs};
 use crate::event::{EventLine, Part, PartLine};
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use stockhold::clock::ManualClock;
 use stockhold::command::PutDocument;
-use stockhold::event::{Event, EventLine, Fact, Request};
+use stockhold::event::{Event, EventLine, Fact, Part, PartLine, Request};
 use stockhold::{AccountId, AccountKey, Line, Policy, Receive, ReservationId, Reserve, Window};
 use tempfile::TempDir;
 
@@ -243,6 +243,106 @@ fn reservations_that_end_twice_or_without_a_beginning_or_with_more_than_they_too
     }
     forge.events.push(again);
     forge.expect("reservation", 15);
+}
+
+/// An order that is confirmed and not returned: its number, when it was confirmed, and the line of a
+/// product.
+fn confirmed(forge: &Forge) -> (ReservationId, u64, EventLine) {
+    let is_returned = |id: ReservationId| {
+        forge.events.iter().any(|event| match &event.fact {
+            Fact::Returned { reservation, .. } => *reservation == id,
+            _ => false,
+        })
+    };
+    let stock = forge.accounts.stock;
+    let bought = forge.events.iter().find_map(|event| match &event.fact {
+        Fact::Confirmed(end) if !is_returned(end.reservation) => {
+            let line =
+                end.lines.iter().find(|line| line.account() == stock && line.consumed > 1)?;
+            Some((end.reservation, event.at, *line))
+        }
+        _ => None,
+    });
+    bought.expect("an order of several units is confirmed")
+}
+
+/// The return of so many units of the product, with `told` of all that the order consumed.
+fn part_of(
+    forge: &Forge,
+    units: u64,
+    written_off: bool,
+    told: impl Fn(&mut PartLine),
+) -> Fact<'static> {
+    let (reservation, at, line) = confirmed(forge);
+    let stock = line.account();
+    let end = forge.events.iter().find_map(|event| match &event.fact {
+        Fact::Confirmed(end) if end.reservation == reservation => Some(end),
+        _ => None,
+    });
+    let lines = end.expect("it was found").lines.iter().filter(|line| line.consumed > 0);
+    let lines = lines.map(|line| {
+        let (account, consumed) = (line.account(), line.consumed);
+        let mut part = PartLine { account, consumed, returned: 0 };
+        if account == stock {
+            told(&mut part);
+        }
+        part
+    });
+    let lines = lines.collect();
+    let back = if written_off { 0 } else { units as i64 };
+    let available = forge.available(stock) + back;
+    let line = EventLine { account: line.account, quantity: units, consumed: 0, available };
+    Fact::Returned {
+        reservation,
+        lines: [line].as_slice().into(),
+        note: "".into(),
+        consumed_at: Some(at),
+        expires_at: 0,
+        part: Some(Part { lines, written_off: if written_off { vec![stock] } else { vec![] } }),
+    }
+}
+
+#[test]
+fn returns_in_part_of_more_than_is_left_or_that_tell_something_else() {
+    for written_off in [false, true] {
+        let mut forge = Forge::new();
+        let one = part_of(&forge, 1, written_off, |part| part.returned = 1);
+        forge.push(one.clone());
+        write_events(forge.dir.path(), &forge.events);
+        let verdict = verify(forge.dir.path());
+        assert_eq!((verdict.code, verdict.found()), (0, vec![]), "{}", verdict.told());
+        // The same once more brings back what came back before.
+        forge.push(one);
+        forge.expect("reservation", 15);
+    }
+    let consumed = confirmed(&Forge::new()).2.consumed;
+    let tellings: [(u64, fn(&mut PartLine)); 4] = [
+        (consumed + 1, |part| part.returned = part.consumed),
+        (1, |part| part.returned = 2),
+        (2, |part| part.returned = 1),
+        (1, |part| (part.consumed, part.returned) = (part.consumed + 1, 1)),
+    ];
+    for (units, told) in tellings {
+        let mut forge = Forge::new();
+        let wrong = part_of(&forge, units, false, told);
+        forge.push(wrong);
+        forge.expect("reservation", 15);
+    }
+    // A limit cannot break.
+    let mut forge = Forge::new();
+    let mut wrong = part_of(&forge, 1, false, |part| part.returned = 1);
+    let quota = forge.accounts.lifetime;
+    if let Fact::Returned { lines, part: Some(part), .. } = &mut wrong {
+        let consumed = part.lines.iter_mut().find(|line| line.account == quota);
+        let consumed = consumed.expect("the order was under a limit");
+        consumed.returned = 1;
+        part.written_off = vec![quota];
+        let available = forge.available(quota);
+        let line = EventLine { account: quota.number(), quantity: 1, consumed: 0, available };
+        *lines = [lines[0], line].as_slice().into();
+    }
+    forge.push(wrong);
+    forge.expect("quota", 18);
 }
 
 #[test]

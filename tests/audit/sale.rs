@@ -9,7 +9,7 @@ use stockhold::engine::RefundTicket;
 use stockhold::outcome::Reserved;
 use stockhold::{
     AccountId, AccountKey, Confirm, Engine, IdempotencyKey, Line, Policy, Receive, Refund,
-    ReservationId, Reserve, ReserveOutcome, Ticket, Window,
+    RefundOutcome, ReservationId, Reserve, ReserveOutcome, Ticket, Window,
 };
 use tempfile::TempDir;
 
@@ -92,6 +92,9 @@ impl Sale {
             match number % 7 {
                 0 => {
                     done(engine.confirm(order));
+                    if number > 0 {
+                        self.give_some_back(order);
+                    }
                 }
                 1 => {
                     done(engine.confirm(Confirm::new(order).part(&[10, 0, 1, 1, 0])));
@@ -132,6 +135,22 @@ impl Sale {
         done(engine.put_document(PutDocument::new("product", "tea", br#"{"price":10}"#)));
         done(engine.put_document(PutDocument::new("product", "gone", b"{}")));
         done(engine.put_document(PutDocument::remove("product", "gone")));
+    }
+
+    /// Half of it comes back, and the goods are broken; then the other half.
+    fn give_some_back(&self, order: ReservationId) {
+        let Accounts { points, lifetime, stock, .. } = self.accounts;
+        let half = [(points, 5), (stock, 1)].map(|(account, quantity)| Line { account, quantity });
+        let rest =
+            [(lifetime, 1), (stock, 1)].map(|(account, quantity)| Line { account, quantity });
+        let goods = [stock];
+        let broken = Refund::new(order).part(&half).written_off(&goods).note("it broke");
+        let keyed = Refund::new(order).part(&rest).key(key(&format!("rest-{order}")));
+        for refund in [broken, keyed] {
+            let refunded = self.engine.refund(refund).and_then(RefundTicket::wait);
+            let in_part = RefundOutcome::ReturnedInPart { reservation: order };
+            assert_eq!(refunded.expect("it is durable"), in_part);
+        }
     }
 
     pub(crate) fn last_seq(&self) -> u64 {

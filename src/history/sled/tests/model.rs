@@ -11,6 +11,7 @@ use super::*;
 enum Step {
     Reserve { reservation: u64, owner: Option<u32>, confirmed: bool, quantity: u64 },
     End { reservation: u64, state: ReservationState },
+    Return { reservation: u64, units: u64 },
     Note { reservation: u64 },
     Flush { budget: usize },
     FlushAll,
@@ -30,6 +31,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
             reservation, owner, confirmed, quantity
         }),
         6 => (0..40u64, states).prop_map(|(reservation, state)| Step::End { reservation, state }),
+        3 => (0..40u64, 1..400u64).prop_map(|(reservation, units)| Step::Return { reservation, units }),
         2 => (0..40u64).prop_map(|reservation| Step::Note { reservation }),
         2 => (1..30usize).prop_map(|budget| Step::Flush { budget }),
         1 => Just(Step::FlushAll),
@@ -58,7 +60,11 @@ impl Model {
                 confirmed,
                 quantity,
             ),
+            Step::End { reservation, state: ReservationState::Returned } => {
+                self.give_back(seq, reservation, u64::MAX)
+            }
             Step::End { reservation, state } => self.end(seq, reservation, state),
+            Step::Return { reservation, units } => self.give_back(seq, reservation, units),
             Step::Note { reservation } => {
                 let record = self.records.get_mut(&reservation)?;
                 let body = seq.to_string().into_bytes();
@@ -116,27 +122,11 @@ impl Model {
         state: ReservationState,
     ) -> Option<Fact<'static>> {
         let record = self.records.get_mut(&reservation)?;
-        let returned = state == ReservationState::Returned;
-        let from = if returned { ReservationState::Confirmed } else { ReservationState::Pending };
-        if record.state != from {
+        if record.state != ReservationState::Pending {
             return None;
         }
         record.state = state;
         let quantity = record.lines[0].quantity;
-        if returned {
-            record.returned_at = Some(seq);
-            record.lines[0].returned = record.lines[0].consumed;
-            self.change(seq, ChangeKind::Returned, quantity as i64, quantity, reservation);
-            let lines = [line(ACCOUNT, quantity, 0, seq as i64)].into_iter().collect();
-            return Some(Fact::Returned {
-                reservation: id(reservation),
-                lines,
-                note: "".into(),
-                consumed_at: None,
-                expires_at: 0,
-                part: None,
-            });
-        }
         // A confirm in part, so that some goes back.
         let consumed = u64::from(state == ReservationState::Confirmed) * quantity.div_ceil(2);
         record.ended_at = Some(seq);
@@ -151,6 +141,32 @@ impl Model {
         };
         self.change(seq, kind, back, about, reservation);
         Some(fact)
+    }
+
+    /// At most so many units of a confirmed reservation go back.
+    fn give_back(&mut self, seq: Seq, reservation: u64, units: u64) -> Option<Fact<'static>> {
+        let record = self.records.get_mut(&reservation)?;
+        let RecordLine { account, consumed, returned, .. } = record.lines[0];
+        if record.state != ReservationState::Confirmed {
+            return None;
+        }
+        let units = units.min(consumed - returned);
+        let returned = returned + units;
+        record.lines[0].returned = returned;
+        if returned == consumed {
+            (record.state, record.returned_at) = (ReservationState::Returned, Some(seq));
+        }
+        self.change(seq, ChangeKind::Returned, units as i64, units, reservation);
+        let part =
+            Part { lines: vec![PartLine { account, consumed, returned }], written_off: vec![] };
+        Some(Fact::Returned {
+            reservation: id(reservation),
+            lines: [line(ACCOUNT, units, 0, seq as i64)].into_iter().collect(),
+            note: "".into(),
+            consumed_at: None,
+            expires_at: 0,
+            part: (units < consumed).then_some(part),
+        })
     }
 
     fn change(&mut self, seq: Seq, kind: ChangeKind, delta: i64, quantity: u64, reservation: u64) {

@@ -96,6 +96,59 @@ fn changes_carry_their_cause() {
 }
 
 #[test]
+fn a_return_in_part_is_in_the_record_until_nothing_is_left() {
+    let home = Home::new();
+    let store = home.open();
+    feed(&store, accounts());
+    feed(&store, [reserved(1, true), reserved(2, true)]);
+    let returned = |number, lines: EventLines, returned: [u64; 3], written_off| Fact::Returned {
+        reservation: id(number),
+        lines,
+        note: "".into(),
+        consumed_at: Some(60),
+        expires_at: 5_000,
+        part: Some(Part {
+            lines: [(POINTS, 100), (QUOTA, 1), (STOCK, 1)]
+                .into_iter()
+                .zip(returned)
+                .map(|((account, consumed), returned)| PartLine { account, consumed, returned })
+                .collect(),
+            written_off,
+        }),
+    };
+    let points: EventLines = [line(POINTS, 40, 0, 840)].into_iter().collect();
+    let broken: EventLines = [line(STOCK, 1, 0, 8)].into_iter().collect();
+    let rest: EventLines = [line(POINTS, 60, 0, 900), line(QUOTA, 1, 0, 2)].into_iter().collect();
+    let back = |store: &Store, number| {
+        let record = store.reservation(id(number)).expect("a read").expect("the reservation");
+        let lines = record.lines.iter().map(|line| (line.consumed, line.returned));
+        (record.state, record.returned_at, lines.collect::<Vec<_>>())
+    };
+    let confirmed = ReservationState::Confirmed;
+    feed(&store, [returned(1, points.clone(), [40, 0, 0], vec![])]);
+    let in_part = (confirmed, None, vec![(100, 40), (1, 0), (1, 0)]);
+    assert_eq!(back(&store, 1), in_part);
+    store.flush_all().expect("a flush");
+    drop(store);
+    let store = home.open();
+    assert_eq!(back(&store, 1), in_part, "from sled");
+    feed(&store, [returned(1, broken, [40, 0, 1], vec![STOCK])]);
+    assert_eq!(back(&store, 1), (confirmed, None, vec![(100, 40), (1, 0), (1, 1)]));
+    assert_eq!(kinds(&store, STOCK)[0], (ChangeKind::Discarded, 0, 1));
+    feed(&store, [returned(1, rest, [100, 1, 1], vec![])]);
+    let over = (ReservationState::Returned, Some(100), vec![(100, 100), (1, 1), (1, 1)]);
+    assert_eq!(back(&store, 1), over);
+    // What history does not know the beginning of is known by the event.
+    feed(&store, [returned(9, points, [40, 0, 0], vec![])]);
+    assert_eq!(back(&store, 9), in_part);
+    assert_eq!(back(&store, 2), (confirmed, None, vec![(100, 0), (1, 0), (1, 0)]));
+    store.flush_all().expect("a flush");
+    drop(store);
+    let store = home.open();
+    assert_eq!(back(&store, 1), over, "from sled");
+}
+
+#[test]
 fn two_lines_of_one_account_are_one_change() {
     let home = Home::new();
     let store = home.open();

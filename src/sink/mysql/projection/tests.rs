@@ -2,9 +2,9 @@ use std::borrow::Cow;
 
 use super::*;
 use crate::base::{AccountId, AccountKey, ReservationId};
-use crate::event::{ChangeKind as Kind, End, EventLine, Policy, Window};
+use crate::event::{ChangeKind as Kind, End, EventLine, Part, PartLine, Policy, Window};
 use crate::mall::model::OrderStatus;
-use crate::mall::views::Subject;
+use crate::mall::views::{Returned, Subject};
 use crate::sink::mysql::tables::RecordRow;
 use crate::sink::mysql::tables::orders::OrderRow;
 use crate::sink::mysql::tables::products::Document;
@@ -173,6 +173,57 @@ fn an_order_that_lives_within_a_batch_is_one_row_and_all_its_records() {
     assert_eq!(told(&batch.inventory), stock);
     assert_eq!(told(&batch.points), [(Kind::Reserved, -10, 90, 10), (Kind::Returned, 10, 100, 10)]);
     assert_eq!((batch.products["tea"].sales, batch.users["ann"].exchanges), (0, 0));
+}
+
+fn id_of(account: u32) -> AccountId {
+    AccountId::from_number(account)
+}
+
+#[test]
+fn an_order_of_which_some_went_back_stays_confirmed_until_all_of_it_has() {
+    let bought = [line(ANN, 20, 20, 80), line(TEA, 2, 2, 8)];
+    let returned = |points: u64, units: u64, lines: &[EventLine], written_off| Fact::Returned {
+        reservation: id(64),
+        lines: lines.into(),
+        note: "破损".into(),
+        consumed_at: Some(1_000),
+        expires_at: 9_000,
+        part: Some(Part {
+            lines: vec![
+                PartLine { account: id_of(ANN), consumed: 20, returned: points },
+                PartLine { account: id_of(TEA), consumed: 2, returned: units },
+            ],
+            written_off,
+        }),
+    };
+    let first = returned(10, 1, &[line(ANN, 10, 0, 90), line(TEA, 1, 0, 8)], vec![id_of(TEA)]);
+    // The last one moves points alone.
+    let last = returned(20, 2, &[line(ANN, 10, 0, 100)], vec![]);
+    for made_before in [true, false] {
+        let mut run = Run::new();
+        run.take(reserved(64, true, &bought));
+        if made_before {
+            run.cut();
+        }
+        run.take(first.clone());
+        let batch = run.cut();
+        let order = batch.orders.iter().next().expect("its order");
+        let standing = (!made_before).then_some(OrderStatus::Confirmed);
+        assert_eq!((order.state.status(), order.state.cancelled_at), (standing, None));
+        assert_eq!(order.state.returned, Some(Returned { quantity: 1, points: 10 }));
+        let broken = (Kind::Discarded, 0, 8, 1);
+        assert_eq!(told(&batch.inventory).last(), Some(&broken));
+        assert_eq!(told(&batch.points).last(), Some(&(Kind::Returned, 10, 90, 10)));
+        assert_eq!(batch.products["tea"].sales, if made_before { -1 } else { 1 });
+        assert_eq!(batch.users["ann"].exchanges, i64::from(!made_before));
+        run.take(last.clone());
+        let batch = run.cut();
+        let (order, _) = only_order(&batch);
+        assert_eq!(order.state.status(), Some(OrderStatus::Cancelled));
+        assert!(order.state.cancelled_at.is_some(), "it is over");
+        assert_eq!(order.state.returned, Some(Returned { quantity: 2, points: 20 }));
+        assert_eq!(batch.users["ann"].exchanges, -1);
+    }
 }
 
 #[test]

@@ -133,6 +133,9 @@ impl From<Failure> for ApiError {
             Failure::CancelWindow => {
                 Self::new(Code::OrderState).detail("the time to cancel a confirmed order is over")
             }
+            Failure::LeftToReturn(left) => {
+                Self::new(Code::OrderState).detail(format!("{left} units are left to give back"))
+            }
             Failure::TooManyChanges => {
                 Self::new(Code::OrderState).detail("the order was changed too often")
             }

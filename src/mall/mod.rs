@@ -35,7 +35,7 @@ pub(crate) use catalogue::{Item, Seen, Shelf, UNREADABLE_MAX, Unreadable};
 #[cfg(any(test, feature = "bin"))]
 pub(crate) use demo::DEMO_USER;
 pub(crate) use edit::Make;
-pub(crate) use exchange::{DETAILS_BYTES_MAX, Exchange};
+pub(crate) use exchange::{DETAILS_BYTES_MAX, Exchange, ORDER_QUANTITY_MAX};
 pub(crate) use facts::Note;
 #[cfg(feature = "bin")]
 pub(crate) use facts::document::read as read_document;
@@ -47,7 +47,9 @@ pub use model::{Category, Period, Product, PurchaseLimit};
 pub(crate) use model::{OrderStatus, order_id, order_no, parse_order_id};
 #[cfg(feature = "bin")]
 pub(crate) use model::{Violation, member};
-pub(crate) use orders::{Because, ORDER_BYTES_MAX, Order, OrderFilter, Orders, Receipt, numbered};
+pub(crate) use orders::{
+    Because, GiveBack, ORDER_BYTES_MAX, Order, OrderFilter, Orders, Receipt, numbered,
+};
 pub(crate) use rank::{After, Order as ListOrder};
 
 /// What an operator may set about the mall.
@@ -267,6 +269,8 @@ pub(crate) enum Failure {
     WaitsTooLong(TimeMs),
     /// The order is confirmed, and its user may cancel it no longer.
     CancelWindow,
+    /// No more units of the order are left to give back.
+    LeftToReturn(u64),
     /// As much is on record of the order as may be.
     TooManyChanges,
     /// The order's deadline has passed.

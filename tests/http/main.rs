@@ -17,6 +17,7 @@ mod order_lists;
 mod orders;
 mod overload;
 mod protocol;
+mod refunds;
 mod roles;
 mod slow_clients;
 mod waiting;

@@ -167,10 +167,10 @@ async fn a_table_has_a_line_for_each_order_and_says_how_it_goes_on() {
     let text = String::from_utf8(whole.body.to_vec()).expect("UTF-8");
     let number = number.as_str().expect("a string");
     let wanted = format!(
-        "order_id,order_no,status,state,user_id,product_id,product_name,quantity,points_cost,delivery_info,\
+        "order_id,order_no,status,state,user_id,product_id,product_name,quantity,points_cost,returned_quantity,returned_points,delivery_info,\
          delivery_status,tracking_no,carrier,created_at,expires_at,exchanged_at,shipped_at,delivered_at,completed_at,\
          cancelled_at\r\n\
-         {id},{number},2,shipped,ann,prod_movie,电影票通用券,2,9000,\
+         {id},{number},2,shipped,ann,prod_movie,电影票通用券,2,9000,0,0,\
          \"{{\"\"name\"\":\"\"=HYPERLINK(\\\"\"x\\\"\")\"\",\"\"note\"\":\"\"a,\\nb\"\"}}\",1,\"'=1+1\",\"顺丰, 北京\",\
          2025-06-15T15:06:40.000Z,2025-06-15T15:21:40.000Z,2025-06-15T15:06:40.000Z,2025-06-15T15:06:41.000Z,,,\r\n"
     );

@@ -54,7 +54,7 @@ async fn complete_exchange_flow() {
             "image": null
         },
         "quantity": 2, "pointsCost": 7000, "deliveryInfo": delivery, "createdAt": NOW_MS, "expiresAt": expires_at,
-        "exchangedAt": null, "cancelledAt": null, "deliveryStatus": 0, "trackingNo": null, "carrier": null,
+        "exchangedAt": null, "cancelledAt": null, "returnedQuantity": 0, "returnedPoints": 0, "deliveryStatus": 0, "trackingNo": null, "carrier": null,
         "shippedAt": null, "deliveredAt": null, "completedAt": null
     });
     assert_eq!(order, expected);

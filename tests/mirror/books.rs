@@ -101,6 +101,8 @@ const ORDERS: &str = "select json_object(
     'expiresAt', timestampdiff(microsecond, '1970-01-01', expires_at) div 1000,
     'exchangedAt', timestampdiff(microsecond, '1970-01-01', exchanged_at) div 1000,
     'cancelledAt', timestampdiff(microsecond, '1970-01-01', cancelled_at) div 1000,
+    'returnedQuantity', if(status = -1 and exchanged_at is not null, quantity, coalesce(returned_quantity, 0)),
+    'returnedPoints', if(status = -1 and exchanged_at is not null, points_cost, coalesce(returned_points, 0)),
     'deliveryStatus', coalesce(delivery_status, 0), 'trackingNo', tracking_no, 'carrier', carrier,
     'shippedAt', timestampdiff(microsecond, '1970-01-01', shipped_at) div 1000,
     'deliveredAt', timestampdiff(microsecond, '1970-01-01', delivered_at) div 1000,

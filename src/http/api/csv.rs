@@ -19,7 +19,7 @@ pub(in crate::http) const PATHS: [&str; 2] = ["/api/mall/orders", "/api/admin/or
 const NEXT: HeaderName = HeaderName::from_static("x-next-before");
 
 const COLUMNS: &str = "order_id,order_no,status,state,user_id,product_id,product_name,quantity,\
-    points_cost,delivery_info,delivery_status,tracking_no,carrier,created_at,expires_at,\
+    points_cost,returned_quantity,returned_points,delivery_info,delivery_status,tracking_no,carrier,created_at,expires_at,\
     exchanged_at,shipped_at,delivered_at,completed_at,cancelled_at\r\n";
 
 /// Whether a client wants a table rather than anything else.
@@ -68,6 +68,8 @@ fn line(table: &mut String, order: &Order) {
         field(&details.product.name),
         details.quantity.to_string().into(),
         details.points_cost.to_string().into(),
+        order.returned_quantity.to_string().into(),
+        order.returned_points.to_string().into(),
         optional(info.as_deref()),
         progress.delivery_status().to_string().into(),
         optional(progress.tracking_no.as_deref()),

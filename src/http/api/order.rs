@@ -26,6 +26,9 @@ pub(in crate::http) struct OrderWire<'a> {
     exchanged_at: Option<TimeMs>,
     /// When it was given up, returned or expired.
     cancelled_at: Option<TimeMs>,
+    /// How many units went back after it was confirmed, and how many points.
+    returned_quantity: u64,
+    returned_points: u64,
     /// 0 not sent, 1 under way, 2 delivered.
     delivery_status: u8,
     #[serde(flatten)]
@@ -49,6 +52,8 @@ impl<'a> OrderWire<'a> {
             expires_at: order.expires_at,
             exchanged_at: order.exchanged_at,
             cancelled_at: order.cancelled_at,
+            returned_quantity: order.returned_quantity,
+            returned_points: order.returned_points,
             delivery_status: order.progress.delivery_status(),
             progress: &order.progress,
         }

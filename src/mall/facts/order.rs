@@ -37,8 +37,17 @@ pub(crate) enum OrderFact {
     },
     /// An operator cancelled it; the ledger's own event has given everything back.
     Cancelled { operator: String, reason: String },
-    /// An operator gave its points and its stock back.
-    Refunded { operator: String, reason: String },
+    /// An operator gave its points and its stock back, or some of them.
+    Refunded {
+        operator: String,
+        reason: String,
+        /// How many units; `None` when it was everything that was left.
+        #[serde(default)]
+        quantity: Option<u64>,
+        /// Whether what came back broken is not sold again.
+        #[serde(default)]
+        discarded: bool,
+    },
     /// A service asks for something in the user's name; whether it came to that is the ledger's to
     /// say.
     Served { service: String, wish: ServiceWish },
@@ -104,6 +113,20 @@ impl OrderFact {
             | Self::Refunded { operator, .. } => Some(operator),
             Self::Served { service, .. } => Some(service),
             Self::Completed { operator } | Self::Redirected { operator, .. } => operator.as_deref(),
+        }
+    }
+
+    /// How many units it is about, where it is not about all.
+    pub(crate) fn quantity(&self) -> Option<u64> {
+        match self {
+            Self::Refunded { quantity, .. } => *quantity,
+            Self::Remarked { .. }
+            | Self::Shipped { .. }
+            | Self::Delivered { .. }
+            | Self::Completed { .. }
+            | Self::Redirected { .. }
+            | Self::Cancelled { .. }
+            | Self::Served { .. } => None,
         }
     }
 
@@ -214,8 +237,13 @@ mod tests {
                 b"\x1eOF\x01\x81\xa9Cancelled\x92\xa3ops\xa4lost",
             ),
             (
-                OrderFact::Refunded { operator: ops(), reason: "lost".into() },
-                b"\x1eOF\x01\x81\xa8Refunded\x92\xa3ops\xa4lost",
+                OrderFact::Refunded {
+                    operator: ops(),
+                    reason: "lost".into(),
+                    quantity: Some(2),
+                    discarded: true,
+                },
+                b"\x1eOF\x01\x81\xa8Refunded\x94\xa3ops\xa4lost\x02\xc3",
             ),
             (served, b"\x1eOF\x01\x81\xa6Served\x92\xa4till\xa7Confirm"),
         ];

@@ -107,7 +107,10 @@ fn allows(record: &ReservationRecord, fact: &OrderFact) -> bool {
         }
         OrderFact::Completed { .. } => status.may_become(OrderStatus::Completed),
         OrderFact::Redirected { .. } => status.may_be_redirected(),
-        OrderFact::Cancelled { .. } | OrderFact::Refunded { .. } => !status.holds(),
+        OrderFact::Cancelled { .. } | OrderFact::Refunded { quantity: None, .. } => !status.holds(),
+        OrderFact::Refunded { quantity: Some(_), .. } => {
+            record.lines.iter().any(|line| line.returned > 0)
+        }
     }
 }
 
@@ -120,12 +123,16 @@ fn has_room(record: &ReservationRecord, fact: &OrderFact) -> bool {
             let before = facts.filter(|fact| matches!(fact, OrderFact::Redirected { .. }));
             record.notes.len() < NOTES_FULL && before.count() < REDIRECTS_MAX
         }
+        // Returns end at NOTES_FULL; those that were under way then are on record still.
+        OrderFact::Refunded { quantity: Some(_), .. } => {
+            record.notes.len() < ReservationRecord::NOTES_MAX - 4
+        }
         // Each of them once.
         OrderFact::Shipped { .. }
         | OrderFact::Delivered { .. }
         | OrderFact::Completed { .. }
         | OrderFact::Cancelled { .. }
-        | OrderFact::Refunded { .. } => true,
+        | OrderFact::Refunded { quantity: None, .. } => true,
     }
 }
 
@@ -137,6 +144,16 @@ pub(super) fn may_be_given_back(record: &ReservationRecord) -> bool {
 /// Whether an order goes back when an operator says so.
 pub(super) fn may_be_recalled(record: &ReservationRecord) -> bool {
     is_order(record) && status_of(record, 0).on_recall() == Wish::GivesBack
+}
+
+/// Whether some of an order goes back when an operator says so.
+pub(super) fn may_be_recalled_in_part(record: &ReservationRecord) -> bool {
+    may_be_recalled(record) && record.notes.len() < NOTES_FULL
+}
+
+/// As [`may_be_recalled_in_part`], though the order may be over.
+pub(super) fn may_be_refunded_in_part(record: &ReservationRecord) -> bool {
+    may_be_refunded(record) && record.notes.len() < NOTES_FULL
 }
 
 /// Whether an order goes back when an operator says so, though it may be over.

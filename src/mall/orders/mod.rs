@@ -8,6 +8,7 @@ mod fact;
 mod find;
 mod recall;
 mod receipt;
+mod refund;
 
 use serde_json::{Map, Value};
 
@@ -16,13 +17,14 @@ use super::model::OrderStatus;
 use super::{Failure, Mall, User};
 use crate::base::error::{Error, Result};
 use crate::base::{ReservationId, TimeMs};
-use crate::history::record::{ReservationRecord, ReservationState};
+use crate::history::record::{RecordLine, ReservationRecord, ReservationState};
 
 pub(super) use completion::Sent;
 pub(super) use fact::is_order;
 pub(crate) use find::{OrderFilter, numbered};
 pub(crate) use recall::Because;
 pub(crate) use receipt::Receipt;
+pub(crate) use refund::GiveBack;
 
 /// The most bytes of what one order keeps that anybody may send.
 pub(crate) const ORDER_BYTES_MAX: usize =
@@ -35,6 +37,9 @@ pub(crate) struct Order {
     pub(crate) status: OrderStatus,
     pub(crate) details: OrderDetails,
     pub(crate) progress: Progress,
+    /// How many units of it went back after it was confirmed, and how many points.
+    pub(crate) returned_quantity: u64,
+    pub(crate) returned_points: u64,
     /// What is on record beside it, oldest first.
     pub(crate) facts: Vec<(TimeMs, OrderFact)>,
     pub(crate) created_at: TimeMs,
@@ -52,6 +57,10 @@ impl Order {
         })?;
         let was_confirmed =
             matches!(record.state, ReservationState::Confirmed | ReservationState::Returned);
+        let returned = |lines: &mut dyn Iterator<Item = &RecordLine>| -> u64 {
+            lines.map(|line| line.returned).fold(0, u64::saturating_add)
+        };
+        let points = |line: &&RecordLine| Some(line.account) == record.owner;
         let facts = facts_of(record).collect();
         let progress = progress_of(record);
         let status = status_of(record, now_ms);
@@ -62,6 +71,9 @@ impl Order {
             status,
             details,
             progress,
+            // The stock is what an exchange takes last.
+            returned_quantity: returned(&mut record.lines.last().into_iter()),
+            returned_points: returned(&mut record.lines.iter().filter(points)),
             facts,
             created_at: record.created_at,
             expires_at: record.expires_at,
@@ -126,13 +138,15 @@ impl Mall {
 
     /// Anybody's order; it shows everything acknowledged before the call.
     pub(crate) async fn any_order(&self, reservation: ReservationId) -> Result<Order, Failure> {
+        let record = self.any_record(reservation).await?;
+        Ok(Order::of(&record, self.now_ms())?)
+    }
+
+    async fn any_record(&self, reservation: ReservationId) -> Result<ReservationRecord, Failure> {
         self.caught_up().await?;
         let engine = self.engine().clone();
         let record = self.read(move || engine.history().reservation(reservation)).await?;
-        match record.filter(is_order) {
-            Some(record) => Ok(Order::of(&record, self.now_ms())?),
-            None => Err(Failure::OrderNotFound),
-        }
+        record.filter(is_order).ok_or(Failure::OrderNotFound)
     }
 
     /// Resolves when [`Mall::find_orders`] shows everything as of this call.

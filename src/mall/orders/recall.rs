@@ -1,9 +1,8 @@
 //! What operators take back: orders that wait, and what was confirmed, each with a reason.
 
-use super::fact::{may_be_recalled, may_be_refunded};
+use super::fact::may_be_recalled;
 use super::{Order, Receipt};
 use crate::base::{IdempotencyKey, ReservationId};
-use crate::history::record::ReservationRecord;
 use crate::ledger::{Refund, RefundOutcome, Release, ReleaseOutcome};
 use crate::mall::facts::OrderFact;
 use crate::mall::model::{OrderStatus, Wish};
@@ -24,11 +23,7 @@ impl Because<'_> {
         OrderFact::Cancelled { operator: self.operator.into(), reason: self.reason.into() }
     }
 
-    fn refunded(&self) -> OrderFact {
-        OrderFact::Refunded { operator: self.operator.into(), reason: self.reason.into() }
-    }
-
-    fn note(&self) -> Note<'_> {
+    pub(super) fn note(&self) -> Note<'_> {
         Note { operator: Some(self.operator), reason: self.reason }
     }
 }
@@ -61,50 +56,25 @@ impl Mall {
             }
         }
         match order.status.on_recall() {
-            Wish::GivesBack => {
-                self.take_back(&order, by, by.cancelled(), may_be_recalled, key).await
-            }
+            Wish::GivesBack => self.take_back(&order, by, key).await,
             Wish::TooLate => Err(self.expire().await),
             Wish::Already | Wish::Refused => Err(Failure::OrderStatus(order.status)),
         }
-    }
-
-    /// Gives back the points, the limit and the stock of an order that was confirmed; of one that
-    /// is completed only when `even_completed` says so.
-    pub(crate) async fn refund(
-        &self,
-        reservation: ReservationId,
-        by: &Because<'_>,
-        even_completed: bool,
-        key: Option<IdempotencyKey>,
-    ) -> Result<Receipt, Failure> {
-        if let Some(receipt) = self.told_before(None, key).await? {
-            self.say_why(reservation, by.refunded(), key).await?;
-            return Ok(receipt);
-        }
-        let order = self.any_order(reservation).await?;
-        if order.status == OrderStatus::Pending {
-            return Err(Failure::OrderStatus(order.status));
-        }
-        let when = if even_completed { may_be_refunded } else { may_be_recalled };
-        self.take_back(&order, by, by.refunded(), when, key).await
     }
 
     async fn take_back(
         &self,
         order: &Order,
         by: &Because<'_>,
-        fact: OrderFact,
-        when: fn(&ReservationRecord) -> bool,
         key: Option<IdempotencyKey>,
     ) -> Result<Receipt, Failure> {
         let (reservation, note) = (order.reservation, by.note().text());
         let refund = Refund::new(reservation).note(&note).key(key);
-        let ticket = self.engine().refund_when(refund, when)?;
+        let ticket = self.engine().refund_when(refund, may_be_recalled)?;
         match self.durable(ticket).await? {
             // Released by another try of this request, as it waited.
             RefundOutcome::Returned { .. } | RefundOutcome::Released { .. } => {
-                self.say_why(reservation, fact, key).await?;
+                self.say_why(reservation, by.cancelled(), key).await?;
                 Ok(order.receipt().now(OrderStatus::Cancelled))
             }
             // Of everything that is left, none is too much, and nothing is left after it.
@@ -119,7 +89,7 @@ impl Mall {
 
     /// Keeps with an order why it was taken back. What the ledger has done is done before: whoever
     /// hears of no success asks again with the same key, and this is made good.
-    async fn say_why(
+    pub(super) async fn say_why(
         &self,
         reservation: ReservationId,
         fact: OrderFact,
@@ -128,7 +98,10 @@ impl Mall {
         let key = key.map(|key| IdempotencyKey::from_number(key.number() ^ WHY));
         match self.record(reservation, None, &fact, key).await {
             // History was lost since, or begins later: what is known of the order is the ledger's.
-            Ok(_) | Err(Failure::OrderNotFound | Failure::OrderStatus(_)) => Ok(()),
+            Ok(_)
+            | Err(Failure::OrderNotFound | Failure::OrderStatus(_) | Failure::TooManyChanges) => {
+                Ok(())
+            }
             Err(failure) => Err(failure),
         }
     }

@@ -7,11 +7,12 @@ use crate::http::api::order::{OrderWire, ReceiptWire, RedirectBody, RedirectedWi
 use crate::http::api::orders::{self, Sight};
 use crate::http::body::{Empty, Sent};
 use crate::http::call::OperatorCall;
+use crate::http::decimal::Whole;
 use crate::http::error::ApiError;
 use crate::http::reply::Answer;
 use crate::http::text::text;
 use crate::mall::facts::OrderFact;
-use crate::mall::{Because, Order};
+use crate::mall::{Because, GiveBack, ORDER_QUANTITY_MAX, Order, order_id, order_no};
 
 /// As the mall's own table has them.
 const TRACKING_NO_CHARS_MAX: usize = 100;
@@ -35,8 +36,24 @@ pub(in crate::http) struct CancelBody {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(in crate::http) struct RefundBody {
     reason: String,
+    /// How many units; all that is left when it is not said.
+    quantity: Option<Whole<u64>>,
+    /// Whether they can be sold again; true when it is not said.
+    restock: Option<bool>,
     /// Also an order that is completed.
     even_completed: Option<bool>,
+}
+
+/// The answer to whoever refunds: nothing that changes afterwards.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct RefundedWire {
+    order_id: String,
+    order_no: String,
+    /// How many units; null when it was all that was left.
+    quantity: Option<u64>,
+    /// Whether nothing is left of the order.
+    is_over: bool,
 }
 
 /// An order as operators see it.
@@ -58,6 +75,8 @@ struct RecordWire<'a> {
     /// Which operator or service; null for a user, and for what happened by itself.
     operator: Option<&'a str>,
     reason: Option<&'a str>,
+    /// How many units it is about, where it is not about all.
+    quantity: Option<u64>,
     at: TimeMs,
 }
 
@@ -67,6 +86,7 @@ impl<'a> WholeOrderWire<'a> {
             kind: fact.name(),
             operator: fact.operator(),
             reason: fact.reason(),
+            quantity: fact.quantity(),
             at: *at,
         };
         Self {
@@ -136,9 +156,22 @@ pub(in crate::http) async fn refund(call: OperatorCall<'_, 1>, body: Sent<Refund
     let order = order_of_path(&call)?;
     let (request, key) = body.read(&call).await?;
     let because = because(&call, &request.reason)?;
-    let even_completed = request.even_completed.unwrap_or_default();
-    let receipt = call.app.mall.refund(order, &because, even_completed, key).await?;
-    Ok(call.success(&ReceiptWire::of(&receipt)))
+    let quantity = request.quantity.map(|quantity| quantity.0);
+    if quantity.is_some_and(|quantity| !(1..=ORDER_QUANTITY_MAX).contains(&quantity)) {
+        return Err(ApiError::invalid(format!("quantity must be 1 to {ORDER_QUANTITY_MAX}")));
+    }
+    let what = GiveBack {
+        quantity,
+        restock: request.restock.unwrap_or(true),
+        even_completed: request.even_completed.unwrap_or_default(),
+    };
+    let is_over = call.app.mall.refund(order, &because, what, key).await?;
+    Ok(call.success(&RefundedWire {
+        order_id: order_id(order),
+        order_no: order_no(order),
+        quantity,
+        is_over,
+    }))
 }
 
 pub(in crate::http) async fn redirect(

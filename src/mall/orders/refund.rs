@@ -1,0 +1,171 @@
+//! What operators give back of an order that was confirmed: all of it, or some units.
+
+use super::fact::{
+    may_be_recalled, may_be_recalled_in_part, may_be_refunded, may_be_refunded_in_part,
+};
+use super::{Because, Order};
+use crate::base::error::{Error, Result};
+use crate::base::{AccountId, AccountKind, IdempotencyKey, ReservationId};
+use crate::history::record::{RecordLine, ReservationRecord};
+use crate::ledger::{FirstAnswer, Line, Refund, RefundOutcome};
+use crate::mall::facts::OrderFact;
+use crate::mall::model::{FREE_ORDERS, OrderStatus};
+use crate::mall::{Failure, Mall};
+
+/// What is to be given back.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct GiveBack {
+    /// How many units; `None` is all that is left.
+    pub(crate) quantity: Option<u64>,
+    /// Whether the units can be sold again.
+    pub(crate) restock: bool,
+    /// Also of an order that is completed.
+    pub(crate) even_completed: bool,
+}
+
+/// What a line of an order counts.
+enum Counts {
+    Points,
+    Stock,
+    /// Of the product, by its user.
+    Limit,
+    /// The order itself, among those that wait or that are free.
+    Order,
+}
+
+impl Mall {
+    /// Gives back points, limit and stock of an order that was confirmed. Whether nothing is left of
+    /// it then.
+    pub(crate) async fn refund(
+        &self,
+        reservation: ReservationId,
+        by: &Because<'_>,
+        what: GiveBack,
+        key: Option<IdempotencyKey>,
+    ) -> Result<bool, Failure> {
+        let fact = OrderFact::Refunded {
+            operator: by.operator.into(),
+            reason: by.reason.into(),
+            quantity: what.quantity,
+            discarded: !what.restock,
+        };
+        if let Some(is_over) = self.refunded_before(key).await? {
+            self.say_why(reservation, fact, key).await?;
+            return Ok(is_over);
+        }
+        let record = self.any_record(reservation).await?;
+        let order = Order::of(&record, self.now_ms())?;
+        if order.status == OrderStatus::Pending || !order.status.holds() {
+            return Err(Failure::OrderStatus(order.status));
+        }
+        let part = match what.quantity {
+            Some(quantity) => Some(self.part(&record, &order, quantity)?),
+            None => None,
+        };
+        let stock = record.lines.last().map(|line| line.account);
+        let discarded: Vec<AccountId> = stock.filter(|_| !what.restock).into_iter().collect();
+        let note = by.note().text();
+        let mut refund = Refund::new(reservation).note(&note).key(key).written_off(&discarded);
+        refund.part = part.as_deref();
+        let when: fn(&ReservationRecord) -> bool = match (part.is_some(), what.even_completed) {
+            (false, false) => may_be_recalled,
+            (false, true) => may_be_refunded,
+            (true, false) => may_be_recalled_in_part,
+            (true, true) => may_be_refunded_in_part,
+        };
+        let is_over = match self.durable(self.engine().refund_when(refund, when)?).await? {
+            RefundOutcome::Returned { .. } => true,
+            RefundOutcome::ReturnedInPart { .. } => false,
+            // Somebody was faster, or it stands elsewhere.
+            RefundOutcome::Released { .. }
+            | RefundOutcome::TooMuch { .. }
+            | RefundOutcome::NotConfirmed { .. }
+            | RefundOutcome::StillPending { .. } => {
+                return Err(self.not_refunded(reservation, when, what.quantity).await);
+            }
+        };
+        self.say_why(reservation, fact, key).await?;
+        Ok(is_over)
+    }
+
+    /// Why a refund was refused.
+    async fn not_refunded(
+        &self,
+        reservation: ReservationId,
+        when: fn(&ReservationRecord) -> bool,
+        quantity: Option<u64>,
+    ) -> Failure {
+        let look = async {
+            let record = self.any_record(reservation).await?;
+            let order = Order::of(&record, self.now_ms())?;
+            if let Some(quantity) = quantity.filter(|_| when(&record)) {
+                self.part(&record, &order, quantity)?;
+            }
+            let is_full = quantity.is_some() && may_be_refunded(&record) && !when(&record);
+            Ok::<_, Failure>(match is_full && may_be_recalled(&record) {
+                true => Failure::TooManyChanges,
+                false => Failure::OrderStatus(order.status),
+            })
+        };
+        look.await.unwrap_or_else(|failure| failure)
+    }
+
+    /// The lines of so many units: their points, their limit, their stock. With the last of them
+    /// goes whatever else the order took.
+    fn part(
+        &self,
+        record: &ReservationRecord,
+        order: &Order,
+        quantity: u64,
+    ) -> Result<Vec<Line>, Failure> {
+        let price = order.details.product.points_price;
+        let left = |line: &RecordLine| line.consumed.saturating_sub(line.returned);
+        let units = record.lines.last().map_or(0, left);
+        if quantity > units {
+            return Err(Failure::LeftToReturn(units));
+        }
+        let too_many = || Error::invalid("quantity is of more points than can be counted");
+        let points = price.checked_mul(quantity).ok_or_else(too_many)?;
+        let is_last = quantity == units;
+        let lines = record.lines.iter().map(|line| {
+            let quantity = match self.counts(record, line.account) {
+                _ if is_last => left(line),
+                Counts::Points => points.min(left(line)),
+                Counts::Stock | Counts::Limit => quantity.min(left(line)),
+                Counts::Order => 0,
+            };
+            Line { account: line.account, quantity }
+        });
+        Ok(lines.filter(|line| line.quantity > 0).collect())
+    }
+
+    fn counts(&self, record: &ReservationRecord, account: AccountId) -> Counts {
+        let key = self.engine().key_of(account);
+        match key.as_ref().map(|key| (key.kind(), key.product())) {
+            _ if Some(account) == record.owner => Counts::Points,
+            Some((AccountKind::Quota, None | Some(FREE_ORDERS))) => Counts::Order,
+            Some((AccountKind::Quota, Some(_))) => Counts::Limit,
+            Some((AccountKind::Stock | AccountKind::Points | AccountKind::Custom, _)) | None => {
+                Counts::Stock
+            }
+        }
+    }
+
+    /// What the first try of a refund with this key came to.
+    async fn refunded_before(&self, key: Option<IdempotencyKey>) -> Result<Option<bool>, Failure> {
+        let Some(ticket) = key.map_or(Ok(None), |key| self.engine().first_answer(key))? else {
+            return Ok(None);
+        };
+        Ok(match self.durable(ticket).await? {
+            FirstAnswer::Returned { .. } => Some(true),
+            FirstAnswer::ReturnedInPart { .. } => Some(false),
+            FirstAnswer::Changed(_)
+            | FirstAnswer::Reserved(_)
+            | FirstAnswer::Confirmed { .. }
+            | FirstAnswer::Released { .. }
+            | FirstAnswer::Noted { .. }
+            | FirstAnswer::Transferred(_)
+            | FirstAnswer::Extended { .. } => None,
+        })
+    }
+}

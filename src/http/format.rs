@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::budget::SMALL_BYTES;
 use super::error::{ApiError, Code};
-use super::{document, messagepack};
+use super::{document, messagepack, problem};
 use crate::base::error::{Error, Result};
 
 /// How a body is written.
@@ -67,12 +67,7 @@ impl Format {
     /// What a client wants the answer in: the best it accepts, the first named of equals; JSON when
     /// it does not say.
     pub(super) fn of_answer(headers: &HeaderMap) -> Result<Self, ApiError> {
-        let values = headers.get_all(ACCEPT).iter().map(|value| value.to_str().unwrap_or_default());
-        let ranges = values
-            .flat_map(|value| value.split(','))
-            .map(str::trim)
-            .filter(|range| !range.is_empty());
-        let ranges: Vec<Range<'_>> = ranges.map(Range::parse).collect();
+        let ranges: Vec<Range<'_>> = accepted(headers).collect();
         if ranges.is_empty() {
             return Ok(Self::Json);
         }
@@ -142,6 +137,27 @@ impl Format {
             Self::MessagePack => matches!(body.first(), Some(0x80..=0x8f | 0xde | 0xdf)),
         }
     }
+}
+
+/// Whether a client wants failures as RFC 9457 has them: it names that, and nothing that we write it
+/// would rather have. A range that takes anything takes what everybody gets.
+pub(super) fn wants_problems(headers: &HeaderMap) -> bool {
+    let (mut problems, mut others) = (0, 0);
+    for range in accepted(headers) {
+        if range.media_type.eq_ignore_ascii_case(problem::MEDIA_TYPE) {
+            problems = problems.max(range.quality);
+        } else if Format::of_media_type(range.media_type).is_some() {
+            others = others.max(range.quality);
+        }
+    }
+    problems > 0 && problems >= others
+}
+
+/// What a client says that it accepts, in its order.
+fn accepted(headers: &HeaderMap) -> impl Iterator<Item = Range<'_>> {
+    let values = headers.get_all(ACCEPT).iter().map(|value| value.to_str().unwrap_or_default());
+    let ranges = values.flat_map(|value| value.split(',')).map(str::trim);
+    ranges.filter(|range| !range.is_empty()).map(Range::parse)
 }
 
 /// One range of an `Accept` header.

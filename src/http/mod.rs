@@ -19,6 +19,7 @@ mod guests;
 mod key;
 mod lane;
 mod messagepack;
+mod problem;
 mod query;
 mod rates;
 mod reply;

@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::code::{Again, Besides, SUCCESS};
 use super::error::{ApiError, FailureWire};
 use super::format::Format;
+use super::problem::{self, Problem};
 use crate::base::TimeMs;
 
 pub(super) type HttpResponse = Response<Full<Bytes>>;
@@ -27,10 +28,30 @@ pub(super) struct Envelope<'a, T> {
     timestamp: TimeMs,
 }
 
+/// How a failure is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Telling {
+    /// As a success is.
+    Envelope(Format),
+    /// As RFC 9457 has it.
+    Problem,
+}
+
 /// A failure with its code, its message and its headers.
-pub(super) fn failure(error: &ApiError, format: Format, now_ms: TimeMs) -> HttpResponse {
+pub(super) fn failure(error: &ApiError, telling: Telling, now_ms: TimeMs) -> HttpResponse {
     let row = error.code.row();
-    let mut response = respond(row.status, format, &told(error, &message(error), now_ms));
+    let message = message(error);
+    let envelope = told(error, &message, now_ms);
+    let mut response = match telling {
+        Telling::Envelope(format) => respond(row.status, format, &envelope),
+        Telling::Problem => {
+            let problem = Problem::of(error, envelope);
+            let mut response = respond(row.status, Format::Json, &problem);
+            let is_problem = HeaderValue::from_static(problem::MEDIA_TYPE);
+            response.headers_mut().insert(CONTENT_TYPE, is_problem);
+            response
+        }
+    };
     let headers = response.headers_mut();
     if let Some(seconds) = retry_after_s(error) {
         headers.insert(RETRY_AFTER, seconds.into());
@@ -150,7 +171,8 @@ mod tests {
 
     #[test]
     fn an_error_has_null_data_and_its_headers() {
-        let response = failure(&ApiError::new(Code::Overloaded), Format::Json, 7);
+        let response =
+            failure(&ApiError::new(Code::Overloaded), Telling::Envelope(Format::Json), 7);
         assert_eq!(
             (response.status().as_u16(), response.headers()[RETRY_AFTER].to_str().ok()),
             (503, Some("1"))
@@ -163,7 +185,8 @@ mod tests {
     #[test]
     fn a_refusal_says_what_was_there() {
         let shortage = Shortage { required: 3, available: 2, next_release_at: Some(9) };
-        let response = failure(&Failure::OutOfStock(shortage).into(), Format::Json, 7);
+        let response =
+            failure(&Failure::OutOfStock(shortage).into(), Telling::Envelope(Format::Json), 7);
         assert_eq!(response.status(), StatusCode::CONFLICT);
         assert_eq!(
             json(response)["data"],

@@ -12,9 +12,9 @@ use super::api::csv;
 use super::budget::Charge;
 use super::call::{self, Unchecked};
 use super::error::{ApiError, Code};
-use super::format::Format;
+use super::format::{self, Format};
 use super::guests::Address;
-use super::reply::{Answer, HttpResponse, failure};
+use super::reply::{Answer, HttpResponse, Telling, failure};
 use super::route::Route;
 use super::{App, query};
 use crate::base::error::Result;
@@ -98,7 +98,13 @@ pub(super) async fn handle(
         }
         Err(error) => (Format::default(), Err(error)),
     };
-    let failed = |error| (failure(&error, format, app.mall.now_ms()), None);
+    let failed = |error| {
+        let telling = match format::wants_problems(&head.headers) {
+            true => Telling::Problem,
+            false => Telling::Envelope(format),
+        };
+        (failure(&error, telling, app.mall.now_ms()), None)
+    };
     match answer {
         Ok(answer) => {
             let bytes = answer.body().size_hint().lower() as usize;

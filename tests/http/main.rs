@@ -16,6 +16,7 @@ mod low_space;
 mod order_lists;
 mod orders;
 mod overload;
+mod problems;
 mod protocol;
 mod refunds;
 mod roles;

@@ -57,7 +57,12 @@ fn the_openapi_document_has_every_code_under_its_status_and_with_its_headers() {
                 Some(place) => document.pointer(&place[1..]).expect("what is referred to is there"),
                 None => answer,
             };
-            for code in codes(answer) {
+            let codes = codes(answer);
+            let problem = &answer["content"]["application/problem+json"]["schema"]["$ref"];
+            let is_problem = problem == "#/components/schemas/Problem";
+            let told = format!("docs/openapi.json: {status} of {}", operation["operationId"]);
+            assert_eq!(is_problem, !codes.is_empty(), "{told} as application/problem+json");
+            for code in codes {
                 let Row { name, status: expected, again, besides, .. } = code.row();
                 let told = format!("docs/openapi.json: {name} in {}", operation["operationId"]);
                 seen.insert(*name);

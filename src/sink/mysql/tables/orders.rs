@@ -368,6 +368,11 @@ pub(in crate::sink::mysql) const TABLE: Table<OrderRow> = Table {
             .fill(noted)
             .compared_where(OrderRow::is_returned_in_part)
             .about("how many points went back, where they did in parts"),
+        C::late("service_id", Kind::Id(64), |row| {
+            row.details.as_ref().and_then(|it| it.service.as_deref()).into()
+        })
+        .fill(made)
+        .about("which service made it in its user's name"),
         C::seq().compared(Compared::State),
     ],
     indexed: &["order_no", "user_id", "product_id", "status", "expires_at", "created_at"],

@@ -174,7 +174,9 @@ impl ArchiveReader {
         let mut decoder = FrameDecoder::new(Consuming { file, offset: 0 });
         let mut block = vec![0; HEADER_BYTES];
         let failed = |why: &dyn std::fmt::Display| damaged(&path, 0, archived.first_seq, why);
-        decoder.read_exact(&mut block).map_err(|error| failed(&error))?;
+        decoder
+            .read_exact(&mut block)
+            .map_err(|error| unread(&path, 0, archived.first_seq, error))?;
         let header = Header::decode(&block).map_err(|what| failed(&what))?;
         if header.first_seq != archived.first_seq {
             return Err(failed(&"the file's name and its header disagree"));
@@ -199,25 +201,36 @@ impl ArchiveReader {
     /// The next frame, verified.
     ///
     /// # Errors
-    /// `Corrupt` when it is damaged.
+    /// `Corrupt` when it is damaged, `Unavailable` when it cannot be read.
     pub(super) fn next_frame(&mut self) -> Result<Frame<'_>> {
         let seq = self.next_seq;
         let failed = |error: &dyn std::fmt::Display| damaged(&self.path, self.offset, seq, error);
+        let unread = |error| unread(&self.path, self.offset, seq, error);
         self.buffer.resize(FRAME_HEADER_BYTES, 0);
-        self.decoder.read_exact(&mut self.buffer).map_err(|error| failed(&error))?;
+        self.decoder.read_exact(&mut self.buffer).map_err(unread)?;
         // The bound keeps a damaged length from asking for gigabytes.
         let len =
             frame::next_len(&self.buffer).filter(|&len| self.offset + len <= self.segment_bytes);
         self.buffer.resize(len.ok_or_else(|| failed(&"its length is impossible"))?, 0);
-        self.decoder
-            .read_exact(&mut self.buffer[FRAME_HEADER_BYTES..])
-            .map_err(|error| failed(&error))?;
+        self.decoder.read_exact(&mut self.buffer[FRAME_HEADER_BYTES..]).map_err(unread)?;
         let frame = frame::verify(&self.buffer, self.header.seed())
             .filter(|frame| frame.seq == seq)
             .ok_or_else(|| failed(&"its checksum does not hold"))?;
         self.offset += frame.bytes;
         self.next_seq += 1;
         Ok(frame)
+    }
+}
+
+/// Why a file cannot be unpacked: its content is damaged, or the disk does not give it now.
+fn unread(path: &Path, offset: usize, seq: Seq, error: io::Error) -> Error {
+    let is_content = match error.kind() {
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData => true,
+        _ => error.get_ref().is_some_and(|inner| inner.is::<lz4_flex::frame::Error>()),
+    };
+    match is_content {
+        true => damaged(path, offset, seq, &error),
+        false => Error::io(format_args!("reading {}", path.display()), error),
     }
 }
 
@@ -232,8 +245,9 @@ fn damaged(path: &Path, offset: usize, seq: Seq, why: &dyn std::fmt::Display) ->
 #[cfg(all(test, not(stockhold_loom)))]
 mod tests {
     use super::*;
+    use crate::base::error::ErrorKind;
     use crate::base::golden;
-    use crate::vfs::crash::CrashVfs;
+    use crate::vfs::crash::{CrashVfs, Fault};
 
     /// An archive file of one segment with one record, which the reference implementation of LZ4
     /// compressed. Which bytes a compression finds is not promised; that all of them are read is.
@@ -274,5 +288,34 @@ mod tests {
         golden::check("an LZ4 frame", &start, "04224d18645008");
         let mut reader = ArchiveReader::open(&vfs, dir, &archived).expect("it is read");
         assert_eq!(reader.next_frame().expect("it is read").payload, b"stock");
+    }
+
+    /// History begins anew behind a file that is damaged, so a disk that fails once must not be
+    /// taken for that.
+    #[test]
+    fn a_file_that_cannot_be_read_now_is_not_damaged() {
+        let (vfs, dir) = (CrashVfs::new(0), Path::new("/archive"));
+        vfs.create_dir(dir).expect("the disk takes it");
+        let archived = write(&vfs, dir, &segment().1, 7, 7).expect("the disk takes it");
+        let read = || {
+            ArchiveReader::open(&vfs, dir, &archived)
+                .and_then(|mut reader| reader.next_frame().map(|frame| frame.seq))
+                .map_err(|error| error.kind())
+        };
+        let before = vfs.operations();
+        assert_eq!(read(), Ok(7));
+        for operation in 0..vfs.operations() - before {
+            vfs.fault_at(vfs.operations() + operation, Fault::Fail);
+            assert_eq!(read(), Err(ErrorKind::Unavailable), "at operation {operation}");
+            assert_eq!(read(), Ok(7), "after operation {operation}");
+        }
+        let path = archived.path(dir);
+        let bytes = vfs.bytes(&path).expect("it is there").len();
+        for bit in 0..bytes * 8 {
+            vfs.flip(&path, bit);
+            let kind = read();
+            assert!(matches!(kind, Err(ErrorKind::Corrupt) | Ok(7)), "bit {bit}: {kind:?}");
+            vfs.flip(&path, bit);
+        }
     }
 }

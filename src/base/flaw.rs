@@ -2,14 +2,32 @@
 //! any, one at a time, and only on the thread that asks for it; in every other build the question
 //! whether one is made is a constant.
 
-/// A mistake in the engine, with the invariant of `docs/architecture.md` that it breaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Flaw {
+/// The mistakes, and a list of all of them, so that none is forgotten by the test that looks for
+/// each.
+macro_rules! flaws {
+    ($($(#[doc = $doc:literal])* $name:ident,)*) => {
+        /// A mistake in the engine, with the invariant of `docs/architecture.md` that it breaks.
+        #[cfg_attr(not(test), allow(dead_code, reason = "one is made in code for tests only"))]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) enum Flaw {
+            $($(#[doc = $doc])* $name,)*
+        }
+
+        impl Flaw {
+            /// Every mistake.
+            #[cfg(all(test, not(stockhold_loom)))]
+            pub(crate) const ALL: &[Self] = &[$(Self::$name),*];
+        }
+    };
+}
+
+flaws! {
     /// 1: takes a unit more than there is.
     Oversells,
     /// 2: gives back what lapsed, and puts it into the journal after the next event.
-    #[cfg(test)]
     LogsLate,
+    /// 2: lets things happen at the machine's time before the journal's is set back to it.
+    MendsLate,
     /// 3: acknowledges what was written and not synced.
     AcknowledgesUnsynced,
     /// 3: writes into a segment whose name is not synced.
@@ -24,6 +42,8 @@ pub(crate) enum Flaw {
     ConfirmsLate,
     /// 5: releases until the wheel turns.
     ReleasesLate,
+    /// 5: says of what expired that it was released.
+    TellsAnotherEnd,
     /// 1: a return gives back the newest use, whosever that is.
     ReturnsNewest,
     /// 1: returns a unit more than is left.

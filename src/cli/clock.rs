@@ -2,13 +2,11 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use clap::Args;
 
-use crate::base::clock::SystemClock;
 use crate::base::error::Result;
-use crate::engine::{Mended, mend_clock};
+use crate::engine::{Engine, Mended, mend_clock};
 use crate::process::print;
 use crate::reader::DirectoryReader;
 
@@ -26,18 +24,28 @@ pub(super) struct ClockArgs {
 pub(super) fn clock(args: &ClockArgs) -> Result<ExitCode> {
     // Opening would make a directory that is not there.
     DirectoryReader::open(&args.dir)?;
-    let mended = mend_clock(&args.dir, Arc::new(SystemClock::default()), args.mend)?;
-    let ahead_ms = mended.journal_ms.saturating_sub(mended.machine_ms);
-    print(&told(&mended, ahead_ms))?;
-    let is_well = mended.seq.is_some() || !mended.is_ahead;
+    let mended = mend_clock(Engine::builder(&args.dir), args.mend)?;
+    print(&told(&mended, args.mend))?;
+    let is_well = args.mend || !mended.is_ahead && mended.reservations == 0;
     Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn told(mended: &Mended, ahead_ms: u64) -> String {
-    let Mended { reservations, seq, is_ahead, .. } = *mended;
+fn told(mended: &Mended, is_mended: bool) -> String {
+    let Mended { reservations, seq, is_ahead, journal_ms, machine_ms } = *mended;
     if !is_ahead {
-        return "The journal's time is not ahead of the machine's clock: there is nothing to mend.\n".to_owned();
+        return match (reservations, is_mended) {
+            (0, _) => "The journal's time is not ahead of the machine's clock: there is nothing to mend.\n".to_owned(),
+            (_, true) => format!(
+                "An earlier mend was cut off after it had set the time back. {reservations} reservations made in the time \
+                 that was ahead are released now.\n"
+            ),
+            (_, false) => format!(
+                "An earlier mend was cut off after it had set the time back: {reservations} reservations that wait were \
+                 made in the time that was ahead. Run this again with --mend: it releases them.\n"
+            ),
+        };
     }
+    let ahead_ms = journal_ms.saturating_sub(machine_ms);
     let ahead = humantime::format_duration(std::time::Duration::from_secs(ahead_ms / 1000));
     match seq {
         Some(seq) => format!(

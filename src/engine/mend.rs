@@ -1,14 +1,14 @@
 //! Setting back the time of a journal that is ahead of the machine's clock, because that clock was
 //! ahead once.
 
-use std::path::Path;
-use std::sync::Arc;
+use std::collections::HashMap;
 
-use super::Engine;
+use super::core::Core;
 use super::time::JUMP_MS;
-use crate::base::clock::Clock;
-use crate::base::error::Result;
-use crate::base::{Seq, TimeMs};
+use super::{Engine, EngineBuilder};
+use crate::base::error::{ErrorKind, Result};
+use crate::base::flaw::{self, Flaw};
+use crate::base::{ReservationId, Seq, TimeMs};
 use crate::event::{Event, Fact, Recorder};
 use crate::ledger::{Release, made_at_ms};
 
@@ -26,41 +26,79 @@ pub(crate) struct Mended {
     pub(crate) seq: Option<Seq>,
 }
 
-/// Looks how far the journal in `dir` is ahead of `clock`, and, with `mend`, sets its time back to
-/// the clock's. What waits since before keeps its deadline; reservations made in the time that was
-/// ahead are released, since their deadlines are of that time.
+/// Looks how far the journal that `builder` opens is ahead of its clock, and, with `mend`, sets its
+/// time back to the clock's. What waits since before keeps its deadline; reservations made in the
+/// time that was ahead are released, since their deadlines are of that time. A mend that a crash
+/// cut off is finished by another.
 ///
 /// # Errors
-/// Those of opening the directory, which no server may have open, and `Unavailable` when the disk
-/// fails.
-pub(crate) fn mend_clock(dir: &Path, clock: Arc<dyn Clock>, mend: bool) -> Result<Mended> {
-    let engine = Engine::builder(dir).clock(clock).without_expiry().open()?;
+/// Those of opening the directory, which no server may have open, and of reading its events;
+/// `Unavailable` when the disk fails.
+pub(crate) fn mend_clock(builder: EngineBuilder, mend: bool) -> Result<Mended> {
+    let engine = builder.without_expiry().open()?;
     let core = &engine.0.core;
     let (journal_ms, machine_ms) = (core.now_ms(), core.time.wall_ms());
     let is_ahead = core.time.ahead_ms() > 0;
-    let pending = core.ledger.all_pending().into_iter().map(|pending| pending.reservation);
-    // Those of an earlier try, which a crash ended between setting the time back and releasing them,
-    // too: nothing else can be that far ahead.
+    // Where the time is not ahead any more, an earlier try may have set it back and released
+    // nothing.
     let tolerated_ms = if is_ahead { 0 } else { JUMP_MS };
-    let made_ahead: Vec<_> = pending
-        .filter(|reservation| made_at_ms(*reservation) > machine_ms.saturating_add(tolerated_ms))
-        .collect();
+    let made_ahead = made_after(&engine, machine_ms.saturating_add(tolerated_ms), is_ahead)?;
     let mut mended =
         Mended { journal_ms, machine_ms, is_ahead, reservations: made_ahead.len(), seq: None };
     let recorder = core.recorder();
     if is_ahead && mend {
         recorder.admit()?;
+        if flaw::is_made(Flaw::MendsLate) {
+            core.time.set_back(machine_ms);
+            made_ahead.iter().try_for_each(|reservation| release(core, *reservation))?;
+        }
         let fact = Fact::ClockMended { from: journal_ms };
         mended.seq = Some(recorder.record(&Event { at: machine_ms, request: None, fact }));
         core.time.set_back(machine_ms);
     }
     if mend {
         // After the event that sets the time back: theirs are of the machine's time.
-        for reservation in made_ahead {
-            core.ledger.execute(&Release::new(reservation).into(), machine_ms, &recorder)?;
-        }
+        made_ahead.into_iter().try_for_each(|reservation| release(core, reservation))?;
         core.journal.wait(recorder.last_seq())?;
     }
     engine.close()?;
     Ok(mended)
+}
+
+/// The pending reservations that were made later than `at_ms`. A number is no lower than the time
+/// at which it was given out, and may be higher: once time was set back, a shard goes on from its
+/// highest number. So the events say when, and numbers only where events are no longer kept.
+fn made_after(engine: &Engine, at_ms: TimeMs, is_ahead: bool) -> Result<Vec<ReservationId>> {
+    let pending = engine.0.core.ledger.all_pending().into_iter().map(|pending| pending.reservation);
+    let mut made: Vec<_> = pending.filter(|id| made_at_ms(*id) > at_ms).collect();
+    if made.is_empty() {
+        return Ok(made);
+    }
+    let mut by_event: HashMap<ReservationId, Option<TimeMs>> =
+        made.iter().map(|id| (*id, None)).collect();
+    // Whatever was made before the events that are kept was made before a mend among them.
+    let mut is_old_ahead = is_ahead;
+    let mut events = engine.subscribe(engine.status().oldest_seq)?;
+    while let Some((_, event)) = events.try_next()? {
+        match event.fact {
+            Fact::Reserved { reservation, .. } => {
+                by_event.entry(reservation).and_modify(|at_ms| *at_ms = Some(event.at));
+            }
+            Fact::ClockMended { .. } => is_old_ahead = true,
+            _ => {}
+        }
+    }
+    made.retain(|id| by_event[id].map_or(is_old_ahead, |made_ms| made_ms > at_ms));
+    Ok(made)
+}
+
+fn release(core: &Core, reservation: ReservationId) -> Result<()> {
+    let command = Release::new(reservation).into();
+    let mut released = core.ledger.execute(&command, core.now_ms(), &core.recorder());
+    if released.as_ref().is_err_and(|error| error.kind() == ErrorKind::Overloaded) {
+        // The queue is full: what is in it is written first.
+        core.journal.wait(core.recorder().last_seq())?;
+        released = core.ledger.execute(&command, core.now_ms(), &core.recorder());
+    }
+    released.map(drop)
 }

@@ -5,6 +5,7 @@
 use std::collections::VecDeque;
 
 use super::NotPending;
+use crate::base::flaw::{self, Flaw};
 use crate::base::sizes::vec_bytes;
 use crate::base::{AccountId, ReservationId};
 
@@ -45,6 +46,9 @@ impl Ended {
     /// How a reservation ended, for somebody who asks on behalf of `owner`, if that is remembered.
     pub(super) fn find(&self, id: ReservationId, owner: Option<AccountId>) -> Option<NotPending> {
         let entry = self.0.iter().rev().find(|entry| entry.id == id)?;
+        if flaw::is_made(Flaw::TellsAnotherEnd) && entry.how == NotPending::Expired {
+            return Some(NotPending::Released);
+        }
         let is_owned = owner.is_none() || owner == entry.owner;
         Some(if is_owned { entry.how } else { NotPending::Anothers })
     }

@@ -54,8 +54,9 @@ fn hash(id: ReservationId) -> u64 {
     id.count().wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
-/// When a reservation was made, as far as its number tells: no later than that. (Numbers only grow,
-/// though a clock may be set back.)
+/// The time that a number stands for. A reservation was made then or before: a shard that has used
+/// up its numbers of a time, or that was ahead of it before a clock was set back, goes on with later
+/// ones.
 #[cfg(feature = "server")]
 pub(crate) fn made_at_ms(id: ReservationId) -> TimeMs {
     id.count() / COUNTS_PER_MS

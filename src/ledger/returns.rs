@@ -55,7 +55,7 @@ impl Ledger {
         {
             return Ok(((first.answer.to_refund()?, Some(first.seq)), Became::Repeated));
         }
-        let (lines, part) = match give_back_consumed(locked, used, asked, now)? {
+        let (lines, part) = match give_back_consumed(locked, used, asked)? {
             Returning::Fact { lines, part } => (lines, part),
             Returning::Refused(outcome) => return Ok(((outcome, None), Became::Refused)),
         };

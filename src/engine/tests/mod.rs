@@ -13,6 +13,8 @@ mod ended;
 mod hanging;
 mod identity;
 mod memory;
+#[cfg(feature = "bin")]
+mod mend;
 mod metrics;
 #[cfg(feature = "history")]
 mod too_late;

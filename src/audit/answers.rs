@@ -22,8 +22,10 @@ pub(super) struct Answers {
     /// The keys without a promise, oldest first, by the last bits of the key.
     unpromised: Vec<VecDeque<u128>>,
     unpromised_max: usize,
-    /// The newest time of an event.
+    /// The newest time of an event, since time was last set back.
     at: TimeMs,
+    /// The event that last set time back, and the latest time that it was ever set back from.
+    mended: (Seq, TimeMs),
 }
 
 impl Answers {
@@ -35,7 +37,15 @@ impl Answers {
             unpromised: vec![VecDeque::new(); SHARDS],
             unpromised_max: keys_max.div_ceil(SHARDS).max(1),
             at: 0,
+            mended: (0, 0),
         }
+    }
+
+    /// Whether an answer may be forgotten though it is promised still: it was over in a time that
+    /// was ahead.
+    fn may_be_gone(&self, of: Seq, until: TimeMs) -> bool {
+        let (mended, from) = self.mended;
+        of < mended && until <= from
     }
 
     /// Believes a snapshot of the time `at`.
@@ -45,7 +55,13 @@ impl Answers {
 
     /// Enters an event.
     pub(super) fn enter(&mut self, seq: Seq, event: &Event<'_>, findings: &mut Findings) {
-        self.at = self.at.max(event.at);
+        self.at = match event.fact {
+            Fact::ClockMended { from } => {
+                self.mended = (seq, self.mended.1.max(from));
+                event.at
+            }
+            _ => self.at.max(event.at),
+        };
         let Some((request, (effect, units))) = event.request.zip(effect(&event.fact)) else {
             return;
         };
@@ -55,7 +71,7 @@ impl Answers {
                 // The snapshot that the books began with shows it.
                 return;
             }
-            if *until > event.at {
+            if *until > event.at && !self.may_be_gone(first.seq, *until) {
                 let what = format!(
                     "the key {key:032x} has an effect for the second time; the first was by record {}, and is kept until \
                      {until}",
@@ -104,7 +120,9 @@ impl Answers {
     /// go of here.
     pub(super) fn difference(&self, row: &AnswerRow) -> Option<String> {
         let Some((makes, _)) = self.by_key.get(&row.key) else {
-            let young = row.kept.is_some_and(|(owner, until)| owner > 0 && until > self.at);
+            let young = row.kept.is_some_and(|(owner, until)| {
+                owner > 0 && until > self.at && !self.may_be_gone(row.seq, until)
+            });
             return young.then(|| format!("the answer of event {} is none by the events", row.seq));
         };
         let known = |row: &AnswerRow| (row.seq, row.fingerprint, row.effect.0, row.effect.1);
@@ -125,8 +143,9 @@ impl Answers {
     /// The first answer by an event up to `seq` that is promised still, and is not among those that
     /// are shown.
     pub(super) fn missing(&self, shown: &HashSet<Seq>, seq: Seq) -> Option<Seq> {
-        let young =
-            self.by_key.values().filter(|(row, until)| row.kept.is_some() && *until > self.at);
+        let young = self.by_key.values().filter(|(row, until)| {
+            row.kept.is_some() && *until > self.at && !self.may_be_gone(row.seq, *until)
+        });
         young.map(|(row, _)| row.seq).find(|of| *of <= seq && !shown.contains(of))
     }
 }

@@ -11,6 +11,8 @@ mod clean;
 mod forge;
 mod forged;
 mod looks;
+mod mended;
+mod own_kinds;
 mod rebuilds;
 mod sale;
 

@@ -181,17 +181,30 @@ fn note(
 ) -> Result<Executed<NoteOutcome>> {
     let Request { reservation, owner, key, .. } = *request;
     let noting = Noting { reservation, body, owner, key };
+    note_if(core, &noting, || {
+        let record = request.record(store)?;
+        record
+            .map_or(Ok(false), |record| holds(std::panic::AssertUnwindSafe(|| when(&record, body))))
+    })
+}
+
+/// Keeps a note when a condition is met.
+///
+/// # Errors
+/// Those of the condition and of the ledger.
+pub(super) fn note_if(
+    core: &Core,
+    noting: &Noting<'_>,
+    is_met: impl FnOnce() -> Result<bool>,
+) -> Result<Executed<NoteOutcome>> {
+    let reservation = noting.reservation;
     // The first answer, whatever has become of the reservation since.
-    if let Some(seq) = core.ledger.noted_before(&noting, core.now_ms())? {
+    if let Some(seq) = core.ledger.noted_before(noting, core.now_ms())? {
         return Ok((NoteOutcome::Noted { reservation }, Some(seq)));
     }
-    let is_met = match request.record(store)? {
-        Some(record) => holds(std::panic::AssertUnwindSafe(|| when(&record, body)))?,
-        None => false,
-    };
-    if !is_met {
+    if !is_met()? {
         return Ok((NoteOutcome::Unmet { reservation }, None));
     }
-    let seq = core.ledger.note(&noting, core.now_ms(), &core.recorder())?;
+    let seq = core.ledger.note(noting, core.now_ms(), &core.recorder())?;
     Ok((NoteOutcome::Noted { reservation }, Some(seq)))
 }

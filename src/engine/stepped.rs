@@ -2,10 +2,10 @@
 //! caller does what they would do, when it likes. Everything else is as ever, so what happens in
 //! which order is a function of the calls, the clock and the files.
 
-use super::{Engine, Ticket, checkpoint};
+use super::{Engine, NoteOutcome, Ticket, checkpoint, ended};
 use crate::base::Seq;
 use crate::base::error::Result;
-use crate::ledger::{RefundOutcome, Return, Used};
+use crate::ledger::{Noting, RefundOutcome, Return, Used};
 
 impl Engine {
     /// What the journal's writer does when it is woken: writes what is queued.
@@ -39,5 +39,15 @@ impl Engine {
     ) -> Result<Ticket<RefundOutcome>> {
         let core = &self.0.core;
         Ok(core.ticket(core.ledger.return_used(used, asked, core.now_ms(), &core.recorder())?))
+    }
+
+    /// Keeps a note with a reservation when a condition is met; the caller knows whether it is, as
+    /// history would.
+    ///
+    /// # Errors
+    /// As [`Engine::note_when`].
+    pub(crate) fn note_if(&self, note: &Noting<'_>, is_met: bool) -> Result<Ticket<NoteOutcome>> {
+        let core = &self.0.core;
+        Ok(core.ticket(ended::note_if(core, note, || Ok(is_met))?))
     }
 }

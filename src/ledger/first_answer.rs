@@ -108,4 +108,22 @@ impl FirstAnswer {
             | Self::Extended { .. } => Err(of_another()),
         }
     }
+
+    /// Whether this is the answer to a note with the same key.
+    ///
+    /// # Errors
+    /// `Conflict` when no note can have been answered so.
+    pub(crate) fn to_note(self) -> Result<()> {
+        match self {
+            Self::Noted { .. } => Ok(()),
+            Self::Changed(_)
+            | Self::Reserved(_)
+            | Self::Confirmed { .. }
+            | Self::Released { .. }
+            | Self::Returned { .. }
+            | Self::ReturnedInPart { .. }
+            | Self::Transferred(_)
+            | Self::Extended { .. } => Err(of_another()),
+        }
+    }
 }

@@ -31,7 +31,7 @@ impl Ledger {
         let mut locked = LockedShards::lock(&self.shards, bit(key_shard));
         recorder.admit()?;
         if let Some(first) = self.first_locked(&locked, &keyed, now)? {
-            return Ok(first.seq);
+            return first.answer.to_note().map(|()| first.seq);
         }
         let request = self.admit(Some(keyed), now)?;
         Ok(commit(&mut locked, &Event { at: now, request, fact }, recorder))
@@ -47,6 +47,7 @@ impl Ledger {
         };
         let key_shard = self.key_space.shard_of(keyed.request.key.number());
         let locked = LockedShards::lock(&self.shards, bit(key_shard));
-        Ok(self.first_locked(&locked, &keyed, now)?.map(|first| first.seq))
+        let first = self.first_locked(&locked, &keyed, now)?;
+        first.map(|first| first.answer.to_note().map(|()| first.seq)).transpose()
     }
 }

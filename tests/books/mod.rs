@@ -3,11 +3,9 @@
 
 use std::ops::Deref;
 
+use stockhold::Engine;
 use stockhold::event::Event;
 use stockhold::test_util::oracle;
-use stockhold::{Engine, ReservationId};
-
-pub use stockhold::test_util::oracle::Ended;
 
 /// What the events from the first one on come to.
 #[derive(Debug, Default)]
@@ -39,11 +37,6 @@ impl Books {
             each(&event);
             self.0.enter(&event).unwrap_or_else(|why| panic!("{why}: {event:?}"));
         }
-    }
-
-    /// Whether it was confirmed, and its units were returned.
-    pub fn is_returned(&self, id: ReservationId) -> bool {
-        self.ended.get(&id) == Some(&Ended::Confirmed) && !self.consumed.contains_key(&id)
     }
 
     /// Holds the engine's own state to the books.

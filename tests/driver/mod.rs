@@ -142,6 +142,8 @@ pub struct Run {
     ids: [Option<AccountId>; 8],
     reference: Reference,
     made: Vec<ReservationId>,
+    /// Those that had ended when a checkpoint was last written.
+    shown: BTreeSet<ReservationId>,
     asked: Vec<(Ask, u8)>,
 }
 
@@ -155,6 +157,7 @@ impl Run {
             reference: Reference::new(1_000).keeping(WINDOW_MS),
             // One that was never made.
             made: vec![ReservationId::from_number(u64::MAX >> 1)],
+            shown: BTreeSet::new(),
             asked: Vec::new(),
         };
         run.start();
@@ -234,7 +237,7 @@ impl Run {
                     self.reference.expire_due()
                 );
             }
-            Step::Checkpoint => drop(self.engine().checkpoint().expect("it is written")),
+            Step::Checkpoint => self.checkpoint(),
             Step::Reopen { close, checkpoint } => self.reopen(close, checkpoint),
         }
         self.compare();
@@ -242,15 +245,21 @@ impl Run {
 
     /// Drops or closes the engine, and opens it again.
     pub fn reopen(&mut self, close: bool, checkpoint: bool) {
-        let engine = self.engine.take().expect("the engine is open between steps");
-        if checkpoint {
-            engine.checkpoint().expect("it is written");
+        if checkpoint || close {
+            self.checkpoint();
         }
+        let engine = self.engine.take().expect("the engine is open between steps");
         if close {
             engine.close().expect("it closes");
         }
         drop(engine);
         self.start();
+        self.reference.books.faded.clone_from(&self.shown);
+    }
+
+    fn checkpoint(&mut self) {
+        self.engine().checkpoint().expect("it is written");
+        self.shown = self.reference.books.ended.keys().copied().collect();
     }
 
     fn pick(&mut self, wish: Wish) -> Ask {

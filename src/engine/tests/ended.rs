@@ -91,6 +91,19 @@ fn a_refund_is_made_when_its_condition_holds_at_its_turn() {
     assert_eq!(engine.level(tea).expect("it is open").consumed, 1);
 }
 
+/// The body is the same, and what was done under the key was no note.
+#[test]
+fn a_note_does_not_hear_what_another_kind_of_request_was_answered() {
+    let fixture = Fixture::new();
+    let engine = fixture.open();
+    let tea = stock(&engine, 10);
+    let order = bought(&engine, tea);
+    let key = key("a").with_body(b"{}");
+    drop(engine.receive(Receive::new(tea, 1).key(key)).and_then(Ticket::wait));
+    assert_eq!(note(&engine, order, b"sent", Some(key)), Err(ErrorKind::Conflict));
+    assert_eq!(notes(&engine, order), Vec::<Vec<u8>>::new());
+}
+
 #[test]
 fn a_refund_in_part_goes_on_until_nothing_is_left() {
     let fixture = Fixture::new();

@@ -56,11 +56,13 @@ impl Account {
     }
 
     /// What counts at `now` under the rule in force. Where nothing ever comes back that is all that
-    /// was consumed, however many uses that were.
+    /// was consumed, however many uses that were. What came back in a time that was ahead stays
+    /// back when the time is set right.
     fn counted_now(&self, now: TimeMs) -> u64 {
         match self.policy.window {
             Window::Never => self.consumed,
-            window => self.counted(window, now),
+            Window::Outstanding => self.counted(Window::Outstanding, now),
+            window => self.counted(window, now).min(self.consumed),
         }
     }
 

@@ -8,10 +8,11 @@ use std::sync::Arc;
 use super::account::Account;
 use super::check::{Checked, agree, hold};
 use super::said::Said;
+use crate::base::error::ErrorKind;
 use crate::base::{AccountId, AccountKey, AccountKind, ReservationId, Seq, TimeMs};
 use crate::event::Policy;
 use crate::event::{End, Event, EventLine, Fact, Part, PartLine, Request};
-use crate::ledger::Line;
+use crate::ledger::{Line, NotPending};
 
 /// A pending reservation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +43,20 @@ pub enum Ended {
     Released,
     /// Its deadline passed.
     Expired,
+    /// It was confirmed, and what it consumed went back.
+    Returned,
+}
+
+impl Ended {
+    /// What somebody hears who comes too late.
+    fn told(self) -> NotPending {
+        match self {
+            Self::Confirmed => NotPending::Confirmed,
+            Self::Released => NotPending::Released,
+            Self::Expired => NotPending::Expired,
+            Self::Returned => NotPending::Returned,
+        }
+    }
 }
 
 /// What a keyed request was answered first, and the event that did it.
@@ -64,8 +79,11 @@ pub struct Answer {
 pub struct Books {
     /// The number of that event.
     pub seq: Seq,
-    /// The newest time of an event.
+    /// The newest time of an event, since time was last set back.
     pub at: TimeMs,
+    /// The latest time that was ever set back. Answers that were to be kept no longer than until
+    /// then may be forgotten, or not.
+    pub was_ahead: TimeMs,
     /// Every account.
     pub accounts: BTreeMap<AccountId, Account>,
     /// Their names; shared, since a search copies the state at every step.
@@ -80,6 +98,10 @@ pub struct Books {
     pub answers: BTreeMap<u128, Answer>,
     /// How each reservation ended that did; one that was confirmed at once ended so.
     pub ended: BTreeMap<ReservationId, Ended>,
+    /// Of those, on whose behalf they were.
+    pub owners: BTreeMap<ReservationId, AccountId>,
+    /// Those of which an engine may have forgotten how they ended, since it was opened after that.
+    pub faded: BTreeSet<ReservationId>,
 }
 
 impl Books {
@@ -90,7 +112,17 @@ impl Books {
     /// What rule it breaks.
     pub fn enter(&mut self, event: &Event<'_>) -> Checked {
         self.seq += 1;
-        self.at = self.at.max(event.at);
+        self.at = match event.fact {
+            // The one event that sets the time back.
+            Fact::ClockMended { from } => {
+                hold(self.at <= from && event.at < from, || {
+                    self.told(&format!("the time is {}, and is set back from {from}", self.at))
+                })?;
+                self.was_ahead = self.was_ahead.max(from);
+                event.at
+            }
+            _ => self.at.max(event.at),
+        };
         self.enter_fact(event)
             .and_then(|()| self.enter_answer(event))
             .map_err(|why| self.told(&why))
@@ -141,6 +173,7 @@ impl Books {
                 hold(is_new, || format!("the number {reservation} was given before"))?;
                 if *confirmed {
                     self.ended.insert(*reservation, Ended::Confirmed);
+                    self.owners.extend(owner.map(|owner| (*reservation, owner)));
                 }
                 let taken: Vec<Line> = lines.iter().map(line_of).collect();
                 match confirmed {
@@ -246,6 +279,7 @@ impl Books {
         agree("the lines that end", &lines, &held.lines)?;
         agree("the deadline that ends", &end.expires_at, &held.expires_at)?;
         self.ended.insert(end.reservation, how);
+        self.owners.extend(held.owner.map(|owner| (end.reservation, owner)));
         self.change_lines(&end.lines, |it, line| it.end(line.quantity, line.consumed, at))
     }
 
@@ -283,7 +317,9 @@ impl Books {
             }
             Some(part) => agree("what is back of it", &part.lines, &after)?,
         }
-        if !is_over {
+        if is_over {
+            self.ended.insert(id, Ended::Returned);
+        } else {
             self.consumed.insert(id, Consumed { at, lines: after });
         }
         Ok(at)
@@ -322,6 +358,47 @@ impl Books {
         })
     }
 
+    /// Why somebody who asks on behalf of `owner` finds no such reservation pending.
+    pub(super) fn why(&self, id: ReservationId, owner: Option<AccountId>) -> NotPending {
+        let is_anothers = |of: Option<AccountId>| owner.is_some() && owner != of;
+        match self.ended.get(&id) {
+            _ if self.pending.get(&id).is_some_and(|held| is_anothers(held.owner)) => {
+                NotPending::Anothers
+            }
+            Some(_) if is_anothers(self.owners.get(&id).copied()) => NotPending::Anothers,
+            Some(ended) => ended.told(),
+            None if self.is_new(id) => NotPending::NeverMade,
+            // Its number was passed over.
+            None => NotPending::Unknown,
+        }
+    }
+
+    /// Whether no number as high as this one was given out in its shard.
+    fn is_new(&self, id: ReservationId) -> bool {
+        let is_before = |made: &&ReservationId| made.shard() == id.shard() && **made >= id;
+        !self.pending.keys().chain(self.ended.keys()).any(|made| is_before(&made))
+    }
+
+    /// Takes what was said for the whole answer where a part of that may be forgotten by now: how a
+    /// reservation ended.
+    ///
+    /// # Errors
+    /// What should have been said.
+    pub fn hold_answer(
+        &self,
+        said: &Result<Said, ErrorKind>,
+        should: &Result<Said, ErrorKind>,
+    ) -> Checked {
+        let known = match (said, should) {
+            (
+                Ok(Said::NotPending { reservation, why: NotPending::Unknown }),
+                Ok(Said::NotPending { reservation: id, .. }),
+            ) if reservation == id && self.faded.contains(id) => should,
+            _ => said,
+        };
+        agree("the answer", known, should)
+    }
+
     fn enter_answer(&mut self, event: &Event<'_>) -> Checked {
         let (Some(request), Some(outcome)) = (event.request, outcome_of(&event.fact)) else {
             return Ok(());
@@ -331,9 +408,8 @@ impl Books {
         let answer =
             Answer { fingerprint, outcome, seq: self.seq, owner: kept.owner, until: kept.until };
         let before = self.answers.insert(key.number(), answer);
-        hold(before.is_none_or(|before| before.until <= event.at), || {
-            "a second effect of one request".to_owned()
-        })
+        let may_be_gone = |before: Answer| before.until <= event.at.max(self.was_ahead);
+        hold(before.is_none_or(may_be_gone), || "a second effect of one request".to_owned())
     }
 
     /// How many answers of this owner are kept.
@@ -412,6 +488,7 @@ fn outcome_of(fact: &Fact<'_>) -> Option<Said> {
             Some(part) if !part.is_last() => Said::ReturnedInPart { reservation: *reservation },
             Some(_) | None => Said::Returned { reservation: *reservation },
         },
+        Fact::Noted { reservation, .. } => Said::Noted { reservation: *reservation },
         Fact::Extended { reservation, expires_at, .. } => {
             Said::Extended { reservation: *reservation, expires_at: *expires_at }
         }

@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 
 use super::account::Account;
 use super::books::{Books, PendingReservation};
-use super::check::{Checked, agree, hold};
+use super::check::{Checked, hold};
 use super::said::Said;
 use crate::base::error::ErrorKind;
 use crate::base::{AccountId, AccountKind, IdempotencyKey, ReservationId, Seq, TimeMs};
 use crate::event::{End, Event, EventLine, EventLines, Fact, Kept, Policy, Request};
 use crate::ledger::{
-    Adjust, Command, Confirm, Deadline, Extend, Line, Receive, Refusal, Release, Reserve, Transfer,
-    WriteOff,
+    Adjust, Command, Confirm, Deadline, Extend, Line, Note, Receive, Refusal, Release, Reserve,
+    Transfer, WriteOff,
 };
 
 /// How much the engine keeps.
@@ -98,7 +98,7 @@ impl Books {
             _ => None,
         };
         let due = self.decide(command, now, number, &terms.bounds, is_alone);
-        agree("the answer", said, &due.answer())?;
+        self.hold_answer(said, &due.answer())?;
         match due {
             Due::Facts(facts, _) => {
                 let request = command.key().map(|key| terms.request(key, now));
@@ -166,12 +166,43 @@ impl Books {
         }
         let due =
             self.decide_anew(command, now, number, bounds.reservations_per_shard_max, is_alone);
-        let kept = command.key().map_or(0, |key| self.kept(key.owner(), now));
-        // Only what does something needs room for its answer.
+        self.with_room(due, command.key(), now, bounds)
+    }
+
+    /// Only what does something needs room for its answer.
+    fn with_room(
+        &self,
+        due: Due,
+        key: Option<IdempotencyKey>,
+        now: TimeMs,
+        bounds: &Bounds,
+    ) -> Due {
+        let kept = key.map_or(0, |key| self.kept(key.owner(), now));
         match due {
             Due::Facts(..) if kept >= bounds.keys_per_owner => Due::Error(ErrorKind::Throttled),
             due => due,
         }
+    }
+
+    /// What must come of a note with a condition: nothing where that is not met, unless it was met
+    /// before.
+    pub fn decide_note(
+        &self,
+        note: Note<'_>,
+        key: Option<IdempotencyKey>,
+        is_met: bool,
+        now: TimeMs,
+        bounds: &Bounds,
+    ) -> Due {
+        let Note { reservation, body, .. } = note;
+        if let Some(due) = key.and_then(|key| self.answered(key, now)) {
+            return due;
+        }
+        if !is_met {
+            return Due::Nothing(Said::Unmet { reservation });
+        }
+        let fact = Fact::Noted { reservation, body: body.to_vec().into() };
+        self.with_room(Due::fact(fact, Said::Noted { reservation }), key, now, bounds)
     }
 
     fn decide_anew(
@@ -224,7 +255,7 @@ impl Books {
             }
             Command::Release(Release { reservation, owner, .. }) => {
                 match self.find(*reservation, *owner) {
-                    None => Due::Nothing(Said::NotPending { reservation: *reservation }),
+                    None => self.gone(*reservation, *owner),
                     Some(held) if now >= held.expires_at => Due::Nothing(Said::Late {
                         reservation: *reservation,
                         expires_at: held.expires_at,
@@ -249,7 +280,7 @@ impl Books {
             Deadline::At(expires_at) => expires_at,
         };
         let Some(held) = self.find(reservation, owner) else {
-            return Due::Nothing(Said::NotPending { reservation });
+            return self.gone(reservation, owner);
         };
         let was = held.expires_at;
         if now >= was {
@@ -437,6 +468,11 @@ impl Books {
         self.pending.get(&id).filter(|held| owner.is_none() || owner == held.owner)
     }
 
+    /// What is said of a reservation that is not pending, or not for this owner.
+    fn gone(&self, reservation: ReservationId, owner: Option<AccountId>) -> Due {
+        Due::Nothing(Said::NotPending { reservation, why: self.why(reservation, owner) })
+    }
+
     fn confirm(
         &self,
         id: ReservationId,
@@ -445,7 +481,7 @@ impl Books {
         now: TimeMs,
     ) -> Due {
         let Some(held) = self.find(id, owner) else {
-            return Due::Nothing(Said::NotPending { reservation: id });
+            return self.gone(id, owner);
         };
         if now >= held.expires_at {
             return Due::Nothing(Said::Late { reservation: id, expires_at: held.expires_at });

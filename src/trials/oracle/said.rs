@@ -2,9 +2,11 @@
 //! what happened.
 
 use crate::base::{AccountId, ReservationId, TimeMs};
+use crate::engine::NoteOutcome;
 use crate::ledger::{
-    ChangeOutcome, Changed, CloseOutcome, ConfirmOutcome, ExtendOutcome, FirstAnswer, Outcome,
-    RefundOutcome, Refusal, ReleaseOutcome, ReserveOutcome, Reserved, TransferOutcome, Transferred,
+    ChangeOutcome, Changed, CloseOutcome, ConfirmOutcome, ExtendOutcome, FirstAnswer, NotPending,
+    Outcome, RefundOutcome, Refusal, ReleaseOutcome, ReserveOutcome, Reserved, TransferOutcome,
+    Transferred,
 };
 
 /// An answer.
@@ -25,7 +27,10 @@ pub enum Said {
     NotEmpty { account: AccountId, available: i64, reserved: u64, counting: u64 },
     Recorded,
     Late { reservation: ReservationId, expires_at: TimeMs },
-    NotPending { reservation: ReservationId },
+    NotPending { reservation: ReservationId, why: NotPending },
+    StillPending { reservation: ReservationId },
+    Noted { reservation: ReservationId },
+    Unmet { reservation: ReservationId },
 }
 
 impl From<Changed> for Said {
@@ -71,7 +76,9 @@ impl From<ConfirmOutcome> for Said {
             ConfirmOutcome::Late { reservation, expires_at } => {
                 Self::Late { reservation, expires_at }
             }
-            ConfirmOutcome::NotPending { reservation, .. } => Self::NotPending { reservation },
+            ConfirmOutcome::NotPending { reservation, why } => {
+                Self::NotPending { reservation, why }
+            }
         }
     }
 }
@@ -84,7 +91,9 @@ impl From<ReleaseOutcome> for Said {
             ReleaseOutcome::Late { reservation, expires_at } => {
                 Self::Late { reservation, expires_at }
             }
-            ReleaseOutcome::NotPending { reservation, .. } => Self::NotPending { reservation },
+            ReleaseOutcome::NotPending { reservation, why } => {
+                Self::NotPending { reservation, why }
+            }
         }
     }
 }
@@ -98,7 +107,7 @@ impl From<ExtendOutcome> for Said {
             ExtendOutcome::Late { reservation, expires_at } => {
                 Self::Late { reservation, expires_at }
             }
-            ExtendOutcome::NotPending { reservation, .. } => Self::NotPending { reservation },
+            ExtendOutcome::NotPending { reservation, why } => Self::NotPending { reservation, why },
         }
     }
 }
@@ -123,8 +132,19 @@ impl From<RefundOutcome> for Said {
                 Self::TooMuch { reservation, account, left }
             }
             RefundOutcome::Released { reservation } => Self::Released { reservation },
-            RefundOutcome::StillPending { reservation }
-            | RefundOutcome::NotConfirmed { reservation, .. } => Self::NotPending { reservation },
+            RefundOutcome::StillPending { reservation } => Self::StillPending { reservation },
+            RefundOutcome::NotConfirmed { reservation, why } => {
+                Self::NotPending { reservation, why }
+            }
+        }
+    }
+}
+
+impl From<NoteOutcome> for Said {
+    fn from(outcome: NoteOutcome) -> Self {
+        match outcome {
+            NoteOutcome::Noted { reservation } => Self::Noted { reservation },
+            NoteOutcome::Unmet { reservation } => Self::Unmet { reservation },
         }
     }
 }
@@ -153,8 +173,7 @@ impl From<FirstAnswer> for Said {
             FirstAnswer::Released { reservation } => Self::Released { reservation },
             FirstAnswer::Returned { reservation } => Self::Returned { reservation },
             FirstAnswer::ReturnedInPart { reservation } => Self::ReturnedInPart { reservation },
-            // What a note says is history's to tell; it changes no account.
-            FirstAnswer::Noted { .. } => Self::Recorded,
+            FirstAnswer::Noted { reservation } => Self::Noted { reservation },
             FirstAnswer::Extended { reservation, expires_at } => {
                 Self::Extended { reservation, expires_at }
             }

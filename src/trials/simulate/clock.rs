@@ -24,6 +24,10 @@ impl MachineClock {
         self.0.store(now_ms.saturating_sub(by_ms).max(1), Ordering::SeqCst);
     }
 
+    pub(super) fn now_ms(&self) -> TimeMs {
+        self.0.load(Ordering::SeqCst)
+    }
+
     /// The clock of a process that starts now, held back as the system's clock is.
     pub(super) fn of_process(&self) -> Arc<dyn Clock> {
         Arc::new(ProcessClock { machine: self.clone(), latest: Latest::default() })

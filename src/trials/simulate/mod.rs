@@ -13,6 +13,7 @@
 //! | `plan` | what happens in a run: steps that follow from the seed |
 //! | `world` | takes the steps, on the engine and on the books |
 //! | `recovery` | crashes, restarts, and what must be left |
+//! | `mending` | a clock that was ahead, set right |
 //! | `follower`, `following` | subscribers that lag, die and go on |
 //! | `rot` | flipped bits, on a copy |
 //! | `wish` | wishes as requests |
@@ -25,6 +26,7 @@ mod counts;
 mod follower;
 mod following;
 mod many;
+mod mending;
 mod plan;
 mod recovery;
 mod returns;

@@ -182,6 +182,14 @@ pub(super) enum Step {
         pick: usize,
         bytes: usize,
     },
+    /// A note with a condition, which is met or not.
+    NoteWhen {
+        pick: usize,
+        owner: Option<AccountIndex>,
+        key: Option<u8>,
+        bytes: usize,
+        is_met: bool,
+    },
     Document {
         key: u8,
         bytes: Option<usize>,
@@ -201,6 +209,16 @@ pub(super) enum Step {
     /// Somebody sets the machine's clock back.
     SetBack {
         by_ms: u64,
+    },
+    /// Somebody sets the machine's clock far ahead, and the process believes it.
+    Jump {
+        by_ms: u64,
+    },
+    /// The machine's clock is set right by so much, the process ends, and the journal's time is
+    /// mended; power is cut after so many operations of that.
+    Mend {
+        back_ms: u64,
+        cut_after: Option<u64>,
     },
     Expire,
     /// The tickets that were kept are looked at.
@@ -248,11 +266,14 @@ impl Step {
             Self::ReturnPart { .. } => "return in part",
             Self::ReturnAgain { .. } => "return again",
             Self::Note { .. } => "note",
+            Self::NoteWhen { .. } => "note with a condition",
             Self::Document { .. } => "document",
             Self::SetPolicy { .. } => "set policy",
             Self::Close { .. } => "close account",
             Self::Tick { .. } => "clock forwards",
             Self::SetBack { .. } => "clock backwards",
+            Self::Jump { .. } => "clock jumps",
+            Self::Mend { .. } => "clock mended",
             Self::Expire => "expire",
             Self::Look => "look at tickets",
             Self::Write => "write",
@@ -285,13 +306,15 @@ impl Plan {
         let count = 40 + chance.below(120);
         steps.extend((0..count).map(|_| step(&mut chance)));
         // The plans of other seeds stay what they always were.
+        let opened = steps.len() - count;
         if seed % 4 == 3 {
-            let opened = steps.len() - count;
-            mix_in(&mut steps[opened..], &mut Chance::new(!seed), later);
+            mix_in(&mut steps[opened..], &mut Chance::new(!seed), 4, later);
         }
         if seed % 8 == 5 {
-            let opened = steps.len() - count;
-            mix_in(&mut steps[opened..], &mut Chance::new(!seed), return_in_part);
+            mix_in(&mut steps[opened..], &mut Chance::new(!seed), 4, return_in_part);
+        }
+        if seed % 8 == 7 {
+            mix_in(&mut steps[opened..], &mut Chance::new(!seed ^ 7), 8, ahead);
         }
         Self { seed, setup, steps: steps.into_iter().enumerate().collect() }
     }
@@ -435,11 +458,16 @@ fn wish(chance: &mut Chance) -> Wish {
     }
 }
 
-/// Puts what came after the first plans in the place of some steps.
-fn mix_in(steps: &mut [Step], chance: &mut Chance, made: fn(&mut Chance) -> Step) {
+/// Puts what came after the first plans in the place of one step in so many.
+fn mix_in(
+    steps: &mut [Step],
+    chance: &mut Chance,
+    count: usize,
+    make: impl Fn(&mut Chance) -> Step,
+) {
     for step in steps {
-        if one_in(chance, 4) {
-            *step = made(chance);
+        if one_in(chance, count) {
+            *step = make(chance);
         }
     }
 }
@@ -454,6 +482,25 @@ fn return_in_part(chance: &mut Chance) -> Step {
         is_more: one_in(chance, 5),
         written_off: if one_in(chance, 3) { chance.below(16) as u8 } else { 0 },
         key: one_in(chance, 2).then(|| chance.below(120) as u8),
+    }
+}
+
+/// A clock that is ahead and is mended, and notes that hear their first answer.
+fn ahead(chance: &mut Chance) -> Step {
+    match chance.below(6) {
+        0 => Step::Jump { by_ms: between(chance, 2_500..=40_000) },
+        1 | 2 => {
+            let cut_after = one_in(chance, 2).then(|| chance.below(160) as u64);
+            Step::Mend { back_ms: between(chance, 0..=40_000), cut_after }
+        }
+        _ => Step::NoteWhen {
+            pick: chance.below(1 << 16),
+            owner: owner(chance),
+            // Those of other requests, too.
+            key: (!one_in(chance, 4)).then(|| chance.below(120) as u8),
+            bytes: chance.below(40),
+            is_met: !one_in(chance, 3),
+        },
     }
 }
 

@@ -13,11 +13,11 @@ use super::follower::Follower;
 use super::plan::{AccountIndex, Ending, FOLLOWERS, Keyed, Plan, Step, Then, Wish, accounts};
 use super::wish::Returned;
 use crate::base::error::{Error, ErrorKind};
-use crate::base::{AccountId, AccountKey, ReservationId, Seq, TimeMs};
+use crate::base::{AccountId, AccountKey, IdempotencyKey, ReservationId, Seq, TimeMs};
 use crate::engine::{Engine, Ticket};
 use crate::event::Policy;
 use crate::event::{Event, Fact, Request};
-use crate::ledger::{Command, Note, PutDocument, SetPolicy};
+use crate::ledger::{Command, Note, Noting, PutDocument, SetPolicy};
 use crate::trials::oracle::{Ask, Books, Checked, Due, FILLER, Said, agree, hold};
 use crate::vfs::crash::CrashVfs;
 
@@ -31,6 +31,9 @@ pub(super) enum Slot {
     Known(Event<'static>),
     /// One of those that lapsed together, in no set order.
     Lapsed(TimeMs, Rc<BTreeSet<ReservationId>>),
+    /// What a mend of the clock recorded: that the time is set back to this, and then releases of
+    /// some of these, as far as it came.
+    Mending(TimeMs, Rc<BTreeSet<ReservationId>>),
 }
 
 pub(super) struct World<'p> {
@@ -52,10 +55,15 @@ pub(super) struct World<'p> {
     /// later writes vouch for.
     pub(super) durables: Vec<Seq>,
     accounts: Vec<(AccountKey, Policy)>,
+    /// Those that had ended when a checkpoint was last written, or tried to be: a process that
+    /// starts from it does not know how.
+    pub(super) shown: BTreeSet<ReservationId>,
     made: Vec<ReservationId>,
     asked: Vec<(Ask, u8)>,
     /// The returns that were asked for with a key.
     pub(super) returned: Vec<(Returned, u8)>,
+    /// Notes with a key: on what, on whose behalf, the key, and how many bytes.
+    noted: Vec<(ReservationId, Option<AccountId>, Option<u8>, usize)>,
     pub(super) kept: Vec<(Ticket<Said>, Seq)>,
     pub(super) followers: Vec<Follower>,
     pub(super) counts: Counts,
@@ -84,10 +92,12 @@ impl<'p> World<'p> {
             acknowledged: 0,
             durables: vec![0, 0],
             accounts: accounts().into_iter().map(key).collect(),
+            shown: BTreeSet::new(),
             // One that was never made.
             made: vec![ReservationId::from_number(u64::MAX >> 1)],
             asked: Vec::new(),
             returned: Vec::new(),
+            noted: Vec::new(),
             kept: Vec::new(),
             followers: (0..FOLLOWERS).map(|_| Follower::default()).collect(),
             counts: Counts::default(),
@@ -159,6 +169,9 @@ impl<'p> World<'p> {
             }
             Step::ReturnAgain { pick } => self.return_again(*pick),
             Step::Note { pick, bytes } => self.note_on(*pick, *bytes),
+            Step::NoteWhen { pick, owner, key, bytes, is_met } => {
+                self.note_when(*pick, *owner, *key, *bytes, *is_met)
+            }
             Step::Document { key, bytes } => self.document(*key, *bytes),
             Step::SetPolicy { account, policy } => self.set_policy(*account, *policy),
             Step::Close { account } => self.close_account(*account),
@@ -170,6 +183,11 @@ impl<'p> World<'p> {
                 self.machine.set_back(*by_ms);
                 Ok(())
             }
+            Step::Jump { by_ms } => {
+                self.machine.advance(*by_ms);
+                Ok(())
+            }
+            Step::Mend { back_ms, cut_after } => self.mend(*back_ms, *cut_after),
             Step::Expire => self.expire(),
             Step::Look => self.look(),
             Step::Write => {
@@ -368,12 +386,12 @@ impl<'p> World<'p> {
             Due::Nothing(outcome) => (Ok(outcome), None),
             Due::Again(outcome, first) => (Ok(outcome), Some(first)),
             Due::Facts(facts, outcome) => {
-                agree("the answer", &said, &Ok(outcome))?;
+                self.books.hold_answer(&said, &Ok(outcome))?;
                 self.enter(now, request, facts)?;
                 (Ok(outcome), Some(self.books.seq))
             }
         };
-        agree("the answer", &said, &should)?;
+        self.books.hold_answer(&said, &should)?;
         agree("the event of the answer", &seq.unwrap_or(should_seq), &should_seq)
     }
 
@@ -508,6 +526,47 @@ impl<'p> World<'p> {
         )
     }
 
+    /// What becomes of a note when somebody who knows how reservations ended decides it.
+    fn note_when(
+        &mut self,
+        pick: usize,
+        owner: Option<AccountIndex>,
+        key: Option<u8>,
+        bytes: usize,
+        is_met: bool,
+    ) -> Checked {
+        let owner = match owner.map(|place| self.open(place)).transpose()? {
+            Some(None) => return Ok(()),
+            owner => owner.flatten(),
+        };
+        let engine = self.engine()?;
+        let mut asked = (self.recent(pick), owner, key, bytes);
+        if pick.is_multiple_of(3) && !self.noted.is_empty() {
+            // The same once more.
+            asked = self.noted[pick / 3 % self.noted.len()];
+        }
+        let (reservation, owner, key, bytes) = asked;
+        let (now, body) = (engine.now_ms(), &FILLER[..bytes]);
+        let key = key.map(|key| {
+            let whose = ["ann", "bob", "eve"][usize::from(key % 3)];
+            let key = IdempotencyKey::new("caller", &key.to_string()).expect("a short key");
+            key.owned_by(whose)
+                .with_body(format!("note {reservation} {owner:?} {bytes}").as_bytes())
+        });
+        if key.is_some() {
+            self.noted.push(asked);
+        }
+        let terms = self.plan.setup.terms();
+        let due =
+            self.books.decide_note(Note::new(reservation, body), key, is_met, now, &terms.bounds);
+        let said = engine.note_if(&Noting { reservation, body, owner, key }, is_met);
+        let told = said.as_ref().map(|ticket| Said::from(ticket.outcome()));
+        self.counts.add("requests", "note with a condition");
+        self.counts.add("notes", name_of(told.map_err(Error::kind), &due));
+        let request = key.map(|key| terms.request(key, now));
+        self.hear_other(now, due, request, said, Then::Keep)
+    }
+
     fn document(&mut self, key: u8, bytes: Option<usize>) -> Checked {
         let engine = self.engine()?;
         let (now, key, body) =
@@ -576,6 +635,7 @@ impl<'p> World<'p> {
             }
         });
         asked?;
+        self.shown = self.books.ended.keys().copied().collect();
         self.counts.add("checkpoints", if written.is_ok() { "written" } else { "failed" });
         match written {
             Ok(seq) => hold(seq <= self.books.seq, || {

@@ -5,7 +5,7 @@ use super::*;
 use crate::base::IdempotencyKey;
 use crate::event::ChangeKind;
 use crate::history::record::{ReservationRecord, ReservationState};
-use crate::ledger::{NotPending, Refund, RefundOutcome};
+use crate::ledger::{NotPending, Refund, RefundOutcome, Release, ReleaseOutcome};
 
 fn bought(engine: &Engine, account: AccountId) -> ReservationId {
     let lines = [Line { account, quantity: 1 }];
@@ -185,4 +185,35 @@ fn a_note_with_a_key_is_kept_once_and_its_answer_survives() {
     let command =
         engine.reserve(Reserve::new(&[Line { account: tea, quantity: 1 }], 100).key(key("a")));
     assert_eq!(command.map(drop).map_err(|error| error.kind()), Err(ErrorKind::Conflict));
+}
+
+#[test]
+fn a_key_of_one_refund_is_no_key_of_another() {
+    let fixture = Fixture::new();
+    let engine = fixture.open();
+    let tea = stock(&engine, 10);
+    let (first, second) = (bought(&engine, tea), bought(&engine, tea));
+    let refund = |engine: &Engine, order| decided(engine.refund(Refund::new(order).key(key("a"))));
+    let returned = Ok(RefundOutcome::Returned { reservation: first });
+    assert_eq!(refund(&engine, first), returned);
+    assert_eq!(refund(&engine, first), returned, "a retry hears the first answer");
+    assert_eq!(refund(&engine, second), Err(ErrorKind::Conflict));
+    drop(engine);
+    let engine = fixture.open();
+    assert_eq!(refund(&engine, first), returned, "after a restart, too");
+    assert_eq!(refund(&engine, second), Err(ErrorKind::Conflict), "after a restart, too");
+    assert_eq!(
+        engine.level(tea).expect("it is open").consumed,
+        1,
+        "the second one was not returned"
+    );
+
+    // Whoever gives up an order need not know whether it was confirmed.
+    let waiting = reserve(&engine, tea, 1);
+    let release = Release::new(waiting).key(key("b"));
+    let released = engine.release(release).and_then(Ticket::wait).expect("it is decided");
+    assert_eq!(released, ReleaseOutcome::Released { reservation: waiting });
+    let refund = |order| decided(engine.refund(Refund::new(order).key(key("b"))));
+    assert_eq!(refund(waiting), Ok(RefundOutcome::Released { reservation: waiting }));
+    assert_eq!(refund(second), Err(ErrorKind::Conflict));
 }

@@ -68,10 +68,17 @@ impl Expected {
         let (made, state) = row.split_at(row.len().saturating_sub(columns.len()));
         let order = OrderRow { state: self.state, ..OrderRow::unknown(id) };
         let mut expected = TABLE.shown(&[Compared::State], &order);
-        if order.state.expires_at.is_none()
-            && let Some(place) = columns.iter().position(|column| *column == "expires_at")
-        {
-            expected[place] = None;
+        let mut is_unknown = |name: &str| {
+            if let Some(place) = columns.iter().position(|column| *column == name) {
+                expected[place] = None;
+            }
+        };
+        if order.state.expires_at.is_none() {
+            is_unknown("expires_at");
+        }
+        // One that ended may have been confirmed first, before the oldest event.
+        if self.made.is_none() && order.state.exchanged_at.is_none() {
+            is_unknown("exchanged_at");
         }
         if order.state.status() == Some(OrderStatus::Confirmed)
             && let Some(place) = columns.iter().position(|column| *column == "status")
@@ -96,4 +103,60 @@ fn hash(values: &[String]) -> u64 {
         hasher.update(value.as_bytes());
     }
     crate::base::halves(&hasher)[0]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mall::views::{OrderChange, OrderEnd, OrderStep, Subject};
+
+    fn ended(how: OrderEnd) -> OrderStep {
+        let (user, product) = (Arc::from("ann"), Arc::from("tea"));
+        let subject = Subject { user, product, quantity: 1, points_cost: 5 };
+        OrderStep::Ended { how, subject, expires_at: Some(9_000) }
+    }
+
+    /// What the journal says of an order after these steps, each an event.
+    fn told(steps: Vec<OrderStep>) -> (Batch, Journal) {
+        let reservation = ReservationId::from_number(64);
+        let mut batch = Batch::default();
+        for (seq, step) in (1..).zip(steps) {
+            batch.orders.step(seq, 1_000 * seq, OrderChange { reservation, step });
+        }
+        let (orders, exchanges) = (HashMap::default(), HashMap::default());
+        let mut journal = Journal { orders, exchanges, whole: false };
+        journal.take(&batch);
+        (batch, journal)
+    }
+
+    #[test]
+    fn an_order_that_was_returned_is_compared_as_far_as_the_journal_goes_back() {
+        let (rows, _) = told(vec![ended(OrderEnd::Confirmed), ended(OrderEnd::Returned)]);
+        let row = rows.orders.iter().next().expect("the order has a row");
+        let made = TABLE.shown(&[Compared::Made], row);
+        let shown = made.into_iter().chain(TABLE.shown(&[Compared::State], row));
+        let row: Vec<String> = shown.map(Option::unwrap_or_default).collect();
+        let at = |column: &str| {
+            let place = compared_state().iter().position(|name| *name == column);
+            compared_made().len() + place.expect("a column that is compared")
+        };
+        let (exchanged, status) = (at("exchanged_at"), at("status"));
+        assert_ne!(row[exchanged], "null", "the table knows when it was confirmed");
+
+        let difference = |steps: Vec<OrderStep>, row: &[String]| {
+            let (_, journal) = told(steps);
+            let (id, expected) = journal.orders.into_iter().next().expect("it is of an order");
+            expected.difference(id, row)
+        };
+        // The same number of events, so that the sequence number is the same.
+        let without = || vec![ended(OrderEnd::Returned), ended(OrderEnd::Returned)];
+        assert_eq!(difference(without(), &row), None, "the journal begins after the confirmation");
+        let mut wrong = row.clone();
+        wrong[status] = "1".to_owned();
+        assert!(difference(without(), &wrong).is_some(), "what it does know is compared");
+        wrong = row;
+        wrong[exchanged] = "null".to_owned();
+        let with = vec![ended(OrderEnd::Confirmed), ended(OrderEnd::Returned)];
+        assert!(difference(with, &wrong).is_some(), "so is a confirmation that it has");
+    }
 }

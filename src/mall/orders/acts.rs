@@ -4,7 +4,7 @@ use super::fact::may_be_given_back;
 use super::{Order, Receipt};
 use crate::base::error::Result;
 use crate::base::{AccountId, IdempotencyKey, ReservationId};
-use crate::engine::Terms;
+use crate::engine::{Terms, Ticket};
 use crate::ledger::{
     self, Confirm, ConfirmOutcome, FirstAnswer, Refund, RefundOutcome, Release, ReleaseOutcome,
 };
@@ -12,6 +12,44 @@ use crate::mall::exchange::free_orders;
 use crate::mall::facts::{OrderFact, ServiceWish};
 use crate::mall::model::{OrderStatus, Wish};
 use crate::mall::{Failure, Mall, Note, User};
+
+/// What became of a request to end an order that waits.
+enum Ending {
+    Done,
+    Late,
+    /// Another try with the same key has returned it meanwhile.
+    Returned,
+    NotWaiting,
+}
+
+impl From<ConfirmOutcome> for Ending {
+    fn from(outcome: ConfirmOutcome) -> Self {
+        match outcome {
+            ConfirmOutcome::Confirmed { .. } => Self::Done,
+            ConfirmOutcome::Late { .. } => Self::Late,
+            ConfirmOutcome::NotPending { .. } => Self::NotWaiting,
+        }
+    }
+}
+
+impl From<ReleaseOutcome> for Ending {
+    fn from(outcome: ReleaseOutcome) -> Self {
+        match outcome {
+            ReleaseOutcome::Released { .. } => Self::Done,
+            ReleaseOutcome::Late { .. } => Self::Late,
+            ReleaseOutcome::Returned { .. } => Self::Returned,
+            ReleaseOutcome::NotPending { .. } => Self::NotWaiting,
+        }
+    }
+}
+
+/// How an order was met that somebody wanted to end.
+enum Settled {
+    /// It is what was asked for, by this request or its first try.
+    As(Receipt),
+    /// It did not wait any more.
+    Before { owner: AccountId, order: Order },
+}
 
 impl Mall {
     /// What an order of this user cost, as far as the answer to the request tells that made it: its
@@ -32,32 +70,15 @@ impl Mall {
         reservation: ReservationId,
         key: Option<IdempotencyKey>,
     ) -> Result<Receipt, Failure> {
-        if let Some(receipt) = self.told_before(Some(user), key).await? {
-            return Ok(receipt);
-        }
-        let owner = user.points(self.engine()).ok_or(Failure::OrderNotFound)?;
-        let waiting = self.waiting(owner, reservation);
-        if waiting.is_some() {
-            self.put_service_on_record(user, reservation, ServiceWish::Confirm)?;
-        }
-        let confirm = Confirm::new(reservation).owner(owner).key(key);
-        let confirmed = match self.durable(self.engine().run::<ConfirmOutcome>(confirm)?).await? {
-            ConfirmOutcome::Confirmed { .. } => true,
-            ConfirmOutcome::Late { .. } => return Err(self.expire().await),
-            ConfirmOutcome::NotPending { .. } => false,
-        };
-        if let Some(receipt) = waiting.filter(|_| confirmed) {
-            return Ok(receipt.now(OrderStatus::Confirmed));
-        }
-        let order = self.order(user, reservation).await?;
-        if confirmed {
-            // A retry hears its first answer, whatever became of the order since.
-            return Ok(order.receipt().now(OrderStatus::Confirmed));
-        }
-        match order.status.on_confirm() {
-            Wish::Already => Ok(order.receipt()),
-            Wish::TooLate => Err(Failure::Expired),
-            Wish::GivesBack | Wish::Refused => Err(Failure::OrderStatus(order.status)),
+        let confirm = Confirm::new(reservation).key(key);
+        let run = |owner| self.engine().run::<ConfirmOutcome>(confirm.owner(owner));
+        match self.settle(user, reservation, key, ServiceWish::Confirm, run).await? {
+            Settled::As(receipt) => Ok(receipt),
+            Settled::Before { order, .. } => match order.status.on_confirm() {
+                Wish::Already => Ok(order.receipt()),
+                Wish::TooLate => Err(Failure::Expired),
+                Wish::GivesBack | Wish::Refused => Err(Failure::OrderStatus(order.status)),
+            },
         }
     }
 
@@ -69,36 +90,63 @@ impl Mall {
         reservation: ReservationId,
         key: Option<IdempotencyKey>,
     ) -> Result<Receipt, Failure> {
+        let release = Release::new(reservation).key(key);
+        let run = |owner| self.engine().run::<ReleaseOutcome>(release.owner(owner));
+        match self.settle(user, reservation, key, ServiceWish::Cancel, run).await? {
+            Settled::As(receipt) => Ok(receipt),
+            Settled::Before { owner, order } => match order.status.on_cancel() {
+                Wish::Already => Ok(order.receipt()),
+                Wish::GivesBack if !self.may_still_cancel(&order) => Err(Failure::CancelWindow),
+                Wish::GivesBack => self.give_back(user, owner, order, key).await,
+                Wish::TooLate => Err(Failure::Expired),
+                Wish::Refused => Err(Failure::OrderStatus(order.status)),
+            },
+        }
+    }
+
+    /// Lets the ledger end an order that waits, as its user wishes.
+    async fn settle<T: Into<Ending>>(
+        &self,
+        user: &User,
+        reservation: ReservationId,
+        key: Option<IdempotencyKey>,
+        wish: ServiceWish,
+        run: impl FnOnce(AccountId) -> Result<Ticket<T>>,
+    ) -> Result<Settled, Failure>
+    where
+        Ticket<T>: Future<Output = Result<T>>,
+    {
         if let Some(receipt) = self.told_before(Some(user), key).await? {
-            return Ok(receipt);
+            return Ok(Settled::As(receipt));
         }
         let owner = user.points(self.engine()).ok_or(Failure::OrderNotFound)?;
+        // Looked at before: what it cost is forgotten with its end.
         let waiting = self.waiting(owner, reservation);
         if waiting.is_some() {
-            self.put_service_on_record(user, reservation, ServiceWish::Cancel)?;
+            self.put_service_on_record(user, reservation, wish)?;
         }
-        let release = Release::new(reservation).owner(owner).key(key);
-        let released = match self.durable(self.engine().run::<ReleaseOutcome>(release)?).await? {
-            ReleaseOutcome::Released { .. } => true,
-            ReleaseOutcome::Late { .. } => return Err(self.expire().await),
-            // Another try with this key has returned it meanwhile.
-            ReleaseOutcome::Returned { .. } => match self.told_before(Some(user), key).await? {
-                Some(receipt) => return Ok(receipt),
+        let becomes = match wish {
+            ServiceWish::Confirm => OrderStatus::Confirmed,
+            ServiceWish::Cancel => OrderStatus::Cancelled,
+        };
+        let is_done = match self.durable(run(owner)?).await?.into() {
+            Ending::Done => true,
+            Ending::Late => return Err(self.expire().await),
+            Ending::Returned => match self.told_before(Some(user), key).await? {
+                Some(receipt) => return Ok(Settled::As(receipt)),
                 None => false,
             },
-            ReleaseOutcome::NotPending { .. } => false,
+            Ending::NotWaiting => false,
         };
-        if let Some(receipt) = waiting.filter(|_| released) {
-            return Ok(receipt.now(OrderStatus::Cancelled));
+        if let Some(receipt) = waiting.filter(|_| is_done) {
+            return Ok(Settled::As(receipt.now(becomes)));
         }
         let order = self.order(user, reservation).await?;
-        match order.status.on_cancel() {
-            Wish::Already => Ok(order.receipt()),
-            Wish::GivesBack if !self.may_still_cancel(&order) => Err(Failure::CancelWindow),
-            Wish::GivesBack => self.give_back(user, owner, order, key).await,
-            Wish::TooLate => Err(Failure::Expired),
-            Wish::Refused => Err(Failure::OrderStatus(order.status)),
-        }
+        Ok(match is_done {
+            // A retry hears its first answer, whatever became of the order since.
+            true => Settled::As(order.receipt().now(becomes)),
+            false => Settled::Before { owner, order },
+        })
     }
 
     /// The answer about an order that is past its deadline. Its expiry is durable first: should the

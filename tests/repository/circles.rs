@@ -25,7 +25,7 @@ struct Source {
 struct Tree(BTreeMap<Module, Source>);
 
 /// The code of a source text: without comments, and without what only tests see.
-fn code(text: &str) -> String {
+pub(super) fn code(text: &str) -> String {
     let lines = text.lines().map(|line| line.split("//").next().unwrap_or_default());
     let (mut code, mut left_out) = (String::new(), None);
     for line in lines {
@@ -51,7 +51,7 @@ fn code(text: &str) -> String {
 }
 
 /// `a::{b, c::{d}}` as `a::b` and `a::c::d`.
-fn expand(tree: &str) -> Vec<String> {
+pub(super) fn expand(tree: &str) -> Vec<String> {
     let tree = tree.trim();
     let Some(open) = tree.find('{') else {
         return Vec::from_iter((!tree.is_empty()).then(|| tree.to_owned()));

@@ -4,6 +4,7 @@
 mod circles;
 mod conventions;
 mod deps;
+mod foreign_types;
 mod formats;
 mod guards;
 mod layers;

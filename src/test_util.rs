@@ -53,7 +53,7 @@ pub fn load_part(part: usize, bytes: &[u8]) -> Result<()> {
 /// Audits the data directory `dir`, history apart; whether nothing is wrong with it.
 ///
 /// # Errors
-/// `NotFound` when it is no data directory, `Unavailable` when it cannot be read.
+/// `NotFound` when it is not a data directory, `Unavailable` when it cannot be read.
 pub fn audit(dir: &Path) -> Result<bool> {
     let config = AuditConfig { keys_max: 1 << 20, scratch: None };
     let audited = audit::audit(&RealVfs, dir, &config, &mut |_, _| {})?;

@@ -11,7 +11,7 @@ pub(super) const HEADER_BYTES: usize = 4096;
 const MAGIC: &[u8; 8] = b"STKHJRNL";
 const FRAME_HEADER_BYTES: usize = 24;
 const ALIGN: usize = 8;
-/// Segments are never longer: what is more is no segment.
+/// Segments are never longer: a longer file is not one.
 const SEGMENT_BYTES_MAX: u64 = 1 << 30;
 
 /// The header of a segment.
@@ -101,7 +101,7 @@ pub(super) enum Why {
     Nothing,
     /// A write that was cut off before it was acknowledged.
     Torn,
-    /// Bytes that are no frame, though what comes later was written later.
+    /// Bytes that are not a frame, though what comes later was written later.
     Damaged,
     /// A frame with another number.
     OtherNumber(Seq),

@@ -78,11 +78,12 @@ pub(crate) struct Audit {
     pub(crate) findings: Findings,
 }
 
-/// Audits the data directory `dir`. `progress` hears how many records of about how many are read.
+/// Audits the data directory `dir`. `progress` is called with how many records of about how many
+/// are read.
 ///
 /// # Errors
-/// `NotFound` when it is no data directory, `Unavailable` when it cannot be read. What is wrong
-/// with it is no error.
+/// `NotFound` when it is not a data directory, `Unavailable` when it cannot be read. What is wrong
+/// with it is not an error.
 pub(crate) fn audit(
     vfs: &dyn Vfs,
     dir: &Path,

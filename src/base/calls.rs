@@ -42,7 +42,7 @@ struct State {
     begun: u64,
     watching: bool,
     stopping: bool,
-    /// Who calls; `None` without threads, and then whoever delivers does.
+    /// The threads that call; `None` without threads, and then the delivering one calls.
     caller: Option<u64>,
     /// Who watches the caller.
     deputy: Option<u64>,

@@ -24,7 +24,7 @@ impl<T> Default for Chunks<T> {
 }
 
 impl<T> Chunks<T> {
-    /// What so many items take at most.
+    /// What this many items take at most.
     pub(crate) fn bytes_for(count: u64) -> u64 {
         let chunks = count.div_ceil(CHUNK as u64);
         let of_items = times(chunks, (CHUNK * size_of::<T>()) as u64 + ALLOCATION_BYTES);

@@ -72,7 +72,7 @@ impl Clock for ShiftedClock {
     }
 }
 
-/// The latest time that was shown: what is shown after it is no earlier.
+/// The latest time that was shown: no later reading shows an earlier time.
 #[derive(Debug, Default)]
 pub(crate) struct Latest(AtomicU64);
 

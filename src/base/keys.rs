@@ -314,7 +314,7 @@ impl IdempotencyKey {
         self.hash
     }
 
-    /// The key with this hash, as read from an event; nobody's, so that no share is counted.
+    /// The key with this hash, as read from an event; it has no owner, so it counts against none.
     pub fn from_number(number: u128) -> Self {
         Self { hash: number, body: None, owner: 0 }
     }

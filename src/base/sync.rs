@@ -83,7 +83,7 @@ mod model {
             Some(condvar.0.wait(held).expect("loom threads do not panic while holding a lock"));
     }
 
-    /// Tries every interleaving of a model with at most so many preemptions, and prints how many
+    /// Tries every interleaving of a model with at most this many preemptions, and prints how many
     /// there were. `LOOM_MAX_PREEMPTIONS` overrides the bound.
     #[cfg(test)]
     pub(crate) fn check(
@@ -92,7 +92,7 @@ mod model {
         model: impl Fn() + Send + Sync + 'static,
     ) {
         use std::sync::atomic::{AtomicUsize, Ordering};
-        // std's, so that counting is no step of the model.
+        // std's, so that counting is not a step of the model.
         let count = std::sync::Arc::new(AtomicUsize::new(0));
         let mut builder = loom::model::Builder::new();
         builder.preemption_bound = builder.preemption_bound.or(Some(preemptions_max));

@@ -1,4 +1,4 @@
-//! Who waits for a number to be reached: one slot for each, however often it asks.
+//! Callers that wait for a number to be reached: one slot for each, however often it asks.
 //!
 //! Wakers are foreign code, and so are cloning and dropping them. Nothing here calls, clones or
 //! drops one: what leaves the table is handed out, for when its lock is given up. See
@@ -59,7 +59,7 @@ impl Waiters {
         before
     }
 
-    /// Gives a slot back, with who waits in it.
+    /// Gives a slot back, with the caller that waits in it.
     #[must_use = "it is dropped without the lock"]
     pub(crate) fn take(&mut self, slot: &mut Slot) -> Option<Waiter> {
         self.list.remove(&slot.0.take()?)

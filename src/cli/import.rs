@@ -21,7 +21,7 @@ use crate::settings::{Flags, OfData};
 const OPERATOR: &str = "import";
 /// The scope of an import's keys.
 const SCOPE: &str = "stockhold import points";
-/// The exit code of an import that left somebody alone.
+/// The exit code of an import that skipped users.
 const LEFT: u8 = 2;
 
 #[derive(Args)]

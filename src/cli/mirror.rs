@@ -157,7 +157,7 @@ fn check(target: &TargetArgs) -> Result<ExitCode> {
     Ok(if differences == 0 { ExitCode::SUCCESS } else { ExitCode::from(DIFFERENT) })
 }
 
-/// A bar on standard error, where somebody looks at it.
+/// A progress bar on standard error, where that is a terminal.
 fn bar(unit: &str) -> ProgressBar {
     let bar = ProgressBar::new(0);
     let template =

@@ -65,7 +65,7 @@ enum Command {
     Rebuild(audit::RebuildArgs),
 }
 
-/// The `stockhold` program: reads the command line, and answers what the process exits with.
+/// The `stockhold` program: reads the command line, and returns the process's exit code.
 pub fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Serve(args) => serve::serve(&args).map(|()| ExitCode::SUCCESS),

@@ -107,14 +107,14 @@ impl fmt::Debug for ClosingDown {
     }
 }
 
-/// Work on a thread of its own, and whoever waits for what comes of it.
+/// Work on its own thread, and the caller that waits for the result.
 pub(super) struct Background<T: Send + 'static>(pub(super) Arc<Mutex<Stage<T>>>);
 
 pub(super) enum Stage<T> {
-    /// At work; who is told when it is over.
+    /// At work, and the waker to call when it is over.
     Working(Option<Waker>),
     Done(Result<T>),
-    /// Told, or nobody wants to know any more.
+    /// The result was taken, or its future was dropped.
     Over,
 }
 
@@ -126,7 +126,7 @@ impl<T: Send + 'static> Background<T> {
         let stage = Arc::new(Mutex::new(Stage::Working(None)));
         let theirs = Arc::clone(&stage);
         let started = thread::Builder::new().name(name.into()).spawn(move || {
-            // Whoever waits must hear of a panic, too.
+            // A waiting caller must learn of a panic, too.
             let outcome = catch_unwind(AssertUnwindSafe(work))
                 .unwrap_or_else(|_| Err(Error::unavailable(format!("the thread {name} panicked"))));
             finish(&theirs, outcome);
@@ -159,7 +159,7 @@ impl<T: Send + 'static> Background<T> {
     }
 }
 
-/// Tells how it went; what nobody wants to have is dropped on this thread.
+/// Tells how it went; a result that nobody takes is dropped on this thread.
 fn finish<T>(stage: &Mutex<Stage<T>>, outcome: Result<T>) {
     let mut stage = stage.lock();
     if matches!(*stage, Stage::Over) {

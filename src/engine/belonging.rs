@@ -1,5 +1,5 @@
-//! Whether what somebody shows of a journal is of this one: of its own branch, and no more than it
-//! has.
+//! Whether what a follower knows of a journal belongs to this one: of its own branch, and no more
+//! than it has.
 
 use std::fmt;
 

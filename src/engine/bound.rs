@@ -49,7 +49,7 @@ impl EngineBuilder {
     /// them are as full as they may be and everything in them is as large as it may be. When a table
     /// is full, what would add to it is [`Overloaded`](crate::ErrorKind::Overloaded).
     ///
-    /// With the default settings this is far more than any machine has, since nearly nobody has 67
+    /// With the default settings this is far more than any machine has, since hardly anybody has 67
     /// million accounts; lower what you know to be less. Not in it: the stacks of some ten threads;
     /// what callers hold, such as tickets, subscriptions (64 KiB of events each) and pages; sled's
     /// own cache; a checkpoint while it is written (one shard at a time) or read; the files of an
@@ -90,9 +90,9 @@ impl EngineBuilder {
         self
     }
 
-    /// Lets history have so many bytes in memory before it is on disk; default 1 GiB. Beyond that,
-    /// carrying events into history waits for sled: nothing is refused, and reads of the newest
-    /// are late.
+    /// Lets history have this many bytes in memory before it is on disk; default 1 GiB. Beyond
+    /// that, carrying events into history waits for sled: nothing is refused, and reads of the
+    /// newest are late.
     pub fn history_memory_max(mut self, bytes: u64) -> Self {
         self.history_memory_max = bytes;
         self

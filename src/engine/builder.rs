@@ -108,8 +108,8 @@ impl EngineBuilder {
         self
     }
 
-    /// Moves history to sled once so many of its rows wait in memory, however busy the journal is;
-    /// default 200,000. While the journal rests, half a second passes at most.
+    /// Moves history to sled once this many of its rows wait in memory, however busy the journal
+    /// is; default 200,000. While the journal rests, half a second passes at most.
     pub fn history_flush_rows(mut self, count: usize) -> Self {
         self.history_flush_rows = count.max(1);
         self
@@ -172,7 +172,7 @@ impl EngineBuilder {
         self
     }
 
-    /// Writes a checkpoint after so many events; default 2,000,000. Recovery replays little more
+    /// Writes a checkpoint after this many events; default 2,000,000. Recovery replays little more
     /// than this.
     pub fn checkpoint_events(mut self, count: u64) -> Self {
         self.checkpoint_events = count.max(1);

@@ -75,7 +75,7 @@ pub(super) fn run(core: &Arc<Core>, parker: &Parker) {
     }
 }
 
-/// How long to wait after so many failures in a row.
+/// How long to wait after this many failures in a row.
 fn retry_after(failures: u32) -> Duration {
     LOOK_EVERY.saturating_mul(1 << failures.min(16)).min(RETRY_AFTER_MAX)
 }

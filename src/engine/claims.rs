@@ -20,7 +20,7 @@ const FILE_BYTES: usize = 56;
 /// Version 1 did not say of which directory it is.
 const FILE_BYTES_1: usize = 40;
 const NAME_BYTES_MAX: usize = 32;
-/// More followers than anybody has; a directory with more is none of ours.
+/// More followers than any user has; a directory with more was not written by us.
 pub(super) const CLAIMS_MAX: usize = 64;
 
 /// The claims of an engine, by name.
@@ -164,7 +164,7 @@ fn path(dir: &Path, name: &str) -> PathBuf {
 }
 
 /// # Errors
-/// `Invalid` for what is no name of a claim.
+/// `Invalid` for a text that cannot be the name of a claim.
 pub(super) fn check_name(name: &str) -> Result<()> {
     let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
     if name.is_empty() || name.len() > NAME_BYTES_MAX || !name.bytes().all(allowed) {

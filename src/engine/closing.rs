@@ -26,7 +26,7 @@ struct State {
     step: Step,
     /// How it went, once it is over.
     outcome: Option<Outcome>,
-    /// Somebody has waited in vain; nobody else has to.
+    /// A caller has waited in vain; no other has to.
     given_up: bool,
 }
 
@@ -75,8 +75,8 @@ impl Closing {
         let thread = thread::Builder::new().name("stockhold-close".into());
         let started = thread.spawn(move || {
             let outcome = closing.run(&closed, threads, with_checkpoint);
-            // Before anybody hears of the end: who closes and opens again must not meet what this
-            // holds.
+            // Before anybody hears of the end: a caller that closes and opens again must not meet
+            // what this holds.
             drop(closed);
             closing.end(outcome);
         });
@@ -144,7 +144,7 @@ impl Closing {
         at(Step::History);
         let stored = core.history.store.as_ref().map_or(Ok(()), |store| store.close());
         core.place.directory.release();
-        // Who came before the release and writes still is waited for; who comes after it finds the
+        // Calls from before the release that still write are waited for; later ones find the
         // directory released.
         drop(core.checkpoints.generations.lock());
         drop(core.claims.lock());

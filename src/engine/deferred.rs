@@ -128,7 +128,7 @@ impl<T> Answer<T> {
         drop(gone);
     }
 
-    /// Leaves the outcome, and wakes who waits for it; answers the event behind it.
+    /// Leaves the outcome, and wakes the caller that waits for it; returns the event behind it.
     pub(super) fn give(&self, calls: &Calls, outcome: Result<Executed<T>>) -> Option<Seq> {
         let seq = outcome.as_ref().ok().and_then(|(_, seq)| *seq);
         let before = std::mem::replace(&mut *self.0.lock(), AnswerState::Decided(outcome));
@@ -229,7 +229,7 @@ impl Deferred {
         if ready { queue.waiting.pop_front() } else { None }
     }
 
-    /// Takes nothing any more; answers those that were waiting.
+    /// Accepts no more requests; returns those that were waiting.
     pub(super) fn end(&self) -> VecDeque<Request> {
         let mut queue = self.0.lock();
         queue.ended = true;

@@ -49,7 +49,7 @@ pub(super) fn run(core: &Arc<Core>, parker: &Parker) {
     let Some(store) = &core.history.store else { return };
     let progress = &core.history.progress;
     progress.is_made_by(parker.unparker().clone());
-    // Whoever waits must hear of a panic too.
+    // Waiting callers must learn of a panic, too.
     let followed = catch_unwind(AssertUnwindSafe(|| Follower::new(core, store, parker)?.follow()));
     let end = match &followed {
         Ok(Ok(())) => End::Closed,
@@ -73,7 +73,7 @@ pub(super) fn run(core: &Arc<Core>, parker: &Parker) {
 enum Step {
     /// Lets reads see more of the journal, and decides what waited for that.
     Carry,
-    /// Moves so many keys from memory to sled.
+    /// Moves this many keys from memory to sled.
     Flush {
         keys: usize,
     },
@@ -143,7 +143,7 @@ impl<'a> Follower<'a> {
     /// What follows when `count` events were carried and requests decided.
     fn after_carrying(&self, count: usize, is_stopping: bool) -> Step {
         let is_full = self.is_full();
-        // From so many rows on, the store is written although the journal is busy; below, only when
+        // With this many rows, the store is written although the journal is busy; below, only when
         // it rests.
         if is_full || self.store.memtable_len() >= self.core.history.flush_rows {
             let keys = if count > 0 && !is_full { FLUSH_KEYS_BUSY } else { FLUSH_KEYS };

@@ -5,13 +5,13 @@ use super::progress::Progress;
 use crate::history::Store;
 use crate::journal::Journal;
 
-/// Where history is carried to, how far, and who asks something of it.
+/// Where history is carried to, how far it is, and the requests that wait for it.
 pub(super) struct Following {
     /// `None` when history is off.
     pub(super) store: Option<Store>,
     pub(super) progress: Progress,
     pub(super) deferred: Deferred,
-    /// From so many rows in memory on, they are moved to sled however busy the journal is.
+    /// Once this many rows are in memory, they are moved to sled however busy the journal is.
     pub(super) flush_rows: usize,
     /// How many bytes may be in memory before carrying waits for sled.
     pub(super) memory_max: u64,

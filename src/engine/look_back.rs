@@ -1,4 +1,5 @@
-//! How a reservation ended, as history tells it: for whoever comes so late that memory does not.
+//! How a reservation ended, as history tells it: for callers so late that memory does not tell any
+//! more.
 
 use super::core::Core;
 use crate::base::error::Result;

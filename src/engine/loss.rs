@@ -30,7 +30,7 @@ pub(crate) struct Accepted {
 /// shows more than there is. The caller holds the directory's lock.
 ///
 /// # Errors
-/// `Corrupt` when what is left is no whole ledger, `Unavailable` when the disk fails.
+/// `Corrupt` when what is left is not a whole ledger, `Unavailable` when the disk fails.
 pub(crate) fn accept(vfs: &Arc<dyn Vfs>, dir: &Path) -> Result<Option<Accepted>> {
     let journal = JournalScan::open(Arc::clone(vfs), dir)?;
     let last_seq = journal.last_seq();
@@ -43,7 +43,7 @@ pub(crate) fn accept(vfs: &Arc<dyn Vfs>, dir: &Path) -> Result<Option<Accepted>>
                 ahead.push(path);
             }
             Ok(found) => begins |= journal.oldest_seq() <= found.from_seq,
-            // A damaged one is told of at the opening, and serves nobody.
+            // A damaged one is reported at the opening, and is of no use.
             Err(_) => {}
         }
     }

@@ -324,8 +324,8 @@ impl Drop for Running {
         if self.core.is_stopped() {
             return;
         }
-        // Who wants to know how the close went has called it. Without a checkpoint: the journal has
-        // everything.
+        // A caller that wants to know how the close went has called it. Without a checkpoint: the
+        // journal has everything.
         if let Err(error) = self.close(false) {
             tracing::warn!(%error, "closing the engine");
         }

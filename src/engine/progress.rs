@@ -1,4 +1,4 @@
-//! How far history has come, and who waits for it to show more.
+//! How far history has come, and the callers that wait for it to show more.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -139,7 +139,7 @@ impl Progress {
         !self.waiters.lock().list.is_empty()
     }
 
-    /// Reads show everything up to `projected`: tells who waits for that.
+    /// Reads show everything up to `projected`: wakes those who wait for that.
     pub(super) fn advance(&self, projected: Seq) {
         self.projected.store(projected, Ordering::Release);
         let woken = self.waiters.lock().list.reached(projected);

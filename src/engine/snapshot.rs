@@ -184,7 +184,7 @@ pub(crate) fn list(vfs: &dyn Vfs, dir: &Path) -> Result<Vec<PathBuf>> {
     Ok(names.iter().rev().filter(|name| is_snapshot(name)).map(|name| dir.join(name)).collect())
 }
 
-/// Gives a snapshot a name under which nobody looks for one; answers it.
+/// Renames a snapshot so that it is no longer found as one; returns the new name.
 ///
 /// # Errors
 /// `Unavailable` when the disk fails.

@@ -9,7 +9,7 @@ use crate::ledger::Command;
 /// What the directory has room for.
 #[derive(Debug)]
 pub(super) struct Space {
-    /// Below so many free bytes nothing is sold.
+    /// With fewer free bytes than this nothing is sold.
     low_mark: u64,
     /// The most bytes of history.
     history_bytes_max: u64,

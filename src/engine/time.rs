@@ -21,7 +21,7 @@ use crate::event::{Event, Fact};
 
 /// How far the machine's clock may be set at once without being called a jump.
 pub(super) const JUMP_MS: u64 = 2_000;
-/// Of so many milliseconds one is left out while the engine's time is ahead of the machine's.
+/// One of this many milliseconds is left out while the engine's time is ahead of the machine's.
 const SLOWER_BY: u64 = 10;
 
 /// Tells what time it is for the engine. It never goes back, but by [`EngineTime::set_back`].
@@ -177,7 +177,7 @@ impl EngineTime {
             self.settle(course, wall_ms, monotonic_ms);
             return before.map_or(Told::Nothing, |_| Told::Agrees);
         }
-        // While it is behind, the gap closes slowly; that is no other jump.
+        // While it is behind, the gap closes slowly; that is not another jump.
         let same = before.is_some_and(|astray| {
             astray.gap_ms.signum() == gap_ms.signum()
                 && (gap_ms < 0 && astray.gap_ms < gap_ms

@@ -22,10 +22,10 @@ pub(crate) struct Mark {
     pub(crate) segment_first: Seq,
 }
 
-/// The records up to one, as somebody who followed them remembers them.
+/// The records up to one, as a follower remembers them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Branch {
-    /// The last record; 0 when nobody marked any.
+    /// The last record; 0 when none was marked.
     seq: Seq,
     salt: u64,
     crc: u32,

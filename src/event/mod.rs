@@ -123,7 +123,7 @@ pub struct Request {
 /// For how long the answer to a keyed request is kept, and in whose share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Kept {
-    /// The hash of the key's owner; 0 when it is nobody's.
+    /// The hash of the key's owner; 0 when it has none.
     pub owner: u64,
     /// Until then the key does nothing again: Unix time in milliseconds.
     pub until: TimeMs,

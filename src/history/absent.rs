@@ -13,7 +13,7 @@ use crate::event::branch::Mark;
 #[derive(Default)]
 pub(crate) struct StoreConfig {}
 
-/// A store, of which there is none.
+/// The type of the store in a build that has none.
 #[derive(Debug)]
 pub(crate) struct Store(Infallible);
 

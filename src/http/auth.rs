@@ -51,7 +51,7 @@ impl Role {
         }
     }
 
-    /// Whether its requests are counted against nobody: it is trusted to know what it does.
+    /// Whether its requests are not counted against any limit: it is trusted to know what it does.
     pub(super) fn is_trusted(self) -> bool {
         match self {
             Self::User | Self::Service => false,

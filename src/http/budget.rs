@@ -11,14 +11,14 @@ use parking_lot::Mutex;
 use super::error::{ApiError, Code};
 use super::guests::Address;
 
-/// What is no larger is not counted: the bound on connections bounds them.
+/// Smaller ones are not counted: the bound on connections bounds them.
 pub(super) const SMALL_BYTES: usize = 16 * 1024;
 
 /// Whose bound counts.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Payer {
     User(Box<str>),
-    /// Somebody without a token.
+    /// A caller without a token.
     Address(Address),
 }
 

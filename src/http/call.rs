@@ -52,7 +52,7 @@ pub(super) struct Call<'a, Who, const N: usize = 0> {
     who: Who,
 }
 
-/// From whoever asks.
+/// Open to every caller.
 pub(super) type PublicCall<'a, const N: usize = 0> = Call<'a, Anybody, N>;
 /// From a user, or from a service that acts for one: its token is good.
 pub(super) type UserCall<'a, const N: usize = 0> = Call<'a, User, N>;
@@ -203,8 +203,8 @@ impl<Who: Known, const N: usize> Call<'_, Who, N> {
         Ok(before.filter(|_| known.is_some()).or(Some(named)))
     }
 
-    /// Counts a request that may write something, and has a body of so many bytes. Operators may do
-    /// as they like.
+    /// Counts a request that may write something, and has a body of this many bytes. Operators may
+    /// do as they like.
     pub(super) fn count_write(&self, body_bytes: usize) -> Result<(), ApiError> {
         let identity = self.identity();
         if identity.role.is_trusted() {

@@ -31,7 +31,7 @@ pub(super) struct Row {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Effect {
     Nothing,
-    /// Nobody knows yet. Asked again with the same key, it acts once.
+    /// The outcome is not known yet. Asked again with the same key, it acts once.
     Unknown,
 }
 

@@ -19,7 +19,8 @@ struct Decimal {
 }
 
 impl Decimal {
-    /// Reads a number in JSON's syntax. `None` for what is none, or is too long to be meant.
+    /// Reads a number in JSON's syntax. `None` for anything else, and for a number too long to be
+    /// meant.
     fn read(text: &str) -> Option<Self> {
         if text.len() > LENGTH_MAX || !text.starts_with(|c: char| c == '-' || c.is_ascii_digit()) {
             return None;

@@ -1,4 +1,4 @@
-//! Who is connected: bounds in all and for each address, who is sent away to make room, and who is
+//! Connections: bounds in all and for each address, which one is closed to make room, and which is
 //! overdue.
 //!
 //! A connection that never sent a whole request goes first, then the one that has rested longest;
@@ -18,7 +18,7 @@ use super::running::RunningClock;
 /// How long what a client still sends is read after the last answer: to close with bytes unread
 /// would reset the connection, and the client might lose the answer.
 const LINGER: Duration = Duration::from_secs(1);
-/// Of so many connections one is sent away at once when there is no room: each look at all of them
+/// One of this many connections is closed at once when there is no room: each look at all of them
 /// makes room for many.
 const SENT_AWAY_OF: usize = 64;
 
@@ -200,14 +200,14 @@ impl Guest {
     }
 }
 
-/// Everybody who is connected.
+/// All connections.
 #[derive(Debug)]
 pub(super) struct Guests {
     clock: Arc<RunningClock>,
     connections_max: usize,
     per_address_max: usize,
     house: Mutex<House>,
-    /// Somebody has left.
+    /// A connection was closed.
     left: Notify,
 }
 
@@ -289,7 +289,7 @@ impl Guests {
         self.left.notify_one();
     }
 
-    /// Sends away who has taken longer than `limits` allow.
+    /// Closes connections that have taken longer than `limits` allow.
     pub(super) fn sweep(&self, now_ms: u64, limits: &Limits) {
         let house = self.house.lock();
         house

@@ -53,7 +53,7 @@ pub use server::run;
 /// The bounds of the server.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// How many connections are served at one time. When there are so many, one that never sent a
+    /// How many connections are served at one time. When there are this many, one that never sent a
     /// request makes room for the next, then one that rests; otherwise the next waits.
     pub connections: usize,
     /// How many of them may come from one address: an IPv4 address, or a /64 of IPv6. The next is
@@ -80,7 +80,7 @@ pub struct Limits {
     pub waiting_lists: usize,
     /// How long requests under way may take to finish at shutdown.
     pub drain_timeout: Duration,
-    /// How many requests that may write something each user has in a minute; `None` is no bound.
+    /// How many requests that may write something each user has in a minute; `None` means no bound.
     /// Operators have none.
     pub user_requests_per_minute: Option<u64>,
     /// How many bytes those may write.

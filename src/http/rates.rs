@@ -2,7 +2,7 @@
 //!
 //! Each user has a place in every row of a fixed table, by a keyed hash, and each place says until
 //! when what was asked there is paid off. A user who shares a place with a busy one has another in
-//! the other row, and the better of the two counts: who is refused for somebody else's requests has
+//! the other row, and the better of the two counts: a user who is refused for others' requests has
 //! met two of them. Nothing is ever evicted, so nobody wins anything by filling the table. (A
 //! count-min sketch with conservative update, of the buckets of the generic cell rate algorithm.)
 
@@ -24,7 +24,7 @@ pub(super) struct Rates {
 }
 
 impl Rates {
-    /// At most so many requests and bytes a minute for each user; `None` is no bound.
+    /// At most this many requests and bytes a minute for each user; `None` means no bound.
     pub(super) fn new(requests: Option<u64>, bytes: Option<u64>) -> Self {
         Self {
             requests: requests.map(Rate::new),
@@ -34,7 +34,7 @@ impl Rates {
         }
     }
 
-    /// Counts a request of `user` that may write so many bytes.
+    /// Counts a request of `user` that may write this many bytes.
     ///
     /// # Errors
     /// How long to wait when that is too much.
@@ -68,8 +68,8 @@ impl Rate {
         }
     }
 
-    /// Who has asked for nothing in a while may ask for a minute's worth at once; after that it
-    /// comes as time goes by. More than a minute's worth counts as that much, so that everything
+    /// A user who has asked for nothing in a while may ask for a minute's worth at once; after that
+    /// it comes as time goes by. More than a minute's worth counts as that much, so that everything
     /// can be asked for some time.
     fn charge(&self, hash: u64, units: u64, now_us: u64) -> Result<(), u64> {
         let cost_us =

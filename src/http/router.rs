@@ -54,7 +54,7 @@ impl Router {
         path: &'p str,
     ) -> Result<(&'static Route, matchit::Params<'_, 'p>), ApiError> {
         let found = self.paths.at(path).map_err(|_| ApiError::new(Code::NotFound))?;
-        // Whoever answers GET answers HEAD: the body is left out by whoever writes the answer.
+        // A handler of GET answers HEAD, too: the body is left out where the answer is written.
         let method = if method == Method::HEAD { &Method::GET } else { method };
         let methods = found.value;
         let route = methods.routes.iter().find(|route| route.row.method == *method);

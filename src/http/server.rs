@@ -68,7 +68,7 @@ pub async fn run(listener: TcpListener, shutdown: impl Future<Output = ()>, app:
     }
 }
 
-/// Moves the clock of those who are connected on, and sends away who takes too long.
+/// Moves the clock that connections are measured by, and closes those that take too long.
 async fn sweep(guests: Arc<Guests>, app: Arc<App>) {
     let limits = &app.limits;
     let bounds =

@@ -85,8 +85,8 @@ impl Keys {
     /// The claims of a token whose signature is ours; its times are not looked at.
     pub(super) fn verify(&self, token: &str) -> Option<Claims> {
         let data = jsonwebtoken::decode::<Claims>(token, &self.decoding, &self.validation).ok()?;
-        // RFC 7515, 4.1.11: who does not understand what is critical refuses. We understand no
-        // extension.
+        // RFC 7515, 4.1.11: a reader that does not understand what is critical must refuse. We
+        // understand no extension.
         data.header.crit.is_none().then_some(data.claims)
     }
 }

@@ -1,4 +1,4 @@
-//! The archive: sealed segments nobody follows any more, compressed, as many as fit a bound.
+//! The archive: sealed segments that no reader needs any more, compressed, as many as fit a bound.
 
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};

@@ -133,8 +133,8 @@ impl<S: Sink> GroupCommit<S> {
     /// `Overloaded` when the queue is full, `Poisoned` after a failure, `Closed` after
     /// [`Self::close`].
     pub(super) fn admit(&self) -> Result<()> {
-        // Relaxed: who comes a moment late is told by the queue itself, or exceeds the bound as
-        // above.
+        // Relaxed: a caller that comes a moment late is told by the queue itself, or exceeds the
+        // bound as above.
         let refusing = self.glance.refusing.load(Ordering::Relaxed);
         if !refusing && self.glance.queued_bytes.load(Ordering::Relaxed) < self.queue_bytes_max {
             return Ok(());

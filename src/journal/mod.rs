@@ -4,7 +4,7 @@
 //! | file | what it knows |
 //! |---|---|
 //! | `frame` | the bytes of one record |
-//! | `group` | queue, group commit, who waits; no files |
+//! | `group` | queue, group commit, waiting callers; no files |
 //! | `segment` | the bytes of one file |
 //! | `writer` | groups into segments |
 //! | `recovery` | what the files mean after a crash |

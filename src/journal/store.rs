@@ -36,7 +36,7 @@ pub(super) struct SegmentStore {
     spares: Mutex<Spares>,
     /// The writer waits for room on the disk.
     waits_for_room: AtomicBool,
-    /// The journal closes: nobody waits for room any more.
+    /// The journal is closing: waiting for room is over.
     closing: AtomicBool,
     /// A segment has gone, and that is not durable.
     names_unsynced: AtomicBool,
@@ -295,7 +295,7 @@ impl SegmentStore {
         }
     }
 
-    /// Lets nobody wait for room any more.
+    /// Ends every wait for room.
     pub(super) fn stop_waiting(&self) {
         self.closing.store(true, Ordering::Relaxed);
     }

@@ -90,7 +90,7 @@ impl Account {
         (consumed, if room >= 0 { room } else { (self.available + back).min(0) })
     }
 
-    /// What is available when so many units come back: what is owed is paid first.
+    /// What is available when this many units come back: what is owed is paid first.
     pub(super) fn available_after(&self, back: u64) -> i64 {
         let available = self.available + back as i64;
         available - available.clamp(0, self.owed as i64)
@@ -266,7 +266,7 @@ impl Account {
         Ok(())
     }
 
-    /// Sets other rules, by which so many of the units consumed so far count; events of earlier
+    /// Sets other rules, by which this many of the units consumed so far count; events of earlier
     /// releases do not say how many, and changed nothing about it. What is out and no longer
     /// granted is owed.
     pub(super) fn set_policy(
@@ -276,7 +276,7 @@ impl Account {
         at: TimeMs,
     ) -> Result<()> {
         if self.uses.is_none() && self.consumed > 0 && policy.window != Window::Never {
-            // Nobody asked when until now: it may have been this moment.
+            // No time was recorded until now: it may have been this moment.
             self.uses.get_or_insert_default().add_span(Use {
                 from: 0,
                 at,

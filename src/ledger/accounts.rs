@@ -24,13 +24,13 @@ impl Ledger {
         policy.check()?;
         let shard = shard_of(key);
         let mut locked = LockedShards::lock(&self.shards, bit(shard));
-        // Only who holds the shard opens accounts in it, so this look is final.
+        // Accounts are opened only under their shard's lock, so this look is final.
         if let Some(account) = self.account(key) {
             let is = locked.account(account).map(|account| account.policy);
             if is != Some(policy) {
                 return Err(Error::conflict(format!("{key} is open with another policy: {is:?}")));
             }
-            // Whoever opened it has seen to its event.
+            // The caller that opened it has recorded its event.
             return Ok((account, None));
         }
         recorder.admit()?;
@@ -71,7 +71,7 @@ impl Ledger {
         Ok((outcome, Some(seq)))
     }
 
-    /// The key is nobody's, unless it is another account's by now.
+    /// Frees the key, unless it is another account's by now.
     pub(super) fn forget_key(&self, key: &AccountKey, account: AccountId) {
         let directory = self.directory.pin();
         if directory.get(key) == Some(&account) {

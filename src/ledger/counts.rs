@@ -6,7 +6,7 @@
 //! share with few others.
 
 use std::cell::Cell;
-// The standard library's also under loom: counting is no step of a model.
+// The standard library's also under loom: counting is not a step of a model.
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use crossbeam_utils::CachePadded;

@@ -15,9 +15,9 @@ pub(super) struct Gauge {
 }
 
 impl Gauge {
-    /// Says nothing: for accounts whose answer depends on the time.
+    /// Not known without the time: for accounts that have a window.
     pub(super) const UNKNOWN: u64 = u64::MAX;
-    /// Nothing can be taken any more: whoever asks is told under the lock.
+    /// The account is closed, which callers are told under the lock.
     pub(super) const CLOSED: u64 = u64::MAX - 1;
 
     pub(super) fn new() -> Self {
@@ -25,8 +25,8 @@ impl Gauge {
     }
 
     pub(super) fn publish(&self, takeable: u64, next_release_at: Option<TimeMs>) {
-        // Relaxed, then Release: pairs with the Acquire in `takeable`, so that who reads the number
-        // reads a deadline that is at least as new.
+        // Relaxed, then Release: pairs with the Acquire in `takeable`, so that a reader of the
+        // number reads a deadline that is at least as new.
         self.next_release_at.store(next_release_at.unwrap_or(0), Ordering::Relaxed);
         self.takeable.store(takeable, Ordering::Release);
     }

@@ -51,8 +51,8 @@ pub struct Transferred {
 pub enum TransferOutcome {
     /// The units were moved.
     Transferred(Transferred),
-    /// The account that they were to leave has too few: a backorder allowance is no unit that could
-    /// leave.
+    /// The account that they were to leave has too few: a backorder allowance is not units that
+    /// could leave.
     Refused(Refusal),
 }
 
@@ -69,7 +69,7 @@ pub enum CloseOutcome {
     NotEmpty {
         /// The account.
         account: AccountId,
-        /// What is available; of a quota, that is no hindrance.
+        /// What is available; for a quota that does not matter.
         available: i64,
         /// What pending reservations hold.
         reserved: u64,
@@ -338,7 +338,7 @@ impl Outcome {
     }
 }
 
-/// What is told to somebody who repeats another's key with another kind of request.
+/// The error for a key that was used for another request.
 pub(super) fn of_another() -> Error {
     Error::conflict("the idempotency key was used for another request")
 }

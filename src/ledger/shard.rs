@@ -95,7 +95,7 @@ impl Shard {
             account if account.is_windowed() => Gauge::UNKNOWN,
             account => account.takeable(0),
         };
-        // As far as it knows without the time; who reads it has one.
+        // As far as it is known without the time; readers have one.
         self.gauges[index].publish(takeable, account.next_release_at(0));
     }
 
@@ -209,8 +209,8 @@ impl<'a> LockedShards<'a> {
         &self.guards[self.guard_of(index)]
     }
 
-    /// Where what happens under these locks is counted: in any of the shards, since nobody looks at
-    /// one of them alone.
+    /// Where what happens under these locks is counted: in any of the shards, since they are only
+    /// ever looked at together.
     pub(super) fn counts(&mut self) -> &mut Counts {
         &mut self.guards[0].counts
     }

@@ -1,5 +1,5 @@
-//! What a quota was used for: how many units, and when. Which of them count is the rule's to say
-//! that is in force, so a rule that changes finds everything that was bought before.
+//! What a quota was used for: how many units, and when. Which of them count, the rule in
+//! force decides; so a rule that changes finds everything that was bought before.
 
 use smallvec::SmallVec;
 
@@ -144,8 +144,8 @@ impl Uses {
         }
     }
 
-    /// Takes out units of which nobody said when they were consumed. Of what is left the moment is
-    /// then not known either.
+    /// Takes out units for which no event says when they were consumed. Of what is left the moment
+    /// is then not known either.
     pub(super) fn forget_some(&mut self, quantity: u64) {
         let Some(mut all) = self.list.first().copied() else {
             return;

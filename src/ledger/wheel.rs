@@ -94,7 +94,7 @@ impl Wheel {
         }
     }
 
-    /// What so many timers take at most, beside the wheel itself.
+    /// What this many timers take at most, beside the wheel itself.
     pub(crate) fn bytes_for(count: u64) -> u64 {
         Chunks::<Entry>::bytes_for(count)
     }

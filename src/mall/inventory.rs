@@ -33,7 +33,7 @@ pub(crate) struct Inventory {
 }
 
 impl Mall {
-    /// The user's points; somebody who never had any has none.
+    /// The user's points; 0 for a user who has never had any.
     pub(crate) fn balance(&self, user: &User) -> Result<Balance> {
         self.check_alive()?;
         let Some(account) = user.points(self.engine()) else {
@@ -43,7 +43,7 @@ impl Mall {
         Ok(Balance { available, reserved, consumed, received })
     }
 
-    /// Gives a user points; answers the new balance.
+    /// Gives a user points; returns the new balance.
     pub(crate) async fn award(
         &self,
         user: &User,
@@ -59,7 +59,7 @@ impl Mall {
         self.receive_into(Receive::new(account, points).note(note).key(key)).await
     }
 
-    /// Adds units to a product's stock; answers what is available then.
+    /// Adds units to a product's stock; returns what is available then.
     pub(crate) async fn receive(
         &self,
         product_id: &str,
@@ -75,7 +75,7 @@ impl Mall {
         self.receive_into(Receive::new(account, quantity).note(note).key(key)).await
     }
 
-    /// Corrects a product's stock after a count; answers what is available then.
+    /// Corrects a product's stock after a count; returns what is available then.
     pub(crate) async fn adjust(
         &self,
         product_id: &str,

@@ -58,7 +58,7 @@ pub struct MallConfig {
     /// How long an order waits for its confirmation, in milliseconds.
     pub reservation_ttl_ms: u64,
     /// How many units a user's waiting orders may hold at one time, over all products: one per
-    /// order. `None` is no cap.
+    /// order. `None` means no cap.
     pub outstanding_max: Option<u64>,
     /// How long an order may wait in all, in milliseconds, when its deadline is moved.
     pub waiting_max_ms: u64,
@@ -173,7 +173,7 @@ impl Mall {
     }
 
     /// Whether the books in memory can be told: after a disk failure they hold what will never be
-    /// durable. A full queue passes, and is no reason to stop reading. The catalogue stays readable
+    /// durable. A full queue passes, so reading goes on. The catalogue stays readable
     /// all the same: its stock is a hint.
     pub(crate) fn check_alive(&self) -> Result<()> {
         match self.shared.engine.check_ready() {

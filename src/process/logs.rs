@@ -20,8 +20,8 @@ const FLUSH_LIMIT: Duration = Duration::from_secs(1);
 /// What the log of this process goes through, once it is started.
 static QUEUE: OnceLock<Queue> = OnceLock::new();
 
-/// Starts logging at `info`, or as `RUST_LOG` says. Nobody who logs ever waits for who reads the
-/// log.
+/// Starts logging at `info`, or as `RUST_LOG` says. Code that logs never waits for whoever reads
+/// the log.
 ///
 /// # Errors
 /// `Unavailable` when no thread can be started.
@@ -52,7 +52,7 @@ pub(crate) fn start(format: LogFormat) -> Result<()> {
 }
 
 /// Says something on standard error, after the log's lines where there is a log. Waits no longer
-/// than a moment for who reads it.
+/// than a moment for whoever reads it.
 pub(crate) fn say(text: &str) {
     match QUEUE.get() {
         Some(queue) => {

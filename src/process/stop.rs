@@ -64,7 +64,7 @@ fn step(stage: Stage, asked_before: usize) -> Step {
     }
 }
 
-/// The server's side: says how far it is, and hears who asks it to stop.
+/// The server's side: says how far it is, and hears requests to stop.
 #[derive(Clone)]
 pub(crate) struct WayOut {
     stage: Arc<Mutex<Stage>>,
@@ -108,7 +108,7 @@ impl WayOut {
         }
     }
 
-    /// Resolves when the server has been asked to stop so many times.
+    /// Resolves when the server has been asked to stop this many times.
     pub(crate) async fn asked(&self, times: usize) {
         // Fails only when no sender is left, and this is one.
         drop(self.asked.subscribe().wait_for(|asked| *asked >= times).await);

@@ -79,8 +79,8 @@ impl DirectoryReader {
     /// Looks at the data directory `dir`.
     ///
     /// # Errors
-    /// `NotFound` when it is no data directory, `Corrupt` naming file and offset when its journal
-    /// holds what no crash explains, `Unavailable` when it cannot be read.
+    /// `NotFound` when it is not a data directory, `Corrupt` naming file and offset when its
+    /// journal holds what no crash explains, `Unavailable` when it cannot be read.
     pub fn open(dir: impl AsRef<Path>) -> Result<Self> {
         Self::open_on(Arc::new(RealVfs), dir.as_ref())
     }

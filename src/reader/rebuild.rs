@@ -36,8 +36,8 @@ struct Claimed {
 
 impl Claimed {
     /// # Errors
-    /// `NotFound` when it is no data directory, `AlreadyOpen` when somebody has it, `Corrupt` when
-    /// the journal is damaged. Nothing is changed then.
+    /// `NotFound` when it is not a data directory, `AlreadyOpen` when somebody has it, `Corrupt`
+    /// when the journal is damaged. Nothing is changed then.
     fn new(dir: &Path) -> Result<Self> {
         // Before the lock, whose file would be made where there is no data directory.
         DirectoryReader::open(dir)?;
@@ -62,7 +62,7 @@ impl Claimed {
 /// the new one is whole.
 ///
 /// # Errors
-/// `NotFound` when `dir` is no data directory, `AlreadyOpen` when somebody has it open,
+/// `NotFound` when `dir` is not a data directory, `AlreadyOpen` when somebody has it open,
 /// `Unavailable` when the disk fails, `Corrupt` when an event of the journal is damaged. History is
 /// as it was then. Behind a file of the archive that is damaged history begins anew.
 pub(crate) fn rebuild_history(dir: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<Rebuilt> {
@@ -78,7 +78,7 @@ pub(crate) fn rebuild_history(dir: &Path, progress: &mut dyn FnMut(u64, u64)) ->
 }
 
 /// Makes history in an empty directory, from an event on. Where that meets a file of the archive
-/// that is damaged, it answers the last event of the file, after which history has to begin.
+/// that is damaged, it returns the last event of the file, after which history has to begin.
 fn fill_history(
     reader: &DirectoryReader,
     building: &Path,
@@ -122,8 +122,8 @@ fn fill_history(
 /// does.
 ///
 /// # Errors
-/// `NotFound` when `dir` is no data directory, `Unavailable` when another process has it open or
-/// the disk fails, `Corrupt` when the journal is damaged, or what is left is no whole ledger.
+/// `NotFound` when `dir` is not a data directory, `Unavailable` when another process has it open or
+/// the disk fails, `Corrupt` when the journal is damaged, or what is left is not a whole ledger.
 /// Nothing is changed then.
 pub(crate) fn accept_loss(dir: &Path) -> Result<Option<Accepted>> {
     let claimed = Claimed::new(dir)?;

@@ -61,7 +61,7 @@ impl Given {
         Self(std::array::from_fn(|at| self.0[at].clone().or_else(|| lower.0[at].clone())))
     }
 
-    /// What they set, with defaults where nobody said anything. What is wrong is told of whether it
+    /// What they set, with defaults where nothing was set. What is wrong is told of whether it
     /// would matter or not.
     pub(super) fn check(&self) -> Result<Config> {
         let mut config = Config::unset();

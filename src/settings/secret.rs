@@ -65,7 +65,7 @@ pub(crate) fn find_demo(data_dir: &Path) -> Result<Option<SecretString>> {
     }
 }
 
-/// A secret nobody can guess.
+/// A random secret.
 pub(crate) fn random() -> Result<SecretString> {
     Ok(SecretString::from(random_hex(DEMO_SECRET_BYTES)?))
 }

@@ -27,7 +27,7 @@ pub(super) struct Setting {
     pub(super) more: &'static str,
 }
 
-/// What holds where nobody said anything.
+/// What holds where nothing was set.
 pub(super) enum Fallback {
     /// This value, as one would write it.
     Is(&'static str),

@@ -15,7 +15,7 @@ pub(crate) fn check_database(_: &Database) -> Result<()> {
     Err(Error::invalid("mirror_url is set, but this program was built without the feature `mysql`"))
 }
 
-/// A mirror, of which there is none.
+/// The type of the mirror in a build that has none.
 pub(crate) struct Mirror(Infallible);
 
 impl Mirror {

@@ -87,7 +87,7 @@ impl MirrorStatus {
         matches!(self.state, State::Following | State::Retrying) && self.watermark >= seq
     }
 
-    /// Whether nobody needs to look at it.
+    /// Whether it needs no attention.
     pub(crate) fn is_well(&self) -> bool {
         matches!(self.state, State::Following | State::Starting) && !self.backlog_full
     }

@@ -209,7 +209,7 @@ impl Directory {
         )))
     }
 
-    /// Lets another process be the one that opened it, as it is in a fork; answers which it was.
+    /// Lets another process be the one that opened it, as it is in a fork; returns which it was.
     #[cfg(all(test, not(stockhold_loom)))]
     pub(crate) fn set_process(&self, process: u32) -> u32 {
         self.process.swap(process, Ordering::Relaxed)

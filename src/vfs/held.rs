@@ -59,7 +59,7 @@ impl Gate {
         self.changed.notify_all();
     }
 
-    /// Lets the disk say that so many bytes are free.
+    /// Lets the disk say that this many bytes are free.
     #[cfg(feature = "bin")]
     pub(crate) fn set_free_bytes(&self, bytes: u64) {
         self.free_bytes.store(bytes, Ordering::SeqCst);

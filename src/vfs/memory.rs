@@ -77,7 +77,7 @@ impl MemoryDisk {
     /// What a disk holds at most unless told otherwise: 1 GiB.
     pub const BYTES_MAX: u64 = 1 << 30;
 
-    /// An empty disk that holds at most so many bytes. An engine on it refuses what is new
+    /// An empty disk that holds at most this many bytes. An engine on it refuses what is new
     /// ([`LowSpace`](crate::ErrorKind::LowSpace)) while less than a sixteenth is left.
     pub fn with_bytes_max(bytes_max: u64) -> Self {
         let tree = Tree { dirs: [".", "/"].map(PathBuf::from).into(), ..Tree::default() };

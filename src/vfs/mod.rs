@@ -49,7 +49,7 @@ pub(crate) trait Vfs: Send + Sync + 'static {
     /// `None` on a file system that locks no directories, `WouldBlock` when another process holds
     /// it.
     fn lock_dir(&self, dir: &Path) -> io::Result<Option<Box<dyn VfsLock>>>;
-    /// How many bytes can still be written in a directory; `u64::MAX` where there is no telling.
+    /// How many bytes can still be written in a directory; `u64::MAX` where that cannot be told.
     fn free_bytes(&self, _dir: &Path) -> io::Result<u64> {
         Ok(u64::MAX)
     }

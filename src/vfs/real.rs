@@ -14,7 +14,7 @@ const LOCK_TRIES: usize = 8;
 /// EBADF, EINVAL, ENOLCK, ENOSYS and EOPNOTSUPP: what file systems say that lock no directories.
 const NO_DIR_LOCKS: [i32; 5] = [9, 22, 37, 38, 95];
 
-/// What is in a data directory is nobody's but its owner's: names and addresses are in it.
+/// Only its owner may read a data directory: names and addresses are in it.
 const DIR_MODE: u32 = 0o700;
 const FILE_MODE: u32 = 0o600;
 
@@ -51,7 +51,7 @@ impl Vfs for RealVfs {
     fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
         let mut names = Vec::new();
         for entry in std::fs::read_dir(dir)? {
-            // A name that is not UTF-8 is none of ours.
+            // We never write a name that is not UTF-8.
             if let Ok(name) = entry?.file_name().into_string() {
                 names.push(name);
             }

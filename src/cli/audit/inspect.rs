@@ -51,7 +51,7 @@ pub(in crate::cli) struct InspectArgs {
     /// Only the life of this reservation: its number, or an order's id or number
     #[arg(long, value_name = "ID", value_parser = parse_reservation)]
     reservation: Option<ReservationId>,
-    /// At most so many events
+    /// At most this many events
     #[arg(long, value_name = "N")]
     limit: Option<u64>,
     /// Print lines of JSON

@@ -1,8 +1,8 @@
-//! A bar for what takes long, where somebody watches.
+//! A progress bar for what takes long, where a terminal shows it.
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// The bar is moved once in so many steps: drawing is not free.
+/// The bar is moved once in this many steps: drawing is not free.
 const STEPS: u64 = 4096;
 
 /// A bar on a terminal; elsewhere nothing is drawn.

@@ -32,11 +32,11 @@ pub(super) fn announce(address: SocketAddr, demo_token: Option<&str>) -> Result<
     greet(format!("Stockhold is serving on http://{address}\n{next}"))
 }
 
-/// Prints in a thread of its own: a pipe whose reader stands still keeps nobody from being served.
+/// Prints on its own thread: a pipe that is not read must not keep the server from serving.
 fn greet(text: String) -> Result<()> {
     let (done, is_done) = mpsc::channel();
     let greeted = move || {
-        // Nobody may wait any more.
+        // The caller may have stopped waiting.
         let _ = done.send(print(&text));
     };
     let thread = thread::Builder::new().name("stockhold-greeting".into()).spawn(greeted);

@@ -126,7 +126,8 @@ impl Server {
             let address = listener
                 .local_addr()
                 .map_err(|cause| Error::io("the listener's address", cause))?;
-            // Before anybody hears where it is: a signal from then on is one to a server.
+            // Before the address is known to anybody: a signal from then on is meant for a running
+            // server.
             way_out.enter(Stage::Serving);
             greeting::announce(address, hint.as_deref())?;
             tokio::select! {

@@ -26,7 +26,7 @@ pub(crate) struct StoreCopy {
 /// What there is of a store.
 #[allow(clippy::large_enum_variant, reason = "an audit has one of them")]
 pub(crate) enum Copied {
-    /// There is none.
+    /// There is no history to copy.
     Nothing,
     /// It was written to however often it was copied.
     Busy,
@@ -51,7 +51,7 @@ impl StoreCopy {
     /// the copy. Nothing in `dir` is changed.
     ///
     /// # Errors
-    /// `Unavailable` when it cannot be read or copied. Damage is no error.
+    /// `Unavailable` when it cannot be read or copied. Damage is not an error.
     pub(crate) fn take(dir: &Path, scratch: &Path) -> Result<Copied> {
         for number in 0..COPIES_MAX {
             let target = scratch.join(format!("store-{number}"));

@@ -144,7 +144,7 @@ impl Key {
         bytes
     }
 
-    /// `None` when the bytes are no key of ours.
+    /// `None` when the bytes are not a key that we wrote.
     pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let bytes: &[u8; Self::BYTES] = bytes.try_into().ok()?;
         let known = [META, QUOTAS, RESERVATION, OWNER, CHANGE].contains(&bytes[0]);

@@ -41,7 +41,7 @@ impl Manifest {
     }
 
     /// # Errors
-    /// `Corrupt` when the file is no manifest, `Unavailable` when it cannot be read.
+    /// `Corrupt` when the file is not a manifest, `Unavailable` when it cannot be read.
     pub(super) fn read(dir: &Path) -> Result<Option<Self>> {
         let path = Self::path(dir);
         match files::read(&path)

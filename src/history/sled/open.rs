@@ -30,7 +30,7 @@ pub(crate) struct StoreConfig {
     pub(crate) cache_bytes: u64,
     /// How long opening may take before the directory counts as damaged.
     pub(crate) open_limit: Duration,
-    /// A store of at most so many rows is read through when it is opened, and every checksum
+    /// A store of at most this many rows is read through when it is opened, and every checksum
     /// verified. Damage in a larger one is found when a row is read.
     pub(crate) verify_rows_max: u64,
 }
@@ -143,7 +143,7 @@ pub(crate) fn shown(dir: &Path) -> Result<Option<Shown>> {
     }
 }
 
-/// Sets a store aside, so that the next opening makes it anew; answers where it is now.
+/// Sets a store aside, so that the next opening makes a new one; returns where it is now.
 ///
 /// # Errors
 /// `Unavailable` when it cannot be renamed.
@@ -209,7 +209,7 @@ fn load_in_time(dir: &Path, config: StoreConfig, manifest: Manifest) -> Result<F
 
 /// Why a directory was not opened.
 pub(super) enum Refusal {
-    /// Another process has it, or the machine lacks something: that is no damage.
+    /// Another process has it, or the machine lacks something: that is not damage.
     Unavailable(Error),
     Damaged(String),
 }
@@ -247,8 +247,8 @@ pub(super) fn in_time<T: Send + 'static>(
     let run =
         move || {
             let result = catch_unwind(AssertUnwindSafe(call));
-            // Nobody listens any more when the time was up; a database that opened too late is closed
-            // by this drop.
+            // Once the time is up nobody listens any more; a database that opened too late is
+            // closed by this drop.
             drop(sender.send(
                 result.unwrap_or_else(|_| Err(Refusal::Damaged("opening it panicked".into()))),
             ));

@@ -1,4 +1,4 @@
-//! What each endpoint answers, grouped by who asks for what.
+//! What each endpoint answers, grouped by caller and subject.
 
 pub(super) mod admin;
 pub(super) mod csv;

@@ -47,7 +47,7 @@ impl<'a> PutDocument<'a> {
     }
 }
 
-/// A note on a reservation, and who asks for it.
+/// A note on a reservation, and on whose behalf it is made.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Noting<'a> {
     pub(crate) reservation: ReservationId,

@@ -19,7 +19,7 @@ pub struct Line {
 /// How long a reservation holds its units.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Deadline {
-    /// For so many milliseconds from when it is made: 1 to [`TTL_MS_MAX`].
+    /// For this many milliseconds from when it is made: 1 to [`TTL_MS_MAX`].
     After(u64),
     /// Until this time: later than the engine's, by at most [`TTL_MS_MAX`] milliseconds.
     At(TimeMs),

@@ -69,7 +69,7 @@ fn existing<'h>(locked: &'h LockedShards<'_>, account: AccountId) -> Result<&'h 
     }
 }
 
-/// What is told to somebody who asks something of an account that is closed.
+/// The error for a request about an account that is closed.
 pub(super) fn closed(key: &AccountKey, account: AccountId) -> Error {
     Error::not_found(format!("account number {}, {key}, is closed", account.number()))
 }

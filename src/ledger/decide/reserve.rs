@@ -104,7 +104,7 @@ pub(in crate::ledger) fn deadline(deadline: Deadline, now: TimeMs) -> Result<Tim
     }
 }
 
-/// A reservation lives in the lowest shard that it touches: who looks it up then only ever locks
+/// A reservation lives in the lowest shard that it touches: looking it up then only ever locks
 /// upwards.
 fn home(lines: &[Line]) -> usize {
     lines.iter().map(|line| line.account.shard()).min().expect("a reservation has a line")

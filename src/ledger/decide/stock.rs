@@ -103,7 +103,7 @@ pub(super) fn transfer<'a>(
     Ok(Decision::fact(fact, Outcome::Transfer(TransferOutcome::Transferred(transferred))))
 }
 
-/// Units stay what they are, and what a rule grants is nobody's to give.
+/// Units keep their kind, and what a rule grants cannot be given away.
 fn check_transfer(from: &Account, to: &Account) -> Result<()> {
     let granted = [from, to].into_iter().find(|account| account.is_granted());
     if let Some(account) = granted {
@@ -121,7 +121,7 @@ fn check_transfer(from: &Account, to: &Account) -> Result<()> {
     Ok(())
 }
 
-/// The refusal of taking units out for good: a backorder allowance is no unit that could leave.
+/// The refusal of taking units out for good: a backorder allowance is not units that could leave.
 fn refuse_removal(account: &Account, id: AccountId, quantity: u64, now: TimeMs) -> Option<Refusal> {
     let available = account.available.max(0) as u64;
     (available < quantity).then(|| {

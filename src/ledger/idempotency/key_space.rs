@@ -124,7 +124,7 @@ impl KeySpace {
         }
     }
 
-    /// What it takes at most for so many records, with as many owners.
+    /// What it takes at most for this many records, with as many owners.
     pub(in crate::ledger) fn bytes_for(records: u64) -> u64 {
         // Four places are the fewest that a heap has, and four times what it needs the most.
         let heap = 4 * size_of::<TimeMs>() as u64 + ALLOCATION_BYTES;

@@ -23,7 +23,7 @@ impl Till {
         Self { fixture, tea }
     }
 
-    /// One unit more; answers how many there are then.
+    /// One unit more; returns how many there are then.
     fn receive(&self, key: IdempotencyKey, now: TimeMs) -> std::result::Result<i64, ErrorKind> {
         let command =
             Command::Receive(Receive { account: self.tea, quantity: 1, note: "", key: Some(key) });

@@ -63,7 +63,7 @@ impl Catalogue {
         self.shelf.read().clone()
     }
 
-    /// Does something while the catalogue stays as it is: whoever changes it waits.
+    /// Runs something while the catalogue stays as it is: changes wait.
     pub(in crate::mall) fn with_shelf<T>(&self, act: impl FnOnce(&Shelf) -> T) -> T {
         act(&self.shelf.read())
     }

@@ -11,7 +11,7 @@ use crate::base::error::{Error, Result};
 /// The version that is written. A field that is added with a default needs no new one.
 const VERSION: u8 = 1;
 
-/// A document that says its version; one of before the field is of version 1.
+/// A document that says its version; one without the field is of version 1.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Versioned<T> {

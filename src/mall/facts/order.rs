@@ -61,7 +61,7 @@ pub(crate) enum ServiceWish {
 }
 
 impl OrderFact {
-    /// The fact in a note; `None` when it is none of the mall's.
+    /// The fact in a note; `None` when the mall did not write the note.
     pub(crate) fn read(body: &[u8]) -> Option<Self> {
         let fact = body.strip_prefix(&MARK)?.strip_prefix(&[VERSION])?;
         rmp_serde::from_slice(fact).ok()

@@ -25,7 +25,8 @@ impl<'a> Note<'a> {
         }
     }
 
-    /// The text that [`Note::read`] takes apart. A name with what ends it is of nobody.
+    /// The text that [`Note::read`] takes apart. A name that contains what ends it is
+    /// left out.
     pub(crate) fn text(&self) -> Cow<'a, str> {
         match self.operator.filter(|name| !name.contains(END)) {
             None if !self.reason.starts_with(MARK) => Cow::Borrowed(self.reason),

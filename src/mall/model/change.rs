@@ -78,7 +78,7 @@ mod points {
     pub(crate) fn points_source(kind: ChangeKind) -> PointsSource {
         match kind {
             ChangeKind::Received => PointsSource::PaymentReward,
-            // The mall moves no points between users; who does is the operator.
+            // The mall does not move points between users; only an operator does.
             ChangeKind::Adjusted | ChangeKind::TransferredOut | ChangeKind::TransferredIn => {
                 PointsSource::AdminAdjust
             }

@@ -96,7 +96,7 @@ impl OrderStatus {
                 holds: true,
                 confirm: Wish::Already,
                 cancel: Wish::Refused,
-                // What is over is given back only by whoever says that it may be.
+                // A completed order is given back only by a caller that asks for that explicitly.
                 recall: Wish::Refused,
                 may_be_redirected: false,
             },

@@ -58,7 +58,7 @@ impl Mall {
         Ok(order.receipt().now(status))
     }
 
-    /// Puts a fact of an order, on behalf of `owner`, on record; answers the order as it is then. A
+    /// Puts a fact of an order, on behalf of `owner`, on record; returns the order as it is then. A
     /// retry hears of the order as it is by now.
     pub(crate) async fn record(
         &self,

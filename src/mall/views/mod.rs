@@ -53,7 +53,7 @@ pub(crate) struct Entry<'e, T> {
     pub(crate) to: std::result::Result<Option<Box<Kept<T>>>, Unreadable<'e>>,
 }
 
-/// A document that is none of the mall's.
+/// A document that the mall did not write.
 #[derive(Debug)]
 pub(crate) struct Unreadable<'e> {
     pub(crate) body: &'e [u8],
@@ -127,7 +127,7 @@ fn begun_with(opened: &Opened<'_>) -> AccountChange<'static> {
     }
 }
 
-/// A document as an entry of the catalogue; `None` when it is in none of its collections.
+/// A document as an entry of the catalogue; `None` when it is in another collection.
 pub(crate) fn entry<'e>(written: &Written<'e>) -> Option<Change<'e>> {
     let Written { collection, key: id, body } = *written;
     match collection {

@@ -26,7 +26,7 @@ pub(crate) enum OrderStep {
         expires_at: TimeMs,
         /// Whether it was confirmed in the same step.
         confirmed: bool,
-        /// `None` when what the reservation carries is none of the mall's.
+        /// `None` when the mall did not write the reservation's details.
         details: Option<OrderDetails>,
     },
     Ended {

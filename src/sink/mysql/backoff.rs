@@ -20,7 +20,7 @@ impl Backoff {
         Self { first_ms: 50, last_ms: 10_000, least_in_ten: 0, tries: 0 }
     }
 
-    /// For what only an operator can mend: sooner at first, when somebody may sit before it.
+    /// For what only an operator can mend: sooner at first, when an operator may be watching.
     pub(super) fn help() -> Self {
         Self { first_ms: 5_000, last_ms: 120_000, least_in_ten: 7, tries: 0 }
     }
@@ -49,7 +49,7 @@ impl Backoff {
 
 /// Any number, for jitter.
 pub(super) fn random() -> u64 {
-    // Without random bytes the waits are whole, which is no error.
+    // Without random bytes the waits are whole, which is not an error.
     getrandom::u64().unwrap_or(u64::MAX)
 }
 

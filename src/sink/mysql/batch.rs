@@ -28,7 +28,7 @@ pub(super) struct Batch {
     pub(super) orders: Orders,
     pub(super) inventory: Vec<RecordRow>,
     pub(super) points: Vec<RecordRow>,
-    /// What never was a row: a document that is none of the mall's.
+    /// What never was a row: a document that does not belong to the mall.
     pub(super) rejected: Vec<Rejected>,
     pub(super) bytes: usize,
 }
@@ -82,7 +82,7 @@ impl Batch {
             }
             Change::Stock(movement) => {
                 self.product(&movement.owner, seq, at).moved(&movement.change);
-                // Opening an empty account is no movement; a confirm is one, of units that were
+                // Opening an empty account moves nothing; a confirm moves units that were
                 // taken before.
                 if movement.change.delta != 0 || movement.change.quantity != 0 {
                     self.inventory.push(RecordRow::of(seq, at, &movement));

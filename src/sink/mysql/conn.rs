@@ -28,7 +28,7 @@ impl Conn {
         let database = database.unwrap_or_default();
         // Where upper and lower case are one, so is the database.
         let database = if folds == 0 { database } else { database.to_lowercase() };
-        // Two mirrors of other names are in nobody's way.
+        // Mirrors with other names do not disturb each other.
         Ok(lock_of(what, &(database + self.prefix.text())))
     }
 

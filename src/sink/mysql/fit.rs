@@ -170,7 +170,7 @@ fn time(found: &Found, wanted: &Column) -> Fit {
     if found.data_type != "datetime" || found.fraction.unwrap_or(0) < 3 {
         return Fit::Wrong("it does not hold milliseconds");
     }
-    // Tables of before have it there.
+    // Older tables have it there.
     let may_change = ["updated_at", "last_updated"].contains(&wanted.name);
     if found.extra.contains("on update") && !may_change {
         return Fit::Wrong("it changes by itself with its row");

@@ -82,7 +82,7 @@ impl<'a> Follower<'a> {
         }
     }
 
-    /// Tells of a fault; answers how long to wait.
+    /// Reports a fault; returns how long to wait.
     fn told(&mut self, fault: &Fault) -> Duration {
         let jittered = |most: Duration| most.mul_f64(0.5 + (random() % 1_000) as f64 / 1_000.0);
         let (state, wait) = match fault {

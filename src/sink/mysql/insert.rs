@@ -150,7 +150,7 @@ impl Insertion<'_> {
         Ok(())
     }
 
-    /// Executes statements of so many rows each, and answers the rows that the database refuses.
+    /// Executes statements of this many rows each, and returns the rows that the database refuses.
     /// When it refuses a statement, its halves are tried, down to the row: a statement that fails
     /// leaves nothing behind, and the transaction goes on.
     async fn execute<'r>(

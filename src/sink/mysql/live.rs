@@ -29,8 +29,8 @@ impl Mirror {
     /// Starts it. The database may be down: the mirror comes to it when it is there.
     ///
     /// # Errors
-    /// `Invalid` when the URL is none; `Unavailable` when the claim cannot be written, or there is
-    /// no thread to be had.
+    /// `Invalid` when the URL is malformed; `Unavailable` when the claim cannot be written, or
+    /// there is no thread to be had.
     pub(crate) fn start(engine: &Engine, config: MirrorConfig) -> Result<Self> {
         let target = Target::of(&config.database)?;
         let claim = Arc::new(engine.claim(CLAIM)?);
@@ -48,7 +48,7 @@ impl Mirror {
         tracing::info!(database = target.shown(), "mirroring");
         let run = move || {
             runtime.block_on(run(&engine, &target, &config, &claim, &reporter, stopped));
-            // A name that is still being looked up keeps nobody waiting.
+            // A name that is still being looked up must not delay the end.
             runtime.shutdown_background();
         };
         let thread = std::thread::Builder::new().name("stockhold-mirror".to_owned()).spawn(run);

@@ -118,7 +118,7 @@ async fn check_version(conn: &mut Conn) -> Result<(), Fault> {
 }
 
 async fn note_version(conn: &mut Conn, catalogue: &Catalogue) -> Result<(), Fault> {
-    // Who has nothing to make needs no right to make it.
+    // Where nothing is to be made, no right to make it is needed.
     if !catalogue.contains_key("mirror_migrations") {
         let create = "CREATE TABLE IF NOT EXISTS mirror_migrations (\
                       version INT UNSIGNED PRIMARY KEY, name VARCHAR(100) NOT NULL, \
@@ -169,7 +169,7 @@ pub(super) async fn has_rows(conn: &mut Conn) -> Result<bool, Fault> {
 /// statements, and the names that are taken.
 ///
 /// # Errors
-/// What the database answers.
+/// What a statement returned.
 pub(super) async fn views(conn: &mut Conn) -> Result<(Vec<String>, Vec<&'static str>), Fault> {
     let prefix = conn.prefix();
     conn.turn_to(Prefix::NONE);

@@ -1,5 +1,5 @@
-//! Events as rows: the changes that the mall's views tell, in a batch. Nothing is asked of the
-//! database: the same events make the same rows.
+//! Events as rows: the changes that the mall's views tell, in a batch. The database
+//! is not read: the same events make the same rows.
 
 use std::sync::Arc;
 
@@ -43,8 +43,8 @@ impl Projector {
         Ok(())
     }
 
-    /// How a ledger stands, with the orders that wait. Records and orders of before are not known any
-    /// more.
+    /// How a ledger stands, with the orders that wait. Earlier records and orders are no
+    /// longer known.
     ///
     /// # Errors
     /// As [`Projector::apply`].

@@ -70,7 +70,7 @@ pub(crate) fn reload(
     })
 }
 
-/// The number of the ledger's claim, which is made when there is none yet.
+/// The number of the ledger's claim, which is made if it does not exist yet.
 fn claimed(dir: &Path) -> Result<String> {
     if let Some(id) = DirectoryReader::open(dir)?.claim_id(CLAIM)? {
         return Ok(ledger_id(id));

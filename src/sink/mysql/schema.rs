@@ -30,7 +30,7 @@ pub(super) struct Column {
     pub(super) rest: &'static str,
     /// Whether the mirror writes it; what it does not may be of any type.
     pub(super) is_written: bool,
-    /// Whether tables of before may lack it: it is filled from now on, and by a reload.
+    /// Whether older tables may lack it: it is filled from now on, and by a reload.
     pub(super) is_late: bool,
     /// Whether it tells of a delivery: while the mall has sent nothing, whoever delivers may write it.
     pub(super) is_shipping: bool,
@@ -42,9 +42,9 @@ pub(super) struct Column {
 /// What a column holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// An id of so many characters, which tells upper case from lower.
+    /// An id of at most this many characters; upper and lower case differ.
     Id(u64),
-    /// A text of so many characters.
+    /// A text of at most this many characters.
     Name(u64),
     Text,
     LongText,
@@ -171,7 +171,7 @@ pub(super) const fn theirs(name: &'static str, kind: Kind, rest: &'static str) -
     Column { rest, is_written: false, ..column(name, kind) }
 }
 
-/// A column that the tables of before do not have.
+/// A column that older tables do not have.
 pub(super) const fn late(name: &'static str, kind: Kind) -> Column {
     Column { is_late: true, ..column(name, kind) }
 }

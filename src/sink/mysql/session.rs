@@ -66,7 +66,7 @@ pub(super) struct Opening<'a> {
 
 impl Session {
     /// Takes the lock, brings the tables up to date where that is wanted, and raises the epoch:
-    /// whoever wrote before writes no more.
+    /// no earlier writer can write any more.
     pub(super) async fn open(pool: Pool, opening: Opening<'_>) -> Result<Self, Fault> {
         let (mut conn, server) = connect_to(&pool).await?;
         let lock = in_time("naming the lock", conn.lock_name(LOCK)).await?;
@@ -112,7 +112,7 @@ impl Session {
     /// Ends the connection, with the lock.
     pub(super) async fn close(self) {
         drop(self.conn);
-        // A server that does not answer keeps nobody waiting.
+        // A server that does not answer must not delay the end.
         drop(tokio::time::timeout(Duration::from_secs(1), self.pool.disconnect()).await);
     }
 }

@@ -32,8 +32,8 @@ pub(super) struct Target {
 
 impl Target {
     /// # Errors
-    /// `Invalid` when the URL is none of a MySQL database. The URL is never repeated: it holds a
-    /// password.
+    /// `Invalid` when the URL is not that of a MySQL database. The URL is never repeated: it holds
+    /// a password.
     pub(super) fn of(database: &Database) -> Result<Self> {
         let wrong = |what: &str| {
             Error::invalid(format!(
@@ -52,10 +52,9 @@ impl Target {
             return Err(wrong("it names no database"));
         }
         let constraints = PoolConstraints::new(0, 4).expect("the least is no more than the most");
-        // Without a socket in the URL the address is meant: what stands between is meant to stand
-        // there.
+        // Without a socket in the URL the address is meant: a proxy at it is meant to be there.
         let by_socket = opts.socket().is_some();
-        // Nobody stands between the two ends of a socket, and the client cannot encrypt one.
+        // A socket stays on this machine, and the client cannot encrypt one.
         let ssl = if by_socket { None } else { ssl(&opts, database)? };
         let host = opts.ip_or_hostname();
         // An address of IPv6 stands in brackets in a URL, and nowhere else.

@@ -21,7 +21,7 @@ pub(super) fn optional(at: Option<TimeMs>) -> Value {
     at.map_or(Value::NULL, datetime)
 }
 
-/// The day of the Gregorian calendar so many days after 1970-01-01. Years begin in March here, so
+/// The day of the Gregorian calendar this many days after 1970-01-01. Years begin in March here, so
 /// that the leap day is the last (E. Richards, "Calendars", 1998).
 fn date(days: u64) -> (u16, u8, u8) {
     let days = days + 719_468;

@@ -35,7 +35,7 @@ pub(crate) struct Progress {
     pub(crate) last_error_at: Option<TimeMs>,
 }
 
-/// Brings the tables up to date; answers the steps that were made.
+/// Brings the tables up to date; returns the steps that were made.
 ///
 /// # Errors
 /// `Invalid` when the URL, the rights or the tables are wrong; `Unavailable` when the database does

@@ -65,7 +65,7 @@ pub(super) struct Server {
     pub(super) has_row_alias: bool,
 }
 
-/// Sets the session, and answers what the server is.
+/// Sets up the session, and returns what the server is.
 ///
 /// # Errors
 /// [`Fault::Misconfigured`] when the server takes no packets of a useful size; those of the

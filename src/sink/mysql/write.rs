@@ -189,7 +189,7 @@ async fn count_aside(conn: &mut Conn, count: u64, fence: Fence) -> Result<(), Fa
     }
 }
 
-/// At most so many bytes of a text, in whole characters.
+/// At most this many bytes of a text, in whole characters.
 fn cut(text: &str, bytes_max: usize) -> &str {
     let mut end = text.len().min(bytes_max);
     while !text.is_char_boundary(end) {

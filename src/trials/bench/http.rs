@@ -199,7 +199,7 @@ impl Server {
 
 type Stop = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Reads each request whole and answers the same bytes: the least that a server made with hyper
+/// Reads each request whole and sends the same bytes: the least that a server made with hyper
 /// does.
 async fn echo(listener: TcpListener, mut stop: Stop, status: StatusCode, answer: Bytes) {
     loop {

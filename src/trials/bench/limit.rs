@@ -1,4 +1,4 @@
-//! What the machine allows, whoever asks: the figures that ours are held against.
+//! What the machine allows: the figures that ours are compared with.
 
 use std::path::Path;
 use std::sync::Barrier;
@@ -73,7 +73,7 @@ fn lock_rate(threads: usize) -> Result<f64> {
     Ok(TAKES as f64 / on_threads(threads, take)?.as_secs_f64())
 }
 
-/// How long the slowest of so many threads took.
+/// How long the slowest of this many threads took.
 pub(super) fn on_threads(threads: usize, work: impl Fn() -> Result<()> + Sync) -> Result<Duration> {
     let barrier = Barrier::new(threads + 1);
     thread::scope(|scope| {

@@ -294,7 +294,7 @@ impl Sale {
         Ok(sale)
     }
 
-    /// Makes so many orders as fast as it goes.
+    /// Makes this many orders as fast as possible.
     async fn make(&self, count: u64) -> Result<()> {
         let mut tasks = JoinSet::new();
         for number in 0..count {

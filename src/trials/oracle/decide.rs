@@ -109,7 +109,7 @@ impl Books {
     }
 
     /// Enters facts that were decided together, of which the last tells the request, and shows each
-    /// as the event that it is. One who asks after another never finds an earlier time.
+    /// as the event that it is. A later request never finds an earlier time.
     ///
     /// # Errors
     /// As [`Books::enter`].

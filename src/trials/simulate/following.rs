@@ -8,7 +8,7 @@ use crate::base::error::ErrorKind;
 use crate::trials::oracle::{Checked, agree, hold};
 
 impl World<'_> {
-    /// Lets a follower see so many events at most.
+    /// Lets a follower see at most this many events.
     pub(super) fn follow(&mut self, who: usize, events: usize) -> Checked {
         if !self.resume(who)? {
             return Ok(());

@@ -21,7 +21,7 @@ pub(crate) struct Runs {
     journals: BTreeMap<u64, blake3::Hash>,
 }
 
-/// Runs these seeds on so many threads, until one fails. Calls `done` after each.
+/// Runs these seeds on this many threads, until one fails. Calls `done` after each.
 pub(crate) fn run_many(seeds: Range<u64>, threads: usize, done: &(dyn Fn() + Sync)) -> Runs {
     let (next, stop) = (AtomicU64::new(seeds.start), AtomicBool::new(false));
     let runs = Mutex::new(Runs::default());

@@ -240,7 +240,7 @@ pub(super) enum Step {
     Die {
         who: usize,
     },
-    /// This strikes after so many operations of the disk.
+    /// This strikes after this many operations of the disk.
     Fault {
         after: u64,
         fault: Fault,

@@ -24,7 +24,7 @@ const HOUR_MS: u64 = 3_600_000;
 const FILE_BYTES: u64 = 96 << 10;
 /// How long a server goes on with a disk that fails.
 const EPISODE: Duration = Duration::from_millis(1_200);
-/// One death in so many is followed by an audit.
+/// One death in this many is followed by an audit.
 const AUDIT_EVERY: u64 = 3;
 /// How long a start may last that is killed.
 const START_US: u64 = 60_000;

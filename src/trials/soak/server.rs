@@ -86,7 +86,7 @@ impl Program {
         let stdin = child.stdin.take().ok_or_else(piped)?;
         let stdout = child.stdout.take().ok_or_else(piped)?;
         let stderr = child.stderr.take().ok_or_else(piped)?;
-        // Through a pipe: the limits of the process are none of its log's.
+        // Through a pipe: the limits of the process must not apply to its log.
         let logging = tokio::spawn(keep(stderr, File::create(&log).map_err(failed)?));
         let mut server =
             Server { child, stdin, printed: BufReader::new(stdout).lines(), log, logging };
@@ -218,7 +218,7 @@ impl Server {
         Err(Error::unavailable("only Linux can lower the limits of a process that runs"))
     }
 
-    /// The process; of one that was waited for there is none.
+    /// The process; `None` once it was waited for.
     pub(super) fn id(&self) -> Option<u32> {
         self.child.id()
     }

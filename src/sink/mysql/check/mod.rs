@@ -49,8 +49,8 @@ pub(crate) struct Checked {
     pub(crate) set_aside: u64,
 }
 
-/// Compares the tables with the ledger in `dir`, which a server may have open. `told` hears of each
-/// difference, `progress` how many events of how many are done.
+/// Compares the tables with the ledger in `dir`, which a server may have open. `told` is called
+/// with each difference, `progress` how many events of how many are done.
 ///
 /// # Errors
 /// `Invalid` when the URL or the tables are wrong; `Conflict` while a reload is under way, or when
@@ -90,7 +90,7 @@ pub(crate) fn check(
     })
 }
 
-/// Holds the tables still for this connection; answers where they are.
+/// Holds the tables still for this connection; returns their position.
 async fn begin(conn: &mut Conn) -> Result<Position, Fault> {
     in_time("reading the state", async {
         migrate::check(conn).await?;
@@ -195,7 +195,7 @@ impl Check<'_> {
             for row in page {
                 match left.remove(&row[0]) {
                     Some(mut expected) => {
-                        // Tables of before do not know a late column, until a reload.
+                        // Older tables have no values for a late column until a reload.
                         for (place, name) in columns.iter().enumerate() {
                             if row[place] == "null" && is_late(name) {
                                 expected[place] = None;
@@ -324,7 +324,7 @@ impl Check<'_> {
                             self.differs(TABLE, id, &what);
                         }
                     }
-                    // One that was made and ended before the oldest event is nobody's to judge.
+                    // One that was made and ended before the oldest event cannot be judged.
                     None if whole => self.differs(TABLE, id, "the journal has no such row"),
                     None => {}
                 }

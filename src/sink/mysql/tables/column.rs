@@ -134,7 +134,7 @@ impl<R: Record> Column<R> {
         Self::of(schema::or(name, kind, rest), Some(value))
     }
 
-    /// Tables of before do not have it.
+    /// Older tables do not have it.
     pub(super) const fn late(name: &'static str, kind: Kind, value: fn(&R) -> Value) -> Self {
         Self::of(schema::late(name, kind), Some(value))
     }

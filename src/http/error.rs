@@ -35,7 +35,7 @@ pub(super) struct ApiError {
     pub(super) code: Code,
     /// Follows the code's own message.
     pub(super) detail: Option<Cow<'static, str>>,
-    pub(super) data: Option<FailureWire>,
+    pub(super) data: Option<Box<FailureWire>>,
     /// For 405: what would be allowed.
     pub(super) allow: Option<HeaderValue>,
     /// After how many seconds the request may succeed, where that is known.
@@ -75,7 +75,7 @@ impl ApiError {
     fn short(code: Code, shortage: Shortage) -> Self {
         let Shortage { required, available, next_release_at } = shortage;
         let data = FailureWire::Shortage(ShortageWire { required, available, next_release_at });
-        Self { data: Some(data), ..Self::new(code) }
+        Self { data: Some(Box::new(data)), ..Self::new(code) }
     }
 }
 
@@ -119,7 +119,7 @@ impl From<Failure> for ApiError {
             Failure::Exists => Self::new(Code::AlreadyExists),
             Failure::Changed => Self::new(Code::PreconditionFailed),
             Failure::InUse(references) => {
-                let data = Some(FailureWire::References(references));
+                let data = Some(Box::new(FailureWire::References(references)));
                 Self { data, ..Self::new(Code::InUse) }
             }
             Failure::OutOfStock(shortage) => Self::short(Code::OutOfStock, shortage),

@@ -99,7 +99,7 @@ fn told<'a>(
         success: false,
         code: error.code.row().name,
         message,
-        data: error.data.as_ref(),
+        data: error.data.as_deref(),
         timestamp: now_ms,
     }
 }

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 use smallvec::SmallVec;
 
 use super::facts::{Details, Snapshot};
-use super::model::{FREE_ORDERS, OrderStatus};
+use super::model::OrderStatus;
 use super::orders::Receipt;
 use super::{Failure, Item, Mall, PurchaseLimit, Shortage, User};
 use crate::base::error::{Error, ErrorKind, Result};
@@ -183,7 +183,7 @@ impl Mall {
         };
         if points_cost == 0 {
             let policy = Policy::quota(QUANTITY_MAX, Window::Outstanding);
-            need(Part::Free, free_orders(user)?, policy, 1);
+            need(Part::Free, user.free_orders()?, policy, 1);
         }
         let key = AccountKey::quota(user.id(), &item.product.id)?;
         let limit = item.product.limit_per_user;
@@ -236,11 +236,6 @@ impl Mall {
         }
         Ok(())
     }
-}
-
-/// What the orders of a user count on that cost nothing.
-pub(super) fn free_orders(user: &User) -> Result<AccountKey> {
-    AccountKey::quota(user.id(), FREE_ORDERS)
 }
 
 /// The rule of a quota of a product. Without a limit it only counts.

@@ -223,6 +223,11 @@ impl User {
         self.service.as_deref()
     }
 
+    /// What the user's orders count on that cost nothing.
+    fn free_orders(&self) -> Result<AccountKey> {
+        AccountKey::quota(&self.id, model::FREE_ORDERS)
+    }
+
     /// The points account, if the user ever had points.
     fn points(&self, engine: &Engine) -> Option<AccountId> {
         if let Some(&account) = self.points.get() {

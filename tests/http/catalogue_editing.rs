@@ -258,6 +258,9 @@ async fn who_has_not_seen_it_changes_nothing() {
             .await
             .failure(404, "PRODUCT_NOT_FOUND");
     }
+    // What is wrong in itself is told first.
+    let wrong = json!({"name": "", "categoryId": "cat_food", "pointsPrice": 1});
+    send(&mut admin, Method::PUT, path, Some(&first), wrong).await.failure(400, "INVALID_REQUEST");
     let stale = admin.post_request(&format!("{path}/publish")).header("If-Match", &first);
     admin.send(stale, "").await.failure(412, "PRECONDITION_FAILED");
     assert_eq!(shop.state(), before);

@@ -117,11 +117,12 @@ impl Catalogue {
             let made = made.after(Some(found.content), 0);
             made.check().and_then(|()| made.fit(&shelf.categories))
         });
+        // What is wrong in itself goes before what was not seen: RFC 9110, 13.2.1.
+        let made = made.map_err(Error::from)?;
         if !seen.has(found.tag) {
-            let is_retry = made.is_ok_and(|made| is_by(&found, &made, by));
+            let is_retry = is_by(&found, &made, by);
             return if is_retry { Ok(Arc::clone(shown)) } else { Err(Failure::Changed) };
         }
-        let made = made.map_err(Error::from)?;
         if made == *found.content {
             return Ok(Arc::clone(shown));
         }

@@ -8,7 +8,6 @@ use crate::engine::{Terms, Ticket};
 use crate::ledger::{
     self, Confirm, ConfirmOutcome, FirstAnswer, Refund, RefundOutcome, Release, ReleaseOutcome,
 };
-use crate::mall::exchange::free_orders;
 use crate::mall::facts::{OrderFact, ServiceWish};
 use crate::mall::model::{OrderStatus, Wish};
 use crate::mall::{Failure, Mall, Note, User};
@@ -59,7 +58,7 @@ impl Mall {
         user: &User,
         terms: Option<Terms>,
     ) -> Result<Option<u64>> {
-        let orders_free = self.engine().account(&free_orders(user)?).is_some();
+        let orders_free = self.engine().account(&user.free_orders()?).is_some();
         Ok(terms.map(|terms| terms.units).filter(|_| !orders_free))
     }
 

@@ -88,7 +88,7 @@ CREATE TABLE exchange_orders (
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;
 
 CREATE TABLE inventory_records (
-  id VARCHAR(36) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL, -- event and account, so that it sorts as things happened
+  id VARCHAR(36) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL, -- event and account, so that it sorts as things happened; _ and a number behind the first of several
   product_id VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
   change_type TINYINT NOT NULL, -- 1 in, 2 out, 3 reserved, 4 given back, 5 adjusted
   quantity_change BIGINT NOT NULL, -- by how much what can be bought changed; 0 for a confirm of what was reserved
@@ -108,7 +108,7 @@ CREATE TABLE inventory_records (
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;
 
 CREATE TABLE points_records (
-  id VARCHAR(36) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL, -- event and account, so that it sorts as things happened
+  id VARCHAR(36) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL, -- event and account, so that it sorts as things happened; _ and a number behind the first of several
   user_id VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
   points BIGINT NOT NULL,
   source ENUM('payment_reward', 'admin_adjust', 'mall_consumption', 'mall_refund', 'expire_deduct', 'invite_reward') NULL DEFAULT 'payment_reward',

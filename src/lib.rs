@@ -104,21 +104,24 @@ pub mod clock {
 /// Requests: each begins with what it cannot do without, and is told the rest by methods.
 pub mod command {
     pub use crate::ledger::{
-        Adjust, Command, Confirm, Deadline, Extend, Line, Note, PutDocument, Receive, Refund,
-        Release, Reserve, SetPolicy, Transfer, WriteOff,
+        Adjust, Atomic, Command, Confirm, Deadline, Extend, Line, Note, PutDocument, Receive,
+        Refund, Release, Reserve, SetPolicy, Transfer, WriteOff,
     };
 }
 
 /// The bounds of what a request may name.
 pub mod limits {
-    pub use crate::base::{BODY_BYTES_MAX, LINES_MAX, QUANTITY_MAX, RECEIVED_MAX, TTL_MS_MAX};
+    pub use crate::base::{
+        ATOMIC_COMMANDS_MAX, ATOMIC_LINES_MAX, BODY_BYTES_MAX, LINES_MAX, QUANTITY_MAX,
+        RECEIVED_MAX, TTL_MS_MAX,
+    };
 }
 
 /// What becomes of requests: a type for each kind.
 pub mod outcome {
     pub use crate::ledger::{
-        ChangeOutcome, Changed, CloseOutcome, ConfirmOutcome, ExtendOutcome, FirstAnswer,
-        NotPending, Outcome, RefundOutcome, Refusal, ReleaseOutcome, ReserveOutcome, Reserved,
-        TransferOutcome, Transferred,
+        AtomicOutcome, ChangeOutcome, Changed, CloseOutcome, ConfirmOutcome, ExtendOutcome,
+        FirstAnswer, NotPending, Outcome, RefundOutcome, Refusal, ReleaseOutcome, ReserveOutcome,
+        Reserved, TransferOutcome, Transferred,
     };
 }

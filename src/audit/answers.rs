@@ -6,7 +6,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 
 use super::finding::{Findings, Kind};
-use super::snapshot::{AnswerRow, SHARDS};
+use super::snapshot::{ATOMIC, AnswerRow, EffectRow, SHARDS};
 use crate::base::{Seq, TimeMs};
 use crate::event::{Event, EventLine, Fact};
 
@@ -62,8 +62,13 @@ impl Answers {
             }
             _ => self.at.max(event.at),
         };
-        let Some((request, (effect, units))) = event.request.zip(effect(&event.fact)) else {
+        let Some((request, did)) = event.request.zip(effect(&event.fact)) else {
             return;
+        };
+        let parts = match &event.fact {
+            // What a window gave back before a command is nobody's answer.
+            Fact::Atomic(parts) => parts.iter().filter_map(effect).collect(),
+            _ => Vec::new(),
         };
         let key = request.key.number();
         if let Some((first, until)) = self.by_key.get(&key) {
@@ -82,7 +87,7 @@ impl Answers {
         }
         let kept = request.kept.map(|kept| (kept.owner, kept.until));
         self.put(
-            AnswerRow { key, fingerprint: request.fingerprint, seq, kept, effect, units },
+            AnswerRow { key, fingerprint: request.fingerprint, seq, kept, did, parts },
             event.at,
         );
     }
@@ -95,12 +100,13 @@ impl Answers {
             self.by_key.remove(&key);
         }
         let until = row.kept.map_or(at.saturating_add(UNPROMISED_MS), |(_, until)| until);
-        self.forget(row.key);
-        self.by_key.insert(row.key, (row, until));
-        self.order.insert((until, row.key));
-        if row.kept.is_none() {
-            let queue = &mut self.unpromised[(row.key % SHARDS as u128) as usize];
-            queue.push_back(row.key);
+        let (key, is_promised) = (row.key, row.kept.is_some());
+        self.forget(key);
+        self.by_key.insert(key, (row, until));
+        self.order.insert((until, key));
+        if !is_promised {
+            let queue = &mut self.unpromised[(key % SHARDS as u128) as usize];
+            queue.push_back(key);
             if queue.len() > self.unpromised_max
                 && let Some(oldest) = queue.pop_front()
                 && self.by_key.get(&oldest).is_some_and(|(row, _)| row.kept.is_none())
@@ -125,7 +131,8 @@ impl Answers {
             });
             return young.then(|| format!("the answer of event {} is none by the events", row.seq));
         };
-        let known = |row: &AnswerRow| (row.seq, row.fingerprint, row.effect.0, row.effect.1);
+        let known =
+            |row: &AnswerRow| (row.seq, row.fingerprint, row.did.effect.0, row.did.effect.1);
         let promised = makes.kept.is_some() && row.kept.is_some();
         let same = match promised {
             true => row == makes,
@@ -150,10 +157,10 @@ impl Answers {
     }
 }
 
-/// What a retry is told, as snapshots have it, and the units of the first line.
-fn effect(fact: &Fact<'_>) -> Option<((u8, u64, u64), u64)> {
+/// What a retry is told, as snapshots have it.
+fn effect(fact: &Fact<'_>) -> Option<EffectRow> {
     let units = |lines: &[EventLine]| lines.first().map_or(0, |line| line.quantity);
-    Some(match fact {
+    let (effect, units) = match fact {
         Fact::Received { account, available, .. }
         | Fact::Adjusted { account, available, .. }
         | Fact::WrittenOff { account, available, .. } => {
@@ -178,12 +185,17 @@ fn effect(fact: &Fact<'_>) -> Option<((u8, u64, u64), u64)> {
             let accounts = u64::from(to.number()) << 32 | u64::from(from.number());
             ((7, accounts, *from_available as u64), *to_available as u64)
         }
+        Fact::Document { .. } => ((10, 0, 0), 0),
+        Fact::PolicyChanged { account, .. } => ((11, account.number().into(), 0), 0),
+        Fact::Atomic(parts) => {
+            let count = parts.iter().filter_map(effect).count();
+            ((ATOMIC, count as u64, 0), 0)
+        }
         Fact::AccountOpened { .. }
-        | Fact::PolicyChanged { .. }
         | Fact::Renewed { .. }
         | Fact::Expired(_)
-        | Fact::Document { .. }
         | Fact::AccountClosed { .. }
         | Fact::ClockMended { .. } => return None,
-    })
+    };
+    Some(EffectRow { effect, units })
 }

@@ -3,7 +3,7 @@
 
 mod returns;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use self::returns::{Confirmed, Returned};
 use super::account::{Account, Wrong};
@@ -124,8 +124,33 @@ impl Books {
 
     /// Enters an event.
     pub(super) fn enter(&mut self, seq: Seq, event: &Event<'_>, findings: &mut Findings) {
-        let at = event.at;
-        match &event.fact {
+        if let Fact::Atomic(parts) = &event.fact {
+            self.hold_apart(seq, parts, findings);
+        }
+        for fact in event.facts() {
+            self.enter_fact(seq, event.at, fact, findings);
+        }
+        self.answers.enter(seq, event, findings);
+    }
+
+    /// Of what happens together, each reservation is the matter of one part.
+    fn hold_apart(&self, seq: Seq, parts: &[Fact<'_>], findings: &mut Findings) {
+        let mut seen = BTreeSet::new();
+        let about = parts.iter().filter_map(|fact| match fact {
+            Fact::Reserved { reservation, .. } | Fact::Extended { reservation, .. } => {
+                Some(*reservation)
+            }
+            Fact::Confirmed(end) | Fact::Released(end) => Some(end.reservation),
+            _ => None,
+        });
+        for twice in about.filter(|id| !seen.insert(id.number())) {
+            let what = format!("two parts of it are about reservation {twice}");
+            findings.add(Kind::Reservation, seq, what);
+        }
+    }
+
+    fn enter_fact(&mut self, seq: Seq, at: TimeMs, fact: &Fact<'_>, findings: &mut Findings) {
+        match fact {
             Fact::AccountOpened { account, key, policy } => {
                 self.open(
                     seq,
@@ -165,7 +190,7 @@ impl Books {
                     account.renew((*quantity).into(), *kept, at)
                 });
             }
-            Fact::Reserved { .. } => self.reserve(seq, at, &event.fact, findings),
+            Fact::Reserved { .. } => self.reserve(seq, at, fact, findings),
             Fact::Confirmed(end) => {
                 self.hold_deadline(seq, at, end, "confirmed", findings);
                 self.end(seq, at, end, true, findings);
@@ -219,8 +244,9 @@ impl Books {
                 };
             }
             Fact::Document { .. } => {}
+            // Its parts are entered, and have none.
+            Fact::Atomic(_) => {}
         }
-        self.answers.enter(seq, event, findings);
     }
 
     fn open(

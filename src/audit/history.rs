@@ -33,6 +33,8 @@ struct Cause<'a> {
     reservation: Option<ReservationId>,
     note: &'a str,
     books: &'a Books,
+    /// The facts of the same event that come after.
+    rest: &'a [Fact<'a>],
 }
 
 impl Cause<'_> {
@@ -159,9 +161,24 @@ impl History {
         books: &Books,
         findings: &mut Findings,
     ) -> Result<()> {
-        let at = event.at;
-        let cause = |reservation, note| Cause { seq, at, reservation, note, books };
-        match &event.fact {
+        let facts = event.facts();
+        for (index, fact) in facts.iter().enumerate() {
+            self.compare_fact((seq, event.at), fact, &facts[index + 1..], books, findings)?;
+        }
+        Ok(())
+    }
+
+    /// Compares the rows of a fact, which the `rest` of its event follows.
+    fn compare_fact(
+        &mut self,
+        (seq, at): (Seq, TimeMs),
+        fact: &Fact<'_>,
+        rest: &[Fact<'_>],
+        books: &Books,
+        findings: &mut Findings,
+    ) -> Result<()> {
+        let cause = |reservation, note| Cause { seq, at, reservation, note, books, rest };
+        match fact {
             Fact::Received { account, quantity, available, note } => {
                 let change = (ChangeKind::Received, signed(*quantity), *quantity);
                 self.stock(cause(None, note), *account, change, *available, findings)
@@ -255,7 +272,9 @@ impl History {
             Fact::AccountOpened { .. }
             | Fact::AccountClosed { .. }
             | Fact::Document { .. }
-            | Fact::ClockMended { .. } => Ok(()),
+            | Fact::ClockMended { .. }
+            // Its parts are compared, and have none.
+            | Fact::Atomic(_) => Ok(()),
         }
     }
 
@@ -354,7 +373,7 @@ impl History {
         if is_quota(cause.books, account) {
             return Ok(());
         }
-        self.change(&cause.change(account, kind, delta, available, quantity), findings)
+        self.change(cause, &cause.change(account, kind, delta, available, quantity), findings)
     }
 
     /// One change for each account that has a history; several lines of one account count together.
@@ -384,15 +403,22 @@ impl History {
         for (number, (delta, quantity, available)) in together {
             let account = AccountId::from_number(number);
             if !is_quota(cause.books, account) {
-                self.change(&cause.change(account, kind, delta, available, quantity), findings)?;
+                let told = cause.change(account, kind, delta, available, quantity);
+                self.change(cause, &told, findings)?;
             }
         }
         Ok(())
     }
 
-    fn change(&mut self, told: &ChangeRecord, findings: &mut Findings) -> Result<()> {
+    fn change(
+        &mut self,
+        cause: Cause<'_>,
+        told: &ChangeRecord,
+        findings: &mut Findings,
+    ) -> Result<()> {
         let (seq, account) = (told.seq, told.account.number());
-        match self.copy.change(told.account, seq)? {
+        let later = cause.rest.iter().filter(|fact| changes_of(fact, told.account)).count();
+        match self.copy.change(told.account, seq, u16::try_from(later).unwrap_or(u16::MAX))? {
             Some(row) => {
                 self.matched.changes += 1;
                 if row != *told {
@@ -524,6 +550,21 @@ fn is_returned(record: &ReservationRecord, part: Option<&Part>, at: TimeMs) -> b
         false => (ReservationState::Confirmed, None),
     };
     shown.eq(told) && (record.state, record.returned_at) == end
+}
+
+/// Whether a part of an event makes a row of a change of this account, which is no quota.
+fn changes_of(fact: &Fact<'_>, id: AccountId) -> bool {
+    match fact {
+        Fact::Received { account, .. }
+        | Fact::Adjusted { account, .. }
+        | Fact::WrittenOff { account, .. } => *account == id,
+        Fact::Transferred { from, to, .. } => [*from, *to].contains(&id),
+        Fact::Reserved { lines, .. } => lines.iter().any(|line| line.account() == id),
+        Fact::Confirmed(end) | Fact::Released(end) => {
+            end.lines.iter().any(|line| line.account() == id)
+        }
+        _ => false,
+    }
 }
 
 fn same_lines(record: &ReservationRecord, lines: &[EventLine]) -> bool {

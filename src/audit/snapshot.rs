@@ -74,19 +74,30 @@ pub(super) struct PendingRow {
     pub(super) lines: Vec<(u32, u64)>,
 }
 
-/// The answer to a keyed request.
+/// The tag of the answer to commands that happened together.
+pub(super) const ATOMIC: u8 = 12;
+
+/// What a keyed request did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct EffectRow {
+    /// A tag, and two numbers.
+    pub(super) effect: (u8, u64, u64),
+    /// The units of the reservation's first line; 0 where that is not known. Of a transfer, what is
+    /// available where they went.
+    pub(super) units: u64,
+}
+
+/// The answer to a keyed request.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct AnswerRow {
     pub(super) key: u128,
     pub(super) fingerprint: u64,
     pub(super) seq: Seq,
     /// Whose it is, and until when it is kept; `None` in version 1, which promised nothing.
     pub(super) kept: Option<(u64, TimeMs)>,
-    /// What it did: a tag, and two numbers.
-    pub(super) effect: (u8, u64, u64),
-    /// The units of the reservation's first line; 0 where that is not known. Of a transfer, what is
-    /// available where they went.
-    pub(super) units: u64,
+    pub(super) did: EffectRow,
+    /// Of commands that happened together, what each did.
+    pub(super) parts: Vec<EffectRow>,
 }
 
 /// What one part shows.
@@ -218,11 +229,20 @@ fn read_shard(of: &Snapshot, reader: &mut Reader<'_>) -> Option<Part> {
     for _ in 0..reader.u64()? {
         let (key, fingerprint, seq) = (reader.u128()?, reader.u64()?, reader.u64()?);
         let kept = if of.version >= 2 { Some((reader.u64()?, reader.u64()?)) } else { None };
-        let effect = (reader.u8()?, reader.u64()?, reader.u64()?);
-        let units = if of.version >= 2 { reader.u64()? } else { 0 };
-        answers.push(AnswerRow { key, fingerprint, seq, kept, effect, units });
+        let did = read_effect(of, reader)?;
+        let count = if did.effect.0 == ATOMIC { did.effect.1 } else { 0 };
+        let mut parts = Vec::new();
+        for _ in 0..count {
+            parts.push(read_effect(of, reader).filter(|part| part.effect.0 != ATOMIC)?);
+        }
+        answers.push(AnswerRow { key, fingerprint, seq, kept, did, parts });
     }
     Some(Part::Shard { accounts, numbered, pending, answers })
+}
+
+fn read_effect(of: &Snapshot, reader: &mut Reader<'_>) -> Option<EffectRow> {
+    let effect = (reader.u8()?, reader.u64()?, reader.u64()?);
+    Some(EffectRow { effect, units: if of.version >= 2 { reader.u64()? } else { 0 } })
 }
 
 fn read_account(of: &Snapshot, reader: &mut Reader<'_>) -> Option<AccountRow> {

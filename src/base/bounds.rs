@@ -15,3 +15,9 @@ pub const LINES_MAX: usize = 64;
 pub const BODY_BYTES_MAX: usize = 64 * 1024;
 /// The longest time to live of a reservation: 366 days, in milliseconds.
 pub const TTL_MS_MAX: u64 = 366 * 24 * 3600 * 1000;
+
+/// The most commands that happen together, all or none.
+pub const ATOMIC_COMMANDS_MAX: usize = 64;
+/// The most lines of commands that happen together: one for each account that a command changes,
+/// counted once for each command.
+pub const ATOMIC_LINES_MAX: usize = 256;

@@ -54,11 +54,12 @@ pub struct Error {
     message: Cow<'static, str>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
     retry_after_ms: Option<u64>,
+    command: Option<usize>,
 }
 
 impl Error {
     pub(crate) fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { kind, message: message.into(), source: None, retry_after_ms: None }
+        Self { kind, message: message.into(), source: None, retry_after_ms: None, command: None }
     }
 
     pub(crate) fn invalid(message: impl Into<Cow<'static, str>>) -> Self {
@@ -122,6 +123,12 @@ impl Error {
         self
     }
 
+    /// The error of one of several commands, by its place in their order.
+    pub(crate) fn of_command(self, index: usize) -> Self {
+        let message = format!("command {index}: {}", self.message);
+        Self { message: message.into(), command: Some(index), ..self }
+    }
+
     /// Whether a file could not be opened because too many are: nothing was done to it, and it
     /// passes.
     pub(crate) fn lacks_descriptors(&self) -> bool {
@@ -149,6 +156,12 @@ impl Error {
     /// After how many milliseconds the same request may succeed, where that is known.
     pub fn retry_after_ms(&self) -> Option<u64> {
         self.retry_after_ms
+    }
+
+    /// Of commands that were to happen together: which one this is about, where it is about one.
+    /// The first is 0.
+    pub fn command(&self) -> Option<usize> {
+        self.command
     }
 }
 

@@ -44,6 +44,8 @@ flaws! {
     ReleasesLate,
     /// 5: says of what expired that it was released.
     TellsAnotherEnd,
+    /// 1: of commands that happen together, keeps those before the one that cannot.
+    KeepsHalf,
     /// 1: a return gives back the newest use, whosever that is.
     ReturnsNewest,
     /// 1: returns a unit more than is left.

@@ -17,7 +17,10 @@ pub(crate) mod sizes;
 pub(crate) mod sync;
 pub(crate) mod waiters;
 
-pub use bounds::{BODY_BYTES_MAX, LINES_MAX, QUANTITY_MAX, RECEIVED_MAX, TTL_MS_MAX};
+pub use bounds::{
+    ATOMIC_COMMANDS_MAX, ATOMIC_LINES_MAX, BODY_BYTES_MAX, LINES_MAX, QUANTITY_MAX, RECEIVED_MAX,
+    TTL_MS_MAX,
+};
 pub(crate) use every::every;
 pub(crate) use handle::handle;
 pub use ids::{AccountId, ReservationId, Seq, TimeMs};

@@ -45,8 +45,7 @@ impl Engine {
     /// `Closed`.
     pub fn set_policy(&self, set: SetPolicy) -> Result<Ticket<()>> {
         let core = self.core()?;
-        let SetPolicy { account, policy } = set;
-        let seq = core.ledger.set_policy(account, policy, core.now_ms(), &core.recorder())?;
+        let seq = core.ledger.set_policy(&set, core.now_ms(), &core.recorder())?;
         Ok(core.ticket(((), seq)))
     }
 
@@ -385,15 +384,14 @@ impl Engine {
     /// document to keep while there is little room, and those of [`Engine::execute`].
     pub fn put_document(&self, put: PutDocument<'_>) -> Result<Ticket<()>> {
         let core = self.core()?;
-        let PutDocument { collection, name, body } = put;
+        let PutDocument { collection, name, body, .. } = put;
         check_name(collection)?;
         check_name(name)?;
         check_body(body.unwrap_or_default())?;
         if body.is_some() {
             core.space.check()?;
         }
-        let seq =
-            core.ledger.put_document(collection, name, body, core.now_ms(), &core.recorder())?;
+        let seq = core.ledger.put_document(&put, core.now_ms(), &core.recorder())?;
         Ok(core.ticket(((), Some(seq))))
     }
 }

@@ -2,6 +2,7 @@
 //! expires, checkpoints and follows.
 
 mod accounts;
+mod atomic;
 mod background;
 mod belonging;
 mod bound;

@@ -53,18 +53,18 @@ impl<T> Ticket<T> {
     }
 }
 
-impl<T: Copy> Ticket<T> {
+impl<T: Clone> Ticket<T> {
     /// The outcome, which may not be durable yet.
     pub fn outcome(&self) -> T {
-        self.outcome
+        self.outcome.clone()
     }
 }
 
-impl<T: Copy + Unpin> Future for Ticket<T> {
+impl<T: Clone + Unpin> Future for Ticket<T> {
     type Output = Result<T>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.promise.poll(cx).map_ok(|()| self.outcome)
+        self.promise.poll(cx).map_ok(|()| self.outcome.clone())
     }
 }
 

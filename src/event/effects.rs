@@ -117,12 +117,16 @@ pub(crate) struct Written<'e> {
 }
 
 impl<'e> Effects<'e> {
-    /// What this event does.
+    /// What this event does: one after the other, what each of its [facts](Event::facts) does.
     ///
     /// # Errors
     /// `Corrupt` when its quantities cannot be.
-    pub(crate) fn of(event: &'e Event<'_>) -> Result<Self> {
-        match &event.fact {
+    pub(crate) fn of(event: &'e Event<'_>) -> Result<SmallVec<[Self; 1]>> {
+        event.facts().iter().map(Self::of_fact).collect()
+    }
+
+    fn of_fact(fact: &'e Fact<'_>) -> Result<Self> {
+        match fact {
             Fact::AccountOpened { account, key, policy } => {
                 let opened = Opened { account: *account, key, units: signed(policy.limit)? };
                 Ok(Self { opened: Some(opened), ..Self::default() })
@@ -189,7 +193,9 @@ impl<'e> Effects<'e> {
             Fact::PolicyChanged { .. }
             | Fact::Renewed { .. }
             | Fact::ClockMended { .. }
-            | Fact::AccountClosed { .. } => Ok(Self::default()),
+            | Fact::AccountClosed { .. }
+            // Its parts do what it does.
+            | Fact::Atomic(_) => Ok(Self::default()),
         }
     }
 
@@ -314,7 +320,7 @@ mod tests {
     use std::borrow::Cow;
 
     use super::*;
-    use crate::event::Policy;
+    use crate::event::{Facts, Policy};
 
     fn line(account: u32, quantity: u64, consumed: u64, available: i64) -> EventLine {
         EventLine { account, quantity, consumed, available }
@@ -357,7 +363,33 @@ mod tests {
     }
 
     fn with_effects<T>(fact: Fact<'static>, look: impl FnOnce(Result<Effects<'_>>) -> T) -> T {
-        look(Effects::of(&Event { at: 1, request: None, fact }))
+        let event = Event { at: 1, request: None, fact };
+        look(Effects::of(&event).map(|mut effects| {
+            assert_eq!(effects.len(), 1, "it has no parts");
+            effects.remove(0)
+        }))
+    }
+
+    /// Would catch parts that are shown as one, or in another order.
+    #[test]
+    fn parts_do_what_each_does_one_after_the_other() {
+        let tea = AccountId::from_number(1);
+        let receive = |quantity, available| {
+            let note = Cow::Borrowed("");
+            Fact::Received { account: tea, quantity, available, note }
+        };
+        let released = Fact::Released(end(&[line(1, 3, 0, 12)]));
+        let parts = Facts::new(vec![receive(4, 9), released]).expect("they may be parts");
+        let event = Event { at: 1, request: None, fact: Fact::Atomic(parts) };
+        let effects = Effects::of(&event).expect("a true event");
+        let told: Vec<_> = effects
+            .iter()
+            .flat_map(|effects| &effects.changes)
+            .map(|it| (it.kind, it.delta, it.available))
+            .collect();
+        assert_eq!(told, [(ChangeKind::Received, 4, 9), (ChangeKind::Released, 3, 12)]);
+        assert_eq!(effects[0].reservation, None);
+        assert!(matches!(effects[1].reservation, Some(Life::Ended { .. })), "{effects:?}");
     }
 
     #[test]

@@ -22,11 +22,11 @@ macro_rules! facts {
 
 facts! {
     AccountOpened PolicyChanged Received Adjusted WrittenOff Renewed Reserved Confirmed Released
-    Expired Returned Noted Document ClockMended Transferred Extended AccountClosed
+    Expired Returned Noted Document ClockMended Transferred Extended AccountClosed Atomic
 }
 
 /// Every kind of record, and how each is numbered.
-const KINDS: [u16; 9] = [1, 2, 3, 4, 5, 6, 7, 8, 16];
+const KINDS: [u16; 10] = [1, 2, 3, 4, 5, 6, 7, 8, 16, 17];
 
 const AT: u64 = 0x0102_0304_0506_0708;
 
@@ -349,10 +349,40 @@ fn read_only() -> Vec<Row> {
     ]
 }
 
+/// Several that happened together.
+fn together() -> Vec<Row> {
+    let atomic = |facts| Fact::Atomic(Facts::new(facts).expect("they may happen together"));
+    let received =
+        || Fact::Received { account: account(), quantity: 5, available: 9, note: "in".into() };
+    let (_, kept) = requests();
+    vec![
+        row(
+            17,
+            "000100080706050403020110001e00000093cf0102030405060708c081a8526563656976656494cd0a0b0509a2696e",
+            None,
+            atomic(vec![received()]),
+        ),
+        row(
+            17,
+            "0303000807060504030201403f3e3d3c3b3a39383736353433323142410000000000005251000000000000626100000000000010001e00000093cf0102030405060708c081a8526563656976656494cd0a0b0509a2696e01003500000008010807060504030201181716151413121102030000000000000b0a0000242322210500000000000000ffffffffffffffff78797a03002e00000000010807060504030201181716151413121102030000000000002423222105000000000000000900000000000000",
+            kept,
+            atomic(vec![
+                received(),
+                reserved(Some(account()), false),
+                Fact::Released(end(&[(5, 0, 9)])),
+            ]),
+        ),
+    ]
+}
+
+fn all() -> impl Iterator<Item = Row> {
+    hot().into_iter().chain(named()).chain(together())
+}
+
 #[test]
 fn every_event_is_written_and_read_as_ever() {
     let mut wrong = Vec::new();
-    for Row { kind, hex: golden, event } in hot().into_iter().chain(named()) {
+    for Row { kind, hex: golden, event } in all() {
         let mut written = Vec::new();
         encode(&event, &mut written);
         if (kind_of(&event), hex(&written).as_str()) != (kind, golden) {
@@ -373,7 +403,7 @@ fn what_earlier_releases_wrote_is_read_as_ever() {
 
 #[test]
 fn every_fact_and_every_kind_has_a_row() {
-    let rows: Vec<Row> = hot().into_iter().chain(named()).collect();
+    let rows: Vec<Row> = all().collect();
     let named: BTreeSet<&str> = rows.iter().map(|row| name(&row.event.fact)).collect();
     assert_eq!(named, FACTS.iter().copied().collect());
     let kinds: BTreeSet<u16> = rows.iter().map(|row| row.kind).collect();

@@ -7,6 +7,7 @@ mod change;
 mod codec;
 #[cfg_attr(not(feature = "history"), allow(dead_code, reason = "history and the mall read them"))]
 pub(crate) mod effects;
+mod facts;
 mod part;
 mod policy;
 
@@ -21,6 +22,7 @@ use crate::base::{AccountId, AccountKey, IdempotencyKey, ReservationId, Seq, Tim
 
 pub use change::ChangeKind;
 pub(crate) use codec::{decode, encode, kind_of, mark};
+pub use facts::Facts;
 pub use part::{Part, PartLine};
 pub use policy::{Policy, Window};
 
@@ -308,6 +310,10 @@ pub enum Fact<'a> {
         /// The key that is free from now on.
         key: AccountKey,
     },
+    /// Several commands happened together, in this order. It is a record of a kind of its own, and
+    /// so never written or read among other facts.
+    #[serde(skip)]
+    Atomic(Facts<'a>),
 }
 
 /// The end of a pending reservation.
@@ -325,6 +331,17 @@ impl Event<'_> {
     /// The event on its own feet, apart from the buffer it was read from.
     pub fn into_owned(self) -> Event<'static> {
         Event { at: self.at, request: self.request, fact: self.fact.into_owned() }
+    }
+}
+
+impl<'a> Event<'a> {
+    /// What happened, one after the other: of commands that happened together what became of each,
+    /// otherwise the one fact.
+    pub fn facts(&self) -> &[Fact<'a>] {
+        match &self.fact {
+            Fact::Atomic(parts) => parts,
+            fact => std::slice::from_ref(fact),
+        }
     }
 }
 
@@ -389,6 +406,7 @@ impl Fact<'_> {
             Self::Extended { reservation, was, expires_at, lines } => {
                 Fact::Extended { reservation, was, expires_at, lines }
             }
+            Self::Atomic(parts) => Fact::Atomic(parts.into_owned()),
         }
     }
 }

@@ -222,3 +222,110 @@ fn events_of_the_first_release_are_read() {
         Event { at: 7, request: Some(request), fact }
     );
 }
+
+fn together() -> Vec<Fact<'static>> {
+    let (reservation, account) = (ReservationId::from_number(64), AccountId::from_number(3));
+    let held: EventLines = [line(3, 2, 0, 5)].into_iter().collect();
+    let end = || End { reservation, expires_at: 6, lines: held.clone() };
+    let note = || Cow::Borrowed("why");
+    vec![
+        Fact::Received { account, quantity: 1, available: 2, note: note() },
+        Fact::Adjusted { account, delta: -1, available: 1, note: note() },
+        Fact::WrittenOff { account, quantity: 1, available: 0, note: note() },
+        Fact::Renewed { account, quantity: 7, available: 7, kept: true },
+        Fact::Reserved {
+            reservation,
+            owner: Some(account),
+            expires_at: 6,
+            confirmed: false,
+            lines: held.clone(),
+            details: Cow::Borrowed(b"details"),
+        },
+        Fact::Confirmed(End { lines: [line(3, 2, 1, 6)].into_iter().collect(), ..end() }),
+        Fact::Released(end()),
+        Fact::Transferred {
+            from: account,
+            to: AccountId::from_number(4),
+            quantity: 1,
+            from_available: 3,
+            to_available: 9,
+            note: note(),
+        },
+        Fact::Extended { reservation, was: 6, expires_at: 9, lines: held.clone() },
+    ]
+}
+
+#[test]
+fn what_happens_together_survives_a_round_trip() {
+    check(Fact::Atomic(Facts::new(together()).expect("each may be one of several")));
+    for fact in together() {
+        check(Fact::Atomic(Facts::new(vec![fact]).expect("one is enough")));
+    }
+    let most = vec![together().remove(0); Facts::MAX];
+    check(Fact::Atomic(Facts::new(most.clone()).expect("so many are allowed")));
+    for facts in [Vec::new(), [most, together()].concat()] {
+        Facts::new(facts).expect_err("there is a least and a most");
+    }
+}
+
+/// As an event with several facts is written, whatever they are.
+fn atomic_bytes(at: TimeMs, count: u16, parts: &[(u16, &[u8])]) -> Vec<u8> {
+    let mut bytes = vec![0];
+    bytes.extend_from_slice(&count.to_le_bytes());
+    bytes.extend_from_slice(&at.to_le_bytes());
+    for (kind, payload) in parts {
+        bytes.extend_from_slice(&kind.to_le_bytes());
+        bytes.extend_from_slice(&(payload.len() as u32).to_le_bytes());
+        bytes.extend_from_slice(payload);
+    }
+    bytes
+}
+
+fn encoded(event: &Event<'_>) -> (u16, Vec<u8>) {
+    let mut bytes = Vec::new();
+    encode(event, &mut bytes);
+    (kind_of(event), bytes)
+}
+
+/// Would catch a decoder that believes a count, follows events into events, or takes for one of
+/// several what never is.
+#[test]
+fn what_cannot_happen_together_is_refused() {
+    let event = |fact| Event { at: 5, request: None, fact };
+    let (kind, received) = encoded(&event(together().remove(0)));
+    let part = (kind, &received[..]);
+    let whole = atomic_bytes(5, 2, &[part, part]);
+    let read = decode(17, &whole).expect("it is as it should be");
+    assert_eq!(encoded(&read), (17, whole.clone()));
+
+    let (_, later) = encoded(&Event { at: 6, ..event(together().remove(0)) });
+    let request = Request { key: IdempotencyKey::from_number(1), fingerprint: 2, kept: None };
+    let (_, keyed) = encoded(&Event { request: Some(request), ..event(together().remove(0)) });
+    let (_, expired) = encoded(&event(Fact::Expired(End {
+        reservation: ReservationId::from_number(64),
+        expires_at: 4,
+        lines: EventLines::new(),
+    })));
+    let (_, mended) = encoded(&event(Fact::ClockMended { from: 9 }));
+    let refused: [(&str, Vec<u8>); 12] = [
+        ("nothing", Vec::new()),
+        ("no facts", atomic_bytes(5, 0, &[])),
+        ("fewer than are counted", atomic_bytes(5, 3, &[part, part])),
+        ("more than are counted", atomic_bytes(5, 1, &[part, part])),
+        ("a count beyond belief", atomic_bytes(5, u16::MAX, &[part])),
+        ("events within events", atomic_bytes(5, 1, &[(17, &whole)])),
+        ("another time", atomic_bytes(5, 1, &[(16, &later)])),
+        ("a request of its own", atomic_bytes(5, 1, &[(16, &keyed)])),
+        ("a kind of keyed requests", atomic_bytes(5, 1, &[(8, &expired)])),
+        ("an expiry", atomic_bytes(5, 1, &[(4, &expired)])),
+        ("a clock", atomic_bytes(5, 1, &[(16, &mended)])),
+        ("a flag that is none", [&[4][..], &whole[1..]].concat()),
+    ];
+    for (what, bytes) in refused {
+        let error = decode(17, &bytes).expect_err(what);
+        assert_eq!(error.kind(), crate::ErrorKind::Corrupt, "{what}: {error}");
+    }
+    let named =
+        rmp_serde::to_vec(&(5_u64, (), [("Atomic", [0_u8; 0])])).expect("it can be written");
+    decode(16, &named).expect_err("it is no fact among others");
+}

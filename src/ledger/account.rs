@@ -53,6 +53,13 @@ impl Account {
         }
     }
 
+    /// A copy for a draft, out of which deadlines are taken that are among `deadlines`: an account
+    /// may have a million others, which are not copied.
+    pub(super) fn sketch(&self, deadlines: &[TimeMs]) -> Self {
+        let (key, uses) = (self.key.clone(), self.uses.clone());
+        Self { key, uses, lapses: self.lapses.sketch(deadlines), ..*self }
+    }
+
     /// What can be taken now, in units: what is available, the backorder allowance, and what a
     /// window gives back.
     pub(super) fn takeable(&self, now: TimeMs) -> u64 {

@@ -2,8 +2,9 @@
 
 use super::commit::commit;
 use super::decide::{change_policy, close};
+use super::idempotency::of_policy;
 use super::shard::{LockedShards, bit};
-use super::{CloseOutcome, Executed, Ledger};
+use super::{CloseOutcome, Executed, Ledger, SetPolicy};
 use crate::base::error::{Error, Result};
 use crate::base::{AccountId, AccountKey, SHARD_COUNT, Seq, ShardIndex, TimeMs};
 use crate::event::{Event, Fact, Policy, Recorder};
@@ -82,22 +83,33 @@ impl Ledger {
     /// Gives an account other rules, which hold at once and for what was taken before.
     ///
     /// # Errors
-    /// `Invalid` for a policy out of bounds.
+    /// `Invalid` for a policy out of bounds, `Conflict` when the key was used for another request.
     pub(crate) fn set_policy(
         &self,
-        id: AccountId,
-        policy: Policy,
+        set: &SetPolicy,
         now: TimeMs,
         recorder: &impl Recorder,
     ) -> Result<Option<Seq>> {
+        let SetPolicy { account: id, policy, .. } = *set;
         policy.check()?;
         self.check_account(id)?;
-        let mut locked = LockedShards::lock(&self.shards, bit(id.shard()));
+        let keyed = of_policy(set, &self.limits.keys, now);
+        let key_shard = keyed
+            .as_ref()
+            .map_or(0, |keyed| bit(self.key_space.shard_of(keyed.request.key.number())));
+        let mut locked = LockedShards::lock(&self.shards, bit(id.shard()) | key_shard);
         recorder.admit()?;
+        if let Some(keyed) = &keyed
+            && let Some(first) = self.first_locked(&locked, keyed, now)?
+        {
+            first.answer.to_policy(id)?;
+            return Ok(Some(first.seq));
+        }
         let Some(fact) = change_policy(&locked, id, policy, now)? else {
             return Ok(None);
         };
-        Ok(Some(commit(&mut locked, &Event { at: now, request: None, fact }, recorder)))
+        let request = self.admit(keyed, 1, now)?;
+        Ok(Some(commit(&mut locked, &Event { at: now, request, fact }, recorder)))
     }
 }
 

@@ -46,6 +46,7 @@ counted! {
         Return = "return",
         Transfer = "transfer",
         Extend = "extend",
+        Atomic = "atomic",
     }
 }
 

@@ -3,7 +3,10 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use super::Ledger;
+use super::commit::commit;
+use super::idempotency::of_document;
+use super::shard::{LockedShards, bit};
+use super::{Ledger, PutDocument};
 use crate::base::error::{Error, Result};
 use crate::base::{Seq, TimeMs};
 use crate::event::{Event, Fact, Recorder};
@@ -70,25 +73,37 @@ impl Ledger {
     /// Writes a document, or removes it.
     ///
     /// # Errors
-    /// `Overloaded` when there are too many.
+    /// `Overloaded` when there are too many, `Conflict` when the key was used for another request.
     pub(crate) fn put_document(
         &self,
-        collection: &str,
-        key: &str,
-        body: Option<&[u8]>,
+        put: &PutDocument<'_>,
         now: TimeMs,
         recorder: &impl Recorder,
     ) -> Result<Seq> {
+        let keyed = of_document(put, &self.limits.keys, now);
+        let mask = keyed
+            .as_ref()
+            .map_or(0, |keyed| bit(self.key_space.shard_of(keyed.request.key.number())));
+        // Shards come before the documents.
+        let mut locked = LockedShards::lock(&self.shards, mask);
         let mut documents = self.documents.lock();
         recorder.admit()?;
-        documents.make_room(collection, key, self.limits.documents_max)?;
+        if let Some(keyed) = &keyed
+            && let Some(first) = self.first_locked(&locked, keyed, now)?
+        {
+            first.answer.to_document()?;
+            return Ok(first.seq);
+        }
+        let PutDocument { collection, name, body, .. } = *put;
+        documents.make_room(collection, name, self.limits.documents_max)?;
+        let request = self.admit(keyed, 1, now)?;
         let fact = Fact::Document {
             collection: collection.into(),
-            key: key.into(),
+            key: name.into(),
             body: body.map(Cow::Borrowed),
         };
-        let seq = recorder.record(&Event { at: now, request: None, fact });
-        documents.put(collection, key, body);
+        let seq = commit(&mut locked, &Event { at: now, request, fact }, recorder);
+        documents.put(collection, name, body);
         Ok(seq)
     }
 

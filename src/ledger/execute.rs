@@ -65,7 +65,16 @@ impl Ledger {
         &self,
         commands: impl Iterator<Item = &'v Validated<'c, 'a>> + Clone,
     ) -> LockedShards<'_> {
-        let named = commands.clone().fold(0, |mask, command| mask | command.footprint);
+        self.lock_with(0, commands)
+    }
+
+    /// Locks some shards, and every one that the commands touch.
+    pub(super) fn lock_with<'v, 'c: 'v, 'a: 'c>(
+        &self,
+        more: u64,
+        commands: impl Iterator<Item = &'v Validated<'c, 'a>> + Clone,
+    ) -> LockedShards<'_> {
+        let named = commands.clone().fold(more, |mask, command| mask | command.footprint);
         let mut locked = LockedShards::lock(&self.shards, named);
         loop {
             let held = commands.clone().map(|command| held_by(&locked, command.command));
@@ -106,7 +115,7 @@ impl Ledger {
         match decide(locked, command, now, self.limits.reservations_per_shard_max)? {
             Decision::Nothing(outcome) => Ok(((outcome, None), Became::of(&outcome))),
             Decision::Facts { renewals, fact, outcome } => {
-                let request = self.admit(keyed, now)?;
+                let request = self.admit(keyed, 1, now)?;
                 for renewal in renewals {
                     commit(locked, &Event { at: now, request: None, fact: renewal }, recorder);
                 }
@@ -116,9 +125,15 @@ impl Ledger {
         }
     }
 
-    /// Whether the answer to a request that is about to do something can be kept.
-    pub(super) fn admit(&self, keyed: Option<Keyed>, now: TimeMs) -> Result<Option<Request>> {
-        keyed.map_or(Ok(()), |keyed| self.key_space.admit(keyed.owner, now))?;
+    /// Whether the answer to a request that is about to do something can be kept, which counts as
+    /// `weight` of them.
+    pub(super) fn admit(
+        &self,
+        keyed: Option<Keyed>,
+        weight: usize,
+        now: TimeMs,
+    ) -> Result<Option<Request>> {
+        keyed.map_or(Ok(()), |keyed| self.key_space.admit(keyed.owner, weight, now))?;
         Ok(keyed.map(|keyed| keyed.request))
     }
 }

@@ -2,15 +2,15 @@
 
 use super::outcome::of_another;
 use super::{
-    ChangeOutcome, Changed, Command, ConfirmOutcome, ExtendOutcome, Outcome, RefundOutcome,
-    ReleaseOutcome, ReserveOutcome, Reserved, TransferOutcome, Transferred,
+    AtomicOutcome, ChangeOutcome, Changed, Command, ConfirmOutcome, ExtendOutcome, Outcome,
+    RefundOutcome, ReleaseOutcome, ReserveOutcome, Reserved, TransferOutcome, Transferred,
 };
 use crate::base::error::Result;
-use crate::base::{ReservationId, TimeMs};
+use crate::base::{AccountId, ReservationId, TimeMs};
 
 /// What a keyed request did when it was first made, as a retry hears it. Only what did something is
 /// remembered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FirstAnswer {
     /// A receipt, an adjustment or a write-off changed an account.
@@ -51,6 +51,15 @@ pub enum FirstAnswer {
         /// Its deadline.
         expires_at: TimeMs,
     },
+    /// A document was written, or removed.
+    DocumentPut,
+    /// An account got other rules.
+    PolicySet {
+        /// The account.
+        account: AccountId,
+    },
+    /// Several commands happened together: what each did.
+    Atomic(Vec<FirstAnswer>),
 }
 
 impl FirstAnswer {
@@ -105,7 +114,10 @@ impl FirstAnswer {
             | Self::Confirmed { .. }
             | Self::Noted { .. }
             | Self::Transferred(_)
-            | Self::Extended { .. } => Err(of_another()),
+            | Self::Extended { .. }
+            | Self::DocumentPut
+            | Self::PolicySet { .. }
+            | Self::Atomic(_) => Err(of_another()),
         }
     }
 
@@ -123,7 +135,41 @@ impl FirstAnswer {
             | Self::Returned { .. }
             | Self::ReturnedInPart { .. }
             | Self::Transferred(_)
-            | Self::Extended { .. } => Err(of_another()),
+            | Self::Extended { .. }
+            | Self::DocumentPut
+            | Self::PolicySet { .. }
+            | Self::Atomic(_) => Err(of_another()),
         }
+    }
+
+    /// This answer as the outcome of these commands together, which have the same key.
+    ///
+    /// # Errors
+    /// `Conflict` when no such commands can have been answered so.
+    pub(super) fn to_atomic(self, commands: &[Command<'_>]) -> Result<AtomicOutcome> {
+        match self {
+            Self::Atomic(answers) if answers.len() == commands.len() => {
+                let outcomes = answers.into_iter().zip(commands);
+                let outcomes = outcomes.map(|(answer, command)| answer.to(command));
+                Ok(AtomicOutcome::Done(outcomes.collect::<Result<_>>()?))
+            }
+            _ => Err(of_another()),
+        }
+    }
+
+    /// Whether it is that of a document that was put.
+    ///
+    /// # Errors
+    /// `Conflict` when it is another's.
+    pub(super) fn to_document(&self) -> Result<()> {
+        if *self == Self::DocumentPut { Ok(()) } else { Err(of_another()) }
+    }
+
+    /// Whether it is that of other rules for this account.
+    ///
+    /// # Errors
+    /// `Conflict` when it is another's.
+    pub(super) fn to_policy(&self, of: AccountId) -> Result<()> {
+        if *self == (Self::PolicySet { account: of }) { Ok(()) } else { Err(of_another()) }
     }
 }

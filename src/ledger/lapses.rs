@@ -52,6 +52,41 @@ impl Lapses {
         one.into_iter().chain(many.into_iter().flatten())
     }
 
+    /// So much of it that some of `deadlines`, each once, can be taken out and the first is still
+    /// known.
+    pub(super) fn sketch(&self, deadlines: &[TimeMs]) -> Self {
+        let mut sketch = Self::default();
+        // Of so many, one is left at least.
+        for (at, count) in self.iter().take(deadlines.len() + 1) {
+            sketch.insert_many(at, count);
+        }
+        let known = sketch.last();
+        let others = deadlines.iter().filter(|at| known.is_some_and(|last| **at > last));
+        for (at, count) in others.filter_map(|at| Some((*at, self.count(*at)?))) {
+            if sketch.count(at).is_none() {
+                sketch.insert_many(at, count);
+            }
+        }
+        sketch
+    }
+
+    fn last(&self) -> Option<TimeMs> {
+        match self {
+            Self::None => None,
+            Self::One { at, .. } => Some(*at),
+            Self::Many(counts) => counts.last_key_value().map(|(at, _)| *at),
+        }
+    }
+
+    /// How many there are of one deadline, if any.
+    fn count(&self, deadline: TimeMs) -> Option<u32> {
+        match self {
+            Self::One { at, count } if *at == deadline => Some(*count),
+            Self::Many(counts) => counts.get(&deadline).copied(),
+            Self::None | Self::One { .. } => None,
+        }
+    }
+
     /// Takes one deadline out; false when it was not there.
     pub(super) fn remove(&mut self, deadline: TimeMs) -> bool {
         match self {
@@ -95,5 +130,23 @@ mod tests {
             assert_eq!(lapses.first(), first);
         }
         assert!(!lapses.remove(9));
+    }
+
+    /// Would catch a copy that lacks a deadline which is taken out of it, or tells a later one as
+    /// the first.
+    #[test]
+    fn a_sketch_tells_the_first_whatever_is_taken_out_of_it() {
+        let mut lapses = Lapses::default();
+        (1..=100).for_each(|at| lapses.insert_many(at, 1 + (at % 2) as u32));
+        for taken in [&[][..], &[1], &[1, 2, 2, 3], &[50, 100], &[100, 2, 1, 1]] {
+            let (mut sketch, mut whole) = (lapses.sketch(taken), Lapses::default());
+            lapses.iter().for_each(|(at, count)| whole.insert_many(at, count));
+            assert!(sketch.iter().count() <= 2 * taken.len() + 1, "{taken:?}");
+            for at in taken {
+                assert_eq!(sketch.remove(*at), whole.remove(*at), "{at} of {taken:?}");
+            }
+            assert_eq!(sketch.first(), whole.first(), "{taken:?}");
+        }
+        assert_eq!(Lapses::default().sketch(&[4]).first(), None);
     }
 }

@@ -9,12 +9,14 @@
 mod account;
 mod accounts;
 mod apply;
+mod atomic;
 mod bound;
 mod command;
 mod commit;
 mod counts;
 mod decide;
 mod documents;
+mod draft;
 mod ended;
 mod execute;
 mod expire;
@@ -34,6 +36,7 @@ mod shard;
 mod snapshot;
 mod uses;
 mod validate;
+mod view;
 mod wheel;
 
 use std::sync::Arc;
@@ -50,8 +53,8 @@ use crate::base::sync::Mutex;
 use crate::base::{AccountId, AccountKey, SHARD_COUNT, Seq, ShardIndex, TimeMs};
 
 pub use command::{
-    Adjust, Command, Confirm, Deadline, Extend, Line, Note, PutDocument, Receive, Refund, Release,
-    Reserve, SetPolicy, Transfer, WriteOff,
+    Adjust, Atomic, Command, Confirm, Deadline, Extend, Line, Note, PutDocument, Receive, Refund,
+    Release, Reserve, SetPolicy, Transfer, WriteOff,
 };
 pub(crate) use command::{Noting, Return, Used};
 pub(crate) use counts::{Became, Verb};
@@ -62,8 +65,9 @@ pub use level::{Level, Pending};
 pub(crate) use limits::Limits;
 pub(crate) use look::{AccountCursor, PendingCursor, Tally};
 pub use outcome::{
-    ChangeOutcome, Changed, CloseOutcome, ConfirmOutcome, ExtendOutcome, NotPending, Outcome,
-    RefundOutcome, Refusal, ReleaseOutcome, ReserveOutcome, Reserved, TransferOutcome, Transferred,
+    AtomicOutcome, ChangeOutcome, Changed, CloseOutcome, ConfirmOutcome, ExtendOutcome, NotPending,
+    Outcome, RefundOutcome, Refusal, ReleaseOutcome, ReserveOutcome, Reserved, TransferOutcome,
+    Transferred,
 };
 #[cfg(feature = "server")]
 pub(crate) use reservations::{first_made_at, made_at_ms};

@@ -33,7 +33,7 @@ impl Ledger {
         if let Some(first) = self.first_locked(&locked, &keyed, now)? {
             return first.answer.to_note().map(|()| first.seq);
         }
-        let request = self.admit(Some(keyed), now)?;
+        let request = self.admit(Some(keyed), 1, now)?;
         Ok(commit(&mut locked, &Event { at: now, request, fact }, recorder))
     }
 

@@ -266,6 +266,35 @@ pub enum RefundOutcome {
     },
 }
 
+/// What became of commands that were to happen together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AtomicOutcome {
+    /// All of them happened, in their order: what became of each.
+    Done(Vec<Outcome>),
+    /// None of them happened, because one of them could not.
+    Refused {
+        /// Which of them: its place in the order, from 0.
+        index: usize,
+        /// What it was answered: a refusal, or that it came too late. It counts what the commands
+        /// before it would have done.
+        outcome: Outcome,
+    },
+}
+
+impl AtomicOutcome {
+    /// What became of each command, or which one could not happen, and why.
+    ///
+    /// # Errors
+    /// The index of that command, and what it was answered.
+    pub fn done(self) -> std::result::Result<Vec<Outcome>, (usize, Outcome)> {
+        match self {
+            Self::Done(outcomes) => Ok(outcomes),
+            Self::Refused { index, outcome } => Err((index, outcome)),
+        }
+    }
+}
+
 /// What became of a [`Command`]: of each kind, what that kind answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]

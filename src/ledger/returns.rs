@@ -59,7 +59,7 @@ impl Ledger {
             Returning::Fact { lines, part } => (lines, part),
             Returning::Refused(outcome) => return Ok(((outcome, None), Became::Refused)),
         };
-        let request = self.admit(keyed, now)?;
+        let request = self.admit(keyed, 1, now)?;
         let outcome = match part.as_ref().is_none_or(Part::is_last) {
             true => RefundOutcome::Returned { reservation },
             false => RefundOutcome::ReturnedInPart { reservation },

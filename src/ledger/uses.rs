@@ -24,7 +24,7 @@ pub(super) struct Use {
 }
 
 /// The uses of one account.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Uses {
     /// Oldest first; no two share a moment.
     list: SmallVec<[Use; 1]>,

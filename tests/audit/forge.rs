@@ -126,12 +126,36 @@ fn encode(event: &Event<'_>) -> (u16, Vec<u8>) {
             put_lines(&end.lines, false, &mut bytes);
             if matches!(event.fact, Fact::Released(_)) { 3 } else { 4 }
         }
+        Fact::Atomic(facts) => {
+            put_together(event, facts, &mut bytes);
+            17
+        }
         _ => {
             bytes = rmp_serde::to_vec(event).expect("an event encodes");
             16
         }
     };
     (kind, bytes)
+}
+
+fn put_together(event: &Event<'_>, facts: &[Fact<'_>], bytes: &mut Vec<u8>) {
+    let kept = event.request.and_then(|request| request.kept);
+    bytes.push(u8::from(event.request.is_some()) + u8::from(kept.is_some()) * 2);
+    bytes.extend_from_slice(&(facts.len() as u16).to_le_bytes());
+    bytes.extend_from_slice(&event.at.to_le_bytes());
+    if let Some(request) = event.request {
+        bytes.extend_from_slice(&request.key.number().to_le_bytes());
+        bytes.extend_from_slice(&request.fingerprint.to_le_bytes());
+    }
+    for number in kept.into_iter().flat_map(|kept| [kept.owner, kept.until]) {
+        bytes.extend_from_slice(&number.to_le_bytes());
+    }
+    for fact in facts {
+        let (kind, payload) = encode(&Event { at: event.at, request: None, fact: fact.clone() });
+        bytes.extend_from_slice(&kind.to_le_bytes());
+        bytes.extend_from_slice(&(payload.len() as u32).to_le_bytes());
+        bytes.extend_from_slice(&payload);
+    }
 }
 
 fn head(

@@ -188,6 +188,36 @@ fn units_that_become_others_on_their_way() {
     forge.expect("conservation", 13);
 }
 
+/// Would catch an auditor that does not look into what happened together.
+#[test]
+fn what_is_wrong_with_one_of_several_is_wrong() {
+    // There is no way to make such an event but to have decoded it: the sound one is changed.
+    let packed = || {
+        let forge = Forge::new();
+        let packed = forge.events.iter().position(|event| matches!(event.fact, Fact::Atomic(_)));
+        let packed = packed.expect("there is one");
+        (forge, packed)
+    };
+    let (mut forge, packed_at) = packed();
+    let again = Event { at: forge.at, request: None, ..forge.events[packed_at].clone() };
+    forge.events.push(again);
+    write_events(forge.dir.path(), &forge.events);
+    let verdict = verify(forge.dir.path());
+    let told = verdict.found();
+    assert!(told.iter().any(|(kind, _)| kind == "reservation"), "{}", verdict.told());
+
+    let (forge, packed_at) = packed();
+    let mut records: Vec<Record> =
+        (1..).zip(&forge.events).map(|(seq, event)| record(seq, event)).collect();
+    let payload = &mut records[packed_at].payload;
+    // The first part is a receipt, whose fields end with a note.
+    let note = payload.windows(5).position(|bytes| bytes == b"first").expect("it has a note");
+    payload[note - 3] ^= 1;
+    write_records(forge.dir.path(), &records);
+    let verdict = verify(forge.dir.path());
+    assert_eq!(verdict.code, 14, "{}", verdict.told());
+}
+
 #[test]
 fn an_event_tells_another_availability() {
     let mut forge = Forge::new();

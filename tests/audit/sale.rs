@@ -4,9 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use stockhold::clock::ManualClock;
-use stockhold::command::{Adjust, Extend, Note, PutDocument, SetPolicy, Transfer, WriteOff};
+use stockhold::command::{
+    Adjust, Atomic, Command, Extend, Note, PutDocument, Release, SetPolicy, Transfer, WriteOff,
+};
 use stockhold::engine::RefundTicket;
-use stockhold::outcome::Reserved;
+use stockhold::outcome::{AtomicOutcome, Reserved};
 use stockhold::{
     AccountId, AccountKey, Confirm, Engine, IdempotencyKey, Line, Policy, Receive, Refund,
     RefundOutcome, ReservationId, Reserve, ReserveOutcome, Ticket, Window,
@@ -131,9 +133,16 @@ impl Sale {
         done(engine.write_off(WriteOff::new(stock, 1).note("broken")));
         let repack = Transfer::new(stock, backorder, 5).note("repacked");
         done(engine.transfer(repack.key(key(&format!("repack-{}", self.last_seq())))));
-        done(engine.set_policy(SetPolicy::new(lifetime, Policy::quota(90_000, Window::Never))));
+        self.pack();
+        done(
+            engine.set_policy(
+                SetPolicy::new(lifetime, Policy::quota(90_000, Window::Never))
+                    .key(key(&format!("rule-{}", self.last_seq()))),
+            ),
+        );
         done(engine.put_document(PutDocument::new("product", "tea", br#"{"price":10}"#)));
-        done(engine.put_document(PutDocument::new("product", "gone", b"{}")));
+        let gone = PutDocument::new("product", "gone", b"{}");
+        done(engine.put_document(gone.key(key(&format!("gone-{}", self.last_seq())))));
         done(engine.put_document(PutDocument::remove("product", "gone")));
     }
 
@@ -151,6 +160,42 @@ impl Sale {
             let in_part = RefundOutcome::ReturnedInPart { reservation: order };
             assert_eq!(refunded.expect("it is durable"), in_part);
         }
+    }
+
+    /// Many things together: each account changes more than once, a window gives back, and
+    /// reservations are made, confirmed, extended and released. Then something that is refused.
+    fn pack(&self) {
+        let Accounts { points, stock, rolling, backorder, .. } = self.accounts;
+        let engine = &self.engine;
+        let take = |account, quantity| Line { account, quantity };
+        let held: Vec<ReservationId> = (0..3)
+            .map(|_| {
+                let lines = [take(stock, 1), take(points, 1), take(stock, 1)];
+                reservation(done(engine.reserve(Reserve::new(&lines, TTL_MS))))
+            })
+            .collect();
+        let (one, three) = ([take(rolling, 1), take(stock, 1)], [take(rolling, 3)]);
+        let other = [take(stock, 1)];
+        done(engine.reserve(Reserve::new(&three, TTL_MS).confirmed()));
+        self.clock.advance(60);
+        let commands: [Command<'_>; 10] = [
+            Receive::new(stock, 5).note("first").into(),
+            Confirm::new(held[0]).part(&[1, 0, 1]).into(),
+            Reserve::new(&one, TTL_MS).owner(points).confirmed().into(),
+            WriteOff::new(stock, 1).into(),
+            Transfer::new(stock, backorder, 2).note("more").into(),
+            Release::new(held[1]).into(),
+            Extend::new(held[2], TTL_MS / 2).into(),
+            Reserve::new(&other, TTL_MS / 2).details(b"together").into(),
+            Adjust::new(points, 1).note("a gift").into(),
+            Transfer::new(stock, backorder, 1).into(),
+        ];
+        let packed = Atomic::new(&commands).key(key(&format!("pack-{}", self.last_seq())));
+        let first = done(engine.atomic(packed));
+        assert!(matches!(&first, AtomicOutcome::Done(outcomes) if outcomes.len() == 10));
+        assert_eq!(done(engine.atomic(packed)), first, "a retry");
+        let refused = [commands[0], WriteOff::new(points, u64::MAX >> 16).into()];
+        assert!(matches!(done(engine.atomic(&refused)), AtomicOutcome::Refused { index: 1, .. }));
     }
 
     pub(crate) fn last_seq(&self) -> u64 {

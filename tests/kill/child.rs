@@ -162,7 +162,7 @@ impl Caller<'_> {
         let Some(answer) = answer else {
             return say("refused");
         };
-        match (ask, answer) {
+        match (ask, answer.clone()) {
             (
                 Ask::Reserve { .. },
                 FirstAnswer::Reserved(Reserved { reservation, confirmed: true, .. }),
@@ -174,7 +174,7 @@ impl Caller<'_> {
             _ => {}
         }
         if key_number > 0 {
-            self.keyed.push((ask, key_number, answer));
+            self.keyed.push((ask, key_number, answer.clone()));
         }
         let numbers = [key_number].into_iter().chain(ask.to_row()).chain(numbers_of(answer));
         say(&numbers.fold("ack".to_owned(), |line, number| format!("{line} {number}")));

@@ -32,6 +32,7 @@ pub(super) enum Kind {
     Transferred,
     Extended,
     AccountClosed,
+    Atomic,
 }
 
 impl Kind {
@@ -54,6 +55,7 @@ impl Kind {
             Fact::Transferred { .. } => Self::Transferred,
             Fact::Extended { .. } => Self::Extended,
             Fact::AccountClosed { .. } => Self::AccountClosed,
+            Fact::Atomic(_) => Self::Atomic,
         }
     }
 
@@ -63,8 +65,12 @@ impl Kind {
     }
 }
 
-/// The reservation that an event is about.
-pub(super) fn reservation(fact: &Fact<'_>) -> Option<ReservationId> {
+/// Whether an event is about a reservation.
+pub(super) fn is_about(event: &Event<'_>, id: ReservationId) -> bool {
+    event.facts().iter().any(|fact| reservation(fact) == Some(id))
+}
+
+fn reservation(fact: &Fact<'_>) -> Option<ReservationId> {
     match fact {
         Fact::Reserved { reservation, .. }
         | Fact::Returned { reservation, .. }
@@ -80,7 +86,8 @@ pub(super) fn reservation(fact: &Fact<'_>) -> Option<ReservationId> {
         | Fact::Document { .. }
         | Fact::ClockMended { .. }
         | Fact::Transferred { .. }
-        | Fact::AccountClosed { .. } => None,
+        | Fact::AccountClosed { .. }
+        | Fact::Atomic(_) => None,
     }
 }
 
@@ -104,10 +111,11 @@ pub(super) fn touches(fact: &Fact<'_>, id: AccountId) -> bool {
         | Fact::Returned { lines, .. } => lines.iter().any(|line| line.account() == id),
         Fact::Transferred { from, to, .. } => [*from, *to].contains(&id),
         Fact::Noted { .. } | Fact::Document { .. } | Fact::ClockMended { .. } => false,
+        Fact::Atomic(parts) => parts.iter().any(|part| touches(part, id)),
     }
 }
 
-/// An event in one line.
+/// An event in one line, with its parts between braces where it has several.
 pub(super) fn line(seq: Seq, event: &Event<'_>, names: &Names) -> String {
     format!(
         "{seq:>10}  {}  {:<14}  {}",
@@ -174,6 +182,12 @@ fn about(fact: &Fact<'_>, names: &Names) -> String {
             Some(body) => format!("{collection}/{key} = {} bytes", body.len()),
             None => format!("{collection}/{key} removed"),
         },
+        Fact::Atomic(parts) => {
+            let told = parts
+                .iter()
+                .map(|part| format!("{{{} {}}}", Kind::of(part).name(), about(part, names)));
+            told.collect::<Vec<_>>().join(" ")
+        }
     }
 }
 
@@ -278,6 +292,17 @@ struct FactJson<'a> {
     key: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     body: Option<Value>,
+    /// What happened together, one after the other.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    together: Vec<TogetherJson<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct TogetherJson<'a> {
+    kind: Kind,
+    #[serde(flatten)]
+    fact: FactJson<'a>,
 }
 
 #[derive(Serialize)]
@@ -390,6 +415,13 @@ fn fact_json<'a>(fact: &'a Fact<'_>, names: &Names) -> FactJson<'a> {
             body: body.as_ref().map(|body| content(body)),
             ..FactJson::default()
         },
+        Fact::Atomic(parts) => {
+            let part = |fact: &'a Fact<'_>| TogetherJson {
+                kind: Kind::of(fact),
+                fact: fact_json(fact, names),
+            };
+            FactJson { together: parts.iter().map(part).collect(), ..FactJson::default() }
+        }
     }
 }
 

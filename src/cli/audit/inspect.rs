@@ -105,7 +105,7 @@ impl Filter<'_> {
         (self.since..self.until).contains(&event.at)
             && (kinds.is_empty() || kinds.contains(&Kind::of(&event.fact)))
             && self.account.is_none_or(|account| event::touches(&event.fact, account))
-            && self.args.reservation.is_none_or(|id| event::reservation(&event.fact) == Some(id))
+            && self.args.reservation.is_none_or(|id| event::is_about(event, id))
     }
 }
 

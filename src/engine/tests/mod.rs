@@ -1,6 +1,7 @@
 //! The engine on real files: what is acknowledged survives, by snapshot and by journal.
 
 mod accounts;
+mod atomic;
 mod background;
 mod bit_rot;
 mod bound;

@@ -131,12 +131,17 @@ impl StoreCopy {
         Ok(Some((seq, row::decode_reservation(key, reservation, payload)?)))
     }
 
-    /// The change of an account by an event.
+    /// The change of an account by an event, after which it made `later` more of it.
     ///
     /// # Errors
     /// As [`StoreCopy::reservation`].
-    pub(crate) fn change(&self, account: AccountId, seq: Seq) -> Result<Option<ChangeRecord>> {
-        let key = Key::change(account, seq);
+    pub(crate) fn change(
+        &self,
+        account: AccountId,
+        seq: Seq,
+        later: u16,
+    ) -> Result<Option<ChangeRecord>> {
+        let key = Key::change(account, seq, later);
         let Some(value) = self.get(key)? else {
             return Ok(None);
         };

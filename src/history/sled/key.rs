@@ -1,7 +1,10 @@
-//! The keys of the store: 13 bytes, `prefix u8 | number u32 | rest u64`, big-endian, so that their
-//! order as bytes is their order as numbers. In memory a key is one integer.
+//! The keys of the store: 13 bytes, `prefix u8 | number u32 | rest u64`, and two more, `later u16`,
+//! where that is not 0; big-endian, so that their order as bytes is their order as numbers. In memory
+//! a key is one integer.
 
 use std::fmt;
+
+use smallvec::SmallVec;
 
 use crate::base::{AccountId, ReservationId, Seq};
 
@@ -10,6 +13,9 @@ const QUOTAS: u8 = b'q';
 const RESERVATION: u8 = b'r';
 const OWNER: u8 = b'o';
 const CHANGE: u8 = b'c';
+
+/// A key as sled has it.
+pub(super) type KeyBytes = SmallVec<[u8; 16]>;
 
 /// The key of one row.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -24,15 +30,21 @@ pub(super) struct KeyRange {
 
 impl KeyRange {
     pub(super) fn everything() -> Self {
-        Self { first: Key(0), last: Key(u128::MAX >> (128 - 8 * Key::BYTES)) }
+        Self { first: Key(0), last: Key(u128::MAX >> (128 - 8 * Key::BYTES_MAX)) }
     }
 }
 
 impl Key {
-    pub(super) const BYTES: usize = 13;
+    const BYTES: usize = 13;
+    const BYTES_MAX: usize = 15;
 
     fn new(prefix: u8, number: u32, rest: u64) -> Self {
-        Self(u128::from(prefix) << 96 | u128::from(number) << 64 | u128::from(rest))
+        Self::with_later(prefix, number, rest, 0)
+    }
+
+    fn with_later(prefix: u8, number: u32, rest: u64, later: u16) -> Self {
+        let whole = u128::from(prefix) << 96 | u128::from(number) << 64 | u128::from(rest);
+        Self(whole << 16 | u128::from(later))
     }
 
     /// The one row that says what the store is and how far it has come.
@@ -77,9 +89,18 @@ impl Key {
         Self::newest_before(OWNER, owner, before.map(ReservationId::number))
     }
 
-    /// The change of an account by the event `seq`; the newest comes first.
-    pub(super) fn change(account: AccountId, seq: Seq) -> Self {
-        Self::new(CHANGE, account.number(), !seq)
+    /// A change of an account by the event `seq`; the newest comes first. `later` is how many changes
+    /// of it the same event made after this one.
+    pub(super) fn change(account: AccountId, seq: Seq, later: u16) -> Self {
+        Self::with_later(CHANGE, account.number(), !seq, later)
+    }
+
+    /// Every change of an account by the event `seq`.
+    pub(super) fn changes_by(account: AccountId, seq: Seq) -> KeyRange {
+        KeyRange {
+            first: Self::change(account, seq, 0),
+            last: Self::change(account, seq, u16::MAX),
+        }
     }
 
     /// The changes of `account` below `before`, newest first.
@@ -96,12 +117,20 @@ impl Key {
         let number = account.number();
         Some(KeyRange {
             first: Self::new(prefix, number, first),
-            last: Self::new(prefix, number, u64::MAX),
+            last: Self::with_later(prefix, number, u64::MAX, u16::MAX),
         })
     }
 
     fn prefix(self) -> u8 {
-        (self.0 >> 96) as u8
+        (self.0 >> 112) as u8
+    }
+
+    fn number(self) -> u32 {
+        (self.0 >> 80) as u32
+    }
+
+    fn later(self) -> u16 {
+        self.0 as u16
     }
 
     #[cfg(feature = "audit")]
@@ -120,12 +149,12 @@ impl Key {
     }
 
     fn rest(self) -> u64 {
-        self.0 as u64
+        (self.0 >> 16) as u64
     }
 
     /// Of a page of quota accounts: which page.
     pub(super) fn page(self) -> u32 {
-        (self.0 >> 64) as u32
+        self.number()
     }
 
     /// Of an index entry: the reservation.
@@ -135,32 +164,83 @@ impl Key {
 
     /// Of a change: the account.
     pub(super) fn account(self) -> AccountId {
-        AccountId::from_number((self.0 >> 64) as u32)
+        AccountId::from_number(self.number())
     }
 
-    pub(super) fn to_bytes(self) -> [u8; Self::BYTES] {
-        let mut bytes = [0; Self::BYTES];
-        bytes.copy_from_slice(&self.0.to_be_bytes()[16 - Self::BYTES..]);
-        bytes
+    /// Of a change: the event.
+    pub(super) fn changed_by(self) -> Seq {
+        !self.rest()
+    }
+
+    pub(super) fn to_bytes(self) -> KeyBytes {
+        let bytes = self.0.to_be_bytes();
+        let whole = &bytes[bytes.len() - Self::BYTES_MAX..];
+        KeyBytes::from_slice(if self.later() == 0 { &whole[..Self::BYTES] } else { whole })
     }
 
     /// `None` when the bytes are not a key that we wrote.
     pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        let bytes: &[u8; Self::BYTES] = bytes.try_into().ok()?;
-        let known = [META, QUOTAS, RESERVATION, OWNER, CHANGE].contains(&bytes[0]);
-        known.then(|| Self(bytes.iter().fold(0, |number, byte| number << 8 | u128::from(*byte))))
+        let (whole, later) = bytes.split_first_chunk::<{ Self::BYTES }>()?;
+        let number = whole.iter().fold(0, |number, byte| number << 8 | u128::from(*byte));
+        let later = match later {
+            [] => 0,
+            later => u16::from_be_bytes(later.try_into().ok().filter(|_| whole[0] == CHANGE)?),
+        };
+        let key = Self(number << 16 | u128::from(later));
+        let known = [META, QUOTAS, RESERVATION, OWNER, CHANGE].contains(&whole[0]);
+        // There is one way to write each.
+        (known && key.to_bytes()[..] == *bytes).then_some(key)
     }
 }
 
-/// As `c/7/18446744073709551611`: the prefix and the two numbers as they are stored.
+/// As `c/7/18446744073709551611`: the prefix and the numbers as they are stored.
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}/{}", char::from(self.prefix()), (self.0 >> 64) as u32, self.rest())
+        write!(f, "{}/{}/{}", char::from(self.prefix()), self.number(), self.rest())?;
+        match self.later() {
+            0 => Ok(()),
+            later => write!(f, "/{later}"),
+        }
     }
 }
 
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Key({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Would catch rows of earlier releases under other keys, and an order on disk that is not the
+    /// one in memory.
+    #[test]
+    fn keys_are_what_they_were_and_those_of_one_event_stand_together() {
+        let account = AccountId::from_number(7);
+        let plain = Key::change(account, 5, 0);
+        assert_eq!(&plain.to_bytes()[..], b"c\x00\x00\x00\x07\xff\xff\xff\xff\xff\xff\xff\xfa");
+        let mut keys: Vec<Key> = Vec::new();
+        for seq in [6, 5, 4] {
+            keys.extend([0, 1, 2, 320].map(|later| Key::change(account, seq, later)));
+        }
+        let mut bytes: Vec<KeyBytes> = keys.iter().map(|key| key.to_bytes()).collect();
+        bytes.sort();
+        let read: Option<Vec<Key>> = bytes.iter().map(|bytes| Key::from_bytes(bytes)).collect();
+        assert_eq!(read.as_deref(), Some(&keys[..]), "the newest first, as in memory");
+        keys.sort();
+        assert_eq!(read.as_deref(), Some(&keys[..]));
+        let before = Key::changes_before(account, Some(6)).expect("there may be some");
+        assert!(before.first <= keys[4] && keys[3] < before.first && keys[11] <= before.last);
+        let by = Key::changes_by(account, 5);
+        assert!(keys[3] < by.first && by.first == keys[4] && keys[7] <= by.last);
+        assert!(by.last < keys[8]);
+        let again = [&plain.to_bytes()[..], &[0, 0]].concat();
+        for bytes in
+            [&again[..], &plain.to_bytes()[..12], b"r\x00\x00\x00\x00\0\0\0\0\0\0\0\x01\0\x01"]
+        {
+            assert_eq!(Key::from_bytes(bytes), None, "{bytes:?}");
+        }
     }
 }

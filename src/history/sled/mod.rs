@@ -337,7 +337,8 @@ impl Store {
         Ok(records)
     }
 
-    /// The changes of `account` by events below `before`, the newest `limit` of them, newest first.
+    /// The changes of `account` by events below `before`, the newest `limit` of them, newest first;
+    /// more where the last event among them changed it several times.
     ///
     /// # Errors
     /// As [`Store::reservation`].
@@ -347,7 +348,12 @@ impl Store {
         before: Option<Seq>,
         limit: usize,
     ) -> Result<Vec<ChangeRecord>> {
-        let rows = self.scan(Key::changes_before(account, before), limit)?;
+        let mut rows = self.scan(Key::changes_before(account, before), limit)?;
+        // Whoever reads on does so before an event, so none is told in part.
+        if let Some((last, _)) = rows.last_key_value().filter(|_| rows.len() == limit) {
+            let event = Key::changes_by(account, last.changed_by());
+            rows.extend(self.scan(Some(event), usize::MAX)?);
+        }
         self.noting_damage(|| {
             let changes = rows.iter().map(|(key, value)| {
                 let (seq, payload) = unseal(*key, value)?;

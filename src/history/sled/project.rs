@@ -42,21 +42,29 @@ impl Projector {
         &mut self,
         seq: Seq,
         event: &Event<'_>,
-        find: impl FnOnce(ReservationId) -> Result<Found>,
+        find: impl Fn(ReservationId) -> Result<Found>,
     ) -> Result<impl Iterator<Item = (Key, Box<[u8]>)>> {
         self.rows.clear();
         self.rows_new = 0;
         let effects = Effects::of(event)?;
-        if let Some(opened) = effects.opened
-            && !opened.key.kind().has_history()
-        {
-            self.add_quota(opened.account);
+        for one in &effects {
+            if let Some(opened) = one.opened
+                && !opened.key.kind().has_history()
+            {
+                self.add_quota(opened.account);
+            }
+            // No two of them are about one reservation, whose row would be found without the other.
+            if let Some(life) = &one.reservation {
+                self.reservation(seq, event.at, life, &find)?;
+            }
         }
-        if let Some(life) = &effects.reservation {
-            self.reservation(seq, event.at, life, find)?;
-        }
-        for change in &effects.changes {
-            self.change(seq, event.at, change);
+        let mut changes = effects.iter().flat_map(|one| &one.changes);
+        while let Some(change) = changes.next() {
+            let same = |other: &&AccountChange<'_>| other.account == change.account;
+            let later = changes.clone().filter(same).count();
+            let later =
+                u16::try_from(later).expect("an event has at most Facts::MAX changes of it");
+            self.change(seq, event.at, later, change);
         }
         self.row_count += self.rows_new;
         Ok(self.rows.drain(..))
@@ -83,7 +91,7 @@ impl Projector {
         seq: Seq,
         at: TimeMs,
         life: &Life<'_>,
-        find: impl FnOnce(ReservationId) -> Result<Found>,
+        find: impl Fn(ReservationId) -> Result<Found>,
     ) -> Result<()> {
         match *life {
             Life::Made(made) => {
@@ -181,12 +189,12 @@ impl Projector {
     }
 
     /// The change of an account. Quotas have no history of their own.
-    fn change(&mut self, seq: Seq, at: TimeMs, change: &AccountChange<'_>) {
+    fn change(&mut self, seq: Seq, at: TimeMs, later: u16, change: &AccountChange<'_>) {
         let AccountChange { account, kind, delta, available, quantity, reservation, .. } = *change;
         if self.quotas.contains(account) {
             return;
         }
-        let key = Key::change(account, seq);
+        let key = Key::change(account, seq, later);
         let note = change.note.to_owned();
         let record =
             ChangeRecord { seq, account, kind, delta, available, quantity, reservation, at, note };

@@ -108,12 +108,14 @@ pub struct SetPolicy {
     pub account: AccountId,
     /// Its rules from now on.
     pub policy: Policy,
+    /// The request's name.
+    pub key: Option<IdempotencyKey>,
 }
 
 impl SetPolicy {
     /// Gives `account` the rules of `policy`.
     pub fn new(account: AccountId, policy: Policy) -> Self {
-        Self { account, policy }
+        Self { account, policy, key: None }
     }
 }
 
@@ -121,3 +123,4 @@ builders!(['a] Receive<'a> { note, key });
 builders!(['a] Adjust<'a> { note, key });
 builders!(['a] WriteOff<'a> { note, key });
 builders!(['a] Transfer<'a> { note, key });
+builders!([] SetPolicy { key });

@@ -3,6 +3,7 @@
 //! Each begins with what it cannot do without, and is told the rest by methods named for it.
 
 mod account;
+mod atomic;
 mod record;
 mod refund;
 mod reservation;
@@ -10,6 +11,7 @@ mod reservation;
 use crate::base::IdempotencyKey;
 
 pub use account::{Adjust, Receive, SetPolicy, Transfer, WriteOff};
+pub use atomic::Atomic;
 pub(crate) use record::Noting;
 pub use record::{Note, PutDocument};
 pub(crate) use refund::{Return, Used};

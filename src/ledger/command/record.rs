@@ -1,5 +1,6 @@
 //! Requests to keep something beside the accounts.
 
+use super::builders;
 #[cfg(doc)]
 use crate::base::BODY_BYTES_MAX;
 use crate::base::{AccountId, IdempotencyKey, ReservationId};
@@ -33,19 +34,23 @@ pub struct PutDocument<'a> {
     pub name: &'a str,
     /// Its content, at most [`BODY_BYTES_MAX`] bytes; `None` removes it.
     pub body: Option<&'a [u8]>,
+    /// The request's name.
+    pub key: Option<IdempotencyKey>,
 }
 
 impl<'a> PutDocument<'a> {
     /// Writes `body` as the document `name` of `collection`.
     pub fn new(collection: &'a str, name: &'a str, body: &'a [u8]) -> Self {
-        Self { collection, name, body: Some(body) }
+        Self { collection, name, body: Some(body), key: None }
     }
 
     /// Removes the document `name` of `collection`.
     pub fn remove(collection: &'a str, name: &'a str) -> Self {
-        Self { collection, name, body: None }
+        Self { collection, name, body: None, key: None }
     }
 }
+
+builders!(['a] PutDocument<'a> { key });
 
 /// A note on a reservation, and on whose behalf it is made.
 #[derive(Clone, Copy, Debug)]

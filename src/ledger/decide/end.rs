@@ -7,18 +7,18 @@ use crate::base::error::{Error, Result};
 use crate::base::flaw::{self, Flaw};
 use crate::event::{End, EventLine, EventLines, Fact};
 use crate::ledger::reservations::Reservation;
-use crate::ledger::shard::LockedShards;
+use crate::ledger::view::View;
 use crate::ledger::{
     Confirm, ConfirmOutcome, Extend, ExtendOutcome, Outcome, Release, ReleaseOutcome,
 };
 
 pub(super) fn confirm<'a>(
-    locked: &LockedShards<'_>,
+    locked: &impl View,
     request: &Confirm<'a>,
     now: TimeMs,
 ) -> Result<Decision<'a>> {
     let Confirm { reservation, owner, quantities, .. } = *request;
-    let outcome = match locked.shard(reservation.shard()).pending(reservation, owner) {
+    let outcome = match locked.pending(reservation, owner) {
         Err(why) => ConfirmOutcome::NotPending { reservation, why },
         Ok(pending) if now >= pending.expires_at && !flaw::is_made(Flaw::ConfirmsLate) => {
             ConfirmOutcome::Late { reservation, expires_at: pending.expires_at }
@@ -32,13 +32,9 @@ pub(super) fn confirm<'a>(
     Ok(Decision::Nothing(Outcome::Confirm(outcome)))
 }
 
-pub(super) fn release(
-    locked: &LockedShards<'_>,
-    request: &Release,
-    now: TimeMs,
-) -> Decision<'static> {
+pub(super) fn release(locked: &impl View, request: &Release, now: TimeMs) -> Decision<'static> {
     let Release { reservation, owner, .. } = *request;
-    let outcome = match locked.shard(reservation.shard()).pending(reservation, owner) {
+    let outcome = match locked.pending(reservation, owner) {
         Err(why) => ReleaseOutcome::NotPending { reservation, why },
         Ok(pending) if now >= pending.expires_at && !flaw::is_made(Flaw::ReleasesLate) => {
             ReleaseOutcome::Late { reservation, expires_at: pending.expires_at }
@@ -53,13 +49,13 @@ pub(super) fn release(
 }
 
 pub(super) fn extend(
-    locked: &LockedShards<'_>,
+    locked: &impl View,
     request: &Extend,
     now: TimeMs,
 ) -> Result<Decision<'static>> {
     let Extend { reservation, deadline, owner, .. } = *request;
     let expires_at = self::deadline(deadline, now)?;
-    let outcome = match locked.shard(reservation.shard()).pending(reservation, owner) {
+    let outcome = match locked.pending(reservation, owner) {
         Err(why) => ExtendOutcome::NotPending { reservation, why },
         Ok(pending) if now >= pending.expires_at => {
             ExtendOutcome::Late { reservation, expires_at: pending.expires_at }
@@ -75,7 +71,7 @@ pub(super) fn extend(
 }
 
 /// What a reservation holds, with what its accounts have beside it.
-fn held_lines(locked: &LockedShards<'_>, pending: &Reservation) -> EventLines {
+fn held_lines(locked: &impl View, pending: &Reservation) -> EventLines {
     let lines = pending.lines.iter().map(|line| {
         let account =
             locked.account(line.account).expect("a reservation holds accounts that exist");
@@ -86,11 +82,7 @@ fn held_lines(locked: &LockedShards<'_>, pending: &Reservation) -> EventLines {
 }
 
 /// The end of a reservation that consumes all, or a part of each line.
-fn consume(
-    locked: &LockedShards<'_>,
-    pending: &Reservation,
-    quantities: Option<&[u64]>,
-) -> Result<End> {
+fn consume(locked: &impl View, pending: &Reservation, quantities: Option<&[u64]>) -> Result<End> {
     if let Some(quantities) = quantities {
         let within =
             quantities.iter().zip(&pending.lines).all(|(part, line)| *part <= line.quantity);
@@ -104,15 +96,11 @@ fn consume(
 }
 
 /// The end of a reservation that consumes nothing.
-pub(in crate::ledger) fn give_back(locked: &LockedShards<'_>, pending: &Reservation) -> End {
+pub(in crate::ledger) fn give_back(locked: &impl View, pending: &Reservation) -> End {
     end(locked, pending, |_, _| 0)
 }
 
-fn end(
-    locked: &LockedShards<'_>,
-    pending: &Reservation,
-    consumed: impl Fn(usize, u64) -> u64,
-) -> End {
+fn end(locked: &impl View, pending: &Reservation, consumed: impl Fn(usize, u64) -> u64) -> End {
     let mut lines = EventLines::new();
     for (index, line) in pending.lines.iter().enumerate() {
         let account =

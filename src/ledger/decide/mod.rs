@@ -8,7 +8,7 @@ mod reserve;
 mod stock;
 
 use super::account::Account;
-use super::shard::LockedShards;
+use super::view::View;
 use crate::base::error::{Error, Result};
 use crate::base::{AccountId, AccountKey, TimeMs};
 use crate::event::Fact;
@@ -42,7 +42,7 @@ impl<'a> Decision<'a> {
 /// # Errors
 /// `Invalid` or `Overloaded`; nothing is changed here in any case.
 pub(super) fn decide<'a>(
-    locked: &LockedShards<'_>,
+    locked: &impl View,
     command: &Command<'a>,
     now: TimeMs,
     reservations_max: usize,
@@ -61,7 +61,7 @@ pub(super) fn decide<'a>(
 
 /// # Errors
 /// `NotFound` when there is no such account, or when it is closed.
-fn existing<'h>(locked: &'h LockedShards<'_>, account: AccountId) -> Result<&'h Account> {
+fn existing<'h>(locked: &'h impl View, account: AccountId) -> Result<&'h Account> {
     match locked.account(account) {
         Some(found) if !found.is_closed => Ok(found),
         Some(found) => Err(closed(&found.key, account)),

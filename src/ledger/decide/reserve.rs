@@ -8,13 +8,13 @@ use crate::base::flaw::{self, Flaw};
 use crate::base::{AccountId, TTL_MS_MAX, TimeMs};
 use crate::event::{EventLine, EventLines, Fact};
 use crate::ledger::account::Account;
-use crate::ledger::shard::LockedShards;
+use crate::ledger::view::View;
 use crate::ledger::{Deadline, Line, Outcome, Refusal, Reserve, ReserveOutcome, Reserved};
 
 /// Every line is looked at before any is taken: a take that fails half-way would show others a
 /// stock that is lower than it was, and their refusal would be false.
 pub(super) fn reserve<'a>(
-    locked: &LockedShards<'_>,
+    locked: &impl View,
     request: &Reserve<'a>,
     now: TimeMs,
     reservations_max: usize,
@@ -44,11 +44,11 @@ pub(super) fn reserve<'a>(
             available,
         });
     }
-    let home = locked.shard(home(request.lines));
-    if !request.confirm && home.reservations.len() >= reservations_max {
+    let home = home(request.lines);
+    if !request.confirm && locked.pending_count(home) >= reservations_max {
         return Err(Error::overloaded("too many reservations are pending"));
     }
-    let reservation = home.reservations.next_id(self::home(request.lines), now);
+    let reservation = locked.next_reservation(home, now);
     let fact = Fact::Reserved {
         reservation,
         owner: request.owner,
@@ -115,7 +115,7 @@ fn taken(lines: &[EventLine], account: AccountId) -> u64 {
 }
 
 /// What windows give back before the lines are taken.
-fn renewals(locked: &LockedShards<'_>, lines: &[Line], now: TimeMs) -> Vec<Fact<'static>> {
+fn renewals(locked: &impl View, lines: &[Line], now: TimeMs) -> Vec<Fact<'static>> {
     let mut facts: Vec<Fact<'static>> = Vec::new();
     for (index, line) in lines.iter().enumerate() {
         let Some(account) = locked.account(line.account) else {

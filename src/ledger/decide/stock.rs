@@ -7,16 +7,13 @@ use crate::base::error::{Error, Result};
 use crate::base::{AccountId, RECEIVED_MAX, TimeMs};
 use crate::event::Fact;
 use crate::ledger::account::Account;
-use crate::ledger::shard::LockedShards;
+use crate::ledger::view::View;
 use crate::ledger::{
     Adjust, ChangeOutcome, Changed, Outcome, Receive, Refusal, Transfer, TransferOutcome,
     Transferred, WriteOff,
 };
 
-pub(super) fn receive<'a>(
-    locked: &LockedShards<'_>,
-    request: &Receive<'a>,
-) -> Result<Decision<'a>> {
+pub(super) fn receive<'a>(locked: &impl View, request: &Receive<'a>) -> Result<Decision<'a>> {
     let Receive { account: id, quantity, note, .. } = *request;
     let account = existing(locked, id)?;
     check_received(account, quantity)?;
@@ -39,7 +36,7 @@ pub(super) fn check_received(account: &Account, more: u64) -> Result<()> {
 }
 
 pub(super) fn adjust<'a>(
-    locked: &LockedShards<'_>,
+    locked: &impl View,
     request: &Adjust<'a>,
     now: TimeMs,
 ) -> Result<Decision<'a>> {
@@ -59,7 +56,7 @@ pub(super) fn adjust<'a>(
 }
 
 pub(super) fn write_off<'a>(
-    locked: &LockedShards<'_>,
+    locked: &impl View,
     request: &WriteOff<'a>,
     now: TimeMs,
 ) -> Result<Decision<'a>> {
@@ -75,7 +72,7 @@ pub(super) fn write_off<'a>(
 }
 
 pub(super) fn transfer<'a>(
-    locked: &LockedShards<'_>,
+    locked: &impl View,
     request: &Transfer<'a>,
     now: TimeMs,
 ) -> Result<Decision<'a>> {

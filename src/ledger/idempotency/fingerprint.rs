@@ -3,16 +3,19 @@
 use super::key_space::KeyLimits;
 use super::table::KeyMatch;
 use crate::base::{AccountId, IdempotencyKey, ReservationId, TimeMs, halves};
-use crate::event::{Kept, Request};
+use crate::event::{Kept, Policy, Request, Window};
 use crate::ledger::{
-    Adjust, Command, Confirm, Deadline, Extend, Noting, Receive, Release, Return, Transfer,
-    WriteOff,
+    Adjust, Atomic, Command, Confirm, Deadline, Extend, Noting, PutDocument, Receive, Release,
+    Return, SetPolicy, Transfer, WriteOff,
 };
 
-/// What the hash of a note begins with; commands begin with smaller numbers.
+/// What the hashes of notes and others begin with; commands begin with smaller numbers.
 const NOTE: u64 = 1 << 32;
 /// What that of a return begins with that asks for another thing than a release.
 const RETURN: u64 = 2 << 32;
+const DOCUMENT: u64 = 3 << 32;
+const POLICY: u64 = 4 << 32;
+const ATOMIC: u64 = 5 << 32;
 
 /// What a request with a key carries into its event, and how its retries are known.
 #[derive(Clone, Copy, Debug)]
@@ -80,6 +83,69 @@ pub(in crate::ledger) fn of_note(
         halves(&hasher)[0]
     };
     note.key.map(|key| of(key, limits, now, |_| fingerprint()))
+}
+
+/// The request to put a document, where it has a key.
+pub(in crate::ledger) fn of_document(
+    put: &PutDocument<'_>,
+    limits: &KeyLimits,
+    now: TimeMs,
+) -> Option<Keyed> {
+    let PutDocument { collection, name, body, key } = *put;
+    let fingerprint = || {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&DOCUMENT.to_le_bytes());
+        for text in [Some(collection.as_bytes()), Some(name.as_bytes()), body] {
+            // No text is as long as what stands for none.
+            let length = text.map_or(u64::MAX, |text| text.len() as u64);
+            hasher.update(&length.to_le_bytes());
+            hasher.update(text.unwrap_or_default());
+        }
+        halves(&hasher)[0]
+    };
+    key.map(|key| of(key, limits, now, |_| fingerprint()))
+}
+
+/// The request for other rules, where it has a key.
+pub(in crate::ledger) fn of_policy(
+    set: &SetPolicy,
+    limits: &KeyLimits,
+    now: TimeMs,
+) -> Option<Keyed> {
+    let SetPolicy { account, policy, key } = *set;
+    let fingerprint = || {
+        let Policy { backorder, limit, window } = policy;
+        let window = match window {
+            Window::Never => [0, 0, 0],
+            Window::Fixed { length_ms, offset_ms } => [1, length_ms, offset_ms],
+            Window::Rolling { length_ms } => [2, length_ms, 0],
+            Window::Outstanding => [3, 0, 0],
+        };
+        let mut hasher = blake3::Hasher::new();
+        let numbers = [POLICY, account.number().into(), backorder, limit];
+        for number in numbers.into_iter().chain(window) {
+            hasher.update(&number.to_le_bytes());
+        }
+        halves(&hasher)[0]
+    };
+    key.map(|key| of(key, limits, now, |_| fingerprint()))
+}
+
+/// The request behind commands that happen together, where it has a key.
+pub(in crate::ledger) fn of_atomic(
+    atomic: &Atomic<'_>,
+    limits: &KeyLimits,
+    now: TimeMs,
+) -> Option<Keyed> {
+    let fingerprints = || {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&ATOMIC.to_le_bytes());
+        for command in atomic.commands {
+            hasher.update(&fingerprint(command, false).to_le_bytes());
+        }
+        halves(&hasher)[0]
+    };
+    atomic.key.map(|key| of(key, limits, now, |_| fingerprints()))
 }
 
 fn of(

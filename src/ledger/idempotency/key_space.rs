@@ -84,34 +84,36 @@ impl KeySpace {
         &self.owners[owner as usize & (SHARD_COUNT - 1)]
     }
 
-    /// Counts a record that is kept from now on.
-    pub(in crate::ledger) fn keep(&self, owner: u64, until: TimeMs) {
-        self.count.fetch_add(1, Ordering::Relaxed);
+    /// Counts a record that is kept from now on, and counts as `weight` of them.
+    pub(in crate::ledger) fn keep(&self, owner: u64, until: TimeMs, weight: usize) {
+        self.count.fetch_add(weight, Ordering::Relaxed);
         if owner != 0 {
-            self.owners(owner).lock().entry(owner).or_default().0.push(Reverse(until));
+            let mut owners = self.owners(owner).lock();
+            let owned = &mut owners.entry(owner).or_default().0;
+            owned.extend(std::iter::repeat_n(Reverse(until), weight));
         }
     }
 
     /// Counts a record that was forgotten because its time was over, and all of its owner's that
     /// are as old.
-    pub(in crate::ledger) fn forget_old(&self, owner: u64, until: TimeMs) {
-        self.forget(owner, |owned| owned.forget(until));
+    pub(in crate::ledger) fn forget_old(&self, owner: u64, until: TimeMs, weight: usize) {
+        self.forget(owner, weight, |owned| owned.forget(until));
     }
 
     /// Counts a record that another one replaced, before its time was over.
-    pub(in crate::ledger) fn forget_one(&self, owner: u64, until: TimeMs) {
-        self.forget(owner, |owned| {
-            let mut found = false;
+    pub(in crate::ledger) fn forget_early(&self, owner: u64, until: TimeMs, weight: usize) {
+        self.forget(owner, weight, |owned| {
+            let mut left = weight;
             owned.0.retain(|Reverse(other)| {
-                let is_it = !found && *other == until;
-                found |= is_it;
-                !is_it
+                let is_of_it = left > 0 && *other == until;
+                left -= usize::from(is_of_it);
+                !is_of_it
             });
         });
     }
 
-    fn forget(&self, owner: u64, forget: impl FnOnce(&mut Owned)) {
-        self.count.fetch_sub(1, Ordering::Relaxed);
+    fn forget(&self, owner: u64, weight: usize, forget: impl FnOnce(&mut Owned)) {
+        self.count.fetch_sub(weight, Ordering::Relaxed);
         if owner == 0 {
             return;
         }
@@ -152,30 +154,32 @@ impl KeySpace {
         self.count.load(Ordering::Relaxed)
     }
 
-    /// Whether one more record of this owner can be kept. What is young is never forgotten for it.
-    /// Callers at the same moment may each find the last room.
+    /// Whether one more record of this owner can be kept, which counts as `weight` of them. What is
+    /// young is never forgotten for it. Callers at the same moment may each find the last room.
     ///
     /// # Errors
     /// `Throttled` when the owner has as many as it may, `Overloaded` when there is no room for anybody.
-    pub(in crate::ledger) fn admit(&self, owner: u64, now: TimeMs) -> Result<()> {
+    pub(in crate::ledger) fn admit(&self, owner: u64, weight: usize, now: TimeMs) -> Result<()> {
         let KeyLimits { records_max, per_owner_max, .. } = self.limits;
         if owner != 0
             && let Some(owned) = self.owners(owner).lock().get_mut(&owner)
         {
             owned.forget(now);
-            if owned.0.len() >= per_owner_max {
+            if owned.0.len() + weight > per_owner_max {
                 let until = owned.0.peek().map_or(now, |Reverse(until)| *until);
                 let message =
                     format!("{per_owner_max} idempotency keys of this caller are kept already");
                 return Err(Error::throttled(message, until.saturating_sub(now)));
             }
         }
-        if self.count() < records_max {
+        if self.count() + weight <= records_max {
             return Ok(());
         }
         // The event that follows lets go of what is old in its own shard, and each shard has its
-        // turn.
-        match self.first_until.iter().any(|until| until.load(Ordering::Relaxed) <= now) {
+        // turn. What takes more than one place waits until there are so many.
+        let some_are_old =
+            || self.first_until.iter().any(|until| until.load(Ordering::Relaxed) <= now);
+        match weight == 1 && some_are_old() {
             true => Ok(()),
             false => Err(Error::overloaded(format!(
                 "{records_max} answers to keyed requests are kept already"

@@ -10,7 +10,9 @@ use super::shard::{LockedShards, bit};
 use crate::base::error::Result;
 use crate::base::{IdempotencyKey, TimeMs};
 
-pub(super) use fingerprint::{Keyed, of_command, of_note, of_return};
+pub(super) use fingerprint::{
+    Keyed, of_atomic, of_command, of_document, of_note, of_policy, of_return,
+};
 pub(crate) use key_space::KeyLimits;
 pub(super) use key_space::{KeySpace, busiest_shard};
 pub(super) use record::{Effect, KeyRecord, UNPROMISED_MS};

@@ -28,23 +28,57 @@ impl Terms {
 }
 
 /// What a keyed request did, small enough to keep millions of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::ledger) enum Effect {
-    Changed { account: AccountId, available: i64 },
-    Reserved { reservation: ReservationId, terms: Terms, confirmed: bool },
-    Confirmed { reservation: ReservationId, terms: Terms },
-    Released { reservation: ReservationId, terms: Terms },
-    Returned { reservation: ReservationId, terms: Terms },
-    ReturnedInPart { reservation: ReservationId },
-    Noted { reservation: ReservationId },
-    Transferred { from: AccountId, to: AccountId, from_available: i64, to_available: i64 },
-    Extended { reservation: ReservationId, terms: Terms },
+    Changed {
+        account: AccountId,
+        available: i64,
+    },
+    Reserved {
+        reservation: ReservationId,
+        terms: Terms,
+        confirmed: bool,
+    },
+    Confirmed {
+        reservation: ReservationId,
+        terms: Terms,
+    },
+    Released {
+        reservation: ReservationId,
+        terms: Terms,
+    },
+    Returned {
+        reservation: ReservationId,
+        terms: Terms,
+    },
+    ReturnedInPart {
+        reservation: ReservationId,
+    },
+    Noted {
+        reservation: ReservationId,
+    },
+    Transferred {
+        from: AccountId,
+        to: AccountId,
+        from_available: i64,
+        to_available: i64,
+    },
+    Extended {
+        reservation: ReservationId,
+        terms: Terms,
+    },
+    DocumentPut,
+    PolicySet {
+        account: AccountId,
+    },
+    /// What each of several commands did.
+    Atomic(Box<[Self]>),
 }
 
 impl Effect {
     /// The effect that a retry is told of; `None` for facts that no keyed request has.
-    fn of(event: &Event<'_>) -> Option<Self> {
-        Some(match &event.fact {
+    fn of(fact: &Fact<'_>) -> Option<Self> {
+        Some(match fact {
             Fact::Received { account, available, .. }
             | Fact::Adjusted { account, available, .. }
             | Fact::WrittenOff { account, available, .. } => {
@@ -75,11 +109,13 @@ impl Effect {
             Fact::Extended { reservation, expires_at, lines, .. } => {
                 Self::Extended { reservation: *reservation, terms: Terms::of(*expires_at, lines) }
             }
+            Fact::PolicyChanged { account, .. } => Self::PolicySet { account: *account },
+            Fact::Document { .. } => Self::DocumentPut,
+            // What a window gave back before one of the commands is none of their answers.
+            Fact::Atomic(facts) => Self::Atomic(facts.iter().filter_map(Self::of).collect()),
             Fact::AccountOpened { .. }
-            | Fact::PolicyChanged { .. }
             | Fact::Renewed { .. }
             | Fact::Expired(_)
-            | Fact::Document { .. }
             | Fact::AccountClosed { .. }
             | Fact::ClockMended { .. } => return None,
         })
@@ -101,8 +137,8 @@ impl Effect {
         }
     }
 
-    pub(super) fn told(self) -> FirstAnswer {
-        match self {
+    pub(super) fn told(&self) -> FirstAnswer {
+        match *self {
             Self::Changed { account, available } => {
                 FirstAnswer::Changed(Changed { account, available })
             }
@@ -119,6 +155,11 @@ impl Effect {
             Self::Extended { reservation, terms } => {
                 FirstAnswer::Extended { reservation, expires_at: terms.expires_at }
             }
+            Self::DocumentPut => FirstAnswer::DocumentPut,
+            Self::PolicySet { account } => FirstAnswer::PolicySet { account },
+            Self::Atomic(ref effects) => {
+                FirstAnswer::Atomic(effects.iter().map(Self::told).collect())
+            }
             Self::Transferred { from, to, from_available, to_available } => {
                 FirstAnswer::Transferred(Transferred {
                     from: Changed { account: from, available: from_available },
@@ -128,12 +169,15 @@ impl Effect {
         }
     }
 
-    pub(super) fn terms(self) -> Option<Terms> {
+    pub(super) fn terms(&self) -> Option<Terms> {
         match self {
             Self::Changed { .. }
             | Self::ReturnedInPart { .. }
             | Self::Noted { .. }
-            | Self::Transferred { .. } => None,
+            | Self::Transferred { .. }
+            | Self::DocumentPut
+            | Self::PolicySet { .. }
+            | Self::Atomic(_) => None,
             Self::Reserved { terms, .. }
             | Self::Confirmed { terms, .. }
             | Self::Released { terms, .. }
@@ -144,7 +188,7 @@ impl Effect {
 }
 
 /// A request with an idempotency key that did something, and the event that makes it durable.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::ledger) struct KeyRecord {
     pub(in crate::ledger) number: u128,
     pub(in crate::ledger) fingerprint: u64,
@@ -159,7 +203,7 @@ pub(in crate::ledger) struct KeyRecord {
 impl KeyRecord {
     /// The record of an event, if its request had a key.
     pub(in crate::ledger) fn of(seq: Seq, event: &Event<'_>) -> Option<Self> {
-        let (request, effect) = event.request.zip(Effect::of(event))?;
+        let (request, effect) = event.request.zip(Effect::of(&event.fact))?;
         let (owner, until) = match request.kept {
             Some(kept) => (kept.owner, kept.until),
             None => (0, event.at.saturating_add(UNPROMISED_MS)),
@@ -173,10 +217,24 @@ impl KeyRecord {
             effect,
         })
     }
+
+    /// How many records it counts as: one more for each of several commands, so that what bounds
+    /// the records bounds their memory.
+    pub(in crate::ledger) fn weight(&self) -> usize {
+        match &self.effect {
+            Effect::Atomic(effects) => Self::weight_of(effects.len()),
+            _ => 1,
+        }
+    }
+
+    /// What the record of so many commands that happen together counts as.
+    pub(in crate::ledger) fn weight_of(commands: usize) -> usize {
+        1 + commands
+    }
 }
 
 /// The first execution of a keyed request, as a retry hears of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct FirstExecution {
     pub(crate) answer: FirstAnswer,
     pub(crate) seq: Seq,

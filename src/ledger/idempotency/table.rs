@@ -11,7 +11,7 @@ use std::sync::Arc;
 use hashbrown::HashTable;
 
 use super::key_space::KeySpace;
-use super::record::{FirstExecution, KeyRecord};
+use super::record::{Effect, FirstExecution, KeyRecord};
 use crate::base::error::{Error, Result};
 use crate::base::flaw::{self, Flaw};
 use crate::base::{ShardIndex, TimeMs};
@@ -35,6 +35,12 @@ pub(in crate::ledger) struct KeyTable {
     order: BTreeSet<(TimeMs, u32)>,
     hasher: foldhash::fast::RandomState,
     space: Arc<KeySpace>,
+}
+
+/// Whose a record was, and how many it counted as.
+struct Gone {
+    owner: u64,
+    weight: usize,
 }
 
 impl KeyTable {
@@ -85,8 +91,8 @@ impl KeyTable {
         {
             return Err(Error::conflict("the idempotency key was used for another request"));
         }
-        let KeyRecord { seq, effect, .. } = *record;
-        Ok(Some(FirstExecution { answer: effect.told(), seq, terms: effect.terms() }))
+        let KeyRecord { seq, effect, .. } = record;
+        Ok(Some(FirstExecution { answer: effect.told(), seq: *seq, terms: effect.terms() }))
     }
 
     /// Keeps the record of an event of the time `at`, which lets go of what is old by then.
@@ -94,8 +100,8 @@ impl KeyTable {
         while let Some(&(until, slot)) = self.order.first()
             && (until <= at || flaw::is_made(Flaw::ForgetsYoungAnswers) && self.order.len() > 1)
         {
-            let owner = self.let_go(until, slot);
-            self.space.forget_old(owner, until);
+            let gone = self.let_go(until, slot);
+            self.space.forget_old(gone.owner, until, gone.weight);
         }
         self.put(record);
     }
@@ -104,13 +110,15 @@ impl KeyTable {
     /// replay begins.
     pub(in crate::ledger) fn put(&mut self, record: KeyRecord) {
         if let Some(slot) = self.slot(record.number) {
-            let there = self.slots[slot as usize];
-            if there.seq >= record.seq {
+            let KeyRecord { seq, until, .. } = self.slots[slot as usize];
+            if seq >= record.seq {
                 return;
             }
-            let owner = self.let_go(there.until, slot);
-            self.space.forget_one(owner, there.until);
+            let gone = self.let_go(until, slot);
+            self.space.forget_early(gone.owner, until, gone.weight);
         }
+        let KeyRecord { number, owner, until, .. } = record;
+        let weight = record.weight();
         let slot = match self.free.pop() {
             Some(slot) => {
                 self.slots[slot as usize] = record;
@@ -122,23 +130,28 @@ impl KeyTable {
                     .expect("a window has less than u32::MAX records")
             }
         };
-        let (hash, hasher, slots) = (self.hash(record.number), &self.hasher, &self.slots);
+        let (hash, hasher, slots) = (self.hash(number), &self.hasher, &self.slots);
         let rehash = |slot: &u32| hasher.hash_one(slots[*slot as usize].number);
         self.index.insert_unique(hash, slot, rehash);
-        self.order.insert((record.until, slot));
-        self.space.keep(record.owner, record.until);
+        self.order.insert((until, slot));
+        self.space.keep(owner, until, weight);
         self.tell_first();
     }
 
-    /// Lets go of a record; returns whose it was.
-    fn let_go(&mut self, until: TimeMs, slot: u32) -> u64 {
+    /// Lets go of a record; its slot keeps no memory beside itself.
+    fn let_go(&mut self, until: TimeMs, slot: u32) -> Gone {
         let hash = self.hash(self.slots[slot as usize].number);
         let found = self.index.find_entry(hash, |other| *other == slot);
         found.expect("every record is in the index").remove();
         self.order.remove(&(until, slot));
         self.free.push(slot);
         self.tell_first();
-        self.slots[slot as usize].owner
+        let record = &mut self.slots[slot as usize];
+        let gone = Gone { owner: record.owner, weight: record.weight() };
+        if let Effect::Atomic(effects) = &mut record.effect {
+            *effects = Box::default();
+        }
+        gone
     }
 
     fn tell_first(&self) {
@@ -156,7 +169,12 @@ impl KeyTable {
     pub(in crate::ledger) fn bytes(&self) -> u64 {
         let slots = self.free.capacity() * size_of::<u32>() + self.index.allocation_size();
         let order = self.order.len() * size_of::<(TimeMs, u32)>();
-        (self.slots.capacity() * size_of::<KeyRecord>() + slots + order) as u64
+        let effects = self.slots.iter().map(|record| match &record.effect {
+            Effect::Atomic(effects) => size_of_val(&**effects),
+            _ => 0,
+        });
+        let records = self.slots.capacity() * size_of::<KeyRecord>() + effects.sum::<usize>();
+        (records + slots + order) as u64
     }
 
     pub(in crate::ledger) fn len(&self) -> usize {

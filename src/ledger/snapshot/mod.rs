@@ -34,6 +34,9 @@ const CAPTURE_MS_MAX: u64 = 60_000;
 /// newest one then.
 const DISORDER_MS: u64 = 1_000;
 
+/// The tag of what several commands did, which follows.
+const ATOMIC: u8 = 12;
+
 /// Added to the number of the window where an account is closed.
 const CLOSED: u64 = 1 << 8;
 

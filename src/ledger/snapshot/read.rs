@@ -1,6 +1,6 @@
 //! Reading the parts of a snapshot, of every version. `None` stands for bytes that are not one.
 
-use super::{CAPTURE_MS_MAX, CLOSED, DISORDER_MS, Layout, NO_OWNER};
+use super::{ATOMIC, CAPTURE_MS_MAX, CLOSED, DISORDER_MS, Layout, NO_OWNER};
 use crate::base::bytes::Reader;
 use crate::base::{AccountId, AccountKey, AccountKind, ReservationId, TimeMs};
 use crate::event::{Policy, Window};
@@ -116,8 +116,22 @@ pub(super) fn read_reservation(reader: &mut Reader<'_>) -> Option<Reservation> {
 pub(super) fn read_key(reader: &mut Reader<'_>) -> Option<KeyRecord> {
     let (number, fingerprint, seq) = (reader.u128()?, reader.u64()?, reader.u64()?);
     let (owner, until) = (reader.u64()?, reader.u64()?);
-    let (tag, numbers) = (reader.u8()?, [reader.u64()?, reader.u64()?, reader.u64()?]);
-    Some(KeyRecord { number, fingerprint, seq, owner, until, effect: effect(tag, numbers)? })
+    let effect = match read_numbers(reader)? {
+        (ATOMIC, [count, ..]) => {
+            let mut effects = Vec::new();
+            for _ in 0..count {
+                let (tag, numbers) = read_numbers(reader)?;
+                effects.push(effect(tag, numbers)?);
+            }
+            Effect::Atomic(effects.into())
+        }
+        (tag, numbers) => effect(tag, numbers)?,
+    };
+    Some(KeyRecord { number, fingerprint, seq, owner, until, effect })
+}
+
+fn read_numbers(reader: &mut Reader<'_>) -> Option<(u8, [u64; 3])> {
+    Some((reader.u8()?, [reader.u64()?, reader.u64()?, reader.u64()?]))
 }
 
 /// An answer as 0.1.0 wrote it: how old it is when its part was captured is not known.
@@ -143,6 +157,8 @@ fn effect(tag: u8, [first, second, units]: [u64; 3]) -> Option<Effect> {
         6 => Effect::Noted { reservation },
         8 => Effect::Extended { reservation, terms },
         9 => Effect::ReturnedInPart { reservation },
+        10 => Effect::DocumentPut,
+        11 => Effect::PolicySet { account: AccountId::from_number(first as u32) },
         7 => Effect::Transferred {
             from: AccountId::from_number(first as u32),
             to: AccountId::from_number((first >> 32) as u32),

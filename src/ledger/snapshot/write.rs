@@ -1,6 +1,6 @@
 //! Writing the parts of a snapshot.
 
-use super::{CLOSED, NO_OWNER};
+use super::{ATOMIC, CLOSED, NO_OWNER};
 use crate::base::{AccountId, ReservationId};
 use crate::event::Window;
 use crate::ledger::account::Account;
@@ -71,10 +71,14 @@ fn write_key(answer: &KeyRecord, bytes: &mut Vec<u8>) {
     [answer.fingerprint, answer.seq, answer.owner, answer.until]
         .iter()
         .for_each(|number| put_u64(bytes, *number));
+    write_effect(&answer.effect, bytes);
+}
+
+fn write_effect(effect: &Effect, bytes: &mut Vec<u8>) {
     let of = |reservation: ReservationId, terms: Terms| {
         [reservation.number(), terms.expires_at, terms.units]
     };
-    let (tag, numbers) = match answer.effect {
+    let (tag, numbers) = match *effect {
         Effect::Changed { account, available } => {
             (0, [account.number().into(), available as u64, 0])
         }
@@ -87,6 +91,9 @@ fn write_key(answer: &KeyRecord, bytes: &mut Vec<u8>) {
         Effect::Noted { reservation } => (6, [reservation.number(), 0, 0]),
         Effect::Extended { reservation, terms } => (8, of(reservation, terms)),
         Effect::ReturnedInPart { reservation } => (9, [reservation.number(), 0, 0]),
+        Effect::DocumentPut => (10, [0; 3]),
+        Effect::PolicySet { account } => (11, [account.number().into(), 0, 0]),
+        Effect::Atomic(ref effects) => (ATOMIC, [effects.len() as u64, 0, 0]),
         Effect::Transferred { from, to, from_available, to_available } => (
             7,
             [
@@ -98,6 +105,9 @@ fn write_key(answer: &KeyRecord, bytes: &mut Vec<u8>) {
     };
     bytes.push(tag);
     numbers.iter().for_each(|number| put_u64(bytes, *number));
+    if let Effect::Atomic(effects) = effect {
+        effects.iter().for_each(|effect| write_effect(effect, bytes));
+    }
 }
 
 fn put_u32(bytes: &mut Vec<u8>, number: u32) {

@@ -98,7 +98,11 @@ fn fill_documents(fixture: &Fixture) {
     let body = vec![7; BODY_BYTES_MAX];
     for number in 0..6 {
         let (collection, key) = ("c".repeat(NAME_BYTES_MAX), format!("{number:0128}"));
-        let put = fixture.ledger.put_document(&collection, &key, Some(&body), 0, &fixture.list);
+        let put = fixture.ledger.put_document(
+            &PutDocument::new(&collection, &key, &body),
+            0,
+            &fixture.list,
+        );
         assert_eq!(is_overloaded(put, "documents"), number == 5, "{number}");
     }
 }

@@ -89,7 +89,8 @@ fn whatever_is_asked_of_it_then_says_that_it_is_closed() {
         }
         let takeable = ledger.ledger.takeable(tea, 1).expect_err("it is closed");
         assert_eq!(takeable.kind(), ErrorKind::NotFound);
-        let policy = ledger.ledger.set_policy(tea, Policy::backorder(1), 1, &ledger.list);
+        let policy =
+            ledger.ledger.set_policy(&SetPolicy::new(tea, Policy::backorder(1)), 1, &ledger.list);
         assert_eq!(policy.expect_err("it is closed").kind(), ErrorKind::NotFound);
         let used = Used { reservation: order, lines: &consumed(&lines), consumed_at: 0 };
         let returned = ledger.ledger.return_used(&used, &Return::default(), 1, &ledger.list);

@@ -71,7 +71,7 @@ impl Run {
     fn set_rule(&mut self, rule: Policy) {
         self.fixture
             .ledger
-            .set_policy(self.quota, rule, self.oracle.now, &self.fixture.list)
+            .set_policy(&SetPolicy::new(self.quota, rule), self.oracle.now, &self.fixture.list)
             .expect("any rule goes");
         self.oracle.rule = rule;
         self.check("a changed rule");
@@ -193,7 +193,7 @@ impl Run {
                 let rule = Policy::quota(1_000, window);
                 rebuilt
                     .ledger
-                    .set_policy(self.quota, rule, self.oracle.now, &rebuilt.list)
+                    .set_policy(&SetPolicy::new(self.quota, rule), self.oracle.now, &rebuilt.list)
                     .expect("any rule goes");
                 let takeable =
                     rebuilt.ledger.takeable(self.quota, self.oracle.now).expect("it is open").0;
@@ -452,7 +452,7 @@ fn a_checkpoint_of_the_first_version_is_read_for_what_it_knew() {
         for window in [Window::Never, Window::Rolling { length_ms: daily }] {
             fixture
                 .ledger
-                .set_policy(account, Policy::quota(9, window), now, &fixture.list)
+                .set_policy(&SetPolicy::new(account, Policy::quota(9, window)), now, &fixture.list)
                 .expect("any rule goes");
             assert_eq!(takeable(now), 7, "{window:?}");
         }

@@ -1,5 +1,6 @@
 //! The ledger against a list for a journal: what it decides, and that its events rebuild it.
 
+mod atomic;
 #[cfg(not(stockhold_loom))]
 mod bound;
 mod close;
@@ -390,7 +391,7 @@ fn a_key_with_a_body_recalls_the_answer_to_that_body_alone() {
     let first =
         fixture.execute(Command::Reserve(Reserve::new(&lines, 100).key(key.with_body(b"one"))), 0);
     let told = FirstAnswer::Reserved(first.reserved().expect("there was enough"));
-    assert_eq!(fixture.first_answer(key.with_body(b"one")), Ok(Some(told)));
+    assert_eq!(fixture.first_answer(key.with_body(b"one")), Ok(Some(told.clone())));
     assert_eq!(fixture.first_answer(key.with_body(b"two")), Err(ErrorKind::Conflict));
     assert_eq!(fixture.first_answer(key), Ok(Some(told)), "who names no body gets what there is");
 }
@@ -516,7 +517,10 @@ fn an_account_that_is_open_with_another_policy_says_so() {
     let other = open(Policy::backorder(1)).expect_err("it is strict");
     assert_eq!(other.kind(), ErrorKind::Conflict);
     assert_eq!(open(Policy::strict()).expect("the same policy"), tea);
-    fixture.ledger.set_policy(tea, Policy::backorder(1), 0, &fixture.list).expect("a sound policy");
+    fixture
+        .ledger
+        .set_policy(&SetPolicy::new(tea, Policy::backorder(1)), 0, &fixture.list)
+        .expect("a sound policy");
     assert_eq!(open(Policy::backorder(1)).expect("the policy of now"), tea);
     assert_eq!(fixture.list.last_seq(), 2, "only what changed something is an event");
     let gone = fixture.ledger.level(AccountId::from_number(7)).expect_err("it was never opened");
@@ -575,7 +579,7 @@ fn events_and_any_mix_of_parts_rebuild_the_ledger() {
     }
     fixture
         .ledger
-        .put_document("product", "tea", Some(b"{}"), 0, &fixture.list)
+        .put_document(&PutDocument::new("product", "tea", b"{}"), 0, &fixture.list)
         .expect("there is room");
     let rebuilt = fixture.rebuilt(&earlier);
     assert_eq!(rebuilt.ledger.levels(), fixture.ledger.levels());

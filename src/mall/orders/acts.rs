@@ -231,7 +231,10 @@ impl Mall {
             | FirstAnswer::Reserved(_)
             | FirstAnswer::ReturnedInPart { .. }
             | FirstAnswer::Noted { .. }
-            | FirstAnswer::Transferred(_) => return Ok(None),
+            | FirstAnswer::Transferred(_)
+            | FirstAnswer::DocumentPut
+            | FirstAnswer::PolicySet { .. }
+            | FirstAnswer::Atomic(_) => return Ok(None),
         };
         let points_cost = match user {
             Some(user) => match self.cost_of(user, Some(terms))? {

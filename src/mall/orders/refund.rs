@@ -165,7 +165,10 @@ impl Mall {
             | FirstAnswer::Released { .. }
             | FirstAnswer::Noted { .. }
             | FirstAnswer::Transferred(_)
-            | FirstAnswer::Extended { .. } => None,
+            | FirstAnswer::Extended { .. }
+            | FirstAnswer::DocumentPut
+            | FirstAnswer::PolicySet { .. }
+            | FirstAnswer::Atomic(_) => None,
         })
     }
 }

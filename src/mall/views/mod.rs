@@ -77,19 +77,20 @@ impl Views {
     /// `Corrupt` when the event speaks of an account that was never opened, or of quantities that
     /// cannot be.
     pub(crate) fn changes<'e>(&mut self, event: &'e Event<'_>) -> Result<Changes<'e>> {
-        let Effects { opened, changes, reservation, document } = Effects::of(event)?;
         let mut all = Changes::new();
-        if let Some(opened) = opened {
-            self.names.learn(opened.account, opened.key);
-            all.extend(self.movement(&begun_with(&opened))?);
+        for Effects { opened, changes, reservation, document } in Effects::of(event)? {
+            if let Some(opened) = opened {
+                self.names.learn(opened.account, opened.key);
+                all.extend(self.movement(&begun_with(&opened))?);
+            }
+            if let Some(life) = &reservation {
+                all.extend(self.order(life)?.map(|order| Change::Order(Box::new(order))));
+            }
+            for change in &changes {
+                all.extend(self.movement(change)?);
+            }
+            all.extend(document.and_then(|written| entry(&written)));
         }
-        if let Some(life) = &reservation {
-            all.extend(self.order(life)?.map(|order| Change::Order(Box::new(order))));
-        }
-        for change in &changes {
-            all.extend(self.movement(change)?);
-        }
-        all.extend(document.and_then(|written| entry(&written)));
         Ok(all)
     }
 

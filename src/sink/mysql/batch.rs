@@ -85,14 +85,14 @@ impl Batch {
                 // Opening an empty account moves nothing; a confirm moves units that were
                 // taken before.
                 if movement.change.delta != 0 || movement.change.quantity != 0 {
-                    self.inventory.push(RecordRow::of(seq, at, &movement));
+                    self.inventory.push(RecordRow::of(seq, at, &movement, &self.inventory));
                 }
             }
             Change::Points(movement) => {
                 self.user(&movement.owner, seq, at).moved(&movement.change);
                 // Points move when they are taken; a confirm leaves the balance as it is.
                 if movement.change.delta != 0 {
-                    self.points.push(RecordRow::of(seq, at, &movement));
+                    self.points.push(RecordRow::of(seq, at, &movement, &self.points));
                 }
             }
             Change::Category(Entry { id, to: Ok(category) }) => {

@@ -122,6 +122,7 @@ fn text_bytes(fact: &Fact<'_>) -> usize {
         | Fact::Expired(_)
         | Fact::Extended { .. }
         | Fact::ClockMended { .. } => 0,
+        Fact::Atomic(parts) => parts.iter().map(|part| EVENT_BYTES + text_bytes(part)).sum(),
     }
 }
 

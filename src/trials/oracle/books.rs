@@ -123,7 +123,10 @@ impl Books {
             }
             _ => self.at.max(event.at),
         };
-        self.enter_fact(event)
+        event
+            .facts()
+            .iter()
+            .try_for_each(|fact| self.enter_fact(event.at, fact))
             .and_then(|()| self.enter_answer(event))
             .map_err(|why| self.told(&why))
     }
@@ -132,9 +135,8 @@ impl Books {
         format!("event {}: {why}", self.seq)
     }
 
-    fn enter_fact(&mut self, event: &Event<'_>) -> Checked {
-        let at = event.at;
-        match &event.fact {
+    fn enter_fact(&mut self, at: TimeMs, fact: &Fact<'_>) -> Checked {
+        match fact {
             Fact::AccountOpened { account, key, policy } => self.open(*account, key, *policy),
             Fact::PolicyChanged { account, policy, available, consumed } => {
                 self.change(*account, *available, |it| {
@@ -254,7 +256,8 @@ impl Books {
                 closed.closed = true;
                 hold(!left && closed.reserved == 0, || format!("it is not empty: {closed:?}"))
             }
-            Fact::Noted { .. } | Fact::ClockMended { .. } => Ok(()),
+            // What happens together is entered one by one.
+            Fact::Noted { .. } | Fact::ClockMended { .. } | Fact::Atomic(_) => Ok(()),
             Fact::Document { collection, key, body } => {
                 let name = (collection.to_string(), key.to_string());
                 match body {

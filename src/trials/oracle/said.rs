@@ -178,6 +178,9 @@ impl From<FirstAnswer> for Said {
                 Self::Extended { reservation, expires_at }
             }
             FirstAnswer::Transferred(transferred) => transferred.into(),
+            FirstAnswer::DocumentPut | FirstAnswer::PolicySet { .. } | FirstAnswer::Atomic(_) => {
+                Self::Recorded
+            }
         }
     }
 }

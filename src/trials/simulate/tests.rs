@@ -162,8 +162,9 @@ fn first_failure(flaw: Flaw) -> (u64, String) {
     (0..SEEDS_UNSEEN_MAX).find_map(failure).unwrap_or_else(|| panic!("{flaw:?} is not seen"))
 }
 
-/// What the simulation says of a mistake. The one that it cannot see, since history is off, is for
-/// `engine::tests::waiting`, where a thread that dies of it is told.
+/// What the simulation says of a mistake. Of those that it cannot see, one is for
+/// `engine::tests::waiting`, since history is off: a thread that dies of it is told there; the other
+/// for `ledger::tests::atomic`.
 fn sign(flaw: Flaw) -> Option<&'static str> {
     Some(match flaw {
         Flaw::Oversells => "but it should be Ok(Refused",
@@ -182,7 +183,7 @@ fn sign(flaw: Flaw) -> Option<&'static str> {
         Flaw::RefusesFalsely => "the answer: Ok(Refused",
         Flaw::SkipsDamage => "are durable",
         Flaw::LosesEvent => "event 1:",
-        Flaw::DiesInHistory => return None,
+        Flaw::DiesInHistory | Flaw::KeepsHalf => return None,
     })
 }
 
@@ -197,7 +198,7 @@ fn every_mistake_is_seen() {
         assert_eq!(run(&Plan::new(seed)).failure, None, "without it seed {seed} fails as well");
         seen += 1;
     }
-    assert_eq!(seen, Flaw::ALL.len() - 1, "all but one");
+    assert_eq!(seen, Flaw::ALL.len() - 2, "all but two");
 }
 
 #[test]

@@ -577,7 +577,12 @@ impl<'p> World<'p> {
             body: body.map(Into::into),
         };
         self.counts.add("requests", "document");
-        let said = engine.put_document(PutDocument { collection: "catalogue", name: &key, body });
+        let said = engine.put_document(PutDocument {
+            collection: "catalogue",
+            name: &key,
+            body,
+            key: None,
+        });
         self.hear_other(now, Due::Facts(vec![fact], Said::Recorded), None, said, Then::Wait)
     }
 

@@ -195,7 +195,7 @@ fn scattered_bits_never_panic_and_never_lie() {
 
 #[test]
 fn a_flipped_bit_in_a_value_is_corrupt_and_remembered() {
-    let keys = [Key::reservation(id(7)), Key::change(STOCK, 7), Key::owner(POINTS, id(7))];
+    let keys = [Key::reservation(id(7)), Key::change(STOCK, 7, 0), Key::owner(POINTS, id(7))];
     for key in keys {
         let home = Home::new();
         let store = filled(&home);
@@ -228,8 +228,8 @@ fn a_flipped_bit_in_a_value_is_corrupt_and_remembered() {
 fn a_flipped_bit_is_found_when_the_store_is_read_through() {
     check(true, "checksum", |home| {
         let db = open_sled(&home.dir());
-        let key = Key::change(STOCK, 5).to_bytes();
-        let mut value = db.get(key).expect("a read").expect("a value").to_vec();
+        let key = Key::change(STOCK, 5, 0).to_bytes();
+        let mut value = db.get(&key).expect("a read").expect("a value").to_vec();
         value[9] ^= 1;
         db.insert(key, value).expect("a write");
         db.flush().expect("a flush");

@@ -96,7 +96,7 @@ fn a_flush_cut_short_is_replayed() {
 
 #[test]
 fn a_large_table_is_cut_into_batches() {
-    let rows: Rows = (0..1_000).map(|seq| (Key::change(STOCK, seq), Box::from([]))).collect();
+    let rows: Rows = (0..1_000).map(|seq| (Key::change(STOCK, seq, 0), Box::from([]))).collect();
     let sealed = Sealed { rows, through: 1_000, row_count: 1_000, branch: Default::default() };
     let mut cursor = None;
     let mut seen = Vec::new();

@@ -13,7 +13,7 @@ use super::manifest::Manifest;
 use super::*;
 use crate::base::AccountKey;
 use crate::event::Policy;
-use crate::event::{End, EventLine, EventLines, Fact, Part, PartLine};
+use crate::event::{End, EventLine, EventLines, Fact, Facts, Part, PartLine};
 use crate::history::record::{ChangeKind, RecordLine, ReservationState};
 
 const POINTS: AccountId = AccountId::from_number(1);

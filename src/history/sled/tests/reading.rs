@@ -40,6 +40,51 @@ fn an_exchange_reads_back_from_memory_and_from_sled() {
     assert_eq!(kinds(&store, POINTS)[0], (ChangeKind::Bought, -100, 100));
 }
 
+/// Would catch a change that another one of the same event hides, a page that ends between two of
+/// them, and rows that read otherwise from sled.
+#[test]
+fn an_event_that_changes_an_account_often_has_a_row_for_each() {
+    let home = Home::new();
+    let store = home.open();
+    feed(&store, accounts());
+    let receive = |quantity, available| Fact::Received {
+        account: STOCK,
+        quantity,
+        available,
+        note: "one of several".into(),
+    };
+    let together = || {
+        let away = Fact::WrittenOff { account: STOCK, quantity: 3, available: 9, note: "".into() };
+        let facts = vec![receive(2, 12), away, reserved(7, false), receive(5, 14)];
+        Fact::Atomic(Facts::new(facts).expect("they may happen together"))
+    };
+    feed(&store, [together()]);
+    feed(&store, [receive(1, 15)]);
+    let expected = [(1, 15), (5, 14), (-1, 9), (-3, 9), (2, 12), (10, 10)];
+    let check = |store: &Store| {
+        let told = |before, limit| {
+            let changes = store.changes_of(STOCK, before, limit).expect("changes");
+            changes.iter().map(|change| (change.delta, change.available)).collect::<Vec<_>>()
+        };
+        assert_eq!(told(None, usize::MAX), expected);
+        assert_eq!(told(None, 1), expected[..1]);
+        for limit in 2..=5 {
+            assert_eq!(told(None, limit), expected[..5], "{limit}: an event is told whole");
+        }
+        assert_eq!(told(None, 6), expected);
+        assert_eq!(told(Some(7), 1), expected[1..5]);
+        assert_eq!(told(Some(6), 1), expected[5..], "and what was before it");
+        let record = store.reservation(id(7)).expect("a read").expect("the reservation");
+        assert_eq!((record.state, record.created_at), (ReservationState::Pending, 60));
+    };
+    check(&store);
+    store.flush(2).expect("a flush");
+    check(&store);
+    store.close().expect("a close");
+    drop(store);
+    check(&home.reopen());
+}
+
 #[test]
 fn changes_carry_their_cause() {
     let home = Home::new();

@@ -418,3 +418,34 @@ fn an_account_nobody_opened_is_an_error() {
     let error = run.projector.apply(&mut run.batch, 1, &event).expect_err("an unknown account");
     assert!(error.to_string().contains("99"), "{error}");
 }
+
+/// Would catch two records of one event under one id, and ids that do not sort as things happened.
+#[test]
+fn an_event_that_changes_an_account_often_makes_as_many_records() {
+    let mut run = Run::new();
+    let reserved = reserved(64, true, &[line(ANN, 10, 10, 90), line(TEA, 1, 1, 4)]);
+    let facts = vec![received(TEA, 5, 5), received(ANN, 1, 100), reserved, received(TEA, 2, 6)];
+    let facts = crate::event::Facts::new(facts).expect("they may happen together");
+    run.take(Fact::Atomic(facts)).take(received(TEA, 1, 7));
+    let batch = run.cut();
+    let ids = |records: &[RecordRow], prefix| {
+        records.iter().map(|record| record.id(prefix)).collect::<Vec<_>>()
+    };
+    let inventory = ids(&batch.inventory, "inv_");
+    let expected = [
+        "inv_0000000000000001_00000001",
+        "inv_0000000000000001_00000001_001",
+        "inv_0000000000000001_00000001_002",
+        "inv_0000000000000002_00000001",
+    ];
+    assert_eq!(inventory, expected);
+    assert!(inventory.is_sorted() && inventory.iter().all(|id| id.len() <= 36));
+    let expected = ["pts_0000000000000001_00000002", "pts_0000000000000001_00000002_001"];
+    assert_eq!(ids(&batch.points, "pts_"), expected);
+    let product = &batch.products["tea"];
+    assert_eq!((product.stock, product.sales), (Some(7), 1));
+    let user = &batch.users["ann"];
+    assert_eq!((user.balance, user.exchanges), (Some(90), 1));
+    let order = batch.orders.iter().next().expect("one was made");
+    assert_eq!(order.state.settled, Some(OrderStatus::Confirmed));
+}

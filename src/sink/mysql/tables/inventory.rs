@@ -12,7 +12,7 @@ pub(in crate::sink::mysql) const TABLE: Table<RecordRow> = Table {
     name: "inventory_records",
     columns: &[
         C::must("id", Kind::Id(36), "", |row| row.id("inv_").into())
-            .about("event and account, so that it sorts as things happened"),
+            .about("event and account, so that it sorts as things happened; _ and a number behind the first of several"),
         C::must("product_id", Kind::Id(64), "", |row| (&*row.owner).into()),
         C::must("change_type", Kind::Small, "", |row| change_type(row.kind).into())
             .about("1 in, 2 out, 3 reserved, 4 given back, 5 adjusted"),

@@ -12,7 +12,7 @@ pub(in crate::sink::mysql) const TABLE: Table<RecordRow> = Table {
     name: "points_records",
     columns: &[
         C::must("id", Kind::Id(36), "", |row| row.id("pts_").into())
-            .about("event and account, so that it sorts as things happened"),
+            .about("event and account, so that it sorts as things happened; _ and a number behind the first of several"),
         C::must("user_id", Kind::Id(64), "", |row| (&*row.owner).into()),
         C::must("points", Kind::Big, "", |row| row.delta.into()),
         C::or("source", Kind::OneOf(&PointsSource::NAMES), "DEFAULT 'payment_reward'", |row| {

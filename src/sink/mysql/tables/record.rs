@@ -14,6 +14,8 @@ use crate::mall::views::Movement;
 pub(in crate::sink::mysql) struct RecordRow {
     pub(in crate::sink::mysql) seq: Seq,
     pub(in crate::sink::mysql) account: u32,
+    /// How many records of the account the same event made before it.
+    pub(in crate::sink::mysql) earlier: usize,
     /// The product, or the user.
     pub(in crate::sink::mysql) owner: Arc<str>,
     pub(in crate::sink::mysql) kind: ChangeKind,
@@ -36,11 +38,20 @@ impl Record for RecordRow {
 }
 
 impl RecordRow {
-    pub(in crate::sink::mysql) fn of(seq: Seq, at: TimeMs, movement: &Movement<'_>) -> Self {
+    /// The record that follows those `before` it.
+    pub(in crate::sink::mysql) fn of(
+        seq: Seq,
+        at: TimeMs,
+        movement: &Movement<'_>,
+        before: &[Self],
+    ) -> Self {
         let change = &movement.change;
+        let account = change.account.number();
+        let of_event = before.iter().rev().take_while(|row| row.seq == seq);
         Self {
             seq,
-            account: change.account.number(),
+            account,
+            earlier: of_event.filter(|row| row.account == account).count(),
             owner: Arc::clone(&movement.owner),
             kind: change.kind,
             delta: change.delta,
@@ -53,8 +64,12 @@ impl RecordRow {
     }
 
     /// Its id: records sort by it as their events happened.
-    pub(super) fn id(&self, prefix: &str) -> String {
-        format!("{prefix}{:016x}_{:08x}", self.seq, self.account)
+    pub(in crate::sink::mysql) fn id(&self, prefix: &str) -> String {
+        let (seq, account) = (self.seq, self.account);
+        match self.earlier {
+            0 => format!("{prefix}{seq:016x}_{account:08x}"),
+            earlier => format!("{prefix}{seq:016x}_{account:08x}_{earlier:03x}"),
+        }
     }
 
     pub(super) fn before(&self) -> i64 {

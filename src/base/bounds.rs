@@ -9,8 +9,8 @@ pub const QUANTITY_MAX: u64 = 1 << 48;
 /// it, and receives nothing any more.
 pub const RECEIVED_MAX: u64 = QUANTITY_MAX;
 
-/// The most lines of one reservation.
-pub const LINES_MAX: usize = 64;
+/// The most lines of one reservation. (Up to 0.1.0 it was 64.)
+pub const LINES_MAX: usize = 128;
 /// The most bytes of details, of a note, or of a document.
 pub const BODY_BYTES_MAX: usize = 64 * 1024;
 /// The longest time to live of a reservation: 366 days, in milliseconds.

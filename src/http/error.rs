@@ -10,7 +10,7 @@ pub(super) use super::code::Code;
 use crate::base::TimeMs;
 use crate::base::error::{Error, ErrorKind};
 use crate::mall::model::Violation;
-use crate::mall::{Failure, References, Shortage};
+use crate::mall::{Failure, Lack, References, Short, Shortage};
 
 /// What a refusal found, for the client to act on.
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -21,11 +21,30 @@ pub(super) struct ShortageWire {
     next_release_at: Option<TimeMs>,
 }
 
+/// What a refusal of a basket found: the first line that was short, and each of them.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct BasketWire {
+    #[serde(flatten)]
+    first: ShortageWire,
+    lines: Vec<ShortLineWire>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ShortLineWire {
+    code: &'static str,
+    /// Null for points, and for the limit of orders that wait.
+    product_id: Option<String>,
+    #[serde(flatten)]
+    short: ShortageWire,
+}
+
 /// What a failure says besides its code, for the client to act on.
 #[derive(Clone, Debug, Serialize)]
 #[serde(untagged)]
 pub(super) enum FailureWire {
     Shortage(ShortageWire),
+    Basket(BasketWire),
     References(References),
 }
 
@@ -73,9 +92,38 @@ impl ApiError {
     }
 
     fn short(code: Code, shortage: Shortage) -> Self {
-        let Shortage { required, available, next_release_at } = shortage;
-        let data = FailureWire::Shortage(ShortageWire { required, available, next_release_at });
+        let data = FailureWire::Shortage(shortage.into());
         Self { data: Some(Box::new(data)), ..Self::new(code) }
+    }
+
+    fn basket(short: Vec<Short>) -> Self {
+        let Some(first) = short.first() else {
+            return Self::new(Code::OutOfStock);
+        };
+        let (code, first) = (lacking(first.lack), first.shortage.into());
+        let line = |it: Short| ShortLineWire {
+            code: lacking(it.lack).row().name,
+            product_id: it.product_id,
+            short: it.shortage.into(),
+        };
+        let lines = short.into_iter().map(line).collect();
+        let data = FailureWire::Basket(BasketWire { first, lines });
+        Self { data: Some(Box::new(data)), ..Self::new(code) }
+    }
+}
+
+impl From<Shortage> for ShortageWire {
+    fn from(shortage: Shortage) -> Self {
+        let Shortage { required, available, next_release_at } = shortage;
+        Self { required, available, next_release_at }
+    }
+}
+
+fn lacking(lack: Lack) -> Code {
+    match lack {
+        Lack::Points => Code::InsufficientPoints,
+        Lack::Limit => Code::LimitExceeded,
+        Lack::Stock => Code::OutOfStock,
     }
 }
 
@@ -127,6 +175,7 @@ impl From<Failure> for ApiError {
                 Self::short(Code::InsufficientPoints, shortage)
             }
             Failure::LimitExceeded(shortage) => Self::short(Code::LimitExceeded, shortage),
+            Failure::BasketShort(short) => Self::basket(short),
             Failure::OrderStatus(status) => Self::new(Code::OrderState).detail(status.name()),
             Failure::WaitsTooLong(until) => Self::new(Code::OrderState)
                 .detail(format!("the order may wait until {until} at most")),

@@ -3,10 +3,10 @@
 use serde_json::{Map, Value};
 use smallvec::SmallVec;
 
-use super::facts::{Details, Snapshot};
+use super::facts::{Details, OrderItem, Snapshot};
 use super::model::OrderStatus;
 use super::orders::Receipt;
-use super::{Failure, Item, Mall, PurchaseLimit, Shortage, User};
+use super::{Failure, Item, Lack, Mall, PurchaseLimit, Short, Shortage, User};
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::{AccountId, AccountKey, IdempotencyKey, QUANTITY_MAX};
 use crate::engine::Ticket;
@@ -20,11 +20,22 @@ pub(crate) const DETAILS_BYTES_MAX: usize = 16 * 1024;
 /// The deepest nesting of a delivery's details: they are read back by code that recurses.
 const DELIVERY_DEPTH_MAX: usize = 16;
 
-/// A request to exchange points for a product.
-#[derive(Debug)]
-pub(crate) struct Exchange<'a> {
+/// The most products of one order.
+pub(crate) const ITEMS_MAX: usize = 50;
+
+/// A product that is wanted, and how many units of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wanted<'a> {
     pub(crate) product_id: &'a str,
     pub(crate) quantity: u64,
+}
+
+/// A request to exchange points for products.
+#[derive(Debug)]
+pub(crate) struct Exchange<'a> {
+    pub(crate) items: &'a [Wanted<'a>],
+    /// Whether it was asked for as a basket, though it may have one product alone.
+    pub(crate) is_basket: bool,
     pub(crate) delivery_info: Option<&'a Map<String, Value>>,
     /// Confirm in the same step.
     pub(crate) confirm: bool,
@@ -46,18 +57,26 @@ enum Decided {
     Refused(Failure),
 }
 
-/// What a line of the reservation stands for, in the order the lines are taken.
+/// What a line of the reservation stands for, in the order the lines are taken. A number is the place
+/// of a product among those that are wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Part {
     Points,
     /// In place of points that are none: it says whose order it is.
     Free,
-    ProductQuota,
+    ProductQuota(usize),
     UserQuota,
-    Stock,
+    Stock(usize),
 }
 
 type Parts = SmallVec<[(Part, Line); 4]>;
+
+/// A product that is wanted, as it is on the shelf.
+struct Chosen<'a> {
+    item: &'a Item,
+    quantity: u64,
+    points_cost: u64,
+}
 
 /// A quota the exchange needs, which may have no account yet.
 struct Need {
@@ -110,11 +129,20 @@ impl Mall {
         }
         check(request)?;
         let shelf = self.shelf();
-        let item = shelf.item(request.product_id).ok_or(Failure::ProductNotFound)?;
-        let points_cost = cost(item, request.quantity)?;
+        let choose = |wanted: &Wanted<'_>| -> Result<Chosen<'_>, Failure> {
+            let item = shelf.item(wanted.product_id).ok_or(Failure::ProductNotFound)?;
+            let points_cost = cost(item, wanted.quantity)?;
+            Ok(Chosen { item, quantity: wanted.quantity, points_cost })
+        };
+        let chosen = request.items.iter().map(choose);
+        let chosen = chosen.collect::<Result<SmallVec<[Chosen<'_>; 1]>, Failure>>()?;
+        let points_cost = chosen.iter().try_fold(0, |sum, it| add_cost(sum, it.points_cost))?;
         // What is malformed is told before what is lacking.
-        let details = details(user, item, request, points_cost)?;
-        let (owner, parts) = self.parts(user, item, request, points_cost)?;
+        let details = details(user, &chosen, request, points_cost)?;
+        let (owner, parts) = match self.parts(user, &chosen, request, points_cost)? {
+            Ok(parts) => parts,
+            Err(short) => return Ok(Decided::Refused(told(request, short))),
+        };
 
         let lines: SmallVec<[Line; 4]> = parts.iter().map(|&(_, line)| line).collect();
         let mut reserve = Reserve::new(&lines, self.config().reservation_ttl_ms)
@@ -125,37 +153,48 @@ impl Mall {
         let ticket = self.engine().reserve(reserve)?;
         Ok(match ticket.outcome() {
             // Nothing was recorded, so there is nothing to wait for.
-            ReserveOutcome::Refused(refusal) => Decided::Refused(refused(&parts, refusal)),
+            ReserveOutcome::Refused(refusal) => {
+                let short = self.all_short(request, &parts, refusal)?;
+                Decided::Refused(told(request, short))
+            }
             ReserveOutcome::Reserved(_) => Decided::First { ticket, points_cost },
         })
     }
 
     /// The order's owner, which is the account of the user's points, and the lines of the
-    /// reservation, points first. A request that would be refused opens no account: a crowd at a
-    /// sold-out product leaves nothing behind.
+    /// reservation, points first; or what is short. A request that would be refused opens no account:
+    /// a crowd at a sold-out product leaves nothing behind.
     fn parts(
         &self,
         user: &User,
-        item: &Item,
+        chosen: &[Chosen<'_>],
         request: &Exchange<'_>,
         points_cost: u64,
-    ) -> Result<(AccountId, Parts), Failure> {
-        let stock = Line { account: item.stock, quantity: request.quantity };
+    ) -> Result<Result<(AccountId, Parts), Vec<Short>>, Failure> {
+        let stock = chosen.iter().enumerate().map(|(at, it)| {
+            (Part::Stock(at), Line { account: it.item.stock, quantity: it.quantity })
+        });
         let Some(owner) = user.points(self.engine()) else {
             // Sold out goes before having no points, as it would for a user who has some.
-            self.check_takeable(Part::Stock, stock)?;
-            if points_cost == 0 {
+            let mut short = self.short(request, stock)?;
+            if short.is_empty() && points_cost == 0 {
                 super::account(self.engine(), &user.points_key)?;
-                return self.parts(user, item, request, points_cost);
+                return self.parts(user, chosen, request, points_cost);
             }
-            let shortage = Shortage { required: points_cost, available: 0, next_release_at: None };
-            return Err(Failure::InsufficientPoints(shortage));
+            if points_cost > 0 {
+                let shortage =
+                    Shortage { required: points_cost, available: 0, next_release_at: None };
+                short.push(Short::of(request, Part::Points, shortage));
+            }
+            return Ok(Err(short));
         };
         let points = Line { account: owner, quantity: points_cost };
-        let needs = self.needs(user, item, request, points_cost)?;
+        let needs = self.needs(user, chosen, request, points_cost)?;
         if needs.iter().any(|need| need.account.is_none()) {
-            self.check_takeable(Part::Stock, stock)?;
-            self.check_takeable(Part::Points, points)?;
+            let short = self.short(request, stock.clone().chain([(Part::Points, points)]))?;
+            if !short.is_empty() {
+                return Ok(Err(short));
+            }
         }
         let mut parts = Parts::new();
         if points_cost > 0 {
@@ -165,14 +204,14 @@ impl Mall {
             let account = self.quota_account(need)?;
             parts.push((need.part, Line { account, quantity: need.quantity }));
         }
-        parts.push((Part::Stock, stock));
-        Ok((owner, parts))
+        parts.extend(stock);
+        Ok(Ok((owner, parts)))
     }
 
     fn needs(
         &self,
         user: &User,
-        item: &Item,
+        chosen: &[Chosen<'_>],
         request: &Exchange<'_>,
         points_cost: u64,
     ) -> Result<SmallVec<[Need; 2]>> {
@@ -185,11 +224,13 @@ impl Mall {
             let policy = Policy::quota(QUANTITY_MAX, Window::Outstanding);
             need(Part::Free, user.free_orders()?, policy, 1);
         }
-        let key = AccountKey::quota(user.id(), &item.product.id)?;
-        let limit = item.product.limit_per_user;
-        // Who bought under a limit once is counted on without one, for the next limit.
-        if limit.is_some() || self.engine().account(&key).is_some() {
-            need(Part::ProductQuota, key, limit_policy(limit), request.quantity);
+        for (at, Chosen { item, quantity, .. }) in chosen.iter().enumerate() {
+            let key = AccountKey::quota(user.id(), &item.product.id)?;
+            let limit = item.product.limit_per_user;
+            // Who bought under a limit once is counted on without one, for the next limit.
+            if limit.is_some() || self.engine().account(&key).is_some() {
+                need(Part::ProductQuota(at), key, limit_policy(limit), *quantity);
+            }
         }
         // What is confirmed at once never waits.
         if let Some(cap) = self.config().outstanding_max.filter(|_| !request.confirm) {
@@ -226,15 +267,63 @@ impl Mall {
         Ok(account)
     }
 
-    fn check_takeable(&self, part: Part, line: Line) -> Result<(), Failure> {
-        let available = self.engine().takeable(line.account)?;
-        if available < line.quantity {
-            return Err(short(
-                part,
-                Shortage { required: line.quantity, available, next_release_at: None },
-            ));
+    /// What is short of these lines at this moment.
+    fn short(
+        &self,
+        request: &Exchange<'_>,
+        parts: impl Iterator<Item = (Part, Line)>,
+    ) -> Result<Vec<Short>> {
+        let mut all = Vec::new();
+        for (part, line) in parts {
+            let available = self.engine().takeable(line.account)?;
+            if available < line.quantity {
+                let required = line.quantity;
+                let shortage = Shortage { required, available, next_release_at: None };
+                all.push(Short::of(request, part, shortage));
+            }
         }
-        Ok(())
+        Ok(all)
+    }
+
+    /// What the ledger refused, and whatever else of a basket is short by then.
+    fn all_short(
+        &self,
+        request: &Exchange<'_>,
+        parts: &Parts,
+        refusal: Refusal,
+    ) -> Result<Vec<Short>> {
+        let first = refused(request, parts, refusal)?;
+        let mut all = vec![first];
+        if request.is_basket {
+            let others = parts.iter().enumerate().filter(|(at, _)| *at != refusal.line);
+            all.extend(self.short(request, others.map(|(_, part)| *part))?);
+        }
+        Ok(all)
+    }
+}
+
+impl Short {
+    fn of(request: &Exchange<'_>, part: Part, shortage: Shortage) -> Self {
+        let (lack, at) = match part {
+            Part::Points => (Lack::Points, None),
+            Part::Free | Part::UserQuota => (Lack::Limit, None),
+            Part::ProductQuota(at) => (Lack::Limit, Some(at)),
+            Part::Stock(at) => (Lack::Stock, Some(at)),
+        };
+        let product = at.and_then(|at| request.items.get(at));
+        Self { lack, product_id: product.map(|it| it.product_id.to_owned()), shortage }
+    }
+}
+
+/// The failure that tells what was short: of a basket each line, otherwise the first.
+fn told(request: &Exchange<'_>, short: Vec<Short>) -> Failure {
+    match short.first() {
+        Some(first) if !request.is_basket => match first.lack {
+            Lack::Points => Failure::InsufficientPoints(first.shortage),
+            Lack::Limit => Failure::LimitExceeded(first.shortage),
+            Lack::Stock => Failure::OutOfStock(first.shortage),
+        },
+        _ => Failure::BasketShort(short),
     }
 }
 
@@ -245,8 +334,29 @@ fn limit_policy(limit: Option<PurchaseLimit>) -> Policy {
 
 /// Rejects what no product and no balance could make right.
 fn check(request: &Exchange<'_>) -> Result<()> {
-    if !(1..=ORDER_QUANTITY_MAX).contains(&request.quantity) {
-        return Err(Error::invalid(format!("quantity must be 1 to {ORDER_QUANTITY_MAX}")));
+    if !(1..=ITEMS_MAX).contains(&request.items.len()) {
+        return Err(Error::invalid(format!("items must be 1 to {ITEMS_MAX}")));
+    }
+    let mut sum: u64 = 0;
+    for (at, wanted) in request.items.iter().enumerate() {
+        let path = |field: &str| match request.is_basket {
+            true => format!("items[{at}].{field}"),
+            false => field.to_owned(),
+        };
+        sum = sum.saturating_add(wanted.quantity);
+        if wanted.quantity == 0 || sum > ORDER_QUANTITY_MAX {
+            let all = if at > 0 { ", with those before it" } else { "" };
+            return Err(Error::invalid(format!(
+                "{} must be 1 to {ORDER_QUANTITY_MAX}{all}",
+                path("quantity")
+            )));
+        }
+        if request.items[..at].iter().any(|before| before.product_id == wanted.product_id) {
+            return Err(Error::invalid(format!(
+                "{} names a product that is named before",
+                path("productId")
+            )));
+        }
     }
     request.delivery_info.map_or(Ok(()), check_delivery)
 }
@@ -266,16 +376,31 @@ fn cost(item: &Item, quantity: u64) -> Result<u64> {
     cost.ok_or_else(|| Error::invalid("the order costs more points than can be counted"))
 }
 
-fn details(user: &User, item: &Item, request: &Exchange<'_>, points_cost: u64) -> Result<Vec<u8>> {
+fn add_cost(sum: u64, cost: u64) -> Result<u64> {
+    let sum = sum.checked_add(cost).filter(|&sum| sum <= QUANTITY_MAX);
+    sum.ok_or_else(|| Error::invalid("the order costs more points than can be counted"))
+}
+
+fn details(
+    user: &User,
+    chosen: &[Chosen<'_>],
+    request: &Exchange<'_>,
+    points_cost: u64,
+) -> Result<Vec<u8>> {
+    let first = chosen.first().ok_or_else(|| Error::invalid("items must not be empty"))?;
+    let items = chosen
+        .iter()
+        .filter(|_| request.is_basket)
+        .map(|it| OrderItem { product: Snapshot::of(&it.item.product), quantity: it.quantity });
     let details = Details {
         user: user.id(),
-        quantity: request.quantity,
+        quantity: chosen.iter().map(|it| it.quantity).sum(),
         points_cost,
-        product: Snapshot::of(&item.product),
+        product: Snapshot::of(&first.item.product),
         delivery_info: request.delivery_info,
         service: user.service(),
     };
-    let encoded = details.encode()?;
+    let encoded = details.encode(&items.collect::<Vec<_>>())?;
     if encoded.len() > DETAILS_BYTES_MAX {
         return Err(Error::invalid(format!(
             "the order's details are longer than {DETAILS_BYTES_MAX} bytes"
@@ -293,20 +418,13 @@ fn depth(value: &Value) -> usize {
     }
 }
 
-fn refused(parts: &Parts, refusal: Refusal) -> Failure {
+fn refused(request: &Exchange<'_>, parts: &Parts, refusal: Refusal) -> Result<Short> {
     let Some(&(part, line)) = parts.get(refusal.line) else {
-        return Error::unavailable("the engine refused a line that was not asked for").into();
+        return Err(Error::unavailable("the engine refused a line that was not asked for"));
     };
     let Refusal { available, next_release_at, .. } = refusal;
-    short(part, Shortage { required: line.quantity, available, next_release_at })
-}
-
-fn short(part: Part, shortage: Shortage) -> Failure {
-    match part {
-        Part::Points => Failure::InsufficientPoints(shortage),
-        Part::Free | Part::ProductQuota | Part::UserQuota => Failure::LimitExceeded(shortage),
-        Part::Stock => Failure::OutOfStock(shortage),
-    }
+    let shortage = Shortage { required: line.quantity, available, next_release_at };
+    Ok(Short::of(request, part, shortage))
 }
 
 #[cfg(test)]
@@ -321,9 +439,17 @@ mod tests {
 
     #[test]
     fn a_refusal_names_the_part_that_was_short() {
+        let items = [Wanted { product_id: "tea", quantity: 2 }];
+        let request = Exchange {
+            items: &items,
+            is_basket: false,
+            delivery_info: None,
+            confirm: false,
+            key: None,
+        };
         let line = |number| Line { account: AccountId::from_number(number), quantity: 2 };
         let parts: Parts =
-            [(Part::Points, line(1)), (Part::ProductQuota, line(2)), (Part::Stock, line(3))]
+            [(Part::Points, line(1)), (Part::ProductQuota(0), line(2)), (Part::Stock(0), line(3))]
                 .into_iter()
                 .collect();
         let refusal = |line| Refusal {
@@ -338,7 +464,9 @@ mod tests {
             (1, Failure::LimitExceeded(expected)),
             (2, Failure::OutOfStock(expected)),
         ] {
-            assert_eq!(format!("{:?}", refused(&parts, refusal(line))), format!("{want:?}"));
+            let short = refused(&request, &parts, refusal(line)).expect("a line of it");
+            let told = told(&request, vec![short]);
+            assert_eq!(format!("{told:?}"), format!("{want:?}"));
         }
     }
 }

@@ -35,7 +35,7 @@ pub(crate) use catalogue::{Item, Seen, Shelf, UNREADABLE_MAX, Unreadable};
 #[cfg(any(test, feature = "bin"))]
 pub(crate) use demo::DEMO_USER;
 pub(crate) use edit::Make;
-pub(crate) use exchange::{DETAILS_BYTES_MAX, Exchange, ORDER_QUANTITY_MAX};
+pub(crate) use exchange::{DETAILS_BYTES_MAX, Exchange, ITEMS_MAX, ORDER_QUANTITY_MAX, Wanted};
 pub(crate) use facts::Note;
 #[cfg(feature = "bin")]
 pub(crate) use facts::document::read as read_document;
@@ -268,6 +268,8 @@ pub(crate) enum Failure {
     InsufficientPoints(Shortage),
     /// The user may not take so many of this product, or has too many waiting orders.
     LimitExceeded(Shortage),
+    /// There was not enough for a basket: what was short, the first of it first.
+    BasketShort(Vec<Short>),
     /// The order has ended in a way that does not allow this.
     OrderStatus(OrderStatus),
     /// The order may wait until then at most.
@@ -301,6 +303,23 @@ pub(crate) enum References {
     },
     /// Units that can be bought, that waiting orders hold, and of orders that stand.
     ToProduct { available: i64, reserved: u64, sold: u64 },
+}
+
+/// Of what there was not enough.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lack {
+    Points,
+    Limit,
+    Stock,
+}
+
+/// A line of a basket that was short.
+#[derive(Clone, Debug)]
+pub(crate) struct Short {
+    pub(crate) lack: Lack,
+    /// `None` for points, and for the limit of orders that wait.
+    pub(crate) product_id: Option<String>,
+    pub(crate) shortage: Shortage,
 }
 
 /// What was there when it was not enough.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::base::{ReservationId, TimeMs};
 use crate::http::document::Document;
 use crate::http::error::{ApiError, Code};
-use crate::mall::facts::{OrderDetails, Progress, SnapshotShown};
+use crate::mall::facts::{OrderDetails, OrderItem, Progress, SnapshotShown};
 use crate::mall::{Order, Receipt, order_id, order_no, parse_order_id};
 
 #[derive(Serialize)]
@@ -19,6 +19,9 @@ pub(in crate::http) struct OrderWire<'a> {
     product_snapshot: SnapshotShown<'a>,
     quantity: u64,
     points_cost: u64,
+    /// The products of a basket; the product above is the first, and the quantity that of all.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    items: Vec<ItemWire<'a>>,
     delivery_info: Option<&'a serde_json::Map<String, serde_json::Value>>,
     created_at: TimeMs,
     expires_at: TimeMs,
@@ -35,9 +38,24 @@ pub(in crate::http) struct OrderWire<'a> {
     progress: &'a Progress,
 }
 
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ItemWire<'a> {
+    product_id: &'a str,
+    product_snapshot: SnapshotShown<'a>,
+    quantity: u64,
+}
+
+impl<'a> ItemWire<'a> {
+    fn of(item: &'a OrderItem<String>) -> Self {
+        let OrderItem { product, quantity } = item;
+        Self { product_id: &product.id, product_snapshot: product.shown(), quantity: *quantity }
+    }
+}
+
 impl<'a> OrderWire<'a> {
     pub(in crate::http) fn of(order: &'a Order) -> Self {
-        let OrderDetails { product, quantity, points_cost, .. } = &order.details;
+        let OrderDetails { product, quantity, points_cost, items, .. } = &order.details;
         Self {
             order_id: order_id(order.reservation),
             order_no: order_no(order.reservation),
@@ -47,6 +65,7 @@ impl<'a> OrderWire<'a> {
             product_snapshot: product.shown(),
             quantity: *quantity,
             points_cost: *points_cost,
+            items: items.iter().map(ItemWire::of).collect(),
             delivery_info: order.delivery_info(),
             created_at: order.created_at,
             expires_at: order.expires_at,

@@ -10,6 +10,9 @@ use crate::mall::model::Product;
 /// is that of a MessagePack array, which no version will have. A field that is added at the end
 /// with a default needs no new version.
 const VERSION: u8 = 1;
+/// The version of a basket: the service is always there, and the items after it. The product is the
+/// first of them, and the quantity that of all.
+const BASKET: u8 = 2;
 /// The first byte of the array of 0.1.0, which had five fields.
 const UNVERSIONED: u8 = 0x95;
 
@@ -68,11 +71,27 @@ pub(crate) struct Details<'a> {
     pub(crate) service: Option<&'a str>,
 }
 
+/// A product of a basket.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct OrderItem<S> {
+    pub(crate) product: Snapshot<S>,
+    pub(crate) quantity: u64,
+}
+
 impl Details<'_> {
-    pub(crate) fn encode(&self) -> Result<Vec<u8>> {
+    /// The details, with the items of a basket.
+    pub(crate) fn encode(&self, items: &[OrderItem<&str>]) -> Result<Vec<u8>> {
         let mut encoded = Vec::with_capacity(256);
-        encoded.push(VERSION);
-        rmp_serde::encode::write(&mut encoded, self).map_err(|cause| {
+        let written = if items.is_empty() {
+            encoded.push(VERSION);
+            rmp_serde::encode::write(&mut encoded, self)
+        } else {
+            let Self { user, quantity, points_cost, product, delivery_info, service } = self;
+            encoded.push(BASKET);
+            let whole = (user, quantity, points_cost, product, delivery_info, service, items);
+            rmp_serde::encode::write(&mut encoded, &whole)
+        };
+        written.map_err(|cause| {
             Error::invalid("the order's details cannot be written").with_source(cause)
         })?;
         Ok(encoded)
@@ -90,13 +109,16 @@ pub(crate) struct OrderDetails {
     /// The service that asked in the user's name, if one did.
     #[serde(default)]
     pub(crate) service: Option<String>,
+    /// What a basket is of; none where the order is of one product.
+    #[serde(default)]
+    pub(crate) items: Vec<OrderItem<String>>,
 }
 
 impl OrderDetails {
     /// The details of a reservation, when they are those of an order.
     pub(crate) fn read(details: &[u8]) -> Option<Self> {
         let fields = match details.split_first()? {
-            (&VERSION, fields) => fields,
+            (&(VERSION | BASKET), fields) => fields,
             (&UNVERSIONED, _) => details,
             _ => return None,
         };
@@ -130,10 +152,10 @@ mod tests {
 
     #[test]
     fn details_keep_their_bytes() {
-        let encoded = details().encode().expect("they can be written");
+        let encoded = details().encode(&[]).expect("they can be written");
         assert_eq!(encoded, [b"\x01", FIELDS].concat());
         let served = Details { service: Some("till"), ..details() };
-        let encoded = served.encode().expect("they can be written");
+        let encoded = served.encode(&[]).expect("they can be written");
         assert_eq!(encoded, [b"\x01\x96", &FIELDS[1..], b"\xa4till"].concat());
     }
 
@@ -148,8 +170,21 @@ mod tests {
         let served = [b"\x01\x96", &FIELDS[1..], b"\xa4till"].concat();
         let read = OrderDetails::read(&served).expect("with a service");
         assert_eq!(read.service.as_deref(), Some("till"));
-        for other in [&b""[..], b"\x02", b"anything", &FIELDS[..9]] {
+        for other in [&b""[..], b"\x03", b"anything", &FIELDS[..9]] {
             assert_eq!(OrderDetails::read(other), None, "{other:?}");
         }
+    }
+
+    #[test]
+    fn a_basket_keeps_its_bytes() {
+        let item = OrderItem { product: details().product, quantity: 2 };
+        let encoded = details().encode(&[item]).expect("they can be written");
+        let product = b"\x95\xa3tea\xa3Tea\xa4food\x05\xc0";
+        let parts: [&[u8]; 5] =
+            [b"\x02\x97\xa3ann\x02\x0a", product, b"\xc0\xc0\x91\x92", product, b"\x02"];
+        assert_eq!(encoded, parts.concat());
+        let read = OrderDetails::read(&encoded).expect("they are those of an order");
+        assert_eq!((read.items.len(), read.items[0].quantity), (1, 2));
+        assert_eq!(read.items[0].product.id, "tea");
     }
 }

@@ -16,6 +16,6 @@ mod order;
 mod reason;
 
 pub(super) use details::Details;
-pub(crate) use details::{OrderDetails, Snapshot, SnapshotShown};
+pub(crate) use details::{OrderDetails, OrderItem, Snapshot, SnapshotShown};
 pub(crate) use order::{OrderFact, Progress, ServiceWish};
 pub(crate) use reason::Note;

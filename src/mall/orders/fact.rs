@@ -166,7 +166,7 @@ mod tests {
     use super::*;
     use crate::base::error::ErrorKind;
     use crate::engine::Engine;
-    use crate::mall::{DEMO_USER, Exchange, MallConfig, User, order_id};
+    use crate::mall::{DEMO_USER, Exchange, MallConfig, User, Wanted, order_id};
 
     fn remarks(mall: &Mall, reservation: ReservationId) -> Vec<OrderFact> {
         mall.engine().catch_up().wait().expect("history follows");
@@ -183,8 +183,8 @@ mod tests {
         mall.load_demo().expect("the demo is loaded");
         let user = User::new(DEMO_USER).expect("a valid name");
         let request = Exchange {
-            product_id: "prod_movie",
-            quantity: 1,
+            items: &[Wanted { product_id: "prod_movie", quantity: 1 }],
+            is_basket: false,
             delivery_info: None,
             confirm: true,
             key: None,

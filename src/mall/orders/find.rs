@@ -72,7 +72,9 @@ impl OrderFilter {
 }
 
 fn is_of(record: &ReservationRecord, product: &str) -> bool {
-    OrderDetails::read(&record.details).is_some_and(|details| details.product.id == product)
+    OrderDetails::read(&record.details).is_some_and(|details| {
+        details.product.id == product || details.items.iter().any(|it| it.product.id == product)
+    })
 }
 
 impl Mall {

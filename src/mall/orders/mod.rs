@@ -60,6 +60,7 @@ impl Order {
         let returned = |lines: &mut dyn Iterator<Item = &RecordLine>| -> u64 {
             lines.map(|line| line.returned).fold(0, u64::saturating_add)
         };
+        let returned_quantity = returned(&mut stock_of(record, &details).iter());
         let points = |line: &&RecordLine| Some(line.account) == record.owner;
         let facts = facts_of(record).collect();
         let progress = progress_of(record);
@@ -71,8 +72,7 @@ impl Order {
             status,
             details,
             progress,
-            // The stock is what an exchange takes last.
-            returned_quantity: returned(&mut record.lines.last().into_iter()),
+            returned_quantity,
             returned_points: returned(&mut record.lines.iter().filter(points)),
             facts,
             created_at: record.created_at,
@@ -95,6 +95,12 @@ impl Order {
             expires_at: self.expires_at,
         }
     }
+}
+
+/// The lines of an order's stock, one for each product: an exchange takes them last.
+fn stock_of<'r>(record: &'r ReservationRecord, details: &OrderDetails) -> &'r [RecordLine] {
+    let first = record.lines.len().saturating_sub(details.items.len().max(1));
+    &record.lines[first..]
 }
 
 /// What is on record of an order, and when it was put there.
@@ -208,7 +214,7 @@ mod tests {
             expires_at: 2_000,
             ended_at: None,
             returned_at: None,
-            details: details.encode().expect("the details can be written"),
+            details: details.encode(&[]).expect("the details can be written"),
             notes: Vec::new(),
         }
     }

@@ -3,34 +3,39 @@
 use super::fact::{
     may_be_recalled, may_be_recalled_in_part, may_be_refunded, may_be_refunded_in_part,
 };
-use super::{Because, Order};
+use super::{Because, Order, stock_of};
 use crate::base::error::{Error, Result};
-use crate::base::{AccountId, AccountKind, IdempotencyKey, ReservationId};
+use crate::base::{AccountId, AccountKey, AccountKind, IdempotencyKey, ReservationId};
 use crate::history::record::{RecordLine, ReservationRecord};
 use crate::ledger::{FirstAnswer, Line, Refund, RefundOutcome};
 use crate::mall::facts::OrderFact;
-use crate::mall::model::{FREE_ORDERS, OrderStatus};
+use crate::mall::model::OrderStatus;
 use crate::mall::{Failure, Mall};
 
 /// What is to be given back.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct GiveBack {
+pub(crate) struct GiveBack<'a> {
     /// How many units; `None` is all that is left.
     pub(crate) quantity: Option<u64>,
+    /// Of which product of a basket.
+    pub(crate) product_id: Option<&'a str>,
     /// Whether the units can be sold again.
     pub(crate) restock: bool,
     /// Also of an order that is completed.
     pub(crate) even_completed: bool,
 }
 
-/// What a line of an order counts.
+/// What a line of an order counts, where some units of a product go back.
 enum Counts {
     Points,
-    Stock,
-    /// Of the product, by its user.
-    Limit,
-    /// The order itself, among those that wait or that are free.
-    Order,
+    /// Of the product: its stock, and its limit.
+    Units,
+    /// Another product, or the order itself among those that wait or that are free.
+    Other,
+}
+
+fn left(line: &RecordLine) -> u64 {
+    line.consumed.saturating_sub(line.returned)
 }
 
 impl Mall {
@@ -40,7 +45,7 @@ impl Mall {
         &self,
         reservation: ReservationId,
         by: &Because<'_>,
-        what: GiveBack,
+        what: GiveBack<'_>,
         key: Option<IdempotencyKey>,
     ) -> Result<bool, Failure> {
         let fact = OrderFact::Refunded {
@@ -59,11 +64,16 @@ impl Mall {
             return Err(Failure::OrderStatus(order.status));
         }
         let part = match what.quantity {
-            Some(quantity) => Some(self.part(&record, &order, quantity)?),
+            Some(quantity) => Some(self.part(&record, &order, &what, quantity)?),
             None => None,
         };
-        let stock = record.lines.last().map(|line| line.account);
-        let discarded: Vec<AccountId> = stock.filter(|_| !what.restock).into_iter().collect();
+        let goes_back = |account| match &part {
+            Some(part) => part.iter().any(|line| line.account == account),
+            None => true,
+        };
+        let stock = stock_of(&record, &order.details).iter().filter(|line| left(line) > 0);
+        let stock = stock.map(|line| line.account).filter(|account| goes_back(*account));
+        let discarded: Vec<AccountId> = stock.filter(|_| !what.restock).collect();
         let note = by.note().text();
         let mut refund = Refund::new(reservation).note(&note).key(key).written_off(&discarded);
         refund.part = part.as_deref();
@@ -81,7 +91,7 @@ impl Mall {
             | RefundOutcome::TooMuch { .. }
             | RefundOutcome::NotConfirmed { .. }
             | RefundOutcome::StillPending { .. } => {
-                return Err(self.not_refunded(reservation, when, what.quantity).await);
+                return Err(self.not_refunded(reservation, when, &what).await);
             }
         };
         self.say_why(reservation, fact, key).await?;
@@ -93,13 +103,14 @@ impl Mall {
         &self,
         reservation: ReservationId,
         when: fn(&ReservationRecord) -> bool,
-        quantity: Option<u64>,
+        what: &GiveBack<'_>,
     ) -> Failure {
+        let quantity = what.quantity;
         let look = async {
             let record = self.any_record(reservation).await?;
             let order = Order::of(&record, self.now_ms())?;
             if let Some(quantity) = quantity.filter(|_| when(&record)) {
-                self.part(&record, &order, quantity)?;
+                self.part(&record, &order, what, quantity)?;
             }
             let is_full = quantity.is_some() && may_be_refunded(&record) && !when(&record);
             Ok::<_, Failure>(match is_full && may_be_recalled(&record) {
@@ -116,39 +127,52 @@ impl Mall {
         &self,
         record: &ReservationRecord,
         order: &Order,
+        what: &GiveBack<'_>,
         quantity: u64,
     ) -> Result<Vec<Line>, Failure> {
-        let price = order.details.product.points_price;
-        let left = |line: &RecordLine| line.consumed.saturating_sub(line.returned);
-        let units = record.lines.last().map_or(0, left);
+        let details = &order.details;
+        let items = details.items.iter().map(|it| &it.product);
+        let mut products = items.chain(details.items.is_empty().then_some(&details.product));
+        let product = match what.product_id {
+            Some(id) => products.find(|product| product.id == id),
+            None => products.next().filter(|_| details.items.len() < 2),
+        };
+        let product = product.ok_or_else(|| {
+            Error::invalid("productId must name the product of the order that goes back")
+        })?;
+        let stock = stock_of(record, details);
+        let of_product = AccountKey::stock(&product.id)?;
+        let of_product = self.engine().account(&of_product);
+        let units = stock.iter().find(|line| Some(line.account) == of_product).map_or(0, left);
         if quantity > units {
             return Err(Failure::LeftToReturn(units));
         }
         let too_many = || Error::invalid("quantity is of more points than can be counted");
-        let points = price.checked_mul(quantity).ok_or_else(too_many)?;
-        let is_last = quantity == units;
+        let points = product.points_price.checked_mul(quantity).ok_or_else(too_many)?;
+        let is_last = stock.iter().map(left).fold(0, u64::saturating_add) == quantity;
         let lines = record.lines.iter().map(|line| {
-            let quantity = match self.counts(record, line.account) {
+            let quantity = match self.counts(record, line.account, &product.id) {
                 _ if is_last => left(line),
                 Counts::Points => points.min(left(line)),
-                Counts::Stock | Counts::Limit => quantity.min(left(line)),
-                Counts::Order => 0,
+                Counts::Units => quantity.min(left(line)),
+                Counts::Other => 0,
             };
             Line { account: line.account, quantity }
         });
         Ok(lines.filter(|line| line.quantity > 0).collect())
     }
 
-    fn counts(&self, record: &ReservationRecord, account: AccountId) -> Counts {
-        let key = self.engine().key_of(account);
-        match key.as_ref().map(|key| (key.kind(), key.product())) {
-            _ if Some(account) == record.owner => Counts::Points,
-            Some((AccountKind::Quota, None | Some(FREE_ORDERS))) => Counts::Order,
-            Some((AccountKind::Quota, Some(_))) => Counts::Limit,
-            Some((AccountKind::Stock | AccountKind::Points | AccountKind::Custom, _)) | None => {
-                Counts::Stock
-            }
+    fn counts(&self, record: &ReservationRecord, account: AccountId, product_id: &str) -> Counts {
+        if Some(account) == record.owner {
+            return Counts::Points;
         }
+        let key = self.engine().key_of(account);
+        let of = key.as_ref().and_then(|key| match key.kind() {
+            AccountKind::Stock => Some(key.owner()),
+            AccountKind::Quota => key.product(),
+            AccountKind::Points | AccountKind::Custom => None,
+        });
+        if of == Some(product_id) { Counts::Units } else { Counts::Other }
     }
 
     /// What the first try of a refund with this key came to.

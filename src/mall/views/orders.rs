@@ -202,7 +202,11 @@ pub(super) fn subject(
         match names.of(account)? {
             Name::User(user) => points = points.or(Some((user, quantity))),
             Name::FreeOrders(user) => points = points.or(Some((user, 0))),
-            Name::Product(product) => stock = stock.or(Some((product, quantity))),
+            Name::Product(product) => {
+                // Of a basket the first product, and the units of all.
+                let (first, units) = stock.take().unwrap_or((product, 0_u64));
+                stock = Some((first, units.saturating_add(quantity)));
+            }
             Name::Unseen => {}
         }
     }

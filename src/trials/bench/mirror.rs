@@ -28,7 +28,7 @@ use super::stage::{self, PLENTY};
 use crate::base::Seq;
 use crate::base::error::{Error, Result};
 use crate::engine::Engine;
-use crate::mall::{Category, Exchange, Mall, MallConfig, Product, User};
+use crate::mall::{Category, Exchange, Mall, MallConfig, Product, User, Wanted};
 use crate::sink::{self as mirror, Backlog, BacklogPolicy, Mirror, MirrorConfig, MirrorView};
 
 const DATABASE: &str = "stockhold_bench";
@@ -341,8 +341,13 @@ impl Sale {
             let user = &users[number as usize % USERS];
             let product_id = product_id(number as usize % PRODUCTS);
             let product_id = product_id.as_str();
-            let exchange =
-                Exchange { product_id, quantity: 1, delivery_info: None, confirm: true, key: None };
+            let exchange = Exchange {
+                items: &[Wanted { product_id, quantity: 1 }],
+                is_basket: false,
+                delivery_info: None,
+                confirm: true,
+                key: None,
+            };
             mall.exchange(user, &exchange).await.map(drop).map_err(refused)
         });
     }

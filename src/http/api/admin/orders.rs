@@ -36,6 +36,8 @@ pub(in crate::http) struct CancelBody {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(in crate::http) struct RefundBody {
     reason: String,
+    /// Of which product of a basket.
+    product_id: Option<String>,
     /// How many units; all that is left when it is not said.
     quantity: Option<Whole<u64>>,
     /// Whether they can be sold again; true when it is not said.
@@ -160,8 +162,12 @@ pub(in crate::http) async fn refund(call: OperatorCall<'_, 1>, body: Sent<Refund
     if quantity.is_some_and(|quantity| !(1..=ORDER_QUANTITY_MAX).contains(&quantity)) {
         return Err(ApiError::invalid(format!("quantity must be 1 to {ORDER_QUANTITY_MAX}")));
     }
+    if request.product_id.is_some() && quantity.is_none() {
+        return Err(ApiError::invalid("quantity must say how many units of productId go back"));
+    }
     let what = GiveBack {
         quantity,
+        product_id: request.product_id.as_deref(),
         restock: request.restock.unwrap_or(true),
         even_completed: request.even_completed.unwrap_or_default(),
     };

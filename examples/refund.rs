@@ -1,4 +1,5 @@
-//! An order's whole life: reserved, confirmed in part, returned later, with its story in history.
+//! An order's whole life: reserved, confirmed in part, returned in two steps, with its story in
+//! history.
 //!
 //! ```sh
 //! cargo run --example refund
@@ -32,13 +33,21 @@ fn main() -> Result<()> {
     assert_eq!((engine.level(tea)?.available, engine.level(points)?.available), (8, 300));
     engine.note(Note::new(order, b"sent on Monday"))?.wait()?;
 
-    // It comes back. The owner is checked, and what was consumed is returned, points and stock.
+    // One of them comes back broken: half of the points go back, and the unit is written off.
+    let half = [Line { account: points, quantity: 100 }, Line { account: tea, quantity: 1 }];
+    let broken = [tea];
+    let part = Refund::new(order).part(&half).written_off(&broken).note("it broke");
+    let returned = engine.refund(part)?.wait()?;
+    assert_eq!(returned, RefundOutcome::ReturnedInPart { reservation: order });
+    assert_eq!((engine.level(tea)?.available, engine.level(points)?.available), (8, 400));
+
+    // The rest comes back. The owner is checked, and what is left is returned, points and stock.
     let refund = Refund::new(order).owner(points).note("did not like it");
     let returned = engine.refund(refund)?.wait()?;
     assert_eq!(returned, RefundOutcome::Returned { reservation: order });
     let again = engine.refund(refund)?.wait()?;
     assert_ne!(again, RefundOutcome::Returned { reservation: order }, "a refund happens once");
-    assert_eq!((engine.level(tea)?.available, engine.level(points)?.available), (10, 500));
+    assert_eq!((engine.level(tea)?.available, engine.level(points)?.available), (9, 500));
 
     // Reads show what was acknowledged once history has caught up.
     engine.catch_up().wait()?;
@@ -56,7 +65,7 @@ fn main() -> Result<()> {
     // Newest first, and each change goes on from the one before.
     let changes = engine.history().changes_of(tea, None, 10)?;
     let chain: Vec<i64> = changes.iter().rev().map(|change| change.available).collect();
-    assert_eq!((chain.first(), chain.last()), (Some(&10), Some(&10)));
+    assert_eq!((chain.first(), chain.last()), (Some(&10), Some(&9)));
     for change in changes.iter().rev() {
         println!(
             "  {:+3} units, {:2} available: {:?} {}",

@@ -56,22 +56,25 @@ pub const WRONG: [(&str, &str); 13] = [
     (
         "a product's sales are not those of its orders",
         "select p.id, p.sales_count, o.total from products p left join
-           (select product_id, sum(quantity) total from exchange_orders where status > 0 and seq is not null group by product_id) o
+           (select product_id, sum(quantity - coalesce(returned_quantity, 0)) total from exchange_orders where status > 0 and seq is not null group by product_id) o
          on o.product_id = p.id where p.seq is not null and p.sales_count <> coalesce(o.total, 0)",
     ),
     (
         "an order did not take its units, or not those that it holds",
         "select o.id, o.status, r.total from exchange_orders o left join
-           (select related_order_id, sum(quantity_change) total from inventory_records where seq is not null group by related_order_id) r
+           (select related_order_id, sum(quantity_change) total, sum(if(change_type = 4 and quantity_change = 0, quantity, 0)) broken
+            from inventory_records where seq is not null group by related_order_id) r
          on r.related_order_id = o.id
-         where o.seq is not null and -coalesce(r.total, 0) <> if(o.status = -1, 0, o.quantity)",
+         where o.seq is not null and -coalesce(r.total, 0) <>
+           if(o.status = -1, 0, o.quantity - coalesce(o.returned_quantity, 0)) + coalesce(r.broken, 0)",
     ),
     (
         "an order did not take its points, or not those that it holds",
         "select o.id, o.status, r.total from exchange_orders o left join
            (select exchange_order_id, sum(points) total from points_records where seq is not null group by exchange_order_id) r
          on r.exchange_order_id = o.id
-         where o.seq is not null and -coalesce(r.total, 0) <> if(o.status = -1, 0, o.points_cost)",
+         where o.seq is not null and -coalesce(r.total, 0) <>
+           if(o.status = -1, 0, o.points_cost - coalesce(o.returned_points, 0))",
     ),
     (
         "units were taken for an order that is not there",
@@ -113,7 +116,7 @@ const ORDERS: &str = "select json_object(
 const CHANGES: &str = "select json_object(
     'seq', seq, 'changeType', change_type, 'quantityChange', quantity_change, 'stockBefore', stock_before,
     'stockAfter', stock_after, 'quantity', quantity, 'relatedOrderId', related_order_id,
-    'description', coalesce(description, ''),
+    'description', coalesce(description, ''), 'operator', operator_id,
     'createdAt', timestampdiff(microsecond, '1970-01-01', created_at) div 1000)
   from inventory_records where product_id = ";
 

@@ -25,6 +25,7 @@ mod mall;
 mod migrate;
 mod outage;
 mod ownership;
+mod parts;
 mod poison;
 mod proxy;
 mod queries;

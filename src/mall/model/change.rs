@@ -9,11 +9,12 @@ pub(crate) fn change_type(kind: ChangeKind) -> u8 {
         ChangeKind::WrittenOff
         | ChangeKind::TransferredOut
         | ChangeKind::Bought
-        | ChangeKind::Confirmed
-        // It came back, and not to be sold again.
-        | ChangeKind::Discarded => 2,
+        | ChangeKind::Confirmed => 2,
         ChangeKind::Reserved => 3,
-        ChangeKind::Released | ChangeKind::Expired | ChangeKind::Returned => 4,
+        ChangeKind::Released
+        | ChangeKind::Expired
+        | ChangeKind::Returned
+        | ChangeKind::Discarded => 4,
         ChangeKind::Adjusted => 5,
     }
 }

@@ -47,7 +47,7 @@ enum Settled {
     /// It is what was asked for, by this request or its first try.
     As(Receipt),
     /// It did not wait any more.
-    Before { owner: AccountId, order: Order },
+    Before { owner: AccountId, order: Box<Order> },
 }
 
 impl Mall {
@@ -96,7 +96,7 @@ impl Mall {
             Settled::Before { owner, order } => match order.status.on_cancel() {
                 Wish::Already => Ok(order.receipt()),
                 Wish::GivesBack if !self.may_still_cancel(&order) => Err(Failure::CancelWindow),
-                Wish::GivesBack => self.give_back(user, owner, order, key).await,
+                Wish::GivesBack => self.give_back(user, owner, *order, key).await,
                 Wish::TooLate => Err(Failure::Expired),
                 Wish::Refused => Err(Failure::OrderStatus(order.status)),
             },
@@ -144,7 +144,7 @@ impl Mall {
         Ok(match is_done {
             // A retry hears its first answer, whatever became of the order since.
             true => Settled::As(order.receipt().now(becomes)),
-            false => Settled::Before { owner, order },
+            false => Settled::Before { owner, order: Box::new(order) },
         })
     }
 

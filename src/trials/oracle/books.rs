@@ -60,7 +60,7 @@ impl Ended {
 }
 
 /// What a keyed request was answered first, and the event that did it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
     /// What was asked.
     pub fingerprint: u64,
@@ -72,6 +72,8 @@ pub struct Answer {
     pub owner: u64,
     /// Until then the key does nothing again.
     pub until: TimeMs,
+    /// Of commands that happened together, what came of each.
+    pub parts: Vec<Said>,
 }
 
 /// The state after an event.
@@ -408,16 +410,29 @@ impl Books {
         };
         let kept = request.kept.ok_or("a keyed request without a promise")?;
         let Request { key, fingerprint, .. } = request;
-        let answer =
-            Answer { fingerprint, outcome, seq: self.seq, owner: kept.owner, until: kept.until };
+        let parts = match &event.fact {
+            Fact::Atomic(facts) => facts.iter().filter_map(outcome_of).collect(),
+            _ => Vec::new(),
+        };
+        let answer = Answer {
+            fingerprint,
+            outcome,
+            seq: self.seq,
+            owner: kept.owner,
+            until: kept.until,
+            parts,
+        };
         let before = self.answers.insert(key.number(), answer);
         let may_be_gone = |before: Answer| before.until <= event.at.max(self.was_ahead);
         hold(before.is_none_or(may_be_gone), || "a second effect of one request".to_owned())
     }
 
-    /// How many answers of this owner are kept.
+    /// How many answers of this owner are kept; one of several commands counts as one more than they
+    /// are.
     pub fn kept(&self, owner: u64, now: TimeMs) -> usize {
-        self.answers.values().filter(|answer| answer.owner == owner && answer.until > now).count()
+        let kept =
+            self.answers.values().filter(|answer| answer.owner == owner && answer.until > now);
+        kept.map(|answer| 1 + answer.parts.len()).sum()
     }
 
     /// When units of this account may come back by themselves; never in the past.
@@ -498,6 +513,7 @@ fn outcome_of(fact: &Fact<'_>) -> Option<Said> {
         Fact::Transferred { from, to, from_available, to_available, .. } => {
             Said::Transferred { from: (*from, *from_available), to: (*to, *to_available) }
         }
+        Fact::Atomic(_) => Said::Recorded,
         _ => return None,
     })
 }

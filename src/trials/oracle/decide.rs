@@ -146,20 +146,8 @@ impl Books {
         bounds: &Bounds,
         is_alone: bool,
     ) -> Due {
-        if let Command::Confirm(Confirm { quantities: Some(parts), .. }) = command
-            && parts.iter().all(|part| *part == 0)
-        {
-            return Due::Error(ErrorKind::Invalid);
-        }
-        if let Command::Transfer(Transfer { from, to, .. }) = command
-            && from == to
-        {
-            return Due::Error(ErrorKind::Invalid);
-        }
-        if let Command::Reserve(Reserve { owner: Some(owner), .. }) = command
-            && self.accounts[owner].closed
-        {
-            return Due::Error(ErrorKind::NotFound);
+        if let Some(kind) = self.malformed(command) {
+            return Due::Error(kind);
         }
         if let Some(due) = command.key().and_then(|key| self.answered(key, now)) {
             return due;
@@ -203,6 +191,26 @@ impl Books {
         }
         let fact = Fact::Noted { reservation, body: body.to_vec().into() };
         self.with_room(Due::fact(fact, Said::Noted { reservation }), key, now, bounds)
+    }
+
+    /// What is refused whatever a key may be remembered for.
+    pub(super) fn malformed(&self, command: &Command<'_>) -> Option<ErrorKind> {
+        if let Command::Confirm(Confirm { quantities: Some(parts), .. }) = command
+            && parts.iter().all(|part| *part == 0)
+        {
+            return Some(ErrorKind::Invalid);
+        }
+        if let Command::Transfer(Transfer { from, to, .. }) = command
+            && from == to
+        {
+            return Some(ErrorKind::Invalid);
+        }
+        if let Command::Reserve(Reserve { owner: Some(owner), .. }) = command
+            && self.accounts[owner].closed
+        {
+            return Some(ErrorKind::NotFound);
+        }
+        None
     }
 
     fn decide_anew(

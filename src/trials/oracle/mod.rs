@@ -15,6 +15,7 @@ mod compare;
 mod decide;
 mod give_back;
 mod said;
+mod together;
 
 pub use account::Account;
 pub use ask::{Ask, FILLER};
@@ -22,3 +23,4 @@ pub use books::{Answer, Books, Consumed, Ended, PendingReservation};
 pub use check::{Checked, agree, hold};
 pub use decide::{Bounds, Due, Terms};
 pub use said::Said;
+pub use together::{DueTogether, SaidTogether, numbers_of, said_together};

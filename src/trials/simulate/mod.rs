@@ -34,6 +34,7 @@ mod rot;
 mod shrink;
 #[cfg(test)]
 mod tests;
+mod together;
 mod wish;
 mod world;
 

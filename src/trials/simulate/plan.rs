@@ -162,6 +162,11 @@ pub(super) enum Step {
         asks: Vec<Keyed>,
         then: Then,
     },
+    Together {
+        asks: Vec<Wish>,
+        key: Option<u8>,
+        then: Then,
+    },
     Refund {
         pick: usize,
     },
@@ -262,6 +267,7 @@ impl Step {
             Self::Ask { .. } => "ask",
             Self::Retry { .. } => "retry",
             Self::Batch { .. } => "batch",
+            Self::Together { .. } => "together",
             Self::Refund { .. } => "refund",
             Self::ReturnPart { .. } => "return in part",
             Self::ReturnAgain { .. } => "return again",
@@ -315,6 +321,9 @@ impl Plan {
         }
         if seed % 8 == 7 {
             mix_in(&mut steps[opened..], &mut Chance::new(!seed ^ 7), 8, ahead);
+        }
+        if seed % 8 == 6 {
+            mix_in(&mut steps[opened..], &mut Chance::new(!seed), 4, together);
         }
         Self { seed, setup, steps: steps.into_iter().enumerate().collect() }
     }
@@ -469,6 +478,19 @@ fn mix_in(
         if one_in(chance, count) {
             *step = make(chance);
         }
+    }
+}
+
+fn together(chance: &mut Chance) -> Step {
+    let asks = (0..1 + chance.below(5)).map(|_| match chance.below(3) {
+        0 => later_keyed(chance).0,
+        _ => wish(chance),
+    });
+    let asks = asks.collect();
+    Step::Together {
+        asks,
+        key: one_in(chance, 2).then(|| chance.below(120) as u8),
+        then: then(chance),
     }
 }
 

@@ -256,3 +256,22 @@ fn many_seeds_write_the_journals_they_always_wrote() {
     }
     assert_eq!(hasher.finalize().to_string(), JOURNALS_OF_MANY);
 }
+
+/// Would catch commands that happen together in part, in another way than one by one, or twice for
+/// one key; and an oracle that would not see it.
+#[test]
+fn what_happens_together_is_held_to_the_oracle() {
+    let seeds = || (0..24).map(|number| 8 * number + 6);
+    let mut counts = super::counts::Counts::default();
+    for seed in seeds() {
+        let run = run(&Plan::new(seed));
+        assert_eq!(run.failure, None, "seed {seed}");
+        counts.merge(&run.counts);
+    }
+    for name in ["all of it", "none, for the first", "none, for a later one", "first answers again"]
+    {
+        assert!(counts.get("together", name) > 5, "{name}: {counts}");
+    }
+    let seen = |seed| with(Flaw::KeepsHalf, || run(&Plan::new(seed))).failure.is_some();
+    assert!(seeds().any(seen), "half of what is refused is kept, and nobody sees it");
+}

@@ -58,7 +58,7 @@ pub(super) struct World<'p> {
     /// Those that had ended when a checkpoint was last written, or tried to be: a process that
     /// starts from it does not know how.
     pub(super) shown: BTreeSet<ReservationId>,
-    made: Vec<ReservationId>,
+    pub(super) made: Vec<ReservationId>,
     asked: Vec<(Ask, u8)>,
     /// The returns that were asked for with a key.
     pub(super) returned: Vec<(Returned, u8)>,
@@ -163,6 +163,7 @@ impl<'p> World<'p> {
             Step::Ask { wish, key, then } => self.wish(wish, *key, *then),
             Step::Retry { pick, is_other } => self.retry(*pick, *is_other),
             Step::Batch { asks, then } => self.batch(asks, *then),
+            Step::Together { asks, key, then } => self.together(asks, *key, *then),
             Step::Refund { pick } => self.refund(*pick),
             Step::ReturnPart { pick, units, is_more, written_off, key } => {
                 self.return_part(*pick, *units, *is_more, *written_off, *key)
@@ -277,7 +278,7 @@ impl<'p> World<'p> {
     }
 
     /// Enters facts that were decided.
-    fn enter(
+    pub(super) fn enter(
         &mut self,
         at: TimeMs,
         request: Option<Request>,
@@ -287,7 +288,7 @@ impl<'p> World<'p> {
         self.books.enter_all(at, request, facts, |event| log.push(Slot::Known(event)))
     }
 
-    fn resolve(&mut self, wish: &Wish) -> Checked<Option<Ask>> {
+    pub(super) fn resolve(&mut self, wish: &Wish) -> Checked<Option<Ask>> {
         for place in wish.places() {
             if self.open(place)?.is_none() {
                 return Ok(None);
@@ -395,7 +396,7 @@ impl<'p> World<'p> {
         agree("the event of the answer", &seq.unwrap_or(should_seq), &should_seq)
     }
 
-    fn then(&mut self, mut ticket: Ticket<Said>, then: Then) -> Checked {
+    pub(super) fn then(&mut self, mut ticket: Ticket<Said>, then: Then) -> Checked {
         let Some(seq) = ticket.seq() else {
             return Ok(());
         };

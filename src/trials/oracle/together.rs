@@ -127,6 +127,13 @@ impl Books {
         for (index, command) in commands.iter().enumerate() {
             // Where none is told, because nothing happened: one that was never given out.
             let number = numbers.get(index).copied().flatten().or_else(|| made_up(command, index));
+            // What is pending is what was so before all of them.
+            if let (None, Due::Nothing(said)) =
+                (made_up(command, index), self.decide(command, now, number, bounds, false))
+                && matches!(said, Said::NotPending { .. })
+            {
+                return DueTogether::Nothing(index, said);
+            }
             let (facts, outcome) = match trial.decide(command, now, number, bounds, false) {
                 Due::Facts(facts, outcome) => (facts, outcome),
                 Due::Nothing(outcome) => return DueTogether::Nothing(index, outcome),

@@ -80,12 +80,14 @@ fn made_after(engine: &Engine, at_ms: TimeMs, is_ahead: bool) -> Result<Vec<Rese
     let mut is_old_ahead = is_ahead;
     let mut events = engine.subscribe(engine.status().oldest_seq)?;
     while let Some((_, event)) = events.try_next()? {
-        match event.fact {
-            Fact::Reserved { reservation, .. } => {
-                by_event.entry(reservation).and_modify(|at_ms| *at_ms = Some(event.at));
+        for fact in event.facts() {
+            match fact {
+                Fact::Reserved { reservation, .. } => {
+                    by_event.entry(*reservation).and_modify(|at_ms| *at_ms = Some(event.at));
+                }
+                Fact::ClockMended { .. } => is_old_ahead = true,
+                _ => {}
             }
-            Fact::ClockMended { .. } => is_old_ahead = true,
-            _ => {}
         }
     }
     made.retain(|id| by_event[id].map_or(is_old_ahead, |made_ms| made_ms > at_ms));

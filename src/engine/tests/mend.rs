@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::super::*;
 use crate::base::clock::ManualClock;
 use crate::event::{Event, Fact, Policy};
-use crate::ledger::{Line, Receive, Reserve};
+use crate::ledger::{Command, Line, Receive, Reserve};
 use crate::vfs::crash::{CrashVfs, Fault};
 
 const NOW_MS: TimeMs = 1_750_000_000_000;
@@ -33,6 +33,19 @@ fn reserve(engine: &Engine, product: &str, ttl_ms: u64) -> ReservationId {
     let lines = [Line { account, quantity: 1 }];
     let taken = engine.reserve(Reserve::new(&lines, ttl_ms)).and_then(Ticket::wait);
     taken.expect("it is decided").reserved().expect("there is one").reservation
+}
+
+/// Receives a unit and reserves it, in one event.
+fn reserve_together(engine: &Engine, product: &str, ttl_ms: u64) -> ReservationId {
+    let key = AccountKey::stock(product).expect("a valid key");
+    let account = engine.account(&key).expect("it is open");
+    let lines = [Line { account, quantity: 1 }];
+    let commands: [Command<'_>; 2] =
+        [Receive::new(account, 1).into(), Reserve::new(&lines, ttl_ms).into()];
+    let outcome = engine.atomic(&commands).and_then(Ticket::wait).expect("it is decided");
+    let outcomes = outcome.done().expect("both happen");
+    let reserved: ReserveOutcome = outcomes[1].try_into().expect("it is a reserve's");
+    reserved.reserved().expect("there is one").reservation
 }
 
 /// A directory of which the time is a year ahead, what waits since before, and what was made then.
@@ -112,6 +125,8 @@ fn what_was_made_after_a_mend_is_not_taken_for_made_ahead() {
     mend_clock(builder(&vfs, NOW_MS), true).expect("it is mended");
     let engine = open(&vfs, NOW_MS + 20);
     let live = reserve(&engine, "tea", HOUR_MS);
+    // Of an event that holds several as well.
+    let together = reserve_together(&engine, "tea", HOUR_MS);
     engine.close().expect("it closes");
     assert!(live > made[0], "{live} {made:?}");
     let looked = mend_clock(builder(&vfs, NOW_MS + 30), false).expect("it looks");
@@ -120,9 +135,9 @@ fn what_was_made_after_a_mend_is_not_taken_for_made_ahead() {
     // And another year ahead.
     let engine = open(&vfs, NOW_MS + 40 + YEAR_MS);
     let ahead = reserve(&engine, "cup", HOUR_MS);
-    assert_eq!(pending(&engine), [before, live, ahead].into());
+    assert_eq!(pending(&engine), [before, live, together, ahead].into());
     drop(engine);
     let mended = mend_clock(builder(&vfs, NOW_MS + 50), true).expect("it is mended");
     assert_eq!((mended.is_ahead, mended.reservations), (true, 1));
-    assert_eq!(pending(&open(&vfs, NOW_MS + 60)), [before, live].into());
+    assert_eq!(pending(&open(&vfs, NOW_MS + 60)), [before, live, together].into());
 }

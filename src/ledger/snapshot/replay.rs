@@ -117,7 +117,23 @@ impl<'a> Replay<'a> {
             Fact::Document { collection, key, body } if self.shown[SHARD_COUNT] < seq => {
                 self.ledger.documents.lock().put(collection, key, body.as_deref());
             }
-            _ => {}
+            Fact::Document { .. }
+            | Fact::PolicyChanged { .. }
+            | Fact::Received { .. }
+            | Fact::Adjusted { .. }
+            | Fact::WrittenOff { .. }
+            | Fact::Renewed { .. }
+            | Fact::Reserved { .. }
+            | Fact::Confirmed(_)
+            | Fact::Released(_)
+            | Fact::Expired(_)
+            | Fact::Returned { .. }
+            | Fact::Noted { .. }
+            | Fact::ClockMended { .. }
+            | Fact::Transferred { .. }
+            | Fact::Extended { .. }
+            // None of several that happen together opens or closes an account.
+            | Fact::Atomic(_) => {}
         }
         Ok(())
     }

@@ -93,13 +93,12 @@ impl World<'_> {
     /// that the journal does not tell when.
     fn made_after(&self, at_ms: TimeMs, kept_from: u64) -> BTreeSet<ReservationId> {
         let made = (1..).zip(&self.log).filter_map(|(seq, slot)| match slot {
-            Slot::Known(event) => match event.fact {
-                Fact::Reserved { reservation, .. } if event.at > at_ms || seq < kept_from => {
-                    Some(reservation)
-                }
-                _ => None,
-            },
-            Slot::Lapsed(..) | Slot::Mending(..) => None,
+            Slot::Known(event) if event.at > at_ms || seq < kept_from => Some(event.facts()),
+            Slot::Known(_) | Slot::Lapsed(..) | Slot::Mending(..) => None,
+        });
+        let made = made.flatten().filter_map(|fact| match fact {
+            Fact::Reserved { reservation, .. } => Some(*reservation),
+            _ => None,
         });
         made.filter(|id| self.books.pending.contains_key(id)).collect()
     }

@@ -43,6 +43,7 @@ impl From<ReleaseOutcome> for Ending {
 }
 
 /// How an order was met that somebody wanted to end.
+#[allow(clippy::large_enum_variant, reason = "it lives for one call")]
 enum Settled {
     /// It is what was asked for, by this request or its first try.
     As(Receipt),

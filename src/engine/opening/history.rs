@@ -10,7 +10,7 @@ use crate::ledger::Ledger;
 
 /// What became of history at the opening.
 pub(super) enum Opened {
-    Here(Store),
+    Here(Box<Store>),
     /// Nobody wants it.
     Off,
     /// The disk is too full for it, and the engine opens without.
@@ -21,7 +21,7 @@ impl Opened {
     /// The store, and why there is none although it was asked for.
     pub(super) fn into_store(self) -> (Option<Store>, Option<String>) {
         match self {
-            Self::Here(store) => (Some(store), None),
+            Self::Here(store) => (Some(*store), None),
             Self::Off => (None, None),
             Self::NoRoom(why) => (None, Some(why)),
         }
@@ -47,7 +47,7 @@ pub(super) fn open(
             tracing::error!(%error, "history cannot be opened on a full disk: the engine opens without it");
             Ok(Opened::NoRoom(error.to_string()))
         }
-        opened => opened.map(Opened::Here),
+        opened => opened.map(|store| Opened::Here(Box::new(store))),
     }
 }
 

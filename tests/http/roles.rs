@@ -65,6 +65,8 @@ async fn what_a_service_does_for_a_user_is_the_users_and_on_record_as_the_servic
     let request = till.post_request(&format!("/api/mall/orders/{id}/confirm"));
     let for_bob = request.header("X-On-Behalf-Of", "bob");
     till.send(for_bob, "").await.failure(404, "ORDER_NOT_FOUND");
+    let request = till.post_request(&format!("/api/mall/orders/{given_up}/extend"));
+    for_ann(&mut till, request, r#"{"ttlMs":1200000}"#).await.data();
     for act in [format!("{id}/confirm"), format!("{id}/cancel"), format!("{given_up}/cancel")] {
         let request = till.post_request(&format!("/api/mall/orders/{act}"));
         for_ann(&mut till, request, "").await.data();
@@ -80,7 +82,7 @@ async fn what_a_service_does_for_a_user_is_the_users_and_on_record_as_the_servic
     shop.engine.catch_up().wait().expect("history follows");
     let record =
         |id| shop.engine.history().reservation(id).expect("it reads").expect("it is there");
-    for (id, notes) in [(reservation, 1), (waiting, 1), (own, 0)] {
+    for (id, notes) in [(reservation, 1), (waiting, 2), (own, 0)] {
         let record = record(id);
         assert_eq!(name_it(&record.details), notes > 0, "{record:?}");
         let named = record.notes.iter().filter(|note| name_it(&note.body)).count();
@@ -88,8 +90,10 @@ async fn what_a_service_does_for_a_user_is_the_users_and_on_record_as_the_servic
     }
     let whole = shop.admin().await.get(&format!("/api/admin/orders/{given_up}")).await.data();
     assert_eq!((&whole["userId"], &whole["service"]), (&json!("ann"), &json!("till")));
-    let asked = &whole["records"][0];
-    assert_eq!((&asked["kind"], &asked["operator"]), (&json!("cancelAsked"), &json!("till")));
+    let records = whole["records"].as_array().expect("an array");
+    let asked: Vec<_> = records.iter().map(|it| (&it["kind"], &it["operator"])).collect();
+    let name = &json!("till");
+    assert_eq!(asked, [(&json!("extendAsked"), name), (&json!("cancelAsked"), name)]);
     let inventory = shop.admin().await.get(MOVIE).await.data();
     let records = inventory["records"].as_array().expect("an array");
     let returned = records.iter().find(|record| record["kind"] == "returned");

@@ -58,6 +58,7 @@ pub(crate) enum OrderFact {
 pub(crate) enum ServiceWish {
     Confirm,
     Cancel,
+    Extend,
 }
 
 impl OrderFact {
@@ -100,6 +101,7 @@ impl OrderFact {
             Self::Refunded { .. } => "refunded",
             Self::Served { wish: ServiceWish::Confirm, .. } => "confirmAsked",
             Self::Served { wish: ServiceWish::Cancel, .. } => "cancelAsked",
+            Self::Served { wish: ServiceWish::Extend, .. } => "extendAsked",
         }
     }
 

@@ -3,6 +3,7 @@
 use super::Receipt;
 use crate::base::{IdempotencyKey, ReservationId};
 use crate::ledger::{Extend, ExtendOutcome};
+use crate::mall::facts::{OrderFact, ServiceWish};
 use crate::mall::model::OrderStatus;
 use crate::mall::{Failure, Mall, User};
 
@@ -30,6 +31,11 @@ impl Mall {
         let until = self.now_ms().saturating_add(ttl_ms);
         if until > latest {
             return Err(Failure::WaitsTooLong(latest));
+        }
+        if let Some(service) = user.service() {
+            // Before it is done, and where there is room: an order may be extended again and again.
+            let fact = OrderFact::Served { service: service.to_owned(), wish: ServiceWish::Extend };
+            self.record(reservation, Some(owner), &fact, None).await?;
         }
         let extend = Extend::until(reservation, until).owner(owner).key(key);
         match self.durable(self.engine().run::<ExtendOutcome>(extend)?).await? {

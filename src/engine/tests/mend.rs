@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::super::*;
 use crate::base::clock::ManualClock;
 use crate::event::{Event, Fact, Policy};
-use crate::ledger::{Command, Line, Receive, Reserve};
+use crate::ledger::{Command, Line, Receive, Reserve, ReserveOutcome};
 use crate::vfs::crash::{CrashVfs, Fault};
 
 const NOW_MS: TimeMs = 1_750_000_000_000;

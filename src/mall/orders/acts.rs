@@ -70,9 +70,10 @@ impl Mall {
         reservation: ReservationId,
         key: Option<IdempotencyKey>,
     ) -> Result<Receipt, Failure> {
+        let confirmed = (ServiceWish::Confirm, OrderStatus::Confirmed);
         let confirm = Confirm::new(reservation).key(key);
         let run = |owner| self.engine().run::<ConfirmOutcome>(confirm.owner(owner));
-        match self.settle(user, reservation, key, ServiceWish::Confirm, run).await? {
+        match self.settle(user, reservation, key, confirmed, run).await? {
             Settled::As(receipt) => Ok(receipt),
             Settled::Before { order, .. } => match order.status.on_confirm() {
                 Wish::Already => Ok(order.receipt()),
@@ -90,9 +91,10 @@ impl Mall {
         reservation: ReservationId,
         key: Option<IdempotencyKey>,
     ) -> Result<Receipt, Failure> {
+        let cancelled = (ServiceWish::Cancel, OrderStatus::Cancelled);
         let release = Release::new(reservation).key(key);
         let run = |owner| self.engine().run::<ReleaseOutcome>(release.owner(owner));
-        match self.settle(user, reservation, key, ServiceWish::Cancel, run).await? {
+        match self.settle(user, reservation, key, cancelled, run).await? {
             Settled::As(receipt) => Ok(receipt),
             Settled::Before { owner, order } => match order.status.on_cancel() {
                 Wish::Already => Ok(order.receipt()),
@@ -110,7 +112,7 @@ impl Mall {
         user: &User,
         reservation: ReservationId,
         key: Option<IdempotencyKey>,
-        wish: ServiceWish,
+        (wish, becomes): (ServiceWish, OrderStatus),
         run: impl FnOnce(AccountId) -> Result<Ticket<T>>,
     ) -> Result<Settled, Failure>
     where
@@ -125,10 +127,6 @@ impl Mall {
         if waiting.is_some() {
             self.put_service_on_record(user, reservation, wish)?;
         }
-        let becomes = match wish {
-            ServiceWish::Confirm => OrderStatus::Confirmed,
-            ServiceWish::Cancel => OrderStatus::Cancelled,
-        };
         let is_done = match self.durable(run(owner)?).await?.into() {
             Ending::Done => true,
             Ending::Late => return Err(self.expire().await),

@@ -102,8 +102,8 @@ impl FirstAnswer {
     ///
     /// # Errors
     /// `Conflict` when no refund can have been answered so.
-    pub(crate) fn to_refund(self) -> Result<RefundOutcome> {
-        match self {
+    pub(crate) fn to_refund(&self) -> Result<RefundOutcome> {
+        match *self {
             Self::Returned { reservation } => Ok(RefundOutcome::Returned { reservation }),
             Self::ReturnedInPart { reservation } => {
                 Ok(RefundOutcome::ReturnedInPart { reservation })
@@ -125,7 +125,7 @@ impl FirstAnswer {
     ///
     /// # Errors
     /// `Conflict` when no note can have been answered so.
-    pub(crate) fn to_note(self) -> Result<()> {
+    pub(crate) fn to_note(&self) -> Result<()> {
         match self {
             Self::Noted { .. } => Ok(()),
             Self::Changed(_)
@@ -146,11 +146,11 @@ impl FirstAnswer {
     ///
     /// # Errors
     /// `Conflict` when no such commands can have been answered so.
-    pub(super) fn to_atomic(self, commands: &[Command<'_>]) -> Result<AtomicOutcome> {
+    pub(super) fn to_atomic(&self, commands: &[Command<'_>]) -> Result<AtomicOutcome> {
         match self {
             Self::Atomic(answers) if answers.len() == commands.len() => {
-                let outcomes = answers.into_iter().zip(commands);
-                let outcomes = outcomes.map(|(answer, command)| answer.to(command));
+                let outcomes = answers.iter().zip(commands);
+                let outcomes = outcomes.map(|(answer, command)| answer.clone().to(command));
                 Ok(AtomicOutcome::Done(outcomes.collect::<Result<_>>()?))
             }
             _ => Err(of_another()),

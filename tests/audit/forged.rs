@@ -346,7 +346,8 @@ fn returns_in_part_of_more_than_is_left_or_that_tell_something_else() {
         forge.expect("reservation", 15);
     }
     let consumed = confirmed(&Forge::new()).2.consumed;
-    let tellings: [(u64, fn(&mut PartLine)); 4] = [
+    type Telling = fn(&mut PartLine);
+    let tellings: [(u64, Telling); 4] = [
         (consumed + 1, |part| part.returned = part.consumed),
         (1, |part| part.returned = 2),
         (2, |part| part.returned = 1),

@@ -118,9 +118,9 @@ fn a_refund_in_part_goes_on_until_nothing_is_left() {
     let (two, one) = (part(tea, 2), part(tea, 1));
     // Asked for at once: each finds what the one before it left.
     let asked = [&two, &two, &one].map(|part| engine.refund(Refund::new(order).part(part)));
-    let outcomes = asked.map(|asked| decided(asked));
+    let outcomes = asked.map(decided);
     let too_much = Ok(RefundOutcome::TooMuch { reservation: order, account: tea, left: 1 });
-    assert_eq!(outcomes, [in_part.clone(), too_much, in_part.clone()]);
+    assert_eq!(outcomes, [in_part, too_much, in_part]);
     let standing = |engine: &Engine| {
         engine.catch_up().wait().expect("history follows");
         let record = engine.history().reservation(order).expect("it is read");

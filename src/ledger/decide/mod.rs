@@ -61,7 +61,7 @@ pub(super) fn decide<'a>(
 
 /// # Errors
 /// `NotFound` when there is no such account, or when it is closed.
-fn existing<'h>(locked: &'h impl View, account: AccountId) -> Result<&'h Account> {
+fn existing(locked: &impl View, account: AccountId) -> Result<&Account> {
     match locked.account(account) {
         Some(found) if !found.is_closed => Ok(found),
         Some(found) => Err(closed(&found.key, account)),

@@ -19,6 +19,7 @@ use crate::ledger::{
 pub type SaidTogether = Result<Vec<Said>, (usize, Said)>;
 
 /// What must come of commands that happen together.
+#[allow(clippy::large_enum_variant, reason = "a check has one of them")]
 #[derive(Clone, Debug)]
 pub enum DueTogether {
     /// This one fact, and the answers.

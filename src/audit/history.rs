@@ -563,7 +563,18 @@ fn changes_of(fact: &Fact<'_>, id: AccountId) -> bool {
         Fact::Confirmed(end) | Fact::Released(end) => {
             end.lines.iter().any(|line| line.account() == id)
         }
-        _ => false,
+        // A renewal moves no unit, an extension none either.
+        Fact::Renewed { .. } | Fact::Extended { .. } => false,
+        // None of these happens together with others.
+        Fact::AccountOpened { .. }
+        | Fact::PolicyChanged { .. }
+        | Fact::Expired(_)
+        | Fact::Returned { .. }
+        | Fact::Noted { .. }
+        | Fact::Document { .. }
+        | Fact::ClockMended { .. }
+        | Fact::AccountClosed { .. }
+        | Fact::Atomic(_) => false,
     }
 }
 

@@ -514,6 +514,13 @@ fn outcome_of(fact: &Fact<'_>) -> Option<Said> {
             Said::Transferred { from: (*from, *from_available), to: (*to, *to_available) }
         }
         Fact::Atomic(_) => Said::Recorded,
-        _ => return None,
+        // No trial gives these a key.
+        Fact::PolicyChanged { .. } | Fact::Document { .. } => return None,
+        // These are nobody's request.
+        Fact::AccountOpened { .. }
+        | Fact::AccountClosed { .. }
+        | Fact::Renewed { .. }
+        | Fact::Expired(_)
+        | Fact::ClockMended { .. } => return None,
     })
 }

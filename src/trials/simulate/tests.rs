@@ -244,14 +244,14 @@ fn a_seed_writes_the_journal_it_always_wrote() {
     }
 }
 
-/// One hash of the journals of all seeds below 53 whose plans are those of old. They are the bytes
+/// One hash of the journals of all seeds below 64 whose plans are those of old. They are the bytes
 /// that the engine of 5b36e9a wrote, before the rebuild of the sources.
-const JOURNALS_OF_MANY: &str = "faf8c072dd101a6dae6984c884c56a67969aa7133de10d86f0e3b0a00d13eaf4";
+const JOURNALS_OF_MANY: &str = "1fccce54ab17bd59ba1fed39c9ffd1c751a90a4281a2d43b6e79d59e08406a99";
 
 #[test]
 fn many_seeds_write_the_journals_they_always_wrote() {
     let mut hasher = blake3::Hasher::new();
-    for seed in (0..53).filter(|seed| ![3, 5, 7].contains(&(seed % 8))) {
+    for seed in (0..64).filter(|seed| ![3, 5, 6, 7].contains(&(seed % 8))) {
         hasher.update(run(&Plan::new(seed)).journal.as_bytes());
     }
     assert_eq!(hasher.finalize().to_string(), JOURNALS_OF_MANY);

@@ -214,7 +214,7 @@ impl Books {
                     id: reservation.number(),
                     lines,
                     said: *consumed_at,
-                    part: part.as_ref(),
+                    part: part.as_deref(),
                 };
                 self.give_back(seq, at, &returned, findings);
             }

@@ -229,9 +229,9 @@ impl History {
             }
             Fact::Returned { reservation, lines, note, part, .. } => {
                 self.reservation(seq, *reservation, findings, |record| {
-                    is_returned(record, part.as_ref(), at)
+                    is_returned(record, part.as_deref(), at)
                 })?;
-                let written_off = part.as_ref().map_or(&[][..], |part| &part.written_off);
+                let written_off = part.as_deref().map_or(&[][..], |part| &part.written_off);
                 let (broken, sound): (Vec<EventLine>, Vec<EventLine>) =
                     lines.iter().partition(|line| written_off.contains(&line.account()));
                 let cause = cause(Some(*reservation), note);

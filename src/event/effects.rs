@@ -158,7 +158,7 @@ impl<'e> Effects<'e> {
             Fact::Released(end) => Self::ended(Ending::Released, end),
             Fact::Expired(end) => Self::ended(Ending::Expired, end),
             Fact::Returned { reservation, lines, note, expires_at, part, consumed_at: _ } => {
-                let (reservation, expires_at, part) = (*reservation, *expires_at, part.as_ref());
+                let (reservation, expires_at, part) = (*reservation, *expires_at, part.as_deref());
                 let life = Life::Returned { reservation, expires_at, lines, part };
                 let kind = |account| match part.is_some_and(|it| it.written_off.contains(&account))
                 {
@@ -359,7 +359,14 @@ mod tests {
         };
         let written_off = vec![AccountId::from_number(1)];
         let part = Some(Part { lines: Vec::new(), written_off });
-        Fact::Returned { reservation, lines, note, consumed_at, expires_at, part }
+        Fact::Returned {
+            reservation,
+            lines,
+            note,
+            consumed_at,
+            expires_at,
+            part: part.map(Box::new),
+        }
     }
 
     fn with_effects<T>(fact: Fact<'static>, look: impl FnOnce(Result<Effects<'_>>) -> T) -> T {

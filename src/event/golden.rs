@@ -255,10 +255,10 @@ fn named() -> Vec<Row> {
                 note: "back".into(),
                 consumed_at: Some(0x0201),
                 expires_at: 0x0302,
-                part: Some(Part {
+                part: Some(Box::new(Part {
                     lines: vec![PartLine { account, consumed: 8, returned: 6 }],
                     written_off: vec![account],
-                }),
+                })),
             },
         ),
         row(

@@ -253,7 +253,7 @@ pub enum Fact<'a> {
         expires_at: TimeMs,
         /// `None` when everything that it consumed went back at once, and is available again.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        part: Option<Part>,
+        part: Option<Box<Part>>,
     },
     /// Something worth keeping happened to a reservation; no account changed.
     Noted {

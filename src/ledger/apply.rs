@@ -90,7 +90,7 @@ pub(super) fn change_accounts(
             })
         }
         Fact::Returned { lines, consumed_at, part, .. } => {
-            let written_off = part.as_ref().map_or(&[][..], |part| &part.written_off);
+            let written_off = part.as_deref().map_or(&[][..], |part| &part.written_off);
             change_lines(accounts, lines, |account, line| {
                 match written_off.contains(&line.account()) {
                     true => account.discard(line),
@@ -140,7 +140,7 @@ fn change_reservations(shards: &mut impl Shards, fact: &Fact<'_>) -> Result<()> 
         Fact::Released(end) => let_go(shards, end, NotPending::Released)?,
         Fact::Expired(end) => let_go(shards, end, NotPending::Expired)?,
         Fact::Returned { reservation, part, .. } => {
-            if part.as_ref().is_none_or(Part::is_last)
+            if part.as_deref().is_none_or(Part::is_last)
                 && let Some(home) = shards.shard_mut(reservation.shard())
             {
                 home.ended.returned(*reservation);

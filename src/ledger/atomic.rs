@@ -139,8 +139,8 @@ impl Ledger {
                 Decision::Nothing(outcome) => {
                     return Ok(Decided::Nothing { index, outcome, facts: draft.into_facts() });
                 }
-                Decision::Facts { renewals, fact, outcome } => {
-                    lines += line_count(&fact);
+                Decision::Facts { renewals, event, outcome } => {
+                    lines += line_count(&event.fact);
                     if lines > ATOMIC_LINES_MAX {
                         let why = format!(
                             "commands that happen together have at most {ATOMIC_LINES_MAX} lines"
@@ -148,7 +148,7 @@ impl Ledger {
                         return Err(Error::invalid(why).of_command(index));
                     }
                     renewals.into_iter().for_each(|renewal| draft.add(renewal, now));
-                    draft.add(fact, now);
+                    draft.add(event.fact, now);
                     outcomes.push(outcome);
                 }
             }

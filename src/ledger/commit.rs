@@ -8,6 +8,7 @@ use crate::base::flaw::{self, Flaw};
 use crate::event::{Event, Recorder};
 
 /// Records and applies an event that was decided on what is held.
+#[inline]
 pub(super) fn commit(
     locked: &mut LockedShards<'_>,
     event: &Event<'_>,

@@ -112,16 +112,17 @@ impl Ledger {
         {
             return Ok(((first.answer.to(command)?, Some(first.seq)), Became::Repeated));
         }
-        match decide(locked, command, now, self.limits.reservations_per_shard_max)? {
-            Decision::Nothing(outcome) => Ok(((outcome, None), Became::of(&outcome))),
-            Decision::Facts { renewals, fact, outcome } => {
-                let request = self.admit(keyed, 1, now)?;
-                for renewal in renewals {
+        // By reference: the event stays where it was made.
+        match decide(locked, command, now, self.limits.reservations_per_shard_max) {
+            Ok(Decision::Nothing(outcome)) => Ok(((outcome, None), Became::of(&outcome))),
+            Ok(Decision::Facts { ref mut renewals, ref mut event, outcome }) => {
+                event.request = self.admit(keyed, 1, now)?;
+                for renewal in renewals.drain(..) {
                     commit(locked, &Event { at: now, request: None, fact: renewal }, recorder);
                 }
-                let seq = commit(locked, &Event { at: now, request, fact }, recorder);
-                Ok(((outcome, Some(seq)), Became::Done))
+                Ok(((outcome, Some(commit(locked, event, recorder))), Became::Done))
             }
+            Err(error) => Err(error),
         }
     }
 

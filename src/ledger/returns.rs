@@ -65,6 +65,7 @@ impl Ledger {
             false => RefundOutcome::ReturnedInPart { reservation },
         };
         let (note, consumed_at) = (Cow::Borrowed(note), Some(used.consumed_at));
+        let part = part.map(Box::new);
         let fact = Fact::Returned { reservation, lines, note, consumed_at, expires_at, part };
         let seq = commit(locked, &Event { at: now, request, fact }, recorder);
         Ok(((outcome, Some(seq)), Became::Done))

@@ -328,7 +328,10 @@ fn part_of(
         note: "".into(),
         consumed_at: Some(at),
         expires_at: 0,
-        part: Some(Part { lines, written_off: if written_off { vec![stock] } else { vec![] } }),
+        part: Some(Box::new(Part {
+            lines,
+            written_off: if written_off { vec![stock] } else { vec![] },
+        })),
     }
 }
 

@@ -161,7 +161,7 @@ fn about(fact: &Fact<'_>, names: &Names) -> String {
         Fact::Returned { reservation, lines, note, consumed_at, part, expires_at: _ } => {
             let when =
                 consumed_at.map(|at| format!(", consumed {}", show_time(at))).unwrap_or_default();
-            let part = part.as_ref().map(|part| parted(part, names)).unwrap_or_default();
+            let part = part.as_deref().map(|part| parted(part, names)).unwrap_or_default();
             format!("{reservation}:{}{when}{part}{}", taken(lines, names), noted(note))
         }
         Fact::AccountClosed { account, key } => format!("{key}, number {}", account.number()),
@@ -379,7 +379,7 @@ fn fact_json<'a>(fact: &'a Fact<'_>, names: &Names) -> FactJson<'a> {
             FactJson { expires_at: Some(end.expires_at), ..about(&end.reservation, &end.lines) }
         }
         Fact::Returned { reservation, lines, note, consumed_at, part, expires_at: _ } => {
-            let (lines_back, written_off) = match part {
+            let (lines_back, written_off) = match part.as_deref() {
                 Some(Part { lines, written_off }) => (&lines[..], &written_off[..]),
                 None => Default::default(),
             };

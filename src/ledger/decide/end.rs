@@ -26,7 +26,7 @@ pub(super) fn confirm<'a>(
         Ok(pending) => {
             let fact = Fact::Confirmed(consume(locked, pending, quantities)?);
             let outcome = ConfirmOutcome::Confirmed { reservation };
-            return Ok(Decision::fact(fact, Outcome::Confirm(outcome)));
+            return Ok(Decision::fact(now, fact, Outcome::Confirm(outcome)));
         }
     };
     Ok(Decision::Nothing(Outcome::Confirm(outcome)))
@@ -42,7 +42,7 @@ pub(super) fn release(locked: &impl View, request: &Release, now: TimeMs) -> Dec
         Ok(pending) => {
             let fact = Fact::Released(give_back(locked, pending));
             let outcome = ReleaseOutcome::Released { reservation };
-            return Decision::fact(fact, Outcome::Release(outcome));
+            return Decision::fact(now, fact, Outcome::Release(outcome));
         }
     };
     Decision::Nothing(Outcome::Release(outcome))
@@ -64,7 +64,7 @@ pub(super) fn extend(
             let (was, lines) = (pending.expires_at, held_lines(locked, pending));
             let fact = Fact::Extended { reservation, was, expires_at, lines };
             let outcome = ExtendOutcome::Extended { reservation, expires_at };
-            return Ok(Decision::fact(fact, Outcome::Extend(outcome)));
+            return Ok(Decision::fact(now, fact, Outcome::Extend(outcome)));
         }
     };
     Ok(Decision::Nothing(Outcome::Extend(outcome)))

@@ -11,7 +11,7 @@ use super::account::Account;
 use super::view::View;
 use crate::base::error::{Error, Result};
 use crate::base::{AccountId, AccountKey, TimeMs};
-use crate::event::Fact;
+use crate::event::{Event, Fact};
 use crate::ledger::{Command, Outcome};
 
 pub(super) use end::give_back;
@@ -25,15 +25,16 @@ pub(super) use reserve::deadline;
     reason = "the large variant is the common one, and it lives for one call"
 )]
 pub(super) enum Decision<'a> {
-    /// These facts happen, in this order; the last one is the command's own.
-    Facts { renewals: Vec<Fact<'static>>, fact: Fact<'a>, outcome: Outcome },
+    /// These facts happen, in this order; the last one is the command's own. Its event is made here,
+    /// where it stays until it is recorded, as of nobody's request yet: moving it costs.
+    Facts { renewals: Vec<Fact<'static>>, event: Event<'a>, outcome: Outcome },
     /// Nothing happens.
     Nothing(Outcome),
 }
 
 impl<'a> Decision<'a> {
-    fn fact(fact: Fact<'a>, outcome: Outcome) -> Self {
-        Self::Facts { renewals: Vec::new(), fact, outcome }
+    fn fact(now: TimeMs, fact: Fact<'a>, outcome: Outcome) -> Self {
+        Self::Facts { renewals: Vec::new(), event: Event { at: now, request: None, fact }, outcome }
     }
 }
 
@@ -41,6 +42,7 @@ impl<'a> Decision<'a> {
 ///
 /// # Errors
 /// `Invalid` or `Overloaded`; nothing is changed here in any case.
+#[inline]
 pub(super) fn decide<'a>(
     locked: &impl View,
     command: &Command<'a>,
@@ -48,7 +50,7 @@ pub(super) fn decide<'a>(
     reservations_max: usize,
 ) -> Result<Decision<'a>> {
     match command {
-        Command::Receive(request) => stock::receive(locked, request),
+        Command::Receive(request) => stock::receive(locked, request, now),
         Command::Adjust(request) => stock::adjust(locked, request, now),
         Command::WriteOff(request) => stock::write_off(locked, request, now),
         Command::Reserve(request) => reserve::reserve(locked, request, now, reservations_max),

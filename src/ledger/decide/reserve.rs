@@ -6,7 +6,7 @@ use super::{Decision, existing};
 use crate::base::error::{Error, Result};
 use crate::base::flaw::{self, Flaw};
 use crate::base::{AccountId, TTL_MS_MAX, TimeMs};
-use crate::event::{EventLine, EventLines, Fact};
+use crate::event::{Event, EventLine, EventLines, Fact};
 use crate::ledger::account::Account;
 use crate::ledger::view::View;
 use crate::ledger::{Deadline, Line, Outcome, Refusal, Reserve, ReserveOutcome, Reserved};
@@ -59,7 +59,8 @@ pub(super) fn reserve<'a>(
     };
     let reserved = Reserved { reservation, expires_at, confirmed: request.confirm };
     let outcome = Outcome::Reserve(ReserveOutcome::Reserved(reserved));
-    Ok(Decision::Facts { renewals: renewals(locked, request.lines, now), fact, outcome })
+    let event = Event { at: now, request: None, fact };
+    Ok(Decision::Facts { renewals: renewals(locked, request.lines, now), event, outcome })
 }
 
 /// The refusal of a line for which there is too little, after `before` units that earlier lines

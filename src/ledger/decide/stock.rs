@@ -13,13 +13,17 @@ use crate::ledger::{
     Transferred, WriteOff,
 };
 
-pub(super) fn receive<'a>(locked: &impl View, request: &Receive<'a>) -> Result<Decision<'a>> {
+pub(super) fn receive<'a>(
+    locked: &impl View,
+    request: &Receive<'a>,
+    now: TimeMs,
+) -> Result<Decision<'a>> {
     let Receive { account: id, quantity, note, .. } = *request;
     let account = existing(locked, id)?;
     check_received(account, quantity)?;
     let available = account.available_after(quantity);
     let fact = Fact::Received { account: id, quantity, available, note: Cow::Borrowed(note) };
-    Ok(Decision::fact(fact, Outcome::Receive(Changed { account: id, available })))
+    Ok(Decision::fact(now, fact, Outcome::Receive(Changed { account: id, available })))
 }
 
 /// What an account ever received stays a number that one line can be about.
@@ -52,7 +56,7 @@ pub(super) fn adjust<'a>(
     let available = account.available_after(up) + delta.min(0);
     let fact = Fact::Adjusted { account: id, delta, available, note: Cow::Borrowed(note) };
     let changed = ChangeOutcome::Changed(Changed { account: id, available });
-    Ok(Decision::fact(fact, Outcome::Adjust(changed)))
+    Ok(Decision::fact(now, fact, Outcome::Adjust(changed)))
 }
 
 pub(super) fn write_off<'a>(
@@ -68,7 +72,7 @@ pub(super) fn write_off<'a>(
     let available = account.available - quantity as i64;
     let fact = Fact::WrittenOff { account: id, quantity, available, note: Cow::Borrowed(note) };
     let changed = ChangeOutcome::Changed(Changed { account: id, available });
-    Ok(Decision::fact(fact, Outcome::WriteOff(changed)))
+    Ok(Decision::fact(now, fact, Outcome::WriteOff(changed)))
 }
 
 pub(super) fn transfer<'a>(
@@ -97,7 +101,7 @@ pub(super) fn transfer<'a>(
         from: Changed { account: from_id, available: from_available },
         to: Changed { account: to_id, available: to_available },
     };
-    Ok(Decision::fact(fact, Outcome::Transfer(TransferOutcome::Transferred(transferred))))
+    Ok(Decision::fact(now, fact, Outcome::Transfer(TransferOutcome::Transferred(transferred))))
 }
 
 /// Units keep their kind, and what a rule grants cannot be given away.

@@ -97,7 +97,7 @@ impl Effect {
                 terms: Terms::of(end.expires_at, &end.lines),
             },
             Fact::Returned { reservation, lines, expires_at, part, .. } => {
-                Self::returned(*reservation, *expires_at, lines, part.as_ref())
+                Self::returned(*reservation, *expires_at, lines, part.as_deref())
             }
             Fact::Noted { reservation, .. } => Self::Noted { reservation: *reservation },
             Fact::Transferred { from, to, from_available, to_available, .. } => Self::Transferred {

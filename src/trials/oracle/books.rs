@@ -213,9 +213,9 @@ impl Books {
                 self.end(end, Ended::Expired, at)
             }
             Fact::Returned { reservation, lines, consumed_at, part, .. } => {
-                let used_at = self.hold_return(*reservation, lines, part.as_ref())?;
+                let used_at = self.hold_return(*reservation, lines, part.as_deref())?;
                 agree("when it was consumed", consumed_at, &Some(used_at))?;
-                let written_off = part.as_ref().map_or(&[][..], |part| &part.written_off);
+                let written_off = part.as_deref().map_or(&[][..], |part| &part.written_off);
                 self.change_lines(lines, |it, line| match written_off.contains(&line.account()) {
                     true => it.discard(line.quantity, line.consumed, used_at),
                     false => it.give_back(line.quantity, line.consumed, used_at),

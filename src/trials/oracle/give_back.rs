@@ -65,7 +65,14 @@ impl Books {
             true => Said::Returned { reservation },
             false => Said::ReturnedInPart { reservation },
         };
-        let fact = Fact::Returned { reservation, lines, note, consumed_at, expires_at: 0, part };
+        let fact = Fact::Returned {
+            reservation,
+            lines,
+            note,
+            consumed_at,
+            expires_at: 0,
+            part: part.map(Box::new),
+        };
         Due::Facts(vec![fact], said)
     }
 

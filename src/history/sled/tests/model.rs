@@ -165,7 +165,7 @@ impl Model {
             note: "".into(),
             consumed_at: None,
             expires_at: 0,
-            part: (units < consumed).then_some(part),
+            part: (units < consumed).then(|| Box::new(part)),
         })
     }
 

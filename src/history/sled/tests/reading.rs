@@ -152,14 +152,14 @@ fn a_return_in_part_is_in_the_record_until_nothing_is_left() {
         note: "".into(),
         consumed_at: Some(60),
         expires_at: 5_000,
-        part: Some(Part {
+        part: Some(Box::new(Part {
             lines: [(POINTS, 100), (QUOTA, 1), (STOCK, 1)]
                 .into_iter()
                 .zip(returned)
                 .map(|((account, consumed), returned)| PartLine { account, consumed, returned })
                 .collect(),
             written_off,
-        }),
+        })),
     };
     let points: EventLines = [line(POINTS, 40, 0, 840)].into_iter().collect();
     let broken: EventLines = [line(STOCK, 1, 0, 8)].into_iter().collect();

@@ -188,13 +188,13 @@ fn an_order_of_which_some_went_back_stays_confirmed_until_all_of_it_has() {
         note: "破损".into(),
         consumed_at: Some(1_000),
         expires_at: 9_000,
-        part: Some(Part {
+        part: Some(Box::new(Part {
             lines: vec![
                 PartLine { account: id_of(ANN), consumed: 20, returned: points },
                 PartLine { account: id_of(TEA), consumed: 2, returned: units },
             ],
             written_off,
-        }),
+        })),
     };
     let first = returned(10, 1, &[line(ANN, 10, 0, 90), line(TEA, 1, 0, 8)], vec![id_of(TEA)]);
     // The last one moves points alone.

@@ -77,6 +77,7 @@ CREATE TABLE exchange_orders (
   returned_quantity BIGINT NULL, -- how many units went back, where they did in parts
   returned_points BIGINT NULL, -- how many points went back, where they did in parts
   service_id VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL, -- which service made it in its user's name
+  items JSON NULL, -- the products of a basket; null where the order is of one
   seq BIGINT UNSIGNED NULL, -- the event it is as of; null in rows that are not the mirror's
   PRIMARY KEY (id),
   INDEX idx_order_no (order_no),

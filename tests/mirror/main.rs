@@ -6,6 +6,7 @@
 
 mod applications;
 mod backlog;
+mod baskets;
 mod books;
 #[path = "../../src/sink/mysql/errors.rs"]
 mod db_errors;

@@ -11,18 +11,22 @@ use crate::support::Client;
 
 const DOCUMENT: &str = include_str!("../../docs/mirror.md");
 
-/// What is bought: user, product, units, and how the order ends.
-const BOUGHT: [(&str, &str, u64, End); 9] = [
-    ("ann", "prod_movie", 2, End::Confirmed),
-    ("ann", "prod_movie", 1, End::Cancelled),
-    ("ann", "prod_kfc", 3, End::Confirmed),
-    ("ann", "prod_starbucks", 1, End::Waiting),
-    ("bob", "prod_movie", 5, End::Confirmed),
-    ("bob", "prod_kfc", 1, End::Returned),
-    ("bob", "prod_starbucks", 4, End::Confirmed),
-    ("cat", "prod_kfc", 1, End::Confirmed),
-    ("cat", "prod_movie", 1, End::Waiting),
+/// What is bought: user, products, and how the order ends.
+const BOUGHT: [(&str, &[Item], End); 11] = [
+    ("ann", &[("prod_movie", 2)], End::Confirmed),
+    ("ann", &[("prod_movie", 1)], End::Cancelled),
+    ("ann", &[("prod_kfc", 3)], End::Confirmed),
+    ("ann", &[("prod_starbucks", 1)], End::Waiting),
+    ("ann", &[("prod_starbucks", 2), ("prod_movie", 1)], End::Confirmed),
+    ("bob", &[("prod_movie", 5)], End::Confirmed),
+    ("bob", &[("prod_kfc", 1)], End::Returned),
+    ("bob", &[("prod_starbucks", 4)], End::Confirmed),
+    ("bob", &[("prod_kfc", 2), ("prod_movie", 3), ("prod_starbucks", 1)], End::Waiting),
+    ("cat", &[("prod_kfc", 1)], End::Confirmed),
+    ("cat", &[("prod_movie", 1)], End::Waiting),
 ];
+/// A product, and how many units of it.
+type Item = (&'static str, u64);
 const POINTS: u64 = 1_000_000;
 /// What the demo has of them at first, and what one costs.
 const PRODUCTS: [(&str, u64, u64); 3] =
@@ -50,16 +54,27 @@ impl End {
 struct Order {
     id: String,
     user: &'static str,
-    product: &'static str,
-    quantity: u64,
+    items: &'static [Item],
     end: End,
 }
 
 impl Order {
     fn points(&self) -> u64 {
-        self.quantity
-            * PRODUCTS.iter().find(|product| product.0 == self.product).expect("it has a price").2
+        self.items.iter().map(points_of).sum()
     }
+
+    fn quantity(&self) -> u64 {
+        self.items.iter().map(|(_, quantity)| quantity).sum()
+    }
+
+    /// How many units of this product; `None` where it has none.
+    fn units(&self, product: &str) -> Option<u64> {
+        self.items.iter().find(|(id, _)| *id == product).map(|(_, quantity)| *quantity)
+    }
+}
+
+fn points_of((product, quantity): &Item) -> u64 {
+    quantity * PRODUCTS.iter().find(|(id, ..)| id == product).expect("it has a price").2
 }
 
 /// The queries of the document by their first line, which is a comment.
@@ -71,9 +86,13 @@ fn queries() -> BTreeMap<&'static str, &'static str> {
 
 async fn buy(mall: &Mall) -> Vec<Order> {
     let mut orders = Vec::new();
-    for (user, product, quantity, end) in BOUGHT {
+    for (user, items, end) in BOUGHT {
         let mut client = mall.user(user).await;
-        let body = json!({"productId": product, "quantity": quantity});
+        let item = |(product, quantity): &Item| json!({"productId": product, "quantity": quantity});
+        let body = match items {
+            [only] => item(only),
+            _ => json!({"items": items.iter().map(item).collect::<Vec<_>>()}),
+        };
         let made = client.post("/api/mall/exchange", body).await.data();
         let id = made["orderId"].as_str().expect("a string").to_owned();
         let acts: &[&str] = match end {
@@ -85,7 +104,7 @@ async fn buy(mall: &Mall) -> Vec<Order> {
         for act in acts {
             client.post(&format!("/api/mall/orders/{id}/{act}"), json!({})).await.data();
         }
-        orders.push(Order { id, user, product, quantity, end });
+        orders.push(Order { id, user, items, end });
     }
     orders
 }
@@ -127,6 +146,7 @@ async fn the_documents_queries_answer_what_happened() {
     );
     let taken_back = "exchanges that were taken back on a later day, by the day on which they were";
     let (stands, stood, taken_back) = (take(stands), take(stood), take(taken_back));
+    lines_of_a_user(&lab, take("products of a user's orders, each on a line"), &orders).await;
     days(&lab, stands, &orders).await;
     days(&lab, stood, &orders).await;
     days_do_not_change(&lab, (stands, stood, taken_back), &orders).await;
@@ -156,9 +176,18 @@ async fn orders_of_a_user(lab: &Lab, query: &str, orders: &[Order]) {
         .into_iter()
         .map(|(id, _, product, units, points, state, _)| (id, product, units, points, state));
     let ours = orders.iter().rev().filter(|order| order.user == "ann");
-    let ours = ours
-        .map(|o| (o.id.clone(), o.product.into(), o.quantity, o.points(), o.end.state().into()));
+    let ours = ours.map(|o| {
+        (o.id.clone(), o.items[0].0.into(), o.quantity(), o.points(), o.end.state().into())
+    });
     assert_eq!(rows.collect::<Vec<_>>(), ours.collect::<Vec<_>>(), "newest first");
+}
+
+async fn lines_of_a_user(lab: &Lab, query: &str, orders: &[Order]) {
+    let rows: Vec<(String, String, u64, u64)> = lab.rows(query).await;
+    let ours = orders.iter().rev().filter(|order| order.user == "ann");
+    let lines = ours.flat_map(|o| o.items.iter().map(|item| (o.id.clone(), item)));
+    let lines = lines.map(|(id, item)| (id, item.0.to_owned(), item.1, points_of(item)));
+    assert_eq!(rows, lines.collect::<Vec<_>>(), "newest first, and in the order of the basket");
 }
 
 fn standing(orders: &[Order]) -> impl Iterator<Item = &Order> {
@@ -209,10 +238,10 @@ async fn days_do_not_change(
 
 /// Products with the units that were sold and the orders, in the order of [`PRODUCTS`].
 fn sold(orders: &[Order]) -> Vec<(String, u64, usize)> {
-    let of = |product| standing(orders).filter(move |order| order.product == product);
-    let sold = PRODUCTS.iter().map(|&(product, ..)| {
-        (product.to_owned(), of(product).map(|order| order.quantity).sum(), of(product).count())
-    });
+    let of = |product| standing(orders).filter_map(move |order| order.units(product));
+    let sold = PRODUCTS
+        .iter()
+        .map(|&(product, ..)| (product.to_owned(), of(product).sum(), of(product).count()));
     sold.collect()
 }
 
@@ -233,11 +262,8 @@ async fn turnover(lab: &Lab, query: &str, orders: &[Order]) {
     let sold = sold(orders);
     assert_eq!(shown.len(), sold.len());
     for ((product, sold, _), (_, at_first, _)) in sold.iter().zip(PRODUCTS) {
-        let held: u64 = orders
-            .iter()
-            .filter(|o| o.product == *product && o.end == End::Waiting)
-            .map(|o| o.quantity)
-            .sum();
+        let held: u64 =
+            orders.iter().filter(|o| o.end == End::Waiting).filter_map(|o| o.units(product)).sum();
         // 30 days ago there was none.
         let average = (at_first - sold - held) as f64 / 2.0;
         let (shown_sold, turnover) = shown[product];

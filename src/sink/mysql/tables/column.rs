@@ -2,13 +2,14 @@
 //! it in a row that is there, and whether a check compares it. Statements, migrations, checks,
 //! reloads and the written schema follow from it.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use mysql_async::Value;
 
 use crate::base::{Seq, TimeMs};
 use crate::sink::mysql::schema::{self, Kind};
-use crate::sink::mysql::value::text;
+use crate::sink::mysql::value::{plain_json, text};
 
 /// What becomes a row of a table.
 pub(in crate::sink::mysql) trait Record: 'static {
@@ -103,7 +104,15 @@ impl<R: Record> Column<R> {
     /// What a check must find; `None` where anything may stand.
     pub(super) fn shown(&self, record: &R) -> Option<String> {
         let value = self.value.filter(|_| (self.is_known)(record))?;
-        Some(text(&value(record)))
+        Some(self.told(&text(&value(record))).into_owned())
+    }
+
+    /// A value as checks compare it.
+    pub(super) fn told<'v>(&self, value: &'v str) -> Cow<'v, str> {
+        match self.schema.kind == Kind::Json {
+            true => plain_json(value).map_or(Cow::Borrowed(value), Cow::Owned),
+            false => Cow::Borrowed(value),
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 pub(super) mod categories;
 mod column;
 pub(super) mod inventory;
+mod items;
 pub(super) mod orders;
 pub(super) mod own;
 pub(super) mod points;
@@ -11,6 +12,7 @@ pub(super) mod products;
 mod record;
 pub(super) mod users;
 
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use mysql_async::Value;
@@ -126,6 +128,15 @@ impl<R: Record> Table<R> {
     /// What must stand in them.
     pub(super) fn shown(&self, which: &[Compared], record: &R) -> Vec<Option<String>> {
         self.compared(which).map(|column| column.shown(record)).collect()
+    }
+
+    /// What was read of them, told as [`Table::shown`] tells it.
+    pub(super) fn told<'v>(
+        &self,
+        which: &[Compared],
+        found: &'v [String],
+    ) -> impl Iterator<Item = Cow<'v, str>> {
+        self.compared(which).zip(found).map(|(column, value)| column.told(value))
     }
 
     /// The table as the database has it.

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::column::{Column, Compared, Fill};
+use super::items::items;
 use super::{Meeting, Record, Rows, Table};
 use crate::base::{ReservationId, Seq, TimeMs};
 use crate::mall::facts::{OrderDetails, Progress};
@@ -373,6 +374,10 @@ pub(in crate::sink::mysql) const TABLE: Table<OrderRow> = Table {
         })
         .fill(made)
         .about("which service made it in its user's name"),
+        C::late("items", Kind::Json, |row| row.details.as_ref().and_then(items).into())
+            .fill(made)
+            .compared(Compared::Made)
+            .about("the products of a basket; null where the order is of one"),
         C::seq().compared(Compared::State),
     ],
     indexed: &["order_no", "user_id", "product_id", "status", "expires_at", "created_at"],

@@ -59,7 +59,7 @@ fn a_statement_changes_what_its_occasion_tells_and_nothing_else() {
          Taken(\"points_balance = {points_balance}, points_reserved = {points_reserved}, seq = {seq}\")",
         "exchange_orders: id, order_no, user_id, product_id, product_snapshot, quantity, points_cost, status, \
          delivery_info, tracking_no, delivery_status, exchanged_at, shipped_at, delivered_at, expires_at, created_at, \
-         updated_at, state, cancelled_at, carrier, completed_at, returned_quantity, returned_points, service_id, seq | Changed(\"status = {status}, \
+         updated_at, state, cancelled_at, carrier, completed_at, returned_quantity, returned_points, service_id, items, seq | Changed(\"status = {status}, \
          delivery_info = COALESCE({delivery_info}, IF(old.seq IS NULL, NULL, old.delivery_info)), tracking_no = COALESCE({tracking_no}, IF(old.seq IS NULL, NULL, old.tracking_no)), delivery_status = COALESCE({delivery_status}, IF(old.seq IS NULL, NULL, old.delivery_status)), \
          exchanged_at = COALESCE({exchanged_at}, IF(old.seq IS NULL, NULL, old.exchanged_at)), \
          shipped_at = COALESCE({shipped_at}, IF(old.seq IS NULL, NULL, old.shipped_at)), delivered_at = COALESCE({delivered_at}, IF(old.seq IS NULL, NULL, old.delivered_at)), \
@@ -69,7 +69,7 @@ fn a_statement_changes_what_its_occasion_tells_and_nothing_else() {
          returned_points = COALESCE({returned_points}, IF(old.seq IS NULL, NULL, old.returned_points)), seq = {seq}\")",
         "exchange_orders: id, order_no, user_id, product_id, product_snapshot, quantity, points_cost, status, \
          delivery_info, tracking_no, delivery_status, exchanged_at, shipped_at, delivered_at, expires_at, created_at, \
-         updated_at, state, cancelled_at, carrier, completed_at, returned_quantity, returned_points, service_id, seq | Changed(\"status = {status}, \
+         updated_at, state, cancelled_at, carrier, completed_at, returned_quantity, returned_points, service_id, items, seq | Changed(\"status = {status}, \
          delivery_info = COALESCE({delivery_info}, IF(old.seq IS NULL, NULL, old.delivery_info)), tracking_no = COALESCE({tracking_no}, IF(old.seq IS NULL, NULL, old.tracking_no)), delivery_status = COALESCE({delivery_status}, IF(old.seq IS NULL, NULL, old.delivery_status)), \
          exchanged_at = COALESCE({exchanged_at}, IF(old.seq IS NULL, NULL, old.exchanged_at)), \
          shipped_at = COALESCE({shipped_at}, IF(old.seq IS NULL, NULL, old.shipped_at)), delivered_at = COALESCE({delivered_at}, IF(old.seq IS NULL, NULL, old.delivered_at)), \
@@ -79,7 +79,7 @@ fn a_statement_changes_what_its_occasion_tells_and_nothing_else() {
          returned_points = COALESCE({returned_points}, IF(old.seq IS NULL, NULL, old.returned_points)), seq = {seq}\")",
         "exchange_orders: id, order_no, user_id, product_id, product_snapshot, quantity, points_cost, status, \
          delivery_info, tracking_no, delivery_status, exchanged_at, shipped_at, delivered_at, expires_at, created_at, \
-         updated_at, state, cancelled_at, carrier, completed_at, returned_quantity, returned_points, service_id, seq | ChangedOnly(\"status = COALESCE({status}, IF(old.seq IS NULL, NULL, old.status)), \
+         updated_at, state, cancelled_at, carrier, completed_at, returned_quantity, returned_points, service_id, items, seq | ChangedOnly(\"status = COALESCE({status}, IF(old.seq IS NULL, NULL, old.status)), \
          delivery_info = COALESCE({delivery_info}, IF(old.seq IS NULL, NULL, old.delivery_info)), tracking_no = COALESCE({tracking_no}, IF(old.seq IS NULL, NULL, old.tracking_no)), delivery_status = COALESCE({delivery_status}, IF(old.seq IS NULL, NULL, old.delivery_status)), shipped_at = COALESCE({shipped_at}, IF(old.seq IS NULL, NULL, old.shipped_at)), delivered_at = COALESCE({delivered_at}, IF(old.seq IS NULL, NULL, old.delivered_at)), \
          updated_at = {updated_at}, state = COALESCE({state}, IF(old.seq IS NULL, NULL, old.state)), \
          carrier = COALESCE({carrier}, IF(old.seq IS NULL, NULL, old.carrier)), completed_at = COALESCE({completed_at}, IF(old.seq IS NULL, NULL, old.completed_at)), \

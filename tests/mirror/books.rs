@@ -74,7 +74,7 @@ pub const WRONG: [(&str, &str); 15] = [
     (
         "the products of a basket are not the whole order",
         "select o.id, o.quantity, o.points_cost, sum(l.quantity), sum(l.points_cost) from exchange_orders o join json_table(
-             o.items, '$[*]' columns (quantity bigint path '$.quantity', points_cost bigint path '$.pointsCost')) l
+             coalesce(o.items, json_array()), '$[*]' columns (quantity bigint path '$.quantity', points_cost bigint path '$.pointsCost')) l
          where o.seq is not null group by o.id, o.quantity, o.points_cost
          having o.quantity <> sum(l.quantity) or o.points_cost <> sum(l.points_cost)",
     ),

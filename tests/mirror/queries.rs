@@ -175,17 +175,23 @@ async fn orders_of_a_user(lab: &Lab, query: &str, orders: &[Order]) {
     let rows = rows
         .into_iter()
         .map(|(id, _, product, units, points, state, _)| (id, product, units, points, state));
-    let ours = orders.iter().rev().filter(|order| order.user == "ann");
-    let ours = ours.map(|o| {
+    let ours = newest_first(orders, "ann").into_iter().map(|o| {
         (o.id.clone(), o.items[0].0.into(), o.quantity(), o.points(), o.end.state().into())
     });
     assert_eq!(rows.collect::<Vec<_>>(), ours.collect::<Vec<_>>(), "newest first");
 }
 
+/// The orders of a user. Ids follow the time, and say which of one millisecond comes first.
+fn newest_first<'o>(orders: &'o [Order], user: &str) -> Vec<&'o Order> {
+    let mut ours: Vec<&Order> = orders.iter().filter(|order| order.user == user).collect();
+    ours.sort_by(|a, b| b.id.cmp(&a.id));
+    ours
+}
+
 async fn lines_of_a_user(lab: &Lab, query: &str, orders: &[Order]) {
     let rows: Vec<(String, String, u64, u64)> = lab.rows(query).await;
-    let ours = orders.iter().rev().filter(|order| order.user == "ann");
-    let lines = ours.flat_map(|o| o.items.iter().map(|item| (o.id.clone(), item)));
+    let ours = newest_first(orders, "ann");
+    let lines = ours.iter().flat_map(|o| o.items.iter().map(|item| (o.id.clone(), item)));
     let lines = lines.map(|(id, item)| (id, item.0.to_owned(), item.1, points_of(item)));
     assert_eq!(rows, lines.collect::<Vec<_>>(), "newest first, and in the order of the basket");
 }

@@ -38,6 +38,8 @@ flaws! {
     ForgetsAnswers,
     /// 4: forgets a young answer for a new one.
     ForgetsYoungAnswers,
+    /// 4: writes a document, or changes a rule, once more for one key.
+    RecordsTwice,
     /// 5: confirms until the wheel turns.
     ConfirmsLate,
     /// 5: releases until the wheel turns.

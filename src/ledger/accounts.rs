@@ -6,6 +6,7 @@ use super::idempotency::of_policy;
 use super::shard::{LockedShards, bit};
 use super::{CloseOutcome, Executed, Ledger, SetPolicy};
 use crate::base::error::{Error, Result};
+use crate::base::flaw::{self, Flaw};
 use crate::base::{AccountId, AccountKey, SHARD_COUNT, Seq, ShardIndex, TimeMs};
 use crate::event::{Event, Fact, Policy, Recorder};
 
@@ -100,6 +101,7 @@ impl Ledger {
         let mut locked = LockedShards::lock(&self.shards, bit(id.shard()) | key_shard);
         recorder.admit()?;
         if let Some(keyed) = &keyed
+            && !flaw::is_made(Flaw::RecordsTwice)
             && let Some(first) = self.first_locked(&locked, keyed, now)?
         {
             first.answer.to_policy(id)?;

@@ -8,6 +8,7 @@ use super::idempotency::of_document;
 use super::shard::{LockedShards, bit};
 use super::{Ledger, PutDocument};
 use crate::base::error::{Error, Result};
+use crate::base::flaw::{self, Flaw};
 use crate::base::{Seq, TimeMs};
 use crate::event::{Event, Fact, Recorder};
 
@@ -89,6 +90,7 @@ impl Ledger {
         let mut documents = self.documents.lock();
         recorder.admit()?;
         if let Some(keyed) = &keyed
+            && !flaw::is_made(Flaw::RecordsTwice)
             && let Some(first) = self.first_locked(&locked, keyed, now)?
         {
             first.answer.to_document()?;

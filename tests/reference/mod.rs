@@ -1,7 +1,7 @@
 //! The oracle beside the accounts of a test, which names them by their places.
 #![allow(dead_code, reason = "each test uses its part of this module")]
 
-use stockhold::command::Deadline;
+use stockhold::command::{Deadline, SetPolicy};
 use stockhold::event::Fact;
 use stockhold::test_util::oracle::{self, Books, Bounds, Checked, Said, Terms};
 use stockhold::{AccountId, AccountKey, ErrorKind, Line, Policy, ReservationId, TimeMs};
@@ -87,7 +87,9 @@ impl Reference {
 
     /// Other rules, which hold at once and for what was consumed before.
     pub fn set_policy(&mut self, account: AccountId, policy: Policy) {
-        if let oracle::Due::Facts(facts, _) = self.books.decide_policy(account, policy, self.now) {
+        let set = SetPolicy::new(account, policy);
+        let due = self.books.decide_policy(&set, self.now, &Bounds::NONE);
+        if let oracle::Due::Facts(facts, _) = due {
             self.enter(facts);
         }
     }

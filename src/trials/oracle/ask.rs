@@ -139,8 +139,13 @@ impl Ask {
 
     /// The name of this request. A retry is told by what is asked.
     pub fn key(&self, key: u8) -> IdempotencyKey {
-        let owner = ["ann", "bob", "eve"][usize::from(key % 3)];
-        let key = IdempotencyKey::new("caller", &key.to_string()).expect("a number is a short key");
-        key.owned_by(owner).with_body(format!("{self:?}").as_bytes())
+        key_of(key, &format!("{self:?}"))
     }
+}
+
+/// The name of a request for this: one of three callers' by its number.
+pub fn key_of(key: u8, asked: &str) -> IdempotencyKey {
+    let owner = ["ann", "bob", "eve"][usize::from(key % 3)];
+    let key = IdempotencyKey::new("caller", &key.to_string()).expect("a number is a short key");
+    key.owned_by(owner).with_body(asked.as_bytes())
 }

@@ -513,9 +513,7 @@ fn outcome_of(fact: &Fact<'_>) -> Option<Said> {
         Fact::Transferred { from, to, from_available, to_available, .. } => {
             Said::Transferred { from: (*from, *from_available), to: (*to, *to_available) }
         }
-        Fact::Atomic(_) => Said::Recorded,
-        // No trial gives these a key.
-        Fact::PolicyChanged { .. } | Fact::Document { .. } => return None,
+        Fact::Atomic(_) | Fact::PolicyChanged { .. } | Fact::Document { .. } => Said::Recorded,
         // These are nobody's request.
         Fact::AccountOpened { .. }
         | Fact::AccountClosed { .. }

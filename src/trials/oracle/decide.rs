@@ -9,7 +9,7 @@ use super::check::{Checked, hold};
 use super::said::Said;
 use crate::base::error::ErrorKind;
 use crate::base::{AccountId, AccountKind, IdempotencyKey, ReservationId, Seq, TimeMs};
-use crate::event::{End, Event, EventLine, EventLines, Fact, Kept, Policy, Request};
+use crate::event::{End, Event, EventLine, EventLines, Fact, Kept, Request};
 use crate::ledger::{
     Adjust, Command, Confirm, Deadline, Extend, Line, Note, Receive, Refusal, Release, Reserve,
     Transfer, WriteOff,
@@ -54,7 +54,7 @@ impl Due {
         }
     }
 
-    fn fact(fact: Fact<'static>, outcome: Said) -> Self {
+    pub(super) fn fact(fact: Fact<'static>, outcome: Said) -> Self {
         Self::Facts(vec![fact], outcome)
     }
 }
@@ -98,10 +98,25 @@ impl Books {
             _ => None,
         };
         let due = self.decide(command, now, number, &terms.bounds, is_alone);
+        self.hear_due(due, command.key(), now, said, terms)
+    }
+
+    /// Holds what was said of a request with this key to what must come of it, and enters that.
+    ///
+    /// # Errors
+    /// What should have been said.
+    pub fn hear_due(
+        &mut self,
+        due: Due,
+        key: Option<IdempotencyKey>,
+        now: TimeMs,
+        said: &Result<Said, ErrorKind>,
+        terms: &Terms,
+    ) -> Checked {
         self.hold_answer(said, &due.answer())?;
         match due {
             Due::Facts(facts, _) => {
-                let request = command.key().map(|key| terms.request(key, now));
+                let request = key.map(|key| terms.request(key, now));
                 self.enter_all(now, request, facts, |_| {})
             }
             Due::Nothing(_) | Due::Again(..) | Due::Error(_) => Ok(()),
@@ -158,7 +173,7 @@ impl Books {
     }
 
     /// Only what does something needs room for its answer.
-    fn with_room(
+    pub(super) fn with_room(
         &self,
         due: Due,
         key: Option<IdempotencyKey>,
@@ -472,7 +487,11 @@ impl Books {
         None
     }
 
-    fn find(&self, id: ReservationId, owner: Option<AccountId>) -> Option<&PendingReservation> {
+    pub(super) fn find(
+        &self,
+        id: ReservationId,
+        owner: Option<AccountId>,
+    ) -> Option<&PendingReservation> {
         self.pending.get(&id).filter(|held| owner.is_none() || owner == held.owner)
     }
 
@@ -530,42 +549,5 @@ impl Books {
             });
         }
         End { reservation: id, expires_at: held.expires_at, lines }
-    }
-
-    /// What must come of other rules for an account.
-    pub fn decide_policy(&self, id: AccountId, policy: Policy, now: TimeMs) -> Due {
-        let account = &self.accounts[&id];
-        if account.closed {
-            return Due::Error(ErrorKind::NotFound);
-        }
-        if policy == account.policy {
-            return Due::Nothing(Said::Recorded);
-        }
-        let mut trial = account.clone();
-        trial.rule(policy, now);
-        let (available, consumed) = (trial.available, Some(trial.consumed));
-        Due::fact(Fact::PolicyChanged { account: id, policy, available, consumed }, Said::Recorded)
-    }
-
-    /// What must come of closing an account: nothing may be left in it.
-    pub fn decide_close(&self, id: AccountId, now: TimeMs) -> Due {
-        let (account, closed) = (&self.accounts[&id], Said::Closed { account: id });
-        let Some((key, _)) = self.keys.iter().find(|(_, it)| **it == id) else {
-            return Due::Nothing(closed);
-        };
-        let counting = account.counting_against(key.kind() == AccountKind::Quota, now);
-        let left = match counting {
-            Some(counting) => counting > 0 || account.owes(now),
-            None => account.available != 0,
-        };
-        if !left && account.reserved == 0 {
-            return Due::fact(Fact::AccountClosed { account: id, key: key.clone() }, closed);
-        }
-        Due::Nothing(Said::NotEmpty {
-            account: id,
-            available: account.available,
-            reserved: account.reserved,
-            counting: counting.unwrap_or(0),
-        })
     }
 }

@@ -10,9 +10,27 @@ use super::said::Said;
 use crate::base::error::ErrorKind;
 use crate::base::{AccountId, AccountKind, TimeMs};
 use crate::event::{EventLine, EventLines, Fact, Part, PartLine};
-use crate::ledger::{Line, Refund};
+use crate::ledger::{Line, NotPending, Refund};
 
 impl Books {
+    /// What must come of a refund, where it is known how every reservation ended.
+    pub fn decide_refund(&self, refund: &Refund<'_>, now: TimeMs, bounds: &Bounds) -> Due {
+        let Refund { reservation, part, owner, key, .. } = *refund;
+        if part.is_some_and(|part| part.is_empty() || part.iter().any(|line| line.quantity == 0)) {
+            return Due::Error(ErrorKind::Invalid);
+        }
+        if let Some(due) = key.and_then(|key| self.answered(key, now)) {
+            return due;
+        }
+        if self.find(reservation, owner).is_some() {
+            return Due::Nothing(Said::StillPending { reservation });
+        }
+        match self.why(reservation, owner) {
+            NotPending::Confirmed => self.decide_return(refund, now, bounds),
+            why => Due::Nothing(Said::NotPending { reservation, why }),
+        }
+    }
+
     /// What must come of returning what a confirmed reservation consumed, or a part of it: nothing
     /// but its own units go back, each once, and of those what the rule has not given back before.
     pub fn decide_return(&self, refund: &Refund<'_>, now: TimeMs, bounds: &Bounds) -> Due {

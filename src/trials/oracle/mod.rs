@@ -14,11 +14,12 @@ mod check;
 mod compare;
 mod decide;
 mod give_back;
+mod record;
 mod said;
 mod together;
 
 pub use account::Account;
-pub use ask::{Ask, FILLER};
+pub use ask::{Ask, FILLER, key_of};
 pub use books::{Answer, Books, Consumed, Ended, PendingReservation};
 pub use check::{Checked, agree, hold};
 pub use decide::{Bounds, Due, Terms};

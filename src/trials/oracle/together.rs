@@ -4,7 +4,8 @@
 use std::collections::BTreeSet;
 
 use super::books::{Answer, Books};
-use super::decide::{Bounds, Due};
+use super::check::{Checked, agree};
+use super::decide::{Bounds, Due, Terms};
 use super::said::Said;
 use crate::base::error::ErrorKind;
 use crate::base::{
@@ -65,6 +66,46 @@ pub fn numbers_of(said: &Result<SaidTogether, ErrorKind>) -> Vec<Option<Reservat
 }
 
 impl Books {
+    /// Holds what was said of commands together to what must come of them, and enters that.
+    ///
+    /// # Errors
+    /// What should have been said.
+    pub fn hear_together(
+        &mut self,
+        atomic: &Atomic<'_>,
+        now: TimeMs,
+        said: &Result<SaidTogether, ErrorKind>,
+        terms: &Terms,
+    ) -> Checked {
+        let due = self.decide_together(atomic, now, &numbers_of(said), &terms.bounds);
+        self.hold_together(said, &due)?;
+        match due {
+            DueTogether::Fact(fact, _) => {
+                let request = atomic.key.map(|key| terms.request(key, now));
+                self.enter_all(now, request, vec![fact], |_| {})
+            }
+            DueTogether::Nothing(..) | DueTogether::Again(..) | DueTogether::Error(_) => Ok(()),
+        }
+    }
+
+    /// Holds what was said of commands together to what is due.
+    ///
+    /// # Errors
+    /// What should have been said.
+    pub fn hold_together(
+        &self,
+        said: &Result<SaidTogether, ErrorKind>,
+        due: &DueTogether,
+    ) -> Checked {
+        match (said, &due.answer()) {
+            (Ok(Err((is, said))), Ok(Err((should, due)))) => {
+                agree("which of them cannot happen", is, should)?;
+                self.hold_answer(&Ok(*said), &Ok(*due))
+            }
+            (said, due) => agree("the answer together", said, due),
+        }
+    }
+
     /// What must come of commands together. The ledger chooses the numbers of reservations, so they
     /// are told here.
     pub fn decide_together(

@@ -12,6 +12,9 @@
 //! |---|---|
 //! | `plan` | what happens in a run: steps that follow from the seed |
 //! | `world` | takes the steps, on the engine and on the books |
+//! | `returns` | what was consumed goes back |
+//! | `together` | commands that happen together |
+//! | `record` | documents and rules, with keys |
 //! | `recovery` | crashes, restarts, and what must be left |
 //! | `mending` | a clock that was ahead, set right |
 //! | `follower`, `following` | subscribers that lag, die and go on |
@@ -28,6 +31,7 @@ mod following;
 mod many;
 mod mending;
 mod plan;
+mod record;
 mod recovery;
 mod returns;
 mod rot;

@@ -196,12 +196,18 @@ pub(super) enum Step {
         is_met: bool,
     },
     Document {
-        key: u8,
+        name: u8,
         bytes: Option<usize>,
+        key: Option<u8>,
     },
     SetPolicy {
         account: AccountIndex,
         policy: Policy,
+        key: Option<u8>,
+    },
+    /// An earlier document or rule with a key once more.
+    RecordAgain {
+        pick: usize,
     },
     /// An account is closed, if it is empty; the next request that names its place opens another.
     Close {
@@ -275,6 +281,7 @@ impl Step {
             Self::NoteWhen { .. } => "note with a condition",
             Self::Document { .. } => "document",
             Self::SetPolicy { .. } => "set policy",
+            Self::RecordAgain { .. } => "record again",
             Self::Close { .. } => "close account",
             Self::Tick { .. } => "clock forwards",
             Self::SetBack { .. } => "clock backwards",
@@ -324,6 +331,9 @@ impl Plan {
         }
         if seed % 8 == 6 {
             mix_in(&mut steps[opened..], &mut Chance::new(!seed), 4, together);
+        }
+        if seed % 16 == 6 {
+            mix_in(&mut steps[opened..], &mut Chance::new(!seed ^ 16), 6, record);
         }
         Self { seed, setup, steps: steps.into_iter().enumerate().collect() }
     }
@@ -406,9 +416,9 @@ fn step(chance: &mut Chance) -> Step {
         52 => Step::Note { pick: chance.below(1 << 16), bytes: chance.below(300) },
         53 => {
             let bytes = (!one_in(chance, 4)).then(|| chance.below(2_000));
-            Step::Document { key: chance.below(4) as u8, bytes }
+            Step::Document { name: chance.below(4) as u8, bytes, key: None }
         }
-        54..56 => set_policy(chance),
+        54..56 => set_policy(chance, None),
         56..62 => Step::Tick { by_ms: between(chance, 1..=150) },
         62 => Step::SetBack { by_ms: between(chance, 1..=1_000) },
         63..68 => Step::Expire,
@@ -507,6 +517,20 @@ fn return_in_part(chance: &mut Chance) -> Step {
     }
 }
 
+/// What is recorded beside the units with a key, and once more.
+fn record(chance: &mut Chance) -> Step {
+    // Those of other requests, too.
+    let key = Some(chance.below(120) as u8);
+    match chance.below(6) {
+        0 | 1 => {
+            let bytes = (!one_in(chance, 4)).then(|| chance.below(2_000));
+            Step::Document { name: chance.below(4) as u8, bytes, key }
+        }
+        2 | 3 => set_policy(chance, key),
+        _ => Step::RecordAgain { pick: chance.below(1 << 16) },
+    }
+}
+
 /// A clock that is ahead and is mended, and notes that hear their first answer.
 fn ahead(chance: &mut Chance) -> Step {
     match chance.below(6) {
@@ -598,7 +622,7 @@ fn reserve(chance: &mut Chance) -> Wish {
     Wish::Reserve { lines, ttl_ms, confirm, owner, details }
 }
 
-fn set_policy(chance: &mut Chance) -> Step {
+fn set_policy(chance: &mut Chance, key: Option<u8>) -> Step {
     let (user, product) = (chance.below(USERS), chance.below(PRODUCTS));
     let windows = [
         Window::Never,
@@ -615,7 +639,7 @@ fn set_policy(chance: &mut Chance) -> Step {
             Policy::quota(between(chance, 1..=9), windows[chance.below(windows.len())]),
         ),
     };
-    Step::SetPolicy { account, policy }
+    Step::SetPolicy { account, policy, key }
 }
 
 fn fault(chance: &mut Chance) -> Step {

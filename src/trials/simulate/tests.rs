@@ -11,7 +11,7 @@ use crate::base::flaw::{Flaw, with};
 const SEEDS: u64 = 1_000;
 
 /// What the seeds try at least.
-const FLOORS: [(&str, &[(&str, u64)]); 11] = [
+const FLOORS: [(&str, &[(&str, u64)]); 12] = [
     (
         "requests",
         &[
@@ -68,6 +68,7 @@ const FLOORS: [(&str, &[(&str, u64)]); 11] = [
             ("follower dies", 500),
         ],
     ),
+    ("records", &[("recorded", 50), ("first answer again", 50), ("another request", 10)]),
     ("notes", &[("Noted", 100), ("Unmet", 50), ("Conflict", 20), ("first answer again", 5)]),
     (
         "mends",
@@ -178,6 +179,7 @@ fn sign(flaw: Flaw) -> Option<&'static str> {
         Flaw::ConfirmsLate | Flaw::ReleasesLate => "but it should be Ok(Late",
         Flaw::TellsAnotherEnd => "but it should be Ok(NotPending",
         Flaw::ReturnsNewest => "fact: Returned",
+        Flaw::RecordsTwice => "but it should be Err(Conflict)",
         Flaw::ReturnsTooMuch => "but it should be Ok(TooMuch",
         Flaw::ForgetsUses => "(available, reserved, consumed, received, written off)",
         Flaw::RefusesFalsely => "the answer: Ok(Refused",
@@ -255,6 +257,24 @@ fn many_seeds_write_the_journals_they_always_wrote() {
         hasher.update(run(&Plan::new(seed)).journal.as_bytes());
     }
     assert_eq!(hasher.finalize().to_string(), JOURNALS_OF_MANY);
+}
+
+/// Would catch a document or a rule that is recorded twice for one key, whose key does another
+/// thing, or that a restart forgets; and an oracle that would not see it.
+#[test]
+fn what_is_recorded_with_a_key_is_held_to_the_oracle() {
+    let seeds = || (0..24).map(|number| 16 * number + 6);
+    let mut counts = super::counts::Counts::default();
+    for seed in seeds() {
+        let run = run(&Plan::new(seed));
+        assert_eq!(run.failure, None, "seed {seed}");
+        counts.merge(&run.counts);
+    }
+    for name in ["recorded", "first answer again", "another request"] {
+        assert!(counts.get("records", name) > 5, "{name}: {counts}");
+    }
+    let seen = |seed| with(Flaw::RecordsTwice, || run(&Plan::new(seed))).failure.is_some();
+    assert!(seeds().any(seen), "what is recorded twice is not seen");
 }
 
 /// Would catch commands that happen together in part, in another way than one by one, or twice for

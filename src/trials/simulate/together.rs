@@ -2,17 +2,12 @@
 
 use super::plan::{Then, Wish};
 use super::world::World;
-use crate::base::IdempotencyKey;
 use crate::base::error::Error;
 use crate::engine::Ticket;
 use crate::ledger::{Atomic, Command};
-use crate::trials::oracle::{Ask, Checked, DueTogether, Said, agree, numbers_of, said_together};
-
-/// The name of a request for all of these. A retry is told by what is asked.
-fn key_of(key: u8, asks: &[Ask]) -> IdempotencyKey {
-    let [ask, ..] = asks else { unreachable!("something is asked") };
-    ask.key(key).with_body(format!("{asks:?}").as_bytes())
-}
+use crate::trials::oracle::{
+    Ask, Checked, DueTogether, Said, agree, key_of, numbers_of, said_together,
+};
 
 impl World<'_> {
     pub(super) fn together(&mut self, wishes: &[Wish], key: Option<u8>, then: Then) -> Checked {
@@ -34,7 +29,7 @@ impl World<'_> {
 
     fn ask_together(&mut self, asks: &[Ask], key: Option<u8>, then: Then) -> Checked {
         let commands: Vec<Command<'_>> = asks.iter().map(|ask| ask.command(None)).collect();
-        let atomic = Atomic::new(&commands).key(key.map(|key| key_of(key, asks)));
+        let atomic = Atomic::new(&commands).key(key.map(|key| key_of(key, &format!("{asks:?}"))));
         let engine = self.engine()?;
         let now = engine.now_ms();
         let ticket = engine.atomic(atomic);
@@ -47,13 +42,7 @@ impl World<'_> {
         }
         let (numbers, terms) = (numbers_of(&said), self.plan.setup.terms());
         let due = self.books.decide_together(&atomic, now, &numbers, &terms.bounds);
-        match (&said, &due.answer()) {
-            (Ok(Err((is, said))), Ok(Err((should, due)))) => {
-                agree("which of them cannot happen", is, should)?;
-                self.books.hold_answer(&Ok(*said), &Ok(*due))?;
-            }
-            (said, due) => agree("the answer together", said, due)?,
-        }
+        self.books.hold_together(&said, &due)?;
         self.counts.add("together", name_of(&due));
         let should = match due {
             DueTogether::Fact(fact, _) => {

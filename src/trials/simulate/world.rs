@@ -11,14 +11,15 @@ use super::clock::MachineClock;
 use super::counts::Counts;
 use super::follower::Follower;
 use super::plan::{AccountIndex, Ending, FOLLOWERS, Keyed, Plan, Step, Then, Wish, accounts};
+use super::record::Recorded;
 use super::wish::Returned;
 use crate::base::error::{Error, ErrorKind};
-use crate::base::{AccountId, AccountKey, IdempotencyKey, ReservationId, Seq, TimeMs};
+use crate::base::{AccountId, AccountKey, ReservationId, Seq, TimeMs};
 use crate::engine::{Engine, Ticket};
 use crate::event::Policy;
 use crate::event::{Event, Fact, Request};
-use crate::ledger::{Command, Note, Noting, PutDocument, SetPolicy};
-use crate::trials::oracle::{Ask, Books, Checked, Due, FILLER, Said, agree, hold};
+use crate::ledger::{Command, Note, Noting};
+use crate::trials::oracle::{Ask, Books, Checked, Due, FILLER, Said, agree, hold, key_of};
 use crate::vfs::crash::CrashVfs;
 
 /// How many steps a process goes on after its journal failed.
@@ -62,6 +63,8 @@ pub(super) struct World<'p> {
     asked: Vec<(Ask, u8)>,
     /// The returns that were asked for with a key.
     pub(super) returned: Vec<(Returned, u8)>,
+    /// What was to be recorded with a key.
+    pub(super) recorded: Vec<(Recorded, u8)>,
     /// Notes with a key: on what, on whose behalf, the key, and how many bytes.
     noted: Vec<(ReservationId, Option<AccountId>, Option<u8>, usize)>,
     pub(super) kept: Vec<(Ticket<Said>, Seq)>,
@@ -97,6 +100,7 @@ impl<'p> World<'p> {
             made: vec![ReservationId::from_number(u64::MAX >> 1)],
             asked: Vec::new(),
             returned: Vec::new(),
+            recorded: Vec::new(),
             noted: Vec::new(),
             kept: Vec::new(),
             followers: (0..FOLLOWERS).map(|_| Follower::default()).collect(),
@@ -173,8 +177,9 @@ impl<'p> World<'p> {
             Step::NoteWhen { pick, owner, key, bytes, is_met } => {
                 self.note_when(*pick, *owner, *key, *bytes, *is_met)
             }
-            Step::Document { key, bytes } => self.document(*key, *bytes),
-            Step::SetPolicy { account, policy } => self.set_policy(*account, *policy),
+            Step::Document { name, bytes, key } => self.document(*name, *bytes, *key),
+            Step::SetPolicy { account, policy, key } => self.set_policy(*account, *policy, *key),
+            Step::RecordAgain { pick } => self.record_again(*pick),
             Step::Close { account } => self.close_account(*account),
             Step::Tick { by_ms } => {
                 self.machine.advance(*by_ms);
@@ -251,7 +256,7 @@ impl<'p> World<'p> {
     }
 
     /// Opens the account in this place where it is not open; `None` when the engine does not now.
-    fn open(&mut self, place: AccountIndex) -> Checked<Option<AccountId>> {
+    pub(super) fn open(&mut self, place: AccountIndex) -> Checked<Option<AccountId>> {
         let (key, policy) = self.accounts[place].clone();
         if let Some(id) = self.books.keys.get(&key) {
             return Ok(Some(*id));
@@ -548,12 +553,8 @@ impl<'p> World<'p> {
         }
         let (reservation, owner, key, bytes) = asked;
         let (now, body) = (engine.now_ms(), &FILLER[..bytes]);
-        let key = key.map(|key| {
-            let whose = ["ann", "bob", "eve"][usize::from(key % 3)];
-            let key = IdempotencyKey::new("caller", &key.to_string()).expect("a short key");
-            key.owned_by(whose)
-                .with_body(format!("note {reservation} {owner:?} {bytes}").as_bytes())
-        });
+        let asked_for = format!("note {reservation} {owner:?} {bytes}");
+        let key = key.map(|key| key_of(key, &asked_for));
         if key.is_some() {
             self.noted.push(asked);
         }
@@ -566,37 +567,6 @@ impl<'p> World<'p> {
         self.counts.add("notes", name_of(told.map_err(Error::kind), &due));
         let request = key.map(|key| terms.request(key, now));
         self.hear_other(now, due, request, said, Then::Keep)
-    }
-
-    fn document(&mut self, key: u8, bytes: Option<usize>) -> Checked {
-        let engine = self.engine()?;
-        let (now, key, body) =
-            (engine.now_ms(), format!("product-{key}"), bytes.map(|bytes| &FILLER[..bytes]));
-        let fact = Fact::Document {
-            collection: "catalogue".into(),
-            key: key.clone().into(),
-            body: body.map(Into::into),
-        };
-        self.counts.add("requests", "document");
-        let said = engine.put_document(PutDocument {
-            collection: "catalogue",
-            name: &key,
-            body,
-            key: None,
-        });
-        self.hear_other(now, Due::Facts(vec![fact], Said::Recorded), None, said, Then::Wait)
-    }
-
-    fn set_policy(&mut self, place: AccountIndex, policy: Policy) -> Checked {
-        let Some(account) = self.open(place)? else {
-            return Ok(());
-        };
-        let engine = self.engine()?;
-        let now = engine.now_ms();
-        let due = self.books.decide_policy(account, policy, now);
-        self.counts.add("requests", "set policy");
-        let said = engine.set_policy(SetPolicy::new(account, policy));
-        self.hear_other(now, due, None, said, Then::Drop)
     }
 
     fn close_account(&mut self, place: AccountIndex) -> Checked {

@@ -1,0 +1,95 @@
+//! What is recorded beside the units, documents and the rules of accounts: with keys, and once more.
+
+use super::plan::{AccountIndex, Then};
+use super::world::World;
+use crate::base::AccountId;
+use crate::base::error::ErrorKind;
+use crate::event::Policy;
+use crate::ledger::{PutDocument, SetPolicy};
+use crate::trials::oracle::{Checked, Due, FILLER, key_of};
+
+/// What was asked to be recorded.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Recorded {
+    /// A document of so many bytes, or that there is none.
+    Document {
+        name: u8,
+        bytes: Option<usize>,
+    },
+    Policy {
+        account: AccountId,
+        policy: Policy,
+    },
+}
+
+impl World<'_> {
+    pub(super) fn document(&mut self, name: u8, bytes: Option<usize>, key: Option<u8>) -> Checked {
+        self.counts.add("requests", "document");
+        self.record(Recorded::Document { name, bytes }, key)
+    }
+
+    pub(super) fn set_policy(
+        &mut self,
+        place: AccountIndex,
+        policy: Policy,
+        key: Option<u8>,
+    ) -> Checked {
+        let Some(account) = self.open(place)? else {
+            return Ok(());
+        };
+        self.counts.add("requests", "set policy");
+        self.record(Recorded::Policy { account, policy }, key)
+    }
+
+    /// A retry, though others may have written the document or changed the rule since.
+    pub(super) fn record_again(&mut self, pick: usize) -> Checked {
+        let recent = &self.recorded[self.recorded.len().saturating_sub(6)..];
+        let Some((recorded, key)) = recent.get(pick % recent.len().max(1)).copied() else {
+            return Ok(());
+        };
+        // A crash may have taken back that the account was opened.
+        if let Recorded::Policy { account, .. } = recorded
+            && !self.books.accounts.contains_key(&account)
+        {
+            return Ok(());
+        }
+        self.counts.add("requests", "record again");
+        self.record(recorded, Some(key))
+    }
+
+    fn record(&mut self, recorded: Recorded, key: Option<u8>) -> Checked {
+        self.recorded.extend(key.map(|key| (recorded, key)));
+        let engine = self.engine()?;
+        let (now, terms) = (engine.now_ms(), self.plan.setup.terms());
+        let key = key.map(|key| key_of(key, &format!("{recorded:?}")));
+        let (due, said, then) = match recorded {
+            Recorded::Document { name, bytes } => {
+                let name = format!("product-{name}");
+                let body = bytes.map(|bytes| &FILLER[..bytes]);
+                let put = PutDocument { collection: "catalogue", name: &name, body, key };
+                let due = self.books.decide_document(&put, now, &terms.bounds);
+                (due, engine.put_document(put), Then::Wait)
+            }
+            Recorded::Policy { account, policy } => {
+                let set = SetPolicy::new(account, policy).key(key);
+                let due = self.books.decide_policy(&set, now, &terms.bounds);
+                (due, engine.set_policy(set), Then::Drop)
+            }
+        };
+        if key.is_some() {
+            self.counts.add("records", name_of(&due));
+        }
+        let request = key.map(|key| terms.request(key, now));
+        self.hear_other(now, due, request, said, then)
+    }
+}
+
+fn name_of(due: &Due) -> &'static str {
+    match due {
+        Due::Facts(..) => "recorded",
+        Due::Nothing(_) => "as it is",
+        Due::Again(..) => "first answer again",
+        Due::Error(ErrorKind::Conflict) => "another request",
+        Due::Error(_) => "refused",
+    }
+}

@@ -12,7 +12,8 @@ mod reference;
 use proptest::prelude::*;
 
 use self::books::Books;
-use self::driver::{Run, steps};
+use self::driver::Run;
+use self::driver::plan::steps;
 
 proptest! {
     #![proptest_config(ProptestConfig {

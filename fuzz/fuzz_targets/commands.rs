@@ -10,7 +10,8 @@ mod reference;
 use libfuzzer_sys::fuzz_target;
 use stockhold::command::Deadline;
 
-use self::driver::{Run, Step, WINDOWS, Wish, accounts};
+use self::driver::Run;
+use self::driver::plan::{Return, Step, WINDOWS, Wish, accounts};
 use self::reference::{Ask, Place};
 
 /// The bytes of the input as choices; zeros when there are no more.
@@ -76,8 +77,18 @@ impl Choices<'_> {
         }
     }
 
+    fn give_back(&mut self) -> Return {
+        Return {
+            pick: usize::from(self.below(255)),
+            units: self.below(64),
+            is_more: self.below(8) == 0,
+            written_off: self.below(8),
+            owner: self.owner(),
+        }
+    }
+
     fn step(&mut self) -> Step {
-        match self.below(25) {
+        match self.below(33) {
             0..12 => Step::Ask { wish: self.wish(), key: self.key(), wait: self.below(2) == 0 },
             12 | 13 => Step::Retry { pick: usize::from(self.below(255)) },
             14 | 15 => {
@@ -92,6 +103,18 @@ impl Choices<'_> {
                 place: 4 + usize::from(self.below(accounts().len() as u8 - 4)),
                 limit: 1 + u64::from(self.below(7)),
                 window: usize::from(self.below(WINDOWS.len() as u8)),
+                key: self.key(),
+            },
+            24 | 25 => Step::Together {
+                wishes: (0..=self.below(5)).map(|_| self.wish()).collect(),
+                key: self.key(),
+            },
+            26..29 => Step::Return { wish: self.give_back(), key: self.key() },
+            29 => Step::Close(self.place()),
+            30 => Step::Document {
+                name: self.below(3),
+                bytes: (self.below(4) > 0).then(|| usize::from(self.below(200))),
+                key: self.key(),
             },
             _ => Step::Reopen { close: self.below(2) == 0, checkpoint: self.below(2) == 0 },
         }

@@ -1,137 +1,35 @@
 //! Random commands, clock steps and restarts, done to an engine and to the plain reference side by
 //! side.
 
+pub mod plan;
+mod record;
+mod returns;
+mod together;
+
 use std::collections::BTreeSet;
+use std::fmt::Debug;
 use std::sync::Arc;
 
-use proptest::collection::vec;
-use proptest::prelude::*;
 use stockhold::clock::ManualClock;
-use stockhold::command::{Command, Deadline, SetPolicy};
+use stockhold::command::Command;
 use stockhold::outcome::Outcome;
-use stockhold::test_util::oracle::{self, Said};
+use stockhold::test_util::oracle::{self, Due, Said};
 use stockhold::{
-    AccountId, AccountKey, Engine, Error, ErrorKind, IdempotencyKey, Policy, ReservationId, Window,
+    AccountId, AccountKey, Engine, Error, ErrorKind, IdempotencyKey, Policy, ReservationId,
 };
 use tempfile::TempDir;
 
+use self::plan::{Step, WINDOWS, Wish, accounts};
+use self::record::Recorded;
+use self::returns::Returned;
 use crate::reference::{Ask, Place, Reference};
 
 /// Long enough that a dozen reservations fill the smallest segment, and the journal goes on in the
 /// next.
 const DETAILS: usize = 10 << 10;
 
-/// The rules that quotas change between.
-pub const WINDOWS: [Window; 5] = [
-    Window::Never,
-    Window::Rolling { length_ms: 50 },
-    Window::Rolling { length_ms: 200 },
-    Window::Fixed { length_ms: 40, offset_ms: 47 },
-    Window::Outstanding,
-];
 /// Short enough that keys are used again in a run.
 const WINDOW_MS: u64 = 150;
-
-/// The accounts of the test: each rule that an account can have.
-pub fn accounts() -> [(&'static str, Policy); 8] {
-    [
-        ("stock/tea", Policy::strict()),
-        ("stock/cup", Policy::backorder(3)),
-        ("points/ann", Policy::strict()),
-        ("points/bob", Policy::strict()),
-        ("quota/ann/tea", Policy::quota(4, Window::Rolling { length_ms: 50 })),
-        ("quota/bob/tea", Policy::quota(3, Window::Fixed { length_ms: 40, offset_ms: 47 })),
-        ("quota/ann", Policy::quota(5, Window::Outstanding)),
-        ("quota/bob/cup", Policy::quota(6, Window::Never)),
-    ]
-}
-
-/// A request whose reservation is still to be picked among those that there are.
-#[derive(Clone, Debug)]
-pub enum Wish {
-    Sound(Ask),
-    Confirm { pick: usize, owner: Option<Place>, parts: Option<Vec<u64>> },
-    Release { pick: usize, owner: Option<Place> },
-    Extend { pick: usize, deadline: Deadline, owner: Option<Place> },
-}
-
-/// One thing that happens to an engine.
-#[derive(Clone, Debug)]
-pub enum Step {
-    Ask {
-        wish: Wish,
-        key: Option<u8>,
-        wait: bool,
-    },
-    /// An earlier keyed request once more.
-    Retry {
-        pick: usize,
-    },
-    Batch(Vec<(Wish, Option<u8>)>),
-    Open(Place),
-    /// Other rules for an account.
-    SetPolicy {
-        place: Place,
-        limit: u64,
-        window: usize,
-    },
-    Tick(u64),
-    Expire,
-    Checkpoint,
-    Reopen {
-        close: bool,
-        checkpoint: bool,
-    },
-}
-
-fn wishes() -> impl Strategy<Value = Wish> {
-    let place = || 0..accounts().len();
-    let owner = || prop_oneof![4 => Just(None), 1 => (0..accounts().len()).prop_map(Some)];
-    let deltas = prop_oneof![1..20i64, -8..0i64];
-    let parts = proptest::option::of(vec(0..4u64, 1..=3));
-    // The clock starts somewhere else: times that have passed, and such as are to come.
-    let deadlines = prop_oneof![
-        4 => (1..60u64).prop_map(Deadline::After),
-        1 => (0..200u64).prop_map(|by_ms| Deadline::At(1_000 + by_ms)),
-    ];
-    let lines = vec((place(), 1..4u64), 1..=3);
-    prop_oneof![
-        2 => (place(), 1..12u64).prop_map(|(account, quantity)| Wish::Sound(Ask::Receive { account, quantity })),
-        1 => (place(), deltas).prop_map(|(account, delta)| Wish::Sound(Ask::Adjust { account, delta })),
-        1 => (place(), 1..6u64).prop_map(|(account, quantity)| Wish::Sound(Ask::WriteOff { account, quantity })),
-        6 => (lines, 1..60u64, proptest::bool::weighted(0.25), owner()).prop_map(|(lines, ttl_ms, confirm, owner)| {
-            Wish::Sound(Ask::Reserve { lines, ttl_ms, confirm, owner })
-        }),
-        3 => (any::<usize>(), owner(), parts).prop_map(|(pick, owner, parts)| Wish::Confirm { pick, owner, parts }),
-        2 => (any::<usize>(), owner()).prop_map(|(pick, owner)| Wish::Release { pick, owner }),
-        1 => (any::<usize>(), deadlines, owner()).prop_map(|(pick, deadline, owner)| Wish::Extend { pick, deadline, owner }),
-        1 => (0..4usize, 0..4usize, 1..6u64).prop_map(|(from, to, quantity)| Wish::Sound(Ask::Transfer { from, to, quantity })),
-        1 => (place(), place(), 1..6u64).prop_map(|(from, to, quantity)| Wish::Sound(Ask::Transfer { from, to, quantity })),
-    ]
-}
-
-fn keys() -> impl Strategy<Value = Option<u8>> {
-    // Few enough that a key meets another request now and then.
-    prop_oneof![2 => Just(None), 1 => (0..60u8).prop_map(Some)]
-}
-
-/// Sequences of steps.
-pub fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let step = prop_oneof![
-        12 => (wishes(), keys(), any::<bool>()).prop_map(|(wish, key, wait)| Step::Ask { wish, key, wait }),
-        2 => any::<usize>().prop_map(|pick| Step::Retry { pick }),
-        2 => vec((wishes(), keys()), 1..6).prop_map(Step::Batch),
-        1 => (0..accounts().len()).prop_map(Step::Open),
-        1 => (4..accounts().len(), 1..8u64, 0..WINDOWS.len()).prop_map(|(place, limit, window)| {
-            Step::SetPolicy { place, limit, window }
-        }),
-        3 => (1..30u64).prop_map(Step::Tick),
-        2 => Just(Step::Expire),
-        1 => Just(Step::Checkpoint),
-        1 => any::<(bool, bool)>().prop_map(|(close, checkpoint)| Step::Reopen { close, checkpoint }),
-    ];
-    vec(step, 20..120)
-}
 
 /// An engine and the reference, side by side.
 pub struct Run {
@@ -144,7 +42,16 @@ pub struct Run {
     made: Vec<ReservationId>,
     /// Those that had ended when a checkpoint was last written.
     shown: BTreeSet<ReservationId>,
-    asked: Vec<(Ask, u8)>,
+    asked: Vec<(Asked, u8)>,
+}
+
+/// A request that had a key.
+#[derive(Clone, Debug)]
+enum Asked {
+    One(Ask),
+    Together(Vec<Ask>),
+    Return(Returned),
+    Record(Recorded),
 }
 
 impl Run {
@@ -165,8 +72,8 @@ impl Run {
     }
 
     fn start(&mut self) {
-        let builder =
-            Engine::builder(self.dir.path()).clock(Arc::clone(&self.clock) as _).history(false);
+        // With history, which knows what was consumed and may go back.
+        let builder = Engine::builder(self.dir.path()).clock(Arc::clone(&self.clock) as _);
         let builder = builder.idempotency_window_ms(WINDOW_MS);
         self.engine = Some(builder.segment_bytes(128 << 10).open().expect("the directory opens"));
     }
@@ -195,16 +102,16 @@ impl Run {
         self.reference.open(id, key, policy);
     }
 
-    fn set_policy(&mut self, place: Place, policy: Policy) {
-        if self.ids[place].is_none() {
-            self.open(place);
+    fn close(&mut self, place: Place) {
+        self.open_all([place]);
+        let account = self.id(place);
+        let said = self.engine().close_account(account).and_then(|ticket| ticket.wait());
+        let said = said.map(Said::from).map_err(|error| error.kind());
+        let due = self.reference.books.decide_close(account, self.reference.now);
+        self.hear_due(due, None, &said, &account);
+        if matches!(said, Ok(Said::Closed { .. })) {
+            self.ids[place] = None;
         }
-        drop(
-            self.engine()
-                .set_policy(SetPolicy::new(self.id(place), policy))
-                .expect("any rule goes"),
-        );
-        self.reference.set_policy(self.id(place), policy);
     }
 
     /// Takes a step on both, and compares them.
@@ -216,16 +123,30 @@ impl Run {
             }
             Step::Retry { .. } if self.asked.is_empty() => {}
             Step::Retry { pick } => {
-                let (ask, key) = self.asked[pick % self.asked.len()].clone();
-                self.ask(ask, Some(key), true);
+                let (asked, key) = self.asked[pick % self.asked.len()].clone();
+                self.again(asked, key);
             }
             Step::Batch(wishes) => {
                 let asks = wishes.into_iter().map(|(wish, key)| (self.pick(wish), key)).collect();
                 self.batch(asks);
             }
+            Step::Together { wishes, key } => {
+                let asks = wishes.into_iter().map(|wish| self.pick(wish)).collect();
+                self.together(asks, key);
+            }
+            Step::Return { wish, key } => {
+                let returned = self.pick_return(wish);
+                self.give_back(returned, key);
+            }
             Step::Open(place) => self.open(place),
-            Step::SetPolicy { place, limit, window } => {
-                self.set_policy(place, Policy::quota(limit, WINDOWS[window]))
+            Step::Close(place) => self.close(place),
+            Step::SetPolicy { place, limit, window, key } => {
+                self.open_all([place]);
+                let policy = Policy::quota(limit, WINDOWS[window]);
+                self.record(Recorded::Policy { account: self.id(place), policy }, key);
+            }
+            Step::Document { name, bytes, key } => {
+                self.record(Recorded::Document { name, bytes }, key);
             }
             Step::Tick(by_ms) => {
                 self.clock.advance(by_ms);
@@ -273,26 +194,33 @@ impl Run {
                 Ask::Extend { reservation: self.recent(pick), deadline, owner }
             }
         };
-        let named: Vec<Place> = match &ask {
-            Ask::Receive { account, .. }
-            | Ask::Adjust { account, .. }
-            | Ask::WriteOff { account, .. } => {
-                vec![*account]
-            }
-            Ask::Reserve { lines, owner, .. } => {
-                lines.iter().map(|(place, _)| *place).chain(*owner).collect()
-            }
-            Ask::Transfer { from, to, .. } => vec![*from, *to],
-            Ask::Confirm { owner, .. } | Ask::Release { owner, .. } | Ask::Extend { owner, .. } => {
-                owner.iter().copied().collect()
-            }
-        };
-        for place in
-            named.into_iter().filter(|place| self.ids[*place].is_none()).collect::<BTreeSet<_>>()
-        {
-            self.open(place);
-        }
+        self.open_all(ask.places());
         ask
+    }
+
+    /// Opens those of these that are not.
+    fn open_all(&mut self, places: impl IntoIterator<Item = Place>) {
+        for place in places {
+            if self.ids[place].is_none() {
+                self.open(place);
+            }
+        }
+    }
+
+    /// A retry of what was asked with this key.
+    fn again(&mut self, asked: Asked, key: u8) {
+        match asked {
+            Asked::One(ask) => {
+                self.open_all(ask.places());
+                self.ask(ask, Some(key), true);
+            }
+            Asked::Together(asks) => {
+                self.open_all(asks.iter().flat_map(Ask::places));
+                self.together(asks, Some(key));
+            }
+            Asked::Return(returned) => self.give_back(returned, Some(key)),
+            Asked::Record(recorded) => self.record(recorded, Some(key)),
+        }
     }
 
     /// One of the newest reservations: old ones have ended, and teach little.
@@ -343,7 +271,20 @@ impl Run {
         if let Ok(Said::Reserved { reservation, .. }) = said {
             self.made.push(reservation);
         }
-        self.asked.extend(key.map(|key| (ask, key)));
+        self.asked.extend(key.map(|key| (Asked::One(ask), key)));
+    }
+
+    /// Holds what was said of a request that is no command, told by what it is, to what is due.
+    fn hear_due(
+        &mut self,
+        due: Due,
+        key: Option<IdempotencyKey>,
+        said: &Result<Said, ErrorKind>,
+        what: &dyn Debug,
+    ) {
+        if let Err(why) = self.reference.hear_due(due, key, said) {
+            panic!("{what:?} with key {key:?}: {why}");
+        }
     }
 
     /// Holds the engine's state to the reference's.

@@ -1,10 +1,12 @@
 //! The oracle beside the accounts of a test, which names them by their places.
 #![allow(dead_code, reason = "each test uses its part of this module")]
 
-use stockhold::command::{Deadline, SetPolicy};
+use stockhold::command::{Atomic, Deadline};
 use stockhold::event::Fact;
-use stockhold::test_util::oracle::{self, Books, Bounds, Checked, Said, Terms};
-use stockhold::{AccountId, AccountKey, ErrorKind, Line, Policy, ReservationId, TimeMs};
+use stockhold::test_util::oracle::{self, Books, Bounds, Checked, Due, Said, SaidTogether, Terms};
+use stockhold::{
+    AccountId, AccountKey, ErrorKind, IdempotencyKey, Line, Policy, ReservationId, TimeMs,
+};
 
 /// An account by its place in the test's list.
 pub type Place = usize;
@@ -23,6 +25,22 @@ pub enum Ask {
 }
 
 impl Ask {
+    /// The places of the accounts that it names.
+    pub fn places(&self) -> Vec<Place> {
+        match self {
+            Self::Receive { account, .. }
+            | Self::Adjust { account, .. }
+            | Self::WriteOff { account, .. } => vec![*account],
+            Self::Reserve { lines, owner, .. } => {
+                lines.iter().map(|(place, _)| *place).chain(*owner).collect()
+            }
+            Self::Transfer { from, to, .. } => vec![*from, *to],
+            Self::Confirm { owner, .. }
+            | Self::Release { owner, .. }
+            | Self::Extend { owner, .. } => owner.iter().copied().collect(),
+        }
+    }
+
     /// The same with accounts by their numbers, and so many bytes of details.
     pub fn with(&self, id: impl Fn(Place) -> AccountId, details: usize) -> oracle::Ask {
         match self.clone() {
@@ -85,15 +103,6 @@ impl Reference {
         }
     }
 
-    /// Other rules, which hold at once and for what was consumed before.
-    pub fn set_policy(&mut self, account: AccountId, policy: Policy) {
-        let set = SetPolicy::new(account, policy);
-        let due = self.books.decide_policy(&set, self.now, &Bounds::NONE);
-        if let oracle::Due::Facts(facts, _) = due {
-            self.enter(facts);
-        }
-    }
-
     /// Everything whose deadline has come ends; returns how many that were.
     pub fn expire_due(&mut self) -> usize {
         let due = self.books.due(self.now);
@@ -122,8 +131,40 @@ impl Reference {
         is_alone: bool,
     ) -> Checked {
         let command = ask.command(key.map(|key| ask.key(key)));
-        let terms = Terms { window_ms: self.window_ms, bounds: Bounds::NONE };
-        self.books.hear(&command, self.now, &said, &terms, is_alone)
+        self.books.hear(&command, self.now, &said, &self.terms(), is_alone)
+    }
+
+    /// Holds what was said of commands that were to happen together to what must come of them.
+    ///
+    /// # Errors
+    /// What should have been said.
+    pub fn hear_together(
+        &mut self,
+        asks: &[oracle::Ask],
+        key: Option<u8>,
+        said: &Result<SaidTogether, ErrorKind>,
+    ) -> Checked {
+        let commands: Vec<_> = asks.iter().map(|ask| ask.command(None)).collect();
+        let key = key.map(|key| oracle::key_of(key, &format!("{asks:?}")));
+        let atomic = Atomic::new(&commands).key(key);
+        self.books.hear_together(&atomic, self.now, said, &self.terms())
+    }
+
+    /// Holds what was said of a request that is no command to what must come of it.
+    ///
+    /// # Errors
+    /// What should have been said.
+    pub fn hear_due(
+        &mut self,
+        due: Due,
+        key: Option<IdempotencyKey>,
+        said: &Result<Said, ErrorKind>,
+    ) -> Checked {
+        self.books.hear_due(due, key, self.now, said, &self.terms())
+    }
+
+    fn terms(&self) -> Terms {
+        Terms { window_ms: self.window_ms, bounds: Bounds::NONE }
     }
 
     /// In a search among accounts of which no rule asks when things happened.

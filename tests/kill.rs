@@ -35,7 +35,7 @@ use tempfile::TempDir;
 use self::books::Books;
 use self::child::{BATCH_MAX, THREADS};
 use self::counts::Counts;
-use self::request::{Ask, Order, PRICE, Rng, Shop, key, numbers_of};
+use self::request::{Ask, Order, PRICE, Rng, Row, Shop, ask_all, key, numbers_of};
 
 const KILLS: u64 = 50;
 /// In the child's environment: the directory.
@@ -86,11 +86,17 @@ struct Acked {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Pending,
-    /// With so many units consumed.
-    Confirmed(u64),
+    /// With so many units consumed, of which so many are back.
+    Confirmed {
+        units: u64,
+        back: u64,
+    },
     Released,
     Returned,
 }
+
+/// What a request did, as numbers.
+type Effect = [u64; 4];
 
 struct Trial {
     dir: TempDir,
@@ -99,7 +105,7 @@ struct Trial {
     lives: u64,
     books: Books,
     acked: BTreeMap<ReservationId, Acked>,
-    keyed: Vec<(Ask, u64, [u64; 4])>,
+    keyed: Vec<(Vec<Ask>, u64, Vec<Effect>)>,
     /// Since the last check.
     fresh: Fresh,
     /// Checkpoint, history and oldest event as the last check left them.
@@ -181,8 +187,7 @@ impl Trial {
             .expect("the test's own binary runs");
         let mut stdin = child.stdin.take().expect("it is piped");
         let pending = self.books.pending.iter().rev().take(100);
-        let handed =
-            pending.map(|(id, held)| format!("{} {}\n", id.number(), held.lines[3].quantity));
+        let handed = pending.map(|(id, _)| format!("{}\n", id.number()));
         let said = format!("{} {}\n{}", self.seed, self.lives, handed.collect::<String>());
         stdin.write_all(said.as_bytes()).expect("the child listens");
         child
@@ -206,22 +211,35 @@ impl Trial {
         }
         let numbers: Vec<u64> = words.map(|word| word.parse().expect("a number")).collect();
         let (key, rest) = numbers.split_first().expect("a line is whole");
-        let (row, effect) = rest.split_first_chunk::<7>().expect("a line is whole");
-        let effect: [u64; 4] = effect.try_into().expect("a line is whole");
-        self.acknowledge(Ask::from_row(*row), *key, effect);
+        let (mut asks, mut effects) = (Vec::new(), Vec::new());
+        for both in rest.chunks(Row::default().len() + Effect::default().len()) {
+            let (row, effect) = both.split_first_chunk().expect("a line is whole");
+            asks.push(Ask::from_row(*row));
+            effects.push(effect.try_into().expect("a line is whole"));
+        }
+        self.acknowledge(asks, *key, effects);
         true
     }
 
-    fn acknowledge(&mut self, ask: Ask, key: u64, effect: [u64; 4]) {
+    /// Takes in what was acknowledged: one event, of one request or of several together.
+    fn acknowledge(&mut self, asks: Vec<Ask>, key: u64, effects: Vec<Effect>) {
         self.counts.acknowledged += 1;
+        self.counts.together += u64::from(asks.len() > 1);
         self.fresh.effects += 1;
-        if key > 0 {
-            self.keyed.push((ask, key, effect));
+        for (ask, effect) in asks.iter().zip(&effects) {
+            self.take_in(*ask, *effect);
         }
+        if key > 0 {
+            self.keyed.push((asks, key, effects));
+        }
+    }
+
+    fn take_in(&mut self, ask: Ask, effect: Effect) {
         let id = ReservationId::from_number(effect[1]);
         match ask {
             Ask::Reserve { order: Order { quantity, .. }, at_once, .. } => {
-                let state = if at_once { State::Confirmed(quantity) } else { State::Pending };
+                let confirmed = State::Confirmed { units: quantity, back: 0 };
+                let state = if at_once { confirmed } else { State::Pending };
                 let before =
                     self.acked.insert(id, Acked { quantity, expires_at: effect[2], state });
                 assert!(before.is_none(), "the number {id} was given twice");
@@ -230,7 +248,8 @@ impl Trial {
                 self.counts.confirmed += 1;
                 self.counts.confirmed_in_part += u64::from(units > 0);
                 let acked = self.known(id);
-                acked.state = State::Confirmed(if units > 0 { units } else { acked.quantity });
+                let units = if units > 0 { units } else { acked.quantity };
+                acked.state = State::Confirmed { units, back: 0 };
             }
             Ask::Release { .. } => {
                 self.counts.released += 1;
@@ -239,6 +258,14 @@ impl Trial {
             Ask::Refund { .. } => {
                 self.counts.returned += 1;
                 self.known(id).state = State::Returned;
+            }
+            Ask::RefundPart { order, .. } => {
+                self.counts.returned_in_part += 1;
+                let State::Confirmed { units, back } = &mut self.known(id).state else {
+                    panic!("{id} goes back, and was not acknowledged as confirmed");
+                };
+                *back += order.quantity;
+                assert!(back <= units, "{back} units of {units} of {id} are back");
             }
             Ask::Award { .. } | Ask::Receive { .. } | Ask::WriteOff { .. } => return,
         }
@@ -331,7 +358,7 @@ impl Trial {
                 // acknowledged; the bound on those is checked with the events.
                 (State::Pending, (None, Some(_))) => true,
                 // What was confirmed may be returned since, and that not acknowledged.
-                (State::Confirmed(_), (None, Some(Ended::Confirmed | Ended::Returned))) => true,
+                (State::Confirmed { .. }, (None, Some(Ended::Confirmed | Ended::Returned))) => true,
                 (State::Returned, (None, Some(Ended::Returned))) => true,
                 (State::Released, (None, Some(Ended::Released))) => true,
                 _ => false,
@@ -349,13 +376,10 @@ impl Trial {
             .map(|_| self.rng.below(self.fresh.keyed_from as u64) as usize);
         let chosen: Vec<usize> = (self.fresh.keyed_from..self.keyed.len()).chain(older).collect();
         for at in chosen {
-            let (ask, key_number, first) = self.keyed[at];
-            let again = ask.ask(engine, &shop, key(key_number)).map(|told| told.map(numbers_of));
-            assert_eq!(
-                again.expect("a retry is sound"),
-                Some(first),
-                "{ask:?} with key {key_number}"
-            );
+            let (asks, key_number, first) = &self.keyed[at];
+            let again = ask_all(asks, engine, &shop, key(*key_number)).expect("a retry is sound");
+            let again = again.map(|answers| answers.into_iter().map(numbers_of).collect());
+            assert_eq!(again.as_ref(), Some(first), "{asks:?} with key {key_number}");
             self.counts.retried_after_a_kill += 1;
         }
         assert_eq!(engine.status().last_seq, before, "a retry had an effect");
@@ -396,8 +420,10 @@ impl Trial {
         // The stock's line is the last.
         let stock = record.lines.last().expect("a reservation has lines");
         assert_eq!(stock.quantity, acked.quantity, "{record:?}");
-        if let State::Confirmed(units) = acked.state {
+        if let State::Confirmed { units, back } = acked.state {
             assert_eq!(stock.consumed, units, "{record:?}");
+            // More may have gone back that was not acknowledged.
+            assert!(stock.returned >= back, "{back} units are back: {record:?}");
         }
     }
 

@@ -1,6 +1,7 @@
 //! The process that is killed: several threads at the engine, each answer written to the pipe after
 //! it was durable.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, Write};
 use std::path::Path;
 
@@ -8,7 +9,7 @@ use stockhold::outcome::{FirstAnswer, Reserved};
 use stockhold::{Engine, ReservationId};
 
 use super::request::{
-    Ask, Borrowed, Order, PRICE, PRODUCTS, Rng, Shop, USERS, done, key, numbers_of,
+    Ask, Borrowed, Order, PRICE, PRODUCTS, Rng, Shop, USERS, ask_all, done, key, numbers_of,
 };
 
 pub const THREADS: u64 = 5;
@@ -20,21 +21,28 @@ pub fn run(dir: &Path) -> ! {
     abort_on_panic();
     let mut said =
         std::io::stdin().lock().lines().map(|line| parse(&line.expect("the pipe reads")));
-    let (seed, life) = said.next().expect("the parent says which life this is");
-    let handed: Vec<_> =
-        said.map(|(number, quantity)| (ReservationId::from_number(number), quantity)).collect();
+    let first = said.next().expect("the parent says which life this is");
+    let [seed, life] = first[..] else { panic!("the first line is the seed and the life") };
+    let handed: Vec<_> = said.flatten().map(ReservationId::from_number).collect();
     let engine = super::builder(dir).open().expect("what a kill leaves behind opens");
     let shop = Shop::open(&engine);
+    // Some have lapsed since.
+    let handed = handed.into_iter().filter_map(|id| {
+        let pending = engine.pending(id)?;
+        Some((id, shop.order_of(&pending.lines)))
+    });
+    let handed: Vec<_> = handed.collect();
     std::thread::scope(|scope| {
         for number in 0..THREADS {
-            let pending: Vec<_> =
+            let orders: BTreeMap<_, _> =
                 handed.iter().copied().skip(number as usize).step_by(THREADS as usize).collect();
             let mut caller = Caller {
                 engine: &engine,
                 shop: &shop,
                 rng: Rng(seed ^ life << 8 ^ number),
                 next_key: life << 40 | number << 32,
-                pending,
+                pending: orders.keys().copied().collect(),
+                orders,
                 confirmed: Vec::new(),
                 keyed: Vec::new(),
             };
@@ -57,10 +65,8 @@ fn abort_on_panic() {
     }));
 }
 
-fn parse(line: &str) -> (u64, u64) {
-    let (first, second) = line.split_once(' ').expect("two numbers");
-    let number = |text: &str| text.parse().expect("a number");
-    (number(first), number(second))
+fn parse(line: &str) -> Vec<u64> {
+    line.split(' ').map(|text| text.parse().expect("a number")).collect()
 }
 
 struct Caller<'a> {
@@ -68,11 +74,13 @@ struct Caller<'a> {
     shop: &'a Shop,
     rng: Rng,
     next_key: u64,
-    /// What this caller may confirm or release, with how many units each holds.
-    pending: Vec<(ReservationId, u64)>,
+    /// What this caller may confirm or release.
+    pending: Vec<ReservationId>,
     confirmed: Vec<ReservationId>,
+    /// What each of them was made for.
+    orders: BTreeMap<ReservationId, Order>,
     /// The newest keyed requests that had an effect.
-    keyed: Vec<(Ask, u64, FirstAnswer)>,
+    keyed: Vec<(Vec<Ask>, u64, Vec<FirstAnswer>)>,
 }
 
 impl Caller<'_> {
@@ -81,16 +89,29 @@ impl Caller<'_> {
             0 => drop(self.engine.checkpoint().expect("the disk works")),
             1..8 => self.retry(),
             8..16 => self.batch(),
+            16..26 => self.together(),
             _ => {
                 let ask = self.invent();
-                // A refund takes no key: it happens once as it is.
-                let key_number =
-                    if matches!(ask, Ask::Refund { .. }) { 0 } else { self.invent_key() };
-                let outcome =
-                    ask.ask(self.engine, self.shop, key(key_number)).expect("the request is sound");
-                self.note(ask, key_number, outcome);
+                self.ask(vec![ask]);
             }
         }
+    }
+
+    fn together(&mut self) {
+        let count = 2 + self.rng.below(BATCH_MAX - 1);
+        let asks = (0..count).map(|_| self.invent()).filter(|ask| ask.is_command());
+        let asks = asks.collect();
+        self.ask(asks);
+    }
+
+    /// All of these together, or none.
+    fn ask(&mut self, asks: Vec<Ask>) {
+        if asks.is_empty() {
+            return;
+        }
+        let key_number = self.invent_key();
+        let did = ask_all(&asks, self.engine, self.shop, key(key_number));
+        self.note(asks, key_number, did.expect("the request is sound"));
     }
 
     fn invent(&mut self) -> Ask {
@@ -104,12 +125,19 @@ impl Caller<'_> {
             0..5 => Ask::Award { user: order.user, quantity: PRICE * (1 + rng.below(40)) },
             5..10 => Ask::Receive { product: order.product, quantity: 1 + rng.below(40) },
             10 => Ask::WriteOff { product: order.product, quantity: order.quantity },
-            11..14 if !self.confirmed.is_empty() => {
-                Ask::Refund { reservation: rng.pick(&self.confirmed).expect("there is one") }
+            11..16 if !self.confirmed.is_empty() => {
+                let reservation = rng.pick(&self.confirmed).expect("there is one");
+                // Now and then more than is left.
+                let order = Order { quantity: 1 + rng.below(2), ..self.orders[&reservation] };
+                match rng.below(3) {
+                    0 => Ask::Refund { reservation },
+                    which => Ask::RefundPart { reservation, order, is_broken: which == 1 },
+                }
             }
-            14..50 if !self.pending.is_empty() => {
+            16..52 if !self.pending.is_empty() => {
                 let at = rng.below(self.pending.len() as u64) as usize;
-                let (reservation, quantity) = self.pending.swap_remove(at);
+                let reservation = self.pending.swap_remove(at);
+                let quantity = self.orders[&reservation].quantity;
                 match rng.below(3) {
                     0 => Ask::Release { reservation },
                     1 => Ask::Confirm { reservation, units: 0 },
@@ -134,7 +162,7 @@ impl Caller<'_> {
         let count = 1 + self.rng.below(BATCH_MAX);
         let asks: Vec<(Ask, u64)> = (0..count)
             .map(|_| (self.invent(), self.invent_key()))
-            .filter(|(ask, _)| !matches!(ask, Ask::Refund { .. }))
+            .filter(|(ask, _)| ask.is_command())
             .collect();
         let mut borrowed: Vec<Borrowed> = asks.iter().map(|_| Borrowed::default()).collect();
         let commands = asks.iter().zip(&mut borrowed).map(|((ask, key_number), borrowed)| {
@@ -144,40 +172,54 @@ impl Caller<'_> {
         let outcomes =
             self.engine.batch(&commands).and_then(|ticket| ticket.wait()).expect("the disk works");
         for ((ask, key_number), outcome) in asks.into_iter().zip(outcomes) {
-            self.note(ask, key_number, done(outcome.expect("the request is sound")));
+            let did = done(outcome.expect("the request is sound"));
+            self.note(vec![ask], key_number, did.map(|answer| vec![answer]));
         }
     }
 
     fn retry(&mut self) {
-        let Some((ask, key_number, first)) = self.rng.pick(&self.keyed) else {
+        let Some((asks, key_number, first)) = self.rng.pick(&self.keyed) else {
             return;
         };
-        let again = ask.ask(self.engine, self.shop, key(key_number)).expect("a retry is sound");
-        assert_eq!(again, Some(first), "{ask:?} with key {key_number}");
+        let again = ask_all(&asks, self.engine, self.shop, key(key_number));
+        let again = again.expect("a retry is sound");
+        assert_eq!(again, Some(first), "{asks:?} with key {key_number}");
         say("retry");
     }
 
     /// Remembers what there is to do next, and acknowledges.
-    fn note(&mut self, ask: Ask, key_number: u64, answer: Option<FirstAnswer>) {
-        let Some(answer) = answer else {
+    fn note(&mut self, asks: Vec<Ask>, key_number: u64, answers: Option<Vec<FirstAnswer>>) {
+        let Some(answers) = answers else {
             return say("refused");
         };
-        match (ask, answer.clone()) {
+        let mut line = format!("ack {key_number}");
+        for (ask, answer) in asks.iter().zip(&answers) {
+            self.remember(*ask, answer);
+            for number in ask.to_row().into_iter().chain(numbers_of(answer.clone())) {
+                line += &format!(" {number}");
+            }
+        }
+        if key_number > 0 {
+            self.keyed.push((asks, key_number, answers));
+        }
+        say(&line);
+    }
+
+    fn remember(&mut self, ask: Ask, answer: &FirstAnswer) {
+        match (ask, answer) {
             (
-                Ask::Reserve { .. },
-                FirstAnswer::Reserved(Reserved { reservation, confirmed: true, .. }),
-            )
-            | (_, FirstAnswer::Confirmed { reservation }) => self.confirmed.push(reservation),
-            (Ask::Reserve { order, .. }, FirstAnswer::Reserved(Reserved { reservation, .. })) => {
-                self.pending.push((reservation, order.quantity));
+                Ask::Reserve { order, at_once, .. },
+                FirstAnswer::Reserved(Reserved { reservation, .. }),
+            ) => {
+                self.orders.insert(*reservation, order);
+                let known = if at_once { &mut self.confirmed } else { &mut self.pending };
+                known.push(*reservation);
+            }
+            (Ask::Confirm { .. }, FirstAnswer::Confirmed { reservation }) => {
+                self.confirmed.push(*reservation);
             }
             _ => {}
         }
-        if key_number > 0 {
-            self.keyed.push((ask, key_number, answer.clone()));
-        }
-        let numbers = [key_number].into_iter().chain(ask.to_row()).chain(numbers_of(answer));
-        say(&numbers.fold("ack".to_owned(), |line, number| format!("{line} {number}")));
     }
 }
 

@@ -19,6 +19,9 @@ pub struct Counts {
     pub confirmed_in_part: u64,
     pub released: u64,
     pub returned: u64,
+    pub returned_in_part: u64,
+    /// Requests for several commands that happened together.
+    pub together: u64,
     pub checkpoints_seen: u64,
     pub flushes_seen: u64,
     pub archived_seen: u64,
@@ -39,6 +42,8 @@ impl Counts {
             self.confirmed_in_part,
             self.released,
             self.returned,
+            self.returned_in_part,
+            self.together,
             self.checkpoints_seen,
             self.flushes_seen,
             self.archived_seen,

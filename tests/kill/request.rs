@@ -1,6 +1,6 @@
 //! What the callers ask, and how it goes over the pipe: as numbers, a request or an answer a row.
 
-use stockhold::command::{Command, WriteOff};
+use stockhold::command::{Atomic, Command, WriteOff};
 use stockhold::outcome::{Changed, FirstAnswer, Outcome, Reserved};
 use stockhold::{
     AccountId, AccountKey, Confirm, ConfirmOutcome, Engine, IdempotencyKey, Line, Policy, Receive,
@@ -60,6 +60,17 @@ impl Shop {
         self.stocks[product as usize]
     }
 
+    /// The order that a reservation with these lines is of.
+    pub fn order_of(&self, lines: &[Line]) -> Order {
+        let place = |accounts: &[AccountId], line: &Line| {
+            accounts.iter().position(|account| *account == line.account)
+        };
+        let [points, _, _, stock] = lines else { panic!("no order has the lines {lines:?}") };
+        let user = place(&self.points, points).expect("points come first");
+        let product = place(&self.stocks, stock).expect("stock comes last");
+        Order { user: user as u64, product: product as u64, quantity: stock.quantity }
+    }
+
     /// Points, quota, cap on what is outstanding, stock: an exchange.
     fn lines(&self, order: Order) -> [Line; 4] {
         let quota = self.quotas[(order.user * PRODUCTS + order.product) as usize];
@@ -98,8 +109,15 @@ pub enum Ask {
     Release {
         reservation: ReservationId,
     },
+    /// Whatever is left of it.
     Refund {
         reservation: ReservationId,
+    },
+    /// So many units of what was ordered, and their points; `is_broken` ones are written off.
+    RefundPart {
+        reservation: ReservationId,
+        order: Order,
+        is_broken: bool,
     },
     Award {
         user: u64,
@@ -126,6 +144,10 @@ impl Ask {
             Self::Confirm { reservation, units } => [1, reservation.number(), units, 0, 0, 0, 0],
             Self::Release { reservation } => [2, reservation.number(), 0, 0, 0, 0, 0],
             Self::Refund { reservation } => [3, reservation.number(), 0, 0, 0, 0, 0],
+            Self::RefundPart { reservation, order, is_broken } => {
+                let Order { user, product, quantity } = order;
+                [7, reservation.number(), user, product, quantity, is_broken.into(), 0]
+            }
             Self::Award { user, quantity } => [4, user, quantity, 0, 0, 0, 0],
             Self::Receive { product, quantity } => [5, product, quantity, 0, 0, 0, 0],
             Self::WriteOff { product, quantity } => [6, product, quantity, 0, 0, 0, 0],
@@ -146,6 +168,11 @@ impl Ask {
             [4, user, quantity, ..] => Self::Award { user, quantity },
             [5, product, quantity, ..] => Self::Receive { product, quantity },
             [6, product, quantity, ..] => Self::WriteOff { product, quantity },
+            [7, _, user, product, quantity, is_broken, _] => Self::RefundPart {
+                reservation,
+                order: Order { user, product, quantity },
+                is_broken: is_broken != 0,
+            },
             _ => panic!("no request is written as {row:?}"),
         }
     }
@@ -157,13 +184,27 @@ impl Ask {
         shop: &Shop,
         key: Option<IdempotencyKey>,
     ) -> stockhold::Result<Option<FirstAnswer>> {
-        if let Self::Refund { reservation } = self {
-            let refunded = engine.refund(Refund::new(reservation).note("refund"))?.wait()?;
-            let is_returned = refunded == RefundOutcome::Returned { reservation };
-            return Ok(is_returned.then_some(FirstAnswer::Returned { reservation }));
+        match self {
+            Self::Refund { reservation } => refund(engine, Refund::new(reservation).key(key)),
+            Self::RefundPart { reservation, order, is_broken } => {
+                let [points, quota, _, stock] = shop.lines(order);
+                let (part, broken) = ([points, quota, stock], [stock.account]);
+                let refund_part = Refund::new(reservation).part(&part).key(key);
+                match is_broken {
+                    true => refund(engine, refund_part.written_off(&broken)),
+                    false => refund(engine, refund_part),
+                }
+            }
+            _ => {
+                let mut borrowed = Borrowed::default();
+                engine.execute(&self.command(shop, key, &mut borrowed))?.wait().map(done)
+            }
         }
-        let mut borrowed = Borrowed::default();
-        engine.execute(&self.command(shop, key, &mut borrowed))?.wait().map(done)
+    }
+
+    /// Whether it is a command, and can be one of several.
+    pub fn is_command(self) -> bool {
+        !matches!(self, Self::Refund { .. } | Self::RefundPart { .. })
     }
 
     /// The command, for anything but a refund.
@@ -189,7 +230,7 @@ impl Ask {
                 Command::Confirm(confirm)
             }
             Self::Release { reservation } => Command::Release(Release::new(reservation).key(key)),
-            Self::Refund { .. } => panic!("a refund is no command"),
+            Self::Refund { .. } | Self::RefundPart { .. } => panic!("a refund is no command"),
             Self::Award { user, quantity } => {
                 Command::Receive(Receive::new(shop.points(user), quantity).note(note).key(key))
             }
@@ -201,6 +242,36 @@ impl Ask {
             }
         }
     }
+}
+
+/// Asks for one of these, or for several that happen together, and waits until the answer is
+/// durable; `None` when nothing happens.
+pub fn ask_all(
+    asks: &[Ask],
+    engine: &Engine,
+    shop: &Shop,
+    key: Option<IdempotencyKey>,
+) -> stockhold::Result<Option<Vec<FirstAnswer>>> {
+    if let [ask] = asks {
+        return Ok(ask.ask(engine, shop, key)?.map(|answer| vec![answer]));
+    }
+    let mut borrowed: Vec<Borrowed> = asks.iter().map(|_| Borrowed::default()).collect();
+    let commands = asks.iter().zip(&mut borrowed);
+    let commands: Vec<Command<'_>> =
+        commands.map(|(ask, borrowed)| ask.command(shop, None, borrowed)).collect();
+    let outcome = engine.atomic(Atomic::new(&commands).key(key))?.wait()?;
+    let did = |outcome| done(outcome).expect("what happens together happens");
+    Ok(outcome.done().ok().map(|outcomes| outcomes.into_iter().map(did).collect()))
+}
+
+fn refund(engine: &Engine, refund: Refund<'_>) -> stockhold::Result<Option<FirstAnswer>> {
+    Ok(match engine.refund(refund.note("refund"))?.wait()? {
+        RefundOutcome::Returned { reservation } => Some(FirstAnswer::Returned { reservation }),
+        RefundOutcome::ReturnedInPart { reservation } => {
+            Some(FirstAnswer::ReturnedInPart { reservation })
+        }
+        _ => None,
+    })
 }
 
 /// What a command borrows.
@@ -242,6 +313,7 @@ pub fn numbers_of(answer: FirstAnswer) -> [u64; 4] {
         FirstAnswer::Confirmed { reservation } => [2, reservation.number(), 0, 0],
         FirstAnswer::Released { reservation } => [3, reservation.number(), 0, 0],
         FirstAnswer::Returned { reservation } => [4, reservation.number(), 0, 0],
+        FirstAnswer::ReturnedInPart { reservation } => [5, reservation.number(), 0, 0],
         other => panic!("no request here is answered {other:?}"),
     }
 }

@@ -27,12 +27,38 @@ pub(super) const PRODUCTS: [(&str, u64); 5] = [
 /// A request that changes something. Users and products go by their index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ask {
-    Exchange { user: usize, product: usize, quantity: u64, confirm: bool },
-    Confirm { user: usize, order: ReservationId },
-    Cancel { user: usize, order: ReservationId },
-    Award { user: usize, points: u64 },
-    Receive { product: usize, quantity: u64 },
-    Adjust { product: usize, delta: i64 },
+    Exchange {
+        user: usize,
+        product: usize,
+        quantity: u64,
+        confirm: bool,
+    },
+    Confirm {
+        user: usize,
+        order: ReservationId,
+    },
+    Cancel {
+        user: usize,
+        order: ReservationId,
+    },
+    /// An operator gives so many units back; without `restock` they came back broken.
+    Refund {
+        order: ReservationId,
+        quantity: u64,
+        restock: bool,
+    },
+    Award {
+        user: usize,
+        points: u64,
+    },
+    Receive {
+        product: usize,
+        quantity: u64,
+    },
+    Adjust {
+        product: usize,
+        delta: i64,
+    },
 }
 
 impl Ask {
@@ -42,7 +68,10 @@ impl Ask {
             Self::Exchange { user, .. }
             | Self::Confirm { user, .. }
             | Self::Cancel { user, .. } => Some(user),
-            Self::Award { .. } | Self::Receive { .. } | Self::Adjust { .. } => None,
+            Self::Refund { .. }
+            | Self::Award { .. }
+            | Self::Receive { .. }
+            | Self::Adjust { .. } => None,
         }
     }
 
@@ -61,6 +90,10 @@ impl Ask {
             Self::Cancel { order, .. } => {
                 (format!("/api/mall/orders/{}/cancel", order_id(order)), json!({}))
             }
+            Self::Refund { order, quantity, restock } => (
+                format!("/api/admin/orders/{}/refund", order_id(order)),
+                json!({"reason": "soak", "quantity": quantity, "restock": restock}),
+            ),
             Self::Award { user, points } => (
                 format!("/api/admin/points/{}/award", name(user)),
                 json!({"points": points, "reason": "soak"}),

@@ -151,10 +151,17 @@ impl Caller {
                 Ask::Adjust { product, delta: [-3, -2, -1, 1, 2, 3][chance.below(6) as usize] }
             }
             13..38 if !self.waiting.is_empty() => self.end_one(),
-            38..42 if !self.confirmed.is_empty() => {
+            38..44 if !self.confirmed.is_empty() => {
                 let at = self.chance.below(self.confirmed.len() as u64) as usize;
                 let order = self.confirmed.swap_remove(at);
-                Ask::Cancel { user: self.orders[&order].user, order }
+                let Order { user, .. } = self.orders[&order];
+                match self.chance.below(2) {
+                    0 => Ask::Cancel { user, order },
+                    _ => {
+                        let quantity = self.chance.between(1, self.orders[&order].left());
+                        Ask::Refund { order, quantity, restock: self.chance.below(3) > 0 }
+                    }
+                }
             }
             _ => Ask::Exchange {
                 user,
@@ -241,6 +248,12 @@ impl Caller {
         match asked.ask {
             Ask::Confirm { order, .. } => self.known(order).doubt(OrderStatus::Confirmed),
             Ask::Cancel { order, .. } => self.known(order).doubt(OrderStatus::Cancelled),
+            Ask::Refund { order, quantity, .. } => {
+                let order = self.known(order);
+                if order.left() == quantity {
+                    order.doubt(OrderStatus::Cancelled);
+                }
+            }
             Ask::Exchange { user, .. } => self.users[user].purse.spent_max += cost_of(asked.ask),
             _ => {}
         }
@@ -265,6 +278,7 @@ impl Caller {
             Ask::Cancel { order, .. } => {
                 self.learn_end(asked, order, OrderStatus::Cancelled, reply, when)
             }
+            Ask::Refund { .. } if reply.is_success() => self.learn_refund(asked.ask, reply, when),
             Ask::Award { user, points } if reply.is_success() => {
                 self.counts.awards += 1;
                 self.users[user].purse.received += points;
@@ -324,7 +338,15 @@ impl Caller {
         self.counts.exchanges += 1;
         self.enter(
             id,
-            Order { user, product, quantity, cost, expires_at, may_be: States::only(state) },
+            Order {
+                user,
+                product,
+                quantity,
+                returned: 0,
+                cost,
+                expires_at,
+                may_be: States::only(state),
+            },
         );
     }
 
@@ -396,11 +418,43 @@ impl Caller {
         }
     }
 
+    /// An operator gave units of an order back.
+    fn learn_refund(&mut self, ask: Ask, reply: &Reply, when: Span) {
+        let Ask::Refund { order: id, quantity, restock } = ask else {
+            return;
+        };
+        let order = self.known(id);
+        // It may have been found over before this was known.
+        let held = order.may_be.may_hold();
+        order.returned += quantity;
+        let (user, product, is_over) = (order.user, order.product, order.left() == 0);
+        let told = match is_over {
+            true => order.end(OrderStatus::Cancelled, when),
+            false => order.find(OrderStatus::Confirmed, when),
+        };
+        if let Err(wrong) = told {
+            self.findings.note(format!("of {id} goes back {reply:?}: {wrong}"));
+        }
+        let is_told = reply.number("quantity") == quantity && reply.data["isOver"] == is_over;
+        self.findings.check(is_told, || format!("{ask:?} was answered {reply:?}"));
+        if held {
+            self.users[user].purse.spent_max -= PRODUCTS[product].1 * quantity;
+        }
+        if !restock {
+            self.stocks[product].written_off += quantity;
+        }
+        if !is_over {
+            self.confirmed.push(id);
+        }
+        self.fresh.insert(id);
+        self.counts.refunds += 1;
+    }
+
     /// The user has the points again of an order that held them, and does not any more.
     pub(super) fn let_go(&mut self, id: ReservationId, held: bool) {
         let order = &self.orders[&id];
         if held && !order.may_be.may_hold() {
-            self.users[order.user].purse.spent_max -= order.cost;
+            self.users[order.user].purse.spent_max -= order.left_cost();
         }
     }
 

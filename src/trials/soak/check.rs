@@ -99,6 +99,9 @@ impl Caller {
             && number("quantity") == Some(order.quantity)
             && number("pointsCost") == Some(order.cost)
             && number("expiresAt") == Some(order.expires_at);
+        // What came of a refund without an answer is not known yet.
+        let back = number("returnedQuantity").unwrap_or(0);
+        let same = same && (order.returned..=order.quantity).contains(&back);
         let in_time = number("exchangedAt").is_none_or(|at| at < order.expires_at);
         let held = order.may_be.may_hold();
         let was_open = order.may_be.has(OrderStatus::Pending);
@@ -210,7 +213,9 @@ impl Caller {
         self.counts.found_in_list += 1;
         let expires_at = shown["expiresAt"].as_u64().unwrap_or_default();
         let may_be = States::only(state);
-        self.enter(id, Order { user, product, quantity, cost: cost_of(ask), expires_at, may_be });
+        let cost = cost_of(ask);
+        let order = Order { user, product, quantity, returned: 0, cost, expires_at, may_be };
+        self.enter(id, order);
         self.let_go(id, true);
     }
 
@@ -219,7 +224,7 @@ impl Caller {
         let (mut reserved, mut consumed) = (0, 0);
         for order in self.orders.values().filter(|order| order.user == user) {
             reserved += u64::from(order.may_be.has(OrderStatus::Pending)) * order.cost;
-            consumed += u64::from(order.may_be.has(OrderStatus::Confirmed)) * order.cost;
+            consumed += u64::from(order.may_be.has(OrderStatus::Confirmed)) * order.left_cost();
         }
         let received = self.users[user].purse.received;
         let started = Instant::now();
@@ -247,7 +252,7 @@ impl Caller {
         for order in self.orders.values() {
             let stock = &mut stocks[order.product];
             stock.reserved += u64::from(order.may_be.has(OrderStatus::Pending)) * order.quantity;
-            stock.sold += u64::from(order.may_be.has(OrderStatus::Confirmed)) * order.quantity;
+            stock.sold += u64::from(order.may_be.has(OrderStatus::Confirmed)) * order.left();
         }
         stocks
     }

@@ -16,6 +16,7 @@ pub(super) struct Counts {
     pub(super) confirms: u64,
     pub(super) cancels: u64,
     pub(super) returns: u64,
+    pub(super) refunds: u64,
     pub(super) late_refused: u64,
     pub(super) awards: u64,
     pub(super) receives: u64,
@@ -89,6 +90,7 @@ impl Counts {
             ("a confirm", self.confirms),
             ("a cancel", self.cancels),
             ("a return", self.returns),
+            ("a refund", self.refunds),
             ("a late confirm", self.late_refused),
             ("an award", self.awards),
             ("a receive", self.receives),
@@ -132,12 +134,13 @@ impl Counts {
     }
 
     /// Every number with what it counts.
-    pub(super) fn numbers(&mut self) -> [(&'static str, &mut u64); 37] {
+    pub(super) fn numbers(&mut self) -> [(&'static str, &mut u64); 38] {
         [
             ("exchanges", &mut self.exchanges),
             ("confirms", &mut self.confirms),
             ("cancels of waiting orders", &mut self.cancels),
             ("cancels of confirmed orders", &mut self.returns),
+            ("refunds of some units", &mut self.refunds),
             ("late confirms refused", &mut self.late_refused),
             ("awards", &mut self.awards),
             ("receives", &mut self.receives),

@@ -50,12 +50,24 @@ pub(super) struct Order {
     pub(super) user: usize,
     pub(super) product: usize,
     pub(super) quantity: u64,
+    /// How many of these units operators gave back.
+    pub(super) returned: u64,
     pub(super) cost: u64,
     pub(super) expires_at: TimeMs,
     pub(super) may_be: States,
 }
 
 impl Order {
+    /// How many units of it are not back.
+    pub(super) fn left(&self) -> u64 {
+        self.quantity - self.returned
+    }
+
+    /// What those cost.
+    pub(super) fn left_cost(&self) -> u64 {
+        self.cost / self.quantity * self.left()
+    }
+
     /// The order is found in this state.
     ///
     /// # Errors
@@ -148,7 +160,7 @@ mod tests {
     const AFTER: Span = Span { from: 100, to: 105 };
 
     fn order(may_be: States) -> Order {
-        Order { user: 0, product: 0, quantity: 1, cost: 5, expires_at: 100, may_be }
+        Order { user: 0, product: 0, quantity: 1, returned: 0, cost: 5, expires_at: 100, may_be }
     }
 
     #[test]

@@ -79,7 +79,7 @@ impl EngineBuilder {
     }
 
     /// Lets nothing expire by itself, whatever the clock.
-    #[cfg(feature = "bin")]
+    #[cfg(any(test, feature = "bin"))]
     pub(super) fn without_expiry(mut self) -> Self {
         self.running = false;
         self

@@ -13,6 +13,7 @@ use crate::event::{Event, Fact, Recorder};
 use crate::ledger::{Release, made_at_ms};
 
 /// What was ahead, and what was done.
+#[cfg_attr(not(feature = "bin"), allow(dead_code, reason = "the command tells them"))]
 #[derive(Debug)]
 pub(crate) struct Mended {
     /// The newest time of the journal, and that of the machine.

@@ -25,7 +25,7 @@ mod life;
 mod look_back;
 pub(crate) mod loss;
 mod memory;
-#[cfg(feature = "bin")]
+#[cfg(any(test, feature = "bin"))]
 mod mend;
 mod metrics;
 mod note;
@@ -70,7 +70,7 @@ pub use deferred::{DeferredTicket, NoteTicket, RefundTicket};
 pub use history::{CatchUp, History};
 #[cfg(feature = "bin")]
 pub(crate) use loss::Accepted;
-#[cfg(feature = "bin")]
+#[cfg(any(test, feature = "bin"))]
 pub(crate) use mend::{Mended, mend_clock};
 pub use metrics::{Metric, MetricKind, Sample};
 pub use note::{NoteOutcome, NoteWhen};
@@ -152,7 +152,7 @@ impl Engine {
     }
 
     /// How many more documents there may be.
-    #[cfg(any(test, feature = "bin"))]
+    #[cfg(any(all(test, feature = "server"), feature = "bin"))]
     pub(crate) fn documents_room(&self) -> usize {
         self.0.core.ledger.documents_room()
     }

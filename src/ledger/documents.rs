@@ -110,7 +110,7 @@ impl Ledger {
     }
 
     /// How many more documents there may be.
-    #[cfg(any(test, feature = "bin"))]
+    #[cfg(any(all(test, feature = "server"), feature = "bin"))]
     pub(crate) fn documents_room(&self) -> usize {
         self.limits.documents_max.saturating_sub(self.documents.lock().len())
     }

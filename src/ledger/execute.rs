@@ -18,6 +18,7 @@ impl Ledger {
     /// # Errors
     /// `Invalid`, `NotFound`, `Conflict`, `Overloaded`, or what the recorder says. Nothing is
     /// changed then.
+    #[cfg(any(test, feature = "bin"))]
     pub(crate) fn execute(
         &self,
         command: &Command<'_>,

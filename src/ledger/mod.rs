@@ -70,7 +70,9 @@ pub use outcome::{
     Transferred,
 };
 #[cfg(feature = "server")]
-pub(crate) use reservations::{first_made_at, made_at_ms};
+pub(crate) use reservations::first_made_at;
+#[cfg(any(test, feature = "server"))]
+pub(crate) use reservations::made_at_ms;
 pub(crate) use snapshot::{LAYOUT_VERSION, Layout, PART_COUNT, Replay};
 
 /// What a command did, and the event that must be durable before anybody hears of it; `None` when

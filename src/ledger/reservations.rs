@@ -57,7 +57,7 @@ fn hash(id: ReservationId) -> u64 {
 /// The time that a number stands for. A reservation was made then or before: a shard that has used
 /// up its numbers of a time, or that was ahead of it before a clock was set back, goes on with later
 /// ones.
-#[cfg(feature = "server")]
+#[cfg(any(test, feature = "server"))]
 pub(crate) fn made_at_ms(id: ReservationId) -> TimeMs {
     id.count() / COUNTS_PER_MS
 }

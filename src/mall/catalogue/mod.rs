@@ -21,7 +21,9 @@ use crate::engine::Engine;
 use crate::ledger::PutDocument;
 
 #[cfg(any(test, feature = "bin"))]
-pub(crate) use import::{Entry, Import, Imported, Refused};
+pub(crate) use import::{Entry, Import};
+#[cfg(feature = "bin")]
+pub(crate) use import::{Imported, Refused};
 pub(crate) use item::Item;
 pub(in crate::mall) use kind::Kind;
 pub(in crate::mall) use part::{Row, hash};

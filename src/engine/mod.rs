@@ -25,7 +25,7 @@ mod life;
 mod look_back;
 pub(crate) mod loss;
 mod memory;
-#[cfg(any(test, feature = "bin"))]
+#[cfg(any(all(test, not(stockhold_loom)), feature = "bin"))]
 mod mend;
 mod metrics;
 mod note;
@@ -70,7 +70,7 @@ pub use deferred::{DeferredTicket, NoteTicket, RefundTicket};
 pub use history::{CatchUp, History};
 #[cfg(feature = "bin")]
 pub(crate) use loss::Accepted;
-#[cfg(any(test, feature = "bin"))]
+#[cfg(any(all(test, not(stockhold_loom)), feature = "bin"))]
 pub(crate) use mend::{Mended, mend_clock};
 pub use metrics::{Metric, MetricKind, Sample};
 pub use note::{NoteOutcome, NoteWhen};

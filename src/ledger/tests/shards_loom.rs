@@ -4,6 +4,7 @@
 
 use super::*;
 use crate::base::sync::{Arc, check, thread};
+use crate::ledger::accounts::shard_of;
 
 /// Three would take minutes for the models of four threads.
 const PREEMPTIONS: usize = 2;

@@ -32,8 +32,9 @@ async fn the_lock_lives_and_ends_with_the_connection_that_writes() {
             "there is no other connection that could write on without it"
         );
         admin.query_drop(format!("kill {held}")).await.expect("the connection is there");
-        let again = wait_for("the lock to be taken again", async || holder(&lab).await).await;
-        assert_ne!(again, held);
+        // The server ends a connection some time after it is told to.
+        let another = async || holder(&lab).await.filter(|again| *again != held);
+        wait_for("the lock to be taken again", another).await;
         crowd.answered(200).await;
     }
     crowd.stop().await;

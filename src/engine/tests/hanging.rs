@@ -73,26 +73,25 @@ fn a_disk_that_hangs_lets_an_engine_be_closed_and_dropped() {
     waiting.wait().unwrap();
 }
 
-/// Writes until the disk has no room for the journal's next segment; what is not durable then.
-fn fill(engine: &Engine, gate: &Gate) -> Vec<Ticket<()>> {
+/// Writes more than the segments hold that are there, on a disk that has no room for another; what
+/// then waits for room.
+fn fill(engine: &Engine, gate: &Gate) -> Ticket<()> {
+    // Nothing is written before all of it is asked for: whoever is short of room refuses what is new.
+    gate.hold();
+    let put = |_| engine.put_document(PutDocument::new("notes", "one", &[7; 50_000])).unwrap();
+    let last = (0..16).map(put).last().unwrap();
     gate.faults.is_full.store(true, Ordering::SeqCst);
-    let mut waiting = Vec::new();
-    loop {
-        match engine.put_document(PutDocument::new("notes", "one", &[7; 50_000])) {
-            Ok(ticket) => waiting.push(ticket),
-            Err(error) => {
-                assert_eq!(error.kind(), ErrorKind::LowSpace, "{error}");
-                waiting.retain(|ticket| ticket.seq() > Some(engine.durable_seq()));
-                return waiting;
-            }
+    gate.release();
+    engine.0.core.journal.kick();
+    // It is told, and what is new is refused.
+    let refused = loop {
+        match engine.put_document(PutDocument::new("notes", "two", b"")) {
+            Ok(_) => thread::yield_now(),
+            Err(error) => break error.kind(),
         }
-        engine.0.core.journal.kick();
-        while waiting.last().and_then(Ticket::seq) > Some(engine.durable_seq())
-            && engine.check_ready().is_ok()
-        {
-            thread::yield_now();
-        }
-    }
+    };
+    assert_eq!(refused, ErrorKind::LowSpace);
+    last
 }
 
 #[test]
@@ -100,11 +99,10 @@ fn a_full_disk_holds_the_journal_up_until_there_is_room() {
     let dir = tempfile::tempdir().unwrap();
     let (engine, gate) = open(dir.path(), NEVER, NEVER);
     let waiting = fill(&engine, &gate);
-    assert!(!waiting.is_empty() && !engine.status().poisoned, "they wait, and nothing has failed");
+    assert!(waiting.seq() > Some(engine.durable_seq()), "it waits");
+    assert!(!engine.status().poisoned, "and nothing has failed");
     gate.faults.is_full.store(false, Ordering::SeqCst);
-    for ticket in waiting {
-        ticket.wait().unwrap();
-    }
+    waiting.wait().unwrap();
     receive(&engine).unwrap().wait().unwrap();
     engine.close().unwrap();
 }
@@ -116,9 +114,7 @@ fn a_full_disk_lets_an_engine_be_closed_and_opened_again() {
     receive(&engine).unwrap().wait().unwrap();
     let waiting = fill(&engine, &gate);
     assert_eq!(engine.close().unwrap_err().kind(), ErrorKind::Poisoned);
-    for ticket in waiting {
-        assert!(ticket.wait().is_err(), "what waited for room is not there");
-    }
+    assert!(waiting.wait().is_err(), "what waited for room is not there");
     drop(engine);
     let builder = Engine::builder(dir.path())
         .history(false)

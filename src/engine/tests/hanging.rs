@@ -79,7 +79,8 @@ fn fill(engine: &Engine, gate: &Gate) -> Ticket<()> {
     // Nothing is written before all of it is asked for: whoever is short of room refuses what is new.
     gate.hold();
     let put = |_| engine.put_document(PutDocument::new("notes", "one", &[7; 50_000])).unwrap();
-    let last = (0..16).map(put).last().unwrap();
+    let mut asked: Vec<_> = (0..16).map(put).collect();
+    let last = asked.pop().unwrap();
     gate.faults.is_full.store(true, Ordering::SeqCst);
     gate.release();
     engine.0.core.journal.kick();

@@ -1,26 +1,12 @@
 //! What is recorded beside the units, documents and the rules of accounts: with keys, and once more.
 
 use super::plan::{AccountIndex, Then};
+use super::wish::Recorded;
 use super::world::World;
-use crate::base::AccountId;
 use crate::base::error::ErrorKind;
 use crate::event::Policy;
 use crate::ledger::{PutDocument, SetPolicy};
 use crate::trials::oracle::{Checked, Due, FILLER, key_of};
-
-/// What was asked to be recorded.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Recorded {
-    /// A document of so many bytes, or that there is none.
-    Document {
-        name: u8,
-        bytes: Option<usize>,
-    },
-    Policy {
-        account: AccountId,
-        policy: Policy,
-    },
-}
 
 impl World<'_> {
     pub(super) fn document(&mut self, name: u8, bytes: Option<usize>, key: Option<u8>) -> Checked {

@@ -2,6 +2,7 @@
 
 use super::plan::Wish;
 use crate::base::{AccountId, IdempotencyKey, ReservationId};
+use crate::event::Policy;
 use crate::ledger::{Deadline, Line};
 use crate::trials::oracle::Ask;
 
@@ -76,4 +77,18 @@ impl Returned {
         let named = IdempotencyKey::new("returns", &key.to_string());
         named.expect("a number is a short key").with_body(format!("{self:?}").as_bytes())
     }
+}
+
+/// What was asked to be recorded.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Recorded {
+    /// A document of so many bytes, or that there is none.
+    Document {
+        name: u8,
+        bytes: Option<usize>,
+    },
+    Policy {
+        account: AccountId,
+        policy: Policy,
+    },
 }

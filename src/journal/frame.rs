@@ -147,7 +147,7 @@ mod tests {
         for len in 0..40 {
             let payload = vec![0xa5; len];
             let bytes = frame(&payload);
-            let crc = u32::from_le_bytes(get(&bytes, CRC).unwrap());
+            let crc = u32::from_le_bytes(get(&bytes, CRC).expect("a frame has a checksum"));
             let expected = Frame {
                 seq: 7,
                 group_first: 5,

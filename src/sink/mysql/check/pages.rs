@@ -39,6 +39,7 @@ impl Pager {
         };
         let values = Params::Positional(vec![after.into(), self.from_seq.into()]);
         let rows: Vec<DbRow> = conn.exec(self.query.as_str(), values).await?;
+        // A row's own `unwrap` is its list of values: nobody took one out before.
         let page: Vec<Vec<String>> =
             rows.into_iter().map(|row| row.unwrap().iter().map(text).collect()).collect();
         if page.len() == PAGE {

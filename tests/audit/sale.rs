@@ -19,9 +19,10 @@ pub(crate) const NOW_MS: u64 = 1_750_000_000_000;
 pub(crate) const TTL_MS: u64 = 1_000;
 
 pub(crate) struct Sale {
+    pub(crate) engine: Engine,
+    /// Dropped after the engine, whose files it has.
     pub(crate) dir: TempDir,
     pub(crate) clock: Arc<ManualClock>,
-    pub(crate) engine: Engine,
     pub(crate) accounts: Accounts,
 }
 

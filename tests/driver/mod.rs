@@ -33,10 +33,11 @@ const WINDOW_MS: u64 = 150;
 
 /// An engine and the reference, side by side.
 pub struct Run {
-    dir: TempDir,
-    clock: Arc<ManualClock>,
     /// `None` only while it is reopened.
     engine: Option<Engine>,
+    /// Dropped after the engine, whose files it has.
+    dir: TempDir,
+    clock: Arc<ManualClock>,
     ids: [Option<AccountId>; 8],
     reference: Reference,
     made: Vec<ReservationId>,

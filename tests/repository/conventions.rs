@@ -1,5 +1,6 @@
 //! Would catch a scenario that does not say what it would catch, a unit test that is not where its
-//! path says, and a test that nobody runs: the conventions of CONTRIBUTING.md, "Where a test belongs".
+//! path says, a test that nobody runs, and a directory that goes before the engine in it: the
+//! conventions of CONTRIBUTING.md, "Where a test belongs".
 
 #![allow(clippy::disallowed_methods, reason = "a test reads the sources")]
 
@@ -61,4 +62,35 @@ fn unit_tests_are_where_their_path_says_and_every_test_runs() {
             assert!(!moved, "{} has its tests elsewhere: {file}", path.display());
         }
     }
+}
+
+/// The types of a struct's fields in their order, which is the order they are dropped in.
+fn structs(text: &str) -> impl Iterator<Item = Vec<&str>> {
+    text.split("struct ").skip(1).filter_map(|after| {
+        let (head, body) = after.split_once('{')?;
+        let body = body.split_once('}')?.0;
+        let fields = body.lines().map(str::trim).filter(|line| !line.starts_with("//"));
+        let types = fields.filter_map(|line| Some(line.split_once(": ")?.1)).collect();
+        (!head.contains([';', '('])).then_some(types)
+    })
+}
+
+/// An engine whose files are removed under it leaves sled's memory behind, since nothing else can be
+/// done with a sled that cannot write: a fuzz target then reports a leak.
+#[test]
+fn an_engine_is_dropped_before_its_directory() {
+    let (mut both, mut wrong) = (0, Vec::new());
+    for dir in ["src", "tests"] {
+        for (path, text) in sources(dir) {
+            for types in structs(&text) {
+                let place = |name| types.iter().position(|kind| kind.contains(name));
+                if let (Some(engine), Some(files)) = (place("Engine"), place("TempDir")) {
+                    both += 1;
+                    wrong.extend((files < engine).then(|| path.clone()));
+                }
+            }
+        }
+    }
+    assert!(both > 2, "only {both} structs with both were found: the look is broken");
+    assert!(wrong.is_empty(), "these drop the directory first: {wrong:#?}");
 }

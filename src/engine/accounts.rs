@@ -4,10 +4,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::Engine;
-use super::core::Core;
 use crate::base::error::{Error, Result};
 use crate::base::{AccountId, AccountKey};
+use crate::engine::Engine;
+use crate::engine::core::Core;
 use crate::ledger::{AccountCursor, Level, Pending, PendingCursor};
 
 impl Engine {

@@ -1,7 +1,8 @@
 //! Commands that happen together.
 
-use super::{Engine, Ticket, space};
 use crate::base::error::Result;
+use crate::engine::upkeep::space;
+use crate::engine::{Engine, Ticket};
 use crate::ledger::{Atomic, AtomicOutcome};
 
 impl Engine {

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
-use super::checkpoint;
-use super::core::Core;
 use crate::base::error::{Error, ErrorKind, Result};
+use crate::engine::core::Core;
+use crate::engine::upkeep::checkpoint;
 
 /// An error that can be told more than once.
 type Outcome = Result<(), (ErrorKind, String)>;

@@ -1,10 +1,12 @@
 //! Commands: what changes the ledger.
 
-use super::lengths::{check_body, check_name};
-use super::note::NoteWhen;
-use super::{BatchTicket, Engine, NoteTicket, RefundTicket, Ticket, ended, look_back};
 use crate::base::error::{Error, Result};
 use crate::base::{AccountId, AccountKey, IdempotencyKey};
+use crate::engine::deferred::decide;
+use crate::engine::deferred::look_back;
+use crate::engine::deferred::note::NoteWhen;
+use crate::engine::lengths::{check_body, check_name};
+use crate::engine::{BatchTicket, Engine, NoteTicket, RefundTicket, Ticket};
 use crate::event::Policy;
 use crate::history::record::ReservationRecord;
 #[cfg(doc)]
@@ -337,7 +339,7 @@ impl Engine {
     /// refunds wait or the journal's queue is full, `Unavailable` when history is off or has failed,
     /// and `Closed`.
     pub fn refund<'a>(&self, refund: impl Into<Refund<'a>>) -> Result<RefundTicket> {
-        ended::ask_refund(self.core()?, &refund.into(), None)
+        decide::ask_refund(self.core()?, &refund.into(), None)
     }
 
     /// As [`Engine::refund`], when `when` holds of the confirmed reservation as history shows it. It
@@ -350,7 +352,7 @@ impl Engine {
         refund: impl Into<Refund<'a>>,
         when: fn(&ReservationRecord) -> bool,
     ) -> Result<RefundTicket> {
-        ended::ask_refund(self.core()?, &refund.into(), Some(when))
+        decide::ask_refund(self.core()?, &refund.into(), Some(when))
     }
 
     /// Keeps a note with a reservation when a condition on it is met: on how it ended, say, and on
@@ -361,7 +363,7 @@ impl Engine {
     /// # Errors
     /// As [`Engine::refund`].
     pub fn note_when(&self, note: NoteWhen<'_>) -> Result<NoteTicket> {
-        ended::ask_note(self.core()?, &note)
+        decide::ask_note(self.core()?, &note)
     }
 
     /// Keeps a note with a reservation in history.

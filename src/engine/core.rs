@@ -3,18 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Ticket;
-use super::claims::Claims;
-use super::following::Following;
-use super::generations::Checkpoints;
-use super::life::Life;
-use super::place::Place;
-use super::recorder::JournalRecorder;
-use super::space::{self, Space};
-use super::time::EngineTime;
 use crate::base::TimeMs;
 use crate::base::error::Result;
 use crate::base::sync::Mutex;
+use crate::engine::Ticket;
+use crate::engine::files::claims::Claims;
+use crate::engine::files::generations::Checkpoints;
+use crate::engine::files::place::Place;
+use crate::engine::following::Following;
+use crate::engine::life::Life;
+use crate::engine::recorder::JournalRecorder;
+use crate::engine::time::EngineTime;
+use crate::engine::upkeep::space::{self, Space};
 use crate::journal::Journal;
 use crate::ledger::{Command, Executed, Ledger};
 

@@ -5,10 +5,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use super::core::Core;
 use crate::base::error::{Error, Result};
 use crate::base::waiters::{Slot, Waiter};
 use crate::base::{AccountId, ReservationId, Seq, handle};
+use crate::engine::core::Core;
 use crate::history::Store;
 use crate::history::record::{ChangeRecord, ReservationRecord};
 

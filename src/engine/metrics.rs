@@ -1,8 +1,8 @@
 //! The engine in numbers, for whatever watches it. Every name, its help and where its value comes
 //! from stand in one table; whoever exports them prints it.
 
-use super::core::Core;
-use super::{Engine, Status};
+use crate::engine::core::Core;
+use crate::engine::{Engine, Status};
 use crate::ledger::{Became, Tally, Verb};
 
 /// Whether a number only grows.

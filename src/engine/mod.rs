@@ -1,49 +1,34 @@
-//! The engine: the only module that sees the ledger, the journal and the store. It opens, executes,
-//! expires, checkpoints and follows.
+//! The engine: the only module that sees the ledger, the journal and the store.
+//!
+//! | where | what |
+//! |---|---|
+//! | this file, [`commands`], [`atomic`], [`accounts`], [`history`], [`status`], [`metrics`] | what callers ask of it |
+//! | [`opening`], [`closing`], [`life`] | how it begins and ends; what it may cost; a lost end, a clock that was wrong |
+//! | [`files`] | what is on disk beside journal and history: snapshots, claims |
+//! | [`upkeep`], [`time`] | what it does by itself: expire, checkpoint, look for room |
+//! | [`following`] | how history and subscribers follow the journal |
+//! | [`deferred`] | what is asked about reservations that ended, and decided where history is read |
 
 mod accounts;
 mod atomic;
-mod background;
-mod belonging;
-mod bound;
-mod builder;
-mod checkpoint;
-mod claim;
-pub(crate) mod claims;
 mod closing;
 mod commands;
 mod core;
 mod deferred;
-mod ended;
-mod expiry;
-mod follower;
+pub(crate) mod files;
 mod following;
-mod generations;
 mod history;
 mod lengths;
 mod life;
-mod look_back;
-pub(crate) mod loss;
-mod memory;
-#[cfg(any(all(test, not(stockhold_loom)), feature = "bin"))]
-mod mend;
 mod metrics;
-mod note;
-mod opening;
-pub(crate) mod place;
-mod progress;
+pub(crate) mod opening;
 mod recorder;
-mod room;
-pub(crate) mod snapshot;
-mod space;
 mod status;
-#[cfg(any(test, feature = "bin"))]
-mod stepped;
-mod subscription;
 #[cfg(all(test, not(stockhold_loom)))]
 mod tests;
 mod ticket;
 mod time;
+mod upkeep;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -52,6 +37,7 @@ use std::time::Duration;
 
 use self::closing::Closing;
 use self::core::Core;
+use self::upkeep::{checkpoint, expire};
 use crate::base::error::Result;
 use crate::base::sync::Mutex;
 use crate::base::{AccountId, AccountKey, ReservationId, Seq, TimeMs, handle};
@@ -62,20 +48,20 @@ pub(crate) use crate::ledger::Terms;
 pub use crate::vfs::directory::Identity;
 pub use crate::vfs::memory::MemoryDisk;
 pub use accounts::{AccountPages, PendingPages};
-pub use background::{ClosingDown, Opening};
-pub use bound::MemoryBound;
-pub use builder::EngineBuilder;
-pub use claim::Claim;
+pub use deferred::note::{NoteOutcome, NoteWhen};
 pub use deferred::{DeferredTicket, NoteTicket, RefundTicket};
+pub use following::claim::Claim;
+pub use following::subscription::Subscription;
 pub use history::{CatchUp, History};
-#[cfg(feature = "bin")]
-pub(crate) use loss::Accepted;
-#[cfg(any(all(test, not(stockhold_loom)), feature = "bin"))]
-pub(crate) use mend::{Mended, mend_clock};
 pub use metrics::{Metric, MetricKind, Sample};
-pub use note::{NoteOutcome, NoteWhen};
+pub use opening::background::{ClosingDown, Opening};
+pub use opening::bound::MemoryBound;
+pub use opening::builder::EngineBuilder;
+#[cfg(feature = "bin")]
+pub(crate) use opening::loss::Accepted;
+#[cfg(any(all(test, not(stockhold_loom)), feature = "bin"))]
+pub(crate) use opening::mend::{Mended, mend_clock};
 pub use status::Status;
-pub use subscription::Subscription;
 pub use ticket::{BatchTicket, Ticket};
 
 /// A handle on an open ledger. Clones share it; the last one dropped closes it.
@@ -169,7 +155,7 @@ impl Engine {
     /// # Errors
     /// Those of [`Engine::execute`].
     pub fn expire_due(&self) -> Result<usize> {
-        expiry::expire_due(self.core()?)
+        expire::expire_due(self.core()?)
     }
 
     /// After how long a disk that does not answer counts as one that hangs.

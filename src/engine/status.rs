@@ -1,8 +1,8 @@
 //! What operators ask first.
 
-use super::core::Core;
-use super::follower::HISTORY_THREAD;
 use crate::base::Seq;
+use crate::engine::core::Core;
+use crate::engine::following::follower::HISTORY_THREAD;
 
 /// The state of an engine at one moment. Sizes are in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,9 +9,9 @@ use std::sync::Arc;
 
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::{AccountId, AccountKey, ReservationId, Seq, TimeMs, handle};
-use crate::engine::claims;
-use crate::engine::place::absolute;
-use crate::engine::snapshot::{self, Snapshot};
+use crate::engine::files::claims;
+use crate::engine::files::place::absolute;
+use crate::engine::files::snapshot::{self, Snapshot};
 #[cfg(feature = "bin")]
 use crate::event::branch::Mark;
 use crate::event::{self, Event};

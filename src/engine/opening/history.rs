@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use crate::base::error::{ErrorKind, Result};
-use crate::engine::{EngineBuilder, belonging};
+use crate::engine::EngineBuilder;
+use crate::engine::files::belonging;
 use crate::history::{Belongs, Shown, Store, StoreConfig};
 use crate::journal::FoundJournal;
 use crate::ledger::Ledger;

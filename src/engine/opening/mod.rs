@@ -1,27 +1,38 @@
 //! Opening an engine, step by step: the lock, the newest snapshot and the journal after it, history
-//! and claims, and the threads last.
+//! and claims, and the threads last. Beside it what may be chosen first, and other ways of opening.
 
+pub(in crate::engine) mod background;
+pub(in crate::engine) mod bound;
+pub(in crate::engine) mod builder;
 mod history;
+mod in_memory;
+pub(crate) mod loss;
+#[cfg(any(all(test, not(stockhold_loom)), feature = "bin"))]
+pub(in crate::engine) mod mend;
 mod recover;
-pub(super) mod threads;
+#[cfg(any(test, feature = "bin"))]
+mod stepped;
+pub(in crate::engine) mod threads;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use self::history::Opened;
 use self::recover::{Recovered, recover};
-use super::claims::{self, Claims};
-use super::core::Core;
-use super::following::Following;
-use super::generations::{Checkpoints, Generations};
-use super::life::Life;
-use super::place::{Place, absolute};
-use super::progress::End;
-use super::space::Space;
-use super::time::EngineTime;
-use super::{Engine, EngineBuilder, Running, follower, loss, room};
 use crate::base::error::{Error, Result};
 use crate::base::sync::Mutex;
+use crate::engine::core::Core;
+use crate::engine::files::claims::{self, Claims};
+use crate::engine::files::generations::{Checkpoints, Generations};
+use crate::engine::files::place::{Place, absolute};
+use crate::engine::following::Following;
+use crate::engine::following::follower;
+use crate::engine::following::progress::End;
+use crate::engine::life::Life;
+use crate::engine::time::EngineTime;
+use crate::engine::upkeep::room;
+use crate::engine::upkeep::space::Space;
+use crate::engine::{Engine, EngineBuilder, Running};
 use crate::journal::Journal;
 use crate::vfs;
 use crate::vfs::directory::{self, Locked};

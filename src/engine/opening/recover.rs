@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use crate::base::TimeMs;
 use crate::base::error::{Error, Result};
-use crate::engine::belonging::lost;
-use crate::engine::generations::{Generations, read_newest};
+use crate::engine::files::belonging::lost;
+use crate::engine::files::generations::{Generations, read_newest};
 use crate::engine::{EngineBuilder, time};
 use crate::event;
 use crate::journal::FoundJournal;

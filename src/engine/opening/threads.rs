@@ -7,7 +7,11 @@ use crossbeam_utils::sync::Parker;
 
 use crate::base::error::{Error, Result};
 use crate::engine::core::Core;
-use crate::engine::{EngineBuilder, Running, checkpoint, expiry, follower, room};
+use crate::engine::following::follower;
+use crate::engine::upkeep::checkpoint;
+use crate::engine::upkeep::expire;
+use crate::engine::upkeep::room;
+use crate::engine::{EngineBuilder, Running};
 
 /// Starts those that the settings want; a stepped engine has none.
 ///
@@ -21,7 +25,7 @@ pub(super) fn start_all(running: &Running, settings: &EngineBuilder) -> Result<(
     start(running, follower::HISTORY_THREAD, follower::run)?;
     start(running, "stockhold-checkpoint", checkpoint::run)?;
     if settings.running {
-        start(running, "stockhold-expiry", expiry::run)?;
+        start(running, "stockhold-expiry", expire::run)?;
     }
     Ok(())
 }

@@ -7,8 +7,8 @@ use std::sync::Barrier;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 
-use super::super::background::{Background, Stage};
 use super::*;
+use crate::engine::opening::background::{Background, Stage};
 use crate::vfs::held::{Gate, HeldVfs};
 use crate::vfs::memory::MemoryDisk;
 

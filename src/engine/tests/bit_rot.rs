@@ -65,17 +65,19 @@ fn every_bit_and_length_of_a_checkpoint() {
     let (vfs, _) = ledger();
     let path = snapshots(&vfs).pop().expect("there are two");
     let bytes = vfs.bytes(&path).expect("it is there");
-    snapshot::parse(bytes.clone()).unwrap_or_else(|(offset, what)| panic!("{offset}: {what}"));
+    files::snapshot::parse(bytes.clone())
+        .unwrap_or_else(|(offset, what)| panic!("{offset}: {what}"));
     for bit in 0..bytes.len() * 8 {
         let mut flipped = bytes.clone();
         flipped[bit / 8] ^= 1 << (bit % 8);
-        let (offset, _) =
-            snapshot::parse(flipped).err().unwrap_or_else(|| panic!("bit {bit} is not missed"));
+        let (offset, _) = files::snapshot::parse(flipped)
+            .err()
+            .unwrap_or_else(|| panic!("bit {bit} is not missed"));
         assert!(offset <= bit / 8, "the damage at byte {} is said to be at {offset}", bit / 8);
     }
     for length in 0..bytes.len() {
         assert!(
-            snapshot::parse(bytes[..length].to_vec()).is_err(),
+            files::snapshot::parse(bytes[..length].to_vec()).is_err(),
             "{length} bytes are taken for all"
         );
     }

@@ -205,10 +205,10 @@ fn a_snapshot_taken_in_the_middle_of_things_gives_the_same_ledger_as_all_events(
     });
     engine.close().expect("it closes");
     let reader = DirectoryReader::open(fixture.dir.path()).expect("the directory reads");
-    let snapshots: Vec<_> = snapshot::list(&RealVfs, fixture.dir.path())
+    let snapshots: Vec<_> = files::snapshot::list(&RealVfs, fixture.dir.path())
         .expect("it lists")
         .iter()
-        .map(|path| snapshot::read(&RealVfs, path).expect("it is whole"))
+        .map(|path| files::snapshot::read(&RealVfs, path).expect("it is whole"))
         .collect();
     assert!(
         snapshots.iter().any(|snapshot| snapshot.from_seq <= snapshot.last_seq),

@@ -91,7 +91,7 @@ fn on_a_disk_that_is_nearly_full_nothing_new_is_taken() {
     let mut refused = None;
     for body in bodies {
         match body.and_then(|ticket| ticket.wait()) {
-            Ok(_) => room::look(&engine.0.core),
+            Ok(_) => upkeep::room::look(&engine.0.core),
             Err(error) => {
                 refused = Some(error.kind());
                 break;

@@ -127,7 +127,7 @@ fn a_refund_waits_for_nothing_before_its_ticket_and_is_decided_once() {
     let (core, parker) = (Arc::clone(&engine.0.core), Parker::new());
     core.life.add_sleeper(parker.unparker().clone());
     engine.write_queued();
-    let history = std::thread::spawn(move || follower::run(&core, &parker));
+    let history = std::thread::spawn(move || following::follower::run(&core, &parker));
     let outcomes = asked.map(|ticket| ticket.wait().expect("it is decided"));
     assert!(matches!(outcomes[0], RefundOutcome::Returned { .. }), "{outcomes:?}");
     assert_eq!(
@@ -168,7 +168,7 @@ fn a_history_that_dies_is_told_and_whoever_waits_for_it_hears_of_it() {
         assert!(poll(&mut caught_up, &Waker::from(Arc::clone(&waker))).is_pending());
     }
     assert!(poll(&mut refund, &Waker::from(Arc::clone(&waker))).is_pending());
-    let run = || follower::run(&engine.0.core, &Parker::new());
+    let run = || following::follower::run(&engine.0.core, &Parker::new());
     let died = catch_unwind(AssertUnwindSafe(|| flaw::with(Flaw::DiesInHistory, run)));
     assert!(died.is_err(), "whoever joins the thread hears of it too");
     assert_eq!(waker.0.load(Ordering::SeqCst), 2);

@@ -14,7 +14,7 @@ use crate::journal::FoundJournal;
 /// # Errors
 /// `Corrupt` when it proves that acknowledged records are missing, `Unavailable` when the journal
 /// cannot be read.
-pub(super) fn judge(journal: &FoundJournal, shown: &Shown) -> Result<Belongs> {
+pub(in crate::engine) fn judge(journal: &FoundJournal, shown: &Shown) -> Result<Belongs> {
     let (watermark, last_seq) = (shown.watermark, journal.last_seq());
     if watermark > last_seq {
         return judge_ahead(journal, shown);
@@ -50,7 +50,7 @@ fn judge_ahead(journal: &FoundJournal, shown: &Shown) -> Result<Belongs> {
 }
 
 /// What `witness` shows was acknowledged, and the journal does not have it.
-pub(super) fn lost(witness: impl fmt::Display, shown: Seq, last_seq: Seq) -> Error {
+pub(in crate::engine) fn lost(witness: impl fmt::Display, shown: Seq, last_seq: Seq) -> Error {
     Error::corrupt(format!(
         "the journal ends at record {last_seq}, but {witness} shows record {shown}: acknowledged records are missing. Put \
          the missing segments back, or restore the directory from a backup. Nothing was changed. To go on without them, \

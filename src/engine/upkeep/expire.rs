@@ -6,20 +6,20 @@ use std::time::Duration;
 
 use crossbeam_utils::sync::Parker;
 
-use super::core::Core;
 use crate::base::SHARD_COUNT;
 use crate::base::error::{ErrorKind, Result};
+use crate::engine::core::Core;
 
 /// How often the wheels are turned. Units are back within this, plus the time that what lapsed with
 /// them takes: less than a microsecond each.
-pub(super) const TURN_EVERY: Duration = Duration::from_millis(10);
+pub(in crate::engine) const TURN_EVERY: Duration = Duration::from_millis(10);
 
 /// Reservations expired under one hold of a shard's lock: what a concurrent reserve waits at most,
 /// some 100 us.
 const BATCH: usize = 256;
 
 /// Turns the wheels until the engine stops.
-pub(super) fn run(core: &Arc<Core>, parker: &Parker) {
+pub(in crate::engine) fn run(core: &Arc<Core>, parker: &Parker) {
     while !core.is_stopped() {
         if let Err(error) = expire_due(core) {
             if matches!(
@@ -35,7 +35,7 @@ pub(super) fn run(core: &Arc<Core>, parker: &Parker) {
 }
 
 /// Expires what is due now; returns how many reservations that were.
-pub(super) fn expire_due(core: &Core) -> Result<usize> {
+pub(in crate::engine) fn expire_due(core: &Core) -> Result<usize> {
     let now = core.now_ms();
     let mut count = 0;
     for shard in 0..SHARD_COUNT {

@@ -21,18 +21,18 @@ const FILE_BYTES: usize = 56;
 const FILE_BYTES_1: usize = 40;
 const NAME_BYTES_MAX: usize = 32;
 /// More followers than any user has; a directory with more was not written by us.
-pub(super) const CLAIMS_MAX: usize = 64;
+pub(in crate::engine) const CLAIMS_MAX: usize = 64;
 
 /// The claims of an engine, by name.
-pub(super) type Claims = BTreeMap<String, Record>;
+pub(in crate::engine) type Claims = BTreeMap<String, Record>;
 
 /// What is kept of one claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Record {
+pub(in crate::engine) struct Record {
     /// Random, made with the claim.
-    pub(super) id: u128,
+    pub(in crate::engine) id: u128,
     /// The first event that is held; `None` when nothing is.
-    pub(super) from_seq: Option<Seq>,
+    pub(in crate::engine) from_seq: Option<Seq>,
 }
 
 /// A record as its file has it.
@@ -49,7 +49,7 @@ struct Filed {
 ///
 /// # Errors
 /// `Unavailable` when the directory cannot be read or written.
-pub(super) fn restore(vfs: &dyn Vfs, directory: &Directory) -> Result<Claims> {
+pub(in crate::engine) fn restore(vfs: &dyn Vfs, directory: &Directory) -> Result<Claims> {
     let mut claims = Claims::new();
     for (name, filed) in read_all(vfs, directory.path())? {
         if !directory.owns(filed.directory) {
@@ -73,7 +73,11 @@ pub(super) fn restore(vfs: &dyn Vfs, directory: &Directory) -> Result<Claims> {
 /// # Errors
 /// `Corrupt` when one of this directory is, which proves that acknowledged records are missing;
 /// `Unavailable` when the directory cannot be read.
-pub(super) fn check_end(vfs: &dyn Vfs, directory: &Directory, last_seq: Seq) -> Result<()> {
+pub(in crate::engine) fn check_end(
+    vfs: &dyn Vfs,
+    directory: &Directory,
+    last_seq: Seq,
+) -> Result<()> {
     for (name, filed) in read_all(vfs, directory.path())? {
         match filed.record.from_seq {
             Some(from_seq) if from_seq > last_seq + 1 && directory.owns(filed.directory) => {
@@ -89,7 +93,7 @@ pub(super) fn check_end(vfs: &dyn Vfs, directory: &Directory, last_seq: Seq) -> 
 ///
 /// # Errors
 /// `Unavailable` when the directory cannot be read.
-pub(super) fn newest(vfs: &dyn Vfs, dir: &Path) -> Result<Seq> {
+pub(in crate::engine) fn newest(vfs: &dyn Vfs, dir: &Path) -> Result<Seq> {
     let seen = |(_, filed): &(String, Filed)| filed.record.from_seq.unwrap_or(1) - 1;
     Ok(read_all(vfs, dir)?.iter().map(seen).max().unwrap_or(0))
 }
@@ -98,7 +102,7 @@ pub(super) fn newest(vfs: &dyn Vfs, dir: &Path) -> Result<Seq> {
 ///
 /// # Errors
 /// `Unavailable` when the disk fails.
-pub(super) fn remove_all(vfs: &dyn Vfs, dir: &Path) -> Result<()> {
+pub(in crate::engine) fn remove_all(vfs: &dyn Vfs, dir: &Path) -> Result<()> {
     read_all(vfs, dir)?.iter().try_for_each(|(name, _)| remove(vfs, dir, name))
 }
 
@@ -124,7 +128,7 @@ fn read_all(vfs: &dyn Vfs, dir: &Path) -> Result<Vec<(String, Filed)>> {
 }
 
 /// Pins what the claims hold.
-pub(super) fn pin_all(claims: &Claims, journal: &Journal) {
+pub(in crate::engine) fn pin_all(claims: &Claims, journal: &Journal) {
     claims.iter().for_each(|(name, record)| pin(journal, name, *record));
 }
 
@@ -147,7 +151,7 @@ pub(crate) fn read_id(vfs: &dyn Vfs, dir: &Path, name: &str) -> Result<Option<u1
 }
 
 /// Pins what a claim holds, or lets go of it when it holds nothing.
-pub(super) fn pin(journal: &Journal, name: &str, record: Record) {
+pub(in crate::engine) fn pin(journal: &Journal, name: &str, record: Record) {
     let pin = format!("claim/{name}");
     match record.from_seq {
         Some(from_seq) => journal.set_pin(&pin, from_seq),
@@ -165,7 +169,7 @@ fn path(dir: &Path, name: &str) -> PathBuf {
 
 /// # Errors
 /// `Invalid` for a text that cannot be the name of a claim.
-pub(super) fn check_name(name: &str) -> Result<()> {
+pub(in crate::engine) fn check_name(name: &str) -> Result<()> {
     let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
     if name.is_empty() || name.len() > NAME_BYTES_MAX || !name.bytes().all(allowed) {
         return Err(Error::invalid(format!(
@@ -179,7 +183,7 @@ pub(super) fn check_name(name: &str) -> Result<()> {
 ///
 /// # Errors
 /// `Unavailable` when the disk fails.
-pub(super) fn write(
+pub(in crate::engine) fn write(
     vfs: &dyn Vfs,
     directory: &Directory,
     name: &str,

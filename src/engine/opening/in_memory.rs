@@ -2,8 +2,7 @@
 
 use std::path::Path;
 
-use super::MemoryDisk;
-use super::{Engine, EngineBuilder};
+use crate::engine::{Engine, EngineBuilder, MemoryDisk};
 
 /// Where the files of an engine in memory are, on its own disk.
 const DIR: &str = "/ledger";

@@ -2,9 +2,11 @@
 //! caller does what they would do, when it likes. Everything else is as ever, so what happens in
 //! which order is a function of the calls, the clock and the files.
 
-use super::{Engine, NoteOutcome, Ticket, checkpoint, ended};
 use crate::base::Seq;
 use crate::base::error::Result;
+use crate::engine::deferred::decide;
+use crate::engine::upkeep::checkpoint;
+use crate::engine::{Engine, NoteOutcome, Ticket};
 use crate::ledger::{Noting, RefundOutcome, Return, Used};
 
 impl Engine {
@@ -48,6 +50,6 @@ impl Engine {
     /// As [`Engine::note_when`].
     pub(crate) fn note_if(&self, note: &Noting<'_>, is_met: bool) -> Result<Ticket<NoteOutcome>> {
         let core = &self.0.core;
-        Ok(core.ticket(ended::note_if(core, note, || Ok(is_met))?))
+        Ok(core.ticket(decide::note_if(core, note, || Ok(is_met))?))
     }
 }

@@ -10,18 +10,22 @@ use crate::base::{Seq, TimeMs};
 use crate::vfs::{self, Vfs};
 
 /// What an engine knows of its checkpoints.
-pub(super) struct Checkpoints {
+pub(in crate::engine) struct Checkpoints {
     /// Held while one is written: one writer at a time.
-    pub(super) generations: Mutex<Generations>,
+    pub(in crate::engine) generations: Mutex<Generations>,
     /// After how many events the next one is written.
-    pub(super) every_events: u64,
+    pub(in crate::engine) every_events: u64,
     seq: AtomicU64,
     written_at_ms: AtomicU64,
     failures: AtomicU32,
 }
 
 impl Checkpoints {
-    pub(super) fn new(generations: Generations, every_events: u64, now_ms: TimeMs) -> Self {
+    pub(in crate::engine) fn new(
+        generations: Generations,
+        every_events: u64,
+        now_ms: TimeMs,
+    ) -> Self {
         Self {
             seq: AtomicU64::new(generations.newest()),
             generations: Mutex::new(generations),
@@ -32,28 +36,28 @@ impl Checkpoints {
     }
 
     /// The last event that the newest one shows.
-    pub(super) fn seq(&self) -> Seq {
+    pub(in crate::engine) fn seq(&self) -> Seq {
         self.seq.load(Ordering::SeqCst)
     }
 
     /// When that was written; before the first one, when the engine was opened.
-    pub(super) fn written_at_ms(&self) -> TimeMs {
+    pub(in crate::engine) fn written_at_ms(&self) -> TimeMs {
         self.written_at_ms.load(Ordering::Relaxed)
     }
 
     /// How many failed since the last one that did not.
-    pub(super) fn failures(&self) -> u32 {
+    pub(in crate::engine) fn failures(&self) -> u32 {
         self.failures.load(Ordering::SeqCst)
     }
 
     /// Notes one that is in its place.
-    pub(super) fn note_written(&self, last_seq: Seq, now_ms: TimeMs) {
+    pub(in crate::engine) fn note_written(&self, last_seq: Seq, now_ms: TimeMs) {
         self.seq.store(last_seq, Ordering::SeqCst);
         self.written_at_ms.store(now_ms, Ordering::Relaxed);
     }
 
     /// Notes how writing one went.
-    pub(super) fn note_outcome(&self, written: &Result<Seq>) {
+    pub(in crate::engine) fn note_outcome(&self, written: &Result<Seq>) {
         match written {
             Ok(_) => self.failures.store(0, Ordering::SeqCst),
             Err(error) if error.kind() == ErrorKind::Closed => {}
@@ -66,7 +70,7 @@ impl Checkpoints {
 /// The snapshots that are kept, oldest first: the first event that recovery from each needs, and
 /// the last it shows.
 #[derive(Debug, Default)]
-pub(super) struct Generations(Vec<Generation>);
+pub(in crate::engine) struct Generations(Vec<Generation>);
 
 impl Generations {
     /// How many snapshots are kept: should the newest be damaged, the one before it and the journal
@@ -74,18 +78,18 @@ impl Generations {
     const COUNT: usize = 2;
 
     /// The last event that the newest snapshot shows; 0 when there is none.
-    pub(super) fn newest(&self) -> Seq {
+    pub(in crate::engine) fn newest(&self) -> Seq {
         self.0.last().map_or(0, |generation| generation.last_seq)
     }
 
     /// The first event that the oldest snapshot needs. Until there are two, the journal is kept
     /// from the start.
-    pub(super) fn needed_from(&self) -> Seq {
+    pub(in crate::engine) fn needed_from(&self) -> Seq {
         if self.0.len() < Self::COUNT { 1 } else { self.0[0].from_seq }
     }
 
     /// Counts the new snapshot, and lets go of the oldest ones.
-    pub(super) fn add(&mut self, vfs: &dyn Vfs, generation: Generation) {
+    pub(in crate::engine) fn add(&mut self, vfs: &dyn Vfs, generation: Generation) {
         self.0.retain(|kept| kept.path != generation.path);
         self.0.push(generation);
         while self.0.len() > Self::COUNT {
@@ -102,7 +106,10 @@ impl Generations {
 ///
 /// # Errors
 /// `Unavailable` when the directory cannot be read.
-pub(super) fn read_newest(vfs: &dyn Vfs, dir: &Path) -> Result<(Option<Snapshot>, Generations)> {
+pub(in crate::engine) fn read_newest(
+    vfs: &dyn Vfs,
+    dir: &Path,
+) -> Result<(Option<Snapshot>, Generations)> {
     let checkpoints = snapshot::directory(dir);
     let creating = |error| Error::io(format_args!("creating {}", checkpoints.display()), error);
     vfs::create_dir_all(vfs, &checkpoints).map_err(creating)?;

@@ -3,12 +3,12 @@
 
 use std::collections::HashMap;
 
-use super::core::Core;
-use super::time::JUMP_MS;
-use super::{Engine, EngineBuilder};
 use crate::base::error::{ErrorKind, Result};
 use crate::base::flaw::{self, Flaw};
 use crate::base::{ReservationId, Seq, TimeMs};
+use crate::engine::core::Core;
+use crate::engine::time::JUMP_MS;
+use crate::engine::{Engine, EngineBuilder};
 use crate::event::{Event, Fact, Recorder};
 use crate::ledger::{Release, made_at_ms};
 

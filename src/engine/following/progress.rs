@@ -14,7 +14,7 @@ use crate::base::waiters::{Slot, Waiter, Waiters};
 use crate::journal::park_until;
 
 /// How far the store shows the journal, and who waits for it.
-pub(super) struct Progress {
+pub(in crate::engine) struct Progress {
     projected: AtomicU64,
     waiters: Mutex<Waiting>,
     follower: Mutex<Option<Unparker>>,
@@ -30,7 +30,7 @@ struct Waiting {
 
 /// Why history shows nothing more.
 #[derive(Clone)]
-pub(super) enum End {
+pub(in crate::engine) enum End {
     Closed,
     Failed(String),
 }
@@ -45,7 +45,7 @@ impl End {
 }
 
 impl Progress {
-    pub(super) fn new(projected: Seq, calls: &Arc<Calls>) -> Self {
+    pub(in crate::engine) fn new(projected: Seq, calls: &Arc<Calls>) -> Self {
         Self {
             projected: AtomicU64::new(projected),
             waiters: Mutex::new(Waiting::default()),
@@ -54,13 +54,13 @@ impl Progress {
         }
     }
 
-    pub(super) fn projected(&self) -> Seq {
+    pub(in crate::engine) fn projected(&self) -> Seq {
         self.projected.load(Ordering::Acquire)
     }
 
     /// Ready when history shows `seq`, which must be durable or become so; otherwise `waiter` is
     /// told, in its `slot`.
-    pub(super) fn poll(
+    pub(in crate::engine) fn poll(
         &self,
         seq: Seq,
         slot: &mut Slot,
@@ -88,13 +88,13 @@ impl Progress {
     }
 
     /// Blocks until history shows `seq`.
-    pub(super) fn wait(&self, seq: Seq) -> Result<()> {
+    pub(in crate::engine) fn wait(&self, seq: Seq) -> Result<()> {
         let mut slot = Slot::default();
         park_until(|parked| self.poll(seq, &mut slot, || Waiter::thread(parked)))
     }
 
     /// Gives back the place of somebody who no longer waits.
-    pub(super) fn forget(&self, slot: &mut Slot) {
+    pub(in crate::engine) fn forget(&self, slot: &mut Slot) {
         if !slot.is_empty() {
             let gone = self.waiters.lock().list.take(slot);
             drop(gone);
@@ -102,45 +102,45 @@ impl Progress {
     }
 
     /// Says which thread carries history.
-    pub(super) fn is_made_by(&self, follower: Unparker) {
+    pub(in crate::engine) fn is_made_by(&self, follower: Unparker) {
         *self.follower.lock() = Some(follower);
     }
 
     /// Lets the thread look now.
-    pub(super) fn hurry(&self) {
+    pub(in crate::engine) fn hurry(&self) {
         if let Some(follower) = &*self.follower.lock() {
             follower.unpark();
         }
     }
 
     /// Why nothing more will be shown; `None` while history follows.
-    pub(super) fn end_error(&self) -> Option<Error> {
+    pub(in crate::engine) fn end_error(&self) -> Option<Error> {
         self.waiters.lock().end.as_ref().map(End::error)
     }
 
     /// Whether history failed, and shows nothing more.
-    pub(super) fn has_failed(&self) -> bool {
+    pub(in crate::engine) fn has_failed(&self) -> bool {
         matches!(self.waiters.lock().end, Some(End::Failed(_)))
     }
 
     /// How many wait.
     #[cfg(all(test, feature = "history", not(stockhold_loom)))]
-    pub(super) fn waiter_count(&self) -> usize {
+    pub(in crate::engine) fn waiter_count(&self) -> usize {
         self.waiters.lock().list.len()
     }
 
     /// What to say where there is no history.
-    pub(super) fn off(&self) -> Error {
+    pub(in crate::engine) fn off(&self) -> Error {
         let off = || Error::unavailable("history is off: the engine was opened without it");
         self.waiters.lock().end.as_ref().map_or_else(off, End::error)
     }
 
-    pub(super) fn is_awaited(&self) -> bool {
+    pub(in crate::engine) fn is_awaited(&self) -> bool {
         !self.waiters.lock().list.is_empty()
     }
 
     /// Reads show everything up to `projected`: wakes those who wait for that.
-    pub(super) fn advance(&self, projected: Seq) {
+    pub(in crate::engine) fn advance(&self, projected: Seq) {
         self.projected.store(projected, Ordering::Release);
         let woken = self.waiters.lock().list.reached(projected);
         self.calls.deliver(woken);
@@ -148,7 +148,7 @@ impl Progress {
     }
 
     /// Nothing more will be shown, and why.
-    pub(super) fn end(&self, why: End) {
+    pub(in crate::engine) fn end(&self, why: End) {
         let woken = {
             let mut waiters = self.waiters.lock();
             waiters.end.get_or_insert(why);

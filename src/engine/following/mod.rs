@@ -1,24 +1,29 @@
 //! What an engine has of its history.
 
-use super::deferred::Deferred;
-use super::progress::Progress;
+pub(in crate::engine) mod claim;
+pub(in crate::engine) mod follower;
+pub(in crate::engine) mod progress;
+pub(in crate::engine) mod subscription;
+
+use self::progress::Progress;
+use crate::engine::deferred::Deferred;
 use crate::history::Store;
 use crate::journal::Journal;
 
 /// Where history is carried to, how far it is, and the requests that wait for it.
-pub(super) struct Following {
+pub(in crate::engine) struct Following {
     /// `None` when history is off.
-    pub(super) store: Option<Store>,
-    pub(super) progress: Progress,
-    pub(super) deferred: Deferred,
+    pub(in crate::engine) store: Option<Store>,
+    pub(in crate::engine) progress: Progress,
+    pub(in crate::engine) deferred: Deferred,
     /// Once this many rows are in memory, they are moved to sled however busy the journal is.
-    pub(super) flush_rows: usize,
+    pub(in crate::engine) flush_rows: usize,
     /// How many bytes may be in memory before carrying waits for sled.
-    pub(super) memory_max: u64,
+    pub(in crate::engine) memory_max: u64,
 }
 
 impl Following {
-    pub(super) fn new(
+    pub(in crate::engine) fn new(
         store: Option<Store>,
         journal: &Journal,
         flush_rows: usize,
@@ -30,7 +35,7 @@ impl Following {
     }
 
     /// Whether somebody waits for what history shows.
-    pub(super) fn is_awaited(&self) -> bool {
+    pub(in crate::engine) fn is_awaited(&self) -> bool {
         self.progress.is_awaited() || !self.deferred.is_empty()
     }
 }

@@ -7,12 +7,12 @@ use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
 
-use super::core::Core;
 use crate::base::Seq;
 use crate::base::error::{ErrorKind, Result};
 use crate::base::flaw::{self, Flaw};
 use crate::base::handle;
 use crate::base::waiters::Slot;
+use crate::engine::core::Core;
 use crate::event::{self, Event};
 use crate::journal::{Journal, Reader};
 
@@ -37,7 +37,7 @@ pub struct Subscription {
 handle!(Subscription, this { ahead: this.ahead.len() });
 
 impl Subscription {
-    pub(super) fn new(core: &Core, from_seq: Seq) -> Result<Self> {
+    pub(in crate::engine) fn new(core: &Core, from_seq: Seq) -> Result<Self> {
         let reader = core.journal.reader(from_seq)?;
         let (ahead, slot) = (VecDeque::new(), Slot::default());
         Ok(Self { journal: Arc::clone(&core.journal), reader, ahead, marks: false, mark: 0, slot })

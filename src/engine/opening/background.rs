@@ -12,8 +12,8 @@ use std::thread;
 
 use parking_lot::Mutex;
 
-use super::{Engine, EngineBuilder};
 use crate::base::error::{Error, Result};
+use crate::engine::{Engine, EngineBuilder};
 
 impl EngineBuilder {
     /// As [`EngineBuilder::open`], on a thread of its own: it reads a checkpoint and the end of the
@@ -73,7 +73,7 @@ impl Engine {
 /// An engine that is being opened: see [`EngineBuilder::open_async`]. Dropped before it resolves, it
 /// lets its thread close again what it opened.
 #[must_use = "the engine is there only once this resolves"]
-pub struct Opening(pub(super) Background<Engine>);
+pub struct Opening(pub(in crate::engine) Background<Engine>);
 
 /// An engine that is being closed: see [`Engine::close_async`].
 #[must_use = "the engine is closed only once this resolves"]
@@ -108,9 +108,11 @@ impl fmt::Debug for ClosingDown {
 }
 
 /// Work on its own thread, and the caller that waits for the result.
-pub(super) struct Background<T: Send + 'static>(pub(super) Arc<Mutex<Stage<T>>>);
+pub(in crate::engine) struct Background<T: Send + 'static>(
+    pub(in crate::engine) Arc<Mutex<Stage<T>>>,
+);
 
-pub(super) enum Stage<T> {
+pub(in crate::engine) enum Stage<T> {
     /// At work, and the waker to call when it is over.
     Working(Option<Waker>),
     Done(Result<T>),
@@ -119,7 +121,7 @@ pub(super) enum Stage<T> {
 }
 
 impl<T: Send + 'static> Background<T> {
-    pub(super) fn start(
+    pub(in crate::engine) fn start(
         name: &'static str,
         work: impl FnOnce() -> Result<T> + Send + 'static,
     ) -> Self {
@@ -138,7 +140,7 @@ impl<T: Send + 'static> Background<T> {
         Self(stage)
     }
 
-    pub(super) fn poll(&self, cx: &mut Context<'_>) -> Poll<Result<T>> {
+    pub(in crate::engine) fn poll(&self, cx: &mut Context<'_>) -> Poll<Result<T>> {
         // Wakers are foreign code: cloned before the lock, dropped after it.
         let mut waker = Some(cx.waker().clone());
         let mut stage = self.0.lock();

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 #[cfg(doc)]
-use super::Engine;
-#[cfg(doc)]
 use crate::base::IdempotencyKey;
 use crate::base::clock::{Clock, SystemClock};
 use crate::base::error::{Error, Result};
 use crate::base::{BODY_BYTES_MAX, LINES_MAX, TTL_MS_MAX, handle};
+#[cfg(doc)]
+use crate::engine::Engine;
 use crate::history;
 use crate::journal::JournalConfig;
 use crate::ledger::Limits;
@@ -22,28 +22,28 @@ const EVENT_BYTES_MAX: usize = BODY_BYTES_MAX + LINES_MAX * 32 + 4096;
 /// How an engine is opened. Every setting has a default fit for a shop.
 #[must_use = "nothing is opened before `open`"]
 pub struct EngineBuilder {
-    pub(super) dir: PathBuf,
-    pub(super) vfs: Arc<dyn Vfs>,
-    pub(super) clock: Arc<dyn Clock>,
+    pub(in crate::engine) dir: PathBuf,
+    pub(in crate::engine) vfs: Arc<dyn Vfs>,
+    pub(in crate::engine) clock: Arc<dyn Clock>,
     /// Whether the clock runs by itself, so that what lapses does too.
-    pub(super) running: bool,
-    pub(super) clock_trust_ms: u64,
-    pub(super) limits: Limits,
-    pub(super) journal: JournalConfig,
-    pub(super) history: bool,
-    pub(super) history_flush_rows: usize,
-    pub(super) history_memory_max: u64,
-    pub(super) checkpoint_events: u64,
-    pub(super) accept_loss: bool,
-    pub(super) close_limit: Duration,
-    pub(super) low_space_mark: u64,
-    pub(super) history_bytes_max: u64,
+    pub(in crate::engine) running: bool,
+    pub(in crate::engine) clock_trust_ms: u64,
+    pub(in crate::engine) limits: Limits,
+    pub(in crate::engine) journal: JournalConfig,
+    pub(in crate::engine) history: bool,
+    pub(in crate::engine) history_flush_rows: usize,
+    pub(in crate::engine) history_memory_max: u64,
+    pub(in crate::engine) checkpoint_events: u64,
+    pub(in crate::engine) accept_loss: bool,
+    pub(in crate::engine) close_limit: Duration,
+    pub(in crate::engine) low_space_mark: u64,
+    pub(in crate::engine) history_bytes_max: u64,
 }
 
 handle!(EngineBuilder, this { dir: this.dir });
 
 impl EngineBuilder {
-    pub(super) fn new(dir: &Path) -> Self {
+    pub(in crate::engine) fn new(dir: &Path) -> Self {
         Self {
             dir: dir.to_owned(),
             vfs: Arc::new(RealVfs),
@@ -80,7 +80,7 @@ impl EngineBuilder {
 
     /// Lets nothing expire by itself, whatever the clock.
     #[cfg(any(test, feature = "bin"))]
-    pub(super) fn without_expiry(mut self) -> Self {
+    pub(in crate::engine) fn without_expiry(mut self) -> Self {
         self.running = false;
         self
     }
@@ -224,7 +224,7 @@ impl EngineBuilder {
     ///
     /// # Errors
     /// `Invalid` when one is not.
-    pub(super) fn check(&self) -> Result<()> {
+    pub(in crate::engine) fn check(&self) -> Result<()> {
         if self.journal.payload_bytes_max() < EVENT_BYTES_MAX {
             return Err(Error::invalid(
                 "a journal segment has at least 128 KiB: the largest event must fit",

@@ -20,10 +20,10 @@ const PART_HEADER_BYTES: usize = 24;
 
 /// A snapshot in its place: the first event that recovery from it needs, and the last it shows.
 #[derive(Debug)]
-pub(super) struct Generation {
-    pub(super) path: PathBuf,
-    pub(super) from_seq: Seq,
-    pub(super) last_seq: Seq,
+pub(in crate::engine) struct Generation {
+    pub(in crate::engine) path: PathBuf,
+    pub(in crate::engine) from_seq: Seq,
+    pub(in crate::engine) last_seq: Seq,
 }
 
 /// A snapshot that was read and found whole.
@@ -52,7 +52,7 @@ impl Snapshot {
 }
 
 /// Where the snapshots of a data directory are.
-pub(super) fn directory(dir: &Path) -> PathBuf {
+pub(in crate::engine) fn directory(dir: &Path) -> PathBuf {
     dir.join("checkpoint")
 }
 
@@ -86,11 +86,11 @@ pub(crate) fn write_of(
 }
 
 /// A snapshot that is whole and synced, and does not have its name yet.
-pub(super) struct Aside {
+pub(in crate::engine) struct Aside {
     path: PathBuf,
     /// The last event that every part shows, and the last that any does.
-    pub(super) first: Seq,
-    pub(super) last: Seq,
+    pub(in crate::engine) first: Seq,
+    pub(in crate::engine) last: Seq,
 }
 
 impl Aside {
@@ -98,7 +98,7 @@ impl Aside {
     ///
     /// # Errors
     /// `Unavailable` when the disk fails.
-    pub(super) fn put_in_place(self, vfs: &dyn Vfs, dir: &Path) -> Result<Generation> {
+    pub(in crate::engine) fn put_in_place(self, vfs: &dyn Vfs, dir: &Path) -> Result<Generation> {
         let path = dir.join(file_name(self.last));
         let renamed = vfs.rename(&self.path, &path).and_then(|()| vfs.sync_dir(dir));
         renamed.map_err(|error| writing(&self.path, error))?;
@@ -110,7 +110,7 @@ impl Aside {
 ///
 /// # Errors
 /// `Unavailable` when the disk fails.
-pub(super) fn write_aside(
+pub(in crate::engine) fn write_aside(
     vfs: &dyn Vfs,
     dir: &Path,
     at: TimeMs,
@@ -188,7 +188,7 @@ pub(crate) fn list(vfs: &dyn Vfs, dir: &Path) -> Result<Vec<PathBuf>> {
 ///
 /// # Errors
 /// `Unavailable` when the disk fails.
-pub(super) fn set_aside(vfs: &dyn Vfs, path: &Path) -> Result<PathBuf> {
+pub(in crate::engine) fn set_aside(vfs: &dyn Vfs, path: &Path) -> Result<PathBuf> {
     let aside = path.with_extension("bin.set-aside");
     let renamed = vfs.rename(path, &aside).and_then(|()| vfs.sync_dir(&vfs::parent(path)));
     renamed.map_err(|error| Error::io(format_args!("setting {} aside", path.display()), error))?;
@@ -217,7 +217,9 @@ pub(crate) fn read(vfs: &dyn Vfs, path: &Path) -> Result<Snapshot> {
     })
 }
 
-pub(super) fn parse(bytes: Vec<u8>) -> std::result::Result<Snapshot, (usize, &'static str)> {
+pub(in crate::engine) fn parse(
+    bytes: Vec<u8>,
+) -> std::result::Result<Snapshot, (usize, &'static str)> {
     let head: &[u8; HEADER_BYTES] = bytes.first_chunk().ok_or((0, "it is too short"))?;
     let mut reader = Reader::new(&head[8..]);
     let numbers =

@@ -8,9 +8,9 @@ use crate::vfs::Vfs;
 use crate::vfs::directory::Directory;
 
 /// The data directory that an engine has in its hands, and the file system it is on.
-pub(super) struct Place {
-    pub(super) vfs: Arc<dyn Vfs>,
-    pub(super) directory: Arc<Directory>,
+pub(in crate::engine) struct Place {
+    pub(in crate::engine) vfs: Arc<dyn Vfs>,
+    pub(in crate::engine) directory: Arc<Directory>,
 }
 
 /// The path of a data directory, wherever the process goes.

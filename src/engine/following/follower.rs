@@ -7,19 +7,19 @@ use std::time::{Duration, Instant};
 
 use crossbeam_utils::sync::{Parker, Unparker};
 
-use super::core::Core;
-use super::deferred::Unseen;
-use super::ended;
 use super::progress::End;
 use crate::base::Seq;
 use crate::base::error::{Error, Result};
 use crate::base::flaw::{self, Flaw};
 use crate::base::waiters::Slot;
+use crate::engine::core::Core;
+use crate::engine::deferred::Unseen;
+use crate::engine::deferred::decide;
 use crate::event;
 use crate::history::Store;
 use crate::journal::Reader;
 
-pub(super) const HISTORY_THREAD: &str = "stockhold-history";
+pub(in crate::engine) const HISTORY_THREAD: &str = "stockhold-history";
 /// How much of the journal is projected at once, in bytes.
 const READ_BYTES: usize = 256 << 10;
 /// How long events gather before they are projected, unless a reader asks for them.
@@ -45,7 +45,7 @@ impl Wake for Unpark {
 
 /// Follows the journal until the engine stops or the store fails. A store that failed is set aside
 /// at the next open; stock is never in danger.
-pub(super) fn run(core: &Arc<Core>, parker: &Parker) {
+pub(in crate::engine) fn run(core: &Arc<Core>, parker: &Parker) {
     let Some(store) = &core.history.store else { return };
     let progress = &core.history.progress;
     progress.is_made_by(parker.unparker().clone());
@@ -62,7 +62,7 @@ pub(super) fn run(core: &Arc<Core>, parker: &Parker) {
         tracing::error!(why, "history ended");
     }
     progress.end(end);
-    ended::end(core);
+    decide::end(core);
     if let Err(payload) = followed {
         resume_unwind(payload);
     }
@@ -178,7 +178,7 @@ impl<'a> Follower<'a> {
                 None => return Ok(None),
             }
         }
-        count += ended::decide(self.core, self.store, &mut self.unseen);
+        count += decide::decide(self.core, self.store, &mut self.unseen);
         Ok(Some(count))
     }
 
@@ -295,6 +295,6 @@ impl Shortage {
 
 /// The first record that history with this watermark needs: the last one that it shows, by which it
 /// is known again.
-pub(super) fn needed_from(watermark: Seq) -> Seq {
+pub(in crate::engine) fn needed_from(watermark: Seq) -> Seq {
     watermark.max(1)
 }

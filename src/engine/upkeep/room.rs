@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_utils::sync::Parker;
 
-use super::core::Core;
+use crate::engine::core::Core;
 
 /// How often the room is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -13,7 +13,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 const MEASURE_EVERY: Duration = Duration::from_secs(30);
 
 /// Looks at the room now.
-pub(super) fn look(core: &Core) {
+pub(in crate::engine) fn look(core: &Core) {
     match core.place.vfs.free_bytes(core.place.directory.path()) {
         Ok(free_bytes) => core.space.note(free_bytes),
         Err(error) => tracing::warn!(%error, "the room on the disk cannot be told"),
@@ -22,7 +22,7 @@ pub(super) fn look(core: &Core) {
 }
 
 /// Measures history's files now.
-pub(super) fn measure(core: &Core) {
+pub(in crate::engine) fn measure(core: &Core) {
     let measured = core.history.store.as_ref().map_or(Ok(0), |store| store.measure());
     match measured {
         Ok(bytes) => core.space.note_history(bytes),
@@ -31,7 +31,7 @@ pub(super) fn measure(core: &Core) {
 }
 
 /// Looks again and again until the engine stops.
-pub(super) fn run(core: &Arc<Core>, parker: &Parker) {
+pub(in crate::engine) fn run(core: &Arc<Core>, parker: &Parker) {
     let mut measured = Instant::now();
     while !core.is_stopped() {
         parker.park_timeout(LOOK_EVERY);

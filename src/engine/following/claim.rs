@@ -3,11 +3,11 @@
 
 use std::sync::Arc;
 
-use super::claims::{self, CLAIMS_MAX, Record};
-use super::core::Core;
 use crate::base::Seq;
 use crate::base::error::{Error, Result};
 use crate::base::handle;
+use crate::engine::core::Core;
+use crate::engine::files::claims::{self, CLAIMS_MAX, Record};
 use crate::vfs::directory::random;
 
 /// The claim of a named follower: the journal keeps what the follower has not seen, across restarts
@@ -25,7 +25,7 @@ pub struct Claim {
 handle!(Claim, this { name: this.name });
 
 impl Claim {
-    pub(super) fn new(core: &Arc<Core>, name: &str) -> Result<Self> {
+    pub(in crate::engine) fn new(core: &Arc<Core>, name: &str) -> Result<Self> {
         claims::check_name(name)?;
         let mut claims = core.claims.lock();
         let record = match claims.get(name) {

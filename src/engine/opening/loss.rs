@@ -3,9 +3,10 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{claims, snapshot};
 use crate::base::Seq;
 use crate::base::error::{Error, Result};
+use crate::engine::files::claims;
+use crate::engine::files::snapshot;
 use crate::history;
 use crate::journal::JournalScan;
 use crate::vfs::Vfs;

@@ -8,7 +8,7 @@ use crate::ledger::Command;
 
 /// What the directory has room for.
 #[derive(Debug)]
-pub(super) struct Space {
+pub(in crate::engine) struct Space {
     /// With fewer free bytes than this nothing is sold.
     low_mark: u64,
     /// The most bytes of history.
@@ -19,7 +19,7 @@ pub(super) struct Space {
 }
 
 impl Space {
-    pub(super) fn new(low_mark: u64, history_bytes_max: u64) -> Self {
+    pub(in crate::engine) fn new(low_mark: u64, history_bytes_max: u64) -> Self {
         Self {
             low_mark,
             history_bytes_max,
@@ -30,24 +30,24 @@ impl Space {
     }
 
     /// Free bytes as they were last seen; `None` where the file system does not say.
-    pub(super) fn free_bytes(&self) -> Option<u64> {
+    pub(in crate::engine) fn free_bytes(&self) -> Option<u64> {
         // Relaxed, here and below: each number is the whole message.
         Some(self.free_bytes.load(Ordering::Relaxed)).filter(|&free| free != u64::MAX)
     }
 
     /// The bytes of history's files as they were last seen.
-    pub(super) fn history_bytes(&self) -> u64 {
+    pub(in crate::engine) fn history_bytes(&self) -> u64 {
         self.history_bytes.load(Ordering::Relaxed)
     }
 
     /// Whether there is too little room to sell.
-    pub(super) fn is_low(&self) -> bool {
+    pub(in crate::engine) fn is_low(&self) -> bool {
         self.is_low.load(Ordering::Relaxed)
     }
 
     /// Notes what was seen. Room counts as enough again only when there is a quarter more than the
     /// mark: a disk at the mark does not open and close the shop every second.
-    pub(super) fn note(&self, free_bytes: u64) {
+    pub(in crate::engine) fn note(&self, free_bytes: u64) {
         let needed = if self.is_low() {
             self.low_mark.saturating_add(self.low_mark / 4)
         } else {
@@ -70,7 +70,7 @@ impl Space {
     }
 
     /// Notes how many bytes history's files were seen to take.
-    pub(super) fn note_history(&self, bytes: u64) {
+    pub(in crate::engine) fn note_history(&self, bytes: u64) {
         self.history_bytes.store(bytes, Ordering::Relaxed);
     }
 
@@ -82,7 +82,7 @@ impl Space {
     ///
     /// # Errors
     /// `LowSpace` while there is too little room.
-    pub(super) fn check(&self) -> Result<()> {
+    pub(in crate::engine) fn check(&self) -> Result<()> {
         match (self.is_low(), self.history_is_full()) {
             (false, _) => Ok(()),
             (true, false) => {
@@ -97,7 +97,7 @@ impl Space {
 
 /// Whether a command asks for something new, which low space refuses. What ends or corrects
 /// something goes on.
-pub(super) fn is_new(command: &Command<'_>) -> bool {
+pub(in crate::engine) fn is_new(command: &Command<'_>) -> bool {
     matches!(command, Command::Reserve(_) | Command::Receive(_))
 }
 

@@ -1,15 +1,15 @@
 //! How a reservation ended, as history tells it: for callers so late that memory does not tell any
 //! more.
 
-use super::core::Core;
 use crate::base::error::Result;
 use crate::base::{AccountId, ReservationId, Seq};
+use crate::engine::core::Core;
 use crate::history::Store;
 use crate::history::record::ReservationState;
 use crate::ledger::NotPending;
 
 /// How a reservation that is not pending ended, as far as history shows it by now.
-pub(super) fn not_pending(
+pub(in crate::engine) fn not_pending(
     core: &Core,
     id: ReservationId,
     owner: Option<AccountId>,
@@ -36,7 +36,7 @@ pub(super) fn not_pending(
 }
 
 /// How a reservation in this state ended; `None` while it is pending.
-pub(super) fn ended(state: ReservationState) -> Option<NotPending> {
+pub(in crate::engine) fn ended(state: ReservationState) -> Option<NotPending> {
     match state {
         ReservationState::Pending => None,
         ReservationState::Confirmed => Some(NotPending::Confirmed),
@@ -50,7 +50,7 @@ pub(super) fn ended(state: ReservationState) -> Option<NotPending> {
 ///
 /// # Errors
 /// Those of history.
-pub(super) fn missing(store: &Store, by: Seq) -> Result<NotPending> {
+pub(in crate::engine) fn missing(store: &Store, by: Seq) -> Result<NotPending> {
     let shows_all = store.first_seq()? == 1 && store.projected() >= by;
     Ok(if shows_all { NotPending::NeverMade } else { NotPending::Unknown })
 }

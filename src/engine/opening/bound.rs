@@ -1,7 +1,7 @@
 //! How much memory an engine takes at most, known before it is opened.
 
-use super::EngineBuilder;
 use crate::base::{BODY_BYTES_MAX, LINES_MAX};
+use crate::engine::EngineBuilder;
 use crate::history::record::ReservationRecord;
 
 /// The largest that an engine's tables and queues get, in bytes: see

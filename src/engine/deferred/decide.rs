@@ -5,14 +5,12 @@
 use std::panic::catch_unwind;
 use std::sync::Arc;
 
-use super::core::Core;
-use super::deferred::{
-    Answer, DeferredTicket, NoteTicket, RefundTicket, Refused, Request, Unseen, Wish,
-};
-use super::lengths::check_body;
 use super::look_back;
 use super::note::{NoteOutcome, NoteWhen};
+use super::{Answer, DeferredTicket, NoteTicket, RefundTicket, Refused, Request, Unseen, Wish};
 use crate::base::error::{Error, Result};
+use crate::engine::core::Core;
+use crate::engine::lengths::check_body;
 use crate::event::PartLine;
 use crate::history::Store;
 use crate::history::record::{RecordLine, ReservationRecord};
@@ -26,7 +24,7 @@ const DECIDED_AT_ONCE: usize = 256;
 /// # Errors
 /// `Invalid`, `Overloaded` when too many wait, `Unavailable` when history is off or has failed,
 /// `Closed`.
-pub(super) fn ask_refund(
+pub(in crate::engine) fn ask_refund(
     core: &Core,
     refund: &Refund<'_>,
     when: Option<fn(&ReservationRecord) -> bool>,
@@ -44,7 +42,7 @@ pub(super) fn ask_refund(
 ///
 /// # Errors
 /// As [`ask_refund`].
-pub(super) fn ask_note(core: &Core, note: &NoteWhen<'_>) -> Result<NoteTicket> {
+pub(in crate::engine) fn ask_note(core: &Core, note: &NoteWhen<'_>) -> Result<NoteTicket> {
     let NoteWhen { reservation, owner, body, key, when } = *note;
     let (body, answer) = (Box::from(body), Answer::new());
     let wish = Wish::Note { body, when, answer: Arc::clone(&answer) };
@@ -72,7 +70,7 @@ fn ask(core: &Core, mut request: Request) -> Result<()> {
 
 /// Decides those for which history shows enough; returns how many. Only the thread that carries
 /// history calls this.
-pub(super) fn decide(core: &Core, store: &Store, unseen: &mut Unseen) -> usize {
+pub(in crate::engine) fn decide(core: &Core, store: &Store, unseen: &mut Unseen) -> usize {
     let projected = core.history.progress.projected();
     unseen.forget_until(projected);
     let calls = core.journal.calls();
@@ -101,7 +99,7 @@ pub(super) fn decide(core: &Core, store: &Store, unseen: &mut Unseen) -> usize {
 }
 
 /// Nothing will be decided any more: tells those who wait for it.
-pub(super) fn end(core: &Core) {
+pub(in crate::engine) fn end(core: &Core) {
     let calls = core.journal.calls();
     for request in core.history.deferred.end() {
         match request.wish {
@@ -192,7 +190,7 @@ fn note(
 ///
 /// # Errors
 /// Those of the condition and of the ledger.
-pub(super) fn note_if(
+pub(in crate::engine) fn note_if(
     core: &Core,
     noting: &Noting<'_>,
     is_met: impl FnOnce() -> Result<bool>,

@@ -1,6 +1,10 @@
 //! The requests about reservations that ended, while they wait to be decided, and where whoever asked
 //! finds what became of them.
 
+pub(in crate::engine) mod decide;
+pub(in crate::engine) mod look_back;
+pub(in crate::engine) mod note;
+
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::future::Future;
@@ -8,13 +12,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use super::note::NoteOutcome;
-use super::ticket::Ticket;
+use self::note::NoteOutcome;
 use crate::base::calls::Calls;
 use crate::base::error::{Error, Result};
 use crate::base::sync::Mutex;
 use crate::base::waiters::Waiter;
 use crate::base::{AccountId, IdempotencyKey, ReservationId, Seq};
+use crate::engine::ticket::Ticket;
 use crate::history::record::ReservationRecord;
 use crate::journal::{Journal, park_until};
 use crate::ledger::{Executed, Line, RefundOutcome};
@@ -38,7 +42,7 @@ pub type RefundTicket = DeferredTicket<RefundOutcome>;
 pub type NoteTicket = DeferredTicket<NoteOutcome>;
 
 impl<T> DeferredTicket<T> {
-    pub(super) fn new(answer: Arc<Answer<T>>, journal: &Arc<Journal>) -> Self {
+    pub(in crate::engine) fn new(answer: Arc<Answer<T>>, journal: &Arc<Journal>) -> Self {
         Self { journal: Arc::clone(journal), answer, decided: None }
     }
 
@@ -86,7 +90,7 @@ impl<T> fmt::Debug for DeferredTicket<T> {
 }
 
 /// Where the one who decides leaves the outcome for the one who asked.
-pub(super) struct Answer<T>(Mutex<AnswerState<T>>);
+pub(in crate::engine) struct Answer<T>(Mutex<AnswerState<T>>);
 
 enum AnswerState<T> {
     Awaited(Option<Waiter>),
@@ -95,7 +99,7 @@ enum AnswerState<T> {
 }
 
 impl<T> Answer<T> {
-    pub(super) fn new() -> Arc<Self> {
+    pub(in crate::engine) fn new() -> Arc<Self> {
         Arc::new(Self(Mutex::new(AnswerState::Awaited(None))))
     }
 
@@ -129,7 +133,11 @@ impl<T> Answer<T> {
     }
 
     /// Leaves the outcome, and wakes the caller that waits for it; returns the event behind it.
-    pub(super) fn give(&self, calls: &Calls, outcome: Result<Executed<T>>) -> Option<Seq> {
+    pub(in crate::engine) fn give(
+        &self,
+        calls: &Calls,
+        outcome: Result<Executed<T>>,
+    ) -> Option<Seq> {
         let seq = outcome.as_ref().ok().and_then(|(_, seq)| *seq);
         let before = std::mem::replace(&mut *self.0.lock(), AnswerState::Decided(outcome));
         let waiter = match before {
@@ -143,16 +151,16 @@ impl<T> Answer<T> {
 }
 
 /// A request that waits to be decided.
-pub(super) struct Request {
-    pub(super) reservation: ReservationId,
-    pub(super) owner: Option<AccountId>,
-    pub(super) key: Option<IdempotencyKey>,
+pub(in crate::engine) struct Request {
+    pub(in crate::engine) reservation: ReservationId,
+    pub(in crate::engine) owner: Option<AccountId>,
+    pub(in crate::engine) key: Option<IdempotencyKey>,
     /// What history must show before it can be decided.
-    pub(super) after: Seq,
-    pub(super) wish: Wish,
+    pub(in crate::engine) after: Seq,
+    pub(in crate::engine) wish: Wish,
 }
 
-pub(super) enum Wish {
+pub(in crate::engine) enum Wish {
     Refund {
         part: Option<Box<[Line]>>,
         written_off: Box<[AccountId]>,
@@ -169,7 +177,7 @@ pub(super) enum Wish {
 
 /// The requests that wait to be decided.
 #[derive(Default)]
-pub(super) struct Deferred(Mutex<Queue>);
+pub(in crate::engine) struct Deferred(Mutex<Queue>);
 
 #[derive(Default)]
 struct Queue {
@@ -179,23 +187,23 @@ struct Queue {
 
 /// The last event about each reservation that was decided here, and that history does not show yet.
 #[derive(Default)]
-pub(super) struct Unseen(HashMap<ReservationId, Seq>);
+pub(in crate::engine) struct Unseen(HashMap<ReservationId, Seq>);
 
 impl Unseen {
     /// Notes the event that was just decided.
-    pub(super) fn note(&mut self, reservation: ReservationId, seq: Seq) {
+    pub(in crate::engine) fn note(&mut self, reservation: ReservationId, seq: Seq) {
         self.0.insert(reservation, seq);
     }
 
     /// Forgets what history shows by now.
-    pub(super) fn forget_until(&mut self, projected: Seq) {
+    pub(in crate::engine) fn forget_until(&mut self, projected: Seq) {
         self.0.retain(|_, seq| *seq > projected);
     }
 }
 
 /// Why a request cannot wait.
 #[derive(Debug)]
-pub(super) enum Refused {
+pub(in crate::engine) enum Refused {
     /// Nothing is decided any more.
     Ended,
     /// Too many wait.
@@ -203,12 +211,12 @@ pub(super) enum Refused {
 }
 
 impl Deferred {
-    pub(super) fn is_empty(&self) -> bool {
+    pub(in crate::engine) fn is_empty(&self) -> bool {
         self.0.lock().waiting.is_empty()
     }
 
     /// Lets a request wait until history shows all that was decided before it.
-    pub(super) fn put(&self, request: Request) -> Result<(), Refused> {
+    pub(in crate::engine) fn put(&self, request: Request) -> Result<(), Refused> {
         let mut queue = self.0.lock();
         if queue.ended {
             return Err(Refused::Ended);
@@ -222,7 +230,7 @@ impl Deferred {
 
     /// The first request, if history shows all that it needs: what was decided before it was made,
     /// and what was decided here about the same reservation.
-    pub(super) fn next(&self, projected: Seq, unseen: &Unseen) -> Option<Request> {
+    pub(in crate::engine) fn next(&self, projected: Seq, unseen: &Unseen) -> Option<Request> {
         let mut queue = self.0.lock();
         let first = queue.waiting.front()?;
         let ready = first.after <= projected && !unseen.0.contains_key(&first.reservation);
@@ -230,7 +238,7 @@ impl Deferred {
     }
 
     /// Accepts no more requests; returns those that were waiting.
-    pub(super) fn end(&self) -> VecDeque<Request> {
+    pub(in crate::engine) fn end(&self) -> VecDeque<Request> {
         let mut queue = self.0.lock();
         queue.ended = true;
         std::mem::take(&mut queue.waiting)

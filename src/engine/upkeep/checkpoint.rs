@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use crossbeam_utils::sync::Parker;
 
-use super::core::Core;
-use super::snapshot;
 use crate::base::Seq;
 use crate::base::error::{ErrorKind, Result};
+use crate::engine::core::Core;
+use crate::engine::files::snapshot;
 
 /// How often the thread looks whether a checkpoint is due.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
@@ -19,7 +19,7 @@ const RETRY_AFTER_MAX: Duration = Duration::from_secs(60);
 ///
 /// # Errors
 /// `Unavailable` when the disk fails; the snapshots before it still hold.
-pub(super) fn write(core: &Core) -> Result<Seq> {
+pub(in crate::engine) fn write(core: &Core) -> Result<Seq> {
     write_with(core, &mut |_| {})
 }
 
@@ -27,7 +27,7 @@ pub(super) fn write(core: &Core) -> Result<Seq> {
 ///
 /// # Errors
 /// As [`write()`].
-pub(super) fn write_with(core: &Core, between: &mut dyn FnMut(usize)) -> Result<Seq> {
+pub(in crate::engine) fn write_with(core: &Core, between: &mut dyn FnMut(usize)) -> Result<Seq> {
     let written = try_write(core, between);
     core.checkpoints.note_outcome(&written);
     written
@@ -56,7 +56,7 @@ fn try_write(core: &Core, between: &mut dyn FnMut(usize)) -> Result<Seq> {
 /// Writes a checkpoint whenever enough has happened since the last one. One that fails is tried
 /// again, after pauses that double: what kept it from being written passes, as a full disk does,
 /// and until then the journal grows.
-pub(super) fn run(core: &Arc<Core>, parker: &Parker) {
+pub(in crate::engine) fn run(core: &Arc<Core>, parker: &Parker) {
     let mut pause = LOOK_EVERY;
     while !core.is_stopped() {
         parker.park_timeout(pause);

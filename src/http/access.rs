@@ -37,7 +37,6 @@ pub(super) enum Grant {
 }
 
 impl Access {
-    #[cfg_attr(not(test), expect(dead_code, reason = "the documents are held to it"))]
     pub(super) const ALL: &[Self] = &[Self::Public, Self::User, Self::Operator, Self::Admin];
 
     /// The table.
@@ -55,7 +54,6 @@ impl Access {
     }
 
     /// As documents have it.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the documents are held to it"))]
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Public => "everybody",

@@ -39,7 +39,6 @@ pub enum Role {
 }
 
 impl Role {
-    #[cfg(test)]
     pub(super) const ALL: &[Self] = &[Self::User, Self::Service, Self::Operator, Self::Admin];
 
     pub(crate) fn name(self) -> &'static str {

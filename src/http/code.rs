@@ -107,7 +107,7 @@ codes! {
     MethodNotAllowed "METHOD_NOT_ALLOWED" METHOD_NOT_ALLOWED "请求方法不支持"
         Nothing, No, Methods, "the path takes other methods; with `Allow`";
     NotAcceptable "NOT_ACCEPTABLE" NOT_ACCEPTABLE "无法按要求的格式响应"
-        Nothing, No, Nothing, "`Accept` names neither JSON nor MessagePack";
+        Nothing, No, Nothing, "`Accept` takes nothing that this can be answered in";
     RequestTimeout "REQUEST_TIMEOUT" REQUEST_TIMEOUT "请求接收超时"
         Nothing, Yes, Close, "the body did not come in time; the connection is closed";
     OutOfStock "OUT_OF_STOCK" CONFLICT "库存不足"

@@ -1,13 +1,12 @@
 //! JSON and MessagePack, and how a request asks for them.
 
-use std::cmp::Reverse;
-
 use hyper::HeaderMap;
-use hyper::header::{ACCEPT, CONTENT_TYPE};
+use hyper::header::CONTENT_TYPE;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+use super::accept::Accept;
 use super::budget::SMALL_BYTES;
 use super::error::{ApiError, Code};
 use super::{document, messagepack, problem};
@@ -29,18 +28,19 @@ impl Format {
         }
     }
 
-    fn of_media_type(media_type: &str) -> Option<Self> {
-        let is = |name: &str| media_type.eq_ignore_ascii_case(name);
-        if is("application/json") {
-            Some(Self::Json)
-        } else if is("application/msgpack")
-            || is("application/x-msgpack")
-            || is("application/vnd.msgpack")
-        {
-            Some(Self::MessagePack)
-        } else {
-            None
+    /// The media types that it goes by.
+    fn names(self) -> &'static [&'static str] {
+        match self {
+            Self::Json => &["application/json"],
+            Self::MessagePack => {
+                &["application/msgpack", "application/x-msgpack", "application/vnd.msgpack"]
+            }
         }
+    }
+
+    fn of_media_type(media_type: &str) -> Option<Self> {
+        let is = |name: &&str| media_type.eq_ignore_ascii_case(name);
+        [Self::Json, Self::MessagePack].into_iter().find(|format| format.names().iter().any(is))
     }
 
     /// What a request's body is written in; JSON when it does not say.
@@ -65,20 +65,15 @@ impl Format {
     }
 
     /// What a client wants the answer in: the best it accepts, the first named of equals; JSON when
-    /// it does not say.
+    /// it does not say. Who names problems alone says what failures are to be told in, and nothing
+    /// of successes: to refuse those would be to refuse every request before it is looked at.
     pub(super) fn of_answer(headers: &HeaderMap) -> Result<Self, ApiError> {
-        let ranges: Vec<Range<'_>> = accepted(headers).collect();
-        if ranges.is_empty() {
+        let accept = Accept::of(headers);
+        if accept.is_everything() || accept.names_alone(problem::MEDIA_TYPE) {
             return Ok(Self::Json);
         }
-        let wanted = [Self::Json, Self::MessagePack].into_iter().filter_map(|format| {
-            // The most specific range decides about a format: RFC 9110, 12.5.1.
-            let matching =
-                ranges.iter().enumerate().filter(|(_, range)| range.specificity(format) > 0);
-            let (at, range) =
-                matching.max_by_key(|(at, range)| (range.specificity(format), Reverse(*at)))?;
-            (range.quality > 0).then_some(((range.quality, Reverse(at)), format))
-        });
+        let formats = [Self::Json, Self::MessagePack].into_iter();
+        let wanted = formats.filter_map(|format| Some((accept.rank(format.names())?, format)));
         let best = wanted.rev().max_by_key(|(rank, _)| *rank);
         best.map(|(_, format)| format).ok_or_else(|| ApiError::new(Code::NotAcceptable))
     }
@@ -142,58 +137,17 @@ impl Format {
 /// Whether a client wants failures as RFC 9457 has them: it names that, and nothing that we write it
 /// would rather have. A range that takes anything takes what everybody gets.
 pub(super) fn wants_problems(headers: &HeaderMap) -> bool {
-    let (mut problems, mut others) = (0, 0);
-    for range in accepted(headers) {
-        if range.media_type.eq_ignore_ascii_case(problem::MEDIA_TYPE) {
-            problems = problems.max(range.quality);
-        } else if Format::of_media_type(range.media_type).is_some() {
-            others = others.max(range.quality);
-        }
-    }
+    let accept = Accept::of(headers);
+    let problems = accept.named(problem::MEDIA_TYPE);
+    let others = accept.best(|media_type| Format::of_media_type(media_type).is_some());
     problems > 0 && problems >= others
-}
-
-/// What a client says that it accepts, in its order.
-fn accepted(headers: &HeaderMap) -> impl Iterator<Item = Range<'_>> {
-    let values = headers.get_all(ACCEPT).iter().map(|value| value.to_str().unwrap_or_default());
-    let ranges = values.flat_map(|value| value.split(',')).map(str::trim);
-    ranges.filter(|range| !range.is_empty()).map(Range::parse)
-}
-
-/// One range of an `Accept` header.
-struct Range<'a> {
-    media_type: &'a str,
-    /// In thousandths, as the header can tell; one that cannot be read accepts nothing.
-    quality: u16,
-}
-
-impl<'a> Range<'a> {
-    fn parse(text: &'a str) -> Self {
-        let mut parts = text.split(';').map(str::trim);
-        let media_type = parts.next().unwrap_or_default();
-        let quality =
-            parts.find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")));
-        let quality = quality.map_or(Some(1.0), |quality| quality.parse::<f32>().ok());
-        let quality = quality.filter(|quality| (0.0..=1.0).contains(quality)).unwrap_or_default();
-        Self { media_type, quality: (quality * 1000.0) as u16 }
-    }
-
-    /// How closely it names `format`; 0 when it does not.
-    fn specificity(&self, format: Format) -> u8 {
-        match self.media_type {
-            "*/*" => 1,
-            "application/*" => 2,
-            media_type if Format::of_media_type(media_type) == Some(format) => 3,
-            _ => 0,
-        }
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::HashMap;
 
-    use hyper::header::{HeaderName, HeaderValue};
+    use hyper::header::{ACCEPT, HeaderName, HeaderValue};
 
     use super::*;
 
@@ -220,6 +174,12 @@ mod tests {
             ("application/msgpack;q=0.5, */*;q=0.5", Some(Format::MessagePack)),
             ("application/msgpack;q=2, application/json;q=x", None),
             ("", Some(Format::Json)),
+            ("application/problem+json", Some(Format::Json)),
+            ("application/problem+json;q=0.5", Some(Format::Json)),
+            ("application/problem+json;q=0", None),
+            ("application/problem+json, text/html", None),
+            ("application/problem+json, application/json;q=0", None),
+            ("application/problem+json, application/msgpack", Some(Format::MessagePack)),
         ] {
             assert_eq!(Format::of_answer(&headers(ACCEPT, accept)).ok(), want, "{accept}");
         }

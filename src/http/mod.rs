@@ -3,6 +3,7 @@
 //! A handler reads a request into the mall's terms, calls it, and writes what came back; no stock
 //! rule lives here.
 
+mod accept;
 mod access;
 mod api;
 mod auth;
@@ -18,6 +19,8 @@ mod format;
 mod guests;
 mod key;
 mod lane;
+mod manual;
+mod media;
 mod messagepack;
 mod problem;
 mod query;
@@ -115,6 +118,7 @@ pub struct App {
     limits: Limits,
     rates: rates::Rates,
     router: router::Router,
+    manual: manual::Manual,
     budget: Arc<budget::Budget>,
     /// For lists that take long to find or to write.
     searches: lane::Lane,
@@ -144,6 +148,7 @@ impl App {
             auth,
             limits,
             router: router::Router::new(route::ROUTES),
+            manual: manual::Manual::new(route::ROUTES.iter().map(|route| &route.row)),
             running: Arc::default(),
             draining: AtomicBool::new(false),
             mirror: None,

@@ -17,7 +17,7 @@ use super::api::admin::{
     stock,
 };
 use super::api::shop::{catalogue, exchange, orders};
-use super::api::{health, points};
+use super::api::{health, manual, points};
 use super::body::{Empty, Sent};
 use super::call::Unchecked;
 use super::reply::Answer;
@@ -166,6 +166,10 @@ routes! {
         "Whether the process lives: 503 when only a restart helps, and while the disk hangs.";
     GET "/ready" public nothing => health::ready,
         "Whether it can take requests now: 503 also while the journal's queue is full, or the server stops.";
+    GET "/openapi.json" public nothing => manual::openapi,
+        "This API as OpenAPI 3.1 describes it.";
+    GET "/docs" public nothing => manual::page,
+        "The same as a page to read.";
 }
 
 /// How many parameters a path has.

@@ -8,7 +8,6 @@ use hyper::http::request::Parts;
 use hyper::{Method, Request, Version};
 use smallvec::SmallVec;
 
-use super::api::csv;
 use super::budget::Charge;
 use super::call::{self, Unchecked};
 use super::error::{ApiError, Code};
@@ -16,7 +15,7 @@ use super::format::{self, Format};
 use super::guests::Address;
 use super::reply::{Answer, HttpResponse, Telling, failure};
 use super::route::Route;
-use super::{App, query};
+use super::{App, media, query};
 use crate::base::error::Result;
 
 /// As many parameters as most paths have at most.
@@ -92,8 +91,7 @@ pub(super) async fn handle(
     let (head, body) = request.into_parts();
     let (format, answer) = match Format::of_answer(&head.headers) {
         Ok(format) => (format, answer(app, format, address, &head, body).await),
-        // What is not a table, such as what went wrong, is JSON.
-        Err(_) if csv::PATHS.contains(&head.uri.path()) && csv::is_accepted(&head.headers) => {
+        Err(_) if media::is_taken(head.uri.path(), &head.headers) => {
             (Format::Json, answer(app, Format::Json, address, &head, body).await)
         }
         Err(error) => (Format::default(), Err(error)),

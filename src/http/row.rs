@@ -12,11 +12,9 @@ pub(super) struct Row {
     pub(super) method: Method,
     /// Its parameters stand in braces.
     pub(super) path: &'static str,
-    #[cfg_attr(not(test), expect(dead_code, reason = "the documents are held to it"))]
     pub(super) access: Access,
     #[cfg_attr(not(test), expect(dead_code, reason = "the documents are held to it"))]
     pub(super) takes: Takes,
-    #[cfg_attr(not(test), expect(dead_code, reason = "the documents are held to it"))]
     pub(super) summary: &'static str,
 }
 

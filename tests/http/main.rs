@@ -14,6 +14,7 @@ mod deliveries;
 mod hundred_users;
 mod idempotency;
 mod low_space;
+mod manual;
 mod order_lists;
 mod orders;
 mod overload;

@@ -90,8 +90,37 @@ async fn only_failures_are_problems_and_only_where_they_are_asked_for() {
     }
     let request = guest.request(Method::GET, "/api/mall/products/prod_movie");
     ask(&mut guest, request, BOTH, "").await.data();
-    // What went well cannot be told as a problem.
-    let request = guest.request(Method::GET, "/api/mall/products/prod_movie");
-    let refused = ask(&mut guest, request, "application/problem+json", "").await;
-    assert_eq!((problem(&refused)["code"].clone(), refused.status), (json!("NOT_ACCEPTABLE"), 406));
+}
+
+/// What went well cannot be told as a problem. A client that names problems alone has said what its
+/// failures are to come in; its requests are looked at, and what goes well comes in JSON.
+#[tokio::test]
+async fn who_names_problems_alone_is_served_and_hears_its_failures_as_problems() {
+    const ALONE: &str = "application/problem+json";
+    let shop = Shop::open().await;
+    let mut ann = shop.user_with("ann", 5_000).await;
+    let body = json!({"productId": "prod_movie", "quantity": 1}).to_string();
+    for (count, status) in [(1, 200), (2, 409)] {
+        let request = ann.post_request("/api/mall/exchange");
+        let told = ask(&mut ann, request, ALONE, &body).await;
+        assert_eq!(told.status, status, "{count}: {told:?}");
+        match status {
+            200 => {
+                assert_eq!(told.header("content-type"), Some("application/json; charset=utf-8"));
+                assert_eq!(told.data()["status"], 0);
+            }
+            _ => assert_eq!(problem(&told)["code"], "INSUFFICIENT_POINTS"),
+        }
+    }
+    assert_eq!(ann.balance().await, 500, "one was bought");
+    let request = ann.request(Method::GET, "/api/mall/nothing");
+    assert_eq!(problem(&ask(&mut ann, request, ALONE, "").await)["code"], "NOT_FOUND");
+
+    // Who says more of what it takes is held to it.
+    for accept in ["application/problem+json, text/html", "application/problem+json, */*;q=0"] {
+        let request = ann.post_request("/api/mall/exchange");
+        let refused = ask(&mut ann, request, accept, &body).await;
+        let told = (refused.status, problem(&refused)["code"].clone());
+        assert_eq!(told, (406, json!("NOT_ACCEPTABLE")), "{accept}");
+    }
 }

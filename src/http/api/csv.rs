@@ -6,36 +6,18 @@ use std::time::{Duration, SystemTime};
 use http_body_util::Full;
 use hyper::Response;
 use hyper::body::Bytes;
-use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 
 use crate::base::TimeMs;
 use crate::http::reply::Answer;
 use crate::mall::{Order, Orders, order_id, order_no};
 
-const MEDIA_TYPE: &str = "text/csv";
-/// The paths that have tables.
-pub(in crate::http) const PATHS: [&str; 2] = ["/api/mall/orders", "/api/admin/orders"];
 /// What the next page is older than; it is not there at the end.
 const NEXT: HeaderName = HeaderName::from_static("x-next-before");
 
 const COLUMNS: &str = "order_id,order_no,status,state,user_id,product_id,product_name,quantity,\
     points_cost,returned_quantity,returned_points,delivery_info,delivery_status,tracking_no,carrier,created_at,expires_at,\
     exchanged_at,shipped_at,delivered_at,completed_at,cancelled_at\r\n";
-
-/// Whether a client wants a table rather than anything else.
-pub(in crate::http) fn is_accepted(headers: &HeaderMap) -> bool {
-    let values = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
-    let ranges = values.flat_map(|value| value.split(',')).map(|range| {
-        let mut parts = range.split(';').map(str::trim);
-        let is_table = parts.next().is_some_and(|it| it.eq_ignore_ascii_case(MEDIA_TYPE));
-        let quality = parts.find_map(|part| part.strip_prefix("q="));
-        (is_table, quality.map_or(1.0, |quality| quality.parse::<f32>().unwrap_or_default()))
-    });
-    let (tables, others): (Vec<_>, Vec<_>) = ranges.partition(|(is_table, _)| *is_table);
-    let best = |all: Vec<(bool, f32)>| all.into_iter().map(|(_, it)| it).fold(0.0, f32::max);
-    let (table, other) = (best(tables), best(others));
-    table > 0.0 && table >= other
-}
 
 /// Orders as a table, one on each line.
 pub(in crate::http) fn orders(orders: &Orders) -> Answer {
@@ -126,22 +108,6 @@ mod tests {
             ("-1", "\"'-1\""),
         ] {
             assert_eq!(field(text), want, "{text:?}");
-        }
-    }
-
-    #[test]
-    fn a_table_is_for_whoever_wants_none_the_less() {
-        for (accept, want) in [
-            ("text/csv", true),
-            ("Text/CSV; q=0.5", true),
-            ("text/csv, */*;q=0.1", true),
-            ("application/json, text/csv;q=0.9", false),
-            ("text/csv;q=0", false),
-            ("*/*", false),
-            ("", false),
-        ] {
-            let headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(accept))]);
-            assert_eq!(is_accepted(&headers), want, "{accept}");
         }
     }
 

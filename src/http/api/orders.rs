@@ -14,8 +14,8 @@ use crate::base::{QUANTITY_MAX, ReservationId, TimeMs};
 use crate::http::call::{Call, Known};
 use crate::http::error::ApiError;
 use crate::http::format::Format;
-use crate::http::query;
 use crate::http::reply::{Answer, success};
+use crate::http::{media, query};
 use crate::mall::{
     Mall, ORDER_BYTES_MAX, Order, OrderFilter, OrderStatus, Orders, User, numbered, order_id,
     parse_order_id,
@@ -100,7 +100,7 @@ impl<'a> OfUserWire<'a> {
 /// Newest first.
 pub(in crate::http) async fn list<Who: Known>(call: &Call<'_, Who>, sight: Sight) -> Answer {
     let mut asked = parse(call.query()?, sight)?;
-    asked.as_table |= csv::is_accepted(call.headers());
+    asked.as_table |= media::is_wanted(media::CSV, call.headers());
     if sight == Sight::Own {
         asked.filter.user = Some(User::new(call.identity().user.id())?);
     }

@@ -9,8 +9,9 @@ use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
 use super::ask::{Ask, PRODUCTS, Reply, send};
-use super::caller::{Caller, cost_of};
+use super::caller::Caller;
 use super::known::{Order, Span, States, Stock};
+use super::learn::cost_of;
 use crate::base::ReservationId;
 use crate::base::error::{Error, Result};
 use crate::mall::{OrderStatus, order_id, parse_order_id};

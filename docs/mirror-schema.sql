@@ -114,7 +114,7 @@ CREATE TABLE points_records (
   points BIGINT NOT NULL,
   source ENUM('payment_reward', 'admin_adjust', 'mall_consumption', 'mall_refund', 'expire_deduct', 'invite_reward') NULL DEFAULT 'payment_reward',
   description TEXT CHARACTER SET utf8mb4 NULL,
-  order_id VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL,
+  order_id VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL, -- that of the mall, or of another system, as whoever moved the points named it
   created_at DATETIME(3) NOT NULL DEFAULT (UTC_TIMESTAMP(3)),
   exchange_order_id VARCHAR(36) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL,
   balance_before BIGINT NOT NULL DEFAULT 0,

@@ -20,6 +20,8 @@ pub(super) enum Access {
     Public,
     /// Whoever it is about.
     User,
+    /// A service, for the user that it names: what the user alone may not.
+    Service,
     /// Whoever runs the shop.
     Operator,
     /// Whoever runs the server.
@@ -37,15 +39,18 @@ pub(super) enum Grant {
 }
 
 impl Access {
-    pub(super) const ALL: &[Self] = &[Self::Public, Self::User, Self::Operator, Self::Admin];
+    pub(super) const ALL: &[Self] =
+        &[Self::Public, Self::User, Self::Service, Self::Operator, Self::Admin];
 
     /// The table.
     pub(super) const fn grant(self, role: Role) -> Grant {
         use Grant::{ForUser, Nothing, Own};
         match (self, role) {
             (Self::Public, Role::User | Role::Service | Role::Operator | Role::Admin) => Own,
-            (Self::User, Role::Service) => ForUser,
+            (Self::User | Self::Service, Role::Service) => ForUser,
             (Self::User, Role::User | Role::Operator | Role::Admin) => Own,
+            // Operators name the user in the path.
+            (Self::Service, Role::User | Role::Operator | Role::Admin) => Nothing,
             (Self::Operator, Role::Operator | Role::Admin) => Own,
             (Self::Operator, Role::User | Role::Service) => Nothing,
             (Self::Admin, Role::Admin) => Own,
@@ -58,6 +63,7 @@ impl Access {
         match self {
             Self::Public => "everybody",
             Self::User => "user",
+            Self::Service => "service",
             Self::Operator => "operator",
             Self::Admin => "admin",
         }

@@ -1,7 +1,7 @@
 //! A request on its way to a handler: who asks, for what, and how to answer.
 //!
-//! A handler that names a [`UserCall`], an [`OperatorCall`] or an [`AdminCall`] cannot be reached
-//! without the check that makes one: only [`Unchecked`] makes calls, and it makes those only of a
+//! A handler that names a [`UserCall`], a [`ServiceCall`], an [`OperatorCall`] or an [`AdminCall`]
+//! cannot be reached without the check that makes one: only [`Unchecked`] makes calls, and it makes those only of a
 //! good token.
 
 use std::sync::Arc;
@@ -56,6 +56,8 @@ pub(super) struct Call<'a, Who, const N: usize = 0> {
 pub(super) type PublicCall<'a, const N: usize = 0> = Call<'a, Anybody, N>;
 /// From a user, or from a service that acts for one: its token is good.
 pub(super) type UserCall<'a, const N: usize = 0> = Call<'a, User, N>;
+/// From a service that acts for a user: its token is good, and has the role.
+pub(super) type ServiceCall<'a, const N: usize = 0> = Call<'a, Service, N>;
 /// From an operator, or an administrator: its token is good, and has the role.
 pub(super) type OperatorCall<'a, const N: usize = 0> = Call<'a, Operator, N>;
 /// From an administrator: its token is good, and has the role.
@@ -63,6 +65,7 @@ pub(super) type AdminCall<'a, const N: usize = 0> = Call<'a, Admin, N>;
 
 pub(super) struct Anybody(());
 pub(super) struct User(Arc<Identity>);
+pub(super) struct Service(Arc<Identity>);
 pub(super) struct Operator(Arc<Identity>);
 pub(super) struct Admin(Arc<Identity>);
 
@@ -72,6 +75,12 @@ pub(super) trait Known {
 }
 
 impl Known for User {
+    fn identity(&self) -> &Arc<Identity> {
+        &self.0
+    }
+}
+
+impl Known for Service {
     fn identity(&self) -> &Arc<Identity> {
         &self.0
     }
@@ -97,6 +106,11 @@ impl<'a> Unchecked<'a> {
     pub(super) fn user<const N: usize>(self) -> Result<UserCall<'a, N>, ApiError> {
         let caller = self.caller(Access::User)?;
         Ok(self.call(User(caller)))
+    }
+
+    pub(super) fn service<const N: usize>(self) -> Result<ServiceCall<'a, N>, ApiError> {
+        let caller = self.caller(Access::Service)?;
+        Ok(self.call(Service(caller)))
     }
 
     pub(super) fn operator<const N: usize>(self) -> Result<OperatorCall<'a, N>, ApiError> {

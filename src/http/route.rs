@@ -13,8 +13,7 @@ use hyper::body::Incoming;
 
 use super::access::Access;
 use super::api::admin::{
-    categories, clock, mirror, orders as all_orders, points as given_points, products, status,
-    stock,
+    categories, clock, mirror, orders as all_orders, points as all_points, products, status, stock,
 };
 use super::api::shop::{catalogue, exchange, orders};
 use super::api::{health, manual, points};
@@ -33,7 +32,8 @@ pub(super) struct Route {
 pub(super) type Answering<'a> = Pin<Box<dyn Future<Output = Answer> + Send + 'a>>;
 pub(super) type Handler = for<'a> fn(Unchecked<'a>, Incoming) -> Answering<'a>;
 
-/// A row is: method, path, who may ask (`public`, `user`, `operator`, `admin`), what body comes with it
+/// A row is: method, path, who may ask (`public`, `user`,
+/// `service`, `operator`, `admin`), what body comes with it
 /// (`nothing`, `empty`, `fields`), the handler, and a summary. A handler whose signature takes
 /// another caller, another body or another number of parameters than its row says does not compile.
 macro_rules! routes {
@@ -56,6 +56,7 @@ macro_rules! routes {
     };
     (@access public) => { Access::Public };
     (@access user) => { Access::User };
+    (@access service) => { Access::Service };
     (@access operator) => { Access::Operator };
     (@access admin) => { Access::Admin };
     (@takes nothing) => { Takes::Nothing };
@@ -96,6 +97,14 @@ routes! {
         "Sends an order elsewhere, while it waits or is confirmed.";
     GET "/api/points/balance" user nothing => points::balance,
         "The caller's points.";
+    GET "/api/points/records" user nothing => points::records::list,
+        "What changed the caller's points, newest first.";
+    POST "/api/points/award" service fields => points::moving::award,
+        "Gives points to the user that a service names.";
+    POST "/api/points/deduct" service fields => points::moving::deduct,
+        "Takes points from the user that a service names.";
+    POST "/api/points/refund" service fields => points::moving::refund,
+        "Gives points back to the user that a service names.";
     GET "/api/admin/orders" operator nothing => all_orders::list,
         "Everybody's orders, newest first.";
     GET "/api/admin/orders/{orderId}" operator nothing => all_orders::get,
@@ -144,8 +153,16 @@ routes! {
         "Puts a product on the shelf.";
     POST "/api/admin/products/{productId}/withdraw" operator empty => products::withdraw,
         "Takes a product off the shelf.";
-    POST "/api/admin/points/{userId}/award" operator fields => given_points::award,
+    GET "/api/admin/points/{userId}" operator nothing => all_points::balance,
+        "Anybody's points.";
+    GET "/api/admin/points/{userId}/records" operator nothing => all_points::records,
+        "What changed anybody's points, newest first.";
+    POST "/api/admin/points/{userId}/award" operator fields => all_points::award,
         "Gives points.";
+    POST "/api/admin/points/{userId}/deduct" operator fields => all_points::deduct,
+        "Takes points, with a reason.";
+    POST "/api/admin/points/{userId}/refund" operator fields => all_points::refund,
+        "Gives points back, with a reason.";
     POST "/api/admin/inventory/{productId}/receive" operator fields => stock::receive,
         "Adds stock.";
     POST "/api/admin/inventory/{productId}/adjust" operator fields => stock::adjust,

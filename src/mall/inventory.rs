@@ -1,8 +1,8 @@
-//! Points and stock as operators change and read them.
+//! Stock as operators change and read it.
 
 use std::sync::Arc;
 
-use super::{Failure, Item, Mall, Note, Shortage, User, account};
+use super::{Failure, Item, Mall, Note, Shortage};
 use crate::base::error::{Error, Result};
 use crate::base::{AccountId, IdempotencyKey, QUANTITY_MAX};
 use crate::history::record::ChangeRecord;
@@ -10,19 +10,6 @@ use crate::ledger::{Adjust, ChangeOutcome, FirstAnswer, Level, Receive};
 
 /// How many characters the reason of a change may have.
 const NOTE_CHARS_MAX: usize = 200;
-
-/// A user's points.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Balance {
-    /// What the user can spend.
-    pub(crate) available: i64,
-    /// What waiting orders hold.
-    pub(crate) reserved: u64,
-    /// What confirmed orders cost.
-    pub(crate) consumed: u64,
-    /// What the user was ever given.
-    pub(crate) received: u64,
-}
 
 /// The stock of a product.
 pub(crate) struct Inventory {
@@ -33,32 +20,6 @@ pub(crate) struct Inventory {
 }
 
 impl Mall {
-    /// The user's points; 0 for a user who has never had any.
-    pub(crate) fn balance(&self, user: &User) -> Result<Balance> {
-        self.check_alive()?;
-        let Some(account) = user.points(self.engine()) else {
-            return Ok(Balance::default());
-        };
-        let Level { available, reserved, consumed, received, .. } = self.engine().level(account)?;
-        Ok(Balance { available, reserved, consumed, received })
-    }
-
-    /// Gives a user points; returns the new balance.
-    pub(crate) async fn award(
-        &self,
-        user: &User,
-        points: u64,
-        note: &str,
-        key: Option<IdempotencyKey>,
-    ) -> Result<i64, Failure> {
-        check(points, note)?;
-        if let Some(balance) = self.changed_before(key).await? {
-            return Ok(balance);
-        }
-        let account = account(self.engine(), &user.points_key)?;
-        self.receive_into(Receive::new(account, points).note(note).key(key)).await
-    }
-
     /// Adds units to a product's stock; returns what is available then.
     pub(crate) async fn receive(
         &self,

@@ -13,6 +13,7 @@ mod inventory;
 mod listing;
 pub(crate) mod model;
 mod orders;
+mod points;
 mod rank;
 mod search;
 #[cfg(feature = "mysql")]
@@ -50,6 +51,7 @@ pub(crate) use model::{Violation, member};
 pub(crate) use orders::{
     Because, GiveBack, ORDER_BYTES_MAX, Order, OrderFilter, Orders, Receipt, numbered,
 };
+pub(crate) use points::{Balance, MovePoints, PointsFilter, PointsRecord};
 pub(crate) use rank::{After, Order as ListOrder};
 
 /// What an operator may set about the mall.

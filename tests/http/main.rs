@@ -17,6 +17,7 @@ mod manual;
 mod order_lists;
 mod orders;
 mod overload;
+mod points;
 mod problems;
 mod protocol;
 mod refunds;

@@ -54,7 +54,8 @@ fn told(method: &str, path: &str, operation: &Value, document: &Value) -> String
     let can_be_forbidden = operation["responses"].get("403").is_some();
     assert_eq!(can_be_forbidden, *access != Access::Public, "{method} {path}: 403");
     let is_for_users = operation["parameters"].to_string().contains("/OnBehalfOf");
-    assert_eq!(is_for_users, *access == Access::User, "{method} {path}: X-On-Behalf-Of");
+    let may_name = matches!(access, Access::User | Access::Service);
+    assert_eq!(is_for_users, may_name, "{method} {path}: X-On-Behalf-Of");
     let takes = match operation["requestBody"]["required"].as_bool() {
         None => "Nothing",
         Some(false) => "Empty",

@@ -18,4 +18,4 @@ mod reason;
 pub(super) use details::Details;
 pub(crate) use details::{OrderDetails, OrderItem, Snapshot, SnapshotShown};
 pub(crate) use order::{OrderFact, Progress, ServiceWish};
-pub(crate) use reason::Note;
+pub(crate) use reason::{Note, PointsNote};

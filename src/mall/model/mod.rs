@@ -6,16 +6,16 @@ mod document;
 mod order_id;
 mod product;
 mod rule;
+mod source;
 mod status;
 
 pub use category::Category;
 pub(crate) use category::{CATEGORIES, CATEGORIES_MAX, LEVEL_MAX};
 pub(crate) use change::change_type;
-#[cfg(feature = "mysql")]
-pub(crate) use change::{PointsSource, points_source};
 pub(crate) use document::Document;
 pub(crate) use order_id::{ORDER_NO_DIGITS, ORDER_NO_PREFIX, order_id, order_no, parse_order_id};
 pub(crate) use product::{FREE_ORDERS, PRODUCTS};
 pub use product::{Period, Product, PurchaseLimit};
-pub(crate) use rule::{Violation, member};
+pub(crate) use rule::{Violation, id as check_id, member};
+pub(crate) use source::{Moving, PointsSource};
 pub(crate) use status::{OrderStatus, Wish};

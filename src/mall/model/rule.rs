@@ -100,7 +100,7 @@ pub(super) fn text(
 }
 
 /// An id as products and users have it.
-pub(super) fn id(path: &str, id: &str) -> Checked {
+pub(crate) fn id(path: &str, id: &str) -> Checked {
     match AccountKey::stock(id) {
         Ok(_) => Ok(()),
         Err(_) => {

@@ -28,7 +28,8 @@ use super::stage::{self, PLENTY};
 use crate::base::Seq;
 use crate::base::error::{Error, Result};
 use crate::engine::Engine;
-use crate::mall::{Category, Exchange, Mall, MallConfig, Product, User, Wanted};
+use crate::mall::model::Moving;
+use crate::mall::{Category, Exchange, Mall, MallConfig, MovePoints, Product, User, Wanted};
 use crate::sink::{self as mirror, Backlog, BacklogPolicy, Mirror, MirrorConfig, MirrorView};
 
 const DATABASE: &str = "stockhold_bench";
@@ -288,8 +289,16 @@ impl Sale {
                 .block_on(sale.mall.receive(&product_id(number), PLENTY, "", None))
                 .map_err(refused)?;
         }
+        let plenty = MovePoints {
+            moving: Moving::Award,
+            points: PLENTY,
+            source: None,
+            operator: "bench",
+            reason: "",
+            order: None,
+        };
         for user in sale.users.iter() {
-            runtime.block_on(sale.mall.award(user, PLENTY, "", None)).map_err(refused)?;
+            runtime.block_on(sale.mall.move_points(user, &plenty, None)).map_err(refused)?;
         }
         Ok(sale)
     }

@@ -1,34 +1,38 @@
-//! Points that operators give.
+//! Anybody's points, as operators see and move them.
 
-use serde::{Deserialize, Serialize};
-
-use super::note;
+use crate::http::api::points::moving::{MoveBody, moved};
+use crate::http::api::points::{balance_of, records as of_points};
 use crate::http::body::Sent;
 use crate::http::call::OperatorCall;
-use crate::http::decimal::Whole;
 use crate::http::reply::Answer;
 use crate::mall::User;
+use crate::mall::model::Moving;
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(in crate::http) struct AwardBody {
-    points: Whole<u64>,
-    reason: Option<String>,
+pub(in crate::http) async fn balance(call: OperatorCall<'_, 1>) -> Answer {
+    balance_of(&call, &user_of_path(&call)?)
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct AwardedWire<'a> {
-    user_id: &'a str,
-    balance: i64,
+pub(in crate::http) async fn records(call: OperatorCall<'_, 1>) -> Answer {
+    of_points::list_of(&call, &user_of_path(&call)?).await
 }
 
-pub(in crate::http) async fn award(call: OperatorCall<'_, 1>, body: Sent<AwardBody>) -> Answer {
-    call.no_query()?;
+pub(in crate::http) async fn award(call: OperatorCall<'_, 1>, body: Sent<MoveBody>) -> Answer {
+    by_operator(&call, body, Moving::Award).await
+}
+
+pub(in crate::http) async fn deduct(call: OperatorCall<'_, 1>, body: Sent<MoveBody>) -> Answer {
+    by_operator(&call, body, Moving::Deduct).await
+}
+
+pub(in crate::http) async fn refund(call: OperatorCall<'_, 1>, body: Sent<MoveBody>) -> Answer {
+    by_operator(&call, body, Moving::Refund).await
+}
+
+async fn by_operator(call: &OperatorCall<'_, 1>, body: Sent<MoveBody>, moving: Moving) -> Answer {
+    moved(call, body, moving, &user_of_path(call)?, call.identity().user.id()).await
+}
+
+fn user_of_path(call: &OperatorCall<'_, 1>) -> crate::base::error::Result<User> {
     let [user_id] = call.path;
-    let user = User::new(user_id)?;
-    let (request, key) = body.read(&call).await?;
-    let note = note(call.identity(), request.reason.as_deref());
-    let balance = call.app.mall.award(&user, request.points.0, &note, key).await?;
-    Ok(call.success(&AwardedWire { user_id: user.id(), balance }))
+    User::new(user_id)
 }

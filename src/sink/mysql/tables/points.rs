@@ -2,7 +2,7 @@
 
 use super::column::Column;
 use super::{Meeting, RecordRow, Rows, Table};
-use crate::mall::model::{PointsSource, points_source};
+use crate::mall::model::PointsSource;
 use crate::sink::mysql::schema::{Kind, NOW};
 use crate::sink::mysql::time::datetime;
 
@@ -16,10 +16,13 @@ pub(in crate::sink::mysql) const TABLE: Table<RecordRow> = Table {
         C::must("user_id", Kind::Id(64), "", |row| (&*row.owner).into()),
         C::must("points", Kind::Big, "", |row| row.delta.into()),
         C::or("source", Kind::OneOf(&PointsSource::NAMES), "DEFAULT 'payment_reward'", |row| {
-            points_source(row.kind).name().into()
+            source(row).name().into()
         }),
         C::nullable("description", Kind::Text, |row| description(row).into()),
-        C::late("order_id", Kind::Id(64), |row| row.order().into()),
+        C::late("order_id", Kind::Id(64), |row| {
+            row.order().or_else(|| row.points_note().order.map(str::to_owned)).into()
+        })
+        .about("that of the mall, or of another system, as whoever moved the points named it"),
         C::must("created_at", Kind::Time, NOW, |row| datetime(row.at)),
         C::nullable("exchange_order_id", Kind::Id(36), |row| row.order().into()),
         C::must("balance_before", Kind::Big, "DEFAULT 0", |row| row.before().into()),
@@ -34,10 +37,14 @@ pub(in crate::sink::mysql) const TABLE: Table<RecordRow> = Table {
     is_kept: false,
 };
 
+fn source(row: &RecordRow) -> PointsSource {
+    row.points_note().source.unwrap_or_else(|| PointsSource::of_change(row.kind))
+}
+
 /// The reason that was given, or what the mall's document writes where nobody gave one.
 fn description(row: &RecordRow) -> &str {
     match row.reason() {
-        "" => points_source(row.kind).reason(),
+        "" => source(row).reason(),
         reason => reason,
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Record;
 use crate::base::{ReservationId, Seq, TimeMs};
 use crate::event::ChangeKind;
-use crate::mall::facts::Note;
+use crate::mall::facts::{Note, PointsNote};
 use crate::mall::model::order_id;
 use crate::mall::views::Movement;
 
@@ -83,6 +83,10 @@ impl RecordRow {
     /// Who made the change, where somebody did.
     pub(super) fn operator(&self) -> Option<&str> {
         Note::read(&self.note).operator
+    }
+
+    pub(super) fn points_note(&self) -> PointsNote<'_> {
+        PointsNote::read(&self.note)
     }
 
     pub(super) fn reason(&self) -> &str {

@@ -1,0 +1,45 @@
+//! Points: what a user has, what is on record of it, and how they are moved. Operators ask the same
+//! of any user.
+
+pub(in crate::http) mod moving;
+pub(in crate::http) mod records;
+
+use serde::Serialize;
+
+use crate::http::call::{Call, UserCall};
+use crate::http::reply::Answer;
+use crate::mall::{Balance, User};
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct BalanceWire<'a> {
+    user_id: &'a str,
+    balance: i64,
+    reserved: u64,
+    consumed: u64,
+    received: u64,
+    written_off: u64,
+    earned: u64,
+}
+
+pub(in crate::http) async fn balance(call: UserCall<'_>) -> Answer {
+    balance_of(&call, &call.identity().user)
+}
+
+pub(in crate::http) fn balance_of<Who, const N: usize>(
+    call: &Call<'_, Who, N>,
+    user: &User,
+) -> Answer {
+    call.no_query()?;
+    let Balance { available, reserved, consumed, received, written_off, earned } =
+        call.app.mall.balance(user)?;
+    Ok(call.success(&BalanceWire {
+        user_id: user.id(),
+        balance: available,
+        reserved,
+        consumed,
+        received,
+        written_off,
+        earned,
+    }))
+}

@@ -1,0 +1,58 @@
+//! A user's points: what there is, how it is moved, and what is on record of it.
+
+mod moving;
+mod records;
+
+pub(crate) use moving::MovePoints;
+pub(crate) use records::{PointsFilter, PointsRecord};
+
+use super::{Mall, User};
+use crate::base::AccountKey;
+use crate::base::error::Result;
+use crate::ledger::Level;
+
+/// The kind of the accounts that count, for each user, the points that came in and are not earned:
+/// refunds, and what corrections took away. Most users have none.
+const NOT_EARNED: &str = "points-not-earned";
+
+/// A user's points.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Balance {
+    /// What the user can spend.
+    pub(crate) available: i64,
+    /// What waiting orders hold.
+    pub(crate) reserved: u64,
+    /// What confirmed orders cost.
+    pub(crate) consumed: u64,
+    /// What the user was ever given.
+    pub(crate) received: u64,
+    /// What was taken away again.
+    pub(crate) written_off: u64,
+    /// What the user has earned, by which levels go: spending it changes nothing.
+    pub(crate) earned: u64,
+}
+
+impl Mall {
+    /// The user's points; 0 for a user who has never had any.
+    pub(crate) fn balance(&self, user: &User) -> Result<Balance> {
+        self.check_alive()?;
+        let Some(account) = user.points(self.engine()) else {
+            return Ok(Balance::default());
+        };
+        let mut accounts = vec![account];
+        accounts.extend(self.engine().account(&not_earned(user)?));
+        let levels = self.engine().levels_of(&accounts)?;
+        let Some((points, not_earned)) = levels.split_first() else {
+            return Ok(Balance::default());
+        };
+        let Level { available, reserved, consumed, received, written_off, .. } = *points;
+        let not_earned = not_earned.iter().fold(0, |sum: u64, it| sum.saturating_add(it.received));
+        let earned = received.saturating_sub(not_earned);
+        Ok(Balance { available, reserved, consumed, received, written_off, earned })
+    }
+}
+
+/// What counts the points of a user that are not earned.
+fn not_earned(user: &User) -> Result<AccountKey> {
+    AccountKey::custom(NOT_EARNED, &[user.id()])
+}

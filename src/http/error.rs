@@ -163,6 +163,9 @@ impl From<Failure> for ApiError {
         match failure {
             Failure::ProductNotFound => Self::new(Code::ProductNotFound),
             Failure::OrderNotFound => Self::new(Code::OrderNotFound),
+            Failure::AlertNotFound => {
+                Self::new(Code::NotFound).detail("there is no such alert (any more)")
+            }
             Failure::CategoryNotFound => Self::new(Code::CategoryNotFound),
             Failure::Exists => Self::new(Code::AlreadyExists),
             Failure::Changed => Self::new(Code::PreconditionFailed),

@@ -13,7 +13,8 @@ use hyper::body::Incoming;
 
 use super::access::Access;
 use super::api::admin::{
-    categories, clock, mirror, orders as all_orders, points as all_points, products, status, stock,
+    alerts, categories, clock, mirror, orders as all_orders, points as all_points, products,
+    status, stock,
 };
 use super::api::shop::{catalogue, exchange, orders};
 use super::api::{health, manual, points};
@@ -167,6 +168,10 @@ routes! {
         "Adds stock.";
     POST "/api/admin/inventory/{productId}/adjust" operator fields => stock::adjust,
         "Corrects stock after a count.";
+    GET "/api/admin/inventory/alerts" operator nothing => alerts::list,
+        "What is low or sold out, and what was.";
+    POST "/api/admin/inventory/alerts/{alertId}/ack" operator empty => alerts::acknowledge,
+        "An operator has seen an alert.";
     GET "/api/admin/inventory/{productId}" operator nothing => stock::inventory,
         "Stock and its newest changes.";
     GET "/api/admin/clock" admin nothing => clock::clock,

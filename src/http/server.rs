@@ -50,7 +50,7 @@ pub async fn run(listener: TcpListener, shutdown: impl Future<Output = ()>, app:
     // Dropped with the rest, they end.
     let mut beside = JoinSet::new();
     beside.spawn(sweep(house.guests.clone(), house.app.clone()));
-    beside.spawn(upkeep::run(house.app.clone()));
+    upkeep::begin(&mut beside, &house.app);
     let mut shutdown = pin!(shutdown);
     loop {
         tokio::select! {

@@ -3,29 +3,39 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::App;
+use tokio::task::JoinSet;
 
-/// How often to look for what is due.
+use super::App;
+use crate::base::error::Result;
+use crate::mall::Mall;
+
+/// How often to look for what is to be done.
 const EVERY: Duration = Duration::from_secs(1);
 /// How long to leave a mall alone that could not.
 const PAUSE: Duration = Duration::from_secs(30);
 /// Others get a word in while there is more to do.
 const BREATH: Duration = Duration::from_millis(10);
 
-/// Completes orders as they are due, until it is dropped.
-pub(super) async fn run(app: Arc<App>) {
+/// Begins whatever is done again and again, until `tasks` is dropped.
+pub(super) fn begin(tasks: &mut JoinSet<()>, app: &Arc<App>) {
+    tasks.spawn(repeat(app.clone(), "completing orders that are due", Mall::complete_due));
+    tasks.spawn(repeat(app.clone(), "following stock for alerts", Mall::follow_alerts));
+}
+
+/// Does something beside the runtime's workers, at once again while it says that there is more.
+async fn repeat(app: Arc<App>, what: &'static str, act: fn(&Mall) -> Result<bool>) {
     loop {
         let mall = app.mall.clone();
-        let done = tokio::task::spawn_blocking(move || mall.complete_due()).await;
+        let done = tokio::task::spawn_blocking(move || act(&mall)).await;
         let pause = match done {
             Ok(Ok(true)) => BREATH,
             Ok(Ok(false)) => EVERY,
             Ok(Err(error)) => {
-                tracing::warn!(error = %error, "orders that are due are not completed yet");
+                tracing::warn!(error = %error, what, "it is tried again later");
                 PAUSE
             }
             Err(failed) => {
-                tracing::error!(error = %failed, "completing orders failed");
+                tracing::error!(error = %failed, what, "it failed");
                 PAUSE
             }
         };

@@ -227,6 +227,7 @@ fn product(demo: &DemoProduct, created_at: TimeMs) -> Product {
         active: true,
         sort_order: 0,
         limit_per_user: None,
+        low_stock_threshold: None,
         created_at,
     }
 }

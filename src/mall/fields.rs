@@ -186,6 +186,7 @@ pub(crate) fn read_product(known: Option<&str>, members: Map<String, Value>) -> 
         active: fields.status()?,
         sort_order: fields.whole("sortOrder", i32::MIN.into()..=i32::MAX.into())?.unwrap_or(0),
         limit_per_user: fields.object("limitPerUser")?.map(read_limit).transpose()?,
+        low_stock_threshold: fields.count("lowStockThreshold", 1..=QUANTITY_MAX)?,
         created_at: fields.count("createdAt", 0..=u64::MAX >> 1)?.unwrap_or(0),
     };
     fields.end()?;
@@ -281,6 +282,7 @@ pub(crate) struct ProductFields<'a> {
     status: u8,
     sort_order: i64,
     limit_per_user: Option<PurchaseLimit>,
+    low_stock_threshold: Option<u64>,
     created_at: TimeMs,
 }
 
@@ -300,6 +302,7 @@ impl<'a> ProductFields<'a> {
             status: u8::from(product.active),
             sort_order: product.sort_order,
             limit_per_user: product.limit_per_user,
+            low_stock_threshold: product.low_stock_threshold,
             created_at: product.created_at,
         }
     }

@@ -3,6 +3,7 @@
 //! No stock rule lives here. The mall names accounts, builds one reservation for an exchange, and
 //! reads what the engine answered; what can be taken is the ledger's to decide.
 
+mod alerts;
 mod catalogue;
 mod demo;
 mod edit;
@@ -16,7 +17,7 @@ mod orders;
 mod points;
 mod rank;
 mod search;
-#[cfg(feature = "mysql")]
+#[cfg_attr(not(feature = "mysql"), allow(dead_code, reason = "the mirror shows more than alerts"))]
 pub(crate) mod views;
 mod waits;
 
@@ -30,6 +31,7 @@ use crate::base::{AccountId, AccountKey, IdempotencyKey, TimeMs, handle};
 use crate::engine::Engine;
 use crate::event::Policy;
 
+pub(crate) use alerts::AlertFilter;
 #[cfg(feature = "bin")]
 pub(crate) use catalogue::{Entry, Import, Imported, Refused};
 pub(crate) use catalogue::{Item, Seen, Shelf, UNREADABLE_MAX, Unreadable};
@@ -102,6 +104,7 @@ struct Shared {
     /// By idempotency key: see [`Mall::one_try`].
     tries: [Mutex<()>; TRY_LOCKS],
     sent: orders::Sent,
+    alerts: alerts::Alerts,
 }
 
 impl Mall {
@@ -112,6 +115,7 @@ impl Mall {
     /// What the engine reports.
     pub fn open(engine: Engine, config: MallConfig) -> Result<Self> {
         let catalogue = catalogue::Catalogue::load(&engine)?;
+        let alerts = alerts::Alerts::load(&engine);
         let tries = std::array::from_fn(|_| Mutex::new(()));
         Ok(Self {
             shared: Arc::new(Shared {
@@ -120,6 +124,7 @@ impl Mall {
                 catalogue,
                 tries,
                 sent: orders::Sent::default(),
+                alerts,
             }),
         })
     }
@@ -264,6 +269,8 @@ pub(crate) enum Failure {
     InUse(References),
     /// No such order of this user.
     OrderNotFound,
+    /// No such alert.
+    AlertNotFound,
     /// There was not enough stock.
     OutOfStock(Shortage),
     /// The user has too few points.

@@ -372,6 +372,7 @@ async fn a_retry_hears_the_whole_first_answer_without_history_and_archive() {
                 .expect("the engine runs");
         }
         shop.engine.catch_up().wait().expect("history follows");
+        shop.mall.follow_alerts().expect("alerts follow");
         shop = shop
             .reopen_without(if round < 3 { &[] } else { &["store", "store.manifest", "archive"] })
             .await;

@@ -6,6 +6,7 @@
 mod support;
 
 mod admin;
+mod alerts;
 mod bad_input;
 mod baskets;
 mod catalogue;

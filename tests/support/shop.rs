@@ -175,6 +175,7 @@ pub fn product(id: &str, points_price: u64) -> Product {
         active: true,
         sort_order: 0,
         limit_per_user: None,
+        low_stock_threshold: None,
         created_at: NOW_MS,
     }
 }

@@ -20,7 +20,7 @@ enum Cell {
     Json,
 }
 
-const COLUMNS: [(&str, Cell); 17] = [
+const COLUMNS: [(&str, Cell); 18] = [
     ("kind", Cell::Text),
     ("id", Cell::Text),
     ("name", Cell::Text),
@@ -37,6 +37,7 @@ const COLUMNS: [(&str, Cell); 17] = [
     ("status", Cell::Json),
     ("sortOrder", Cell::Json),
     ("limitPerUser", Cell::Json),
+    ("lowStockThreshold", Cell::Json),
     ("createdAt", Cell::Json),
 ];
 

@@ -211,4 +211,4 @@ fn kept_as<T: Kind>(content: T, engine: &Engine, by: Option<&str>) -> Result<(Ke
 }
 
 #[cfg(test)]
-mod tests;
+pub(in crate::mall) mod tests;

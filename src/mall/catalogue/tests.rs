@@ -7,7 +7,7 @@ use super::*;
 use crate::ledger::Receive;
 use crate::mall::model::{Category, Product};
 
-pub(super) fn category(id: &str, parent: Option<&str>) -> Category {
+pub(in crate::mall) fn category(id: &str, parent: Option<&str>) -> Category {
     Category {
         id: id.into(),
         name: id.into(),
@@ -20,7 +20,7 @@ pub(super) fn category(id: &str, parent: Option<&str>) -> Category {
     }
 }
 
-fn product(id: &str) -> Product {
+pub(in crate::mall) fn product(id: &str) -> Product {
     Product {
         id: id.into(),
         name: id.into(),
@@ -35,6 +35,7 @@ fn product(id: &str) -> Product {
         active: true,
         sort_order: 0,
         limit_per_user: None,
+        low_stock_threshold: None,
         created_at: 7,
     }
 }

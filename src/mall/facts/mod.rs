@@ -8,13 +8,16 @@
 //! | details of a reservation | [`OrderDetails`] | a byte before it; up to 0.1.0 none |
 //! | note on a reservation | [`OrderFact`] | a byte after the mark |
 //! | reason of a change | [`Note`] | a digit after the mark; a plain text has neither |
+//! | document of an alert | [`Alert`] | as a document of the catalogue |
 //! | document of the catalogue | [`document`] | the field `version`; without one it is 1 |
 
+mod alert;
 mod details;
 pub(crate) mod document;
 mod order;
 mod reason;
 
+pub(crate) use alert::{ALERTS, Acknowledged, Alert, AlertEnd, AlertId, AlertKind, Condition};
 pub(super) use details::Details;
 pub(crate) use details::{OrderDetails, OrderItem, Snapshot, SnapshotShown};
 pub(crate) use order::{OrderFact, Progress, ServiceWish};

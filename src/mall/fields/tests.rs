@@ -17,7 +17,8 @@ fn full() -> Value {
         "id": "tea", "name": "Tea", "description": "Green\nfresh", "categoryId": "food", "pointsPrice": 0,
         "originalPrice": 19.9, "images": ["/a.png"], "specifications": {"重量": 1.5, "n": {"deep": [1, null]}},
         "isHot": true, "isNew": false, "status": 0, "sortOrder": -3,
-        "limitPerUser": {"quantity": 2, "period": {"fixed": {"lengthMs": 1000, "offsetMs": 5}}}, "createdAt": 7
+        "limitPerUser": {"quantity": 2, "period": {"fixed": {"lengthMs": 1000, "offsetMs": 5}}}, "lowStockThreshold": 8,
+        "createdAt": 7
     })
 }
 
@@ -72,6 +73,9 @@ fn a_field_that_is_wrong_is_named_by_its_path() {
             "$.limitPerUser.period.fixed.lengthMs",
         ),
         (json!({"limitPerUser": {"colour": 1}}), "$.limitPerUser.colour"),
+        (json!({"lowStockThreshold": 0}), "$.lowStockThreshold"),
+        (json!({"lowStockThreshold": true}), "$.lowStockThreshold"),
+        (json!({"lowStockThreshold": (1_u64 << 48) + 1}), "$.lowStockThreshold"),
         (json!({"createdAt": -1}), "$.createdAt"),
         (json!({"colour": "red"}), "$.colour"),
         (json!({"sales count": 1}), "$[\"sales count\"]"),

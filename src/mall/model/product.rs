@@ -67,6 +67,9 @@ pub struct Product {
     /// How many one user may take.
     #[serde(default)]
     pub limit_per_user: Option<PurchaseLimit>,
+    /// Operators are told when no more than so many units can be bought; `None` is never.
+    #[serde(default)]
+    pub low_stock_threshold: Option<u64>,
     /// When it was created, in milliseconds since 1970.
     #[serde(default)]
     pub created_at: TimeMs,
@@ -93,6 +96,9 @@ impl Product {
             check_specification("$.specifications", name, value, 1, &mut count)?;
         }
         rule::number("$.sortOrder", self.sort_order, i32::MIN.into()..=i32::MAX.into())?;
+        if let Some(threshold) = self.low_stock_threshold {
+            rule::number("$.lowStockThreshold", threshold, 1..=QUANTITY_MAX)?;
+        }
         rule::number("$.createdAt", self.created_at, 0..=TIME_MS_MAX)?;
         match self.limit_per_user.map_or(Ok(()), PurchaseLimit::check) {
             Ok(()) => Ok(()),

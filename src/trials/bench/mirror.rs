@@ -402,6 +402,7 @@ fn product(number: usize) -> Product {
         active: true,
         sort_order: 0,
         limit_per_user: None,
+        low_stock_threshold: None,
         created_at: 0,
     }
 }

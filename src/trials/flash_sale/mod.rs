@@ -155,6 +155,7 @@ fn put_product(mall: &Mall, id: &str) -> Result<()> {
         active: true,
         sort_order: 0,
         limit_per_user: None,
+        low_stock_threshold: None,
         created_at: 0,
     })
 }

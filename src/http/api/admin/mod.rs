@@ -1,5 +1,6 @@
 //! What operators do: the catalogue, orders, points, stock, the clock and the mirror.
 
+pub(in crate::http) mod alerts;
 pub(in crate::http) mod categories;
 pub(in crate::http) mod clock;
 pub(in crate::http) mod mirror;

@@ -1,0 +1,262 @@
+//! Following the events, one after the other, each until what it began and ended is on record.
+//!
+//! A claim says from where on: no event is let go before it was looked at. It moves on once in a
+//! while, so a restart looks at some events again, and finds what they made.
+
+use std::collections::HashMap;
+use std::sync::atomic::Ordering;
+
+use super::judge::{Judge, Stock, Turn};
+use crate::base::error::{ErrorKind, Result};
+use crate::base::{Seq, TimeMs};
+use crate::engine::{Claim, Subscription, Ticket};
+use crate::event::Event;
+use crate::ledger::PutDocument;
+use crate::mall::Mall;
+use crate::mall::facts::{ALERTS, Alert, AlertEnd, Condition};
+use crate::mall::views::Views;
+
+/// The name of the claim.
+const CLAIM: &str = "alerts";
+/// How many events one call looks at.
+const EVENTS_AT_ONCE: usize = 4096;
+/// After how many the claim is moved on.
+const HELD_MAX: u64 = 8192;
+/// How many alerts more than are kept may be there before the oldest are removed.
+const SURPLUS_MAX: usize = 256;
+
+/// Where to go on; `None` until it was found out.
+#[derive(Default)]
+pub(in crate::mall) struct Following(Option<Follower>);
+
+struct Follower {
+    claim: Claim,
+    subscription: Subscription,
+    views: Views,
+    judge: Judge,
+    /// Of what is read again: the last event that each product's alerts tell of.
+    told: HashMap<(String, Condition), Seq>,
+    /// The last event that was looked at, and the last that is not held any more.
+    at: Seq,
+    held_after: Seq,
+}
+
+/// The event that is looked at.
+#[derive(Clone, Copy)]
+struct Moment {
+    seq: Seq,
+    at: TimeMs,
+}
+
+impl Mall {
+    /// Looks at the next events, some thousand at most, and tells of stock that is low or sold out
+    /// and of stock that is back; whether there may be more. A server calls this by itself. It
+    /// blocks on the disk.
+    ///
+    /// # Errors
+    /// What the engine reports; it goes on from there when it is called again.
+    pub fn follow_alerts(&self) -> Result<bool> {
+        let mut writing = self.shared.alerts.writing.lock();
+        let followed = self.follow(&mut writing);
+        if followed.is_err() {
+            // What was not written is judged again.
+            writing.0 = None;
+        }
+        followed
+    }
+
+    /// Looks at everything that is durable by now.
+    pub(super) fn follow_alerts_to_now(&self) -> Result<()> {
+        let now = self.engine().durable_seq();
+        while self.follow_alerts()? && self.shared.alerts.seq() < now {}
+        Ok(())
+    }
+
+    fn follow(&self, writing: &mut Following) -> Result<bool> {
+        let mut follower = match writing.0.take() {
+            Some(follower) => follower,
+            None => self.begin(writing)?,
+        };
+        let (mut count, mut last) = (0, None);
+        while count < EVENTS_AT_ONCE
+            && let Some((seq, event)) = follower.subscription.try_next()?
+        {
+            last = self.look(writing, &mut follower, seq, &event)?.or(last);
+            follower.at = seq;
+            count += 1;
+        }
+        // What was written before it is durable with it.
+        last.map_or(Ok(()), Ticket::wait)?;
+        self.shared.alerts.seq.store(follower.at, Ordering::Relaxed);
+        if follower.holds_much() {
+            follower.let_go()?;
+        }
+        self.forget_surplus(&mut follower)?;
+        writing.0 = Some(follower);
+        Ok(count == EVENTS_AT_ONCE)
+    }
+
+    /// Finds where to go on. Where that is not known, or not kept, alerts are made by how the stock
+    /// stands.
+    fn begin(&self, writing: &mut Following) -> Result<Follower> {
+        let engine = self.engine();
+        let claim = engine.claim(CLAIM)?;
+        let mut judge = Judge::default();
+        for row in self.shelf().rows() {
+            judge.set(&row.item.product.id, row.item.product.low_stock_threshold);
+        }
+        let durable_seq = engine.durable_seq();
+        let goes_on = claim.from_seq().filter(|from| *from <= durable_seq + 1);
+        let from_seq = match goes_on.map(|from| (from, engine.subscribe(from))) {
+            Some((from, Ok(_))) => from,
+            Some((_, Err(error))) if error.kind() != ErrorKind::NotFound => return Err(error),
+            Some((_, Err(_))) | None => {
+                self.look_at_all(writing, &judge, durable_seq)?;
+                claim.hold_from(durable_seq + 1)?;
+                durable_seq + 1
+            }
+        };
+        let names = engine.clone();
+        Ok(Follower {
+            subscription: engine.subscribe(from_seq)?,
+            claim,
+            views: Views::new(Box::new(move |account| names.key_of(account))),
+            judge,
+            told: self.told(),
+            at: from_seq - 1,
+            held_after: from_seq - 1,
+        })
+    }
+
+    /// The last event that the alerts of each product tell of.
+    fn told(&self) -> HashMap<(String, Condition), Seq> {
+        let mut told = HashMap::new();
+        for alert in self.shared.alerts.table.read().all.values() {
+            let seq = told.entry((alert.product_id.clone(), alert.condition)).or_default();
+            *seq = alert.last_seq().max(*seq);
+        }
+        told
+    }
+
+    /// Judges all products by how they stand, as of the event `seq`.
+    fn look_at_all(&self, writing: &mut Following, judge: &Judge, seq: Seq) -> Result<()> {
+        let (moment, mut last) = (Moment { seq, at: self.now_ms() }, None);
+        for row in self.shelf().rows() {
+            let product = &row.item.product.id;
+            let Some(stock) = self.stock_of(product)? else { continue };
+            for condition in Condition::ALL.iter().copied() {
+                let open = self.shared.alerts.table.read().open(product, condition).cloned();
+                if let Some(turn) = judge.turn_unseen(product, stock, condition, open.as_deref()) {
+                    let threshold = judge.threshold(product);
+                    let turned =
+                        turned(moment, product, condition, threshold, open.as_deref(), turn);
+                    last = Some(self.shared.alerts.write(writing, self.engine(), turned, None)?);
+                }
+            }
+        }
+        last.map_or(Ok(()), Ticket::wait)
+    }
+
+    /// Looks at one event; the ticket of the last alert that was written of it.
+    fn look(
+        &self,
+        writing: &mut Following,
+        follower: &mut Follower,
+        seq: Seq,
+        event: &Event<'_>,
+    ) -> Result<Option<Ticket<()>>> {
+        let Follower { views, judge, told, .. } = follower;
+        let changes = views.changes(event)?;
+        let (moment, mut last) = (Moment { seq, at: event.at }, None);
+        for (product, touch) in judge.touched(&changes) {
+            for condition in Condition::ALL.iter().copied() {
+                let open = self.shared.alerts.table.read().open(&product, condition).cloned();
+                let mut failed = None;
+                let look = || {
+                    self.stock_of(&product).unwrap_or_else(|error| {
+                        failed = Some(error);
+                        None
+                    })
+                };
+                let turn = judge.turn(&product, touch, condition, open.as_deref(), look);
+                failed.map_or(Ok(()), Err)?;
+                let Some(turn) = turn else { continue };
+                if told.get(&(product.to_string(), condition)).is_some_and(|last| seq <= *last) {
+                    // It was told before this process began.
+                    continue;
+                }
+                let threshold = judge.threshold(&product);
+                let turned = turned(moment, &product, condition, threshold, open.as_deref(), turn);
+                last = Some(self.shared.alerts.write(writing, self.engine(), turned, None)?);
+            }
+        }
+        Ok(last)
+    }
+
+    /// The stock of a product, if it is on the shelf.
+    fn stock_of(&self, product: &str) -> Result<Option<Stock>> {
+        let shelf = self.shelf();
+        let Some(item) = shelf.any_item(product) else { return Ok(None) };
+        let level = self.engine().level(item.stock)?;
+        Ok(Some(Stock { available: level.available, was_stocked: level.received > 0 }))
+    }
+
+    /// Removes the oldest alerts that are over, once there are too many of them.
+    fn forget_surplus(&self, follower: &mut Follower) -> Result<()> {
+        let surplus = self.shared.alerts.table.read().surplus();
+        if surplus.len() < SURPLUS_MAX {
+            return Ok(());
+        }
+        // The events that made them must not be looked at again.
+        follower.let_go()?;
+        for id in surplus {
+            drop(self.engine().put_document(PutDocument::remove(ALERTS, &id.to_string()))?);
+            self.shared.alerts.table.write().all.remove(&id);
+        }
+        Ok(())
+    }
+}
+
+impl Follower {
+    /// Whether the journal keeps much that nobody needs.
+    fn holds_much(&self) -> bool {
+        let held = self.at - self.held_after;
+        held >= HELD_MAX || (held > 0 && self.claim.held_bytes() > 0)
+    }
+
+    /// Holds nothing any more of what was looked at.
+    fn let_go(&mut self) -> Result<()> {
+        self.claim.hold_from(self.at + 1)?;
+        self.held_after = self.at;
+        Ok(())
+    }
+}
+
+/// The alert after a turn.
+fn turned(
+    moment: Moment,
+    product: &str,
+    condition: Condition,
+    threshold: Option<u64>,
+    open: Option<&Alert>,
+    turn: Turn,
+) -> Alert {
+    let Moment { seq, at } = moment;
+    let begun = |available| Alert {
+        product_id: product.to_owned(),
+        condition,
+        threshold: threshold.filter(|_| condition == Condition::Low),
+        available,
+        begun_seq: seq,
+        begun_at: at,
+        end: None,
+        acknowledged: None,
+    };
+    match turn {
+        Turn::Begins { available } => begun(available),
+        Turn::Ends { kind, available } => Alert {
+            end: Some(AlertEnd { kind, available, seq, at }),
+            ..open.cloned().unwrap_or_else(|| begun(available))
+        },
+    }
+}

@@ -87,11 +87,13 @@ mod sink;
 
 pub use base::error::{Error, ErrorKind, Result};
 pub use base::{AccountId, AccountKey, AccountKind, IdempotencyKey, ReservationId, Seq, TimeMs};
-pub use command::{Confirm, Line, Receive, Refund, Release, Reserve};
+pub use command::{Confirm, Line, Reacquire, Receive, Refund, Release, Reserve};
 pub use engine::{Engine, EngineBuilder, Ticket};
 pub use event::{Policy, Window};
 pub use ledger::{Level, Pending};
-pub use outcome::{ConfirmOutcome, RefundOutcome, ReleaseOutcome, ReserveOutcome};
+pub use outcome::{
+    ConfirmOutcome, ReacquireOutcome, RefundOutcome, ReleaseOutcome, ReserveOutcome,
+};
 
 #[cfg(feature = "bin")]
 pub use cli::main;
@@ -104,8 +106,8 @@ pub mod clock {
 /// Requests: each begins with what it cannot do without, and is told the rest by methods.
 pub mod command {
     pub use crate::ledger::{
-        Adjust, Atomic, Command, Confirm, Deadline, Extend, Line, Note, PutDocument, Receive,
-        Refund, Release, Reserve, SetPolicy, Transfer, WriteOff,
+        Adjust, Atomic, Command, Confirm, Deadline, Extend, Line, Note, PutDocument, Reacquire,
+        Receive, Refund, Release, Reserve, SetPolicy, Transfer, WriteOff,
     };
 }
 
@@ -121,7 +123,7 @@ pub mod limits {
 pub mod outcome {
     pub use crate::ledger::{
         AtomicOutcome, ChangeOutcome, Changed, CloseOutcome, ConfirmOutcome, ExtendOutcome,
-        FirstAnswer, NotPending, Outcome, RefundOutcome, Refusal, ReleaseOutcome, ReserveOutcome,
-        Reserved, TransferOutcome, Transferred,
+        FirstAnswer, NotPending, Outcome, ReacquireOutcome, RefundOutcome, Refusal, ReleaseOutcome,
+        ReserveOutcome, Reserved, TransferOutcome, Transferred,
     };
 }

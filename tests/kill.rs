@@ -251,6 +251,11 @@ impl Trial {
                 let units = if units > 0 { units } else { acked.quantity };
                 acked.state = State::Confirmed { units, back: 0 };
             }
+            Ask::Reacquire { .. } => {
+                self.counts.revived += 1;
+                let acked = self.known(id);
+                acked.state = State::Confirmed { units: acked.quantity, back: 0 };
+            }
             Ask::Release { .. } => {
                 self.counts.released += 1;
                 self.known(id).state = State::Released;

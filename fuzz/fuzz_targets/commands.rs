@@ -11,7 +11,7 @@ use libfuzzer_sys::fuzz_target;
 use stockhold::command::Deadline;
 
 use self::driver::Run;
-use self::driver::plan::{Return, Step, WINDOWS, Wish, accounts};
+use self::driver::plan::{Return, Revival, Step, WINDOWS, Wish, accounts};
 use self::reference::{Ask, Place};
 
 /// The bytes of the input as choices; zeros when there are no more.
@@ -88,7 +88,7 @@ impl Choices<'_> {
     }
 
     fn step(&mut self) -> Step {
-        match self.below(33) {
+        match self.below(36) {
             0..12 => Step::Ask { wish: self.wish(), key: self.key(), wait: self.below(2) == 0 },
             12 | 13 => Step::Retry { pick: usize::from(self.below(255)) },
             14 | 15 => {
@@ -116,6 +116,10 @@ impl Choices<'_> {
                 bytes: (self.below(4) > 0).then(|| usize::from(self.below(200))),
                 key: self.key(),
             },
+            31..34 => {
+                let wish = Revival { pick: usize::from(self.below(255)), owner: self.owner() };
+                Step::Revive { wish, key: self.key() }
+            }
             _ => Step::Reopen { close: self.below(2) == 0, checkpoint: self.below(2) == 0 },
         }
     }

@@ -181,6 +181,9 @@ fn effect(fact: &Fact<'_>) -> Option<EffectRow> {
         Fact::Extended { reservation, expires_at, lines, .. } => {
             ((8, reservation.number(), *expires_at), units(lines))
         }
+        Fact::Revived { reservation, expires_at, lines, .. } => {
+            ((13, reservation.number(), *expires_at), units(lines))
+        }
         Fact::Transferred { from, to, from_available, to_available, .. } => {
             let accounts = u64::from(to.number()) << 32 | u64::from(from.number());
             ((7, accounts, *from_available as u64), *to_available as u64)

@@ -2,10 +2,12 @@
 //! ledger is used.
 
 mod returns;
+mod revivals;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use self::returns::{Confirmed, Returned};
+use self::revivals::Revived;
 use super::account::{Account, Wrong};
 use super::answers::Answers;
 use super::finding::{Findings, Kind};
@@ -35,6 +37,8 @@ pub(super) struct Books {
     /// How many accounts each shard has.
     pub(super) opened: [u32; SHARDS],
     pub(super) pending: HashMap<u64, PendingReservation>,
+    /// What expired, until it is revived.
+    expired: HashMap<u64, PendingReservation>,
     /// What confirmed reservations consumed, until all of it is returned.
     confirmed: HashMap<u64, Confirmed>,
     /// The count that the next reservation of each shard has at least.
@@ -55,6 +59,7 @@ impl Books {
             numbers: HashMap::new(),
             opened: [0; SHARDS],
             pending: HashMap::new(),
+            expired: HashMap::new(),
             confirmed: HashMap::new(),
             numbered: [0; SHARDS],
             answers: Answers::new(keys_max),
@@ -207,7 +212,18 @@ impl Books {
                     );
                     findings.add(Kind::Deadline, seq, what);
                 }
+                let held = self.pending.get(&end.reservation.number()).cloned();
                 self.end(seq, at, end, false, findings);
+                self.expired.extend(held.map(|held| (end.reservation.number(), held)));
+            }
+            Fact::Revived { reservation, owner, expires_at, lines } => {
+                let revived = Revived {
+                    id: reservation.number(),
+                    owner: owner.map(|owner| owner.number()),
+                    expires_at: *expires_at,
+                    lines,
+                };
+                self.revive(seq, at, &revived, findings);
             }
             Fact::Returned { reservation, lines, consumed_at, part, .. } => {
                 let returned = Returned {

@@ -245,6 +245,16 @@ impl History {
                         && same_lines(record, lines)
                 })
             }
+            Fact::Revived { reservation, owner, expires_at, lines } => {
+                self.reservation(seq, *reservation, findings, |record| {
+                    record.state == ReservationState::Confirmed
+                        && record.owner == *owner
+                        && record.expires_at == *expires_at
+                        && record.ended_at == Some(at)
+                        && same_lines(record, lines)
+                })?;
+                self.changes(cause(Some(*reservation), ""), ChangeKind::Bought, lines, findings)
+            }
             Fact::Noted { reservation, body } => {
                 // A note on what history does not know is not kept.
                 if self.copy.reservation(*reservation)?.is_none() {
@@ -570,6 +580,7 @@ fn changes_of(fact: &Fact<'_>, id: AccountId) -> bool {
         | Fact::PolicyChanged { .. }
         | Fact::Expired(_)
         | Fact::Returned { .. }
+        | Fact::Revived { .. }
         | Fact::Noted { .. }
         | Fact::Document { .. }
         | Fact::ClockMended { .. }

@@ -52,6 +52,10 @@ flaws! {
     ReturnsNewest,
     /// 1: returns a unit more than is left.
     ReturnsTooMuch,
+    /// 1: revives an order once more.
+    RevivesTwice,
+    /// 1: revives an order without its points and its limit.
+    RevivesBeyondLimits,
     /// 1: a rule that changes forgets what was bought.
     ForgetsUses,
     /// 6: refuses the last unit.

@@ -32,8 +32,8 @@ impl AccountKind {
     }
 }
 
-/// The name of an account: `stock/PRODUCT`, `stock/PRODUCT/LOCATION`, `points/USER`,
-/// `quota/USER/PRODUCT`, `quota/USER`, or `KIND/PART...` for a [kind of your own](AccountKey::custom).
+/// The name of an account: `stock/PRODUCT`, `points/USER`, `quota/USER/PRODUCT`, `quota/USER`, or
+/// `KIND/PART...` for a [kind of your own](AccountKey::custom).
 ///
 /// Each part is 1 to [`AccountKey::PART_BYTES_MAX`] bytes of ASCII letters, digits and `_ - . : @`.
 ///
@@ -73,24 +73,6 @@ impl AccountKey {
     /// `Invalid` when the product's name is empty, too long or has a character that is not allowed.
     pub fn stock(product: &str) -> Result<Self> {
         Self::join(STOCK, &[product])
-    }
-
-    /// The units of a product at a location that nothing is sold from: `PRODUCT@LOCATION`. It lives in
-    /// the shard of the product's stock, so that a transfer between them takes one lock.
-    ///
-    /// ```
-    /// # use stockhold::AccountKey;
-    /// let reserve = AccountKey::stock_at("tea", "north")?;
-    /// assert_eq!(reserve.to_string(), "stock/tea/north");
-    /// assert_eq!((reserve.owner(), reserve.location()), ("tea", Some("north")));
-    /// assert_eq!(AccountKey::stock("tea")?.location(), None);
-    /// # Ok::<(), stockhold::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// As [`AccountKey::stock`], for either name.
-    pub fn stock_at(product: &str, location: &str) -> Result<Self> {
-        Self::join(STOCK, &[product, location])
     }
 
     /// The points of a user.
@@ -200,11 +182,6 @@ impl AccountKey {
         self.parts().nth(1).filter(|_| self.kind() == AccountKind::Quota)
     }
 
-    /// Where the units of a stock account are, when it is not what is sold from.
-    pub fn location(&self) -> Option<&str> {
-        self.parts().nth(1).filter(|_| self.kind() == AccountKind::Stock)
-    }
-
     /// The whole key.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -250,12 +227,11 @@ impl std::str::FromStr for AccountKey {
         let parts: Vec<&str> = key.split('/').collect();
         match parts[..] {
             [STOCK, product] => Self::stock(product),
-            [STOCK, product, location] => Self::stock_at(product, location),
             [POINTS, user] => Self::points(user),
             [QUOTA, user, product] => Self::quota(user, product),
             [QUOTA, user] => Self::quota_of_user(user),
             [STOCK | POINTS | QUOTA, ..] | [] | [_] => Err(Error::invalid(
-                "an account key is stock/PRODUCT, stock/PRODUCT/LOCATION, points/USER, quota/USER/PRODUCT, quota/USER, or KIND/PART/...",
+                "an account key is stock/PRODUCT, points/USER, quota/USER/PRODUCT, quota/USER, or KIND/PART/...",
             )),
             [kind, ref parts @ ..] => Self::custom(kind, parts),
         }
@@ -371,7 +347,6 @@ mod tests {
     fn a_key_reads_back_as_what_was_written() {
         let keys = [
             AccountKey::stock("tea"),
-            AccountKey::stock_at("tea@shop", "north"),
             AccountKey::points("ann"),
             AccountKey::quota("ann", "tea"),
             AccountKey::quota_of_user("ann"),
@@ -391,7 +366,7 @@ mod tests {
             assert!(AccountKey::custom(kind, &["a"]).is_err(), "{kind}");
         }
         // Each has its own number of parts, and no other.
-        for key in ["stock", "stock/a/b/c", "points/a/b", "quota/a/b/c", "quota", "stock/"] {
+        for key in ["stock", "stock/a/b", "points/a/b", "quota/a/b/c", "quota", "stock/"] {
             assert!(key.parse::<AccountKey>().is_err(), "{key}");
         }
     }

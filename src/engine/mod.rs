@@ -49,7 +49,7 @@ pub use crate::vfs::directory::Identity;
 pub use crate::vfs::memory::MemoryDisk;
 pub use accounts::{AccountPages, PendingPages};
 pub use deferred::note::{NoteOutcome, NoteWhen};
-pub use deferred::{DeferredTicket, NoteTicket, RefundTicket};
+pub use deferred::{DeferredTicket, NoteTicket, ReacquireTicket, RefundTicket};
 pub use following::claim::Claim;
 pub use following::subscription::Subscription;
 pub use history::{CatchUp, History};
@@ -73,7 +73,7 @@ pub use ticket::{BatchTicket, Ticket};
 /// | call | waits for |
 /// |---|---|
 /// | whatever returns a ticket, [`catch_up`](Self::catch_up), and whatever looks at the ledger in memory | nothing but short holds of locks |
-/// | `wait` of a ticket | the sync of the journal; of a refund, history as well |
+/// | `wait` of a ticket | the sync of the journal; of a refund or a revival, history as well |
 /// | [`CatchUp::wait`], [`Subscription::next_event`] | history, or the next event |
 /// | [`history`](Self::history), [`Subscription::try_next`], [`subscribe`](Self::subscribe) | reads of the disk |
 /// | [`confirm`](Self::confirm) and [`release`](Self::release) of a reservation that ended so long ago that memory does not know how | a read of history; not with [`execute`](Self::execute) |
@@ -83,7 +83,7 @@ pub use ticket::{BatchTicket, Ticket};
 #[derive(Clone)]
 pub struct Engine(Arc<Running>);
 
-handle!(Engine, this { identity: this.0.core.files.directory.identity() });
+handle!(Engine, this { identity: this.0.core.place.directory.identity() });
 
 struct Running {
     core: Arc<Core>,
@@ -250,7 +250,7 @@ impl Engine {
     /// Which data directory this is, and which of its openings: for whoever writes elsewhere on
     /// behalf of this ledger, and must not do so beside the engine of a copy.
     pub fn identity(&self) -> Identity {
-        self.0.core.files.directory.identity()
+        self.0.core.place.directory.identity()
     }
 
     /// Makes everything durable, writes a checkpoint and closes. Later calls get `Closed`, and
@@ -287,7 +287,7 @@ impl Running {
 
     fn close(&self, with_checkpoint: bool) -> Result<()> {
         // Before any lock: in a fork those that hold one may not be there.
-        self.core.files.directory.check_process()?;
+        self.core.place.directory.check_process()?;
         let threads = std::mem::take(&mut *self.threads.lock());
         match (self.core.life.stop(), self.close_limit) {
             (false, limit) => self.closing.begin(&self.core, threads, with_checkpoint, limit),
@@ -299,7 +299,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        if self.core.files.directory.check_process().is_err() {
+        if self.core.place.directory.check_process().is_err() {
             // A fork has copies of everything and threads for none of it. What a drop would write,
             // end or wait for is the parent's: all of it stays in memory until the fork ends.
             std::mem::forget(Arc::clone(&self.core));

@@ -18,7 +18,7 @@ every! {
         WrittenOff,
         /// A reservation took units.
         Reserved,
-        /// A reservation was confirmed in the step that took the units.
+        /// A reservation was confirmed in the step that took the units: made so, or revived.
         Bought,
         /// A reservation was confirmed.
         Confirmed,

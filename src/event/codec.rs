@@ -19,6 +19,9 @@ const KEPT: u16 = 4;
 const KIND_OTHER: u16 = 16;
 /// Several commands that happened together.
 const KIND_ATOMIC: u16 = 17;
+/// A reservation that had expired is confirmed: written as the others are, under a number by which
+/// releases refuse it that know only ends which last.
+const KIND_REVIVED: u16 = 18;
 
 const FLAG_REQUEST: u8 = 1;
 const FLAG_CONFIRMED: u8 = 2;
@@ -40,6 +43,7 @@ fn kind(fact: &Fact<'_>, request: Option<Request>) -> u16 {
         Fact::Released(_) => KIND_RELEASED + kept,
         Fact::Expired(_) => KIND_EXPIRED + kept,
         Fact::Atomic(_) => KIND_ATOMIC,
+        Fact::Revived { .. } => KIND_REVIVED,
         _ => KIND_OTHER,
     }
 }
@@ -182,10 +186,20 @@ fn decode_one(kind: u16, payload: &[u8]) -> Result<Event<'_>> {
             decode_hot(hot, kept, payload)
                 .ok_or_else(|| Error::corrupt(format!("a record of kind {kind} is malformed")))
         }
-        KIND_OTHER => rmp_serde::from_slice(payload).map_err(|error| {
-            Error::corrupt(format!("a record of kind {kind} is malformed: {error}"))
-        }),
+        KIND_OTHER | KIND_REVIVED => decode_named(kind, payload),
         _ => Err(Error::corrupt(format!("a record is of the unknown kind {kind}"))),
+    }
+}
+
+/// An event that says its name.
+fn decode_named(kind: u16, payload: &[u8]) -> Result<Event<'_>> {
+    let malformed = |why: &dyn std::fmt::Display| {
+        Error::corrupt(format!("a record of kind {kind} is malformed: {why}"))
+    };
+    let event: Event<'_> = rmp_serde::from_slice(payload).map_err(|error| malformed(&error))?;
+    match matches!(event.fact, Fact::Revived { .. }) == (kind == KIND_REVIVED) {
+        true => Ok(event),
+        false => Err(malformed(&"its event is of another kind")),
     }
 }
 

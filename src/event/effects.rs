@@ -64,6 +64,14 @@ pub(crate) enum Life<'e> {
         expires_at: TimeMs,
         lines: &'e [EventLine],
     },
+    /// It had expired, took its lines once more, and is confirmed.
+    Revived {
+        reservation: ReservationId,
+        owner: Option<AccountId>,
+        /// The deadline it had.
+        expires_at: TimeMs,
+        lines: &'e [EventLine],
+    },
     Returned {
         reservation: ReservationId,
         /// The deadline it had; 0 when that is not known.
@@ -187,6 +195,11 @@ impl<'e> Effects<'e> {
                 let (reservation, expires_at) = (*reservation, *expires_at);
                 let extended = Life::Extended { reservation, expires_at, lines };
                 Ok(Self { reservation: Some(extended), ..Self::default() })
+            }
+            Fact::Revived { reservation, owner, expires_at, lines } => {
+                let (reservation, owner, expires_at) = (*reservation, *owner, *expires_at);
+                let revived = Life::Revived { reservation, owner, expires_at, lines };
+                Self::of_lines(|_| ChangeKind::Bought, reservation, lines, "", revived)
             }
             // Rules and their windows move what a quota grants, which nobody is shown as a change.
             // Nothing was left in an account that is closed, and what it did stays.

@@ -69,6 +69,7 @@ impl Fact<'_> {
             | Self::PolicyChanged { .. }
             | Self::Expired(_)
             | Self::Returned { .. }
+            | Self::Revived { .. }
             | Self::Noted { .. }
             | Self::Document { .. }
             | Self::ClockMended { .. }

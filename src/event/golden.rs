@@ -22,11 +22,11 @@ macro_rules! facts {
 
 facts! {
     AccountOpened PolicyChanged Received Adjusted WrittenOff Renewed Reserved Confirmed Released
-    Expired Returned Noted Document ClockMended Transferred Extended AccountClosed Atomic
+    Expired Returned Noted Document ClockMended Transferred Extended Revived AccountClosed Atomic
 }
 
 /// Every kind of record, and how each is numbered.
-const KINDS: [u16; 10] = [1, 2, 3, 4, 5, 6, 7, 8, 16, 17];
+const KINDS: [u16; 11] = [1, 2, 3, 4, 5, 6, 7, 8, 16, 17, 18];
 
 const AT: u64 = 0x0102_0304_0506_0708;
 
@@ -312,6 +312,31 @@ fn named() -> Vec<Row> {
     ]
 }
 
+/// Expired orders that are confirmed after all.
+fn revived() -> Vec<Row> {
+    let (_, kept) = requests();
+    let fact = |owner| Fact::Revived {
+        reservation: reservation(),
+        owner,
+        expires_at: 0x0302,
+        lines: lines(&[(5, 5, 9)]),
+    };
+    vec![
+        row(
+            18,
+            "93cf0102030405060708c081a75265766976656494cf1112131415161718c0cd03029194ce21222324050509",
+            None,
+            fact(None),
+        ),
+        row(
+            18,
+            "93cf01020304050607089392c4103132333435363738393a3b3c3d3e3f40c0cd414292cd5152cd616281a75265766976656494cf1112131415161718cd0a0bcd03029194ce21222324050509",
+            kept,
+            fact(Some(account())),
+        ),
+    ]
+}
+
 /// What earlier releases wrote, and no release writes any more: it is read for good.
 fn read_only() -> Vec<Row> {
     let (account, reservation) = (account(), reservation());
@@ -376,7 +401,7 @@ fn together() -> Vec<Row> {
 }
 
 fn all() -> impl Iterator<Item = Row> {
-    hot().into_iter().chain(named()).chain(together())
+    hot().into_iter().chain(named()).chain(together()).chain(revived())
 }
 
 #[test]

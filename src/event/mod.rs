@@ -31,7 +31,7 @@ pub use policy::{Policy, Window};
 pub struct EventLine {
     /// The account's number.
     pub account: u32,
-    /// How many units the line is about: taken by `Reserved`, no longer reserved by the three ends,
+    /// How many units the line is about: taken by `Reserved` and `Revived`, no longer reserved by the three ends,
     /// given back or written off by `Returned`. A cap on what is outstanding has them all available again when
     /// they are consumed.
     pub quantity: u64,
@@ -303,6 +303,18 @@ pub enum Fact<'a> {
         /// What it holds; none of it is consumed.
         lines: EventLines,
     },
+    /// A reservation that had expired took its lines once more, and is confirmed. It is a record of a
+    /// kind of its own.
+    Revived {
+        /// Its number, which it keeps.
+        reservation: ReservationId,
+        /// On whose behalf.
+        owner: Option<AccountId>,
+        /// The deadline that it had.
+        expires_at: TimeMs,
+        /// What it took; all of it is consumed.
+        lines: EventLines,
+    },
     /// An account is closed for good: its number is never used again, its key may be.
     AccountClosed {
         /// The account.
@@ -405,6 +417,9 @@ impl Fact<'_> {
             Self::AccountClosed { account, key } => Fact::AccountClosed { account, key },
             Self::Extended { reservation, was, expires_at, lines } => {
                 Fact::Extended { reservation, was, expires_at, lines }
+            }
+            Self::Revived { reservation, owner, expires_at, lines } => {
+                Fact::Revived { reservation, owner, expires_at, lines }
             }
             Self::Atomic(parts) => Fact::Atomic(parts.into_owned()),
         }

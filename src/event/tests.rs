@@ -60,6 +60,7 @@ fn every_kind_survives_a_round_trip() {
     check(Fact::Noted { reservation, body: Cow::Borrowed(&[0, 255]) });
     check(Fact::ClockMended { from: 1 << 50 });
     check(Fact::Extended { reservation, was: 6, expires_at: 1 << 50, lines: none.clone() });
+    check(Fact::Revived { reservation, owner: None, expires_at: 6, lines: none.clone() });
     check(Fact::AccountClosed { account, key: AccountKey::stock("tea").expect("a valid key") });
     check(Fact::Transferred {
         from: account,

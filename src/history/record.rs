@@ -6,7 +6,8 @@ use crate::base::{AccountId, ReservationId, Seq, TimeMs, every};
 pub(crate) use crate::event::ChangeKind;
 
 every! {
-    /// Where a reservation stands. Each end happens exactly once.
+    /// Where a reservation stands. Each end happens exactly once; what expired may be confirmed later
+    /// all the same, once.
     ///
     /// The place of a state in this list is its number in history's rows: a new one goes to the end.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -74,7 +75,8 @@ pub struct ReservationRecord {
     pub created_at: TimeMs,
     /// Its deadline.
     pub expires_at: TimeMs,
-    /// When it was confirmed, released or expired.
+    /// When it was confirmed, released or expired; of what expired and was confirmed later, when that
+    /// was.
     pub ended_at: Option<TimeMs>,
     /// When the last of its consumed units were returned.
     pub returned_at: Option<TimeMs>,

@@ -25,6 +25,13 @@ pub(super) struct Sent<T> {
 /// A body that says nothing: there is none, or one without fields.
 pub(super) struct Empty(Incoming);
 
+/// A body that may be left out: then it is a `T` that says nothing. What it says is how the request is
+/// met, and not what it asks for, so it does not tell retries apart.
+pub(super) struct Optional<T> {
+    body: Incoming,
+    sent: PhantomData<fn() -> T>,
+}
+
 /// One without fields.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -71,6 +78,23 @@ impl<T: DeserializeOwned> Sent<T> {
     }
 }
 
+impl<T: DeserializeOwned + Default> Optional<T> {
+    pub(super) fn new(body: Incoming) -> Self {
+        Self { body, sent: PhantomData }
+    }
+
+    /// The body, and the request's `Idempotency-Key`.
+    pub(super) async fn read_keyed<Who: Known, const N: usize>(
+        self,
+        call: &Call<'_, Who, N>,
+    ) -> Result<(T, Option<IdempotencyKey>), ApiError> {
+        let key = call.idempotency_key()?;
+        let said = read_optional(call, self.body).await?;
+        call.count_write(0)?;
+        Ok((said.unwrap_or_default(), key))
+    }
+}
+
 impl Empty {
     pub(super) fn new(body: Incoming) -> Self {
         Self(body)
@@ -81,12 +105,7 @@ impl Empty {
         self,
         call: &Call<'_, Who, N>,
     ) -> Result<(), ApiError> {
-        if self.0.is_end_stream() {
-            return Ok(());
-        }
-        let format = format(call.headers())?;
-        let bytes = collect(call, self.0).await?;
-        if bytes.is_empty() { Ok(()) } else { format.decode::<Nothing>(&bytes).map(|_| ()) }
+        read_optional::<Nothing, _, N>(call, self.0).await.map(drop)
     }
 
     /// As [`Empty::read`], for a request that may write something; with its `Idempotency-Key`.
@@ -99,6 +118,19 @@ impl Empty {
         call.count_write(0)?;
         Ok(key)
     }
+}
+
+/// What a body says; `None` where there is none.
+async fn read_optional<T: DeserializeOwned, Who, const N: usize>(
+    call: &Call<'_, Who, N>,
+    body: Incoming,
+) -> Result<Option<T>, ApiError> {
+    if body.is_end_stream() {
+        return Ok(None);
+    }
+    let format = format(call.headers())?;
+    let bytes = collect(call, body).await?;
+    if bytes.is_empty() { Ok(None) } else { format.decode(&bytes).map(Some) }
 }
 
 fn format(headers: &HeaderMap) -> Result<Format, ApiError> {

@@ -18,7 +18,7 @@ use super::api::admin::{
 };
 use super::api::shop::{catalogue, exchange, orders};
 use super::api::{health, manual, points};
-use super::body::{Empty, Sent};
+use super::body::{Empty, Optional, Sent};
 use super::call::Unchecked;
 use super::reply::Answer;
 use super::row::{Row, Takes};
@@ -35,7 +35,7 @@ pub(super) type Handler = for<'a> fn(Unchecked<'a>, Incoming) -> Answering<'a>;
 
 /// A row is: method, path, who may ask (`public`, `user`,
 /// `service`, `operator`, `admin`), what body comes with it
-/// (`nothing`, `empty`, `fields`), the handler, and a summary. A handler whose signature takes
+/// (`nothing`, `empty`, `optional`, `fields`), the handler, and a summary. A handler whose signature takes
 /// another caller, another body or another number of parameters than its row says does not compile.
 macro_rules! routes {
     ($($method:ident $path:literal $access:ident $takes:ident => $handler:path, $summary:literal;)*) => {
@@ -62,6 +62,7 @@ macro_rules! routes {
     (@access admin) => { Access::Admin };
     (@takes nothing) => { Takes::Nothing };
     (@takes empty) => { Takes::Empty };
+    (@takes optional) => { Takes::Optional };
     (@takes fields) => { Takes::Fields };
     (@answer nothing $handler:path, $call:ident, $body:ident) => {{
         drop($body);
@@ -69,6 +70,9 @@ macro_rules! routes {
     }};
     (@answer empty $handler:path, $call:ident, $body:ident) => {
         $handler($call, Empty::new($body)).await
+    };
+    (@answer optional $handler:path, $call:ident, $body:ident) => {
+        $handler($call, Optional::new($body)).await
     };
     (@answer fields $handler:path, $call:ident, $body:ident) => {
         $handler($call, Sent::new($body)).await
@@ -88,8 +92,8 @@ routes! {
         "The caller's orders, newest first.";
     GET "/api/mall/orders/{orderId}" user nothing => orders::get,
         "One of the caller's orders.";
-    POST "/api/mall/orders/{orderId}/confirm" user empty => orders::confirm,
-        "Makes an order final.";
+    POST "/api/mall/orders/{orderId}/confirm" user optional => orders::confirm,
+        "Makes an order final; one that has expired where its units can be had again.";
     POST "/api/mall/orders/{orderId}/cancel" user empty => orders::cancel,
         "Gives an order up, or returns it.";
     POST "/api/mall/orders/{orderId}/extend" user fields => orders::extend,
@@ -167,13 +171,7 @@ routes! {
     POST "/api/admin/inventory/{productId}/receive" operator fields => stock::receive,
         "Adds stock.";
     POST "/api/admin/inventory/{productId}/adjust" operator fields => stock::adjust,
-        "Corrects stock by so many units.";
-    POST "/api/admin/inventory/{productId}/count" operator fields => stock::count,
-        "Sets stock to what was counted.";
-    POST "/api/admin/inventory/{productId}/write-off" operator fields => stock::write_off,
-        "Takes stock out for good.";
-    POST "/api/admin/inventory/{productId}/transfer" operator fields => stock::transfer,
-        "Moves stock from one place to another, in one step.";
+        "Corrects stock after a count.";
     GET "/api/admin/inventory/alerts" operator nothing => alerts::list,
         "What is low or sold out, and what was.";
     POST "/api/admin/inventory/alerts/{alertId}/ack" operator empty => alerts::acknowledge,

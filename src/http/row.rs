@@ -25,6 +25,8 @@ pub(super) enum Takes {
     Nothing,
     /// None, or one without fields.
     Empty,
+    /// None, or one that says something.
+    Optional,
     /// One that says something.
     Fields,
 }

@@ -102,6 +102,9 @@ pub(super) fn change_accounts(
             change(accounts, *from, *from_available, |account| account.write_off(*quantity))?;
             change(accounts, *to, *to_available, |account| account.receive(*quantity))
         }
+        Fact::Revived { expires_at, lines, .. } => {
+            change_lines(accounts, lines, |account, line| account.take(line, *expires_at, true, at))
+        }
         Fact::Extended { was, expires_at, lines, .. } => {
             change_lines(accounts, lines, |account, _| account.extend(*was, *expires_at))
         }
@@ -149,6 +152,11 @@ fn change_reservations(shards: &mut impl Shards, fact: &Fact<'_>) -> Result<()> 
         Fact::Extended { reservation, expires_at, .. } => {
             if let Some(home) = shards.shard_mut(reservation.shard()) {
                 home.extend(*reservation, *expires_at)?;
+            }
+        }
+        Fact::Revived { reservation, owner, .. } => {
+            if let Some(home) = shards.shard_mut(reservation.shard()) {
+                home.ended.revived(*reservation, *owner);
             }
         }
         Fact::PolicyChanged { .. }
@@ -216,6 +224,7 @@ fn publish_changed(shards: &mut impl Shards, fact: &Fact<'_>) {
         | Fact::Released(End { lines, .. })
         | Fact::Expired(End { lines, .. })
         | Fact::Returned { lines, .. }
+        | Fact::Revived { lines, .. }
         | Fact::Extended { lines, .. } => {
             lines.iter().for_each(|line| publish(shards, line.account()));
         }

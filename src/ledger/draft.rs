@@ -66,6 +66,7 @@ impl<'l, 'g, 'a> Draft<'l, 'g, 'a> {
             | Fact::PolicyChanged { .. }
             | Fact::Expired(_)
             | Fact::Returned { .. }
+            | Fact::Revived { .. }
             | Fact::Noted { .. }
             | Fact::Document { .. }
             | Fact::ClockMended { .. }

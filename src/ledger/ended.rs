@@ -43,6 +43,14 @@ impl Ended {
         }
     }
 
+    /// What had expired is confirmed after all: it is told so, though its end was forgotten.
+    pub(super) fn revived(&mut self, id: ReservationId, owner: Option<AccountId>) {
+        match self.0.iter_mut().rev().find(|entry| entry.id == id) {
+            Some(entry) => entry.how = NotPending::Confirmed,
+            None => self.add(id, owner, NotPending::Confirmed),
+        }
+    }
+
     /// How a reservation ended, for somebody who asks on behalf of `owner`, if that is remembered.
     pub(super) fn find(&self, id: ReservationId, owner: Option<AccountId>) -> Option<NotPending> {
         let entry = self.0.iter().rev().find(|entry| entry.id == id)?;
@@ -72,6 +80,10 @@ mod tests {
         assert_eq!(ended.find(id(1), Some(ann)), Some(NotPending::Anothers));
         ended.returned(id(1));
         assert_eq!(ended.find(id(1), None), Some(NotPending::Returned));
+        for revived in [1, 0] {
+            ended.revived(id(revived), Some(ann));
+            assert_eq!(ended.find(id(revived), None), Some(NotPending::Confirmed));
+        }
         assert_eq!(ended.0.len(), ENDED_MAX);
     }
 }

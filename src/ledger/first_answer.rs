@@ -3,7 +3,8 @@
 use super::outcome::of_another;
 use super::{
     AtomicOutcome, ChangeOutcome, Changed, Command, ConfirmOutcome, ExtendOutcome, Outcome,
-    RefundOutcome, ReleaseOutcome, ReserveOutcome, Reserved, TransferOutcome, Transferred,
+    ReacquireOutcome, RefundOutcome, ReleaseOutcome, ReserveOutcome, Reserved, TransferOutcome,
+    Transferred,
 };
 use crate::base::error::Result;
 use crate::base::{AccountId, ReservationId, TimeMs};
@@ -51,6 +52,11 @@ pub enum FirstAnswer {
         /// Its deadline.
         expires_at: TimeMs,
     },
+    /// A reservation that had expired took its lines again, and was confirmed.
+    Revived {
+        /// The reservation.
+        reservation: ReservationId,
+    },
     /// A document was written, or removed.
     DocumentPut,
     /// An account got other rules.
@@ -79,9 +85,10 @@ impl FirstAnswer {
             (Command::Reserve(_), Self::Reserved(reserved)) => {
                 Outcome::Reserve(ReserveOutcome::Reserved(reserved))
             }
-            (Command::Confirm(_), Self::Confirmed { reservation }) => {
-                Outcome::Confirm(ConfirmOutcome::Confirmed { reservation })
-            }
+            (
+                Command::Confirm(_),
+                Self::Confirmed { reservation } | Self::Revived { reservation },
+            ) => Outcome::Confirm(ConfirmOutcome::Confirmed { reservation }),
             (Command::Release(_), Self::Released { reservation }) => {
                 Outcome::Release(ReleaseOutcome::Released { reservation })
             }
@@ -115,6 +122,29 @@ impl FirstAnswer {
             | Self::Noted { .. }
             | Self::Transferred(_)
             | Self::Extended { .. }
+            | Self::Revived { .. }
+            | Self::DocumentPut
+            | Self::PolicySet { .. }
+            | Self::Atomic(_) => Err(of_another()),
+        }
+    }
+
+    /// This answer as an outcome of a request with the same key to revive a reservation.
+    ///
+    /// # Errors
+    /// `Conflict` when no such request can have been answered so.
+    pub(crate) fn to_reacquire(&self) -> Result<ReacquireOutcome> {
+        match *self {
+            Self::Revived { reservation } => Ok(ReacquireOutcome::Revived { reservation }),
+            Self::Confirmed { reservation } => Ok(ReacquireOutcome::Confirmed { reservation }),
+            Self::Changed(_)
+            | Self::Reserved(_)
+            | Self::Released { .. }
+            | Self::Returned { .. }
+            | Self::ReturnedInPart { .. }
+            | Self::Noted { .. }
+            | Self::Transferred(_)
+            | Self::Extended { .. }
             | Self::DocumentPut
             | Self::PolicySet { .. }
             | Self::Atomic(_) => Err(of_another()),
@@ -136,6 +166,7 @@ impl FirstAnswer {
             | Self::ReturnedInPart { .. }
             | Self::Transferred(_)
             | Self::Extended { .. }
+            | Self::Revived { .. }
             | Self::DocumentPut
             | Self::PolicySet { .. }
             | Self::Atomic(_) => Err(of_another()),

@@ -32,6 +32,7 @@ mod notes;
 mod outcome;
 mod reservations;
 mod returns;
+mod revive;
 mod shard;
 mod snapshot;
 mod uses;
@@ -53,10 +54,10 @@ use crate::base::sync::Mutex;
 use crate::base::{AccountId, AccountKey, SHARD_COUNT, Seq, ShardIndex, TimeMs};
 
 pub use command::{
-    Adjust, Atomic, Command, Confirm, Deadline, Extend, Line, Note, PutDocument, Receive, Refund,
-    Release, Reserve, SetPolicy, Transfer, WriteOff,
+    Adjust, Atomic, Command, Confirm, Deadline, Extend, Line, Note, PutDocument, Reacquire,
+    Receive, Refund, Release, Reserve, SetPolicy, Transfer, WriteOff,
 };
-pub(crate) use command::{Noting, Return, Used};
+pub(crate) use command::{Held, Noting, Return, Used};
 pub(crate) use counts::{Became, Verb};
 pub(crate) use documents::NAME_BYTES_MAX;
 pub use first_answer::FirstAnswer;
@@ -66,8 +67,8 @@ pub(crate) use limits::Limits;
 pub(crate) use look::{AccountCursor, PendingCursor, Tally};
 pub use outcome::{
     AtomicOutcome, ChangeOutcome, Changed, CloseOutcome, ConfirmOutcome, ExtendOutcome, NotPending,
-    Outcome, RefundOutcome, Refusal, ReleaseOutcome, ReserveOutcome, Reserved, TransferOutcome,
-    Transferred,
+    Outcome, ReacquireOutcome, RefundOutcome, Refusal, ReleaseOutcome, ReserveOutcome, Reserved,
+    TransferOutcome, Transferred,
 };
 #[cfg(feature = "server")]
 pub(crate) use reservations::first_made_at;

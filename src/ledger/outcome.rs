@@ -266,6 +266,37 @@ pub enum RefundOutcome {
     },
 }
 
+/// What became of a request to revive a reservation that expired.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ReacquireOutcome {
+    /// The reservation took its lines again, and is confirmed.
+    Revived {
+        /// The reservation.
+        reservation: ReservationId,
+    },
+    /// A confirm with the same idempotency key had confirmed the reservation before it expired.
+    Confirmed {
+        /// The reservation.
+        reservation: ReservationId,
+    },
+    /// Nothing was taken: this line is not to be had at this moment. Its place is that in the
+    /// reservation; of an account that is closed, nothing is.
+    Refused(Refusal),
+    /// The reservation waits still: confirm it instead.
+    StillPending {
+        /// The reservation.
+        reservation: ReservationId,
+    },
+    /// The reservation did not expire, is confirmed by now, or is on another's behalf.
+    NotExpired {
+        /// The reservation.
+        reservation: ReservationId,
+        /// Why.
+        why: NotPending,
+    },
+}
+
 /// What became of commands that were to happen together.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]

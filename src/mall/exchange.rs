@@ -240,9 +240,7 @@ impl Mall {
         Ok(needs)
     }
 
-    /// The account of a quota: opened when missing, and brought to the rule that holds now. That is
-    /// the one on the shelf when it is set, and not the one that this request found there: nobody
-    /// sets back what an operator has changed meanwhile.
+    /// The account of a quota: opened when missing, and brought to the rule that holds now.
     fn quota_account(&self, need: &Need) -> Result<AccountId> {
         let account = match need.account {
             Some(account) => account,
@@ -254,17 +252,28 @@ impl Mall {
                 opened => return opened,
             },
         };
-        if self.engine().level(account)?.policy == need.policy {
-            return Ok(account);
+        if self.engine().level(account)?.policy != need.policy {
+            self.bring_to_rule(account, &need.key, need.policy)?;
         }
+        Ok(account)
+    }
+
+    /// Brings a quota to the rule that holds now. That is the one on the shelf when it is set, and
+    /// not one that was found there before: nobody sets back what an operator has changed meanwhile.
+    /// A quota of no product has the rule `otherwise`.
+    pub(super) fn bring_to_rule(
+        &self,
+        account: AccountId,
+        key: &AccountKey,
+        otherwise: Policy,
+    ) -> Result<()> {
         self.shared.catalogue.with_shelf(|shelf| {
-            let limit = || Some(shelf.any_item(need.key.product()?)?.product.limit_per_user);
-            let policy = limit().map_or(need.policy, limit_policy);
+            let limit = || Some(shelf.any_item(key.product()?)?.product.limit_per_user);
+            let policy = limit().map_or(otherwise, limit_policy);
             // Not awaited: the reservation that follows is behind it in the journal, and durable
             // only after it.
             self.engine().set_policy(SetPolicy::new(account, policy)).map(drop)
-        })?;
-        Ok(account)
+        })
     }
 
     /// What is short of these lines at this moment.

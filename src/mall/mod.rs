@@ -10,13 +10,13 @@ mod edit;
 mod exchange;
 pub(crate) mod facts;
 pub(crate) mod fields;
+mod inventory;
 mod listing;
 pub(crate) mod model;
 mod orders;
 mod points;
 mod rank;
 mod search;
-mod stock;
 #[cfg_attr(not(feature = "mysql"), allow(dead_code, reason = "the mirror shows more than alerts"))]
 pub(crate) mod views;
 mod waits;
@@ -55,7 +55,6 @@ pub(crate) use orders::{
 };
 pub(crate) use points::{Balance, MovePoints, PointsFilter, PointsRecord};
 pub(crate) use rank::{After, Order as ListOrder};
-pub(crate) use stock::{LOCATION_CHARS_MAX, Moved, Place as StockPlace, is_location};
 
 /// What an operator may set about the mall.
 #[derive(Clone, Debug)]
@@ -278,7 +277,8 @@ pub(crate) enum Failure {
     InsufficientPoints(Shortage),
     /// The user may not take so many of this product, or has too many waiting orders.
     LimitExceeded(Shortage),
-    /// There was not enough for a basket: what was short, the first of it first.
+    /// There was not enough for a basket, or for an order whose payment came late: what was short, the
+    /// first of it first.
     BasketShort(Vec<Short>),
     /// The order has ended in a way that does not allow this.
     OrderStatus(OrderStatus),
@@ -311,8 +311,8 @@ pub(crate) enum References {
         category_ids: Vec<String>,
         product_ids: Vec<String>,
     },
-    /// Units that can be bought, that waiting orders hold, of orders that stand, and at locations.
-    ToProduct { available: i64, reserved: u64, sold: u64, elsewhere: i64 },
+    /// Units that can be bought, that waiting orders hold, and of orders that stand.
+    ToProduct { available: i64, reserved: u64, sold: u64 },
 }
 
 /// Of what there was not enough.
@@ -323,7 +323,7 @@ pub(crate) enum Lack {
     Stock,
 }
 
-/// A line of a basket that was short.
+/// A line of an order that was short.
 #[derive(Clone, Debug)]
 pub(crate) struct Short {
     pub(crate) lack: Lack,

@@ -130,9 +130,9 @@ fn encode(event: &Event<'_>) -> (u16, Vec<u8>) {
             put_together(event, facts, &mut bytes);
             17
         }
-        _ => {
+        fact => {
             bytes = rmp_serde::to_vec(event).expect("an event encodes");
-            16
+            if matches!(fact, Fact::Revived { .. }) { 18 } else { 16 }
         }
     };
     (kind, bytes)

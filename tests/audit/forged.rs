@@ -442,6 +442,84 @@ fn deadlines_that_were_moved_too_late_or_from_where_they_were_not() {
 }
 
 #[test]
+fn what_is_revived_and_did_not_expire_is_another_or_has_two_ends() {
+    // The pending order, expired and confirmed after all.
+    let revived = |forge: &Forge| {
+        let Fact::Reserved { reservation, owner, expires_at, lines, .. } = &forge.pending.fact
+        else {
+            panic!("a reservation")
+        };
+        let caps = forge.accounts.outstanding;
+        let lines = lines.iter().map(|line| {
+            let held = line.quantity as i64;
+            let left =
+                forge.available(line.account()) + if line.account() == caps { held } else { 0 };
+            EventLine { consumed: line.quantity, available: left, ..*line }
+        });
+        (*reservation, *owner, *expires_at, lines.collect::<Vec<_>>())
+    };
+    let expired = || {
+        let mut forge = Forge::new();
+        forge.at += TTL_MS;
+        let end = forge.end(false);
+        forge.push(Fact::Expired(end));
+        let (reservation, owner, expires_at, lines) = revived(&forge);
+        let fact = Fact::Revived { reservation, owner, expires_at, lines: lines[..].into() };
+        (forge, fact)
+    };
+    let (mut forge, fact) = expired();
+    forge.push(fact);
+    write_events(forge.dir.path(), &forge.events);
+    let verdict = verify(forge.dir.path());
+    assert_eq!((verdict.code, verdict.found()), (0, vec![]), "{}", verdict.told());
+
+    // Once more.
+    let (mut forge, fact) = expired();
+    forge.push(fact.clone());
+    forge.push(fact);
+    forge.expect("reservation", 15);
+    // It waits still.
+    let (mut forge, fact) = expired();
+    forge.events.pop();
+    forge.push(fact);
+    forge.expect("reservation", 15);
+    // Without its limit, in another's name, with another deadline, or in part.
+    let changed = |change: fn(&mut Fact<'static>)| {
+        let (mut forge, mut fact) = expired();
+        change(&mut fact);
+        forge.push(fact);
+        forge.expect("reservation", 15);
+    };
+    changed(|fact| {
+        if let Fact::Revived { lines, .. } = fact {
+            *lines = lines[..1].into();
+        }
+    });
+    changed(|fact| {
+        if let Fact::Revived { owner, .. } = fact {
+            *owner = None;
+        }
+    });
+    changed(|fact| {
+        if let Fact::Revived { expires_at, .. } = fact {
+            *expires_at += 1;
+        }
+    });
+    changed(|fact| {
+        if let Fact::Revived { lines, .. } = fact {
+            lines[0].consumed -= 1;
+        }
+    });
+    // What was released is given up.
+    let mut forge = Forge::new();
+    let end = forge.end(false);
+    forge.push(Fact::Released(end));
+    let (reservation, owner, expires_at, lines) = revived(&forge);
+    forge.push(Fact::Revived { reservation, owner, expires_at, lines: lines[..].into() });
+    forge.expect("reservation", 15);
+}
+
+#[test]
 fn a_key_with_two_effects() {
     let mut forge = Forge::new();
     let there = forge.available(forge.accounts.stock);

@@ -7,11 +7,12 @@ use stockhold::clock::ManualClock;
 use stockhold::command::{
     Adjust, Atomic, Command, Extend, Note, PutDocument, Release, SetPolicy, Transfer, WriteOff,
 };
-use stockhold::engine::RefundTicket;
+use stockhold::engine::{DeferredTicket, RefundTicket};
 use stockhold::outcome::{AtomicOutcome, Reserved};
 use stockhold::{
-    AccountId, AccountKey, Confirm, Engine, IdempotencyKey, Line, Policy, Receive, Refund,
-    RefundOutcome, ReservationId, Reserve, ReserveOutcome, Ticket, Window,
+    AccountId, AccountKey, Confirm, Engine, IdempotencyKey, Line, Policy, Reacquire,
+    ReacquireOutcome, Receive, Refund, RefundOutcome, ReservationId, Reserve, ReserveOutcome,
+    Ticket, Window,
 };
 use tempfile::TempDir;
 
@@ -84,6 +85,7 @@ impl Sale {
         let Accounts { points, stock, lifetime, rolling, outstanding, backorder } = self.accounts;
         let engine = &self.engine;
         let details = [7; 3 << 10];
+        let mut late = Vec::new();
         for number in 0..orders {
             let quantities =
                 [(points, 10), (lifetime, 1), (outstanding, 1), (stock, 2), (backorder, 1)];
@@ -119,7 +121,7 @@ impl Sale {
                     let unit = [Line { account: rolling, quantity: 1 }];
                     done(engine.reserve(Reserve::new(&unit, TTL_MS).confirmed()));
                 }
-                // Its deadline ends it, a moved one.
+                // Its deadline ends it, a moved one; it may be paid late.
                 _ => {
                     let extend = Extend::new(order, TTL_MS / 2).owner(points);
                     done(engine.extend(extend.key(key(&order.to_string()))));
@@ -127,7 +129,9 @@ impl Sale {
             }
             self.clock.advance(40);
             engine.expire_due().expect("it admits");
+            late.push(order);
         }
+        self.pay_late(&late);
         done(engine.adjust(
             Adjust::new(stock, -3).note("a count").key(key(&format!("count-{}", self.last_seq()))),
         ));
@@ -145,6 +149,17 @@ impl Sale {
         let gone = PutDocument::new("product", "gone", b"{}");
         done(engine.put_document(gone.key(key(&format!("gone-{}", self.last_seq())))));
         done(engine.put_document(PutDocument::remove("product", "gone")));
+    }
+
+    /// Of what has expired one is confirmed after all, and some of it returned.
+    fn pay_late(&self, orders: &[ReservationId]) {
+        for order in orders {
+            let asked = Reacquire::new(*order).key(key(&format!("late-{order}")));
+            let told = self.engine.reacquire(asked).and_then(DeferredTicket::wait);
+            if matches!(told, Ok(ReacquireOutcome::Revived { .. })) {
+                return self.give_some_back(*order);
+            }
+        }
     }
 
     /// Half of it comes back, and the goods are broken; then the other half.

@@ -4,6 +4,7 @@
 pub mod plan;
 mod record;
 mod returns;
+mod revivals;
 mod together;
 
 use std::collections::BTreeSet;
@@ -15,7 +16,8 @@ use stockhold::command::Command;
 use stockhold::outcome::Outcome;
 use stockhold::test_util::oracle::{self, Due, Said};
 use stockhold::{
-    AccountId, AccountKey, Engine, Error, ErrorKind, IdempotencyKey, Policy, ReservationId,
+    AccountId, AccountKey, Engine, Error, ErrorKind, IdempotencyKey, Policy, Reacquire,
+    ReservationId,
 };
 use tempfile::TempDir;
 
@@ -52,6 +54,7 @@ enum Asked {
     One(Ask),
     Together(Vec<Ask>),
     Return(Returned),
+    Revive(Reacquire),
     Record(Recorded),
 }
 
@@ -139,6 +142,10 @@ impl Run {
                 let returned = self.pick_return(wish);
                 self.give_back(returned, key);
             }
+            Step::Revive { wish, key } => {
+                let asked = self.pick_revival(wish);
+                self.revive(asked, key);
+            }
             Step::Open(place) => self.open(place),
             Step::Close(place) => self.close(place),
             Step::SetPolicy { place, limit, window, key } => {
@@ -220,6 +227,7 @@ impl Run {
                 self.together(asks, Some(key));
             }
             Asked::Return(returned) => self.give_back(returned, Some(key)),
+            Asked::Revive(asked) => self.revive(asked, Some(key)),
             Asked::Record(recorded) => self.record(recorded, Some(key)),
         }
     }

@@ -53,6 +53,13 @@ pub struct Return {
     pub owner: Option<Place>,
 }
 
+/// A revival whose reservation is still to be picked.
+#[derive(Clone, Copy, Debug)]
+pub struct Revival {
+    pub pick: usize,
+    pub owner: Option<Place>,
+}
+
 /// One thing that happens to an engine.
 #[derive(Clone, Debug)]
 pub enum Step {
@@ -74,6 +81,11 @@ pub enum Step {
     /// What was consumed goes back.
     Return {
         wish: Return,
+        key: Option<u8>,
+    },
+    /// What expired takes its lines again.
+    Revive {
+        wish: Revival,
         key: Option<u8>,
     },
     Open(Place),
@@ -115,7 +127,6 @@ fn wishes() -> impl Strategy<Value = Wish> {
     prop_oneof![
         2 => (place(), 1..12u64).prop_map(|(account, quantity)| Wish::Sound(Ask::Receive { account, quantity })),
         1 => (place(), deltas).prop_map(|(account, delta)| Wish::Sound(Ask::Adjust { account, delta })),
-        1 => (place(), 0..24u64).prop_map(|(account, units)| Wish::Sound(Ask::Count { account, units })),
         1 => (place(), 1..6u64).prop_map(|(account, quantity)| Wish::Sound(Ask::WriteOff { account, quantity })),
         6 => (lines, 1..60u64, proptest::bool::weighted(0.25), owner()).prop_map(|(lines, ttl_ms, confirm, owner)| {
             Wish::Sound(Ask::Reserve { lines, ttl_ms, confirm, owner })
@@ -147,6 +158,11 @@ fn returns() -> impl Strategy<Value = Return> {
     )
 }
 
+fn revivals() -> impl Strategy<Value = Revival> {
+    let owner = prop_oneof![4 => Just(None), 1 => (0..accounts().len()).prop_map(Some)];
+    (any::<usize>(), owner).prop_map(|(pick, owner)| Revival { pick, owner })
+}
+
 /// Sequences of steps.
 pub fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
@@ -156,6 +172,7 @@ pub fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => (0..accounts().len()).prop_map(Step::Open),
         2 => (vec(wishes(), 1..6), keys()).prop_map(|(wishes, key)| Step::Together { wishes, key }),
         3 => (returns(), keys()).prop_map(|(wish, key)| Step::Return { wish, key }),
+        3 => (revivals(), keys()).prop_map(|(wish, key)| Step::Revive { wish, key }),
         1 => (0..accounts().len()).prop_map(Step::Close),
         1 => (4..accounts().len(), 1..8u64, 0..WINDOWS.len(), keys()).prop_map(|(place, limit, window, key)| {
             Step::SetPolicy { place, limit, window, key }

@@ -13,7 +13,7 @@ mod catalogue;
 mod catalogue_editing;
 mod deliveries;
 mod idempotency;
-mod inventory;
+mod late;
 mod low_space;
 mod manual;
 mod order_lists;

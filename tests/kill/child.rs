@@ -44,6 +44,7 @@ pub fn run(dir: &Path) -> ! {
                 pending: orders.keys().copied().collect(),
                 orders,
                 confirmed: Vec::new(),
+                lapsed: Vec::new(),
                 keyed: Vec::new(),
             };
             scope.spawn(move || {
@@ -77,6 +78,8 @@ struct Caller<'a> {
     /// What this caller may confirm or release.
     pending: Vec<ReservationId>,
     confirmed: Vec<ReservationId>,
+    /// What could not be confirmed or released: mostly, because it had expired.
+    lapsed: Vec<ReservationId>,
     /// What each of them was made for.
     orders: BTreeMap<ReservationId, Order>,
     /// The newest keyed requests that had an effect.
@@ -144,6 +147,10 @@ impl Caller<'_> {
                     _ => Ask::Confirm { reservation, units: 1 + rng.below(quantity) },
                 }
             }
+            52..60 if !self.lapsed.is_empty() => {
+                let at = rng.below(self.lapsed.len() as u64) as usize;
+                Ask::Reacquire { reservation: self.lapsed.swap_remove(at) }
+            }
             _ => {
                 // Some lapse within this life, some in a later one, some never.
                 let ttl_ms = [15, 150, 1_500, 3_600_000][rng.below(4) as usize];
@@ -190,6 +197,9 @@ impl Caller<'_> {
     /// Remembers what there is to do next, and acknowledges.
     fn note(&mut self, asks: Vec<Ask>, key_number: u64, answers: Option<Vec<FirstAnswer>>) {
         let Some(answers) = answers else {
+            if let [Ask::Confirm { reservation, .. } | Ask::Release { reservation }] = asks[..] {
+                self.lapsed.push(reservation);
+            }
             return say("refused");
         };
         let mut line = format!("ack {key_number}");
@@ -215,7 +225,8 @@ impl Caller<'_> {
                 let known = if at_once { &mut self.confirmed } else { &mut self.pending };
                 known.push(*reservation);
             }
-            (Ask::Confirm { .. }, FirstAnswer::Confirmed { reservation }) => {
+            (Ask::Confirm { .. }, FirstAnswer::Confirmed { reservation })
+            | (Ask::Reacquire { .. }, FirstAnswer::Revived { reservation }) => {
                 self.confirmed.push(*reservation);
             }
             _ => {}

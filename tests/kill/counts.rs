@@ -18,6 +18,7 @@ pub struct Counts {
     pub confirmed: u64,
     pub confirmed_in_part: u64,
     pub released: u64,
+    pub revived: u64,
     pub returned: u64,
     pub returned_in_part: u64,
     /// Requests for several commands that happened together.
@@ -41,6 +42,7 @@ impl Counts {
             self.confirmed,
             self.confirmed_in_part,
             self.released,
+            self.revived,
             self.returned,
             self.returned_in_part,
             self.together,

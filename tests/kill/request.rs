@@ -3,8 +3,9 @@
 use stockhold::command::{Atomic, Command, WriteOff};
 use stockhold::outcome::{Changed, FirstAnswer, Outcome, Reserved};
 use stockhold::{
-    AccountId, AccountKey, Confirm, ConfirmOutcome, Engine, IdempotencyKey, Line, Policy, Receive,
-    Refund, RefundOutcome, Release, ReleaseOutcome, ReservationId, Reserve, Window,
+    AccountId, AccountKey, Confirm, ConfirmOutcome, Engine, IdempotencyKey, Line, Policy,
+    Reacquire, ReacquireOutcome, Receive, Refund, RefundOutcome, Release, ReleaseOutcome,
+    ReservationId, Reserve, Window,
 };
 
 pub const USERS: u64 = 6;
@@ -119,6 +120,10 @@ pub enum Ask {
         order: Order,
         is_broken: bool,
     },
+    /// Whatever it held, when it has expired.
+    Reacquire {
+        reservation: ReservationId,
+    },
     Award {
         user: u64,
         quantity: u64,
@@ -148,6 +153,7 @@ impl Ask {
                 let Order { user, product, quantity } = order;
                 [7, reservation.number(), user, product, quantity, is_broken.into(), 0]
             }
+            Self::Reacquire { reservation } => [8, reservation.number(), 0, 0, 0, 0, 0],
             Self::Award { user, quantity } => [4, user, quantity, 0, 0, 0, 0],
             Self::Receive { product, quantity } => [5, product, quantity, 0, 0, 0, 0],
             Self::WriteOff { product, quantity } => [6, product, quantity, 0, 0, 0, 0],
@@ -168,6 +174,7 @@ impl Ask {
             [4, user, quantity, ..] => Self::Award { user, quantity },
             [5, product, quantity, ..] => Self::Receive { product, quantity },
             [6, product, quantity, ..] => Self::WriteOff { product, quantity },
+            [8, ..] => Self::Reacquire { reservation },
             [7, _, user, product, quantity, is_broken, _] => Self::RefundPart {
                 reservation,
                 order: Order { user, product, quantity },
@@ -186,6 +193,15 @@ impl Ask {
     ) -> stockhold::Result<Option<FirstAnswer>> {
         match self {
             Self::Refund { reservation } => refund(engine, Refund::new(reservation).key(key)),
+            Self::Reacquire { reservation } => {
+                let asked = Reacquire::new(reservation).key(key);
+                Ok(match engine.reacquire(asked)?.wait()? {
+                    ReacquireOutcome::Revived { reservation } => {
+                        Some(FirstAnswer::Revived { reservation })
+                    }
+                    _ => None,
+                })
+            }
             Self::RefundPart { reservation, order, is_broken } => {
                 let [points, quota, _, stock] = shop.lines(order);
                 let (part, broken) = ([points, quota, stock], [stock.account]);
@@ -204,10 +220,10 @@ impl Ask {
 
     /// Whether it is a command, and can be one of several.
     pub fn is_command(self) -> bool {
-        !matches!(self, Self::Refund { .. } | Self::RefundPart { .. })
+        !matches!(self, Self::Refund { .. } | Self::RefundPart { .. } | Self::Reacquire { .. })
     }
 
-    /// The command, for anything but a refund.
+    /// The command, for anything that is one.
     pub fn command<'a>(
         self,
         shop: &Shop,
@@ -230,7 +246,9 @@ impl Ask {
                 Command::Confirm(confirm)
             }
             Self::Release { reservation } => Command::Release(Release::new(reservation).key(key)),
-            Self::Refund { .. } | Self::RefundPart { .. } => panic!("a refund is no command"),
+            Self::Refund { .. } | Self::RefundPart { .. } | Self::Reacquire { .. } => {
+                panic!("what is asked of history is no command")
+            }
             Self::Award { user, quantity } => {
                 Command::Receive(Receive::new(shop.points(user), quantity).note(note).key(key))
             }
@@ -314,6 +332,7 @@ pub fn numbers_of(answer: FirstAnswer) -> [u64; 4] {
         FirstAnswer::Released { reservation } => [3, reservation.number(), 0, 0],
         FirstAnswer::Returned { reservation } => [4, reservation.number(), 0, 0],
         FirstAnswer::ReturnedInPart { reservation } => [5, reservation.number(), 0, 0],
+        FirstAnswer::Revived { reservation } => [6, reservation.number(), 0, 0],
         other => panic!("no request here is answered {other:?}"),
     }
 }

@@ -31,6 +31,7 @@ pub(super) enum Kind {
     ClockMended,
     Transferred,
     Extended,
+    Revived,
     AccountClosed,
     Atomic,
 }
@@ -54,6 +55,7 @@ impl Kind {
             Fact::ClockMended { .. } => Self::ClockMended,
             Fact::Transferred { .. } => Self::Transferred,
             Fact::Extended { .. } => Self::Extended,
+            Fact::Revived { .. } => Self::Revived,
             Fact::AccountClosed { .. } => Self::AccountClosed,
             Fact::Atomic(_) => Self::Atomic,
         }
@@ -75,6 +77,7 @@ fn reservation(fact: &Fact<'_>) -> Option<ReservationId> {
         Fact::Reserved { reservation, .. }
         | Fact::Returned { reservation, .. }
         | Fact::Extended { reservation, .. }
+        | Fact::Revived { reservation, .. }
         | Fact::Noted { reservation, .. } => Some(*reservation),
         Fact::Confirmed(end) | Fact::Released(end) | Fact::Expired(end) => Some(end.reservation),
         Fact::AccountOpened { .. }
@@ -101,7 +104,7 @@ pub(super) fn touches(fact: &Fact<'_>, id: AccountId) -> bool {
         | Fact::Adjusted { account, .. }
         | Fact::WrittenOff { account, .. }
         | Fact::Renewed { account, .. } => *account == id,
-        Fact::Reserved { owner, lines, .. } => {
+        Fact::Reserved { owner, lines, .. } | Fact::Revived { owner, lines, .. } => {
             *owner == Some(id) || lines.iter().any(|line| line.account() == id)
         }
         Fact::Confirmed(End { lines, .. })
@@ -168,6 +171,11 @@ fn about(fact: &Fact<'_>, names: &Names) -> String {
         Fact::Extended { reservation, was, expires_at, lines } => {
             let (until, was) = (show_time(*expires_at), show_time(*was));
             format!("{reservation} until {until}, was {was}:{}", taken(lines, names))
+        }
+        Fact::Revived { reservation, owner, expires_at, lines } => {
+            let owner = owner.map(|owner| format!(" by {}", names.name(owner))).unwrap_or_default();
+            let due = show_time(*expires_at);
+            format!("{reservation}{owner}, expired {due}:{}", taken(lines, names))
         }
         Fact::Noted { reservation, body } => format!("{reservation}: {}", content(body)),
         Fact::ClockMended { from } => format!("set back from {}", show_time(*from)),
@@ -396,6 +404,11 @@ fn fact_json<'a>(fact: &'a Fact<'_>, names: &Names) -> FactJson<'a> {
         }
         Fact::Extended { reservation, was, expires_at, lines } => FactJson {
             from: Some(*was),
+            expires_at: Some(*expires_at),
+            ..about(reservation, lines)
+        },
+        Fact::Revived { reservation, owner, expires_at, lines } => FactJson {
+            owner: owner.map(|owner| names.name(owner)),
             expires_at: Some(*expires_at),
             ..about(reservation, lines)
         },

@@ -1,4 +1,4 @@
-//! What is asked about reservations that ended: refunds, and notes with a condition. Anybody asks
+//! What is asked about reservations that ended: refunds, revivals, and notes with a condition. Anybody asks
 //! without waiting; the thread that carries history decides, one after another. It alone knows how a
 //! reservation ended and what was noted on it, and when it knows.
 
@@ -7,14 +7,20 @@ use std::sync::Arc;
 
 use super::look_back;
 use super::note::{NoteOutcome, NoteWhen};
-use super::{Answer, DeferredTicket, NoteTicket, RefundTicket, Refused, Request, Unseen, Wish};
+use super::{
+    Answer, DeferredTicket, NoteTicket, ReacquireTicket, RefundTicket, Refused, Request, Unseen,
+    Wish,
+};
 use crate::base::error::{Error, Result};
 use crate::engine::core::Core;
 use crate::engine::lengths::check_body;
 use crate::event::PartLine;
 use crate::history::Store;
 use crate::history::record::{RecordLine, ReservationRecord};
-use crate::ledger::{Executed, NotPending, Noting, Refund, RefundOutcome, Return, Used};
+use crate::ledger::{
+    Executed, Held, Line, NotPending, Noting, Reacquire, ReacquireOutcome, Refund, RefundOutcome,
+    Return, Used,
+};
 
 /// How many are decided before history is carried on.
 const DECIDED_AT_ONCE: usize = 256;
@@ -50,6 +56,17 @@ pub(in crate::engine) fn ask_note(core: &Core, note: &NoteWhen<'_>) -> Result<No
     Ok(DeferredTicket::new(answer, &core.journal))
 }
 
+/// Asks for an expired reservation to be revived.
+///
+/// # Errors
+/// As [`ask_refund`].
+pub(super) fn ask_reacquire(core: &Core, asked: &Reacquire) -> Result<ReacquireTicket> {
+    let (Reacquire { reservation, owner, key }, answer) = (*asked, Answer::new());
+    let wish = Wish::Reacquire { answer: Arc::clone(&answer) };
+    ask(core, Request { reservation, owner, key, after: 0, wish })?;
+    Ok(DeferredTicket::new(answer, &core.journal))
+}
+
 fn ask(core: &Core, mut request: Request) -> Result<()> {
     if core.history.store.is_none() {
         return Err(Error::unavailable("how reservations ended is asked of history, which is off"));
@@ -57,6 +74,7 @@ fn ask(core: &Core, mut request: Request) -> Result<()> {
     check_body(match &request.wish {
         Wish::Refund { note, .. } => note.as_bytes(),
         Wish::Note { body, .. } => body,
+        Wish::Reacquire { .. } => &[],
     })?;
     core.journal.admit()?;
     request.after = core.journal.last_seq();
@@ -85,6 +103,7 @@ pub(in crate::engine) fn decide(core: &Core, store: &Store, unseen: &mut Unseen)
                 let asked = Return { part, written_off, note, expires_at: 0, owner, key };
                 answer.give(calls, refund(core, store, &request, &asked, *when))
             }
+            Wish::Reacquire { answer } => answer.give(calls, reacquire(core, store, &request)),
             Wish::Note { body, when, answer } => {
                 answer.give(calls, note(core, store, &request, body, *when))
             }
@@ -104,6 +123,7 @@ pub(in crate::engine) fn end(core: &Core) {
     for request in core.history.deferred.end() {
         match request.wish {
             Wish::Refund { answer, .. } => answer.give(calls, Err(over(core))),
+            Wish::Reacquire { answer } => answer.give(calls, Err(over(core))),
             Wish::Note { answer, .. } => answer.give(calls, Err(over(core))),
         };
     }
@@ -168,6 +188,31 @@ fn refund(
 fn part_line(line: &RecordLine) -> PartLine {
     let RecordLine { account, consumed, returned, .. } = *line;
     PartLine { account, consumed, returned }
+}
+
+fn reacquire(core: &Core, store: &Store, request: &Request) -> Result<Executed<ReacquireOutcome>> {
+    let Request { reservation: id, owner, key, .. } = *request;
+    let asked = Reacquire::new(id).owner(owner).key(key);
+    if let Some(first) = core.ledger.revived_before(&asked, core.now_ms())? {
+        return Ok(first);
+    }
+    let refused = |why| Ok((ReacquireOutcome::NotExpired { reservation: id, why }, None));
+    let Some(record) = store.reservation(id)? else {
+        return refused(look_back::missing(store, request.after)?);
+    };
+    if owner.is_some() && owner != record.owner {
+        return refused(NotPending::Anothers);
+    }
+    match look_back::ended(record.state) {
+        None => return Ok((ReacquireOutcome::StillPending { reservation: id }, None)),
+        Some(NotPending::Expired) => {}
+        Some(why) => return refused(why),
+    }
+    let line = |line: &RecordLine| Line { account: line.account, quantity: line.quantity };
+    let lines: Vec<Line> = record.lines.iter().map(line).collect();
+    let ReservationRecord { owner, expires_at, .. } = record;
+    let held = Held { reservation: id, owner, lines: &lines, expires_at };
+    core.ledger.revive(&held, &asked, core.now_ms(), &core.recorder())
 }
 
 fn note(

@@ -4,6 +4,7 @@
 pub(in crate::engine) mod decide;
 pub(in crate::engine) mod look_back;
 pub(in crate::engine) mod note;
+mod reacquire;
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
@@ -21,7 +22,7 @@ use crate::base::{AccountId, IdempotencyKey, ReservationId, Seq};
 use crate::engine::ticket::Ticket;
 use crate::history::record::ReservationRecord;
 use crate::journal::{Journal, park_until};
-use crate::ledger::{Executed, Line, RefundOutcome};
+use crate::ledger::{Executed, Line, ReacquireOutcome, RefundOutcome};
 
 /// How many requests may wait to be decided.
 const WAITING_MAX: usize = 4096;
@@ -38,6 +39,8 @@ pub struct DeferredTicket<T> {
 
 /// The ticket of a refund.
 pub type RefundTicket = DeferredTicket<RefundOutcome>;
+/// The ticket of a request to revive a reservation.
+pub type ReacquireTicket = DeferredTicket<ReacquireOutcome>;
 /// The ticket of a note with a condition.
 pub type NoteTicket = DeferredTicket<NoteOutcome>;
 
@@ -167,6 +170,9 @@ pub(in crate::engine) enum Wish {
         note: Box<str>,
         when: Option<fn(&ReservationRecord) -> bool>,
         answer: Arc<Answer<RefundOutcome>>,
+    },
+    Reacquire {
+        answer: Arc<Answer<ReacquireOutcome>>,
     },
     Note {
         body: Box<[u8]>,

@@ -7,7 +7,7 @@ use crate::base::error::Result;
 use crate::engine::deferred::decide;
 use crate::engine::upkeep::checkpoint;
 use crate::engine::{Engine, NoteOutcome, Ticket};
-use crate::ledger::{Noting, RefundOutcome, Return, Used};
+use crate::ledger::{Held, Noting, Reacquire, ReacquireOutcome, RefundOutcome, Return, Used};
 
 impl Engine {
     /// What the journal's writer does when it is woken: writes what is queued.
@@ -41,6 +41,19 @@ impl Engine {
     ) -> Result<Ticket<RefundOutcome>> {
         let core = &self.0.core;
         Ok(core.ticket(core.ledger.return_used(used, asked, core.now_ms(), &core.recorder())?))
+    }
+
+    /// Revives a reservation that expired; the caller knows what it held, as history would.
+    ///
+    /// # Errors
+    /// As [`Engine::reacquire`].
+    pub(crate) fn revive(
+        &self,
+        held: &Held<'_>,
+        asked: &Reacquire,
+    ) -> Result<Ticket<ReacquireOutcome>> {
+        let core = &self.0.core;
+        Ok(core.ticket(core.ledger.revive(held, asked, core.now_ms(), &core.recorder())?))
     }
 
     /// Keeps a note with a reservation when a condition is met; the caller knows whether it is, as

@@ -18,6 +18,8 @@ mod memory;
 mod mend;
 mod metrics;
 #[cfg(feature = "history")]
+mod revived;
+#[cfg(feature = "history")]
 mod too_late;
 #[cfg(feature = "history")]
 mod waiting;

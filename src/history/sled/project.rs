@@ -120,6 +120,19 @@ impl Projector {
                 self.update(seq, found, Some(otherwise), |record| record.expires_at = expires_at);
                 Ok(())
             }
+            Life::Revived { reservation, owner, expires_at, lines } => {
+                let lines = || lines.iter().map(|line| record_line(line, line.consumed));
+                let otherwise = || partial(reservation, expires_at, lines().collect());
+                let found = find(reservation)?;
+                self.update(seq, found, Some(otherwise), |record| {
+                    record.state = ReservationState::Confirmed;
+                    record.ended_at = Some(at);
+                    record.lines = lines().collect();
+                    // Whose it is was told when it was made, which may be no longer known.
+                    record.owner = record.owner.or(owner);
+                });
+                Ok(())
+            }
             Life::Returned { reservation, lines, expires_at, part } => {
                 let found = find(reservation)?;
                 let otherwise = || confirmed(reservation, expires_at, lines, part);

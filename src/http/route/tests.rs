@@ -56,9 +56,12 @@ fn told(method: &str, path: &str, operation: &Value, document: &Value) -> String
     let is_for_users = operation["parameters"].to_string().contains("/OnBehalfOf");
     let may_name = matches!(access, Access::User | Access::Service);
     assert_eq!(is_for_users, may_name, "{method} {path}: X-On-Behalf-Of");
-    let takes = match operation["requestBody"]["required"].as_bool() {
+    let body = &operation["requestBody"];
+    let fields = &body["content"]["application/json"]["schema"]["properties"];
+    let takes = match body["required"].as_bool() {
         None => "Nothing",
-        Some(false) => "Empty",
+        Some(false) if fields.is_null() => "Empty",
+        Some(false) => "Optional",
         Some(true) => "Fields",
     };
     let parameters = operation["parameters"].as_array().into_iter().flatten();

@@ -14,8 +14,8 @@ pub use account::{Adjust, Receive, SetPolicy, Transfer, WriteOff};
 pub use atomic::Atomic;
 pub(crate) use record::Noting;
 pub use record::{Note, PutDocument};
-pub(crate) use refund::{Return, Used};
-pub use reservation::{Confirm, Deadline, Extend, Line, Refund, Release, Reserve};
+pub(crate) use refund::{Held, Return, Used};
+pub use reservation::{Confirm, Deadline, Extend, Line, Reacquire, Refund, Release, Reserve};
 
 /// The methods that several requests have, each for its field.
 macro_rules! builders {

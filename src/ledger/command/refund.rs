@@ -1,4 +1,5 @@
-//! A refund as the engine puts it to the ledger: with what history tells of the reservation.
+//! What is asked about reservations that ended, as the engine puts it to the ledger: with what
+//! history tells of them.
 
 use super::Line;
 use crate::base::error::{Error, Result};
@@ -13,6 +14,17 @@ pub(crate) struct Used<'a> {
     pub(crate) lines: &'a [PartLine],
     /// When it was confirmed.
     pub(crate) consumed_at: TimeMs,
+}
+
+/// What a reservation held that expired, as history tells it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Held<'a> {
+    pub(crate) reservation: ReservationId,
+    /// On whose behalf it was.
+    pub(crate) owner: Option<AccountId>,
+    pub(crate) lines: &'a [Line],
+    /// The deadline it had.
+    pub(crate) expires_at: TimeMs,
 }
 
 /// Who asks for the return of what a confirmed reservation consumed, of how much, and why.

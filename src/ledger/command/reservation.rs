@@ -172,6 +172,33 @@ impl Extend {
     }
 }
 
+/// Takes everything again that a reservation held which has expired, and confirms it under its own
+/// number: all of it, or nothing.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+#[must_use = "a request does nothing until an engine executes it"]
+pub struct Reacquire {
+    /// The reservation.
+    pub reservation: ReservationId,
+    /// When given, the reservation must be on behalf of this account.
+    pub owner: Option<AccountId>,
+    /// The request's name.
+    pub key: Option<IdempotencyKey>,
+}
+
+impl Reacquire {
+    /// Takes again what `reservation` held, and confirms it.
+    pub fn new(reservation: ReservationId) -> Self {
+        Self { reservation, owner: None, key: None }
+    }
+}
+
+impl From<ReservationId> for Reacquire {
+    fn from(reservation: ReservationId) -> Self {
+        Self::new(reservation)
+    }
+}
+
 /// Returns what a confirmed reservation consumed: all that is left of it, or a part. Each unit is
 /// returned once.
 #[derive(Clone, Copy, Debug)]
@@ -223,4 +250,5 @@ builders!(['a] Reserve<'a> { key });
 builders!(['a] Confirm<'a> { only_of, key });
 builders!([] Release { only_of, key });
 builders!([] Extend { only_of, key });
+builders!([] Reacquire { only_of, key });
 builders!(['a] Refund<'a> { note, only_of, key });

@@ -5,6 +5,7 @@ mod end;
 mod policy;
 mod refund;
 mod reserve;
+mod revive;
 mod stock;
 
 use super::account::Account;
@@ -18,6 +19,7 @@ pub(super) use end::give_back;
 pub(super) use policy::{change_policy, close};
 pub(super) use refund::{Returning, give_back_consumed};
 pub(super) use reserve::deadline;
+pub(super) use revive::{Reviving, take_again};
 
 /// What a command comes to.
 #[allow(

@@ -28,7 +28,7 @@ pub(in crate::ledger) fn give_back_consumed(
     used: &Used<'_>,
     asked: &Return<'_>,
 ) -> Result<Returning> {
-    check_confirmed(locked, used)?;
+    check_ended(locked, used.reservation, used.lines.iter().map(|line| line.account))?;
     let left: Vec<Line> = used.lines.iter().map(left_of).collect();
     let lines = asked.part.unwrap_or(&left);
     if let Some(refused) = too_much(used.reservation, lines, &left) {
@@ -151,17 +151,19 @@ fn found(
     Ok((quantity, quantity.min(counting.saturating_sub(back))))
 }
 
-/// What a number tells: who is pending has consumed nothing, and neither has who was never made, or
-/// lives elsewhere. That it was consumed later than now tells nothing: time may have been set back.
-fn check_confirmed(locked: &LockedShards<'_>, used: &Used<'_>) -> Result<()> {
-    let id = used.reservation;
+/// What a number tells: who is pending has not ended, and neither has who was never made, or lives
+/// elsewhere than these accounts tell. That it ended later than now tells nothing: time may have
+/// been set back.
+pub(super) fn check_ended(
+    locked: &LockedShards<'_>,
+    id: ReservationId,
+    mut accounts: impl Iterator<Item = AccountId>,
+) -> Result<()> {
     let reservations = &locked.shard(id.shard()).reservations;
     if reservations.get(id).is_some() {
-        return Err(Error::conflict(format!(
-            "reservation {id} is pending: nothing of it is consumed"
-        )));
+        return Err(Error::conflict(format!("reservation {id} is pending: it has not ended")));
     }
-    let is_elsewhere = used.lines.iter().any(|line| line.account.shard() < id.shard());
+    let is_elsewhere = accounts.any(|account| account.shard() < id.shard());
     if id.count() >= reservations.numbered() || is_elsewhere {
         return Err(Error::conflict(format!("reservation {id} was not made in this ledger")));
     }

@@ -11,8 +11,6 @@ use crate::ledger::account::Account;
 use crate::ledger::view::View;
 use crate::ledger::{Deadline, Line, Outcome, Refusal, Reserve, ReserveOutcome, Reserved};
 
-/// Every line is looked at before any is taken: a take that fails half-way would show others a
-/// stock that is lower than it was, and their refusal would be false.
 pub(super) fn reserve<'a>(
     locked: &impl View,
     request: &Reserve<'a>,
@@ -20,30 +18,12 @@ pub(super) fn reserve<'a>(
     reservations_max: usize,
 ) -> Result<Decision<'a>> {
     let expires_at = deadline(request.deadline, now)?;
-    let mut lines = EventLines::new();
-    for (index, line) in request.lines.iter().enumerate() {
-        let account = existing(locked, line.account)?;
-        if request.confirm && account.is_cap() {
-            // Confirmed at once, it is never outstanding; another rule may count it one day.
-            let (number, quantity, available) =
-                (line.account.number(), line.quantity, account.available);
-            lines.push(EventLine { account: number, quantity, consumed: quantity, available });
-            continue;
-        }
-        let before = taken(&lines, line.account);
-        if let Some(refusal) = refuse(account, line.account, index, line.quantity, before, now) {
+    let lines = match take(locked, request.lines, request.confirm, now)? {
+        Ok(lines) => lines,
+        Err(refusal) => {
             return Ok(Decision::Nothing(Outcome::Reserve(ReserveOutcome::Refused(refusal))));
         }
-        let available =
-            account.available_after(account.renewable(now)) - (before + line.quantity) as i64;
-        let consumed = u64::from(request.confirm) * line.quantity;
-        lines.push(EventLine {
-            account: line.account.number(),
-            quantity: line.quantity,
-            consumed,
-            available,
-        });
-    }
+    };
     let home = home(request.lines);
     if !request.confirm && locked.pending_count(home) >= reservations_max {
         return Err(Error::overloaded("too many reservations are pending"));
@@ -61,6 +41,46 @@ pub(super) fn reserve<'a>(
     let outcome = Outcome::Reserve(ReserveOutcome::Reserved(reserved));
     let event = Event { at: now, request: None, fact };
     Ok(Decision::Facts { renewals: renewals(locked, request.lines, now), event, outcome })
+}
+
+/// What these lines take; consumed at once with `confirm`.
+///
+/// Every line is looked at before any is taken: a take that fails half-way would show others a
+/// stock that is lower than it was, and their refusal would be false.
+///
+/// # Errors
+/// `NotFound` when an account is closed; within, the refusal.
+pub(super) fn take(
+    locked: &impl View,
+    wanted: &[Line],
+    confirm: bool,
+    now: TimeMs,
+) -> Result<std::result::Result<EventLines, Refusal>> {
+    let mut lines = EventLines::new();
+    for (index, line) in wanted.iter().enumerate() {
+        let account = existing(locked, line.account)?;
+        if confirm && account.is_cap() {
+            // Confirmed at once, it is never outstanding; another rule may count it one day.
+            let (number, quantity, available) =
+                (line.account.number(), line.quantity, account.available);
+            lines.push(EventLine { account: number, quantity, consumed: quantity, available });
+            continue;
+        }
+        let before = taken(&lines, line.account);
+        if let Some(refusal) = refuse(account, line.account, index, line.quantity, before, now) {
+            return Ok(Err(refusal));
+        }
+        let available =
+            account.available_after(account.renewable(now)) - (before + line.quantity) as i64;
+        let consumed = u64::from(confirm) * line.quantity;
+        lines.push(EventLine {
+            account: line.account.number(),
+            quantity: line.quantity,
+            consumed,
+            available,
+        });
+    }
+    Ok(Ok(lines))
 }
 
 /// The refusal of a line for which there is too little, after `before` units that earlier lines
@@ -116,7 +136,7 @@ fn taken(lines: &[EventLine], account: AccountId) -> u64 {
 }
 
 /// What windows give back before the lines are taken.
-fn renewals(locked: &impl View, lines: &[Line], now: TimeMs) -> Vec<Fact<'static>> {
+pub(super) fn renewals(locked: &impl View, lines: &[Line], now: TimeMs) -> Vec<Fact<'static>> {
     let mut facts: Vec<Fact<'static>> = Vec::new();
     for (index, line) in lines.iter().enumerate() {
         let Some(account) = locked.account(line.account) else {

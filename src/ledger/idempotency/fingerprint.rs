@@ -5,8 +5,8 @@ use super::table::KeyMatch;
 use crate::base::{AccountId, IdempotencyKey, ReservationId, TimeMs, halves};
 use crate::event::{Kept, Policy, Request, Window};
 use crate::ledger::{
-    Adjust, Atomic, Command, Confirm, Deadline, Extend, Noting, PutDocument, Receive, Release,
-    Return, SetPolicy, Transfer, WriteOff,
+    Adjust, Atomic, Command, Confirm, Deadline, Extend, Noting, PutDocument, Reacquire, Receive,
+    Release, Return, SetPolicy, Transfer, WriteOff,
 };
 
 /// What the hashes of notes and others begin with; commands begin with smaller numbers.
@@ -66,6 +66,18 @@ pub(in crate::ledger) fn of_return(
         halves(&hasher)[0]
     };
     asked.key.map(|key| of(key, limits, now, fingerprint))
+}
+
+/// The request to revive an expired reservation, where it has a key. It asks for what a confirm
+/// asks for: that the reservation be confirmed.
+pub(in crate::ledger) fn of_reacquire(
+    asked: &Reacquire,
+    limits: &KeyLimits,
+    now: TimeMs,
+) -> Option<Keyed> {
+    let Reacquire { reservation, owner, key } = *asked;
+    let confirm = Command::Confirm(Confirm { reservation, owner, quantities: None, key: None });
+    key.map(|key| of(key, limits, now, |of_then| fingerprint(&confirm, of_then)))
 }
 
 /// The request behind a note, where it has a key.
@@ -180,11 +192,8 @@ fn fingerprint(command: &Command<'_>, of_then: bool) -> u64 {
             put(&[1, account.number().into(), quantity]);
             Some(note.as_bytes())
         }
-        Command::Adjust(Adjust { account, delta, counted, note, .. }) => {
-            match counted {
-                None => put(&[2, account.number().into(), delta as u64]),
-                Some(units) => put(&[11, account.number().into(), units]),
-            }
+        Command::Adjust(Adjust { account, delta, note, .. }) => {
+            put(&[2, account.number().into(), delta as u64]);
             Some(note.as_bytes())
         }
         Command::WriteOff(WriteOff { account, quantity, note, .. }) => {

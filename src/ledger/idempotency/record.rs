@@ -67,6 +67,10 @@ pub(in crate::ledger) enum Effect {
         reservation: ReservationId,
         terms: Terms,
     },
+    Revived {
+        reservation: ReservationId,
+        terms: Terms,
+    },
     DocumentPut,
     PolicySet {
         account: AccountId,
@@ -108,6 +112,9 @@ impl Effect {
             },
             Fact::Extended { reservation, expires_at, lines, .. } => {
                 Self::Extended { reservation: *reservation, terms: Terms::of(*expires_at, lines) }
+            }
+            Fact::Revived { reservation, expires_at, lines, .. } => {
+                Self::Revived { reservation: *reservation, terms: Terms::of(*expires_at, lines) }
             }
             Fact::PolicyChanged { account, .. } => Self::PolicySet { account: *account },
             Fact::Document { .. } => Self::DocumentPut,
@@ -155,6 +162,7 @@ impl Effect {
             Self::Extended { reservation, terms } => {
                 FirstAnswer::Extended { reservation, expires_at: terms.expires_at }
             }
+            Self::Revived { reservation, .. } => FirstAnswer::Revived { reservation },
             Self::DocumentPut => FirstAnswer::DocumentPut,
             Self::PolicySet { account } => FirstAnswer::PolicySet { account },
             Self::Atomic(ref effects) => {
@@ -182,7 +190,8 @@ impl Effect {
             | Self::Confirmed { terms, .. }
             | Self::Released { terms, .. }
             | Self::Returned { terms, .. }
-            | Self::Extended { terms, .. } => terms.whole(),
+            | Self::Extended { terms, .. }
+            | Self::Revived { terms, .. } => terms.whole(),
         }
     }
 }

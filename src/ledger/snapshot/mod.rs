@@ -36,6 +36,8 @@ const DISORDER_MS: u64 = 1_000;
 
 /// The tag of what several commands did, which follows.
 const ATOMIC: u8 = 12;
+/// The tag of a reservation that was revived.
+const REVIVED: u8 = 13;
 
 /// Added to the number of the window where an account is closed.
 const CLOSED: u64 = 1 << 8;

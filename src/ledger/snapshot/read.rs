@@ -1,6 +1,6 @@
 //! Reading the parts of a snapshot, of every version. `None` stands for bytes that are not one.
 
-use super::{ATOMIC, CAPTURE_MS_MAX, CLOSED, DISORDER_MS, Layout, NO_OWNER};
+use super::{ATOMIC, CAPTURE_MS_MAX, CLOSED, DISORDER_MS, Layout, NO_OWNER, REVIVED};
 use crate::base::bytes::Reader;
 use crate::base::{AccountId, AccountKey, AccountKind, ReservationId, TimeMs};
 use crate::event::{Policy, Window};
@@ -157,6 +157,7 @@ fn effect(tag: u8, [first, second, units]: [u64; 3]) -> Option<Effect> {
         6 => Effect::Noted { reservation },
         8 => Effect::Extended { reservation, terms },
         9 => Effect::ReturnedInPart { reservation },
+        REVIVED => Effect::Revived { reservation, terms },
         10 => Effect::DocumentPut,
         11 => Effect::PolicySet { account: AccountId::from_number(first as u32) },
         7 => Effect::Transferred {

@@ -132,6 +132,7 @@ impl<'a> Replay<'a> {
             | Fact::ClockMended { .. }
             | Fact::Transferred { .. }
             | Fact::Extended { .. }
+            | Fact::Revived { .. }
             // None of several that happen together opens or closes an account.
             | Fact::Atomic(_) => {}
         }

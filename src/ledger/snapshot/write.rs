@@ -1,6 +1,6 @@
 //! Writing the parts of a snapshot.
 
-use super::{ATOMIC, CLOSED, NO_OWNER};
+use super::{ATOMIC, CLOSED, NO_OWNER, REVIVED};
 use crate::base::{AccountId, ReservationId};
 use crate::event::Window;
 use crate::ledger::account::Account;
@@ -90,6 +90,7 @@ fn write_effect(effect: &Effect, bytes: &mut Vec<u8>) {
         Effect::Returned { reservation, terms } => (5, of(reservation, terms)),
         Effect::Noted { reservation } => (6, [reservation.number(), 0, 0]),
         Effect::Extended { reservation, terms } => (8, of(reservation, terms)),
+        Effect::Revived { reservation, terms } => (REVIVED, of(reservation, terms)),
         Effect::ReturnedInPart { reservation } => (9, [reservation.number(), 0, 0]),
         Effect::DocumentPut => (10, [0; 3]),
         Effect::PolicySet { account } => (11, [account.number().into(), 0, 0]),

@@ -61,9 +61,7 @@ impl Judge {
         let mut touched = BTreeMap::new();
         for change in changes {
             match change {
-                // What is elsewhere is not for sale.
-                Change::Stock(Movement { location: Some(_), .. }) => {}
-                Change::Stock(Movement { owner, change, location: None }) => {
+                Change::Stock(Movement { owner, change }) => {
                     let before = change.available.saturating_sub(change.delta);
                     let first = match touched.get(owner) {
                         Some(Touch::Moved { before, .. }) => *before,

@@ -72,7 +72,8 @@ impl OrderStatus {
             Self::Confirmed => Row {
                 number: 1,
                 name: "confirmed",
-                follows: &[Self::Pending],
+                // A payment after the deadline takes everything again, where it is there.
+                follows: &[Self::Pending, Self::Expired],
                 holds: true,
                 confirm: Wish::Already,
                 cancel: Wish::GivesBack,
@@ -201,12 +202,16 @@ mod tests {
     }
 
     #[test]
-    fn an_order_begins_waiting_and_what_is_over_stays_so() {
+    fn an_order_begins_waiting_and_what_is_over_stays_so_unless_it_is_paid_late() {
         for status in OrderStatus::ALL {
             let is_first = !OrderStatus::ALL.iter().any(|before| before.may_become(*status));
             assert_eq!(is_first, *status == OrderStatus::Pending, "{status:?}");
-            let is_last = !OrderStatus::ALL.iter().any(|next| status.may_become(*next));
-            assert!(is_last || status.holds(), "{status:?}");
+            let next: Vec<_> =
+                OrderStatus::ALL.iter().filter(|next| status.may_become(**next)).collect();
+            match status {
+                OrderStatus::Expired => assert_eq!(next, [&OrderStatus::Confirmed]),
+                status => assert!(next.is_empty() || status.holds(), "{status:?}"),
+            }
         }
     }
 }

@@ -221,7 +221,9 @@ impl Mall {
             return Ok(None);
         };
         let (reservation, status) = match self.durable(ticket).await? {
-            FirstAnswer::Confirmed { reservation } => (reservation, OrderStatus::Confirmed),
+            FirstAnswer::Confirmed { reservation } | FirstAnswer::Revived { reservation } => {
+                (reservation, OrderStatus::Confirmed)
+            }
             FirstAnswer::Released { reservation } | FirstAnswer::Returned { reservation } => {
                 (reservation, OrderStatus::Cancelled)
             }

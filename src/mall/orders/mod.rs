@@ -6,6 +6,7 @@ mod delivery;
 mod extend;
 mod fact;
 mod find;
+mod reacquire;
 mod recall;
 mod receipt;
 mod refund;

@@ -190,6 +190,7 @@ impl Mall {
             | FirstAnswer::Noted { .. }
             | FirstAnswer::Transferred(_)
             | FirstAnswer::Extended { .. }
+            | FirstAnswer::Revived { .. }
             | FirstAnswer::DocumentPut
             | FirstAnswer::PolicySet { .. }
             | FirstAnswer::Atomic(_) => None,

@@ -142,6 +142,9 @@ impl Views {
                 let subject = self.subject(lines)?;
                 Ok(subject.map(|subject| OrderChange { reservation, step: step(subject) }))
             }
+            Life::Revived { reservation, expires_at, lines, owner: _ } => {
+                self.ended(reservation, lines, OrderEnd::Confirmed, Some(expires_at))
+            }
             Life::Returned { reservation, lines, expires_at, part } => {
                 let known = Some(expires_at).filter(|at| *at > 0);
                 match part {
@@ -207,8 +210,7 @@ pub(super) fn subject(
                 let (first, units) = stock.take().unwrap_or((product, 0_u64));
                 stock = Some((first, units.saturating_add(quantity)));
             }
-            // Nothing is ordered from a location.
-            Name::Location { .. } | Name::Unseen => {}
+            Name::Unseen => {}
         }
     }
     Ok(points.zip(stock).map(|((user, points_cost), (product, quantity))| Subject {

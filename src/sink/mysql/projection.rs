@@ -87,7 +87,6 @@ pub(super) fn standing(ledger: &LedgerView) -> Batch {
     for level in ledger.levels() {
         let owner = Arc::from(level.key.owner());
         match level.key.kind() {
-            AccountKind::Stock if level.key.location().is_some() => {}
             AccountKind::Stock => {
                 let product = batch.product(&owner, seq, at);
                 product.stock = Some(level.available);
@@ -122,6 +121,7 @@ fn text_bytes(fact: &Fact<'_>) -> usize {
         | Fact::Released(_)
         | Fact::Expired(_)
         | Fact::Extended { .. }
+        | Fact::Revived { .. }
         | Fact::ClockMended { .. } => 0,
         Fact::Atomic(parts) => parts.iter().map(|part| EVENT_BYTES + text_bytes(part)).sum(),
     }

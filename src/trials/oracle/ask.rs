@@ -20,11 +20,6 @@ pub enum Ask {
         account: AccountId,
         delta: i64,
     },
-    /// An adjustment to what was counted.
-    Count {
-        account: AccountId,
-        units: u64,
-    },
     WriteOff {
         account: AccountId,
         quantity: u64,
@@ -69,10 +64,7 @@ impl Ask {
                 key,
             }),
             Self::Adjust { account, delta } => {
-                Command::Adjust(Adjust::new(*account, *delta).note("count").key(key))
-            }
-            Self::Count { account, units } => {
-                Command::Adjust(Adjust::counted(*account, *units).note("count").key(key))
+                Command::Adjust(Adjust { account: *account, delta: *delta, note: "count", key })
             }
             Self::WriteOff { account, quantity } => Command::WriteOff(WriteOff {
                 account: *account,
@@ -118,7 +110,6 @@ impl Ask {
         match self {
             Self::Receive { account, .. }
             | Self::Adjust { account, .. }
-            | Self::Count { account, .. }
             | Self::WriteOff { account, .. } => {
                 vec![*account]
             }
@@ -135,7 +126,6 @@ impl Ask {
         match self {
             Self::Receive { .. } => "receive",
             Self::Adjust { .. } => "adjust",
-            Self::Count { .. } => "count",
             Self::WriteOff { .. } => "write off",
             Self::Reserve { confirm: true, .. } => "buy",
             Self::Reserve { .. } => "reserve",

@@ -92,6 +92,8 @@ pub struct Books {
     pub keys: Arc<BTreeMap<AccountKey, AccountId>>,
     /// What waits.
     pub pending: BTreeMap<ReservationId, PendingReservation>,
+    /// What expired, with what it held.
+    pub expired: BTreeMap<ReservationId, PendingReservation>,
     /// What the confirmed reservations consumed of which something was not returned.
     pub consumed: BTreeMap<ReservationId, Consumed>,
     /// What was put into collections.
@@ -210,6 +212,8 @@ impl Books {
                 hold(at >= end.expires_at, || {
                     format!("an expiry at {at}, before the deadline {}", end.expires_at)
                 })?;
+                let held = self.pending.get(&end.reservation).cloned();
+                self.expired.extend(held.map(|held| (end.reservation, held)));
                 self.end(end, Ended::Expired, at)
             }
             Fact::Returned { reservation, lines, consumed_at, part, .. } => {
@@ -245,6 +249,25 @@ impl Books {
                 self.change_lines(lines, |_, line| {
                     hold(line.consumed == 0, || "an extension consumes".to_owned())
                 })
+            }
+            Fact::Revived { reservation, owner, expires_at, lines } => {
+                let held = self.expired.remove(reservation);
+                let held = held.ok_or_else(|| format!("{reservation} is revived, not expired"))?;
+                let lines_again = lines.iter().map(line_of).collect();
+                let again = PendingReservation {
+                    owner: *owner,
+                    lines: lines_again,
+                    expires_at: *expires_at,
+                };
+                agree("what is revived", &again, &held)?;
+                hold(lines.iter().all(|line| line.consumed == line.quantity), || {
+                    format!("{reservation} is revived in part")
+                })?;
+                self.ended.insert(*reservation, Ended::Confirmed);
+                // Whoever revives it remembers that.
+                self.faded.remove(reservation);
+                self.consume(*reservation, at, lines);
+                self.change_lines(lines, |it, line| it.take(line.quantity, true, at))
             }
             Fact::AccountClosed { account, key } => {
                 let open = Arc::make_mut(&mut self.keys).remove(key);
@@ -510,6 +533,7 @@ fn outcome_of(fact: &Fact<'_>) -> Option<Said> {
         Fact::Extended { reservation, expires_at, .. } => {
             Said::Extended { reservation: *reservation, expires_at: *expires_at }
         }
+        Fact::Revived { reservation, .. } => Said::Revived { reservation: *reservation },
         Fact::Transferred { from, to, from_available, to_available, .. } => {
             Said::Transferred { from: (*from, *from_available), to: (*to, *to_available) }
         }

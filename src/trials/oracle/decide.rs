@@ -8,8 +8,8 @@ use super::books::{Books, PendingReservation};
 use super::check::{Checked, hold};
 use super::said::Said;
 use crate::base::error::ErrorKind;
-use crate::base::{AccountId, AccountKey, AccountKind, IdempotencyKey, ReservationId, Seq, TimeMs};
-use crate::event::{End, Event, EventLine, EventLines, Fact, Kept, Request, Window};
+use crate::base::{AccountId, AccountKind, IdempotencyKey, ReservationId, Seq, TimeMs};
+use crate::event::{End, Event, EventLine, EventLines, Fact, Kept, Request};
 use crate::ledger::{
     Adjust, Command, Confirm, Deadline, Extend, Line, Note, Receive, Refusal, Release, Reserve,
     Transfer, WriteOff,
@@ -246,19 +246,14 @@ impl Books {
                 };
                 self.changed(*account, *quantity as i64, now, fact)
             }
-            Command::Adjust(Adjust { account, delta, counted, note, .. }) => {
-                let delta = match counted.map(|units| self.found(*account, units)) {
-                    None => *delta,
-                    Some(Some(delta)) => delta,
-                    Some(None) => return Due::Error(ErrorKind::Invalid),
-                };
+            Command::Adjust(Adjust { account, delta, note, .. }) => {
                 let fact = |available| Fact::Adjusted {
                     account: *account,
-                    delta,
+                    delta: *delta,
                     available,
                     note: Cow::Owned((*note).to_owned()),
                 };
-                self.changed(*account, delta, now, fact)
+                self.changed(*account, *delta, now, fact)
             }
             Command::WriteOff(WriteOff { account, quantity, note, .. }) => {
                 let fact = |available| Fact::WrittenOff {
@@ -386,17 +381,6 @@ impl Books {
         Due::fact(fact(available), Said::Changed { account: id, available })
     }
 
-    /// By how much a count changes what an account has; `None` of one whose units are granted.
-    fn found(&self, id: AccountId, units: u64) -> Option<i64> {
-        let account = &self.accounts[&id];
-        let is_quota =
-            |(key, it): (&AccountKey, &AccountId)| *it == id && key.kind() == AccountKind::Quota;
-        let is_granted = account.policy.limit > 0
-            || account.policy.window != Window::Never
-            || self.keys.iter().any(is_quota);
-        (!is_granted).then(|| units as i64 - account.available - account.reserved as i64)
-    }
-
     fn refusal(&self, line: usize, account: AccountId, available: u64, now: TimeMs) -> Said {
         Said::Refused(Refusal {
             line,
@@ -406,7 +390,7 @@ impl Books {
         })
     }
 
-    fn reserve(
+    pub(super) fn reserve(
         &self,
         reserve: &Reserve<'_>,
         now: TimeMs,
@@ -484,7 +468,7 @@ impl Books {
     }
 
     /// Line by line: what is closed, and what is too little.
-    fn refuse(&self, reserve: &Reserve<'_>, now: TimeMs) -> Option<Due> {
+    pub(super) fn refuse(&self, reserve: &Reserve<'_>, now: TimeMs) -> Option<Due> {
         let mut taken: BTreeMap<AccountId, u64> = BTreeMap::new();
         for (index, line) in reserve.lines.iter().enumerate() {
             if self.accounts[&line.account].closed {

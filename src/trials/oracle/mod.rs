@@ -15,6 +15,7 @@ mod compare;
 mod decide;
 mod give_back;
 mod record;
+mod revive;
 mod said;
 mod together;
 

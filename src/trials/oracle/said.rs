@@ -5,8 +5,8 @@ use crate::base::{AccountId, ReservationId, TimeMs};
 use crate::engine::NoteOutcome;
 use crate::ledger::{
     ChangeOutcome, Changed, CloseOutcome, ConfirmOutcome, ExtendOutcome, FirstAnswer, NotPending,
-    Outcome, RefundOutcome, Refusal, ReleaseOutcome, ReserveOutcome, Reserved, TransferOutcome,
-    Transferred,
+    Outcome, ReacquireOutcome, RefundOutcome, Refusal, ReleaseOutcome, ReserveOutcome, Reserved,
+    TransferOutcome, Transferred,
 };
 
 /// An answer.
@@ -23,6 +23,7 @@ pub enum Said {
     TooMuch { reservation: ReservationId, account: AccountId, left: u64 },
     Transferred { from: (AccountId, i64), to: (AccountId, i64) },
     Extended { reservation: ReservationId, expires_at: TimeMs },
+    Revived { reservation: ReservationId },
     Closed { account: AccountId },
     NotEmpty { account: AccountId, available: i64, reserved: u64, counting: u64 },
     Recorded,
@@ -140,6 +141,20 @@ impl From<RefundOutcome> for Said {
     }
 }
 
+impl From<ReacquireOutcome> for Said {
+    fn from(outcome: ReacquireOutcome) -> Self {
+        match outcome {
+            ReacquireOutcome::Revived { reservation } => Self::Revived { reservation },
+            ReacquireOutcome::Confirmed { reservation } => Self::Confirmed { reservation },
+            ReacquireOutcome::Refused(refusal) => Self::Refused(refusal),
+            ReacquireOutcome::StillPending { reservation } => Self::StillPending { reservation },
+            ReacquireOutcome::NotExpired { reservation, why } => {
+                Self::NotPending { reservation, why }
+            }
+        }
+    }
+}
+
 impl From<NoteOutcome> for Said {
     fn from(outcome: NoteOutcome) -> Self {
         match outcome {
@@ -177,6 +192,7 @@ impl From<FirstAnswer> for Said {
             FirstAnswer::Extended { reservation, expires_at } => {
                 Self::Extended { reservation, expires_at }
             }
+            FirstAnswer::Revived { reservation } => Self::Revived { reservation },
             FirstAnswer::Transferred(transferred) => transferred.into(),
             FirstAnswer::DocumentPut | FirstAnswer::PolicySet { .. } | FirstAnswer::Atomic(_) => {
                 Self::Recorded

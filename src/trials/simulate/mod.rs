@@ -13,6 +13,7 @@
 //! | `plan` | what happens in a run: steps that follow from the seed |
 //! | `world` | takes the steps, on the engine and on the books |
 //! | `returns` | what was consumed goes back |
+//! | `revivals` | what expired is confirmed after all |
 //! | `together` | commands that happen together |
 //! | `record` | documents and rules, with keys |
 //! | `recovery` | crashes, restarts, and what must be left |
@@ -34,6 +35,7 @@ mod plan;
 mod record;
 mod recovery;
 mod returns;
+mod revivals;
 mod rot;
 mod shrink;
 #[cfg(test)]

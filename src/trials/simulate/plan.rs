@@ -86,10 +86,6 @@ pub(super) enum Wish {
         account: AccountIndex,
         delta: i64,
     },
-    Count {
-        account: AccountIndex,
-        units: u64,
-    },
     WriteOff {
         account: AccountIndex,
         quantity: u64,
@@ -187,6 +183,16 @@ pub(super) enum Step {
     ReturnAgain {
         pick: usize,
     },
+    /// What expired takes its lines again.
+    Reacquire {
+        pick: usize,
+        key: Option<u8>,
+    },
+    /// The same once more.
+    ReacquireAgain {
+        pick: usize,
+        keeps_key: bool,
+    },
     Note {
         pick: usize,
         bytes: usize,
@@ -281,6 +287,8 @@ impl Step {
             Self::Refund { .. } => "refund",
             Self::ReturnPart { .. } => "return in part",
             Self::ReturnAgain { .. } => "return again",
+            Self::Reacquire { .. } => "reacquire",
+            Self::ReacquireAgain { .. } => "reacquire again",
             Self::Note { .. } => "note",
             Self::NoteWhen { .. } => "note with a condition",
             Self::Document { .. } => "document",
@@ -339,8 +347,8 @@ impl Plan {
         if seed % 16 == 6 {
             mix_in(&mut steps[opened..], &mut Chance::new(!seed ^ 16), 6, record);
         }
-        if seed % 16 == 14 {
-            mix_in(&mut steps[opened..], &mut Chance::new(!seed ^ 14), 8, counted);
+        if seed % 16 == 11 {
+            mix_in(&mut steps[opened..], &mut Chance::new(!seed ^ 11), 4, reacquire);
         }
         Self { seed, setup, steps: steps.into_iter().enumerate().collect() }
     }
@@ -524,6 +532,19 @@ fn return_in_part(chance: &mut Chance) -> Step {
     }
 }
 
+/// Payments that come late, and the expiries that they come after.
+fn reacquire(chance: &mut Chance) -> Step {
+    match chance.below(8) {
+        0 => Step::Tick { by_ms: between(chance, 50..=250) },
+        1 | 2 => Step::Expire,
+        3 | 4 => Step::ReacquireAgain { pick: chance.below(1 << 16), keeps_key: one_in(chance, 2) },
+        _ => Step::Reacquire {
+            pick: chance.below(1 << 16),
+            key: one_in(chance, 2).then(|| chance.below(120) as u8),
+        },
+    }
+}
+
 /// What is recorded beside the units with a key, and once more.
 fn record(chance: &mut Chance) -> Step {
     // Those of other requests, too.
@@ -573,14 +594,6 @@ fn later(chance: &mut Chance) -> Step {
             Step::Ask { wish, key, then: then(chance) }
         }
     }
-}
-
-/// Of what there may be about as much as is counted, and of quotas too, which cannot be.
-fn counted(chance: &mut Chance) -> Step {
-    let account = if one_in(chance, 4) { place(chance) } else { chance.below(PRODUCTS) };
-    let wish = Wish::Count { account, units: between(chance, 0..=24) };
-    let key = one_in(chance, 2).then(|| chance.below(120) as u8);
-    Step::Ask { wish, key, then: then(chance) }
 }
 
 fn later_keyed(chance: &mut Chance) -> Keyed {

@@ -11,7 +11,7 @@ use crate::base::flaw::{Flaw, with};
 const SEEDS: u64 = 1_000;
 
 /// What the seeds try at least.
-const FLOORS: [(&str, &[(&str, u64)]); 12] = [
+const FLOORS: [(&str, &[(&str, u64)]); 13] = [
     (
         "requests",
         &[
@@ -58,6 +58,10 @@ const FLOORS: [(&str, &[(&str, u64)]); 12] = [
             ("first answer again", 5),
             ("refused", 20),
         ],
+    ),
+    (
+        "revivals",
+        &[("revived", 50), ("short", 10), ("first answer again", 10), ("revived before", 50)],
     ),
     (
         "steps",
@@ -180,6 +184,8 @@ fn sign(flaw: Flaw) -> Option<&'static str> {
         Flaw::TellsAnotherEnd => "but it should be Ok(NotPending",
         Flaw::ReturnsNewest => "fact: Returned",
         Flaw::RecordsTwice => "but it should be Err(Conflict)",
+        Flaw::RevivesTwice => "but it should be Err(Conflict)",
+        Flaw::RevivesBeyondLimits => "fact: Revived",
         Flaw::ReturnsTooMuch => "but it should be Ok(TooMuch",
         Flaw::ForgetsUses => "(available, reserved, consumed, received, written off)",
         Flaw::RefusesFalsely => "the answer: Ok(Refused",
@@ -277,16 +283,24 @@ fn what_is_recorded_with_a_key_is_held_to_the_oracle() {
     assert!(seeds().any(seen), "what is recorded twice is not seen");
 }
 
-/// Would catch a count that forgets what is reserved; and an oracle that never hears of one.
+/// Would catch what expired and is revived twice, with other lines than its own or without its limit,
+/// and what a restart makes of it; and an oracle that would not see it.
 #[test]
-fn what_is_counted_is_held_to_the_oracle() {
+fn what_is_revived_is_held_to_the_oracle() {
+    let seeds = || (0..24).map(|number| 16 * number + 11);
     let mut counts = super::counts::Counts::default();
-    for seed in (0..16).map(|number| 16 * number + 14) {
+    for seed in seeds() {
         let run = run(&Plan::new(seed));
         assert_eq!(run.failure, None, "seed {seed}");
         counts.merge(&run.counts);
     }
-    assert!(counts.get("requests", "count") > 100, "{counts}");
+    for name in ["revived", "short", "first answer again", "revived before"] {
+        assert!(counts.get("revivals", name) > 5, "{name}: {counts}");
+    }
+    for flaw in [Flaw::RevivesTwice, Flaw::RevivesBeyondLimits] {
+        let seen = |seed| with(flaw, || run(&Plan::new(seed))).failure.is_some();
+        assert!(seeds().any(seen), "{flaw:?} is not seen");
+    }
 }
 
 /// Would catch commands that happen together in part, in another way than one by one, or twice for

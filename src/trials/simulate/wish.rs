@@ -4,7 +4,7 @@ use super::plan::Wish;
 use crate::base::{AccountId, IdempotencyKey, ReservationId};
 use crate::event::Policy;
 use crate::ledger::{Deadline, Line};
-use crate::trials::oracle::Ask;
+use crate::trials::oracle::{Ask, PendingReservation};
 
 /// A return that was asked for.
 #[derive(Clone, Debug)]
@@ -20,7 +20,6 @@ impl Wish {
         match self {
             Self::Receive { account, .. }
             | Self::Adjust { account, .. }
-            | Self::Count { account, .. }
             | Self::WriteOff { account, .. } => {
                 vec![*account]
             }
@@ -47,7 +46,6 @@ impl Wish {
             Self::Adjust { account: place, delta } => {
                 Ask::Adjust { account: account(place), delta }
             }
-            Self::Count { account: place, units } => Ask::Count { account: account(place), units },
             Self::WriteOff { account: place, quantity } => {
                 Ask::WriteOff { account: account(place), quantity }
             }
@@ -78,6 +76,25 @@ impl Returned {
     pub(super) fn key(&self, key: u8) -> IdempotencyKey {
         let named = IdempotencyKey::new("returns", &key.to_string());
         named.expect("a number is a short key").with_body(format!("{self:?}").as_bytes())
+    }
+}
+
+/// A revival that was asked for.
+#[derive(Clone, Debug)]
+pub(super) struct Revived {
+    pub(super) reservation: ReservationId,
+    /// What it held then.
+    pub(super) held: PendingReservation,
+    pub(super) key: Option<u8>,
+}
+
+impl Revived {
+    /// The name of this request, told by what is asked.
+    pub(super) fn key(&self) -> Option<IdempotencyKey> {
+        let body = self.reservation.to_string();
+        let named = |key: u8| IdempotencyKey::new("revivals", &key.to_string());
+        let named = self.key.map(|key| named(key).expect("a number is a short key"));
+        named.map(|key| key.with_body(body.as_bytes()))
     }
 }
 

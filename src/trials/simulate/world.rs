@@ -11,7 +11,7 @@ use super::clock::MachineClock;
 use super::counts::Counts;
 use super::follower::Follower;
 use super::plan::{AccountIndex, Ending, FOLLOWERS, Keyed, Plan, Step, Then, Wish, accounts};
-use super::wish::{Recorded, Returned};
+use super::wish::{Recorded, Returned, Revived};
 use crate::base::error::{Error, ErrorKind};
 use crate::base::{AccountId, AccountKey, ReservationId, Seq, TimeMs};
 use crate::engine::{Engine, Ticket};
@@ -62,6 +62,8 @@ pub(super) struct World<'p> {
     asked: Vec<(Ask, u8)>,
     /// The returns that were asked for with a key.
     pub(super) returned: Vec<(Returned, u8)>,
+    /// The revivals that were asked for.
+    pub(super) revived: Vec<Revived>,
     /// What was to be recorded with a key.
     pub(super) recorded: Vec<(Recorded, u8)>,
     /// Notes with a key: on what, on whose behalf, the key, and how many bytes.
@@ -99,6 +101,7 @@ impl<'p> World<'p> {
             made: vec![ReservationId::from_number(u64::MAX >> 1)],
             asked: Vec::new(),
             returned: Vec::new(),
+            revived: Vec::new(),
             recorded: Vec::new(),
             noted: Vec::new(),
             kept: Vec::new(),
@@ -172,6 +175,8 @@ impl<'p> World<'p> {
                 self.return_part(*pick, *units, *is_more, *written_off, *key)
             }
             Step::ReturnAgain { pick } => self.return_again(*pick),
+            Step::Reacquire { pick, key } => self.reacquire(*pick, *key),
+            Step::ReacquireAgain { pick, keeps_key } => self.reacquire_again(*pick, *keeps_key),
             Step::Note { pick, bytes } => self.note_on(*pick, *bytes),
             Step::NoteWhen { pick, owner, key, bytes, is_met } => {
                 self.note_when(*pick, *owner, *key, *bytes, *is_met)

@@ -5,11 +5,20 @@ use serde::Deserialize;
 use crate::base::{ReservationId, TTL_MS_MAX};
 use crate::http::api::order::{OrderWire, ReceiptWire, RedirectBody, RedirectedWire, order_in};
 use crate::http::api::orders::{self, Sight};
-use crate::http::body::{Empty, Sent};
+use crate::http::body::{Empty, Optional, Sent};
 use crate::http::call::UserCall;
 use crate::http::decimal::Whole;
 use crate::http::error::ApiError;
 use crate::http::reply::Answer;
+
+/// Nothing of it need be said.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::http) struct ConfirmBody {
+    /// Takes everything again where the deadline has passed.
+    #[serde(default)]
+    reacquire: bool,
+}
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -27,11 +36,15 @@ pub(in crate::http) async fn get(call: UserCall<'_, 1>) -> Answer {
     Ok(call.success(&OrderWire::of(&order)))
 }
 
-pub(in crate::http) async fn confirm(call: UserCall<'_, 1>, body: Empty) -> Answer {
+pub(in crate::http) async fn confirm(call: UserCall<'_, 1>, body: Optional<ConfirmBody>) -> Answer {
     call.no_query()?;
     let order = order_of_path(&call)?;
-    let key = body.read_keyed(&call).await?;
-    let receipt = call.app.mall.confirm(&call.identity().user, order, key).await?;
+    let (request, key) = body.read_keyed(&call).await?;
+    let (mall, user) = (&call.app.mall, &call.identity().user);
+    let receipt = match request.reacquire {
+        true => mall.confirm_late(user, order, key).await?,
+        false => mall.confirm(user, order, key).await?,
+    };
     Ok(call.success(&ReceiptWire::of(&receipt)))
 }
 

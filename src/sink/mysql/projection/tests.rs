@@ -252,6 +252,34 @@ fn another_deadline_is_the_orders_wherever_it_was_made() {
 }
 
 #[test]
+fn an_order_that_expired_and_is_paid_late_is_confirmed_wherever_it_expired() {
+    let revived = Fact::Revived {
+        reservation: id(64),
+        owner: Some(id_of(ANN)),
+        expires_at: 900_000,
+        lines: [line(ANN, 10, 10, 90), line(TEA, 2, 2, 8)].as_slice().into(),
+    };
+    for expired_before in [true, false] {
+        let mut run = Run::new();
+        run.take(reserved(64, false, &[line(ANN, 10, 0, 90), line(TEA, 2, 0, 8)]));
+        run.take(Fact::Expired(end(64, &[line(ANN, 10, 0, 100), line(TEA, 2, 0, 10)])));
+        if expired_before {
+            run.cut();
+        }
+        let batch = run.take(revived.clone()).cut();
+        let (order, subject) = only_order(&batch);
+        assert_eq!((&*subject.user, &*subject.product), ("ann", "tea"));
+        let state = &order.state;
+        assert_eq!((state.status(), state.seq), (Some(OrderStatus::Confirmed), 3));
+        assert_eq!((state.exchanged_at, state.cancelled_at), (Some(3_000), None));
+        assert_eq!(state.expires_at, Some(900_000));
+        assert_eq!(told(&batch.inventory).last(), Some(&(Kind::Bought, -2, 8, 2)));
+        assert_eq!(told(&batch.points).last(), Some(&(Kind::Bought, -10, 90, 10)));
+        assert_eq!((batch.products["tea"].sales, batch.users["ann"].exchanges), (2, 1));
+    }
+}
+
+#[test]
 fn the_end_of_an_order_of_an_earlier_batch_is_a_change() {
     for (fact, state, sales, exchanges) in [
         (

@@ -78,7 +78,8 @@ impl OrderState {
     fn settle(&mut self, how: OrderEnd, at: TimeMs) {
         self.settled = Some(how.status());
         match how {
-            OrderEnd::Confirmed => self.exchanged_at = Some(at),
+            // It may have expired before, and is not over any more.
+            OrderEnd::Confirmed => (self.exchanged_at, self.cancelled_at) = (Some(at), None),
             OrderEnd::Cancelled | OrderEnd::Expired | OrderEnd::Returned => {
                 self.cancelled_at = Some(at);
             }

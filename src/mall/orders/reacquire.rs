@@ -1,0 +1,132 @@
+//! Orders whose payment came after their deadline: they take again what they held, when it is there.
+
+use super::{Order, Receipt};
+use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::{AccountId, AccountKey, AccountKind, IdempotencyKey, ReservationId};
+use crate::event::Window;
+use crate::history::record::{RecordLine, ReservationRecord};
+use crate::ledger::{Reacquire, ReacquireOutcome, Refusal};
+use crate::mall::facts::{OrderFact, ServiceWish};
+use crate::mall::model::{OrderStatus, Wish};
+use crate::mall::{Failure, Lack, Mall, Short, Shortage, User};
+
+impl Mall {
+    /// As [`Mall::confirm`]; an order that has expired takes its points, limit and stock again, all of
+    /// it or nothing, and is confirmed under its own number. Whoever is told what was short knows for
+    /// good that nothing was taken.
+    pub(crate) async fn confirm_late(
+        &self,
+        user: &User,
+        reservation: ReservationId,
+        key: Option<IdempotencyKey>,
+    ) -> Result<Receipt, Failure> {
+        match self.confirm(user, reservation, key).await {
+            // Its expiry is durable.
+            Err(Failure::Expired) => {}
+            settled => return settled,
+        }
+        let owner = user.points(self.engine()).ok_or(Failure::OrderNotFound)?;
+        let record = self.any_record(reservation).await?;
+        let order = Order::of(&record, self.now_ms())?;
+        self.put_late_service_on_record(user, owner, &order).await?;
+        self.bring_limits_up_to_date(&record)?;
+        let asked = Reacquire::new(reservation).owner(owner).key(key);
+        match self.durable(self.engine().reacquire(asked)?).await? {
+            ReacquireOutcome::Revived { .. } | ReacquireOutcome::Confirmed { .. } => {
+                Ok(order.receipt().now(OrderStatus::Confirmed))
+            }
+            ReacquireOutcome::Refused(refusal) => {
+                Err(Failure::BasketShort(self.short_again(&record, refusal)?))
+            }
+            // Another try was faster.
+            ReacquireOutcome::StillPending { .. } | ReacquireOutcome::NotExpired { .. } => {
+                let order = self.order(user, reservation).await?;
+                match order.status.on_confirm() {
+                    Wish::Already => Ok(order.receipt()),
+                    Wish::TooLate => Err(Failure::Expired),
+                    Wish::GivesBack | Wish::Refused => Err(Failure::OrderStatus(order.status)),
+                }
+            }
+        }
+    }
+
+    /// Puts on record that a service asks for it in the user's name, before it is done; once, however
+    /// often it is asked for.
+    async fn put_late_service_on_record(
+        &self,
+        user: &User,
+        owner: AccountId,
+        order: &Order,
+    ) -> Result<(), Failure> {
+        let Some(service) = user.service() else {
+            return Ok(());
+        };
+        let fact = OrderFact::Served { service: service.to_owned(), wish: ServiceWish::Confirm };
+        if order.facts.iter().all(|(_, told)| *told != fact) {
+            self.record(order.reservation, Some(owner), &fact, None).await?;
+        }
+        Ok(())
+    }
+
+    /// Gives the limits that an order counted against the rules that hold now, as an exchange does.
+    fn bring_limits_up_to_date(&self, record: &ReservationRecord) -> Result<()> {
+        for line in &record.lines {
+            let level = self.engine().level(line.account)?;
+            if !level.closed {
+                self.bring_to_rule(line.account, &level.key, level.policy)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What the ledger refused, and whatever else of the order is short by then.
+    fn short_again(&self, record: &ReservationRecord, refusal: Refusal) -> Result<Vec<Short>> {
+        let refused = record.lines.get(refusal.line).ok_or_else(|| {
+            Error::unavailable("the engine refused a line that the order does not have")
+        })?;
+        let Refusal { available, next_release_at, .. } = refusal;
+        let shortage = Shortage { required: refused.quantity, available, next_release_at };
+        let mut all = vec![self.short_line(record, refused, shortage)];
+        for (at, line) in record.lines.iter().enumerate() {
+            let available = self.there(line)?;
+            if at != refusal.line && available < line.quantity {
+                let required = line.quantity;
+                let shortage = Shortage { required, available, next_release_at: None };
+                all.push(self.short_line(record, line, shortage));
+            }
+        }
+        Ok(all)
+    }
+
+    /// How many units of a line can be had now. What is confirmed at once never waits, and does not
+    /// count against a cap on what does; of what is closed there is nothing.
+    fn there(&self, line: &RecordLine) -> Result<u64> {
+        let level = self.engine().level(line.account)?;
+        if level.policy.window == Window::Outstanding && !level.closed {
+            return Ok(u64::MAX);
+        }
+        match self.engine().takeable(line.account) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(0),
+            takeable => takeable,
+        }
+    }
+
+    fn short_line(
+        &self,
+        record: &ReservationRecord,
+        line: &RecordLine,
+        shortage: Shortage,
+    ) -> Short {
+        let key = self.engine().key_of(line.account);
+        let key = key.as_ref();
+        let (lack, product) = match key.map(AccountKey::kind) {
+            _ if Some(line.account) == record.owner => (Lack::Points, None),
+            Some(AccountKind::Points) => (Lack::Points, None),
+            Some(AccountKind::Quota) => (Lack::Limit, key.and_then(AccountKey::product)),
+            Some(AccountKind::Stock | AccountKind::Custom) | None => {
+                (Lack::Stock, key.map(AccountKey::owner))
+            }
+        };
+        Short { lack, product_id: product.map(str::to_owned), shortage }
+    }
+}

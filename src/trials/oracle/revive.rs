@@ -1,0 +1,61 @@
+//! What must come of a wish to revive a reservation that expired.
+
+use super::books::Books;
+use super::decide::{Bounds, Due};
+use super::said::Said;
+use crate::base::TimeMs;
+use crate::base::error::ErrorKind;
+use crate::event::Fact;
+use crate::ledger::{NotPending, Reacquire, Refusal, Reserve};
+
+impl Books {
+    /// What must come of it where it is known how every reservation ended.
+    pub fn decide_reacquire(&self, asked: &Reacquire, now: TimeMs, bounds: &Bounds) -> Due {
+        let Reacquire { reservation, owner, key, .. } = *asked;
+        if let Some(due) = key.and_then(|key| self.answered(key, now)) {
+            return due;
+        }
+        if self.find(reservation, owner).is_some() {
+            return Due::Nothing(Said::StillPending { reservation });
+        }
+        match self.why(reservation, owner) {
+            NotPending::Expired => self.decide_revive(asked, now, bounds),
+            why => Due::Nothing(Said::NotPending { reservation, why }),
+        }
+    }
+
+    /// What must come of reviving one that is said to have expired: it takes its own lines as if they
+    /// were bought now, or nothing happens.
+    pub fn decide_revive(&self, asked: &Reacquire, now: TimeMs, bounds: &Bounds) -> Due {
+        if let Some(due) = asked.key.and_then(|key| self.answered(key, now)) {
+            return due;
+        }
+        self.with_room(self.revive_anew(asked, now), asked.key, now, bounds)
+    }
+
+    fn revive_anew(&self, asked: &Reacquire, now: TimeMs) -> Due {
+        let reservation = asked.reservation;
+        let Some(held) = self.expired.get(&reservation) else {
+            return Due::Error(ErrorKind::Conflict);
+        };
+        let closed = held.lines.iter().position(|line| self.accounts[&line.account].closed);
+        if let Some(line) = closed {
+            let account = held.lines[line].account;
+            let refusal = Refusal { line, account, available: 0, next_release_at: None };
+            return Due::Nothing(Said::Refused(refusal));
+        }
+        let buys = Reserve::new(&held.lines, 1).confirmed();
+        if let Some(refused) = self.refuse(&buys, now) {
+            return refused;
+        }
+        let Due::Facts(mut facts, _) = self.reserve(&buys, now, None, usize::MAX) else {
+            unreachable!("there is enough of everything");
+        };
+        let Some(Fact::Reserved { lines, .. }) = facts.pop() else {
+            unreachable!("it makes a reservation");
+        };
+        let (owner, expires_at) = (held.owner, held.expires_at);
+        facts.push(Fact::Revived { reservation, owner, expires_at, lines });
+        Due::Facts(facts, Said::Revived { reservation })
+    }
+}

@@ -1,11 +1,13 @@
 //! The auditor's books: every account and reservation, recomputed from the events. Nothing of the
 //! ledger is used.
 
+mod lots;
 mod returns;
 mod revivals;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use self::lots::Lots;
 use self::returns::{Confirmed, Returned};
 use self::revivals::Revived;
 use super::account::{Account, Wrong};
@@ -34,6 +36,7 @@ pub(super) struct PendingReservation {
 pub(super) struct Books {
     pub(super) accounts: HashMap<u32, Account>,
     numbers: HashMap<String, u32>,
+    lots: Lots,
     /// How many accounts each shard has.
     pub(super) opened: [u32; SHARDS],
     pub(super) pending: HashMap<u64, PendingReservation>,
@@ -57,6 +60,7 @@ impl Books {
         Self {
             accounts: HashMap::new(),
             numbers: HashMap::new(),
+            lots: Lots::default(),
             opened: [0; SHARDS],
             pending: HashMap::new(),
             expired: HashMap::new(),
@@ -103,6 +107,9 @@ impl Books {
                     if let Some((kind, what)) = account.imbalance() {
                         findings.add_in(kind, &snapshot.path, 0, what);
                         account.doubtful = true;
+                    }
+                    if let Ok(key) = row.key.parse() {
+                        self.lots.learn(number, &key);
                     }
                     if !row.closed {
                         self.numbers.insert(row.key.clone(), number);
@@ -155,6 +162,7 @@ impl Books {
     }
 
     fn enter_fact(&mut self, seq: Seq, at: TimeMs, fact: &Fact<'_>, findings: &mut Findings) {
+        self.hold_ends(seq, at, fact, findings);
         match fact {
             Fact::AccountOpened { account, key, policy } => {
                 self.open(
@@ -289,6 +297,7 @@ impl Books {
             findings.add(Kind::Record, seq, format!("{key} is opened a second time"));
         }
         self.opened[shard] += 1;
+        self.lots.learn(number, key);
         self.accounts.insert(number, account);
     }
 

@@ -26,7 +26,8 @@ pub(crate) enum Kind {
     Available,
     /// A reservation does not live as reservations do.
     Reservation,
-    /// A reservation was confirmed or released after its deadline, or expired before it.
+    /// A reservation was confirmed or released after its deadline, or expired before it; or units
+    /// were taken after their end, or written off before it.
     Deadline,
     /// A key had two effects.
     Idempotency,
@@ -93,7 +94,7 @@ impl Kind {
             Self::Available => "every event tells the availability that the events make",
             Self::Reservation => "every reservation ends once, whole, and is returned once",
             Self::Deadline => {
-                "none is confirmed or released after its deadline, or expires before it"
+                "none is confirmed or released after its deadline, or expires before it; units likewise"
             }
             Self::Idempotency => "every key has one effect",
             Self::Quota => {

@@ -58,6 +58,10 @@ flaws! {
     RevivesBeyondLimits,
     /// 1: a rule that changes forgets what was bought.
     ForgetsUses,
+    /// 5: takes units of an account after their end.
+    TakesEnded,
+    /// 1: of a lot of points that has ended, forgets what it has written off.
+    ExpiresTwice,
     /// 6: refuses the last unit.
     RefusesFalsely,
     /// 7: takes damage for the end of the journal.

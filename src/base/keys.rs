@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::error::{Error, Result};
+use super::{TimeMs, moment};
 
 /// What an account counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -32,8 +33,9 @@ impl AccountKind {
     }
 }
 
-/// The name of an account: `stock/PRODUCT`, `points/USER`, `quota/USER/PRODUCT`, `quota/USER`, or
-/// `KIND/PART...` for a [kind of your own](AccountKey::custom).
+/// The name of an account: `stock/PRODUCT`, `points/USER`, `points/USER/UNTIL`,
+/// `quota/USER/PRODUCT`, `quota/USER`, or `KIND/PART...` for a
+/// [kind of your own](AccountKey::custom).
 ///
 /// Each part is 1 to [`AccountKey::PART_BYTES_MAX`] bytes of ASCII letters, digits and `_ - . : @`.
 ///
@@ -81,6 +83,30 @@ impl AccountKey {
     /// As [`AccountKey::stock`].
     pub fn points(user: &str) -> Result<Self> {
         Self::join(POINTS, &[user])
+    }
+
+    /// Points of a user that are good until a moment, Unix time in milliseconds: from then on no
+    /// reservation takes any. They are an account of their own, so what comes back returns to it.
+    ///
+    /// ```
+    /// # use stockhold::AccountKey;
+    /// let key = AccountKey::points_until("ann", 1_798_732_800_000)?;
+    /// assert_eq!(key.as_str(), "points/ann/2026-12-31T16:00:00Z");
+    /// assert_eq!(key.until(), Some(1_798_732_800_000));
+    /// assert_eq!(AccountKey::points("ann")?.until(), None);
+    /// # Ok::<(), stockhold::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`AccountKey::stock`], and `Invalid` when the moment is no whole second, or after the year
+    /// 9999.
+    pub fn points_until(user: &str, until: TimeMs) -> Result<Self> {
+        match moment::write(until) {
+            Some(until) => Self::join(POINTS, &[user, &until]),
+            None => {
+                Err(Error::invalid("points are good until a whole second before the year 10000"))
+            }
+        }
     }
 
     /// What a user may take of one product.
@@ -182,6 +208,14 @@ impl AccountKey {
         self.parts().nth(1).filter(|_| self.kind() == AccountKind::Quota)
     }
 
+    /// Until when units of the account are good, Unix time in milliseconds: from then on no
+    /// reservation takes any. `None` is for ever, as of all accounts but some of
+    /// [points](AccountKey::points_until).
+    pub fn until(&self) -> Option<TimeMs> {
+        let (_, until) = self.0.strip_prefix(POINTS)?.strip_prefix('/')?.split_once('/')?;
+        moment::read(until)
+    }
+
     /// The whole key.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -228,10 +262,17 @@ impl std::str::FromStr for AccountKey {
         match parts[..] {
             [STOCK, product] => Self::stock(product),
             [POINTS, user] => Self::points(user),
+            [POINTS, user, until] => match moment::read(until) {
+                Some(until) => Self::points_until(user, until),
+                None => Err(Error::invalid(
+                    "in points/USER/UNTIL the last is a moment such as 2026-12-31T16:00:00Z",
+                )),
+            },
             [QUOTA, user, product] => Self::quota(user, product),
             [QUOTA, user] => Self::quota_of_user(user),
             [STOCK | POINTS | QUOTA, ..] | [] | [_] => Err(Error::invalid(
-                "an account key is stock/PRODUCT, points/USER, quota/USER/PRODUCT, quota/USER, or KIND/PART/...",
+                "an account key is stock/PRODUCT, points/USER, points/USER/UNTIL, quota/USER/PRODUCT, quota/USER, or \
+                 KIND/PART/...",
             )),
             [kind, ref parts @ ..] => Self::custom(kind, parts),
         }
@@ -348,6 +389,7 @@ mod tests {
         let keys = [
             AccountKey::stock("tea"),
             AccountKey::points("ann"),
+            AccountKey::points_until("ann", 1_798_732_800_000),
             AccountKey::quota("ann", "tea"),
             AccountKey::quota_of_user("ann"),
             AccountKey::custom("seat", &["hall-1"]),
@@ -366,7 +408,16 @@ mod tests {
             assert!(AccountKey::custom(kind, &["a"]).is_err(), "{kind}");
         }
         // Each has its own number of parts, and no other.
-        for key in ["stock", "stock/a/b", "points/a/b", "quota/a/b/c", "quota", "stock/"] {
+        for key in [
+            "stock",
+            "stock/a/b",
+            "points/a/b",
+            "points/a/2026-02-29T00:00:00Z",
+            "points/a/2026-12-31T16:00:00Z/b",
+            "quota/a/b/c",
+            "quota",
+            "stock/",
+        ] {
             assert!(key.parse::<AccountKey>().is_err(), "{key}");
         }
     }

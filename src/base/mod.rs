@@ -13,6 +13,7 @@ pub(crate) mod golden;
 mod handle;
 mod ids;
 mod keys;
+mod moment;
 pub(crate) mod sizes;
 pub(crate) mod sync;
 pub(crate) mod waiters;

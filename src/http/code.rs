@@ -114,6 +114,8 @@ codes! {
         Nothing, Yes, Nothing, "`data` says what there was, and when more may come";
     InsufficientPoints "INSUFFICIENT_POINTS" CONFLICT "积分不足"
         Nothing, Yes, Nothing, "`data` says what there was, and when more may come";
+    TooManyLots "TOO_MANY_LOTS" CONFLICT "有效期不同的积分批次过多"
+        Nothing, No, Nothing, "points that are good until too many different days: of a user, or for one request";
     LimitExceeded "LIMIT_EXCEEDED" CONFLICT "超出兑换限额"
         Nothing, Yes, Nothing, "of the product, or of waiting orders; `data` says what there was, and when more may come";
     OrderState "ORDER_STATE" CONFLICT "订单状态不允许此操作"

@@ -177,6 +177,7 @@ impl From<Failure> for ApiError {
             Failure::InsufficientPoints(shortage) => {
                 Self::short(Code::InsufficientPoints, shortage)
             }
+            Failure::TooManyLots(why) => Self::new(Code::TooManyLots).detail(why),
             Failure::LimitExceeded(shortage) => Self::short(Code::LimitExceeded, shortage),
             Failure::BasketShort(short) => Self::basket(short),
             Failure::OrderStatus(status) => Self::new(Code::OrderState).detail(status.name()),

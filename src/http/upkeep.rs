@@ -20,6 +20,7 @@ const BREATH: Duration = Duration::from_millis(10);
 pub(super) fn begin(tasks: &mut JoinSet<()>, app: &Arc<App>) {
     tasks.spawn(repeat(app.clone(), "completing orders that are due", Mall::complete_due));
     tasks.spawn(repeat(app.clone(), "following stock for alerts", Mall::follow_alerts));
+    tasks.spawn(repeat(app.clone(), "letting points expire", Mall::expire_points));
 }
 
 /// Does something beside the runtime's workers, at once again while it says that there is more.

@@ -61,8 +61,12 @@ impl Account {
     }
 
     /// What can be taken now, in units: what is available, the backorder allowance, and what a
-    /// window gives back.
+    /// window gives back. Units that are good until a moment cannot be taken from then on, whatever
+    /// becomes of them.
     pub(super) fn takeable(&self, now: TimeMs) -> u64 {
+        if self.key.until().is_some_and(|until| until <= now) && !flaw::is_made(Flaw::TakesEnded) {
+            return 0;
+        }
         let there =
             i128::from(self.available) + i128::from(self.policy.backorder) - i128::from(self.owed);
         u64::try_from(there + i128::from(self.renewable(now))).unwrap_or(0)
@@ -122,6 +126,11 @@ impl Account {
     }
 
     /// Whether what can be taken depends on the time, so that one number cannot say it.
+    pub(super) fn depends_on_time(&self) -> bool {
+        self.is_windowed() || self.key.until().is_some()
+    }
+
+    /// Whether a window gives back what was consumed.
     pub(super) fn is_windowed(&self) -> bool {
         matches!(self.policy.window, Window::Fixed { .. } | Window::Rolling { .. })
     }

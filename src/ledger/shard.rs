@@ -92,7 +92,7 @@ impl Shard {
         let account = &self.accounts[index];
         let takeable = match account {
             Account { is_closed: true, .. } => Gauge::CLOSED,
-            account if account.is_windowed() => Gauge::UNKNOWN,
+            account if account.depends_on_time() => Gauge::UNKNOWN,
             account => account.takeable(0),
         };
         // As far as it is known without the time; readers have one.

@@ -4,11 +4,12 @@ use serde_json::{Map, Value};
 use smallvec::SmallVec;
 
 use super::facts::{Details, OrderItem, Snapshot};
+use super::lots::Spending;
 use super::model::OrderStatus;
 use super::orders::Receipt;
 use super::{Failure, Item, Lack, Mall, PurchaseLimit, Short, Shortage, User};
 use crate::base::error::{Error, ErrorKind, Result};
-use crate::base::{AccountId, AccountKey, IdempotencyKey, QUANTITY_MAX};
+use crate::base::{AccountId, AccountKey, IdempotencyKey, LINES_MAX, QUANTITY_MAX};
 use crate::engine::Ticket;
 use crate::event::{Policy, Window};
 use crate::ledger::{FirstAnswer, Line, Refusal, Reserve, ReserveOutcome, Reserved, SetPolicy};
@@ -19,6 +20,9 @@ pub(crate) const ORDER_QUANTITY_MAX: u64 = 10_000;
 pub(crate) const DETAILS_BYTES_MAX: usize = 16 * 1024;
 /// The deepest nesting of a delivery's details: they are read back by code that recurses.
 const DELIVERY_DEPTH_MAX: usize = 16;
+
+/// How often the points of an order are chosen anew, since another request of the user was faster.
+const CHOSEN_ANEW_MAX: usize = 32;
 
 /// The most products of one order.
 pub(crate) const ITEMS_MAX: usize = 50;
@@ -61,6 +65,7 @@ enum Decided {
 /// of a product among those that are wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Part {
+    /// Points with one end, or those that are good for ever: all such lines are one to the user.
     Points,
     /// In place of points that are none: it says whose order it is.
     Free,
@@ -70,6 +75,15 @@ enum Part {
 }
 
 type Parts = SmallVec<[(Part, Line); 4]>;
+
+/// The lines of an order, the owner of its reservation, and what is known of the user's points.
+struct Asked {
+    owner: AccountId,
+    parts: Parts,
+    points_cost: u64,
+    /// What the user could spend as the points were chosen, where they are in several accounts.
+    spendable: Option<u64>,
+}
 
 /// A product that is wanted, as it is on the shelf.
 struct Chosen<'a> {
@@ -85,6 +99,29 @@ struct Need {
     policy: Policy,
     quantity: u64,
     account: Option<AccountId>,
+}
+
+impl Asked {
+    /// Whether there were points enough when they were chosen, and another request of the user took
+    /// some of them since; or their time has passed.
+    fn was_overtaken(&self, refusal: &Refusal) -> bool {
+        let is_points = self.parts.get(refusal.line).is_some_and(|(part, _)| *part == Part::Points);
+        is_points && self.spendable.is_some_and(|spendable| spendable >= self.points_cost)
+    }
+
+    /// What the ledger refused. Of points in several accounts, what was there is what it was when
+    /// they were chosen.
+    fn refused(&self, request: &Exchange<'_>, refusal: Refusal) -> Result<Short> {
+        let Some(&(part, line)) = self.parts.get(refusal.line) else {
+            return Err(Error::unavailable("the engine refused a line that was not asked for"));
+        };
+        let Refusal { available, next_release_at, .. } = refusal;
+        let shortage = match self.spendable.filter(|_| part == Part::Points) {
+            Some(available) => Shortage { required: self.points_cost, available, next_release_at },
+            None => Shortage { required: line.quantity, available, next_release_at },
+        };
+        Ok(Short::of(request, part, shortage))
+    }
 }
 
 impl Mall {
@@ -139,26 +176,35 @@ impl Mall {
         let points_cost = chosen.iter().try_fold(0, |sum, it| add_cost(sum, it.points_cost))?;
         // What is malformed is told before what is lacking.
         let details = details(user, &chosen, request, points_cost)?;
-        let (owner, parts) = match self.parts(user, &chosen, request, points_cost)? {
-            Ok(parts) => parts,
-            Err(short) => return Ok(Decided::Refused(told(request, short))),
-        };
-
-        let lines: SmallVec<[Line; 4]> = parts.iter().map(|&(_, line)| line).collect();
-        let mut reserve = Reserve::new(&lines, self.config().reservation_ttl_ms)
-            .owner(owner)
-            .details(&details)
-            .key(request.key);
-        reserve.confirm = request.confirm;
-        let ticket = self.engine().reserve(reserve)?;
-        Ok(match ticket.outcome() {
-            // Nothing was recorded, so there is nothing to wait for.
-            ReserveOutcome::Refused(refusal) => {
-                let short = self.all_short(request, &parts, refusal)?;
-                Decided::Refused(told(request, short))
+        for _ in 0..=CHOSEN_ANEW_MAX {
+            let asked = match self.parts(user, &chosen, request, points_cost)? {
+                Ok(asked) => asked,
+                Err(short) => return Ok(Decided::Refused(told(request, short))),
+            };
+            if asked.parts.len() > LINES_MAX {
+                return Err(Failure::TooManyLots(format!(
+                    "the order would take points that are good until too many different days: with \
+                     what else it takes, {LINES_MAX} accounts at most"
+                )));
             }
-            ReserveOutcome::Reserved(_) => Decided::First { ticket, points_cost },
-        })
+            let lines: SmallVec<[Line; 4]> = asked.parts.iter().map(|&(_, line)| line).collect();
+            let mut reserve = Reserve::new(&lines, self.config().reservation_ttl_ms)
+                .owner(asked.owner)
+                .details(&details)
+                .key(request.key);
+            reserve.confirm = request.confirm;
+            let ticket = self.engine().reserve(reserve)?;
+            // Nothing was recorded when it is refused, so there is nothing to wait for.
+            let ReserveOutcome::Refused(refusal) = ticket.outcome() else {
+                return Ok(Decided::First { ticket, points_cost });
+            };
+            if asked.was_overtaken(&refusal) {
+                continue;
+            }
+            let short = self.all_short(user, request, &asked, refusal)?;
+            return Ok(Decided::Refused(told(request, short)));
+        }
+        Err(Error::overloaded("too many requests of this user at once").into())
     }
 
     /// The order's owner, which is the account of the user's points, and the lines of the
@@ -170,7 +216,7 @@ impl Mall {
         chosen: &[Chosen<'_>],
         request: &Exchange<'_>,
         points_cost: u64,
-    ) -> Result<Result<(AccountId, Parts), Vec<Short>>, Failure> {
+    ) -> Result<Result<Asked, Vec<Short>>, Failure> {
         let stock = chosen.iter().enumerate().map(|(at, it)| {
             (Part::Stock(at), Line { account: it.item.stock, quantity: it.quantity })
         });
@@ -188,24 +234,22 @@ impl Mall {
             }
             return Ok(Err(short));
         };
-        let points = Line { account: owner, quantity: points_cost };
         let needs = self.needs(user, chosen, request, points_cost)?;
         if needs.iter().any(|need| need.account.is_none()) {
-            let short = self.short(request, stock.clone().chain([(Part::Points, points)]))?;
+            let mut short = self.short(request, stock.clone())?;
+            short.extend(self.points_short(user, owner, request, points_cost)?);
             if !short.is_empty() {
                 return Ok(Err(short));
             }
         }
-        let mut parts = Parts::new();
-        if points_cost > 0 {
-            parts.push((Part::Points, points));
-        }
+        let Spending { lines, spendable } = self.spending(user, owner, points_cost)?;
+        let mut parts: Parts = lines.into_iter().map(|line| (Part::Points, line)).collect();
         for need in &needs {
             let account = self.quota_account(need)?;
             parts.push((need.part, Line { account, quantity: need.quantity }));
         }
         parts.extend(stock);
-        Ok(Ok((owner, parts)))
+        Ok(Ok(Asked { owner, parts, points_cost, spendable }))
     }
 
     fn needs(
@@ -294,17 +338,39 @@ impl Mall {
         Ok(all)
     }
 
+    /// What is short of the user's points at this moment.
+    fn points_short(
+        &self,
+        user: &User,
+        owner: AccountId,
+        request: &Exchange<'_>,
+        required: u64,
+    ) -> Result<Option<Short>> {
+        if required == 0 {
+            return Ok(None);
+        }
+        let available = self.spendable(user, owner)?;
+        let shortage = Shortage { required, available, next_release_at: None };
+        Ok((available < required).then(|| Short::of(request, Part::Points, shortage)))
+    }
+
     /// What the ledger refused, and whatever else of a basket is short by then.
     fn all_short(
         &self,
+        user: &User,
         request: &Exchange<'_>,
-        parts: &Parts,
+        asked: &Asked,
         refusal: Refusal,
     ) -> Result<Vec<Short>> {
-        let first = refused(request, parts, refusal)?;
+        let first = asked.refused(request, refusal)?;
+        let is_points = first.lack == Lack::Points;
         let mut all = vec![first];
         if request.is_basket {
-            let others = parts.iter().enumerate().filter(|(at, _)| *at != refusal.line);
+            if !is_points {
+                all.extend(self.points_short(user, asked.owner, request, asked.points_cost)?);
+            }
+            let is_other = |at, part: Part| at != refusal.line && part != Part::Points;
+            let others = asked.parts.iter().enumerate().filter(|(at, part)| is_other(*at, part.0));
             all.extend(self.short(request, others.map(|(_, part)| *part))?);
         }
         Ok(all)
@@ -427,15 +493,6 @@ fn depth(value: &Value) -> usize {
     }
 }
 
-fn refused(request: &Exchange<'_>, parts: &Parts, refusal: Refusal) -> Result<Short> {
-    let Some(&(part, line)) = parts.get(refusal.line) else {
-        return Err(Error::unavailable("the engine refused a line that was not asked for"));
-    };
-    let Refusal { available, next_release_at, .. } = refusal;
-    let shortage = Shortage { required: line.quantity, available, next_release_at };
-    Ok(Short::of(request, part, shortage))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -461,21 +518,22 @@ mod tests {
             [(Part::Points, line(1)), (Part::ProductQuota(0), line(2)), (Part::Stock(0), line(3))]
                 .into_iter()
                 .collect();
-        let refusal = |line| Refusal {
-            line,
-            account: AccountId::from_number(1),
-            available: 1,
-            next_release_at: None,
-        };
+        let owner = AccountId::from_number(1);
+        let asked = |spendable| Asked { owner, parts: parts.clone(), points_cost: 2, spendable };
+        let refusal = |line| Refusal { line, account: owner, available: 1, next_release_at: None };
         let expected = Shortage { required: 2, available: 1, next_release_at: None };
         for (line, want) in [
             (0, Failure::InsufficientPoints(expected)),
             (1, Failure::LimitExceeded(expected)),
             (2, Failure::OutOfStock(expected)),
         ] {
-            let short = refused(&request, &parts, refusal(line)).expect("a line of it");
+            let short = asked(None).refused(&request, refusal(line)).expect("a line of it");
             let told = told(&request, vec![short]);
             assert_eq!(format!("{told:?}"), format!("{want:?}"));
+            assert!(!asked(Some(1)).was_overtaken(&refusal(line)), "there was too little");
+            assert_eq!(asked(Some(2)).was_overtaken(&refusal(line)), line == 0);
         }
+        let short = asked(Some(0)).refused(&request, refusal(0)).expect("a line of it");
+        assert_eq!(short.shortage.available, 0, "of all the points there were none");
     }
 }

@@ -12,6 +12,7 @@ pub(crate) mod facts;
 pub(crate) mod fields;
 mod inventory;
 mod listing;
+mod lots;
 pub(crate) mod model;
 mod orders;
 mod points;
@@ -53,7 +54,7 @@ pub(crate) use model::{Violation, member};
 pub(crate) use orders::{
     Because, GiveBack, ORDER_BYTES_MAX, Order, OrderFilter, Orders, Receipt, numbered,
 };
-pub(crate) use points::{Balance, MovePoints, PointsFilter, PointsRecord};
+pub(crate) use points::{Balance, MovePoints, Moved, PointsFilter, PointsRecord};
 pub(crate) use rank::{After, Order as ListOrder};
 
 /// What an operator may set about the mall.
@@ -71,6 +72,11 @@ pub struct MallConfig {
     /// How long after its confirmation a user may cancel an order that is not sent yet, in
     /// milliseconds. `None` is until it is sent, 0 is never. Operators may always.
     pub cancel_window_ms: Option<u64>,
+    /// How long points stay good that a refund returns after their end, in milliseconds. They are
+    /// then good until the end of a day, so it may be longer.
+    pub points_grace_ms: u64,
+    /// When days end, in minutes east of UTC: points are good until the end of a day.
+    pub points_day_offset_min: i32,
 }
 
 impl Default for MallConfig {
@@ -81,6 +87,8 @@ impl Default for MallConfig {
             waiting_max_ms: 60 * MINUTE_MS,
             completion_after_ms: Some(15 * 24 * 60 * MINUTE_MS),
             cancel_window_ms: None,
+            points_grace_ms: 30 * 24 * 60 * MINUTE_MS,
+            points_day_offset_min: 0,
         }
     }
 }
@@ -105,6 +113,7 @@ struct Shared {
     tries: [Mutex<()>; TRY_LOCKS],
     sent: orders::Sent,
     alerts: alerts::Alerts,
+    lots: lots::Lots,
 }
 
 impl Mall {
@@ -116,6 +125,7 @@ impl Mall {
     pub fn open(engine: Engine, config: MallConfig) -> Result<Self> {
         let catalogue = catalogue::Catalogue::load(&engine)?;
         let alerts = alerts::Alerts::load(&engine);
+        let lots = lots::Lots::load(&engine);
         let tries = std::array::from_fn(|_| Mutex::new(()));
         Ok(Self {
             shared: Arc::new(Shared {
@@ -125,6 +135,7 @@ impl Mall {
                 tries,
                 sent: orders::Sent::default(),
                 alerts,
+                lots,
             }),
         })
     }
@@ -275,6 +286,8 @@ pub(crate) enum Failure {
     OutOfStock(Shortage),
     /// The user has too few points.
     InsufficientPoints(Shortage),
+    /// The user has points with too many different ends.
+    TooManyLots(String),
     /// The user may not take so many of this product, or has too many waiting orders.
     LimitExceeded(Shortage),
     /// There was not enough for a basket, or for an order whose payment came late: what was short, the

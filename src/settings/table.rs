@@ -94,6 +94,28 @@ pub(super) const SETTINGS: &[Setting] = &[
         more: "`0s` is never; operators may always",
     },
     Setting {
+        name: "points_grace",
+        value: "TIME",
+        default: Is("30d"),
+        takes: Takes::Time {
+            ms: DAY_MS..=3650 * DAY_MS,
+            set: |to, time| to.mall.points_grace_ms = time.as_millis() as u64,
+        },
+        help: "How long points stay good that a refund returns after their end",
+        more: "Until the end of that day",
+    },
+    Setting {
+        name: "points_day",
+        value: "OFFSET",
+        default: Is("+00:00"),
+        takes: Takes::Text {
+            form: "an offset from UTC, as in +08:00",
+            set: |to, text| offset_min(text).map(|it| to.mall.points_day_offset_min = it),
+        },
+        help: "Where days end: points are good until the end of a day",
+        more: "Points that were given keep the end that they have",
+    },
+    Setting {
         name: "clock_trust_after",
         value: "TIME",
         default: Is("15m"),
@@ -370,3 +392,19 @@ pub(super) const SETTINGS: &[Setting] = &[
         more: "See below",
     },
 ];
+
+/// An offset such as `+08:00`, in minutes.
+fn offset_min(text: &str) -> Option<i32> {
+    let (sign, text) = match text.as_bytes().first()? {
+        b'+' => (1, &text[1..]),
+        b'-' => (-1, &text[1..]),
+        _ => return None,
+    };
+    let (hours, minutes) = text.split_once(':')?;
+    let number = |text: &str, max: i32| {
+        let is_two = text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit());
+        text.parse::<i32>().ok().filter(|number| is_two && *number <= max)
+    };
+    let minutes = number(hours, 14)? * 60 + number(minutes, 59)?;
+    (minutes <= 14 * 60).then_some(sign * minutes)
+}

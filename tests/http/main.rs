@@ -14,6 +14,7 @@ mod catalogue_editing;
 mod deliveries;
 mod idempotency;
 mod late;
+mod lots;
 mod low_space;
 mod manual;
 mod order_lists;

@@ -156,7 +156,12 @@ fn auth() -> Auth {
 
 /// A token that is good for an hour.
 pub fn token(user: &str, role: Role) -> String {
-    auth().issue(user, role, NOW_MS + 3_600_000).expect("a user that can be named")
+    token_until(user, role, NOW_MS + 3_600_000)
+}
+
+/// A token that is good until a time.
+pub fn token_until(user: &str, role: Role, until_ms: u64) -> String {
+    auth().issue(user, role, until_ms).expect("a user that can be named")
 }
 
 /// A product that is for sale, in a category of the demo.

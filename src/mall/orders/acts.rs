@@ -60,7 +60,9 @@ impl Mall {
         terms: Option<Terms>,
     ) -> Result<Option<u64>> {
         let orders_free = self.engine().account(&user.free_orders()?).is_some();
-        Ok(terms.map(|terms| terms.units).filter(|_| !orders_free))
+        // An order may have taken points with several ends: then the first line is not all.
+        let is_told = !orders_free && !self.has_lots(user);
+        Ok(terms.map(|terms| terms.units).filter(|_| is_told))
     }
 
     /// Makes a waiting order final. Confirming a confirmed order succeeds again.
@@ -123,7 +125,7 @@ impl Mall {
         }
         let owner = user.points(self.engine()).ok_or(Failure::OrderNotFound)?;
         // Looked at before: what it cost is forgotten with its end.
-        let waiting = self.waiting(owner, reservation);
+        let waiting = self.waiting(user, owner, reservation);
         if waiting.is_some() {
             self.put_service_on_record(user, reservation, wish)?;
         }
@@ -252,10 +254,16 @@ impl Mall {
     }
 
     /// An order that waits, from memory.
-    fn waiting(&self, owner: AccountId, reservation: ReservationId) -> Option<Receipt> {
+    fn waiting(
+        &self,
+        user: &User,
+        owner: AccountId,
+        reservation: ReservationId,
+    ) -> Option<Receipt> {
         let pending =
             self.engine().pending(reservation).filter(|pending| pending.owner == Some(owner))?;
-        let points = pending.lines.iter().filter(|line| line.account == owner);
+        let accounts = self.points_accounts(user, owner);
+        let points = pending.lines.iter().filter(|line| accounts.contains(&line.account));
         let points_cost = points.map(|line| line.quantity).sum();
         Some(Receipt {
             reservation,

@@ -62,7 +62,7 @@ impl Order {
             lines.map(|line| line.returned).fold(0, u64::saturating_add)
         };
         let returned_quantity = returned(&mut stock_of(record, &details).iter());
-        let points = |line: &&RecordLine| Some(line.account) == record.owner;
+        let returned_points = returned(&mut points_of(record, details.points_cost).iter());
         let facts = facts_of(record).collect();
         let progress = progress_of(record);
         let status = status_of(record, now_ms);
@@ -74,7 +74,7 @@ impl Order {
             details,
             progress,
             returned_quantity,
-            returned_points: returned(&mut record.lines.iter().filter(points)),
+            returned_points,
             facts,
             created_at: record.created_at,
             expires_at: record.expires_at,
@@ -102,6 +102,18 @@ impl Order {
 fn stock_of<'r>(record: &'r ReservationRecord, details: &OrderDetails) -> &'r [RecordLine] {
     let first = record.lines.len().saturating_sub(details.items.len().max(1));
     &record.lines[first..]
+}
+
+/// The lines of an order's points: an exchange takes them first, and they come to what it cost.
+fn points_of(record: &ReservationRecord, points_cost: u64) -> &[RecordLine] {
+    let mut left = points_cost;
+    let of_points = record.lines.iter().take_while(|line| {
+        let is_points = left > 0;
+        left = left.saturating_sub(line.quantity);
+        is_points
+    });
+    let count = of_points.count();
+    &record.lines[..count]
 }
 
 /// What is on record of an order, and when it was put there.

@@ -3,9 +3,11 @@
 use super::fact::{
     may_be_recalled, may_be_recalled_in_part, may_be_refunded, may_be_refunded_in_part,
 };
-use super::{Because, Order, stock_of};
+use super::{Because, Order, points_of, stock_of};
 use crate::base::error::{Error, Result};
-use crate::base::{AccountId, AccountKey, AccountKind, IdempotencyKey, ReservationId};
+use crate::base::{
+    AccountId, AccountKey, AccountKind, IdempotencyKey, QUANTITY_MAX, ReservationId,
+};
 use crate::history::record::{RecordLine, ReservationRecord};
 use crate::ledger::{FirstAnswer, Line, Refund, RefundOutcome};
 use crate::mall::facts::OrderFact;
@@ -27,11 +29,20 @@ pub(crate) struct GiveBack<'a> {
 
 /// What a line of an order counts, where some units of a product go back.
 enum Counts {
-    Points,
     /// Of the product: its stock, and its limit.
     Units,
     /// Another product, or the order itself among those that wait or that are free.
     Other,
+}
+
+/// Which points go back: of an order that took points with several ends, those first that are good
+/// the longest, as they were taken last.
+fn points_back(of_points: &[RecordLine], points: u64) -> impl Iterator<Item = Line> {
+    of_points.iter().rev().scan(points, |rest, line| {
+        let quantity = left(line).min(*rest);
+        *rest -= quantity;
+        Some(Line { account: line.account, quantity })
+    })
 }
 
 fn left(line: &RecordLine) -> u64 {
@@ -150,22 +161,21 @@ impl Mall {
         let too_many = || Error::invalid("quantity is of more points than can be counted");
         let points = product.points_price.checked_mul(quantity).ok_or_else(too_many)?;
         let is_last = stock.iter().map(left).fold(0, u64::saturating_add) == quantity;
-        let lines = record.lines.iter().map(|line| {
-            let quantity = match self.counts(record, line.account, &product.id) {
+        let of_points = points_of(record, details.points_cost);
+        let others = record.lines.iter().skip(of_points.len()).map(|line| {
+            let quantity = match self.counts(line.account, &product.id) {
                 _ if is_last => left(line),
-                Counts::Points => points.min(left(line)),
                 Counts::Units => quantity.min(left(line)),
                 Counts::Other => 0,
             };
             Line { account: line.account, quantity }
         });
+        let points = if is_last { QUANTITY_MAX } else { points };
+        let lines = points_back(of_points, points).chain(others);
         Ok(lines.filter(|line| line.quantity > 0).collect())
     }
 
-    fn counts(&self, record: &ReservationRecord, account: AccountId, product_id: &str) -> Counts {
-        if Some(account) == record.owner {
-            return Counts::Points;
-        }
+    fn counts(&self, account: AccountId, product_id: &str) -> Counts {
         let key = self.engine().key_of(account);
         let of = key.as_ref().and_then(|key| match key.kind() {
             AccountKind::Stock => Some(key.owner()),

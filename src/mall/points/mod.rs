@@ -1,15 +1,17 @@
 //! A user's points: what there is, how it is moved, and what is on record of it.
 
+mod lots;
+mod merged;
 mod moving;
 mod records;
 
-pub(crate) use moving::MovePoints;
+pub(crate) use moving::{MovePoints, Moved};
 pub(crate) use records::{PointsFilter, PointsRecord};
 
+use super::lots::{Expiring, PointsLevel};
 use super::{Mall, User};
 use crate::base::AccountKey;
 use crate::base::error::Result;
-use crate::ledger::Level;
 
 /// The kind of the accounts that count, for each user, the points that came in and are not earned:
 /// refunds, and what corrections took away. Most users have none.
@@ -28,6 +30,8 @@ pub(crate) struct Balance {
     pub(crate) received: u64,
     /// What was taken away again.
     pub(crate) written_off: u64,
+    /// What ends next of what can be spent.
+    pub(crate) expiring: Option<Expiring>,
     /// What the user has earned, by which levels go: spending it changes nothing.
     pub(crate) earned: u64,
 }
@@ -39,16 +43,11 @@ impl Mall {
         let Some(account) = user.points(self.engine()) else {
             return Ok(Balance::default());
         };
-        let mut accounts = vec![account];
-        accounts.extend(self.engine().account(&not_earned(user)?));
-        let levels = self.engine().levels_of(&accounts)?;
-        let Some((points, not_earned)) = levels.split_first() else {
-            return Ok(Balance::default());
-        };
-        let Level { available, reserved, consumed, received, written_off, .. } = *points;
-        let not_earned = not_earned.iter().fold(0, |sum: u64, it| sum.saturating_add(it.received));
-        let earned = received.saturating_sub(not_earned);
-        Ok(Balance { available, reserved, consumed, received, written_off, earned })
+        let not_earned = self.engine().account(&not_earned(user)?);
+        let PointsLevel { available, reserved, consumed, received, written_off, expiring, beside } =
+            self.points_level(user, account, not_earned)?;
+        let earned = received.saturating_sub(beside);
+        Ok(Balance { available, reserved, consumed, received, written_off, expiring, earned })
     }
 }
 

@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 
 use super::not_earned;
 use crate::base::error::{Error, Result};
-use crate::base::{AccountId, IdempotencyKey, QUANTITY_MAX};
+use crate::base::{AccountId, IdempotencyKey, QUANTITY_MAX, TimeMs};
 use crate::event::ChangeKind;
 use crate::ledger::{
     Adjust, Atomic, AtomicOutcome, ChangeOutcome, Command, Outcome, Receive, Refusal, WriteOff,
@@ -29,6 +29,17 @@ pub(crate) struct MovePoints<'a> {
     pub(crate) reason: &'a str,
     /// The order behind it, which may be another system's.
     pub(crate) order: Option<&'a str>,
+    /// Until when they are to be good at least, of an award; `None` is for ever.
+    pub(crate) expires_at: Option<TimeMs>,
+}
+
+/// What came of moving points.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Moved {
+    /// What the user has after it.
+    pub(crate) balance: i64,
+    /// Until when what was awarded is good; `None` is for ever.
+    pub(crate) expires_at: Option<TimeMs>,
 }
 
 /// One or two commands: what moves the points, and what says that they are not earned.
@@ -51,6 +62,9 @@ impl MovePoints<'_> {
         if !self.source().may(moving) {
             let names: Vec<&str> = moving.sources().collect();
             return Err(Error::invalid(format!("source must be one of {}", names.join(", "))));
+        }
+        if self.expires_at.is_some() && moving != Moving::Award {
+            return Err(Error::invalid("expiresAt is of an award alone"));
         }
         let least = usize::from(moving != Moving::Award);
         let chars = self.reason.chars().count();
@@ -78,8 +92,20 @@ impl MovePoints<'_> {
 
     /// The note that the change has: its source only where its kind does not say it.
     pub(super) fn note(&self) -> String {
+        self.note_of(self.kind())
+    }
+
+    /// The note where points may be in lots: nothing of a lot is written off but what has expired.
+    pub(super) fn note_in_lots(&self) -> String {
+        self.note_of(match self.moving {
+            Moving::Award | Moving::Refund => ChangeKind::Received,
+            Moving::Deduct => ChangeKind::Adjusted,
+        })
+    }
+
+    fn note_of(&self, kind: ChangeKind) -> String {
         let note = Note { operator: Some(self.operator), reason: self.reason };
-        let source = Some(self.source()).filter(|it| *it != PointsSource::of_change(self.kind()));
+        let source = Some(self.source()).filter(|it| *it != PointsSource::of_change(kind));
         PointsNote { note, source, order: self.order }.text().into_owned()
     }
 
@@ -126,15 +152,18 @@ impl Mall {
         user: &User,
         change: &MovePoints<'_>,
         key: Option<IdempotencyKey>,
-    ) -> Result<i64, Failure> {
+    ) -> Result<Moved, Failure> {
         change.check()?;
+        if change.expires_at.is_some() || self.has_lots(user) {
+            return self.move_in_lots(user, change, key).await;
+        }
         let note = change.note();
         let Some((points, not_earned)) = self.accounts_to_move(user, change)? else {
             return Err(too_few(change.points, 0));
         };
         let commands = change.commands(points, not_earned, &note)?;
         match moved(self.happen(&commands, key).await?)? {
-            Ok(available) => Ok(available),
+            Ok(balance) => Ok(Moved { balance, expires_at: None }),
             Err(refusal) => Err(too_few(change.points, refusal.available)),
         }
     }

@@ -1,5 +1,6 @@
 //! What is on record of a user's points: from history, newest first, page by page.
 
+use super::merged;
 use crate::base::error::Result;
 use crate::base::{Seq, TimeMs};
 use crate::engine::Engine;
@@ -97,8 +98,11 @@ impl Mall {
             return Ok(PointsPage::default());
         };
         let engine = self.engine().clone();
-        let piece =
-            move |engine: &Engine, before| engine.history().changes_of(account, before, PIECE);
+        let accounts = self.points_accounts(user, account);
+        let piece = move |engine: &Engine, before| match accounts.as_slice() {
+            [account] => engine.history().changes_of(*account, before, PIECE),
+            accounts => merged::piece(engine, accounts, before, PIECE),
+        };
         self.read(move || find(&filter, before, limit, |before| piece(&engine, before))).await
     }
 }

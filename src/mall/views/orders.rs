@@ -190,7 +190,7 @@ impl Views {
         Ok(Some(OrderChange { reservation, step }))
     }
 
-    fn subject(&mut self, lines: &[EventLine]) -> Result<Option<Subject>> {
+    pub(super) fn subject(&mut self, lines: &[EventLine]) -> Result<Option<Subject>> {
         subject(&mut self.names, lines.iter().map(|line| (line.account(), line.quantity)))
     }
 }
@@ -200,10 +200,14 @@ pub(super) fn subject(
     names: &mut Names,
     lines: impl Iterator<Item = (AccountId, u64)>,
 ) -> Result<Option<Subject>> {
-    let (mut points, mut stock) = (None, None);
+    let (mut points, mut stock): (Option<(Arc<str>, u64)>, _) = (None, None);
     for (account, quantity) in lines {
         match names.of(account)? {
-            Name::User(user) => points = points.or(Some((user, quantity))),
+            // Of points with several ends there is a line for each.
+            Name::User(user) => {
+                let (user, so_far) = points.take().unwrap_or((user, 0));
+                points = Some((user, so_far.saturating_add(quantity)));
+            }
             Name::FreeOrders(user) => points = points.or(Some((user, 0))),
             Name::Product(product) => {
                 // Of a basket the first product, and the units of all.

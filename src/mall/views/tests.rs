@@ -10,6 +10,7 @@ fn views() -> Views {
         1 => AccountKey::stock("tea").ok(),
         2 => AccountKey::points("ann").ok(),
         3 => AccountKey::quota("ann", "tea").ok(),
+        4 => AccountKey::points_until("ann", 86_400_000).ok(),
         _ => None,
     };
     Views::new(Box::new(known))
@@ -50,6 +51,13 @@ fn an_exchange_is_an_order_and_two_movements_and_no_limit_is_shown() {
     assert_eq!(order.standing().map(|(user, by)| (&**user, by)), Some(("ann", 1)));
     assert_eq!((&*points.owner, points.change.delta), ("ann", -10));
     assert_eq!((&*stock.owner, stock.change.consumed), ("tea", 2));
+}
+
+#[test]
+fn an_order_of_points_with_several_ends_costs_all_of_them() {
+    let lines = [line(4, 6, 0), line(2, 4, 90), line(1, 2, 8)];
+    let subject = views().subject(&lines).expect("a true event").expect("an order");
+    assert_eq!((&*subject.user, subject.points_cost, subject.quantity), ("ann", 10, 2));
 }
 
 #[test]

@@ -296,6 +296,7 @@ impl Sale {
             operator: "bench",
             reason: "",
             order: None,
+            expires_at: None,
         };
         for user in sale.users.iter() {
             runtime.block_on(sale.mall.move_points(user, &plenty, None)).map_err(refused)?;

@@ -6,6 +6,7 @@ pub(in crate::http) mod records;
 
 use serde::Serialize;
 
+use crate::base::TimeMs;
 use crate::http::call::{Call, UserCall};
 use crate::http::reply::Answer;
 use crate::mall::{Balance, User};
@@ -20,6 +21,15 @@ struct BalanceWire<'a> {
     received: u64,
     written_off: u64,
     earned: u64,
+    /// What ends next; `null` where nothing does.
+    expiring: Option<ExpiringWire>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ExpiringWire {
+    expires_at: TimeMs,
+    points: u64,
 }
 
 pub(in crate::http) async fn balance(call: UserCall<'_>) -> Answer {
@@ -31,7 +41,7 @@ pub(in crate::http) fn balance_of<Who, const N: usize>(
     user: &User,
 ) -> Answer {
     call.no_query()?;
-    let Balance { available, reserved, consumed, received, written_off, earned } =
+    let Balance { available, reserved, consumed, received, written_off, expiring, earned } =
         call.app.mall.balance(user)?;
     Ok(call.success(&BalanceWire {
         user_id: user.id(),
@@ -41,5 +51,6 @@ pub(in crate::http) fn balance_of<Who, const N: usize>(
         received,
         written_off,
         earned,
+        expiring: expiring.map(|next| ExpiringWire { expires_at: next.at, points: next.points }),
     }))
 }

@@ -3,13 +3,14 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::base::TimeMs;
 use crate::http::body::Sent;
 use crate::http::call::{Call, Known, ServiceCall};
 use crate::http::decimal::Whole;
 use crate::http::error::ApiError;
 use crate::http::reply::Answer;
 use crate::mall::model::{Moving, PointsSource};
-use crate::mall::{MovePoints, User};
+use crate::mall::{MovePoints, Moved, User};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -18,6 +19,8 @@ pub(in crate::http) struct MoveBody {
     source: Option<String>,
     reason: Option<String>,
     order_id: Option<String>,
+    /// Until when they are to be good, Unix time in milliseconds; of an award.
+    expires_at: Option<Whole<u64>>,
 }
 
 #[derive(Serialize)]
@@ -25,6 +28,9 @@ pub(in crate::http) struct MoveBody {
 struct MovedWire<'a> {
     user_id: &'a str,
     balance: i64,
+    /// Until when they are good: the end of that day.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<TimeMs>,
 }
 
 pub(in crate::http) async fn award(call: ServiceCall<'_>, body: Sent<MoveBody>) -> Answer {
@@ -63,9 +69,10 @@ pub(in crate::http) async fn moved<Who: Known, const N: usize>(
         operator,
         reason: request.reason.as_deref().unwrap_or_default(),
         order: request.order_id.as_deref(),
+        expires_at: request.expires_at.map(|at| at.0),
     };
-    let balance = call.app.mall.move_points(user, &change, key).await?;
-    Ok(call.success(&MovedWire { user_id: user.id(), balance }))
+    let Moved { balance, expires_at } = call.app.mall.move_points(user, &change, key).await?;
+    Ok(call.success(&MovedWire { user_id: user.id(), balance, expires_at }))
 }
 
 fn source(moving: Moving, name: &str) -> Result<PointsSource, ApiError> {

@@ -47,12 +47,13 @@ impl<T> Sent<T> {
 pub(super) struct Object;
 
 impl Sent<Object> {
-    /// The members, each name once and each number as it was sent. What is sent to PATCH may be
-    /// called a merge patch.
+    /// The members, each name once and each number as it was sent, and the request's
+    /// `Idempotency-Key`. What is sent to PATCH may be called a merge patch.
     pub(super) async fn read_object<Who: Known, const N: usize>(
         self,
         call: &Call<'_, Who, N>,
-    ) -> Result<Map<String, Value>, ApiError> {
+    ) -> Result<(Map<String, Value>, Option<IdempotencyKey>), ApiError> {
+        let key = call.idempotency_key()?;
         check_encoding(call.headers())?;
         let format = match Format::of_merge_patch(call.headers()) {
             Some(format) if *call.method() == Method::PATCH => format,
@@ -60,7 +61,7 @@ impl Sent<Object> {
         };
         let bytes = collect(call, self.body).await?;
         call.count_write(bytes.len())?;
-        format.decode_object(&bytes)
+        Ok((format.decode_object(&bytes)?, key.map(|key| key.with_body(&bytes))))
     }
 }
 

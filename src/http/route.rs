@@ -13,8 +13,8 @@ use hyper::body::Incoming;
 
 use super::access::Access;
 use super::api::admin::{
-    alerts, categories, clock, mirror, orders as all_orders, points as all_points, products,
-    status, stock,
+    alerts, categories, clock, documents, mirror, orders as all_orders, points as all_points,
+    products, status, stock,
 };
 use super::api::shop::{catalogue, exchange, orders};
 use super::api::{health, manual, points};
@@ -22,6 +22,7 @@ use super::body::{Empty, Optional, Sent};
 use super::call::Unchecked;
 use super::reply::Answer;
 use super::row::{Row, Takes};
+use crate::mall::{Category, Product};
 
 /// A row, and who answers.
 #[derive(Debug)]
@@ -128,35 +129,35 @@ routes! {
         "Sends anybody's order elsewhere.";
     GET "/api/admin/categories" operator nothing => categories::list,
         "All categories, shown or not.";
-    POST "/api/admin/categories" operator fields => categories::create,
+    POST "/api/admin/categories" operator fields => documents::create::<Category>,
         "Creates a category.";
-    GET "/api/admin/categories/{categoryId}" operator nothing => categories::get,
+    GET "/api/admin/categories/{categoryId}" operator nothing => documents::get::<Category>,
         "One category, with its tag.";
-    PUT "/api/admin/categories/{categoryId}" operator fields => categories::replace,
+    PUT "/api/admin/categories/{categoryId}" operator fields => documents::replace::<Category>,
         "Replaces a category that is as it was seen.";
-    PATCH "/api/admin/categories/{categoryId}" operator fields => categories::patch,
+    PATCH "/api/admin/categories/{categoryId}" operator fields => documents::patch::<Category>,
         "Changes a part of a category that is as it was seen.";
-    DELETE "/api/admin/categories/{categoryId}" operator empty => categories::remove,
+    DELETE "/api/admin/categories/{categoryId}" operator empty => documents::remove::<Category>,
         "Removes a category that nothing refers to.";
-    POST "/api/admin/categories/{categoryId}/publish" operator empty => categories::publish,
+    POST "/api/admin/categories/{categoryId}/publish" operator empty => documents::publish::<Category>,
         "Shows a category.";
-    POST "/api/admin/categories/{categoryId}/withdraw" operator empty => categories::withdraw,
+    POST "/api/admin/categories/{categoryId}/withdraw" operator empty => documents::withdraw::<Category>,
         "Shows a category no more.";
     GET "/api/admin/products" operator nothing => products::list,
         "Products, for sale or not, filtered, page by page.";
-    POST "/api/admin/products" operator fields => products::create,
+    POST "/api/admin/products" operator fields => documents::create::<Product>,
         "Creates a product.";
-    GET "/api/admin/products/{productId}" operator nothing => products::get,
+    GET "/api/admin/products/{productId}" operator nothing => documents::get::<Product>,
         "One product, for sale or not, with its tag.";
-    PUT "/api/admin/products/{productId}" operator fields => products::replace,
+    PUT "/api/admin/products/{productId}" operator fields => documents::replace::<Product>,
         "Replaces a product that is as it was seen; its stock stays.";
-    PATCH "/api/admin/products/{productId}" operator fields => products::patch,
+    PATCH "/api/admin/products/{productId}" operator fields => documents::patch::<Product>,
         "Changes a part of a product that is as it was seen.";
-    DELETE "/api/admin/products/{productId}" operator empty => products::remove,
+    DELETE "/api/admin/products/{productId}" operator empty => documents::remove::<Product>,
         "Removes a product that nothing refers to.";
-    POST "/api/admin/products/{productId}/publish" operator empty => products::publish,
+    POST "/api/admin/products/{productId}/publish" operator empty => documents::publish::<Product>,
         "Puts a product on the shelf.";
-    POST "/api/admin/products/{productId}/withdraw" operator empty => products::withdraw,
+    POST "/api/admin/products/{productId}/withdraw" operator empty => documents::withdraw::<Product>,
         "Takes a product off the shelf.";
     GET "/api/admin/points/{userId}" operator nothing => all_points::balance,
         "Anybody's points.";

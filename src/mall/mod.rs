@@ -33,9 +33,9 @@ use crate::engine::Engine;
 use crate::event::Policy;
 
 pub(crate) use alerts::AlertFilter;
+pub(crate) use catalogue::{Editor, Item, Kind, Seen, Shelf, UNREADABLE_MAX, Unreadable};
 #[cfg(feature = "bin")]
 pub(crate) use catalogue::{Entry, Import, Imported, Refused};
-pub(crate) use catalogue::{Item, Seen, Shelf, UNREADABLE_MAX, Unreadable};
 #[cfg(any(test, feature = "bin"))]
 pub(crate) use demo::DEMO_USER;
 pub(crate) use edit::Make;

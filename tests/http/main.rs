@@ -11,6 +11,7 @@ mod bad_input;
 mod baskets;
 mod catalogue;
 mod catalogue_editing;
+mod catalogue_keys;
 mod deliveries;
 mod idempotency;
 mod late;

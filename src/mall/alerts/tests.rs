@@ -7,7 +7,7 @@ use super::*;
 use crate::base::AccountKey;
 use crate::event::Fact;
 use crate::ledger::{Adjust, Receive};
-use crate::mall::catalogue::tests::{category, product};
+use crate::mall::catalogue::tests::{category, editor, product};
 use crate::mall::facts::AlertKind;
 use crate::mall::{MallConfig, Product};
 
@@ -162,7 +162,7 @@ fn another_threshold_counts_at_once_and_a_removed_product_has_no_alert() {
         mall.engine(),
         "tea",
         &crate::mall::Seen::Any,
-        "ops",
+        &editor("ops"),
     );
     removed.expect("nothing is left of it");
     follow(&mall);

@@ -18,15 +18,15 @@ const EXAMPLES_MAX: usize = 5;
 
 /// A document on the shelf.
 #[derive(Debug)]
-pub(in crate::mall) struct Found<'a, T> {
+pub(crate) struct Found<'a, T> {
     pub(in crate::mall) content: &'a T,
     pub(in crate::mall) stamp: &'a Stamp,
     pub(in crate::mall) tag: Tag,
 }
 
-pub(in crate::mall) trait Kind: Document {
+pub(crate) trait Kind: Document {
     /// As it stands on the shelf.
-    type Shown;
+    type Shown: Send + Sync + 'static;
 
     fn shown<'a>(shelf: &'a Shelf, id: &str) -> Option<&'a Arc<Self::Shown>>;
 

@@ -15,17 +15,17 @@ use parking_lot::{Mutex, MutexGuard, RwLock};
 use super::Failure;
 use super::facts::document::{self, Kept, Stamp, Tag};
 use super::model::Violation;
-use crate::base::BODY_BYTES_MAX;
 use crate::base::error::{Error, Result};
+use crate::base::{BODY_BYTES_MAX, IdempotencyKey};
 use crate::engine::Engine;
-use crate::ledger::PutDocument;
+use crate::ledger::{FirstAnswer, PutDocument};
 
 #[cfg(any(test, feature = "bin"))]
 pub(crate) use import::{Entry, Import};
 #[cfg(feature = "bin")]
 pub(crate) use import::{Imported, Refused};
 pub(crate) use item::Item;
-pub(in crate::mall) use kind::Kind;
+pub(crate) use kind::Kind;
 pub(in crate::mall) use part::{Row, hash};
 use shelf::{Change, read_shelf};
 pub(crate) use shelf::{Shelf, UNREADABLE_MAX, Unreadable};
@@ -44,6 +44,29 @@ impl Seen {
         match self {
             Self::Any => true,
             Self::OneOf(tags) => tags.contains(&tag),
+        }
+    }
+}
+
+/// Who changes a document, and what the request is called.
+#[derive(Clone, Debug)]
+pub(crate) struct Editor {
+    pub(crate) name: String,
+    pub(crate) key: Option<IdempotencyKey>,
+}
+
+impl Editor {
+    /// Whether its request was carried out before. What was answered then is not kept: who asks again
+    /// is told how things are.
+    ///
+    /// # Errors
+    /// `Conflict` when the key was another request's.
+    fn has_acted(&self, engine: &Engine) -> Result<bool> {
+        let first = self.key.map_or(Ok(None), |key| engine.first_answer(key))?;
+        match first.map(|ticket| ticket.wait()).transpose()? {
+            None => Ok(false),
+            Some(FirstAnswer::DocumentPut) => Ok(true),
+            Some(_) => Err(Error::conflict("the key was used for something else")),
         }
     }
 }
@@ -85,19 +108,22 @@ impl Catalogue {
         &self,
         engine: &Engine,
         content: T,
-        by: &str,
+        editor: &Editor,
     ) -> Result<Arc<T::Shown>, Failure> {
         content.check().map_err(Error::from)?;
         let mut writing = self.writing.lock();
         let (shelf, id) = (self.shelf(), content.id().to_owned());
+        if editor.has_acted(engine)? {
+            return self.now_shown::<T>(&id);
+        }
         if let Some(shown) = T::shown(&shelf, &id) {
             let found = T::found(shown);
             let same = content.after(Some(found.content), 0).fit(&shelf.categories);
-            let is_retry = same.is_ok_and(|same| is_by(&found, &same, by));
+            let is_retry = same.is_ok_and(|same| is_by(&found, &same, &editor.name));
             return if is_retry { Ok(Arc::clone(shown)) } else { Err(Failure::Exists) };
         }
         let content = content.after(None, engine.now_ms()).fit(&shelf.categories);
-        self.write(&mut writing, engine, content.map_err(Error::from)?, Some(by))?;
+        self.write(&mut writing, engine, content.map_err(Error::from)?, Some(editor))?;
         self.now_shown::<T>(&id)
     }
 
@@ -108,11 +134,14 @@ impl Catalogue {
         engine: &Engine,
         id: &str,
         seen: &Seen,
-        by: &str,
+        editor: &Editor,
         make: impl FnOnce(&T) -> Result<T, Violation>,
     ) -> Result<Arc<T::Shown>, Failure> {
         let mut writing = self.writing.lock();
         let shelf = self.shelf();
+        if editor.has_acted(engine)? {
+            return self.now_shown::<T>(id);
+        }
         let shown = T::shown(&shelf, id).ok_or_else(T::missing)?;
         let found = T::found(shown);
         let made = make(found.content).and_then(|made| {
@@ -122,13 +151,13 @@ impl Catalogue {
         // What is wrong in itself goes before what was not seen: RFC 9110, 13.2.1.
         let made = made.map_err(Error::from)?;
         if !seen.has(found.tag) {
-            let is_retry = is_by(&found, &made, by);
+            let is_retry = is_by(&found, &made, &editor.name);
             return if is_retry { Ok(Arc::clone(shown)) } else { Err(Failure::Changed) };
         }
         if made == *found.content {
             return Ok(Arc::clone(shown));
         }
-        self.write(&mut writing, engine, made, Some(by))?;
+        self.write(&mut writing, engine, made, Some(editor))?;
         self.now_shown::<T>(id)
     }
 
@@ -139,10 +168,13 @@ impl Catalogue {
         engine: &Engine,
         id: &str,
         seen: &Seen,
-        by: &str,
+        editor: &Editor,
     ) -> Result<(), Failure> {
         let _writing = self.writing.lock();
         let shelf = self.shelf();
+        if editor.has_acted(engine)? {
+            return Ok(());
+        }
         match T::shown(&shelf, id) {
             Some(shown) => {
                 let found = T::found(shown);
@@ -152,7 +184,8 @@ impl Catalogue {
                 T::let_go(&shelf, engine, shown)?;
                 // A removal has no words: who removed it is in the document before it. It is not
                 // awaited, since the removal is behind it in the journal.
-                let (_, body) = kept_as(found.content.clone().hidden(), engine, Some(by))?;
+                let (_, body) =
+                    kept_as(found.content.clone().with_active(false), engine, Some(&editor.name))?;
                 drop(engine.put_document(PutDocument::new(T::COLLECTION, id, &body))?);
             }
             None if shelf.has_unreadable(T::COLLECTION, id) => {
@@ -162,7 +195,8 @@ impl Catalogue {
             }
             None => return Err(T::missing()),
         }
-        engine.put_document(PutDocument::remove(T::COLLECTION, id))?.wait()?;
+        let removal = PutDocument { key: editor.key, ..PutDocument::remove(T::COLLECTION, id) };
+        engine.put_document(removal)?.wait()?;
         self.take(&[T::removal(id.to_owned())]);
         Ok(())
     }
@@ -173,11 +207,12 @@ impl Catalogue {
         _writing: &mut MutexGuard<'_, ()>,
         engine: &Engine,
         content: T,
-        by: Option<&str>,
+        editor: Option<&Editor>,
     ) -> Result<()> {
-        let (kept, body) = kept_as(content, engine, by)?;
-        let id = kept.content.id();
-        engine.put_document(PutDocument::new(T::COLLECTION, id, &body))?.wait()?;
+        let (kept, body) = kept_as(content, engine, editor.map(|editor| &*editor.name))?;
+        let put = PutDocument::new(T::COLLECTION, kept.content.id(), &body);
+        let key = editor.and_then(|editor| editor.key);
+        engine.put_document(PutDocument { key, ..put })?.wait()?;
         self.take(&[T::change(engine, kept)?]);
         Ok(())
     }

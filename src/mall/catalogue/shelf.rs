@@ -45,7 +45,7 @@ pub(crate) struct Shelf {
 
 /// What becomes of a document.
 #[derive(Debug)]
-pub(in crate::mall) enum Change {
+pub(crate) enum Change {
     Category(Arc<Kept<Category>>),
     NoCategory(String),
     Product(Arc<Item>),

@@ -40,6 +40,10 @@ pub(in crate::mall) fn product(id: &str) -> Product {
     }
 }
 
+pub(in crate::mall) fn editor(name: &str) -> Editor {
+    Editor { name: name.into(), key: None }
+}
+
 fn engine() -> (tempfile::TempDir, Engine) {
     let dir = tempfile::TempDir::new().expect("a directory");
     let engine = Engine::builder(dir.path()).segment_bytes(256 << 10).open().expect("it opens");
@@ -83,12 +87,14 @@ fn a_shelf_that_was_changed_is_the_one_that_would_be_read() {
     for number in (0..3_000).step_by(7) {
         let renamed = Product { name: format!("茶 {number}"), ..product(&format!("p{number}")) };
         catalogue
-            .change(&engine, &renamed.id.clone(), &Seen::Any, "bob", |_| Ok(renamed))
+            .change(&engine, &renamed.id.clone(), &Seen::Any, &editor("bob"), |_| Ok(renamed))
             .expect("it is there");
     }
     for number in (0..3_000).step_by(500) {
         let id = format!("p{number}");
-        catalogue.remove::<Product>(&engine, &id, &Seen::Any, "bob").expect("nothing refers to it");
+        catalogue
+            .remove::<Product>(&engine, &id, &Seen::Any, &editor("bob"))
+            .expect("nothing refers to it");
     }
     let (changed, read) = (catalogue.shelf(), read_shelf(&engine).expect("it reads"));
     assert_eq!(products(&changed), products(&read));
@@ -110,30 +116,35 @@ fn a_shelf_that_was_changed_is_the_one_that_would_be_read() {
 fn of_two_editors_one_is_told() {
     let (_dir, engine) = engine();
     let catalogue = catalogue(&engine);
-    let first = catalogue.create(&engine, product("tea"), "ann").expect("it is new");
-    assert!(matches!(catalogue.create(&engine, product("tea"), "bob"), Err(Failure::Exists)));
-    let again = catalogue.create(&engine, product("tea"), "ann").expect("a retry");
+    let first = catalogue.create(&engine, product("tea"), &editor("ann")).expect("it is new");
+    assert!(matches!(
+        catalogue.create(&engine, product("tea"), &editor("bob")),
+        Err(Failure::Exists)
+    ));
+    let again = catalogue.create(&engine, product("tea"), &editor("ann")).expect("a retry");
     assert_eq!(again.tag, first.tag);
 
     let seen = Seen::OneOf(vec![first.tag]);
     let dearer = |product: &Product| Ok(Product { points_price: 9, ..product.clone() });
     let cheaper = |product: &Product| Ok(Product { points_price: 1, ..product.clone() });
-    let second = catalogue.change(&engine, "tea", &seen, "ann", dearer).expect("as she saw it");
+    let second =
+        catalogue.change(&engine, "tea", &seen, &editor("ann"), dearer).expect("as she saw it");
     assert_ne!(second.tag, first.tag);
     assert_eq!(second.stamp.updated_by.as_deref(), Some("ann"));
     for (by, change) in [("bob", dearer as fn(&Product) -> _), ("ann", cheaper), ("bob", cheaper)] {
-        let late = catalogue.change(&engine, "tea", &seen, by, change);
+        let late = catalogue.change(&engine, "tea", &seen, &editor(by), change);
         assert!(matches!(late, Err(Failure::Changed)), "{by}");
     }
-    let retry = catalogue.change(&engine, "tea", &seen, "ann", dearer).expect("she did not hear");
+    let retry =
+        catalogue.change(&engine, "tea", &seen, &editor("ann"), dearer).expect("she did not hear");
     assert_eq!(retry.tag, second.tag);
     assert!(matches!(
-        catalogue.remove::<Product>(&engine, "tea", &seen, "bob"),
+        catalogue.remove::<Product>(&engine, "tea", &seen, &editor("bob")),
         Err(Failure::Changed)
     ));
     let last_seq = engine.status().last_seq;
     let seen = Seen::OneOf(vec![second.tag]);
-    catalogue.change(&engine, "tea", &seen, "bob", dearer).expect("it is so already");
+    catalogue.change(&engine, "tea", &seen, &editor("bob"), dearer).expect("it is so already");
     assert_eq!(engine.status().last_seq, last_seq, "what changes nothing writes nothing");
 }
 
@@ -142,23 +153,30 @@ fn what_something_refers_to_stays() {
     let (_dir, engine) = engine();
     let catalogue = catalogue(&engine);
     catalogue.put(&engine, &category("below", Some("c"))).expect("a valid category");
-    let tea = catalogue.create(&engine, product("tea"), "ann").expect("it is new");
-    let why = catalogue.remove::<Category>(&engine, "c", &Seen::Any, "ann").expect_err("in use");
+    let tea = catalogue.create(&engine, product("tea"), &editor("ann")).expect("it is new");
+    let why =
+        catalogue.remove::<Category>(&engine, "c", &Seen::Any, &editor("ann")).expect_err("in use");
     assert!(format!("{why:?}").contains("categories: 1, products: 1"), "{why:?}");
     engine.receive(Receive::new(tea.stock, 1)).and_then(|ticket| ticket.wait()).expect("received");
-    let why = catalogue.remove::<Product>(&engine, "tea", &Seen::Any, "ann").expect_err("in use");
+    let why = catalogue
+        .remove::<Product>(&engine, "tea", &Seen::Any, &editor("ann"))
+        .expect_err("in use");
     assert!(format!("{why:?}").contains("available: 1"), "{why:?}");
     engine
         .write_off(crate::ledger::WriteOff::new(tea.stock, 1))
         .and_then(|ticket| ticket.wait())
         .expect("written off");
-    catalogue.remove::<Product>(&engine, "tea", &Seen::Any, "ann").expect("nothing is left");
-    catalogue.remove::<Category>(&engine, "below", &Seen::Any, "ann").expect("it is empty");
-    catalogue.remove::<Category>(&engine, "c", &Seen::Any, "ann").expect("it is empty");
+    catalogue
+        .remove::<Product>(&engine, "tea", &Seen::Any, &editor("ann"))
+        .expect("nothing is left");
+    catalogue
+        .remove::<Category>(&engine, "below", &Seen::Any, &editor("ann"))
+        .expect("it is empty");
+    catalogue.remove::<Category>(&engine, "c", &Seen::Any, &editor("ann")).expect("it is empty");
     assert!(engine.receive(Receive::new(tea.stock, 1)).is_err(), "nobody finds units in it later");
 
     catalogue.put(&engine, &category("c", None)).expect("it can be again");
-    let anew = catalogue.create(&engine, product("tea"), "bob").expect("it can be again");
+    let anew = catalogue.create(&engine, product("tea"), &editor("bob")).expect("it can be again");
     assert_ne!(anew.stock, tea.stock);
     engine.receive(Receive::new(anew.stock, 1)).and_then(|ticket| ticket.wait()).expect("received");
 }
@@ -188,9 +206,9 @@ fn a_document_that_cannot_be_read_is_left_out_named_and_kept() {
     assert_eq!(named(&shelf), ["no/name", "other", "torn"]);
     assert_eq!(engine.documents("product").len(), 4, "nothing is removed");
 
-    catalogue.create(&engine, product("torn"), "ann").expect("nobody could see it");
-    catalogue.remove::<Product>(&engine, "other", &Seen::Any, "ann").expect("it is there");
-    let missing = catalogue.remove::<Product>(&engine, "never", &Seen::Any, "ann");
+    catalogue.create(&engine, product("torn"), &editor("ann")).expect("nobody could see it");
+    catalogue.remove::<Product>(&engine, "other", &Seen::Any, &editor("ann")).expect("it is there");
+    let missing = catalogue.remove::<Product>(&engine, "never", &Seen::Any, &editor("ann"));
     assert!(matches!(missing, Err(Failure::ProductNotFound)));
     assert_eq!(named(&catalogue.shelf()), ["no/name"]);
     assert_eq!(named(&read_shelf(&engine).expect("it reads")), ["no/name"]);

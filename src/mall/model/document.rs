@@ -7,7 +7,9 @@ use super::category::{CATEGORIES, Category};
 use super::product::{PRODUCTS, Product};
 use super::rule::Checked;
 
-pub(crate) trait Document: Clone + PartialEq + Serialize + DeserializeOwned {
+pub(crate) trait Document:
+    Clone + PartialEq + Serialize + DeserializeOwned + Send + 'static
+{
     const COLLECTION: &'static str;
 
     fn id(&self) -> &str;
@@ -15,38 +17,32 @@ pub(crate) trait Document: Clone + PartialEq + Serialize + DeserializeOwned {
     /// What can be said of it alone.
     fn check(&self) -> Checked;
 
-    /// The same, and nobody is shown it.
-    fn hidden(self) -> Self;
+    /// The same, shown or not.
+    fn with_active(self, active: bool) -> Self;
 }
 
-impl Document for Category {
-    const COLLECTION: &'static str = CATEGORIES;
+/// Their documents have an id, are active or not, and know what they may be.
+macro_rules! documents {
+    ($($kind:ident in $collection:ident;)*) => {$(
+        impl Document for $kind {
+            const COLLECTION: &'static str = $collection;
 
-    fn id(&self) -> &str {
-        &self.id
-    }
+            fn id(&self) -> &str {
+                &self.id
+            }
 
-    fn check(&self) -> Checked {
-        Self::check(self)
-    }
+            fn check(&self) -> Checked {
+                Self::check(self)
+            }
 
-    fn hidden(self) -> Self {
-        Self { active: false, ..self }
-    }
+            fn with_active(self, active: bool) -> Self {
+                Self { active, ..self }
+            }
+        }
+    )*};
 }
 
-impl Document for Product {
-    const COLLECTION: &'static str = PRODUCTS;
-
-    fn id(&self) -> &str {
-        &self.id
-    }
-
-    fn check(&self) -> Checked {
-        Self::check(self)
-    }
-
-    fn hidden(self) -> Self {
-        Self { active: false, ..self }
-    }
+documents! {
+    Category in CATEGORIES;
+    Product in PRODUCTS;
 }

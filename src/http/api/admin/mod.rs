@@ -3,6 +3,7 @@
 pub(in crate::http) mod alerts;
 pub(in crate::http) mod categories;
 pub(in crate::http) mod clock;
+pub(in crate::http) mod documents;
 pub(in crate::http) mod mirror;
 pub(in crate::http) mod orders;
 pub(in crate::http) mod points;
@@ -12,18 +13,10 @@ pub(in crate::http) mod stock;
 
 use std::borrow::Cow;
 
-use serde::Serialize;
-
 use crate::http::auth::Identity;
 use crate::mall::Note;
 
 /// A reason with who gives it.
 fn note<'a>(identity: &'a Identity, reason: Option<&'a str>) -> Cow<'a, str> {
     Note { operator: Some(identity.user.id()), reason: reason.unwrap_or_default() }.text()
-}
-
-/// What was removed.
-#[derive(Serialize)]
-struct RemovedWire<'a> {
-    id: &'a str,
 }

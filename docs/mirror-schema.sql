@@ -100,6 +100,7 @@ CREATE TABLE inventory_records (
   description TEXT CHARACTER SET utf8mb4 NULL,
   created_at DATETIME(3) NOT NULL DEFAULT (UTC_TIMESTAMP(3)),
   quantity BIGINT NOT NULL DEFAULT 0, -- how many units it is about
+  location VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL, -- where the units are that it is about; null for those that are for sale
   seq BIGINT UNSIGNED NULL, -- the event it is as of; null in rows that are not the mirror's
   PRIMARY KEY (id),
   INDEX idx_product_id (product_id),

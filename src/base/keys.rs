@@ -33,8 +33,8 @@ impl AccountKind {
     }
 }
 
-/// The name of an account: `stock/PRODUCT`, `points/USER`, `points/USER/UNTIL`,
-/// `quota/USER/PRODUCT`, `quota/USER`, or `KIND/PART...` for a
+/// The name of an account: `stock/PRODUCT`, `stock/PRODUCT/LOCATION`, `points/USER`,
+/// `points/USER/UNTIL`, `quota/USER/PRODUCT`, `quota/USER`, or `KIND/PART...` for a
 /// [kind of your own](AccountKey::custom).
 ///
 /// Each part is 1 to [`AccountKey::PART_BYTES_MAX`] bytes of ASCII letters, digits and `_ - . : @`.
@@ -75,6 +75,24 @@ impl AccountKey {
     /// `Invalid` when the product's name is empty, too long or has a character that is not allowed.
     pub fn stock(product: &str) -> Result<Self> {
         Self::join(STOCK, &[product])
+    }
+
+    /// The units of a product at a location that nothing is sold from: `PRODUCT@LOCATION`. It lives in
+    /// the shard of the product's stock, so that a transfer between them takes one lock.
+    ///
+    /// ```
+    /// # use stockhold::AccountKey;
+    /// let reserve = AccountKey::stock_at("tea", "north")?;
+    /// assert_eq!(reserve.to_string(), "stock/tea/north");
+    /// assert_eq!((reserve.owner(), reserve.location()), ("tea", Some("north")));
+    /// assert_eq!(AccountKey::stock("tea")?.location(), None);
+    /// # Ok::<(), stockhold::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`AccountKey::stock`], for either name.
+    pub fn stock_at(product: &str, location: &str) -> Result<Self> {
+        Self::join(STOCK, &[product, location])
     }
 
     /// The points of a user.
@@ -208,6 +226,11 @@ impl AccountKey {
         self.parts().nth(1).filter(|_| self.kind() == AccountKind::Quota)
     }
 
+    /// Where the units of a stock account are, when it is not what is sold from.
+    pub fn location(&self) -> Option<&str> {
+        self.parts().nth(1).filter(|_| self.kind() == AccountKind::Stock)
+    }
+
     /// Until when units of the account are good, Unix time in milliseconds: from then on no
     /// reservation takes any. `None` is for ever, as of all accounts but some of
     /// [points](AccountKey::points_until).
@@ -261,6 +284,7 @@ impl std::str::FromStr for AccountKey {
         let parts: Vec<&str> = key.split('/').collect();
         match parts[..] {
             [STOCK, product] => Self::stock(product),
+            [STOCK, product, location] => Self::stock_at(product, location),
             [POINTS, user] => Self::points(user),
             [POINTS, user, until] => match moment::read(until) {
                 Some(until) => Self::points_until(user, until),
@@ -271,8 +295,8 @@ impl std::str::FromStr for AccountKey {
             [QUOTA, user, product] => Self::quota(user, product),
             [QUOTA, user] => Self::quota_of_user(user),
             [STOCK | POINTS | QUOTA, ..] | [] | [_] => Err(Error::invalid(
-                "an account key is stock/PRODUCT, points/USER, points/USER/UNTIL, quota/USER/PRODUCT, quota/USER, or \
-                 KIND/PART/...",
+                "an account key is stock/PRODUCT, stock/PRODUCT/LOCATION, points/USER, points/USER/UNTIL, \
+                 quota/USER/PRODUCT, quota/USER, or KIND/PART/...",
             )),
             [kind, ref parts @ ..] => Self::custom(kind, parts),
         }
@@ -388,6 +412,7 @@ mod tests {
     fn a_key_reads_back_as_what_was_written() {
         let keys = [
             AccountKey::stock("tea"),
+            AccountKey::stock_at("tea@shop", "north"),
             AccountKey::points("ann"),
             AccountKey::points_until("ann", 1_798_732_800_000),
             AccountKey::quota("ann", "tea"),
@@ -410,7 +435,7 @@ mod tests {
         // Each has its own number of parts, and no other.
         for key in [
             "stock",
-            "stock/a/b",
+            "stock/a/b/c",
             "points/a/b",
             "points/a/2026-02-29T00:00:00Z",
             "points/a/2026-12-31T16:00:00Z/b",

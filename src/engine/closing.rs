@@ -143,7 +143,7 @@ impl Closing {
         let closed = core.journal.close();
         at(Step::History);
         let stored = core.history.store.as_ref().map_or(Ok(()), |store| store.close());
-        core.place.directory.release();
+        core.files.directory.release();
         // Calls from before the release that still write are waited for; later ones find the
         // directory released.
         drop(core.checkpoints.generations.lock());

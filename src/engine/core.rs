@@ -7,9 +7,9 @@ use crate::base::TimeMs;
 use crate::base::error::Result;
 use crate::base::sync::Mutex;
 use crate::engine::Ticket;
+use crate::engine::files::Files;
 use crate::engine::files::claims::Claims;
 use crate::engine::files::generations::Checkpoints;
-use crate::engine::files::place::Place;
 use crate::engine::following::Following;
 use crate::engine::life::Life;
 use crate::engine::recorder::JournalRecorder;
@@ -22,7 +22,7 @@ pub(super) struct Core {
     pub(super) ledger: Ledger,
     pub(super) journal: Arc<Journal>,
     pub(super) time: EngineTime,
-    pub(super) place: Place,
+    pub(super) files: Files,
     pub(super) history: Following,
     pub(super) checkpoints: Checkpoints,
     /// Held while a claim's file is written: one writer at a time, and never on the way of a
@@ -45,7 +45,7 @@ impl Core {
     /// # Errors
     /// `Closed`, or `Unavailable` in a fork.
     pub(super) fn check_open(&self) -> Result<()> {
-        self.life.check(&self.place.directory, self.time.wall_ms())
+        self.life.check(&self.files.directory, self.time.wall_ms())
     }
 
     pub(super) fn is_stopped(&self) -> bool {

@@ -83,7 +83,7 @@ pub use ticket::{BatchTicket, Ticket};
 #[derive(Clone)]
 pub struct Engine(Arc<Running>);
 
-handle!(Engine, this { identity: this.0.core.place.directory.identity() });
+handle!(Engine, this { identity: this.0.core.files.directory.identity() });
 
 struct Running {
     core: Arc<Core>,
@@ -250,7 +250,7 @@ impl Engine {
     /// Which data directory this is, and which of its openings: for whoever writes elsewhere on
     /// behalf of this ledger, and must not do so beside the engine of a copy.
     pub fn identity(&self) -> Identity {
-        self.0.core.place.directory.identity()
+        self.0.core.files.directory.identity()
     }
 
     /// Makes everything durable, writes a checkpoint and closes. Later calls get `Closed`, and
@@ -287,7 +287,7 @@ impl Running {
 
     fn close(&self, with_checkpoint: bool) -> Result<()> {
         // Before any lock: in a fork those that hold one may not be there.
-        self.core.place.directory.check_process()?;
+        self.core.files.directory.check_process()?;
         let threads = std::mem::take(&mut *self.threads.lock());
         match (self.core.life.stop(), self.close_limit) {
             (false, limit) => self.closing.begin(&self.core, threads, with_checkpoint, limit),
@@ -299,7 +299,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        if self.core.place.directory.check_process().is_err() {
+        if self.core.files.directory.check_process().is_err() {
             // A fork has copies of everything and threads for none of it. What a drop would write,
             // end or wait for is the parent's: all of it stays in memory until the fork ends.
             std::mem::forget(Arc::clone(&self.core));

@@ -172,7 +172,13 @@ routes! {
     POST "/api/admin/inventory/{productId}/receive" operator fields => stock::receive,
         "Adds stock.";
     POST "/api/admin/inventory/{productId}/adjust" operator fields => stock::adjust,
-        "Corrects stock after a count.";
+        "Corrects stock by so many units.";
+    POST "/api/admin/inventory/{productId}/count" operator fields => stock::count,
+        "Sets stock to what was counted.";
+    POST "/api/admin/inventory/{productId}/write-off" operator fields => stock::write_off,
+        "Takes stock out for good.";
+    POST "/api/admin/inventory/{productId}/transfer" operator fields => stock::transfer,
+        "Moves stock from one place to another, in one step.";
     GET "/api/admin/inventory/alerts" operator nothing => alerts::list,
         "What is low or sold out, and what was.";
     POST "/api/admin/inventory/alerts/{alertId}/ack" operator empty => alerts::acknowledge,

@@ -105,8 +105,14 @@ fn check_form(command: &Command<'_>) -> Result<()> {
             quantity_fits(*quantity)?;
             note_fits(note)
         }
-        Command::Adjust(Adjust { delta, note, .. }) => {
-            quantity_fits(delta.unsigned_abs())?;
+        Command::Adjust(Adjust { delta, counted, note, .. }) => {
+            match counted {
+                None => quantity_fits(delta.unsigned_abs())?,
+                Some(0..=QUANTITY_MAX) => {}
+                Some(_) => {
+                    return Err(Error::invalid(format!("a count is of 0 to {QUANTITY_MAX} units")));
+                }
+            }
             note_fits(note)
         }
         Command::Reserve(reserve) => {

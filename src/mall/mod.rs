@@ -10,7 +10,6 @@ mod edit;
 mod exchange;
 pub(crate) mod facts;
 pub(crate) mod fields;
-mod inventory;
 mod listing;
 mod lots;
 pub(crate) mod model;
@@ -18,6 +17,7 @@ mod orders;
 mod points;
 mod rank;
 mod search;
+mod stock;
 #[cfg_attr(not(feature = "mysql"), allow(dead_code, reason = "the mirror shows more than alerts"))]
 pub(crate) mod views;
 mod waits;
@@ -56,6 +56,7 @@ pub(crate) use orders::{
 };
 pub(crate) use points::{Balance, MovePoints, Moved, PointsFilter, PointsRecord};
 pub(crate) use rank::{After, Order as ListOrder};
+pub(crate) use stock::{LOCATION_CHARS_MAX, Place as StockPlace, StockTransfer, is_location};
 
 /// What an operator may set about the mall.
 #[derive(Clone, Debug)]
@@ -324,8 +325,8 @@ pub(crate) enum References {
         category_ids: Vec<String>,
         product_ids: Vec<String>,
     },
-    /// Units that can be bought, that waiting orders hold, and of orders that stand.
-    ToProduct { available: i64, reserved: u64, sold: u64 },
+    /// Units that can be bought, that waiting orders hold, of orders that stand, and at locations.
+    ToProduct { available: i64, reserved: u64, sold: u64, elsewhere: i64 },
 }
 
 /// Of what there was not enough.

@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::{AccountId, AccountKey, ReservationId, Seq, TimeMs, handle};
+use crate::engine::files::absolute;
 use crate::engine::files::claims;
-use crate::engine::files::place::absolute;
 use crate::engine::files::snapshot::{self, Snapshot};
 #[cfg(feature = "bin")]
 use crate::event::branch::Mark;

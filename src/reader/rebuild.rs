@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::DirectoryReader;
 use crate::base::Seq;
 use crate::base::error::{Error, Result};
-use crate::engine::files::place::absolute;
+use crate::engine::files::absolute;
 use crate::engine::files::snapshot;
 use crate::engine::opening::loss::{self, Accepted};
 use crate::event::{Event, Recorder};

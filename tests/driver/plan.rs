@@ -127,6 +127,7 @@ fn wishes() -> impl Strategy<Value = Wish> {
     prop_oneof![
         2 => (place(), 1..12u64).prop_map(|(account, quantity)| Wish::Sound(Ask::Receive { account, quantity })),
         1 => (place(), deltas).prop_map(|(account, delta)| Wish::Sound(Ask::Adjust { account, delta })),
+        1 => (place(), 0..24u64).prop_map(|(account, units)| Wish::Sound(Ask::Count { account, units })),
         1 => (place(), 1..6u64).prop_map(|(account, quantity)| Wish::Sound(Ask::WriteOff { account, quantity })),
         6 => (lines, 1..60u64, proptest::bool::weighted(0.25), owner()).prop_map(|(lines, ttl_ms, confirm, owner)| {
             Wish::Sound(Ask::Reserve { lines, ttl_ms, confirm, owner })

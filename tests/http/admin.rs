@@ -50,7 +50,10 @@ async fn stock_is_received_adjusted_and_told_record_by_record() {
         .post(&format!("{MOVIE}/receive"), json!({"quantity": 10, "reason": "到货"}))
         .await
         .data();
-    assert_eq!(received, json!({"productId": "prod_movie", "stockQuantity": 2010}));
+    assert_eq!(
+        received,
+        json!({"productId": "prod_movie", "location": null, "stockQuantity": 2010})
+    );
     shop.advance(1);
     let adjusted = admin
         .post(&format!("{MOVIE}/adjust"), json!({"delta": -2005, "reason": "盘点"}))

@@ -407,12 +407,18 @@ async fn a_product_with_units_is_in_use() {
     ann.post("/api/mall/exchange", order(1, true)).await.data();
     ann.post("/api/mall/exchange", order(1, false)).await.data();
     let in_use = send(&mut admin, Method::DELETE, path, Some("*"), Value::Null).await;
-    assert_eq!(in_use.failure(409, "IN_USE"), json!({"available": 1, "reserved": 1, "sold": 1}));
+    assert_eq!(
+        in_use.failure(409, "IN_USE"),
+        json!({"available": 1, "reserved": 1, "sold": 1, "elsewhere": 0})
+    );
     admin.post("/api/admin/inventory/tea/adjust", json!({"delta": -1})).await.data();
     shop.advance(20 * 60 * 1000);
     admin.post("/api/admin/inventory/tea/adjust", json!({"delta": -1})).await.data();
     let in_use = send(&mut admin, Method::DELETE, path, Some("*"), Value::Null).await;
-    assert_eq!(in_use.failure(409, "IN_USE"), json!({"available": 0, "reserved": 0, "sold": 1}));
+    assert_eq!(
+        in_use.failure(409, "IN_USE"),
+        json!({"available": 0, "reserved": 0, "sold": 1, "elsewhere": 0})
+    );
     let shown = admin.get(path).await.data();
     assert_eq!((&shown["status"], &shown["salesCount"]), (&json!(1), &json!(1)), "it is as it was");
 }

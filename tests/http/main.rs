@@ -14,6 +14,7 @@ mod catalogue_editing;
 mod catalogue_keys;
 mod deliveries;
 mod idempotency;
+mod inventory;
 mod late;
 mod lots;
 mod low_space;

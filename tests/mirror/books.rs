@@ -16,7 +16,7 @@ pub const WRONG: [(&str, &str); 15] = [
     (
         "a change of stock does not begin where the one before it ended",
         "select id, stock_before, before_it from (select id, stock_before,
-           coalesce(lag(stock_after) over (partition by product_id order by seq), 0) before_it
+           coalesce(lag(stock_after) over (partition by product_id, location order by seq), 0) before_it
          from inventory_records where seq is not null) chain where stock_before <> before_it",
     ),
     (
@@ -38,7 +38,7 @@ pub const WRONG: [(&str, &str); 15] = [
     (
         "a product's stock is not the sum of its changes",
         "select p.id, p.stock_quantity, r.total from products p left join
-           (select product_id, sum(quantity_change) total from inventory_records where seq is not null group by product_id) r
+           (select product_id, sum(quantity_change) total from inventory_records where seq is not null and location is null group by product_id) r
          on r.product_id = p.id where p.seq is not null and p.stock_quantity <> coalesce(r.total, 0)",
     ),
     (

@@ -16,6 +16,7 @@ pub type Place = usize;
 pub enum Ask {
     Receive { account: Place, quantity: u64 },
     Adjust { account: Place, delta: i64 },
+    Count { account: Place, units: u64 },
     WriteOff { account: Place, quantity: u64 },
     Reserve { lines: Vec<(Place, u64)>, ttl_ms: u64, confirm: bool, owner: Option<Place> },
     Confirm { reservation: ReservationId, owner: Option<Place>, parts: Option<Vec<u64>> },
@@ -30,6 +31,7 @@ impl Ask {
         match self {
             Self::Receive { account, .. }
             | Self::Adjust { account, .. }
+            | Self::Count { account, .. }
             | Self::WriteOff { account, .. } => vec![*account],
             Self::Reserve { lines, owner, .. } => {
                 lines.iter().map(|(place, _)| *place).chain(*owner).collect()
@@ -48,6 +50,7 @@ impl Ask {
                 oracle::Ask::Receive { account: id(account), quantity }
             }
             Self::Adjust { account, delta } => oracle::Ask::Adjust { account: id(account), delta },
+            Self::Count { account, units } => oracle::Ask::Count { account: id(account), units },
             Self::WriteOff { account, quantity } => {
                 oracle::Ask::WriteOff { account: id(account), quantity }
             }

@@ -35,9 +35,9 @@ impl Claim {
             }
             None => {
                 let record = Record { id: random()?, from_seq: None };
-                let place = &core.place;
-                let _hold = place.directory.hold()?;
-                claims::write(&*place.vfs, &place.directory, name, record)?;
+                let files = &core.files;
+                let _hold = files.directory.hold()?;
+                claims::write(&*files.vfs, &files.directory, name, record)?;
                 claims.insert(name.to_owned(), record);
                 record
             }
@@ -87,14 +87,14 @@ impl Claim {
 
     fn change(&self, from_seq: Option<Seq>) -> Result<()> {
         let mut claims = self.core.claims.lock();
-        let place = &self.core.place;
-        let _hold = place.directory.hold()?;
+        let files = &self.core.files;
+        let _hold = files.directory.hold()?;
         let record = Record { id: self.id, from_seq };
         if claims.get(&self.name) == Some(&record) {
             return Ok(());
         }
         // First the file: a crash must not find a claim on events that were let go.
-        claims::write(&*place.vfs, &place.directory, &self.name, record)?;
+        claims::write(&*files.vfs, &files.directory, &self.name, record)?;
         claims::pin(&self.core.journal, &self.name, record);
         claims.insert(self.name.clone(), record);
         Ok(())

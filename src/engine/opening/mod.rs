@@ -24,7 +24,7 @@ use crate::base::sync::Mutex;
 use crate::engine::core::Core;
 use crate::engine::files::claims::{self, Claims};
 use crate::engine::files::generations::{Checkpoints, Generations};
-use crate::engine::files::place::{Place, absolute};
+use crate::engine::files::{Files, absolute};
 use crate::engine::following::Following;
 use crate::engine::following::follower;
 use crate::engine::following::progress::End;
@@ -76,7 +76,7 @@ fn open(mut settings: EngineBuilder) -> Result<Engine> {
         ledger,
         journal,
         time,
-        place: Place { vfs: Arc::clone(&settings.vfs), directory },
+        files: Files { vfs: Arc::clone(&settings.vfs), directory },
         claims: Mutex::new(claims),
         space: Space::new(settings.low_space_mark, settings.history_bytes_max),
         life: Life::default(),

@@ -174,7 +174,7 @@ fn a_fork_is_refused_and_writes_nothing() {
     };
     let before = files();
     let core = Arc::clone(&engine.0.core);
-    let parent = core.place.directory.set_process(1);
+    let parent = core.files.directory.set_process(1);
     fixture.clock.advance(1);
     for (name, call) in calls(&engine, &claim, tea, taken) {
         let told = call();
@@ -190,6 +190,6 @@ fn a_fork_is_refused_and_writes_nothing() {
     assert!(files() == before, "a fork wrote something");
     // The parent, in which nothing of this happened, goes on; here its journal has been told that
     // it is a fork.
-    core.place.directory.set_process(parent);
+    core.files.directory.set_process(parent);
     assert!(!core.is_stopped());
 }

@@ -35,8 +35,8 @@ pub(in crate::engine) fn write_with(core: &Core, between: &mut dyn FnMut(usize))
 
 fn try_write(core: &Core, between: &mut dyn FnMut(usize)) -> Result<Seq> {
     let mut generations = core.checkpoints.generations.lock();
-    let _hold = core.place.directory.hold()?;
-    let (vfs, dir) = (&*core.place.vfs, snapshot::directory(core.place.directory.path()));
+    let _hold = core.files.directory.hold()?;
+    let (vfs, dir) = (&*core.files.vfs, snapshot::directory(core.files.directory.path()));
     let aside = snapshot::write_aside(vfs, &dir, core.now_ms(), &mut |part, bytes| {
         between(part);
         core.ledger.capture(part, &core.recorder(), bytes)

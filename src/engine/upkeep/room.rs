@@ -14,7 +14,7 @@ const MEASURE_EVERY: Duration = Duration::from_secs(30);
 
 /// Looks at the room now.
 pub(in crate::engine) fn look(core: &Core) {
-    match core.place.vfs.free_bytes(core.place.directory.path()) {
+    match core.files.vfs.free_bytes(core.files.directory.path()) {
         Ok(free_bytes) => core.space.note(free_bytes),
         Err(error) => tracing::warn!(%error, "the room on the disk cannot be told"),
     }

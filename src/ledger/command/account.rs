@@ -28,15 +28,18 @@ impl<'a> Receive<'a> {
     }
 }
 
-/// Corrects an account after a count: up or down, never below what is reserved.
+/// Corrects an account after a count: up or down, never below what is reserved. Either by so many
+/// units, or to what was counted.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 #[must_use = "a request does nothing until an engine executes it"]
 pub struct Adjust<'a> {
     /// The account.
     pub account: AccountId,
-    /// By how many units; not 0.
+    /// By how many units; not 0. Of no meaning where there is a count.
     pub delta: i64,
+    /// How many units there are, 0 to [`QUANTITY_MAX`]: see [`Adjust::counted`].
+    pub counted: Option<u64>,
     /// Why, for history.
     pub note: &'a str,
     /// The request's name.
@@ -46,7 +49,16 @@ pub struct Adjust<'a> {
 impl<'a> Adjust<'a> {
     /// Changes what `account` has available by `delta` units.
     pub fn new(account: AccountId, delta: i64) -> Self {
-        Self { account, delta, note: "", key: None }
+        Self { account, delta, counted: None, note: "", key: None }
+    }
+
+    /// Makes what `account` has available and what is reserved of it come to `units`: reserved units
+    /// are still there to be counted. What is missing or too much is decided as the adjustment
+    /// is, so that no reservation falls between the two. A count that finds what is there changes
+    /// nothing, and is on record all the same; one that finds less than is reserved is refused. A
+    /// quota cannot be counted.
+    pub fn counted(account: AccountId, units: u64) -> Self {
+        Self { account, delta: 0, counted: Some(units), note: "", key: None }
     }
 }
 

@@ -44,8 +44,9 @@ pub(super) fn adjust<'a>(
     request: &Adjust<'a>,
     now: TimeMs,
 ) -> Result<Decision<'a>> {
-    let Adjust { account: id, delta, note, .. } = *request;
+    let Adjust { account: id, delta, counted, note, .. } = *request;
     let account = existing(locked, id)?;
+    let delta = counted.map_or(Ok(delta), |units| found(account, units))?;
     let up = u64::try_from(delta).unwrap_or(0);
     check_received(account, up)?;
     if delta < 0
@@ -57,6 +58,18 @@ pub(super) fn adjust<'a>(
     let fact = Fact::Adjusted { account: id, delta, available, note: Cow::Borrowed(note) };
     let changed = ChangeOutcome::Changed(Changed { account: id, available });
     Ok(Decision::fact(now, fact, Outcome::Adjust(changed)))
+}
+
+/// By how much a count of `units` changes what an account has.
+fn found(account: &Account, units: u64) -> Result<i64> {
+    if account.is_granted() {
+        return Err(Error::invalid(format!(
+            "{} is a quota: there is nothing to count",
+            account.key
+        )));
+    }
+    // Both are bounded, what is there by what was ever received.
+    Ok(units as i64 - account.available - account.reserved as i64)
 }
 
 pub(super) fn write_off<'a>(

@@ -192,8 +192,11 @@ fn fingerprint(command: &Command<'_>, of_then: bool) -> u64 {
             put(&[1, account.number().into(), quantity]);
             Some(note.as_bytes())
         }
-        Command::Adjust(Adjust { account, delta, note, .. }) => {
-            put(&[2, account.number().into(), delta as u64]);
+        Command::Adjust(Adjust { account, delta, counted, note, .. }) => {
+            match counted {
+                None => put(&[2, account.number().into(), delta as u64]),
+                Some(units) => put(&[11, account.number().into(), units]),
+            }
             Some(note.as_bytes())
         }
         Command::WriteOff(WriteOff { account, quantity, note, .. }) => {

@@ -4,6 +4,7 @@ mod atomic;
 #[cfg(not(stockhold_loom))]
 mod bound;
 mod close;
+mod count;
 mod extend;
 #[cfg(not(stockhold_loom))]
 mod golden;
@@ -279,7 +280,7 @@ fn an_account_receives_no_more_than_one_line_can_be_about() {
     let points = fixture.open("points/ann", Policy::strict());
     let receive =
         |quantity| Command::Receive(Receive { account: points, quantity, note: "", key: None });
-    let adjust = |delta| Command::Adjust(Adjust { account: points, delta, note: "", key: None });
+    let adjust = |delta| Command::Adjust(Adjust::new(points, delta));
     fixture.execute(receive(crate::base::RECEIVED_MAX - 1), 0);
     for more in [receive(2), adjust(2), receive(crate::base::QUANTITY_MAX)] {
         let error = fixture
@@ -487,10 +488,7 @@ fn what_is_malformed_or_unknown_is_told_before_any_refusal() {
         (Command::Reserve(Reserve::new(&sound, 0)), ErrorKind::Invalid),
         (Command::Reserve(Reserve::new(&unknown, 100)), ErrorKind::NotFound),
         (Command::Reserve(Reserve::new(&sound, 100).owner(gone)), ErrorKind::NotFound),
-        (
-            Command::Adjust(Adjust { account: gone, delta: -1, note: "", key: None }),
-            ErrorKind::NotFound,
-        ),
+        (Command::Adjust(Adjust::new(gone, -1)), ErrorKind::NotFound),
         (confirm, ErrorKind::Invalid),
         (confirm_many, ErrorKind::Invalid),
     ] {

@@ -201,10 +201,7 @@ fn loom_the_fast_path_never_refuses_while_stock_was_there_throughout() {
         );
     });
     never_sold_out("correct a count", 2, |world, _| {
-        world.fixture.execute(
-            Command::Adjust(Adjust { account: world.tea, delta: -1, note: "", key: None }),
-            1,
-        );
+        world.fixture.execute(Command::Adjust(Adjust::new(world.tea, -1)), 1);
         world.fixture.execute(
             Command::Receive(Receive { account: world.tea, quantity: 1, note: "", key: None }),
             1,

@@ -61,7 +61,9 @@ impl Judge {
         let mut touched = BTreeMap::new();
         for change in changes {
             match change {
-                Change::Stock(Movement { owner, change }) => {
+                // What is elsewhere is not for sale.
+                Change::Stock(Movement { location: Some(_), .. }) => {}
+                Change::Stock(Movement { owner, change, location: None }) => {
                     let before = change.available.saturating_sub(change.delta);
                     let first = match touched.get(owner) {
                         Some(Touch::Moved { before, .. }) => *before,

@@ -11,6 +11,7 @@ use crate::engine::Engine;
 use crate::ledger::CloseOutcome;
 use crate::mall::facts::document::{Kept, Stamp, Tag};
 use crate::mall::model::{Category, Document, Product, Violation};
+use crate::mall::stock::locations;
 use crate::mall::{Failure, References};
 
 /// How many of those that refer to something are named.
@@ -151,16 +152,29 @@ impl Kind for Product {
     fn let_go(_shelf: &Shelf, engine: &Engine, shown: &Item) -> Result<(), Failure> {
         let level = engine.level(shown.stock)?;
         let (available, reserved, sold) = (level.available, level.reserved, level.consumed);
-        let in_use = |available, reserved| {
-            Failure::InUse(References::ToProduct { available, reserved, sold })
+        let locations = locations(engine, &shown.product.id);
+        let elsewhere = locations.iter().map(|it| it.available).fold(0, i64::saturating_add);
+        let in_use = |available, reserved, elsewhere| {
+            Failure::InUse(References::ToProduct { available, reserved, sold, elsewhere })
         };
-        if (available, reserved, sold) != (0, 0, 0) {
-            return Err(in_use(available, reserved));
+        if (available, reserved, sold, elsewhere) != (0, 0, 0, 0) {
+            return Err(in_use(available, reserved, elsewhere));
         }
-        // Who receives or orders it from now on is refused, whichever shelf is looked at.
+        // Who receives or orders it from now on is refused, whichever shelf is looked at. What is
+        // sold from is closed last: a location that is gone begins anew when it is needed.
+        for location in locations {
+            match engine.close_account(location.account)?.wait()? {
+                CloseOutcome::Closed { .. } => {}
+                CloseOutcome::NotEmpty { available: elsewhere, .. } => {
+                    return Err(in_use(available, reserved, elsewhere));
+                }
+            }
+        }
         match engine.close_account(shown.stock)?.wait()? {
             CloseOutcome::Closed { .. } => Ok(()),
-            CloseOutcome::NotEmpty { available, reserved, .. } => Err(in_use(available, reserved)),
+            CloseOutcome::NotEmpty { available, reserved, .. } => {
+                Err(in_use(available, reserved, 0))
+            }
         }
     }
 }

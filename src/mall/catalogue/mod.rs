@@ -93,6 +93,12 @@ impl Catalogue {
         act(&self.shelf.read())
     }
 
+    /// Runs something while no document is written or removed. It waits for the disk.
+    pub(in crate::mall) fn while_still<T>(&self, act: impl FnOnce(&Shelf) -> T) -> T {
+        let _writing = self.writing.lock();
+        act(&self.shelf())
+    }
+
     /// Creates or replaces a document, whatever there was.
     pub(in crate::mall) fn put<T: Kind>(&self, engine: &Engine, content: &T) -> Result<()> {
         let mut writing = self.writing.lock();

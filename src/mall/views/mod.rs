@@ -27,7 +27,7 @@ use crate::ledger::Pending;
 #[derive(Debug)]
 pub(crate) enum Change<'e> {
     Order(Box<OrderChange>),
-    /// What can be bought of a product.
+    /// What can be bought of a product, or is at one of its locations.
     Stock(Movement<'e>),
     /// What a user can spend.
     Points(Movement<'e>),
@@ -43,6 +43,8 @@ pub(crate) type Changes<'e> = SmallVec<[Change<'e>; 4]>;
 pub(crate) struct Movement<'e> {
     /// The product, or the user.
     pub(crate) owner: Arc<str>,
+    /// Of a product: where the units are, when they are not sold from there.
+    pub(crate) location: Option<Arc<str>>,
     pub(crate) change: AccountChange<'e>,
 }
 
@@ -106,8 +108,11 @@ impl Views {
     fn movement<'e>(&mut self, change: &AccountChange<'e>) -> Result<Option<Change<'e>>> {
         let change = *change;
         Ok(match self.names.of(change.account)? {
-            Name::Product(owner) => Some(Change::Stock(Movement { owner, change })),
-            Name::User(owner) => Some(Change::Points(Movement { owner, change })),
+            Name::Product(owner) => Some(Change::Stock(Movement { owner, location: None, change })),
+            Name::Location { product: owner, location } => {
+                Some(Change::Stock(Movement { owner, location: Some(location), change }))
+            }
+            Name::User(owner) => Some(Change::Points(Movement { owner, location: None, change })),
             Name::FreeOrders(_) | Name::Unseen => None,
         })
     }

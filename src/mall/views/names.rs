@@ -14,8 +14,10 @@ const NAMES_MAX: usize = 1 << 20;
 /// What an account is to the mall.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Name {
-    /// The stock of this product.
+    /// The stock of this product that is sold from.
     Product(Arc<str>),
+    /// The units of a product at a location.
+    Location { product: Arc<str>, location: Arc<str> },
     /// The points of this user.
     User(Arc<str>),
     /// The orders of this user that cost nothing.
@@ -27,7 +29,12 @@ pub(super) enum Name {
 impl Name {
     fn of(key: &AccountKey) -> Self {
         match key.kind() {
-            AccountKind::Stock => Self::Product(key.owner().into()),
+            AccountKind::Stock => match key.location() {
+                None => Self::Product(key.owner().into()),
+                Some(location) => {
+                    Self::Location { product: key.owner().into(), location: location.into() }
+                }
+            },
             AccountKind::Points => Self::User(key.owner().into()),
             AccountKind::Quota if key.product() == Some(FREE_ORDERS) => {
                 Self::FreeOrders(key.owner().into())

@@ -214,7 +214,8 @@ pub(super) fn subject(
                 let (first, units) = stock.take().unwrap_or((product, 0_u64));
                 stock = Some((first, units.saturating_add(quantity)));
             }
-            Name::Unseen => {}
+            // Nothing is ordered from a location.
+            Name::Location { .. } | Name::Unseen => {}
         }
     }
     Ok(points.zip(stock).map(|((user, points_cost), (product, quantity))| Subject {

@@ -10,7 +10,8 @@ fn views() -> Views {
         1 => AccountKey::stock("tea").ok(),
         2 => AccountKey::points("ann").ok(),
         3 => AccountKey::quota("ann", "tea").ok(),
-        4 => AccountKey::points_until("ann", 86_400_000).ok(),
+        4 => AccountKey::stock_at("tea", "north").ok(),
+        5 => AccountKey::points_until("ann", 86_400_000).ok(),
         _ => None,
     };
     Views::new(Box::new(known))
@@ -53,9 +54,31 @@ fn an_exchange_is_an_order_and_two_movements_and_no_limit_is_shown() {
     assert_eq!((&*stock.owner, stock.change.consumed), ("tea", 2));
 }
 
+/// Would catch units elsewhere that are told as what can be bought, or as another product.
+#[test]
+fn units_at_a_location_are_told_apart_from_those_for_sale() {
+    let moved = event(Fact::Transferred {
+        from: AccountId::from_number(1),
+        to: AccountId::from_number(4),
+        quantity: 3,
+        from_available: 7,
+        to_available: 3,
+        note: Cow::Borrowed("x"),
+    });
+    let changes = views().changes(&moved).expect("a true event");
+    let told: Vec<_> = changes
+        .iter()
+        .map(|change| match change {
+            Change::Stock(it) => (&*it.owner, it.location.as_deref(), it.change.delta),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(told, [("tea", None, -3), ("tea", Some("north"), 3)]);
+}
+
 #[test]
 fn an_order_of_points_with_several_ends_costs_all_of_them() {
-    let lines = [line(4, 6, 0), line(2, 4, 90), line(1, 2, 8)];
+    let lines = [line(5, 6, 0), line(2, 4, 90), line(1, 2, 8)];
     let subject = views().subject(&lines).expect("a true event").expect("an order");
     assert_eq!((&*subject.user, subject.points_cost, subject.quantity), ("ann", 10, 2));
 }

@@ -81,7 +81,10 @@ impl Batch {
                 self.orders.step(seq, at, *order);
             }
             Change::Stock(movement) => {
-                self.product(&movement.owner, seq, at).moved(&movement.change);
+                // What is elsewhere is not for sale.
+                if movement.location.is_none() {
+                    self.product(&movement.owner, seq, at).moved(&movement.change);
+                }
                 // Opening an empty account moves nothing; a confirm moves units that were
                 // taken before.
                 if movement.change.delta != 0 || movement.change.quantity != 0 {

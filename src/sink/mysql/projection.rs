@@ -87,6 +87,7 @@ pub(super) fn standing(ledger: &LedgerView) -> Batch {
     for level in ledger.levels() {
         let owner = Arc::from(level.key.owner());
         match level.key.kind() {
+            AccountKind::Stock if level.key.location().is_some() => {}
             AccountKind::Stock => {
                 let product = batch.product(&owner, seq, at);
                 product.stock = Some(level.available);

@@ -29,7 +29,9 @@ use crate::base::Seq;
 use crate::base::error::{Error, Result};
 use crate::engine::Engine;
 use crate::mall::model::Moving;
-use crate::mall::{Category, Exchange, Mall, MallConfig, MovePoints, Product, User, Wanted};
+use crate::mall::{
+    Category, Exchange, Mall, MallConfig, MovePoints, Product, StockPlace, User, Wanted,
+};
 use crate::sink::{self as mirror, Backlog, BacklogPolicy, Mirror, MirrorConfig, MirrorView};
 
 const DATABASE: &str = "stockhold_bench";
@@ -286,7 +288,12 @@ impl Sale {
         for number in 0..PRODUCTS {
             sale.mall.put_product(&product(number))?;
             runtime
-                .block_on(sale.mall.receive(&product_id(number), PLENTY, "", None))
+                .block_on(sale.mall.receive(
+                    StockPlace::for_sale(&product_id(number)),
+                    PLENTY,
+                    "",
+                    None,
+                ))
                 .map_err(refused)?;
         }
         let plenty = MovePoints {

@@ -20,6 +20,11 @@ pub enum Ask {
         account: AccountId,
         delta: i64,
     },
+    /// An adjustment to what was counted.
+    Count {
+        account: AccountId,
+        units: u64,
+    },
     WriteOff {
         account: AccountId,
         quantity: u64,
@@ -64,7 +69,10 @@ impl Ask {
                 key,
             }),
             Self::Adjust { account, delta } => {
-                Command::Adjust(Adjust { account: *account, delta: *delta, note: "count", key })
+                Command::Adjust(Adjust::new(*account, *delta).note("count").key(key))
+            }
+            Self::Count { account, units } => {
+                Command::Adjust(Adjust::counted(*account, *units).note("count").key(key))
             }
             Self::WriteOff { account, quantity } => Command::WriteOff(WriteOff {
                 account: *account,
@@ -110,6 +118,7 @@ impl Ask {
         match self {
             Self::Receive { account, .. }
             | Self::Adjust { account, .. }
+            | Self::Count { account, .. }
             | Self::WriteOff { account, .. } => {
                 vec![*account]
             }
@@ -126,6 +135,7 @@ impl Ask {
         match self {
             Self::Receive { .. } => "receive",
             Self::Adjust { .. } => "adjust",
+            Self::Count { .. } => "count",
             Self::WriteOff { .. } => "write off",
             Self::Reserve { confirm: true, .. } => "buy",
             Self::Reserve { .. } => "reserve",

@@ -8,8 +8,8 @@ use super::books::{Books, PendingReservation};
 use super::check::{Checked, hold};
 use super::said::Said;
 use crate::base::error::ErrorKind;
-use crate::base::{AccountId, AccountKind, IdempotencyKey, ReservationId, Seq, TimeMs};
-use crate::event::{End, Event, EventLine, EventLines, Fact, Kept, Request};
+use crate::base::{AccountId, AccountKey, AccountKind, IdempotencyKey, ReservationId, Seq, TimeMs};
+use crate::event::{End, Event, EventLine, EventLines, Fact, Kept, Request, Window};
 use crate::ledger::{
     Adjust, Command, Confirm, Deadline, Extend, Line, Note, Receive, Refusal, Release, Reserve,
     Transfer, WriteOff,
@@ -246,14 +246,19 @@ impl Books {
                 };
                 self.changed(*account, *quantity as i64, now, fact)
             }
-            Command::Adjust(Adjust { account, delta, note, .. }) => {
+            Command::Adjust(Adjust { account, delta, counted, note, .. }) => {
+                let delta = match counted.map(|units| self.found(*account, units)) {
+                    None => *delta,
+                    Some(Some(delta)) => delta,
+                    Some(None) => return Due::Error(ErrorKind::Invalid),
+                };
                 let fact = |available| Fact::Adjusted {
                     account: *account,
-                    delta: *delta,
+                    delta,
                     available,
                     note: Cow::Owned((*note).to_owned()),
                 };
-                self.changed(*account, *delta, now, fact)
+                self.changed(*account, delta, now, fact)
             }
             Command::WriteOff(WriteOff { account, quantity, note, .. }) => {
                 let fact = |available| Fact::WrittenOff {
@@ -379,6 +384,17 @@ impl Books {
         trial.add(delta);
         let available = trial.available;
         Due::fact(fact(available), Said::Changed { account: id, available })
+    }
+
+    /// By how much a count changes what an account has; `None` of one whose units are granted.
+    fn found(&self, id: AccountId, units: u64) -> Option<i64> {
+        let account = &self.accounts[&id];
+        let is_quota =
+            |(key, it): (&AccountKey, &AccountId)| *it == id && key.kind() == AccountKind::Quota;
+        let is_granted = account.policy.limit > 0
+            || account.policy.window != Window::Never
+            || self.keys.iter().any(is_quota);
+        (!is_granted).then(|| units as i64 - account.available - account.reserved as i64)
     }
 
     fn refusal(&self, line: usize, account: AccountId, available: u64, now: TimeMs) -> Said {

@@ -86,6 +86,10 @@ pub(super) enum Wish {
         account: AccountIndex,
         delta: i64,
     },
+    Count {
+        account: AccountIndex,
+        units: u64,
+    },
     WriteOff {
         account: AccountIndex,
         quantity: u64,
@@ -347,6 +351,9 @@ impl Plan {
         if seed % 16 == 6 {
             mix_in(&mut steps[opened..], &mut Chance::new(!seed ^ 16), 6, record);
         }
+        if seed % 16 == 14 {
+            mix_in(&mut steps[opened..], &mut Chance::new(!seed ^ 14), 8, counted);
+        }
         if seed % 16 == 11 {
             mix_in(&mut steps[opened..], &mut Chance::new(!seed ^ 11), 4, reacquire);
         }
@@ -594,6 +601,14 @@ fn later(chance: &mut Chance) -> Step {
             Step::Ask { wish, key, then: then(chance) }
         }
     }
+}
+
+/// Of what there may be about as much as is counted, and of quotas too, which cannot be.
+fn counted(chance: &mut Chance) -> Step {
+    let account = if one_in(chance, 4) { place(chance) } else { chance.below(PRODUCTS) };
+    let wish = Wish::Count { account, units: between(chance, 0..=24) };
+    let key = one_in(chance, 2).then(|| chance.below(120) as u8);
+    Step::Ask { wish, key, then: then(chance) }
 }
 
 fn later_keyed(chance: &mut Chance) -> Keyed {

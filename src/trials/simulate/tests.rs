@@ -285,6 +285,18 @@ fn what_is_recorded_with_a_key_is_held_to_the_oracle() {
     assert!(seeds().any(seen), "what is recorded twice is not seen");
 }
 
+/// Would catch a count that forgets what is reserved; and an oracle that never hears of one.
+#[test]
+fn what_is_counted_is_held_to_the_oracle() {
+    let mut counts = super::counts::Counts::default();
+    for seed in (0..16).map(|number| 16 * number + 14) {
+        let run = run(&Plan::new(seed));
+        assert_eq!(run.failure, None, "seed {seed}");
+        counts.merge(&run.counts);
+    }
+    assert!(counts.get("requests", "count") > 100, "{counts}");
+}
+
 /// Would catch what expired and is revived twice, with other lines than its own or without its limit,
 /// and what a restart makes of it; and an oracle that would not see it.
 #[test]

@@ -20,6 +20,7 @@ impl Wish {
         match self {
             Self::Receive { account, .. }
             | Self::Adjust { account, .. }
+            | Self::Count { account, .. }
             | Self::WriteOff { account, .. } => {
                 vec![*account]
             }
@@ -46,6 +47,7 @@ impl Wish {
             Self::Adjust { account: place, delta } => {
                 Ask::Adjust { account: account(place), delta }
             }
+            Self::Count { account: place, units } => Ask::Count { account: account(place), units },
             Self::WriteOff { account: place, quantity } => {
                 Ask::WriteOff { account: account(place), quantity }
             }

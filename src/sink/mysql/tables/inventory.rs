@@ -27,6 +27,8 @@ pub(in crate::sink::mysql) const TABLE: Table<RecordRow> = Table {
         C::must("created_at", Kind::Time, NOW, |row| datetime(row.at)),
         C::must("quantity", Kind::Big, "DEFAULT 0", |row| row.quantity.into())
             .about("how many units it is about"),
+        C::late("location", Kind::Id(64), |row| row.location.as_deref().into())
+            .about("where the units are that it is about; null for those that are for sale"),
         C::seq(),
     ],
     indexed: &["product_id", "change_type", "related_order_id", "created_at"],

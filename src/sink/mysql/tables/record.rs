@@ -18,6 +18,8 @@ pub(in crate::sink::mysql) struct RecordRow {
     pub(in crate::sink::mysql) earlier: usize,
     /// The product, or the user.
     pub(in crate::sink::mysql) owner: Arc<str>,
+    /// Where units are that are not for sale.
+    pub(in crate::sink::mysql) location: Option<Arc<str>>,
     pub(in crate::sink::mysql) kind: ChangeKind,
     /// By how much what is available changed, and what it was after.
     pub(in crate::sink::mysql) delta: i64,
@@ -53,6 +55,7 @@ impl RecordRow {
             account,
             earlier: of_event.filter(|row| row.account == account).count(),
             owner: Arc::clone(&movement.owner),
+            location: movement.location.clone(),
             kind: change.kind,
             delta: change.delta,
             available: change.available,

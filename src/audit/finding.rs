@@ -42,10 +42,13 @@ pub(crate) enum Kind {
     History,
     /// Something shows records beyond the end of the journal: they were acknowledged, and are gone.
     Loss,
+    /// Units are held that no reservation or order explains, or beyond their deadline; or an order
+    /// waits that holds none.
+    Leak,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::Checksum,
         Self::Sequence,
         Self::Record,
@@ -59,6 +62,7 @@ impl Kind {
         Self::Store,
         Self::History,
         Self::Loss,
+        Self::Leak,
     ];
 
     /// What a process exits with that found this and nothing of a kind before it.
@@ -81,6 +85,7 @@ impl Kind {
             Self::Store => "store",
             Self::History => "history",
             Self::Loss => "loss",
+            Self::Leak => "leak",
         }
     }
 
@@ -104,6 +109,7 @@ impl Kind {
             Self::Store => "history can be read and belongs to this journal",
             Self::History => "every row of history is what the events say, and none is missing",
             Self::Loss => "the journal ends with the last record that was acknowledged",
+            Self::Leak => "what is held is held by somebody, and not beyond its deadline",
         }
     }
 }

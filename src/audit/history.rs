@@ -23,6 +23,8 @@ pub(super) struct History {
     matched: Rows,
     /// Accounts that changed in ways that no row tells of.
     unrecorded: BTreeSet<u32>,
+    /// Reservations that events were about which it need not show.
+    later: BTreeSet<u64>,
 }
 
 /// The event at hand, as far as every row of it needs it.
@@ -87,7 +89,8 @@ impl History {
             Copied::Sound(copy) => {
                 audited.history = Some((copy.first_seq(), copy.watermark()));
                 let (matched, unrecorded) = (Rows::default(), BTreeSet::new());
-                return Ok(Some(Self { copy, compared: None, matched, unrecorded }));
+                let (compared, later) = (None, BTreeSet::new());
+                return Ok(Some(Self { copy, compared, matched, unrecorded, later }));
             }
             Copied::Nothing => audited
                 .notes
@@ -149,6 +152,9 @@ impl History {
             return;
         }
         self.compared = Some((self.compared.map_or(seq, |(first, _)| first), seq));
+        if seq > self.copy.watermark() {
+            self.later.extend(event.facts().iter().filter_map(reservation_of));
+        }
         if let Err(error) = self.compare(seq, event, books, findings) {
             findings.add(Kind::Store, seq, error.to_string());
         }
@@ -451,24 +457,52 @@ impl History {
         Ok(())
     }
 
+    /// What waits in history waits in the books, and what a snapshot told the books of in history.
+    fn check_waiting(&self, waiting: &BTreeMap<u64, Seq>, books: &Books, findings: &mut Findings) {
+        if self.compared.is_none_or(|(first, _)| first > self.copy.watermark() + 1) {
+            // Between the two something may have happened that neither tells of.
+            return;
+        }
+        for (id, seq) in waiting.iter().filter(|(id, _)| !books.pending.contains_key(id)) {
+            let what = format!("history shows that {id} waits, and there is no such reservation");
+            findings.add(Kind::Leak, *seq, what);
+        }
+        let believed = books.pending.iter().filter(|(_, held)| held.made.is_none());
+        let unknown: BTreeSet<u64> = believed
+            .map(|(id, _)| *id)
+            .filter(|id| !waiting.contains_key(id) && !self.later.contains(id))
+            .collect();
+        // History that begins later does not know of older ones.
+        for id in unknown.iter().filter(|_| self.copy.first_seq() == 1) {
+            let what = format!("reservation {id} is pending, and in history it does not wait");
+            findings.add_whole(Kind::Leak, what);
+        }
+    }
+
     /// Reads every row once: none may be damaged, none may be about what never happened, and the
-    /// changes of each account make an unbroken chain.
+    /// changes of each account make an unbroken chain. What waits is compared with books that are
+    /// whole.
     pub(super) fn finish(
         self,
         last_seq: Seq,
         marks: &Marks,
-        books: &Books,
+        (books, is_whole): (&Books, bool),
         findings: &mut Findings,
     ) -> Result<()> {
         self.check_branch(last_seq, marks, findings);
+        let mut waiting = BTreeMap::new();
         let (mut there, mut all) = (Rows::default(), 0_u64);
         let mut newer: Option<ChangeRecord> = None;
         let (first, last) = self.compared.unwrap_or((1, 0));
         let scanned = self.copy.scan(&mut |row| {
             all += 1;
             match row {
-                Ok(CopiedRow::Reservation(seq)) => {
-                    there.reservations += u64::from((first..=last).contains(&seq))
+                Ok(CopiedRow::Reservation { seq, id, state }) => {
+                    there.reservations += u64::from((first..=last).contains(&seq));
+                    let shown = seq <= self.copy.watermark() && !self.later.contains(&id.number());
+                    if shown && state == ReservationState::Pending {
+                        waiting.insert(id.number(), seq);
+                    }
                 }
                 Ok(CopiedRow::Owner(seq)) => {
                     there.owners += u64::from((first..=last).contains(&seq))
@@ -491,7 +525,12 @@ impl History {
             Err(error) if error.kind() == ErrorKind::Corrupt => {
                 findings.add_whole(Kind::Store, error.to_string())
             }
-            scanned => scanned?,
+            scanned => {
+                scanned?;
+                if is_whole {
+                    self.check_waiting(&waiting, books, findings);
+                }
+            }
         }
         if all <= self.copy.rows_min() {
             let what =
@@ -560,6 +599,32 @@ fn is_returned(record: &ReservationRecord, part: Option<&Part>, at: TimeMs) -> b
         false => (ReservationState::Confirmed, None),
     };
     shown.eq(told) && (record.state, record.returned_at) == end
+}
+
+/// The reservation that a fact is about.
+fn reservation_of(fact: &Fact<'_>) -> Option<u64> {
+    match fact {
+        Fact::Reserved { reservation, .. }
+        | Fact::Revived { reservation, .. }
+        | Fact::Extended { reservation, .. }
+        | Fact::Returned { reservation, .. }
+        | Fact::Noted { reservation, .. } => Some(reservation.number()),
+        Fact::Confirmed(end) | Fact::Released(end) | Fact::Expired(end) => {
+            Some(end.reservation.number())
+        }
+        Fact::AccountOpened { .. }
+        | Fact::AccountClosed { .. }
+        | Fact::PolicyChanged { .. }
+        | Fact::Received { .. }
+        | Fact::Adjusted { .. }
+        | Fact::WrittenOff { .. }
+        | Fact::Renewed { .. }
+        | Fact::Transferred { .. }
+        | Fact::Document { .. }
+        | Fact::ClockMended { .. }
+        // Its parts are looked at, and have none.
+        | Fact::Atomic(_) => None,
+    }
 }
 
 /// Whether a part of an event makes a row of a change of this account, which is no quota.
@@ -634,7 +699,7 @@ mod tests {
             books.enter(seq, event, &mut findings);
         }
         history
-            .finish(events.len() as u64, &Marks::new(), &books, &mut findings)
+            .finish(events.len() as u64, &Marks::new(), (&books, true), &mut findings)
             .expect("it scans");
         (findings, audited)
     }

@@ -16,6 +16,7 @@ mod finding;
 mod frames;
 mod history;
 mod journal;
+mod leaks;
 mod snapshot;
 
 use std::path::{Path, PathBuf};
@@ -26,6 +27,7 @@ use self::books::Books;
 use self::compare::Schedule;
 use self::history::History;
 use self::journal::{Journal, Marks};
+use self::leaks::Running;
 use self::snapshot::Snapshot;
 use crate::base::error::Result;
 use crate::base::{Seq, TimeMs};
@@ -137,6 +139,7 @@ struct Entering<'a> {
     broken_at: Option<Seq>,
     entered: u64,
     last_at: TimeMs,
+    running: Running,
 }
 
 impl<'a> Entering<'a> {
@@ -179,6 +182,7 @@ impl<'a> Entering<'a> {
             broken_at: None,
             entered: 0,
             last_at: 0,
+            running: Running::default(),
         };
         if let Some(books) = &entering.books {
             entering.schedule.after(first_seq - 1, books, findings);
@@ -198,6 +202,7 @@ impl<'a> Entering<'a> {
         match event::decode(kind, payload) {
             Ok(event) => {
                 self.last_at = self.last_at.max(event.at);
+                self.running.event(event.at);
                 if let Some(history) = &mut self.history {
                     history.event(seq, &event, books, findings);
                 }
@@ -230,9 +235,14 @@ impl<'a> Entering<'a> {
             );
             findings.add_in(Kind::Loss, &snapshot.path, 0, what);
         }
+        // Books that end early do not know what became of what they hold.
+        let is_whole = self.broken_at.is_none();
+        if let Some(books) = self.books.as_ref().filter(|_| is_whole) {
+            leaks::check(books, &self.running, findings);
+        }
         match (self.history, &self.books) {
             (Some(history), Some(books)) => {
-                history.finish(audited.last_seq, marks, books, findings)
+                history.finish(audited.last_seq, marks, (books, is_whole), findings)
             }
             _ => Ok(()),
         }

@@ -164,6 +164,12 @@ impl Engine {
         self.0.core.sync_limit
     }
 
+    /// The last event so far, durable or not.
+    #[cfg(feature = "server")]
+    pub(crate) fn last_seq(&self) -> Seq {
+        self.0.core.journal.last_seq()
+    }
+
     /// Resolves when everything decided before this call is durable.
     #[cfg(feature = "server")]
     pub(crate) fn decided(&self) -> Ticket<()> {

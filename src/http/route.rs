@@ -13,8 +13,8 @@ use hyper::body::Incoming;
 
 use super::access::Access;
 use super::api::admin::{
-    alerts, categories, clock, documents, mirror, orders as all_orders, points as all_points,
-    products, status, stock,
+    alerts, categories, clock, documents, held, leaks, mirror, orders as all_orders,
+    points as all_points, products, status, stock,
 };
 use super::api::shop::{catalogue, exchange, orders};
 use super::api::{health, manual, points};
@@ -183,6 +183,12 @@ routes! {
         "What is low or sold out, and what was.";
     POST "/api/admin/inventory/alerts/{alertId}/ack" operator empty => alerts::acknowledge,
         "An operator has seen an alert.";
+    GET "/api/admin/inventory/reservations" operator nothing => held::reservations,
+        "What waiting orders hold, by age, and the oldest of them.";
+    GET "/api/admin/inventory/reservations/holders" operator nothing => held::holders,
+        "Who holds how many units of what.";
+    GET "/api/admin/inventory/health" operator nothing => leaks::health,
+        "Whether anything is held that should not be, or is not held that should be.";
     GET "/api/admin/inventory/{productId}" operator nothing => stock::inventory,
         "Stock and its newest changes.";
     GET "/api/admin/clock" admin nothing => clock::clock,

@@ -10,6 +10,8 @@ mod edit;
 mod exchange;
 pub(crate) mod facts;
 pub(crate) mod fields;
+mod held;
+mod leaks;
 mod listing;
 mod lots;
 pub(crate) mod model;
@@ -44,6 +46,8 @@ pub(crate) use facts::Note;
 #[cfg(feature = "bin")]
 pub(crate) use facts::document::read as read_document;
 pub(crate) use facts::document::{Kept, Tag};
+pub(crate) use held::{AGES_MS, Held, Holder, HolderPlace, Tally, Waiting};
+pub(crate) use leaks::{Found, Leaks, Overdue, Unexplained, Unordered};
 pub(crate) use listing::{Filter, ListingPage, Page, Place};
 #[cfg(feature = "bin")]
 pub(crate) use model::ORDER_NO_PREFIX;

@@ -10,6 +10,7 @@ mod support;
 mod clean;
 mod forge;
 mod forged;
+mod leaks;
 mod looks;
 mod mended;
 mod own_kinds;

@@ -100,6 +100,19 @@ impl Shop {
         Self::start(setup, self.dir, self.clock).await
     }
 
+    /// Stops the server, closes the engine, and gives its directory away.
+    pub async fn close(self) -> TempDir {
+        drop(self.stop);
+        self.server.await.expect("the server ends");
+        self.engine.close().expect("the engine closes");
+        self.dir
+    }
+
+    /// A shop on a directory that another one left, when the clock stands as it did at first.
+    pub async fn on(dir: TempDir) -> Self {
+        Self::start(Setup::default(), dir, Arc::new(ManualClock::new(NOW_MS))).await
+    }
+
     pub async fn guest(&self) -> Client {
         Client::connect(self.address, None).await
     }

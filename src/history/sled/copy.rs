@@ -12,7 +12,7 @@ use super::value::unseal;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::{AccountId, ReservationId, Seq};
 use crate::event::branch::Branch;
-use crate::history::record::{ChangeRecord, ReservationRecord};
+use crate::history::record::{ChangeRecord, ReservationRecord, ReservationState};
 
 /// How often a directory is copied that changes meanwhile.
 const COPIES_MAX: usize = 20;
@@ -38,7 +38,11 @@ pub(crate) enum Copied {
 /// A row as it stands.
 pub(crate) enum Row {
     /// A reservation, with the last event that changed it.
-    Reservation(Seq),
+    Reservation {
+        seq: Seq,
+        id: ReservationId,
+        state: ReservationState,
+    },
     /// That a reservation was made on behalf of an account, with the event that made it.
     Owner(Seq),
     Change(ChangeRecord),
@@ -177,8 +181,8 @@ impl StoreCopy {
 fn decode(key: Key, value: &[u8]) -> Result<Row> {
     let (seq, payload) = unseal(key, value)?;
     Ok(if let Some(reservation) = key.as_reservation() {
-        row::decode_reservation(key, reservation, payload)?;
-        Row::Reservation(seq)
+        let record = row::decode_reservation(key, reservation, payload)?;
+        Row::Reservation { seq, id: reservation, state: record.state }
     } else if key.is_change() {
         Row::Change(row::decode_change(key, seq, payload)?)
     } else if key.is_owner() {

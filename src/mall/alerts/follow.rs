@@ -3,10 +3,11 @@
 //! A claim says from where on: no event is let go before it was looked at. It moves on once in a
 //! while, so a restart looks at some events again, and finds what they made.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::judge::{Judge, Stock, Turn};
+use super::judge::{self, Judge, Stock, Touch, Turn};
 use crate::base::error::{ErrorKind, Result};
 use crate::base::{Seq, TimeMs};
 use crate::engine::{Claim, Subscription, Ticket};
@@ -36,9 +37,38 @@ struct Follower {
     judge: Judge,
     /// Of what is read again: the last event that each product's alerts tell of.
     told: HashMap<(String, Condition), Seq>,
+    /// Products with another rule, until it is known what there was of them then.
+    ruled: BTreeMap<Arc<str>, Vec<Ruled>>,
     /// The last event that was looked at, and the last that is not held any more.
     at: Seq,
     held_after: Seq,
+}
+
+/// A rule that counts from some event on.
+#[derive(Clone, Copy)]
+struct Ruled {
+    moment: Moment,
+    threshold: Option<u64>,
+    /// What there is of the product, unless it moved before `known_at`.
+    stock: Stock,
+    known_at: Seq,
+}
+
+/// What is to be judged of a product.
+#[derive(Clone, Copy)]
+struct Case {
+    moment: Moment,
+    touch: Touch,
+    threshold: Option<u64>,
+    /// Of a rule: what there was when it came.
+    stock: Option<Stock>,
+}
+
+impl Ruled {
+    fn case(&self, stock: Stock) -> Case {
+        let Self { moment, threshold, .. } = *self;
+        Case { moment, touch: Touch::Ruled, threshold, stock: Some(stock) }
+    }
 }
 
 /// The event that is looked at.
@@ -123,6 +153,7 @@ impl Mall {
             views: Views::new(Box::new(move |account| names.key_of(account))),
             judge,
             told: self.told(),
+            ruled: BTreeMap::new(),
             at: from_seq - 1,
             held_after: from_seq - 1,
         })
@@ -146,8 +177,9 @@ impl Mall {
             let Some(stock) = self.stock_of(product)? else { continue };
             for condition in Condition::ALL.iter().copied() {
                 let open = self.shared.alerts.table.read().open(product, condition).cloned();
-                if let Some(turn) = judge.turn_unseen(product, stock, condition, open.as_deref()) {
-                    let threshold = judge.threshold(product);
+                let threshold = judge.threshold(product);
+                let turn = judge::turn_unseen(threshold, stock, condition, open.as_deref());
+                if let Some(turn) = turn {
                     let turned =
                         turned(moment, product, condition, threshold, open.as_deref(), turn);
                     last = Some(self.shared.alerts.write(writing, self.engine(), turned, None)?);
@@ -165,28 +197,75 @@ impl Mall {
         seq: Seq,
         event: &Event<'_>,
     ) -> Result<Option<Ticket<()>>> {
-        let Follower { views, judge, told, .. } = follower;
-        let changes = views.changes(event)?;
+        let changes = follower.views.changes(event)?;
         let (moment, mut last) = (Moment { seq, at: event.at }, None);
-        for (product, touch) in judge.touched(&changes) {
-            for condition in Condition::ALL.iter().copied() {
-                let open = self.shared.alerts.table.read().open(&product, condition).cloned();
-                let mut failed = None;
-                let look = || {
-                    self.stock_of(&product).unwrap_or_else(|error| {
-                        failed = Some(error);
-                        None
-                    })
-                };
-                let turn = judge.turn(&product, touch, condition, open.as_deref(), look);
-                failed.map_or(Ok(()), Err)?;
-                let Some(turn) = turn else { continue };
-                if told.get(&(product.to_string(), condition)).is_some_and(|last| seq <= *last) {
-                    // It was told before this process began.
-                    continue;
+        for (product, touch) in follower.judge.touched(&changes) {
+            if touch == Touch::Ruled {
+                if let Some(ruled) = self.ruled(follower, &product, moment)? {
+                    follower.ruled.entry(product).or_default().push(ruled);
                 }
-                let threshold = judge.threshold(&product);
-                let turned = turned(moment, &product, condition, threshold, open.as_deref(), turn);
+                continue;
+            }
+            let rules = follower.ruled.remove(&product).unwrap_or_default();
+            if let Touch::Moved { before, .. } = touch {
+                // Nothing has moved between the rules and this event.
+                let table = &self.shared.alerts.table;
+                let is_sold_out = table.read().open(&product, Condition::Out).is_some();
+                let stock = Stock { available: before, was_stocked: before > 0 || is_sold_out };
+                for ruled in rules {
+                    let case = ruled.case(stock);
+                    last = self.judge(writing, &follower.told, &product, case)?.or(last);
+                }
+            }
+            let threshold = follower.judge.threshold(&product);
+            let case = Case { moment, touch, threshold, stock: None };
+            last = self.judge(writing, &follower.told, &product, case)?.or(last);
+        }
+        let is_known = |rules: &Vec<Ruled>| rules.last().is_none_or(|last| last.known_at <= seq);
+        let known: Vec<_> = follower.ruled.extract_if(.., |_, rules| is_known(rules)).collect();
+        for (product, rules) in known {
+            for ruled in rules {
+                let case = ruled.case(ruled.stock);
+                last = self.judge(writing, &follower.told, &product, case)?.or(last);
+            }
+        }
+        Ok(last)
+    }
+
+    /// A product has another rule, perhaps. What there was of it just then is known later: when it
+    /// moves, or when it did not until now.
+    fn ruled(&self, follower: &Follower, product: &str, moment: Moment) -> Result<Option<Ruled>> {
+        let threshold = follower.judge.threshold(product);
+        let is_low = self.shared.alerts.table.read().open(product, Condition::Low).is_some();
+        let is_open = is_low || follower.ruled.contains_key(product);
+        if threshold.is_none() && !is_open {
+            return Ok(None);
+        }
+        let stock = self.stock_of(product)?;
+        // Read after the stock, so that it is no older.
+        let known_at = self.engine().last_seq();
+        Ok(stock.map(|stock| Ruled { moment, threshold, stock, known_at }))
+    }
+
+    /// Writes what becomes of a product's alerts; the ticket of the last one.
+    fn judge(
+        &self,
+        writing: &mut Following,
+        told: &HashMap<(String, Condition), Seq>,
+        product: &str,
+        case: Case,
+    ) -> Result<Option<Ticket<()>>> {
+        let Case { moment, touch, threshold, stock } = case;
+        let mut last = None;
+        for condition in Condition::ALL.iter().copied() {
+            if told.get(&(product.to_owned(), condition)).is_some_and(|last| moment.seq <= *last) {
+                // It was told before this process began.
+                continue;
+            }
+            let open = self.shared.alerts.table.read().open(product, condition).cloned();
+            let turn = judge::turn(threshold, touch, condition, open.as_deref(), stock);
+            if let Some(turn) = turn {
+                let turned = turned(moment, product, condition, threshold, open.as_deref(), turn);
                 last = Some(self.shared.alerts.write(writing, self.engine(), turned, None)?);
             }
         }
@@ -204,7 +283,7 @@ impl Mall {
     /// Removes the oldest alerts that are over, once there are too many of them.
     fn forget_surplus(&self, follower: &mut Follower) -> Result<()> {
         let surplus = self.shared.alerts.table.read().surplus();
-        if surplus.len() < SURPLUS_MAX {
+        if surplus.len() < SURPLUS_MAX || !follower.ruled.is_empty() {
             return Ok(());
         }
         // The events that made them must not be looked at again.
@@ -224,10 +303,12 @@ impl Follower {
         held >= HELD_MAX || (held > 0 && self.claim.held_bytes() > 0)
     }
 
-    /// Holds nothing any more of what was looked at.
+    /// Holds nothing any more of what was looked at, and is judged.
     fn let_go(&mut self) -> Result<()> {
-        self.claim.hold_from(self.at + 1)?;
-        self.held_after = self.at;
+        let first_open = self.ruled.values().flatten().map(|ruled| ruled.moment.seq).min();
+        let from_seq = first_open.unwrap_or(self.at + 1);
+        self.claim.hold_from(from_seq)?;
+        self.held_after = from_seq - 1;
         Ok(())
     }
 }

@@ -95,61 +95,59 @@ impl Judge {
             Err(_) => None,
         }
     }
+}
 
-    /// What becomes of a product's alert, of which `open` is the one that is open. `look` tells what
-    /// there is of a product, if there is one.
-    pub(super) fn turn(
-        &self,
-        product_id: &str,
-        touch: Touch,
-        condition: Condition,
-        open: Option<&Alert>,
-        look: impl FnOnce() -> Option<Stock>,
-    ) -> Option<Turn> {
-        let threshold = self.threshold(product_id);
-        let is_met = |available: i64| match condition {
-            Condition::Low => threshold.is_some_and(|it| i128::from(available) <= i128::from(it)),
-            Condition::Out => available <= 0,
-        };
-        match (touch, open) {
-            (Touch::Moved { after: available, .. }, Some(_)) if !is_met(available) => {
-                Some(Turn::Ends { kind: condition.recovers(), available })
-            }
-            (Touch::Moved { before, after: available }, None) => {
-                (available < before && is_met(available)).then_some(Turn::Begins { available })
-            }
-            (Touch::Removed, Some(alert)) => {
-                Some(Turn::Ends { kind: AlertKind::Lifted, available: alert.available })
-            }
-            // Another rule is about low stock alone.
-            (Touch::Ruled, Some(alert)) if condition == Condition::Low => {
-                let stock = look().filter(|_| alert.threshold != threshold)?;
-                let (kind, available) = (AlertKind::Lifted, stock.available);
-                (!is_met(available)).then_some(Turn::Ends { kind, available })
-            }
-            (Touch::Ruled, None) if condition == Condition::Low && threshold.is_some() => {
-                let Stock { available, was_stocked } = look()?;
-                (was_stocked && is_met(available)).then_some(Turn::Begins { available })
-            }
-            (Touch::Moved { .. } | Touch::Ruled, Some(_))
-            | (Touch::Ruled | Touch::Removed, None) => None,
+/// What becomes of the alert of a product with this threshold; `open` is the one that is open. `stock`
+/// is what there was when its document was written.
+pub(super) fn turn(
+    threshold: Option<u64>,
+    touch: Touch,
+    condition: Condition,
+    open: Option<&Alert>,
+    stock: Option<Stock>,
+) -> Option<Turn> {
+    let is_met = |available: i64| match condition {
+        Condition::Low => threshold.is_some_and(|it| i128::from(available) <= i128::from(it)),
+        Condition::Out => available <= 0,
+    };
+    match (touch, open) {
+        (Touch::Moved { after: available, .. }, Some(_)) if !is_met(available) => {
+            Some(Turn::Ends { kind: condition.recovers(), available })
+        }
+        (Touch::Moved { before, after: available }, None) => {
+            (available < before && is_met(available)).then_some(Turn::Begins { available })
+        }
+        (Touch::Removed, Some(alert)) => {
+            Some(Turn::Ends { kind: AlertKind::Lifted, available: alert.available })
+        }
+        // Another rule is about low stock alone.
+        (Touch::Ruled, Some(alert)) if condition == Condition::Low => {
+            let stock = stock.filter(|_| alert.threshold != threshold)?;
+            let (kind, available) = (AlertKind::Lifted, stock.available);
+            (!is_met(available)).then_some(Turn::Ends { kind, available })
+        }
+        (Touch::Ruled, None) if condition == Condition::Low && threshold.is_some() => {
+            let Stock { available, was_stocked } = stock?;
+            (was_stocked && is_met(available)).then_some(Turn::Begins { available })
+        }
+        (Touch::Moved { .. } | Touch::Ruled, Some(_)) | (Touch::Ruled | Touch::Removed, None) => {
+            None
         }
     }
+}
 
-    /// What becomes of it where the events in between are not known: only how it stands now.
-    pub(super) fn turn_unseen(
-        &self,
-        product_id: &str,
-        stock: Stock,
-        condition: Condition,
-        open: Option<&Alert>,
-    ) -> Option<Turn> {
-        let Stock { available, was_stocked } = stock;
-        // As if everything that is missing had just gone, or all that there is had just come.
-        let before = if open.is_some() || !was_stocked { i64::MIN } else { i64::MAX };
-        let touch = Touch::Moved { before, after: available };
-        self.turn(product_id, touch, condition, open, || Some(stock))
-    }
+/// What becomes of it where the events in between are not known: only how it stands now.
+pub(super) fn turn_unseen(
+    threshold: Option<u64>,
+    stock: Stock,
+    condition: Condition,
+    open: Option<&Alert>,
+) -> Option<Turn> {
+    let Stock { available, was_stocked } = stock;
+    // As if everything that is missing had just gone, or all that there is had just come.
+    let before = if open.is_some() || !was_stocked { i64::MIN } else { i64::MAX };
+    let touch = Touch::Moved { before, after: available };
+    turn(threshold, touch, condition, open, None)
 }
 
 #[cfg(test)]
@@ -167,12 +165,6 @@ mod tests {
             end: None,
             acknowledged: None,
         }
-    }
-
-    fn judge(threshold: Option<u64>) -> Judge {
-        let mut judge = Judge::default();
-        judge.set("tea", threshold);
-        judge
     }
 
     const STOCKED: Stock = Stock { available: 4, was_stocked: true };
@@ -205,9 +197,8 @@ mod tests {
             (Touch::Ruled, Out, true, None),
         ] {
             let alert = is_open.then(|| open(condition, Some(10)));
-            let turn =
-                judge(Some(10)).turn("tea", touch, condition, alert.as_ref(), || Some(STOCKED));
-            assert_eq!(turn, expected, "{touch:?} {condition:?} {is_open}");
+            let turned = turn(Some(10), touch, condition, alert.as_ref(), Some(STOCKED));
+            assert_eq!(turned, expected, "{touch:?} {condition:?} {is_open}");
         }
     }
 
@@ -223,12 +214,12 @@ mod tests {
             (Some(3), None, None),
             (None, None, None),
         ] {
-            let turn = judge(threshold).turn("tea", ruled, low, open, || Some(STOCKED));
-            assert_eq!(turn, expected, "{threshold:?}");
+            let turned = turn(threshold, ruled, low, open, Some(STOCKED));
+            assert_eq!(turned, expected, "{threshold:?}");
         }
         let none_yet = Stock { available: 0, was_stocked: false };
-        assert_eq!(judge(Some(9)).turn("tea", ruled, low, None, || Some(none_yet)), None);
-        assert_eq!(judge(Some(9)).turn("tea", ruled, low, None, || None), None);
+        assert_eq!(turn(Some(9), ruled, low, None, Some(none_yet)), None);
+        assert_eq!(turn(Some(9), ruled, low, None, None), None);
     }
 
     #[test]
@@ -246,7 +237,7 @@ mod tests {
             (STOCKED, Some(&alert), back),
             (gone, Some(&alert), None),
         ] {
-            assert_eq!(judge(None).turn_unseen("tea", stock, out, open), expected, "{stock:?}");
+            assert_eq!(turn_unseen(None, stock, out, open), expected, "{stock:?}");
         }
     }
 }

@@ -5,11 +5,11 @@ use std::path::Path;
 
 use super::*;
 use crate::base::AccountKey;
-use crate::event::Fact;
+use crate::event::{Fact, Policy};
 use crate::ledger::{Adjust, Receive};
 use crate::mall::catalogue::tests::{category, editor, product};
 use crate::mall::facts::AlertKind;
-use crate::mall::{MallConfig, Product};
+use crate::mall::{Exchange, MallConfig, Product, User, Wanted};
 
 fn open(dir: &Path) -> Mall {
     let engine = Engine::builder(dir).segment_bytes(256 << 10).open().expect("it opens");
@@ -221,4 +221,52 @@ fn the_oldest_that_are_over_go_when_there_are_too_many() {
     assert_eq!((table.open_count, table.open("tea", Condition::Low)), (1, None));
     table.put(alert(1, over(1)));
     assert_eq!((table.open_count, table.open.len()), (0, 0));
+}
+
+/// Whatever alerts wait for, a sale does not: it ends while nobody can write or read any.
+#[test]
+fn a_sale_waits_for_nothing_of_alerts() {
+    let dir = tempfile::TempDir::new().expect("a directory");
+    let mall = mall(dir.path());
+    change(&mall, 12);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    let alerts = &mall.shared.alerts;
+    let (writing, table) = (alerts.writing.lock(), alerts.table.write());
+    let key = AccountKey::points("ann").expect("a valid name");
+    let points = mall.engine().open_account(&key, Policy::strict()).expect("there is room");
+    let given = mall.engine().receive(Receive::new(points, 100)).expect("it is accepted");
+    given.wait().expect("it is durable");
+    let ann = User::new("ann").expect("a valid name");
+    let items = [Wanted { product_id: "tea", quantity: 12 }];
+    let exchange =
+        Exchange { items: &items, is_basket: false, delivery_info: None, confirm: true, key: None };
+    let sold = runtime.block_on(mall.exchange(&ann, &exchange)).expect("there is enough");
+    assert_eq!(sold.points_cost, 60);
+    drop((writing, table));
+    follow(&mall);
+    assert_eq!(told(&mall), [(LowStock, None), (SoldOut, None)]);
+}
+
+/// A rule is judged by what there was when it came, however late it is looked at.
+#[test]
+fn a_rule_that_is_looked_at_late_is_judged_by_what_there_was() {
+    let dir = tempfile::TempDir::new().expect("a directory");
+    let mall = mall(dir.path());
+    change(&mall, 30);
+    change(&mall, -25);
+    mall.put_product(&tea(Some(2))).expect("a valid product");
+    mall.put_product(&tea(Some(9))).expect("a valid product");
+    change(&mall, 20);
+    follow(&mall);
+    let as_they_came = [(LowStock, Some(Lifted)), (LowStock, Some(StockRecovered))];
+    assert_eq!(told(&mall), as_they_came);
+    let before = mall.engine().documents(ALERTS);
+    drop(mall);
+    let mall = open(dir.path());
+    follow(&mall);
+    assert_eq!(mall.engine().documents(ALERTS), before);
 }

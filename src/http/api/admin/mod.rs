@@ -4,6 +4,8 @@ pub(in crate::http) mod alerts;
 pub(in crate::http) mod categories;
 pub(in crate::http) mod clock;
 pub(in crate::http) mod documents;
+pub(in crate::http) mod held;
+pub(in crate::http) mod leaks;
 pub(in crate::http) mod mirror;
 pub(in crate::http) mod orders;
 pub(in crate::http) mod points;

@@ -112,6 +112,16 @@ async fn some_units_go_back_with_their_points_and_their_limit() {
     let shipped = (json!("shipped"), Value::Null, Value::Null);
     assert_eq!(told, [refunded(1, "退一件"), refunded(1, "破损"), shipped, refunded(2, "全退")]);
 
+    // What an operator cancels is what is left, and a retry of that is told the same.
+    let more = id(&exchange(&mut ann, 2, true).await);
+    refund(&mut ops, &more, one).await.data();
+    let path = format!("/api/admin/orders/{more}/cancel");
+    let first = ops.post_keyed(&path, "c", json!({"reason": "x"})).await;
+    assert_eq!((&first.data()["status"], &first.data()["pointsCost"]), (&json!(-1), &json!(10)));
+    let again = ops.post_keyed(&path, "c", json!({"reason": "x"})).await;
+    assert_eq!(again.without_timestamp(), first.without_timestamp());
+    assert_eq!(books(&mut ann, &mut ops).await, [95, 8, 1, 1]);
+
     // What a user cancels is what is left.
     let path = format!("/api/mall/orders/{another}/cancel");
     ann.post(&path, json!({})).await.data();

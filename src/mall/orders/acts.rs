@@ -210,16 +210,15 @@ impl Mall {
         }
     }
 
-    /// What the first try of a request with this key was told, from the ledger's window alone:
-    /// nothing else need be there any more. `None` also where a release before this one did not
-    /// keep it.
+    /// What the first try of a request with this key was told, from the ledger's window: mostly
+    /// nothing else need be there any more.
     pub(super) async fn told_before(
         &self,
         user: Option<&User>,
         key: Option<IdempotencyKey>,
     ) -> Result<Option<Receipt>, Failure> {
         let first = key.map_or(Ok(None), |key| self.engine().first_execution(key))?;
-        let Some((ticket, Some(terms))) = first else {
+        let Some((ticket, terms)) = first else {
             return Ok(None);
         };
         let (reservation, status) = match self.durable(ticket).await? {
@@ -229,8 +228,11 @@ impl Mall {
             FirstAnswer::Released { reservation } | FirstAnswer::Returned { reservation } => {
                 (reservation, OrderStatus::Cancelled)
             }
-            FirstAnswer::Extended { reservation, .. } => (reservation, OrderStatus::Pending),
+            FirstAnswer::Extended { reservation, .. } if terms.is_some() => {
+                (reservation, OrderStatus::Pending)
+            }
             FirstAnswer::Changed(_)
+            | FirstAnswer::Extended { .. }
             | FirstAnswer::Reserved(_)
             | FirstAnswer::ReturnedInPart { .. }
             | FirstAnswer::Noted { .. }
@@ -238,6 +240,14 @@ impl Mall {
             | FirstAnswer::DocumentPut
             | FirstAnswer::PolicySet { .. }
             | FirstAnswer::Atomic(_) => return Ok(None),
+        };
+        let Some(terms) = terms else {
+            // Of an order of which some was back already the last return does not say what it cost.
+            let order = match user {
+                Some(user) => self.order(user, reservation).await?,
+                None => self.any_order(reservation).await?,
+            };
+            return Ok(Some(order.receipt().now(status)));
         };
         let points_cost = match user {
             Some(user) => match self.cost_of(user, Some(terms))? {

@@ -4,12 +4,21 @@ use std::path::Path;
 
 use crate::audit::{self, AuditConfig};
 use crate::base::error::Result;
+#[cfg(not(test))]
+use crate::base::flaw;
 use crate::event::{self, Event};
 use crate::ledger::Level;
 use crate::ledger::{LAYOUT_VERSION, Layout, Ledger, Limits, PART_COUNT, Replay};
 use crate::vfs::RealVfs;
 
 pub use crate::trials::oracle;
+
+/// Lets this process make a deliberate mistake until it ends, by its name in `src/base/flaw.rs`: for
+/// tests that must see it. False when there is none of that name, or this process makes another.
+#[cfg(not(test))]
+pub fn make_mistake(name: &str) -> bool {
+    flaw::make(name)
+}
 
 /// Reads the payload of a journal frame.
 ///

@@ -19,6 +19,7 @@ use std::collections::BTreeMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::ExitStatusExt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -40,6 +41,8 @@ use self::request::{Ask, Order, PRICE, Rng, Row, Shop, ask_all, key, numbers_of}
 const KILLS: u64 = 50;
 /// In the child's environment: the directory.
 const CHILD: &str = "STOCKHOLD_KILL_CHILD";
+/// What the child does wrong, on purpose.
+const MISTAKE: &str = "STOCKHOLD_KILL_MISTAKE";
 const SIGKILL: i32 = 9;
 
 /// Small files and short intervals, so that kills meet rollovers, checkpoints and the archive.
@@ -73,6 +76,21 @@ fn what_was_acknowledged_survives_kills() {
         format!("kill test, seed {seed}, {:.1} s: {counts:?}\n", started.elapsed().as_secs_f64());
     std::io::stderr().write_all(report.as_bytes()).expect("standard error takes a line");
     counts.assert_tried();
+}
+
+/// Would catch a kill test that does not see what it is there to see.
+#[test]
+fn a_part_return_of_too_much_is_seen_and_named() {
+    let mut trial = Trial { mistake: Some("ReturnsTooMuch"), ..Trial::new(1) };
+    let seen = catch_unwind(AssertUnwindSafe(|| {
+        for _ in 0..KILLS {
+            trial.live();
+            trial.check();
+        }
+    }));
+    let told = seen.expect_err("nobody sees it");
+    let told = told.downcast_ref::<String>().expect("a message");
+    assert!(told.contains("went back, where no more than"), "it is seen as something else: {told}");
 }
 
 /// What the child said of a reservation last.
@@ -111,6 +129,18 @@ struct Trial {
     /// Checkpoint, history and oldest event as the last check left them.
     left: (u64, u64, u64),
     counts: Counts,
+    mistake: Option<&'static str>,
+}
+
+/// The child. Dropped, it is killed.
+struct Living(Child);
+
+impl Drop for Living {
+    fn drop(&mut self) {
+        // It may be dead.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 #[derive(Default)]
@@ -134,14 +164,15 @@ impl Trial {
             fresh: Fresh::default(),
             left: (0, 0, 1),
             counts: Counts::default(),
+            mistake: None,
         }
     }
 
     /// One life of the child, up to its death.
     fn live(&mut self) {
         self.lives += 1;
-        let mut child = self.spawn();
-        let lines = listen(&mut child);
+        let mut child = Living(self.spawn());
+        let lines = listen(&mut child.0);
         let mut heard = 0;
         if self.rng.below(4) == 0 {
             // Most of these die while they open the directory.
@@ -160,8 +191,8 @@ impl Trial {
                 heard += u64::from(self.hear(&line));
             }
         }
-        child.kill().expect("the child can be killed");
-        let status = child.wait().expect("the child can be waited for");
+        child.0.kill().expect("the child can be killed");
+        let status = child.0.wait().expect("the child can be waited for");
         assert_eq!(
             status.signal(),
             Some(SIGKILL),
@@ -181,6 +212,7 @@ impl Trial {
         let mut child = Command::new(this)
             .args(["--exact", "--nocapture", "what_was_acknowledged_survives_kills"])
             .env(CHILD, self.dir.path())
+            .envs(self.mistake.map(|mistake| (MISTAKE, mistake)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -270,7 +302,10 @@ impl Trial {
                     panic!("{id} goes back, and was not acknowledged as confirmed");
                 };
                 *back += order.quantity;
-                assert!(back <= units, "{back} units of {units} of {id} are back");
+                assert!(
+                    back <= units,
+                    "{back} units of {id} went back, where no more than {units} can"
+                );
             }
             Ask::Award { .. } | Ask::Receive { .. } | Ask::WriteOff { .. } => return,
         }

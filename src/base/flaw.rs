@@ -1,13 +1,17 @@
-//! Deliberate mistakes: a test that never saw one caught proves little. Only test builds can make
-//! any, one at a time, and only on the thread that asks for it; in every other build the question
-//! whether one is made is a constant.
+//! Deliberate mistakes: a test that never saw one caught proves little. Unit tests make one at a
+//! time, on the thread that asks for it. With the feature `test-util` a process can be told at its
+//! beginning to make one, for tests that kill processes. In every other build the question whether
+//! one is made is a constant.
 
 /// The mistakes, and a list of all of them, so that none is forgotten by the test that looks for
 /// each.
 macro_rules! flaws {
     ($($(#[doc = $doc:literal])* $name:ident,)*) => {
         /// A mistake in the engine, with the invariant of `docs/architecture.md` that it breaks.
-        #[cfg_attr(not(test), allow(dead_code, reason = "one is made in code for tests only"))]
+        #[cfg_attr(
+            not(any(test, feature = "test-util")),
+            allow(dead_code, reason = "one is made in code for tests only")
+        )]
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub(crate) enum Flaw {
             $($(#[doc = $doc])* $name,)*
@@ -17,6 +21,13 @@ macro_rules! flaws {
             /// Every mistake.
             #[cfg(all(test, not(stockhold_loom)))]
             pub(crate) const ALL: &[Self] = &[$(Self::$name),*];
+
+            /// The mistake of this name.
+            #[cfg(all(feature = "test-util", not(test)))]
+            fn named(name: &str) -> Option<Self> {
+                let all = [$((stringify!($name), Self::$name)),*];
+                all.into_iter().find(|(its, _)| *its == name).map(|(_, flaw)| flaw)
+            }
         }
     };
 }
@@ -50,7 +61,7 @@ flaws! {
     KeepsHalf,
     /// 1: a return gives back the newest use, whosever that is.
     ReturnsNewest,
-    /// 1: returns a unit more than is left.
+    /// 1: returns more than is left.
     ReturnsTooMuch,
     /// 1: revives an order once more.
     RevivesTwice,
@@ -83,8 +94,25 @@ pub(crate) fn is_made(flaw: Flaw) -> bool {
     MADE.get() == Some(flaw)
 }
 
+/// What this process was told to do wrong, on every thread.
+#[cfg(all(feature = "test-util", not(test)))]
+static MADE: std::sync::OnceLock<Flaw> = std::sync::OnceLock::new();
+
+/// Lets this process make the mistake of this name until it ends; false when there is none of that
+/// name, or it makes another.
+#[cfg(all(feature = "test-util", not(test)))]
+pub(crate) fn make(name: &str) -> bool {
+    Flaw::named(name).is_some_and(|flaw| *MADE.get_or_init(|| flaw) == flaw)
+}
+
+/// Whether this process makes the mistake.
+#[cfg(all(feature = "test-util", not(test)))]
+pub(crate) fn is_made(flaw: Flaw) -> bool {
+    MADE.get() == Some(&flaw)
+}
+
 /// Whether the mistake is made: never outside of tests.
-#[cfg(not(test))]
+#[cfg(not(any(test, feature = "test-util")))]
 pub(crate) const fn is_made(_: Flaw) -> bool {
     false
 }

@@ -6,6 +6,7 @@ use std::io::{BufRead, Write};
 use std::path::Path;
 
 use stockhold::outcome::{FirstAnswer, Reserved};
+use stockhold::test_util::make_mistake;
 use stockhold::{Engine, ReservationId};
 
 use super::request::{
@@ -19,6 +20,9 @@ pub const BATCH_MAX: u64 = 4;
 /// Asks until it is killed.
 pub fn run(dir: &Path) -> ! {
     abort_on_panic();
+    if let Ok(mistake) = std::env::var(super::MISTAKE) {
+        assert!(make_mistake(&mistake), "there is a mistake of the name {mistake}");
+    }
     let mut said =
         std::io::stdin().lock().lines().map(|line| parse(&line.expect("the pipe reads")));
     let first = said.next().expect("the parent says which life this is");

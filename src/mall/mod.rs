@@ -51,6 +51,8 @@ pub(crate) use leaks::{Found, Leaks, Overdue, Unexplained, Unordered};
 pub(crate) use listing::{Filter, ListingPage, Page, Place};
 #[cfg(feature = "bin")]
 pub(crate) use model::ORDER_NO_PREFIX;
+#[cfg(feature = "bin")]
+pub(crate) use model::Wish;
 pub use model::{Category, Period, Product, PurchaseLimit};
 pub(crate) use model::{OrderStatus, order_id, order_no, parse_order_id};
 #[cfg(feature = "bin")]

@@ -40,6 +40,20 @@ fn a_short_soak_tries_everything_and_finds_nothing() {
     assert_eq!(dir.path().read_dir().expect("a directory").count(), 0, "nothing stays behind");
 }
 
+/// Would catch a soak that does not see what it is there to see.
+#[test]
+fn a_part_return_of_too_much_is_seen_and_named() {
+    let dir = TempDir::new().expect("a directory");
+    let path = dir.path().to_str().expect("a path in UTF-8");
+    let soak = ["soak", "--seconds", "4", "--json", "--dir", path, "--mistake", "ReturnsTooMuch"];
+    let (code, printed, log) = run(&mut stockhold(&soak));
+    assert_eq!(code, 1, "{printed}{log}");
+    let report: Value = serde_json::from_str(&printed).expect("it prints JSON");
+    let findings = report["findings"]["first"].as_array().expect("a list");
+    let is_named = |it: &Value| it.to_string().contains("more goes back than is left");
+    assert!(findings.iter().any(is_named), "{findings:?}");
+}
+
 /// Whoever starts a server without holding its clock all the time gets none.
 #[test]
 fn a_server_is_not_soaked_by_accident() {

@@ -8,8 +8,9 @@ use hyper::header::HeaderValue;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::acts::Act;
+use super::units::Units;
 use crate::base::{ReservationId, TimeMs};
-use crate::mall::order_id;
 use crate::trials::client::Client;
 
 /// Longer than the server is ever stopped.
@@ -29,23 +30,16 @@ pub(super) const PRODUCTS: [(&str, u64); 5] = [
 pub(super) enum Ask {
     Exchange {
         user: usize,
-        product: usize,
-        quantity: u64,
+        units: Units,
+        /// As `items`, which several products need.
+        as_basket: bool,
         confirm: bool,
     },
-    Confirm {
+    /// An act upon an order of this user.
+    Order {
         user: usize,
         order: ReservationId,
-    },
-    Cancel {
-        user: usize,
-        order: ReservationId,
-    },
-    /// An operator gives so many units back; without `restock` they came back broken.
-    Refund {
-        order: ReservationId,
-        quantity: u64,
-        restock: bool,
+        act: Act,
     },
     Award {
         user: usize,
@@ -65,35 +59,21 @@ impl Ask {
     /// Whose token it needs; `None` for an operator's.
     pub(super) fn user(self) -> Option<usize> {
         match self {
-            Self::Exchange { user, .. }
-            | Self::Confirm { user, .. }
-            | Self::Cancel { user, .. } => Some(user),
-            Self::Refund { .. }
-            | Self::Award { .. }
-            | Self::Receive { .. }
-            | Self::Adjust { .. } => None,
+            Self::Exchange { user, .. } => Some(user),
+            Self::Order { user, act, .. } => Some(user).filter(|_| !act.is_operators()),
+            Self::Award { .. } | Self::Receive { .. } | Self::Adjust { .. } => None,
         }
     }
 
-    /// Path and body; `name` tells the name of a user.
-    pub(super) fn request<'a>(self, name: impl Fn(usize) -> &'a str) -> (String, Value) {
+    /// Method, path and body; `name` tells the name of a user.
+    pub(super) fn request<'a>(self, name: impl Fn(usize) -> &'a str) -> (Method, String, Value) {
         let inventory =
             |product: usize, what| format!("/api/admin/inventory/{}/{what}", PRODUCTS[product].0);
-        match self {
-            Self::Exchange { product, quantity, confirm, .. } => (
-                "/api/mall/exchange".into(),
-                json!({"productId": PRODUCTS[product].0, "quantity": quantity, "confirm": confirm}),
-            ),
-            Self::Confirm { order, .. } => {
-                (format!("/api/mall/orders/{}/confirm", order_id(order)), json!({}))
+        let (path, body) = match self {
+            Self::Exchange { units, as_basket, confirm, .. } => {
+                ("/api/mall/exchange".into(), exchange(units, as_basket, confirm))
             }
-            Self::Cancel { order, .. } => {
-                (format!("/api/mall/orders/{}/cancel", order_id(order)), json!({}))
-            }
-            Self::Refund { order, quantity, restock } => (
-                format!("/api/admin/orders/{}/refund", order_id(order)),
-                json!({"reason": "soak", "quantity": quantity, "restock": restock}),
-            ),
+            Self::Order { order, act, .. } => return act.request(order),
             Self::Award { user, points } => (
                 format!("/api/admin/points/{}/award", name(user)),
                 json!({"points": points, "reason": "soak"}),
@@ -104,8 +84,20 @@ impl Ask {
             Self::Adjust { product, delta } => {
                 (inventory(product, "adjust"), json!({"delta": delta, "reason": "soak"}))
             }
-        }
+        };
+        (Method::POST, path, body)
     }
+}
+
+fn exchange(units: Units, as_basket: bool, confirm: bool) -> Value {
+    let item = |(product, quantity): (usize, u64)| json!({"productId": PRODUCTS[product].0, "quantity": quantity});
+    let mut items = units.iter().map(item);
+    let mut body = match as_basket {
+        true => json!({"items": items.collect::<Value>()}),
+        false => items.next().unwrap_or_default(),
+    };
+    body["confirm"] = confirm.into();
+    body
 }
 
 /// A request, and the number of the key under which it may be asked again.

@@ -15,7 +15,8 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::ask::{Ask, Asked, PRODUCTS, Reply, send};
 use super::choices::Choices;
 use super::counts::{Counts, Findings};
-use super::known::{Order, Purse, Span, Stock};
+use super::holdings::{Purse, Stock};
+use super::known::{Order, Span};
 use crate::base::error::{Error, Result};
 use crate::base::{ReservationId, TimeMs};
 use crate::http::{Auth, Role};
@@ -61,10 +62,10 @@ pub(super) struct Caller {
     pub(super) admin: HeaderValue,
     pub(super) users: Vec<User>,
     pub(super) orders: BTreeMap<ReservationId, Order>,
-    /// Orders that may be confirmed or cancelled.
+    /// Orders that wait.
     pub(super) waiting: Vec<ReservationId>,
-    /// Orders that may be returned.
-    pub(super) confirmed: Vec<ReservationId>,
+    /// Orders that were confirmed and are not over, those that were asked for last in the end.
+    pub(super) paid: Vec<ReservationId>,
     /// What has no clear answer yet.
     pub(super) unclear: Vec<Asked>,
     /// Exchanges without a key among it, whose orders are looked for.
@@ -74,6 +75,8 @@ pub(super) struct Caller {
     pub(super) fresh: BTreeSet<ReservationId>,
     pub(super) stocks: [Stock; PRODUCTS.len()],
     pub(super) next_key: u64,
+    /// Where deliveries went so far.
+    pub(super) places: u64,
     /// The latest time that this life of the server has shown.
     pub(super) seen_ms: TimeMs,
     pub(super) counts: Counts,
@@ -89,17 +92,19 @@ impl Caller {
         Ok(Self {
             number,
             chance: Choices::new(seed, 1 + number as u64),
-            admin: bearer(auth, "soak", Role::Admin)?,
+            // Of its own: what answers may take is counted by who asks.
+            admin: bearer(auth, &format!("soak-{number}-ops"), Role::Admin)?,
             users: (0..USERS).map(user).collect::<Result<_>>()?,
             orders: BTreeMap::new(),
             waiting: Vec::new(),
-            confirmed: Vec::new(),
+            paid: Vec::new(),
             unclear: Vec::new(),
             lost: Vec::new(),
             answered: VecDeque::new(),
             fresh: BTreeSet::new(),
             stocks: Default::default(),
             next_key: 0,
+            places: 0,
             seen_ms: 0,
             counts: Counts::default(),
             findings: Findings::default(),
@@ -161,12 +166,11 @@ impl Caller {
     }
 
     async fn send(&mut self, client: &mut Client, asked: Asked) -> Option<Reply> {
-        let (path, body) = asked.ask.request(|user| &self.users[user].name);
+        let (method, path, body) = asked.ask.request(|user| &self.users[user].name);
         let token = asked.ask.user().map_or(&self.admin, |user| &self.users[user].token);
         let key = asked.key.map(|key| format!("{}-{key}", self.number));
         let reply =
-            send(client, Method::POST, &path, token, key.as_deref(), Bytes::from(body.to_string()))
-                .await;
+            send(client, method, &path, token, key.as_deref(), Bytes::from(body.to_string())).await;
         self.hear(reply)
     }
 
@@ -208,12 +212,14 @@ impl Caller {
     async fn read(&mut self, client: &mut Client) -> bool {
         let user = &self.users[self.chance.below(USERS as u64) as usize];
         let product = PRODUCTS[self.chance.below(PRODUCTS.len() as u64) as usize].0;
-        let (path, token) = match self.chance.below(6) {
+        let (path, token) = match self.chance.below(8) {
             0 => ("/api/points/balance".to_owned(), &user.token),
             1 => ("/api/mall/orders?page_size=20".to_owned(), &user.token),
             2 => (format!("/api/mall/products/{product}"), &user.token),
             3 => (format!("/api/admin/inventory/{product}"), &self.admin),
-            4 => ("/api/mall/products?page_size=5".to_owned(), &user.token),
+            4 => (format!("/api/admin/orders?page_size=20&user_id={}", user.name), &self.admin),
+            5 => ("/api/admin/orders?page_size=20&status=shipped".to_owned(), &self.admin),
+            6 => ("/api/mall/products?page_size=5".to_owned(), &user.token),
             _ => ("/api/mall/categories".to_owned(), &user.token),
         };
         let reply = send(client, Method::GET, &path, token, None, Bytes::new()).await;

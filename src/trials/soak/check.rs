@@ -5,13 +5,12 @@ use std::time::Duration;
 
 use hyper::Method;
 use hyper::body::Bytes;
-use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
 use super::ask::{Ask, PRODUCTS, Reply, send};
 use super::caller::Caller;
-use super::known::{Order, Span, States, Stock};
-use super::learn::cost_of;
+use super::holdings::Stock;
+use super::known::Span;
 use crate::base::ReservationId;
 use crate::base::error::{Error, Result};
 use crate::mall::{OrderStatus, order_id, parse_order_id};
@@ -54,21 +53,22 @@ impl Caller {
         Ok(())
     }
 
-    async fn get(&mut self, client: &mut Client, user: usize, path: &str) -> Result<Reply> {
+    pub(super) async fn get(
+        &mut self,
+        client: &mut Client,
+        user: usize,
+        path: &str,
+    ) -> Result<Reply> {
         let reply =
             send(client, Method::GET, path, &self.users[user].token, None, Bytes::new()).await;
         self.hear(reply).ok_or_else(gone)
     }
 
     async fn look_at_orders(&mut self, client: &mut Client) -> Result<()> {
-        let open =
-            self.orders.iter().filter(|(_, order)| order.may_be.is_open()).map(|(id, _)| *id);
+        let open = self.orders.iter().filter(|(_, order)| order.is_open()).map(|(id, _)| *id);
         let mut ids: Vec<ReservationId> = open.chain(std::mem::take(&mut self.fresh)).collect();
-        let newest = self.orders.last_key_value().map_or(0, |(id, _)| id.number());
-        let oldest = self.orders.first_key_value().map_or(0, |(id, _)| id.number());
         for _ in 0..OLDER {
-            // Numbers grow with time, so any number between is near to an order.
-            let near = ReservationId::from_number(self.chance.between(oldest, newest));
+            let near = self.any_number();
             ids.extend(self.orders.range(near..).next().map(|(id, _)| *id));
         }
         ids.sort_unstable();
@@ -84,50 +84,19 @@ impl Caller {
         Ok(())
     }
 
-    /// Holds an order as the server shows it against what is known of it.
-    fn compare(&mut self, id: ReservationId, shown: &Value, when: Span, reply: &Reply) {
-        self.counts.orders_looked_up += 1;
-        let Some(order) = self.orders.get_mut(&id) else {
-            return;
-        };
-        let Some(state) = state_of(shown) else {
-            return self
-                .findings
-                .note(format!("{id} is known as {order:?} and shown as {reply:?}"));
-        };
-        let number = |name: &str| shown[name].as_u64();
-        let same = shown["productId"] == PRODUCTS[order.product].0
-            && number("quantity") == Some(order.quantity)
-            && number("pointsCost") == Some(order.cost)
-            && number("expiresAt") == Some(order.expires_at);
-        // What came of a refund without an answer is not known yet.
-        let back = number("returnedQuantity").unwrap_or(0);
-        let same = same && (order.returned..=order.quantity).contains(&back);
-        let in_time = number("exchangedAt").is_none_or(|at| at < order.expires_at);
-        let held = order.may_be.may_hold();
-        let was_open = order.may_be.has(OrderStatus::Pending);
-        let was_unclear = was_open && order.may_be.is_unclear();
-        let found = order.find(state, when);
-        self.counts.expiries_seen += u64::from(was_open && state == OrderStatus::Expired);
-        self.counts.ended_without_an_answer +=
-            u64::from(was_unclear && state == OrderStatus::Confirmed);
-        self.findings.check(same && in_time, || format!("{id} is known otherwise than {shown}"));
-        if let Err(wrong) = found {
-            self.findings.note(format!("{id} is found {shown}: {wrong}"));
-        }
-        self.let_go(id, held);
-    }
-
     /// Asks again what has a key and no clear answer, until it has one.
     async fn resolve(&mut self, client: &mut Client) -> Result<()> {
         let unclear = std::mem::take(&mut self.unclear);
         for asked in unclear {
-            if let Ask::Exchange { user, .. } = asked.ask {
-                self.users[user].purse.spent_max -= cost_of(asked.ask);
+            if let Ask::Exchange { user, units, .. } = asked.ask {
+                self.users[user].purse.spent_max -= units.cost();
             }
             if asked.key.is_none() {
-                if let Ask::Exchange { .. } = asked.ask {
-                    self.lost.push(asked.ask);
+                match asked.ask {
+                    Ask::Exchange { .. } => self.lost.push(asked.ask),
+                    // The look has told.
+                    Ask::Order { order, .. } => self.known(order).doubt = None,
+                    Ask::Award { .. } | Ask::Receive { .. } | Ask::Adjust { .. } => {}
                 }
                 continue;
             }
@@ -168,6 +137,9 @@ impl Caller {
                     self.adopt(*id, user, order);
                 }
             }
+            if before.is_none() {
+                self.look_at_pages(client, user, shown).await?;
+            }
             let next = reply.data["nextBefore"].as_str().and_then(parse_order_id);
             self.compare_ids(user, &ids, before, next);
             before = next;
@@ -198,34 +170,12 @@ impl Caller {
         });
     }
 
-    /// An order that nobody answered for: it must be what a request without a key asked for.
-    fn adopt(&mut self, id: ReservationId, user: usize, shown: &Value) {
-        let matches = |ask: &Ask| {
-            matches!(*ask, Ask::Exchange { user: asker, product, quantity, .. } if asker == user
-                && shown["productId"] == PRODUCTS[product].0 && shown["quantity"] == quantity)
-        };
-        let Some(at) = self.lost.iter().position(matches) else {
-            return self.findings.note(format!("nobody asked for the order {shown}"));
-        };
-        let ask = self.lost.swap_remove(at);
-        let (Ask::Exchange { product, quantity, .. }, Some(state)) = (ask, state_of(shown)) else {
-            return;
-        };
-        self.counts.found_in_list += 1;
-        let expires_at = shown["expiresAt"].as_u64().unwrap_or_default();
-        let may_be = States::only(state);
-        let cost = cost_of(ask);
-        let order = Order { user, product, quantity, returned: 0, cost, expires_at, may_be };
-        self.enter(id, order);
-        self.let_go(id, true);
-    }
-
     /// A user's points are exactly what was awarded, and what its orders hold and cost.
     async fn look_at_balance(&mut self, client: &mut Client, user: usize) -> Result<()> {
         let (mut reserved, mut consumed) = (0, 0);
         for order in self.orders.values().filter(|order| order.user == user) {
-            reserved += u64::from(order.may_be.has(OrderStatus::Pending)) * order.cost;
-            consumed += u64::from(order.may_be.has(OrderStatus::Confirmed)) * order.left_cost();
+            reserved += u64::from(order.may_be.has(OrderStatus::Pending)) * order.units.cost();
+            consumed += u64::from(order.may_be.may_be_paid()) * order.left().cost();
         }
         let received = self.users[user].purse.received;
         let started = Instant::now();
@@ -251,20 +201,24 @@ impl Caller {
     pub(super) fn stocks(&self) -> [Stock; PRODUCTS.len()] {
         let mut stocks = self.stocks;
         for order in self.orders.values() {
-            let stock = &mut stocks[order.product];
-            stock.reserved += u64::from(order.may_be.has(OrderStatus::Pending)) * order.quantity;
-            stock.sold += u64::from(order.may_be.has(OrderStatus::Confirmed)) * order.left();
+            let (waits, is_paid) =
+                (order.may_be.has(OrderStatus::Pending), order.may_be.may_be_paid());
+            for (product, stock) in stocks.iter_mut().enumerate() {
+                stock.reserved += u64::from(waits) * order.units.get(product);
+                stock.sold += u64::from(is_paid) * order.left().get(product);
+            }
         }
         stocks
     }
 
     /// What there is to do next follows from what was found.
     fn begin_anew(&mut self) {
-        let of = |state| {
-            let orders = self.orders.iter().filter(move |(_, order)| order.may_be.has(state));
-            orders.map(|(id, _)| *id).collect::<Vec<_>>()
-        };
-        (self.waiting, self.confirmed) = (of(OrderStatus::Pending), of(OrderStatus::Confirmed));
+        self.waiting.clear();
+        self.paid.clear();
+        let held = self.orders.iter().filter(|(_, order)| order.may_be.may_hold());
+        for id in held.map(|(id, _)| *id).collect::<Vec<_>>() {
+            self.list(id);
+        }
         self.lost.clear();
         self.fresh.clear();
         // The next life may show an earlier time: that of its last event.
@@ -272,10 +226,6 @@ impl Caller {
     }
 }
 
-fn state_of(shown: &Value) -> Option<OrderStatus> {
-    OrderStatus::from_name(shown["state"].as_str()?)
-}
-
-fn gone() -> Error {
+pub(super) fn gone() -> Error {
     Error::unavailable("the server gives a check no answer")
 }

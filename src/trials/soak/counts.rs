@@ -7,54 +7,89 @@ use serde::Serialize;
 /// How many findings are kept word by word.
 const FINDINGS_MAX: usize = 20;
 
-/// How often each thing happened.
-#[derive(Clone, Debug, Default, Serialize)]
-pub(super) struct Counts {
-    /// Requests of every kind by the code of their answer; none is `no answer`.
-    pub(super) answers: BTreeMap<String, u64>,
-    pub(super) exchanges: u64,
-    pub(super) confirms: u64,
-    pub(super) cancels: u64,
-    pub(super) returns: u64,
-    pub(super) refunds: u64,
-    pub(super) late_refused: u64,
-    pub(super) awards: u64,
-    pub(super) receives: u64,
-    pub(super) adjusts: u64,
-    pub(super) reads: u64,
-    pub(super) retries: u64,
-    pub(super) retries_after_restart: u64,
+/// What is counted, one row each: the number, what it counts as the report shows it, and what it is
+/// called when a soak must have it and has none.
+macro_rules! counts {
+    ($($(#[doc = $doc:literal])* $count:ident $shown:literal $(wanted $wanted:literal)?;)*) => {
+        /// How often each thing happened.
+        #[derive(Clone, Debug, Default, Serialize)]
+        pub(super) struct Counts {
+            /// Requests of every kind by the code of their answer; none is `no answer`.
+            pub(super) answers: BTreeMap<String, u64>,
+            $($(#[doc = $doc])* pub(super) $count: u64,)*
+        }
+
+        impl Counts {
+            /// Every number with what it counts.
+            pub(super) fn numbers(&mut self) -> Vec<(&'static str, &mut u64)> {
+                vec![$(($shown, &mut self.$count)),*]
+            }
+
+            fn wanted(&self) -> Vec<(&'static str, u64)> {
+                vec![$($(($wanted, self.$count),)?)*]
+            }
+        }
+    };
+}
+
+counts! {
+    exchanges "exchanges" wanted "an exchange";
+    baskets "  of several products" wanted "a basket";
+    confirms "confirms" wanted "a confirm";
+    cancels "cancels of waiting orders" wanted "a cancel";
+    returns "cancels of confirmed orders" wanted "a return";
+    recalls "cancels by operators" wanted "a cancel by an operator";
+    extensions "deadlines moved" wanted "a deadline moved";
+    redirects "deliveries sent elsewhere" wanted "a delivery sent elsewhere";
+    ships "orders sent" wanted "an order sent";
+    deliveries "orders delivered" wanted "an order delivered";
+    completions "orders completed" wanted "an order completed";
+    refunds "refunds of some units" wanted "a refund";
+    whole_refunds "refunds of all that was left" wanted "a refund of all that is left";
+    refunds_of_sent "  of orders that were sent" wanted "a refund of what was sent";
+    refunds_of_completed "  of completed orders" wanted "a refund of what is completed";
+    refunds_of_too_much "refunds of too much refused" wanted "a refund of too much";
+    refused_for_state "refused for an order's state" wanted "a refusal for an order's state";
+    cancels_too_late "  cancels once it was sent" wanted "a cancel once it was sent";
+    late_refused "late confirms refused" wanted "a late confirm";
+    awards "awards" wanted "an award";
+    receives "receives" wanted "a receive";
+    adjusts "adjusts" wanted "an adjust";
+    reads "reads" wanted "a read";
+    retries "retries" wanted "a retry";
+    retries_after_restart "retries after a restart" wanted "a retry after a restart";
     /// Requests without a clear answer, and what came of them.
-    pub(super) unclear: u64,
-    pub(super) resolved_by_retry: u64,
-    pub(super) found_in_list: u64,
-    pub(super) ended_without_an_answer: u64,
-    pub(super) orders_looked_up: u64,
-    pub(super) expiries_seen: u64,
-    pub(super) balances_checked: u64,
-    pub(super) stocks_checked: u64,
-    pub(super) starts: u64,
-    pub(super) kills: u64,
-    pub(super) kills_while_starting: u64,
-    pub(super) kills_while_stopped: u64,
-    pub(super) stops: u64,
-    pub(super) graceful_ends: u64,
-    pub(super) jumps_forwards: u64,
-    pub(super) jumps_backwards: u64,
-    pub(super) full_disks: u64,
+    unclear "requests without a clear answer" wanted "a request without an answer";
+    resolved_by_retry "  resolved by a retry";
+    found_in_list "  orders found in the lists";
+    ended_without_an_answer "  confirms found done";
+    orders_looked_up "orders looked up" wanted "an order looked up";
+    pages_compared "pages held to lists" wanted "a page held to a list";
+    expiries_seen "expiries seen" wanted "an expiry";
+    balances_checked "balances checked" wanted "a balance checked";
+    stocks_checked "stocks checked" wanted "a stock checked";
+    starts "starts";
+    kills "kills" wanted "a kill";
+    kills_while_starting "  while it started" wanted "a kill while starting";
+    kills_while_stopped "  while it was stopped" wanted "a kill while stopped";
+    stops "stops (SIGSTOP, SIGCONT)" wanted "a stop";
+    graceful_ends "graceful ends" wanted "a graceful end";
+    jumps_forwards "clock jumps forwards" wanted "a jump forwards";
+    jumps_backwards "clock jumps backwards" wanted "a jump backwards";
+    full_disks "full disks" wanted "a full disk";
     /// Those that a start met, rather than a server that ran.
-    pub(super) full_disks_at_start: u64,
-    pub(super) file_limits: u64,
+    full_disks_at_start "  met by a start";
+    file_limits "file limits" wanted "a file limit";
     /// Episodes of a full disk or a file limit in which the server said that it is not well.
-    pub(super) disk_failures_told: u64,
-    pub(super) stalled_clients: u64,
-    pub(super) recoveries: u64,
-    pub(super) checks: u64,
-    pub(super) audits: u64,
+    disk_failures_told "disk failures told of";
+    stalled_clients "clients that stall" wanted "a stalled client";
+    recoveries "recoveries" wanted "a recovery";
+    checks "checks of all books";
+    audits "audits of the directory" wanted "an audit";
     /// Those while the server ran.
-    pub(super) audits_beside: u64,
+    audits_beside "  while the server ran" wanted "an audit beside the server";
     /// How many of them found a history that a death had damaged, which the next start makes anew.
-    pub(super) histories_damaged: u64,
+    histories_damaged "  history damaged by a death";
 }
 
 /// The part of a soak that is left out on this machine; its counts stay 0.
@@ -82,46 +117,18 @@ impl Counts {
 
     /// The names of what should have happened and never did.
     pub(super) fn never(&self, left_out: LeftOut) -> Vec<&'static str> {
-        let mut wanted = vec![
+        let codes = [
             ("a success", self.answer("SUCCESS")),
             ("a refusal for stock", self.answer("OUT_OF_STOCK")),
             ("a refusal for points", self.answer("INSUFFICIENT_POINTS")),
-            ("an exchange", self.exchanges),
-            ("a confirm", self.confirms),
-            ("a cancel", self.cancels),
-            ("a return", self.returns),
-            ("a refund", self.refunds),
-            ("a late confirm", self.late_refused),
-            ("an award", self.awards),
-            ("a receive", self.receives),
-            ("an adjust", self.adjusts),
-            ("a read", self.reads),
-            ("a retry", self.retries),
-            ("a retry after a restart", self.retries_after_restart),
-            ("a request without an answer", self.unclear),
-            ("an expiry", self.expiries_seen),
-            ("an order looked up", self.orders_looked_up),
-            ("a balance checked", self.balances_checked),
-            ("a stock checked", self.stocks_checked),
-            ("a kill", self.kills),
-            ("a kill while starting", self.kills_while_starting),
-            ("a kill while stopped", self.kills_while_stopped),
-            ("a stop", self.stops),
-            ("a graceful end", self.graceful_ends),
-            ("a jump forwards", self.jumps_forwards),
-            ("a jump backwards", self.jumps_backwards),
-            ("a stalled client", self.stalled_clients),
-            ("a recovery", self.recoveries),
-            ("an audit", self.audits),
-            ("an audit beside the server", self.audits_beside),
         ];
-        if !left_out.full_disk {
-            wanted.push(("a full disk", self.full_disks));
-        }
-        if !left_out.file_limit {
-            wanted.push(("a file limit", self.file_limits));
-        }
-        wanted.into_iter().filter(|(_, count)| *count == 0).map(|(name, _)| name).collect()
+        let is_left_out = |name| match name {
+            "a full disk" => left_out.full_disk,
+            "a file limit" => left_out.file_limit,
+            _ => false,
+        };
+        let never = codes.into_iter().chain(self.wanted()).filter(|(_, count)| *count == 0);
+        never.map(|(name, _)| name).filter(|name| !is_left_out(*name)).collect()
     }
 
     pub(super) fn add(&mut self, other: &Self) {
@@ -131,50 +138,6 @@ impl Counts {
         for (mine, theirs) in self.numbers().into_iter().zip(other.clone().numbers()) {
             *mine.1 += *theirs.1;
         }
-    }
-
-    /// Every number with what it counts.
-    pub(super) fn numbers(&mut self) -> [(&'static str, &mut u64); 38] {
-        [
-            ("exchanges", &mut self.exchanges),
-            ("confirms", &mut self.confirms),
-            ("cancels of waiting orders", &mut self.cancels),
-            ("cancels of confirmed orders", &mut self.returns),
-            ("refunds of some units", &mut self.refunds),
-            ("late confirms refused", &mut self.late_refused),
-            ("awards", &mut self.awards),
-            ("receives", &mut self.receives),
-            ("adjusts", &mut self.adjusts),
-            ("reads", &mut self.reads),
-            ("retries", &mut self.retries),
-            ("retries after a restart", &mut self.retries_after_restart),
-            ("requests without a clear answer", &mut self.unclear),
-            ("  resolved by a retry", &mut self.resolved_by_retry),
-            ("  orders found in the lists", &mut self.found_in_list),
-            ("  confirms found done", &mut self.ended_without_an_answer),
-            ("orders looked up", &mut self.orders_looked_up),
-            ("expiries seen", &mut self.expiries_seen),
-            ("balances checked", &mut self.balances_checked),
-            ("stocks checked", &mut self.stocks_checked),
-            ("starts", &mut self.starts),
-            ("kills", &mut self.kills),
-            ("  while it started", &mut self.kills_while_starting),
-            ("  while it was stopped", &mut self.kills_while_stopped),
-            ("stops (SIGSTOP, SIGCONT)", &mut self.stops),
-            ("graceful ends", &mut self.graceful_ends),
-            ("clock jumps forwards", &mut self.jumps_forwards),
-            ("clock jumps backwards", &mut self.jumps_backwards),
-            ("full disks", &mut self.full_disks),
-            ("  met by a start", &mut self.full_disks_at_start),
-            ("file limits", &mut self.file_limits),
-            ("disk failures told of", &mut self.disk_failures_told),
-            ("clients that stall", &mut self.stalled_clients),
-            ("recoveries", &mut self.recoveries),
-            ("checks of all books", &mut self.checks),
-            ("audits of the directory", &mut self.audits),
-            ("  while the server ran", &mut self.audits_beside),
-            ("  history damaged by a death", &mut self.histories_damaged),
-        ]
     }
 }
 

@@ -1,8 +1,16 @@
 //! What a caller asks next, as its seed says.
 
+use super::acts::{Act, GiveBack};
 use super::ask::{Ask, PRODUCTS};
 use super::caller::{Caller, USERS};
 use super::known::Order;
+use super::units::Units;
+use crate::base::ReservationId;
+use crate::mall::OrderStatus;
+
+/// How far an order's deadline is moved at most, and how far it may not be.
+const EXTENSION_MS: u64 = 8_000;
+const TOO_LONG_MS: u64 = 7_200_000;
 
 impl Caller {
     pub(super) fn invent(&mut self) -> Ask {
@@ -10,45 +18,21 @@ impl Caller {
         let (user, product) =
             (chance.below(USERS as u64) as usize, chance.below(PRODUCTS.len() as u64) as usize);
         match chance.below(100) {
-            0..5 => Ask::Award { user, points: 3_500 * chance.between(1, 3_000) },
-            5..10 => Ask::Receive { product, quantity: chance.between(1, 12) },
-            10..13 => {
+            0..4 => Ask::Award { user, points: 3_500 * chance.between(1, 3_000) },
+            4..9 => Ask::Receive { product, quantity: chance.between(1, 5) },
+            9..12 => {
                 Ask::Adjust { product, delta: [-3, -2, -1, 1, 2, 3][chance.below(6) as usize] }
             }
-            13..38 if !self.waiting.is_empty() => self.end_one(),
-            38..44 if !self.confirmed.is_empty() => {
-                let at = self.chance.below(self.confirmed.len() as u64) as usize;
-                let order = self.confirmed.swap_remove(at);
-                let Order { user, .. } = self.orders[&order];
-                match self.chance.below(2) {
-                    0 => Ask::Cancel { user, order },
-                    _ => {
-                        let quantity = self.chance.between(1, self.orders[&order].left());
-                        Ask::Refund { order, quantity, restock: self.chance.below(3) > 0 }
-                    }
+            12..38 if !self.waiting.is_empty() => self.ask_for_what_waits(),
+            38..62 if !self.paid.is_empty() => self.ask_for_what_is_paid(),
+            62..65 if !self.orders.is_empty() => match self.over() {
+                Some(order) => {
+                    let act = self.any_act(order);
+                    self.with(order, act)
                 }
-            }
-            _ => Ask::Exchange {
-                user,
-                product,
-                quantity: chance.between(1, 3),
-                confirm: chance.below(3) == 0,
+                None => self.exchange(user, product),
             },
-        }
-    }
-
-    /// Confirms or cancels an order that waits; one that is past its deadline, if there is one and
-    /// it comes to that.
-    fn end_one(&mut self) -> Ask {
-        let late =
-            self.waiting.iter().position(|order| self.orders[order].expires_at <= self.seen_ms);
-        let any = self.chance.below(self.waiting.len() as u64) as usize;
-        let at = late.filter(|_| self.chance.below(2) == 0).unwrap_or(any);
-        let order = self.waiting.swap_remove(at);
-        let user = self.orders[&order].user;
-        match self.chance.below(4) {
-            0 => Ask::Cancel { user, order },
-            _ => Ask::Confirm { user, order },
+            _ => self.exchange(user, product),
         }
     }
 
@@ -58,5 +42,141 @@ impl Caller {
         self.next_key += 1;
         let free = ask.user().is_some() && self.chance.below(4) == 0;
         (!free).then_some(self.next_key)
+    }
+
+    fn with(&self, order: ReservationId, act: Act) -> Ask {
+        Ask::Order { user: self.orders[&order].user, order, act }
+    }
+
+    /// One product, or a basket of a few.
+    fn exchange(&mut self, user: usize, product: usize) -> Ask {
+        let mut units = Units::of(product, self.chance.between(1, 3));
+        let as_basket = self.chance.below(4) == 0;
+        let more = if as_basket { self.chance.below(3) } else { 0 };
+        for _ in 0..more {
+            let another = self.chance.below(PRODUCTS.len() as u64) as usize;
+            units = units.with(another, self.chance.between(1, 2));
+        }
+        Ask::Exchange { user, units, as_basket, confirm: self.chance.below(3) == 0 }
+    }
+
+    /// Mostly ends an order that waits; one that is past its deadline, if there is one and it comes
+    /// to that.
+    fn ask_for_what_waits(&mut self) -> Ask {
+        let late =
+            self.waiting.iter().position(|order| self.orders[order].expires_at <= self.seen_ms);
+        let any = self.chance.below(self.waiting.len() as u64) as usize;
+        let at = late.filter(|_| self.chance.below(2) == 0).unwrap_or(any);
+        let order = self.waiting.swap_remove(at);
+        let act = match self.chance.below(20) {
+            0..11 => Act::Confirm,
+            11..14 => Act::Cancel,
+            14..17 => self.extension(),
+            17 => self.redirect(),
+            18 => Act::Recall,
+            _ => self.any_act(order),
+        };
+        self.with(order, act)
+    }
+
+    /// Often the order that was asked for before, so that some come far.
+    fn ask_for_what_is_paid(&mut self) -> Ask {
+        let last = self.paid.len() - 1;
+        let any = self.chance.below(self.paid.len() as u64) as usize;
+        let at = if self.chance.below(3) > 0 { last } else { any };
+        let order = self.paid.swap_remove(at);
+        let act = match self.chance.below(16) {
+            0..7 => self.onward(order),
+            7 => Act::Cancel,
+            8 => Act::Recall,
+            9..12 => self.refund_of_some(order, 0),
+            12 => self.refund_of_some(order, 1),
+            13 => self.redirect(),
+            _ => self.any_act(order),
+        };
+        self.with(order, act)
+    }
+
+    /// What usually follows.
+    fn onward(&mut self, order: ReservationId) -> Act {
+        let known = &self.orders[&order];
+        match known.may_be.one() {
+            Some(OrderStatus::Confirmed) => Act::Ship,
+            Some(OrderStatus::Shipped) if !known.is_delivered => Act::Deliver,
+            Some(OrderStatus::Shipped) => Act::Complete,
+            Some(
+                OrderStatus::Pending
+                | OrderStatus::Completed
+                | OrderStatus::Cancelled
+                | OrderStatus::Expired,
+            )
+            | None => self.refund_of_all(),
+        }
+    }
+
+    /// Whatever there is, though it may make no sense.
+    fn any_act(&mut self, order: ReservationId) -> Act {
+        match self.chance.below(10) {
+            0 => Act::Confirm,
+            1 => Act::Cancel,
+            2 => self.extension(),
+            3 => self.redirect(),
+            4 => Act::Ship,
+            5 => Act::Deliver,
+            6 => Act::Complete,
+            7 => Act::Recall,
+            8 => self.refund_of_all(),
+            _ => self.refund_of_some(order, 0),
+        }
+    }
+
+    fn extension(&mut self) -> Act {
+        let ttl_ms = self.chance.between(200, EXTENSION_MS);
+        Act::Extend { ttl_ms: if self.chance.below(8) == 0 { TOO_LONG_MS } else { ttl_ms } }
+    }
+
+    fn redirect(&mut self) -> Act {
+        self.places += 1;
+        Act::Redirect { to: self.places, by_operator: self.chance.below(2) == 0 }
+    }
+
+    fn refund_of_all(&mut self) -> Act {
+        Act::Refund(self.give_back(None))
+    }
+
+    /// Units of one product: some of what is left, or so many more than that.
+    fn refund_of_some(&mut self, order: ReservationId, more: u64) -> Act {
+        let known = &self.orders[&order];
+        let products: Vec<usize> = known.units.iter().map(|(product, _)| product).collect();
+        let left = known.left();
+        let at = self.chance.below(products.len() as u64) as usize;
+        let product = products[at];
+        let left = left.get(product);
+        let quantity = match more {
+            0 => self.chance.between(1, left.max(1)),
+            more => left + more,
+        };
+        Act::Refund(self.give_back(Some((product, quantity))))
+    }
+
+    fn give_back(&mut self, part: Option<(usize, u64)>) -> GiveBack {
+        let (restock, even_completed) = (self.chance.below(3) > 0, self.chance.below(2) == 0);
+        GiveBack { part, restock, even_completed }
+    }
+
+    /// Some order that is over.
+    fn over(&mut self) -> Option<ReservationId> {
+        let near = self.any_number();
+        let is_over = |order: &Order| !order.may_be.may_hold() && order.doubt.is_none();
+        let mut later = self.orders.range(near..).take(50);
+        later.find(|(_, order)| is_over(order)).map(|(id, _)| *id)
+    }
+
+    /// A number between those of the orders there are. Numbers grow with time, so any is near to
+    /// an order.
+    pub(super) fn any_number(&mut self) -> ReservationId {
+        let newest = self.orders.last_key_value().map_or(0, |(id, _)| id.number());
+        let oldest = self.orders.first_key_value().map_or(0, |(id, _)| id.number());
+        ReservationId::from_number(self.chance.between(oldest, newest))
     }
 }

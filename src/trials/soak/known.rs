@@ -1,40 +1,11 @@
-//! What callers keep of what they were told: each order with the states it may be in, each user's
-//! points.
+//! What callers keep of what they were told of each order: the states that it may be in, and what
+//! was done with it.
 
+use super::acts::{Act, Told};
+use super::states::States;
+use super::units::Units;
 use crate::base::TimeMs;
 use crate::mall::OrderStatus;
-
-/// A set of the states of an order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct States(u8);
-
-impl States {
-    pub(super) fn only(state: OrderStatus) -> Self {
-        Self(1 << state as u8)
-    }
-
-    pub(super) fn has(self, state: OrderStatus) -> bool {
-        self.0 & Self::only(state).0 != 0
-    }
-
-    fn with(self, state: OrderStatus) -> Self {
-        Self(self.0 | Self::only(state).0)
-    }
-
-    /// Whether the order may hold points and stock.
-    pub(super) fn may_hold(self) -> bool {
-        OrderStatus::ALL.iter().any(|state| state.holds() && self.has(*state))
-    }
-
-    pub(super) fn is_unclear(self) -> bool {
-        self.0.count_ones() > 1
-    }
-
-    /// Whether a look at the order tells anything new.
-    pub(super) fn is_open(self) -> bool {
-        self.has(OrderStatus::Pending) || self.is_unclear()
-    }
-}
 
 /// When the server answered, by its own clock: not before `from`, the latest time it had shown
 /// before it was asked, and not after `to`, which is on the answer.
@@ -44,28 +15,81 @@ pub(super) struct Span {
     pub(super) to: TimeMs,
 }
 
+/// A clear answer to an act.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Heard {
+    Done,
+    Refused,
+    TooLate,
+}
+
+impl Heard {
+    /// What a code says; `None` when it is of something else.
+    pub(super) fn of(code: &str) -> Option<Self> {
+        match code {
+            "SUCCESS" => Some(Self::Done),
+            "ORDER_STATE" => Some(Self::Refused),
+            "RESERVATION_EXPIRED" => Some(Self::TooLate),
+            _ => None,
+        }
+    }
+}
+
+/// An act without a clear answer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Doubt {
+    pub(super) act: Act,
+    /// What the order is if it was done.
+    comes_to: States,
+}
+
 /// An order as one caller knows it.
 #[derive(Clone, Debug)]
 pub(super) struct Order {
     pub(super) user: usize,
-    pub(super) product: usize,
-    pub(super) quantity: u64,
-    /// How many of these units operators gave back.
-    pub(super) returned: u64,
-    pub(super) cost: u64,
+    pub(super) units: Units,
+    /// Which of these units operators gave back, unless it is over.
+    pub(super) returned: Units,
     pub(super) expires_at: TimeMs,
+    /// While it may be waiting it may have expired, too: time tells.
     pub(super) may_be: States,
+    /// The number of the place where it goes, and how often that changed.
+    pub(super) goes_to: Option<u64>,
+    pub(super) redirects: u64,
+    pub(super) is_delivered: bool,
+    /// There is one at most: nobody asks for the order again before it is resolved.
+    pub(super) doubt: Option<Doubt>,
 }
 
 impl Order {
-    /// How many units of it are not back.
-    pub(super) fn left(&self) -> u64 {
-        self.quantity - self.returned
+    pub(super) fn new(user: usize, units: Units, expires_at: TimeMs, state: OrderStatus) -> Self {
+        Self {
+            user,
+            units,
+            returned: Units::default(),
+            expires_at,
+            may_be: States::only(state),
+            goes_to: None,
+            redirects: 0,
+            is_delivered: false,
+            doubt: None,
+        }
     }
 
-    /// What those cost.
-    pub(super) fn left_cost(&self) -> u64 {
-        self.cost / self.quantity * self.left()
+    /// The units that are not back.
+    pub(super) fn left(&self) -> Units {
+        self.units.minus(self.returned)
+    }
+
+    /// Its delivery goes to this place by now.
+    pub(super) fn go_to(&mut self, place: u64) {
+        self.redirects += u64::from(self.goes_to != Some(place));
+        self.goes_to = Some(place);
+    }
+
+    /// Whether a look at the order tells anything new.
+    pub(super) fn is_open(&self) -> bool {
+        self.may_be.has(OrderStatus::Pending) || self.may_be.is_unclear() || self.doubt.is_some()
     }
 
     /// The order is found in this state.
@@ -73,167 +97,186 @@ impl Order {
     /// # Errors
     /// What is wrong, when that contradicts what was told before, or the deadline.
     pub(super) fn find(&mut self, state: OrderStatus, when: Span) -> Result<(), String> {
-        let may_expire = state == OrderStatus::Expired && self.may_be.has(OrderStatus::Pending);
         let in_time = match state {
             OrderStatus::Pending => when.from < self.expires_at,
             OrderStatus::Expired => when.to >= self.expires_at,
             // What is settled stays so, whatever the time.
-            _ => true,
+            OrderStatus::Confirmed
+            | OrderStatus::Shipped
+            | OrderStatus::Completed
+            | OrderStatus::Cancelled => true,
         };
-        let allowed = in_time && (may_expire || self.may_be.has(state));
-        self.settle(allowed, state, when)
+        let is_possible = in_time && self.possible(when).has(state);
+        let before = std::mem::replace(&mut self.may_be, States::only(state));
+        if is_possible {
+            return Ok(());
+        }
+        Err(format!("it is {} ({when:?}), and was {before:?}: {self:?}", state.name()))
     }
 
-    /// A confirm, or a cancel, succeeded.
+    /// An act was answered.
     ///
     /// # Errors
-    /// As [`Order::find`].
-    pub(super) fn end(&mut self, state: OrderStatus, when: Span) -> Result<(), String> {
-        let in_time = self.may_be.has(OrderStatus::Pending) && when.from < self.expires_at;
-        let returned = state == OrderStatus::Cancelled && self.may_be.has(OrderStatus::Confirmed);
-        self.settle(in_time || returned || self.may_be.has(state), state, when)
-    }
-
-    fn settle(&mut self, allowed: bool, state: OrderStatus, when: Span) -> Result<(), String> {
-        let before = self.may_be;
-        self.may_be = States::only(state);
-        if allowed {
-            Ok(())
-        } else {
-            Err(format!("it is {} ({when:?}), and was {before:?}: {self:?}", state.name()))
+    /// What is wrong, when the order was in no state in which that is answered.
+    pub(super) fn hear(&mut self, act: Act, heard: Heard, when: Span) -> Result<(), String> {
+        let possible = self.possible(when);
+        let is_late = act.minds_the_deadline() && when.from >= self.expires_at;
+        let now = possible.iter().filter_map(|state| match (act.on(state, self), heard) {
+            (Told::Becomes(_), Heard::Done) if state == OrderStatus::Pending && is_late => None,
+            (Told::Becomes(next), Heard::Done) => Some(next),
+            (Told::Refused, Heard::Refused) | (Told::TooLate, Heard::TooLate) => Some(state),
+            (Told::Becomes(_) | Told::Refused | Told::TooLate, _) => None,
+        });
+        let mut now: States = now.collect();
+        if let Some(doubt) = self.doubt.take()
+            && heard == Heard::Done
+        {
+            // A look may have shown what came of it before this answer did.
+            now = now.with(possible.and(doubt.comes_to));
         }
-    }
-
-    /// A confirm, or a cancel, was asked for, and nobody knows what came of it.
-    pub(super) fn doubt(&mut self, state: OrderStatus) {
-        let from_confirmed =
-            state == OrderStatus::Cancelled && self.may_be.has(OrderStatus::Confirmed);
-        if self.may_be.has(OrderStatus::Pending) || from_confirmed {
-            self.may_be = self.may_be.with(state);
+        if now.is_empty() {
+            return Err(format!("{act:?} is {heard:?} ({when:?}), and it was {self:?}"));
         }
+        self.may_be = lapsing(now);
+        Ok(())
+    }
+
+    /// An act was asked for, and nobody knows what came of it.
+    pub(super) fn doubt(&mut self, act: Act) {
+        let comes_to = self.may_be.iter().filter_map(|state| match act.on(state, self) {
+            Told::Becomes(next) => Some(next),
+            Told::Refused | Told::TooLate => None,
+        });
+        let comes_to = comes_to.collect();
+        self.may_be = self.may_be.with(comes_to);
+        self.doubt = Some(Doubt { act, comes_to });
+    }
+
+    /// What it may be at this time.
+    fn possible(&self, when: Span) -> States {
+        let may_expire = self.may_be.has(OrderStatus::Pending) && when.to >= self.expires_at;
+        let expired = may_expire.then_some(OrderStatus::Expired);
+        self.may_be.with(expired.into_iter().collect())
     }
 }
 
-/// A user's points, as far as one caller can know.
-#[derive(Debug, Default)]
-pub(super) struct Purse {
-    /// Everything that was awarded.
-    pub(super) received: u64,
-    /// The most that orders may hold or have cost.
-    pub(super) spent_max: u64,
-}
-
-impl Purse {
-    /// What the user has at least.
-    pub(super) fn least(&self) -> u64 {
-        self.received.saturating_sub(self.spent_max)
-    }
-}
-
-/// What a caller did to the stock of a product.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Stock {
-    pub(super) received: u64,
-    pub(super) written_off: u64,
-    /// What its orders hold, and what they bought.
-    pub(super) reserved: u64,
-    pub(super) sold: u64,
-}
-
-impl Stock {
-    pub(super) fn add(&mut self, other: Self) {
-        self.received += other.received;
-        self.written_off += other.written_off;
-        self.reserved += other.reserved;
-        self.sold += other.sold;
-    }
+/// Without the expiry of what waits, which follows from the time.
+fn lapsing(states: States) -> States {
+    let waits = states.has(OrderStatus::Pending);
+    states.iter().filter(|state| !waits || *state != OrderStatus::Expired).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use OrderStatus::{Cancelled, Confirmed, Expired, Pending};
+    use OrderStatus::{Cancelled, Completed, Confirmed, Expired, Pending, Shipped};
 
+    use super::super::acts::GiveBack;
     use super::*;
 
     const BEFORE: Span = Span { from: 90, to: 95 };
     const AROUND: Span = Span { from: 99, to: 101 };
     const AFTER: Span = Span { from: 100, to: 105 };
 
-    fn order(may_be: States) -> Order {
-        Order { user: 0, product: 0, quantity: 1, returned: 0, cost: 5, expires_at: 100, may_be }
+    fn order(states: &[OrderStatus]) -> Order {
+        let may_be = states.iter().copied().collect();
+        Order { may_be, ..Order::new(0, Units::of(4, 2), 100, Pending) }
     }
 
     #[test]
     fn an_order_is_found_as_it_was_told_or_as_time_has_left_it() {
-        let one = States::only;
         for (may_be, state, when, allowed) in [
-            (one(Pending), Pending, BEFORE, true),
-            (one(Pending), Pending, AROUND, true),
-            (one(Pending), Pending, AFTER, false),
-            (one(Pending), Expired, BEFORE, false),
-            (one(Pending), Expired, AROUND, true),
-            (one(Pending), Expired, AFTER, true),
-            (one(Pending), Confirmed, BEFORE, false),
-            (one(Pending), Cancelled, BEFORE, false),
-            (one(Pending).with(Confirmed), Confirmed, AFTER, true),
-            (one(Pending).with(Confirmed), Expired, AFTER, true),
-            (one(Confirmed), Confirmed, AFTER, true),
-            (one(Confirmed), Expired, AFTER, false),
-            (one(Confirmed), Cancelled, AFTER, false),
-            (one(Cancelled), Cancelled, AFTER, true),
-            (one(Cancelled), Confirmed, AFTER, false),
-            (one(Expired), Expired, AFTER, true),
-            (one(Expired), Pending, BEFORE, false),
-            (one(Expired), Confirmed, BEFORE, false),
+            (&[Pending][..], Pending, BEFORE, true),
+            (&[Pending], Pending, AROUND, true),
+            (&[Pending], Pending, AFTER, false),
+            (&[Pending], Expired, BEFORE, false),
+            (&[Pending], Expired, AROUND, true),
+            (&[Pending], Expired, AFTER, true),
+            (&[Pending], Confirmed, BEFORE, false),
+            (&[Pending], Cancelled, BEFORE, false),
+            (&[Pending, Confirmed], Confirmed, AFTER, true),
+            (&[Pending, Confirmed], Expired, AFTER, true),
+            (&[Confirmed], Confirmed, AFTER, true),
+            (&[Confirmed], Expired, AFTER, false),
+            (&[Confirmed], Cancelled, AFTER, false),
+            (&[Confirmed], Shipped, AFTER, false),
+            (&[Confirmed, Shipped], Shipped, AFTER, true),
+            (&[Shipped], Confirmed, AFTER, false),
+            (&[Shipped], Completed, AFTER, false),
+            (&[Cancelled], Cancelled, AFTER, true),
+            (&[Cancelled], Confirmed, AFTER, false),
+            (&[Expired], Expired, AFTER, true),
+            (&[Expired], Pending, BEFORE, false),
+            (&[Expired], Confirmed, BEFORE, false),
         ] {
             let mut order = order(may_be);
-            assert_eq!(
-                order.find(state, when).is_ok(),
-                allowed,
-                "{may_be:?} found {state:?} {when:?}"
-            );
-            assert!(order.may_be == States::only(state), "it is what it was found as");
+            let found = order.find(state, when);
+            assert_eq!(found.is_ok(), allowed, "{may_be:?} found {state:?} {when:?}");
+            assert_eq!(order.may_be, States::only(state), "it is what it was found as");
         }
     }
 
     #[test]
-    fn an_order_ends_once_and_in_time() {
-        let one = States::only;
-        for (may_be, state, when, allowed) in [
-            (one(Pending), Confirmed, BEFORE, true),
-            (one(Pending), Confirmed, AROUND, true),
-            (one(Pending), Confirmed, AFTER, false),
-            (one(Pending), Cancelled, AFTER, false),
-            (one(Confirmed), Confirmed, AFTER, true),
-            (one(Confirmed), Cancelled, AFTER, true),
-            (one(Cancelled), Cancelled, AFTER, true),
-            (one(Cancelled), Confirmed, BEFORE, false),
-            (one(Expired), Confirmed, BEFORE, false),
-            (one(Expired), Cancelled, BEFORE, false),
+    fn an_answer_fits_a_state_and_a_time_or_is_wrong() {
+        use Heard::{Done, Refused, TooLate};
+        for (may_be, act, heard, when, now) in [
+            (&[Pending][..], Act::Confirm, Done, BEFORE, Some(&[Confirmed][..])),
+            (&[Pending], Act::Confirm, Done, AROUND, Some(&[Confirmed])),
+            (&[Pending], Act::Confirm, Done, AFTER, None),
+            (&[Pending], Act::Confirm, TooLate, BEFORE, None),
+            (&[Pending], Act::Confirm, TooLate, AROUND, Some(&[Expired])),
+            (&[Pending], Act::Confirm, Refused, BEFORE, None),
+            (&[Pending], Act::Cancel, Done, AFTER, None),
+            (&[Pending], Act::Recall, Done, BEFORE, Some(&[Cancelled])),
+            (&[Pending], Act::Ship, Refused, AROUND, Some(&[Pending])),
+            (&[Pending], Act::Redirect { to: 1, by_operator: true }, Done, AFTER, Some(&[Pending])),
+            (&[Confirmed], Act::Cancel, Done, AFTER, Some(&[Cancelled])),
+            (&[Confirmed], Act::Ship, Done, AFTER, Some(&[Shipped])),
+            (&[Confirmed], Act::Ship, Refused, AFTER, None),
+            (&[Confirmed, Shipped], Act::Ship, Refused, AFTER, Some(&[Shipped])),
+            (&[Confirmed, Shipped], Act::Confirm, Done, AFTER, Some(&[Confirmed, Shipped])),
+            (&[Shipped], Act::Cancel, Refused, AFTER, Some(&[Shipped])),
+            (&[Shipped], Act::Cancel, Done, AFTER, None),
+            (&[Completed], Act::Recall, Done, AFTER, None),
+            (&[Cancelled], Act::Cancel, Done, AFTER, Some(&[Cancelled])),
+            (&[Cancelled], Act::Confirm, Done, BEFORE, None),
+            (&[Expired], Act::Confirm, Done, BEFORE, None),
+            (&[Expired], Act::Extend { ttl_ms: 9 }, TooLate, BEFORE, Some(&[Expired])),
         ] {
-            assert_eq!(
-                order(may_be).end(state, when).is_ok(),
-                allowed,
-                "{may_be:?} ended {state:?} {when:?}"
-            );
+            let mut order = order(may_be);
+            let heard_well = order.hear(act, heard, when).ok().map(|()| order.may_be);
+            let now: Option<States> = now.map(|states| states.iter().copied().collect());
+            assert_eq!(heard_well, now, "{may_be:?}: {act:?} is {heard:?} {when:?}");
         }
     }
 
     #[test]
     fn what_was_asked_and_not_answered_is_possible_and_no_more() {
-        let mut order = order(States::only(Pending));
-        order.doubt(Confirmed);
-        order.doubt(Cancelled);
-        assert!(
-            [Pending, Confirmed, Cancelled].iter().all(|state| order.may_be.has(*state)),
-            "{order:?}"
-        );
-        assert!(
-            order.may_be.is_open() && order.may_be.may_hold() && !order.may_be.has(Expired),
-            "{order:?}"
-        );
-        let mut ended = super::tests::order(States::only(Expired));
-        ended.doubt(Confirmed);
-        assert!(ended.may_be == States::only(Expired), "what has ended ends in no other way");
+        let mut order = order(&[Pending]);
+        order.doubt(Act::Confirm);
+        assert_eq!(order.may_be, [Pending, Confirmed].into_iter().collect());
+        assert!(order.is_open() && order.may_be.may_hold(), "{order:?}");
+        for (state, act) in [(Expired, Act::Confirm), (Shipped, Act::Cancel)] {
+            let mut order = self::order(&[state]);
+            order.doubt(act);
+            assert_eq!(order.may_be, States::only(state), "{act:?} does nothing to {state:?}");
+            assert!(order.is_open(), "and yet it is looked at");
+        }
+    }
+
+    #[test]
+    fn a_retry_is_told_what_a_look_has_shown_before() {
+        let all = Act::Refund(GiveBack { part: None, restock: true, even_completed: false });
+        for (state, act, shown) in [
+            (Confirmed, Act::Ship, Shipped),
+            (Shipped, Act::Complete, Completed),
+            (Shipped, all, Cancelled),
+        ] {
+            let mut order = order(&[state]);
+            order.doubt(act);
+            assert_eq!(order.find(shown, AFTER), Ok(()));
+            assert_eq!(order.hear(act, Heard::Done, AFTER), Ok(()));
+            assert_eq!((order.may_be, order.is_open()), (States::only(shown), false));
+            assert!(order.hear(act, Heard::Done, AFTER).is_err(), "{act:?} is done once");
+        }
     }
 }

@@ -1,8 +1,13 @@
 //! What a caller learns from answers, and from their want.
 
+use serde_json::Value;
+
+use super::acts::Act;
 use super::ask::{Ask, Asked, PRODUCTS, Reply};
 use super::caller::{ANSWERED_MAX, Answered, Caller};
-use super::known::{Order, Span, States};
+use super::known::{Order, Span};
+use super::states::States;
+use super::units::Units;
 use crate::base::ReservationId;
 use crate::mall::{OrderStatus, parse_order_id};
 
@@ -11,39 +16,29 @@ impl Caller {
     pub(super) fn doubt(&mut self, asked: Asked) {
         self.counts.unclear += 1;
         match asked.ask {
-            Ask::Confirm { order, .. } => self.known(order).doubt(OrderStatus::Confirmed),
-            Ask::Cancel { order, .. } => self.known(order).doubt(OrderStatus::Cancelled),
-            Ask::Refund { order, quantity, .. } => {
-                let order = self.known(order);
-                if order.left() == quantity {
-                    order.doubt(OrderStatus::Cancelled);
-                }
-            }
-            Ask::Exchange { user, .. } => self.users[user].purse.spent_max += cost_of(asked.ask),
-            _ => {}
+            Ask::Order { order, act, .. } => self.known(order).doubt(act),
+            Ask::Exchange { user, units, .. } => self.users[user].purse.spent_max += units.cost(),
+            Ask::Award { .. } | Ask::Receive { .. } | Ask::Adjust { .. } => {}
         }
         self.unclear.push(asked);
     }
 
-    fn known(&mut self, order: ReservationId) -> &mut Order {
+    pub(super) fn known(&mut self, order: ReservationId) -> &mut Order {
         self.fresh.insert(order);
         self.orders.get_mut(&order).expect("a caller asks for orders that it knows")
     }
 
     /// Takes in a clear answer.
     pub(super) fn learn(&mut self, asked: Asked, reply: &Reply, when: Span, ttl_ms: Option<u64>) {
+        let before = self.standing(asked.ask);
         match asked.ask {
             Ask::Exchange { .. } if reply.is_success() => {
                 self.learn_order(asked.ask, reply, when, ttl_ms)
             }
-            Ask::Exchange { user, .. } => self.learn_refusal(user, asked.ask, reply),
-            Ask::Confirm { order, .. } => {
-                self.learn_end(asked, order, OrderStatus::Confirmed, reply, when)
+            Ask::Exchange { .. } => self.learn_refusal(asked, reply),
+            Ask::Order { order, act, .. } => {
+                self.learn_act(asked, order, act, reply, when, ttl_ms.is_some())
             }
-            Ask::Cancel { order, .. } => {
-                self.learn_end(asked, order, OrderStatus::Cancelled, reply, when)
-            }
-            Ask::Refund { .. } if reply.is_success() => self.learn_refund(asked.ask, reply, when),
             Ask::Award { user, points } if reply.is_success() => {
                 self.counts.awards += 1;
                 self.users[user].purse.received += points;
@@ -63,9 +58,13 @@ impl Caller {
                     format!("{:?} was refused for what there was: {reply:?}", asked.ask)
                 });
             }
-            _ => self.surprise(asked, reply),
+            Ask::Award { .. } | Ask::Receive { .. } | Ask::Adjust { .. } => {
+                self.surprise(asked, reply)
+            }
         }
-        if asked.key.is_some() && reply.is_success() {
+        // A key is kept with what its request did.
+        let did = before.is_none() || before != self.standing(asked.ask);
+        if asked.key.is_some() && reply.is_success() && did {
             self.answered.push_back(Answered { asked, lasting: reply.lasting.clone() });
             if self.answered.len() > ANSWERED_MAX {
                 self.answered.pop_front();
@@ -73,7 +72,21 @@ impl Caller {
         }
     }
 
-    fn surprise(&mut self, asked: Asked, reply: &Reply) {
+    /// Where the order stands that a user wants confirmed or cancelled: it may be so already.
+    fn standing(&self, ask: Ask) -> Option<States> {
+        match ask {
+            Ask::Order { order, act: Act::Confirm | Act::Cancel, .. } => {
+                self.orders.get(&order).map(|order| order.may_be)
+            }
+            Ask::Exchange { .. }
+            | Ask::Order { .. }
+            | Ask::Award { .. }
+            | Ask::Receive { .. }
+            | Ask::Adjust { .. } => None,
+        }
+    }
+
+    pub(super) fn surprise(&mut self, asked: Asked, reply: &Reply) {
         // Nothing was changed, it says, and nobody wonders.
         if !reply.says_that_nothing_changed() {
             self.findings.note(format!("{asked:?} was answered {reply:?}"));
@@ -81,152 +94,140 @@ impl Caller {
     }
 
     fn learn_order(&mut self, ask: Ask, reply: &Reply, when: Span, ttl_ms: Option<u64>) {
-        let Ask::Exchange { user, product, quantity, confirm } = ask else {
+        let Ask::Exchange { user, units, as_basket, confirm } = ask else {
             return;
         };
-        let cost = cost_of(ask);
         let state = if confirm { OrderStatus::Confirmed } else { OrderStatus::Pending };
         let Some(id) = parse_order_id(reply.text("orderId")) else {
             return self.findings.note(format!("{ask:?} made an order without an id: {reply:?}"));
         };
         let expires_at = reply.number("expiresAt");
         let told = (reply.data["status"].as_i64(), reply.number("pointsCost"));
-        self.findings.check(told == (Some(state.number().into()), cost), || {
+        self.findings.check(told == (Some(state.number().into()), units.cost()), || {
             format!("{ask:?} made {reply:?}")
         });
         if let Some(ttl_ms) = ttl_ms {
-            let in_time = (when.from + ttl_ms..=when.to + ttl_ms).contains(&expires_at);
-            self.findings.check(in_time, || {
-                format!("{ask:?} made {reply:?}, asked {when:?} to wait {ttl_ms} ms")
-            });
+            self.check_deadline(ask, reply, when, ttl_ms);
         }
         self.counts.exchanges += 1;
-        self.enter(
-            id,
-            Order {
-                user,
-                product,
-                quantity,
-                returned: 0,
-                cost,
-                expires_at,
-                may_be: States::only(state),
-            },
-        );
+        self.counts.baskets += u64::from(as_basket);
+        self.enter(id, Order::new(user, units, expires_at, state));
+    }
+
+    /// What was asked for at this time waits for so long.
+    pub(super) fn check_deadline(&mut self, ask: Ask, reply: &Reply, when: Span, ttl_ms: u64) {
+        let in_time = when.from + ttl_ms..=when.to + ttl_ms;
+        self.findings.check(in_time.contains(&reply.number("expiresAt")), || {
+            format!("{ask:?} was answered {reply:?}, asked {when:?} to wait {ttl_ms} ms")
+        });
     }
 
     /// A new order.
     pub(super) fn enter(&mut self, id: ReservationId, order: Order) {
-        self.users[order.user].purse.spent_max += order.cost;
-        let list = if order.may_be.has(OrderStatus::Pending) {
-            &mut self.waiting
-        } else {
-            &mut self.confirmed
-        };
-        list.push(id);
+        self.users[order.user].purse.spent_max += order.units.cost();
         self.fresh.insert(id);
         let before = self.orders.insert(id, order);
         self.findings
             .check(before.is_none(), || format!("the number {id} was given twice: {before:?}"));
+        self.list(id);
     }
 
-    fn learn_refusal(&mut self, user: usize, ask: Ask, reply: &Reply) {
-        let least = self.users[user].purse.least();
-        let (required, available) = (reply.number("required"), reply.number("available"));
-        let wanted = match (reply.code.as_str(), ask) {
-            ("INSUFFICIENT_POINTS", _) => cost_of(ask),
-            ("OUT_OF_STOCK", Ask::Exchange { quantity, .. }) => quantity,
-            ("LIMIT_EXCEEDED", _) => 1,
-            _ => return self.surprise(Asked { ask, key: None }, reply),
-        };
-        let is_true = required == wanted && available < wanted;
-        self.findings
-            .check(is_true, || format!("{ask:?} was refused for what there was: {reply:?}"));
-        self.findings.check(reply.code != "INSUFFICIENT_POINTS" || least < wanted, || {
-            format!("{ask:?} was refused, though the user has {least} points at least: {reply:?}")
-        });
-    }
-
-    fn learn_end(
-        &mut self,
-        asked: Asked,
-        id: ReservationId,
-        state: OrderStatus,
-        reply: &Reply,
-        when: Span,
-    ) {
-        let order = self.orders.get(&id).expect("a caller asks for orders that it knows");
-        let (held, was_confirmed) =
-            (order.may_be.may_hold(), order.may_be.has(OrderStatus::Confirmed));
-        let was_late = order.expires_at <= when.from;
-        let told = match reply.code.as_str() {
-            "SUCCESS" => self.known(id).end(state, when),
-            "RESERVATION_EXPIRED" => self.known(id).find(OrderStatus::Expired, when),
-            "ORDER_STATE" if state == OrderStatus::Confirmed => {
-                self.known(id).find(OrderStatus::Cancelled, when)
-            }
-            _ => return self.surprise(asked, reply),
-        };
-        if let Err(wrong) = told {
-            self.findings.note(format!("{id} is told {reply:?}: {wrong}"));
+    /// Puts an order where it is found when something is to be asked for it.
+    pub(super) fn list(&mut self, id: ReservationId) {
+        let order = &self.orders[&id];
+        if order.doubt.is_some() {
+            return;
         }
-        self.let_go(id, held);
-        match (reply.is_success(), state) {
-            (true, OrderStatus::Confirmed) => {
-                self.counts.confirms += 1;
-                self.confirmed.push(id);
-            }
-            (true, _) if was_confirmed => self.counts.returns += 1,
-            (true, _) => self.counts.cancels += 1,
-            (false, OrderStatus::Confirmed) if was_late => self.counts.late_refused += 1,
-            (false, _) => {}
+        if order.may_be.has(OrderStatus::Pending) {
+            self.waiting.push(id);
+        } else if order.may_be.may_be_paid() {
+            self.paid.push(id);
         }
     }
 
-    /// An operator gave units of an order back.
-    fn learn_refund(&mut self, ask: Ask, reply: &Reply, when: Span) {
-        let Ask::Refund { order: id, quantity, restock } = ask else {
+    /// An exchange was refused: everything that is named was short, and what is named first gives
+    /// the refusal its code.
+    fn learn_refusal(&mut self, asked: Asked, reply: &Reply) {
+        let Ask::Exchange { user, units, as_basket, .. } = asked.ask else {
             return;
         };
-        let order = self.known(id);
-        // It may have been found over before this was known.
-        let held = order.may_be.may_hold();
-        order.returned += quantity;
-        let (user, product, is_over) = (order.user, order.product, order.left() == 0);
-        let told = match is_over {
-            true => order.end(OrderStatus::Cancelled, when),
-            false => order.find(OrderStatus::Confirmed, when),
+        if !SHORT.contains(&reply.code.as_str()) {
+            return self.surprise(asked, reply);
+        }
+        let mut lines = match reply.data["lines"].as_array() {
+            Some(lines) if as_basket => lines.iter().map(Short::of_basket).collect(),
+            _ => vec![Some(Short::alone(&reply.code, units, &reply.data))],
         };
-        if let Err(wrong) = told {
-            self.findings.note(format!("of {id} goes back {reply:?}: {wrong}"));
-        }
-        let is_told = reply.number("quantity") == quantity && reply.data["isOver"] == is_over;
-        self.findings.check(is_told, || format!("{ask:?} was answered {reply:?}"));
-        if held {
-            self.users[user].purse.spent_max -= PRODUCTS[product].1 * quantity;
-        }
-        if !restock {
-            self.stocks[product].written_off += quantity;
-        }
-        if !is_over {
-            self.confirmed.push(id);
-        }
-        self.fresh.insert(id);
-        self.counts.refunds += 1;
+        let first = lines.first().copied().flatten().map(|line| line.code);
+        let fits = |line: &Option<Short<'_>>| line.is_some_and(|line| line.is_true(units));
+        let is_true = first == Some(reply.code.as_str()) && lines.iter().all(fits);
+        self.findings.check(is_true, || format!("{asked:?} was refused for no reason: {reply:?}"));
+        let least = self.users[user].purse.least();
+        lines.retain(|line| line.is_some_and(|line| line.code == POINTS));
+        self.findings.check(lines.is_empty() || least < units.cost(), || {
+            format!("{asked:?} was refused, though the user has {least} points at least: {reply:?}")
+        });
     }
 
     /// The user has the points again of an order that held them, and does not any more.
     pub(super) fn let_go(&mut self, id: ReservationId, held: bool) {
         let order = &self.orders[&id];
         if held && !order.may_be.may_hold() {
-            self.users[order.user].purse.spent_max -= order.left_cost();
+            self.users[order.user].purse.spent_max -= order.left().cost();
         }
+    }
+
+    /// What there is to be said of an order that is refused something.
+    pub(super) fn count_refusal(&mut self, act: Act, before: Option<OrderStatus>) {
+        self.counts.refused_for_state += 1;
+        let was_sent = matches!(before, Some(OrderStatus::Shipped | OrderStatus::Completed));
+        self.counts.cancels_too_late += u64::from(act == Act::Cancel && was_sent);
     }
 }
 
-pub(super) fn cost_of(ask: Ask) -> u64 {
-    match ask {
-        Ask::Exchange { product, quantity, .. } => PRODUCTS[product].1 * quantity,
-        _ => 0,
+const POINTS: &str = "INSUFFICIENT_POINTS";
+/// The codes of what was short.
+const SHORT: [&str; 3] = [POINTS, "OUT_OF_STOCK", "LIMIT_EXCEEDED"];
+
+/// Something that an exchange found too little of.
+#[derive(Clone, Copy)]
+struct Short<'a> {
+    code: &'a str,
+    product: Option<&'a str>,
+    required: u64,
+    available: u64,
+}
+
+impl<'a> Short<'a> {
+    fn of_basket(line: &'a Value) -> Option<Self> {
+        let (required, available) = (line["required"].as_u64()?, line["available"].as_u64()?);
+        Some(Self {
+            code: line["code"].as_str()?,
+            product: line["productId"].as_str(),
+            required,
+            available,
+        })
+    }
+
+    /// Of an exchange of one product.
+    fn alone(code: &'a str, units: Units, data: &Value) -> Self {
+        let number = |name: &str| data[name].as_u64().unwrap_or_default();
+        let product = units.iter().next().map(|(product, _)| PRODUCTS[product].0);
+        Self { code, product, required: number("required"), available: number("available") }
+    }
+
+    /// Whether it is what these units need, and there was less.
+    fn is_true(self, units: Units) -> bool {
+        let of_product = || {
+            let mut wanted = units.iter().filter(|(at, _)| Some(PRODUCTS[*at].0) == self.product);
+            wanted.next().map(|(_, quantity)| quantity)
+        };
+        let wanted = match self.code {
+            POINTS => Some(units.cost()),
+            // Of the products none has a limit: it is that of orders that wait.
+            "LIMIT_EXCEEDED" => Some(1),
+            _ => of_product(),
+        };
+        wanted == Some(self.required) && self.available < self.required
     }
 }

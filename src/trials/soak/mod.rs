@@ -1,24 +1,31 @@
 //! `stockhold soak`: a real server under load that is killed, stopped and starved, and held to
 //! every promise.
 
+mod acts;
 mod ask;
 mod caller;
 mod check;
 mod choices;
 mod counts;
 mod disk;
+mod done;
 mod gauge;
+mod holdings;
 mod invent;
 mod known;
 mod learn;
 mod life;
+mod look;
+mod progress;
 mod report;
 mod run;
 mod server;
 mod soaked;
 mod stall;
+mod states;
 mod stocks;
 mod trouble;
+mod units;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -58,9 +65,24 @@ pub(crate) struct SoakArgs {
     /// Print JSON instead of a table
     #[arg(long)]
     json: bool,
+    /// Lets the server make a deliberate mistake, which must be seen
+    #[cfg(feature = "test-util")]
+    #[arg(long, hide = true, value_name = "NAME")]
+    mistake: Option<String>,
 }
 
 impl SoakArgs {
+    /// What the server is to do wrong: nothing, but for a test of the soak itself.
+    #[cfg(feature = "test-util")]
+    fn mistake(&self) -> Option<&str> {
+        self.mistake.as_deref()
+    }
+
+    #[cfg(not(feature = "test-util"))]
+    fn mistake(&self) -> Option<&str> {
+        None
+    }
+
     fn seconds(&self) -> u64 {
         self.seconds.unwrap_or(self.minutes * 60)
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use rustix::process::Signal;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
@@ -19,7 +19,8 @@ use super::choices::Choices;
 use super::counts::{Counts, Findings, LeftOut};
 use super::disk::Disk;
 use super::gauge::Gauge;
-use super::known::Stock;
+use super::holdings::Stock;
+use super::progress::{progress_bar, show_progress};
 use super::report::Report;
 use super::server::{Audited, Program, Server};
 use super::stall::stall;
@@ -38,7 +39,6 @@ const STANDSTILL_MS: i64 = 24 * 3_600_000;
 /// How far it is set forwards in the end: everything lapses.
 const LAPSE_MS: i64 = 3_600_000;
 const CALM_TTL_MS: u64 = 1_500;
-const PROGRESS_EVERY: Duration = Duration::from_millis(200);
 
 pub(super) struct Soak<'a> {
     pub(super) dir: &'a Path,
@@ -132,6 +132,7 @@ impl<'a> Soak<'a> {
                 secret,
                 outstanding_max: OUTSTANDING_MAX,
                 mirror_url,
+                mistake: args.mistake().map(str::to_owned),
             },
             chance: Choices::new(seed, u64::MAX),
             callers,
@@ -163,8 +164,15 @@ impl<'a> Soak<'a> {
         self.see_the_demo().await?;
         while self.started.elapsed() < self.length * 3 / 4 || self.deck.rounds() == 0 {
             self.rough_life().await?;
+            if self.program.mistake.is_some() && self.has_found_something() {
+                return Ok(());
+            }
         }
         self.calm_life().await
+    }
+
+    fn has_found_something(&self) -> bool {
+        self.callers.iter().any(|caller| caller.findings.count > 0)
     }
 
     /// The first life is short: what the demo puts there is where the books begin.
@@ -388,22 +396,4 @@ fn stalled_database() -> Result<(TcpListener, Option<String>)> {
 
 fn failed_task(cause: tokio::task::JoinError) -> Error {
     Error::unavailable("a caller's task failed").with_source(cause)
-}
-
-fn progress_bar(length: Duration) -> ProgressBar {
-    let bar = ProgressBar::new(length.as_millis() as u64);
-    if let Ok(style) = ProgressStyle::with_template("{bar:40} {prefix} {msg}") {
-        bar.set_style(style);
-    }
-    bar
-}
-
-async fn show_progress(bar: ProgressBar, started: Instant, requests: Arc<AtomicU64>) {
-    let mut ticks = tokio::time::interval(PROGRESS_EVERY);
-    loop {
-        ticks.tick().await;
-        let length = bar.length().unwrap_or(u64::MAX);
-        bar.set_position((started.elapsed().as_millis() as u64).min(length));
-        bar.set_prefix(format!("{} requests", requests.load(Ordering::Relaxed)));
-    }
 }

@@ -35,6 +35,8 @@ pub(super) struct Program {
     pub(super) outstanding_max: u64,
     /// A database that never answers, for a mirror that is always behind; `None` without mirrors.
     pub(super) mirror_url: Option<String>,
+    /// What it does wrong, on purpose.
+    pub(super) mistake: Option<String>,
 }
 
 /// One life of the server. Dropped, it is killed.
@@ -70,6 +72,8 @@ impl Program {
         // The disk is small, and its users are few.
         command.args(["--low-space-mark", "1", "--user-requests-per-minute", "1000000"]);
         command.args(["--user-bytes-per-minute", "1000000000"]);
+        // What is complete is so because somebody said it.
+        command.args(["--complete-after", "365d"]);
         command.arg("--max-outstanding").arg(self.outstanding_max.to_string());
         command.env("STOCKHOLD_AUTH_SECRET", self.secret.expose_secret()).env_remove("RUST_LOG");
         if let Some(url) = &self.mirror_url {
@@ -91,6 +95,9 @@ impl Program {
         let mut server =
             Server { child, stdin, printed: BufReader::new(stdout).lines(), log, logging };
         server.hold_clock(shift_ms).await?;
+        if let Some(mistake) = &self.mistake {
+            server.say(&format!("mistake {mistake}")).await?;
+        }
         Ok(server)
     }
 
@@ -155,17 +162,13 @@ impl Server {
     }
 
     async fn hold_clock(&mut self, shift_ms: i64) -> Result<()> {
-        let written = self
-            .stdin
-            .write_all(
-                format!(
-                    "{shift_ms}
-"
-                )
-                .as_bytes(),
-            )
-            .await;
-        written.map_err(|cause| Error::io("setting the server's clock", cause))
+        self.say(&shift_ms.to_string()).await
+    }
+
+    /// A line to its standard input.
+    async fn say(&mut self, line: &str) -> Result<()> {
+        let written = self.stdin.write_all(format!("{line}\n").as_bytes()).await;
+        written.map_err(|cause| Error::io("telling the server something", cause))
     }
 
     async fn read_line(&mut self) -> Result<String> {

@@ -8,6 +8,8 @@ use std::thread;
 use crate::base::TTL_MS_MAX;
 use crate::base::clock::ShiftedClock;
 use crate::base::error::{Error, Result};
+#[cfg(all(feature = "test-util", not(test)))]
+use crate::base::flaw::make as make_mistake;
 use crate::engine::EngineBuilder;
 use crate::process::{logs, print};
 use crate::vfs::held::{Gate, HeldVfs};
@@ -18,7 +20,7 @@ const HISTORY_FLUSH_ROWS: usize = 4_000;
 
 /// What `serve --soaked` opens. Standard input says by how many milliseconds the machine's clock is
 /// set wrong: a line before anything is opened, and one for each time it is set again. `disk
-/// hangs`, `disk answers` and `disk has BYTES` are heard, too. The server ends when standard input
+/// hangs`, `disk answers`, `disk has BYTES` and, in test builds, `mistake NAME` are heard, too. The server ends when standard input
 /// does, so a server that nobody soaks never gets far with this.
 ///
 /// # Errors
@@ -69,6 +71,7 @@ fn obey(clock: &ShiftedClock, gate: &Gate) {
                     .map(|bytes| gate.set_free_bytes(bytes))
                     .map_or_else(|_| String::new(), |()| line.to_owned())
             }
+            (line, _) if line.strip_prefix("mistake ").is_some_and(make_mistake) => line.to_owned(),
             (_, Some(shift_ms)) => {
                 clock.shift(shift_ms);
                 format!("clock {shift_ms}")
@@ -82,6 +85,12 @@ fn obey(clock: &ShiftedClock, gate: &Gate) {
     tracing::error!("nobody holds the clock of this server any more");
     logs::flush();
     std::process::exit(1);
+}
+
+/// Other builds make no mistakes on purpose.
+#[cfg(not(all(feature = "test-util", not(test))))]
+fn make_mistake(_name: &str) -> bool {
+    false
 }
 
 fn parse(line: &str) -> Option<i64> {

@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep};
 use super::ask::{PRODUCTS, Reply, send};
 use super::caller::Life;
 use super::check::{BACK_WITHIN, LOOK_EVERY};
-use super::known::Stock;
+use super::holdings::Stock;
 use super::run::Soak;
 use crate::base::error::{Error, Result};
 use crate::trials::client::Client;

@@ -127,6 +127,20 @@ impl Engine {
         core.ledger.takeable(account, core.now_ms()).map(|(takeable, _)| takeable)
     }
 
+    /// How many units could be taken now under another rule, which the account need not have.
+    ///
+    /// # Errors
+    /// As [`Engine::takeable`].
+    #[cfg(feature = "server")]
+    pub(crate) fn takeable_under(
+        &self,
+        account: AccountId,
+        policy: crate::event::Policy,
+    ) -> Result<u64> {
+        let core = self.core()?;
+        core.ledger.takeable_under(account, policy, core.now_ms())
+    }
+
     /// A pending reservation, from memory. Ended ones are in [`Engine::history`].
     pub fn pending(&self, reservation: ReservationId) -> Option<Pending> {
         self.0.core.ledger.pending(reservation)

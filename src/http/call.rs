@@ -135,6 +135,14 @@ impl<'a> Unchecked<'a> {
     }
 }
 
+impl<const N: usize> PublicCall<'_, N> {
+    /// Who asks, or for whom, where a good token says so. Whoever has none is answered all the same.
+    pub(super) fn signed_in(&self) -> Option<Arc<Identity>> {
+        let bearer = self.app.auth.identify(self.request.headers, self.app.mall.clock_ms()).ok()?;
+        access::caller(Access::User, bearer, self.request.headers).ok()
+    }
+}
+
 impl<Who, const N: usize> Call<'_, Who, N> {
     pub(super) fn headers(&self) -> &HeaderMap {
         self.request.headers

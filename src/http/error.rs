@@ -119,7 +119,7 @@ impl From<Shortage> for ShortageWire {
     }
 }
 
-fn lacking(lack: Lack) -> Code {
+pub(super) fn lacking(lack: Lack) -> Code {
     match lack {
         Lack::Points => Code::InsufficientPoints,
         Lack::Limit => Code::LimitExceeded,

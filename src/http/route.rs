@@ -13,7 +13,7 @@ use hyper::body::Incoming;
 
 use super::access::Access;
 use super::api::admin::{
-    alerts, categories, clock, documents, held, leaks, mirror, orders as all_orders,
+    alerts, categories, clock, documents, held, leaks, levels, mirror, orders as all_orders,
     points as all_points, products, status, stock,
 };
 use super::api::shop::{catalogue, exchange, orders};
@@ -87,6 +87,8 @@ routes! {
         "Products, filtered, page by page.";
     GET "/api/mall/products/{productId}" public nothing => catalogue::product,
         "One product with its stock.";
+    GET "/api/mall/levels" public nothing => catalogue::levels,
+        "The levels of members, and what each takes.";
     POST "/api/mall/exchange" user fields => exchange::exchange,
         "Points for a product: points, limit and stock move in one step, or none does.";
     GET "/api/mall/orders" user nothing => orders::list,
@@ -103,6 +105,8 @@ routes! {
         "Sends an order elsewhere, while it waits or is confirmed.";
     GET "/api/points/balance" user nothing => points::balance,
         "The caller's points.";
+    GET "/api/points/eligibility" user nothing => points::eligibility::check,
+        "Whether the caller could exchange points for something now.";
     GET "/api/points/records" user nothing => points::records::list,
         "What changed the caller's points, newest first.";
     POST "/api/points/award" service fields => points::moving::award,
@@ -143,6 +147,10 @@ routes! {
         "Shows a category.";
     POST "/api/admin/categories/{categoryId}/withdraw" operator empty => documents::withdraw::<Category>,
         "Shows a category no more.";
+    GET "/api/admin/levels" operator nothing => levels::get,
+        "The levels of members, with their tag.";
+    PUT "/api/admin/levels" operator fields => levels::replace,
+        "Replaces the levels, which are as they were seen.";
     GET "/api/admin/products" operator nothing => products::list,
         "Products, for sale or not, filtered, page by page.";
     POST "/api/admin/products" operator fields => documents::create::<Product>,
@@ -161,6 +169,8 @@ routes! {
         "Takes a product off the shelf.";
     GET "/api/admin/points/{userId}" operator nothing => all_points::balance,
         "Anybody's points.";
+    GET "/api/admin/points/{userId}/eligibility" operator nothing => all_points::eligibility,
+        "Whether anybody could exchange points for something now.";
     GET "/api/admin/points/{userId}/records" operator nothing => all_points::records,
         "What changed anybody's points, newest first.";
     POST "/api/admin/points/{userId}/award" operator fields => all_points::award,

@@ -7,6 +7,8 @@ use super::{Ledger, Refusal, Reserve};
 use crate::base::error::Result;
 use crate::base::flaw::{self, Flaw};
 use crate::base::{AccountId, TimeMs};
+#[cfg(feature = "server")]
+use crate::event::Policy;
 
 impl Ledger {
     /// What can be taken now, and when more may come: from atomic reads alone where the time does
@@ -29,6 +31,26 @@ impl Ledger {
             return Err(closed(&account.key, id));
         }
         Ok((account.takeable(now), account.next_release_at(now)))
+    }
+
+    /// What could be taken now of an account under another rule.
+    #[cfg(feature = "server")]
+    pub(crate) fn takeable_under(
+        &self,
+        account: AccountId,
+        policy: Policy,
+        now: TimeMs,
+    ) -> Result<u64> {
+        self.check_account(account)?;
+        let locked = LockedShards::lock(&self.shards, bit(account.shard()));
+        let (id, account) =
+            (account, locked.account(account).expect("an account with a gauge exists"));
+        if account.is_closed {
+            return Err(closed(&account.key, id));
+        }
+        let (_, available) = account.under(policy, now);
+        let there = i128::from(available) + i128::from(policy.backorder);
+        Ok(u64::try_from(there).unwrap_or(0))
     }
 
     /// The refusal of a valid request that finds too little. `None` says nothing.

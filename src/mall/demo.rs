@@ -1,6 +1,6 @@
 //! The demo catalogue of the mall's own document.
 
-use super::model::{Category, Product};
+use super::model::{ByLevel, Category, Product};
 use super::{Mall, User};
 use crate::base::error::Result;
 use crate::base::{AccountId, TimeMs};
@@ -228,6 +228,7 @@ fn product(demo: &DemoProduct, created_at: TimeMs) -> Product {
         sort_order: 0,
         limit_per_user: None,
         low_stock_threshold: None,
+        by_level: ByLevel::default(),
         created_at,
     }
 }

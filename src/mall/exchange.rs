@@ -1,9 +1,12 @@
 //! The exchange: points, limit and stock move in one reservation.
 
+mod eligibility;
+
 use serde_json::{Map, Value};
 use smallvec::SmallVec;
 
 use super::facts::{Details, OrderItem, Snapshot};
+use super::levels::Terms;
 use super::lots::Spending;
 use super::model::OrderStatus;
 use super::orders::Receipt;
@@ -13,6 +16,8 @@ use crate::base::{AccountId, AccountKey, IdempotencyKey, LINES_MAX, QUANTITY_MAX
 use crate::engine::Ticket;
 use crate::event::{Policy, Window};
 use crate::ledger::{FirstAnswer, Line, Refusal, Reserve, ReserveOutcome, Reserved, SetPolicy};
+
+pub(crate) use eligibility::{Eligible, Hindrance};
 
 /// The most units of one order.
 pub(crate) const ORDER_QUANTITY_MAX: u64 = 10_000;
@@ -89,6 +94,10 @@ struct Asked {
 struct Chosen<'a> {
     item: &'a Item,
     quantity: u64,
+    /// What one unit costs this user.
+    price: u64,
+    /// How many this user may take.
+    limit: Option<PurchaseLimit>,
     points_cost: u64,
 }
 
@@ -166,10 +175,10 @@ impl Mall {
         }
         check(request)?;
         let shelf = self.shelf();
-        let choose = |wanted: &Wanted<'_>| -> Result<Chosen<'_>, Failure> {
+        let terms = self.terms(user, &shelf);
+        let choose = |wanted: &Wanted<'_>| {
             let item = shelf.item(wanted.product_id).ok_or(Failure::ProductNotFound)?;
-            let points_cost = cost(item, wanted.quantity)?;
-            Ok(Chosen { item, quantity: wanted.quantity, points_cost })
+            Ok(Chosen::of(&terms, item, wanted.quantity)?)
         };
         let chosen = request.items.iter().map(choose);
         let chosen = chosen.collect::<Result<SmallVec<[Chosen<'_>; 1]>, Failure>>()?;
@@ -268,12 +277,11 @@ impl Mall {
             let policy = Policy::quota(QUANTITY_MAX, Window::Outstanding);
             need(Part::Free, user.free_orders()?, policy, 1);
         }
-        for (at, Chosen { item, quantity, .. }) in chosen.iter().enumerate() {
+        for (at, Chosen { item, quantity, limit, .. }) in chosen.iter().enumerate() {
             let key = AccountKey::quota(user.id(), &item.product.id)?;
-            let limit = item.product.limit_per_user;
             // Who bought under a limit once is counted on without one, for the next limit.
             if limit.is_some() || self.engine().account(&key).is_some() {
-                need(Part::ProductQuota(at), key, limit_policy(limit), *quantity);
+                need(Part::ProductQuota(at), key, limit_policy(*limit), *quantity);
             }
         }
         // What is confirmed at once never waits.
@@ -304,16 +312,21 @@ impl Mall {
 
     /// Brings a quota to the rule that holds now. That is the one on the shelf when it is set, and
     /// not one that was found there before: nobody sets back what an operator has changed meanwhile.
-    /// A quota of no product has the rule `otherwise`.
+    /// So it is with the level of its user. A quota of no product has the rule `otherwise`.
     pub(super) fn bring_to_rule(
         &self,
         account: AccountId,
         key: &AccountKey,
         otherwise: Policy,
     ) -> Result<()> {
+        let user = User::new(key.owner())?;
+        let _in_turn = self.shared.turns.of(&user);
         self.shared.catalogue.with_shelf(|shelf| {
-            let limit = || Some(shelf.any_item(key.product()?)?.product.limit_per_user);
-            let policy = limit().map_or(otherwise, limit_policy);
+            let item = key.product().and_then(|id| shelf.any_item(id));
+            let policy = match item {
+                Some(item) => limit_policy(self.terms(&user, shelf).limit(&item.product)?),
+                None => otherwise,
+            };
             // Not awaited: the reservation that follows is behind it in the journal, and durable
             // only after it.
             self.engine().set_policy(SetPolicy::new(account, policy)).map(drop)
@@ -374,6 +387,13 @@ impl Mall {
             all.extend(self.short(request, others.map(|(_, part)| *part))?);
         }
         Ok(all)
+    }
+}
+
+impl<'a> Chosen<'a> {
+    fn of(terms: &Terms<'_>, item: &'a Item, quantity: u64) -> Result<Self> {
+        let (price, limit) = (terms.price(&item.product)?, terms.limit(&item.product)?);
+        Ok(Self { item, quantity, price, limit, points_cost: cost(price, quantity)? })
     }
 }
 
@@ -446,8 +466,8 @@ pub(super) fn check_delivery(info: &Map<String, Value>) -> Result<()> {
     Ok(())
 }
 
-fn cost(item: &Item, quantity: u64) -> Result<u64> {
-    let cost = item.product.points_price.checked_mul(quantity).filter(|&cost| cost <= QUANTITY_MAX);
+fn cost(price: u64, quantity: u64) -> Result<u64> {
+    let cost = price.checked_mul(quantity).filter(|&cost| cost <= QUANTITY_MAX);
     cost.ok_or_else(|| Error::invalid("the order costs more points than can be counted"))
 }
 
@@ -463,15 +483,15 @@ fn details(
     points_cost: u64,
 ) -> Result<Vec<u8>> {
     let first = chosen.first().ok_or_else(|| Error::invalid("items must not be empty"))?;
-    let items = chosen
-        .iter()
-        .filter(|_| request.is_basket)
-        .map(|it| OrderItem { product: Snapshot::of(&it.item.product), quantity: it.quantity });
+    let items = chosen.iter().filter(|_| request.is_basket).map(|it| OrderItem {
+        product: Snapshot::of(&it.item.product, it.price),
+        quantity: it.quantity,
+    });
     let details = Details {
         user: user.id(),
         quantity: chosen.iter().map(|it| it.quantity).sum(),
         points_cost,
-        product: Snapshot::of(&first.item.product),
+        product: Snapshot::of(&first.item.product, first.price),
         delivery_info: request.delivery_info,
         service: user.service(),
     };

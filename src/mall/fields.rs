@@ -6,8 +6,14 @@ use std::ops::RangeInclusive;
 use serde::Serialize;
 use serde_json::{Map, Number, Value};
 
-use super::model::{Category, Period, Product, PurchaseLimit, Violation, member};
+use super::model::{
+    ByLevel, Category, LevelTerms, Period, Product, PurchaseLimit, Violation, member,
+};
 use crate::base::{QUANTITY_MAX, TimeMs};
+
+mod levels;
+
+pub(crate) use levels::{LevelsFields, read_levels};
 
 type Read<T> = Result<T, Violation>;
 
@@ -104,6 +110,41 @@ impl Fields<'_> {
         }
     }
 
+    /// How many units one user may take.
+    fn limit(&mut self) -> Read<Option<PurchaseLimit>> {
+        let path = member(self.path, "limitPerUser");
+        let members = self.object("limitPerUser")?;
+        members.map(|members| read_limit(&path, members)).transpose()
+    }
+
+    /// What is otherwise from a level on. A level that says nothing is left out.
+    fn by_level(&mut self) -> Read<ByLevel> {
+        let all = member(self.path, "byLevel");
+        let members = self.object("byLevel")?.unwrap_or_default();
+        let mut by_level = ByLevel::default();
+        for (name, terms) in members {
+            let path = member(&all, &name);
+            let wrong = |why: &'static str| Violation::new(path.clone(), why);
+            let level: u8 = name.parse().map_err(|_| wrong("its name must be that of a level"))?;
+            if level.to_string() != name {
+                return Err(wrong("its name must be that of a level"));
+            }
+            let members = match terms {
+                Value::Null => continue,
+                Value::Object(members) => members,
+                _ => return Err(wrong("it must be an object")),
+            };
+            let mut fields = Fields { path: &path, members };
+            let points_price = fields.count("pointsPrice", 0..=QUANTITY_MAX)?;
+            let terms = LevelTerms { points_price, limit_per_user: fields.limit()? };
+            fields.end()?;
+            if terms != LevelTerms::default() {
+                by_level.set(level, terms);
+            }
+        }
+        Ok(by_level)
+    }
+
     /// 1 on the shelf, which is what holds where nothing is said, and 0 off it.
     fn status(&mut self) -> Read<bool> {
         Ok(self.whole("status", 0..=1)?.is_none_or(|status| status == 1))
@@ -185,22 +226,23 @@ pub(crate) fn read_product(known: Option<&str>, members: Map<String, Value>) -> 
         is_new: fields.flag("isNew")?.unwrap_or(false),
         active: fields.status()?,
         sort_order: fields.whole("sortOrder", i32::MIN.into()..=i32::MAX.into())?.unwrap_or(0),
-        limit_per_user: fields.object("limitPerUser")?.map(read_limit).transpose()?,
         low_stock_threshold: fields.count("lowStockThreshold", 1..=QUANTITY_MAX)?,
+        limit_per_user: fields.limit()?,
+        by_level: fields.by_level()?,
         created_at: fields.count("createdAt", 0..=u64::MAX >> 1)?.unwrap_or(0),
     };
     fields.end()?;
     Ok(product)
 }
 
-fn read_limit(members: Map<String, Value>) -> Read<PurchaseLimit> {
-    let mut fields = Fields { path: "$.limitPerUser", members };
+fn read_limit(path: &str, members: Map<String, Value>) -> Read<PurchaseLimit> {
+    let mut fields = Fields { path, members };
     let quantity = fields.count("quantity", 1..=QUANTITY_MAX)?;
     let quantity = fields.must("quantity", quantity)?;
     let period = match fields.take("period") {
         None => Period::Lifetime,
         Some(Value::String(word)) if word == "lifetime" => Period::Lifetime,
-        Some(Value::Object(members)) => read_period(members)?,
+        Some(Value::Object(members)) => read_period(&member(path, "period"), members)?,
         Some(_) => {
             return fields.wrong("period", "it must be \"lifetime\", or have rolling or fixed");
         }
@@ -209,21 +251,21 @@ fn read_limit(members: Map<String, Value>) -> Read<PurchaseLimit> {
     Ok(PurchaseLimit { quantity, period })
 }
 
-fn read_period(members: Map<String, Value>) -> Read<Period> {
+fn read_period(path: &str, members: Map<String, Value>) -> Read<Period> {
     const LENGTH_MS: RangeInclusive<u64> = 1..=u64::MAX >> 1;
-    let mut fields = Fields { path: "$.limitPerUser.period", members };
+    let mut fields = Fields { path, members };
     let (rolling, fixed) = (fields.object("rolling")?, fields.object("fixed")?);
     fields.end()?;
     match (rolling, fixed) {
         (Some(members), None) => {
-            let mut fields = Fields { path: "$.limitPerUser.period.rolling", members };
+            let mut fields = Fields { path: &member(path, "rolling"), members };
             let length_ms = fields.count("lengthMs", LENGTH_MS)?;
             let length_ms = fields.must("lengthMs", length_ms)?;
             fields.end()?;
             Ok(Period::Rolling { length_ms })
         }
         (None, Some(members)) => {
-            let mut fields = Fields { path: "$.limitPerUser.period.fixed", members };
+            let mut fields = Fields { path: &member(path, "fixed"), members };
             let length_ms = fields.count("lengthMs", LENGTH_MS)?;
             let length_ms = fields.must("lengthMs", length_ms)?;
             let offset_ms = fields.count("offsetMs", 0..=u64::MAX >> 1)?.unwrap_or(0);
@@ -231,7 +273,7 @@ fn read_period(members: Map<String, Value>) -> Read<Period> {
             Ok(Period::Fixed { length_ms, offset_ms })
         }
         (None, None) | (Some(_), Some(_)) => {
-            Err(Violation::new("$.limitPerUser.period", "it must have either rolling or fixed"))
+            Err(Violation::new(path, "it must have either rolling or fixed"))
         }
     }
 }
@@ -283,6 +325,7 @@ pub(crate) struct ProductFields<'a> {
     sort_order: i64,
     limit_per_user: Option<PurchaseLimit>,
     low_stock_threshold: Option<u64>,
+    by_level: &'a ByLevel,
     created_at: TimeMs,
 }
 
@@ -303,6 +346,7 @@ impl<'a> ProductFields<'a> {
             sort_order: product.sort_order,
             limit_per_user: product.limit_per_user,
             low_stock_threshold: product.low_stock_threshold,
+            by_level: &product.by_level,
             created_at: product.created_at,
         }
     }

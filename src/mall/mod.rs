@@ -12,6 +12,7 @@ pub(crate) mod facts;
 pub(crate) mod fields;
 mod held;
 mod leaks;
+mod levels;
 mod listing;
 mod lots;
 pub(crate) mod model;
@@ -41,7 +42,9 @@ pub(crate) use catalogue::{Entry, Import, Imported, Refused};
 #[cfg(any(test, feature = "bin"))]
 pub(crate) use demo::DEMO_USER;
 pub(crate) use edit::Make;
-pub(crate) use exchange::{DETAILS_BYTES_MAX, Exchange, ITEMS_MAX, ORDER_QUANTITY_MAX, Wanted};
+pub(crate) use exchange::{
+    DETAILS_BYTES_MAX, Eligible, Exchange, Hindrance, ITEMS_MAX, ORDER_QUANTITY_MAX, Wanted,
+};
 pub(crate) use facts::Note;
 #[cfg(feature = "bin")]
 pub(crate) use facts::document::read as read_document;
@@ -53,14 +56,14 @@ pub(crate) use listing::{Filter, ListingPage, Page, Place};
 pub(crate) use model::ORDER_NO_PREFIX;
 #[cfg(feature = "bin")]
 pub(crate) use model::Wish;
-pub use model::{Category, Period, Product, PurchaseLimit};
+pub use model::{ByLevel, Category, LevelTerms, Period, Product, PurchaseLimit};
 pub(crate) use model::{OrderStatus, order_id, order_no, parse_order_id};
 #[cfg(feature = "bin")]
 pub(crate) use model::{Violation, member};
 pub(crate) use orders::{
     Because, GiveBack, ORDER_BYTES_MAX, Order, OrderFilter, Orders, Receipt, numbered,
 };
-pub(crate) use points::{Balance, MovePoints, Moved, PointsFilter, PointsRecord};
+pub(crate) use points::{Balance, MovePoints, Moved, PointsFilter, PointsRecord, Rank};
 pub(crate) use rank::{After, Order as ListOrder};
 pub(crate) use stock::{LOCATION_CHARS_MAX, Place as StockPlace, StockTransfer, is_location};
 
@@ -118,6 +121,8 @@ struct Shared {
     catalogue: catalogue::Catalogue,
     /// By idempotency key: see [`Mall::one_try`].
     tries: [Mutex<()>; TRY_LOCKS],
+    /// By user: see [`levels::Turns`].
+    turns: levels::Turns,
     sent: orders::Sent,
     alerts: alerts::Alerts,
     lots: lots::Lots,
@@ -140,6 +145,7 @@ impl Mall {
                 config,
                 catalogue,
                 tries,
+                turns: levels::Turns::default(),
                 sent: orders::Sent::default(),
                 alerts,
                 lots,

@@ -17,6 +17,7 @@ mod held;
 mod idempotency;
 mod inventory;
 mod late;
+mod levels;
 mod lots;
 mod low_space;
 mod manual;

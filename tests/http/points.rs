@@ -50,7 +50,8 @@ async fn points_are_moved_with_their_source_and_reason_on_record() {
     }
     let mut ann = shop.user("ann").await;
     let expected = json!({"userId": "ann", "balance": 95, "reserved": 0, "consumed": 0,
-        "received": 135, "writtenOff": 40, "earned": 100, "expiring": null});
+        "received": 135, "writtenOff": 40, "earned": 100, "mallLevel": 1, "levelName": "",
+        "nextLevelAt": null, "expiring": null});
     assert_eq!(ann.get("/api/points/balance").await.data(), expected);
     assert_eq!(ops.get(ANN).await.data(), expected);
 

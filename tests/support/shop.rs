@@ -8,7 +8,7 @@ use secrecy::SecretString;
 use serde_json::Map;
 use stockhold::clock::ManualClock;
 use stockhold::http::{App, Auth, Limits, Role};
-use stockhold::mall::{Mall, MallConfig, Product};
+use stockhold::mall::{ByLevel, Mall, MallConfig, Product};
 use stockhold::{Engine, EngineBuilder, Level, Seq};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -194,6 +194,7 @@ pub fn product(id: &str, points_price: u64) -> Product {
         sort_order: 0,
         limit_per_user: None,
         low_stock_threshold: None,
+        by_level: ByLevel::default(),
         created_at: NOW_MS,
     }
 }

@@ -20,7 +20,7 @@ enum Cell {
     Json,
 }
 
-const COLUMNS: [(&str, Cell); 18] = [
+const COLUMNS: [(&str, Cell); 19] = [
     ("kind", Cell::Text),
     ("id", Cell::Text),
     ("name", Cell::Text),
@@ -38,6 +38,7 @@ const COLUMNS: [(&str, Cell); 18] = [
     ("sortOrder", Cell::Json),
     ("limitPerUser", Cell::Json),
     ("lowStockThreshold", Cell::Json),
+    ("byLevel", Cell::Json),
     ("createdAt", Cell::Json),
 ];
 

@@ -6,11 +6,11 @@ use super::categories::Categories;
 use super::item::Item;
 use super::shelf::{Change, Shelf};
 use crate::base::AccountKey;
-use crate::base::error::Result;
+use crate::base::error::{Error, Result};
 use crate::engine::Engine;
 use crate::ledger::CloseOutcome;
 use crate::mall::facts::document::{Kept, Stamp, Tag};
-use crate::mall::model::{Category, Document, Product, Violation};
+use crate::mall::model::{Category, Document, LEVELS_ID, MallLevels, Product, Violation};
 use crate::mall::stock::locations;
 use crate::mall::{Failure, References};
 
@@ -105,6 +105,43 @@ impl Kind for Category {
             category_ids: named(&below),
             product_ids: named(&products),
         }))
+    }
+}
+
+/// There is one document of them, and there always is one.
+impl Kind for MallLevels {
+    type Shown = Kept<Self>;
+
+    fn shown<'a>(shelf: &'a Shelf, id: &str) -> Option<&'a Arc<Kept<Self>>> {
+        (id == LEVELS_ID).then_some(&shelf.levels)
+    }
+
+    fn found(shown: &Kept<Self>) -> Found<'_, Self> {
+        Found { content: &shown.content, stamp: &shown.stamp, tag: shown.tag }
+    }
+
+    fn missing() -> Failure {
+        Failure::Engine(Error::not_found("there is no such document of levels"))
+    }
+
+    fn fit(self, _categories: &Categories) -> Result<Self, Violation> {
+        Ok(self)
+    }
+
+    fn after(self, _before: Option<&Self>, _now_ms: u64) -> Self {
+        self
+    }
+
+    fn change(_engine: &Engine, kept: Kept<Self>) -> Result<Change> {
+        Ok(Change::Levels(Arc::new(kept)))
+    }
+
+    fn removal(_id: String) -> Change {
+        Change::Levels(Arc::new(Kept::unwritten(Self::default())))
+    }
+
+    fn let_go(_shelf: &Shelf, _engine: &Engine, _shown: &Kept<Self>) -> Result<(), Failure> {
+        Ok(())
     }
 }
 

@@ -13,7 +13,9 @@ use crate::base::error::Result;
 use crate::base::{AccountKey, TimeMs};
 use crate::engine::Engine;
 use crate::mall::facts::document::{self, Kept};
-use crate::mall::model::{CATEGORIES, Category, Document, PRODUCTS, Product};
+use crate::mall::model::{
+    CATEGORIES, Category, Document, LEVELS, LEVELS_ID, MallLevels, PRODUCTS, Product,
+};
 use crate::mall::search::Keyword;
 
 /// How old the sales counts that order a list may be, in milliseconds.
@@ -37,6 +39,7 @@ pub(crate) struct Unreadable {
 #[derive(Debug)]
 pub(crate) struct Shelf {
     pub(crate) categories: Arc<Categories>,
+    pub(crate) levels: Arc<Kept<MallLevels>>,
     parts: Box<[Arc<Part>]>,
     len: usize,
     unreadable: Arc<[Unreadable]>,
@@ -50,6 +53,7 @@ pub(crate) enum Change {
     NoCategory(String),
     Product(Arc<Item>),
     NoProduct(String),
+    Levels(Arc<Kept<MallLevels>>),
 }
 
 impl Change {
@@ -59,6 +63,7 @@ impl Change {
             Self::NoCategory(id) => (CATEGORIES, id),
             Self::Product(item) => (PRODUCTS, &item.product.id),
             Self::NoProduct(id) => (PRODUCTS, id),
+            Self::Levels(_) => (LEVELS, LEVELS_ID),
         }
     }
 }
@@ -68,6 +73,7 @@ impl Default for Shelf {
         let empty = Arc::new(Part::default());
         Self {
             categories: Arc::default(),
+            levels: Arc::new(Kept::unwritten(MallLevels::default())),
             parts: std::iter::repeat_n(empty, PARTS).collect(),
             len: 0,
             unreadable: Arc::default(),
@@ -148,7 +154,7 @@ impl Shelf {
 
     /// The catalogue after these changes. What they leave alone is shared.
     pub(super) fn with(&self, changes: &[Change]) -> Self {
-        let mut categories = Arc::clone(&self.categories);
+        let (mut categories, mut levels) = (Arc::clone(&self.categories), Arc::clone(&self.levels));
         let mut of_parts: HashMap<usize, Vec<(&str, Placed)>> = HashMap::new();
         let mut to_product = |id, to| of_parts.entry(place(id)).or_default().push((id, to));
         for change in changes {
@@ -159,6 +165,7 @@ impl Shelf {
                 Change::NoCategory(id) => Arc::make_mut(&mut categories).remove(id),
                 Change::Product(item) => to_product(&*item.product.id, Some(Arc::clone(item))),
                 Change::NoProduct(id) => to_product(id, None),
+                Change::Levels(kept) => levels = Arc::clone(kept),
             }
         }
         if !Arc::ptr_eq(&categories, &self.categories) {
@@ -172,6 +179,7 @@ impl Shelf {
         }
         Self {
             categories,
+            levels,
             parts,
             len,
             unreadable: self.still_unreadable(changes),
@@ -201,6 +209,12 @@ pub(super) fn read_shelf(engine: &Engine) -> Result<Shelf> {
     let mut unreadable = Vec::new();
     let categories = Arc::new(Categories::of(read_all(engine, &mut unreadable)));
     let mut changes = Vec::new();
+    for kept in read_all::<MallLevels>(engine, &mut unreadable) {
+        match kept.content.check() {
+            Ok(()) => changes.push(Change::Levels(Arc::new(kept))),
+            Err(why) => leave_out(LEVELS, kept.content.id, why.to_string(), &mut unreadable),
+        }
+    }
     for kept in read_all::<Product>(engine, &mut unreadable) {
         match AccountKey::stock(&kept.content.id) {
             Ok(key) => {

@@ -5,7 +5,7 @@ use serde_json::Map;
 
 use super::*;
 use crate::ledger::Receive;
-use crate::mall::model::{Category, Product};
+use crate::mall::model::{ByLevel, Category, Product};
 
 pub(in crate::mall) fn category(id: &str, parent: Option<&str>) -> Category {
     Category {
@@ -36,6 +36,7 @@ pub(in crate::mall) fn product(id: &str) -> Product {
         sort_order: 0,
         limit_per_user: None,
         low_stock_threshold: None,
+        by_level: ByLevel::default(),
         created_at: 7,
     }
 }

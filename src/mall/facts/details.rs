@@ -27,12 +27,13 @@ pub(crate) struct Snapshot<S> {
 }
 
 impl<'a> Snapshot<&'a str> {
-    pub(crate) fn of(product: &'a Product) -> Self {
+    /// At the price that it is ordered for.
+    pub(crate) fn of(product: &'a Product, points_price: u64) -> Self {
         Self {
             id: &product.id,
             name: &product.name,
             category_id: &product.category_id,
-            points_price: product.points_price,
+            points_price,
             image: product.images.first().map(String::as_str),
         }
     }

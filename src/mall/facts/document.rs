@@ -69,6 +69,13 @@ pub(crate) struct Kept<T> {
     pub(crate) tag: Tag,
 }
 
+impl<T> Kept<T> {
+    /// What holds as long as there is no document.
+    pub(crate) fn unwritten(content: T) -> Self {
+        Self { content, stamp: Stamp::default(), tag: Tag::of(&[]) }
+    }
+}
+
 /// A document as it is kept, and its bytes.
 ///
 /// # Errors

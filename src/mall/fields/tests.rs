@@ -17,7 +17,8 @@ fn full() -> Value {
         "id": "tea", "name": "Tea", "description": "Green\nfresh", "categoryId": "food", "pointsPrice": 0,
         "originalPrice": 19.9, "images": ["/a.png"], "specifications": {"重量": 1.5, "n": {"deep": [1, null]}},
         "isHot": true, "isNew": false, "status": 0, "sortOrder": -3,
-        "limitPerUser": {"quantity": 2, "period": {"fixed": {"lengthMs": 1000, "offsetMs": 5}}}, "lowStockThreshold": 8,
+        "limitPerUser": {"quantity": 2, "period": {"fixed": {"lengthMs": 1000, "offsetMs": 5}}},
+        "byLevel": {"2": {"pointsPrice": 7}, "10": {"limitPerUser": {"quantity": 3, "period": "lifetime"}}}, "lowStockThreshold": 8,
         "createdAt": 7
     })
 }

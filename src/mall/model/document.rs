@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::category::{CATEGORIES, Category};
+use super::level::{LEVELS, MallLevels};
 use super::product::{PRODUCTS, Product};
 use super::rule::Checked;
 
@@ -45,4 +46,21 @@ macro_rules! documents {
 documents! {
     Category in CATEGORIES;
     Product in PRODUCTS;
+}
+
+/// There is one document of them, which is always shown.
+impl Document for MallLevels {
+    const COLLECTION: &'static str = LEVELS;
+
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn check(&self) -> Checked {
+        Self::check(self)
+    }
+
+    fn with_active(self, _active: bool) -> Self {
+        self
+    }
 }

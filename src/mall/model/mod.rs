@@ -3,6 +3,7 @@
 mod category;
 mod change;
 mod document;
+mod level;
 mod order_id;
 mod product;
 mod rule;
@@ -13,6 +14,8 @@ pub use category::Category;
 pub(crate) use category::{CATEGORIES, CATEGORIES_MAX, LEVEL_MAX};
 pub(crate) use change::change_type;
 pub(crate) use document::Document;
+pub use level::{ByLevel, LevelTerms};
+pub(crate) use level::{LEVELS, LEVELS_ID, LEVELS_MAX, MallLevel, MallLevels};
 pub(crate) use order_id::{ORDER_NO_DIGITS, ORDER_NO_PREFIX, order_id, order_no, parse_order_id};
 pub(crate) use product::{FREE_ORDERS, PRODUCTS};
 pub use product::{Period, Product, PurchaseLimit};

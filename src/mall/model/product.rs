@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::level::ByLevel;
 use super::rule::{self, Characters, Checked, Violation, member};
 use crate::base::error::{Error, Result};
 use crate::base::{QUANTITY_MAX, TimeMs};
@@ -70,6 +71,9 @@ pub struct Product {
     /// Operators are told when no more than so many units can be bought; `None` is never.
     #[serde(default)]
     pub low_stock_threshold: Option<u64>,
+    /// What is otherwise for members of a level.
+    #[serde(default, skip_serializing_if = "ByLevel::is_empty")]
+    pub by_level: ByLevel,
     /// When it was created, in milliseconds since 1970.
     #[serde(default)]
     pub created_at: TimeMs,
@@ -100,10 +104,21 @@ impl Product {
             rule::number("$.lowStockThreshold", threshold, 1..=QUANTITY_MAX)?;
         }
         rule::number("$.createdAt", self.created_at, 0..=TIME_MS_MAX)?;
+        self.by_level.check()?;
         match self.limit_per_user.map_or(Ok(()), PurchaseLimit::check) {
             Ok(()) => Ok(()),
             Err(error) => Err(Violation::new("$.limitPerUser", error.to_string())),
         }
+    }
+
+    /// What one unit costs for a member of a level.
+    pub(crate) fn price_at(&self, level: u8) -> u64 {
+        self.by_level.price_at(level).unwrap_or(self.points_price)
+    }
+
+    /// How many a member of a level may take.
+    pub(crate) fn limit_at(&self, level: u8) -> Option<PurchaseLimit> {
+        self.by_level.limit_at(level).or(self.limit_per_user)
     }
 
     fn check_images(&self) -> Checked {

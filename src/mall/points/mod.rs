@@ -36,6 +36,15 @@ pub(crate) struct Balance {
     pub(crate) earned: u64,
 }
 
+/// A user's level, and what it is called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Rank {
+    pub(crate) level: u8,
+    pub(crate) name: String,
+    /// What the next level takes; `None` on the highest.
+    pub(crate) next_at: Option<u64>,
+}
+
 impl Mall {
     /// The user's points; 0 for a user who has never had any.
     pub(crate) fn balance(&self, user: &User) -> Result<Balance> {
@@ -49,9 +58,18 @@ impl Mall {
         let earned = received.saturating_sub(beside);
         Ok(Balance { available, reserved, consumed, received, written_off, expiring, earned })
     }
+
+    /// The level of who has earned so many points.
+    pub(crate) fn rank(&self, earned: u64) -> Rank {
+        let shelf = self.shelf();
+        let levels = &shelf.levels.content;
+        let (level, next) = levels.of(earned);
+        let name = levels.get(level).map(|level| level.name.clone()).unwrap_or_default();
+        Rank { level, name, next_at: next.map(|level| level.earned_points) }
+    }
 }
 
 /// What counts the points of a user that are not earned.
-fn not_earned(user: &User) -> Result<AccountKey> {
+pub(super) fn not_earned(user: &User) -> Result<AccountKey> {
     AccountKey::custom(NOT_EARNED, &[user.id()])
 }

@@ -30,7 +30,7 @@ use crate::base::error::{Error, Result};
 use crate::engine::Engine;
 use crate::mall::model::Moving;
 use crate::mall::{
-    Category, Exchange, Mall, MallConfig, MovePoints, Product, StockPlace, User, Wanted,
+    ByLevel, Category, Exchange, Mall, MallConfig, MovePoints, Product, StockPlace, User, Wanted,
 };
 use crate::sink::{self as mirror, Backlog, BacklogPolicy, Mirror, MirrorConfig, MirrorView};
 
@@ -411,6 +411,7 @@ fn product(number: usize) -> Product {
         sort_order: 0,
         limit_per_user: None,
         low_stock_threshold: None,
+        by_level: ByLevel::default(),
         created_at: 0,
     }
 }

@@ -19,7 +19,7 @@ use self::shop::Shop;
 use crate::base::error::{Error, Result};
 use crate::engine::Engine;
 use crate::http::{self, App, Auth, Limits};
-use crate::mall::{Category, Mall, MallConfig, Product};
+use crate::mall::{ByLevel, Category, Mall, MallConfig, Product};
 use crate::process::{print, runtime};
 use crate::settings::{Flags, OfData, secret};
 
@@ -156,6 +156,7 @@ fn put_product(mall: &Mall, id: &str) -> Result<()> {
         sort_order: 0,
         limit_per_user: None,
         low_stock_threshold: None,
+        by_level: ByLevel::default(),
         created_at: 0,
     })
 }

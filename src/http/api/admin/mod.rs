@@ -6,6 +6,7 @@ pub(in crate::http) mod clock;
 pub(in crate::http) mod documents;
 pub(in crate::http) mod held;
 pub(in crate::http) mod leaks;
+pub(in crate::http) mod levels;
 pub(in crate::http) mod mirror;
 pub(in crate::http) mod orders;
 pub(in crate::http) mod points;

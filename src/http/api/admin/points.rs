@@ -1,5 +1,6 @@
 //! Anybody's points, as operators see and move them.
 
+use crate::http::api::points::eligibility::check_of;
 use crate::http::api::points::moving::{MoveBody, moved};
 use crate::http::api::points::{balance_of, records as of_points};
 use crate::http::body::Sent;
@@ -10,6 +11,10 @@ use crate::mall::model::Moving;
 
 pub(in crate::http) async fn balance(call: OperatorCall<'_, 1>) -> Answer {
     balance_of(&call, &user_of_path(&call)?)
+}
+
+pub(in crate::http) async fn eligibility(call: OperatorCall<'_, 1>) -> Answer {
+    check_of(&call, &user_of_path(&call)?)
 }
 
 pub(in crate::http) async fn records(call: OperatorCall<'_, 1>) -> Answer {

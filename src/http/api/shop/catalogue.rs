@@ -10,8 +10,10 @@ use crate::http::format::Format;
 use crate::http::query;
 use crate::http::reply::{Answer, success};
 use crate::ledger::Level;
+use crate::mall::fields::LevelsFields;
 use crate::mall::{
-    After, Category, Filter, Item, ListOrder, ListingPage, Mall, Page, Place, PurchaseLimit, Shelf,
+    After, ByLevel, Category, Filter, Item, ListOrder, ListingPage, Mall, Page, Place, Product,
+    PurchaseLimit, Shelf,
 };
 
 const PAGE_SIZE: u64 = 20;
@@ -47,10 +49,33 @@ struct ProductWire<'a> {
     is_hot: bool,
     is_new: bool,
     limit_per_user: Option<PurchaseLimit>,
+    /// What is otherwise from a level on.
+    by_level: &'a ByLevel,
     sort_order: i64,
     created_at: TimeMs,
     #[serde(skip_serializing_if = "Option::is_none")]
     stock_info: Option<StockWire>,
+    /// What holds for the caller, where the caller has said who it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    yours: Option<YoursWire>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct YoursWire {
+    mall_level: u8,
+    points_price: u64,
+    limit_per_user: Option<PurchaseLimit>,
+}
+
+impl YoursWire {
+    fn of(product: &Product, level: u8) -> Self {
+        Self {
+            mall_level: level,
+            points_price: product.price_at(level),
+            limit_per_user: product.limit_at(level),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -86,7 +111,7 @@ impl StockWire {
 }
 
 impl<'a> ProductWire<'a> {
-    fn of(shelf: &'a Shelf, item: &'a Item, level: &Level) -> Self {
+    fn of(shelf: &'a Shelf, item: &'a Item, level: &Level, whose: Option<u8>) -> Self {
         let product = &item.product;
         let category = shelf.category(&product.category_id);
         Self {
@@ -107,9 +132,11 @@ impl<'a> ProductWire<'a> {
             is_hot: product.is_hot,
             is_new: product.is_new,
             limit_per_user: product.limit_per_user,
+            by_level: &product.by_level,
             sort_order: product.sort_order,
             created_at: product.created_at,
             stock_info: None,
+            yours: whose.map(|level| YoursWire::of(product, level)),
         }
     }
 }
@@ -190,17 +217,38 @@ fn children<'a>(all: &[&'a Category], parent: Option<&str>, depth: usize) -> Vec
 pub(in crate::http) async fn products(call: PublicCall<'_>) -> Answer {
     let (filter, page) = parse_listing(call.query()?, Shown::ForSale)?;
     let (mall, format) = (call.app.mall.clone(), call.format);
-    let is_long = mall.is_long_search(&filter);
-    let list = move || list(&mall, format, &filter, &page);
+    let (is_long, whose) = (mall.is_long_search(&filter), level_of_caller(&call)?);
+    let list = move || list(&mall, format, &filter, &page, whose);
     if is_long { call.app.searches.run(list).await } else { list() }
 }
 
-fn list(mall: &Mall, format: Format, filter: &Filter, page: &Page) -> Answer {
+fn list(mall: &Mall, format: Format, filter: &Filter, page: &Page, whose: Option<u8>) -> Answer {
     let (listing, shelf) = (mall.products(filter, page)?, mall.shelf());
-    let shown = listing.items.iter().map(|(item, level)| ProductWire::of(&shelf, item, level));
+    let shown =
+        listing.items.iter().map(|(item, level)| ProductWire::of(&shelf, item, level, whose));
     let products = shown.collect();
     let pagination = PaginationWire::of(page, &listing);
     Ok(success(format, &ProductsWire { products, pagination }, mall.now_ms()))
+}
+
+/// The level of who asks, where that is said.
+fn level_of_caller<const N: usize>(call: &PublicCall<'_, N>) -> Result<Option<u8>> {
+    let Some(caller) = call.signed_in() else {
+        return Ok(None);
+    };
+    let shelf = call.app.mall.shelf();
+    call.app.mall.terms(&caller.user, &shelf).level().map(Some)
+}
+
+#[derive(Serialize)]
+struct LevelsWire<'a> {
+    levels: LevelsFields<'a>,
+}
+
+pub(in crate::http) async fn levels(call: PublicCall<'_>) -> Answer {
+    call.no_query()?;
+    let shelf = call.app.mall.shelf();
+    Ok(call.success(&LevelsWire { levels: LevelsFields::of(&shelf.levels.content) }))
 }
 
 /// What a list is asked for.
@@ -269,6 +317,6 @@ pub(in crate::http) async fn product(call: PublicCall<'_, 1>) -> Answer {
     let ((item, level), shelf) = (call.app.mall.product(product_id)?, call.app.mall.shelf());
     Ok(call.success(&ProductWire {
         stock_info: Some(StockWire::of(&level)),
-        ..ProductWire::of(&shelf, &item, &level)
+        ..ProductWire::of(&shelf, &item, &level, level_of_caller(&call)?)
     }))
 }

@@ -216,6 +216,11 @@ pub(in crate::sink::mysql) const TABLE: Table<ProductRow> = Table {
         })
         .fill(by_document)
         .about("how many units one user may have"),
+        C::late("by_level", Kind::Json, |row| row.get(|it| Some(json(&it.by_level)), None).into())
+            .fill(by_document)
+            .about(
+                "price and limit from a level of members on, where they are not as for everybody",
+            ),
         C::must("created_at", Kind::Time, NOW, |row| datetime(row.created_at()))
             .fill(by_document_or_once),
         C::must("updated_at", Kind::Time, NOW, |row| datetime(row.at)).fill(|write| match write {

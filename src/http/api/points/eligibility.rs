@@ -1,0 +1,86 @@
+//! `checkExchangeEligibility`: whether a user could exchange points for something now.
+
+use serde::Serialize;
+
+use crate::base::QUANTITY_MAX;
+use crate::http::call::{Call, UserCall};
+use crate::http::error::{ApiError, Code, lacking};
+use crate::http::query;
+use crate::http::reply::Answer;
+use crate::mall::{Eligible, Hindrance, ORDER_QUANTITY_MAX, User, Wanted};
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct EligibilityWire<'a> {
+    user_id: &'a str,
+    eligible: bool,
+    points_required: u64,
+    current_balance: i64,
+    shortage: u64,
+    mall_level: u8,
+    /// In the order in which an exchange would be refused for them.
+    reasons: Vec<ReasonWire>,
+}
+
+/// What an exchange would be refused for.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ReasonWire {
+    code: &'static str,
+    required: Option<u64>,
+    available: Option<u64>,
+}
+
+impl ReasonWire {
+    fn of(hindrance: &Hindrance) -> Self {
+        match hindrance {
+            Hindrance::OffShelf => {
+                let code = Code::ProductNotFound.row().name;
+                Self { code, required: None, available: None }
+            }
+            Hindrance::Short(lack, shortage) => Self {
+                code: lacking(*lack).row().name,
+                required: Some(shortage.required),
+                available: Some(shortage.available),
+            },
+        }
+    }
+}
+
+pub(in crate::http) async fn check(call: UserCall<'_>) -> Answer {
+    check_of(&call, &call.identity().user)
+}
+
+pub(in crate::http) fn check_of<Who, const N: usize>(
+    call: &Call<'_, Who, N>,
+    user: &User,
+) -> Answer {
+    let (mut points, mut product, mut quantity) = (None, None, None);
+    for (name, value) in call.query()? {
+        match name.as_str() {
+            "points" => points = Some(query::number(&name, &value, 0..=QUANTITY_MAX)?),
+            "product_id" => product = Some(query::short(&name, value)?),
+            "quantity" => quantity = Some(query::number(&name, &value, 1..=ORDER_QUANTITY_MAX)?),
+            _ => return Err(query::unknown(&name)),
+        }
+    }
+    let asked = match (points, &product, quantity) {
+        (Some(points), None, None) => Eligible::Points(points),
+        (None, Some(product_id), quantity) => {
+            Eligible::Product(Wanted { product_id, quantity: quantity.unwrap_or(1) })
+        }
+        (None, None, _) | (Some(_), _, _) => {
+            return Err(ApiError::invalid("a check is of points, or of product_id and quantity"));
+        }
+    };
+    let found = call.app.mall.eligibility(user, asked)?;
+    Ok(call.success(&EligibilityWire {
+        user_id: user.id(),
+        eligible: found.hindrances.is_empty(),
+        points_required: found.required,
+        current_balance: found.balance,
+        shortage: found.shortage(),
+        mall_level: found.level,
+        reasons: found.hindrances.iter().map(ReasonWire::of).collect(),
+    }))
+}

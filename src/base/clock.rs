@@ -88,6 +88,11 @@ impl Latest {
         }
     }
 
+    /// What was shown last.
+    pub(crate) fn shown(&self) -> TimeMs {
+        self.0.load(Ordering::Relaxed)
+    }
+
     /// Lets time go on from `now_ms`, also when that was before.
     pub(crate) fn reset(&self, now_ms: TimeMs) {
         self.0.store(now_ms, Ordering::Relaxed);

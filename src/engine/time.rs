@@ -12,7 +12,7 @@
 //! backwards.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 use crate::base::TimeMs;
 use crate::base::clock::{Clock, Latest};
@@ -24,12 +24,17 @@ pub(super) const JUMP_MS: u64 = 2_000;
 /// One of this many milliseconds is left out while the engine's time is ahead of the machine's.
 const SLOWER_BY: u64 = 10;
 
+/// No monotonic clock gets there.
+const UNSEEN: u64 = u64::MAX;
+
 /// Tells what time it is for the engine. It never goes back, but by [`EngineTime::set_back`].
 pub(super) struct EngineTime {
     clock: Arc<dyn Clock>,
     /// How long a jump forwards must last before it is followed.
     trust_after_ms: u64,
     latest: Latest,
+    /// The monotonic millisecond whose time is the latest; [`UNSEEN`] when that is to be found out.
+    seen_monotonic_ms: AtomicU64,
     /// While `settled`, the machine's clock is so far before the monotonic one.
     offset_ms: AtomicI64,
     settled: AtomicBool,
@@ -78,6 +83,7 @@ impl EngineTime {
     pub(super) fn new(clock: Arc<dyn Clock>, floor_ms: TimeMs, trust_after_ms: u64) -> Self {
         let time = Self {
             latest: Latest::default(),
+            seen_monotonic_ms: AtomicU64::new(UNSEEN),
             offset_ms: AtomicI64::new(0),
             settled: AtomicBool::new(false),
             course: Mutex::new(Course { from_ms: 0, from_monotonic_ms: 0, astray: None }),
@@ -89,12 +95,23 @@ impl EngineTime {
         time
     }
 
-    /// The time as the engine sees it.
+    /// The time as the engine sees it. The machine's clock is read once in each millisecond: to read
+    /// a clock costs as much as to refuse a command.
     pub(super) fn now_ms(&self) -> TimeMs {
-        let wall_ms = self.clock.now_ms();
         let Some(monotonic_ms) = self.clock.monotonic_ms() else {
-            return self.latest.hold(wall_ms);
+            return self.latest.hold(self.clock.now_ms());
         };
+        // Acquire: what was shown in this millisecond is there.
+        if self.seen_monotonic_ms.load(Ordering::Acquire) == monotonic_ms {
+            return self.latest.shown();
+        }
+        let now_ms = self.read(monotonic_ms);
+        self.seen_monotonic_ms.store(monotonic_ms, Ordering::Release);
+        now_ms
+    }
+
+    fn read(&self, monotonic_ms: u64) -> TimeMs {
+        let wall_ms = self.clock.now_ms();
         // Relaxed: both are hints that save a lock; whoever finds them old looks under it.
         if self.settled.load(Ordering::Relaxed) {
             let expected_ms =
@@ -141,6 +158,7 @@ impl EngineTime {
         *course = Course { from_ms: now_ms, from_monotonic_ms: monotonic_ms, astray: None };
         self.offset_ms.store(gap(now_ms, monotonic_ms), Ordering::Relaxed);
         self.settled.store(true, Ordering::Relaxed);
+        self.seen_monotonic_ms.store(UNSEEN, Ordering::Release);
     }
 
     fn look(&self, wall_ms: TimeMs, monotonic_ms: u64) -> TimeMs {

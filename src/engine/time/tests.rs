@@ -68,14 +68,17 @@ fn a_jump_that_lasts_is_followed_and_one_that_is_confirmed_at_once() {
         let machine = Machine::new();
         let time = machine.time(0);
         machine.set(START_MS + HOUR_MS);
+        // A clock is read once in a millisecond.
         assert_eq!(time.now_ms(), START_MS);
+        machine.pass(1);
+        assert_eq!(time.now_ms(), START_MS + 1);
         if confirmed {
-            assert_eq!(time.confirm(), START_MS + HOUR_MS);
+            assert_eq!(time.confirm(), START_MS + HOUR_MS + 1);
         } else {
             machine.pass(TRUST_MS - 1);
-            assert_eq!(time.now_ms(), START_MS + TRUST_MS - 1);
+            assert_eq!(time.now_ms(), START_MS + TRUST_MS);
             machine.pass(1);
-            assert_eq!(time.now_ms(), START_MS + TRUST_MS + HOUR_MS);
+            assert_eq!(time.now_ms(), START_MS + 1 + TRUST_MS + HOUR_MS);
         }
         machine.pass(10);
         assert_eq!((time.now_ms(), time.ahead_ms()), (machine.now_ms(), 0));
@@ -105,6 +108,7 @@ fn time_that_is_ahead_goes_on_and_lets_the_machine_catch_up() {
         let time = machine.time(floor_ms);
         if floor_ms == 0 {
             machine.set(START_MS - HOUR_MS);
+            machine.pass(1);
         }
         let before = time.now_ms();
         assert_eq!(time.ahead_ms(), HOUR_MS as i64);

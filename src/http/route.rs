@@ -129,6 +129,8 @@ routes! {
         "Takes back an order that is not over, with a reason.";
     POST "/api/admin/orders/{orderId}/refund" operator fields => all_orders::refund,
         "Gives back what an order took, with a reason.";
+    POST "/api/admin/orders/{orderId}/remark" operator fields => all_orders::remark,
+        "Writes something down about an order, for operators.";
     PUT "/api/admin/orders/{orderId}/delivery" operator fields => all_orders::redirect,
         "Sends anybody's order elsewhere.";
     GET "/api/admin/categories" operator nothing => categories::list,

@@ -28,6 +28,7 @@ mod points;
 mod problems;
 mod protocol;
 mod refunds;
+mod remarks;
 mod roles;
 mod seed_acceptance;
 mod slow_clients;

@@ -18,6 +18,7 @@ use crate::mall::{Because, GiveBack, ORDER_QUANTITY_MAX, Order, order_id, order_
 const TRACKING_NO_CHARS_MAX: usize = 100;
 const CARRIER_CHARS_MAX: usize = 64;
 const REASON_CHARS_MAX: usize = 200;
+const REMARK_CHARS_MAX: usize = 500;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -44,6 +45,21 @@ pub(in crate::http) struct RefundBody {
     restock: Option<bool>,
     /// Also an order that is completed.
     even_completed: Option<bool>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(in crate::http) struct RemarkBody {
+    text: String,
+}
+
+/// The answer to whoever wrote something down.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct RemarkedWire<'a> {
+    order_id: String,
+    order_no: String,
+    text: &'a str,
 }
 
 /// The answer to whoever refunds: nothing that changes afterwards.
@@ -190,6 +206,17 @@ pub(in crate::http) async fn redirect(
     let (operator, info) = (call.identity().user.id(), request.delivery_info.0);
     call.app.mall.redirect_for(operator, order, info.clone(), key).await?;
     Ok(call.success(&RedirectedWire::of(order, &info)))
+}
+
+pub(in crate::http) async fn remark(call: OperatorCall<'_, 1>, body: Sent<RemarkBody>) -> Answer {
+    call.no_query()?;
+    let order = order_of_path(&call)?;
+    let (request, key) = body.read(&call).await?;
+    let text = text("text", &request.text, 1..=REMARK_CHARS_MAX)?;
+    let fact = OrderFact::Remarked { operator: operator(&call), text: text.to_owned() };
+    call.app.mall.record(order, None, &fact, key).await?;
+    let (order_id, order_no) = (order_id(order), order_no(order));
+    Ok(call.success(&RemarkedWire { order_id, order_no, text }))
 }
 
 fn operator(call: &OperatorCall<'_, 1>) -> String {

@@ -22,7 +22,7 @@ pub const WRONG: [(&str, &str); 15] = [
     (
         "a change of points does not begin where the one before it ended",
         "select id, balance_before, before_it from (select id, balance_before,
-           coalesce(lag(balance_after) over (partition by user_id order by seq), 0) before_it
+           coalesce(lag(balance_after) over (partition by user_id order by seq, id), 0) before_it
          from points_records where seq is not null) chain where balance_before <> before_it",
     ),
     (

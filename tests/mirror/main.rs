@@ -22,6 +22,7 @@ mod lab_tests;
 mod lock;
 mod locks;
 mod lost;
+mod lots;
 mod mall;
 mod migrate;
 mod outage;

@@ -27,7 +27,7 @@ fn merge(of_each: Vec<Vec<ChangeRecord>>, count: usize) -> Vec<ChangeRecord> {
     let mut balance = newest.fold(0_i64, |sum, newest| sum.saturating_add(newest.available));
     let mut all: Vec<ChangeRecord> = of_each.into_iter().flatten().collect();
     // Stable: changes of one account stay in their order.
-    all.sort_by(|one, other| other.seq.cmp(&one.seq));
+    all.sort_by_key(|change| std::cmp::Reverse((change.seq, change.account)));
     if let Some(last) = count.checked_sub(1).and_then(|last| all.get(last)).map(|last| last.seq) {
         all.truncate(all.partition_point(|change| change.seq >= last));
     }

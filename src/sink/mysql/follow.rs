@@ -5,6 +5,7 @@ use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use super::backoff::{Backoff, random};
+use super::balances::Live;
 use super::batch::Batch;
 use super::fault::Fault;
 use super::pace::Pace;
@@ -65,7 +66,7 @@ impl<'a> Follower<'a> {
             migrate: config.migrate,
             ledger_id: ledger_id(claim.id()),
             reporter,
-            projector: Projector::new(Box::new(lookup)),
+            projector: Projector::new(Box::new(lookup), Live::balances(engine)),
             pace: Pace::new(),
             backoff: Backoff::soon(),
             help_backoff: Backoff::help(),
@@ -139,6 +140,7 @@ impl<'a> Follower<'a> {
             }
         }
         let mut events = subscribe(self.engine, position.watermark, position.mark)?;
+        self.projector.begin_anew();
         self.reporter.change(|status| {
             status.state = State::Following;
             status.watermark = position.watermark;

@@ -21,6 +21,7 @@
 
 mod backlog;
 mod backoff;
+mod balances;
 mod batch;
 mod beside;
 mod catalogue;

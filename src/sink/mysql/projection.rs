@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::balances::Balances;
 use super::batch::Batch;
 use super::tables::orders::{OrderRow, OrderState};
 use crate::base::error::Result;
@@ -19,11 +20,17 @@ const EVENT_BYTES: usize = 512;
 /// Turns events into rows, one after the other.
 pub(super) struct Projector {
     views: Views,
+    balances: Balances,
 }
 
 impl Projector {
-    pub(super) fn new(lookup: Lookup) -> Self {
-        Self { views: Views::new(lookup) }
+    pub(super) fn new(lookup: Lookup, balances: Balances) -> Self {
+        Self { views: Views::new(lookup), balances }
+    }
+
+    /// The next event need not be the one after the last.
+    pub(super) fn begin_anew(&mut self) {
+        self.balances.begin_anew();
     }
 
     /// Adds the rows of the next event to `batch`.
@@ -37,7 +44,9 @@ impl Projector {
         }
         (batch.last_seq, batch.last_at) = (seq, event.at);
         batch.bytes += EVENT_BYTES + text_bytes(&event.fact);
-        for change in self.views.changes(event)? {
+        let mut changes = self.views.changes(event)?;
+        self.balances.over_all(seq, event, &mut changes)?;
+        for change in changes {
             batch.add(seq, event.at, change);
         }
         Ok(())
@@ -95,8 +104,11 @@ pub(super) fn standing(ledger: &LedgerView) -> Batch {
             }
             AccountKind::Points => {
                 let user = batch.user(&owner, seq, at);
-                user.balance = Some(level.available);
-                user.reserved = i64::try_from(level.reserved).unwrap_or(i64::MAX);
+                // Points that end are in accounts of their own.
+                let balance = user.balance.unwrap_or(0);
+                user.balance = Some(balance.saturating_add(level.available));
+                let reserved = i64::try_from(level.reserved).unwrap_or(i64::MAX);
+                user.reserved = user.reserved.saturating_add(reserved);
             }
             AccountKind::Quota | AccountKind::Custom => {}
         }

@@ -3,8 +3,10 @@
 //! be cut short at any moment and begun again.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
+use super::balances::Past;
 use super::batch::Batch;
 use super::beside;
 use super::conn::Conn;
@@ -145,7 +147,9 @@ impl<'a> Load<'a> {
         };
         session.keep().await?;
         let from_seq = side.reload.map_or(oldest, |(from_seq, _)| from_seq);
-        let projector = Projector::new(lookup(reader.ledger_at(target)?));
+        let ledger = Arc::new(reader.ledger_at(target)?);
+        let balances = Past::balances(&ledger, reader, side.watermark + 1)?;
+        let projector = Projector::new(lookup(&ledger), balances);
         let reloaded = Reloaded { from_seq, through: 0, resumed, rows: 0, rejected: 0 };
         Ok(Self { session, side, projector, reloaded, target })
     }

@@ -1,6 +1,7 @@
 //! What the command line does with the mirror, beside a server that may run.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use super::conn::Conn;
 use super::fault::Fault;
@@ -131,7 +132,8 @@ pub(super) fn ledger_id(claim_id: u128) -> String {
 }
 
 /// Finds the names of accounts in a ledger that knows all of them.
-pub(super) fn lookup(ledger: LedgerView) -> Lookup {
+pub(super) fn lookup(ledger: &Arc<LedgerView>) -> Lookup {
+    let ledger = Arc::clone(ledger);
     Box::new(move |account| ledger.level_of(account).map(|level| level.key))
 }
 

@@ -7,10 +7,12 @@ mod pages;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
+use std::sync::Arc;
 
 use journal::{Expected, Journal, compared_made, compared_state};
 use pages::{Pager, Records, Shown, difference};
 
+use super::balances::Past;
 use super::batch::Batch;
 use super::conn::Conn;
 use super::fault::Fault;
@@ -232,7 +234,9 @@ impl Check<'_> {
             exchanges: HashMap::default(),
             whole: oldest == 1,
         };
-        let mut projector = Projector::new(lookup(ledger));
+        let ledger = Arc::new(ledger);
+        let balances = Past::balances(&ledger, reader, oldest)?;
+        let mut projector = Projector::new(lookup(&ledger), balances);
         let mut inventory = Records::new(&inventory::TABLE, oldest);
         let mut points = Records::new(&points::TABLE, oldest);
         let total = (seq + 1).saturating_sub(oldest);

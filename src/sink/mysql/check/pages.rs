@@ -55,8 +55,8 @@ pub(super) struct Records {
     pager: Pager,
     page: std::vec::IntoIter<Vec<String>>,
     next: Option<Vec<String>>,
-    /// What each account had after its last record, to hold the chain together.
-    after: HashMap<u32, i64, foldhash::fast::RandomState>,
+    /// What each product or user had after its last record, to hold the chain together.
+    after: HashMap<Arc<str>, i64, foldhash::fast::RandomState>,
     table: &'static str,
 }
 
@@ -89,16 +89,16 @@ impl Records {
         self.next = None;
     }
 
-    /// The records that do not begin where the one before them of the same account ended.
+    /// The records that do not begin where the one before them of the same product or user ended.
     pub(super) fn chain(&mut self, records: &[RecordRow]) -> Vec<(String, Arc<str>)> {
         let mut broken = Vec::new();
         for record in records {
             let before = record.available - record.delta;
-            if self
-                .after
-                .insert(record.account, record.available)
-                .is_some_and(|after| after != before)
-            {
+            let after = match self.after.get_mut(&record.owner) {
+                Some(after) => Some(std::mem::replace(after, record.available)),
+                None => self.after.insert(Arc::clone(&record.owner), record.available),
+            };
+            if after.is_some_and(|after| after != before) {
                 broken.push((record.seq.to_string(), Arc::clone(&record.owner)));
             }
         }

@@ -243,3 +243,67 @@ async fn an_order_takes_of_so_many_lots_at_most() {
     exchange(&mut ann, "tea", 127, true).await.data();
     assert_eq!(balance(&mut ann).await, (3, 0, expiring(TONIGHT_MS + 127 * DAY_MS, 1)));
 }
+
+/// All records of a user, newest first, gathered from pages of this size.
+async fn records(user: &mut Client, page_size: usize) -> Vec<Value> {
+    let (mut all, mut before) = (Vec::new(), String::new());
+    loop {
+        let path = format!("/api/points/records?page_size={page_size}{before}");
+        let page = user.get(&path).await.data();
+        all.extend(page["records"].as_array().expect("an array").iter().cloned());
+        match page["nextBefore"].as_u64() {
+            Some(next) => before = format!("&before={next}"),
+            None => return all,
+        }
+    }
+}
+
+#[tokio::test]
+async fn deductions_take_of_lots_and_records_go_over_all_of_them() {
+    let shop = shop().await;
+    let (mut ann, mut root) = (ann_of(&shop).await, root(&shop).await);
+    let path = "/api/admin/points/ann/deduct";
+    let body = json!({"points": 14, "source": "mall_consumption", "reason": "线下兑换"});
+    let first = root.post_keyed(path, "k", body.clone()).await;
+    assert_eq!(first.data(), json!({"userId": "ann", "balance": 8}));
+    assert_eq!(available(&shop, "ann"), [0, 0, 8]);
+    award(&mut root, "ann", 4, Some(TONIGHT_MS)).await.data();
+    let again = root.post_keyed(path, "k", body).await;
+    assert_eq!(again.without_timestamp(), first.without_timestamp(), "it is the first answer");
+    assert_eq!(available(&shop, "ann"), [4, 0, 8]);
+    let more = root.post(path, json!({"points": 13, "reason": "x"})).await;
+    more.failure(409, "INSUFFICIENT_POINTS");
+    assert_eq!(more.json()["data"]["available"], 12);
+    let made = exchange(&mut ann, "tea", 1, true).await;
+    shop.clock.advance(DAY_MS);
+    let refund = format!("/api/admin/orders/{}/refund", id(&made));
+    root.post(&refund, json!({"reason": "x"})).await.data();
+    sweep(&shop).await;
+    assert_eq!(balance(&mut ann).await, (9, 0, expiring(TONIGHT_MS + 3 * DAY_MS, 1)));
+    let wrong = json!({"points": 1, "reason": "x", "expiresAt": TONIGHT_MS + 9 * DAY_MS});
+    root.post(path, wrong).await.failure(400, "INVALID_REQUEST");
+
+    let all = records(&mut ann, 100).await;
+    let told = all.iter().rev().map(|it| (it["points"].clone(), it["source"].clone()));
+    let told: Vec<(Value, Value)> = told.collect();
+    let spent = json!("mall_consumption");
+    assert_eq!(told[..3].iter().map(|it| &it.0).collect::<Vec<_>>(), [7, 10, 5]);
+    assert!(told[3..6].iter().all(|it| it.1 == spent), "{told:?}");
+    let deducted = told[3..6].iter().map(|it| it.0.as_i64().expect("a number"));
+    assert_eq!(deducted.sum::<i64>(), -14);
+    // The refund came before anybody looked after the end of the lot, and is no part of what expired.
+    let rest = [
+        (4, "payment_reward"),
+        (-1, "mall_consumption"),
+        (1, "mall_refund"),
+        (-3, "expire_deduct"),
+    ];
+    assert_eq!(told[6..], rest.map(|(points, source)| (json!(points), json!(source))));
+    let mut before = json!(9);
+    for record in &all {
+        assert_eq!(record["balanceAfter"], before, "{record}");
+        before = record["balanceBefore"].clone();
+    }
+    assert_eq!(before, 0);
+    assert_eq!(records(&mut ann, 1).await, all, "in whatever pages");
+}

@@ -101,7 +101,7 @@ impl Balances {
         }
     }
 
-    fn sum(&mut self, seq: Seq, Movement { owner, change }: &Movement<'_>) -> Result<i64> {
+    fn sum(&mut self, seq: Seq, Movement { owner, change, .. }: &Movement<'_>) -> Result<i64> {
         let Some(accounts) = self.of_user.get(owner) else {
             return Ok(change.available);
         };
@@ -118,7 +118,7 @@ impl Balances {
 
 /// Whether a change is one side of a move from one account of a user to another.
 fn is_move(changes: &[Change<'_>], at: usize) -> bool {
-    let Change::Points(Movement { owner, change }) = &changes[at] else {
+    let Change::Points(Movement { owner, change, .. }) = &changes[at] else {
         return false;
     };
     let other = match change.kind {

@@ -55,8 +55,9 @@ pub(super) struct Records {
     pager: Pager,
     page: std::vec::IntoIter<Vec<String>>,
     next: Option<Vec<String>>,
-    /// What each product or user had after its last record, to hold the chain together.
-    after: HashMap<Arc<str>, i64, foldhash::fast::RandomState>,
+    /// What each user had after its last record, and each product where it is, to hold the chain
+    /// together.
+    after: HashMap<(Arc<str>, Option<Arc<str>>), i64, foldhash::fast::RandomState>,
     table: &'static str,
 }
 
@@ -94,10 +95,8 @@ impl Records {
         let mut broken = Vec::new();
         for record in records {
             let before = record.available - record.delta;
-            let after = match self.after.get_mut(&record.owner) {
-                Some(after) => Some(std::mem::replace(after, record.available)),
-                None => self.after.insert(Arc::clone(&record.owner), record.available),
-            };
+            let whose = (Arc::clone(&record.owner), record.location.clone());
+            let after = self.after.insert(whose, record.available);
             if after.is_some_and(|after| after != before) {
                 broken.push((record.seq.to_string(), Arc::clone(&record.owner)));
             }

@@ -94,7 +94,7 @@ mod tests {
             all.iter().map(|it| (it.seq, it.delta, it.available)).collect::<Vec<_>>()
         };
         let all =
-            [(6, 0, 13), (6, 0, 13), (5, 5, 13), (4, -2, 8), (4, -5, 10), (2, 5, 15), (1, 10, 10)];
+            [(6, 0, 13), (6, 0, 13), (5, 5, 13), (4, -5, 8), (4, -2, 13), (2, 5, 15), (1, 10, 10)];
         assert_eq!(told(64), all);
         assert_eq!(told(1), all[..2], "no event is cut");
         assert_eq!(told(4), all[..5]);

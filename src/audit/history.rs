@@ -12,7 +12,9 @@ use crate::base::error::{ErrorKind, Result};
 use crate::base::{AccountId, ReservationId, Seq, TimeMs};
 use crate::event::Window;
 use crate::event::{End, Event, EventLine, Fact, Part};
-use crate::history::record::{ChangeKind, ChangeRecord, ReservationRecord, ReservationState};
+use crate::history::record::{
+    ChangeKind, ChangeRecord, Course, ReservationRecord, ReservationState,
+};
 use crate::history::{Copied, CopiedRow, StoreCopy};
 
 pub(super) struct History {
@@ -21,6 +23,10 @@ pub(super) struct History {
     compared: Option<(Seq, Seq)>,
     /// How many rows the events account for.
     matched: Rows,
+    /// What the event at hand changed, as the index must have it.
+    touched: Vec<(AccountId, ChangeKind)>,
+    /// The first event that the index has, if it has any.
+    indexed_from: Option<Seq>,
     /// Accounts that changed in ways that no row tells of.
     unrecorded: BTreeSet<u32>,
     /// Reservations that events were about which it need not show.
@@ -70,6 +76,7 @@ struct Rows {
     reservations: u64,
     owners: u64,
     changes: u64,
+    events: u64,
 }
 
 impl History {
@@ -88,9 +95,15 @@ impl History {
         match StoreCopy::take(&path, scratch)? {
             Copied::Sound(copy) => {
                 audited.history = Some((copy.first_seq(), copy.watermark()));
-                let (matched, unrecorded) = (Rows::default(), BTreeSet::new());
-                let (compared, later) = (None, BTreeSet::new());
-                return Ok(Some(Self { copy, compared, matched, unrecorded, later }));
+                return Ok(Some(Self {
+                    indexed_from: copy.indexed_from()?,
+                    copy,
+                    compared: None,
+                    matched: Rows::default(),
+                    touched: Vec::new(),
+                    unrecorded: BTreeSet::new(),
+                    later: BTreeSet::new(),
+                }));
             }
             Copied::Nothing => audited
                 .notes
@@ -168,8 +181,29 @@ impl History {
         findings: &mut Findings,
     ) -> Result<()> {
         let facts = event.facts();
+        self.touched.clear();
         for (index, fact) in facts.iter().enumerate() {
             self.compare_fact((seq, event.at), fact, &facts[index + 1..], books, findings)?;
+        }
+        Course::BOTH.into_iter().try_for_each(|course| self.index(seq, course, findings))
+    }
+
+    /// The entries of an event in the index: they name just what it changed.
+    fn index(&mut self, seq: Seq, course: Course, findings: &mut Findings) -> Result<()> {
+        let told = self.touched.iter().filter(|(_, kind)| Course::of(*kind) == course);
+        let told: BTreeSet<_> = told.map(|(account, kind)| (*account, kind.number())).collect();
+        let row = self.copy.touched(course, seq)?;
+        self.matched.events += u64::from(row.is_some() && !told.is_empty());
+        let is_due =
+            self.indexed_from.is_some_and(|first| first <= seq) && seq <= self.copy.watermark();
+        let has: BTreeSet<_> = match &row {
+            Some(row) => row.accounts.iter().map(|(id, kind)| (*id, kind.number())).collect(),
+            None if is_due => BTreeSet::new(),
+            None => return Ok(()),
+        };
+        if has != told {
+            let what = format!("the index of history has {row:?} of what the event changed");
+            findings.add(Kind::History, seq, what);
         }
         Ok(())
     }
@@ -433,6 +467,7 @@ impl History {
         findings: &mut Findings,
     ) -> Result<()> {
         let (seq, account) = (told.seq, told.account.number());
+        self.touched.push((told.account, told.kind));
         let later = cause.rest.iter().filter(|fact| changes_of(fact, told.account)).count();
         match self.copy.change(told.account, seq, u16::try_from(later).unwrap_or(u16::MAX))? {
             Some(row) => {
@@ -504,6 +539,9 @@ impl History {
                         waiting.insert(id.number(), seq);
                     }
                 }
+                Ok(CopiedRow::Event(seq)) => {
+                    there.events += u64::from((first..=last).contains(&seq))
+                }
                 Ok(CopiedRow::Owner(seq)) => {
                     there.owners += u64::from((first..=last).contains(&seq))
                 }
@@ -541,6 +579,7 @@ impl History {
             ("reservations", there.reservations, self.matched.reservations),
             ("owners", there.owners, self.matched.owners),
             ("changes", there.changes, self.matched.changes),
+            ("the index of events", there.events, self.matched.events),
         ] {
             if there != matched {
                 let what = format!(

@@ -11,6 +11,8 @@ use crate::base::{AccountId, ReservationId, Seq, handle};
 use crate::engine::core::Core;
 use crate::history::Store;
 use crate::history::record::{ChangeRecord, ReservationRecord};
+#[cfg(feature = "server")]
+use crate::history::record::{Course, Touched};
 
 /// Resolves when history shows everything up to some event.
 #[must_use = "history is caught up only once this resolves"]
@@ -139,6 +141,24 @@ impl<'a> History<'a> {
         limit: usize,
     ) -> Result<Vec<ChangeRecord>> {
         self.store()?.changes_of(account, before, limit)
+    }
+
+    /// The changes of an account by one event, the last first.
+    #[cfg(feature = "server")]
+    pub(crate) fn changes_by(&self, account: AccountId, seq: Seq) -> Result<Vec<ChangeRecord>> {
+        self.store()?.changes_by(account, seq)
+    }
+
+    /// The newest events before `before` that changed accounts in this way, as far as the index of
+    /// them goes back: to the first since a release that has it.
+    #[cfg(feature = "server")]
+    pub(crate) fn touched(
+        &self,
+        course: Course,
+        before: Option<Seq>,
+        limit: usize,
+    ) -> Result<Vec<Touched>> {
+        self.store()?.touched(course, before, limit)
     }
 
     /// The first event that reads know of: 1, unless history was lost and made anew after the

@@ -25,6 +25,56 @@ every! {
     }
 }
 
+/// Which of two indexes of events a change is found by. What is done by hand is rare beside what is
+/// sold, and looked for by who did it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(not(feature = "history"), allow(dead_code, reason = "only history has indexes"))]
+pub(crate) enum Course {
+    /// Reservations are made, and end.
+    Sales,
+    /// Units come and go otherwise, or come back.
+    Others,
+}
+
+#[cfg_attr(not(feature = "history"), allow(dead_code, reason = "only history has indexes"))]
+impl Course {
+    pub(crate) const BOTH: [Self; 2] = [Self::Sales, Self::Others];
+
+    pub(crate) fn of(kind: ChangeKind) -> Self {
+        match kind {
+            ChangeKind::Reserved
+            | ChangeKind::Bought
+            | ChangeKind::Confirmed
+            | ChangeKind::Released
+            | ChangeKind::Expired => Self::Sales,
+            ChangeKind::Received
+            | ChangeKind::Adjusted
+            | ChangeKind::WrittenOff
+            | ChangeKind::Returned
+            | ChangeKind::TransferredOut
+            | ChangeKind::TransferredIn
+            | ChangeKind::Discarded => Self::Others,
+        }
+    }
+
+    /// Its number in the keys of rows.
+    pub(super) fn number(self) -> u32 {
+        match self {
+            Self::Sales => 0,
+            Self::Others => 1,
+        }
+    }
+}
+
+/// Which accounts an event changed, and how: an entry of the index.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(not(feature = "history"), allow(dead_code, reason = "only history has indexes"))]
+pub(crate) struct Touched {
+    pub(crate) seq: Seq,
+    /// Each pair once.
+    pub(crate) accounts: Vec<(AccountId, ChangeKind)>,
+}
+
 #[cfg(feature = "history")]
 impl ReservationState {
     /// Its number in history's rows.
@@ -84,11 +134,19 @@ pub struct ReservationRecord {
     pub details: Vec<u8>,
     /// What was noted on it, oldest first; the newest [`ReservationRecord::NOTES_MAX`].
     pub notes: Vec<NoteRecord>,
+    /// The events that moved units of it, oldest first: that made it, ended it, returned some of it,
+    /// and so on. None where an
+    /// earlier release kept it, and where there were more than [`ReservationRecord::EVENTS_MAX`].
+    #[serde(default)]
+    pub events: Vec<Seq>,
 }
 
 impl ReservationRecord {
     /// How many notes history keeps of one reservation.
     pub const NOTES_MAX: usize = 32;
+
+    /// How many events history keeps of one reservation.
+    pub const EVENTS_MAX: usize = 64;
 }
 
 /// One change of a stock or points account, in journal order. For each account the chain of

@@ -14,6 +14,7 @@ pub(super) const OPENAPI: &str = "application/openapi+json";
 const OTHERS: &[(&str, &str)] = &[
     ("/api/mall/orders", CSV),
     ("/api/admin/orders", CSV),
+    ("/api/admin/inventory/records", CSV),
     ("/openapi.json", OPENAPI),
     ("/docs", HTML),
 ];

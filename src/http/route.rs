@@ -14,7 +14,7 @@ use hyper::body::Incoming;
 use super::access::Access;
 use super::api::admin::{
     alerts, categories, clock, documents, held, leaks, levels, mirror, orders as all_orders,
-    points as all_points, products, status, stock,
+    points as all_points, products, records, status, stock,
 };
 use super::api::shop::{catalogue, exchange, orders};
 use super::api::{health, manual, points};
@@ -181,6 +181,8 @@ routes! {
         "Takes points, with a reason.";
     POST "/api/admin/points/{userId}/refund" operator fields => all_points::refund,
         "Gives points back, with a reason.";
+    GET "/api/admin/inventory/records" operator nothing => records::list,
+        "What changed the stock of products, newest first.";
     POST "/api/admin/inventory/{productId}/receive" operator fields => stock::receive,
         "Adds stock.";
     POST "/api/admin/inventory/{productId}/adjust" operator fields => stock::adjust,

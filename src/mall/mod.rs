@@ -65,7 +65,10 @@ pub(crate) use orders::{
 };
 pub(crate) use points::{Balance, MovePoints, Moved, PointsFilter, PointsRecord, Rank};
 pub(crate) use rank::{After, Order as ListOrder};
-pub(crate) use stock::{LOCATION_CHARS_MAX, Place as StockPlace, StockTransfer, is_location};
+pub(crate) use stock::{
+    LOCATION_CHARS_MAX, Place as StockPlace, RecordFilter, StockRecord, StockRecords,
+    StockTransfer, is_location,
+};
 
 /// What an operator may set about the mall.
 #[derive(Clone, Debug)]

@@ -5,6 +5,7 @@
 #![allow(clippy::disallowed_methods, reason = "the test copies files")]
 
 use std::fmt::Write;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -17,6 +18,8 @@ use stockhold::outcome::Reserved;
 use stockhold::reader::DirectoryReader;
 use stockhold::{AccountKind, Engine, Line, Reserve, ReserveOutcome};
 use tempfile::TempDir;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 
 use crate::support::{Client, SECRET, run, stockhold, token};
 
@@ -164,17 +167,75 @@ fn the_snapshots_are_not_needed_where_the_past_is_read() {
     );
 }
 
-#[tokio::test]
-async fn a_retry_hears_the_answer_of_the_old_release_and_sales_go_on() {
-    let dir = directory();
-    let engine = open(dir.path());
+/// A server on the directory, and what stops it.
+async fn serve(engine: &Engine) -> (SocketAddr, oneshot::Sender<()>, JoinHandle<()>) {
     let mall = Mall::open(engine.clone(), MallConfig::default()).expect("the catalogue reads");
     let auth = Auth::new(&SecretString::from(SECRET)).expect("a secret that is long enough");
     let app = Arc::new(App::new(mall, auth, Limits::default()));
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.expect("a port is free");
     let address = listener.local_addr().expect("an address");
-    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let (stop, stopped) = oneshot::channel::<()>();
     let server = tokio::spawn(stockhold::http::run(listener, async { drop(stopped.await) }, app));
+    (address, stop, server)
+}
+
+/// Would catch a list that begins with the release that has an index for it.
+#[tokio::test]
+async fn every_change_of_stock_is_listed_whichever_release_kept_it() {
+    let dir = directory();
+    let engine = open(dir.path());
+    let (address, stop, server) = serve(&engine).await;
+    let mut ops = Client::connect(address, Some(token("ops", Role::Operator))).await;
+    let body = json!({"quantity": 3, "reason": "x"});
+    ops.post("/api/admin/inventory/prod_starbucks/receive", body).await.data();
+    engine.catch_up().wait().expect("history goes on");
+    let mut kept = Vec::new();
+    for level in engine.accounts_of_kind("stock").flatten() {
+        let changes = engine.history().changes_of(level.account, None, usize::MAX);
+        for change in changes.expect("history reads") {
+            let order = change.reservation.map(|it| format!("ord_{:016x}", it.number()));
+            let owner = level.key.owner().to_owned();
+            kept.push((change.seq, owner, change.delta, change.available, order));
+        }
+    }
+    kept.sort_by(|a, b| b.cmp(a));
+    assert!(kept.len() > 300, "{} changes", kept.len());
+    let of_order = kept.iter().filter(|it| it.4.as_deref() == Some(ORDERS[0])).cloned().collect();
+    for (query, want) in [("", kept), (&*format!("&order_id={}", ORDERS[0]), of_order)] {
+        let (mut found, mut before) = (Vec::new(), String::new());
+        loop {
+            let path = format!("/api/admin/inventory/records?page_size=100{query}{before}");
+            let page = ops.get(&path).await.data();
+            for record in page["records"].as_array().expect("an array") {
+                let number = |field: &str| record[field].as_i64().expect("a number");
+                let text = |field: &str| record[field].as_str().map(str::to_owned);
+                found.push((
+                    record["seq"].as_u64().expect("a number"),
+                    text("productId").expect("a product"),
+                    number("quantityChange"),
+                    number("stockAfter"),
+                    text("relatedOrderId"),
+                ));
+            }
+            match page["nextBefore"].as_str() {
+                Some(next) => before = format!("&before={next}"),
+                None => break,
+            }
+        }
+        found.sort_by(|a, b| b.cmp(a));
+        assert_eq!(found, want, "{query}");
+    }
+    drop(stop);
+    server.await.expect("the server ends");
+    engine.close().expect("it closes");
+    check_verified(dir.path());
+}
+
+#[tokio::test]
+async fn a_retry_hears_the_answer_of_the_old_release_and_sales_go_on() {
+    let dir = directory();
+    let engine = open(dir.path());
+    let (address, stop, server) = serve(&engine).await;
     let mut eve = Client::connect(address, Some(token("eve", Role::User))).await;
     let body = json!({
         "productId": "prod_starbucks", "quantity": 1, "confirm": true, "deliveryInfo": {"name": "伊芙", "floor": 3},

@@ -16,6 +16,7 @@ mod deliveries;
 mod held;
 mod idempotency;
 mod inventory;
+mod inventory_records;
 mod late;
 mod levels;
 mod lots;

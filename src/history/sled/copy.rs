@@ -12,7 +12,7 @@ use super::value::unseal;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::{AccountId, ReservationId, Seq};
 use crate::event::branch::Branch;
-use crate::history::record::{ChangeRecord, ReservationRecord, ReservationState};
+use crate::history::record::{ChangeRecord, Course, ReservationRecord, ReservationState, Touched};
 
 /// How often a directory is copied that changes meanwhile.
 const COPIES_MAX: usize = 20;
@@ -43,6 +43,8 @@ pub(crate) enum Row {
         id: ReservationId,
         state: ReservationState,
     },
+    /// Which accounts an event changed.
+    Event(Seq),
     /// That a reservation was made on behalf of an account, with the event that made it.
     Owner(Seq),
     Change(ChangeRecord),
@@ -161,6 +163,36 @@ impl StoreCopy {
         Ok(self.get(Key::owner(owner, reservation))?.is_some())
     }
 
+    /// Which accounts an event changed in this way, as the index has it.
+    ///
+    /// # Errors
+    /// As [`StoreCopy::reservation`].
+    pub(crate) fn touched(&self, course: Course, seq: Seq) -> Result<Option<Touched>> {
+        let key = Key::event(course, seq);
+        let Some(value) = self.get(key)? else {
+            return Ok(None);
+        };
+        let (seq, payload) = unseal(key, &value)?;
+        row::decode_touched(key, seq, payload).map(Some)
+    }
+
+    /// The first event of the index, which an earlier release did not have.
+    ///
+    /// # Errors
+    /// `Unavailable` or `Corrupt` when sled cannot read.
+    pub(crate) fn indexed_from(&self) -> Result<Option<Seq>> {
+        let mut first: Option<Seq> = None;
+        for range in Course::BOTH.into_iter().filter_map(|it| Key::events_before(it, None)) {
+            let bounds = range.first.to_bytes()..=range.last.to_bytes();
+            let last = guarded("reading the copy of the store", || {
+                self.db.range(bounds).next_back().transpose()
+            })?;
+            let key = last.and_then(|(key, _)| Key::from_bytes(&key));
+            first = [first, key.map(Key::changed_by)].into_iter().flatten().min();
+        }
+        Ok(first)
+    }
+
     /// Gives every row to `visit`, or why it cannot be read; changes account by account, the newest
     /// first.
     ///
@@ -185,6 +217,9 @@ fn decode(key: Key, value: &[u8]) -> Result<Row> {
         Row::Reservation { seq, id: reservation, state: record.state }
     } else if key.is_change() {
         Row::Change(row::decode_change(key, seq, payload)?)
+    } else if key.is_event() {
+        row::decode_touched(key, seq, payload)?;
+        Row::Event(seq)
     } else if key.is_owner() {
         Row::Owner(seq)
     } else {

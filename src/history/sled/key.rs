@@ -7,12 +7,14 @@ use std::fmt;
 use smallvec::SmallVec;
 
 use crate::base::{AccountId, ReservationId, Seq};
+use crate::history::record::Course;
 
 const META: u8 = b'm';
 const QUOTAS: u8 = b'q';
 const RESERVATION: u8 = b'r';
 const OWNER: u8 = b'o';
 const CHANGE: u8 = b'c';
+const EVENT: u8 = b'e';
 
 /// A key as sled has it.
 pub(super) type KeyBytes = SmallVec<[u8; 16]>;
@@ -86,7 +88,7 @@ impl Key {
         owner: AccountId,
         before: Option<ReservationId>,
     ) -> Option<KeyRange> {
-        Self::newest_before(OWNER, owner, before.map(ReservationId::number))
+        Self::newest_before(OWNER, owner.number(), before.map(ReservationId::number))
     }
 
     /// A change of an account by the event `seq`; the newest comes first. `later` is how many changes
@@ -105,16 +107,26 @@ impl Key {
 
     /// The changes of `account` below `before`, newest first.
     pub(super) fn changes_before(account: AccountId, before: Option<Seq>) -> Option<KeyRange> {
-        Self::newest_before(CHANGE, account, before)
+        Self::newest_before(CHANGE, account.number(), before)
+    }
+
+    /// The entry of an event in the index of those that changed accounts in this way; the newest
+    /// comes first.
+    pub(super) fn event(course: Course, seq: Seq) -> Self {
+        Self::new(EVENT, course.number(), !seq)
+    }
+
+    /// The entries of events below `before`, newest first.
+    pub(super) fn events_before(course: Course, before: Option<Seq>) -> Option<KeyRange> {
+        Self::newest_before(EVENT, course.number(), before)
     }
 
     /// `None` when nothing can be below `before`.
-    fn newest_before(prefix: u8, account: AccountId, before: Option<u64>) -> Option<KeyRange> {
+    fn newest_before(prefix: u8, number: u32, before: Option<u64>) -> Option<KeyRange> {
         let first = match before {
             None => 0,
             Some(before) => !before.checked_sub(1)?,
         };
-        let number = account.number();
         Some(KeyRange {
             first: Self::new(prefix, number, first),
             last: Self::with_later(prefix, number, u64::MAX, u16::MAX),
@@ -143,6 +155,11 @@ impl Key {
         self.prefix() == CHANGE
     }
 
+    #[cfg(feature = "audit")]
+    pub(super) fn is_event(self) -> bool {
+        self.prefix() == EVENT
+    }
+
     /// The reservation, when it is the key of one.
     pub(super) fn as_reservation(self) -> Option<ReservationId> {
         (self.prefix() == RESERVATION).then(|| ReservationId::from_number(self.rest()))
@@ -167,7 +184,7 @@ impl Key {
         AccountId::from_number(self.number())
     }
 
-    /// Of a change: the event.
+    /// Of a change, and of an entry of an event: the event.
     pub(super) fn changed_by(self) -> Seq {
         !self.rest()
     }
@@ -187,7 +204,7 @@ impl Key {
             later => u16::from_be_bytes(later.try_into().ok().filter(|_| whole[0] == CHANGE)?),
         };
         let key = Self(number << 16 | u128::from(later));
-        let known = [META, QUOTAS, RESERVATION, OWNER, CHANGE].contains(&whole[0]);
+        let known = [META, QUOTAS, RESERVATION, OWNER, CHANGE, EVENT].contains(&whole[0]);
         // There is one way to write each.
         (known && key.to_bytes()[..] == *bytes).then_some(key)
     }

@@ -43,7 +43,7 @@ pub(crate) use open::{remove, replace};
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::event::Event;
 use crate::event::branch::{Branch, Mark};
-use crate::history::record::{ChangeRecord, ReservationRecord};
+use crate::history::record::{ChangeRecord, Course, ReservationRecord, Touched};
 use crate::history::{Belongs, Shown};
 use std::sync::Arc;
 
@@ -354,6 +354,40 @@ impl Store {
             let event = Key::changes_by(account, last.changed_by());
             rows.extend(self.scan(Some(event), usize::MAX)?);
         }
+        self.decode_changes(&rows)
+    }
+
+    /// The changes of `account` by one event, the last first.
+    ///
+    /// # Errors
+    /// As [`Store::reservation`].
+    pub(crate) fn changes_by(&self, account: AccountId, seq: Seq) -> Result<Vec<ChangeRecord>> {
+        let rows = self.scan(Some(Key::changes_by(account, seq)), usize::MAX)?;
+        self.decode_changes(&rows)
+    }
+
+    /// The events below `before` that changed accounts in this way, the newest `limit` of them,
+    /// newest first; as far as the index goes back.
+    ///
+    /// # Errors
+    /// As [`Store::reservation`].
+    pub(crate) fn touched(
+        &self,
+        course: Course,
+        before: Option<Seq>,
+        limit: usize,
+    ) -> Result<Vec<Touched>> {
+        let rows = self.scan(Key::events_before(course, before), limit)?;
+        self.noting_damage(|| {
+            let touched = rows.iter().map(|(key, value)| {
+                let (seq, payload) = unseal(*key, value)?;
+                row::decode_touched(*key, seq, payload)
+            });
+            touched.collect()
+        })
+    }
+
+    fn decode_changes(&self, rows: &Rows) -> Result<Vec<ChangeRecord>> {
         self.noting_damage(|| {
             let changes = rows.iter().map(|(key, value)| {
                 let (seq, payload) = unseal(*key, value)?;

@@ -2,14 +2,14 @@
 
 use super::key::Key;
 use super::quotas::QuotaSet;
-use super::row::{encode_change, encode_reservation};
+use super::row::{encode_change, encode_reservation, encode_touched};
 use super::value::Sealer;
 use crate::base::error::Result;
 use crate::base::{AccountId, ReservationId, Seq, TimeMs};
 use crate::event::effects::{AccountChange, Effects, Ending, Life, Made};
 use crate::event::{Event, EventLine, Part, PartLine};
 use crate::history::record::{
-    ChangeRecord, NoteRecord, RecordLine, ReservationRecord, ReservationState,
+    ChangeRecord, Course, NoteRecord, RecordLine, ReservationRecord, ReservationState,
 };
 
 /// A reservation as the events before left it, with the last of those events.
@@ -66,6 +66,9 @@ impl Projector {
                 u16::try_from(later).expect("an event has at most Facts::MAX changes of it");
             self.change(seq, event.at, later, change);
         }
+        for course in Course::BOTH {
+            self.touched(seq, course, &effects);
+        }
         self.row_count += self.rows_new;
         Ok(self.rows.drain(..))
     }
@@ -110,6 +113,7 @@ impl Projector {
                     };
                     record.ended_at = Some(at);
                     record.lines = lines().collect();
+                    add_event(record, seq);
                 });
                 Ok(())
             }
@@ -130,13 +134,17 @@ impl Projector {
                     record.lines = lines().collect();
                     // Whose it is was told when it was made, which may be no longer known.
                     record.owner = record.owner.or(owner);
+                    add_event(record, seq);
                 });
                 Ok(())
             }
             Life::Returned { reservation, lines, expires_at, part } => {
                 let found = find(reservation)?;
                 let otherwise = || confirmed(reservation, expires_at, lines, part);
-                self.update(seq, found, Some(otherwise), |record| add_return(record, at, part));
+                self.update(seq, found, Some(otherwise), |record| {
+                    add_return(record, at, part);
+                    add_event(record, seq);
+                });
                 Ok(())
             }
             Life::Noted { reservation, body } => {
@@ -162,6 +170,7 @@ impl Projector {
             returned_at: None,
             details: details.to_vec(),
             notes: Vec::new(),
+            events: vec![seq],
         };
         self.put_record(seq, &record);
         self.rows_new += 1;
@@ -201,6 +210,25 @@ impl Projector {
             .push((key, self.sealer.seal(key, seq, |buffer| encode_reservation(record, buffer))));
     }
 
+    /// That the event changed accounts in this way, if it did.
+    fn touched(&mut self, seq: Seq, course: Course, effects: &[Effects<'_>]) {
+        let mut accounts = Vec::new();
+        let changes = effects.iter().flat_map(|one| &one.changes);
+        for change in changes.filter(|change| Course::of(change.kind) == course) {
+            let touched = (change.account, change.kind);
+            if !self.quotas.contains(change.account) && !accounts.contains(&touched) {
+                accounts.push(touched);
+            }
+        }
+        if accounts.is_empty() {
+            return;
+        }
+        let key = Key::event(course, seq);
+        self.rows
+            .push((key, self.sealer.seal(key, seq, |buffer| encode_touched(&accounts, buffer))));
+        self.rows_new += 1;
+    }
+
     /// The change of an account. Quotas have no history of their own.
     fn change(&mut self, seq: Seq, at: TimeMs, later: u16, change: &AccountChange<'_>) {
         let AccountChange { account, kind, delta, available, quantity, reservation, .. } = *change;
@@ -233,6 +261,7 @@ fn partial(
         returned_at: None,
         details: Vec::new(),
         notes: Vec::new(),
+        events: Vec::new(),
     }
 }
 
@@ -276,6 +305,15 @@ fn add_return(record: &mut ReservationRecord, at: TimeMs, part: Option<&Part>) {
     if part.is_none_or(Part::is_last) {
         record.state = ReservationState::Returned;
         record.returned_at = Some(at);
+    }
+}
+
+/// All of them are known, or none.
+fn add_event(record: &mut ReservationRecord, seq: Seq) {
+    match record.events.len() {
+        0 => {}
+        1..ReservationRecord::EVENTS_MAX => record.events.push(seq),
+        _ => record.events.clear(),
     }
 }
 

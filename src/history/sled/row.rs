@@ -6,7 +6,7 @@ use crate::base::error::{Error, Result};
 use crate::base::{AccountId, ReservationId, Seq};
 use crate::event::ChangeKind;
 use crate::history::record::{
-    ChangeRecord, NoteRecord, RecordLine, ReservationRecord, ReservationState,
+    ChangeRecord, NoteRecord, RecordLine, ReservationRecord, ReservationState, Touched,
 };
 
 const STATE_MASK: u8 = 0b111;
@@ -16,6 +16,8 @@ const FLAG_RETURNED: u8 = 1 << 5;
 /// Each line says how much of it was returned. Without it that is all in the state `Returned`, and
 /// nothing in any other.
 const FLAG_PARTS: u8 = 1 << 6;
+/// The events about it follow the lines.
+const FLAG_EVENTS: u8 = 1 << 7;
 
 pub(super) fn encode_reservation(record: &ReservationRecord, buffer: &mut Vec<u8>) {
     let flag = |set: bool, flag: u8| u8::from(set) * flag;
@@ -24,7 +26,8 @@ pub(super) fn encode_reservation(record: &ReservationRecord, buffer: &mut Vec<u8
             | flag(record.owner.is_some(), FLAG_OWNER)
             | flag(record.ended_at.is_some(), FLAG_ENDED)
             | flag(record.returned_at.is_some(), FLAG_RETURNED)
-            | flag(has_parts(record), FLAG_PARTS),
+            | flag(has_parts(record), FLAG_PARTS)
+            | flag(!record.events.is_empty(), FLAG_EVENTS),
     );
     let optional =
         [record.owner.map(|owner| u64::from(owner.number())), record.ended_at, record.returned_at];
@@ -40,6 +43,14 @@ pub(super) fn encode_reservation(record: &ReservationRecord, buffer: &mut Vec<u8
         put_number(buffer, line.consumed);
         if has_parts(record) {
             put_number(buffer, line.returned);
+        }
+    }
+    if !record.events.is_empty() {
+        put_number(buffer, record.events.len() as u64);
+        let mut before = 0;
+        for seq in &record.events {
+            put_number(buffer, seq.saturating_sub(before));
+            before = *seq;
         }
     }
     put_bytes(buffer, &record.details);
@@ -78,6 +89,7 @@ fn read_reservation(reservation: ReservationId, mut bytes: Bytes<'_>) -> Option<
         };
         lines.push(RecordLine { account, quantity, consumed, returned });
     }
+    let events = if flags & FLAG_EVENTS == 0 { Vec::new() } else { events(&mut bytes)? };
     let details = bytes.bytes()?.to_vec();
     let mut notes = Vec::new();
     while !bytes.0.is_empty() {
@@ -94,7 +106,19 @@ fn read_reservation(reservation: ReservationId, mut bytes: Bytes<'_>) -> Option<
         returned_at,
         details,
         notes,
+        events,
     })
+}
+
+fn events(bytes: &mut Bytes<'_>) -> Option<Vec<Seq>> {
+    let count = bytes.number()?;
+    let mut events = Vec::with_capacity(count.min(ReservationRecord::EVENTS_MAX as u64) as usize);
+    let mut seq: Seq = 0;
+    for _ in 0..count {
+        seq = seq.checked_add(bytes.number()?)?;
+        events.push(seq);
+    }
+    Some(events)
 }
 
 /// How much of a line was returned where its record does not say.
@@ -158,6 +182,28 @@ fn read_change(key: Key, seq: Seq, mut bytes: Bytes<'_>) -> Option<ChangeRecord>
         at,
         note,
     })
+}
+
+pub(super) fn encode_touched(accounts: &[(AccountId, ChangeKind)], buffer: &mut Vec<u8>) {
+    for (account, kind) in accounts {
+        buffer.push(kind.number());
+        put_number(buffer, u64::from(account.number()));
+    }
+}
+
+/// # Errors
+/// `Corrupt`, naming the key, when the payload is not accounts with what became of them.
+pub(super) fn decode_touched(key: Key, seq: Seq, payload: &[u8]) -> Result<Touched> {
+    read_touched(seq, Bytes(payload)).ok_or_else(|| malformed(key))
+}
+
+fn read_touched(seq: Seq, mut bytes: Bytes<'_>) -> Option<Touched> {
+    let mut accounts = Vec::new();
+    while !bytes.0.is_empty() {
+        let kind = ChangeKind::from_number(bytes.byte()?)?;
+        accounts.push((account(&mut bytes)?, kind));
+    }
+    Some(Touched { seq, accounts })
 }
 
 fn malformed(key: Key) -> Error {

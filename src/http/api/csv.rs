@@ -1,4 +1,5 @@
-//! Orders as a table for spreadsheets: comma-separated values, as RFC 4180 has them.
+//! Tables for spreadsheets, of orders and of what changed stock: comma-separated values, as RFC 4180
+//! has them.
 
 use std::borrow::Cow;
 use std::time::{Duration, SystemTime};
@@ -9,7 +10,8 @@ use hyper::body::Bytes;
 use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 
 use crate::base::TimeMs;
-use crate::http::reply::Answer;
+use crate::http::error::ApiError;
+use crate::http::reply::{Answer, HttpResponse};
 use crate::mall::{Order, Orders, order_id, order_no};
 
 /// What the next page is older than; it is not there at the end.
@@ -25,16 +27,28 @@ pub(in crate::http) fn orders(orders: &Orders) -> Answer {
     for order in orders.iter() {
         line(&mut table, &order?);
     }
+    Ok(answer(table, orders.next_before().map(order_id)))
+}
+
+/// A table, and what the next page is older than.
+pub(super) fn answer(table: String, next_before: Option<String>) -> HttpResponse {
     let mut response = Response::new(Full::new(Bytes::from(table)));
     let headers = response.headers_mut();
     headers
         .insert(CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8; header=present"));
-    if let Some(next) = orders.next_before()
-        && let Ok(next) = HeaderValue::try_from(order_id(next))
-    {
+    if let Some(next) = next_before.and_then(|next| HeaderValue::try_from(next).ok()) {
         headers.insert(NEXT, next);
     }
-    Ok(response)
+    response
+}
+
+/// Whether a table is asked for by its name.
+pub(super) fn is_named(format: &str) -> Result<bool, ApiError> {
+    match format {
+        "csv" => Ok(true),
+        "json" => Ok(false),
+        _ => Err(ApiError::invalid("format must be json or csv")),
+    }
 }
 
 fn line(table: &mut String, order: &Order) {
@@ -70,7 +84,7 @@ fn line(table: &mut String, order: &Order) {
 
 /// A text as a field. One that a spreadsheet would take for a formula gets an apostrophe before it:
 /// it may come from anybody.
-fn field(text: &str) -> Cow<'_, str> {
+pub(super) fn field(text: &str) -> Cow<'_, str> {
     let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
     if !is_formula && !text.contains(['"', ',', '\r', '\n']) {
         return Cow::Borrowed(text);
@@ -79,12 +93,12 @@ fn field(text: &str) -> Cow<'_, str> {
     Cow::Owned(format!("\"{apostrophe}{}\"", text.replace('"', "\"\"")))
 }
 
-fn optional(text: Option<&str>) -> Cow<'_, str> {
+pub(super) fn optional(text: Option<&str>) -> Cow<'_, str> {
     text.map_or(Cow::Borrowed(""), field)
 }
 
 /// A time as RFC 3339 writes it, in UTC; nothing when there is none, or none that it can write.
-fn time(at: Option<TimeMs>) -> Cow<'static, str> {
+pub(super) fn time(at: Option<TimeMs>) -> Cow<'static, str> {
     let at = at.and_then(|ms| SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(ms)));
     // The last time of the year 9999, in seconds since 1970.
     let last = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(253_402_300_799));

@@ -178,7 +178,7 @@ fn parse(query: Vec<(String, String)>, sight: Sight) -> Result<Asked, ApiError> 
                 })?;
                 filter.numbers = Some(numbers);
             }
-            "format" => asked.as_table = table(&value)?,
+            "format" => asked.as_table = csv::is_named(&value)?,
             _ => return Err(query::unknown(&name)),
         }
     }
@@ -207,12 +207,4 @@ fn user(name: &str, value: &str) -> Result<User, ApiError> {
 /// The id of a product, which is bounded as that of a user is.
 fn id(name: &str, value: String) -> Result<String, ApiError> {
     user(name, &value).map(|_| value)
-}
-
-fn table(value: &str) -> Result<bool, ApiError> {
-    match value {
-        "csv" => Ok(true),
-        "json" => Ok(false),
-        _ => Err(ApiError::invalid("format must be json or csv")),
-    }
 }

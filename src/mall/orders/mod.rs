@@ -229,6 +229,7 @@ mod tests {
             returned_at: None,
             details: details.encode(&[]).expect("the details can be written"),
             notes: Vec::new(),
+            events: Vec::new(),
         }
     }
 

@@ -2,12 +2,15 @@
 
 mod acts;
 mod place;
+mod records;
+mod source;
 
 use std::sync::Arc;
 
 pub(crate) use acts::StockTransfer;
 pub(in crate::mall) use place::locations;
 pub(crate) use place::{LOCATION_CHARS_MAX, Place, is_location};
+pub(crate) use records::{RecordFilter, StockRecord, StockRecords};
 
 use super::{Failure, Item, Mall};
 use crate::history::record::ChangeRecord;

@@ -9,6 +9,8 @@ use super::tables::products::{self, ProductRow};
 use super::tables::users::{self, UserRow};
 use super::tables::{Keyed, RecordRow, Rows, inventory, points};
 use crate::base::{Seq, TimeMs};
+use crate::event::ChangeKind;
+use crate::event::effects::AccountChange;
 use crate::mall::views::{Change, Entry, Unreadable};
 
 /// The rows of a run of events. A product, a user or an order that changed often is one row all the
@@ -85,9 +87,10 @@ impl Batch {
                 if movement.location.is_none() {
                     self.product(&movement.owner, seq, at).moved(&movement.change);
                 }
-                // Opening an empty account moves nothing; a confirm moves units that were
-                // taken before.
-                if movement.change.delta != 0 || movement.change.quantity != 0 {
+                // Opening an empty account moves nothing; a confirm moves units that were taken
+                // before, and a count that is right none.
+                let AccountChange { kind, quantity, .. } = movement.change;
+                if kind != ChangeKind::Received || quantity != 0 {
                     self.inventory.push(RecordRow::of(seq, at, &movement, &self.inventory));
                 }
             }

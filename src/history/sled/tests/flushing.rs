@@ -23,8 +23,8 @@ fn an_order_confirmed_before_the_flush_is_one_row() {
     feed(&store, accounts());
     let before = store.memtable_len();
     feed(&store, [reserved(1, false), Fact::Confirmed(end(1, true))]);
-    // The record, its index entry, and two changes of each of two accounts.
-    assert_eq!(store.memtable_len() - before, 6);
+    // The record, its index entry, two changes of each of two accounts, and an entry of each event.
+    assert_eq!(store.memtable_len() - before, 8);
 }
 
 #[test]

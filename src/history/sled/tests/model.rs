@@ -100,6 +100,7 @@ impl Model {
             returned_at: None,
             details: vec![1; quantity as usize % 50],
             notes: vec![],
+            events: vec![seq],
         };
         let kind = if confirmed { ChangeKind::Bought } else { ChangeKind::Reserved };
         self.change(seq, kind, -(quantity as i64), quantity, reservation);
@@ -131,6 +132,7 @@ impl Model {
         let consumed = u64::from(state == ReservationState::Confirmed) * quantity.div_ceil(2);
         record.ended_at = Some(seq);
         record.lines[0].consumed = consumed;
+        record.events.push(seq);
         let lines = [line(ACCOUNT, quantity, consumed, seq as i64)].into_iter().collect();
         let end = End { reservation: id(reservation), expires_at: record.expires_at, lines };
         let back = (quantity - consumed) as i64;
@@ -153,6 +155,7 @@ impl Model {
         let units = units.min(consumed - returned);
         let returned = returned + units;
         record.lines[0].returned = returned;
+        record.events.push(seq);
         if returned == consumed {
             (record.state, record.returned_at) = (ReservationState::Returned, Some(seq));
         }
@@ -196,6 +199,19 @@ impl Model {
         }
         let found = store.changes_of(ACCOUNT, None, 1_000).expect("a read");
         assert!(found.iter().eq(self.changes.values().rev()));
+        for course in Course::BOTH {
+            let found = store.touched(course, None, 1_000).expect("a read");
+            let found: Vec<_> = found.into_iter().map(|it| (it.seq, it.accounts)).collect();
+            let changes = self.changes.values().rev();
+            let of_course = changes.filter(|change| Course::of(change.kind) == course);
+            let want: Vec<_> = of_course.map(|it| (it.seq, vec![(it.account, it.kind)])).collect();
+            assert_eq!(found, want, "{course:?}");
+        }
+        for record in self.records.values() {
+            let mut events = self.changes.values();
+            let of = events.by_ref().filter(|it| it.reservation == Some(record.reservation));
+            assert!(of.map(|it| it.seq).eq(record.events.iter().copied()), "{record:?}");
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use super::Record;
 use crate::base::{ReservationId, Seq, TimeMs};
 use crate::event::ChangeKind;
 use crate::mall::facts::{Note, PointsNote};
-use crate::mall::model::order_id;
+use crate::mall::model::{RecordPlace, order_id};
 use crate::mall::views::Movement;
 
 /// A change of what a product or a user has.
@@ -15,7 +15,7 @@ pub(in crate::sink::mysql) struct RecordRow {
     pub(in crate::sink::mysql) seq: Seq,
     pub(in crate::sink::mysql) account: u32,
     /// How many records of the account the same event made before it.
-    pub(in crate::sink::mysql) earlier: usize,
+    pub(in crate::sink::mysql) earlier: u16,
     /// The product, or the user.
     pub(in crate::sink::mysql) owner: Arc<str>,
     /// Where units are that are not for sale.
@@ -53,7 +53,9 @@ impl RecordRow {
         Self {
             seq,
             account,
-            earlier: of_event.filter(|row| row.account == account).count(),
+            // An event has at most some hundred changes of an account.
+            earlier: u16::try_from(of_event.filter(|row| row.account == account).count())
+                .unwrap_or(u16::MAX),
             owner: Arc::clone(&movement.owner),
             location: movement.location.clone(),
             kind: change.kind,
@@ -69,10 +71,7 @@ impl RecordRow {
     /// Its id: records sort by it as their events happened.
     pub(in crate::sink::mysql) fn id(&self, prefix: &str) -> String {
         let (seq, account) = (self.seq, self.account);
-        match self.earlier {
-            0 => format!("{prefix}{seq:016x}_{account:08x}"),
-            earlier => format!("{prefix}{seq:016x}_{account:08x}_{earlier:03x}"),
-        }
+        RecordPlace { seq, account, earlier: self.earlier }.id(prefix)
     }
 
     pub(super) fn before(&self) -> i64 {

@@ -7,6 +7,7 @@ mod clock;
 mod import;
 #[cfg(feature = "mysql")]
 mod mirror;
+mod points;
 mod serve;
 mod simulate;
 mod token;
@@ -47,6 +48,8 @@ enum Command {
     Import(import::ImportArgs),
     /// Write many categories and products at once, or print them all
     Catalogue(catalogue::CatalogueArgs),
+    /// Award, deduct and refund the points of many users at once
+    Points(points::PointsArgs),
     /// Look after the mirror: the reporting tables in MySQL or MariaDB
     #[cfg(feature = "mysql")]
     Mirror(mirror::MirrorArgs),
@@ -75,6 +78,7 @@ pub fn main() -> ExitCode {
         Command::Soak(args) => crate::trials::soak::soak(&args),
         Command::Import(args) => import::import(&args),
         Command::Catalogue(args) => catalogue::catalogue(&args),
+        Command::Points(args) => points::points(&args),
         #[cfg(feature = "mysql")]
         Command::Mirror(args) => mirror::mirror(&args),
         Command::Bench(args) => bench::bench(&args).map(|()| ExitCode::SUCCESS),

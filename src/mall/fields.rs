@@ -12,8 +12,12 @@ use super::model::{
 use crate::base::{QUANTITY_MAX, TimeMs};
 
 mod levels;
+#[cfg(feature = "bin")]
+mod points;
 
 pub(crate) use levels::{LevelsFields, read_levels};
+#[cfg(feature = "bin")]
+pub(crate) use points::read_points;
 
 type Read<T> = Result<T, Violation>;
 

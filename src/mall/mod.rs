@@ -63,6 +63,10 @@ pub(crate) use model::{Violation, member};
 pub(crate) use orders::{
     Because, GiveBack, ORDER_BYTES_MAX, Order, OrderFilter, Orders, Receipt, numbered,
 };
+#[cfg(feature = "bin")]
+pub(crate) use points::{
+    AGAIN_WITHIN_MS, BATCH_LINES_MAX, PointsApplied, PointsBatch, PointsEntry,
+};
 pub(crate) use points::{Balance, MovePoints, Moved, PointsFilter, PointsRecord, Rank};
 pub(crate) use rank::{After, Order as ListOrder};
 pub(crate) use stock::{

@@ -10,3 +10,4 @@ mod clock;
 mod fixture_v1;
 mod import;
 mod loss;
+mod points;

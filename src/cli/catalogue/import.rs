@@ -5,12 +5,12 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::lines::{Line, json_lines};
+use super::lines::{Lines, entry, json_lines};
 use super::{Format, read, sheet};
 use crate::base::error::{Error, Result};
 use crate::cli::audit::Progress;
 use crate::engine::Engine;
-use crate::mall::{Import, Imported, Mall, MallConfig, Refused, User};
+use crate::mall::{Entry, Import, Imported, Mall, MallConfig, Refused, User};
 use crate::process::print;
 use crate::settings::{Flags, OfData};
 
@@ -43,8 +43,8 @@ pub(super) fn import(args: &ImportArgs) -> Result<ExitCode> {
     // All of it is read before anything is opened or written.
     let file = read(&args.file)?;
     let lines = match Format::of(args.format, &args.file) {
-        Format::Jsonl => json_lines(file)?,
-        Format::Csv => sheet::rows(file)?,
+        Format::Jsonl => json_lines(file, entry)?,
+        Format::Csv => sheet::rows(file, &sheet::COLUMNS, entry)?,
     };
     let engine = Engine::builder(&config.data_dir).open()?;
     let imported = write(&engine, args, lines);
@@ -62,7 +62,7 @@ pub(super) fn import(args: &ImportArgs) -> Result<ExitCode> {
     Ok(if refused.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(LEFT) })
 }
 
-fn write(engine: &Engine, args: &ImportArgs, lines: Vec<Line>) -> Result<Imported> {
+fn write(engine: &Engine, args: &ImportArgs, lines: Lines<Entry>) -> Result<Imported> {
     let (mut entries, mut wrong) = (Vec::with_capacity(lines.len()), Vec::new());
     for (line, entry) in lines {
         match entry {

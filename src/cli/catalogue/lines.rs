@@ -13,8 +13,11 @@ use crate::mall::{Entry, Violation};
 /// The longest line, in bytes: longer than any document.
 const LINE_BYTES_MAX: u64 = 256 * 1024;
 
-/// A line with its number.
-pub(super) type Line = (u64, std::result::Result<Entry, Violation>);
+/// Lines with their numbers, each read or refused.
+pub(in crate::cli) type Lines<T> = Vec<(u64, std::result::Result<T, Violation>)>;
+
+/// What reads the members of a line.
+pub(in crate::cli) type Reads<T> = fn(Map<String, Value>) -> std::result::Result<T, Violation>;
 
 /// What the members of an object are: `kind` says it, and without one it is a product.
 pub(super) fn entry(mut members: Map<String, Value>) -> std::result::Result<Entry, Violation> {
@@ -31,7 +34,7 @@ pub(super) fn entry(mut members: Map<String, Value>) -> std::result::Result<Entr
 ///
 /// # Errors
 /// When the file cannot be read.
-pub(super) fn json_lines(mut file: impl BufRead) -> Result<Vec<Line>> {
+pub(in crate::cli) fn json_lines<T>(mut file: impl BufRead, entry: Reads<T>) -> Result<Lines<T>> {
     let (mut lines, mut bytes) = (Vec::new(), Vec::new());
     for number in 1.. {
         bytes.clear();
@@ -76,7 +79,7 @@ mod tests {
             "\u{feff}{}\n\n{tea}\r\n{long}\n[1]\n{{\"id\":1\n{{\"kind\":\"cup\"}}\n{tea}",
             r#"{"kind":"category","id":"food","name":"Food"}"#,
         );
-        let lines = json_lines(text.as_bytes()).expect("it can be read");
+        let lines = json_lines(text.as_bytes(), entry).expect("it can be read");
         let told: Vec<String> = lines
             .iter()
             .map(|(number, line)| match line {

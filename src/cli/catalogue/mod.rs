@@ -2,8 +2,8 @@
 
 mod export;
 mod import;
-mod lines;
-mod sheet;
+pub(super) mod lines;
+pub(super) mod sheet;
 
 use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::path::Path;
@@ -29,7 +29,7 @@ enum What {
 
 /// How a file is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
+pub(super) enum Format {
     /// A JSON object on each line
     Jsonl,
     /// A table with a line of names at its head
@@ -38,7 +38,7 @@ enum Format {
 
 impl Format {
     /// What was said, or what a file's name says.
-    fn of(said: Option<Self>, file: &Path) -> Self {
+    pub(super) fn of(said: Option<Self>, file: &Path) -> Self {
         let is_csv = || file.extension().is_some_and(|it| it.eq_ignore_ascii_case("csv"));
         said.unwrap_or_else(|| if is_csv() { Self::Csv } else { Self::Jsonl })
     }
@@ -53,7 +53,7 @@ pub(super) fn catalogue(args: &CatalogueArgs) -> Result<ExitCode> {
 
 /// A file for which `-` is standard input.
 #[allow(clippy::disallowed_methods, reason = "an operator's file, not the engine's")]
-fn read(file: &Path) -> Result<Box<dyn BufRead>> {
+pub(super) fn read(file: &Path) -> Result<Box<dyn BufRead>> {
     if file == Path::new("-") {
         return Ok(Box::new(std::io::stdin().lock()));
     }

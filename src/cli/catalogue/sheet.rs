@@ -6,21 +6,21 @@ use std::io::{Read, Write};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::lines::{Line, entry};
+use super::lines::{Lines, Reads};
 use crate::base::error::{Error, Result};
 use crate::http::exact_object;
 use crate::mall::{Violation, member};
 
 /// What stands in the cells of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Cell {
+pub(in crate::cli) enum Cell {
     /// The text itself.
     Text,
     /// JSON: numbers, true and false, and whatever has parts.
     Json,
 }
 
-const COLUMNS: [(&str, Cell); 19] = [
+pub(super) const COLUMNS: [(&str, Cell); 19] = [
     ("kind", Cell::Text),
     ("id", Cell::Text),
     ("name", Cell::Text),
@@ -46,10 +46,14 @@ const COLUMNS: [(&str, Cell); 19] = [
 ///
 /// # Errors
 /// When the file cannot be read, or its head names a column that is none.
-pub(super) fn rows(file: impl Read) -> Result<Vec<Line>> {
+pub(in crate::cli) fn rows<T>(
+    file: impl Read,
+    known: &[(&'static str, Cell)],
+    entry: Reads<T>,
+) -> Result<Lines<T>> {
     let mut reader = csv::Reader::from_reader(file);
     let head = reader.headers().map_err(unreadable)?;
-    let columns = head.iter().map(column).collect::<Result<Vec<_>>>()?;
+    let columns = head.iter().map(|name| column(known, name)).collect::<Result<Vec<_>>>()?;
     let mut lines = Vec::new();
     for record in reader.records() {
         lines.push(match record {
@@ -74,10 +78,11 @@ pub(super) fn rows(file: impl Read) -> Result<Vec<Line>> {
     Ok(lines)
 }
 
-fn column(name: &str) -> Result<(&'static str, Cell)> {
-    let column = COLUMNS.into_iter().find(|(known, _)| *known == name.trim());
+fn column(known: &[(&'static str, Cell)], name: &str) -> Result<(&'static str, Cell)> {
+    let column = known.iter().copied().find(|(known, _)| *known == name.trim());
     column.ok_or_else(|| {
-        let names = COLUMNS.map(|(name, _)| name).join(", ");
+        let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
+        let names = names.join(", ");
         Error::invalid(format!("line 1: there is no column {name:?}, only {names}"))
     })
 }
@@ -130,6 +135,7 @@ fn unwritable(cause: csv::Error) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use super::super::lines::entry;
     use super::*;
     use crate::mall::Entry;
     use crate::mall::fields::{CategoryFields, ProductFields, members};
@@ -139,7 +145,8 @@ mod tests {
         let product = r#"{"id":"a","name":"A","categoryId":"c","pointsPrice":1}"#;
         let category = r#"{"kind":"category","id":"a","name":"A"}"#;
         let text = format!("{product}\n{category}");
-        let lines = super::super::lines::json_lines(text.as_bytes()).expect("it can be read");
+        let lines =
+            super::super::lines::json_lines(text.as_bytes(), entry).expect("it can be read");
         for (_, line) in lines {
             let members = match line.expect("it is valid") {
                 Entry::Product(product) => members(&ProductFields::of(&product)),
@@ -160,7 +167,7 @@ mod tests {
             Food,category,food,,,,\n\
             short,row\n\
             Can,product,can,food,5,\"{\"\"a\"\":0.10000000000000001}\",\n";
-        let lines = rows(text.as_bytes()).expect("it can be read");
+        let lines = rows(text.as_bytes(), &COLUMNS, entry).expect("it can be read");
         let told: Vec<String> = lines
             .iter()
             .map(|(line, entry)| match entry {
@@ -181,7 +188,9 @@ mod tests {
         let Ok(Entry::Product(tea)) = &lines[0].1 else { panic!("it is a product") };
         assert_eq!(tea.description, "two\nlines");
         assert_eq!(tea.specifications["重量"][0].to_string(), "117.63331139400017");
-        let error = rows("id,colour\n".as_bytes()).expect_err("no such column").to_string();
+        let error = rows("id,colour\n".as_bytes(), &COLUMNS, entry)
+            .expect_err("no such column")
+            .to_string();
         assert!(error.contains("line 1") && error.contains("\"colour\""), "{error}");
     }
 }

@@ -133,6 +133,21 @@ const fn of(name: &'static str, reason: &'static str, uses: [Use; 3]) -> Row {
 }
 
 impl Moving {
+    #[cfg(any(test, feature = "bin"))]
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Award => "award",
+            Self::Deduct => "deduct",
+            Self::Refund => "refund",
+        }
+    }
+
+    /// The way of moving points with this name.
+    #[cfg(any(test, feature = "bin"))]
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|moving| moving.name() == name)
+    }
+
     /// The source of what is moved so where none is named.
     pub(crate) fn usual_source(self) -> PointsSource {
         match self {
@@ -174,6 +189,7 @@ mod tests {
     fn each_way_of_moving_points_has_its_usual_source() {
         for moving in Moving::ALL {
             assert!(moving.usual_source().may(*moving), "{moving:?}");
+            assert_eq!(Moving::named(moving.name()), Some(*moving));
         }
         assert_eq!(PointsSource::named("invite_reward"), Some(PointsSource::InviteReward));
         assert_eq!(PointsSource::named("INVITE_REWARD"), None);

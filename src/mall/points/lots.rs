@@ -15,7 +15,7 @@ use crate::mall::{Failure, Mall, User, account};
 const CHOSEN_ANEW_MAX: usize = 32;
 
 /// How a request was decided.
-enum Decided {
+pub(super) enum Decided {
     Now(Ticket<AtomicOutcome>),
     /// By an earlier try with the same key.
     Before(Ticket<FirstAnswer>),
@@ -48,7 +48,7 @@ impl Mall {
         Ok(Moved { balance, expires_at })
     }
 
-    fn decide_in_lots(
+    pub(super) fn decide_in_lots(
         &self,
         user: &User,
         change: &MovePoints<'_>,

@@ -1,10 +1,14 @@
 //! A user's points: what there is, how it is moved, and what is on record of it.
 
+#[cfg(feature = "bin")]
+mod batch;
 mod lots;
 mod merged;
 mod moving;
 mod records;
 
+#[cfg(feature = "bin")]
+pub(crate) use batch::{AGAIN_WITHIN_MS, BATCH_LINES_MAX, PointsApplied, PointsBatch, PointsEntry};
 pub(crate) use moving::{MovePoints, Moved};
 pub(crate) use records::{PointsFilter, PointsRecord};
 

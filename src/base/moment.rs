@@ -10,7 +10,7 @@ const LAST_S: u64 = 253_402_300_799;
 /// The moment, as `2026-12-31T16:00:00Z`; `None` when it is no whole second, or after the year 9999.
 pub(crate) fn write(at: TimeMs) -> Option<String> {
     let seconds = at / 1_000;
-    if at % 1_000 != 0 || seconds > LAST_S {
+    if !at.is_multiple_of(1_000) || seconds > LAST_S {
         return None;
     }
     let (year, month, day) = date(seconds / DAY_S);

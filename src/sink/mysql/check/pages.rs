@@ -49,6 +49,9 @@ impl Pager {
     }
 }
 
+/// Whose a record is: a user's, or a product's and where its units are.
+type Whose = (Arc<str>, Option<Arc<str>>);
+
 /// The records of a table in the order of the journal.
 pub(super) struct Records {
     pub(super) columns: Vec<&'static str>,
@@ -57,7 +60,7 @@ pub(super) struct Records {
     next: Option<Vec<String>>,
     /// What each user had after its last record, and each product where it is, to hold the chain
     /// together.
-    after: HashMap<(Arc<str>, Option<Arc<str>>), i64, foldhash::fast::RandomState>,
+    after: HashMap<Whose, i64, foldhash::fast::RandomState>,
     table: &'static str,
 }
 

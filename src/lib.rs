@@ -90,7 +90,7 @@ pub use base::{AccountId, AccountKey, AccountKind, IdempotencyKey, ReservationId
 pub use command::{Confirm, Line, Reacquire, Receive, Refund, Release, Reserve};
 pub use engine::{Engine, EngineBuilder, Ticket};
 pub use event::{Policy, Window};
-pub use ledger::{Level, Pending};
+pub use ledger::{Level, Pending, Waiting};
 pub use outcome::{
     ConfirmOutcome, ReacquireOutcome, RefundOutcome, ReleaseOutcome, ReserveOutcome,
 };
@@ -106,16 +106,16 @@ pub mod clock {
 /// Requests: each begins with what it cannot do without, and is told the rest by methods.
 pub mod command {
     pub use crate::ledger::{
-        Adjust, Atomic, Command, Confirm, Deadline, Extend, Line, Note, PutDocument, Reacquire,
-        Receive, Refund, Release, Reserve, SetPolicy, Transfer, WriteOff,
+        Adjust, Atomic, Command, Confirm, Deadline, Extend, Grant, Join, Leave, Line, Note,
+        PutDocument, Reacquire, Receive, Refund, Release, Reserve, SetPolicy, Transfer, WriteOff,
     };
 }
 
 /// The bounds of what a request may name.
 pub mod limits {
     pub use crate::base::{
-        ATOMIC_COMMANDS_MAX, ATOMIC_LINES_MAX, BODY_BYTES_MAX, LINES_MAX, QUANTITY_MAX,
-        RECEIVED_MAX, TTL_MS_MAX,
+        ATOMIC_COMMANDS_MAX, ATOMIC_LINES_MAX, BODY_BYTES_MAX, LINES_MAX, PLACE_BYTES_MAX,
+        PLACES_MAX, QUANTITY_MAX, RECEIVED_MAX, TTL_MS_MAX,
     };
 }
 
@@ -123,7 +123,8 @@ pub mod limits {
 pub mod outcome {
     pub use crate::ledger::{
         AtomicOutcome, ChangeOutcome, Changed, CloseOutcome, ConfirmOutcome, ExtendOutcome,
-        FirstAnswer, NotPending, Outcome, ReacquireOutcome, RefundOutcome, Refusal, ReleaseOutcome,
-        ReserveOutcome, Reserved, TransferOutcome, Transferred,
+        FirstAnswer, GrantOutcome, JoinOutcome, LeaveOutcome, NotPending, Outcome,
+        ReacquireOutcome, RefundOutcome, Refusal, ReleaseOutcome, ReserveOutcome, Reserved,
+        TransferOutcome, Transferred,
     };
 }

@@ -88,7 +88,7 @@ impl Choices<'_> {
     }
 
     fn step(&mut self) -> Step {
-        match self.below(36) {
+        match self.below(41) {
             0..12 => Step::Ask { wish: self.wish(), key: self.key(), wait: self.below(2) == 0 },
             12 | 13 => Step::Retry { pick: usize::from(self.below(255)) },
             14 | 15 => {
@@ -120,6 +120,20 @@ impl Choices<'_> {
                 let wish = Revival { pick: usize::from(self.below(255)), owner: self.owner() };
                 Step::Revive { wish, key: self.key() }
             }
+            34 | 35 => Step::Join {
+                place: self.place(),
+                owner: self.place(),
+                places_max: 1 + usize::from(self.below(3)),
+            },
+            36 => {
+                Step::Leave { place: self.place(), owner: self.place(), is_first: self.below(4) == 0 }
+            }
+            37 | 38 => Step::Grant {
+                place: self.place(),
+                units: 1 + u64::from(self.below(2)),
+                ttl_ms: 1 + u64::from(self.below(60)),
+                is_last: self.below(8) == 0,
+            },
             _ => Step::Reopen { close: self.below(2) == 0, checkpoint: self.below(2) == 0 },
         }
     }

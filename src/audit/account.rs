@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::finding::Kind;
-use super::snapshot::{AccountRow, Use};
+use super::snapshot::{AccountRow, Line, Place, Use};
 use crate::base::TimeMs;
 use crate::event::{Policy, Window};
 
@@ -41,6 +41,9 @@ pub(super) struct Account {
     pub(super) doubtful: bool,
     /// Nothing may happen with it any more.
     pub(super) closed: bool,
+    /// Those who wait for its units, the first first, and how many places it ever gave out; `None`
+    /// where nobody ever waited.
+    pub(super) line: Option<Line>,
 }
 
 impl Account {
@@ -63,6 +66,7 @@ impl Account {
             latest: 0,
             doubtful: false,
             closed: false,
+            line: None,
         }
     }
 
@@ -80,6 +84,7 @@ impl Account {
             used: row.uses.iter().map(|used| used.quantity).sum(),
             forgotten_before: row.forgotten_before,
             closed: row.closed,
+            line: row.line.clone(),
             ..Self::new(row.key.clone(), row.policy)
         }
     }
@@ -357,6 +362,42 @@ impl Account {
         more.then_some((Kind::Quota, what))
     }
 
+    /// The place of who is the first in the line.
+    pub(super) fn first_place(&self) -> Option<u64> {
+        Some(self.line.as_ref()?.places.first()?.place)
+    }
+
+    /// Somebody waits for its units: at the end of the line, with the next number, once.
+    pub(super) fn join(&mut self, next: Place) -> Option<Wrong> {
+        let line = self.line.get_or_insert_default();
+        let wrong = |what: &str| Some((Kind::Record, format!("{}: {what}", self.key)));
+        if next.place != line.given {
+            return wrong("a place in its line has not the next number");
+        }
+        if line.places.iter().any(|place| place.owner == next.owner) {
+            return wrong("who joins its line is in it");
+        }
+        line.given += 1;
+        line.places.push(next);
+        None
+    }
+
+    /// Somebody waits no longer; who got something was the first.
+    pub(super) fn leave(&mut self, place: u64, owner: u32, is_granted: bool) -> Option<Wrong> {
+        let first = self.first_place();
+        let places = self.line.as_mut().map(|line| &mut line.places);
+        let found = places.and_then(|places| {
+            let at = places.iter().position(|it| (it.place, it.owner) == (place, owner))?;
+            Some(places.remove(at))
+        });
+        if found.is_none() {
+            return Some((Kind::Record, format!("{}: place {place} is not in its line", self.key)));
+        }
+        (is_granted && first != Some(place)).then(|| {
+            (Kind::Reservation, format!("{}: place {place} is served out of turn", self.key))
+        })
+    }
+
     /// It is closed: nothing may be left in it. What a rule grants is not its own, but what counts
     /// against that is.
     pub(super) fn close(&mut self, at: TimeMs) -> Option<Wrong> {
@@ -369,6 +410,9 @@ impl Account {
         self.closed = true;
         let what =
             || format!("{}: it is closed with {left} units, {} held", self.key, self.reserved);
+        if let Some(first) = self.first_place() {
+            return Some((Kind::Record, format!("{}: place {first} waits for it", self.key)));
+        }
         (left != 0 || self.reserved != 0).then(|| (Kind::Record, what()))
     }
 
@@ -451,6 +495,9 @@ impl Account {
             numbers.into_iter().find(|(_, shows, makes)| shows != makes)
         {
             return Some(format!("{name} is {shows}, by the events {makes}"));
+        }
+        if self.line != row.line {
+            return Some("those who wait for its units are others".into());
         }
         let deadlines: BTreeMap<TimeMs, u32> = row.deadlines.iter().copied().collect();
         if deadlines != self.deadlines {

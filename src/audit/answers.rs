@@ -198,6 +198,8 @@ fn effect(fact: &Fact<'_>) -> Option<EffectRow> {
         | Fact::Renewed { .. }
         | Fact::Expired(_)
         | Fact::AccountClosed { .. }
+        | Fact::Queued { .. }
+        | Fact::Dequeued { .. }
         | Fact::ClockMended { .. } => return None,
     };
     Some(EffectRow { effect, units })

@@ -13,9 +13,9 @@ use self::revivals::Revived;
 use super::account::{Account, Wrong};
 use super::answers::Answers;
 use super::finding::{Findings, Kind};
-use super::snapshot::{PARTS, Part, PendingRow, SHARDS, Snapshot};
+use super::snapshot::{PARTS, Part, PendingRow, Place, SHARDS, Snapshot};
 use crate::base::TTL_MS_MAX;
-use crate::base::{AccountKey, Seq, TimeMs};
+use crate::base::{AccountKey, ReservationId, Seq, TimeMs};
 use crate::event::{End, Event, EventLine, Fact};
 
 /// The shard that a number names.
@@ -139,6 +139,7 @@ impl Books {
         if let Fact::Atomic(parts) = &event.fact {
             self.hold_apart(seq, parts, findings);
         }
+        self.hold_lines(seq, event.facts(), findings);
         for fact in event.facts() {
             self.enter_fact(seq, event.at, fact, findings);
         }
@@ -158,6 +159,72 @@ impl Books {
         for twice in about.filter(|id| !seen.insert(id.number())) {
             let what = format!("two parts of it are about reservation {twice}");
             findings.add(Kind::Reservation, seq, what);
+        }
+    }
+
+    /// While others wait for units of an account, a reservation takes them only for who is first,
+    /// whose place goes in the same event.
+    fn hold_lines(&self, seq: Seq, facts: &[Fact<'_>], findings: &mut Findings) {
+        let served = |id: ReservationId, account: u32| {
+            facts.iter().any(|fact| {
+                matches!(fact, Fact::Dequeued { account: of, reservation: Some(of_id), .. }
+                    if (of.number(), *of_id) == (account, id))
+            })
+        };
+        for fact in facts {
+            match fact {
+                Fact::Reserved { reservation, lines, .. }
+                | Fact::Revived { reservation, lines, .. } => {
+                    for line in lines {
+                        let waited_for = self.is_news(shard_of(line.account.into()), seq)
+                            && self
+                                .accounts
+                                .get(&line.account)
+                                .is_some_and(|account| account.first_place().is_some());
+                        if waited_for && !served(*reservation, line.account) {
+                            let what = format!(
+                                "reservation {reservation} takes units of account {} past those who wait for them",
+                                line.account
+                            );
+                            findings.add(Kind::Reservation, seq, what);
+                        }
+                    }
+                }
+                Fact::Dequeued { reservation: Some(id), account, .. } => {
+                    let is_made = facts.iter().any(|fact| {
+                        matches!(fact, Fact::Reserved { reservation, lines, .. }
+                            if reservation == id
+                                && lines.iter().any(|line| line.account() == *account))
+                    });
+                    if !is_made {
+                        let what = format!(
+                            "a place is given up for reservation {id}, which takes nothing there"
+                        );
+                        findings.add(Kind::Reservation, seq, what);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Changes who waits for units of an account.
+    fn change_line(
+        &mut self,
+        seq: Seq,
+        number: u32,
+        findings: &mut Findings,
+        change: impl FnOnce(&mut Account) -> Option<Wrong>,
+    ) {
+        if !self.is_news(shard_of(number.into()), seq) {
+            return;
+        }
+        let wrong = match self.accounts.get_mut(&number).filter(|account| !account.closed) {
+            Some(account) => change(account),
+            None => Some((Kind::Record, format!("nobody can wait for units of account {number}"))),
+        };
+        if let Some((kind, what)) = wrong {
+            findings.add(kind, seq, what);
         }
     }
 
@@ -258,6 +325,16 @@ impl Books {
             Fact::Extended { reservation, was, expires_at, lines } => {
                 let deadlines = (*was, *expires_at);
                 self.extend(seq, at, reservation.number(), deadlines, lines, findings);
+            }
+            Fact::Queued { account, place, owner, body } => {
+                let next =
+                    Place { place: *place, owner: owner.number(), since: at, body: body.to_vec() };
+                self.change_line(seq, account.number(), findings, |account| account.join(next));
+            }
+            Fact::Dequeued { account, place, owner, reservation, .. } => {
+                self.change_line(seq, account.number(), findings, |account| {
+                    account.leave(*place, owner.number(), reservation.is_some())
+                });
             }
             Fact::Noted { .. } | Fact::ClockMended { .. } => {}
             Fact::Document { collection, key, body } if self.is_news(SHARDS, seq) => {

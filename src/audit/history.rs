@@ -323,6 +323,8 @@ impl History {
             | Fact::AccountClosed { .. }
             | Fact::Document { .. }
             | Fact::ClockMended { .. }
+            | Fact::Queued { .. }
+            | Fact::Dequeued { .. }
             // Its parts are compared, and have none.
             | Fact::Atomic(_) => Ok(()),
         }
@@ -661,6 +663,8 @@ fn reservation_of(fact: &Fact<'_>) -> Option<u64> {
         | Fact::Transferred { .. }
         | Fact::Document { .. }
         | Fact::ClockMended { .. }
+        | Fact::Queued { .. }
+        | Fact::Dequeued { .. }
         // Its parts are looked at, and have none.
         | Fact::Atomic(_) => None,
     }
@@ -677,8 +681,8 @@ fn changes_of(fact: &Fact<'_>, id: AccountId) -> bool {
         Fact::Confirmed(end) | Fact::Released(end) => {
             end.lines.iter().any(|line| line.account() == id)
         }
-        // A renewal moves no unit, an extension none either.
-        Fact::Renewed { .. } | Fact::Extended { .. } => false,
+        // A renewal moves no unit, an extension and a place in a line none either.
+        Fact::Renewed { .. } | Fact::Extended { .. } | Fact::Dequeued { .. } => false,
         // None of these happens together with others.
         Fact::AccountOpened { .. }
         | Fact::PolicyChanged { .. }
@@ -689,6 +693,7 @@ fn changes_of(fact: &Fact<'_>, id: AccountId) -> bool {
         | Fact::Document { .. }
         | Fact::ClockMended { .. }
         | Fact::AccountClosed { .. }
+        | Fact::Queued { .. }
         | Fact::Atomic(_) => false,
     }
 }

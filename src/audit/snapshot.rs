@@ -20,6 +20,8 @@ const PART_HEADER_BYTES: usize = 24;
 const NO_OWNER: u32 = u32::MAX;
 /// Added to the number of a window where the account is closed.
 const CLOSED: u64 = 256;
+/// Added to the same where somebody waited for its units, now or before.
+const QUEUED: u64 = 512;
 /// How much later than a snapshot was begun its last part may have been taken, in milliseconds.
 const CAPTURE_MS_MAX: u64 = 60_000;
 /// By how much times of concurrent commands may be out of order: version 1 counted a use with the
@@ -47,6 +49,23 @@ pub(super) struct Use {
     pub(super) quantity: i128,
 }
 
+/// Those who wait for an account's units, the first first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Line {
+    /// How many places were ever given out.
+    pub(super) given: u64,
+    pub(super) places: Vec<Place>,
+}
+
+/// A place in a line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) place: u64,
+    pub(super) owner: u32,
+    pub(super) since: TimeMs,
+    pub(super) body: Vec<u8>,
+}
+
 /// An account as a part has it.
 #[derive(Clone, Debug)]
 pub(super) struct AccountRow {
@@ -62,6 +81,7 @@ pub(super) struct AccountRow {
     pub(super) owed: u64,
     pub(super) forgotten_before: TimeMs,
     pub(super) uses: Vec<Use>,
+    pub(super) line: Option<Line>,
 }
 
 /// A pending reservation as a part has it.
@@ -249,7 +269,7 @@ fn read_account(of: &Snapshot, reader: &mut Reader<'_>) -> Option<AccountRow> {
     let key = text(reader)?;
     let (backorder, limit) = (reader.u64()?, reader.u64()?);
     let (tag, length_ms, offset_ms) = (reader.u64()?, reader.u64()?, reader.u64()?);
-    let window = match tag & !CLOSED {
+    let window = match tag & !(CLOSED | QUEUED) {
         0 => Window::Never,
         1 if length_ms > 0 => Window::Fixed { length_ms, offset_ms },
         2 => Window::Rolling { length_ms },
@@ -277,8 +297,27 @@ fn read_account(of: &Snapshot, reader: &mut Reader<'_>) -> Option<AccountRow> {
         owed: 0,
         forgotten_before: 0,
         uses: Vec::new(),
+        line: None,
     };
-    if of.version == 1 { read_renewals(of.taken_at, row, reader) } else { read_uses(row, reader) }
+    let mut row = match of.version {
+        1 => read_renewals(of.taken_at, row, reader)?,
+        _ => read_uses(row, reader)?,
+    };
+    if tag & QUEUED > 0 {
+        row.line = Some(read_line(reader)?);
+    }
+    Some(row)
+}
+
+fn read_line(reader: &mut Reader<'_>) -> Option<Line> {
+    let mut line = Line { given: reader.u64()?, places: Vec::new() };
+    for _ in 0..reader.u64()? {
+        let (place, owner, since) = (reader.u64()?, reader.u32()?, reader.u64()?);
+        let follows = line.places.last().is_none_or(|last| last.place < place);
+        let body = field(reader)?.to_vec();
+        line.places.push(Some(Place { place, owner, since, body }).filter(|_| follows)?);
+    }
+    line.places.last().is_none_or(|last| last.place < line.given).then_some(line)
 }
 
 fn read_uses(mut row: AccountRow, reader: &mut Reader<'_>) -> Option<AccountRow> {

@@ -16,6 +16,11 @@ pub const BODY_BYTES_MAX: usize = 64 * 1024;
 /// The longest time to live of a reservation: 366 days, in milliseconds.
 pub const TTL_MS_MAX: u64 = 366 * 24 * 3600 * 1000;
 
+/// The most places of a line in which others wait for units of an account.
+pub const PLACES_MAX: usize = 1000;
+/// The most bytes that are kept with a place in a line.
+pub const PLACE_BYTES_MAX: usize = 128;
+
 /// The most commands that happen together, all or none.
 pub const ATOMIC_COMMANDS_MAX: usize = 64;
 /// The most lines of commands that happen together: one for each account that a command changes,

@@ -57,6 +57,8 @@ flaws! {
     ReleasesLate,
     /// 5: says of what expired that it was released.
     TellsAnotherEnd,
+    /// 1: sells to anybody what others wait for.
+    SellsPastQueue,
     /// 1: of commands that happen together, keeps those before the one that cannot.
     KeepsHalf,
     /// 1: a return gives back the newest use, whosever that is.

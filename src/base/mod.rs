@@ -19,8 +19,8 @@ pub(crate) mod sync;
 pub(crate) mod waiters;
 
 pub use bounds::{
-    ATOMIC_COMMANDS_MAX, ATOMIC_LINES_MAX, BODY_BYTES_MAX, LINES_MAX, QUANTITY_MAX, RECEIVED_MAX,
-    TTL_MS_MAX,
+    ATOMIC_COMMANDS_MAX, ATOMIC_LINES_MAX, BODY_BYTES_MAX, LINES_MAX, PLACE_BYTES_MAX, PLACES_MAX,
+    QUANTITY_MAX, RECEIVED_MAX, TTL_MS_MAX,
 };
 pub(crate) use every::every;
 pub(crate) use handle::handle;

@@ -22,6 +22,7 @@ mod lengths;
 mod life;
 mod metrics;
 pub(crate) mod opening;
+mod queue;
 mod recorder;
 mod status;
 #[cfg(all(test, not(stockhold_loom)))]

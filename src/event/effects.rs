@@ -19,6 +19,11 @@ pub(crate) struct Effects<'e> {
         allow(dead_code, reason = "only the mall's views read documents from events")
     )]
     pub(crate) document: Option<Written<'e>>,
+    #[cfg_attr(
+        not(feature = "mysql"),
+        allow(dead_code, reason = "only the mall's views tell who waits")
+    )]
+    pub(crate) line: Option<InLine<'e>>,
 }
 
 /// An account exists from now on.
@@ -116,6 +121,33 @@ impl Ending {
     }
 }
 
+/// What an event does to the line of those who wait for an account's units.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    not(feature = "mysql"),
+    allow(dead_code, reason = "only the mall's views tell who waits")
+)]
+pub(crate) struct InLine<'e> {
+    pub(crate) account: AccountId,
+    pub(crate) place: u64,
+    pub(crate) owner: AccountId,
+    pub(crate) step: LineStep<'e>,
+}
+
+/// What somebody does in a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    not(feature = "mysql"),
+    allow(dead_code, reason = "only the mall's views tell who waits")
+)]
+pub(crate) enum LineStep<'e> {
+    Joined,
+    /// They got this, in the same event.
+    Granted(ReservationId),
+    /// They left without, for this reason.
+    Left(&'e str),
+}
+
 /// A document was written, or removed when `body` is `None`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Written<'e> {
@@ -201,6 +233,13 @@ impl<'e> Effects<'e> {
                 let revived = Life::Revived { reservation, owner, expires_at, lines };
                 Self::of_lines(|_| ChangeKind::Bought, reservation, lines, "", revived)
             }
+            Fact::Queued { account, place, owner, .. } => {
+                Ok(Self::in_line(*account, *place, *owner, LineStep::Joined))
+            }
+            Fact::Dequeued { account, place, owner, reservation, note } => {
+                let step = reservation.map_or(LineStep::Left(note), LineStep::Granted);
+                Ok(Self::in_line(*account, *place, *owner, step))
+            }
             // Rules and their windows move what a quota grants, which nobody is shown as a change.
             // Nothing was left in an account that is closed, and what it did stays.
             Fact::PolicyChanged { .. }
@@ -210,6 +249,10 @@ impl<'e> Effects<'e> {
             // Its parts do what it does.
             | Fact::Atomic(_) => Ok(Self::default()),
         }
+    }
+
+    fn in_line(account: AccountId, place: u64, owner: AccountId, step: LineStep<'e>) -> Self {
+        Self { line: Some(InLine { account, place, owner, step }), ..Self::default() }
     }
 
     /// The change of one account without a reservation.

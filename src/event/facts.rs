@@ -64,7 +64,8 @@ impl Fact<'_> {
             | Self::Confirmed(_)
             | Self::Released(_)
             | Self::Transferred { .. }
-            | Self::Extended { .. } => true,
+            | Self::Extended { .. }
+            | Self::Dequeued { .. } => true,
             Self::AccountOpened { .. }
             | Self::PolicyChanged { .. }
             | Self::Expired(_)
@@ -74,6 +75,7 @@ impl Fact<'_> {
             | Self::Document { .. }
             | Self::ClockMended { .. }
             | Self::AccountClosed { .. }
+            | Self::Queued { .. }
             | Self::Atomic(_) => false,
         }
     }

@@ -22,7 +22,8 @@ macro_rules! facts {
 
 facts! {
     AccountOpened PolicyChanged Received Adjusted WrittenOff Renewed Reserved Confirmed Released
-    Expired Returned Noted Document ClockMended Transferred Extended Revived AccountClosed Atomic
+    Expired Returned Noted Document ClockMended Transferred Extended Revived AccountClosed Queued
+    Dequeued Atomic
 }
 
 /// Every kind of record, and how each is numbered.
@@ -307,6 +308,36 @@ fn named() -> Vec<Row> {
                 was: 0x0302,
                 expires_at: 0x0909,
                 lines: lines(&[(5, 0, 9)]),
+            },
+        ),
+        row(
+            16,
+            "93cf0102030405060708c081a651756575656494cd0a0b07cd0a0b9200ccff",
+            None,
+            Fact::Queued { account, place: 7, owner: account, body: vec![0, 255].into() },
+        ),
+        row(
+            16,
+            "93cf0102030405060708c081a8446571756575656495cd0a0b07cd0a0bcf1112131415161718a0",
+            None,
+            Fact::Dequeued {
+                account,
+                place: 7,
+                owner: account,
+                reservation: Some(reservation),
+                note: "".into(),
+            },
+        ),
+        row(
+            16,
+            "93cf0102030405060708c081a8446571756575656495cd0a0b07cd0a0bc0a46c656674",
+            None,
+            Fact::Dequeued {
+                account,
+                place: 7,
+                owner: account,
+                reservation: None,
+                note: "left".into(),
             },
         ),
     ]

@@ -322,6 +322,32 @@ pub enum Fact<'a> {
         /// The key that is free from now on.
         key: AccountKey,
     },
+    /// Somebody waits for units of an account, at the end of its line: from now on nobody takes any
+    /// who is not the first in it.
+    Queued {
+        /// The account.
+        account: AccountId,
+        /// The place: how many the account gave out before.
+        place: u64,
+        /// Who waits.
+        owner: AccountId,
+        /// Opaque; kept with the place.
+        body: Cow<'a, [u8]>,
+    },
+    /// Somebody waits no longer.
+    Dequeued {
+        /// The account.
+        account: AccountId,
+        /// The place that is given up.
+        place: u64,
+        /// Who waited.
+        owner: AccountId,
+        /// What they got, in the same event: they were the first in the line. `None` when they left
+        /// it without.
+        reservation: Option<ReservationId>,
+        /// Why, when they left without.
+        note: Cow<'a, str>,
+    },
     /// Several commands happened together, in this order. It is a record of a kind of its own, and
     /// so never written or read among other facts.
     #[serde(skip)]
@@ -420,6 +446,12 @@ impl Fact<'_> {
             }
             Self::Revived { reservation, owner, expires_at, lines } => {
                 Fact::Revived { reservation, owner, expires_at, lines }
+            }
+            Self::Queued { account, place, owner, body } => {
+                Fact::Queued { account, place, owner, body: bytes(body) }
+            }
+            Self::Dequeued { account, place, owner, reservation, note } => {
+                Fact::Dequeued { account, place, owner, reservation, note: text(note) }
             }
             Self::Atomic(parts) => Fact::Atomic(parts.into_owned()),
         }

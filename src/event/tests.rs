@@ -61,6 +61,16 @@ fn every_kind_survives_a_round_trip() {
     check(Fact::ClockMended { from: 1 << 50 });
     check(Fact::Extended { reservation, was: 6, expires_at: 1 << 50, lines: none.clone() });
     check(Fact::Revived { reservation, owner: None, expires_at: 6, lines: none.clone() });
+    check(Fact::Queued { account, place: 1 << 40, owner: account, body: Cow::Borrowed(&[0, 255]) });
+    for reservation in [None, Some(reservation)] {
+        check(Fact::Dequeued {
+            account,
+            place: 1 << 40,
+            owner: account,
+            reservation,
+            note: "left".into(),
+        });
+    }
     check(Fact::AccountClosed { account, key: AccountKey::stock("tea").expect("a valid key") });
     check(Fact::Transferred {
         from: account,
@@ -253,6 +263,13 @@ fn together() -> Vec<Fact<'static>> {
             note: note(),
         },
         Fact::Extended { reservation, was: 6, expires_at: 9, lines: held.clone() },
+        Fact::Dequeued {
+            account,
+            place: 3,
+            owner: account,
+            reservation: Some(reservation),
+            note: note(),
+        },
     ]
 }
 

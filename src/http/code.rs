@@ -118,6 +118,12 @@ codes! {
         Nothing, No, Nothing, "points that are good until too many different days: of a user, or for one request";
     LimitExceeded "LIMIT_EXCEEDED" CONFLICT "超出兑换限额"
         Nothing, Yes, Nothing, "of the product, or of waiting orders; `data` says what there was, and when more may come";
+    NoWaitingList "NO_WAITING_LIST" CONFLICT "该商品不支持候补排队"
+        Nothing, No, Nothing, "nobody can wait for this product";
+    WaitingListFull "WAITING_LIST_FULL" CONFLICT "候补队列已满"
+        Nothing, Yes, Nothing, "as many wait for the product as may";
+    InStock "IN_STOCK" CONFLICT "商品有货，请直接兑换"
+        Nothing, Yes, Nothing, "there are units, and nobody waits: exchange points for one";
     OrderState "ORDER_STATE" CONFLICT "订单状态不允许此操作"
         Nothing, No, Nothing, "the order is in a state that does not allow it";
     AlreadyExists "ALREADY_EXISTS" CONFLICT "已存在"

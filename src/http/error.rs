@@ -10,7 +10,7 @@ pub(super) use super::code::Code;
 use crate::base::TimeMs;
 use crate::base::error::{Error, ErrorKind};
 use crate::mall::model::Violation;
-use crate::mall::{Failure, Lack, References, Short, Shortage};
+use crate::mall::{Failure, Lack, Line, References, Short, Shortage};
 
 /// What a refusal found, for the client to act on.
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -19,7 +19,21 @@ pub(super) struct ShortageWire {
     required: u64,
     available: u64,
     next_release_at: Option<TimeMs>,
+    /// Where one can wait for what is sold out, or others do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waiting_list: Option<WaitingListWire>,
 }
+
+/// That there is a line, and how to join it.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct WaitingListWire {
+    others_wait: bool,
+    /// Null where nobody joins any more.
+    join: Option<&'static str>,
+}
+
+const JOIN: &str = "POST /api/mall/products/{productId}/waiting-list";
 
 /// What a refusal of a basket found: the first line that was short, and each of them.
 #[derive(Clone, Debug, Serialize)]
@@ -114,8 +128,12 @@ impl ApiError {
 
 impl From<Shortage> for ShortageWire {
     fn from(shortage: Shortage) -> Self {
-        let Shortage { required, available, next_release_at } = shortage;
-        Self { required, available, next_release_at }
+        let Shortage { required, available, next_release_at, line } = shortage;
+        let waiting_list = line.map(|Line { others_wait, may_join }| WaitingListWire {
+            others_wait,
+            join: may_join.then_some(JOIN),
+        });
+        Self { required, available, next_release_at, waiting_list }
     }
 }
 
@@ -180,6 +198,9 @@ impl From<Failure> for ApiError {
             Failure::TooManyLots(why) => Self::new(Code::TooManyLots).detail(why),
             Failure::LimitExceeded(shortage) => Self::short(Code::LimitExceeded, shortage),
             Failure::BasketShort(short) => Self::basket(short),
+            Failure::NoLine => Self::new(Code::NoWaitingList),
+            Failure::LineFull => Self::new(Code::WaitingListFull),
+            Failure::InStock => Self::new(Code::InStock),
             Failure::OrderStatus(status) => Self::new(Code::OrderState).detail(status.name()),
             Failure::WaitsTooLong(until) => Self::new(Code::OrderState)
                 .detail(format!("the order may wait until {until} at most")),

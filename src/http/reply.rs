@@ -184,7 +184,7 @@ mod tests {
 
     #[test]
     fn a_refusal_says_what_was_there() {
-        let shortage = Shortage { required: 3, available: 2, next_release_at: Some(9) };
+        let shortage = Shortage { required: 3, available: 2, next_release_at: Some(9), line: None };
         let response =
             failure(&Failure::OutOfStock(shortage).into(), Telling::Envelope(Format::Json), 7);
         assert_eq!(response.status(), StatusCode::CONFLICT);

@@ -16,7 +16,7 @@ use super::api::admin::{
     alerts, categories, clock, documents, held, leaks, levels, mirror, orders as all_orders,
     points as all_points, products, records, status, stock,
 };
-use super::api::shop::{catalogue, exchange, orders};
+use super::api::shop::{catalogue, exchange, orders, waiting};
 use super::api::{health, manual, points};
 use super::body::{Empty, Optional, Sent};
 use super::call::Unchecked;
@@ -89,6 +89,14 @@ routes! {
         "One product with its stock.";
     GET "/api/mall/levels" public nothing => catalogue::levels,
         "The levels of members, and what each takes.";
+    GET "/api/mall/products/{productId}/waiting-list" user nothing => waiting::standing,
+        "How the caller stands in the line for a product.";
+    POST "/api/mall/products/{productId}/waiting-list" user empty => waiting::join,
+        "Waits in line for a product that is sold out.";
+    DELETE "/api/mall/products/{productId}/waiting-list" user empty => waiting::leave,
+        "Waits no longer.";
+    GET "/api/mall/waiting-list" user nothing => waiting::standings,
+        "Every line that the caller is in.";
     POST "/api/mall/exchange" user fields => exchange::exchange,
         "Points for a product: points, limit and stock move in one step, or none does.";
     GET "/api/mall/orders" user nothing => orders::list,
@@ -205,6 +213,8 @@ routes! {
         "Whether anything is held that should not be, or is not held that should be.";
     GET "/api/admin/inventory/{productId}" operator nothing => stock::inventory,
         "Stock and its newest changes.";
+    GET "/api/admin/inventory/{productId}/waiting-list" operator nothing => stock::waiting_list,
+        "Everybody who waits in line for a product.";
     GET "/api/admin/clock" admin nothing => clock::clock,
         "The engine's time, and the machine's.";
     POST "/api/admin/clock/confirm" admin empty => clock::confirm,

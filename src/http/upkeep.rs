@@ -16,11 +16,15 @@ const PAUSE: Duration = Duration::from_secs(30);
 /// Others get a word in while there is more to do.
 const BREATH: Duration = Duration::from_millis(10);
 
+/// How often to look for units that somebody in line waits for.
+const LOOK: Duration = Duration::from_millis(50);
+
 /// Begins whatever is done again and again, until `tasks` is dropped.
 pub(super) fn begin(tasks: &mut JoinSet<()>, app: &Arc<App>) {
     tasks.spawn(repeat(app.clone(), "completing orders that are due", Mall::complete_due));
     tasks.spawn(repeat(app.clone(), "following stock for alerts", Mall::follow_alerts));
     tasks.spawn(repeat(app.clone(), "letting points expire", Mall::expire_points));
+    tasks.spawn(serve_lines(app.clone()));
 }
 
 /// Does something beside the runtime's workers, at once again while it says that there is more.
@@ -37,6 +41,29 @@ async fn repeat(app: Arc<App>, what: &'static str, act: fn(&Mall) -> Result<bool
             }
             Err(failed) => {
                 tracing::error!(error = %failed, what, "it failed");
+                PAUSE
+            }
+        };
+        tokio::time::sleep(pause).await;
+    }
+}
+
+/// Serves those who wait in line as units come back, until it is dropped. While nobody waits it does
+/// nothing.
+async fn serve_lines(app: Arc<App>) {
+    loop {
+        app.mall.line_opened().await;
+        let mall = app.mall.clone();
+        let served = tokio::task::spawn_blocking(move || mall.serve_lines()).await;
+        let pause = match served {
+            Ok(Ok(true)) => Duration::ZERO,
+            Ok(Ok(false)) => LOOK,
+            Ok(Err(error)) => {
+                tracing::warn!(error = %error, "those who wait in line are not served yet");
+                EVERY
+            }
+            Err(failed) => {
+                tracing::error!(error = %failed, "serving those who wait in line failed");
                 PAUSE
             }
         };

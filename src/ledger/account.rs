@@ -2,13 +2,14 @@
 //! + written_off`.
 
 use super::lapses::Lapses;
+use super::queue::Queue;
 use super::uses::{Found, Use, Uses};
 use crate::base::error::{Error, Result};
 use crate::base::flaw::{self, Flaw};
 use crate::base::{AccountId, AccountKey, AccountKind, TimeMs};
 use crate::event::EventLine;
 use crate::event::{Policy, Window};
-use crate::ledger::Level;
+use crate::ledger::{Level, Waiting};
 
 #[derive(Debug)]
 pub(crate) struct Account {
@@ -26,6 +27,8 @@ pub(crate) struct Account {
     pub(super) owed: u64,
     /// What it was used for; of quotas alone, and of what has a window.
     pub(super) uses: Option<Box<Uses>>,
+    /// Those who wait for its units; `None` where nobody ever did.
+    pub(super) queue: Option<Box<Queue>>,
     /// Nothing happens with it any more.
     pub(super) is_closed: bool,
 }
@@ -49,6 +52,7 @@ impl Account {
             lapses: Lapses::default(),
             owed: 0,
             uses: None,
+            queue: None,
             is_closed: false,
         }
     }
@@ -57,13 +61,29 @@ impl Account {
     /// may have a million others, which are not copied.
     pub(super) fn sketch(&self, deadlines: &[TimeMs]) -> Self {
         let (key, uses) = (self.key.clone(), self.uses.clone());
-        Self { key, uses, lapses: self.lapses.sketch(deadlines), ..*self }
+        let queue = self.queue.as_deref().map(|queue| Box::new(queue.sketch()));
+        Self { key, uses, queue, lapses: self.lapses.sketch(deadlines), ..*self }
     }
 
-    /// What can be taken now, in units: what is available, the backorder allowance, and what a
-    /// window gives back. Units that are good until a moment cannot be taken from then on, whatever
-    /// becomes of them.
+    /// What anybody can take now, in units: nothing while others wait for it.
     pub(super) fn takeable(&self, now: TimeMs) -> u64 {
+        if self.has_line() { 0 } else { self.takeable_in_line(now) }
+    }
+
+    /// Whether somebody waits, so that nobody else takes any.
+    pub(super) fn has_line(&self) -> bool {
+        self.waiting() > 0 && !flaw::is_made(Flaw::SellsPastQueue)
+    }
+
+    /// How many wait for its units.
+    pub(super) fn waiting(&self) -> usize {
+        self.queue.as_deref().map_or(0, |queue| queue.places.len())
+    }
+
+    /// What whoever is the first in the line can take now, in units: what is available, the
+    /// backorder allowance, and what a window gives back. Units that are good until a moment cannot be
+    /// taken from then on, whatever becomes of them.
+    pub(super) fn takeable_in_line(&self, now: TimeMs) -> u64 {
         if self.key.until().is_some_and(|until| until <= now) && !flaw::is_made(Flaw::TakesEnded) {
             return 0;
         }
@@ -135,6 +155,17 @@ impl Account {
         matches!(self.policy.window, Window::Fixed { .. } | Window::Rolling { .. })
     }
 
+    /// Somebody waits for its units.
+    pub(super) fn join(&mut self, waiting: Waiting) -> Result<()> {
+        self.queue.get_or_insert_default().join(waiting)
+    }
+
+    /// Somebody waits no longer.
+    pub(super) fn leave(&mut self, place: u64, owner: AccountId) -> Result<()> {
+        let queue = self.queue.as_deref_mut();
+        queue.ok_or_else(|| impossible("nobody waits for it"))?.leave(place, owner)
+    }
+
     /// Whether it caps what is reserved at one time: what is consumed goes back at once.
     pub(super) fn is_cap(&self) -> bool {
         self.policy.window == Window::Outstanding
@@ -155,13 +186,17 @@ impl Account {
             true => counting > 0 || self.owed > 0,
             false => self.available != 0,
         };
-        (left || self.reserved > 0).then_some(if self.is_granted() { counting } else { 0 })
+        (left || self.reserved > 0 || self.waiting() > 0).then_some(if self.is_granted() {
+            counting
+        } else {
+            0
+        })
     }
 
     /// Nothing happens with it from now on.
     pub(super) fn close(&mut self) -> Result<()> {
-        if self.is_closed || self.reserved > 0 {
-            return Err(impossible("an account is closed twice, or holds units"));
+        if self.is_closed || self.reserved > 0 || self.waiting() > 0 {
+            return Err(impossible("an account is closed twice, or holds units, or is waited for"));
         }
         self.is_closed = true;
         Ok(())
@@ -390,6 +425,7 @@ impl Account {
             consumed: self.consumed,
             received: self.received,
             written_off: self.written_off,
+            waiting: self.waiting(),
             closed: self.is_closed,
         }
     }

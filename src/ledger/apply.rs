@@ -1,9 +1,9 @@
 //! Applying events: the one way the ledger changes, live and in replay. Nothing is decided here.
 
-use super::NotPending;
 use super::account::Account;
 use super::idempotency::KeyRecord;
 use super::shard::Shards;
+use super::{NotPending, Waiting};
 use crate::base::error::{Error, Result};
 use crate::base::{AccountId, Seq, TimeMs};
 use crate::event::{End, Event, EventLine, Fact, Part};
@@ -109,6 +109,14 @@ pub(super) fn change_accounts(
             change_lines(accounts, lines, |account, _| account.extend(*was, *expires_at))
         }
         Fact::AccountClosed { account, .. } => accounts.change(*account, Account::close),
+        Fact::Queued { account, place, owner, body } => {
+            let waiting =
+                Waiting { place: *place, owner: *owner, since: at, body: body.as_ref().into() };
+            accounts.change(*account, |account| account.join(waiting))
+        }
+        Fact::Dequeued { account, place, owner, .. } => {
+            accounts.change(*account, |account| account.leave(*place, *owner))
+        }
         Fact::AccountOpened { .. }
         | Fact::Noted { .. }
         | Fact::Document { .. }
@@ -157,6 +165,16 @@ fn change_reservations(shards: &mut impl Shards, fact: &Fact<'_>) -> Result<()> 
         Fact::Revived { reservation, owner, .. } => {
             if let Some(home) = shards.shard_mut(reservation.shard()) {
                 home.ended.revived(*reservation, *owner);
+            }
+        }
+        Fact::Queued { account, .. } => {
+            if let Some(shard) = shards.shard_mut(account.shard()) {
+                shard.waiting += 1;
+            }
+        }
+        Fact::Dequeued { account, .. } => {
+            if let Some(shard) = shards.shard_mut(account.shard()) {
+                shard.waiting = shard.waiting.saturating_sub(1);
             }
         }
         Fact::PolicyChanged { .. }
@@ -218,7 +236,9 @@ fn publish_changed(shards: &mut impl Shards, fact: &Fact<'_>) {
         | Fact::Adjusted { account, .. }
         | Fact::WrittenOff { account, .. }
         | Fact::Renewed { account, .. }
-        | Fact::AccountClosed { account, .. } => publish(shards, *account),
+        | Fact::AccountClosed { account, .. }
+        | Fact::Queued { account, .. }
+        | Fact::Dequeued { account, .. } => publish(shards, *account),
         Fact::Reserved { lines, .. }
         | Fact::Confirmed(End { lines, .. })
         | Fact::Released(End { lines, .. })

@@ -9,6 +9,7 @@ use super::documents::NAME_BYTES_MAX;
 use super::ended::Ended;
 use super::gauge::Gauge;
 use super::idempotency::{KeyRecord, KeySpace, busiest_shard};
+use super::queue::{Queue, Waiting};
 use super::reservations::Reservation;
 use super::shard::Shard;
 use super::uses::{USES_MAX, Use, Uses};
@@ -17,7 +18,7 @@ use super::{Limits, Line};
 use crate::base::chunks::Chunks;
 use crate::base::sizes::{ALLOCATION_BYTES, hash_table_bytes, times, tree_bytes, vec_bytes};
 use crate::base::sync::Mutex;
-use crate::base::{AccountKey, BODY_BYTES_MAX, LINES_MAX, SHARD_COUNT, TimeMs};
+use crate::base::{AccountKey, BODY_BYTES_MAX, LINES_MAX, PLACE_BYTES_MAX, SHARD_COUNT, TimeMs};
 
 const SHARDS: u64 = SHARD_COUNT as u64;
 
@@ -43,6 +44,8 @@ pub(crate) struct TableBytes {
     /// Records of keyed requests.
     pub(crate) keys: u64,
     pub(crate) documents: u64,
+    /// Places in lines.
+    pub(crate) places: u64,
 }
 
 impl Limits {
@@ -54,6 +57,7 @@ impl Limits {
             reservations: times(SHARDS, reservations(of(self.reservations_per_shard_max))),
             keys: keys(of(self.keys.records_max)),
             documents: documents(of(self.documents_max)),
+            places: times(SHARDS, places(of(self.places_per_shard_max))),
         }
     }
 }
@@ -103,6 +107,14 @@ fn keys(count: u64) -> u64 {
     times(SHARDS, of_shard).saturating_add(KeySpace::bytes_for(count))
 }
 
+/// Of one shard. Each may be the only one in its line.
+fn places(count: u64) -> u64 {
+    let line = size_of::<Queue>() as u64 + 2 * ALLOCATION_BYTES;
+    // What is alone has room for three more.
+    let place = 4 * size_of::<Waiting>() as u64 + PLACE_BYTES_MAX as u64 + ALLOCATION_BYTES;
+    times(count, line + place)
+}
+
 fn documents(count: u64) -> u64 {
     let texts = (BODY_BYTES_MAX + 2 * NAME_BYTES_MAX) as u64 + 3 * ALLOCATION_BYTES;
     times(count, texts).saturating_add(tree_bytes::<(String, String), Vec<u8>>(count))
@@ -118,6 +130,7 @@ impl super::Ledger {
             reservations: 0,
             keys: self.key_space.bytes(),
             documents: self.documents.lock().bytes(),
+            places: 0,
         };
         for (shard, gauges) in self.shards.iter().zip(&self.gauges) {
             let shard = shard.lock();

@@ -71,6 +71,8 @@ impl<'l, 'g, 'a> Draft<'l, 'g, 'a> {
             | Fact::Document { .. }
             | Fact::ClockMended { .. }
             | Fact::AccountClosed { .. }
+            | Fact::Queued { .. }
+            | Fact::Dequeued { .. }
             | Fact::Atomic(_) => unreachable!("no command comes to this"),
         }
         self.facts.push(fact);

@@ -68,7 +68,8 @@ impl Ledger {
             let short = available < taken.quantity + u64::from(flaw::is_made(Flaw::RefusesFalsely));
             (short && !reserve.confirm).then(|| {
                 let next_release_at = gauge.next_release_at(now);
-                Refusal { line, account: taken.account, available, next_release_at }
+                let has_line = gauge.has_line();
+                Refusal { line, account: taken.account, available, next_release_at, has_line }
             })
         })
     }

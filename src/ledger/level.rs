@@ -26,6 +26,9 @@ pub struct Level {
     pub received: u64,
     /// Units written off: also those that were transferred to other accounts.
     pub written_off: u64,
+    /// How many wait for its units; while anybody does, nobody else takes any.
+    #[serde(default)]
+    pub waiting: usize,
     /// Whether it was closed: nothing happens with it any more, and its key may be that of another.
     #[serde(default)]
     pub closed: bool,

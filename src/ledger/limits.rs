@@ -9,6 +9,8 @@ pub(crate) struct Limits {
     pub(crate) reservations_per_shard_max: usize,
     /// Accounts of one shard.
     pub(crate) accounts_per_shard_max: usize,
+    /// Places in lines for units of one shard's accounts.
+    pub(crate) places_per_shard_max: usize,
     /// The idempotency window.
     pub(crate) keys: KeyLimits,
     /// Documents in all.
@@ -20,6 +22,7 @@ impl Default for Limits {
         Self {
             reservations_per_shard_max: 16 << 20,
             accounts_per_shard_max: 1 << 20,
+            places_per_shard_max: 4096,
             keys: KeyLimits::default(),
             documents_max: 250_000,
         }

@@ -30,6 +30,9 @@ mod limits;
 mod look;
 mod notes;
 mod outcome;
+mod queue;
+mod queue_outcome;
+mod queueing;
 mod reservations;
 mod returns;
 mod revive;
@@ -54,8 +57,8 @@ use crate::base::sync::Mutex;
 use crate::base::{AccountId, AccountKey, SHARD_COUNT, Seq, ShardIndex, TimeMs};
 
 pub use command::{
-    Adjust, Atomic, Command, Confirm, Deadline, Extend, Line, Note, PutDocument, Reacquire,
-    Receive, Refund, Release, Reserve, SetPolicy, Transfer, WriteOff,
+    Adjust, Atomic, Command, Confirm, Deadline, Extend, Grant, Join, Leave, Line, Note,
+    PutDocument, Reacquire, Receive, Refund, Release, Reserve, SetPolicy, Transfer, WriteOff,
 };
 pub(crate) use command::{Held, Noting, Return, Used};
 pub(crate) use counts::{Became, Verb};
@@ -70,6 +73,8 @@ pub use outcome::{
     Outcome, ReacquireOutcome, RefundOutcome, Refusal, ReleaseOutcome, ReserveOutcome, Reserved,
     TransferOutcome, Transferred,
 };
+pub use queue::Waiting;
+pub use queue_outcome::{GrantOutcome, JoinOutcome, LeaveOutcome};
 #[cfg(feature = "server")]
 pub(crate) use reservations::first_made_at;
 #[cfg(any(test, feature = "server"))]

@@ -17,6 +17,8 @@ pub struct Refusal {
     /// When units may come back: the earliest deadline of a reservation that holds some, or a
     /// quota's renewal.
     pub next_release_at: Option<TimeMs>,
+    /// Whether others wait in line for these units, so that nobody else may take any.
+    pub has_line: bool,
 }
 
 /// An account was changed.
@@ -75,6 +77,8 @@ pub enum CloseOutcome {
         reserved: u64,
         /// Of what was consumed, what counts against a quota now; 0 of all other accounts.
         counting: u64,
+        /// How many wait for its units.
+        waiting: usize,
     },
 }
 

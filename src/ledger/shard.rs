@@ -27,6 +27,8 @@ pub(crate) struct Shard {
     pub(super) wheel: Wheel,
     pub(super) counts: Counts,
     pub(super) ended: Ended,
+    /// How many wait for units of its accounts.
+    pub(super) waiting: usize,
     gauges: Arc<boxcar::Vec<Gauge>>,
 }
 
@@ -39,6 +41,7 @@ impl Shard {
             wheel: Wheel::new(now),
             counts: Counts::default(),
             ended: Ended::default(),
+            waiting: 0,
             gauges,
         }
     }
@@ -96,7 +99,7 @@ impl Shard {
             account => account.takeable(0),
         };
         // As far as it is known without the time; readers have one.
-        self.gauges[index].publish(takeable, account.next_release_at(0));
+        self.gauges[index].publish(takeable, account.next_release_at(0), account.has_line());
     }
 
     /// Holds a reservation until its deadline.

@@ -70,7 +70,7 @@ impl Ledger {
     }
 
     /// On behalf of an account that is closed nothing happens any more.
-    fn check_owner(&self, owner: AccountId) -> Result<()> {
+    pub(super) fn check_owner(&self, owner: AccountId) -> Result<()> {
         match self.gauge(owner) {
             Some(gauge) if gauge.takeable() == Gauge::CLOSED => {
                 Err(Error::not_found(format!("account number {} is closed", owner.number())))

@@ -229,6 +229,7 @@ fn product(demo: &DemoProduct, created_at: TimeMs) -> Product {
         limit_per_user: None,
         low_stock_threshold: None,
         by_level: ByLevel::default(),
+        waiting_places: None,
         created_at,
     }
 }

@@ -12,7 +12,7 @@ use super::model::OrderStatus;
 use super::orders::Receipt;
 use super::{Failure, Item, Lack, Mall, PurchaseLimit, Short, Shortage, User};
 use crate::base::error::{Error, ErrorKind, Result};
-use crate::base::{AccountId, AccountKey, IdempotencyKey, LINES_MAX, QUANTITY_MAX};
+use crate::base::{AccountId, AccountKey, IdempotencyKey, LINES_MAX, QUANTITY_MAX, TimeMs};
 use crate::engine::Ticket;
 use crate::event::{Policy, Window};
 use crate::ledger::{FirstAnswer, Line, Refusal, Reserve, ReserveOutcome, Reserved, SetPolicy};
@@ -69,7 +69,7 @@ enum Decided {
 /// What a line of the reservation stands for, in the order the lines are taken. A number is the place
 /// of a product among those that are wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Part {
+pub(super) enum Part {
     /// Points with one end, or those that are good for ever: all such lines are one to the user.
     Points,
     /// In place of points that are none: it says whose order it is.
@@ -79,12 +79,12 @@ enum Part {
     Stock(usize),
 }
 
-type Parts = SmallVec<[(Part, Line); 4]>;
+pub(super) type Parts = SmallVec<[(Part, Line); 4]>;
 
 /// The lines of an order, the owner of its reservation, and what is known of the user's points.
-struct Asked {
+pub(super) struct Asked {
     owner: AccountId,
-    parts: Parts,
+    pub(super) parts: Parts,
     points_cost: u64,
     /// What the user could spend as the points were chosen, where they are in several accounts.
     spendable: Option<u64>,
@@ -113,7 +113,7 @@ struct Need {
 impl Asked {
     /// Whether there were points enough when they were chosen, and another request of the user took
     /// some of them since; or their time has passed.
-    fn was_overtaken(&self, refusal: &Refusal) -> bool {
+    pub(super) fn was_overtaken(&self, refusal: &Refusal) -> bool {
         let is_points = self.parts.get(refusal.line).is_some_and(|(part, _)| *part == Part::Points);
         is_points && self.spendable.is_some_and(|spendable| spendable >= self.points_cost)
     }
@@ -126,8 +126,8 @@ impl Asked {
         };
         let Refusal { available, next_release_at, .. } = refusal;
         let shortage = match self.spendable.filter(|_| part == Part::Points) {
-            Some(available) => Shortage { required: self.points_cost, available, next_release_at },
-            None => Shortage { required: line.quantity, available, next_release_at },
+            Some(available) => Shortage::of(self.points_cost, available, next_release_at),
+            None => Shortage::of(line.quantity, available, next_release_at),
         };
         Ok(Short::of(request, part, shortage))
     }
@@ -210,7 +210,7 @@ impl Mall {
             if asked.was_overtaken(&refusal) {
                 continue;
             }
-            let short = self.all_short(user, request, &asked, refusal)?;
+            let short = self.all_short(user, request, &chosen, &asked, refusal)?;
             return Ok(Decided::Refused(told(request, short)));
         }
         Err(Error::overloaded("too many requests of this user at once").into())
@@ -226,39 +226,71 @@ impl Mall {
         request: &Exchange<'_>,
         points_cost: u64,
     ) -> Result<Result<Asked, Vec<Short>>, Failure> {
-        let stock = chosen.iter().enumerate().map(|(at, it)| {
-            (Part::Stock(at), Line { account: it.item.stock, quantity: it.quantity })
-        });
         let Some(owner) = user.points(self.engine()) else {
             // Sold out goes before having no points, as it would for a user who has some.
-            let mut short = self.short(request, stock)?;
+            let mut short = self.short(request, chosen, stock_of(chosen))?;
             if short.is_empty() && points_cost == 0 {
                 super::account(self.engine(), &user.points_key)?;
                 return self.parts(user, chosen, request, points_cost);
             }
             if points_cost > 0 {
-                let shortage =
-                    Shortage { required: points_cost, available: 0, next_release_at: None };
+                let shortage = Shortage::of(points_cost, 0, None);
                 short.push(Short::of(request, Part::Points, shortage));
             }
             return Ok(Err(short));
         };
         let needs = self.needs(user, chosen, request, points_cost)?;
         if needs.iter().any(|need| need.account.is_none()) {
-            let mut short = self.short(request, stock.clone())?;
+            let mut short = self.short(request, chosen, stock_of(chosen))?;
             short.extend(self.points_short(user, owner, request, points_cost)?);
             if !short.is_empty() {
                 return Ok(Err(short));
             }
         }
+        Ok(Ok(self.all_parts(user, owner, chosen, &needs, points_cost)?))
+    }
+
+    /// All lines of the reservation, points first.
+    fn all_parts(
+        &self,
+        user: &User,
+        owner: AccountId,
+        chosen: &[Chosen<'_>],
+        needs: &[Need],
+        points_cost: u64,
+    ) -> Result<Asked, Failure> {
         let Spending { lines, spendable } = self.spending(user, owner, points_cost)?;
         let mut parts: Parts = lines.into_iter().map(|line| (Part::Points, line)).collect();
-        for need in &needs {
+        for need in needs {
             let account = self.quota_account(need)?;
             parts.push((need.part, Line { account, quantity: need.quantity }));
         }
-        parts.extend(stock);
-        Ok(Ok(Asked { owner, parts, points_cost, spendable }))
+        parts.extend(stock_of(chosen));
+        Ok(Asked { owner, parts, points_cost, spendable })
+    }
+
+    /// The order of a user who is next in line for a product: its details, and the lines of its
+    /// reservation.
+    pub(super) fn for_who_is_next(
+        &self,
+        user: &User,
+        owner: AccountId,
+        item: &Item,
+    ) -> Result<(Vec<u8>, Asked), Failure> {
+        let items = [Wanted { product_id: &item.product.id, quantity: 1 }];
+        let request = Exchange {
+            items: &items,
+            is_basket: false,
+            delivery_info: None,
+            confirm: false,
+            key: None,
+        };
+        let shelf = self.shelf();
+        let chosen = [Chosen::of(&self.terms(user, &shelf), item, 1)?];
+        let points_cost = chosen[0].points_cost;
+        let details = details(user, &chosen, &request, points_cost)?;
+        let needs = self.needs(user, &chosen, &request, points_cost)?;
+        Ok((details, self.all_parts(user, owner, &chosen, &needs, points_cost)?))
     }
 
     fn needs(
@@ -337,6 +369,7 @@ impl Mall {
     fn short(
         &self,
         request: &Exchange<'_>,
+        chosen: &[Chosen<'_>],
         parts: impl Iterator<Item = (Part, Line)>,
     ) -> Result<Vec<Short>> {
         let mut all = Vec::new();
@@ -344,7 +377,8 @@ impl Mall {
             let available = self.engine().takeable(line.account)?;
             if available < line.quantity {
                 let required = line.quantity;
-                let shortage = Shortage { required, available, next_release_at: None };
+                let shortage = Shortage::of(required, available, None);
+                let shortage = self.with_line_of(chosen, part, shortage)?;
                 all.push(Short::of(request, part, shortage));
             }
         }
@@ -363,7 +397,7 @@ impl Mall {
             return Ok(None);
         }
         let available = self.spendable(user, owner)?;
-        let shortage = Shortage { required, available, next_release_at: None };
+        let shortage = Shortage::of(required, available, None);
         Ok((available < required).then(|| Short::of(request, Part::Points, shortage)))
     }
 
@@ -372,10 +406,14 @@ impl Mall {
         &self,
         user: &User,
         request: &Exchange<'_>,
+        chosen: &[Chosen<'_>],
         asked: &Asked,
         refusal: Refusal,
     ) -> Result<Vec<Short>> {
-        let first = asked.refused(request, refusal)?;
+        let mut first = asked.refused(request, refusal)?;
+        if let Some(&(part, _)) = asked.parts.get(refusal.line) {
+            first.shortage = self.with_line_of(chosen, part, first.shortage)?;
+        }
         let is_points = first.lack == Lack::Points;
         let mut all = vec![first];
         if request.is_basket {
@@ -384,10 +422,39 @@ impl Mall {
             }
             let is_other = |at, part: Part| at != refusal.line && part != Part::Points;
             let others = asked.parts.iter().enumerate().filter(|(at, part)| is_other(*at, part.0));
-            all.extend(self.short(request, others.map(|(_, part)| *part))?);
+            all.extend(self.short(request, chosen, others.map(|(_, part)| *part))?);
         }
         Ok(all)
     }
+
+    /// What is short, with the line that one can join for it.
+    fn with_line_of(
+        &self,
+        chosen: &[Chosen<'_>],
+        part: Part,
+        shortage: Shortage,
+    ) -> Result<Shortage> {
+        match part {
+            Part::Stock(at) => {
+                chosen.get(at).map_or(Ok(shortage), |it| self.with_line(it.item, shortage))
+            }
+            Part::Points | Part::Free | Part::ProductQuota(_) | Part::UserQuota => Ok(shortage),
+        }
+    }
+}
+
+impl Shortage {
+    pub(super) fn of(required: u64, available: u64, next_release_at: Option<TimeMs>) -> Self {
+        Self { required, available, next_release_at, line: None }
+    }
+}
+
+/// The lines of the products that are wanted.
+fn stock_of<'c>(chosen: &'c [Chosen<'_>]) -> impl Iterator<Item = (Part, Line)> + 'c {
+    chosen
+        .iter()
+        .enumerate()
+        .map(|(at, it)| (Part::Stock(at), Line { account: it.item.stock, quantity: it.quantity }))
 }
 
 impl<'a> Chosen<'a> {
@@ -540,8 +607,14 @@ mod tests {
                 .collect();
         let owner = AccountId::from_number(1);
         let asked = |spendable| Asked { owner, parts: parts.clone(), points_cost: 2, spendable };
-        let refusal = |line| Refusal { line, account: owner, available: 1, next_release_at: None };
-        let expected = Shortage { required: 2, available: 1, next_release_at: None };
+        let refusal = |line| Refusal {
+            line,
+            account: owner,
+            available: 1,
+            next_release_at: None,
+            has_line: false,
+        };
+        let expected = Shortage::of(2, 1, None);
         for (line, want) in [
             (0, Failure::InsufficientPoints(expected)),
             (1, Failure::LimitExceeded(expected)),

@@ -9,7 +9,7 @@ use serde_json::{Map, Number, Value};
 use super::model::{
     ByLevel, Category, LevelTerms, Period, Product, PurchaseLimit, Violation, member,
 };
-use crate::base::{QUANTITY_MAX, TimeMs};
+use crate::base::{PLACES_MAX, QUANTITY_MAX, TimeMs};
 
 mod levels;
 #[cfg(feature = "bin")]
@@ -233,6 +233,7 @@ pub(crate) fn read_product(known: Option<&str>, members: Map<String, Value>) -> 
         low_stock_threshold: fields.count("lowStockThreshold", 1..=QUANTITY_MAX)?,
         limit_per_user: fields.limit()?,
         by_level: fields.by_level()?,
+        waiting_places: fields.count("waitingPlaces", 0..=PLACES_MAX as u64)?,
         created_at: fields.count("createdAt", 0..=u64::MAX >> 1)?.unwrap_or(0),
     };
     fields.end()?;
@@ -330,6 +331,7 @@ pub(crate) struct ProductFields<'a> {
     limit_per_user: Option<PurchaseLimit>,
     low_stock_threshold: Option<u64>,
     by_level: &'a ByLevel,
+    waiting_places: Option<u64>,
     created_at: TimeMs,
 }
 
@@ -351,6 +353,7 @@ impl<'a> ProductFields<'a> {
             limit_per_user: product.limit_per_user,
             low_stock_threshold: product.low_stock_threshold,
             by_level: &product.by_level,
+            waiting_places: product.waiting_places,
             created_at: product.created_at,
         }
     }

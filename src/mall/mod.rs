@@ -13,6 +13,7 @@ pub(crate) mod fields;
 mod held;
 mod leaks;
 mod levels;
+mod lines;
 mod listing;
 mod lots;
 pub(crate) mod model;
@@ -51,6 +52,7 @@ pub(crate) use facts::document::read as read_document;
 pub(crate) use facts::document::{Kept, Tag};
 pub(crate) use held::{AGES_MS, Held, Holder, HolderPlace, Tally, Waiting};
 pub(crate) use leaks::{Found, Leaks, Overdue, Unexplained, Unordered};
+pub(crate) use lines::{InLine, Line, PlaceInLine, Standing};
 pub(crate) use listing::{Filter, ListingPage, Page, Place};
 #[cfg(feature = "bin")]
 pub(crate) use model::ORDER_NO_PREFIX;
@@ -82,6 +84,11 @@ pub struct MallConfig {
     /// How many units a user's waiting orders may hold at one time, over all products: one per
     /// order. `None` means no cap.
     pub outstanding_max: Option<u64>,
+    /// How many may wait for a product that is sold out, where its document says nothing; 0 is nobody,
+    /// and 1,000 the most.
+    pub waiting_places: u64,
+    /// How long the order of somebody who was next in line waits for its confirmation, in milliseconds.
+    pub granted_ttl_ms: u64,
     /// How long an order may wait in all, in milliseconds, when its deadline is moved.
     pub waiting_max_ms: u64,
     /// How long after it was sent an order is completed by itself, in milliseconds; `None` is never.
@@ -101,6 +108,8 @@ impl Default for MallConfig {
         Self {
             reservation_ttl_ms: 15 * MINUTE_MS,
             outstanding_max: None,
+            waiting_places: 0,
+            granted_ttl_ms: 60 * MINUTE_MS,
             waiting_max_ms: 60 * MINUTE_MS,
             completion_after_ms: Some(15 * 24 * 60 * MINUTE_MS),
             cancel_window_ms: None,
@@ -133,6 +142,7 @@ struct Shared {
     sent: orders::Sent,
     alerts: alerts::Alerts,
     lots: lots::Lots,
+    lines: lines::Lines,
 }
 
 impl Mall {
@@ -145,6 +155,7 @@ impl Mall {
         let catalogue = catalogue::Catalogue::load(&engine)?;
         let alerts = alerts::Alerts::load(&engine);
         let lots = lots::Lots::load(&engine);
+        let lines = lines::Lines::of(&engine);
         let tries = std::array::from_fn(|_| Mutex::new(()));
         Ok(Self {
             shared: Arc::new(Shared {
@@ -156,6 +167,7 @@ impl Mall {
                 sent: orders::Sent::default(),
                 alerts,
                 lots,
+                lines,
             }),
         })
     }
@@ -313,6 +325,12 @@ pub(crate) enum Failure {
     /// There was not enough for a basket, or for an order whose payment came late: what was short, the
     /// first of it first.
     BasketShort(Vec<Short>),
+    /// Nobody can wait for this product.
+    NoLine,
+    /// As many wait for the product as may.
+    LineFull,
+    /// The product is there: nobody has to wait.
+    InStock,
     /// The order has ended in a way that does not allow this.
     OrderStatus(OrderStatus),
     /// The order may wait until then at most.
@@ -344,8 +362,9 @@ pub(crate) enum References {
         category_ids: Vec<String>,
         product_ids: Vec<String>,
     },
-    /// Units that can be bought, that waiting orders hold, of orders that stand, and at locations.
-    ToProduct { available: i64, reserved: u64, sold: u64, elsewhere: i64 },
+    /// Units that can be bought, that waiting orders hold, of orders that stand, and at locations; and
+    /// how many wait in line.
+    ToProduct { available: i64, reserved: u64, sold: u64, elsewhere: i64, waiting: usize },
 }
 
 /// Of what there was not enough.
@@ -374,6 +393,8 @@ pub(crate) struct Shortage {
     pub(crate) available: u64,
     /// When some may come back.
     pub(crate) next_release_at: Option<TimeMs>,
+    /// Of a product that is sold out, whether one can wait for it; `None` where nobody can.
+    pub(crate) line: Option<Line>,
 }
 
 impl From<Error> for Failure {

@@ -7,7 +7,7 @@
 use super::config::LogFormat;
 use super::setting::Fallback::{Is, Unset};
 use super::setting::{Setting, Takes};
-use crate::base::TTL_MS_MAX;
+use crate::base::{PLACES_MAX, TTL_MS_MAX};
 use crate::engine::EngineBuilder;
 use crate::http::SECRET_BYTES_MIN;
 use crate::sink::BacklogPolicy;
@@ -58,6 +58,28 @@ pub(super) const SETTINGS: &[Setting] = &[
             set: |to, count| to.mall.outstanding_max = Some(count),
         },
         help: "How many waiting orders a user may have",
+        more: "",
+    },
+    Setting {
+        name: "waiting_places",
+        value: "N",
+        default: Unset("nobody"),
+        takes: Takes::Number {
+            max: PLACES_MAX as u64,
+            set: |to, count| to.mall.waiting_places = count,
+        },
+        help: "How many may wait in line for a product that is sold out, where it says nothing itself",
+        more: "",
+    },
+    Setting {
+        name: "granted_ttl",
+        value: "TIME",
+        default: Is("1h"),
+        takes: Takes::Time {
+            ms: 1..=TTL_MS_MAX,
+            set: |to, time| to.mall.granted_ttl_ms = time.as_millis() as u64,
+        },
+        help: "How long the order of somebody who was next in line waits for its confirmation",
         more: "",
     },
     Setting {

@@ -407,6 +407,77 @@ fn deadlines_that_were_not_kept() {
     assert_eq!(verify(forge.dir.path()).code, 0, "at its deadline it may expire");
 }
 
+/// What the pending order took, taken once more by another reservation.
+fn taken_again(forge: &Forge) -> Fact<'static> {
+    let Fact::Reserved { reservation, owner, lines, .. } = &forge.pending.fact else {
+        panic!("a reservation")
+    };
+    let lines = lines.iter().map(|line| {
+        let available = forge.available(line.account()) - line.quantity as i64;
+        EventLine { available, ..*line }
+    });
+    Fact::Reserved {
+        reservation: ReservationId::from_number(reservation.number() + (64 << 40)),
+        owner: *owner,
+        expires_at: forge.at + TTL_MS,
+        confirmed: false,
+        lines: lines.collect(),
+        details: b""[..].into(),
+    }
+}
+
+#[test]
+fn units_that_others_wait_for_are_sold_or_served_out_of_turn() {
+    let stock = |forge: &Forge| forge.accounts.stock;
+    let queued = |forge: &Forge, place, owner| Fact::Queued {
+        account: stock(forge),
+        place,
+        owner,
+        body: b""[..].into(),
+    };
+    let gone = |forge: &Forge, place, owner, reservation| Fact::Dequeued {
+        account: stock(forge),
+        place,
+        owner,
+        reservation,
+        note: "".into(),
+    };
+    let points = Forge::new().accounts.points;
+    let other = Forge::new().accounts.backorder;
+
+    // With nobody in line, or nobody any more, it is sound.
+    let mut forge = Forge::new();
+    forge.push(queued(&forge, 0, points));
+    forge.push(gone(&forge, 0, points, None));
+    forge.push(taken_again(&forge));
+    write_events(forge.dir.path(), &forge.events);
+    let verdict = verify(forge.dir.path());
+    assert_eq!((verdict.code, verdict.found()), (0, vec![]), "{}", verdict.told());
+
+    let mut forge = Forge::new();
+    forge.push(queued(&forge, 0, points));
+    forge.push(taken_again(&forge));
+    forge.expect("reservation", 15);
+
+    let served = Some(ReservationId::from_number(64));
+    for (places, place, owner, reservation, kind, code) in [
+        // Out of turn, and for a reservation that takes nothing.
+        (vec![(0, points), (1, other)], 1, other, served, "reservation", 15),
+        (vec![(0, points)], 0, points, served, "reservation", 15),
+        (vec![(0, points)], 1, points, None, "record", 12),
+        (vec![(0, points)], 0, other, None, "record", 12),
+        (vec![(1, points)], 1, points, None, "record", 12),
+        (vec![(0, points), (1, points)], 0, points, None, "record", 12),
+    ] {
+        let mut forge = Forge::new();
+        for (place, owner) in places {
+            forge.push(queued(&forge, place, owner));
+        }
+        forge.push(gone(&forge, place, owner, reservation));
+        forge.expect(kind, code);
+    }
+}
+
 #[test]
 fn deadlines_that_were_moved_too_late_or_from_where_they_were_not() {
     let moved = |forge: &Forge, was: u64, expires_at: u64| {

@@ -82,7 +82,7 @@ fn inspect_shows_files_and_events_by_every_filter() {
     assert_eq!(seqs(&all), (1..=last).collect::<Vec<_>>());
     assert_eq!(
         kinds(&all).into_iter().collect::<BTreeSet<_>>().len(),
-        17,
+        19,
         "every kind of event is there"
     );
     assert_eq!(shown(dir.path(), "inspect", &["--events"]).lines().count() as u64, last);

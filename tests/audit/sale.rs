@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use stockhold::clock::ManualClock;
 use stockhold::command::{
-    Adjust, Atomic, Command, Extend, Note, PutDocument, Release, SetPolicy, Transfer, WriteOff,
+    Adjust, Atomic, Command, Extend, Grant, Join, Leave, Note, PutDocument, Release, SetPolicy,
+    Transfer, WriteOff,
 };
 use stockhold::engine::{DeferredTicket, RefundTicket};
-use stockhold::outcome::{AtomicOutcome, Reserved};
+use stockhold::outcome::{AtomicOutcome, GrantOutcome, Reserved};
 use stockhold::{
     AccountId, AccountKey, Confirm, Engine, IdempotencyKey, Line, Policy, Reacquire,
     ReacquireOutcome, Receive, Refund, RefundOutcome, ReservationId, Reserve, ReserveOutcome,
@@ -139,6 +140,7 @@ impl Sale {
         let repack = Transfer::new(stock, backorder, 5).note("repacked");
         done(engine.transfer(repack.key(key(&format!("repack-{}", self.last_seq())))));
         self.pack();
+        self.wait_for_rare();
         done(
             engine.set_policy(
                 SetPolicy::new(lifetime, Policy::quota(90_000, Window::Never))
@@ -212,6 +214,25 @@ impl Sale {
         assert_eq!(done(engine.atomic(packed)), first, "a retry");
         let refused = [commands[0], WriteOff::new(points, u64::MAX >> 16).into()];
         assert!(matches!(done(engine.atomic(&refused)), AtomicOutcome::Refused { index: 1, .. }));
+    }
+
+    /// A product that others wait for: somebody gets one, somebody leaves, and somebody waits on.
+    fn wait_for_rare(&self) {
+        let Accounts { points, backorder, .. } = self.accounts;
+        let engine = &self.engine;
+        let key = AccountKey::stock("rare").expect("a valid key");
+        let rare = engine.open_account(&key, Policy::strict()).expect("there is room");
+        done(engine.join(Join::new(rare, points, 9).body(b"one")));
+        done(engine.join(Join::new(rare, backorder, 9)));
+        done(engine.receive(Receive::new(rare, 1)));
+        let (first, units) = engine.next_waiting(rare).expect("it exists").expect("two wait");
+        assert_eq!(units, 1);
+        let lines = [points, rare].map(|account| Line { account, quantity: 1 });
+        let hers = Reserve::new(&lines, TTL_MS).owner(points).confirmed();
+        let granted = done(engine.grant(Grant::new(rare, first.place, hers)));
+        assert!(matches!(granted, GrantOutcome::Granted(_)), "{granted:?}");
+        done(engine.leave(Leave::new(rare, backorder).note("had enough")));
+        done(engine.join(Join::new(rare, points, 9).body(b"another")));
     }
 
     pub(crate) fn last_seq(&self) -> u64 {

@@ -1,6 +1,7 @@
 //! Random commands, clock steps and restarts, done to an engine and to the plain reference side by
 //! side.
 
+mod line;
 pub mod plan;
 mod record;
 mod returns;
@@ -148,6 +149,11 @@ impl Run {
             }
             Step::Open(place) => self.open(place),
             Step::Close(place) => self.close(place),
+            Step::Join { place, owner, places_max } => self.join(place, owner, places_max),
+            Step::Leave { place, owner, is_first } => self.leave(place, owner, is_first),
+            Step::Grant { place, units, ttl_ms, is_last } => {
+                self.grant(place, units, ttl_ms, is_last);
+            }
             Step::SetPolicy { place, limit, window, key } => {
                 self.open_all([place]);
                 let policy = Policy::quota(limit, WINDOWS[window]);

@@ -91,6 +91,25 @@ pub enum Step {
     Open(Place),
     /// An account is closed, if it is empty; the next request that names its place opens another.
     Close(Place),
+    /// Somebody joins the line for an account's units, which has so many places.
+    Join {
+        place: Place,
+        owner: Place,
+        places_max: usize,
+    },
+    /// Somebody leaves a line, or only the first place that it ever had.
+    Leave {
+        place: Place,
+        owner: Place,
+        is_first: bool,
+    },
+    /// Who is first in a line, or last, gets so many units.
+    Grant {
+        place: Place,
+        units: u64,
+        ttl_ms: u64,
+        is_last: bool,
+    },
     /// Other rules for an account.
     SetPolicy {
         place: Place,
@@ -175,6 +194,15 @@ pub fn steps() -> impl Strategy<Value = Vec<Step>> {
         3 => (returns(), keys()).prop_map(|(wish, key)| Step::Return { wish, key }),
         3 => (revivals(), keys()).prop_map(|(wish, key)| Step::Revive { wish, key }),
         1 => (0..accounts().len()).prop_map(Step::Close),
+        4 => (0..5usize, 0..accounts().len(), 1..4usize).prop_map(|(place, owner, places_max)| {
+            Step::Join { place, owner, places_max }
+        }),
+        1 => (0..4usize, 0..accounts().len(), any::<bool>()).prop_map(|(place, owner, is_first)| {
+            Step::Leave { place, owner, is_first }
+        }),
+        4 => (0..4usize, 1..3u64, 1..60u64, proptest::bool::weighted(0.1)).prop_map(
+            |(place, units, ttl_ms, is_last)| Step::Grant { place, units, ttl_ms, is_last }
+        ),
         1 => (4..accounts().len(), 1..8u64, 0..WINDOWS.len(), keys()).prop_map(|(place, limit, window, key)| {
             Step::SetPolicy { place, limit, window, key }
         }),

@@ -48,6 +48,7 @@ fn shown_tea() -> Value {
         ("stockQuantity", json!(0)),
         ("salesCount", json!(0)),
         ("lowStockThreshold", Value::Null),
+        ("waitingPlaces", Value::Null),
         ("updatedAt", json!(NOW_MS)),
         ("updatedBy", json!("root")),
         ("byLevel", json!({})),
@@ -105,7 +106,7 @@ async fn a_product_lives_from_its_creation_to_its_end() {
         json!({
             "id": "tea", "name": "茶", "description": "", "categoryId": "cat_food", "pointsPrice": 5,
             "originalPrice": null, "images": [], "specifications": {}, "isHot": false, "isNew": false, "status": 1,
-            "sortOrder": 0, "limitPerUser": null, "lowStockThreshold": null, "byLevel": {}, "createdAt": NOW_MS, "stockQuantity": 0, "salesCount": 0,
+            "sortOrder": 0, "limitPerUser": null, "lowStockThreshold": null, "byLevel": {}, "waitingPlaces": null, "createdAt": NOW_MS, "stockQuantity": 0, "salesCount": 0,
             "updatedAt": NOW_MS + 5, "updatedBy": "root"
         })
     );
@@ -410,7 +411,7 @@ async fn a_product_with_units_is_in_use() {
     let in_use = send(&mut admin, Method::DELETE, path, Some("*"), Value::Null).await;
     assert_eq!(
         in_use.failure(409, "IN_USE"),
-        json!({"available": 1, "reserved": 1, "sold": 1, "elsewhere": 0})
+        json!({"available": 1, "reserved": 1, "sold": 1, "elsewhere": 0, "waiting": 0})
     );
     admin.post("/api/admin/inventory/tea/adjust", json!({"delta": -1})).await.data();
     shop.advance(20 * 60 * 1000);
@@ -418,7 +419,7 @@ async fn a_product_with_units_is_in_use() {
     let in_use = send(&mut admin, Method::DELETE, path, Some("*"), Value::Null).await;
     assert_eq!(
         in_use.failure(409, "IN_USE"),
-        json!({"available": 0, "reserved": 0, "sold": 1, "elsewhere": 0})
+        json!({"available": 0, "reserved": 0, "sold": 1, "elsewhere": 0, "waiting": 0})
     );
     let shown = admin.get(path).await.data();
     assert_eq!((&shown["status"], &shown["salesCount"]), (&json!(1), &json!(1)), "it is as it was");

@@ -34,3 +34,4 @@ mod roles;
 mod seed_acceptance;
 mod slow_clients;
 mod waiting;
+mod waiting_lists;

@@ -195,6 +195,7 @@ pub fn product(id: &str, points_price: u64) -> Product {
         limit_per_user: None,
         low_stock_threshold: None,
         by_level: ByLevel::default(),
+        waiting_places: None,
         created_at: NOW_MS,
     }
 }

@@ -81,6 +81,8 @@ impl Books {
             | Fact::PolicyChanged { .. }
             | Fact::Renewed { .. }
             | Fact::Extended { .. }
+            | Fact::Queued { .. }
+            | Fact::Dequeued { .. }
             | Fact::Noted { .. }
             | Fact::Document { .. }
             | Fact::Atomic(_) => {}

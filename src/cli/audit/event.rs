@@ -33,6 +33,8 @@ pub(super) enum Kind {
     Extended,
     Revived,
     AccountClosed,
+    Queued,
+    Dequeued,
     Atomic,
 }
 
@@ -57,6 +59,8 @@ impl Kind {
             Fact::Extended { .. } => Self::Extended,
             Fact::Revived { .. } => Self::Revived,
             Fact::AccountClosed { .. } => Self::AccountClosed,
+            Fact::Queued { .. } => Self::Queued,
+            Fact::Dequeued { .. } => Self::Dequeued,
             Fact::Atomic(_) => Self::Atomic,
         }
     }
@@ -80,6 +84,7 @@ fn reservation(fact: &Fact<'_>) -> Option<ReservationId> {
         | Fact::Revived { reservation, .. }
         | Fact::Noted { reservation, .. } => Some(*reservation),
         Fact::Confirmed(end) | Fact::Released(end) | Fact::Expired(end) => Some(end.reservation),
+        Fact::Dequeued { reservation, .. } => *reservation,
         Fact::AccountOpened { .. }
         | Fact::PolicyChanged { .. }
         | Fact::Received { .. }
@@ -90,6 +95,7 @@ fn reservation(fact: &Fact<'_>) -> Option<ReservationId> {
         | Fact::ClockMended { .. }
         | Fact::Transferred { .. }
         | Fact::AccountClosed { .. }
+        | Fact::Queued { .. }
         | Fact::Atomic(_) => None,
     }
 }
@@ -104,6 +110,9 @@ pub(super) fn touches(fact: &Fact<'_>, id: AccountId) -> bool {
         | Fact::Adjusted { account, .. }
         | Fact::WrittenOff { account, .. }
         | Fact::Renewed { account, .. } => *account == id,
+        Fact::Queued { account, owner, .. } | Fact::Dequeued { account, owner, .. } => {
+            [*account, *owner].contains(&id)
+        }
         Fact::Reserved { owner, lines, .. } | Fact::Revived { owner, lines, .. } => {
             *owner == Some(id) || lines.iter().any(|line| line.account() == id)
         }
@@ -168,6 +177,15 @@ fn about(fact: &Fact<'_>, names: &Names) -> String {
             format!("{reservation}:{}{when}{part}{}", taken(lines, names), noted(note))
         }
         Fact::AccountClosed { account, key } => format!("{key}, number {}", account.number()),
+        Fact::Queued { account, place, owner, body } => {
+            let (account, owner) = (names.name(*account), names.name(*owner));
+            format!("{account}, place {place}, {owner}: {}", content(body))
+        }
+        Fact::Dequeued { account, place, owner, reservation, note } => {
+            let (account, owner) = (names.name(*account), names.name(*owner));
+            let got = reservation.map(|id| format!(", got {id}")).unwrap_or_default();
+            format!("{account}, place {place}, {owner}{got}{}", noted(note))
+        }
         Fact::Extended { reservation, was, expires_at, lines } => {
             let (until, was) = (show_time(*expires_at), show_time(*was));
             format!("{reservation} until {until}, was {was}:{}", taken(lines, names))
@@ -263,6 +281,9 @@ struct FactJson<'a> {
     reservation: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     owner: Option<String>,
+    /// A place in the line for the account's units.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    place: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     policy: Option<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -402,6 +423,21 @@ fn fact_json<'a>(fact: &'a Fact<'_>, names: &Names) -> FactJson<'a> {
         Fact::AccountClosed { key, .. } => {
             FactJson { account: Some(key.to_string()), ..FactJson::default() }
         }
+        Fact::Queued { account, place, owner, body } => FactJson {
+            account: named(account),
+            owner: named(owner),
+            place: Some(*place),
+            body: (!body.is_empty()).then(|| content(body)),
+            ..FactJson::default()
+        },
+        Fact::Dequeued { account, place, owner, reservation, note } => FactJson {
+            account: named(account),
+            owner: named(owner),
+            place: Some(*place),
+            reservation: reservation.map(|id| id.to_string()),
+            note: (!note.is_empty()).then_some(&**note),
+            ..FactJson::default()
+        },
         Fact::Extended { reservation, was, expires_at, lines } => FactJson {
             from: Some(*was),
             expires_at: Some(*expires_at),

@@ -20,7 +20,7 @@ pub(in crate::cli) enum Cell {
     Json,
 }
 
-pub(super) const COLUMNS: [(&str, Cell); 19] = [
+pub(super) const COLUMNS: [(&str, Cell); 20] = [
     ("kind", Cell::Text),
     ("id", Cell::Text),
     ("name", Cell::Text),
@@ -39,6 +39,7 @@ pub(super) const COLUMNS: [(&str, Cell); 19] = [
     ("limitPerUser", Cell::Json),
     ("lowStockThreshold", Cell::Json),
     ("byLevel", Cell::Json),
+    ("waitingPlaces", Cell::Json),
     ("createdAt", Cell::Json),
 ];
 

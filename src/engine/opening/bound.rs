@@ -21,6 +21,8 @@ pub struct MemoryBound {
     pub idempotency_keys: u64,
     /// Documents, as if each were of the largest size. Set by [`EngineBuilder::documents_max`].
     pub documents: u64,
+    /// Places of those who wait for units. Set by [`EngineBuilder::places_per_shard_max`].
+    pub places: u64,
     /// What waits to be written, and what is being written. Set by
     /// [`EngineBuilder::queue_bytes_max`].
     pub journal: u64,
@@ -32,9 +34,9 @@ pub struct MemoryBound {
 impl MemoryBound {
     /// All of it.
     pub fn total(&self) -> u64 {
-        let Self { accounts, uses, reservations, idempotency_keys, documents, journal, history } =
-            *self;
-        [accounts, uses, reservations, idempotency_keys, documents, journal, history]
+        let Self { accounts, uses, reservations, idempotency_keys, documents, .. } = *self;
+        let Self { places, journal, history, .. } = *self;
+        [accounts, uses, reservations, idempotency_keys, documents, places, journal, history]
             .into_iter()
             .fold(0, u64::saturating_add)
     }
@@ -78,6 +80,7 @@ impl EngineBuilder {
             reservations: tables.reservations,
             idempotency_keys: tables.keys,
             documents: tables.documents,
+            places: tables.places,
             journal: queue.saturating_mul(4),
             history: if self.history { history } else { 0 },
         }
@@ -87,6 +90,13 @@ impl EngineBuilder {
     /// [`BODY_BYTES_MAX`] bytes each.
     pub fn documents_max(mut self, count: usize) -> Self {
         self.limits.documents_max = count;
+        self
+    }
+
+    /// Lets this many wait for units of the accounts of each shard, of which there are 64; default
+    /// 4,096.
+    pub fn places_per_shard_max(mut self, count: usize) -> Self {
+        self.limits.places_per_shard_max = count;
         self
     }
 

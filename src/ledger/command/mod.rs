@@ -4,6 +4,7 @@
 
 mod account;
 mod atomic;
+mod queue;
 mod record;
 mod refund;
 mod reservation;
@@ -12,6 +13,7 @@ use crate::base::IdempotencyKey;
 
 pub use account::{Adjust, Receive, SetPolicy, Transfer, WriteOff};
 pub use atomic::Atomic;
+pub use queue::{Grant, Join, Leave};
 pub(crate) use record::Noting;
 pub use record::{Note, PutDocument};
 pub(crate) use refund::{Held, Return, Used};

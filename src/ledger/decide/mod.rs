@@ -3,6 +3,7 @@
 
 mod end;
 mod policy;
+mod queue;
 mod refund;
 mod reserve;
 mod revive;
@@ -17,8 +18,9 @@ use crate::ledger::{Command, Outcome};
 
 pub(super) use end::give_back;
 pub(super) use policy::{change_policy, close};
+pub(super) use queue::{join, leave};
 pub(super) use refund::{Returning, give_back_consumed};
-pub(super) use reserve::deadline;
+pub(super) use reserve::{deadline, reserve_past};
 pub(super) use revive::{Reviving, take_again};
 
 /// What a command comes to.

@@ -2,9 +2,9 @@
 
 use super::existing;
 use super::stock::check_received;
-use crate::base::error::Result;
+use crate::base::error::{Error, Result};
 use crate::base::{AccountId, TimeMs};
-use crate::event::{Fact, Policy};
+use crate::event::{Fact, Policy, Window};
 use crate::ledger::CloseOutcome;
 use crate::ledger::shard::LockedShards;
 
@@ -22,6 +22,9 @@ pub(in crate::ledger) fn change_policy(
     let was = account.policy;
     if policy == was {
         return Ok(None);
+    }
+    if account.waiting() > 0 && (policy.limit > 0 || policy.window != Window::Never) {
+        return Err(Error::invalid(format!("others wait for {}: it grants no units", account.key)));
     }
     let more = policy.limit.saturating_sub(was.limit).saturating_sub(account.owed);
     check_received(account, more)?;
@@ -45,7 +48,9 @@ pub(in crate::ledger) fn close(
     let account = existing(locked, id)?;
     if let Some(counting) = account.close_hindrance(now) {
         let (available, reserved) = (account.available, account.reserved);
-        return Ok((CloseOutcome::NotEmpty { account: id, available, reserved, counting }, None));
+        let waiting = account.waiting();
+        let left = CloseOutcome::NotEmpty { account: id, available, reserved, counting, waiting };
+        return Ok((left, None));
     }
     Ok((done, Some(Fact::AccountClosed { account: id, key: account.key.clone() })))
 }

@@ -17,8 +17,30 @@ pub(super) fn reserve<'a>(
     now: TimeMs,
     reservations_max: usize,
 ) -> Result<Decision<'a>> {
+    decide(locked, request, now, reservations_max, None)
+}
+
+/// As [`reserve`], past the line of those who wait for units of one account.
+pub(in crate::ledger) fn reserve_past<'a>(
+    locked: &impl View,
+    request: &Reserve<'a>,
+    now: TimeMs,
+    reservations_max: usize,
+    past: AccountId,
+) -> Result<Decision<'a>> {
+    decide(locked, request, now, reservations_max, Some(past))
+}
+
+#[inline]
+fn decide<'a>(
+    locked: &impl View,
+    request: &Reserve<'a>,
+    now: TimeMs,
+    reservations_max: usize,
+    past: Option<AccountId>,
+) -> Result<Decision<'a>> {
     let expires_at = deadline(request.deadline, now)?;
-    let lines = match take(locked, request.lines, request.confirm, now)? {
+    let lines = match take(locked, request.lines, request.confirm, now, past)? {
         Ok(lines) => lines,
         Err(refusal) => {
             return Ok(Decision::Nothing(Outcome::Reserve(ReserveOutcome::Refused(refusal))));
@@ -43,7 +65,8 @@ pub(super) fn reserve<'a>(
     Ok(Decision::Facts { renewals: renewals(locked, request.lines, now), event, outcome })
 }
 
-/// What these lines take; consumed at once with `confirm`.
+/// What these lines take; consumed at once with `confirm`. Who is first in the line of the account
+/// `past` is past it.
 ///
 /// Every line is looked at before any is taken: a take that fails half-way would show others a
 /// stock that is lower than it was, and their refusal would be false.
@@ -55,6 +78,7 @@ pub(super) fn take(
     wanted: &[Line],
     confirm: bool,
     now: TimeMs,
+    past: Option<AccountId>,
 ) -> Result<std::result::Result<EventLines, Refusal>> {
     let mut lines = EventLines::new();
     for (index, line) in wanted.iter().enumerate() {
@@ -67,7 +91,12 @@ pub(super) fn take(
             continue;
         }
         let before = taken(&lines, line.account);
-        if let Some(refusal) = refuse(account, line.account, index, line.quantity, before, now) {
+        let left = match past == Some(line.account) {
+            true => account.takeable_in_line(now),
+            false => account.takeable(now),
+        };
+        let left = left.saturating_sub(before);
+        if let Some(refusal) = refuse(account, (index, line), left, now) {
             return Ok(Err(refusal));
         }
         let available =
@@ -83,20 +112,17 @@ pub(super) fn take(
     Ok(Ok(lines))
 }
 
-/// The refusal of a line for which there is too little, after `before` units that earlier lines
-/// take.
+/// The refusal of a line for which too little is left after what earlier lines take.
 fn refuse(
     account: &Account,
-    id: AccountId,
-    line: usize,
-    quantity: u64,
-    before: u64,
+    (index, line): (usize, &Line),
+    available: u64,
     now: TimeMs,
 ) -> Option<Refusal> {
-    let available = account.takeable(now).saturating_sub(before);
-    (!enough(available, quantity)).then(|| {
+    (!enough(available, line.quantity)).then(|| {
         let next_release_at = account.next_release_at(now);
-        Refusal { line, account: id, available, next_release_at }
+        let has_line = account.has_line();
+        Refusal { line: index, account: line.account, available, next_release_at, has_line }
     })
 }
 

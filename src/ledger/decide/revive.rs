@@ -36,7 +36,7 @@ pub(in crate::ledger) fn take_again(
         true => &held.lines[held.lines.len() - 1..],
         false => held.lines,
     };
-    Ok(match take(locked, lines, true, now)? {
+    Ok(match take(locked, lines, true, now, None)? {
         Ok(taken) => Reviving::Takes { renewals: renewals(locked, lines, now), lines: taken },
         Err(refusal) => Reviving::Refused(refusal),
     })
@@ -58,5 +58,5 @@ fn closed(locked: &LockedShards<'_>, held: &Held<'_>) -> Option<Refusal> {
     let is_open = |account| locked.account(account).is_some_and(|account| !account.is_closed);
     let line = held.lines.iter().position(|line| !is_open(line.account))?;
     let account = held.lines[line].account;
-    Some(Refusal { line, account, available: 0, next_release_at: None })
+    Some(Refusal { line, account, available: 0, next_release_at: None, has_line: false })
 }

@@ -140,6 +140,6 @@ fn refuse_removal(account: &Account, id: AccountId, quantity: u64, now: TimeMs) 
     let available = account.available.max(0) as u64;
     (available < quantity).then(|| {
         let next_release_at = account.next_release_at(now);
-        Refusal { line: 0, account: id, available, next_release_at }
+        Refusal { line: 0, account: id, available, next_release_at, has_line: false }
     })
 }

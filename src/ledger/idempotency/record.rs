@@ -124,6 +124,8 @@ impl Effect {
             | Fact::Renewed { .. }
             | Fact::Expired(_)
             | Fact::AccountClosed { .. }
+            | Fact::Queued { .. }
+            | Fact::Dequeued { .. }
             | Fact::ClockMended { .. } => return None,
         })
     }

@@ -42,6 +42,9 @@ const REVIVED: u8 = 13;
 /// Added to the number of the window where an account is closed.
 const CLOSED: u64 = 1 << 8;
 
+/// Added to the same where somebody waited for its units, now or before.
+const QUEUED: u64 = 1 << 9;
+
 /// The number that stands for "no owner".
 const NO_OWNER: u32 = u32::MAX;
 

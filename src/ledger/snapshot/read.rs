@@ -1,14 +1,15 @@
 //! Reading the parts of a snapshot, of every version. `None` stands for bytes that are not one.
 
-use super::{ATOMIC, CAPTURE_MS_MAX, CLOSED, DISORDER_MS, Layout, NO_OWNER, REVIVED};
+use super::{ATOMIC, CAPTURE_MS_MAX, CLOSED, DISORDER_MS, Layout, NO_OWNER, QUEUED, REVIVED};
 use crate::base::bytes::Reader;
 use crate::base::{AccountId, AccountKey, AccountKind, ReservationId, TimeMs};
 use crate::event::{Policy, Window};
-use crate::ledger::Line;
 use crate::ledger::account::Account;
 use crate::ledger::idempotency::{Effect, KeyRecord, Terms, UNPROMISED_MS};
+use crate::ledger::queue::Queue;
 use crate::ledger::reservations::{HeldLines, Reservation};
 use crate::ledger::uses::Use;
+use crate::ledger::{Line, Waiting};
 
 pub(super) fn read_bytes<'a>(reader: &mut Reader<'a>) -> Option<&'a [u8]> {
     let count = reader.u32()? as usize;
@@ -23,7 +24,7 @@ pub(super) fn read_account(layout: Layout, reader: &mut Reader<'_>) -> Option<Ac
     let key: AccountKey = read_str(reader)?.parse().ok()?;
     let (backorder, limit) = (reader.u64()?, reader.u64()?);
     let (tag, length_ms, offset_ms) = (reader.u64()?, reader.u64()?, reader.u64()?);
-    let window = match tag & !CLOSED {
+    let window = match tag & !(CLOSED | QUEUED) {
         0 => Window::Never,
         1 if length_ms > 0 => Window::Fixed { length_ms, offset_ms },
         2 => Window::Rolling { length_ms },
@@ -49,7 +50,24 @@ pub(super) fn read_account(layout: Layout, reader: &mut Reader<'_>) -> Option<Ac
         1 => read_renewals(layout.taken_at, &mut account, reader)?,
         _ => read_uses(&mut account, reader)?,
     }
+    if tag & QUEUED > 0 {
+        account.queue = Some(Box::new(read_queue(reader)?));
+    }
     account.is_conserved().then_some(account)
+}
+
+fn read_queue(reader: &mut Reader<'_>) -> Option<Queue> {
+    let given = reader.u64()?;
+    let mut queue = Queue::default();
+    for _ in 0..reader.u64()? {
+        let (place, owner) = (reader.u64()?, AccountId::from_number(reader.u32()?));
+        let (since, body) = (reader.u64()?, read_bytes(reader)?.into());
+        queue.given = place;
+        queue.join(Waiting { place, owner, since, body }).ok()?;
+    }
+    let is_sound = queue.given <= given && queue.places.iter().is_sorted_by_key(|it| it.place);
+    queue.given = given;
+    is_sound.then_some(queue)
 }
 
 fn read_uses(account: &mut Account, reader: &mut Reader<'_>) -> Option<()> {

@@ -73,6 +73,7 @@ impl<'a> Replay<'a> {
         let directory = self.ledger.directory.pin();
         for at in 0..reader.u64()? {
             let account = read_account(layout, reader)?;
+            shard.waiting += account.waiting();
             if !account.is_closed {
                 directory.insert(account.key.clone(), AccountId::new(index, at as usize));
             }
@@ -133,6 +134,8 @@ impl<'a> Replay<'a> {
             | Fact::Transferred { .. }
             | Fact::Extended { .. }
             | Fact::Revived { .. }
+            | Fact::Queued { .. }
+            | Fact::Dequeued { .. }
             // None of several that happen together opens or closes an account.
             | Fact::Atomic(_) => {}
         }

@@ -1,10 +1,11 @@
 //! Writing the parts of a snapshot.
 
-use super::{ATOMIC, CLOSED, NO_OWNER, REVIVED};
+use super::{ATOMIC, CLOSED, NO_OWNER, QUEUED, REVIVED};
 use crate::base::{AccountId, ReservationId};
 use crate::event::Window;
 use crate::ledger::account::Account;
 use crate::ledger::idempotency::{Effect, KeyRecord, Terms};
+use crate::ledger::queue::Queue;
 use crate::ledger::shard::Shard;
 
 pub(super) fn write_shard(shard: &Shard, bytes: &mut Vec<u8>) {
@@ -41,7 +42,8 @@ fn write_account(account: &Account, bytes: &mut Vec<u8>) {
     let numbers = [
         account.policy.backorder,
         account.policy.limit,
-        tag | if account.is_closed { CLOSED } else { 0 },
+        tag | if account.is_closed { CLOSED } else { 0 }
+            | if account.queue.is_some() { QUEUED } else { 0 },
         length_ms,
         offset_ms,
         account.available as u64,
@@ -63,6 +65,18 @@ fn write_account(account: &Account, bytes: &mut Vec<u8>) {
     put_u64(bytes, uses.map_or(0, |uses| uses.iter().len() as u64));
     for used in uses.into_iter().flat_map(|uses| uses.iter()) {
         [used.from, used.at, used.quantity].iter().for_each(|number| put_u64(bytes, *number));
+    }
+    account.queue.iter().for_each(|queue| write_queue(queue, bytes));
+}
+
+fn write_queue(queue: &Queue, bytes: &mut Vec<u8>) {
+    put_u64(bytes, queue.given);
+    put_u64(bytes, queue.places.len() as u64);
+    for waiting in &queue.places {
+        put_u64(bytes, waiting.place);
+        put_u32(bytes, waiting.owner.number());
+        put_u64(bytes, waiting.since);
+        put_bytes(bytes, &waiting.body);
     }
 }
 

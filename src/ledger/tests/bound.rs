@@ -10,6 +10,7 @@ const LIMITS: Limits = Limits {
     accounts_per_shard_max: 3,
     keys: KeyLimits { window_ms: 1_000, records_max: 20_000, per_owner_max: 20_000, salt: 5 },
     documents_max: 5,
+    places_per_shard_max: 64,
 };
 
 fn full() -> Fixture {
@@ -148,12 +149,14 @@ fn the_bound_follows_the_limits() {
         accounts_per_shard_max: 2 * 4_096,
         keys: KeyLimits { records_max: 2 << 20, ..LIMITS.keys },
         documents_max: 2_000,
+        places_per_shard_max: 2_000,
     };
     let once = Limits {
         reservations_per_shard_max: 4_096,
         accounts_per_shard_max: 4_096,
         keys: KeyLimits { records_max: 1 << 20, ..LIMITS.keys },
         documents_max: 1_000,
+        places_per_shard_max: 1_000,
     };
     for of in [
         |bytes: &TableBytes| bytes.accounts,
@@ -161,6 +164,7 @@ fn the_bound_follows_the_limits() {
         |bytes: &TableBytes| bytes.reservations,
         |bytes: &TableBytes| bytes.keys,
         |bytes: &TableBytes| bytes.documents,
+        |bytes: &TableBytes| bytes.places,
     ] {
         let [small, once, twice] = [small, once.bytes_max(), twice.bytes_max()].map(|b| of(&b));
         assert!(small < once, "{small} {once}");
@@ -171,6 +175,7 @@ fn the_bound_follows_the_limits() {
         accounts_per_shard_max: usize::MAX,
         keys: KeyLimits { records_max: usize::MAX, ..LIMITS.keys },
         documents_max: usize::MAX,
+        places_per_shard_max: usize::MAX,
     };
     assert_eq!(most.bytes_max().reservations, u64::MAX, "what cannot be counted");
 }

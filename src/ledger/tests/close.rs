@@ -13,7 +13,7 @@ impl Fixture {
 }
 
 fn not_empty(account: AccountId, available: i64, reserved: u64, counting: u64) -> CloseOutcome {
-    CloseOutcome::NotEmpty { account, available, reserved, counting }
+    CloseOutcome::NotEmpty { account, available, reserved, counting, waiting: 0 }
 }
 
 #[test]

@@ -21,7 +21,13 @@ fn what_is_reserved_is_there_to_be_counted() {
     assert_eq!(changed(fixture.execute(counted(tea, 12), 0)), 8);
     assert_eq!(changed(fixture.execute(counted(tea, 5), 0)), 1);
     assert_eq!(changed(fixture.execute(counted(tea, 4), 0)), 0);
-    let refusal = Refusal { line: 0, account: tea, available: 0, next_release_at: Some(100) };
+    let refusal = Refusal {
+        line: 0,
+        account: tea,
+        available: 0,
+        next_release_at: Some(100),
+        has_line: false,
+    };
     assert_eq!(
         fixture.execute(counted(tea, 3), 0),
         Outcome::Adjust(ChangeOutcome::Refused(refusal))

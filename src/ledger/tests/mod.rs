@@ -10,6 +10,7 @@ mod extend;
 mod golden;
 #[cfg(not(stockhold_loom))]
 mod limits;
+mod queue;
 mod returns;
 mod revive;
 #[cfg(stockhold_loom)]
@@ -189,7 +190,13 @@ fn the_deadline_decides_even_if_the_wheel_has_not_turned() {
         fixture.execute(confirm(reservation), 150),
         Outcome::Confirm(ConfirmOutcome::Late { reservation, expires_at: 150 })
     );
-    let refusal = Refusal { line: 0, account: tea, available: 0, next_release_at: Some(150) };
+    let refusal = Refusal {
+        line: 0,
+        account: tea,
+        available: 0,
+        next_release_at: Some(150),
+        has_line: false,
+    };
     assert_eq!(fixture.reserve(tea, 1, 149), Outcome::Reserve(ReserveOutcome::Refused(refusal)));
     let (seq, done) =
         fixture.ledger.expire(reservation.shard(), 150, 8, &fixture.list).expect("the list admits");
@@ -348,7 +355,8 @@ fn all_lines_or_none() {
             line: 2,
             account: tea,
             available: 2,
-            next_release_at: None
+            next_release_at: None,
+            has_line: false,
         }))
     );
     assert_eq!(fixture.numbers(points).0, 9);
@@ -452,7 +460,13 @@ fn a_quota_counts_in_its_window_and_a_cap_counts_what_is_outstanding() {
         );
         fixture.execute(confirm(reservation), now);
     }
-    let refusal = Refusal { line: 0, account: daily, available: 0, next_release_at: Some(1000) };
+    let refusal = Refusal {
+        line: 0,
+        account: daily,
+        available: 0,
+        next_release_at: Some(1000),
+        has_line: false,
+    };
     assert_eq!(fixture.execute(reserve, 999), Outcome::Reserve(ReserveOutcome::Refused(refusal)));
     reservation_of(fixture.execute(reserve, 1000));
     assert_eq!(fixture.numbers(daily), (1, 1, 0, 2, 0));

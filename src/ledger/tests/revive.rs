@@ -110,7 +110,8 @@ fn a_line_that_is_not_to_be_had_is_named_and_nothing_is_taken() {
     let lapsed = Lapsed::new();
     let (fixture, cap) = (&lapsed.fixture, lapsed.lines[2].account);
     fixture.ledger.close_account(cap, 150, &fixture.list).expect("it is there");
-    let refusal = Refusal { line: 2, account: cap, available: 0, next_release_at: None };
+    let refusal =
+        Refusal { line: 2, account: cap, available: 0, next_release_at: None, has_line: false };
     assert_eq!(lapsed.revive(150).expect("it is sound"), ReacquireOutcome::Refused(refusal));
 }
 

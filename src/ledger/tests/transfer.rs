@@ -40,7 +40,7 @@ fn what_is_held_or_only_allowed_cannot_leave() {
     let (tea, cup) = (fixture.stock(5), fixture.open("stock/cup", Policy::backorder(9)));
     fixture.reserve(tea, 3, 0);
     let refused = |account, available, next_release_at| {
-        let refusal = Refusal { line: 0, account, available, next_release_at };
+        let refusal = Refusal { line: 0, account, available, next_release_at, has_line: false };
         Outcome::Transfer(TransferOutcome::Refused(refusal))
     };
     assert_eq!(fixture.execute(transfer(tea, cup, 3), 0), refused(tea, 2, Some(100)));

@@ -191,11 +191,11 @@ impl Kind for Product {
         let (available, reserved, sold) = (level.available, level.reserved, level.consumed);
         let locations = locations(engine, &shown.product.id);
         let elsewhere = locations.iter().map(|it| it.available).fold(0, i64::saturating_add);
-        let in_use = |available, reserved, elsewhere| {
-            Failure::InUse(References::ToProduct { available, reserved, sold, elsewhere })
+        let in_use = |available, reserved, elsewhere, waiting| {
+            Failure::InUse(References::ToProduct { available, reserved, sold, elsewhere, waiting })
         };
-        if (available, reserved, sold, elsewhere) != (0, 0, 0, 0) {
-            return Err(in_use(available, reserved, elsewhere));
+        if (available, reserved, sold, elsewhere, level.waiting) != (0, 0, 0, 0, 0) {
+            return Err(in_use(available, reserved, elsewhere, level.waiting));
         }
         // Who receives or orders it from now on is refused, whichever shelf is looked at. What is
         // sold from is closed last: a location that is gone begins anew when it is needed.
@@ -203,14 +203,14 @@ impl Kind for Product {
             match engine.close_account(location.account)?.wait()? {
                 CloseOutcome::Closed { .. } => {}
                 CloseOutcome::NotEmpty { available: elsewhere, .. } => {
-                    return Err(in_use(available, reserved, elsewhere));
+                    return Err(in_use(available, reserved, elsewhere, 0));
                 }
             }
         }
         match engine.close_account(shown.stock)?.wait()? {
             CloseOutcome::Closed { .. } => Ok(()),
-            CloseOutcome::NotEmpty { available, reserved, .. } => {
-                Err(in_use(available, reserved, 0))
+            CloseOutcome::NotEmpty { available, reserved, waiting, .. } => {
+                Err(in_use(available, reserved, 0, waiting))
             }
         }
     }

@@ -37,6 +37,7 @@ pub(in crate::mall) fn product(id: &str) -> Product {
         limit_per_user: None,
         low_stock_threshold: None,
         by_level: ByLevel::default(),
+        waiting_places: None,
         created_at: 7,
     }
 }

@@ -107,14 +107,14 @@ impl Eligibility {
     fn look_at_points(&mut self) {
         if self.shortage() > 0 {
             let available = u64::try_from(self.balance).unwrap_or(0);
-            let shortage = Shortage { required: self.required, available, next_release_at: None };
+            let shortage = Shortage::of(self.required, available, None);
             self.hindrances.push(Hindrance::Short(Lack::Points, shortage));
         }
     }
 
     fn look_at(&mut self, request: &Exchange<'_>, part: Part, required: u64, available: u64) {
         if available < required {
-            let shortage = Shortage { required, available, next_release_at: None };
+            let shortage = Shortage::of(required, available, None);
             let short = Short::of(request, part, shortage);
             self.hindrances.push(Hindrance::Short(short.lack, short.shortage));
         }

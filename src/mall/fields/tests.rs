@@ -19,7 +19,7 @@ fn full() -> Value {
         "isHot": true, "isNew": false, "status": 0, "sortOrder": -3,
         "limitPerUser": {"quantity": 2, "period": {"fixed": {"lengthMs": 1000, "offsetMs": 5}}},
         "byLevel": {"2": {"pointsPrice": 7}, "10": {"limitPerUser": {"quantity": 3, "period": "lifetime"}}}, "lowStockThreshold": 8,
-        "createdAt": 7
+        "waitingPlaces": 20, "createdAt": 7
     })
 }
 
@@ -77,6 +77,7 @@ fn a_field_that_is_wrong_is_named_by_its_path() {
         (json!({"lowStockThreshold": 0}), "$.lowStockThreshold"),
         (json!({"lowStockThreshold": true}), "$.lowStockThreshold"),
         (json!({"lowStockThreshold": (1_u64 << 48) + 1}), "$.lowStockThreshold"),
+        (json!({"waitingPlaces": 1001}), "$.waitingPlaces"),
         (json!({"createdAt": -1}), "$.createdAt"),
         (json!({"colour": "red"}), "$.colour"),
         (json!({"sales count": 1}), "$[\"sales count\"]"),

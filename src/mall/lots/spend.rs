@@ -94,6 +94,7 @@ mod tests {
             consumed: 0,
             received: 0,
             written_off: 0,
+            waiting: 0,
             closed: false,
         }
     }

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::level::ByLevel;
 use super::rule::{self, Characters, Checked, Violation, member};
 use crate::base::error::{Error, Result};
-use crate::base::{QUANTITY_MAX, TimeMs};
+use crate::base::{PLACES_MAX, QUANTITY_MAX, TimeMs};
 use crate::event::{Policy, Window};
 
 /// The collection of their documents.
@@ -74,6 +74,10 @@ pub struct Product {
     /// What is otherwise for members of a level.
     #[serde(default, skip_serializing_if = "ByLevel::is_empty")]
     pub by_level: ByLevel,
+    /// How many may wait for it in line when it is sold out; 0 is nobody, and without a number it is as
+    /// the mall is configured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting_places: Option<u64>,
     /// When it was created, in milliseconds since 1970.
     #[serde(default)]
     pub created_at: TimeMs,
@@ -103,6 +107,7 @@ impl Product {
         if let Some(threshold) = self.low_stock_threshold {
             rule::number("$.lowStockThreshold", threshold, 1..=QUANTITY_MAX)?;
         }
+        rule::number("$.waitingPlaces", self.waiting_places.unwrap_or(0), 0..=PLACES_MAX as u64)?;
         rule::number("$.createdAt", self.created_at, 0..=TIME_MS_MAX)?;
         self.by_level.check()?;
         match self.limit_per_user.map_or(Ok(()), PurchaseLimit::check) {

@@ -85,13 +85,14 @@ impl Mall {
             Error::unavailable("the engine refused a line that the order does not have")
         })?;
         let Refusal { available, next_release_at, .. } = refusal;
-        let shortage = Shortage { required: refused.quantity, available, next_release_at };
+        let shortage =
+            Shortage { required: refused.quantity, available, next_release_at, line: None };
         let mut all = vec![self.short_line(record, refused, shortage)];
         for (at, line) in record.lines.iter().enumerate() {
             let available = self.there(line)?;
             if at != refusal.line && available < line.quantity {
                 let required = line.quantity;
-                let shortage = Shortage { required, available, next_release_at: None };
+                let shortage = Shortage { required, available, next_release_at: None, line: None };
                 all.push(self.short_line(record, line, shortage));
             }
         }

@@ -70,7 +70,7 @@ impl Mall {
             // What waiting orders hold must be there.
             ChangeOutcome::Refused(Refusal { next_release_at, .. }) => {
                 let required = self.engine().level(account)?.reserved;
-                Err(Failure::OutOfStock(Shortage { required, available: counted, next_release_at }))
+                Err(Failure::OutOfStock(Shortage::of(required, counted, next_release_at)))
             }
         }
     }
@@ -146,5 +146,5 @@ impl From<Transferred> for StockTransfer {
 
 fn short(required: u64, refusal: Refusal) -> Failure {
     let Refusal { available, next_release_at, .. } = refusal;
-    Failure::OutOfStock(Shortage { required, available, next_release_at })
+    Failure::OutOfStock(Shortage::of(required, available, next_release_at))
 }

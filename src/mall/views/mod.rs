@@ -16,10 +16,12 @@ pub(crate) use names::Lookup;
 use names::{Name, Names};
 pub(crate) use orders::{OrderChange, OrderEnd, OrderStep, Returned, Subject};
 
+use super::facts::Parting;
 use super::facts::document::{self, Kept};
 use super::model::{CATEGORIES, Category, PRODUCTS, Product};
+use crate::base::ReservationId;
 use crate::base::error::Result;
-use crate::event::effects::{AccountChange, Effects, Opened, Written};
+use crate::event::effects::{self, AccountChange, Effects, LineStep, Opened, Written};
 use crate::event::{ChangeKind, Event};
 use crate::ledger::Pending;
 
@@ -33,6 +35,30 @@ pub(crate) enum Change<'e> {
     Points(Movement<'e>),
     Category(Entry<'e, Category>),
     Product(Entry<'e, Product>),
+    /// Who waits for a product.
+    #[cfg_attr(not(test), allow(dead_code, reason = "nobody tells users yet"))]
+    Line(LineChange),
+}
+
+/// Somebody joins the line for a product, or leaves it. Whoever tells users that they have got
+/// something begins here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct LineChange {
+    pub(crate) product: Arc<str>,
+    pub(crate) user: Arc<str>,
+    /// The number of the place: each product counts its own.
+    pub(crate) place: u64,
+    pub(crate) step: InLine,
+}
+
+/// What somebody does in the line for a product.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum InLine {
+    Joined,
+    /// It was their turn: this order was made for them, in the same event.
+    Granted(ReservationId),
+    /// They left without; `None` where it was not the mall that said why.
+    Left(Option<Parting>),
 }
 
 /// The changes of one event.
@@ -80,7 +106,7 @@ impl Views {
     /// cannot be.
     pub(crate) fn changes<'e>(&mut self, event: &'e Event<'_>) -> Result<Changes<'e>> {
         let mut all = Changes::new();
-        for Effects { opened, changes, reservation, document } in Effects::of(event)? {
+        for Effects { opened, changes, reservation, document, line } in Effects::of(event)? {
             if let Some(opened) = opened {
                 self.names.learn(opened.account, opened.key);
                 all.extend(self.movement(&begun_with(&opened))?);
@@ -92,6 +118,9 @@ impl Views {
                 all.extend(self.movement(change)?);
             }
             all.extend(document.and_then(|written| entry(&written)));
+            if let Some(line) = line {
+                all.extend(self.line(&line)?);
+            }
         }
         Ok(all)
     }
@@ -103,6 +132,21 @@ impl Views {
     pub(crate) fn pending(&mut self, pending: &Pending) -> Result<Option<Subject>> {
         let lines = pending.lines.iter().map(|line| (line.account, line.quantity));
         orders::subject(&mut self.names, lines)
+    }
+
+    fn line<'e>(&mut self, line: &effects::InLine<'_>) -> Result<Option<Change<'e>>> {
+        let effects::InLine { account, place, owner, step } = *line;
+        let (Name::Product(product), Name::User(user)) =
+            (self.names.of(account)?, self.names.of(owner)?)
+        else {
+            return Ok(None);
+        };
+        let step = match step {
+            LineStep::Joined => InLine::Joined,
+            LineStep::Granted(reservation) => InLine::Granted(reservation),
+            LineStep::Left(note) => InLine::Left(Parting::read(note)),
+        };
+        Ok(Some(Change::Line(LineChange { product, user, place, step })))
     }
 
     fn movement<'e>(&mut self, change: &AccountChange<'e>) -> Result<Option<Change<'e>>> {

@@ -111,8 +111,35 @@ fn only_the_malls_documents_are_entries_and_what_cannot_be_read_says_why() {
         let read = changes.first().map(|change| match change {
             Change::Category(entry) => entry.to.is_ok(),
             Change::Product(entry) => entry.to.is_ok(),
-            Change::Order(_) | Change::Stock(_) | Change::Points(_) => panic!("{change:?}"),
+            Change::Order(_) | Change::Stock(_) | Change::Points(_) | Change::Line(_) => {
+                panic!("{change:?}")
+            }
         });
         assert_eq!(read, is_entry.then_some(is_read), "{collection} {body:?}");
+    }
+}
+
+#[test]
+fn who_joins_a_line_gets_something_or_leaves_is_told_by_name() {
+    let (tea, ann) = (AccountId::from_number(1), AccountId::from_number(2));
+    let joined = Fact::Queued { account: tea, place: 7, owner: ann, body: Cow::Borrowed(b"x") };
+    let gone = |reservation, note: &'static str| Fact::Dequeued {
+        account: tea,
+        place: 7,
+        owner: ann,
+        reservation,
+        note: note.into(),
+    };
+    for (fact, step) in [
+        (joined, InLine::Joined),
+        (gone(Some(reservation()), ""), InLine::Granted(reservation())),
+        (gone(None, "lackedPoints"), InLine::Left(Some(Parting::LackedPoints))),
+        (gone(None, "had enough"), InLine::Left(None)),
+    ] {
+        let event = event(fact);
+        let changes = views().changes(&event).expect("a true event");
+        let [Change::Line(line)] = &changes[..] else { panic!("{changes:?}") };
+        let should = LineChange { product: "tea".into(), user: "ann".into(), place: 7, step };
+        assert_eq!(*line, should);
     }
 }

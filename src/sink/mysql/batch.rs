@@ -76,6 +76,8 @@ impl Batch {
     /// Adds a change of the mall.
     pub(super) fn add(&mut self, seq: Seq, at: TimeMs, change: Change<'_>) {
         match change {
+            // There is no table of those who wait.
+            Change::Line(_) => {}
             Change::Order(order) => {
                 if let Some((user, by)) = order.standing() {
                     self.user(user, seq, at).stands(by, at);

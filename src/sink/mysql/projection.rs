@@ -121,11 +121,12 @@ fn text_bytes(fact: &Fact<'_>) -> usize {
         Fact::Received { note, .. }
         | Fact::Adjusted { note, .. }
         | Fact::WrittenOff { note, .. }
-        | Fact::Returned { note, .. } => note.len(),
+        | Fact::Returned { note, .. }
+        | Fact::Dequeued { note, .. } => note.len(),
         Fact::Transferred { note, .. } => 2 * note.len(),
         Fact::Reserved { details, .. } => 2 * details.len(),
         Fact::Document { body, .. } => body.as_ref().map_or(0, |body| body.len()),
-        Fact::Noted { body, .. } => body.len(),
+        Fact::Noted { body, .. } | Fact::Queued { body, .. } => body.len(),
         Fact::AccountOpened { .. }
         | Fact::AccountClosed { .. }
         | Fact::PolicyChanged { .. }

@@ -412,6 +412,7 @@ fn product(number: usize) -> Product {
         limit_per_user: None,
         low_stock_threshold: None,
         by_level: ByLevel::default(),
+        waiting_places: None,
         created_at: 0,
     }
 }

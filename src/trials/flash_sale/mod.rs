@@ -157,6 +157,7 @@ fn put_product(mall: &Mall, id: &str) -> Result<()> {
         limit_per_user: None,
         low_stock_threshold: None,
         by_level: ByLevel::default(),
+        waiting_places: None,
         created_at: 0,
     })
 }

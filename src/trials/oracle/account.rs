@@ -3,6 +3,7 @@
 use super::check::{Checked, hold};
 use crate::base::TimeMs;
 use crate::event::{Policy, Window};
+use crate::ledger::Waiting;
 
 /// An account.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -21,6 +22,10 @@ pub struct Account {
     pub written_off: u64,
     /// Nothing happens with it any more.
     pub closed: bool,
+    /// Those who wait for its units, the first first.
+    pub line: Vec<Waiting>,
+    /// How many places in the line were ever given out.
+    pub given: u64,
     /// Units granted, for good or for a window: the limit, and what was added beside it.
     granted: u64,
     /// What was consumed and not returned: when, and how many units.
@@ -84,8 +89,13 @@ impl Account {
         self.room(self.counted_now(now)) < 0
     }
 
-    /// What can be taken at `now`.
+    /// What anybody can take at `now`: nothing while others wait.
     pub fn takeable(&self, now: TimeMs) -> u64 {
+        if self.line.is_empty() { self.takeable_in_line(now) } else { 0 }
+    }
+
+    /// What who is first in the line can take at `now`.
+    pub fn takeable_in_line(&self, now: TimeMs) -> u64 {
         let room = self.room(self.counted_now(now)) + self.policy.backorder as i64;
         u64::try_from(room).unwrap_or(0)
     }
@@ -244,6 +254,7 @@ impl Account {
 
     /// Forgets when what was consumed was.
     pub fn forget_times(&mut self) {
+        self.line.iter_mut().for_each(|waiting| waiting.since = 0);
         let sum: u64 = self.uses.iter().map(|(_, quantity)| quantity).sum();
         self.uses = Vec::from_iter((sum > 0).then_some((0, sum)));
     }

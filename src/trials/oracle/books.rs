@@ -127,10 +127,10 @@ impl Books {
             }
             _ => self.at.max(event.at),
         };
-        event
-            .facts()
-            .iter()
-            .try_for_each(|fact| self.enter_fact(event.at, fact))
+        self.hold_lines(event.facts())
+            .and_then(|()| {
+                event.facts().iter().try_for_each(|fact| self.enter_fact(event.at, fact))
+            })
             .and_then(|()| self.enter_answer(event))
             .map_err(|why| self.told(&why))
     }
@@ -279,8 +279,10 @@ impl Books {
                     None => closed.available != 0,
                 };
                 closed.closed = true;
+                let left = left || !closed.line.is_empty();
                 hold(!left && closed.reserved == 0, || format!("it is not empty: {closed:?}"))
             }
+            Fact::Queued { .. } | Fact::Dequeued { .. } => self.enter_line(at, fact),
             // What happens together is entered one by one.
             Fact::Noted { .. } | Fact::ClockMended { .. } | Fact::Atomic(_) => Ok(()),
             Fact::Document { collection, key, body } => {
@@ -538,7 +540,8 @@ fn outcome_of(fact: &Fact<'_>) -> Option<Said> {
             Said::Transferred { from: (*from, *from_available), to: (*to, *to_available) }
         }
         Fact::Atomic(_) | Fact::PolicyChanged { .. } | Fact::Document { .. } => Said::Recorded,
-        // These are nobody's request.
+        // These are nobody's request, or have no key.
+        Fact::Queued { .. } | Fact::Dequeued { .. } => return None,
         Fact::AccountOpened { .. }
         | Fact::AccountClosed { .. }
         | Fact::Renewed { .. }

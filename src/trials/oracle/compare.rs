@@ -45,6 +45,9 @@ impl Books {
                 agree("what is closed", &takeable, &Err(ErrorKind::NotFound))?;
                 continue;
             }
+            let line = engine.waiting(level.account).map_err(|error| error.to_string())?;
+            agree(format!("who waits for {}", level.key), &line, &account.line)?;
+            agree(format!("how many wait for {}", level.key), &level.waiting, &line.len())?;
             agree(
                 format!("the number of {}", level.key),
                 &books.keys.get(&level.key),

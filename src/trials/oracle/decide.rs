@@ -271,7 +271,7 @@ impl Books {
             }
             Command::Reserve(reserve) => {
                 let glance = self.refuse_at_a_glance(reserve, now).filter(|_| is_alone);
-                match glance.map(Due::Nothing).or_else(|| self.refuse(reserve, now)) {
+                match glance.map(Due::Nothing).or_else(|| self.refuse(reserve, now, None)) {
                     Some(refused) => refused,
                     None => self.reserve(reserve, now, number, reservations_max),
                 }
@@ -339,7 +339,7 @@ impl Books {
         }
         let there = u64::try_from(self.accounts[&from].available).unwrap_or(0);
         if there < quantity {
-            return Due::Nothing(self.refusal(0, from, there, now));
+            return Due::Nothing(self.refusal(0, from, there, false, now));
         }
         let after = |id: AccountId, delta: i64| {
             let mut trial = self.accounts[&id].clone();
@@ -377,7 +377,7 @@ impl Books {
         }
         let there = u64::try_from(account.available).unwrap_or(0);
         if delta < 0 && there < delta.unsigned_abs() {
-            return Due::Nothing(self.refusal(0, id, there, now));
+            return Due::Nothing(self.refusal(0, id, there, false, now));
         }
         let mut trial = account.clone();
         // Entering the event holds it to the rules.
@@ -397,12 +397,21 @@ impl Books {
         (!is_granted).then(|| units as i64 - account.available - account.reserved as i64)
     }
 
-    fn refusal(&self, line: usize, account: AccountId, available: u64, now: TimeMs) -> Said {
+    /// Others who wait are told of where they are why there is too little.
+    fn refusal(
+        &self,
+        line: usize,
+        account: AccountId,
+        available: u64,
+        has_line: bool,
+        now: TimeMs,
+    ) -> Said {
         Said::Refused(Refusal {
             line,
             account,
             available,
             next_release_at: self.next_release(account, now),
+            has_line,
         })
     }
 
@@ -479,12 +488,19 @@ impl Books {
             let account = &self.accounts[&line.account];
             let short =
                 !account.is_windowed() && !account.closed && account.takeable(now) < line.quantity;
-            short.then(|| self.refusal(index, line.account, account.takeable(now), now))
+            let has_line = !account.line.is_empty();
+            short.then(|| self.refusal(index, line.account, account.takeable(now), has_line, now))
         })
     }
 
-    /// Line by line: what is closed, and what is too little.
-    pub(super) fn refuse(&self, reserve: &Reserve<'_>, now: TimeMs) -> Option<Due> {
+    /// Line by line: what is closed, and what is too little. Who is first in the line of an account
+    /// is past it.
+    pub(super) fn refuse(
+        &self,
+        reserve: &Reserve<'_>,
+        now: TimeMs,
+        past: Option<AccountId>,
+    ) -> Option<Due> {
         let mut taken: BTreeMap<AccountId, u64> = BTreeMap::new();
         for (index, line) in reserve.lines.iter().enumerate() {
             if self.accounts[&line.account].closed {
@@ -494,9 +510,15 @@ impl Books {
                 continue;
             }
             let before = taken.entry(line.account).or_default();
-            let left = self.accounts[&line.account].takeable(now).saturating_sub(*before);
+            let account = &self.accounts[&line.account];
+            let there = match past == Some(line.account) {
+                true => account.takeable_in_line(now),
+                false => account.takeable(now),
+            };
+            let (left, has_line) = (there.saturating_sub(*before), !account.line.is_empty());
             if left < line.quantity {
-                return Some(Due::Nothing(self.refusal(index, line.account, left, now)));
+                let refusal = self.refusal(index, line.account, left, has_line, now);
+                return Some(Due::Nothing(refusal));
             }
             *before += line.quantity;
         }

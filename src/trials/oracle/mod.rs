@@ -14,6 +14,7 @@ mod check;
 mod compare;
 mod decide;
 mod give_back;
+mod line;
 mod record;
 mod revive;
 mod said;

@@ -5,7 +5,7 @@ use super::decide::{Bounds, Due};
 use super::said::Said;
 use crate::base::error::ErrorKind;
 use crate::base::{AccountId, AccountKind, TimeMs};
-use crate::event::Fact;
+use crate::event::{Fact, Window};
 use crate::ledger::{PutDocument, SetPolicy};
 
 impl Books {
@@ -36,6 +36,10 @@ impl Books {
         if policy == account.policy {
             return Due::Nothing(Said::Recorded);
         }
+        let grants = policy.limit > 0 || policy.window != Window::Never;
+        if grants && !account.line.is_empty() {
+            return Due::Error(ErrorKind::Invalid);
+        }
         let mut trial = account.clone();
         trial.rule(policy, now);
         let (available, consumed) = (trial.available, Some(trial.consumed));
@@ -54,7 +58,7 @@ impl Books {
             Some(counting) => counting > 0 || account.owes(now),
             None => account.available != 0,
         };
-        if !left && account.reserved == 0 {
+        if !left && account.reserved == 0 && account.line.is_empty() {
             return Due::fact(Fact::AccountClosed { account: id, key: key.clone() }, closed);
         }
         Due::Nothing(Said::NotEmpty {
@@ -62,6 +66,7 @@ impl Books {
             available: account.available,
             reserved: account.reserved,
             counting: counting.unwrap_or(0),
+            waiting: account.line.len(),
         })
     }
 }

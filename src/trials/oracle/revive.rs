@@ -41,11 +41,12 @@ impl Books {
         let closed = held.lines.iter().position(|line| self.accounts[&line.account].closed);
         if let Some(line) = closed {
             let account = held.lines[line].account;
-            let refusal = Refusal { line, account, available: 0, next_release_at: None };
+            let refusal =
+                Refusal { line, account, available: 0, next_release_at: None, has_line: false };
             return Due::Nothing(Said::Refused(refusal));
         }
         let buys = Reserve::new(&held.lines, 1).confirmed();
-        if let Some(refused) = self.refuse(&buys, now) {
+        if let Some(refused) = self.refuse(&buys, now, None) {
             return refused;
         }
         let Due::Facts(mut facts, _) = self.reserve(&buys, now, None, usize::MAX) else {

@@ -4,9 +4,9 @@
 use crate::base::{AccountId, ReservationId, TimeMs};
 use crate::engine::NoteOutcome;
 use crate::ledger::{
-    ChangeOutcome, Changed, CloseOutcome, ConfirmOutcome, ExtendOutcome, FirstAnswer, NotPending,
-    Outcome, ReacquireOutcome, RefundOutcome, Refusal, ReleaseOutcome, ReserveOutcome, Reserved,
-    TransferOutcome, Transferred,
+    ChangeOutcome, Changed, CloseOutcome, ConfirmOutcome, ExtendOutcome, FirstAnswer, GrantOutcome,
+    JoinOutcome, LeaveOutcome, NotPending, Outcome, ReacquireOutcome, RefundOutcome, Refusal,
+    ReleaseOutcome, ReserveOutcome, Reserved, TransferOutcome, Transferred,
 };
 
 /// An answer.
@@ -25,7 +25,13 @@ pub enum Said {
     Extended { reservation: ReservationId, expires_at: TimeMs },
     Revived { reservation: ReservationId },
     Closed { account: AccountId },
-    NotEmpty { account: AccountId, available: i64, reserved: u64, counting: u64 },
+    NotEmpty { account: AccountId, available: i64, reserved: u64, counting: u64, waiting: usize },
+    Waiting { place: u64, ahead: usize },
+    Available { units: u64 },
+    Full { places: usize },
+    Left { place: u64 },
+    NotWaiting,
+    NotFirst,
     Recorded,
     Late { reservation: ReservationId, expires_at: TimeMs },
     NotPending { reservation: ReservationId, why: NotPending },
@@ -117,9 +123,38 @@ impl From<CloseOutcome> for Said {
     fn from(outcome: CloseOutcome) -> Self {
         match outcome {
             CloseOutcome::Closed { account } => Self::Closed { account },
-            CloseOutcome::NotEmpty { account, available, reserved, counting } => {
-                Self::NotEmpty { account, available, reserved, counting }
+            CloseOutcome::NotEmpty { account, available, reserved, counting, waiting } => {
+                Self::NotEmpty { account, available, reserved, counting, waiting }
             }
+        }
+    }
+}
+
+impl From<JoinOutcome> for Said {
+    fn from(outcome: JoinOutcome) -> Self {
+        match outcome {
+            JoinOutcome::Waiting { place, ahead } => Self::Waiting { place, ahead },
+            JoinOutcome::Available { units } => Self::Available { units },
+            JoinOutcome::Full { places } => Self::Full { places },
+        }
+    }
+}
+
+impl From<LeaveOutcome> for Said {
+    fn from(outcome: LeaveOutcome) -> Self {
+        match outcome {
+            LeaveOutcome::Left { place } => Self::Left { place },
+            LeaveOutcome::NotWaiting => Self::NotWaiting,
+        }
+    }
+}
+
+impl From<GrantOutcome> for Said {
+    fn from(outcome: GrantOutcome) -> Self {
+        match outcome {
+            GrantOutcome::Granted(reserved) => reserved.into(),
+            GrantOutcome::Refused(refusal) => Self::Refused(refusal),
+            GrantOutcome::NotFirst => Self::NotFirst,
         }
     }
 }

@@ -15,6 +15,7 @@
 //! | `returns` | what was consumed goes back |
 //! | `revivals` | what expired is confirmed after all |
 //! | `together` | commands that happen together |
+//! | `line` | those who wait for units |
 //! | `record` | documents and rules, with keys |
 //! | `recovery` | crashes, restarts, and what must be left |
 //! | `mending` | a clock that was ahead, set right |
@@ -29,6 +30,7 @@ mod clock;
 mod counts;
 mod follower;
 mod following;
+mod line;
 mod many;
 mod mending;
 mod plan;

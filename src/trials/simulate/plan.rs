@@ -227,6 +227,27 @@ pub(super) enum Step {
     Close {
         account: AccountIndex,
     },
+    /// Somebody joins the line for a product's units; before that, what is left of it is taken.
+    Join {
+        account: AccountIndex,
+        owner: AccountIndex,
+        places_max: usize,
+        sells_out: bool,
+    },
+    /// Somebody leaves a line, or only a place that they had there before.
+    Leave {
+        account: AccountIndex,
+        owner: AccountIndex,
+        is_other: bool,
+    },
+    /// Who is first in a line, or not, gets units.
+    Grant {
+        account: AccountIndex,
+        units: u64,
+        ttl_ms: u64,
+        confirm: bool,
+        is_other: bool,
+    },
     /// The clock goes on.
     Tick {
         by_ms: u64,
@@ -299,6 +320,9 @@ impl Step {
             Self::SetPolicy { .. } => "set policy",
             Self::RecordAgain { .. } => "record again",
             Self::Close { .. } => "close account",
+            Self::Join { .. } => "join a line",
+            Self::Leave { .. } => "leave a line",
+            Self::Grant { .. } => "grant",
             Self::Tick { .. } => "clock forwards",
             Self::SetBack { .. } => "clock backwards",
             Self::Jump { .. } => "clock jumps",
@@ -356,6 +380,9 @@ impl Plan {
         }
         if seed % 16 == 11 {
             mix_in(&mut steps[opened..], &mut Chance::new(!seed ^ 11), 4, reacquire);
+        }
+        if seed % 16 == 14 {
+            mix_in(&mut steps[opened..], &mut Chance::new(!seed ^ 14), 3, wait);
         }
         Self { seed, setup, steps: steps.into_iter().enumerate().collect() }
     }
@@ -549,6 +576,32 @@ fn reacquire(chance: &mut Chance) -> Step {
             pick: chance.below(1 << 16),
             key: one_in(chance, 2).then(|| chance.below(120) as u8),
         },
+    }
+}
+
+/// Those who wait for a product's units, and get them.
+fn wait(chance: &mut Chance) -> Step {
+    let (account, owner) = (chance.below(PRODUCTS), points_of(chance.below(USERS)));
+    match chance.below(16) {
+        0..6 => Step::Join {
+            account: if one_in(chance, 20) { place(chance) } else { account },
+            owner,
+            places_max: 1 + chance.below(USERS),
+            sells_out: one_in(chance, 2),
+        },
+        6 | 7 => Step::Leave { account, owner, is_other: one_in(chance, 5) },
+        8..12 => Step::Grant {
+            account,
+            units: between(chance, 1..=2),
+            ttl_ms: between(chance, 1..=250),
+            confirm: one_in(chance, 4),
+            is_other: one_in(chance, 8),
+        },
+        12 => Step::Close { account },
+        _ => {
+            let wish = Wish::Receive { account, quantity: between(chance, 1..=3) };
+            Step::Ask { wish, key: None, then: then(chance) }
+        }
     }
 }
 

@@ -173,6 +173,7 @@ fn first_failure(flaw: Flaw) -> (u64, String) {
 /// `mall::lots::tests`.
 fn sign(flaw: Flaw) -> Option<&'static str> {
     Some(match flaw {
+        Flaw::SellsPastQueue => "but it should be Ok(Refused",
         Flaw::Oversells => "but it should be Ok(Refused",
         Flaw::LogsLate => "the event of the answer",
         Flaw::MendsLate => "the time goes back",
@@ -315,6 +316,33 @@ fn what_is_revived_is_held_to_the_oracle() {
         let seen = |seed| with(flaw, || run(&Plan::new(seed))).failure.is_some();
         assert!(seeds().any(seen), "{flaw:?} is not seen");
     }
+}
+
+/// Would catch a unit that is sold to anybody while others wait for it, somebody who gets two or none
+/// of them through a crash, and an oracle that would not see it.
+#[test]
+fn those_who_wait_are_held_to_the_oracle() {
+    let seeds = || (0..24).map(|number| 16 * number + 14);
+    let mut counts = super::counts::Counts::default();
+    for seed in seeds() {
+        let run = run(&Plan::new(seed));
+        assert_eq!(run.failure, None, "seed {seed}");
+        counts.merge(&run.counts);
+    }
+    for name in [
+        "waits",
+        "waits already",
+        "there are units",
+        "full",
+        "left",
+        "granted",
+        "too little",
+        "not in it",
+    ] {
+        assert!(counts.get("lines", name) > 5, "{name}: {counts}");
+    }
+    let seen = |seed| with(Flaw::SellsPastQueue, || run(&Plan::new(seed))).failure.is_some();
+    assert!(seeds().any(seen), "a unit is sold past those who wait, and nobody sees it");
 }
 
 /// Would catch commands that happen together in part, in another way than one by one, or twice for

@@ -185,6 +185,13 @@ impl<'p> World<'p> {
             Step::SetPolicy { account, policy, key } => self.set_policy(*account, *policy, *key),
             Step::RecordAgain { pick } => self.record_again(*pick),
             Step::Close { account } => self.close_account(*account),
+            Step::Join { account, owner, places_max, sells_out } => {
+                self.join(*account, *owner, *places_max, *sells_out)
+            }
+            Step::Leave { account, owner, is_other } => self.leave(*account, *owner, *is_other),
+            Step::Grant { account, units, ttl_ms, confirm, is_other } => {
+                self.grant(*account, *units, (*ttl_ms, *confirm), *is_other)
+            }
             Step::Tick { by_ms } => {
                 self.machine.advance(*by_ms);
                 Ok(())
@@ -341,7 +348,7 @@ impl<'p> World<'p> {
         self.ask(&ask, Some(key), Then::Wait)
     }
 
-    fn ask(&mut self, ask: &Ask, key: Option<u8>, then: Then) -> Checked {
+    pub(super) fn ask(&mut self, ask: &Ask, key: Option<u8>, then: Then) -> Checked {
         let engine = self.engine()?;
         let command = ask.command(key.map(|key| ask.key(key)));
         let now = engine.now_ms();

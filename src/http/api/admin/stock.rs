@@ -8,6 +8,7 @@ use super::note;
 use crate::base::{QUANTITY_MAX, Seq, TimeMs};
 use crate::history::record::ChangeRecord;
 use crate::http::api::shop::catalogue::StockWire;
+use crate::http::api::shop::waiting::PlaceWire;
 use crate::http::body::Sent;
 use crate::http::call::OperatorCall;
 use crate::http::decimal::Whole;
@@ -17,7 +18,9 @@ use crate::http::reply::Answer;
 use crate::http::text::text;
 use crate::ledger::Level;
 use crate::mall::model::change_type;
-use crate::mall::{LOCATION_CHARS_MAX, Note, StockPlace, StockTransfer, is_location, order_id};
+use crate::mall::{
+    InLine, LOCATION_CHARS_MAX, Note, StockPlace, StockTransfer, is_location, order_id,
+};
 
 const CHANGES: u64 = 20;
 const CHANGES_MAX: u64 = 100;
@@ -140,6 +143,41 @@ impl<'a> ChangeWire<'a> {
             created_at: change.at,
         }
     }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct WaitingListWire<'a> {
+    product_id: &'a str,
+    places: Vec<InLineWire<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct InLineWire<'a> {
+    user_id: &'a str,
+    #[serde(flatten)]
+    place: PlaceWire,
+    /// The service that took the place for its user.
+    service: Option<&'a str>,
+}
+
+impl<'a> InLineWire<'a> {
+    fn of(waiting: &'a InLine) -> Self {
+        let InLine { user_id, place, service } = waiting;
+        Self { user_id, place: PlaceWire::of(place), service: service.as_deref() }
+    }
+}
+
+/// Everybody in line, the first first: a line has a thousand places at most.
+pub(in crate::http) async fn waiting_list(call: OperatorCall<'_, 1>) -> Answer {
+    call.no_query()?;
+    let [product_id] = call.path;
+    let line = call.app.mall.line(product_id)?;
+    Ok(call.success(&WaitingListWire {
+        product_id,
+        places: line.iter().map(InLineWire::of).collect(),
+    }))
 }
 
 pub(in crate::http) async fn receive(call: OperatorCall<'_, 1>, body: Sent<ReceiveBody>) -> Answer {

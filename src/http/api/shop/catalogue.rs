@@ -51,6 +51,8 @@ struct ProductWire<'a> {
     limit_per_user: Option<PurchaseLimit>,
     /// What is otherwise from a level on.
     by_level: &'a ByLevel,
+    /// Null where it is as the mall is configured.
+    waiting_places: Option<u64>,
     sort_order: i64,
     created_at: TimeMs,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -105,7 +107,7 @@ impl StockWire {
             sold: level.consumed,
             written_off: level.written_off,
             total: level.received,
-            in_stock: level.available > 0,
+            in_stock: level.available > 0 && level.waiting == 0,
         }
     }
 }
@@ -125,7 +127,8 @@ impl<'a> ProductWire<'a> {
             },
             points_price: product.points_price,
             original_price: product.original_price_cents.map(|cents| cents as f64 / 100.0),
-            stock_quantity: level.available.max(0) as u64,
+            // What others wait for cannot be bought.
+            stock_quantity: if level.waiting > 0 { 0 } else { level.available.max(0) as u64 },
             sales_count: level.consumed,
             images: &product.images,
             specifications: &product.specifications,
@@ -133,6 +136,7 @@ impl<'a> ProductWire<'a> {
             is_new: product.is_new,
             limit_per_user: product.limit_per_user,
             by_level: &product.by_level,
+            waiting_places: product.waiting_places,
             sort_order: product.sort_order,
             created_at: product.created_at,
             stock_info: None,

@@ -3,3 +3,4 @@
 pub(in crate::http) mod catalogue;
 pub(in crate::http) mod exchange;
 pub(in crate::http) mod orders;
+pub(in crate::http) mod waiting;

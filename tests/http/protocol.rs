@@ -85,7 +85,7 @@ async fn paths_that_are_not_there_are_not_found() {
             "/api/mall/exchange/",
             "//api/mall/products",
             "/api/mall/orders/x/ship",
-            "/api/admin/points/ann",
+            "/api/admin/points/ann/",
             "/metrics/..",
         ] {
             client.get(path).await.failure(404, "NOT_FOUND");

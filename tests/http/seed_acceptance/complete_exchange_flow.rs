@@ -103,7 +103,10 @@ async fn complete_exchange_flow() {
 
     // 数据一致性正确
     let balance = ann.get("/api/points/balance").await.data();
-    let books = json!({"userId": "ann", "balance": 3000, "reserved": 0, "consumed": 7000, "received": 10_000});
+    let books = json!({
+        "userId": "ann", "balance": 3000, "reserved": 0, "consumed": 7000, "received": 10_000, "writtenOff": 0,
+        "earned": 10_000, "expiring": null, "mallLevel": 1, "levelName": "", "nextLevelAt": null
+    });
     assert_eq!(balance, books);
     let inventory = shop.admin().await.get("/api/admin/inventory/prod_starbucks").await.data();
     for (field, value) in [("available", 998), ("reserved", 0), ("sold", 2), ("total", 1000)] {

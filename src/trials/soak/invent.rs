@@ -21,7 +21,9 @@ impl Caller {
             0..4 => Ask::Award { user, points: 3_500 * chance.between(1, 3_000) },
             4..9 => Ask::Receive { product, quantity: chance.between(1, 5) },
             9..12 => {
-                Ask::Adjust { product, delta: [-3, -2, -1, 1, 2, 3][chance.below(6) as usize] }
+                // The last is more than there ever is.
+                let deltas = [-3, -2, -1, 1, 2, 3, -1_000_000_000];
+                Ask::Adjust { product, delta: deltas[chance.below(7) as usize] }
             }
             12..38 if !self.waiting.is_empty() => self.ask_for_what_waits(),
             38..62 if !self.paid.is_empty() => self.ask_for_what_is_paid(),
@@ -100,17 +102,17 @@ impl Caller {
     /// What usually follows.
     fn onward(&mut self, order: ReservationId) -> Act {
         let known = &self.orders[&order];
+        let is_awaited = !known.is_delivered && self.chance.below(2) == 0;
         match known.may_be.one() {
             Some(OrderStatus::Confirmed) => Act::Ship,
-            Some(OrderStatus::Shipped) if !known.is_delivered => Act::Deliver,
+            Some(OrderStatus::Shipped) if is_awaited => Act::Deliver,
             Some(OrderStatus::Shipped) => Act::Complete,
-            Some(
-                OrderStatus::Pending
-                | OrderStatus::Completed
-                | OrderStatus::Cancelled
-                | OrderStatus::Expired,
-            )
-            | None => self.refund_of_all(),
+            Some(OrderStatus::Completed) => {
+                Act::Refund(GiveBack { even_completed: true, ..self.give_back(None) })
+            }
+            Some(OrderStatus::Pending | OrderStatus::Cancelled | OrderStatus::Expired) | None => {
+                self.refund_of_all()
+            }
         }
     }
 

@@ -14,6 +14,7 @@ use smallvec::SmallVec;
 
 pub(crate) use names::Lookup;
 use names::{Name, Names};
+#[cfg_attr(not(feature = "mysql"), allow(unused_imports, reason = "the mirror shows more"))]
 pub(crate) use orders::{OrderChange, OrderEnd, OrderStep, Returned, Subject};
 
 use super::facts::Parting;

@@ -75,7 +75,7 @@ async fn stock_that_is_low_or_gone_is_told_until_it_is_back_and_a_restart_tells_
     let cancel = format!("/api/mall/orders/{}/cancel", last.as_str().expect("a string"));
     ann.post(&cancel, json!({})).await.data();
     let back = ("soldOut".to_owned(), json!("backInStock"));
-    assert_eq!(told(&page(&mut ops, "?open=false").await), [back.clone()]);
+    assert_eq!(told(&page(&mut ops, "?open=false").await), std::slice::from_ref(&back));
     receive(&mut ops, 5).await;
     let recovered = ("lowStock".to_owned(), json!("stockRecovered"));
     let shop = shop.reopen().await;

@@ -145,7 +145,7 @@ fn touched(
     for course in courses {
         all.extend(engine.history().touched(*course, Some(below), limit)?);
     }
-    all.sort_by(|a, b| b.seq.cmp(&a.seq));
+    all.sort_by_key(|entry| std::cmp::Reverse(entry.seq));
     let mut together: VecDeque<Touched> = VecDeque::new();
     for entry in all {
         match together.back_mut() {

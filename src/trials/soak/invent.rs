@@ -21,9 +21,9 @@ impl Caller {
             0..4 => Ask::Award { user, points: 3_500 * chance.between(1, 3_000) },
             4..9 => Ask::Receive { product, quantity: chance.between(1, 5) },
             9..12 => {
-                // The last is more than there ever is.
+                // Mostly a little; often more than there ever is.
                 let deltas = [-3, -2, -1, 1, 2, 3, -1_000_000_000];
-                Ask::Adjust { product, delta: deltas[chance.below(7) as usize] }
+                Ask::Adjust { product, delta: deltas[chance.below(12).min(6) as usize] }
             }
             12..38 if !self.waiting.is_empty() => self.ask_for_what_waits(),
             38..62 if !self.paid.is_empty() => self.ask_for_what_is_paid(),

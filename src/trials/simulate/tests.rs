@@ -173,7 +173,7 @@ fn first_failure(flaw: Flaw) -> (u64, String) {
 /// `mall::lots::tests`.
 fn sign(flaw: Flaw) -> Option<&'static str> {
     Some(match flaw {
-        Flaw::SellsPastQueue => "but it should be Ok(Refused",
+        Flaw::SellsPastQueue => "what can be taken of",
         Flaw::Oversells => "but it should be Ok(Refused",
         Flaw::LogsLate => "the event of the answer",
         Flaw::MendsLate => "the time goes back",

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::product::PurchaseLimit;
+use super::limit::PurchaseLimit;
 use super::rule::{self, Characters, Checked, Violation, member};
 use crate::base::QUANTITY_MAX;
 

@@ -2,6 +2,8 @@
 //! what is not there or takes it twice, and a refusal after which its payer cannot know whether to
 //! give the money back.
 
+use hyper::Method;
+use hyper::header::CONTENT_TYPE;
 use serde_json::{Value, json};
 use stockhold::http::Role;
 use stockhold::mall::{Period, PurchaseLimit};
@@ -151,6 +153,15 @@ async fn only_what_expired_is_taken_again() {
     // One that waits is confirmed as ever.
     let waits = exchange(&mut ann, &[("tea", 1)], false).await;
     assert_eq!(reacquire(&mut ann, &waits, "k").await.data()["status"], json!(1));
+    // MessagePack says the same.
+    let packed = exchange(&mut ann, &[("tea", 1)], false).await;
+    shop.advance(TTL_MS);
+    for (reacquire, status) in [(false, 410), (true, 200)] {
+        let request = ann.request(Method::POST, &confirm_path(&packed));
+        let body = rmp_serde::to_vec_named(&json!({"reacquire": reacquire})).expect("it packs");
+        let told = ann.send(request.header(CONTENT_TYPE, "application/msgpack"), body).await;
+        assert_eq!(told.status, status, "{told:?}");
+    }
     for wrong in [json!({"reacquire": 1}), json!({"reacquire": null}), json!({"again": true})] {
         ann.post(&confirm_path(&waits), wrong).await.failure(400, "INVALID_REQUEST");
     }

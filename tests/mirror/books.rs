@@ -62,6 +62,7 @@ pub const WRONG: [(&str, &str); 15] = [
          on o.product_id = p.id where p.seq is not null and p.sales_count <> coalesce(o.total, 0)",
     ),
     (
+        // Once, and what was paid late once more.
         "an order did not take its units of each of its products",
         "select o.id, l.product_id, l.quantity, r.taken from exchange_orders o join json_table(
              coalesce(o.items, json_array(json_object('productId', o.product_id, 'quantity', o.quantity))),
@@ -69,7 +70,8 @@ pub const WRONG: [(&str, &str); 15] = [
          left join (select related_order_id, product_id, sum(-least(quantity_change, 0)) taken
                     from inventory_records where seq is not null group by related_order_id, product_id) r
          on r.related_order_id = o.id and r.product_id = l.product_id
-         where o.seq is not null and not l.quantity <=> r.taken",
+         where o.seq is not null
+           and not l.quantity * if(o.exchanged_at >= o.expires_at, 2, 1) <=> r.taken",
     ),
     (
         "the products of a basket are not the whole order",

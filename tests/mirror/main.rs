@@ -19,6 +19,7 @@ mod hostile;
 mod kill;
 mod lab;
 mod lab_tests;
+mod late;
 mod lock;
 mod locks;
 mod lost;

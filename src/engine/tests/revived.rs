@@ -46,6 +46,7 @@ fn revived(reservation: ReservationId) -> Result<ReacquireOutcome, ErrorKind> {
     Ok(ReacquireOutcome::Revived { reservation })
 }
 
+#[allow(clippy::disallowed_methods, reason = "the test takes history away")]
 #[test]
 fn what_expired_is_confirmed_and_stays_so_through_restarts() {
     let fixture = Fixture::new();
@@ -92,6 +93,38 @@ fn what_expired_is_confirmed_and_stays_so_through_restarts() {
     assert_eq!(refund.expect("it is decided"), RefundOutcome::Returned { reservation: order });
     assert_eq!(numbers(&engine, tea), (10, 0, 0));
     assert_eq!(ask(&engine, order), not_expired(order, NotPending::Returned), "it has two ends");
+}
+
+/// A clock that was wrong took the time further: what was revived then stays confirmed, and what only
+/// expired then can be revived, though its deadline is to come again.
+#[cfg(feature = "bin")]
+#[test]
+fn a_mend_of_the_clock_changes_nothing_about_it() {
+    const DAY_MS: u64 = 24 * 3_600_000;
+    let fixture = Fixture::new();
+    let engine = fixture.open();
+    let tea = stock(&engine, 10);
+    let (paid, late) = (reserve(&engine, tea, 2), reserve(&engine, tea, 3));
+    engine.close().expect("it closes");
+    let ahead = Fixture { dir: fixture.dir, clock: Arc::new(ManualClock::new(1_000 + DAY_MS)) };
+    let engine = ahead.open();
+    assert_eq!(engine.expire_due().expect("it admits"), 2);
+    assert_eq!(ask(&engine, paid), revived(paid));
+    drop(engine);
+    let right = Fixture { dir: ahead.dir, clock: Arc::new(ManualClock::new(1_050)) };
+    let builder = Engine::builder(right.dir.path()).clock(Arc::clone(&right.clock) as _);
+    let mended = mend_clock(builder.segment_bytes(128 << 10), true).expect("it is mended");
+    assert_eq!((mended.is_ahead, mended.reservations), (true, 0));
+    let engine = right.open();
+    assert!(engine.now_ms() < 1_100, "their deadline is to come");
+    assert_eq!(ask(&engine, paid), not_expired(paid, NotPending::Confirmed));
+    assert_eq!(ask(&engine, late), revived(late));
+    assert_eq!(numbers(&engine, tea), (5, 0, 5));
+    for order in [paid, late] {
+        let refund = engine.refund(Refund::new(order)).and_then(DeferredTicket::wait);
+        assert_eq!(refund.expect("it is sound"), RefundOutcome::Returned { reservation: order });
+    }
+    assert_eq!(numbers(&engine, tea), (10, 0, 0));
 }
 
 #[test]

@@ -14,7 +14,7 @@ impl World<'_> {
     pub(super) fn reacquire(&mut self, pick: usize, key: Option<u8>) -> Checked {
         self.revive_foreign(pick)?;
         let (count, expired) = (self.books.expired.len(), &self.books.expired);
-        let found = expired.iter().rev().nth(pick % count.min(4).max(1));
+        let found = expired.iter().rev().nth(pick % count.clamp(1, 4));
         let Some((&reservation, held)) = found else {
             return Ok(());
         };

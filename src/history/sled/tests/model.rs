@@ -12,6 +12,7 @@ enum Step {
     Reserve { reservation: u64, owner: Option<u32>, confirmed: bool, quantity: u64 },
     End { reservation: u64, state: ReservationState },
     Return { reservation: u64, units: u64 },
+    Revive { reservation: u64 },
     Note { reservation: u64 },
     Flush { budget: usize },
     FlushAll,
@@ -32,6 +33,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         }),
         6 => (0..40u64, states).prop_map(|(reservation, state)| Step::End { reservation, state }),
         3 => (0..40u64, 1..400u64).prop_map(|(reservation, units)| Step::Return { reservation, units }),
+        3 => (0..40u64).prop_map(|reservation| Step::Revive { reservation }),
         2 => (0..40u64).prop_map(|reservation| Step::Note { reservation }),
         2 => (1..30usize).prop_map(|budget| Step::Flush { budget }),
         1 => Just(Step::FlushAll),
@@ -65,6 +67,7 @@ impl Model {
             }
             Step::End { reservation, state } => self.end(seq, reservation, state),
             Step::Return { reservation, units } => self.give_back(seq, reservation, units),
+            Step::Revive { reservation } => self.revive(seq, reservation),
             Step::Note { reservation } => {
                 let record = self.records.get_mut(&reservation)?;
                 let body = seq.to_string().into_bytes();
@@ -170,6 +173,21 @@ impl Model {
             expires_at: 0,
             part: (units < consumed).then(|| Box::new(part)),
         })
+    }
+
+    /// What expired is confirmed after all.
+    fn revive(&mut self, seq: Seq, reservation: u64) -> Option<Fact<'static>> {
+        let record = self.records.get_mut(&reservation)?;
+        if record.state != ReservationState::Expired {
+            return None;
+        }
+        let quantity = record.lines[0].quantity;
+        record.lines[0].consumed = quantity;
+        (record.state, record.ended_at) = (ReservationState::Confirmed, Some(seq));
+        let (owner, expires_at) = (record.owner, record.expires_at);
+        self.change(seq, ChangeKind::Bought, -(quantity as i64), quantity, reservation);
+        let lines = [line(ACCOUNT, quantity, quantity, seq as i64)].into_iter().collect();
+        Some(Fact::Revived { reservation: id(reservation), owner, expires_at, lines })
     }
 
     fn change(&mut self, seq: Seq, kind: ChangeKind, delta: i64, quantity: u64, reservation: u64) {

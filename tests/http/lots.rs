@@ -307,3 +307,26 @@ async fn deductions_take_of_lots_and_records_go_over_all_of_them() {
     assert_eq!(before, 0);
     assert_eq!(records(&mut ann, 1).await, all, "in whatever pages");
 }
+
+#[tokio::test]
+async fn an_order_that_is_paid_late_takes_the_points_it_had_and_none_that_have_ended() {
+    const TTL_MS: u64 = 15 * 60_000;
+    let shop = shop().await;
+    let mut ann = ann_of(&shop).await;
+    let late = async |ann: &mut Client, order: &str| {
+        ann.post(&format!("/api/mall/orders/{order}/confirm"), json!({"reacquire": true})).await
+    };
+    let order = id(&exchange(&mut ann, "tea", 6, false).await);
+    shop.advance(TTL_MS);
+    assert_eq!(available(&shop, "ann"), [5, 7, 10], "they are back where they came from");
+    let told = late(&mut ann, &order).await.data();
+    assert_eq!((&told["status"], &told["pointsCost"]), (&json!(1), &json!(6)));
+    assert_eq!(available(&shop, "ann"), [0, 6, 10]);
+
+    let order = id(&exchange(&mut ann, "tea", 7, false).await);
+    shop.advance(TTL_MS + DAY_MS);
+    let short = late(&mut ann, &order).await.failure(409, "INSUFFICIENT_POINTS");
+    assert_eq!((&short["required"], &short["available"]), (&json!(7), &json!(1)));
+    assert_eq!(short["lines"].as_array().map(Vec::len), Some(1), "{short}");
+    assert_eq!(level(&shop, "ann", None).available, 10, "nothing was taken");
+}

@@ -1,7 +1,7 @@
 //! Orders whose payment came after their deadline: they take again what they held, when it is there.
 
 use super::{Order, Receipt};
-use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::error::{ErrorKind, Result};
 use crate::base::{AccountId, AccountKey, AccountKind, IdempotencyKey, ReservationId};
 use crate::event::Window;
 use crate::history::record::{RecordLine, ReservationRecord};
@@ -72,31 +72,37 @@ impl Mall {
     fn bring_limits_up_to_date(&self, record: &ReservationRecord) -> Result<()> {
         for line in &record.lines {
             let level = self.engine().level(line.account)?;
-            if !level.closed {
+            if !level.closed && level.key.product().is_some() {
                 self.bring_to_rule(line.account, &level.key, level.policy)?;
             }
         }
         Ok(())
     }
 
-    /// What the ledger refused, and whatever else of the order is short by then.
+    /// What the ledger refused, and then whatever else of the order is short by then.
     fn short_again(&self, record: &ReservationRecord, refusal: Refusal) -> Result<Vec<Short>> {
-        let refused = record.lines.get(refusal.line).ok_or_else(|| {
-            Error::unavailable("the engine refused a line that the order does not have")
-        })?;
-        let Refusal { available, next_release_at, .. } = refusal;
-        let shortage =
-            Shortage { required: refused.quantity, available, next_release_at, line: None };
-        let mut all = vec![self.short_line(record, refused, shortage)];
+        let (mut refused, mut others) = (Vec::new(), Vec::new());
+        let mut points: Option<Shortage> = None;
         for (at, line) in record.lines.iter().enumerate() {
-            let available = self.there(line)?;
-            if at != refusal.line && available < line.quantity {
-                let required = line.quantity;
-                let shortage = Shortage { required, available, next_release_at: None, line: None };
-                all.push(self.short_line(record, line, shortage));
+            let is_refused = at == refusal.line;
+            let (available, next_release_at) = match is_refused {
+                true => (refusal.available, refusal.next_release_at),
+                false => (self.there(line)?, None),
+            };
+            let shortage =
+                Shortage { required: line.quantity, available, next_release_at, line: None };
+            let (lack, product_id) = self.lack_of(record, line);
+            match lack {
+                // However many ends they have, they are one line to the user.
+                Lack::Points => points = Some(points.map_or(shortage, |it| both(it, shortage))),
+                _ if is_refused => refused.push(Short { lack, product_id, shortage }),
+                _ => others.push(Short { lack, product_id, shortage }),
             }
         }
-        Ok(all)
+        let points =
+            points.map(|shortage| Short { lack: Lack::Points, product_id: None, shortage });
+        let all = refused.into_iter().chain(points).chain(others);
+        Ok(all.filter(|it| it.shortage.available < it.shortage.required).collect())
     }
 
     /// How many units of a line can be had now. What is confirmed at once never waits, and does not
@@ -112,12 +118,8 @@ impl Mall {
         }
     }
 
-    fn short_line(
-        &self,
-        record: &ReservationRecord,
-        line: &RecordLine,
-        shortage: Shortage,
-    ) -> Short {
+    /// Of what a line is, and of which product.
+    fn lack_of(&self, record: &ReservationRecord, line: &RecordLine) -> (Lack, Option<String>) {
         let key = self.engine().key_of(line.account);
         let key = key.as_ref();
         let (lack, product) = match key.map(AccountKey::kind) {
@@ -128,6 +130,17 @@ impl Mall {
                 (Lack::Stock, key.map(AccountKey::owner))
             }
         };
-        Short { lack, product_id: product.map(str::to_owned), shortage }
+        (lack, product.map(str::to_owned))
+    }
+}
+
+/// Points that are in two accounts: what there is more of one is none of the other.
+fn both(one: Shortage, other: Shortage) -> Shortage {
+    let there = |it: Shortage| it.available.min(it.required);
+    Shortage {
+        required: one.required.saturating_add(other.required),
+        available: there(one).saturating_add(there(other)),
+        next_release_at: one.next_release_at.or(other.next_release_at),
+        line: None,
     }
 }

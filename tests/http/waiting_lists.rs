@@ -137,10 +137,10 @@ async fn the_wait_is_estimated_from_those_who_were_served() {
     for user in &mut users[1..] {
         join(user).await.data();
     }
-    for served in 0..2 {
+    for user in &mut users[..2] {
         shop.advance(1_000);
-        let his = orders(&mut users[served]).await;
-        cancel(&mut users[served], &his[0]).await;
+        let his = orders(user).await;
+        cancel(user, &his[0]).await;
         serve(&shop);
     }
     let place = users[3].get(LINE).await.data();

@@ -1,6 +1,8 @@
 //! Would catch an expired reservation that is confirmed twice, with what is not its own, or after all by
 //! two at once; and one of which memory, history or a restart tells otherwise than that it is confirmed.
 
+#![allow(clippy::disallowed_methods, reason = "a test removes history")]
+
 use super::*;
 use crate::base::IdempotencyKey;
 use crate::event::ChangeKind;

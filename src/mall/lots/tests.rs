@@ -23,11 +23,12 @@ const NOW_MS: u64 = 20_000 * DAY_MS - 3_600_000;
 const MIDNIGHT_MS: u64 = 20_000 * DAY_MS;
 
 struct Fixture {
-    dir: TempDir,
     clock: Arc<ManualClock>,
     engine: Engine,
     mall: Mall,
     ann: User,
+    /// Dropped after the engine, whose files it has.
+    dir: TempDir,
 }
 
 impl Fixture {

@@ -1,6 +1,7 @@
 //! The stock of products as operators read and change it.
 
 mod acts;
+mod filter;
 mod place;
 mod records;
 mod source;
@@ -8,9 +9,10 @@ mod source;
 use std::sync::Arc;
 
 pub(crate) use acts::StockTransfer;
+pub(crate) use filter::RecordFilter;
 pub(in crate::mall) use place::locations;
 pub(crate) use place::{LOCATION_CHARS_MAX, Place, is_location};
-pub(crate) use records::{RecordFilter, StockRecord, StockRecords};
+pub(crate) use records::{StockRecord, StockRecords};
 
 use super::{Failure, Item, Mall};
 use crate::history::record::ChangeRecord;

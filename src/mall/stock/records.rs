@@ -7,38 +7,20 @@
 
 use std::collections::HashMap;
 
+use super::filter::{RecordFilter, SET_BACK_MS};
 use super::source::{Found, Source};
 use crate::base::error::Result;
-use crate::base::{AccountId, AccountKey, AccountKind, ReservationId, Seq, TimeMs};
+use crate::base::{AccountId, AccountKey, Seq, TimeMs};
 use crate::engine::Engine;
-use crate::event::ChangeKind;
-use crate::history::record::{ChangeRecord, Course};
-use crate::mall::model::{RecordPlace, change_type};
-use crate::mall::{Mall, Note};
+use crate::history::record::ChangeRecord;
+use crate::mall::Mall;
+use crate::mall::model::RecordPlace;
 
 /// How many changes that are not wanted are looked at for one page: whoever wants more asks for the
 /// next.
 const LOOKED_AT_MAX: usize = 4096;
-/// By how much the clock may have been set back under a change that is looked for by its time.
-const SET_BACK_MS: u64 = 86_400_000;
 /// How near the search for a time comes to it, in events.
 const NEAR: u64 = 64;
-
-/// Which changes to find.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct RecordFilter {
-    pub(crate) product: Option<String>,
-    /// `Some(None)` is what is sold from.
-    pub(crate) location: Option<Option<String>>,
-    /// `None` is any.
-    pub(crate) kinds: Option<Vec<ChangeKind>>,
-    pub(crate) order: Option<ReservationId>,
-    /// Who made it by hand.
-    pub(crate) operator: Option<String>,
-    /// Of this time, both included.
-    pub(crate) from: Option<TimeMs>,
-    pub(crate) to: Option<TimeMs>,
-}
 
 /// A change of the stock of a product.
 #[derive(Debug)]
@@ -56,45 +38,6 @@ pub(crate) struct StockRecords {
     pub(crate) records: Vec<StockRecord>,
     /// What the next page is older than; `None` when there is none.
     pub(crate) next_before: Option<RecordPlace>,
-}
-
-impl RecordFilter {
-    /// The kinds that a number of the mall's document stands for, or a name.
-    pub(crate) fn kinds_named(name: &str) -> Option<Vec<ChangeKind>> {
-        let is_meant =
-            |kind: &ChangeKind| kind.name() == name || change_type(*kind).to_string() == name;
-        let found: Vec<_> = ChangeKind::ALL.iter().copied().filter(is_meant).collect();
-        (!found.is_empty()).then_some(found)
-    }
-
-    /// Whether a change of this kind may be wanted. No operator is in the record of a sale.
-    pub(super) fn may_be(&self, kind: ChangeKind) -> bool {
-        self.kinds.as_ref().is_none_or(|kinds| kinds.contains(&kind))
-            && (self.operator.is_none() || Course::of(kind) == Course::Others)
-    }
-
-    /// Whether a change of this account may be wanted.
-    pub(super) fn is_at(&self, key: &AccountKey) -> bool {
-        key.kind() == AccountKind::Stock
-            && self.product.as_ref().is_none_or(|product| product == key.owner())
-            && self.location.as_ref().is_none_or(|it| it.as_deref() == key.location())
-    }
-
-    fn wants(&self, change: &ChangeRecord) -> bool {
-        self.may_be(change.kind)
-            && self.order.is_none_or(|order| change.reservation == Some(order))
-            && self.from.is_none_or(|from| change.at >= from)
-            && self.to.is_none_or(|to| change.at <= to)
-            && self
-                .operator
-                .as_deref()
-                .is_none_or(|name| Note::read(&change.note).operator == Some(name))
-    }
-
-    /// Whether nothing that is as old as this, or older, is wanted.
-    fn is_past(&self, at: TimeMs) -> bool {
-        self.from.is_some_and(|from| at.saturating_add(SET_BACK_MS) < from)
-    }
 }
 
 impl Mall {
@@ -187,27 +130,5 @@ impl Keys<'_> {
     fn of(&mut self, account: AccountId) -> Option<AccountKey> {
         let engine = self.engine;
         self.known.entry(account).or_insert_with(|| engine.key_of(account)).clone()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_type_is_a_number_of_the_malls_document_or_a_name() {
-        use ChangeKind::{Adjusted, Received, Reserved, TransferredIn};
-        for (name, kinds) in [
-            ("1", Some(vec![Received, TransferredIn])),
-            ("3", Some(vec![Reserved])),
-            ("5", Some(vec![Adjusted])),
-            ("transferredIn", Some(vec![TransferredIn])),
-            ("0", None),
-            ("6", None),
-            ("", None),
-            ("Reserved", None),
-        ] {
-            assert_eq!(RecordFilter::kinds_named(name), kinds, "{name}");
-        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BinaryHeap, VecDeque};
 
-use super::records::RecordFilter;
+use super::filter::RecordFilter;
 use crate::base::error::Result;
 use crate::base::{AccountId, AccountKey, AccountKind, ReservationId, Seq, TimeMs};
 use crate::engine::Engine;

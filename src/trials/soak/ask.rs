@@ -9,21 +9,13 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::acts::Act;
+use super::products::PRODUCTS;
 use super::units::Units;
 use crate::base::{ReservationId, TimeMs};
 use crate::trials::client::Client;
 
 /// Longer than the server is ever stopped.
 const PATIENCE: Duration = Duration::from_secs(30);
-
-/// A product of the demo, with its price.
-pub(super) const PRODUCTS: [(&str, u64); 5] = [
-    ("prod_iphone15", 999_900),
-    ("prod_airpods", 189_900),
-    ("prod_starbucks", 3_500),
-    ("prod_kfc", 8_900),
-    ("prod_movie", 4_500),
-];
 
 /// A request that changes something. Users and products go by their index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

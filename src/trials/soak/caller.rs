@@ -12,11 +12,12 @@ use hyper::body::Bytes;
 use hyper::header::HeaderValue;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::ask::{Ask, Asked, PRODUCTS, Reply, send};
+use super::ask::{Ask, Asked, Reply, send};
 use super::choices::Choices;
 use super::counts::{Counts, Findings};
 use super::holdings::{Purse, Stock};
 use super::known::{Order, Span};
+use super::products::PRODUCTS;
 use crate::base::error::{Error, Result};
 use crate::base::{ReservationId, TimeMs};
 use crate::http::{Auth, Role};

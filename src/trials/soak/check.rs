@@ -7,10 +7,11 @@ use hyper::Method;
 use hyper::body::Bytes;
 use tokio::time::{Instant, sleep};
 
-use super::ask::{Ask, PRODUCTS, Reply, send};
+use super::ask::{Ask, Reply, send};
 use super::caller::Caller;
 use super::holdings::Stock;
 use super::known::Span;
+use super::products::PRODUCTS;
 use crate::base::ReservationId;
 use crate::base::error::{Error, Result};
 use crate::mall::{OrderStatus, order_id, parse_order_id};

@@ -1,9 +1,10 @@
 //! What a caller asks next, as its seed says.
 
 use super::acts::{Act, GiveBack};
-use super::ask::{Ask, PRODUCTS};
+use super::ask::Ask;
 use super::caller::{Caller, USERS};
 use super::known::Order;
+use super::products::PRODUCTS;
 use super::units::Units;
 use crate::base::ReservationId;
 use crate::mall::OrderStatus;

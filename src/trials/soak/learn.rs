@@ -3,9 +3,10 @@
 use serde_json::Value;
 
 use super::acts::Act;
-use super::ask::{Ask, Asked, PRODUCTS, Reply};
+use super::ask::{Ask, Asked, Reply};
 use super::caller::{ANSWERED_MAX, Answered, Caller};
 use super::known::{Order, Span};
+use super::products::PRODUCTS;
 use super::states::States;
 use super::units::Units;
 use crate::base::ReservationId;

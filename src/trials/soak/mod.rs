@@ -16,6 +16,8 @@ mod known;
 mod learn;
 mod life;
 mod look;
+mod outcomes;
+mod products;
 mod progress;
 mod report;
 mod run;

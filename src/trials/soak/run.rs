@@ -13,13 +13,13 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
 use super::SoakArgs;
-use super::ask::PRODUCTS;
 use super::caller::{Caller, Life};
 use super::choices::Choices;
 use super::counts::{Counts, Findings, LeftOut};
 use super::disk::Disk;
 use super::gauge::Gauge;
 use super::holdings::Stock;
+use super::products::PRODUCTS;
 use super::progress::{progress_bar, show_progress};
 use super::report::Report;
 use super::server::{Audited, Program, Server};

@@ -4,10 +4,11 @@ use hyper::Method;
 use hyper::body::Bytes;
 use tokio::time::{Instant, sleep};
 
-use super::ask::{PRODUCTS, Reply, send};
+use super::ask::{Reply, send};
 use super::caller::Life;
 use super::check::{BACK_WITHIN, LOOK_EVERY};
 use super::holdings::Stock;
+use super::products::PRODUCTS;
 use super::run::Soak;
 use crate::base::error::{Error, Result};
 use crate::trials::client::Client;

@@ -4,7 +4,7 @@ use std::array::from_fn;
 
 use serde_json::Value;
 
-use super::ask::PRODUCTS;
+use super::products::PRODUCTS;
 
 /// How many units of each product, which go by their index.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -12,7 +12,7 @@ use crate::base::TimeMs;
 use crate::base::error::{Error, Result};
 use crate::process::print;
 use crate::settings::{Flags, OfMirror};
-use crate::sink::{self as mirror, Checked, Database, Progress};
+use crate::sink::{self as mirror, Checked, Database, TablesStatus};
 
 /// The exit code of a check that found differences.
 const DIFFERENT: u8 = 2;
@@ -116,8 +116,8 @@ fn views(target: &TargetArgs) -> Result<ExitCode> {
 
 fn status(target: &TargetArgs, json: bool) -> Result<ExitCode> {
     let (dir, database) = target.settings()?;
-    let progress = mirror::status(&dir, &database)?;
-    print(&if json { format!("{}\n", as_json(&progress)) } else { as_text(&progress) })?;
+    let status = mirror::status(&dir, &database)?;
+    print(&if json { format!("{}\n", as_json(&status)) } else { as_text(&status) })?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -173,46 +173,46 @@ fn show(bar: &ProgressBar, done: u64, total: u64) {
     bar.set_position(done);
 }
 
-fn as_json(progress: &Progress) -> serde_json::Value {
+fn as_json(status: &TablesStatus) -> serde_json::Value {
     serde_json::json!({
-        "database": progress.database,
-        "phase": progress.phase,
-        "ledgerId": progress.ledger_id,
-        "seq": progress.watermark,
-        "eventAt": progress.event_at,
-        "mirroredAt": progress.mirrored_at,
-        "lastSeq": progress.last_seq,
-        "lagEvents": progress.lag_events,
-        "lagMs": progress.lag_ms,
-        "rejectedRows": progress.rejected,
-        "lastError": progress.last_error,
-        "lastErrorAt": progress.last_error_at,
+        "database": status.database,
+        "phase": status.phase,
+        "ledgerId": status.ledger_id,
+        "seq": status.watermark,
+        "eventAt": status.event_at,
+        "mirroredAt": status.mirrored_at,
+        "lastSeq": status.last_seq,
+        "lagEvents": status.lag_events,
+        "lagMs": status.lag_ms,
+        "rejectedRows": status.rejected,
+        "lastError": status.last_error,
+        "lastErrorAt": status.last_error_at,
     })
 }
 
-fn as_text(progress: &Progress) -> String {
-    let lag = match (progress.lag_events, progress.lag_ms) {
+fn as_text(status: &TablesStatus) -> String {
+    let lag = match (status.lag_events, status.lag_ms) {
         (0, _) => "nothing".to_owned(),
         (events, Some(ms)) => format!("{events} events, {}.{:03} s", ms / 1_000, ms % 1_000),
         (events, None) => {
             format!("{events} events, which are not kept any more: run `stockhold mirror reload`")
         }
     };
-    let error = match (&progress.last_error, progress.last_error_at) {
+    let error = match (&status.last_error, status.last_error_at) {
         (Some(error), at) => format!("{error} ({})", time(at)),
         (None, _) => "none".to_owned(),
     };
     format!(
         "database    {}\nledger      {}\nphase       {}\nmirrored    to event {} of {}\n            it happened {}, and \
          was mirrored {}\nbehind      {lag}\nset aside   {} rows\nlast error  {error}\n",
-        progress.database,
-        progress.ledger_id,
-        progress.phase,
-        progress.watermark,
-        progress.last_seq,
-        time(progress.event_at),
-        time(progress.mirrored_at),
-        progress.rejected,
+        status.database,
+        status.ledger_id,
+        status.phase,
+        status.watermark,
+        status.last_seq,
+        time(status.event_at),
+        time(status.mirrored_at),
+        status.rejected,
     )
 }
 

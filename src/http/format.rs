@@ -2,7 +2,8 @@
 
 use hyper::HeaderMap;
 use hyper::header::CONTENT_TYPE;
-use serde::{Serialize, de::DeserializeOwned};
+use serde::Serialize;
+use serde::de::{DeserializeOwned, Deserializer};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
@@ -102,12 +103,16 @@ impl Format {
             // Serde would take an array for a structure, its items for the fields in their order.
             return Err(ApiError::invalid("the body must be an object"));
         }
-        let read = match self {
-            Self::Json => serde_json::from_slice(body).map_err(|error| error.to_string()),
-            Self::MessagePack => messagepack::read(body)
-                .and_then(|value| serde_json::from_value(value).map_err(|error| error.to_string())),
-        };
-        read.map_err(ApiError::invalid)
+        match self {
+            Self::Json => serde_json::from_slice(body).map_err(|error| {
+                invalid::<T>(&mut serde_json::Deserializer::from_slice(body), &error)
+            }),
+            Self::MessagePack => {
+                let value = messagepack::read(body)
+                    .map_err(|why| ApiError::invalid(format!("$: {why}")))?;
+                T::deserialize(&value).map_err(|error| invalid::<T>(&value, &error))
+            }
+        }
     }
 
     /// Reads a whole body as the members of one object, each name once and each number kept exactly.
@@ -134,6 +139,20 @@ impl Format {
     }
 }
 
+/// What is wrong with a body, and where. It is read again for that: who sends what is right need not
+/// pay for it.
+fn invalid<'de, T: DeserializeOwned>(
+    body: impl Deserializer<'de>,
+    error: &serde_json::Error,
+) -> ApiError {
+    match serde_path_to_error::deserialize::<_, T>(body) {
+        Err(found) if found.path().iter().len() > 0 => {
+            ApiError::invalid(format!("$.{}: {}", found.path(), found.inner()))
+        }
+        Err(_) | Ok(_) => ApiError::invalid(format!("$: {error}")),
+    }
+}
+
 /// Whether a client wants failures as RFC 9457 has them: it names that, and nothing that we write it
 /// would rather have. A range that takes anything takes what everybody gets.
 pub(super) fn wants_problems(headers: &HeaderMap) -> bool {
@@ -146,6 +165,9 @@ pub(super) fn wants_problems(headers: &HeaderMap) -> bool {
 #[cfg(test)]
 mod tests {
     use std::collections::HashMap;
+
+    use serde::Deserialize;
+    use serde_json::json;
 
     use hyper::header::{ACCEPT, HeaderName, HeaderValue};
 
@@ -234,5 +256,42 @@ mod tests {
         };
         assert!(nested(31).is_ok(), "deep enough for any delivery");
         assert!(nested(33).is_err() && nested(20_000).is_err(), "and no deeper");
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Basket {
+        #[allow(dead_code, reason = "it is read from bodies")]
+        items: Vec<Item>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    struct Item {
+        #[allow(dead_code, reason = "it is read from bodies")]
+        quantity: u64,
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_body_is_told_by_its_path() {
+        for (body, told) in [
+            (json!({"items": [{"quantity": 1}, {"quantity": "2"}]}), "$.items[1].quantity: "),
+            (json!({"items": [{"quantity": 1}, {}]}), "$.items[1]: missing field `quantity`"),
+            (json!({"items": 7}), "$.items: invalid type"),
+            (json!({"items": [], "more": 1}), "$.more: unknown field `more`"),
+            (json!({}), "$: missing field `items`"),
+        ] {
+            let packed = rmp_serde::to_vec(&body).expect("a body");
+            for (format, bytes) in
+                [(Format::Json, body.to_string().into_bytes()), (Format::MessagePack, packed)]
+            {
+                let error = format.decode::<Basket>(&bytes).expect_err("it is wrong");
+                let text = error.detail.unwrap_or_default();
+                assert!(text.contains(told), "{format:?} {body}: {text}");
+            }
+        }
+        let cut = Format::Json.decode::<Basket>(b"{\"items\":[").expect_err("it is cut off");
+        assert!(cut.detail.unwrap_or_default().contains("EOF"));
+        let twice = Format::Json.decode::<Basket>(b"{\"items\":[]} {}").expect_err("it is two");
+        assert!(twice.detail.unwrap_or_default().contains("$: trailing characters"));
     }
 }

@@ -90,7 +90,7 @@ impl Vfs for RealVfs {
         match file.try_lock() {
             // One that was renamed meanwhile is another directory than the one that is meant.
             Ok(()) if !is_at(&file, dir)? => Err(io::ErrorKind::WouldBlock.into()),
-            Ok(()) => Ok(Some(Box::new(RealLock { _file: file }))),
+            Ok(()) => Ok(Some(Box::new(RealLock::new(file)))),
             Err(TryLockError::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),
             Err(TryLockError::Error(error))
                 if NO_DIR_LOCKS.contains(&error.raw_os_error().unwrap_or_default()) =>
@@ -112,7 +112,7 @@ impl Vfs for RealVfs {
                 .mode(FILE_MODE)
                 .open(path)?;
             match file.try_lock() {
-                Ok(()) if is_at(&file, path)? => return Ok(Box::new(RealLock { _file: file })),
+                Ok(()) if is_at(&file, path)? => return Ok(Box::new(RealLock::new(file))),
                 // Somebody removed or replaced it between the two calls: a lock on it would keep
                 // nobody out.
                 Ok(()) => {}
@@ -170,8 +170,63 @@ impl VfsFile for RealFile {
     }
 }
 
+/// A lock that is held. It is given up in so many words, since closing the file is not enough: a
+/// program that another thread is about to start has a copy of it for a moment. A fork of this
+/// process has one for good, and must not give it up.
 struct RealLock {
-    _file: File,
+    file: File,
+    process: u32,
+}
+
+impl RealLock {
+    fn new(file: File) -> Self {
+        Self { file, process: std::process::id() }
+    }
 }
 
 impl VfsLock for RealLock {}
+
+impl Drop for RealLock {
+    fn drop(&mut self) {
+        if self.process == std::process::id() {
+            // When that fails, closing the file does what it can.
+            let _ = self.file.unlock();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Would catch a directory that is called open for as long as a program that was being started has
+    /// a copy of its lock.
+    #[test]
+    fn what_is_given_up_is_free_though_somebody_has_a_copy() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("lock");
+        let file = File::create(&path).expect("it is created");
+        file.try_lock().expect("nobody has it");
+        let copy = file.try_clone().expect("there are descriptors");
+        let lock = RealLock::new(file);
+        let refused = RealVfs.lock(&path).map(drop).expect_err("it is held");
+        assert_eq!(refused.kind(), io::ErrorKind::WouldBlock);
+        drop(lock);
+        RealVfs.lock(&path).map(drop).expect("it was given up");
+        drop(copy);
+    }
+
+    /// Would catch a fork that gives up what its parent holds.
+    #[test]
+    fn a_lock_of_another_process_is_not_given_up() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("lock");
+        let file = File::create(&path).expect("it is created");
+        file.try_lock().expect("nobody has it");
+        let parents = file.try_clone().expect("there are descriptors");
+        drop(RealLock { file, process: std::process::id() + 1 });
+        let refused = RealVfs.lock(&path).map(drop).expect_err("its parent holds it");
+        assert_eq!(refused.kind(), io::ErrorKind::WouldBlock);
+        drop(parents);
+    }
+}

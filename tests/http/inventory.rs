@@ -245,7 +245,10 @@ async fn units_elsewhere_keep_a_product_and_its_places_go_with_it() {
     let remove = |client: &Client| client.request(Method::DELETE, path).header("If-Match", "*");
     let request = remove(&ops);
     let in_use = ops.send(request, "").await.failure(409, "IN_USE");
-    assert_eq!(in_use, json!({"available": 0, "reserved": 0, "sold": 0, "elsewhere": 2}));
+    assert_eq!(
+        in_use,
+        json!({"available": 0, "reserved": 0, "sold": 0, "waiting": 0, "elsewhere": 2})
+    );
     let gone = json!({"quantity": 2, "location": "north", "reason": "碎"});
     ops.post(&format!("{at}/write-off"), gone).await.data();
     let request = remove(&ops);

@@ -143,6 +143,8 @@ impl Shop {
     /// Everything that a request may change, once what was decided is durable.
     pub fn state(&self) -> (Vec<Level>, usize, Seq, Seq) {
         self.engine.catch_up().wait().expect("the engine runs");
+        // Alerts are written a little later, by a thread of the server.
+        while matches!(self.mall.follow_alerts(), Ok(true)) {}
         (
             self.engine.levels(),
             self.engine.pending_count(),

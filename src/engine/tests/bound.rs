@@ -12,6 +12,7 @@ fn small() -> EngineBuilder {
         .reservations_per_shard_max(3)
         .idempotency_keys(10)
         .documents_max(1)
+        .places_per_shard_max(2)
         .queue_bytes_max(1 << 20)
 }
 
@@ -27,9 +28,10 @@ fn each_setting_lowers_its_part_of_the_bound() {
     assert!(of(small().reservations_per_shard_max(2_000)).reservations > before.reservations);
     assert!(of(small().idempotency_keys(5_000)).idempotency_keys > before.idempotency_keys);
     assert!(of(small().documents_max(2)).documents > before.documents);
+    assert!(of(small().places_per_shard_max(3)).places > before.places);
     assert!(of(small().queue_bytes_max(2 << 20)).journal > before.journal);
     let parts = [before.accounts, before.uses, before.reservations, before.idempotency_keys];
-    let sum = parts.iter().sum::<u64>() + before.documents + before.journal;
+    let sum = parts.iter().sum::<u64>() + before.documents + before.places + before.journal;
     assert_eq!(before.total(), sum);
     let most = Engine::in_memory().reservations_per_shard_max(usize::MAX).memory_bound();
     assert_eq!(most.total(), u64::MAX, "what cannot be counted");

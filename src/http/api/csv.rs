@@ -52,7 +52,7 @@ pub(super) fn is_named(format: &str) -> Result<bool, ApiError> {
 }
 
 fn line(table: &mut String, order: &Order) {
-    let (details, progress) = (&order.details, &order.progress);
+    let (details, fulfilment) = (&order.details, &order.fulfilment);
     let info = order.delivery_info().and_then(|info| serde_json::to_string(info).ok());
     let fields = [
         order_id(order.reservation).into(),
@@ -67,15 +67,15 @@ fn line(table: &mut String, order: &Order) {
         order.returned_quantity.to_string().into(),
         order.returned_points.to_string().into(),
         optional(info.as_deref()),
-        progress.delivery_status().to_string().into(),
-        optional(progress.tracking_no.as_deref()),
-        optional(progress.carrier.as_deref()),
+        fulfilment.delivery_status().to_string().into(),
+        optional(fulfilment.tracking_no.as_deref()),
+        optional(fulfilment.carrier.as_deref()),
         time(Some(order.created_at)),
         time(Some(order.expires_at)),
         time(order.exchanged_at),
-        time(progress.shipped_at),
-        time(progress.delivered_at),
-        time(progress.completed_at),
+        time(fulfilment.shipped_at),
+        time(fulfilment.delivered_at),
+        time(fulfilment.completed_at),
         time(order.cancelled_at),
     ];
     table.push_str(&fields.join(","));

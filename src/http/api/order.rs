@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::base::{ReservationId, TimeMs};
 use crate::http::document::Document;
 use crate::http::error::{ApiError, Code};
-use crate::mall::facts::{OrderDetails, OrderItem, Progress, SnapshotShown};
+use crate::mall::facts::{Fulfilment, OrderDetails, OrderItem, SnapshotShown};
 use crate::mall::{Order, Receipt, order_id, order_no, parse_order_id};
 
 #[derive(Serialize)]
@@ -35,7 +35,7 @@ pub(in crate::http) struct OrderWire<'a> {
     /// 0 not sent, 1 under way, 2 delivered.
     delivery_status: u8,
     #[serde(flatten)]
-    progress: &'a Progress,
+    fulfilment: &'a Fulfilment,
 }
 
 #[derive(Serialize)]
@@ -73,8 +73,8 @@ impl<'a> OrderWire<'a> {
             cancelled_at: order.cancelled_at,
             returned_quantity: order.returned_quantity,
             returned_points: order.returned_points,
-            delivery_status: order.progress.delivery_status(),
-            progress: &order.progress,
+            delivery_status: order.fulfilment.delivery_status(),
+            fulfilment: &order.fulfilment,
         }
     }
 }

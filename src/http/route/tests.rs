@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::doc_tables;
+use crate::mall::model::RESERVED_IDS;
 
 #[test]
 fn every_route_is_in_the_api_document_and_no_other() {
@@ -90,5 +91,22 @@ fn a_route_that_changes_something_is_no_get() {
     for Route { row: Row { method, path, takes, .. }, .. } in ROUTES {
         let has_body = *takes != Takes::Nothing;
         assert_eq!(has_body, *method != Method::GET, "{method} {path} takes {takes:?}");
+    }
+}
+
+/// Would catch a product that nobody reaches, since a path has a word of its own in the place of its id.
+#[test]
+fn no_product_has_an_id_that_is_a_word_of_a_path() {
+    let places: Vec<&str> = ROUTES
+        .iter()
+        .filter_map(|route| Some(route.row.path.split_once("{productId}")?.0))
+        .collect();
+    for Route { row: Row { path, .. }, .. } in ROUTES {
+        for place in &places {
+            let word = path.strip_prefix(place).and_then(|rest| rest.split('/').next());
+            if let Some(word) = word.filter(|word| !word.starts_with('{')) {
+                assert!(RESERVED_IDS.contains(&word), "{path}: a product may be called {word}");
+            }
+        }
     }
 }

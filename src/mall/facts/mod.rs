@@ -23,6 +23,6 @@ mod waiting;
 pub(crate) use alert::{ALERTS, Acknowledged, Alert, AlertEnd, AlertId, AlertKind, Condition};
 pub(super) use details::Details;
 pub(crate) use details::{OrderDetails, OrderItem, Snapshot, SnapshotShown};
-pub(crate) use order::{OrderFact, Progress, ServiceWish};
+pub(crate) use order::{Fulfilment, OrderFact, ServiceWish};
 pub(crate) use reason::{Note, PointsNote};
 pub(crate) use waiting::{Parting, PlaceDetails};

@@ -150,7 +150,7 @@ impl OrderFact {
 /// the order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Progress {
+pub(crate) struct Fulfilment {
     /// What it became last; `None` while it is what its reservation says.
     #[serde(skip)]
     pub(crate) status: Option<OrderStatus>,
@@ -164,7 +164,7 @@ pub(crate) struct Progress {
     pub(crate) completed_at: Option<TimeMs>,
 }
 
-impl Progress {
+impl Fulfilment {
     /// The next fact, of the time `at`.
     pub(crate) fn add(&mut self, fact: &OrderFact, at: TimeMs) {
         self.status = fact.becomes().or(self.status);

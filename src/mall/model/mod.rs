@@ -21,6 +21,8 @@ pub(crate) use level::{LEVELS, LEVELS_ID, LEVELS_MAX, MallLevel, MallLevels};
 pub use limit::{Period, PurchaseLimit};
 pub(crate) use order_id::{ORDER_NO_DIGITS, ORDER_NO_PREFIX, order_id, order_no, parse_order_id};
 pub use product::Product;
+#[cfg(test)]
+pub(crate) use product::RESERVED_IDS;
 pub(crate) use product::{FREE_ORDERS, PRODUCTS};
 pub(crate) use record_id::RecordPlace;
 pub(crate) use rule::{Violation, id as check_id, member};

@@ -14,6 +14,8 @@ pub(crate) const PRODUCTS: &str = "product";
 /// What no product may be called: a user's quota of this name says that the user ordered something
 /// that cost nothing, and stands for the points in such an order.
 pub(crate) const FREE_ORDERS: &str = ":free";
+/// The API has these words where other paths have a product's id.
+pub(crate) const RESERVED_IDS: [&str; 4] = ["alerts", "health", "records", "reservations"];
 
 const NAME_CHARS_MAX: usize = 200;
 const DESCRIPTION_CHARS_MAX: usize = 4_000;
@@ -86,7 +88,7 @@ impl Product {
     /// What can be said of it alone.
     pub(crate) fn check(&self) -> Checked {
         rule::id("$.id", &self.id)?;
-        if self.id == FREE_ORDERS {
+        if self.id == FREE_ORDERS || RESERVED_IDS.contains(&self.id.as_str()) {
             return Err(Violation::new("$.id", "no product may have this id"));
         }
         rule::text(|| "$.name".into(), &self.name, 1..=NAME_CHARS_MAX, Characters::Line)?;

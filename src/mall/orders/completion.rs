@@ -98,7 +98,7 @@ impl Mall {
 
     /// An order was sent.
     pub(super) fn remember_sent(&self, order: &Order) {
-        if let Some(at) = order.progress.shipped_at
+        if let Some(at) = order.fulfilment.shipped_at
             && order.status == OrderStatus::Shipped
         {
             self.shared.sent.0.lock().remember(at, order.reservation);

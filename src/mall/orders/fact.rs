@@ -1,6 +1,6 @@
 //! Facts of an order, put on record where the order may have them.
 
-use super::{Order, Receipt, progress_of, status_of};
+use super::{Order, Receipt, fulfilment_of, status_of};
 use crate::base::error::{Error, Result};
 use crate::base::{AccountId, IdempotencyKey, ReservationId};
 use crate::engine::{NoteOutcome, NoteWhen};
@@ -103,7 +103,7 @@ fn allows(record: &ReservationRecord, fact: &OrderFact) -> bool {
         OrderFact::Remarked { .. } | OrderFact::Served { .. } => true,
         OrderFact::Shipped { .. } => status.may_become(OrderStatus::Shipped),
         OrderFact::Delivered { .. } => {
-            status == OrderStatus::Shipped && progress_of(record).delivered_at.is_none()
+            status == OrderStatus::Shipped && fulfilment_of(record).delivered_at.is_none()
         }
         OrderFact::Completed { .. } => status.may_become(OrderStatus::Completed),
         OrderFact::Redirected { .. } => status.may_be_redirected(),

@@ -13,7 +13,7 @@ mod refund;
 
 use serde_json::{Map, Value};
 
-use super::facts::{OrderDetails, OrderFact, Progress};
+use super::facts::{Fulfilment, OrderDetails, OrderFact};
 use super::model::OrderStatus;
 use super::{Failure, Mall, User};
 use crate::base::error::{Error, Result};
@@ -37,7 +37,7 @@ pub(crate) struct Order {
     pub(crate) reservation: ReservationId,
     pub(crate) status: OrderStatus,
     pub(crate) details: OrderDetails,
-    pub(crate) progress: Progress,
+    pub(crate) fulfilment: Fulfilment,
     /// How many units of it went back after it was confirmed, and how many points.
     pub(crate) returned_quantity: u64,
     pub(crate) returned_points: u64,
@@ -64,7 +64,7 @@ impl Order {
         let returned_quantity = returned(&mut stock_of(record, &details).iter());
         let returned_points = returned(&mut points_of(record, details.points_cost).iter());
         let facts = facts_of(record).collect();
-        let progress = progress_of(record);
+        let fulfilment = fulfilment_of(record);
         let status = status_of(record, now_ms);
         let expired_at = (status == OrderStatus::Expired).then_some(record.expires_at);
         let given_up_at = record.ended_at.filter(|_| !was_confirmed).or(expired_at);
@@ -72,7 +72,7 @@ impl Order {
             reservation: record.reservation,
             status,
             details,
-            progress,
+            fulfilment,
             returned_quantity,
             returned_points,
             facts,
@@ -85,7 +85,7 @@ impl Order {
 
     /// Where it goes by now.
     pub(crate) fn delivery_info(&self) -> Option<&Map<String, Value>> {
-        self.progress.delivery_info.as_ref().or(self.details.delivery_info.as_ref())
+        self.fulfilment.delivery_info.as_ref().or(self.details.delivery_info.as_ref())
     }
 
     fn receipt(&self) -> Receipt {
@@ -122,18 +122,18 @@ fn facts_of(record: &ReservationRecord) -> impl Iterator<Item = (TimeMs, OrderFa
 }
 
 /// What facts have made of the order, as its notes tell them.
-fn progress_of(record: &ReservationRecord) -> Progress {
-    let mut progress = Progress::default();
+fn fulfilment_of(record: &ReservationRecord) -> Fulfilment {
+    let mut fulfilment = Fulfilment::default();
     for (at, fact) in facts_of(record) {
-        progress.add(&fact, at);
+        fulfilment.add(&fact, at);
     }
-    progress
+    fulfilment
 }
 
 /// Where an order stands: what facts have made of it goes on from its confirmation.
 fn status_of(record: &ReservationRecord, now_ms: TimeMs) -> OrderStatus {
     match OrderStatus::of(record, now_ms) {
-        OrderStatus::Confirmed => progress_of(record).status.unwrap_or(OrderStatus::Confirmed),
+        OrderStatus::Confirmed => fulfilment_of(record).status.unwrap_or(OrderStatus::Confirmed),
         status => status,
     }
 }

@@ -57,4 +57,4 @@ pub(crate) use check::{Checked, check};
 pub(crate) use live::{CLAIM, Mirror};
 pub(crate) use reload::reload;
 pub(crate) use target::check_database;
-pub(crate) use tool::{Progress, dry_run, migrate, status, views};
+pub(crate) use tool::{TablesStatus, dry_run, migrate, status, views};

@@ -17,7 +17,7 @@ use crate::sink::Database;
 
 /// How far the tables are, for people and programs.
 #[derive(Debug)]
-pub(crate) struct Progress {
+pub(crate) struct TablesStatus {
     pub(crate) database: String,
     /// What the tables are in: `empty` when no mirror ever wrote there.
     pub(crate) phase: &'static str,
@@ -80,7 +80,7 @@ fn connected<T>(
 ///
 /// # Errors
 /// As [`migrate`], and what reading the ledger meets.
-pub(crate) fn status(dir: &Path, database: &Database) -> Result<Progress> {
+pub(crate) fn status(dir: &Path, database: &Database) -> Result<TablesStatus> {
     let target = Target::of(database)?;
     let position = run(&target, async {
         let pool = target.pool().await;
@@ -95,10 +95,14 @@ pub(crate) fn status(dir: &Path, database: &Database) -> Result<Progress> {
         position
     })?;
     let reader = DirectoryReader::open(dir)?;
-    Ok(progress(&target, position, &reader))
+    Ok(status_of(&target, position, &reader))
 }
 
-fn progress(target: &Target, position: Option<Position>, reader: &DirectoryReader) -> Progress {
+fn status_of(
+    target: &Target,
+    position: Option<Position>,
+    reader: &DirectoryReader,
+) -> TablesStatus {
     let phase = position.as_ref().map_or("empty", |position| position.phase.name());
     let watermark = position.as_ref().map_or(0, |position| position.watermark);
     let last_seq = reader.last_seq();
@@ -110,7 +114,7 @@ fn progress(target: &Target, position: Option<Position>, reader: &DirectoryReade
         Some(Ok((_, event))) => Some(SystemClock::default().now_ms().saturating_sub(event.at)),
         _ => None,
     };
-    Progress {
+    TablesStatus {
         database: target.shown(),
         phase,
         ledger_id: position.as_ref().map(|position| position.ledger_id.clone()).unwrap_or_default(),

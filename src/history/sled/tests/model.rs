@@ -184,6 +184,7 @@ impl Model {
         let quantity = record.lines[0].quantity;
         record.lines[0].consumed = quantity;
         (record.state, record.ended_at) = (ReservationState::Confirmed, Some(seq));
+        record.events.push(seq);
         let (owner, expires_at) = (record.owner, record.expires_at);
         self.change(seq, ChangeKind::Bought, -(quantity as i64), quantity, reservation);
         let lines = [line(ACCOUNT, quantity, quantity, seq as i64)].into_iter().collect();

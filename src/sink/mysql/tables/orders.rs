@@ -6,7 +6,7 @@ use super::column::{Column, Compared, Fill};
 use super::items::items;
 use super::{Meeting, Record, Rows, Table};
 use crate::base::{ReservationId, Seq, TimeMs};
-use crate::mall::facts::{OrderDetails, Progress};
+use crate::mall::facts::{Fulfilment, OrderDetails};
 use crate::mall::model::{OrderStatus, order_id, order_no};
 use crate::mall::views::{OrderChange, OrderEnd, OrderStep, Returned, Subject};
 use crate::sink::mysql::schema::{Kind, NOW};
@@ -37,7 +37,7 @@ pub(in crate::sink::mysql) struct OrderState {
     pub(in crate::sink::mysql) expires_at: Option<TimeMs>,
     pub(in crate::sink::mysql) exchanged_at: Option<TimeMs>,
     pub(in crate::sink::mysql) cancelled_at: Option<TimeMs>,
-    pub(in crate::sink::mysql) progress: Progress,
+    pub(in crate::sink::mysql) fulfilment: Fulfilment,
     /// How much of it went back, where that was not all at once.
     pub(in crate::sink::mysql) returned: Option<Returned>,
     pub(in crate::sink::mysql) seq: Seq,
@@ -47,7 +47,7 @@ impl OrderState {
     /// Where the order stands; `None` when that did not change. Once it is over, it stays so.
     pub(in crate::sink::mysql) fn status(&self) -> Option<OrderStatus> {
         // Taken apart as a whole: whatever facts tell besides is to have a column below.
-        let Progress {
+        let Fulfilment {
             status,
             delivery_info: _,
             tracking_no: _,
@@ -55,7 +55,7 @@ impl OrderState {
             shipped_at: _,
             delivered_at: _,
             completed_at: _,
-        } = &self.progress;
+        } = &self.fulfilment;
         match self.settled {
             Some(settled) if !settled.holds() => Some(settled),
             settled => status.or(settled),
@@ -64,7 +64,7 @@ impl OrderState {
 
     /// What a later batch of events made of it.
     pub(in crate::sink::mysql) fn follow(&mut self, later: &Self) {
-        self.progress.follow(&later.progress);
+        self.fulfilment.follow(&later.fulfilment);
         if let Some(settled) = later.settled {
             self.settled = Some(settled);
             self.exchanged_at = later.exchanged_at.or(self.exchanged_at);
@@ -162,14 +162,14 @@ impl OrderRow {
                 self.state.expires_at = Some(expires_at);
                 self.state.settled = Some(OrderStatus::Pending);
             }
-            OrderStep::Noted(fact) => self.state.progress.add(&fact, at),
+            OrderStep::Noted(fact) => self.state.fulfilment.add(&fact, at),
         }
     }
 
     /// Whether it was sent, as far as the mall's own facts tell. Otherwise whoever delivers may have
     /// written what they know.
     fn is_shipped(&self) -> bool {
-        self.state.progress.shipped_at.is_some()
+        self.state.fulfilment.shipped_at.is_some()
     }
 
     fn subject<'a, T>(&'a self, field: impl FnOnce(&'a Subject) -> T, otherwise: T) -> T {
@@ -304,18 +304,18 @@ pub(in crate::sink::mysql) const TABLE: Table<OrderRow> = Table {
         .about("0 waiting, 1 confirmed, 2 shipped, 3 completed, -1 cancelled or expired"),
         C::nullable("delivery_info", Kind::Json, |row| {
             let details = row.details.as_ref().and_then(|it| it.delivery_info.as_ref());
-            row.state.progress.delivery_info.as_ref().or(details).map(json).into()
+            row.state.fulfilment.delivery_info.as_ref().or(details).map(json).into()
         })
         .fill(noted)
         .about("where it goes by now"),
         C::nullable("tracking_no", Kind::Name(100), |row| {
-            row.state.progress.tracking_no.clone().into()
+            row.state.fulfilment.tracking_no.clone().into()
         })
         .fill(noted)
         .compared_where(OrderRow::is_shipped)
         .shipping(),
         C::or("delivery_status", Kind::Small, "DEFAULT 0", |row| {
-            let status = row.state.progress.delivery_status();
+            let status = row.state.fulfilment.delivery_status();
             Some(status).filter(|status| *status > 0 || row.is_new).into()
         })
         .fill(noted)
@@ -326,11 +326,11 @@ pub(in crate::sink::mysql) const TABLE: Table<OrderRow> = Table {
             .fill(|write| ended(write, Fill::SetIfKnown))
             .compared(Compared::State)
             .about("when it was confirmed"),
-        C::nullable("shipped_at", Kind::Time, |row| optional(row.state.progress.shipped_at))
+        C::nullable("shipped_at", Kind::Time, |row| optional(row.state.fulfilment.shipped_at))
             .fill(noted)
             .compared_where(OrderRow::is_shipped)
             .shipping(),
-        C::nullable("delivered_at", Kind::Time, |row| optional(row.state.progress.delivered_at))
+        C::nullable("delivered_at", Kind::Time, |row| optional(row.state.fulfilment.delivered_at))
             .fill(noted)
             .compared_where(OrderRow::is_shipped)
             .shipping(),
@@ -351,12 +351,12 @@ pub(in crate::sink::mysql) const TABLE: Table<OrderRow> = Table {
             .fill(|write| ended(write, Fill::Set))
             .compared(Compared::State)
             .about("when it was given up, returned or expired"),
-        C::late("carrier", Kind::Name(64), |row| row.state.progress.carrier.clone().into())
+        C::late("carrier", Kind::Name(64), |row| row.state.fulfilment.carrier.clone().into())
             .fill(noted)
             .compared_where(OrderRow::is_shipped)
             .shipping()
             .about("who carries it"),
-        C::late("completed_at", Kind::Time, |row| optional(row.state.progress.completed_at))
+        C::late("completed_at", Kind::Time, |row| optional(row.state.fulfilment.completed_at))
             .fill(noted)
             .compared_where(OrderRow::is_shipped)
             .shipping(),

@@ -196,6 +196,7 @@ impl Drop for RealLock {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "the tests make files")]
 mod tests {
     use super::*;
 

@@ -22,6 +22,8 @@ pub struct Account {
     pub written_off: u64,
     /// Nothing happens with it any more.
     pub closed: bool,
+    /// Until when its units are good; `None` is for ever.
+    pub until: Option<TimeMs>,
     /// Those who wait for its units, the first first.
     pub line: Vec<Waiting>,
     /// How many places in the line were ever given out.
@@ -37,6 +39,16 @@ impl Account {
     pub fn open(policy: Policy) -> Self {
         let limit = policy.limit;
         Self { policy, available: limit as i64, received: limit, granted: limit, ..Self::default() }
+    }
+
+    /// The same with units that are good until a moment.
+    pub fn good_until(self, until: Option<TimeMs>) -> Self {
+        Self { until, ..self }
+    }
+
+    /// Whether time alone changes what can be taken.
+    pub fn depends_on_time(&self) -> bool {
+        self.is_windowed() || self.until.is_some()
     }
 
     /// Whether what was consumed comes back at a time.
@@ -94,8 +106,11 @@ impl Account {
         if self.line.is_empty() { self.takeable_in_line(now) } else { 0 }
     }
 
-    /// What who is first in the line can take at `now`.
+    /// What who is first in the line can take at `now`: nothing of what was good until then.
     pub fn takeable_in_line(&self, now: TimeMs) -> u64 {
+        if self.until.is_some_and(|until| now >= until) {
+            return 0;
+        }
         let room = self.room(self.counted_now(now)) + self.policy.backorder as i64;
         u64::try_from(room).unwrap_or(0)
     }

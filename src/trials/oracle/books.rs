@@ -297,7 +297,8 @@ impl Books {
     }
 
     fn open(&mut self, id: AccountId, key: &AccountKey, policy: Policy) -> Checked {
-        let twice = self.accounts.insert(id, Account::open(policy)).is_some()
+        let account = Account::open(policy).good_until(key.until());
+        let twice = self.accounts.insert(id, account).is_some()
             | Arc::make_mut(&mut self.keys).insert(key.clone(), id).is_some();
         hold(!twice, || format!("{key} is opened twice"))
     }

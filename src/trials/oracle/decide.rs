@@ -486,8 +486,8 @@ impl Books {
             reserve.lines.iter().enumerate().filter(|_| reserve.key.is_none() && !reserve.confirm);
         lines.find_map(|(index, line)| {
             let account = &self.accounts[&line.account];
-            let short =
-                !account.is_windowed() && !account.closed && account.takeable(now) < line.quantity;
+            let is_open = !account.depends_on_time() && !account.closed;
+            let short = is_open && account.takeable(now) < line.quantity;
             let has_line = !account.line.is_empty();
             short.then(|| self.refusal(index, line.account, account.takeable(now), has_line, now))
         })

@@ -18,8 +18,8 @@ pub(super) const USERS: usize = 3;
 pub(super) const FOLLOWERS: usize = 3;
 
 /// The accounts of a run: products, and for each user points, a quota of each product, and a cap on
-/// what is outstanding.
-pub(super) fn accounts() -> Vec<(String, Policy)> {
+/// what is outstanding. Points that end do so within a second of the start.
+pub(super) fn accounts(points_end: bool) -> Vec<(String, Policy)> {
     let mut accounts = vec![
         ("stock/tea".to_owned(), Policy::strict()),
         ("stock/cup".to_owned(), Policy::backorder(3)),
@@ -31,7 +31,8 @@ pub(super) fn accounts() -> Vec<(String, Policy)> {
         Policy::quota(9, Window::Never),
     ];
     for user in ["ann", "bob", "cem"] {
-        accounts.push((format!("points/{user}"), Policy::strict()));
+        let until = if points_end { "/1970-01-01T00:16:41Z" } else { "" };
+        accounts.push((format!("points/{user}{until}"), Policy::strict()));
         for (product, quota) in ["tea", "cup", "pot"].into_iter().zip(quotas) {
             accounts.push((format!("quota/{user}/{product}"), quota));
         }
@@ -62,6 +63,8 @@ pub(super) struct Setup {
     pub(super) window_ms: u64,
     pub(super) keys_per_owner: usize,
     pub(super) reservations_per_shard_max: usize,
+    /// Whether points are good until a moment.
+    pub(super) points_end: bool,
 }
 
 impl Setup {
@@ -354,7 +357,7 @@ impl Plan {
     /// The plan that follows from a seed.
     pub(crate) fn new(seed: u64) -> Self {
         let mut chance = Chance::new(seed);
-        let setup = Setup::new(&mut chance);
+        let mut setup = Setup::new(&mut chance);
         let mut steps = opening(&mut chance);
         let count = 40 + chance.below(120);
         steps.extend((0..count).map(|_| step(&mut chance)));
@@ -384,6 +387,7 @@ impl Plan {
         if seed % 16 == 14 {
             mix_in(&mut steps[opened..], &mut Chance::new(!seed ^ 14), 3, wait);
         }
+        setup.points_end = seed % 16 == 13;
         Self { seed, setup, steps: steps.into_iter().enumerate().collect() }
     }
 
@@ -427,6 +431,7 @@ impl Setup {
             window_ms,
             keys_per_owner,
             reservations_per_shard_max,
+            points_end: false,
         }
     }
 }

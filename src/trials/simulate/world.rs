@@ -95,7 +95,7 @@ impl<'p> World<'p> {
             books,
             acknowledged: 0,
             durables: vec![0, 0],
-            accounts: accounts().into_iter().map(key).collect(),
+            accounts: accounts(plan.setup.points_end).into_iter().map(key).collect(),
             shown: BTreeSet::new(),
             // One that was never made.
             made: vec![ReservationId::from_number(u64::MAX >> 1)],

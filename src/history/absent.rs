@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 
-use super::record::{ChangeRecord, Course, ReservationRecord, Touched};
+use super::record::{ChangeRecord, ReservationRecord};
 use super::{Belongs, Shown};
 use crate::base::error::{Error, Result};
 use crate::base::{AccountId, ReservationId, Seq};
@@ -105,14 +105,6 @@ impl Store {
         _: Option<Seq>,
         _: usize,
     ) -> Result<Vec<ChangeRecord>> {
-        match self.0 {}
-    }
-
-    pub(crate) fn changes_by(&self, _: AccountId, _: Seq) -> Result<Vec<ChangeRecord>> {
-        match self.0 {}
-    }
-
-    pub(crate) fn touched(&self, _: Course, _: Option<Seq>, _: usize) -> Result<Vec<Touched>> {
         match self.0 {}
     }
 

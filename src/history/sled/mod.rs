@@ -361,6 +361,7 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::reservation`].
+    #[cfg_attr(not(feature = "server"), allow(dead_code, reason = "the mall looks for records"))]
     pub(crate) fn changes_by(&self, account: AccountId, seq: Seq) -> Result<Vec<ChangeRecord>> {
         let rows = self.scan(Some(Key::changes_by(account, seq)), usize::MAX)?;
         self.decode_changes(&rows)
@@ -371,6 +372,7 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::reservation`].
+    #[cfg_attr(not(feature = "server"), allow(dead_code, reason = "the mall looks for records"))]
     pub(crate) fn touched(
         &self,
         course: Course,

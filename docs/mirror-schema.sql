@@ -39,6 +39,8 @@ CREATE TABLE products (
   sort_order BIGINT NULL DEFAULT 0,
   limit_per_user JSON NULL, -- how many units one user may have
   by_level JSON NULL, -- price and limit from a level of members on, where they are not as for everybody
+  low_stock_threshold BIGINT NULL, -- operators are told when no more units than that can be bought
+  waiting_places BIGINT NULL, -- how many may wait in line when it is sold out; NULL is as the server says
   created_at DATETIME(3) NOT NULL DEFAULT (UTC_TIMESTAMP(3)),
   updated_at DATETIME(3) NOT NULL DEFAULT (UTC_TIMESTAMP(3)),
   updated_by VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL, -- the last operator who wrote its document, or removed it

@@ -221,6 +221,14 @@ pub(in crate::sink::mysql) const TABLE: Table<ProductRow> = Table {
             .about(
                 "price and limit from a level of members on, where they are not as for everybody",
             ),
+        C::late("low_stock_threshold", Kind::Big, |row| {
+            row.get(|it| it.low_stock_threshold, None).into()
+        })
+        .fill(by_document)
+        .about("operators are told when no more units than that can be bought"),
+        C::late("waiting_places", Kind::Big, |row| row.get(|it| it.waiting_places, None).into())
+            .fill(by_document)
+            .about("how many may wait in line when it is sold out; NULL is as the server says"),
         C::must("created_at", Kind::Time, NOW, |row| datetime(row.created_at()))
             .fill(by_document_or_once),
         C::must("updated_at", Kind::Time, NOW, |row| datetime(row.at)).fill(|write| match write {

@@ -8,6 +8,7 @@ mod applications;
 mod backlog;
 mod baskets;
 mod books;
+mod catalogue;
 #[path = "../../src/sink/mysql/errors.rs"]
 mod db_errors;
 #[path = "../../src/trials/bench/dbserver.rs"]

@@ -18,7 +18,7 @@ pub(crate) fn write(at: TimeMs) -> Option<String> {
     Some(format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z"))
 }
 
-/// The moment that [`write`] has written so.
+/// The moment that [`write()`] has written so.
 pub(crate) fn read(text: &str) -> Option<TimeMs> {
     // Most that is asked about is no moment: that is told by the length.
     if text.len() != "2026-12-31T16:00:00Z".len() || !text.is_ascii() {

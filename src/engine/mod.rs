@@ -2,12 +2,12 @@
 //!
 //! | where | what |
 //! |---|---|
-//! | this file, [`commands`], [`atomic`], [`accounts`], [`history`], [`status`], [`metrics`] | what callers ask of it |
-//! | [`opening`], [`closing`], [`life`] | how it begins and ends; what it may cost; a lost end, a clock that was wrong |
-//! | [`files`] | what is on disk beside journal and history: snapshots, claims |
-//! | [`upkeep`], [`time`] | what it does by itself: expire, checkpoint, look for room |
-//! | [`following`] | how history and subscribers follow the journal |
-//! | [`deferred`] | what is asked about reservations that ended, and decided where history is read |
+//! | this file, `commands`, `atomic`, `accounts`, `history`, `status`, `metrics` | what callers ask of it |
+//! | `opening`, `closing`, `life` | how it begins and ends; what it may cost; a lost end, a clock that was wrong |
+//! | `files` | what is on disk beside journal and history: snapshots, claims |
+//! | `upkeep`, `time` | what it does by itself: expire, checkpoint, look for room |
+//! | `following` | how history and subscribers follow the journal |
+//! | `deferred` | what is asked about reservations that ended, and decided where history is read |
 
 mod accounts;
 mod atomic;

@@ -34,7 +34,7 @@ macro_rules! builders {
         }
     };
     (@note) => {
-        /// Why, for history: at most [`BODY_BYTES_MAX`] bytes.
+        /// Why, for history: at most [`BODY_BYTES_MAX`](crate::limits::BODY_BYTES_MAX) bytes.
         pub fn note(mut self, note: &'a str) -> Self {
             self.note = note;
             self

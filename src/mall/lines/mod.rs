@@ -2,7 +2,7 @@
 //!
 //! The line itself, and that nobody else gets a unit while it has places, is the ledger's: it is in
 //! the journal and in its checkpoints, and needs nothing here after a restart. The mall says who may
-//! join, and makes the order of who is next ([`serve`](self::serve)).
+//! join, and makes the order of who is next ([`serve`]).
 //!
 //! A place is for one unit, so that nobody holds up those behind with a wish for many. Whoever cannot
 //! take the unit when it is their turn loses the place, with a reason that is on record, and the unit

@@ -10,6 +10,7 @@ mod extend;
 mod golden;
 #[cfg(not(stockhold_loom))]
 mod limits;
+#[cfg(not(stockhold_loom))]
 mod queue;
 mod returns;
 mod revive;

@@ -1,6 +1,7 @@
 //! Those who wait for a product's units.
 
-use super::plan::{AccountIndex, Then};
+use super::plan::Then;
+use super::setup::AccountIndex;
 use super::world::World;
 use crate::base::error::Error;
 use crate::ledger::{Grant, GrantOutcome, Join, Leave, Line, Reserve};

@@ -39,6 +39,7 @@ mod recovery;
 mod returns;
 mod revivals;
 mod rot;
+mod setup;
 mod shrink;
 #[cfg(test)]
 mod tests;

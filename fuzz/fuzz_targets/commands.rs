@@ -90,7 +90,10 @@ impl Choices<'_> {
     fn step(&mut self) -> Step {
         match self.below(41) {
             0..12 => Step::Ask { wish: self.wish(), key: self.key(), wait: self.below(2) == 0 },
-            12 | 13 => Step::Retry { pick: usize::from(self.below(255)) },
+            12 | 13 => Step::Retry {
+                pick: usize::from(self.below(255)),
+                is_other: self.below(3) == 0,
+            },
             14 | 15 => {
                 Step::Batch((0..=self.below(5)).map(|_| (self.wish(), self.key())).collect())
             }

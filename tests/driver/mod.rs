@@ -59,6 +59,28 @@ enum Asked {
     Record(Recorded),
 }
 
+impl Asked {
+    /// The other request that asks for the same, where there is one: a release gives up what a
+    /// return of everything gives up, and a confirm confirms what a revival confirms.
+    fn in_other_words(self) -> Self {
+        match self {
+            Self::One(Ask::Confirm { reservation, owner: None, parts: None }) => {
+                Self::Revive(Reacquire::new(reservation))
+            }
+            Self::Revive(Reacquire { reservation, owner: None, .. }) => {
+                Self::One(Ask::Confirm { reservation, owner: None, parts: None })
+            }
+            Self::One(Ask::Release { reservation, owner: None }) => {
+                Self::Return(Returned::whole(reservation))
+            }
+            Self::Return(returned) if returned == Returned::whole(returned.reservation()) => {
+                Self::One(Ask::Release { reservation: returned.reservation(), owner: None })
+            }
+            other => other,
+        }
+    }
+}
+
 impl Run {
     pub fn new() -> Self {
         let mut run = Self {
@@ -127,8 +149,9 @@ impl Run {
                 self.ask(ask, key, wait);
             }
             Step::Retry { .. } if self.asked.is_empty() => {}
-            Step::Retry { pick } => {
+            Step::Retry { pick, is_other } => {
                 let (asked, key) = self.asked[pick % self.asked.len()].clone();
+                let asked = if is_other { asked.in_other_words() } else { asked };
                 self.again(asked, key);
             }
             Step::Batch(wishes) => {

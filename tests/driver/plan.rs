@@ -68,9 +68,10 @@ pub enum Step {
         key: Option<u8>,
         wait: bool,
     },
-    /// An earlier keyed request once more.
+    /// An earlier keyed request once more, or the other request that asks for the same.
     Retry {
         pick: usize,
+        is_other: bool,
     },
     Batch(Vec<(Wish, Option<u8>)>),
     /// All of these, or none.
@@ -187,7 +188,7 @@ fn revivals() -> impl Strategy<Value = Revival> {
 pub fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         12 => (wishes(), keys(), any::<bool>()).prop_map(|(wish, key, wait)| Step::Ask { wish, key, wait }),
-        2 => any::<usize>().prop_map(|pick| Step::Retry { pick }),
+        3 => any::<(usize, bool)>().prop_map(|(pick, is_other)| Step::Retry { pick, is_other }),
         2 => vec((wishes(), keys()), 1..6).prop_map(Step::Batch),
         1 => (0..accounts().len()).prop_map(Step::Open),
         2 => (vec(wishes(), 1..6), keys()).prop_map(|(wishes, key)| Step::Together { wishes, key }),

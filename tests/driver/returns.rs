@@ -1,13 +1,13 @@
 //! Returns of what was consumed: all of it, a part, more than is left, and once more.
 
-use stockhold::test_util::oracle::{Bounds, Said, key_of as reference_key_of};
-use stockhold::{AccountId, Line, Refund, ReservationId};
+use stockhold::test_util::oracle::{Ask, Bounds, Said, key_of as reference_key_of};
+use stockhold::{AccountId, IdempotencyKey, Line, Refund, ReservationId};
 
 use super::plan::Return;
 use super::{Asked, Run, key_of};
 
 /// A return that was asked for.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Returned {
     reservation: ReservationId,
     part: Option<Vec<Line>>,
@@ -16,6 +16,25 @@ pub struct Returned {
 }
 
 impl Returned {
+    /// A return of everything that is left.
+    pub(super) fn whole(reservation: ReservationId) -> Self {
+        Self { reservation, part: None, written_off: Vec::new(), owner: None }
+    }
+
+    pub(super) fn reservation(&self) -> ReservationId {
+        self.reservation
+    }
+
+    /// The name of this request. One of everything that is left asks for what a release asks for.
+    fn key(&self, key: u8) -> IdempotencyKey {
+        match self {
+            Self { reservation, part: None, written_off, owner } if written_off.is_empty() => {
+                Ask::Release { reservation: *reservation, owner: *owner }.key(key)
+            }
+            _ => reference_key_of(key, &format!("{self:?}")),
+        }
+    }
+
     fn refund(&self) -> Refund<'_> {
         let refund = Refund::new(self.reservation).written_off(&self.written_off);
         let refund = refund.owner(self.owner).note("back");
@@ -58,7 +77,7 @@ impl Run {
     }
 
     pub(super) fn give_back(&mut self, returned: Returned, key: Option<u8>) {
-        let told = key.map(|key| reference_key_of(key, &format!("{returned:?}")));
+        let told = key.map(|key| returned.key(key));
         let refund = returned.refund();
         let said = self.engine().refund(refund.key(key.map(key_of))).and_then(|it| it.wait());
         let said = said.map(Said::from).map_err(|error| error.kind());

@@ -1,6 +1,6 @@
 //! Reservations that expired are confirmed after all, and others are not.
 
-use stockhold::test_util::oracle::{Bounds, Said, key_of as reference_key_of};
+use stockhold::test_util::oracle::{Ask, Bounds, Said};
 use stockhold::{Reacquire, ReservationId};
 
 use super::plan::Revival;
@@ -24,7 +24,9 @@ impl Run {
     }
 
     pub(super) fn revive(&mut self, asked: Reacquire, key: Option<u8>) {
-        let told = key.map(|key| reference_key_of(key, &format!("{asked:?}")));
+        // It asks for what a confirm asks for.
+        let Reacquire { reservation, owner, .. } = asked;
+        let told = key.map(|key| Ask::Confirm { reservation, owner, parts: None }.key(key));
         let said = self.engine().reacquire(asked.key(key.map(key_of))).and_then(|it| it.wait());
         let said = said.map(Said::from).map_err(|error| error.kind());
         let (books, now) = (&self.reference.books, self.reference.now);

@@ -165,7 +165,13 @@ impl Books {
             return Due::Error(kind);
         }
         if let Some(due) = command.key().and_then(|key| self.answered(key, now)) {
-            return due;
+            return match (command, due) {
+                // It was asked for in other words, and is confirmed.
+                (Command::Confirm(_), Due::Again(Said::Revived { reservation }, seq)) => {
+                    Due::Again(Said::Confirmed { reservation }, seq)
+                }
+                (_, due) => due,
+            };
         }
         let due =
             self.decide_anew(command, now, number, bounds.reservations_per_shard_max, is_alone);

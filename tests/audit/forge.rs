@@ -39,8 +39,14 @@ pub(crate) fn write_records(dir: &Path, records: &[Record]) {
 
 /// Puts these events in the place of the journal, and keeps history as it is.
 pub(crate) fn replace_events(dir: &Path, events: &[Event<'_>]) {
+    keep_events(dir, events, 1);
+}
+
+/// The same, for a journal that begins with record `first`.
+pub(crate) fn keep_events(dir: &Path, events: &[Event<'_>], first: Seq) {
     remove(dir, &["archive", "checkpoint", "journal"]);
-    let records: Vec<Record> = (1..).zip(events).map(|(seq, event)| record(seq, event)).collect();
+    let numbered = (1..).zip(events).filter(|(seq, _)| *seq >= first);
+    let records: Vec<Record> = numbered.map(|(seq, event)| record(seq, event)).collect();
     write_segment(dir, &records);
 }
 

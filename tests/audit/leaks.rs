@@ -3,14 +3,18 @@
 //! sound otherwise; `verify` names it, and so does a mall that opens the directory.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
-use stockhold::ReservationId;
+use stockhold::clock::ManualClock;
+use stockhold::command::WriteOff;
 use stockhold::event::{Event, Fact};
+use stockhold::{AccountKey, Line, Policy, Receive, ReservationId, Reserve};
+use tempfile::TempDir;
 
-use crate::forge::{events, replace_events, write_events};
+use crate::forge::{events, keep_events, replace_events, write_events};
 use crate::forged::{add_to_snapshot, files};
-use crate::sale::{Sale, TTL_MS};
+use crate::sale::{NOW_MS, Sale, TTL_MS, done, open_engine};
 use crate::support::{Shop, run, stockhold};
 use crate::verify;
 
@@ -154,4 +158,64 @@ async fn an_order_that_waits_and_has_no_reservation() {
         json!({"count": 1, "first": [{"orderId": other, "why": "unknown"}]})
     );
     shop.close().await;
+}
+
+/// A closed directory that keeps nothing of its beginning but a snapshot and history, in which two of
+/// ten units are reserved or written off. Nothing else differs.
+fn without_beginning(is_reserved: bool) -> TempDir {
+    let (dir, clock) = (TempDir::new().expect("a directory"), Arc::new(ManualClock::new(NOW_MS)));
+    let engine = open_engine(dir.path(), &clock);
+    let tea = AccountKey::stock("tea").expect("a valid key");
+    let tea = engine.open_account(&tea, Policy::strict()).expect("there is room");
+    done(engine.receive(Receive::new(tea, 10)));
+    if is_reserved {
+        let two = [Line { account: tea, quantity: 2 }];
+        done(engine.reserve(Reserve::new(&two, 3_600_000)));
+    } else {
+        done(engine.write_off(WriteOff::new(tea, 2)));
+    }
+    let kept_from = engine.status().last_seq + 1;
+    // By the last record history knows its journal.
+    for _ in 0..2 {
+        done(engine.receive(Receive::new(tea, 1)));
+    }
+    engine.close().expect("it closes");
+    let (path, aside) = (dir.path().to_str().expect("a path in UTF-8"), dir.path().join("aside"));
+    std::fs::rename(dir.path().join("checkpoint"), &aside).expect("it is moved");
+    let events = events(dir.path());
+    replace_events(dir.path(), &events);
+    let (code, told, log) = run(&mut stockhold(&["rebuild", path]));
+    assert_eq!(code, 0, "{told}{log}");
+    keep_events(dir.path(), &events, kept_from);
+    std::fs::rename(&aside, dir.path().join("checkpoint")).expect("it is moved");
+    let verdict = verify(dir.path());
+    assert_eq!((verdict.code, verdict.found()), (0, vec![]), "{}", verdict.told());
+    assert_eq!(verdict.audited("firstSeq"), kept_from);
+    dir
+}
+
+/// Each history shows the other directory's order, or want of one. What either differs in is no
+/// longer in the journal: nothing else is wrong.
+#[test]
+fn a_reservation_that_is_in_a_snapshot_or_in_history_alone() {
+    let (held, given_up) = (without_beginning(true), without_beginning(false));
+    for name in ["store", "store.manifest"] {
+        let aside = held.path().join("aside");
+        for (from, to) in [
+            (held.path().join(name), aside.clone()),
+            (given_up.path().join(name), held.path().join(name)),
+            (aside, given_up.path().join(name)),
+        ] {
+            std::fs::rename(from, to).expect("it is moved");
+        }
+    }
+    for (dir, what) in [
+        (&held, "is pending, and in history it does not wait"),
+        (&given_up, "waits, and there is no such reservation"),
+    ] {
+        let verdict = verify(dir.path());
+        assert_eq!(verdict.code, 23, "{}", verdict.told());
+        assert_eq!(verdict.found(), [("leak".to_owned(), 1)], "{}", verdict.told());
+        assert!(leaks(dir.path())[0].contains(what), "{}", verdict.told());
+    }
 }

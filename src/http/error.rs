@@ -13,7 +13,7 @@ use crate::mall::model::Violation;
 use crate::mall::{Failure, Lack, Line, References, Short, Shortage};
 
 /// What a refusal found, for the client to act on.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ShortageWire {
     required: u64,
@@ -25,15 +25,13 @@ pub(super) struct ShortageWire {
 }
 
 /// That there is a line, and how to join it.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct WaitingListWire {
+pub(super) struct WaitingListWire {
     others_wait: bool,
     /// Null where nobody joins any more.
-    join: Option<&'static str>,
+    join: Option<String>,
 }
-
-const JOIN: &str = "POST /api/mall/products/{productId}/waiting-list";
 
 /// What a refusal of a basket found: the first line that was short, and each of them.
 #[derive(Clone, Debug, Serialize)]
@@ -114,7 +112,7 @@ impl ApiError {
         let Some(first) = short.first() else {
             return Self::new(Code::OutOfStock);
         };
-        let (code, first) = (lacking(first.lack), first.shortage.into());
+        let (code, first) = (lacking(first.lack), first.shortage.clone().into());
         let line = |it: Short| ShortLineWire {
             code: lacking(it.lack).row().name,
             product_id: it.product_id,
@@ -129,11 +127,15 @@ impl ApiError {
 impl From<Shortage> for ShortageWire {
     fn from(shortage: Shortage) -> Self {
         let Shortage { required, available, next_release_at, line } = shortage;
-        let waiting_list = line.map(|Line { others_wait, may_join }| WaitingListWire {
-            others_wait,
-            join: may_join.then_some(JOIN),
-        });
-        Self { required, available, next_release_at, waiting_list }
+        Self { required, available, next_release_at, waiting_list: line.map(Into::into) }
+    }
+}
+
+impl From<Line> for WaitingListWire {
+    fn from(Line { product_id, others_wait, may_join }: Line) -> Self {
+        // No character of an id has another meaning in a path.
+        let join = || format!("POST /api/mall/products/{product_id}/waiting-list");
+        Self { others_wait, join: may_join.then(join) }
     }
 }
 

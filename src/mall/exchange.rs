@@ -435,9 +435,10 @@ impl Mall {
         shortage: Shortage,
     ) -> Result<Shortage> {
         match part {
-            Part::Stock(at) => {
-                chosen.get(at).map_or(Ok(shortage), |it| self.with_line(it.item, shortage))
-            }
+            Part::Stock(at) => match chosen.get(at) {
+                Some(it) => self.with_line(it.item, shortage),
+                None => Ok(shortage),
+            },
             Part::Points | Part::Free | Part::ProductQuota(_) | Part::UserQuota => Ok(shortage),
         }
     }
@@ -480,11 +481,14 @@ impl Short {
 /// The failure that tells what was short: of a basket each line, otherwise the first.
 fn told(request: &Exchange<'_>, short: Vec<Short>) -> Failure {
     match short.first() {
-        Some(first) if !request.is_basket => match first.lack {
-            Lack::Points => Failure::InsufficientPoints(first.shortage),
-            Lack::Limit => Failure::LimitExceeded(first.shortage),
-            Lack::Stock => Failure::OutOfStock(first.shortage),
-        },
+        Some(Short { lack, shortage, .. }) if !request.is_basket => {
+            let shortage = shortage.clone();
+            match lack {
+                Lack::Points => Failure::InsufficientPoints(shortage),
+                Lack::Limit => Failure::LimitExceeded(shortage),
+                Lack::Stock => Failure::OutOfStock(shortage),
+            }
+        }
         _ => Failure::BasketShort(short),
     }
 }
@@ -616,8 +620,8 @@ mod tests {
         };
         let expected = Shortage::of(2, 1, None);
         for (line, want) in [
-            (0, Failure::InsufficientPoints(expected)),
-            (1, Failure::LimitExceeded(expected)),
+            (0, Failure::InsufficientPoints(expected.clone())),
+            (1, Failure::LimitExceeded(expected.clone())),
             (2, Failure::OutOfStock(expected)),
         ] {
             let short = asked(None).refused(&request, refusal(line)).expect("a line of it");

@@ -385,7 +385,7 @@ pub(crate) struct Short {
 }
 
 /// What was there when it was not enough.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Shortage {
     /// How many units the request needed.
     pub(crate) required: u64,

@@ -77,7 +77,7 @@ async fn what_comes_back_is_for_who_is_next() {
     join(&mut bob).await.failure(409, "IN_STOCK");
     let hers = exchange(&mut ann).await.data();
     let refused = exchange(&mut bob).await.failure(409, "OUT_OF_STOCK");
-    let how = "POST /api/mall/products/{productId}/waiting-list";
+    let how = format!("POST {LINE}");
     assert_eq!(refused["waitingList"], json!({"othersWait": false, "join": how}));
 
     let joined = join(&mut bob).await.data();
@@ -93,6 +93,12 @@ async fn what_comes_back_is_for_who_is_next() {
         let told = if body["items"].is_null() { &refused } else { &refused["lines"][0] };
         assert_eq!(told["waitingList"], json!({"othersWait": true, "join": how}), "{refused}");
     }
+    let check = eve.get("/api/points/eligibility?product_id=tea").await.data();
+    let short = json!({
+        "code": "OUT_OF_STOCK", "required": 1, "available": 0,
+        "waitingList": {"othersWait": true, "join": how}
+    });
+    assert_eq!(check["reasons"], json!([short]));
 
     // It lapses.
     shop.advance(TTL_MS);
@@ -121,9 +127,17 @@ async fn what_comes_back_is_for_who_is_next() {
     assert_eq!(orders(&mut bob).await.len() + orders(&mut cem).await.len(), 0);
     exchange(&mut eve).await.data();
     let id = hers["orderId"].as_str().expect("a string");
-    ann.post(&format!("/api/mall/orders/{id}/confirm"), json!({}))
-        .await
-        .failure(410, "RESERVATION_EXPIRED");
+    let confirm = format!("/api/mall/orders/{id}/confirm");
+    ann.post(&confirm, json!({})).await.failure(410, "RESERVATION_EXPIRED");
+    // A payment that came late hears of the line as well.
+    let late = ann.post(&confirm, json!({"reacquire": true})).await.failure(409, "OUT_OF_STOCK");
+    let line = json!({"othersWait": false, "join": how});
+    assert_eq!((&late["waitingList"], &late["lines"][0]["waitingList"]), (&line, &line));
+    // Off the shelf, nobody can join.
+    shop.mall.put_product(&Product { active: false, ..tea(5) }).expect("a valid product");
+    let check = eve.get("/api/points/eligibility?product_id=tea").await.data();
+    assert_eq!(check["reasons"][1]["code"], "OUT_OF_STOCK");
+    assert_eq!(check["reasons"][1]["waitingList"], Value::Null);
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 //! the mall's document. Nothing is taken, opened or changed, so an exchange that follows may find it
 //! otherwise.
 
-use super::{Chosen, Exchange, Lack, Need, Part, Short, Wanted, check};
+use super::{Chosen, Exchange, Lack, Need, Part, Short, Wanted, check, stock_of};
 use crate::base::QUANTITY_MAX;
 use crate::base::error::{Error, Result};
 use crate::mall::{Failure, Mall, Shortage, User};
@@ -17,7 +17,7 @@ pub(crate) enum Eligible<'a> {
 }
 
 /// What stands in the way of an exchange.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Hindrance {
     OffShelf,
     Short(Lack, Shortage),
@@ -87,8 +87,8 @@ impl Mall {
                     let available = self.left_of(&need)?;
                     found.look_at(&request, need.part, need.quantity, available);
                 }
-                let available = self.engine().takeable(item.stock)?;
-                found.look_at(&request, Part::Stock(0), wanted.quantity, available);
+                let short = self.short(&request, &chosen, stock_of(&chosen))?;
+                found.hindrances.extend(short.into_iter().map(Hindrance::from));
             }
         }
         Ok(found)
@@ -115,8 +115,13 @@ impl Eligibility {
     fn look_at(&mut self, request: &Exchange<'_>, part: Part, required: u64, available: u64) {
         if available < required {
             let shortage = Shortage::of(required, available, None);
-            let short = Short::of(request, part, shortage);
-            self.hindrances.push(Hindrance::Short(short.lack, short.shortage));
+            self.hindrances.push(Short::of(request, part, shortage).into());
         }
+    }
+}
+
+impl From<Short> for Hindrance {
+    fn from(Short { lack, product_id: _, shortage }: Short) -> Self {
+        Self::Short(lack, shortage)
     }
 }

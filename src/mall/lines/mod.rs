@@ -64,8 +64,10 @@ pub(crate) struct InLine {
 }
 
 /// What whoever is refused a product that is sold out may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Line {
+    /// The product that one waits for.
+    pub(crate) product_id: String,
     /// Whether others wait: then nobody but the first of them gets a unit.
     pub(crate) others_wait: bool,
     /// Whether there is a line to join.
@@ -199,10 +201,12 @@ impl Mall {
     /// What is short, with what may be done about it.
     pub(super) fn with_line(&self, item: &Item, shortage: Shortage) -> Result<Shortage> {
         let others_wait = self.engine().has_line(item.stock)?;
-        let line = Line { others_wait, may_join: self.places_of(item) > 0 };
-        let line = Some(line).filter(|line| line.others_wait || line.may_join);
+        let may_join = item.product.active && self.places_of(item) > 0;
         // What waits for others is there for nobody else.
-        Ok(Shortage { line: line.filter(|_| shortage.available == 0), ..shortage })
+        let has_line = shortage.available == 0 && (others_wait || may_join);
+        let line =
+            has_line.then(|| Line { product_id: item.product.id.clone(), others_wait, may_join });
+        Ok(Shortage { line, ..shortage })
     }
 
     /// Waits until somebody joins a line; at once where there are lines already.

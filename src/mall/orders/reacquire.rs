@@ -83,18 +83,28 @@ impl Mall {
     fn short_again(&self, record: &ReservationRecord, refusal: Refusal) -> Result<Vec<Short>> {
         let (mut refused, mut others) = (Vec::new(), Vec::new());
         let mut points: Option<Shortage> = None;
+        let shelf = self.shelf();
         for (at, line) in record.lines.iter().enumerate() {
             let is_refused = at == refusal.line;
             let (available, next_release_at) = match is_refused {
                 true => (refusal.available, refusal.next_release_at),
                 false => (self.there(line)?, None),
             };
-            let shortage =
-                Shortage { required: line.quantity, available, next_release_at, line: None };
+            let shortage = Shortage::of(line.quantity, available, next_release_at);
             let (lack, product_id) = self.lack_of(record, line);
+            let product = product_id.as_deref().filter(|_| lack == Lack::Stock);
+            let shortage = match product.and_then(|id| shelf.any_item(id)) {
+                Some(item) => self.with_line(item, shortage)?,
+                None => shortage,
+            };
             match lack {
                 // However many ends they have, they are one line to the user.
-                Lack::Points => points = Some(points.map_or(shortage, |it| both(it, shortage))),
+                Lack::Points => {
+                    points = Some(match points {
+                        Some(so_far) => both(&so_far, &shortage),
+                        None => shortage,
+                    });
+                }
                 _ if is_refused => refused.push(Short { lack, product_id, shortage }),
                 _ => others.push(Short { lack, product_id, shortage }),
             }
@@ -135,12 +145,11 @@ impl Mall {
 }
 
 /// Points that are in two accounts: what there is more of one is none of the other.
-fn both(one: Shortage, other: Shortage) -> Shortage {
-    let there = |it: Shortage| it.available.min(it.required);
-    Shortage {
-        required: one.required.saturating_add(other.required),
-        available: there(one).saturating_add(there(other)),
-        next_release_at: one.next_release_at.or(other.next_release_at),
-        line: None,
-    }
+fn both(one: &Shortage, other: &Shortage) -> Shortage {
+    let there = |it: &Shortage| it.available.min(it.required);
+    Shortage::of(
+        one.required.saturating_add(other.required),
+        there(one).saturating_add(there(other)),
+        one.next_release_at.or(other.next_release_at),
+    )
 }

@@ -207,7 +207,7 @@ impl Mall {
 }
 
 pub(super) fn too_few(required: u64, available: u64) -> Failure {
-    Failure::InsufficientPoints(Shortage { required, available, next_release_at: None, line: None })
+    Failure::InsufficientPoints(Shortage::of(required, available, None))
 }
 
 /// What the account of the points has then, or why nothing was taken.

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::base::QUANTITY_MAX;
 use crate::http::call::{Call, UserCall};
-use crate::http::error::{ApiError, Code, lacking};
+use crate::http::error::{ApiError, Code, WaitingListWire, lacking};
 use crate::http::query;
 use crate::http::reply::Answer;
 use crate::mall::{Eligible, Hindrance, ORDER_QUANTITY_MAX, User, Wanted};
@@ -29,19 +29,23 @@ struct ReasonWire {
     code: &'static str,
     required: Option<u64>,
     available: Option<u64>,
+    /// Where one can wait for what is sold out, or others do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waiting_list: Option<WaitingListWire>,
 }
 
 impl ReasonWire {
-    fn of(hindrance: &Hindrance) -> Self {
+    fn of(hindrance: Hindrance) -> Self {
         match hindrance {
             Hindrance::OffShelf => {
                 let code = Code::ProductNotFound.row().name;
-                Self { code, required: None, available: None }
+                Self { code, required: None, available: None, waiting_list: None }
             }
             Hindrance::Short(lack, shortage) => Self {
-                code: lacking(*lack).row().name,
+                code: lacking(lack).row().name,
                 required: Some(shortage.required),
                 available: Some(shortage.available),
+                waiting_list: shortage.line.map(Into::into),
             },
         }
     }
@@ -81,6 +85,6 @@ pub(in crate::http) fn check_of<Who, const N: usize>(
         current_balance: found.balance,
         shortage: found.shortage(),
         mall_level: found.level,
-        reasons: found.hindrances.iter().map(ReasonWire::of).collect(),
+        reasons: found.hindrances.into_iter().map(ReasonWire::of).collect(),
     }))
 }

@@ -132,6 +132,8 @@ codes! {
         Nothing, Yes, Nothing, "`data` says what refers to it";
     ReservationExpired "RESERVATION_EXPIRED" GONE "订单已过期"
         Nothing, No, Nothing, "the order's deadline has passed";
+    PaymentTooLate "PAYMENT_TOO_LATE" GONE "付款超过可恢复订单的期限"
+        Nothing, No, Nothing, "the order's deadline has passed for longer than `reacquire_window`: give the payment back";
     PreconditionFailed "PRECONDITION_FAILED" PRECONDITION_FAILED "内容已被他人修改，请刷新后重试"
         Nothing, No, Nothing, "it is not any more as `If-Match` says: another editor was first";
     PayloadTooLarge "PAYLOAD_TOO_LARGE" PAYLOAD_TOO_LARGE "请求内容过大"

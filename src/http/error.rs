@@ -216,6 +216,7 @@ impl From<Failure> for ApiError {
                 Self::new(Code::OrderState).detail("the order was changed too often")
             }
             Failure::Expired => Self::new(Code::ReservationExpired),
+            Failure::PaidTooLate => Self::new(Code::PaymentTooLate),
             Failure::Unknown => Self::new(Code::OutcomeUnknown),
             Failure::Engine(error) => error.into(),
         }

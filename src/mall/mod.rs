@@ -96,6 +96,9 @@ pub struct MallConfig {
     /// How long after its confirmation a user may cancel an order that is not sent yet, in
     /// milliseconds. `None` is until it is sent, 0 is never. Operators may always.
     pub cancel_window_ms: Option<u64>,
+    /// How long after its deadline an order may take again what it held, for a payment that came late,
+    /// in milliseconds; 0 is never.
+    pub reacquire_window_ms: u64,
     /// How long points stay good that a refund returns after their end, in milliseconds. They are
     /// then good until the end of a day, so it may be longer.
     pub points_grace_ms: u64,
@@ -113,6 +116,7 @@ impl Default for MallConfig {
             waiting_max_ms: 60 * MINUTE_MS,
             completion_after_ms: Some(15 * 24 * 60 * MINUTE_MS),
             cancel_window_ms: None,
+            reacquire_window_ms: 7 * 24 * 60 * MINUTE_MS,
             points_grace_ms: 30 * 24 * 60 * MINUTE_MS,
             points_day_offset_min: 0,
         }
@@ -343,6 +347,8 @@ pub(crate) enum Failure {
     TooManyChanges,
     /// The order's deadline has passed.
     Expired,
+    /// The order's deadline has passed for so long that it takes nothing again.
+    PaidTooLate,
     /// The disk has not answered in time: the request is decided, and whether that survives is not
     /// known yet.
     Unknown,

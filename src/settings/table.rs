@@ -116,6 +116,17 @@ pub(super) const SETTINGS: &[Setting] = &[
         more: "`0s` is never; operators may always",
     },
     Setting {
+        name: "reacquire_window",
+        value: "TIME",
+        default: Is("7d"),
+        takes: Takes::Time {
+            ms: 0..=TTL_MS_MAX,
+            set: |to, time| to.mall.reacquire_window_ms = time.as_millis() as u64,
+        },
+        help: "How long after its deadline an order may be confirmed with `reacquire`, for a payment that came late",
+        more: "`0s` is never",
+    },
+    Setting {
         name: "points_grace",
         value: "TIME",
         default: Is("30d"),

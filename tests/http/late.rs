@@ -6,15 +6,19 @@ use hyper::Method;
 use hyper::header::CONTENT_TYPE;
 use serde_json::{Value, json};
 use stockhold::http::Role;
-use stockhold::mall::{Period, PurchaseLimit};
+use stockhold::mall::{MallConfig, Period, PurchaseLimit};
 
-use crate::support::{Client, NOW_MS, Reply, Shop, product};
+use crate::support::{Client, NOW_MS, Reply, Setup, Shop, product};
 
 const TTL_MS: u64 = 15 * 60_000;
 
 /// A shop with ten units of each of these, for 1, 2 and 3 points each.
 async fn shop() -> Shop {
-    let shop = Shop::open().await;
+    shop_with(Setup::default()).await
+}
+
+async fn shop_with(setup: Setup) -> Shop {
+    let shop = Shop::with(setup).await;
     let mut root = shop.admin().await;
     for (price, name) in (1..).zip(["tea", "milk", "limited"]) {
         let mut product = product(name, price);
@@ -190,6 +194,38 @@ async fn only_what_expired_is_taken_again() {
     let ship = json!({"trackingNo": "T1"});
     root.post(&format!("/api/admin/orders/{limited}/ship"), ship).await.data();
     assert_eq!(reacquire(&mut ann, &limited, "k9").await.data()["status"], json!(2));
+}
+
+#[tokio::test]
+async fn a_payment_comes_only_so_late() {
+    const WINDOW_MS: u64 = 60_000;
+    let setup = |reacquire_window_ms| Setup {
+        config: MallConfig { reacquire_window_ms, ..MallConfig::default() },
+        ..Setup::default()
+    };
+    let shop = shop_with(setup(WINDOW_MS)).await;
+    let mut ann = shop.user_with("ann", 100).await;
+    let mut orders = Vec::new();
+    for _ in 0..2 {
+        orders.push(exchange(&mut ann, &[("tea", 1)], false).await);
+    }
+    shop.advance(TTL_MS + WINDOW_MS - 1);
+    let first = reacquire(&mut ann, &orders[0], "k").await;
+    assert_eq!(first.data()["status"], json!(1), "just in time");
+    shop.clock.advance(1);
+    let before = shop.state();
+    reacquire(&mut ann, &orders[1], "k1").await.failure(410, "PAYMENT_TOO_LATE");
+    ann.post(&confirm_path(&orders[1]), json!({})).await.failure(410, "RESERVATION_EXPIRED");
+    assert_eq!(shop.state(), before);
+    // Who was in time hears so for good.
+    let again = reacquire(&mut ann, &orders[0], "k").await;
+    assert_eq!(again.without_timestamp(), first.without_timestamp());
+
+    let shop = shop.reopen_with(setup(0)).await;
+    let mut ann = shop.user("ann").await;
+    let order = exchange(&mut ann, &[("tea", 1)], false).await;
+    shop.advance(TTL_MS);
+    reacquire(&mut ann, &order, "k2").await.failure(410, "PAYMENT_TOO_LATE");
 }
 
 #[tokio::test]

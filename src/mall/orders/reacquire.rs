@@ -27,7 +27,13 @@ impl Mall {
         }
         let owner = user.points(self.engine()).ok_or(Failure::OrderNotFound)?;
         let record = self.any_record(reservation).await?;
-        let order = Order::of(&record, self.now_ms())?;
+        let now = self.now_ms();
+        let order = Order::of(&record, now)?;
+        let window = self.config().reacquire_window_ms;
+        // At the end of the window it is over, as at a deadline.
+        if now >= order.expires_at.saturating_add(window) {
+            return Err(Failure::PaidTooLate);
+        }
         self.put_late_service_on_record(user, owner, &order).await?;
         self.bring_limits_up_to_date(&record)?;
         let asked = Reacquire::new(reservation).owner(owner).key(key);

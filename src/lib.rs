@@ -62,6 +62,9 @@ pub mod event;
 pub mod history;
 mod journal;
 mod ledger;
+#[cfg(feature = "server")]
+#[allow(dead_code, unused_imports, reason = "its callers come in the next steps")]
+mod outgoing;
 pub mod reader;
 #[cfg(feature = "test-util")]
 pub mod test_util;

@@ -1,0 +1,20 @@
+//! Requests that this program makes of others over HTTP: to receivers of webhooks, to a points
+//! service. One small client for all of them: HTTP/1.1, TLS by rustls, no redirects, and a bound on
+//! everything that the other side decides: how long it takes, how much it answers, and which
+//! address its name stands for.
+//!
+//! Shared by all that calls others; each makes a [`Client`] of its own, so that nobody waits for
+//! another's look-ups.
+
+mod client;
+mod endpoint;
+mod guard;
+mod resolve;
+#[cfg(test)]
+mod tests;
+mod tls;
+
+pub(crate) use client::{Client, Limits, Response, SendError, Sent};
+pub(crate) use endpoint::Endpoint;
+pub(crate) use guard::Guard;
+pub(crate) use tls::Trust;

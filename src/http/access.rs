@@ -22,6 +22,8 @@ pub(super) enum Access {
     User,
     /// A service, for the user that it names: what the user alone may not.
     Service,
+    /// A service or whoever runs the shop, for users that are named line by line.
+    Staff,
     /// Whoever runs the shop.
     Operator,
     /// Whoever runs the server.
@@ -40,7 +42,7 @@ pub(super) enum Grant {
 
 impl Access {
     pub(super) const ALL: &[Self] =
-        &[Self::Public, Self::User, Self::Service, Self::Operator, Self::Admin];
+        &[Self::Public, Self::User, Self::Service, Self::Staff, Self::Operator, Self::Admin];
 
     /// The table.
     pub(super) const fn grant(self, role: Role) -> Grant {
@@ -51,6 +53,8 @@ impl Access {
             (Self::User, Role::User | Role::Operator | Role::Admin) => Own,
             // Operators name the user in the path.
             (Self::Service, Role::User | Role::Operator | Role::Admin) => Nothing,
+            (Self::Staff, Role::Service | Role::Operator | Role::Admin) => Own,
+            (Self::Staff, Role::User) => Nothing,
             (Self::Operator, Role::Operator | Role::Admin) => Own,
             (Self::Operator, Role::User | Role::Service) => Nothing,
             (Self::Admin, Role::Admin) => Own,
@@ -64,6 +68,7 @@ impl Access {
             Self::Public => "everybody",
             Self::User => "user",
             Self::Service => "service",
+            Self::Staff => "staff",
             Self::Operator => "operator",
             Self::Admin => "admin",
         }
@@ -87,7 +92,15 @@ pub(super) fn caller(
         Grant::Nothing => Err(ApiError::new(Code::Forbidden)),
         // To leave the header unread would be to act for somebody else than was asked for.
         Grant::Own if headers.contains_key(ON_BEHALF_OF) => {
-            Err(ApiError::new(Code::Forbidden).detail("only a service acts for others"))
+            let why = match access {
+                Access::Staff => "each line names its user",
+                Access::Public
+                | Access::User
+                | Access::Service
+                | Access::Operator
+                | Access::Admin => "only a service acts for others",
+            };
+            Err(ApiError::new(Code::Forbidden).detail(why))
         }
         Grant::Own => Ok(bearer),
         Grant::ForUser => Ok(Arc::new(bearer.acting_for(named(headers)?)?)),

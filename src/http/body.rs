@@ -15,6 +15,7 @@ use super::error::{ApiError, Code};
 use super::format::Format;
 use crate::base::IdempotencyKey;
 use crate::base::error::Result;
+use crate::mall::{Violation, member};
 
 /// A body that is a `T`.
 pub(super) struct Sent<T> {
@@ -59,9 +60,43 @@ impl Sent<Object> {
             Some(format) if *call.method() == Method::PATCH => format,
             Some(_) | None => Format::of_body(call.headers())?,
         };
-        let bytes = collect(call, self.body).await?;
+        let bytes = collect(call, self.body, call.app.limits.body_bytes).await?;
         call.count_write(bytes.len())?;
         Ok((format.decode_object(&bytes)?, key.map(|key| key.with_body(&bytes))))
+    }
+}
+
+/// A body that is an object with a list of lines, each of which is done on its own.
+pub(super) struct Lines;
+
+/// How much longer a body of lines may be than another.
+const LINES_BODIES: usize = 8;
+
+impl Sent<Lines> {
+    /// The lines, each as it was sent, and the request's `Idempotency-Key`.
+    pub(super) async fn read_lines<Who: Known, const N: usize>(
+        self,
+        call: &Call<'_, Who, N>,
+        lines_max: usize,
+    ) -> Result<(Vec<Value>, Option<IdempotencyKey>), ApiError> {
+        let (key, format) = (call.idempotency_key()?, format(call.headers())?);
+        let bytes_max = call.app.limits.body_bytes.saturating_mul(LINES_BODIES);
+        let bytes = collect(call, self.body, bytes_max).await?;
+        let mut members = format.decode_object(&bytes)?;
+        let lines = match members.remove("lines") {
+            Some(Value::Array(lines)) => lines,
+            Some(_) => return Err(Violation::new("$.lines", "it must be a list").into()),
+            None => return Err(Violation::new("$.lines", "it must be there").into()),
+        };
+        if let Some(name) = members.keys().next() {
+            return Err(Violation::new(member("$", name), "there is no such field").into());
+        }
+        if !(1..=lines_max).contains(&lines.len()) {
+            let why = format!("it must have 1 to {lines_max} lines");
+            return Err(Violation::new("$.lines", why).into());
+        }
+        call.count_writes(bytes.len(), lines.len())?;
+        Ok((lines, key))
     }
 }
 
@@ -73,7 +108,7 @@ impl<T: DeserializeOwned> Sent<T> {
         call: &Call<'_, Who, N>,
     ) -> Result<(T, Option<IdempotencyKey>), ApiError> {
         let (key, format) = (call.idempotency_key()?, format(call.headers())?);
-        let bytes = collect(call, self.body).await?;
+        let bytes = collect(call, self.body, call.app.limits.body_bytes).await?;
         call.count_write(bytes.len())?;
         Ok((format.decode(&bytes)?, key.map(|key| key.with_body(&bytes))))
     }
@@ -130,7 +165,7 @@ async fn read_optional<T: DeserializeOwned, Who, const N: usize>(
         return Ok(None);
     }
     let format = format(call.headers())?;
-    let bytes = collect(call, body).await?;
+    let bytes = collect(call, body, call.app.limits.body_bytes).await?;
     if bytes.is_empty() { Ok(None) } else { format.decode(&bytes).map(Some) }
 }
 
@@ -150,15 +185,16 @@ fn check_encoding(headers: &HeaderMap) -> Result<(), ApiError> {
 async fn collect<Who, const N: usize>(
     call: &Call<'_, Who, N>,
     body: Incoming,
+    bytes_max: usize,
 ) -> Result<Bytes, ApiError> {
     let limits = &call.app.limits;
-    if body.size_hint().lower() > limits.body_bytes as u64 {
+    if body.size_hint().lower() > bytes_max as u64 {
         return Err(ApiError::new(Code::PayloadTooLarge));
     }
     // What may come counts before it does.
-    let most = body.size_hint().upper().map_or(limits.body_bytes, |upper| upper as usize);
+    let most = body.size_hint().upper().map_or(bytes_max, |upper| upper as usize);
     let _charge = call.charge(most)?;
-    let reading = Limited::new(body, limits.body_bytes).collect();
+    let reading = Limited::new(body, bytes_max).collect();
     match call.app.running.within(limits.body_timeout, reading).await {
         Some(Ok(collected)) => Ok(collected.to_bytes()),
         Some(Err(error)) if error.is::<LengthLimitError>() => {

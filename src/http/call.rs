@@ -1,7 +1,7 @@
 //! A request on its way to a handler: who asks, for what, and how to answer.
 //!
-//! A handler that names a [`UserCall`], a [`ServiceCall`], an [`OperatorCall`] or an [`AdminCall`]
-//! cannot be reached without the check that makes one: only [`Unchecked`] makes calls, and it makes those only of a
+//! A handler that names a [`UserCall`], a [`ServiceCall`], a [`StaffCall`], an [`OperatorCall`] or an
+//! [`AdminCall`] cannot be reached without the check that makes one: only [`Unchecked`] makes calls, and it makes those only of a
 //! good token.
 
 use std::sync::Arc;
@@ -58,6 +58,9 @@ pub(super) type PublicCall<'a, const N: usize = 0> = Call<'a, Anybody, N>;
 pub(super) type UserCall<'a, const N: usize = 0> = Call<'a, User, N>;
 /// From a service that acts for a user: its token is good, and has the role.
 pub(super) type ServiceCall<'a, const N: usize = 0> = Call<'a, Service, N>;
+/// From a service, an operator or an administrator, for users that are named line by line: its token
+/// is good, and has the role.
+pub(super) type StaffCall<'a, const N: usize = 0> = Call<'a, Staff, N>;
 /// From an operator, or an administrator: its token is good, and has the role.
 pub(super) type OperatorCall<'a, const N: usize = 0> = Call<'a, Operator, N>;
 /// From an administrator: its token is good, and has the role.
@@ -66,6 +69,7 @@ pub(super) type AdminCall<'a, const N: usize = 0> = Call<'a, Admin, N>;
 pub(super) struct Anybody(());
 pub(super) struct User(Arc<Identity>);
 pub(super) struct Service(Arc<Identity>);
+pub(super) struct Staff(Arc<Identity>);
 pub(super) struct Operator(Arc<Identity>);
 pub(super) struct Admin(Arc<Identity>);
 
@@ -81,6 +85,12 @@ impl Known for User {
 }
 
 impl Known for Service {
+    fn identity(&self) -> &Arc<Identity> {
+        &self.0
+    }
+}
+
+impl Known for Staff {
     fn identity(&self) -> &Arc<Identity> {
         &self.0
     }
@@ -111,6 +121,11 @@ impl<'a> Unchecked<'a> {
     pub(super) fn service<const N: usize>(self) -> Result<ServiceCall<'a, N>, ApiError> {
         let caller = self.caller(Access::Service)?;
         Ok(self.call(Service(caller)))
+    }
+
+    pub(super) fn staff<const N: usize>(self) -> Result<StaffCall<'a, N>, ApiError> {
+        let caller = self.caller(Access::Staff)?;
+        Ok(self.call(Staff(caller)))
     }
 
     pub(super) fn operator<const N: usize>(self) -> Result<OperatorCall<'a, N>, ApiError> {
@@ -228,11 +243,17 @@ impl<Who: Known, const N: usize> Call<'_, Who, N> {
     /// Counts a request that may write something, and has a body of this many bytes. Operators may
     /// do as they like.
     pub(super) fn count_write(&self, body_bytes: usize) -> Result<(), ApiError> {
+        self.count_writes(body_bytes, 1)
+    }
+
+    /// The same of a request that may write so many records.
+    pub(super) fn count_writes(&self, body_bytes: usize, records: usize) -> Result<(), ApiError> {
         let identity = self.identity();
         if identity.role.is_trusted() {
             return Ok(());
         }
-        let charged = self.app.rates.charge(identity.user.id(), body_bytes as u64 + RECORD_BYTES);
+        let bytes = body_bytes as u64 + records as u64 * RECORD_BYTES;
+        let charged = self.app.rates.charge(identity.user.id(), bytes);
         charged.map_err(ApiError::rate_limited)
     }
 }

@@ -105,7 +105,7 @@ fn told<'a>(
 }
 
 /// The code's own message, with what follows it for developers.
-fn message(error: &ApiError) -> Cow<'static, str> {
+pub(super) fn message(error: &ApiError) -> Cow<'static, str> {
     let message = error.code.row().message;
     match &error.detail {
         None => Cow::Borrowed(message),

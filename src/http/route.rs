@@ -35,7 +35,7 @@ pub(super) type Answering<'a> = Pin<Box<dyn Future<Output = Answer> + Send + 'a>
 pub(super) type Handler = for<'a> fn(Unchecked<'a>, Incoming) -> Answering<'a>;
 
 /// A row is: method, path, who may ask (`public`, `user`,
-/// `service`, `operator`, `admin`), what body comes with it
+/// `service`, `staff`, `operator`, `admin`), what body comes with it
 /// (`nothing`, `empty`, `optional`, `fields`), the handler, and a summary. A handler whose signature takes
 /// another caller, another body or another number of parameters than its row says does not compile.
 macro_rules! routes {
@@ -59,6 +59,7 @@ macro_rules! routes {
     (@access public) => { Access::Public };
     (@access user) => { Access::User };
     (@access service) => { Access::Service };
+    (@access staff) => { Access::Staff };
     (@access operator) => { Access::Operator };
     (@access admin) => { Access::Admin };
     (@takes nothing) => { Takes::Nothing };
@@ -123,6 +124,8 @@ routes! {
         "Takes points from the user that a service names.";
     POST "/api/points/refund" service fields => points::moving::refund,
         "Gives points back to the user that a service names.";
+    POST "/api/points/batch" staff fields => points::batch::batch,
+        "Moves points of many users: each line on its own, once.";
     GET "/api/admin/orders" operator nothing => all_orders::list,
         "Everybody's orders, newest first.";
     GET "/api/admin/orders/{orderId}" operator nothing => all_orders::get,

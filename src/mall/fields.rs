@@ -12,11 +12,9 @@ use super::model::{
 use crate::base::{PLACES_MAX, QUANTITY_MAX, TimeMs};
 
 mod levels;
-#[cfg(feature = "bin")]
 mod points;
 
 pub(crate) use levels::{LevelsFields, read_levels};
-#[cfg(feature = "bin")]
 pub(crate) use points::read_points;
 
 type Read<T> = Result<T, Violation>;

@@ -60,16 +60,15 @@ pub(crate) use model::ORDER_NO_PREFIX;
 pub(crate) use model::Wish;
 pub use model::{ByLevel, Category, LevelTerms, Period, Product, PurchaseLimit};
 pub(crate) use model::{OrderStatus, order_id, order_no, parse_order_id};
-#[cfg(feature = "bin")]
 pub(crate) use model::{Violation, member};
 pub(crate) use orders::{
     Because, GiveBack, ORDER_BYTES_MAX, Order, OrderFilter, Orders, Receipt, numbered,
 };
 #[cfg(feature = "bin")]
+pub(crate) use points::{AGAIN_WITHIN_MS, BATCH_LINES_MAX, PointsApplied, PointsBatch};
 pub(crate) use points::{
-    AGAIN_WITHIN_MS, BATCH_LINES_MAX, PointsApplied, PointsBatch, PointsEntry,
+    Balance, MovePoints, Moved, PointsEntry, PointsFilter, PointsRecord, REQUEST_LINES_MAX, Rank,
 };
-pub(crate) use points::{Balance, MovePoints, Moved, PointsFilter, PointsRecord, Rank};
 pub(crate) use rank::{After, Order as ListOrder};
 pub(crate) use stock::{
     LOCATION_CHARS_MAX, Place as StockPlace, RecordFilter, StockRecord, StockRecords,

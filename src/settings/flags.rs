@@ -25,6 +25,8 @@ pub(crate) trait Which {
 pub(crate) struct OfServer;
 /// Where the data are.
 pub(crate) struct OfData;
+/// Where the data are, and where the days of points end.
+pub(crate) struct OfPoints;
 /// Where the data are, and the database that mirrors them.
 #[cfg(feature = "mysql")]
 pub(crate) struct OfMirror;
@@ -38,6 +40,12 @@ impl Which for OfServer {
 impl Which for OfData {
     fn has(name: &str) -> bool {
         name == "data_dir"
+    }
+}
+
+impl Which for OfPoints {
+    fn has(name: &str) -> bool {
+        ["data_dir", "points_day"].contains(&name)
     }
 }
 

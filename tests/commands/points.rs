@@ -76,6 +76,43 @@ fn a_file_moves_points_once_and_all_of_them_or_none() {
 }
 
 #[test]
+fn points_of_a_file_are_good_until_the_end_of_the_day_that_they_name() {
+    const DAY_MS: u64 = 86_400_000;
+    const NOON_MS: u64 = 40_000 * DAY_MS + DAY_MS / 2;
+    let dir = TempDir::new().expect("a directory");
+    let line = |kind: &str, points: u64, end: &str| {
+        format!(
+            "{{\"userId\":\"ann\",\"kind\":\"{kind}\",\"points\":{points},\"reason\":\"x\"{end}}}\n"
+        )
+    };
+    let end = |at: u64| format!(",\"expiresAt\":{at}");
+    let text = [
+        line("award", 10, ""),
+        line("award", 20, &end(NOON_MS)),
+        line("award", 5, &end(NOON_MS - 1)),
+        line("deduct", 24, ""),
+        line("award", 1, &end(1)),
+    ];
+    // What has passed is refused before anything happens.
+    let (code, said) = import(&dir, "old.jsonl", &text.concat(), &[]);
+    assert!(code == 1 && said.contains("line 5: $.expiresAt: expiresAt has passed"), "{said}");
+    let flags = ["--points-day", "+08:00"];
+    for expected in ["4 applied, 0 applied before, 0 refused", "0 applied, 4 applied before"] {
+        let (code, said) = import(&dir, "good.jsonl", &text[..4].concat(), &flags);
+        assert!(code == 0 && said.contains(expected), "{said}");
+        let engine = Engine::builder(dir.path().join("data")).open().expect("it opens");
+        let of = |key: stockhold::Result<AccountKey>| {
+            let account = engine.account(&key.expect("a valid name")).expect("it is open");
+            engine.level(account).expect("it is open").available
+        };
+        // The day ends there sixteen hours after it begins here.
+        let until = AccountKey::points_until("ann", 40_000 * DAY_MS + DAY_MS / 3 * 2);
+        assert_eq!((of(until), of(AccountKey::points("ann"))), (1, 10));
+        engine.close().expect("it closes");
+    }
+}
+
+#[test]
 fn a_program_that_is_killed_on_its_way_is_run_again_and_moves_nothing_twice() {
     let dir = TempDir::new().expect("a directory");
     let names: Vec<String> = (0..50).map(|number| format!("user{number}")).collect();

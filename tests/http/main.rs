@@ -26,6 +26,7 @@ mod order_lists;
 mod orders;
 mod overload;
 mod points;
+mod points_batch;
 mod problems;
 mod protocol;
 mod refunds;

@@ -15,7 +15,7 @@ use crate::mall::{
     AGAIN_WITHIN_MS, BATCH_LINES_MAX, Mall, MallConfig, PointsApplied, PointsBatch, Refused, User,
 };
 use crate::process::print;
-use crate::settings::{Flags, OfData};
+use crate::settings::{Flags, OfPoints};
 
 /// The exit code of an import that left lines out.
 const LEFT: u8 = 2;
@@ -43,7 +43,7 @@ pub(super) struct ImportArgs {
     #[arg(long, default_value = "import", value_name = "NAME")]
     operator: String,
     #[command(flatten)]
-    settings: Flags<OfData>,
+    settings: Flags<OfPoints>,
 }
 
 pub(super) fn import(args: &ImportArgs) -> Result<ExitCode> {
@@ -83,13 +83,13 @@ pub(super) fn import(args: &ImportArgs) -> Result<ExitCode> {
         .idempotency_keys(KEYS_MAX)
         .idempotency_keys_per_owner(KEYS_MAX)
         .open()?;
-    let applied = apply(&engine, &batch);
+    let applied = apply(&engine, config.mall, &batch);
     engine.close()?;
     told(args, &name, applied?, wrong)
 }
 
-fn apply(engine: &Engine, batch: &PointsBatch<'_>) -> Result<PointsApplied> {
-    let mall = Mall::open(engine.clone(), MallConfig::default())?;
+fn apply(engine: &Engine, config: MallConfig, batch: &PointsBatch<'_>) -> Result<PointsApplied> {
+    let mall = Mall::open(engine.clone(), config)?;
     let progress = Progress::new("lines");
     mall.apply_points(batch, |done, total| progress.at(done, total))
 }

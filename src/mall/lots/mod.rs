@@ -38,6 +38,15 @@ pub(super) struct Lot {
 /// Lots of one user, the first to end first.
 pub(super) type LotsOfUser = SmallVec<[Lot; 4]>;
 
+/// Whether a user whose lots end then may have one that ends at `until`.
+pub(super) fn may_have_lot(until: TimeMs, good: &[TimeMs]) -> bool {
+    good.contains(&until) || good.len() < LOTS_MAX
+}
+
+pub(super) fn too_many_lots() -> String {
+    format!("points of a user are good until {LOTS_MAX} different days at most")
+}
+
 impl Mall {
     /// The lot for points of a user that are to be good until `expires_at` at least: they are good
     /// until the end of that day. Where the user has no points at all, the account is opened that
@@ -46,22 +55,35 @@ impl Mall {
     /// # Errors
     /// `Invalid` when that has passed or is too far away, `TooManyLots`.
     pub(super) fn lot(&self, user: &User, expires_at: TimeMs) -> Result<Lot, Failure> {
+        let until = self.end_of_lot(expires_at)?;
+        match may_have_lot(until, &self.lots_that_are_good(user)) {
+            true => Ok(self.open_lot(user, until)?),
+            false => Err(Failure::TooManyLots(too_many_lots())),
+        }
+    }
+
+    /// The end of the lot for points that are to be good until `expires_at` at least, which is still
+    /// to come.
+    ///
+    /// # Errors
+    /// `Invalid` when that has passed or is too far away; the message begins with the field.
+    pub(crate) fn end_of_lot(&self, expires_at: TimeMs) -> Result<TimeMs> {
         let now = self.now_ms();
         if expires_at <= now {
-            return Err(Error::invalid(format!("expiresAt has passed: it is {now}")).into());
+            return Err(Error::invalid(format!("expiresAt has passed: it is {now}")));
         }
         let until = self.good_until(expires_at)?;
-        if until.saturating_sub(now) > LOT_MS_MAX {
-            return Err(Error::invalid("expiresAt is more than 100 years away").into());
+        match until.saturating_sub(now) {
+            0..=LOT_MS_MAX => Ok(until),
+            _ => Err(Error::invalid("expiresAt is more than 100 years away")),
         }
+    }
+
+    /// When the lots of a user end that have not.
+    pub(super) fn lots_that_are_good(&self, user: &User) -> Vec<TimeMs> {
+        let now = self.now_ms();
         let of_user = self.shared.lots.of(user.id());
-        let good = of_user.iter().filter(|lot| lot.until > now);
-        if good.clone().all(|lot| lot.until != until) && good.count() >= LOTS_MAX {
-            return Err(Failure::TooManyLots(format!(
-                "points of a user are good until {LOTS_MAX} different days at most"
-            )));
-        }
-        Ok(self.open_lot(user, until)?)
+        of_user.iter().map(|lot| lot.until).filter(|until| *until > now).collect()
     }
 
     /// Until when points are good that are to be good until `expires_at` at least.

@@ -10,14 +10,14 @@ use std::collections::hash_map::Entry;
 
 use serde::{Deserialize, Serialize};
 
-use super::Balance;
-use super::moving::{MovePoints, keyed, moved};
+use super::{Balance, PointsEntry};
 use crate::base::error::{Error, Result};
 use crate::base::{IdempotencyKey, RECEIVED_MAX, TimeMs};
 use crate::engine::Engine;
-use crate::ledger::{Atomic, AtomicOutcome, PutDocument};
+use crate::ledger::PutDocument;
 use crate::mall::facts::document::{self, Stamp};
-use crate::mall::model::{Moving, PointsSource, Violation};
+use crate::mall::lots::{may_have_lot, too_many_lots};
+use crate::mall::model::{Moving, Violation};
 use crate::mall::{Failure, Mall, Refused, User};
 
 /// How many lines one batch may have.
@@ -31,31 +31,6 @@ const BATCHES: &str = "points-batch";
 const SCOPE: &str = "stockhold points batch";
 /// How many lines may be on their way to the disk.
 const WAITING_MAX: u64 = 4096;
-
-/// A change of a user's points among others.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct PointsEntry {
-    pub(crate) user: String,
-    pub(crate) moving: Moving,
-    pub(crate) points: u64,
-    pub(crate) source: Option<PointsSource>,
-    pub(crate) reason: String,
-    pub(crate) order: Option<String>,
-}
-
-impl PointsEntry {
-    pub(crate) fn by<'a>(&'a self, operator: &'a str) -> MovePoints<'a> {
-        MovePoints {
-            moving: self.moving,
-            points: self.points,
-            source: self.source,
-            operator,
-            reason: &self.reason,
-            order: self.order.as_deref(),
-            expires_at: None,
-        }
-    }
-}
 
 /// The lines of a file.
 #[derive(Debug)]
@@ -99,6 +74,8 @@ struct Known {
 struct Foreseen {
     available: i64,
     received: u64,
+    /// When their lots end.
+    lots: Vec<TimeMs>,
 }
 
 impl Mall {
@@ -161,12 +138,15 @@ impl Mall {
             let user = match users.entry(&entry.user) {
                 Entry::Occupied(user) => user.into_mut(),
                 Entry::Vacant(user) => {
-                    let balance = self.balance(&User::new(&entry.user)?)?;
-                    let Balance { available, received, .. } = balance;
-                    user.insert(Foreseen { available, received })
+                    let of_user = User::new(&entry.user)?;
+                    let Balance { available, received, .. } = self.balance(&of_user)?;
+                    let lots = self.lots_that_are_good(&of_user);
+                    user.insert(Foreseen { available, received, lots })
                 }
             };
-            match user.after(entry) {
+            let end = entry.expires_at.map(|at| self.end_of_lot(at)).transpose();
+            let end = end.map_err(|error| Violation::new("$.expiresAt", error.to_string()));
+            match end.and_then(|end| user.after(entry, end)) {
                 Ok(()) => outlook.open.push(at),
                 Err(why) => outlook.refused.push(Refused { line: *line, why }),
             }
@@ -176,27 +156,16 @@ impl Mall {
 
     /// Applies one line, which is not waited for.
     fn apply(&self, batch: &PointsBatch<'_>, line: u64, entry: &PointsEntry) -> Result<()> {
-        let (change, user) = (entry.by(batch.by), User::new(&entry.user)?);
-        let stopped = || Error::unavailable(format!("line {line}: there are fewer points by now"));
-        if self.has_lots(&user) {
-            let decided = self.decide_in_lots(&user, &change, Some(key(batch, line)?));
-            return decided.map(drop).map_err(|failure| match failure {
-                Failure::Engine(error) => error,
-                other => Error::unavailable(format!("line {line}: {other:?}")),
-            });
+        let user = User::new(&entry.user)?;
+        let decided = self.decide_points(&user, &entry.by(batch.by), Some(key(batch, line)?));
+        let decided = decided.map_err(|failure| match failure {
+            Failure::Engine(error) => error,
+            other => Error::unavailable(format!("line {line}: {other:?}")),
+        })?;
+        match decided.is_refused()? {
+            false => Ok(()),
+            true => Err(Error::unavailable(format!("line {line}: there are fewer points by now"))),
         }
-        let note = change.note();
-        let (points, not_earned) = self.accounts_to_move(&user, &change)?.ok_or_else(stopped)?;
-        let commands = change.commands(points, not_earned, &note)?;
-        let key = Some(key(batch, line)?);
-        let is_done = match commands[..] {
-            [command] => moved(self.engine().execute(&keyed(command, key))?.outcome())?.is_ok(),
-            _ => {
-                let together = self.engine().atomic(Atomic::new(&commands).key(key))?;
-                matches!(together.outcome(), AtomicOutcome::Done(_))
-            }
-        };
-        if is_done { Ok(()) } else { Err(stopped()) }
     }
 }
 
@@ -210,8 +179,12 @@ struct Outlook {
 }
 
 impl Foreseen {
-    /// Takes a line into account.
-    fn after(&mut self, entry: &PointsEntry) -> std::result::Result<(), Violation> {
+    /// Takes a line into account, whose points are good until `end`.
+    fn after(
+        &mut self,
+        entry: &PointsEntry,
+        end: Option<TimeMs>,
+    ) -> std::result::Result<(), Violation> {
         let wrong = |why: String| Violation::new("$.points", why);
         let points = i64::try_from(entry.points).map_err(|_| wrong("they are too many".into()))?;
         match entry.moving {
@@ -220,12 +193,26 @@ impl Foreseen {
                 if received > RECEIVED_MAX {
                     return Err(wrong(format!("a user may receive {RECEIVED_MAX} in all")));
                 }
+                if let Some(end) = end {
+                    self.open(end)?;
+                }
                 (self.received, self.available) = (received, self.available.saturating_add(points));
             }
             Moving::Deduct if self.available < points => {
                 return Err(wrong(format!("the user can spend {}", self.available)));
             }
             Moving::Deduct => self.available -= points,
+        }
+        Ok(())
+    }
+
+    /// Has a lot that ends then.
+    fn open(&mut self, end: TimeMs) -> std::result::Result<(), Violation> {
+        if !may_have_lot(end, &self.lots) {
+            return Err(Violation::new("$.expiresAt", too_many_lots()));
+        }
+        if !self.lots.contains(&end) {
+            self.lots.push(end);
         }
         Ok(())
     }
@@ -278,7 +265,15 @@ mod tests {
 
     fn entry(user: &str, moving: Moving, points: u64) -> PointsEntry {
         let reason = "批次".to_owned();
-        PointsEntry { user: user.into(), moving, points, source: None, reason, order: None }
+        PointsEntry {
+            user: user.into(),
+            moving,
+            points,
+            source: None,
+            reason,
+            order: None,
+            expires_at: None,
+        }
     }
 
     fn batch(lines: &[PointsEntry]) -> PointsBatch<'static> {

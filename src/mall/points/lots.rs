@@ -22,13 +22,13 @@ pub(super) enum Decided {
 }
 
 impl Mall {
-    pub(super) async fn move_in_lots(
+    pub(super) async fn settle_in_lots(
         &self,
         user: &User,
         change: &MovePoints<'_>,
-        key: Option<IdempotencyKey>,
+        decided: Decided,
     ) -> Result<Moved, Failure> {
-        let seq = match self.decide_in_lots(user, change, key)? {
+        let seq = match decided {
             Decided::Now(ticket) => {
                 let seq = ticket.seq();
                 self.durable(ticket).await?;

@@ -2,13 +2,16 @@
 
 #[cfg(feature = "bin")]
 mod batch;
+mod decide;
+mod entry;
 mod lots;
 mod merged;
 mod moving;
 mod records;
 
 #[cfg(feature = "bin")]
-pub(crate) use batch::{AGAIN_WITHIN_MS, BATCH_LINES_MAX, PointsApplied, PointsBatch, PointsEntry};
+pub(crate) use batch::{AGAIN_WITHIN_MS, BATCH_LINES_MAX, PointsApplied, PointsBatch};
+pub(crate) use entry::{PointsEntry, REQUEST_LINES_MAX};
 pub(crate) use moving::{MovePoints, Moved};
 pub(crate) use records::{PointsFilter, PointsRecord};
 

@@ -7,9 +7,7 @@ use super::not_earned;
 use crate::base::error::{Error, Result};
 use crate::base::{AccountId, IdempotencyKey, QUANTITY_MAX, TimeMs};
 use crate::event::ChangeKind;
-use crate::ledger::{
-    Adjust, Atomic, AtomicOutcome, ChangeOutcome, Command, Outcome, Receive, Refusal, WriteOff,
-};
+use crate::ledger::{Adjust, ChangeOutcome, Command, Outcome, Receive, Refusal, WriteOff};
 use crate::mall::facts::{Note, PointsNote};
 use crate::mall::model::{Moving, PointsSource};
 use crate::mall::{Failure, Mall, Shortage, User, account, model};
@@ -142,50 +140,6 @@ impl MovePoints<'_> {
 }
 
 impl Mall {
-    /// Moves a user's points; returns the new balance. A retry with the same key is told the first
-    /// one.
-    ///
-    /// # Errors
-    /// `InsufficientPoints` when there are too few to deduct.
-    pub(crate) async fn move_points(
-        &self,
-        user: &User,
-        change: &MovePoints<'_>,
-        key: Option<IdempotencyKey>,
-    ) -> Result<Moved, Failure> {
-        change.check()?;
-        if change.expires_at.is_some() || self.has_lots(user) {
-            return self.move_in_lots(user, change, key).await;
-        }
-        let note = change.note();
-        let Some((points, not_earned)) = self.accounts_to_move(user, change)? else {
-            return Err(too_few(change.points, 0));
-        };
-        let commands = change.commands(points, not_earned, &note)?;
-        match moved(self.happen(&commands, key).await?)? {
-            Ok(balance) => Ok(Moved { balance, expires_at: None }),
-            Err(refusal) => Err(too_few(change.points, refusal.available)),
-        }
-    }
-
-    /// What became of the first of these commands, which happen together.
-    async fn happen(
-        &self,
-        commands: &[Command<'_>],
-        key: Option<IdempotencyKey>,
-    ) -> Result<Outcome, Failure> {
-        if let [command] = commands {
-            return self.durable(self.engine().execute(&keyed(*command, key))?).await;
-        }
-        let together = self.engine().atomic(Atomic::new(commands).key(key))?;
-        match self.durable(together).await? {
-            AtomicOutcome::Done(outcomes) => {
-                Ok(outcomes.into_iter().next().ok_or_else(of_another)?)
-            }
-            AtomicOutcome::Refused { outcome, .. } => Ok(outcome),
-        }
-    }
-
     /// The accounts that a change is about: that of the points, and that of what is not earned where
     /// it changes. `None` where there is nothing to take from; nothing is opened then.
     pub(super) fn accounts_to_move(
@@ -222,7 +176,7 @@ pub(super) fn moved(outcome: Outcome) -> Result<std::result::Result<i64, Refusal
     }
 }
 
-fn of_another() -> Error {
+pub(super) fn of_another() -> Error {
     Error::unavailable("the engine answered a change of points with another outcome")
 }
 

@@ -1,6 +1,7 @@
 //! Points: what a user has, what is on record of it, and how they are moved. Operators ask the same
 //! of any user.
 
+pub(in crate::http) mod batch;
 pub(in crate::http) mod eligibility;
 pub(in crate::http) mod moving;
 pub(in crate::http) mod records;

@@ -25,12 +25,19 @@ pub(in crate::http) struct MoveBody {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct MovedWire<'a> {
+pub(super) struct MovedWire<'a> {
     user_id: &'a str,
     balance: i64,
     /// Until when they are good: the end of that day.
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_at: Option<TimeMs>,
+}
+
+impl<'a> MovedWire<'a> {
+    pub(super) fn of(user_id: &'a str, moved: Moved) -> Self {
+        let Moved { balance, expires_at } = moved;
+        Self { user_id, balance, expires_at }
+    }
 }
 
 pub(in crate::http) async fn award(call: ServiceCall<'_>, body: Sent<MoveBody>) -> Answer {
@@ -71,8 +78,8 @@ pub(in crate::http) async fn moved<Who: Known, const N: usize>(
         order: request.order_id.as_deref(),
         expires_at: request.expires_at.map(|at| at.0),
     };
-    let Moved { balance, expires_at } = call.app.mall.move_points(user, &change, key).await?;
-    Ok(call.success(&MovedWire { user_id: user.id(), balance, expires_at }))
+    let moved = call.app.mall.move_points(user, &change, key).await?;
+    Ok(call.success(&MovedWire::of(user.id(), moved)))
 }
 
 fn source(moving: Moving, name: &str) -> Result<PointsSource, ApiError> {

@@ -1,25 +1,43 @@
-//! `stockhold token`: a bearer token for the configured secret.
+//! `stockhold token`: a bearer token for the configured secret, or one of the keys' file.
 
-use clap::{Args, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum};
+use secrecy::ExposeSecret;
 
-use crate::base::error::Result;
-use crate::http::{Auth, Role};
+use super::serve::keys;
+use crate::base::error::{Error, Result};
+use crate::http::{Auth, Role, set_of_secret};
 use crate::process::print;
-use crate::settings::{Flags, OfData, duration, secret};
+use crate::settings::{Config, Flags, OfTokens, duration, secret};
 
 #[derive(Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(super) struct TokenArgs {
+    #[command(subcommand)]
+    act: Option<Act>,
     /// Whose token: letters, digits and _ - . : @
-    #[arg(long)]
-    user: String,
+    #[arg(long, required = true)]
+    user: Option<String>,
     /// What its bearer may do
     #[arg(long, value_enum, default_value_t = RoleArg::User)]
     role: RoleArg,
     /// How long it is valid
     #[arg(long, default_value = "1h")]
     ttl: String,
+    /// Which secret of --auth-keys signs it; auth_secret without
+    #[arg(long)]
+    kid: Option<String>,
     #[command(flatten)]
-    settings: Flags<OfData>,
+    settings: Flags<OfTokens>,
+}
+
+#[derive(Subcommand)]
+enum Act {
+    /// Print a new secret for a file of --auth-keys
+    Secret {
+        /// Its name, which tokens have in their header
+        #[arg(long)]
+        kid: String,
+    },
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -31,14 +49,29 @@ enum RoleArg {
 }
 
 pub(super) fn token(args: &TokenArgs) -> Result<()> {
-    let config = args.settings.settings()?;
-    let secret = secret::configured_or_demo(config.auth_secret, &config.data_dir)?;
+    if let Some(Act::Secret { kid }) = &args.act {
+        let set = set_of_secret(kid, secret::random()?.expose_secret().as_bytes())?;
+        return print(&format!("{set}\n"));
+    }
+    let user = args.user.as_deref().ok_or_else(|| Error::invalid("--user says whose token"))?;
     let role = match args.role {
         RoleArg::User => Role::User,
         RoleArg::Service => Role::Service,
         RoleArg::Operator => Role::Operator,
         RoleArg::Admin => Role::Admin,
     };
-    let token = Auth::new(&secret)?.issue_for(&args.user, role, duration::parse_ms(&args.ttl)?)?;
+    let auth = auth(args.settings.settings()?, args.kid.is_some())?;
+    let ttl_ms = duration::parse_ms(&args.ttl)?;
+    let token = auth.issue_with(args.kid.as_deref(), user, role, ttl_ms)?;
     print(&format!("{token}\n"))
+}
+
+/// What signs: a key of the file where one is named, and otherwise the secret.
+fn auth(config: Config, by_name: bool) -> Result<Auth> {
+    let Some(path) = config.auth_keys.filter(|_| by_name) else {
+        return Auth::new(&secret::configured_or_demo(config.auth_secret, &config.data_dir)?);
+    };
+    let auth = Auth::without_secret();
+    auth.replace_keys(&keys::read(&path)?)?;
+    Ok(auth)
 }

@@ -1,5 +1,12 @@
 //! Who is calling: bearer tokens to users.
 
+mod claims;
+mod crypto;
+mod jwks;
+mod key;
+mod keyring;
+mod role;
+
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
@@ -8,66 +15,27 @@ use hyper::header::AUTHORIZATION;
 use parking_lot::Mutex;
 use secrecy::{ExposeSecret, SecretString};
 
+use self::claims::{Claims, NumericDate, OutOfTime};
+use self::jwks::Origin;
+use self::key::{Key, Unverified};
+use self::keyring::Keyring;
 use super::error::{ApiError, Code};
-use super::token::{Claims, Keys, NumericDate};
 use crate::base::TimeMs;
 use crate::base::error::{Error, Result};
 use crate::base::handle;
 use crate::mall::User;
 
+pub(crate) use self::jwks::SECRET_BYTES_MIN;
+#[cfg(feature = "bin")]
+pub(crate) use self::jwks::set_of_secret;
+pub use self::role::Role;
+
 /// How far clocks may differ unless it is said otherwise, in milliseconds.
 const LEEWAY_MS: u64 = 5_000;
-/// The shortest secret, in bytes.
-pub(crate) const SECRET_BYTES_MIN: usize = 32;
 /// How many verified tokens are remembered. A power of two; one slot takes at most about 1 KiB.
 const SLOTS: usize = 8192;
 /// Longer tokens are verified each time.
 const CACHED_TOKEN_BYTES_MAX: usize = 512;
-
-/// What a caller may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Role {
-    /// Sees and changes what is its own.
-    User,
-    /// Does what a user may, in the name of the user that each request names.
-    Service,
-    /// Also changes stock and points, and carries orders on.
-    Operator,
-    /// Also looks after the server itself.
-    Admin,
-}
-
-impl Role {
-    pub(super) const ALL: &[Self] = &[Self::User, Self::Service, Self::Operator, Self::Admin];
-
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::User => "user",
-            Self::Service => "service",
-            Self::Operator => "operator",
-            Self::Admin => "admin",
-        }
-    }
-
-    /// Whether its requests are not counted against any limit: it is trusted to know what it does.
-    pub(super) fn is_trusted(self) -> bool {
-        match self {
-            Self::User | Self::Service => false,
-            Self::Operator | Self::Admin => true,
-        }
-    }
-
-    fn parse(name: Option<&str>) -> Option<Self> {
-        match name {
-            None | Some("user") => Some(Self::User),
-            Some("service") => Some(Self::Service),
-            Some("operator") => Some(Self::Operator),
-            Some("admin") => Some(Self::Admin),
-            Some(_) => None,
-        }
-    }
-}
 
 /// A caller whose token was verified.
 pub(super) struct Identity {
@@ -87,15 +55,26 @@ impl Identity {
     }
 }
 
-/// A token that was verified, and whose it is.
+/// A token that was verified, by which key, and whose it is.
 struct Bearer {
     identity: Arc<Identity>,
     claims: Claims,
+    key: Arc<Key>,
 }
 
-/// Signs and verifies the tokens of one secret.
+/// Why a token lets nobody in.
+enum Refused {
+    /// There is none, or it says nothing that may be told to whoever sent it.
+    Token,
+    /// It names a key that there is not.
+    Kid(Option<String>),
+    Unverified(Unverified),
+    Time(OutOfTime),
+}
+
+/// Verifies tokens, and signs those of secrets.
 pub struct Auth {
-    keys: Keys,
+    keys: Keyring,
     /// By how much the clock that made a token may differ from ours, in milliseconds.
     leeway_ms: u64,
     /// Verified tokens, each in the slot its hash names: bounded, and a busy user costs no second
@@ -113,6 +92,8 @@ struct Verified {
 }
 
 impl Auth {
+    /// Takes tokens that this secret signs with HS256.
+    ///
     /// # Errors
     /// `Invalid` when the secret is shorter than 32 bytes.
     pub fn new(secret: &SecretString) -> Result<Self> {
@@ -122,13 +103,22 @@ impl Auth {
                 "the authentication secret must have at least {SECRET_BYTES_MIN} bytes"
             )));
         }
+        Ok(Self::of(Some(Key::secret(None, secret))))
+    }
+
+    /// Takes no token, until there are keys.
+    pub fn without_secret() -> Self {
+        Self::of(None)
+    }
+
+    fn of(unnamed: Option<Key>) -> Self {
         let slots = std::iter::repeat_with(|| Mutex::new(None)).take(SLOTS).collect();
-        Ok(Self {
-            keys: Keys::new(secret),
+        Self {
+            keys: Keyring::new(unnamed),
             leeway_ms: LEEWAY_MS,
             slots,
             hasher: foldhash::quality::RandomState::default(),
-        })
+        }
     }
 
     /// Takes tokens of clocks that differ from ours by up to `leeway_ms` milliseconds; 5,000 unless
@@ -139,29 +129,96 @@ impl Auth {
         self
     }
 
-    /// A token for `user` that is valid until `expires_at_ms`, rounded down to a second.
+    /// Takes tokens that name one of these keys with their `kid`, in place of all such keys that there
+    /// were; also while it serves. `keys` is a JSON Web Key Set (RFC 7517) of secrets (HS256), RSA keys
+    /// (RS256), points on P-256 (ES256) and Ed25519 (EdDSA): each key has its own algorithm.
     ///
     /// # Errors
-    /// `Invalid` when the user's name cannot name an account.
+    /// `Invalid` naming the key that is wrong; then everything stays as it was.
+    pub fn replace_keys(&self, keys: &str) -> Result<()> {
+        let parsed = jwks::parse(keys.as_bytes(), Origin::File)?;
+        for key in &parsed.left_out {
+            tracing::warn!("{key}: it is left out");
+        }
+        let replaced = self.keys.replace(parsed.keys);
+        if replaced != keyring::Replaced::default() {
+            tracing::info!(added = ?replaced.added, removed = ?replaced.removed, "keys of tokens");
+        }
+        Ok(())
+    }
+
+    /// A token for `user` that is valid until `expires_at_ms`, rounded down to a second. It does not
+    /// say when it was made.
+    ///
+    /// # Errors
+    /// `Invalid` when the user's name cannot name an account, or there is no secret without a name.
     pub fn issue(&self, user: &str, role: Role, expires_at_ms: TimeMs) -> Result<String> {
-        User::new(user)?;
-        let role = (role != Role::User).then(|| role.name().to_owned());
-        self.keys.sign(&Claims {
-            sub: user.to_owned(),
-            exp: NumericDate(expires_at_ms),
-            nbf: None,
-            role,
-        })
+        self.signed(None, user, role, None, expires_at_ms)
+    }
+
+    /// The same, and it says that it was made at `issued_at_ms`: it outlives a revocation of tokens
+    /// that were made before.
+    ///
+    /// # Errors
+    /// Those of [`Auth::issue`].
+    pub fn issue_at(
+        &self,
+        user: &str,
+        role: Role,
+        issued_at_ms: TimeMs,
+        expires_at_ms: TimeMs,
+    ) -> Result<String> {
+        self.signed(None, user, role, Some(issued_at_ms), expires_at_ms)
     }
 
     /// A token for `user` that is valid from now on for `ttl_ms`.
     ///
     /// # Errors
-    /// `Invalid` when the user's name cannot name an account.
+    /// Those of [`Auth::issue`].
     #[cfg(feature = "bin")]
     pub(crate) fn issue_for(&self, user: &str, role: Role, ttl_ms: u64) -> Result<String> {
+        self.issue_with(None, user, role, ttl_ms)
+    }
+
+    /// The same, of the secret with this `kid`.
+    ///
+    /// # Errors
+    /// `Invalid` when the user's name cannot name an account, or there is no such secret.
+    #[cfg(feature = "bin")]
+    pub(crate) fn issue_with(
+        &self,
+        kid: Option<&str>,
+        user: &str,
+        role: Role,
+        ttl_ms: u64,
+    ) -> Result<String> {
         use crate::base::clock::{Clock as _, SystemClock};
-        self.issue(user, role, SystemClock::default().now_ms().saturating_add(ttl_ms))
+        let now_ms = SystemClock::default().now_ms();
+        self.signed(kid, user, role, Some(now_ms), now_ms.saturating_add(ttl_ms))
+    }
+
+    fn signed(
+        &self,
+        kid: Option<&str>,
+        user: &str,
+        role: Role,
+        issued_at_ms: Option<TimeMs>,
+        expires_at_ms: TimeMs,
+    ) -> Result<String> {
+        User::new(user)?;
+        let found = self.keys.find(kid).filter(|key| kid.is_none() || key.kid() == kid);
+        let key = found.ok_or_else(|| match kid {
+            Some(kid) => Error::invalid(format!("no key has the kid {kid:?}")),
+            None => Error::invalid("there is no secret without a kid: name one"),
+        })?;
+        let role = (role != Role::User).then(|| role.name().to_owned());
+        key.sign(&Claims {
+            sub: user.to_owned(),
+            exp: NumericDate::whole(expires_at_ms),
+            nbf: None,
+            iat: issued_at_ms.map(NumericDate),
+            role,
+        })
     }
 
     /// Whose token a request has.
@@ -173,13 +230,10 @@ impl Auth {
         let token = bearer(headers)?;
         let bearer = match self.cached(token) {
             Some(bearer) => bearer,
-            None => self.verify(token).ok_or_else(|| ApiError::new(Code::Unauthorized))?,
+            None => self.verify(token)?,
         };
-        if bearer.claims.is_current(now_ms, self.leeway_ms) {
-            Ok(bearer.identity.clone())
-        } else {
-            Err(ApiError::new(Code::Unauthorized))
-        }
+        bearer.claims.check_time(now_ms, self.leeway_ms).map_err(Refused::Time)?;
+        Ok(bearer.identity.clone())
     }
 
     fn slot(&self, token: &str) -> &Mutex<Option<Verified>> {
@@ -190,22 +244,51 @@ impl Auth {
         let slot = self.slot(token).lock();
         // The whole token is compared: another with the same hash is another token.
         slot.as_ref()
-            .filter(|verified| *verified.token == *token)
+            .filter(|verified| *verified.token == *token && !verified.bearer.key.is_retired())
             .map(|verified| verified.bearer.clone())
     }
 
-    fn verify(&self, token: &str) -> Option<Arc<Bearer>> {
-        let claims = self.keys.verify(token)?;
-        let role = Role::parse(claims.role.as_deref())?;
-        let identity = Arc::new(Identity { user: User::new(&claims.sub).ok()?, role });
-        let bearer = Arc::new(Bearer { identity, claims });
+    fn verify(&self, token: &str) -> Result<Arc<Bearer>, Refused> {
+        // `none` is no algorithm of the library's, so such a token has no header that can be read.
+        let header = jsonwebtoken::decode_header(token).map_err(|_| Refused::Token)?;
+        let key = self.keys.find(header.kid.as_deref()).ok_or(Refused::Kid(header.kid))?;
+        let claims = key.verify(token).map_err(Refused::Unverified)?;
+        let role = Role::parse(claims.role.as_deref()).ok_or(Refused::Token)?;
+        let user = User::new(&claims.sub).map_err(|_| Refused::Token)?;
+        let identity = Arc::new(Identity { user, role });
+        let bearer = Arc::new(Bearer { identity, claims, key });
         if token.len() <= CACHED_TOKEN_BYTES_MAX {
             *self.slot(token).lock() =
                 Some(Verified { token: token.into(), bearer: bearer.clone() });
         }
-        Some(bearer)
+        Ok(bearer)
     }
 }
+
+impl From<Refused> for ApiError {
+    /// Nothing is told of what a signature would have to be; of a token that verified, why it is not
+    /// good now.
+    fn from(refused: Refused) -> Self {
+        let detail = match refused {
+            Refused::Token | Refused::Unverified(Unverified::Token) => None,
+            Refused::Kid(None) => Some("the token names no key".to_owned()),
+            Refused::Kid(Some(kid)) => {
+                let told: String = kid.chars().take(KID_CHARS_TOLD).collect();
+                Some(format!("no key has the kid {told:?}"))
+            }
+            Refused::Unverified(Unverified::Algorithm(signing)) => {
+                Some(format!("the token's key is for {} alone", signing.name()))
+            }
+            Refused::Time(OutOfTime::Expired) => Some("the token has expired".to_owned()),
+            Refused::Time(OutOfTime::NotYet) => Some("the token is not valid yet".to_owned()),
+        };
+        let error = Self::new(Code::Unauthorized);
+        detail.map_or_else(|| Self::new(Code::Unauthorized), |detail| error.detail(detail))
+    }
+}
+
+/// How many characters of a `kid` that there is not are repeated.
+const KID_CHARS_TOLD: usize = 64;
 
 /// The token of `Authorization: Bearer TOKEN`; the scheme's case does not matter.
 fn bearer(headers: &HeaderMap) -> Result<&str, ApiError> {
@@ -223,137 +306,4 @@ fn bearer(headers: &HeaderMap) -> Result<&str, ApiError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use hyper::header::HeaderValue;
-
-    use super::*;
-
-    const NOW_MS: TimeMs = 1_700_000_000_000;
-
-    fn auth(secret: &str) -> Auth {
-        Auth::new(&SecretString::from(secret)).expect("a secret that is long enough")
-    }
-
-    fn headers(value: &str) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        headers.insert(AUTHORIZATION, HeaderValue::from_str(value).expect("a header value"));
-        headers
-    }
-
-    #[test]
-    fn a_token_names_its_user_until_it_expires() {
-        let auth = auth("0123456789abcdef0123456789abcdef");
-        let token = auth.issue("ann", Role::Admin, NOW_MS + 5_000).expect("a token");
-        let headers = headers(&format!("Bearer {token}"));
-        // Twice: verified, then remembered.
-        for _ in 0..2 {
-            let identity = auth.identify(&headers, NOW_MS).expect("a valid token");
-            assert_eq!((identity.user.id(), identity.role), ("ann", Role::Admin));
-        }
-        assert!(auth.identify(&headers, NOW_MS + 9_999).is_ok(), "within the leeway");
-        assert!(
-            auth.identify(&headers, NOW_MS + 10_000).is_err(),
-            "a remembered token expires all the same"
-        );
-    }
-
-    #[test]
-    fn times_may_have_fractions_and_clocks_may_differ() {
-        let auth = auth("0123456789abcdef0123456789abcdef").leeway_ms(1_000);
-        let second = NOW_MS / 1000;
-        for (times, valid) in [
-            (format!(r#""exp":{second}.5"#), true),
-            (format!(r#""exp":{}"#, second - 1), false),
-            (format!(r#""exp":{}.001"#, second - 1), true),
-            (format!(r#""exp":{second}.5,"nbf":{}.999"#, second), true),
-            (format!(r#""exp":{}.5,"nbf":{}.001"#, second + 9, second + 1), false),
-            (r#""exp":1e400"#.to_owned(), false),
-            (r#""exp":1e15"#.to_owned(), true),
-            (r#""exp":18446744073709551615"#.to_owned(), true),
-            (r#""exp":-1"#.to_owned(), false),
-            (r#""exp":"4000000000""#.to_owned(), false),
-            (r#""exp":null"#.to_owned(), false),
-        ] {
-            let token = auth.keys.sign_text(&format!(r#"{{"sub":"ann",{times}}}"#));
-            assert_eq!(
-                auth.identify(&headers(&format!("Bearer {token}")), NOW_MS).is_ok(),
-                valid,
-                "{times}"
-            );
-        }
-    }
-
-    #[test]
-    fn two_callers_in_one_request_are_none() {
-        let auth = auth("0123456789abcdef0123456789abcdef");
-        let token = auth.issue("ann", Role::User, NOW_MS + 5_000).expect("a token");
-        let mut headers = headers(&format!("Bearer {token}"));
-        headers.append(
-            AUTHORIZATION,
-            HeaderValue::from_str(&format!("Bearer {token}")).expect("a header value"),
-        );
-        let error = auth.identify(&headers, NOW_MS).err().expect("it is refused");
-        assert_eq!(error.code, Code::InvalidRequest);
-    }
-
-    #[test]
-    fn what_is_not_our_token_is_refused() {
-        let auth = auth("0123456789abcdef0123456789abcdef");
-        let other = super::tests::auth("another secret of thirty-two byte");
-        let token = auth.issue("ann", Role::User, NOW_MS + 5_000).expect("a token");
-        let foreign = other.issue("ann", Role::User, NOW_MS + 5_000).expect("a token");
-        // {"alg":"none"} and {"sub":"ann","exp":9999999999}, without a signature.
-        let unsigned = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhbm4iLCJleHAiOjk5OTk5OTk5OTl9.";
-        let body = token.split('.').nth(1).expect("three parts");
-        // {"alg":"HS384","typ":"JWT"} over our own body and signature.
-        let relabelled = token.replacen(
-            token.split('.').next().expect("three parts"),
-            "eyJhbGciOiJIUzM4NCIsInR5cCI6IkpXVCJ9",
-            1,
-        );
-        let timeless = auth
-            .keys
-            .sign(&Claims { sub: "ann".into(), exp: NumericDate(0), nbf: None, role: None })
-            .expect("a token");
-        let early = auth.keys.sign(&Claims {
-            sub: "ann".into(),
-            exp: NumericDate(u64::MAX),
-            nbf: Some(NumericDate(NOW_MS * 2)),
-            role: None,
-        });
-        let stranger = auth.keys.sign(&Claims {
-            sub: "ann".into(),
-            exp: NumericDate(u64::MAX),
-            nbf: None,
-            role: Some("root".into()),
-        });
-        let nameless = auth.keys.sign(&Claims {
-            sub: "no/slash".into(),
-            exp: NumericDate(u64::MAX),
-            nbf: None,
-            role: None,
-        });
-        for wrong in [
-            "Bearer",
-            "Bearer ",
-            "Basic abc",
-            "Bearer a.b.c",
-            &format!("Bearer {foreign}"),
-            &format!("Bearer {unsigned}"),
-            &format!("Bearer {relabelled}"),
-            &format!("Bearer x.{body}.x"),
-            &format!("Bearer {timeless}"),
-            &format!("Bearer {}", early.expect("a token")),
-            &format!("Bearer {}", stranger.expect("a token")),
-            &format!("Bearer {}", nameless.expect("a token")),
-        ] {
-            assert!(auth.identify(&headers(wrong), NOW_MS).is_err(), "{wrong} must be refused");
-        }
-        assert!(auth.identify(&HeaderMap::new(), NOW_MS).is_err(), "no header must be refused");
-    }
-
-    #[test]
-    fn a_short_secret_is_refused() {
-        assert!(Auth::new(&SecretString::from("too short")).is_err());
-    }
-}
+mod tests;

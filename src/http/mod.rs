@@ -33,7 +33,6 @@ mod running;
 mod server;
 mod stream;
 mod text;
-mod token;
 mod upkeep;
 
 use std::sync::Arc;
@@ -44,9 +43,9 @@ use crate::base::handle;
 use crate::mall::Mall;
 use crate::sink::MirrorView;
 
-#[cfg(feature = "bin")]
-pub(crate) use auth::SECRET_BYTES_MIN;
 pub use auth::{Auth, Role};
+#[cfg(feature = "bin")]
+pub(crate) use auth::{SECRET_BYTES_MIN, set_of_secret};
 #[cfg(feature = "bin")]
 pub(crate) use document::object as exact_object;
 #[cfg(feature = "bin")]
@@ -114,7 +113,7 @@ impl Default for Limits {
 /// What the handlers work on.
 pub struct App {
     mall: Mall,
-    auth: Auth,
+    auth: Arc<Auth>,
     limits: Limits,
     rates: rates::Rates,
     router: router::Router,
@@ -135,7 +134,7 @@ handle!(App, this { limits: this.limits });
 
 impl App {
     /// The mall behind an address, for callers that `auth` knows.
-    pub fn new(mall: Mall, auth: Auth, limits: Limits) -> Self {
+    pub fn new(mall: Mall, auth: impl Into<Arc<Auth>>, limits: Limits) -> Self {
         Self {
             budget: Arc::new(budget::Budget::new(
                 limits.answer_bytes,
@@ -145,7 +144,7 @@ impl App {
             lists: lane::Lane::new("too many lists of orders wait", limits.waiting_lists),
             rates: rates::Rates::new(limits.user_requests_per_minute, limits.user_bytes_per_minute),
             mall,
-            auth,
+            auth: auth.into(),
             limits,
             router: router::Router::new(route::ROUTES),
             manual: manual::Manual::new(route::ROUTES.iter().map(|route| &route.row)),

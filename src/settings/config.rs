@@ -23,6 +23,8 @@ pub(crate) struct Config {
     pub(crate) listen: SocketAddr,
     pub(crate) data_dir: PathBuf,
     pub(crate) auth_secret: Option<SecretString>,
+    /// The file with the keys that tokens may name.
+    pub(crate) auth_keys: Option<PathBuf>,
     pub(crate) token_leeway: Duration,
     pub(crate) log_format: LogFormat,
     pub(crate) shutdown_timeout: Duration,
@@ -54,6 +56,7 @@ impl Config {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             data_dir: PathBuf::new(),
             auth_secret: None,
+            auth_keys: None,
             token_leeway: Duration::ZERO,
             log_format: LogFormat::Text,
             shutdown_timeout: Duration::ZERO,

@@ -27,6 +27,8 @@ pub(crate) struct OfServer;
 pub(crate) struct OfData;
 /// Where the data are, and where the days of points end.
 pub(crate) struct OfPoints;
+/// Where the data are, and what tokens are signed with.
+pub(crate) struct OfTokens;
 /// Where the data are, and the database that mirrors them.
 #[cfg(feature = "mysql")]
 pub(crate) struct OfMirror;
@@ -46,6 +48,12 @@ impl Which for OfData {
 impl Which for OfPoints {
     fn has(name: &str) -> bool {
         ["data_dir", "points_day"].contains(&name)
+    }
+}
+
+impl Which for OfTokens {
+    fn has(name: &str) -> bool {
+        ["data_dir", "auth_keys"].contains(&name)
     }
 }
 

@@ -205,8 +205,16 @@ pub(super) const SETTINGS: &[Setting] = &[
                 (text.len() >= SECRET_BYTES_MIN).then(|| to.auth_secret = Some(text.into()))
             },
         },
-        help: "What signs and verifies tokens",
-        more: "Without one `serve` does not start, but for `--demo`",
+        help: "What signs and verifies tokens that name no key",
+        more: "Without it and without `auth_keys`, `serve` does not start, but for `--demo`",
+    },
+    Setting {
+        name: "auth_keys",
+        value: "FILE",
+        default: Unset("none"),
+        takes: Takes::Path { set: |to, path| to.auth_keys = Some(path) },
+        help: "A JSON Web Key Set with the keys that tokens name by kid: secrets and public keys",
+        more: "Read again when it changes, and on SIGHUP. See [Keys of tokens](#keys-of-tokens)",
     },
     Setting {
         name: "token_leeway",

@@ -18,5 +18,6 @@ mod settings;
 mod shutdown;
 #[cfg(target_os = "linux")]
 mod soak;
+mod token_keys;
 #[cfg(target_os = "linux")]
 mod unread_log;

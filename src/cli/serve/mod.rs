@@ -1,14 +1,15 @@
 //! `stockhold serve`: the server.
 
 mod greeting;
+pub(super) mod keys;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use secrecy::SecretString;
 use tokio::net::TcpListener;
 
+use self::keys::KeysFile;
 use crate::base::error::{Error, Result};
 use crate::engine::Engine;
 use crate::http::{self, App, Auth, Limits, Role};
@@ -44,14 +45,15 @@ pub(super) fn serve(args: &ServeArgs) -> Result<()> {
     let mirror = config.mirror();
     let limits = limits(&config, mirror.as_ref())?;
     let leeway_ms = config.token_leeway.as_millis() as u64;
-    let auth = Auth::new(&serving_secret(&config, args.demo)?)?.leeway_ms(leeway_ms);
+    let auth = Arc::new(auth(&config, args.demo)?.leeway_ms(leeway_ms));
+    let keys = config.auth_keys.as_deref().map(|path| KeysFile::load(path, &auth)).transpose()?;
     let mut builder = config.take_engine();
     if args.soaked {
         builder = soak::soaked(builder)?;
     }
     let engine = builder.open()?;
     let served = start_mirror(&engine, mirror).and_then(|mirror| {
-        let server = Server { demo: args.demo, config, limits, auth, engine: engine.clone() };
+        let server = Server { demo: args.demo, config, limits, auth, keys, engine: engine.clone() };
         let served = server.run(mirror.as_ref().map(Mirror::view), &way_out);
         // Before the engine closes: it follows the journal.
         way_out.enter(Stage::Mirror);
@@ -66,13 +68,14 @@ pub(super) fn serve(args: &ServeArgs) -> Result<()> {
     served.and(closed)
 }
 
-fn serving_secret(config: &Config, demo: bool) -> Result<SecretString> {
-    match &config.auth_secret {
-        Some(secret) => Ok(secret.clone()),
-        None if demo => secret::demo(&config.data_dir),
-        None => Err(Error::invalid(
+fn auth(config: &Config, demo: bool) -> Result<Auth> {
+    match (&config.auth_secret, &config.auth_keys) {
+        (Some(secret), _) => Auth::new(secret),
+        (None, _) if demo => Auth::new(&secret::demo(&config.data_dir)?),
+        (None, Some(_)) => Ok(Auth::without_secret()),
+        (None, None) => Err(Error::invalid(
             "there is no secret for tokens: set STOCKHOLD_AUTH_SECRET, or auth_secret in the configuration file, to at \
-             least 32 bytes; or start with --demo",
+             least 32 bytes; or name a file of keys with --auth-keys; or start with --demo",
         )),
     }
 }
@@ -102,14 +105,15 @@ struct Server {
     demo: bool,
     config: Config,
     limits: Limits,
-    auth: Auth,
+    auth: Arc<Auth>,
+    keys: Option<KeysFile>,
     engine: Engine,
 }
 
 impl Server {
     /// Serves until somebody asks to stop.
     fn run(self, mirror: Option<MirrorView>, way_out: &WayOut) -> Result<()> {
-        let Self { demo, config, limits, auth, engine } = self;
+        let Self { demo, config, limits, auth, keys, engine } = self;
         let mall = Mall::open(engine, config.mall)?;
         let hint = if demo {
             mall.load_demo()?;
@@ -117,7 +121,7 @@ impl Server {
         } else {
             None
         };
-        let app = Arc::new(App::new(mall, auth, limits).with_mirror(mirror));
+        let app = Arc::new(App::new(mall, auth.clone(), limits).with_mirror(mirror));
         let runtime = runtime()?;
         let served = runtime.block_on(async {
             let listener = TcpListener::bind(config.listen)
@@ -129,6 +133,9 @@ impl Server {
             // Before the address is known to anybody: a signal from then on is meant for a running
             // server.
             way_out.enter(Stage::Serving);
+            if let Some(keys) = keys {
+                tokio::spawn(keys.follow(auth));
+            }
             greeting::announce(address, hint.as_deref())?;
             tokio::select! {
                 () = http::run(listener, way_out.asked(1), app) => {}

@@ -4,24 +4,33 @@
 
 use std::collections::BTreeMap;
 
-use stockhold::outcome::{ChangeOutcome, Changed, Outcome, Reserved};
-use stockhold::test_util::oracle;
+use stockhold::outcome::{Changed, ExtendOutcome, Outcome, Reserved, TransferOutcome};
+use stockhold::test_util::oracle::{self, Said};
 use stockhold::{
-    ConfirmOutcome, Policy, ReleaseOutcome, ReservationId, ReserveOutcome, TimeMs, Window,
+    AccountId, ConfirmOutcome, Policy, ReleaseOutcome, ReservationId, ReserveOutcome, TimeMs,
+    Waiting,
 };
 
 use super::checker::Timed;
 use super::history::{Call, Op};
+use super::wish::Wish;
 use crate::reference::{Ask, Place};
 
 /// What an operation did to the account, or saw of it.
 #[derive(Clone, Debug)]
 pub enum Sight {
-    /// A reservation took units; consumed at once when there is no deadline.
+    /// A reservation took units; consumed at once when there is no deadline. Past a line when it is
+    /// for who was first, who had the place with this number.
     Take {
         id: ReservationId,
         quantity: u64,
         expires_at: Option<TimeMs>,
+        first: Option<u64>,
+    },
+    /// It waits for longer, or not as long.
+    Extend {
+        id: ReservationId,
+        expires_at: TimeMs,
     },
     /// It ended, and so many units did not come back.
     End {
@@ -32,11 +41,25 @@ pub enum Sight {
         id: ReservationId,
         at: TimeMs,
     },
+    /// Units that were consumed went back, or were written off.
+    Back {
+        units: u64,
+        are_broken: bool,
+    },
     /// A receipt or a correction, and what was available then.
     Change {
         delta: i64,
         available: i64,
     },
+    /// So many units were counted, and what was available then.
+    Count {
+        units: u64,
+        available: i64,
+    },
+    /// Somebody has this place in the line, from now on or since before.
+    Waits(u64),
+    /// Nobody has it any more.
+    Left(u64),
     /// Available, reserved, consumed, received, written off.
     Level([i64; 5]),
     /// The gauge.
@@ -49,6 +72,7 @@ pub enum Sight {
         available: u64,
     },
     NextRelease(Option<TimeMs>),
+    HasLine(bool),
 }
 
 /// The oracle's account, and what holds units of it.
@@ -78,22 +102,56 @@ impl Account {
 
     fn apply(&mut self, sight: &Sight) -> bool {
         match *sight {
-            Sight::Take { id, quantity, expires_at } => {
+            Sight::Take { id, quantity, expires_at, first } => {
                 let holds =
                     expires_at.is_none_or(|at| self.pending.insert(id, (quantity, at)).is_none());
+                let there = match first {
+                    Some(place) if !self.leave(place, true) => return false,
+                    Some(_) => self.it.takeable_in_line(0),
+                    None => self.takeable(),
+                };
+                // What is confirmed at once is never outstanding.
+                let is_skipped = expires_at.is_none() && self.it.is_cap();
                 holds
-                    && self.takeable() >= quantity
+                    && (is_skipped || there >= quantity)
                     && self.it.take(quantity, expires_at.is_none(), 0).is_ok()
+            }
+            Sight::Extend { id, expires_at } => {
+                self.pending.get_mut(&id).map(|(_, at)| *at = expires_at).is_some()
             }
             Sight::End { id, consumed } => self.end(id, consumed),
             Sight::Expire { id, at } => {
                 self.pending.get(&id).is_some_and(|(_, expires_at)| *expires_at <= at)
                     && self.end(id, 0)
             }
+            Sight::Back { units, are_broken } => {
+                let counted = self.it.counting(0).min(units);
+                let past = units - counted;
+                match are_broken {
+                    true => self.it.discard(counted, past, 0).is_ok(),
+                    false => self.it.give_back(counted, past, 0).is_ok(),
+                }
+            }
             Sight::Change { delta, available } => {
                 self.it.add(delta);
                 self.it.available == available
             }
+            Sight::Count { units, available } => {
+                self.it.add(units as i64 - self.it.available - self.it.reserved as i64);
+                self.it.available == available
+            }
+            Sight::Waits(place) => {
+                let is_next = place == self.it.given;
+                if is_next {
+                    self.it.given += 1;
+                    let body = Box::default();
+                    // Who it is, all accounts together tell.
+                    let owner = AccountId::from_number(0);
+                    self.it.line.push(Waiting { place, owner, since: 0, body });
+                }
+                is_next || self.it.line.iter().any(|waiting| waiting.place == place)
+            }
+            Sight::Left(place) => self.leave(place, false),
             Sight::Level([available, rest @ ..]) => {
                 let it = &self.it;
                 let is = [it.reserved, it.consumed, it.received, it.written_off];
@@ -112,6 +170,7 @@ impl Account {
                 let first = self.pending.values().map(|(_, expires_at)| *expires_at).min();
                 first.is_some() == at.is_some() && first <= at
             }
+            Sight::HasLine(has_line) => has_line != self.it.line.is_empty(),
         }
     }
 
@@ -119,24 +178,35 @@ impl Account {
         let held = self.pending.remove(&id);
         held.is_some_and(|(quantity, _)| self.it.end(quantity, consumed.min(quantity), 0).is_ok())
     }
+
+    /// Whether somebody had this place in the line, and, when that matters, the first.
+    fn leave(&mut self, place: u64, is_first: bool) -> bool {
+        let found = self.it.line.iter().position(|waiting| waiting.place == place);
+        let found = found.filter(|at| !is_first || *at == 0);
+        found.map(|at| self.it.line.remove(at)).is_some()
+    }
 }
 
 /// What the history shows of one account.
-pub fn sights(history: &[Timed<Call>], place: Place, policy: Policy) -> Vec<Timed<Sight>> {
+pub fn sights(history: &[Timed<Call>], place: Place) -> Vec<Timed<Sight>> {
     let mut made: BTreeMap<ReservationId, Vec<(Place, u64)>> = BTreeMap::new();
     for Timed { op: Call { op, .. }, .. } in history {
-        if let Op::Ask {
-            ask: Ask::Reserve { lines, .. },
-            said: Ok(Outcome::Reserve(ReserveOutcome::Reserved(Reserved { reservation, .. }))),
-            ..
-        } = op
-        {
-            made.insert(*reservation, lines.clone());
+        match op {
+            Op::Ask {
+                ask: Ask::Reserve { lines, .. },
+                said: Ok(Outcome::Reserve(ReserveOutcome::Reserved(Reserved { reservation, .. }))),
+                ..
+            }
+            | Op::Wish {
+                wish: Wish::Grant { lines, .. },
+                said: Ok(Said::Reserved { reservation, .. }),
+            } => drop(made.insert(*reservation, lines.clone())),
+            _ => {}
         }
     }
     let once = effects_once(history);
     let seen = once.iter().flat_map(|timed| {
-        let sights = sights_of(&timed.op.op, place, policy, &made);
+        let sights = sights_of(&timed.op.op, place, &made);
         sights.into_iter().map(|op| Timed { called: timed.called, returned: timed.returned, op })
     });
     seen.collect()
@@ -152,14 +222,8 @@ fn effects_once(history: &[Timed<Call>]) -> Vec<Timed<Call>> {
             once.push(timed.clone());
             continue;
         };
-        let effective = !matches!(
-            outcome,
-            Outcome::Adjust(ChangeOutcome::Refused(_))
-                | Outcome::WriteOff(ChangeOutcome::Refused(_))
-                | Outcome::Reserve(ReserveOutcome::Refused(_))
-                | Outcome::Confirm(ConfirmOutcome::Late { .. } | ConfirmOutcome::NotPending { .. })
-                | Outcome::Release(ReleaseOutcome::Late { .. } | ReleaseOutcome::NotPending { .. })
-        );
+        // Only purchases and receipts have keys.
+        let effective = outcome.refusal().is_none();
         match by_key.get(key).filter(|_| effective) {
             Some(at) => {
                 let first = &mut once[*at];
@@ -180,17 +244,16 @@ fn effects_once(history: &[Timed<Call>]) -> Vec<Timed<Call>> {
 fn sights_of(
     op: &Op,
     place: Place,
-    policy: Policy,
     made: &BTreeMap<ReservationId, Vec<(Place, u64)>>,
 ) -> Vec<Sight> {
-    let on = |lines: &[(Place, u64)]| {
-        lines.iter().filter(|(at, _)| *at == place).map(|(_, units)| units).sum::<u64>()
-    };
-    let holds = |id: &ReservationId| made.get(id).is_some_and(|lines| on(lines) > 0);
+    let holds = |id: &ReservationId| made.get(id).is_some_and(|lines| on(lines, place) > 0);
     match op {
         Op::Level { place: at, numbers } if *at == place => vec![Sight::Level(*numbers)],
         Op::Takeable { place: at, units } if *at == place => vec![Sight::Takeable(*units)],
         Op::Expire { id, at } if holds(id) => vec![Sight::Expire { id: *id, at: *at }],
+        Op::Wish { wish, said: Ok(said) } => {
+            Vec::from_iter(sight_of_wish(wish, *said, place, made))
+        }
         Op::Ask { ask, said: Ok(outcome), .. } => match (ask, outcome) {
             (
                 Ask::Reserve { lines, .. },
@@ -200,23 +263,22 @@ fn sights_of(
                     confirmed,
                 })),
             ) => {
-                let skipped = *confirmed && policy.window == Window::Outstanding;
-                let quantity = on(lines);
+                let quantity = on(lines, place);
                 let expires_at = (!confirmed).then_some(*expires_at);
-                Vec::from_iter((quantity > 0 && !skipped).then_some(Sight::Take {
-                    id: *reservation,
-                    quantity,
-                    expires_at,
-                }))
+                let (id, first) = (*reservation, None);
+                let take = Sight::Take { id, quantity, expires_at, first };
+                Vec::from_iter((quantity > 0).then_some(take))
             }
             (Ask::Reserve { lines, .. }, Outcome::Reserve(ReserveOutcome::Refused(refusal)))
                 if lines[refusal.line].0 == place =>
             {
-                let (quantity, before) = (lines[refusal.line].1, on(&lines[..refusal.line]));
+                let quantity = lines[refusal.line].1;
+                let before = on(&lines[..refusal.line], place);
                 let available = refusal.available;
                 vec![
                     Sight::Refused { quantity, before, available },
                     Sight::NextRelease(refusal.next_release_at),
+                    Sight::HasLine(refusal.has_line),
                 ]
             }
             (
@@ -234,25 +296,84 @@ fn sights_of(
             {
                 vec![Sight::End { id: *reservation, consumed: 0 }]
             }
-            (Ask::Receive { account, quantity }, Outcome::Receive(Changed { available, .. }))
-                if *account == place =>
+            (_, Outcome::Extend(ExtendOutcome::Extended { reservation, expires_at }))
+                if holds(reservation) =>
             {
-                vec![Sight::Change { delta: *quantity as i64, available: *available }]
+                vec![Sight::Extend { id: *reservation, expires_at: *expires_at }]
             }
-            (
-                Ask::Adjust { account, delta },
-                Outcome::Adjust(ChangeOutcome::Changed(Changed { available, .. })),
-            ) if *account == place => {
-                vec![Sight::Change { delta: *delta, available: *available }]
-            }
-            (
-                Ask::WriteOff { account, quantity },
-                Outcome::WriteOff(ChangeOutcome::Changed(Changed { available, .. })),
-            ) if *account == place => {
-                vec![Sight::Change { delta: -(*quantity as i64), available: *available }]
-            }
-            _ => Vec::new(),
+            (ask, outcome) => Vec::from_iter(sight_of_change(ask, outcome, place)),
         },
         _ => Vec::new(),
     }
+}
+
+/// What an operator did to the account.
+fn sight_of_change(ask: &Ask, outcome: &Outcome, place: Place) -> Option<Sight> {
+    if let (
+        Ask::Transfer { from, to, quantity },
+        Outcome::Transfer(TransferOutcome::Transferred(told)),
+    ) = (ask, outcome)
+    {
+        let units = *quantity as i64;
+        let sides = [(*from, -units, told.from), (*to, units, told.to)];
+        let (_, delta, told) = sides.into_iter().find(|(at, ..)| *at == place)?;
+        return Some(Sight::Change { delta, available: told.available });
+    }
+    let Changed { available, .. } = outcome.changed()?;
+    let (account, sight) = match *ask {
+        Ask::Receive { account, quantity } => {
+            (account, Sight::Change { delta: quantity as i64, available })
+        }
+        Ask::Adjust { account, delta } => (account, Sight::Change { delta, available }),
+        Ask::WriteOff { account, quantity } => {
+            (account, Sight::Change { delta: -(quantity as i64), available })
+        }
+        Ask::Count { account, units } => (account, Sight::Count { units, available }),
+        _ => return None,
+    };
+    (account == place).then_some(sight)
+}
+
+/// What a line, a late payment or a return did to the account.
+fn sight_of_wish(
+    wish: &Wish,
+    said: Said,
+    place: Place,
+    made: &BTreeMap<ReservationId, Vec<(Place, u64)>>,
+) -> Option<Sight> {
+    let take = |id, lines: &[(Place, u64)], expires_at, first| {
+        let quantity = on(lines, place);
+        (quantity > 0).then_some(Sight::Take { id, quantity, expires_at, first })
+    };
+    match (wish, said) {
+        (Wish::Join { account, .. }, Said::Waiting { place: number, .. }) if *account == place => {
+            Some(Sight::Waits(number))
+        }
+        (Wish::Leave { account, .. }, Said::Left { place: number }) if *account == place => {
+            Some(Sight::Left(number))
+        }
+        (
+            Wish::Grant { account, number, lines, .. },
+            Said::Reserved { reservation, expires_at, .. },
+        ) => {
+            let first = (*account == place).then_some(*number);
+            take(reservation, lines, Some(expires_at), first)
+        }
+        (Wish::Revive { .. }, Said::Revived { reservation }) => {
+            take(reservation, &made[&reservation], None, None)
+        }
+        (
+            Wish::GiveBack { part, broken, .. },
+            Said::Returned { .. } | Said::ReturnedInPart { .. },
+        ) => {
+            let (units, are_broken) = (on(part, place), *broken == Some(place));
+            (units > 0).then_some(Sight::Back { units, are_broken })
+        }
+        _ => None,
+    }
+}
+
+/// How many units of the account these lines take.
+fn on(lines: &[(Place, u64)], place: Place) -> u64 {
+    lines.iter().filter(|(at, _)| *at == place).map(|(_, units)| units).sum()
 }

@@ -6,6 +6,7 @@ use stockhold::{AccountId, AccountKey, ErrorKind, Policy, ReservationId, Reserve
 
 use super::account::{Account, sights};
 use super::checker::{Stuck, Timed, linearize, overlaps};
+use super::wish::Wish;
 use crate::reference::{Ask, Place, Reference};
 
 /// An operation, with the times that the clock showed during it: it may have read any of them.
@@ -22,6 +23,10 @@ pub enum Op {
         key: Option<u8>,
         said: Result<Outcome, ErrorKind>,
     },
+    Wish {
+        wish: Wish,
+        said: Result<Said, ErrorKind>,
+    },
     /// Available, reserved, consumed, received, written off.
     Level {
         place: Place,
@@ -32,6 +37,11 @@ pub enum Op {
         place: Place,
         units: u64,
     },
+    /// The numbers of those who wait, and who they are.
+    Standing {
+        place: Place,
+        line: Vec<(u64, AccountId)>,
+    },
     /// A wheel that stood at `at` ended a reservation.
     Expire {
         id: ReservationId,
@@ -41,7 +51,7 @@ pub enum Op {
 
 /// Accounts that reservations tie together, and everything that happened to them.
 pub struct History {
-    pub accounts: Vec<(AccountId, Policy)>,
+    pub accounts: Vec<(AccountId, AccountKey, Policy)>,
     pub calls: Vec<Timed<Call>>,
 }
 
@@ -50,18 +60,21 @@ impl History {
     pub fn check(&self) {
         // The fast path looks at one account; where it may have answered, the account alone is
         // asked, below.
-        let decided = self.calls.iter().filter(|timed| !timed.op.op.may_be_fast());
+        let decided = self.calls.iter().filter(|timed| !self.may_be_fast(&timed.op.op));
         let decided: Vec<Timed<Call>> = decided.cloned().collect();
         let mut start = Reference::new(0);
-        for (place, (account, policy)) in self.accounts.iter().enumerate() {
-            let key = AccountKey::stock(&place.to_string()).expect("a number is a name");
-            start.open(*account, key, *policy);
+        for (account, key, policy) in &self.accounts {
+            start.open(*account, key.clone(), *policy);
         }
         start.forget_times();
         let step = |state: &Reference, call: &Call| self.step(state, call);
         explain("the accounts together", &decided, linearize(&decided, start, step));
-        for (place, (_, policy)) in self.accounts.iter().enumerate() {
-            let seen = sights(&self.calls, place, *policy);
+        for (place, (_, key, policy)) in self.accounts.iter().enumerate() {
+            // What ends has no gauge.
+            if key.until().is_some() {
+                continue;
+            }
+            let seen = sights(&self.calls, place);
             let outcome = linearize(&seen, Account::new(*policy), Account::step);
             explain(&format!("account {place} by itself"), &seen, outcome);
         }
@@ -69,6 +82,11 @@ impl History {
 
     pub fn overlaps(&self) -> usize {
         overlaps(&self.calls)
+    }
+
+    /// Whether the units of this account end.
+    pub fn has_end(&self, account: AccountId) -> bool {
+        self.accounts.iter().any(|(id, key, _)| *id == account && key.until().is_some())
     }
 
     /// The states after a call that agree with what was said.
@@ -81,8 +99,19 @@ impl History {
                     states.extend(next.filter(|next| !states.contains(next)));
                 }
             }
+            Op::Wish { wish, said } => {
+                for now in &call.times {
+                    let next = self.wish(state, *now, wish, said);
+                    states.extend(next.filter(|next| !states.contains(next)));
+                }
+            }
+            Op::Standing { place, line } => {
+                let it = &state.books.accounts[&self.id(*place)];
+                let stands = it.line.iter().map(|waiting| (waiting.place, waiting.owner));
+                states.extend(stands.eq(line.iter().copied()).then(|| state.clone()));
+            }
             Op::Level { place, numbers } => {
-                let it = &state.books.accounts[&self.accounts[*place].0];
+                let it = &state.books.accounts[&self.id(*place)];
                 let rest = [it.reserved, it.consumed, it.received, it.written_off]
                     .map(|units| units as i64);
                 let agrees = numbers[0] == it.available && numbers[1..] == rest;
@@ -109,27 +138,44 @@ impl History {
         said: &Result<Outcome, ErrorKind>,
     ) -> Option<Reference> {
         let mut next = state.at(now);
-        let request = ask.with(|place| self.accounts[place].0, 0);
+        let request = ask.with(|place| self.id(place), 0);
         // A refusal at a glance is held to its account alone.
         next.hear(&request, key, said.map(Said::from), false).ok()?;
         // The time is each call's own, and no part of the state.
         next.forget_times();
         Some(next)
     }
-}
 
-impl Op {
+    fn wish(
+        &self,
+        state: &Reference,
+        now: TimeMs,
+        wish: &Wish,
+        said: &Result<Said, ErrorKind>,
+    ) -> Option<Reference> {
+        let mut next = state.at(now);
+        let due = wish.due(&next, |place| self.id(place), said);
+        next.hear_due(due, None, said).ok()?;
+        next.forget_times();
+        Some(next)
+    }
+
+    fn id(&self, place: Place) -> AccountId {
+        self.accounts[place].0
+    }
+
     /// Whether the answer may come from a gauge: a look at one, or the refusal of a request that
-    /// asks it first.
-    fn may_be_fast(&self) -> bool {
-        let refused = |ask: &Ask, key: &Option<u8>| {
-            key.is_none() && matches!(ask, Ask::Reserve { confirm: false, .. })
-        };
-        match self {
-            Self::Ask { ask, key, said: Ok(Outcome::Reserve(ReserveOutcome::Refused(_))) } => {
-                refused(ask, key)
-            }
-            _ => matches!(self, Self::Takeable { .. }),
+    /// asks it first. What ends has none.
+    fn may_be_fast(&self, op: &Op) -> bool {
+        match op {
+            Op::Ask {
+                ask: Ask::Reserve { confirm: false, .. },
+                key: None,
+                said: Ok(Outcome::Reserve(ReserveOutcome::Refused(refusal))),
+            } => !self.has_end(refusal.account),
+            Op::Takeable { .. } => true,
+            Op::Ask { .. } | Op::Wish { .. } => false,
+            Op::Level { .. } | Op::Standing { .. } | Op::Expire { .. } => false,
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Would catch an answer of the concurrent engine that no order of the requests explains: a unit
-//! sold twice, a refusal while there was enough, a reservation that ended twice, a retry with an
-//! effect or another answer, a confirm after the deadline. Threads ask the real engine for a few
-//! units of a few accounts; calls and returns are numbered on one counter, and the history is
-//! searched for a sequential order.
+//! sold twice or past a line, a refusal while there was enough, a reservation that ended twice, a
+//! retry with an effect or another answer, a confirm after the deadline, a unit taken after its end. Threads ask the real engine for a few
+//! units of a few accounts, wait in lines for them, pay late and send back; calls and returns are
+//! numbered on one counter, and the history is searched for a sequential order.
 //!
 //! `STOCKHOLD_LINEARIZABILITY_SEED` repeats the requests; the interleaving is the machine's.
 
@@ -12,6 +12,7 @@ mod account;
 #[path = "../books/mod.rs"]
 mod books;
 mod checker;
+mod counts;
 mod history;
 #[cfg(feature = "bin")]
 mod http;
@@ -19,12 +20,15 @@ mod http;
 mod mall;
 #[path = "../reference/mod.rs"]
 mod reference;
+mod steps;
 #[cfg(feature = "bin")]
 #[path = "../support/mod.rs"]
 mod support;
+mod wish;
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::Write;
+use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Barrier, Mutex};
 use std::time::Instant;
@@ -32,34 +36,50 @@ use std::time::Instant;
 use stockhold::clock::{Clock, ManualClock};
 use stockhold::event::Fact;
 use stockhold::outcome::{Outcome, Reserved};
+use stockhold::test_util::make_mistake;
+use stockhold::test_util::oracle::Said;
 use stockhold::{
-    AccountId, AccountKey, ConfirmOutcome, Engine, ErrorKind, IdempotencyKey, Policy,
-    ReleaseOutcome, ReservationId, ReserveOutcome, TimeMs, Window,
+    AccountId, AccountKey, Engine, IdempotencyKey, Policy, ReservationId, TimeMs, Window,
 };
 use tempfile::TempDir;
 
 use self::books::Books;
 use self::checker::Timed;
+use self::counts::Counts;
 use self::history::{Call, History, Op};
 use self::reference::{Ask, Place};
+use self::steps::step;
+use self::wish::Wish;
 
-const ROUNDS: u64 = 1_000;
+const ROUNDS: u64 = 600;
 const THREADS: u64 = 4;
 /// By each thread in a round, spread over the groups.
 const OPERATIONS: u64 = 22;
 const GROUPS: usize = 2;
+/// In the environment: what the engine does wrong, on purpose.
+const MISTAKE: &str = "STOCKHOLD_LINEARIZABILITY_MISTAKE";
 
-/// The accounts of a group, and how many units each is given at first.
-fn accounts(group: usize, round: u64) -> [(AccountKey, Policy, u64); 5] {
+/// What the accounts of a group are, by their places.
+const STOCKS: [Place; 2] = [0, 1];
+const USERS: [Place; 2] = [2, 3];
+const CAP: Place = 4;
+const LOT: Place = 5;
+const PLACES: u64 = 6;
+
+/// The accounts of a group, and how many units each is given at first. Points that end do so in the
+/// middle of the round.
+fn accounts(group: usize, round: u64, until: TimeMs) -> [(AccountKey, Policy, u64); 6] {
     let name = |kind: &str, name: &str| {
         format!("{kind}/{name}-{group}-{round}").parse().expect("a valid key")
     };
+    let lot = AccountKey::points_until(&format!("eve-{group}-{round}"), until);
     [
         (name("stock", "tea"), Policy::strict(), 3),
         (name("stock", "cup"), Policy::backorder(1), 1),
         (name("points", "ann"), Policy::strict(), 5),
         (name("points", "bob"), Policy::strict(), 4),
         (name("quota", "ann"), Policy::quota(2, Window::Outstanding), 0),
+        (lot.expect("a whole second"), Policy::strict(), 3),
     ]
 }
 
@@ -84,12 +104,16 @@ struct Stage {
     seed: u64,
 }
 
+/// A reservation, and what it took.
+type Made = (ReservationId, Vec<(Place, u64)>);
+
 /// A group in a round: what its threads know and have seen.
 struct Group {
     number: usize,
     round: u64,
-    accounts: Vec<(AccountId, Policy)>,
-    made: Mutex<Vec<ReservationId>>,
+    accounts: Vec<(AccountId, AccountKey, Policy)>,
+    made: Mutex<Vec<Made>>,
+    lapsed: Mutex<Vec<ReservationId>>,
     calls: Mutex<Vec<Timed<Call>>>,
 }
 
@@ -115,18 +139,33 @@ impl Stage {
             let said = group.execute(&self.engine, &ask, key).map_err(|error| error.kind());
             Op::Ask { ask, key, said }
         });
-        if let Op::Ask {
-            said:
-                Ok(Outcome::Reserve(ReserveOutcome::Reserved(Reserved {
-                    reservation,
-                    confirmed: false,
-                    ..
-                }))),
-            ..
+        if let Op::Ask { ask: Ask::Reserve { lines, .. }, said: Ok(outcome), .. } = op
+            && let Some(Reserved { reservation, .. }) = outcome.reserved()
+        {
+            group.made.lock().expect("no thread panics").push((reservation, lines));
+        }
+    }
+
+    fn wish(&self, group: &Group, wish: Wish) {
+        let op = self.record(group, || {
+            let said = wish.ask(&self.engine, |place| group.accounts[place].0);
+            Op::Wish { wish, said }
+        });
+        if let Op::Wish {
+            wish: Wish::Grant { lines, .. },
+            said: Ok(Said::Reserved { reservation, .. }),
         } = op
         {
-            group.made.lock().expect("no thread panics").push(reservation);
+            group.made.lock().expect("no thread panics").push((reservation, lines));
         }
+    }
+
+    fn standing(&self, group: &Group, place: Place) {
+        self.record(group, || {
+            let line = self.engine.waiting(group.accounts[place].0).expect("the account is open");
+            let line = line.iter().map(|waiting| (waiting.place, waiting.owner)).collect();
+            Op::Standing { place, line }
+        });
     }
 
     fn level(&self, group: &Group, place: Place) {
@@ -161,9 +200,10 @@ impl Stage {
             };
             let account = end.lines[0].account();
             let group =
-                groups.iter().find(|group| group.accounts.iter().any(|(id, _)| *id == account));
+                groups.iter().find(|group| group.accounts.iter().any(|(id, ..)| *id == account));
             // Of an earlier round.
             let Some(group) = group else { continue };
+            group.lapsed.lock().expect("no thread panics").push(end.reservation);
             let op = Op::Expire { id: end.reservation, at: event.at };
             let call = Call { op, times: Vec::new() };
             group.calls.lock().expect("no thread panics").push(Timed {
@@ -177,15 +217,19 @@ impl Stage {
 
 impl Group {
     fn open(stage: &Stage, number: usize, round: u64) -> Self {
-        let accounts = accounts(number, round);
+        // Nothing of the round before is pending any more.
+        let until = (stage.clock.now_ms() / 1_000 + 1) * 1_000;
+        let accounts = accounts(number, round, until);
         let open = |(key, policy, _): &(AccountKey, Policy, u64)| {
-            (stage.engine.open_account(key, *policy).expect("there is room"), *policy)
+            let id = stage.engine.open_account(key, *policy).expect("there is room");
+            (id, key.clone(), *policy)
         };
         let group = Self {
             number,
             round,
             accounts: accounts.iter().map(open).collect(),
             made: Mutex::new(Vec::new()),
+            lapsed: Mutex::new(Vec::new()),
             calls: Mutex::new(Vec::new()),
         };
         for (account, (_, _, quantity)) in
@@ -206,69 +250,12 @@ impl Group {
         // matter.
         engine.execute(&request.command(key)).map(|ticket| ticket.outcome())
     }
-
-    fn pick(&self, rng: &mut Rng) -> Option<ReservationId> {
-        let made = self.made.lock().expect("no thread panics");
-        // The newest, so that threads meet at them.
-        let newest = made.len().min(3) as u64;
-        (newest > 0).then(|| made[made.len() - 1 - rng.below(newest) as usize])
-    }
-}
-
-fn reserve(rng: &mut Rng) -> Ask {
-    let (tea, cup, points, cap) = (0, 1, 2 + rng.below(2) as Place, 4);
-    let lines = match rng.below(6) {
-        0 => vec![(tea, 1)],
-        1 => vec![(tea, 1), (tea, 1)],
-        2 => vec![(tea, 1 + rng.below(2)), (cup, 1)],
-        3 => vec![(cup, 1), (points, 2)],
-        4 => vec![(2, 1), (cap, 1), (tea, 1)],
-        _ => vec![(points, 1), (tea, 1)],
-    };
-    Ask::Reserve { lines, ttl_ms: 1 + rng.below(6), confirm: rng.below(6) == 0, owner: None }
-}
-
-/// The request of a key, the same for every thread, but for now and then.
-fn keyed(group: &Group, seed: u64, rng: &mut Rng) -> (Ask, Option<u8>) {
-    let key = rng.below(3) as u8;
-    let other = u64::from(rng.below(8) == 0);
-    let mut of_key =
-        Rng(seed ^ group.round << 8 ^ u64::from(key) << 4 ^ (group.number as u64) << 1 ^ other);
-    let ask = match of_key.below(3) {
-        0 => Ask::Receive { account: of_key.below(4) as Place, quantity: 1 + other },
-        _ => reserve(&mut of_key),
-    };
-    (ask, Some(key))
-}
-
-fn step(stage: &Stage, group: &Group, rng: &mut Rng) {
-    let place = rng.below(5) as Place;
-    match rng.below(20) {
-        0..7 => stage.ask(group, reserve(rng), None),
-        7..10 => {
-            let (ask, key) = keyed(group, stage.seed, rng);
-            stage.ask(group, ask, key);
-        }
-        choice @ 10..15 => {
-            let Some(reservation) = group.pick(rng) else {
-                return;
-            };
-            let ask = match choice {
-                10..12 => Ask::Confirm { reservation, owner: None, parts: None },
-                12 => Ask::Confirm { reservation, owner: None, parts: Some(vec![1, 0]) },
-                _ => Ask::Release { reservation, owner: None },
-            };
-            stage.ask(group, ask, None);
-        }
-        15 => stage.ask(group, Ask::Receive { account: rng.below(4) as Place, quantity: 1 }, None),
-        16 => stage.ask(group, Ask::Adjust { account: rng.below(4) as Place, delta: -1 }, None),
-        17 => stage.level(group, place),
-        _ => stage.takeable(group, place),
-    }
 }
 
 /// One round: the threads set out together, and afterwards everything lapses and is looked at.
 fn round(stage: &Stage, number: u64, from_seq: &mut u64) -> Vec<History> {
+    // Points end with a second, and that is a few steps away.
+    stage.clock.advance(997 - stage.clock.now_ms() % 1_000);
     let groups: Vec<Group> = (0..GROUPS).map(|group| Group::open(stage, group, number)).collect();
     let start = Barrier::new(THREADS as usize);
     std::thread::scope(|scope| {
@@ -297,7 +284,8 @@ fn round(stage: &Stage, number: u64, from_seq: &mut u64) -> Vec<History> {
     stage.expire(&groups, from_seq);
     for group in &groups {
         (0..group.accounts.len()).for_each(|place| stage.level(group, place));
-        for id in group.made.lock().expect("no thread panics").iter() {
+        STOCKS.iter().for_each(|place| stage.standing(group, *place));
+        for (id, _) in group.made.lock().expect("no thread panics").iter() {
             assert_eq!(stage.engine.pending(*id), None, "{id} was due");
         }
     }
@@ -308,78 +296,11 @@ fn round(stage: &Stage, number: u64, from_seq: &mut u64) -> Vec<History> {
     groups.into_iter().map(history).collect()
 }
 
-/// How often each thing happened, so that a run that tried nothing is seen.
-#[derive(Debug, Default)]
-struct Counts {
-    operations: usize,
-    overlaps: usize,
-    reserved: usize,
-    refused: usize,
-    confirmed: usize,
-    released: usize,
-    expired: usize,
-    late: usize,
-    not_pending: usize,
-    conflicts: usize,
-    retries: usize,
-}
-
-impl Counts {
-    fn add(&mut self, history: &History) {
-        self.operations += history.calls.len();
-        self.overlaps += history.overlaps();
-        let mut keys = std::collections::BTreeSet::new();
-        for Timed { op: Call { op, .. }, .. } in &history.calls {
-            let Op::Ask { key, said, .. } = op else {
-                self.expired += usize::from(matches!(op, Op::Expire { .. }));
-                continue;
-            };
-            let effective = matches!(
-                said,
-                Ok(outcome) if outcome.reserved().is_some() || outcome.changed().is_some()
-            );
-            self.retries += usize::from(key.is_some_and(|key| effective && !keys.insert(key)));
-            match said {
-                Ok(Outcome::Reserve(ReserveOutcome::Reserved(Reserved { .. }))) => {
-                    self.reserved += 1
-                }
-                Ok(outcome) if outcome.refusal().is_some() => self.refused += 1,
-                Ok(Outcome::Confirm(ConfirmOutcome::Confirmed { .. })) => self.confirmed += 1,
-                Ok(Outcome::Release(ReleaseOutcome::Released { .. })) => self.released += 1,
-                Ok(
-                    Outcome::Confirm(ConfirmOutcome::Late { .. })
-                    | Outcome::Release(ReleaseOutcome::Late { .. }),
-                ) => self.late += 1,
-                Ok(
-                    Outcome::Confirm(ConfirmOutcome::NotPending { .. })
-                    | Outcome::Release(ReleaseOutcome::NotPending { .. }),
-                ) => self.not_pending += 1,
-                Err(ErrorKind::Conflict) => self.conflicts += 1,
-                _ => {}
-            }
-        }
-    }
-
-    fn assert_tried(&self) {
-        let Self { operations, overlaps, reserved, refused, confirmed, released, expired, .. } =
-            *self;
-        let each = [
-            overlaps,
-            reserved,
-            refused,
-            confirmed,
-            released,
-            expired,
-            self.late,
-            self.not_pending,
-        ];
-        let tried = each.iter().chain(&[self.conflicts, self.retries]).all(|count| *count > 0);
-        assert!(operations > 20_000 && tried, "something was never tried: {self:?}");
-    }
-}
-
 #[test]
 fn some_order_explains_what_threads_were_told() {
+    if let Ok(mistake) = std::env::var(MISTAKE) {
+        assert!(make_mistake(&mistake), "there is a mistake of the name {mistake}");
+    }
     let given =
         std::env::var("STOCKHOLD_LINEARIZABILITY_SEED").ok().and_then(|seed| seed.parse().ok());
     let seed = given.unwrap_or_else(|| RandomState::new().build_hasher().finish());
@@ -387,7 +308,7 @@ fn some_order_explains_what_threads_were_told() {
     let started = Instant::now();
     let dir = TempDir::new().expect("a temporary directory");
     let clock = Arc::new(ManualClock::new(1_000));
-    let builder = Engine::builder(dir.path()).clock(Arc::clone(&clock) as _).history(false);
+    let builder = Engine::builder(dir.path()).clock(Arc::clone(&clock) as _);
     let engine = builder.open().expect("the directory opens");
     let stage = Stage { engine, clock, order: AtomicU64::new(0), seed };
     let (mut counts, mut from_seq) = (Counts::default(), 1);
@@ -405,4 +326,23 @@ fn some_order_explains_what_threads_were_told() {
     );
     std::io::stderr().write_all(report.as_bytes()).expect("standard error takes a line");
     counts.assert_tried();
+}
+
+/// Would catch a check that does not see what it is there to see: each of these is made in a process
+/// of its own.
+#[test]
+fn what_is_wrong_on_purpose_is_explained_by_no_order() {
+    for mistake in
+        ["SellsPastQueue", "TakesEnded", "RevivesBeyondLimits", "ConfirmsLate", "TellsAnotherEnd"]
+    {
+        let this = std::env::current_exe().expect("a test knows its binary");
+        let run = Command::new(this)
+            .args(["--exact", "--nocapture", "some_order_explains_what_threads_were_told"])
+            .env(MISTAKE, mistake)
+            .output()
+            .expect("the test's own binary runs");
+        let told = String::from_utf8_lossy(&run.stderr);
+        assert!(!run.status.success(), "nobody sees {mistake}");
+        assert!(told.contains("no order explains"), "{mistake} is seen as something else: {told}");
+    }
 }

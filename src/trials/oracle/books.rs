@@ -474,7 +474,7 @@ impl Books {
     pub fn forget_times(&mut self) {
         (self.seq, self.at) = (0, 0);
         self.accounts.values_mut().for_each(Account::forget_times);
-        self.consumed.clear();
+        self.consumed.values_mut().for_each(|consumed| consumed.at = 0);
         for answer in self.answers.values_mut() {
             (answer.seq, answer.until) = (0, TimeMs::MAX);
         }

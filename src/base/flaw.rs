@@ -75,6 +75,8 @@ flaws! {
     TakesEnded,
     /// 1: of a lot of points that has ended, forgets what it has written off.
     ExpiresTwice,
+    /// A report counts a refund on the day of its order.
+    RefundsEarly,
     /// 6: refuses the last unit.
     RefusesFalsely,
     /// 7: takes damage for the end of the journal.

@@ -8,6 +8,7 @@ mod import;
 #[cfg(feature = "mysql")]
 mod mirror;
 mod points;
+mod report;
 mod serve;
 mod simulate;
 mod token;
@@ -50,6 +51,8 @@ enum Command {
     Catalogue(catalogue::CatalogueArgs),
     /// Award, deduct and refund the points of many users at once
     Points(points::PointsArgs),
+    /// Show what happened in a day or a week: exchanges, points, users, products, refunds, revenue
+    Report(report::ReportArgs),
     /// Look after the mirror: the reporting tables in MySQL or MariaDB
     #[cfg(feature = "mysql")]
     Mirror(mirror::MirrorArgs),
@@ -79,6 +82,7 @@ pub fn main() -> ExitCode {
         Command::Import(args) => import::import(&args),
         Command::Catalogue(args) => catalogue::catalogue(&args),
         Command::Points(args) => points::points(&args),
+        Command::Report(args) => report::report(&args),
         #[cfg(feature = "mysql")]
         Command::Mirror(args) => mirror::mirror(&args),
         Command::Bench(args) => bench::bench(&args).map(|()| ExitCode::SUCCESS),
@@ -89,14 +93,14 @@ pub fn main() -> ExitCode {
         Command::Rebuild(args) => audit::rebuild(&args),
     };
     let code = result.unwrap_or_else(|error| {
-        report(&error);
+        tell(&error);
         ExitCode::FAILURE
     });
     logs::flush();
     code
 }
 
-fn report(error: &Error) {
+fn tell(error: &Error) {
     let mut told = error.to_string();
     let mut text = format!("stockhold: {told}");
     let mut source = std::error::Error::source(error);

@@ -43,11 +43,15 @@ use crate::base::handle;
 use crate::mall::Mall;
 use crate::sink::MirrorView;
 
+#[cfg(feature = "bin")]
+pub(crate) use api::csv::field as csv_field;
 pub use auth::{Auth, Role};
 #[cfg(feature = "bin")]
 pub(crate) use auth::{SECRET_BYTES_MIN, set_of_secret};
 #[cfg(feature = "bin")]
 pub(crate) use document::object as exact_object;
+#[cfg(feature = "bin")]
+pub(crate) use manual::{escaped, policy_of};
 #[cfg(feature = "bin")]
 pub(crate) use server::TURNED_AWAY_MAX;
 pub use server::run;
@@ -110,6 +114,9 @@ impl Default for Limits {
     }
 }
 
+/// How many reports may wait to be made.
+const REPORTS_WAITING_MAX: usize = 8;
+
 /// What the handlers work on.
 pub struct App {
     mall: Mall,
@@ -122,6 +129,8 @@ pub struct App {
     /// For lists that take long to find or to write.
     searches: lane::Lane,
     lists: lane::Lane,
+    /// For reports, which look at many events.
+    reports: lane::Lane,
     /// What bounds in time are held against.
     running: Arc<running::RunningClock>,
     /// Set when the server stops accepting; `/ready` says so to whoever is still connected.
@@ -142,6 +151,7 @@ impl App {
             )),
             searches: lane::Lane::new("too many searches wait", limits.waiting_lists),
             lists: lane::Lane::new("too many lists of orders wait", limits.waiting_lists),
+            reports: lane::Lane::new("too many reports wait", REPORTS_WAITING_MAX),
             rates: rates::Rates::new(limits.user_requests_per_minute, limits.user_bytes_per_minute),
             mall,
             auth: auth.into(),

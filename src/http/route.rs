@@ -14,7 +14,7 @@ use hyper::body::Incoming;
 use super::access::Access;
 use super::api::admin::{
     alerts, categories, clock, documents, held, leaks, levels, mirror, orders as all_orders,
-    points as all_points, products, records, status, stock,
+    points as all_points, products, records, reports, status, stock,
 };
 use super::api::shop::{catalogue, exchange, orders, waiting};
 use super::api::{health, manual, points};
@@ -218,6 +218,10 @@ routes! {
         "Stock and its newest changes.";
     GET "/api/admin/inventory/{productId}/waiting-list" operator nothing => stock::waiting_list,
         "Everybody who waits in line for a product.";
+    GET "/api/admin/reports/daily" operator nothing => reports::daily,
+        "What happened in a day.";
+    GET "/api/admin/reports/weekly" operator nothing => reports::weekly,
+        "What happened in a week.";
     GET "/api/admin/clock" admin nothing => clock::clock,
         "The engine's time, and the machine's.";
     POST "/api/admin/clock/confirm" admin empty => clock::confirm,

@@ -20,6 +20,7 @@ pub(crate) mod model;
 mod orders;
 mod points;
 mod rank;
+mod reports;
 mod search;
 mod stock;
 #[cfg_attr(not(feature = "mysql"), allow(dead_code, reason = "the mirror shows more than alerts"))]
@@ -70,6 +71,10 @@ pub(crate) use points::{
     Balance, MovePoints, Moved, PointsEntry, PointsFilter, PointsRecord, REQUEST_LINES_MAX, Rank,
 };
 pub(crate) use rank::{After, Order as ListOrder};
+pub use reports::Zone;
+pub(crate) use reports::{Period as ReportPeriod, Span};
+#[cfg(feature = "bin")]
+pub(crate) use reports::{ProductFigures, Report, SlotFigures, TurnoverFigures};
 pub(crate) use stock::{
     LOCATION_CHARS_MAX, Place as StockPlace, RecordFilter, StockRecord, StockRecords,
     StockTransfer, is_location,
@@ -103,6 +108,8 @@ pub struct MallConfig {
     pub points_grace_ms: u64,
     /// When days end, in minutes east of UTC: points are good until the end of a day.
     pub points_day_offset_min: i32,
+    /// Where the days and weeks of reports begin.
+    pub time_zone: Zone,
 }
 
 impl Default for MallConfig {
@@ -118,6 +125,7 @@ impl Default for MallConfig {
             reacquire_window_ms: 7 * 24 * 60 * MINUTE_MS,
             points_grace_ms: 30 * 24 * 60 * MINUTE_MS,
             points_day_offset_min: 0,
+            time_zone: Zone::default(),
         }
     }
 }

@@ -29,6 +29,8 @@ pub(crate) struct OfData;
 pub(crate) struct OfPoints;
 /// Where the data are, and what tokens are signed with.
 pub(crate) struct OfTokens;
+/// Where the data are, and which days they are told by.
+pub(crate) struct OfReport;
 /// Where the data are, and the database that mirrors them.
 #[cfg(feature = "mysql")]
 pub(crate) struct OfMirror;
@@ -54,6 +56,12 @@ impl Which for OfPoints {
 impl Which for OfTokens {
     fn has(name: &str) -> bool {
         ["data_dir", "auth_keys"].contains(&name)
+    }
+}
+
+impl Which for OfReport {
+    fn has(name: &str) -> bool {
+        ["data_dir", "listen", "time_zone"].contains(&name)
     }
 }
 

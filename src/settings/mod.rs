@@ -14,4 +14,4 @@ mod tests;
 pub(crate) use config::{Config, LogFormat};
 #[cfg(feature = "mysql")]
 pub(crate) use flags::OfMirror;
-pub(crate) use flags::{Flags, OfData, OfPoints, OfServer, OfTokens};
+pub(crate) use flags::{Flags, OfData, OfPoints, OfReport, OfServer, OfTokens};

@@ -10,6 +10,7 @@ use super::setting::{Setting, Takes};
 use crate::base::{PLACES_MAX, TTL_MS_MAX};
 use crate::engine::EngineBuilder;
 use crate::http::SECRET_BYTES_MIN;
+use crate::mall::Zone;
 use crate::sink::BacklogPolicy;
 
 const MINUTE_MS: u64 = 60_000;
@@ -147,6 +148,17 @@ pub(super) const SETTINGS: &[Setting] = &[
         },
         help: "Where days end: points are good until the end of a day",
         more: "Points that were given keep the end that they have",
+    },
+    Setting {
+        name: "time_zone",
+        value: "ZONE",
+        default: Is("UTC"),
+        takes: Takes::Text {
+            form: "a name of the IANA database, as in Asia/Shanghai",
+            set: |to, text| Zone::named(text).ok().map(|zone| to.mall.time_zone = zone),
+        },
+        help: "Where the mall is: the days and weeks of reports are those of this time zone",
+        more: "See [Reports](#reports)",
     },
     Setting {
         name: "clock_trust_after",

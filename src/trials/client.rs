@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 
 use crate::base::error::{Error, Result};
 
-pub(super) struct Client {
+pub(crate) struct Client {
     address: SocketAddr,
     host: HeaderValue,
     sender: SendRequest<Full<Bytes>>,
@@ -29,7 +29,7 @@ pub(super) struct Answer<T> {
 }
 
 impl Client {
-    pub(super) async fn connect(address: SocketAddr) -> Result<Self> {
+    pub(crate) async fn connect(address: SocketAddr) -> Result<Self> {
         let host = HeaderValue::from_str(&address.to_string()).map_err(|cause| {
             Error::invalid("the server's address is no host").with_source(cause)
         })?;
@@ -80,7 +80,7 @@ impl Client {
     }
 
     /// Sends a request that must succeed, and reads its data.
-    pub(super) async fn call<T: DeserializeOwned>(
+    pub(crate) async fn call<T: DeserializeOwned>(
         &mut self,
         method: Method,
         path: &str,

@@ -15,3 +15,6 @@ pub mod oracle;
 pub(crate) mod simulate;
 #[cfg(feature = "bin")]
 pub(crate) mod soak;
+
+#[cfg(feature = "bin")]
+pub(crate) use client::Client;

@@ -11,3 +11,4 @@ mod fixture_v1;
 mod import;
 mod loss;
 mod points;
+mod report;

@@ -31,6 +31,7 @@ mod problems;
 mod protocol;
 mod refunds;
 mod remarks;
+mod reports;
 mod roles;
 mod seed_acceptance;
 mod slow_clients;

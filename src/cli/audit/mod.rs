@@ -16,4 +16,6 @@ pub(super) use inspect::{InspectArgs, inspect};
 pub(super) use progress::Progress;
 pub(super) use rebuild::{RebuildArgs, rebuild};
 pub(super) use state::{StateArgs, state};
+pub(super) use table::table;
+pub(super) use time::show_time;
 pub(super) use verify::{VerifyArgs, verify};

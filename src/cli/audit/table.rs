@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 /// Columns as wide as their widest cell, two spaces apart. `right` names the columns that are
 /// aligned to the right.
-pub(super) fn table<const N: usize>(
+pub(in crate::cli) fn table<const N: usize>(
     head: [&str; N],
     right: &[usize],
     rows: &[[String; N]],

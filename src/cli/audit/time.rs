@@ -38,7 +38,7 @@ pub(super) fn parse_time(text: &str) -> Result<TimeMs> {
 }
 
 /// A time in UTC, to the millisecond; the number where it is past every calendar.
-pub(super) fn show_time(at: TimeMs) -> String {
+pub(in crate::cli) fn show_time(at: TimeMs) -> String {
     // The calendar that is written here ends with the year 9999.
     match at {
         0..=253_402_300_799_999 => {

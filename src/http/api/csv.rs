@@ -84,7 +84,7 @@ fn line(table: &mut String, order: &Order) {
 
 /// A text as a field. One that a spreadsheet would take for a formula gets an apostrophe before it:
 /// it may come from anybody.
-pub(super) fn field(text: &str) -> Cow<'_, str> {
+pub(crate) fn field(text: &str) -> Cow<'_, str> {
     let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
     if !is_formula && !text.contains(['"', ',', '\r', '\n']) {
         return Cow::Borrowed(text);

@@ -1,7 +1,7 @@
 //! Texts as HTML has them.
 
 /// A text, with what HTML would read as its own escaped.
-pub(super) fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
         match character {

@@ -13,6 +13,8 @@ use serde_json::Value;
 
 use super::row::Row;
 pub(super) use fixed::Fixed;
+#[cfg(feature = "bin")]
+pub(crate) use {html::escaped, page::policy_of};
 
 const OPENAPI: &str = include_str!("../../../docs/openapi.json");
 

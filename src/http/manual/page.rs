@@ -103,11 +103,14 @@ fn who() -> String {
 
 /// The page's `Content-Security-Policy`: its own style, by its hash, and nothing else.
 pub(super) fn policy() -> String {
-    let hash = base64(&Sha256::digest(STYLE));
-    format!(
-        "default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; form-action 'none'; \
-         frame-ancestors 'none'"
-    )
+    format!("{}; frame-ancestors 'none'", policy_of(STYLE))
+}
+
+/// What a page of ours may do that has this style: show itself. A page says so itself where no server
+/// does.
+pub(crate) fn policy_of(style: &str) -> String {
+    let hash = base64(&Sha256::digest(style));
+    format!("default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; form-action 'none'")
 }
 
 /// RFC 4648, 4.

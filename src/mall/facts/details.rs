@@ -24,6 +24,10 @@ pub(crate) struct Snapshot<S> {
     pub(crate) category_id: S,
     pub(crate) points_price: u64,
     pub(crate) image: Option<S>,
+    /// What one unit costs elsewhere, in hundredths. Left out where the product has none; a field
+    /// that comes after it ends that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) original_price_cents: Option<u64>,
 }
 
 impl<'a> Snapshot<&'a str> {
@@ -35,6 +39,7 @@ impl<'a> Snapshot<&'a str> {
             category_id: &product.category_id,
             points_price,
             image: product.images.first().map(String::as_str),
+            original_price_cents: product.original_price_cents,
         }
     }
 }
@@ -48,13 +53,17 @@ pub(crate) struct SnapshotShown<'a> {
     category_id: &'a str,
     points_price: u64,
     image: Option<&'a str>,
+    /// Not there in orders from before it was kept, nor where the product had none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    original_price: Option<f64>,
 }
 
 impl Snapshot<String> {
     pub(crate) fn shown(&self) -> SnapshotShown<'_> {
-        let Self { id, name, category_id, points_price, image } = self;
+        let Self { id, name, category_id, points_price, image, original_price_cents } = self;
         let (points_price, image) = (*points_price, image.as_deref());
-        SnapshotShown { id, name, category_id, points_price, image }
+        let original_price = original_price_cents.map(|cents| cents as f64 / 100.0);
+        SnapshotShown { id, name, category_id, points_price, image, original_price }
     }
 }
 
@@ -142,6 +151,7 @@ mod tests {
                 category_id: "food",
                 points_price: 5,
                 image: None,
+                original_price_cents: None,
             },
             delivery_info: None,
             service: None,
@@ -174,6 +184,20 @@ mod tests {
         for other in [&b""[..], b"\x03", b"anything", &FIELDS[..9]] {
             assert_eq!(OrderDetails::read(other), None, "{other:?}");
         }
+    }
+
+    /// Would catch a price that shifts what comes after the product.
+    #[test]
+    fn a_product_keeps_its_original_price_where_it_has_one() {
+        let product = Snapshot { original_price_cents: Some(300), ..details().product };
+        let priced = Details { product, service: Some("till"), ..details() };
+        let encoded = priced.encode(&[]).expect("they can be written");
+        let fields =
+            b"\x01\x96\xa3ann\x02\x0a\x96\xa3tea\xa3Tea\xa4food\x05\xc0\xcd\x01\x2c\xc0\xa4till";
+        assert_eq!(encoded, fields);
+        let read = OrderDetails::read(&encoded).expect("they are those of an order");
+        assert_eq!(read.product.original_price_cents, Some(300));
+        assert_eq!(read.service.as_deref(), Some("till"));
     }
 
     #[test]

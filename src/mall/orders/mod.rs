@@ -214,6 +214,7 @@ mod tests {
                 category_id: "food",
                 points_price: 5,
                 image: None,
+                original_price_cents: None,
             },
             delivery_info: None,
             service: None,

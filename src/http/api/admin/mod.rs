@@ -12,6 +12,7 @@ pub(in crate::http) mod orders;
 pub(in crate::http) mod points;
 pub(in crate::http) mod products;
 pub(in crate::http) mod records;
+pub(in crate::http) mod reports;
 pub(in crate::http) mod status;
 pub(in crate::http) mod stock;
 

@@ -48,6 +48,7 @@ mod tests {
             category_id,
             points_price,
             image: None,
+            original_price_cents: None,
         }
     }
 

@@ -63,7 +63,7 @@ pub use model::{ByLevel, Category, LevelTerms, Period, Product, PurchaseLimit};
 pub(crate) use model::{OrderStatus, order_id, order_no, parse_order_id};
 pub(crate) use model::{Violation, member};
 pub(crate) use orders::{
-    Because, GiveBack, ORDER_BYTES_MAX, Order, OrderFilter, Orders, Receipt, numbered,
+    Because, GiveBack, GivenBack, ORDER_BYTES_MAX, Order, OrderFilter, Orders, Receipt, numbered,
 };
 #[cfg(feature = "bin")]
 pub(crate) use points::{AGAIN_WITHIN_MS, BATCH_LINES_MAX, PointsApplied, PointsBatch};

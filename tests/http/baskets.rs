@@ -116,7 +116,12 @@ async fn a_basket_is_one_order_or_none() {
         ("tea", 1, false, 98),
         ("tea", 2, true, 100),
     ] {
-        let told = ops.post(&refund, some(product, quantity)).await.data();
+        let key = format!("{product} {quantity}");
+        let first = ops.post_keyed(&refund, &key, some(product, quantity)).await;
+        let told = first.data();
+        assert_eq!(told["items"], items(&[(product, quantity)]), "{product}");
+        let again = ops.post_keyed(&refund, &key, some(product, quantity)).await;
+        assert_eq!(again.without_timestamp(), first.without_timestamp());
         assert_eq!(
             (told["isOver"].as_bool(), ann.balance().await),
             (Some(is_over), balance),
@@ -131,7 +136,35 @@ async fn a_basket_is_one_order_or_none() {
     for (name, units) in held(10, 10, 10) {
         assert_eq!(ann.stock(name).await, units, "{name}");
     }
+    let whole = ops.get(&format!("/api/admin/orders/{order}")).await.data();
+    let refunded = |at: usize| whole["records"][at]["productId"].clone();
+    assert_eq!([0, 1, 2, 3].map(refunded), ["milk", "limited", "tea", "tea"].map(Value::from));
     exchange(&mut ann, &[("limited", 2)], true).await.data();
+}
+
+#[tokio::test]
+async fn what_is_left_of_a_basket_goes_back_under_the_names_of_its_products() {
+    let mut shop = shop(&["tea", "milk", "limited"]).await;
+    let (mut ann, mut ops) = (shop.user_with("ann", 100).await, shop.operator().await);
+    let wanted = [("limited", 1), ("tea", 3), ("milk", 2)];
+    let made = exchange(&mut ann, &wanted, true).await.data();
+    let refund = format!("/api/admin/orders/{}/refund", made["orderId"].as_str().expect("an id"));
+    for (body, back) in [
+        (json!({"reason": "x", "productId": "tea", "quantity": 1}), vec![("tea", 1)]),
+        (json!({"reason": "x", "productId": "milk", "quantity": 2}), vec![("milk", 2)]),
+        (json!({"reason": "x"}), vec![("limited", 1), ("tea", 2)]),
+    ] {
+        let key = body.to_string();
+        let first = ops.post_keyed(&refund, &key, body.clone()).await;
+        let (told, is_over) = (first.data(), body["quantity"].is_null());
+        assert_eq!((&told["items"], &told["isOver"]), (&items(&back), &json!(is_over)));
+        if is_over {
+            shop = shop.reopen().await;
+            ops = shop.operator().await;
+        }
+        let again = ops.post_keyed(&refund, &key, body).await;
+        assert_eq!(again.without_timestamp(), first.without_timestamp());
+    }
 }
 
 #[tokio::test]

@@ -57,6 +57,7 @@ async fn some_units_go_back_with_their_points_and_their_limit() {
         (&told["orderId"], &told["quantity"], &told["isOver"]),
         (&json!(order), &json!(1), &json!(false))
     );
+    assert_eq!(told["items"], json!([{"productId": "tea", "quantity": 1}]));
     assert_eq!(books(&mut ann, &mut ops).await, [85, 7, 3, 0]);
     let again = ops.post_keyed(&path, "a", one.clone()).await;
     assert_eq!(again.without_timestamp(), first.without_timestamp());

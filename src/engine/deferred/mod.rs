@@ -49,6 +49,11 @@ impl<T> DeferredTicket<T> {
         Self { journal: Arc::clone(journal), answer, decided: None }
     }
 
+    /// The event that carries the outcome, once this was awaited; `None` when nothing happened.
+    pub(crate) fn seq(&self) -> Option<Seq> {
+        self.decided.as_ref().and_then(Ticket::seq)
+    }
+
     /// Blocks until it is decided and durable.
     ///
     /// # Errors

@@ -47,6 +47,9 @@ pub(crate) enum OrderFact {
         /// Whether what came back broken is not sold again.
         #[serde(default)]
         discarded: bool,
+        /// Of which product of a basket, where that was said.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        product_id: Option<String>,
     },
     /// A service asks for something in the user's name; whether it came to that is the ledger's to
     /// say.
@@ -122,6 +125,20 @@ impl OrderFact {
     pub(crate) fn quantity(&self) -> Option<u64> {
         match self {
             Self::Refunded { quantity, .. } => *quantity,
+            Self::Remarked { .. }
+            | Self::Shipped { .. }
+            | Self::Delivered { .. }
+            | Self::Completed { .. }
+            | Self::Redirected { .. }
+            | Self::Cancelled { .. }
+            | Self::Served { .. } => None,
+        }
+    }
+
+    /// Of which product it is, where it is of one of several.
+    pub(crate) fn product_id(&self) -> Option<&str> {
+        match self {
+            Self::Refunded { product_id, .. } => product_id.as_deref(),
             Self::Remarked { .. }
             | Self::Shipped { .. }
             | Self::Delivered { .. }
@@ -244,8 +261,19 @@ mod tests {
                     reason: "lost".into(),
                     quantity: Some(2),
                     discarded: true,
+                    product_id: None,
                 },
                 b"\x1eOF\x01\x81\xa8Refunded\x94\xa3ops\xa4lost\x02\xc3",
+            ),
+            (
+                OrderFact::Refunded {
+                    operator: ops(),
+                    reason: "lost".into(),
+                    quantity: Some(2),
+                    discarded: false,
+                    product_id: Some("tea".into()),
+                },
+                b"\x1eOF\x01\x81\xa8Refunded\x95\xa3ops\xa4lost\x02\xc2\xa3tea",
             ),
             (served, b"\x1eOF\x01\x81\xa6Served\x92\xa4till\xa7Confirm"),
         ];

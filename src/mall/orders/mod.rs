@@ -25,7 +25,7 @@ pub(super) use fact::is_order;
 pub(crate) use find::{OrderFilter, numbered};
 pub(crate) use recall::Because;
 pub(crate) use receipt::Receipt;
-pub(crate) use refund::GiveBack;
+pub(crate) use refund::{GiveBack, GivenBack};
 
 /// The most bytes of what one order keeps that anybody may send.
 pub(crate) const ORDER_BYTES_MAX: usize =

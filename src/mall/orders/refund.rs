@@ -7,7 +7,7 @@ use super::{Because, Order, points_of, stock_of};
 use crate::base::error::{Error, Result};
 use crate::base::flaw::{self, Flaw};
 use crate::base::{
-    AccountId, AccountKey, AccountKind, IdempotencyKey, QUANTITY_MAX, ReservationId,
+    AccountId, AccountKey, AccountKind, IdempotencyKey, QUANTITY_MAX, ReservationId, Seq,
 };
 use crate::history::record::{RecordLine, ReservationRecord};
 use crate::ledger::{FirstAnswer, Line, Refund, RefundOutcome};
@@ -26,6 +26,16 @@ pub(crate) struct GiveBack<'a> {
     pub(crate) restock: bool,
     /// Also of an order that is completed.
     pub(crate) even_completed: bool,
+}
+
+/// What went back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct GivenBack {
+    /// Whether nothing is left of the order then.
+    pub(crate) is_over: bool,
+    /// How many units of which product, as the event says that a retry finds again; `None` where
+    /// history does not know the order any more.
+    pub(crate) items: Option<Vec<(String, u64)>>,
 }
 
 /// What a line of an order counts, where some units of a product go back.
@@ -51,24 +61,24 @@ fn left(line: &RecordLine) -> u64 {
 }
 
 impl Mall {
-    /// Gives back points, limit and stock of an order that was confirmed. Whether nothing is left of
-    /// it then.
+    /// Gives back points, limit and stock of an order that was confirmed.
     pub(crate) async fn refund(
         &self,
         reservation: ReservationId,
         by: &Because<'_>,
         what: GiveBack<'_>,
         key: Option<IdempotencyKey>,
-    ) -> Result<bool, Failure> {
+    ) -> Result<GivenBack, Failure> {
         let fact = OrderFact::Refunded {
             operator: by.operator.into(),
             reason: by.reason.into(),
             quantity: what.quantity,
             discarded: !what.restock,
+            product_id: what.product_id.map(str::to_owned),
         };
-        if let Some(is_over) = self.refunded_before(key).await? {
+        if let Some((is_over, seq)) = self.refunded_before(key).await? {
             self.say_why(reservation, fact, key).await?;
-            return Ok(is_over);
+            return self.given_back(reservation, is_over, seq).await;
         }
         let record = self.any_record(reservation).await?;
         let order = Order::of(&record, self.now_ms())?;
@@ -95,7 +105,10 @@ impl Mall {
             (true, false) => may_be_recalled_in_part,
             (true, true) => may_be_refunded_in_part,
         };
-        let is_over = match self.durable(self.engine().refund_when(refund, when)?).await? {
+        let mut ticket = self.engine().refund_when(refund, when)?;
+        let outcome = self.durable(&mut ticket).await?;
+        let seq = ticket.seq();
+        let is_over = match outcome {
             RefundOutcome::Returned { .. } => true,
             RefundOutcome::ReturnedInPart { .. } => false,
             // Somebody was faster, or it stands elsewhere.
@@ -107,7 +120,36 @@ impl Mall {
             }
         };
         self.say_why(reservation, fact, key).await?;
-        Ok(is_over)
+        self.given_back(reservation, is_over, seq).await
+    }
+
+    /// What an event gave back of an order, product by product, in the order of its basket.
+    async fn given_back(
+        &self,
+        reservation: ReservationId,
+        is_over: bool,
+        seq: Option<Seq>,
+    ) -> Result<GivenBack, Failure> {
+        let record = match self.any_record(reservation).await {
+            Ok(record) => record,
+            Err(Failure::OrderNotFound) => return Ok(GivenBack { is_over, items: None }),
+            Err(failure) => return Err(failure),
+        };
+        let details = Order::of(&record, self.now_ms())?.details;
+        let engine = self.engine().clone();
+        let items = self.read(move || {
+            let mut items = Vec::new();
+            for line in stock_of(&record, &details) {
+                let before = seq.map(|seq| seq + 1);
+                let newest = engine.history().changes_of(line.account, before, 1)?;
+                let of_event = newest.first().filter(|change| Some(change.seq) == seq);
+                if let (Some(change), Some(key)) = (of_event, engine.key_of(line.account)) {
+                    items.push((key.owner().to_owned(), change.quantity));
+                }
+            }
+            Ok(items)
+        });
+        Ok(GivenBack { is_over, items: Some(items.await?) })
     }
 
     /// Why a refund was refused.
@@ -186,14 +228,18 @@ impl Mall {
         if of == Some(product_id) { Counts::Units } else { Counts::Other }
     }
 
-    /// What the first try of a refund with this key came to.
-    async fn refunded_before(&self, key: Option<IdempotencyKey>) -> Result<Option<bool>, Failure> {
+    /// What the first try of a refund with this key came to: whether nothing was left, and the event.
+    async fn refunded_before(
+        &self,
+        key: Option<IdempotencyKey>,
+    ) -> Result<Option<(bool, Option<Seq>)>, Failure> {
         let Some(ticket) = key.map_or(Ok(None), |key| self.engine().first_answer(key))? else {
             return Ok(None);
         };
+        let seq = ticket.seq();
         Ok(match self.durable(ticket).await? {
-            FirstAnswer::Returned { .. } => Some(true),
-            FirstAnswer::ReturnedInPart { .. } => Some(false),
+            FirstAnswer::Returned { .. } => Some((true, seq)),
+            FirstAnswer::ReturnedInPart { .. } => Some((false, seq)),
             FirstAnswer::Changed(_)
             | FirstAnswer::Reserved(_)
             | FirstAnswer::Confirmed { .. }

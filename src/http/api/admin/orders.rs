@@ -12,7 +12,7 @@ use crate::http::error::ApiError;
 use crate::http::reply::Answer;
 use crate::http::text::text;
 use crate::mall::facts::OrderFact;
-use crate::mall::{Because, GiveBack, ORDER_QUANTITY_MAX, Order, order_id, order_no};
+use crate::mall::{Because, GiveBack, GivenBack, ORDER_QUANTITY_MAX, Order, order_id, order_no};
 
 /// As the mall's own table has them.
 const TRACKING_NO_CHARS_MAX: usize = 100;
@@ -70,8 +70,23 @@ struct RefundedWire {
     order_no: String,
     /// How many units; null when it was all that was left.
     quantity: Option<u64>,
+    /// What that was, product by product; null where history does not know the order any more.
+    items: Option<Vec<RefundedItemWire>>,
     /// Whether nothing is left of the order.
     is_over: bool,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct RefundedItemWire {
+    product_id: String,
+    quantity: u64,
+}
+
+impl RefundedItemWire {
+    fn of((product_id, quantity): (String, u64)) -> Self {
+        Self { product_id, quantity }
+    }
 }
 
 /// An order as operators see it.
@@ -88,6 +103,7 @@ struct WholeOrderWire<'a> {
 }
 
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct RecordWire<'a> {
     kind: &'static str,
     /// Which operator or service; null for a user, and for what happened by itself.
@@ -95,6 +111,9 @@ struct RecordWire<'a> {
     reason: Option<&'a str>,
     /// How many units it is about, where it is not about all.
     quantity: Option<u64>,
+    /// Of which product of a basket.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    product_id: Option<&'a str>,
     at: TimeMs,
 }
 
@@ -105,6 +124,7 @@ impl<'a> WholeOrderWire<'a> {
             operator: fact.operator(),
             reason: fact.reason(),
             quantity: fact.quantity(),
+            product_id: fact.product_id(),
             at: *at,
         };
         Self {
@@ -187,11 +207,12 @@ pub(in crate::http) async fn refund(call: OperatorCall<'_, 1>, body: Sent<Refund
         restock: request.restock.unwrap_or(true),
         even_completed: request.even_completed.unwrap_or_default(),
     };
-    let is_over = call.app.mall.refund(order, &because, what, key).await?;
+    let GivenBack { is_over, items } = call.app.mall.refund(order, &because, what, key).await?;
     Ok(call.success(&RefundedWire {
         order_id: order_id(order),
         order_no: order_no(order),
         quantity,
+        items: items.map(|items| items.into_iter().map(RefundedItemWire::of).collect()),
         is_over,
     }))
 }

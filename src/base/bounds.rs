@@ -21,8 +21,9 @@ pub const PLACES_MAX: usize = 1000;
 /// The most bytes that are kept with a place in a line.
 pub const PLACE_BYTES_MAX: usize = 128;
 
-/// The most commands that happen together, all or none.
-pub const ATOMIC_COMMANDS_MAX: usize = 64;
+/// The most commands that happen together, all or none. (It was 64; a deduction of points may be of
+/// more lots.)
+pub const ATOMIC_COMMANDS_MAX: usize = 320;
 /// The most lines of commands that happen together: one for each account that a command changes,
 /// counted once for each command.
-pub const ATOMIC_LINES_MAX: usize = 256;
+pub const ATOMIC_LINES_MAX: usize = 320;

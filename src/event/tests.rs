@@ -17,7 +17,8 @@ fn check(fact: Fact<'_>) {
         let mut bytes = Vec::new();
         encode(&event, &mut bytes);
         assert_eq!(decode(kind_of(&event), &bytes).expect("what was encoded decodes"), event);
-        for cut in 0..bytes.len() {
+        // Of a very long event all parts are alike.
+        for cut in (0..bytes.len()).filter(|cut| *cut < 4096 || bytes.len() - cut < 4096) {
             // A shorter payload is refused, or reads as other details; it never panics.
             let _ = decode(kind_of(&event), &bytes[..cut]);
         }

@@ -244,6 +244,51 @@ async fn an_order_takes_of_so_many_lots_at_most() {
     assert_eq!(balance(&mut ann).await, (3, 0, expiring(TONIGHT_MS + 127 * DAY_MS, 1)));
 }
 
+#[tokio::test]
+async fn a_deduction_takes_of_all_lots_or_of_none() {
+    let shop = shop().await;
+    let mut root = root(&shop).await;
+    for day in 0..250 {
+        award(&mut root, "ann", 2, Some(TONIGHT_MS + day * DAY_MS)).await.data();
+    }
+    award(&mut root, "ann", 10, None).await.data();
+    // The longest that may be said of it, and with each lot.
+    let reason = "😀".repeat(200);
+    let order = "o".repeat(64);
+    let deduct = |points: u64| json!({"points": points, "reason": reason, "orderId": order, "source": "mall_consumption"});
+    let path = "/api/admin/points/ann/deduct";
+    let mut ann = user(&shop, "ann").await;
+    let before = shop.state();
+    root.post(path, deduct(511)).await.failure(409, "INSUFFICIENT_POINTS");
+    assert_eq!(shop.state(), before);
+    let first = root.post_keyed(path, "k", deduct(505)).await;
+    assert_eq!(first.data()["balance"], 5);
+    let again = root.post_keyed(path, "k", deduct(505)).await;
+    assert_eq!(again.without_timestamp(), first.without_timestamp());
+    assert_eq!(balance(&mut ann).await.0, 5);
+    let records = records(&mut ann, 100).await;
+    let of_it = &records[..251];
+    assert_eq!(of_it.iter().filter_map(|it| it["points"].as_i64()).sum::<i64>(), -505);
+    let whole = of_it.iter().filter(|it| it["description"] == reason.as_str()).count();
+    assert_eq!(whole, 1, "the others are cut short");
+    for record in of_it {
+        let said = record["description"].as_str().expect("a text");
+        assert!(reason.starts_with(said) && !said.is_empty(), "{said}");
+        let source = (&record["source"], &record["orderId"], &record["operator"]);
+        assert_eq!(source, (&json!("mall_consumption"), &json!(order), &json!("root")));
+    }
+    // Of many, as a line of a batch.
+    for day in 0..80 {
+        award(&mut root, "bob", 1, Some(TONIGHT_MS + day * DAY_MS)).await.data();
+    }
+    let lines = json!({"lines": [
+        {"kind": "deduct", "userId": "bob", "points": 81, "reason": "x"},
+        {"kind": "deduct", "userId": "bob", "points": 79, "reason": "x"},
+    ]});
+    let told = root.post("/api/points/batch", lines).await.data();
+    assert_eq!((&told["applied"], &told["lines"][1]["data"]["balance"]), (&json!(1), &json!(1)));
+}
+
 /// All records of a user, newest first, gathered from pages of this size.
 async fn records(user: &mut Client, page_size: usize) -> Vec<Value> {
     let (mut all, mut before) = (Vec::new(), String::new());

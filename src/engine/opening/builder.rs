@@ -8,7 +8,9 @@ use std::time::Duration;
 use crate::base::IdempotencyKey;
 use crate::base::clock::{Clock, SystemClock};
 use crate::base::error::{Error, Result};
-use crate::base::{BODY_BYTES_MAX, LINES_MAX, TTL_MS_MAX, handle};
+use crate::base::{
+    ATOMIC_COMMANDS_MAX, ATOMIC_LINES_MAX, BODY_BYTES_MAX, LINES_MAX, TTL_MS_MAX, handle,
+};
 #[cfg(doc)]
 use crate::engine::Engine;
 use crate::history;
@@ -16,8 +18,10 @@ use crate::journal::JournalConfig;
 use crate::ledger::Limits;
 use crate::vfs::{RealVfs, Vfs};
 
-/// What the longest event takes: a body, and the lines or a document's names.
-const EVENT_BYTES_MAX: usize = BODY_BYTES_MAX + LINES_MAX * 32 + 4096;
+/// What the longest event takes: a body, and the lines, the commands that happened together, or a
+/// document's names.
+const EVENT_BYTES_MAX: usize =
+    BODY_BYTES_MAX + LINES_MAX * 32 + (ATOMIC_COMMANDS_MAX + ATOMIC_LINES_MAX) * 64 + 4096;
 
 /// How an engine is opened. Every setting has a default fit for a shop.
 #[must_use = "nothing is opened before `open`"]

@@ -362,6 +362,32 @@ mod tests {
         }
     }
 
+    /// Would catch a line that stops all behind it, though the user has the points.
+    #[test]
+    fn a_line_may_be_of_more_lots_than_a_hundred() {
+        const DAY_MS: u64 = 86_400_000;
+        let dir = tempfile::tempdir().expect("a directory");
+        let mall = open(&dir, NOW_MS);
+        let ending = |day: u64| {
+            let expires_at = Some(NOW_MS + day * DAY_MS);
+            PointsEntry { expires_at, ..entry("ann", Moving::Award, 1) }
+        };
+        let mut lines: Vec<PointsEntry> = (1..=250).map(ending).collect();
+        lines.push(entry("ann", Moving::Deduct, 249));
+        lines.push(entry("bob", Moving::Award, 1));
+        let applied = mall.apply_points(&batch(&lines), |_, _| {}).expect("all of it");
+        assert_eq!((applied.applied, applied.refused), (252, vec![]));
+        assert_eq!((balance(&mall, "ann"), balance(&mall, "bob")), (1, 1));
+
+        // One lot more is one too many, and takes nothing with it.
+        let more = [ending(1), ending(251), entry("bob", Moving::Award, 1)];
+        let more = PointsBatch { keep_going: true, name: "july", ..batch(&more) };
+        let applied = mall.apply_points(&more, |_, _| {}).expect("the rest of it");
+        let refused: Vec<u64> = applied.refused.iter().map(|it| it.line).collect();
+        assert_eq!((applied.applied, refused), (2, vec![2]));
+        assert_eq!((balance(&mall, "ann"), balance(&mall, "bob")), (2, 2));
+    }
+
     #[test]
     fn one_line_that_cannot_be_applied_refuses_all_or_is_left_out() {
         let dir = tempfile::tempdir().expect("a directory");

@@ -58,20 +58,20 @@ impl Mall {
         if let Some(ticket) = key.map_or(Ok(None), |key| self.engine().first_answer(key))? {
             return Ok(Decided::Before(ticket));
         }
-        let note = change.note_in_lots();
         for _ in 0..=CHOSEN_ANEW_MAX {
-            let mut commands: Vec<Command<'_>> = match change.moving {
+            let lines = match change.moving {
                 Moving::Award | Moving::Refund => {
-                    let to = self.account_to_award(user, change)?;
-                    vec![Receive::new(to, change.points).note(&note).into()]
+                    let account = self.account_to_award(user, change)?;
+                    vec![Line { account, quantity: change.points }]
                 }
-                Moving::Deduct => {
-                    let lines = self.lines_to_deduct(user, change.points)?;
-                    let deduct = |line: &Line| Ok(Adjust::new(line.account, below(line)?));
-                    let adjusts = lines.iter().map(deduct).collect::<Result<Vec<_>>>()?;
-                    adjusts.into_iter().map(|adjust| adjust.note(&note).into()).collect()
-                }
+                Moving::Deduct => self.lines_to_deduct(user, change.points)?,
             };
+            let (first, other) = change.notes_in_lots(lines.len());
+            let notes = std::iter::once(&first).chain(std::iter::repeat(&other));
+            let mut commands = Vec::with_capacity(lines.len() + 1);
+            for (line, note) in lines.iter().zip(notes) {
+                commands.push(command(change.moving, line, note)?);
+            }
             if change.is_not_earned() {
                 let account = account(self.engine(), &not_earned(user)?)?;
                 commands.push(Receive::new(account, change.points).into());
@@ -131,7 +131,16 @@ impl Mall {
     }
 }
 
-fn below(line: &Line) -> Result<i64> {
-    let units = i64::try_from(line.quantity).map(std::ops::Neg::neg);
-    units.map_err(|_| Error::invalid("points are too many"))
+/// What moves the points of one lot.
+fn command<'n>(moving: Moving, line: &Line, note: &'n str) -> Result<Command<'n>> {
+    Ok(match moving {
+        Moving::Award | Moving::Refund => {
+            Receive::new(line.account, line.quantity).note(note).into()
+        }
+        Moving::Deduct => {
+            let units = i64::try_from(line.quantity).map(std::ops::Neg::neg);
+            let units = units.map_err(|_| Error::invalid("points are too many"))?;
+            Adjust::new(line.account, units).note(note).into()
+        }
+    })
 }

@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 
 use super::not_earned;
 use crate::base::error::{Error, Result};
-use crate::base::{AccountId, IdempotencyKey, QUANTITY_MAX, TimeMs};
+use crate::base::{AccountId, BODY_BYTES_MAX, IdempotencyKey, QUANTITY_MAX, TimeMs};
 use crate::event::ChangeKind;
 use crate::ledger::{Adjust, ChangeOutcome, Command, Outcome, Receive, Refusal, WriteOff};
 use crate::mall::facts::{Note, PointsNote};
@@ -90,19 +90,31 @@ impl MovePoints<'_> {
 
     /// The note that the change has: its source only where its kind does not say it.
     pub(super) fn note(&self) -> String {
-        self.note_of(self.kind())
+        self.note_of(self.kind(), self.reason)
     }
 
-    /// The note where points may be in lots: nothing of a lot is written off but what has expired.
-    pub(super) fn note_in_lots(&self) -> String {
-        self.note_of(match self.moving {
+    /// The notes where points may be in so many lots: that of the first, and that of each other,
+    /// whose reason is cut short where they are too long for one event. Nothing of a lot is written
+    /// off but what has expired.
+    pub(super) fn notes_in_lots(&self, lots: usize) -> (String, String) {
+        let kind = match self.moving {
             Moving::Award | Moving::Refund => ChangeKind::Received,
             Moving::Deduct => ChangeKind::Adjusted,
-        })
+        };
+        let first = self.note_of(kind, self.reason);
+        let others = lots.saturating_sub(1);
+        let room = BODY_BYTES_MAX.saturating_sub(first.len()).checked_div(others);
+        let over = first.len().saturating_sub(room.unwrap_or(usize::MAX));
+        let mut kept = self.reason.len().saturating_sub(over);
+        while !self.reason.is_char_boundary(kept) {
+            kept -= 1;
+        }
+        let other = self.note_of(kind, &self.reason[..kept]);
+        (first, other)
     }
 
-    fn note_of(&self, kind: ChangeKind) -> String {
-        let note = Note { operator: Some(self.operator), reason: self.reason };
+    fn note_of(&self, kind: ChangeKind, reason: &str) -> String {
+        let note = Note { operator: Some(self.operator), reason };
         let source = Some(self.source()).filter(|it| *it != PointsSource::of_change(kind));
         PointsNote { note, source, order: self.order }.text().into_owned()
     }

@@ -87,6 +87,8 @@ mod process;
 mod settings;
 #[cfg(feature = "server")]
 mod sink;
+#[cfg(feature = "server")]
+mod wire;
 
 pub use base::error::{Error, ErrorKind, Result};
 pub use base::{AccountId, AccountKey, AccountKind, IdempotencyKey, ReservationId, Seq, TimeMs};

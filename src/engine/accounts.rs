@@ -88,6 +88,20 @@ impl Engine {
         AccountPages::new(&self.0.core, prefix)
     }
 
+    /// At most `limit` of the accounts whose key begins with `prefix` and that are not closed, from
+    /// after the account `after` on, in the order of [`Engine::accounts_with_prefix`].
+    #[cfg(feature = "server")]
+    pub(crate) fn accounts_after(
+        &self,
+        prefix: &str,
+        after: Option<AccountId>,
+        limit: usize,
+    ) -> Vec<Level> {
+        let cursor = AccountCursor::after(prefix, after);
+        let pages = AccountPages { core: Arc::clone(&self.0.core), cursor };
+        pages.flatten().filter(|level| !level.closed).take(limit).collect()
+    }
+
     /// The pending reservations on behalf of `owner`, in pages.
     ///
     /// One that is pending from the first page to the last is told exactly once; one that comes or

@@ -24,6 +24,8 @@ pub(super) enum Access {
     Service,
     /// A service or whoever runs the shop, for users that are named line by line.
     Staff,
+    /// A program with accounts of its own on the ledger, which is no mall.
+    Ledger,
     /// Whoever runs the shop.
     Operator,
     /// Whoever runs the server.
@@ -41,8 +43,15 @@ pub(super) enum Grant {
 }
 
 impl Access {
-    pub(super) const ALL: &[Self] =
-        &[Self::Public, Self::User, Self::Service, Self::Staff, Self::Operator, Self::Admin];
+    pub(super) const ALL: &[Self] = &[
+        Self::Public,
+        Self::User,
+        Self::Service,
+        Self::Staff,
+        Self::Ledger,
+        Self::Operator,
+        Self::Admin,
+    ];
 
     /// The table.
     pub(super) const fn grant(self, role: Role) -> Grant {
@@ -55,6 +64,8 @@ impl Access {
             (Self::Service, Role::User | Role::Operator | Role::Admin) => Nothing,
             (Self::Staff, Role::Service | Role::Operator | Role::Admin) => Own,
             (Self::Staff, Role::User) => Nothing,
+            (Self::Ledger, Role::Service | Role::Admin) => Own,
+            (Self::Ledger, Role::User | Role::Operator) => Nothing,
             (Self::Operator, Role::Operator | Role::Admin) => Own,
             (Self::Operator, Role::User | Role::Service) => Nothing,
             (Self::Admin, Role::Admin) => Own,
@@ -69,6 +80,7 @@ impl Access {
             Self::User => "user",
             Self::Service => "service",
             Self::Staff => "staff",
+            Self::Ledger => "ledger",
             Self::Operator => "operator",
             Self::Admin => "admin",
         }
@@ -94,6 +106,7 @@ pub(super) fn caller(
         Grant::Own if headers.contains_key(ON_BEHALF_OF) => {
             let why = match access {
                 Access::Staff => "each line names its user",
+                Access::Ledger => "the ledger is asked in one's own name",
                 Access::Public
                 | Access::User
                 | Access::Service

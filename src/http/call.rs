@@ -1,6 +1,6 @@
 //! A request on its way to a handler: who asks, for what, and how to answer.
 //!
-//! A handler that names a [`UserCall`], a [`ServiceCall`], a [`StaffCall`], an [`OperatorCall`] or an
+//! A handler that names a [`UserCall`], a [`ServiceCall`], a [`StaffCall`], a [`LedgerCall`], an [`OperatorCall`] or an
 //! [`AdminCall`] cannot be reached without the check that makes one: only [`Unchecked`] makes calls, and it makes those only of a
 //! good token.
 
@@ -25,6 +25,8 @@ use crate::mall::Seen;
 
 /// What a request writes besides its body, in bytes: its event, and its rows in history.
 const RECORD_BYTES: u64 = 512;
+/// How many shares of the idempotency window a program has that asks in its own name.
+const LEDGER_SHARES: u128 = 64;
 
 /// A request that found its route. Nothing is known of its caller.
 #[derive(Clone, Copy)]
@@ -61,6 +63,8 @@ pub(super) type ServiceCall<'a, const N: usize = 0> = Call<'a, Service, N>;
 /// From a service, an operator or an administrator, for users that are named line by line: its token
 /// is good, and has the role.
 pub(super) type StaffCall<'a, const N: usize = 0> = Call<'a, Staff, N>;
+/// From a service or an administrator that asks in its own name: its token is good, and has the role.
+pub(super) type LedgerCall<'a, const N: usize = 0> = Call<'a, Ledger, N>;
 /// From an operator, or an administrator: its token is good, and has the role.
 pub(super) type OperatorCall<'a, const N: usize = 0> = Call<'a, Operator, N>;
 /// From an administrator: its token is good, and has the role.
@@ -70,6 +74,7 @@ pub(super) struct Anybody(());
 pub(super) struct User(Arc<Identity>);
 pub(super) struct Service(Arc<Identity>);
 pub(super) struct Staff(Arc<Identity>);
+pub(super) struct Ledger(Arc<Identity>);
 pub(super) struct Operator(Arc<Identity>);
 pub(super) struct Admin(Arc<Identity>);
 
@@ -91,6 +96,12 @@ impl Known for Service {
 }
 
 impl Known for Staff {
+    fn identity(&self) -> &Arc<Identity> {
+        &self.0
+    }
+}
+
+impl Known for Ledger {
     fn identity(&self) -> &Arc<Identity> {
         &self.0
     }
@@ -126,6 +137,11 @@ impl<'a> Unchecked<'a> {
     pub(super) fn staff<const N: usize>(self) -> Result<StaffCall<'a, N>, ApiError> {
         let caller = self.caller(Access::Staff)?;
         Ok(self.call(Staff(caller)))
+    }
+
+    pub(super) fn ledger<const N: usize>(self) -> Result<LedgerCall<'a, N>, ApiError> {
+        let caller = self.caller(Access::Ledger)?;
+        Ok(self.call(Ledger(caller)))
     }
 
     pub(super) fn operator<const N: usize>(self) -> Result<OperatorCall<'a, N>, ApiError> {
@@ -222,6 +238,9 @@ impl<Who: Known, const N: usize> Call<'_, Who, N> {
         let (path, meant) = (route.path_with(&self.path), key::meaning(spelled)?);
         let identity = self.identity();
         let user = identity.user.id();
+        if route.access == Access::Ledger {
+            return Ok(Some(ledger_key(&route.idempotency_scope(user, &path), &meant)?));
+        }
         let key = |path: &str, key: &str| {
             let key = IdempotencyKey::new(&route.idempotency_scope(user, path), key)?;
             // A user has one share of the window over all paths, whoever acts for it; an operator,
@@ -249,13 +268,22 @@ impl<Who: Known, const N: usize> Call<'_, Who, N> {
     /// The same of a request that may write so many records.
     pub(super) fn count_writes(&self, body_bytes: usize, records: usize) -> Result<(), ApiError> {
         let identity = self.identity();
-        if identity.role.is_trusted() {
+        if identity.role.is_trusted() || self.request.route.access == Access::Ledger {
             return Ok(());
         }
         let bytes = body_bytes as u64 + records as u64 * RECORD_BYTES;
         let charged = self.app.rates.charge(identity.user.id(), bytes);
         charged.map_err(ApiError::rate_limited)
     }
+}
+
+/// A key of a program that asks in its own name. It has not one share of the window, which is meant
+/// for a person, but [`LEDGER_SHARES`]: which of them a key counts in follows from the key.
+fn ledger_key(scope: &str, meant: &str) -> Result<IdempotencyKey> {
+    let key = IdempotencyKey::new(scope, meant)?;
+    let caller = scope.split(' ').next().unwrap_or_default();
+    let share = key.number() % LEDGER_SHARES;
+    Ok(key.owned_by(&format!("{caller} ledger {share}")))
 }
 
 /// Counts memory for whoever has sent these headers, if it is worth counting.

@@ -96,6 +96,8 @@ codes! {
         Nothing, No, Challenge, "no token, or none that is good now; with `WWW-Authenticate`";
     Forbidden "FORBIDDEN" FORBIDDEN "没有权限"
         Nothing, No, Nothing, "the token's role may not do this";
+    MallAccount "MALL_ACCOUNT" FORBIDDEN "商城账户只能通过商城接口变更"
+        Nothing, No, Nothing, "the mall keeps the account: it can be seen here, and is changed through the mall alone";
     NotFound "NOT_FOUND" NOT_FOUND "接口不存在"
         Nothing, No, Nothing, "no such path";
     ProductNotFound "PRODUCT_NOT_FOUND" NOT_FOUND "商品不存在"
@@ -104,6 +106,10 @@ codes! {
         Nothing, No, Nothing, "no such category";
     OrderNotFound "ORDER_NOT_FOUND" NOT_FOUND "订单不存在"
         Nothing, No, Nothing, "no such order of this user";
+    AccountNotFound "ACCOUNT_NOT_FOUND" NOT_FOUND "账户不存在"
+        Nothing, No, Nothing, "no such account, or it is closed";
+    ReservationNotFound "RESERVATION_NOT_FOUND" NOT_FOUND "预留不存在"
+        Nothing, No, Nothing, "no such reservation";
     MethodNotAllowed "METHOD_NOT_ALLOWED" METHOD_NOT_ALLOWED "请求方法不支持"
         Nothing, No, Methods, "the path takes other methods; with `Allow`";
     NotAcceptable "NOT_ACCEPTABLE" NOT_ACCEPTABLE "无法按要求的格式响应"
@@ -126,12 +132,18 @@ codes! {
         Nothing, Yes, Nothing, "there are units, and nobody waits: exchange points for one";
     OrderState "ORDER_STATE" CONFLICT "订单状态不允许此操作"
         Nothing, No, Nothing, "the order is in a state that does not allow it";
+    InsufficientUnits "INSUFFICIENT_UNITS" CONFLICT "余量不足"
+        Nothing, Yes, Nothing, "an account has too few units; `data` says which, what there was, and when more may come";
+    ReservationState "RESERVATION_STATE" CONFLICT "预留状态不允许此操作"
+        Nothing, No, Nothing, "the reservation stands where it does not allow it; `data` says where";
+    AccountNotEmpty "ACCOUNT_NOT_EMPTY" CONFLICT "账户仍有余量，无法关闭"
+        Nothing, Yes, Nothing, "the account cannot be closed; `data` says what is left";
     AlreadyExists "ALREADY_EXISTS" CONFLICT "已存在"
-        Nothing, No, Nothing, "there is one with this id";
+        Nothing, No, Nothing, "there is one with this id, or an account with other rules";
     InUse "IN_USE" CONFLICT "仍被引用，无法删除"
         Nothing, Yes, Nothing, "`data` says what refers to it";
     ReservationExpired "RESERVATION_EXPIRED" GONE "订单已过期"
-        Nothing, No, Nothing, "the order's deadline has passed";
+        Nothing, No, Nothing, "the deadline of the order or the reservation has passed";
     PaymentTooLate "PAYMENT_TOO_LATE" GONE "付款超过可恢复订单的期限"
         Nothing, No, Nothing, "the order's deadline has passed for longer than `reacquire_window`: give the payment back";
     PreconditionFailed "PRECONDITION_FAILED" PRECONDITION_FAILED "内容已被他人修改，请刷新后重试"

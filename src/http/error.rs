@@ -11,6 +11,7 @@ use crate::base::TimeMs;
 use crate::base::error::{Error, ErrorKind};
 use crate::mall::model::Violation;
 use crate::mall::{Failure, Lack, Line, References, Short, Shortage};
+use crate::wire::{Refused, StatusFound, UnitsLeft};
 
 /// What a refusal found, for the client to act on.
 #[derive(Clone, Debug, Serialize)]
@@ -58,6 +59,9 @@ pub(super) enum FailureWire {
     Shortage(ShortageWire),
     Basket(BasketWire),
     References(References),
+    Units(Refused),
+    Status(StatusFound),
+    Left(UnitsLeft),
 }
 
 /// A request that did not succeed.
@@ -87,6 +91,10 @@ impl ApiError {
         self
     }
 
+    pub(super) fn with(code: Code, data: FailureWire) -> Self {
+        Self { data: Some(Box::new(data)), ..Self::new(code) }
+    }
+
     pub(super) fn method_not_allowed(allow: HeaderValue) -> Self {
         Self { allow: Some(allow), ..Self::new(Code::MethodNotAllowed) }
     }
@@ -104,8 +112,7 @@ impl ApiError {
     }
 
     fn short(code: Code, shortage: Shortage) -> Self {
-        let data = FailureWire::Shortage(shortage.into());
-        Self { data: Some(Box::new(data)), ..Self::new(code) }
+        Self::with(code, FailureWire::Shortage(shortage.into()))
     }
 
     fn basket(short: Vec<Short>) -> Self {
@@ -119,8 +126,7 @@ impl ApiError {
             short: it.shortage.into(),
         };
         let lines = short.into_iter().map(line).collect();
-        let data = FailureWire::Basket(BasketWire { first, lines });
-        Self { data: Some(Box::new(data)), ..Self::new(code) }
+        Self::with(code, FailureWire::Basket(BasketWire { first, lines }))
     }
 }
 
@@ -190,8 +196,7 @@ impl From<Failure> for ApiError {
             Failure::Exists => Self::new(Code::AlreadyExists),
             Failure::Changed => Self::new(Code::PreconditionFailed),
             Failure::InUse(references) => {
-                let data = Some(Box::new(FailureWire::References(references)));
-                Self { data, ..Self::new(Code::InUse) }
+                Self::with(Code::InUse, FailureWire::References(references))
             }
             Failure::OutOfStock(shortage) => Self::short(Code::OutOfStock, shortage),
             Failure::InsufficientPoints(shortage) => {

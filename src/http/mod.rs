@@ -11,7 +11,6 @@ mod body;
 mod budget;
 mod call;
 mod code;
-mod decimal;
 mod document;
 mod error;
 mod etag;
@@ -42,6 +41,7 @@ use std::time::Duration;
 use crate::base::handle;
 use crate::mall::Mall;
 use crate::sink::MirrorView;
+use crate::wire::decimal;
 
 #[cfg(feature = "bin")]
 pub(crate) use api::csv::field as csv_field;

@@ -16,6 +16,7 @@ use super::api::admin::{
     alerts, categories, clock, documents, held, leaks, levels, mirror, orders as all_orders,
     points as all_points, products, records, reports, status, stock,
 };
+use super::api::ledger::{accounts, reservations};
 use super::api::shop::{catalogue, exchange, orders, waiting};
 use super::api::{health, manual, points};
 use super::body::{Empty, Optional, Sent};
@@ -35,7 +36,7 @@ pub(super) type Answering<'a> = Pin<Box<dyn Future<Output = Answer> + Send + 'a>
 pub(super) type Handler = for<'a> fn(Unchecked<'a>, Incoming) -> Answering<'a>;
 
 /// A row is: method, path, who may ask (`public`, `user`,
-/// `service`, `staff`, `operator`, `admin`), what body comes with it
+/// `service`, `staff`, `ledger`, `operator`, `admin`), what body comes with it
 /// (`nothing`, `empty`, `optional`, `fields`), the handler, and a summary. A handler whose signature takes
 /// another caller, another body or another number of parameters than its row says does not compile.
 macro_rules! routes {
@@ -60,6 +61,7 @@ macro_rules! routes {
     (@access user) => { Access::User };
     (@access service) => { Access::Service };
     (@access staff) => { Access::Staff };
+    (@access ledger) => { Access::Ledger };
     (@access operator) => { Access::Operator };
     (@access admin) => { Access::Admin };
     (@takes nothing) => { Takes::Nothing };
@@ -232,6 +234,38 @@ routes! {
         "How far the reporting tables are.";
     GET "/api/admin/mirror/wait" admin nothing => mirror::wait,
         "The same, once the tables show something.";
+    GET "/v1/accounts" ledger nothing => accounts::list,
+        "Accounts that are open, by the beginning of their keys.";
+    POST "/v1/accounts" ledger fields => accounts::open,
+        "Opens an account, or finds it open with these rules.";
+    GET "/v1/accounts/{account}" ledger nothing => accounts::get,
+        "An account as it stands.";
+    DELETE "/v1/accounts/{account}" ledger empty => accounts::close,
+        "Closes an account with nothing left in it, for good.";
+    POST "/v1/accounts/{account}/receive" ledger fields => accounts::receive,
+        "Adds units.";
+    POST "/v1/accounts/{account}/adjust" ledger fields => accounts::adjust,
+        "Corrects an account by so many units.";
+    POST "/v1/accounts/{account}/count" ledger fields => accounts::count,
+        "Corrects an account to what was counted.";
+    POST "/v1/accounts/{account}/write-off" ledger fields => accounts::write_off,
+        "Takes units out for good.";
+    POST "/v1/accounts/{account}/transfer" ledger fields => accounts::transfer,
+        "Moves units to another account of the same kind, in one step.";
+    POST "/v1/reservations" ledger fields => reservations::reserve,
+        "Takes units of several accounts and holds them: all or none.";
+    GET "/v1/reservations/{reservation}" ledger nothing => reservations::get,
+        "A reservation with its whole life.";
+    POST "/v1/reservations/{reservation}/confirm" ledger optional => reservations::confirm,
+        "Makes a reservation final, or a part of it.";
+    POST "/v1/reservations/{reservation}/release" ledger optional => reservations::release,
+        "Gives a reservation's units back.";
+    POST "/v1/reservations/{reservation}/extend" ledger fields => reservations::extend,
+        "Gives a pending reservation another deadline.";
+    POST "/v1/reservations/{reservation}/reacquire" ledger optional => reservations::reacquire,
+        "Takes again what an expired reservation held, and confirms it.";
+    POST "/v1/reservations/{reservation}/refund" ledger optional => reservations::refund,
+        "Returns what a confirmed reservation consumed, or a part of it.";
     GET "/health" public nothing => health::health,
         "Whether the process lives: 503 when only a restart helps, and while the disk hangs.";
     GET "/ready" public nothing => health::ready,

@@ -40,6 +40,22 @@ impl AccountCursor {
         Self { prefix: prefix.into(), only, next: Some(AccountId::new(only.unwrap_or(0), 0)) }
     }
 
+    /// The same, from after the account `after` on.
+    #[cfg(feature = "server")]
+    pub(crate) fn after(prefix: &str, after: Option<AccountId>) -> Self {
+        let mut cursor = Self::new(prefix);
+        if let Some(last) = after {
+            let shard = last.shard();
+            cursor.go_on_at(match last.index() {
+                AccountId::INDEX_MAX.. => {
+                    (shard + 1 < SHARD_COUNT).then(|| AccountId::new(shard + 1, 0))
+                }
+                index => Some(AccountId::new(shard, index + 1)),
+            });
+        }
+        cursor
+    }
+
     fn go_on_at(&mut self, next: Option<AccountId>) {
         self.next = next.filter(|next| self.only.is_none_or(|only| only == next.shard()));
     }

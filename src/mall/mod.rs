@@ -18,6 +18,7 @@ mod listing;
 mod lots;
 pub(crate) mod model;
 mod orders;
+mod own;
 mod points;
 mod rank;
 mod reports;
@@ -65,6 +66,7 @@ pub(crate) use model::{Violation, member};
 pub(crate) use orders::{
     Because, GiveBack, GivenBack, ORDER_BYTES_MAX, Order, OrderFilter, Orders, Receipt, numbered,
 };
+pub(crate) use own::{is_like_order, is_of_mall};
 #[cfg(feature = "bin")]
 pub(crate) use points::{AGAIN_WITHIN_MS, BATCH_LINES_MAX, PointsApplied, PointsBatch};
 pub(crate) use points::{

@@ -8,7 +8,7 @@ use crate::base::error::{Error, Result};
 impl Mall {
     /// Waits until an outcome is durable. A disk that hangs leaves it unknown: it is decided, and
     /// nobody knows yet whether it will survive.
-    pub(super) async fn durable<T>(
+    pub(crate) async fn durable<T>(
         &self,
         ticket: impl Future<Output = Result<T>>,
     ) -> Result<T, Failure> {
@@ -19,7 +19,7 @@ impl Mall {
     }
 
     /// Waits until history shows everything acknowledged before.
-    pub(super) async fn caught_up(&self) -> Result<()> {
+    pub(crate) async fn caught_up(&self) -> Result<()> {
         match tokio::time::timeout(self.engine().sync_limit(), self.engine().catch_up()).await {
             Ok(caught_up) => caught_up,
             Err(_) => Err(self.late()),
@@ -27,7 +27,7 @@ impl Mall {
     }
 
     /// Reads from history beside the runtime's workers.
-    pub(super) async fn read<T: Send + 'static>(
+    pub(crate) async fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce() -> Result<T> + Send + 'static,
     ) -> Result<T> {
@@ -39,7 +39,7 @@ impl Mall {
 
     /// Does something that blocks beside the runtime's workers. It goes on when nobody waits for it
     /// any more.
-    pub(super) async fn act<T: Send + 'static>(
+    pub(crate) async fn act<T: Send + 'static>(
         &self,
         act: impl FnOnce() -> Result<T> + Send + 'static,
     ) -> Result<T, Failure> {

@@ -18,6 +18,7 @@ mod idempotency;
 mod inventory;
 mod inventory_records;
 mod late;
+mod ledger;
 mod levels;
 mod lots;
 mod low_space;

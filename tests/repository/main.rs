@@ -8,4 +8,5 @@ mod foreign_types;
 mod formats;
 mod guards;
 mod layers;
+mod own_kinds;
 mod workflows;

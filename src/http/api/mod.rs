@@ -3,6 +3,7 @@
 pub(super) mod admin;
 pub(super) mod csv;
 pub(super) mod health;
+pub(super) mod ledger;
 pub(super) mod manual;
 pub(super) mod order;
 pub(super) mod orders;

@@ -152,7 +152,7 @@ impl Mall {
     /// The answer about an order that is past its deadline. Its expiry is durable first: should the
     /// process die and the machine's clock be set back, it would wait again otherwise, and who was
     /// told that it expired could confirm it.
-    pub(super) async fn expire(&self) -> Failure {
+    pub(crate) async fn expire(&self) -> Failure {
         let engine = self.engine().clone();
         let expired = self.act(move || {
             engine.expire_due()?;

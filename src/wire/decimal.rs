@@ -54,7 +54,7 @@ impl Decimal {
 
 /// The number that `text` writes, when it is exactly one that we keep: a whole number of 64 bits,
 /// or a binary64 whose shortest decimal form is worth the same.
-pub(super) fn exact(text: &str) -> Option<Number> {
+pub(crate) fn exact(text: &str) -> Option<Number> {
     if let Ok(number) = text.parse::<u64>() {
         return Some(number.into());
     }
@@ -71,7 +71,30 @@ pub(super) fn exact(text: &str) -> Option<Number> {
 
 /// A whole number in a request: `437`, and `437.0` or `4.37e2`, which some libraries write for it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Whole<T>(pub(super) T);
+pub(crate) struct Whole<T>(pub(crate) T);
+
+/// A field that is a whole number.
+pub(crate) fn whole<'de, D: Deserializer<'de>, T: TryFrom<i128>>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    Whole::deserialize(deserializer).map(|Whole(number)| number)
+}
+
+/// A field that is a whole number, null or absent.
+pub(crate) fn maybe<'de, D: Deserializer<'de>, T: TryFrom<i128>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    let number = Option::<Whole<T>>::deserialize(deserializer)?;
+    Ok(number.map(|Whole(number)| number))
+}
+
+/// A field that is a list of whole numbers, null or absent.
+pub(crate) fn list<'de, D: Deserializer<'de>, T: TryFrom<i128>>(
+    deserializer: D,
+) -> Result<Option<Vec<T>>, D::Error> {
+    let numbers = Option::<Vec<Whole<T>>>::deserialize(deserializer)?;
+    Ok(numbers.map(|numbers| numbers.into_iter().map(|Whole(number)| number).collect()))
+}
 
 impl<'de, T: TryFrom<i128>> Deserialize<'de> for Whole<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -17,7 +17,7 @@ use super::api::admin::{
     points as all_points, products, records, reports, status, stock,
 };
 use super::api::ledger::{accounts, reservations};
-use super::api::shop::{catalogue, exchange, orders, waiting};
+use super::api::shop::{catalogue, exchange, orders, recommend, waiting};
 use super::api::{health, manual, points};
 use super::body::{Empty, Optional, Sent};
 use super::call::Unchecked;
@@ -90,6 +90,10 @@ routes! {
         "Products, filtered, page by page.";
     GET "/api/mall/products/{productId}" public nothing => catalogue::product,
         "One product with its stock.";
+    GET "/api/mall/home" user nothing => recommend::home,
+        "The first page of the mall in one answer.";
+    GET "/api/mall/recommendations" user nothing => recommend::list,
+        "What the caller may like, and why.";
     GET "/api/mall/levels" public nothing => catalogue::levels,
         "The levels of members, and what each takes.";
     GET "/api/mall/products/{productId}/waiting-list" user nothing => waiting::standing,

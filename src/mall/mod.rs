@@ -21,6 +21,7 @@ mod orders;
 mod own;
 mod points;
 mod rank;
+mod recommend;
 mod reports;
 mod search;
 mod stock;
@@ -73,6 +74,7 @@ pub(crate) use points::{
     Balance, MovePoints, Moved, PointsEntry, PointsFilter, PointsRecord, REQUEST_LINES_MAX, Rank,
 };
 pub(crate) use rank::{After, Order as ListOrder};
+pub(crate) use recommend::{Lists, Recommendations, Recommended, Wanting, Why};
 pub use reports::Zone;
 pub(crate) use reports::{Period as ReportPeriod, Span};
 #[cfg(feature = "bin")]

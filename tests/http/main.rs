@@ -30,6 +30,7 @@ mod points;
 mod points_batch;
 mod problems;
 mod protocol;
+mod recommendations;
 mod refunds;
 mod remarks;
 mod reports;

@@ -134,6 +134,12 @@ impl OrderDetails {
         };
         rmp_serde::from_slice(fields).ok()
     }
+
+    /// What it is of: the items of a basket, or the one product.
+    pub(crate) fn products(&self) -> impl Iterator<Item = &Snapshot<String>> {
+        let one = self.items.is_empty().then_some(&self.product);
+        self.items.iter().map(|item| &item.product).chain(one)
+    }
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ const PAGE_MAX: u64 = 1_000_000;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct CategoryWire<'a> {
+pub(super) struct CategoryWire<'a> {
     id: &'a str,
     name: &'a str,
     description: &'a str,
@@ -35,7 +35,7 @@ struct CategoryWire<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct ProductWire<'a> {
+pub(super) struct ProductWire<'a> {
     id: &'a str,
     name: &'a str,
     description: &'a str,
@@ -113,7 +113,7 @@ impl StockWire {
 }
 
 impl<'a> ProductWire<'a> {
-    fn of(shelf: &'a Shelf, item: &'a Item, level: &Level, whose: Option<u8>) -> Self {
+    pub(super) fn of(shelf: &'a Shelf, item: &'a Item, level: &Level, whose: Option<u8>) -> Self {
         let product = &item.product;
         let category = shelf.category(&product.category_id);
         Self {
@@ -191,10 +191,14 @@ pub(in crate::http) enum Shown {
 /// The tree of what is shown.
 pub(in crate::http) async fn categories(call: PublicCall<'_>) -> Answer {
     call.no_query()?;
-    let shelf = call.app.mall.shelf();
+    Ok(call.success(&tree(&call.app.mall.shelf())))
+}
+
+/// The tree of the categories that are shown.
+pub(super) fn tree(shelf: &Shelf) -> Vec<CategoryWire<'_>> {
     let shown = shelf.categories.iter().map(|kept| &kept.content);
     let shown: Vec<&Category> = shown.filter(|category| category.active).collect();
-    Ok(call.success(&children(&shown, None, shown.len())))
+    children(&shown, None, shown.len())
 }
 
 /// The categories under `parent`. `depth` bounds the recursion, should the data hold a loop.

@@ -3,4 +3,5 @@
 pub(in crate::http) mod catalogue;
 pub(in crate::http) mod exchange;
 pub(in crate::http) mod orders;
+pub(in crate::http) mod recommend;
 pub(in crate::http) mod waiting;

@@ -1,0 +1,129 @@
+//! What a user may like to have: what it can afford, what is like what it took before, what others
+//! took with that, and what sells.
+//!
+//! Nothing is kept for it. A recommendation follows from the catalogue, the stock, the user's points
+//! and history as they are, so the same state gives the same answer, also after a restart. Numbers
+//! are whole, and what is equal is ordered as the shelf is.
+
+mod pick;
+mod taste;
+mod together;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use self::pick::Picker;
+use self::taste::Taste;
+use super::{Failure, Item, Mall, Shelf, User};
+use crate::base::QUANTITY_MAX;
+use crate::base::error::Result;
+use crate::ledger::Level;
+
+/// How long a recommendation waits for history; what is hot does not need it.
+const PATIENCE: Duration = Duration::from_millis(200);
+
+/// What is asked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wanting {
+    /// Points that the user is about to get.
+    pub(crate) expected_points: u64,
+    /// How many products each list has at most.
+    pub(crate) limit: usize,
+}
+
+/// Why a product is recommended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Why {
+    /// The user's points are enough for it.
+    Affordable,
+    /// They are with those that are expected.
+    SoonAffordable,
+    /// The user often takes something of this category.
+    Category { name: String },
+    /// Who took this product took that, too.
+    Together { name: String },
+    /// So many were taken.
+    Popular { sales: u64 },
+    /// The mall says so, and nothing is known of the user at this moment.
+    Hot,
+}
+
+/// A product, and why.
+#[derive(Debug)]
+pub(crate) struct Recommended {
+    pub(crate) item: Arc<Item>,
+    pub(crate) level: Level,
+    pub(crate) why: Why,
+}
+
+/// What is recommended to a user.
+#[derive(Debug)]
+pub(crate) struct Recommendations {
+    /// What the user can spend.
+    pub(crate) balance: i64,
+    /// With what is expected.
+    pub(crate) reach: u64,
+    pub(crate) mall_level: u8,
+    pub(crate) lists: Lists,
+}
+
+#[derive(Debug)]
+pub(crate) enum Lists {
+    /// From what is known of the user.
+    Personal {
+        affordable: Vec<Recommended>,
+        preferred: Vec<Recommended>,
+        together: Vec<Recommended>,
+        popular: Vec<Recommended>,
+    },
+    /// History cannot be read, or is behind: what the mall calls hot, for everybody.
+    Hot(Vec<Recommended>),
+}
+
+impl Mall {
+    /// Whether history shows everything as of this call, or does so in a moment.
+    pub(crate) async fn is_history_near(&self) -> bool {
+        matches!(tokio::time::timeout(PATIENCE, self.engine().catch_up()).await, Ok(Ok(())))
+    }
+
+    /// What a user may like. Blocks on the disk, unless `is_near` says that history is not to be read.
+    ///
+    /// # Errors
+    /// What the engine reports of the user's points and of stock.
+    pub(crate) fn recommend(
+        &self,
+        user: &User,
+        wanting: Wanting,
+        is_near: bool,
+    ) -> Result<Recommendations, Failure> {
+        let shelf = self.shelf();
+        shelf.refresh_sales(self.engine(), self.now_ms())?;
+        let balance = self.balance(user)?.available;
+        let points = u64::try_from(balance).unwrap_or(0);
+        let reach = points.saturating_add(wanting.expected_points).min(QUANTITY_MAX);
+        let mall_level = self.terms(user, &shelf).level()?;
+        let taste = if is_near { self.taste(user, &shelf) } else { None };
+        let picker = Picker { mall: self, user, shelf: &shelf, points, reach, wanting };
+        let lists = match taste {
+            Some(taste) => Lists::Personal {
+                affordable: picker.affordable(&taste)?,
+                preferred: picker.preferred(&taste)?,
+                together: picker.together(&taste)?,
+                popular: picker.popular()?,
+            },
+            None => Lists::Hot(picker.hot()?),
+        };
+        Ok(Recommendations { balance, reach, mall_level, lists })
+    }
+
+    /// `None` when history cannot be read: then the sale goes on, and so does the shelf.
+    fn taste(&self, user: &User, shelf: &Shelf) -> Option<Taste> {
+        match Taste::read(self, user, shelf) {
+            Ok(taste) => Some(taste),
+            Err(error) => {
+                tracing::warn!(%error, "history cannot be read: what is hot is recommended");
+                None
+            }
+        }
+    }
+}

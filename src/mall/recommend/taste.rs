@@ -1,0 +1,82 @@
+//! What a user likes, as its newest orders tell it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::together;
+use crate::base::error::Result;
+use crate::mall::model::OrderStatus;
+use crate::mall::{Mall, OrderFilter, Shelf, User};
+
+/// How many of a user's newest orders tell what it likes.
+const ORDERS_MAX: usize = 60;
+/// What an order counts less than the next newer one, in tenths.
+const FADES_TO: u64 = 9;
+/// A whole, of which weights are parts.
+pub(super) const WHOLE: u64 = 1_000;
+
+/// What a user likes.
+#[derive(Debug, Default)]
+pub(super) struct Taste {
+    /// How much of what was taken is of a category; they come to a [`WHOLE`] at most.
+    categories: BTreeMap<String, u64>,
+    /// What a unit costs that it takes: the one in the middle.
+    price: Option<u64>,
+    /// How many took these with what the user took, and with which of it.
+    pub(super) with_it: BTreeMap<String, together::With>,
+}
+
+impl Taste {
+    /// Reads the user's newest orders that stand, and what others took with them.
+    pub(super) fn read(mall: &Mall, user: &User, shelf: &Shelf) -> Result<Self> {
+        let filter = OrderFilter {
+            user: Some(User::new(user.id())?),
+            statuses: STANDING.to_vec(),
+            ..OrderFilter::default()
+        };
+        let orders = mall.find_orders(&filter, None, ORDERS_MAX, |_| true)?;
+        let (mut weights, mut prices, mut taken) = (BTreeMap::new(), Vec::new(), Vec::new());
+        let mut weight = WHOLE;
+        for order in orders.iter() {
+            for product in order?.details.products() {
+                let category = shelf.any_item(&product.id).map(|it| &it.product.category_id);
+                let category = category.unwrap_or(&product.category_id);
+                *weights.entry(category.clone()).or_insert(0) += weight;
+                prices.push(product.points_price);
+                if !taken.contains(&product.id) {
+                    taken.push(product.id.clone());
+                }
+            }
+            weight = weight * FADES_TO / 10;
+        }
+        let whole = weights.values().sum::<u64>().max(1);
+        let categories = weights.into_iter().map(|(id, weight)| (id, weight * WHOLE / whole));
+        prices.sort_unstable();
+        Ok(Self {
+            categories: categories.collect(),
+            price: prices.get(prices.len() / 2).copied(),
+            with_it: together::with(mall, user, &taken)?,
+        })
+    }
+
+    /// How much of what the user takes is of this category.
+    pub(super) fn of_category(&self, id: &str) -> u64 {
+        self.categories.get(id).copied().unwrap_or(0)
+    }
+
+    /// How near a price is to what the user is used to: a [`WHOLE`] when it is the same.
+    pub(super) fn of_price(&self, price: u64) -> u64 {
+        let Some(usual) = self.price else { return 0 };
+        let (less, more) = (usual.min(price) + 1, usual.max(price) + 1);
+        // Prices are at most 2^48.
+        less * WHOLE / more
+    }
+
+    /// The categories that the user takes something of.
+    pub(super) fn categories(&self) -> BTreeSet<&str> {
+        self.categories.keys().map(String::as_str).collect()
+    }
+}
+
+/// Orders that were given up tell of no taste.
+pub(super) const STANDING: [OrderStatus; 3] =
+    [OrderStatus::Confirmed, OrderStatus::Shipped, OrderStatus::Completed];

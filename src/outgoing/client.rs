@@ -162,7 +162,8 @@ impl Client {
             let name = ServerName::try_from(to.host.clone())
                 .map_err(|cause| SendError::Tls(io::Error::other(cause)))?;
             let connector = TlsConnector::from(self.trust.config.clone());
-            connector.connect(name, stream).await.map(Wire::Tls).map_err(SendError::Tls)
+            let stream = connector.connect(name, stream).await.map_err(SendError::Tls)?;
+            Ok(Wire::Tls(Box::new(stream)))
         };
         let wire = timeout_at(connected, connecting).await;
         match wire.map_err(|_| SendError::ConnectTimeout)?? {
@@ -244,5 +245,5 @@ impl Client {
 /// A connection.
 enum Wire {
     Plain(TcpStream),
-    Tls(tokio_rustls::client::TlsStream<TcpStream>),
+    Tls(Box<tokio_rustls::client::TlsStream<TcpStream>>),
 }

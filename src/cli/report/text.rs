@@ -17,7 +17,7 @@ pub(super) fn text(report: &Report) -> String {
         .into_iter()
         .map(|Row { about, figure, value, item: _ }| [about.to_owned(), figure.to_owned(), value])
         .collect();
-    text.push_str(&table(["", "", ""], &[2], &rows).trim_start().to_owned());
+    text.push_str(table(["", "", ""], &[2], &rows).trim_start());
     if !report.products.is_empty() {
         text.push_str("\nProducts\n");
         let rows: Vec<[String; 6]> = report.products.iter().map(cells).collect();

@@ -140,7 +140,7 @@ impl<'p> Tally<'p> {
         let details = match step {
             OrderStep::Made { details, .. } => {
                 figures.made += 1;
-                details
+                details.map(|details| *details)
             }
             OrderStep::Ended { how: OrderEnd::Cancelled, .. } => {
                 figures.cancelled += 1;

@@ -27,7 +27,7 @@ pub(crate) enum OrderStep {
         /// Whether it was confirmed in the same step.
         confirmed: bool,
         /// `None` when the mall did not write the reservation's details.
-        details: Option<OrderDetails>,
+        details: Option<Box<OrderDetails>>,
     },
     Ended {
         how: OrderEnd,
@@ -129,7 +129,7 @@ impl Views {
                         subject,
                         expires_at: made.expires_at,
                         confirmed: made.confirmed,
-                        details: OrderDetails::read(made.details),
+                        details: OrderDetails::read(made.details).map(Box::new),
                     },
                 }))
             }

@@ -130,7 +130,7 @@ impl OrderRow {
         match step {
             OrderStep::Made { subject, expires_at, confirmed, details } => {
                 self.is_new = true;
-                (self.subject, self.details) = (Some(subject), details);
+                (self.subject, self.details) = (Some(subject), details.map(|details| *details));
                 self.created_at = at;
                 self.state.expires_at = Some(expires_at);
                 self.state.settled = Some(OrderStatus::Pending);

@@ -9,6 +9,7 @@ mod import;
 mod mirror;
 mod points;
 mod report;
+mod revoke;
 mod serve;
 mod simulate;
 mod token;

@@ -3,6 +3,7 @@
 use clap::{Args, Subcommand, ValueEnum};
 use secrecy::ExposeSecret;
 
+use super::revoke::{self, RevokeArgs};
 use super::serve::keys;
 use crate::base::error::{Error, Result};
 use crate::http::{Auth, Role, set_of_secret};
@@ -32,6 +33,16 @@ pub(super) struct TokenArgs {
 
 #[derive(Subcommand)]
 enum Act {
+    /// Tell a server that runs that tokens of a user, or everybody's, are good no more
+    Revoke {
+        #[command(flatten)]
+        revoke: RevokeArgs,
+        /// Which secret of --auth-keys signs the request; auth_secret without
+        #[arg(long)]
+        kid: Option<String>,
+        #[command(flatten)]
+        settings: Flags<OfTokens>,
+    },
     /// Print a new secret for a file of --auth-keys
     Secret {
         /// Its name, which tokens have in their header
@@ -49,9 +60,16 @@ enum RoleArg {
 }
 
 pub(super) fn token(args: &TokenArgs) -> Result<()> {
-    if let Some(Act::Secret { kid }) = &args.act {
-        let set = set_of_secret(kid, secret::random()?.expose_secret().as_bytes())?;
-        return print(&format!("{set}\n"));
+    match &args.act {
+        Some(Act::Secret { kid }) => {
+            let set = set_of_secret(kid, secret::random()?.expose_secret().as_bytes())?;
+            return print(&format!("{set}\n"));
+        }
+        Some(Act::Revoke { revoke, kid, settings }) => {
+            let auth = auth(settings.settings()?, kid.is_some())?;
+            return revoke::revoke(revoke, &auth, kid.as_deref());
+        }
+        None => {}
     }
     let user = args.user.as_deref().ok_or_else(|| Error::invalid("--user says whose token"))?;
     let role = match args.role {

@@ -43,6 +43,8 @@ pub(super) struct Identity {
     /// acts for.
     pub(super) user: User,
     pub(super) role: Role,
+    /// When its token was made, if that says so.
+    issued_at: Option<TimeMs>,
 }
 
 impl Identity {
@@ -51,7 +53,8 @@ impl Identity {
     /// # Errors
     /// `Invalid` when the user's name cannot name an account.
     pub(super) fn acting_for(&self, user: &str) -> Result<Self> {
-        Ok(Self { user: User::new(user)?.served_by(self.user.id()), role: self.role })
+        let user = User::new(user)?.served_by(self.user.id());
+        Ok(Self { user, role: self.role, issued_at: self.issued_at })
     }
 }
 
@@ -70,6 +73,7 @@ enum Refused {
     Kid(Option<String>),
     Unverified(Unverified),
     Time(OutOfTime),
+    Revoked,
 }
 
 /// Verifies tokens, and signs those of secrets.
@@ -221,11 +225,12 @@ impl Auth {
         })
     }
 
-    /// Whose token a request has.
+    /// Whose token a request has, where `is_revoked` says so of none.
     pub(super) fn identify(
         &self,
         headers: &HeaderMap,
         now_ms: TimeMs,
+        is_revoked: impl Fn(&str, Option<TimeMs>) -> bool,
     ) -> Result<Arc<Identity>, ApiError> {
         let token = bearer(headers)?;
         let bearer = match self.cached(token) {
@@ -233,7 +238,11 @@ impl Auth {
             None => self.verify(token)?,
         };
         bearer.claims.check_time(now_ms, self.leeway_ms).map_err(Refused::Time)?;
-        Ok(bearer.identity.clone())
+        let identity = &bearer.identity;
+        match is_revoked(identity.user.id(), identity.issued_at) {
+            true => Err(Refused::Revoked.into()),
+            false => Ok(identity.clone()),
+        }
     }
 
     fn slot(&self, token: &str) -> &Mutex<Option<Verified>> {
@@ -255,7 +264,8 @@ impl Auth {
         let claims = key.verify(token).map_err(Refused::Unverified)?;
         let role = Role::parse(claims.role.as_deref()).ok_or(Refused::Token)?;
         let user = User::new(&claims.sub).map_err(|_| Refused::Token)?;
-        let identity = Arc::new(Identity { user, role });
+        let issued_at = claims.iat.map(|at| at.0);
+        let identity = Arc::new(Identity { user, role, issued_at });
         let bearer = Arc::new(Bearer { identity, claims, key });
         if token.len() <= CACHED_TOKEN_BYTES_MAX {
             *self.slot(token).lock() =
@@ -281,6 +291,7 @@ impl From<Refused> for ApiError {
             }
             Refused::Time(OutOfTime::Expired) => Some("the token has expired".to_owned()),
             Refused::Time(OutOfTime::NotYet) => Some("the token is not valid yet".to_owned()),
+            Refused::Revoked => Some("the token was revoked".to_owned()),
         };
         let error = Self::new(Code::Unauthorized);
         detail.map_or_else(|| Self::new(Code::Unauthorized), |detail| error.detail(detail))

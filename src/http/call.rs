@@ -155,7 +155,7 @@ impl<'a> Unchecked<'a> {
     }
 
     fn caller(&self, access: Access) -> Result<Arc<Identity>, ApiError> {
-        let bearer = self.app.auth.identify(self.headers, self.app.mall.clock_ms())?;
+        let bearer = self.app.bearer(self.headers)?;
         access::caller(access, bearer, self.headers)
     }
 
@@ -169,7 +169,7 @@ impl<'a> Unchecked<'a> {
 impl<const N: usize> PublicCall<'_, N> {
     /// Who asks, or for whom, where a good token says so. Whoever has none is answered all the same.
     pub(super) fn signed_in(&self) -> Option<Arc<Identity>> {
-        let bearer = self.app.auth.identify(self.request.headers, self.app.mall.clock_ms()).ok()?;
+        let bearer = self.app.bearer(self.request.headers).ok()?;
         access::caller(Access::User, bearer, self.request.headers).ok()
     }
 }
@@ -297,7 +297,7 @@ pub(super) fn charge(
         return Ok(None);
     }
     // Whose share of the memory it takes.
-    let payer = match app.auth.identify(headers, app.mall.now_ms()) {
+    let payer = match app.bearer(headers) {
         // A service that names nobody pays for itself.
         Ok(bearer) => {
             let caller = access::caller(Access::User, bearer.clone(), headers).unwrap_or(bearer);

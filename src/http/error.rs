@@ -192,6 +192,9 @@ impl From<Failure> for ApiError {
             Failure::AlertNotFound => {
                 Self::new(Code::NotFound).detail("there is no such alert (any more)")
             }
+            Failure::RevocationNotFound => {
+                Self::new(Code::NotFound).detail("no tokens of this user are revoked")
+            }
             Failure::CategoryNotFound => Self::new(Code::CategoryNotFound),
             Failure::Exists => Self::new(Code::AlreadyExists),
             Failure::Changed => Self::new(Code::PreconditionFailed),

@@ -38,6 +38,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use hyper::HeaderMap;
+
 use crate::base::handle;
 use crate::mall::Mall;
 use crate::sink::MirrorView;
@@ -168,6 +170,12 @@ impl App {
     #[cfg(feature = "bin")]
     pub(crate) fn with_mirror(self, mirror: Option<MirrorView>) -> Self {
         Self { mirror, ..self }
+    }
+
+    /// Whose token a request has, if it is good now.
+    fn bearer(&self, headers: &HeaderMap) -> Result<Arc<auth::Identity>, error::ApiError> {
+        let is_revoked = |user: &str, issued_at| self.mall.has_revoked(user, issued_at);
+        self.auth.identify(headers, self.mall.clock_ms(), is_revoked)
     }
 
     fn is_draining(&self) -> bool {

@@ -14,7 +14,7 @@ use hyper::body::Incoming;
 use super::access::Access;
 use super::api::admin::{
     alerts, categories, clock, documents, held, leaks, levels, mirror, orders as all_orders,
-    points as all_points, products, records, reports, status, stock,
+    points as all_points, products, records, reports, revocations, status, stock,
 };
 use super::api::ledger::{accounts, reservations};
 use super::api::shop::{catalogue, exchange, orders, recommend, waiting};
@@ -234,6 +234,12 @@ routes! {
         "Follows a machine clock that jumped forwards, at once.";
     GET "/api/admin/status" admin nothing => status::status,
         "The engine's condition.";
+    GET "/api/admin/revocations" admin nothing => revocations::list,
+        "Whose tokens are revoked.";
+    POST "/api/admin/revocations" admin fields => revocations::revoke,
+        "Revokes tokens of a user, or everybody's, that were made before a time.";
+    DELETE "/api/admin/revocations/{userId}" admin empty => revocations::lift,
+        "Takes a revocation back.";
     GET "/api/admin/mirror" admin nothing => mirror::status,
         "How far the reporting tables are.";
     GET "/api/admin/mirror/wait" admin nothing => mirror::wait,

@@ -23,6 +23,7 @@ mod points;
 mod rank;
 mod recommend;
 mod reports;
+mod revocations;
 mod search;
 mod stock;
 #[cfg_attr(not(feature = "mysql"), allow(dead_code, reason = "the mirror shows more than alerts"))]
@@ -158,6 +159,7 @@ struct Shared {
     alerts: alerts::Alerts,
     lots: lots::Lots,
     lines: lines::Lines,
+    revocations: revocations::Revocations,
 }
 
 impl Mall {
@@ -171,6 +173,7 @@ impl Mall {
         let alerts = alerts::Alerts::load(&engine);
         let lots = lots::Lots::load(&engine);
         let lines = lines::Lines::of(&engine);
+        let revocations = revocations::Revocations::load(&engine);
         let tries = std::array::from_fn(|_| Mutex::new(()));
         Ok(Self {
             shared: Arc::new(Shared {
@@ -183,6 +186,7 @@ impl Mall {
                 alerts,
                 lots,
                 lines,
+                revocations,
             }),
         })
     }
@@ -329,6 +333,8 @@ pub(crate) enum Failure {
     OrderNotFound,
     /// No such alert.
     AlertNotFound,
+    /// No tokens of this user are revoked.
+    RevocationNotFound,
     /// There was not enough stock.
     OutOfStock(Shortage),
     /// The user has too few points.

@@ -34,6 +34,7 @@ mod recommendations;
 mod refunds;
 mod remarks;
 mod reports;
+mod revocations;
 mod roles;
 mod seed_acceptance;
 mod slow_clients;

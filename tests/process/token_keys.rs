@@ -129,3 +129,45 @@ fn a_file_that_is_wrong_is_told_at_the_start_without_what_is_secret() {
         assert!(!log.contains("dGhpcyBpcyBzaG9ydA") && !data.exists(), "{log}");
     }
 }
+
+/// Would catch a command that says it revoked when nobody heard of it.
+#[tokio::test]
+async fn tokens_are_revoked_from_the_command_line_while_it_serves() {
+    let dir = TempDir::new().expect("a directory");
+    let (keys, process) = serve(&dir);
+    let path = keys.to_str().expect("a path in UTF-8");
+    let server = format!("http://{}", process.address);
+    let revoke = |server: &str, more: &[&str]| {
+        let all = ["token", "revoke", "--server", server, "--auth-keys", path, "--kid", "first"];
+        run(stockhold(&all).args(more))
+    };
+    let of_before = token(&keys, "first");
+    let mut before = Client::connect(process.address, Some(of_before)).await;
+    before.get("/api/points/balance").await.data();
+    let (code, printed, log) =
+        revoke(&server, &["--user", "ann", "--reason", "lost", "--by", "olga"]);
+    assert_eq!(code, 0, "{log}");
+    let told: Value = serde_json::from_str(&printed).expect("it prints what the server says");
+    assert_eq!(
+        (&told["userId"], &told["reason"], &told["revokedBy"]),
+        (&json!("ann"), &json!("lost"), &json!("olga"))
+    );
+    before.get("/api/points/balance").await.failure(401, "UNAUTHORIZED");
+    let mut after = Client::connect(process.address, Some(token(&keys, "first"))).await;
+    after.get("/api/points/balance").await.data();
+    let (code, _, log) = revoke(&server, &["--all", "--before", "2026-01-01"]);
+    assert_eq!(code, 0, "{log}");
+    after.get("/api/points/balance").await.data();
+    let (code, _, log) = revoke(&server, &["--user", "ann", "--lift"]);
+    assert_eq!(code, 0, "{log}");
+    before.get("/api/points/balance").await.data();
+    for (server, args, told) in [
+        (server.as_str(), &["--user", "bob", "--lift"][..], "no tokens of this user are revoked"),
+        (server.as_str(), &["--user", "a/b"], "400"),
+        ("http://127.0.0.1:1", &["--all"], "Nothing was revoked"),
+        ("ftp://127.0.0.1", &["--all"], "http"),
+    ] {
+        let (code, printed, log) = revoke(server, args);
+        assert!(code == 1 && printed.is_empty() && log.contains(told), "{args:?}: {log}");
+    }
+}

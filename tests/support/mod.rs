@@ -13,4 +13,4 @@ mod shop;
 
 pub use client::{Client, Reply, raw};
 pub use process::{PROGRAM, Process, demo_token, exit_code, isolated, run, stockhold};
-pub use shop::{NOW_MS, SECRET, Setup, Shop, product, token, token_until};
+pub use shop::{NOW_MS, SECRET, Setup, Shop, product, token, token_made, token_until};

@@ -179,6 +179,11 @@ pub fn token_until(user: &str, role: Role, until_ms: u64) -> String {
     auth().issue(user, role, until_ms).expect("a user that can be named")
 }
 
+/// A token that says when it was made.
+pub fn token_made(user: &str, role: Role, at_ms: u64) -> String {
+    auth().issue_at(user, role, at_ms, at_ms + 3_600_000).expect("a user that can be named")
+}
+
 /// A product that is for sale, in a category of the demo.
 pub fn product(id: &str, points_price: u64) -> Product {
     Product {

@@ -27,7 +27,7 @@ pub(super) fn parse_moment(text: &str) -> Result<Moment> {
 ///
 /// # Errors
 /// `Invalid`, naming the text.
-pub(super) fn parse_time(text: &str) -> Result<TimeMs> {
+pub(in crate::cli) fn parse_time(text: &str) -> Result<TimeMs> {
     let whole = if text.len() == 10 { format!("{text}T00:00:00Z") } else { text.to_owned() };
     let time = humantime::parse_rfc3339_weak(&whole).ok();
     let since = time.and_then(|time| time.duration_since(UNIX_EPOCH).ok());

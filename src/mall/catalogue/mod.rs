@@ -61,7 +61,7 @@ impl Editor {
     ///
     /// # Errors
     /// `Conflict` when the key was another request's.
-    fn has_acted(&self, engine: &Engine) -> Result<bool> {
+    pub(in crate::mall) fn has_acted(&self, engine: &Engine) -> Result<bool> {
         let first = self.key.map_or(Ok(None), |key| engine.first_answer(key))?;
         match first.map(|ticket| ticket.wait()).transpose()? {
             None => Ok(false),

@@ -9,6 +9,7 @@
 //! | note on a reservation | [`OrderFact`] | a byte after the mark |
 //! | reason of a change | [`Note`] | a digit after the mark; a plain text has neither |
 //! | document of an alert | [`Alert`] | as a document of the catalogue |
+//! | document of a revocation | [`Revocation`] | as a document of the catalogue |
 //! | what is kept with a place in a line | [`PlaceDetails`] | a byte before it |
 //! | why a place was given up | [`Parting`] | a word; new reasons have new words |
 //! | document of the catalogue | [`document`] | the field `version`; without one it is 1 |
@@ -18,6 +19,7 @@ mod details;
 pub(crate) mod document;
 mod order;
 mod reason;
+mod revocation;
 mod waiting;
 
 pub(crate) use alert::{ALERTS, Acknowledged, Alert, AlertEnd, AlertId, AlertKind, Condition};
@@ -25,4 +27,5 @@ pub(super) use details::Details;
 pub(crate) use details::{OrderDetails, OrderItem, Snapshot, SnapshotShown};
 pub(crate) use order::{Fulfilment, OrderFact, ServiceWish};
 pub(crate) use reason::{Note, PointsNote};
+pub(crate) use revocation::{EVERYBODY, REVOCATIONS, Revocation};
 pub(crate) use waiting::{Parting, PlaceDetails};

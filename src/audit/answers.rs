@@ -6,7 +6,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 
 use super::finding::{Findings, Kind};
-use super::snapshot::{ATOMIC, AnswerRow, EffectRow, SHARDS};
+use super::snapshot::{ANSWERED, ATOMIC, AnswerRow, EffectRow, SHARDS};
 use crate::base::{Seq, TimeMs};
 use crate::event::{Event, EventLine, Fact};
 
@@ -70,6 +70,10 @@ impl Answers {
             Fact::Atomic(parts) => parts.iter().filter_map(effect).collect(),
             _ => Vec::new(),
         };
+        let told = match &event.fact {
+            Fact::Answered { answer } => answer.to_vec(),
+            _ => Vec::new(),
+        };
         let key = request.key.number();
         if let Some((first, until)) = self.by_key.get(&key) {
             if first.seq >= seq {
@@ -87,7 +91,7 @@ impl Answers {
         }
         let kept = request.kept.map(|kept| (kept.owner, kept.until));
         self.put(
-            AnswerRow { key, fingerprint: request.fingerprint, seq, kept, did, parts },
+            AnswerRow { key, fingerprint: request.fingerprint, seq, kept, did, parts, told },
             event.at,
         );
     }
@@ -190,6 +194,11 @@ fn effect(fact: &Fact<'_>) -> Option<EffectRow> {
         }
         Fact::Document { .. } => ((10, 0, 0), 0),
         Fact::PolicyChanged { account, .. } => ((11, account.number().into(), 0), 0),
+        Fact::Queued { account, place, .. } => ((15, account.number().into(), *place), 0),
+        Fact::Dequeued { account, place, reservation: None, .. } => {
+            ((16, account.number().into(), *place), 0)
+        }
+        Fact::Answered { answer } => ((ANSWERED, answer.len() as u64, 0), 0),
         Fact::Atomic(parts) => {
             let count = parts.iter().filter_map(effect).count();
             ((ATOMIC, count as u64, 0), 0)
@@ -198,7 +207,7 @@ fn effect(fact: &Fact<'_>) -> Option<EffectRow> {
         | Fact::Renewed { .. }
         | Fact::Expired(_)
         | Fact::AccountClosed { .. }
-        | Fact::Queued { .. }
+        // What who is first in a line got was no request of theirs.
         | Fact::Dequeued { .. }
         | Fact::ClockMended { .. } => return None,
     };

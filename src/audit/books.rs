@@ -344,7 +344,7 @@ impl Books {
                     None => self.documents.remove(&name),
                 };
             }
-            Fact::Document { .. } => {}
+            Fact::Document { .. } | Fact::Answered { .. } => {}
             // Its parts are entered, and have none.
             Fact::Atomic(_) => {}
         }

@@ -328,6 +328,7 @@ impl History {
             | Fact::ClockMended { .. }
             | Fact::Queued { .. }
             | Fact::Dequeued { .. }
+            | Fact::Answered { .. }
             // Its parts are compared, and have none.
             | Fact::Atomic(_) => Ok(()),
         }

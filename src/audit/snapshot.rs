@@ -96,6 +96,8 @@ pub(super) struct PendingRow {
 
 /// The tag of the answer to commands that happened together.
 pub(super) const ATOMIC: u8 = 12;
+/// The tag of an answer whose bytes follow.
+pub(super) const ANSWERED: u8 = 14;
 
 /// What a keyed request did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,6 +120,8 @@ pub(super) struct AnswerRow {
     pub(super) did: EffectRow,
     /// Of commands that happened together, what each did.
     pub(super) parts: Vec<EffectRow>,
+    /// What was told, where that was kept in so many words.
+    pub(super) told: Vec<u8>,
 }
 
 /// What one part shows.
@@ -253,9 +257,12 @@ fn read_shard(of: &Snapshot, reader: &mut Reader<'_>) -> Option<Part> {
         let count = if did.effect.0 == ATOMIC { did.effect.1 } else { 0 };
         let mut parts = Vec::new();
         for _ in 0..count {
-            parts.push(read_effect(of, reader).filter(|part| part.effect.0 != ATOMIC)?);
+            let is_one = |part: &EffectRow| ![ATOMIC, ANSWERED].contains(&part.effect.0);
+            parts.push(read_effect(of, reader).filter(is_one)?);
         }
-        answers.push(AnswerRow { key, fingerprint, seq, kept, did, parts });
+        let length = if did.effect.0 == ANSWERED { did.effect.1 } else { 0 };
+        let told = reader.bytes(usize::try_from(length).ok()?)?.to_vec();
+        answers.push(AnswerRow { key, fingerprint, seq, kept, did, parts, told });
     }
     Some(Part::Shard { accounts, numbered, pending, answers })
 }

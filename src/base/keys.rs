@@ -384,6 +384,11 @@ impl IdempotencyKey {
         Self { hash: number, body: None, owner: 0 }
     }
 
+    /// Another key of the same request: what else is kept of it.
+    pub(crate) fn beside(self, mark: u128) -> Self {
+        Self { hash: self.hash ^ mark, ..self }
+    }
+
     pub(crate) fn body(self) -> Option<u64> {
         self.body
     }

@@ -269,6 +269,31 @@ impl Engine {
         Ok(first.map(|first| (core.ticket((first.answer, Some(first.seq))), first.terms)))
     }
 
+    /// Keeps what a request with this key is told, where whoever embeds the engine answers it: the
+    /// first answer stays, and is returned to whoever gives another one. It counts against the
+    /// bounds of keys as one record, and one more for each 128 bytes.
+    ///
+    /// ```
+    /// # use stockhold::{Engine, IdempotencyKey};
+    /// # fn main() -> stockhold::Result<()> {
+    /// let engine = Engine::in_memory().open()?;
+    /// let key = IdempotencyKey::new("ann", "k1")?;
+    /// assert_eq!(*engine.keep_answer(key, b"yes")?.wait()?, *b"yes");
+    /// assert_eq!(*engine.keep_answer(key, b"no")?.wait()?, *b"yes");
+    /// # engine.close()
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// `Invalid` when it is longer than [`BODY_BYTES_MAX`](crate::limits::BODY_BYTES_MAX) bytes,
+    /// `Conflict` when the key was used for something else, `Throttled` when its owner has too many
+    /// keys, and those of [`Engine::execute`].
+    pub fn keep_answer(&self, key: IdempotencyKey, answer: &[u8]) -> Result<Ticket<Box<[u8]>>> {
+        let core = self.core()?;
+        let (kept, seq) = core.ledger.keep_answer(key, answer, core.now_ms(), &core.recorder())?;
+        Ok(core.ticket((kept, Some(seq))))
+    }
+
     /// Executes many commands in their order, each for itself, with one round of locks and one
     /// ticket.
     ///

@@ -246,6 +246,7 @@ impl<'e> Effects<'e> {
             | Fact::Renewed { .. }
             | Fact::ClockMended { .. }
             | Fact::AccountClosed { .. }
+            | Fact::Answered { .. }
             // Its parts do what it does.
             | Fact::Atomic(_) => Ok(Self::default()),
         }

@@ -76,6 +76,7 @@ impl Fact<'_> {
             | Self::ClockMended { .. }
             | Self::AccountClosed { .. }
             | Self::Queued { .. }
+            | Self::Answered { .. }
             | Self::Atomic(_) => false,
         }
     }

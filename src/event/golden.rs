@@ -23,7 +23,7 @@ macro_rules! facts {
 facts! {
     AccountOpened PolicyChanged Received Adjusted WrittenOff Renewed Reserved Confirmed Released
     Expired Returned Noted Document ClockMended Transferred Extended Revived AccountClosed Queued
-    Dequeued Atomic
+    Dequeued Answered Atomic
 }
 
 /// Every kind of record, and how each is numbered.
@@ -339,6 +339,12 @@ fn named() -> Vec<Row> {
                 reservation: None,
                 note: "left".into(),
             },
+        ),
+        row(
+            16,
+            "93cf01020304050607089392c4103132333435363738393a3b3c3d3e3f40c0cd414292cd5152cd616281a8416e73776572656491927b7d",
+            kept,
+            Fact::Answered { answer: b"{}"[..].into() },
         ),
     ]
 }

@@ -348,6 +348,12 @@ pub enum Fact<'a> {
         /// Why, when they left without.
         note: Cow<'a, str>,
     },
+    /// What a request with an idempotency key was told, by whoever answers in the engine's place: it
+    /// changes nothing, and its retries hear the same.
+    Answered {
+        /// Opaque.
+        answer: Cow<'a, [u8]>,
+    },
     /// Several commands happened together, in this order. It is a record of a kind of its own, and
     /// so never written or read among other facts.
     #[serde(skip)]
@@ -453,6 +459,7 @@ impl Fact<'_> {
             Self::Dequeued { account, place, owner, reservation, note } => {
                 Fact::Dequeued { account, place, owner, reservation, note: text(note) }
             }
+            Self::Answered { answer } => Fact::Answered { answer: bytes(answer) },
             Self::Atomic(parts) => Fact::Atomic(parts.into_owned()),
         }
     }

@@ -32,6 +32,7 @@ mod running;
 mod server;
 mod stream;
 mod text;
+mod told;
 mod upkeep;
 
 use std::sync::Arc;

@@ -121,6 +121,7 @@ pub(super) fn change_accounts(
         | Fact::Noted { .. }
         | Fact::Document { .. }
         | Fact::ClockMended { .. }
+        | Fact::Answered { .. }
         | Fact::Atomic(_) => Ok(()),
     }
 }
@@ -187,6 +188,7 @@ fn change_reservations(shards: &mut impl Shards, fact: &Fact<'_>) -> Result<()> 
         | Fact::Noted { .. }
         | Fact::Document { .. }
         | Fact::ClockMended { .. }
+        | Fact::Answered { .. }
         | Fact::Atomic(_) => {}
     }
     Ok(())
@@ -256,6 +258,7 @@ fn publish_changed(shards: &mut impl Shards, fact: &Fact<'_>) {
         | Fact::Noted { .. }
         | Fact::Document { .. }
         | Fact::ClockMended { .. }
+        | Fact::Answered { .. }
         | Fact::Atomic(_) => {}
     }
 }

@@ -73,6 +73,7 @@ impl<'l, 'g, 'a> Draft<'l, 'g, 'a> {
             | Fact::AccountClosed { .. }
             | Fact::Queued { .. }
             | Fact::Dequeued { .. }
+            | Fact::Answered { .. }
             | Fact::Atomic(_) => unreachable!("no command comes to this"),
         }
         self.facts.push(fact);

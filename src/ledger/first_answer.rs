@@ -64,6 +64,22 @@ pub enum FirstAnswer {
         /// The account.
         account: AccountId,
     },
+    /// Somebody took a place in a line.
+    Queued {
+        /// The account that has the line.
+        account: AccountId,
+        /// The place.
+        place: u64,
+    },
+    /// Somebody gave up a place in a line.
+    Dequeued {
+        /// The account that has the line.
+        account: AccountId,
+        /// The place.
+        place: u64,
+    },
+    /// Whoever answered in the engine's place told this.
+    Answered(Box<[u8]>),
     /// Several commands happened together: what each did.
     Atomic(Vec<FirstAnswer>),
 }
@@ -125,6 +141,9 @@ impl FirstAnswer {
             | Self::Revived { .. }
             | Self::DocumentPut
             | Self::PolicySet { .. }
+            | Self::Queued { .. }
+            | Self::Dequeued { .. }
+            | Self::Answered(_)
             | Self::Atomic(_) => Err(of_another()),
         }
     }
@@ -147,6 +166,9 @@ impl FirstAnswer {
             | Self::Extended { .. }
             | Self::DocumentPut
             | Self::PolicySet { .. }
+            | Self::Queued { .. }
+            | Self::Dequeued { .. }
+            | Self::Answered(_)
             | Self::Atomic(_) => Err(of_another()),
         }
     }
@@ -169,6 +191,9 @@ impl FirstAnswer {
             | Self::Revived { .. }
             | Self::DocumentPut
             | Self::PolicySet { .. }
+            | Self::Queued { .. }
+            | Self::Dequeued { .. }
+            | Self::Answered(_)
             | Self::Atomic(_) => Err(of_another()),
         }
     }
@@ -184,6 +209,39 @@ impl FirstAnswer {
                 let outcomes = outcomes.map(|(answer, command)| answer.clone().to(command));
                 Ok(AtomicOutcome::Done(outcomes.collect::<Result<_>>()?))
             }
+            _ => Err(of_another()),
+        }
+    }
+
+    /// The place that a join with the same key took.
+    ///
+    /// # Errors
+    /// `Conflict` when no join can have been answered so.
+    pub(super) fn to_place(&self, of: AccountId) -> Result<u64> {
+        match *self {
+            Self::Queued { account, place } if account == of => Ok(place),
+            _ => Err(of_another()),
+        }
+    }
+
+    /// The place that a leave with the same key gave up.
+    ///
+    /// # Errors
+    /// `Conflict` when no leave can have been answered so.
+    pub(super) fn to_left(&self, of: AccountId) -> Result<u64> {
+        match *self {
+            Self::Dequeued { account, place } if account == of => Ok(place),
+            _ => Err(of_another()),
+        }
+    }
+
+    /// What was told under the same key.
+    ///
+    /// # Errors
+    /// `Conflict` when the key did something else.
+    pub(crate) fn to_answer(self) -> Result<Box<[u8]>> {
+        match self {
+            Self::Answered(answer) => Ok(answer),
             _ => Err(of_another()),
         }
     }

@@ -8,6 +8,7 @@
 
 mod account;
 mod accounts;
+mod answers;
 mod apply;
 mod atomic;
 mod bound;

@@ -13,6 +13,11 @@ pub enum JoinOutcome {
         /// How many are ahead of it.
         ahead: usize,
     },
+    /// A request with the same key took this place; it may have been given up since, or served.
+    Before {
+        /// The place.
+        place: u64,
+    },
     /// Nobody waits and there are units: they can be taken.
     Available {
         /// How many.

@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use super::commit::commit;
 use super::decide::{Decision, join, leave, reserve_past};
 use super::gauge::Gauge;
+use super::idempotency::{FirstExecution, Keyed, of_join, of_leave};
 use super::shard::{LockedShards, bit};
 use super::validate::Validated;
 use super::{
@@ -38,12 +39,18 @@ impl Ledger {
         }
         self.check_account(request.account)?;
         self.check_owner(request.owner)?;
-        let mut locked = LockedShards::lock(&self.shards, bit(request.account.shard()));
+        let keyed = of_join(request, &self.limits.keys, now);
+        let mut locked = self.lock_line(request.account, keyed.as_ref());
         recorder.admit()?;
+        if let Some(first) = self.first_of(&locked, keyed.as_ref(), now)? {
+            let place = first.answer.to_place(request.account)?;
+            return Ok((JoinOutcome::Before { place }, Some(first.seq)));
+        }
         let (outcome, fact) = join(&locked, request, now, self.limits.places_per_shard_max)?;
         let seq = match fact {
             Some(fact) => {
-                Some(commit(&mut locked, &Event { at: now, request: None, fact }, recorder))
+                let request = self.admit(keyed, 1, now)?;
+                Some(commit(&mut locked, &Event { at: now, request, fact }, recorder))
             }
             // Whoever hears that the place is there may rely on it: it is somewhere before this.
             None if matches!(outcome, JoinOutcome::Waiting { .. }) => Some(recorder.last_seq()),
@@ -66,11 +73,34 @@ impl Ledger {
             return Err(Error::invalid(format!("a note has at most {BODY_BYTES_MAX} bytes")));
         }
         self.check_account(request.account)?;
-        let mut locked = LockedShards::lock(&self.shards, bit(request.account.shard()));
+        let keyed = of_leave(request, &self.limits.keys, now);
+        let mut locked = self.lock_line(request.account, keyed.as_ref());
         recorder.admit()?;
+        if let Some(first) = self.first_of(&locked, keyed.as_ref(), now)? {
+            let place = first.answer.to_left(request.account)?;
+            return Ok((LeaveOutcome::Left { place }, Some(first.seq)));
+        }
         let (outcome, fact) = leave(&locked, request)?;
-        let event = fact.map(|fact| Event { at: now, request: None, fact });
-        Ok((outcome, event.map(|event| commit(&mut locked, &event, recorder))))
+        let Some(fact) = fact else {
+            return Ok((outcome, None));
+        };
+        let request = self.admit(keyed, 1, now)?;
+        let event = Event { at: now, request, fact };
+        Ok((outcome, Some(commit(&mut locked, &event, recorder))))
+    }
+
+    fn lock_line(&self, account: AccountId, keyed: Option<&Keyed>) -> LockedShards<'_> {
+        let of_key = |keyed: &Keyed| bit(self.key_space.shard_of(keyed.request.key.number()));
+        LockedShards::lock(&self.shards, bit(account.shard()) | keyed.map_or(0, of_key))
+    }
+
+    fn first_of(
+        &self,
+        locked: &LockedShards<'_>,
+        keyed: Option<&Keyed>,
+        now: TimeMs,
+    ) -> Result<Option<FirstExecution>> {
+        keyed.map_or(Ok(None), |keyed| self.first_locked(locked, keyed, now))
     }
 
     /// Reserves for the first in a line, past it, and gives up its place in the same step.

@@ -162,7 +162,7 @@ impl Mall {
             None => self.order(user, reservation).await?.details.points_cost,
         };
         let status = if confirmed { OrderStatus::Confirmed } else { OrderStatus::Pending };
-        Ok(Receipt { reservation, status, points_cost, expires_at })
+        Ok(Receipt { reservation, status, points_cost, expires_at, is_kept: true })
     }
 
     fn decide(&self, user: &User, request: &Exchange<'_>) -> Result<Decided, Failure> {

@@ -4,6 +4,8 @@
 //! reads what the engine answered; what can be taken is the ledger's to decide.
 
 mod alerts;
+#[cfg(feature = "server")]
+mod answers;
 mod catalogue;
 mod demo;
 mod edit;

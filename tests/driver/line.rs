@@ -13,7 +13,7 @@ impl Run {
     pub(super) fn join(&mut self, place: Place, owner: Place, places_max: usize) {
         self.open_all([place, owner]);
         let join = Join::new(self.id(place), self.id(owner), places_max).body(b"one");
-        let due = self.reference.books.decide_join(&join, self.reference.now);
+        let due = self.reference.books.decide_join(&join, self.reference.now, &Bounds::NONE);
         let said = self.engine().join(join).and_then(|ticket| ticket.wait());
         let said = said.map(Said::from).map_err(|error| error.kind());
         self.hear_due(due, None, &said, &join);
@@ -25,7 +25,7 @@ impl Run {
         if is_first {
             leave = leave.place(0);
         }
-        let due = self.reference.books.decide_leave(&leave);
+        let due = self.reference.books.decide_leave(&leave, self.reference.now, &Bounds::NONE);
         let said = self.engine().leave(leave).and_then(|ticket| ticket.wait());
         let said = said.map(Said::from).map_err(|error| error.kind());
         self.hear_due(due, None, &said, &leave);

@@ -1,8 +1,9 @@
 //! Would catch a change of the catalogue that a retry with its key makes twice, or makes again after
-//! somebody else has changed or removed what it made.
+//! somebody else has changed or removed what it made, and a retry that hears another answer than the
+//! first.
 
 use hyper::Method;
-use hyper::header::CONTENT_TYPE;
+use hyper::header::{ACCEPT, CONTENT_TYPE};
 use serde_json::{Value, json};
 
 use crate::support::{Client, Reply, Shop};
@@ -44,18 +45,28 @@ async fn a_creation_under_a_key_happens_once() {
     // Another's key is another key.
     shop.admin().await.post_keyed(PRODUCTS, "one", tea()).await.failure(409, "ALREADY_EXISTS");
 
-    // Somebody else makes it dearer: a retry hears so, also after a restart, and changes nothing.
+    // Somebody else makes it dearer: a retry hears the first answer, also after a restart, and
+    // changes nothing.
     let price = json!({"pointsPrice": 130});
     let dearer = keyed(&mut shop.admin().await, Method::PATCH, TEA, ("two", "*"), price).await;
+    assert_ne!(dearer.data(), first.data());
+    shop.engine.checkpoint().expect("it is written");
     let shop = shop.reopen().await;
     let mut ops = shop.operator().await;
     let late = ops.post_keyed(PRODUCTS, "one", tea()).await;
-    assert_eq!((late.data(), tag(&late)), (dearer.data(), tag(&dearer)));
+    assert_eq!((late.data(), tag(&late)), (first.data(), tag(&first)));
+    assert_eq!(ops.get(TEA).await.data(), dearer.data());
+    // In the format of the retry.
+    let packed = ops.post_request(PRODUCTS).header("Idempotency-Key", "one");
+    let packed = ops.send(packed.header(ACCEPT, "application/msgpack"), tea().to_string()).await;
+    let packed: Value = rmp_serde::from_slice(&packed.body).expect("it is MessagePack");
+    assert_eq!(packed["data"], first.data());
 
     // Or takes it away: a retry does not bring it back. Another request does.
     let mut admin = shop.admin().await;
     keyed(&mut admin, Method::DELETE, TEA, ("three", "*"), Value::Null).await.data();
-    ops.post_keyed(PRODUCTS, "one", tea()).await.failure(404, "PRODUCT_NOT_FOUND");
+    let late = ops.post_keyed(PRODUCTS, "one", tea()).await;
+    assert_eq!((late.data(), tag(&late)), (first.data(), tag(&first)));
     ops.get(TEA).await.failure(404, "PRODUCT_NOT_FOUND");
     ops.post_keyed(PRODUCTS, "four", tea()).await.data();
 }
@@ -81,7 +92,8 @@ async fn a_change_under_a_key_is_not_made_again_over_anothers() {
         let cheaper = json!({"pointsPrice": 1});
         let cheaper = keyed(&mut admin, Method::PATCH, TEA, (key, "*"), cheaper).await;
         let late = keyed(&mut ops, method.clone(), TEA, change, body.clone()).await;
-        assert_eq!((late.data(), tag(&late)), (cheaper.data(), tag(&cheaper)), "{method}");
+        assert_eq!((late.data(), tag(&late)), (first.data(), tag(&first)), "{method}");
+        assert_eq!(ops.get(TEA).await.data(), cheaper.data());
         let new = keyed(&mut ops, method.clone(), TEA, ("new", &seen), body.clone()).await;
         new.failure(412, "PRECONDITION_FAILED");
         body["pointsPrice"] = 7.into();
@@ -100,7 +112,8 @@ async fn what_was_shown_hidden_or_removed_under_a_key_stays_as_others_left_it() 
     let publish = format!("{TEA}/publish");
     assert_eq!(ops.post_keyed(&publish, "up", json!({})).await.data()["status"], 1);
     admin.post(&format!("{TEA}/withdraw"), json!({})).await.data();
-    assert_eq!(ops.post_keyed(&publish, "up", json!({})).await.data()["status"], 0);
+    let again = ops.post_keyed(&publish, "up", json!({})).await.data();
+    assert_eq!((&again["status"], &ops.get(TEA).await.data()["status"]), (&json!(1), &json!(0)));
 
     // What is refused is not remembered: it may be tried again.
     let stock = "/api/admin/inventory/tea";
@@ -129,5 +142,35 @@ async fn categories_have_keys_as_products_have() {
     assert_eq!(again.without_timestamp(), first.without_timestamp());
     let path = format!("{CATEGORIES}/cat_tea");
     keyed(&mut admin, Method::DELETE, &path, ("one", "*"), Value::Null).await.data();
-    ops.post_keyed(CATEGORIES, "one", body).await.failure(404, "CATEGORY_NOT_FOUND");
+    let late = ops.post_keyed(CATEGORIES, "one", body).await;
+    assert_eq!(late.without_timestamp(), first.without_timestamp());
+    ops.get(&path).await.failure(404, "CATEGORY_NOT_FOUND");
+}
+
+#[tokio::test]
+async fn what_changes_nothing_is_remembered_under_its_key() {
+    let shop = Shop::open().await;
+    let (mut ops, mut admin) = (shop.operator().await, shop.admin().await);
+    ops.post(PRODUCTS, tea()).await.data();
+    let same = json!({"pointsPrice": 120});
+    let before = shop.state();
+    let change = ("same", "*");
+    let first = keyed(&mut ops, Method::PATCH, TEA, change, same.clone()).await;
+    first.data();
+    assert_ne!(shop.state(), before, "the answer is on record");
+    let other = keyed(&mut ops, Method::PATCH, TEA, change, json!({"pointsPrice": 7})).await;
+    other.failure(422, "IDEMPOTENCY_CONFLICT");
+    keyed(&mut admin, Method::PATCH, TEA, ("k", "*"), json!({"pointsPrice": 9})).await.data();
+    // The price that it asks for is another's by now; and it was the first answer that it changed
+    // nothing.
+    let again = keyed(&mut ops, Method::PATCH, TEA, change, same).await;
+    assert_eq!(again.without_timestamp(), first.without_timestamp());
+    assert_eq!(ops.get(TEA).await.data()["pointsPrice"], 9);
+    // So with what is shown already.
+    let publish = format!("{TEA}/publish");
+    let first = ops.post_keyed(&publish, "up", json!({})).await;
+    admin.post(&format!("{TEA}/withdraw"), json!({})).await.data();
+    let again = ops.post_keyed(&publish, "up", json!({})).await;
+    assert_eq!(again.without_timestamp(), first.without_timestamp());
+    assert_eq!(ops.get(TEA).await.data()["status"], 0);
 }

@@ -441,3 +441,26 @@ async fn try_once(client: &mut Client, confirm: bool) -> String {
     answer.data();
     answer.without_timestamp()
 }
+
+#[tokio::test]
+async fn what_was_so_already_is_remembered_under_its_key() {
+    let shop = Shop::open().await;
+    let mut ann = shop.user_with("ann", 100_000).await;
+    let made = ann.post(EXCHANGE, json!({"productId": "prod_movie", "quantity": 1})).await.data();
+    let path = |act: &str| {
+        format!("/api/mall/orders/{}/{act}", made["orderId"].as_str().expect("a string"))
+    };
+    ann.post(&path("confirm"), json!({})).await.data();
+    let confirmed = ann.post_keyed(&path("confirm"), "k", json!({})).await;
+    assert_eq!(confirmed.data()["status"], 1);
+    ann.post(&path("cancel"), json!({})).await.data();
+    let cancelled = ann.post_keyed(&path("cancel"), "k", json!({})).await;
+    assert_eq!(cancelled.data()["status"], -1);
+    ann.post(&path("confirm"), json!({})).await.failure(409, "ORDER_STATE");
+    let shop = shop.reopen().await;
+    let mut ann = shop.user("ann").await;
+    let again = ann.post_keyed(&path("confirm"), "k", json!({})).await;
+    assert_eq!(again.without_timestamp(), confirmed.without_timestamp());
+    let again = ann.post_keyed(&path("cancel"), "k", json!({})).await;
+    assert_eq!(again.without_timestamp(), cancelled.without_timestamp());
+}

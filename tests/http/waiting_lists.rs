@@ -365,3 +365,56 @@ async fn many_join_and_each_who_waits_gets_one() {
     let level = shop.admin().await.get("/api/admin/inventory/tea").await.data();
     assert_eq!((&level["available"], &level["reserved"]), (&json!(0), &json!(PLACES)));
 }
+
+/// Would catch a retry that joins again after it was served, one that gives up a place that was taken
+/// since, and one that hears another answer than the first.
+#[tokio::test]
+async fn joining_and_leaving_under_a_key_happen_once() {
+    async fn leave_keyed(user: &mut Client, key: &str) -> Reply {
+        let request = user.request(Method::DELETE, LINE).header("Idempotency-Key", key);
+        user.send(request, Bytes::new()).await
+    }
+    let shop = shop(5).await;
+    let (mut ann, mut bob) = (shop.user_with("ann", 100).await, shop.user_with("bob", 100).await);
+    let mut cem = shop.user_with("cem", 100).await;
+    exchange(&mut ann).await.data();
+    join(&mut cem).await.data();
+    let first = bob.post_keyed(LINE, "in", json!({})).await;
+    assert_eq!(first.data()["position"], 2);
+    let there = bob.post_keyed(LINE, "again", json!({})).await;
+    assert_eq!(there.data(), first.data(), "he is there already");
+    let out = leave_keyed(&mut cem, "out").await;
+    assert_eq!(out.data()["left"], true);
+    assert_eq!(position(&mut bob).await, Some(1), "he moves up");
+    let none = leave_keyed(&mut cem, "none").await;
+    assert_eq!(none.data()["left"], false);
+    join(&mut cem).await.data();
+
+    shop.engine.checkpoint().expect("it is written");
+    let shop = shop.reopen().await;
+    let (mut ann, mut bob) = (shop.user("ann").await, shop.user("bob").await);
+    let mut cem = shop.user("cem").await;
+    let check = async |bob: &mut Client, cem: &mut Client| {
+        for key in ["in", "again"] {
+            let told = bob.post_keyed(LINE, key, json!({})).await;
+            assert_eq!(told.data(), first.data(), "{key}");
+        }
+        for (key, first) in [("out", &out), ("none", &none)] {
+            assert_eq!(leave_keyed(cem, key).await.data(), first.data(), "{key}");
+        }
+    };
+    check(&mut bob, &mut cem).await;
+    assert_eq!((position(&mut bob).await, position(&mut cem).await), (Some(1), Some(2)));
+    // He is served, and a retry puts him at no end of any line.
+    let hers = orders(&mut ann).await;
+    cancel(&mut ann, &hers[0]).await;
+    serve(&shop);
+    assert_eq!((orders(&mut bob).await.len(), position(&mut bob).await), (1, None));
+    check(&mut bob, &mut cem).await;
+    assert_eq!((position(&mut bob).await, position(&mut cem).await), (None, Some(1)));
+    // What is refused is not remembered.
+    let other = "/api/mall/products/prod_kfc/waiting-list";
+    bob.post_keyed(other, "in", json!({})).await.failure(409, "NO_WAITING_LIST");
+    let long = "x".repeat(256);
+    bob.post_keyed(LINE, &long, json!({})).await.failure(400, "INVALID_REQUEST");
+}

@@ -85,6 +85,7 @@ impl Books {
             | Fact::Dequeued { .. }
             | Fact::Noted { .. }
             | Fact::Document { .. }
+            | Fact::Answered { .. }
             | Fact::Atomic(_) => {}
         }
     }

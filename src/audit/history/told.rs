@@ -50,6 +50,7 @@ pub(super) fn reservation_of(fact: &Fact<'_>) -> Option<u64> {
         | Fact::ClockMended { .. }
         | Fact::Queued { .. }
         | Fact::Dequeued { .. }
+        | Fact::Answered { .. }
         // Its parts are looked at, and have none.
         | Fact::Atomic(_) => None,
     }
@@ -79,6 +80,7 @@ pub(super) fn changes_of(fact: &Fact<'_>, id: AccountId) -> bool {
         | Fact::ClockMended { .. }
         | Fact::AccountClosed { .. }
         | Fact::Queued { .. }
+        | Fact::Answered { .. }
         | Fact::Atomic(_) => false,
     }
 }

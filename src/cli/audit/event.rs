@@ -35,6 +35,7 @@ pub(super) enum Kind {
     AccountClosed,
     Queued,
     Dequeued,
+    Answered,
     Atomic,
 }
 
@@ -61,6 +62,7 @@ impl Kind {
             Fact::AccountClosed { .. } => Self::AccountClosed,
             Fact::Queued { .. } => Self::Queued,
             Fact::Dequeued { .. } => Self::Dequeued,
+            Fact::Answered { .. } => Self::Answered,
             Fact::Atomic(_) => Self::Atomic,
         }
     }
@@ -96,6 +98,7 @@ fn reservation(fact: &Fact<'_>) -> Option<ReservationId> {
         | Fact::Transferred { .. }
         | Fact::AccountClosed { .. }
         | Fact::Queued { .. }
+        | Fact::Answered { .. }
         | Fact::Atomic(_) => None,
     }
 }
@@ -122,7 +125,10 @@ pub(super) fn touches(fact: &Fact<'_>, id: AccountId) -> bool {
         | Fact::Extended { lines, .. }
         | Fact::Returned { lines, .. } => lines.iter().any(|line| line.account() == id),
         Fact::Transferred { from, to, .. } => [*from, *to].contains(&id),
-        Fact::Noted { .. } | Fact::Document { .. } | Fact::ClockMended { .. } => false,
+        Fact::Noted { .. }
+        | Fact::Document { .. }
+        | Fact::ClockMended { .. }
+        | Fact::Answered { .. } => false,
         Fact::Atomic(parts) => parts.iter().any(|part| touches(part, id)),
     }
 }
@@ -208,6 +214,7 @@ fn about(fact: &Fact<'_>, names: &Names) -> String {
             Some(body) => format!("{collection}/{key} = {} bytes", body.len()),
             None => format!("{collection}/{key} removed"),
         },
+        Fact::Answered { answer } => content(answer).to_string(),
         Fact::Atomic(parts) => {
             let told = parts
                 .iter()
@@ -464,6 +471,9 @@ fn fact_json<'a>(fact: &'a Fact<'_>, names: &Names) -> FactJson<'a> {
             body: body.as_ref().map(|body| content(body)),
             ..FactJson::default()
         },
+        Fact::Answered { answer } => {
+            FactJson { body: Some(content(answer)), ..FactJson::default() }
+        }
         Fact::Atomic(parts) => {
             let part = |fact: &'a Fact<'_>| TogetherJson {
                 kind: Kind::of(fact),

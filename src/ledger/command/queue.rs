@@ -1,7 +1,7 @@
 //! Requests of those who wait for units of an account.
 
 use super::{Reserve, builders};
-use crate::base::AccountId;
+use crate::base::{AccountId, IdempotencyKey};
 #[cfg(doc)]
 use crate::base::{PLACE_BYTES_MAX, PLACES_MAX};
 
@@ -18,12 +18,14 @@ pub struct Join<'a> {
     pub places_max: usize,
     /// Opaque; kept with the place, at most [`PLACE_BYTES_MAX`] bytes.
     pub body: &'a [u8],
+    /// The request's name: a retry takes no second place, though the first was given up since.
+    pub key: Option<IdempotencyKey>,
 }
 
 impl<'a> Join<'a> {
     /// A place for `owner` at the end of the line of `account`, which has at most `places_max`.
     pub fn new(account: AccountId, owner: AccountId, places_max: usize) -> Self {
-        Self { account, owner, places_max, body: &[] }
+        Self { account, owner, places_max, body: &[], key: None }
     }
 
     /// With this beside the place.
@@ -32,6 +34,8 @@ impl<'a> Join<'a> {
         self
     }
 }
+
+builders!(['a] Join<'a> { key });
 
 /// Gives up a place in a line.
 #[derive(Clone, Copy, Debug)]
@@ -46,12 +50,14 @@ pub struct Leave<'a> {
     pub place: Option<u64>,
     /// Why, for whoever reads the events.
     pub note: &'a str,
+    /// The request's name: a retry gives up no place that was taken since.
+    pub key: Option<IdempotencyKey>,
 }
 
 impl<'a> Leave<'a> {
     /// Gives up the place that `owner` has in the line of `account`.
     pub fn new(account: AccountId, owner: AccountId) -> Self {
-        Self { account, owner, place: None, note: "" }
+        Self { account, owner, place: None, note: "", key: None }
     }
 
     /// Only this place, and not one that was taken later.
@@ -61,7 +67,7 @@ impl<'a> Leave<'a> {
     }
 }
 
-builders!(['a] Leave<'a> { note });
+builders!(['a] Leave<'a> { note, key });
 
 /// Makes a reservation for who is the first in a line: it takes past the line, and the place is
 /// given up in the same step.

@@ -20,7 +20,7 @@ pub(in crate::ledger) fn join<'a>(
     now: TimeMs,
     places_per_shard_max: usize,
 ) -> Result<(JoinOutcome, Option<Fact<'a>>)> {
-    let Join { account: id, owner, places_max, body } = *request;
+    let Join { account: id, owner, places_max, body, .. } = *request;
     let account = existing(locked, id)?;
     if account.is_granted() {
         return Err(Error::invalid(format!("{} grants units: nobody waits for them", account.key)));
@@ -56,7 +56,7 @@ pub(in crate::ledger) fn leave<'a>(
     locked: &LockedShards<'_>,
     request: &Leave<'a>,
 ) -> Result<(LeaveOutcome, Option<Fact<'a>>)> {
-    let Leave { account: id, owner, place: only, note } = *request;
+    let Leave { account: id, owner, place: only, note, .. } = *request;
     let queue = existing(locked, id)?.queue.as_deref();
     let found = queue.and_then(|queue| queue.find(owner)).map(|(_, waiting)| waiting.place);
     let Some(place) = found.filter(|place| only.is_none_or(|only| only == *place)) else {

@@ -5,8 +5,8 @@ use super::table::KeyMatch;
 use crate::base::{AccountId, IdempotencyKey, ReservationId, TimeMs, halves};
 use crate::event::{Kept, Policy, Request, Window};
 use crate::ledger::{
-    Adjust, Atomic, Command, Confirm, Deadline, Extend, Noting, PutDocument, Reacquire, Receive,
-    Release, Return, SetPolicy, Transfer, WriteOff,
+    Adjust, Atomic, Command, Confirm, Deadline, Extend, Join, Leave, Noting, PutDocument,
+    Reacquire, Receive, Release, Return, SetPolicy, Transfer, WriteOff,
 };
 
 /// What the hashes of notes and others begin with; commands begin with smaller numbers.
@@ -16,6 +16,9 @@ const RETURN: u64 = 2 << 32;
 const DOCUMENT: u64 = 3 << 32;
 const POLICY: u64 = 4 << 32;
 const ATOMIC: u64 = 5 << 32;
+const JOIN: u64 = 6 << 32;
+const LEAVE: u64 = 7 << 32;
+const ANSWER: u64 = 8 << 32;
 
 /// What a request with a key carries into its event, and how its retries are known.
 #[derive(Clone, Copy, Debug)]
@@ -86,15 +89,8 @@ pub(in crate::ledger) fn of_note(
     limits: &KeyLimits,
     now: TimeMs,
 ) -> Option<Keyed> {
-    let fingerprint = || {
-        let mut hasher = blake3::Hasher::new();
-        for number in [NOTE, note.reservation.number(), owner(note.owner)] {
-            hasher.update(&number.to_le_bytes());
-        }
-        hasher.update(note.body);
-        halves(&hasher)[0]
-    };
-    note.key.map(|key| of(key, limits, now, |_| fingerprint()))
+    let numbers = [NOTE, note.reservation.number(), owner(note.owner)];
+    note.key.map(|key| of(key, limits, now, |_| of_numbers(&numbers, note.body)))
 }
 
 /// The request to put a document, where it has a key.
@@ -141,6 +137,43 @@ pub(in crate::ledger) fn of_policy(
         halves(&hasher)[0]
     };
     key.map(|key| of(key, limits, now, |_| fingerprint()))
+}
+
+/// The request for a place in a line, where it has a key.
+pub(in crate::ledger) fn of_join(
+    join: &Join<'_>,
+    limits: &KeyLimits,
+    now: TimeMs,
+) -> Option<Keyed> {
+    let Join { account, owner, places_max, body, key } = *join;
+    let numbers = [JOIN, account.number().into(), owner.number().into(), places_max as u64];
+    key.map(|key| of(key, limits, now, |_| of_numbers(&numbers, body)))
+}
+
+/// The request to give up a place in a line, where it has a key.
+pub(in crate::ledger) fn of_leave(
+    leave: &Leave<'_>,
+    limits: &KeyLimits,
+    now: TimeMs,
+) -> Option<Keyed> {
+    let Leave { account, owner, place, note, key } = *leave;
+    let place = place.unwrap_or(u64::MAX);
+    let numbers = [LEAVE, account.number().into(), owner.number().into(), place];
+    key.map(|key| of(key, limits, now, |_| of_numbers(&numbers, note.as_bytes())))
+}
+
+/// The request that is answered in the engine's place. Whatever is told, it is the same request.
+pub(in crate::ledger) fn of_answer(key: IdempotencyKey, limits: &KeyLimits, now: TimeMs) -> Keyed {
+    of(key, limits, now, |_| of_numbers(&[ANSWER], &[]))
+}
+
+fn of_numbers(numbers: &[u64], text: &[u8]) -> u64 {
+    let mut hasher = blake3::Hasher::new();
+    for number in numbers {
+        hasher.update(&number.to_le_bytes());
+    }
+    hasher.update(text);
+    halves(&hasher)[0]
 }
 
 /// The request behind commands that happen together, where it has a key.

@@ -11,7 +11,8 @@ use crate::base::error::Result;
 use crate::base::{IdempotencyKey, TimeMs};
 
 pub(super) use fingerprint::{
-    Keyed, of_atomic, of_command, of_document, of_note, of_policy, of_reacquire, of_return,
+    Keyed, of_answer, of_atomic, of_command, of_document, of_join, of_leave, of_note, of_policy,
+    of_reacquire, of_return,
 };
 pub(crate) use key_space::KeyLimits;
 pub(super) use key_space::{KeySpace, busiest_shard};

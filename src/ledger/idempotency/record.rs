@@ -7,6 +7,9 @@ use crate::ledger::{Changed, FirstAnswer, Reserved, Transferred};
 /// For how long answers are kept that promised nothing: those up to 0.1.0.
 pub(in crate::ledger) const UNPROMISED_MS: u64 = 24 * 3600 * 1000;
 
+/// So many bytes of an answer count as one record more; one takes no less.
+const ANSWER_BYTES: usize = 128;
+
 /// What a caller may have told beside the outcome: with it, an answer needs no history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Terms {
@@ -75,6 +78,18 @@ pub(in crate::ledger) enum Effect {
     PolicySet {
         account: AccountId,
     },
+    /// Somebody took a place in a line.
+    Queued {
+        account: AccountId,
+        place: u64,
+    },
+    /// Somebody gave one up.
+    Dequeued {
+        account: AccountId,
+        place: u64,
+    },
+    /// Nothing by itself: this was told.
+    Answered(Box<[u8]>),
     /// What each of several commands did.
     Atomic(Box<[Self]>),
 }
@@ -118,14 +133,21 @@ impl Effect {
             }
             Fact::PolicyChanged { account, .. } => Self::PolicySet { account: *account },
             Fact::Document { .. } => Self::DocumentPut,
+            Fact::Queued { account, place, .. } => {
+                Self::Queued { account: *account, place: *place }
+            }
+            Fact::Dequeued { account, place, reservation: None, .. } => {
+                Self::Dequeued { account: *account, place: *place }
+            }
+            Fact::Answered { answer } => Self::Answered(answer.as_ref().into()),
             // What a window gave back before one of the commands is none of their answers.
             Fact::Atomic(facts) => Self::Atomic(facts.iter().filter_map(Self::of).collect()),
             Fact::AccountOpened { .. }
             | Fact::Renewed { .. }
             | Fact::Expired(_)
             | Fact::AccountClosed { .. }
-            | Fact::Queued { .. }
-            | Fact::Dequeued { .. }
+            // Who is first in a line is served without a key.
+            | Fact::Dequeued { reservation: Some(_), .. }
             | Fact::ClockMended { .. } => return None,
         })
     }
@@ -167,6 +189,9 @@ impl Effect {
             Self::Revived { reservation, .. } => FirstAnswer::Revived { reservation },
             Self::DocumentPut => FirstAnswer::DocumentPut,
             Self::PolicySet { account } => FirstAnswer::PolicySet { account },
+            Self::Queued { account, place } => FirstAnswer::Queued { account, place },
+            Self::Dequeued { account, place } => FirstAnswer::Dequeued { account, place },
+            Self::Answered(ref answer) => FirstAnswer::Answered(answer.clone()),
             Self::Atomic(ref effects) => {
                 FirstAnswer::Atomic(effects.iter().map(Self::told).collect())
             }
@@ -187,6 +212,9 @@ impl Effect {
             | Self::Transferred { .. }
             | Self::DocumentPut
             | Self::PolicySet { .. }
+            | Self::Queued { .. }
+            | Self::Dequeued { .. }
+            | Self::Answered(_)
             | Self::Atomic(_) => None,
             Self::Reserved { terms, .. }
             | Self::Confirmed { terms, .. }
@@ -229,13 +257,19 @@ impl KeyRecord {
         })
     }
 
-    /// How many records it counts as: one more for each of several commands, so that what bounds
-    /// the records bounds their memory.
+    /// How many records it counts as: one more for each of several commands, or for so many bytes of
+    /// an answer, so that what bounds the records bounds their memory.
     pub(in crate::ledger) fn weight(&self) -> usize {
         match &self.effect {
             Effect::Atomic(effects) => Self::weight_of(effects.len()),
+            Effect::Answered(answer) => Self::weight_of_answer(answer.len()),
             _ => 1,
         }
+    }
+
+    /// What the record of an answer of so many bytes counts as.
+    pub(in crate::ledger) fn weight_of_answer(bytes: usize) -> usize {
+        1 + bytes.div_ceil(ANSWER_BYTES)
     }
 
     /// What the record of so many commands that happen together counts as.

@@ -148,8 +148,10 @@ impl KeyTable {
         self.tell_first();
         let record = &mut self.slots[slot as usize];
         let gone = Gone { owner: record.owner, weight: record.weight() };
-        if let Effect::Atomic(effects) = &mut record.effect {
-            *effects = Box::default();
+        match &mut record.effect {
+            Effect::Atomic(effects) => *effects = Box::default(),
+            Effect::Answered(answer) => *answer = Box::default(),
+            _ => {}
         }
         gone
     }
@@ -171,6 +173,7 @@ impl KeyTable {
         let order = self.order.len() * size_of::<(TimeMs, u32)>();
         let effects = self.slots.iter().map(|record| match &record.effect {
             Effect::Atomic(effects) => size_of_val(&**effects),
+            Effect::Answered(answer) => answer.len(),
             _ => 0,
         });
         let records = self.slots.capacity() * size_of::<KeyRecord>() + effects.sum::<usize>();

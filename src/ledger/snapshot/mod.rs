@@ -38,6 +38,11 @@ const DISORDER_MS: u64 = 1_000;
 const ATOMIC: u8 = 12;
 /// The tag of a reservation that was revived.
 const REVIVED: u8 = 13;
+/// Marks what was told, whose bytes follow it.
+const ANSWERED: u8 = 14;
+/// Mark a place in a line that was taken, and one that was given up.
+const JOINED: u8 = 15;
+const LEFT: u8 = 16;
 
 /// Added to the number of the window where an account is closed.
 const CLOSED: u64 = 1 << 8;

@@ -1,6 +1,9 @@
 //! Reading the parts of a snapshot, of every version. `None` stands for bytes that are not one.
 
-use super::{ATOMIC, CAPTURE_MS_MAX, CLOSED, DISORDER_MS, Layout, NO_OWNER, QUEUED, REVIVED};
+use super::{
+    ANSWERED, ATOMIC, CAPTURE_MS_MAX, CLOSED, DISORDER_MS, JOINED, LEFT, Layout, NO_OWNER, QUEUED,
+    REVIVED,
+};
 use crate::base::bytes::Reader;
 use crate::base::{AccountId, AccountKey, AccountKind, ReservationId, TimeMs};
 use crate::event::{Policy, Window};
@@ -143,6 +146,9 @@ pub(super) fn read_key(reader: &mut Reader<'_>) -> Option<KeyRecord> {
             }
             Effect::Atomic(effects.into())
         }
+        (ANSWERED, [length, ..]) => {
+            Effect::Answered(reader.bytes(usize::try_from(length).ok()?)?.into())
+        }
         (tag, numbers) => effect(tag, numbers)?,
     };
     Some(KeyRecord { number, fingerprint, seq, owner, until, effect })
@@ -177,6 +183,13 @@ fn effect(tag: u8, [first, second, units]: [u64; 3]) -> Option<Effect> {
         9 => Effect::ReturnedInPart { reservation },
         REVIVED => Effect::Revived { reservation, terms },
         10 => Effect::DocumentPut,
+        JOINED | LEFT => {
+            let (account, place) = (AccountId::from_number(first as u32), second);
+            match tag {
+                JOINED => Effect::Queued { account, place },
+                _ => Effect::Dequeued { account, place },
+            }
+        }
         11 => Effect::PolicySet { account: AccountId::from_number(first as u32) },
         7 => Effect::Transferred {
             from: AccountId::from_number(first as u32),

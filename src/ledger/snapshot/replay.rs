@@ -136,6 +136,7 @@ impl<'a> Replay<'a> {
             | Fact::Revived { .. }
             | Fact::Queued { .. }
             | Fact::Dequeued { .. }
+            | Fact::Answered { .. }
             // None of several that happen together opens or closes an account.
             | Fact::Atomic(_) => {}
         }

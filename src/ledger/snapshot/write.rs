@@ -1,6 +1,6 @@
 //! Writing the parts of a snapshot.
 
-use super::{ATOMIC, CLOSED, NO_OWNER, QUEUED, REVIVED};
+use super::{ANSWERED, ATOMIC, CLOSED, JOINED, LEFT, NO_OWNER, QUEUED, REVIVED};
 use crate::base::{AccountId, ReservationId};
 use crate::event::Window;
 use crate::ledger::account::Account;
@@ -108,6 +108,9 @@ fn write_effect(effect: &Effect, bytes: &mut Vec<u8>) {
         Effect::ReturnedInPart { reservation } => (9, [reservation.number(), 0, 0]),
         Effect::DocumentPut => (10, [0; 3]),
         Effect::PolicySet { account } => (11, [account.number().into(), 0, 0]),
+        Effect::Queued { account, place } => (JOINED, [account.number().into(), place, 0]),
+        Effect::Dequeued { account, place } => (LEFT, [account.number().into(), place, 0]),
+        Effect::Answered(ref answer) => (ANSWERED, [answer.len() as u64, 0, 0]),
         Effect::Atomic(ref effects) => (ATOMIC, [effects.len() as u64, 0, 0]),
         Effect::Transferred { from, to, from_available, to_available } => (
             7,
@@ -120,8 +123,10 @@ fn write_effect(effect: &Effect, bytes: &mut Vec<u8>) {
     };
     bytes.push(tag);
     numbers.iter().for_each(|number| put_u64(bytes, *number));
-    if let Effect::Atomic(effects) = effect {
-        effects.iter().for_each(|effect| write_effect(effect, bytes));
+    match effect {
+        Effect::Atomic(effects) => effects.iter().for_each(|effect| write_effect(effect, bytes)),
+        Effect::Answered(answer) => bytes.extend_from_slice(answer),
+        _ => {}
     }
 }
 

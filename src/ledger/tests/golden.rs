@@ -20,7 +20,7 @@ fn line(account: u32, quantity: u64, consumed: u64, available: i64) -> EventLine
     EventLine { account, quantity, consumed, available }
 }
 
-/// Accounts of each kind, one reservation that waits, one that is confirmed, three answers, a use
+/// Accounts of each kind, one reservation that waits, one that is confirmed, four answers, a use
 /// and a document.
 fn events() -> Vec<(TimeMs, Option<Request>, Fact<'static>)> {
     let opened = |account, key: &str, policy| Fact::AccountOpened {
@@ -60,6 +60,7 @@ fn events() -> Vec<(TimeMs, Option<Request>, Fact<'static>)> {
         (6, request(0x0d02), reserved(0x0100_0005, first)),
         (7, None, reserved(0x0200_0005, second)),
         (8, request(0x0d03), confirmed),
+        (8, request(0x0d04), Fact::Answered { answer: b"{}"[..].into() }),
         (
             9,
             None,
@@ -89,10 +90,11 @@ fn golden() -> BTreeMap<usize, Vec<u8>> {
 }
 
 /// The answers, by their keys. Where they are kept is each process's own: in any shard's part.
-const ANSWERS: [&str; 3] = [
+const ANSWERS: [&str; 4] = [
     "010d000000000000000000000000000042410000000000000400000000000000525100000000000064636261000000000005000000000000000a000000000000000000000000000000",
     "020d00000000000000000000000000004241000000000000060000000000000052510000000000006463626100000000010500000100000000000f0000000000000200000000000000",
     "030d00000000000000000000000000004241000000000000080000000000000052510000000000006463626100000000030500000200000000000f0000000000000100000000000000",
+    "040d000000000000000000000000000042410000000000000900000000000000525100000000000064636261000000000e0200000000000000000000000000000000000000000000007b7d",
 ];
 
 /// A shard's part before its answers where it holds nothing else: no accounts, no number given, nobody
@@ -110,12 +112,25 @@ fn parts(ledger: &Ledger) -> BTreeMap<usize, Vec<u8>> {
     (0..PART_COUNT).map(capture).filter(|(_, bytes)| !is_empty(bytes)).collect()
 }
 
+/// Each has 73 bytes; what was told follows those of its own.
+fn split(mut answers: &[u8]) -> Vec<Vec<u8>> {
+    let mut all = Vec::new();
+    while let Some(length) = answers.get(49..57) {
+        let length = u64::from_le_bytes(length.try_into().expect("eight bytes"));
+        let told = if answers[48] == 14 { length as usize } else { 0 };
+        let (answer, rest) = answers.split_at(73 + told);
+        all.push(answer.to_vec());
+        answers = rest;
+    }
+    all
+}
+
 /// Takes the answers out of the parts that hold nothing else.
 fn take_answers(parts: &mut BTreeMap<usize, Vec<u8>>) -> Vec<Vec<u8>> {
     let mut answers = Vec::new();
     parts.retain(|_, bytes| match bytes.strip_prefix(&BEFORE_ANSWERS) {
         Some(count_and_answers) => {
-            answers.extend(count_and_answers[8..].chunks(73).map(<[u8]>::to_vec));
+            answers.extend(split(&count_and_answers[8..]));
             false
         }
         None => true,

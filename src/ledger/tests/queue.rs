@@ -241,3 +241,52 @@ fn the_flaw_sells_past_the_line() {
         reservation_of(fixture.reserve(tea, 1, 3));
     });
 }
+
+#[test]
+fn a_key_takes_one_place_and_gives_up_one() {
+    let (fixture, tea, [ann, bob, _], _) = sold_out();
+    let key = |key| IdempotencyKey::new("ann", key).expect("a valid key");
+    let join = |owner, name| {
+        let join = Join::new(tea, owner, 2).key(key(name));
+        fixture.ledger.join(&join, 1, &fixture.list)
+    };
+    let leave = |owner, name| {
+        let leave = Leave::new(tea, owner).key(key(name));
+        fixture.ledger.leave(&leave, 1, &fixture.list)
+    };
+    let (first, seq) = join(ann, "in").expect("there is room");
+    assert_eq!(first, JoinOutcome::Waiting { place: 0, ahead: 0 });
+    assert_eq!(join(ann, "in").expect("a retry"), (JoinOutcome::Before { place: 0 }, seq));
+    let (left, seq) = leave(ann, "out").expect("she is there");
+    assert_eq!(left, LeaveOutcome::Left { place: 0 });
+    assert_eq!(join(ann, "in").expect("a retry").0, JoinOutcome::Before { place: 0 });
+    assert_eq!(fixture.line(tea), [0; 0], "a retry takes no second place");
+    fixture.join(tea, ann, 1);
+    assert_eq!(leave(ann, "out").expect("a retry"), (LeaveOutcome::Left { place: 0 }, seq));
+    assert_eq!(fixture.line(tea), [1], "a retry gives up no other place");
+    for other in
+        [join(bob, "in").map(drop), join(ann, "out").map(drop), leave(bob, "out").map(drop)]
+    {
+        assert_eq!(other.map_err(|error| error.kind()), Err(ErrorKind::Conflict));
+    }
+}
+
+#[test]
+fn the_first_answer_stays() {
+    let (fixture, tea, [ann, ..], _) = sold_out();
+    let keep = |key: IdempotencyKey, answer: &[u8]| {
+        fixture.ledger.keep_answer(key, answer, 1, &fixture.list)
+    };
+    let key = IdempotencyKey::new("ann", "k").expect("a valid key").with_body(b"a");
+    let (first, seq) = keep(key, b"yes").expect("it is kept");
+    assert_eq!(*first, *b"yes");
+    assert_eq!(keep(key, b"no").expect("another try"), (first, seq));
+    let other = keep(key.with_body(b"b"), b"no").map_err(|error| error.kind());
+    assert_eq!(other, Err(ErrorKind::Conflict), "another request");
+    let join = Join::new(tea, ann, 2).key(key);
+    let did = fixture.ledger.join(&join, 1, &fixture.list).map_err(|error| error.kind());
+    assert_eq!(did, Err(ErrorKind::Conflict), "the key was used for something else");
+    let long = vec![0; crate::base::BODY_BYTES_MAX + 1];
+    let long = keep(IdempotencyKey::new("ann", "l").expect("a valid key"), &long);
+    assert_eq!(long.map_err(|error| error.kind()), Err(ErrorKind::Invalid));
+}

@@ -20,7 +20,7 @@ use self::rate::Rate;
 use super::facts::{Parting, PlaceDetails};
 use super::{Failure, Item, Mall, Shortage, User};
 use crate::base::error::Result;
-use crate::base::{AccountId, PLACES_MAX, TimeMs};
+use crate::base::{AccountId, IdempotencyKey, PLACES_MAX, TimeMs};
 use crate::engine::Engine;
 use crate::ledger::{Join, JoinOutcome, Leave, LeaveOutcome, Waiting};
 
@@ -90,6 +90,7 @@ impl Mall {
         &self,
         user: &User,
         product_id: &str,
+        key: Option<IdempotencyKey>,
     ) -> Result<Standing, Failure> {
         let item = self.shelf().item(product_id).cloned().ok_or(Failure::ProductNotFound)?;
         let places_max = self.places_of(&item);
@@ -102,7 +103,7 @@ impl Mall {
         }
         let owner = super::account(self.engine(), &user.points_key)?;
         let details = PlaceDetails { service: user.service().map(str::to_owned) }.encode();
-        let join = Join::new(item.stock, owner, places_max).body(&details);
+        let join = Join::new(item.stock, owner, places_max).body(&details).key(key);
         let ticket = self.engine().join(join)?;
         if matches!(ticket.outcome(), JoinOutcome::Waiting { .. }) {
             // Before anything is awaited: whoever goes away meanwhile waits all the same.
@@ -110,19 +111,27 @@ impl Mall {
             self.shared.lines.joined.notify_one();
         }
         match self.durable(ticket).await? {
-            JoinOutcome::Waiting { .. } => self.standing(user, product_id),
+            // Of a retry that nobody was answered before, how it is by now.
+            JoinOutcome::Waiting { .. } | JoinOutcome::Before { .. } => {
+                self.standing(user, product_id)
+            }
             JoinOutcome::Available { .. } => Err(Failure::InStock),
             JoinOutcome::Full { .. } => Err(Failure::LineFull),
         }
     }
 
     /// Gives up a user's place in the line for a product; whether there was one.
-    pub(crate) async fn leave_line(&self, user: &User, product_id: &str) -> Result<bool, Failure> {
+    pub(crate) async fn leave_line(
+        &self,
+        user: &User,
+        product_id: &str,
+        key: Option<IdempotencyKey>,
+    ) -> Result<bool, Failure> {
         let stock = self.any_item(product_id)?.stock;
         let Some(owner) = user.points(self.engine()) else {
             return Ok(false);
         };
-        let leave = Leave::new(stock, owner).note(Parting::Left.name());
+        let leave = Leave::new(stock, owner).note(Parting::Left.name()).key(key);
         match self.durable(self.engine().leave(leave)?).await? {
             LeaveOutcome::Left { .. } => Ok(true),
             LeaveOutcome::NotWaiting => Ok(false),

@@ -239,6 +239,9 @@ impl Mall {
             | FirstAnswer::Transferred(_)
             | FirstAnswer::DocumentPut
             | FirstAnswer::PolicySet { .. }
+            | FirstAnswer::Queued { .. }
+            | FirstAnswer::Dequeued { .. }
+            | FirstAnswer::Answered(_)
             | FirstAnswer::Atomic(_) => return Ok(None),
         };
         let Some(terms) = terms else {
@@ -260,7 +263,8 @@ impl Mall {
                 Err(failure) => return Err(failure),
             },
         };
-        Ok(Some(Receipt { reservation, status, points_cost, expires_at: terms.expires_at }))
+        let expires_at = terms.expires_at;
+        Ok(Some(Receipt { reservation, status, points_cost, expires_at, is_kept: true }))
     }
 
     /// An order that waits, from memory.
@@ -280,6 +284,7 @@ impl Mall {
             status: OrderStatus::Pending,
             points_cost,
             expires_at: pending.expires_at,
+            is_kept: false,
         })
     }
 }

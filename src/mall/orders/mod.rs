@@ -94,6 +94,7 @@ impl Order {
             status: self.status,
             points_cost: self.details.points_cost,
             expires_at: self.expires_at,
+            is_kept: false,
         }
     }
 }

@@ -10,10 +10,12 @@ pub(crate) struct Receipt {
     pub(crate) status: OrderStatus,
     pub(crate) points_cost: u64,
     pub(crate) expires_at: TimeMs,
+    /// Whether the ledger knows it by the request's key; what was so already, it does not.
+    pub(crate) is_kept: bool,
 }
 
 impl Receipt {
     pub(super) fn now(self, status: OrderStatus) -> Self {
-        Self { status, ..self }
+        Self { status, is_kept: true, ..self }
     }
 }

@@ -250,6 +250,9 @@ impl Mall {
             | FirstAnswer::Revived { .. }
             | FirstAnswer::DocumentPut
             | FirstAnswer::PolicySet { .. }
+            | FirstAnswer::Queued { .. }
+            | FirstAnswer::Dequeued { .. }
+            | FirstAnswer::Answered(_)
             | FirstAnswer::Atomic(_) => None,
         })
     }

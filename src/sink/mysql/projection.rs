@@ -136,6 +136,8 @@ fn text_bytes(fact: &Fact<'_>) -> usize {
         | Fact::Expired(_)
         | Fact::Extended { .. }
         | Fact::Revived { .. }
+        // None of what was told is shown.
+        | Fact::Answered { .. }
         | Fact::ClockMended { .. } => 0,
         Fact::Atomic(parts) => parts.iter().map(|part| EVENT_BYTES + text_bytes(part)).sum(),
     }

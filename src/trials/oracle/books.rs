@@ -74,6 +74,8 @@ pub struct Answer {
     pub until: TimeMs,
     /// Of commands that happened together, what came of each.
     pub parts: Vec<Said>,
+    /// How long what was told is, in bytes, where that is kept.
+    pub told: usize,
 }
 
 /// The state after an event.
@@ -284,7 +286,10 @@ impl Books {
             }
             Fact::Queued { .. } | Fact::Dequeued { .. } => self.enter_line(at, fact),
             // What happens together is entered one by one.
-            Fact::Noted { .. } | Fact::ClockMended { .. } | Fact::Atomic(_) => Ok(()),
+            Fact::Noted { .. }
+            | Fact::ClockMended { .. }
+            | Fact::Answered { .. }
+            | Fact::Atomic(_) => Ok(()),
             Fact::Document { collection, key, body } => {
                 let name = (collection.to_string(), key.to_string());
                 match body {
@@ -447,6 +452,10 @@ impl Books {
             owner: kept.owner,
             until: kept.until,
             parts,
+            told: match &event.fact {
+                Fact::Answered { answer } => answer.len(),
+                _ => 0,
+            },
         };
         let before = self.answers.insert(key.number(), answer);
         let may_be_gone = |before: Answer| before.until <= event.at.max(self.was_ahead);
@@ -454,11 +463,11 @@ impl Books {
     }
 
     /// How many answers of this owner are kept; one of several commands counts as one more than they
-    /// are.
+    /// are, and 128 bytes of what was told as one.
     pub fn kept(&self, owner: u64, now: TimeMs) -> usize {
         let kept =
             self.answers.values().filter(|answer| answer.owner == owner && answer.until > now);
-        kept.map(|answer| 1 + answer.parts.len()).sum()
+        kept.map(|answer| 1 + answer.parts.len() + answer.told.div_ceil(128)).sum()
     }
 
     /// When units of this account may come back by themselves; never in the past.
@@ -540,9 +549,14 @@ fn outcome_of(fact: &Fact<'_>) -> Option<Said> {
         Fact::Transferred { from, to, from_available, to_available, .. } => {
             Said::Transferred { from: (*from, *from_available), to: (*to, *to_available) }
         }
-        Fact::Atomic(_) | Fact::PolicyChanged { .. } | Fact::Document { .. } => Said::Recorded,
-        // These are nobody's request, or have no key.
-        Fact::Queued { .. } | Fact::Dequeued { .. } => return None,
+        Fact::Atomic(_)
+        | Fact::PolicyChanged { .. }
+        | Fact::Document { .. }
+        | Fact::Answered { .. } => Said::Recorded,
+        Fact::Queued { place, .. } => Said::Before { place: *place },
+        Fact::Dequeued { place, reservation: None, .. } => Said::Left { place: *place },
+        // Who is first in a line is served without a key.
+        Fact::Dequeued { reservation: Some(_), .. } => return None,
         Fact::AccountOpened { .. }
         | Fact::AccountClosed { .. }
         | Fact::Renewed { .. }

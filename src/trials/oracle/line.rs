@@ -65,7 +65,7 @@ impl Books {
     }
 
     /// What must come of joining a line.
-    pub fn decide_join(&self, join: &Join<'_>, now: TimeMs) -> Due {
+    pub fn decide_join(&self, join: &Join<'_>, now: TimeMs, bounds: &Bounds) -> Due {
         let account = &self.accounts[&join.account];
         if account.closed || self.accounts[&join.owner].closed {
             return Due::Error(ErrorKind::NotFound);
@@ -76,6 +76,9 @@ impl Books {
             .any(|(key, id)| *id == join.account && key.kind() == crate::base::AccountKind::Quota);
         if account.counting_against(is_quota, now).is_some() {
             return Due::Error(ErrorKind::Invalid);
+        }
+        if let Some(due) = join.key.and_then(|key| self.answered(key, now)) {
+            return due;
         }
         if let Some(ahead) = account.line.iter().position(|it| it.owner == join.owner) {
             let place = account.line[ahead].place;
@@ -92,14 +95,17 @@ impl Books {
         let place = account.given;
         let body = join.body.to_vec().into();
         let fact = Fact::Queued { account: join.account, place, owner: join.owner, body };
-        Due::fact(fact, Said::Waiting { place, ahead })
+        self.with_room(Due::fact(fact, Said::Waiting { place, ahead }), join.key, now, bounds)
     }
 
     /// What must come of leaving a line.
-    pub fn decide_leave(&self, leave: &Leave<'_>) -> Due {
+    pub fn decide_leave(&self, leave: &Leave<'_>, now: TimeMs, bounds: &Bounds) -> Due {
         let account = &self.accounts[&leave.account];
         if account.closed {
             return Due::Error(ErrorKind::NotFound);
+        }
+        if let Some(due) = leave.key.and_then(|key| self.answered(key, now)) {
+            return due;
         }
         let mine = account.line.iter().find(|it| it.owner == leave.owner);
         let Some(place) =
@@ -114,7 +120,7 @@ impl Books {
             reservation: None,
             note: leave.note.to_owned().into(),
         };
-        Due::fact(fact, Said::Left { place })
+        self.with_room(Due::fact(fact, Said::Left { place }), leave.key, now, bounds)
     }
 
     /// What must come of serving who is first in a line.

@@ -4,7 +4,7 @@ use super::books::Books;
 use super::decide::{Bounds, Due};
 use super::said::Said;
 use crate::base::error::ErrorKind;
-use crate::base::{AccountId, AccountKind, TimeMs};
+use crate::base::{AccountId, AccountKind, IdempotencyKey, TimeMs};
 use crate::event::{Fact, Window};
 use crate::ledger::{PutDocument, SetPolicy};
 
@@ -21,6 +21,23 @@ impl Books {
             body: body.map(|body| body.to_vec().into()),
         };
         self.with_room(Due::fact(fact, Said::Recorded), key, now, bounds)
+    }
+
+    /// What must come of an answer that is to be kept.
+    pub fn decide_answer(
+        &self,
+        key: IdempotencyKey,
+        answer: &[u8],
+        now: TimeMs,
+        bounds: &Bounds,
+    ) -> Due {
+        if let Some(due) = self.answered(key, now) {
+            return due;
+        }
+        if self.kept(key.owner(), now) + answer.len().div_ceil(128) >= bounds.keys_per_owner {
+            return Due::Error(ErrorKind::Throttled);
+        }
+        Due::fact(Fact::Answered { answer: answer.to_vec().into() }, Said::Recorded)
     }
 
     /// What must come of other rules for an account.

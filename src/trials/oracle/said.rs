@@ -27,6 +27,7 @@ pub enum Said {
     Closed { account: AccountId },
     NotEmpty { account: AccountId, available: i64, reserved: u64, counting: u64, waiting: usize },
     Waiting { place: u64, ahead: usize },
+    Before { place: u64 },
     Available { units: u64 },
     Full { places: usize },
     Left { place: u64 },
@@ -134,6 +135,7 @@ impl From<JoinOutcome> for Said {
     fn from(outcome: JoinOutcome) -> Self {
         match outcome {
             JoinOutcome::Waiting { place, ahead } => Self::Waiting { place, ahead },
+            JoinOutcome::Before { place } => Self::Before { place },
             JoinOutcome::Available { units } => Self::Available { units },
             JoinOutcome::Full { places } => Self::Full { places },
         }
@@ -229,10 +231,20 @@ impl From<FirstAnswer> for Said {
             }
             FirstAnswer::Revived { reservation } => Self::Revived { reservation },
             FirstAnswer::Transferred(transferred) => transferred.into(),
-            FirstAnswer::DocumentPut | FirstAnswer::PolicySet { .. } | FirstAnswer::Atomic(_) => {
-                Self::Recorded
-            }
+            FirstAnswer::Queued { place, .. } => Self::Before { place },
+            FirstAnswer::Dequeued { place, .. } => Self::Left { place },
+            FirstAnswer::DocumentPut
+            | FirstAnswer::PolicySet { .. }
+            | FirstAnswer::Answered(_)
+            | FirstAnswer::Atomic(_) => Self::Recorded,
         }
+    }
+}
+
+/// Which answer it is does not matter here.
+impl From<Box<[u8]>> for Said {
+    fn from(_: Box<[u8]>) -> Self {
+        Self::Recorded
     }
 }
 

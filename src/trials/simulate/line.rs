@@ -2,6 +2,7 @@
 
 use super::plan::Then;
 use super::setup::AccountIndex;
+use super::wish::Recorded;
 use super::world::World;
 use crate::base::error::Error;
 use crate::ledger::{Grant, GrantOutcome, Join, Leave, Line, Reserve};
@@ -10,10 +11,10 @@ use crate::trials::oracle::{Ask, Checked, Due, FILLER, Said};
 impl World<'_> {
     pub(super) fn join(
         &mut self,
-        place: AccountIndex,
-        owner: AccountIndex,
+        (place, owner): (AccountIndex, AccountIndex),
         places_max: usize,
         sells_out: bool,
+        key: Option<u8>,
     ) -> Checked {
         let (Some(account), Some(owner)) = (self.open(place)?, self.open(owner)?) else {
             return Ok(());
@@ -25,10 +26,14 @@ impl World<'_> {
             let ask = Ask::Reserve { lines, ttl_ms: 100, confirm: false, owner: None, details: 0 };
             self.ask(&ask, None, Then::Keep)?;
         }
+        if key.is_some() {
+            return self.record(Recorded::Join { account, owner, places_max }, key);
+        }
         let engine = self.engine()?;
         let now = engine.now_ms();
         let join = Join::new(account, owner, places_max).body(&FILLER[..places_max]);
-        let due = self.books.decide_join(&join, now);
+        let terms = self.plan.setup.terms();
+        let due = self.books.decide_join(&join, now, &terms.bounds);
         self.counts.add("requests", "join a line");
         self.counts.add("lines", name_of(&due));
         self.hear_other(now, due, None, engine.join(join), Then::Keep)
@@ -36,20 +41,24 @@ impl World<'_> {
 
     pub(super) fn leave(
         &mut self,
-        place: AccountIndex,
-        owner: AccountIndex,
+        (place, owner): (AccountIndex, AccountIndex),
         is_other: bool,
+        key: Option<u8>,
     ) -> Checked {
         let (Some(account), Some(owner)) = (self.open(place)?, self.open(owner)?) else {
             return Ok(());
         };
+        if key.is_some() {
+            return self.record(Recorded::Leave { account, owner }, key);
+        }
         let engine = self.engine()?;
         let now = engine.now_ms();
         let mut leave = Leave::new(account, owner).note("had enough");
         if is_other {
             leave = leave.place(0);
         }
-        let due = self.books.decide_leave(&leave);
+        let terms = self.plan.setup.terms();
+        let due = self.books.decide_leave(&leave, now, &terms.bounds);
         self.counts.add("requests", "leave a line");
         self.counts.add("lines", name_of(&due));
         self.hear_other(now, due, None, engine.leave(leave), Then::Wait)

@@ -162,18 +162,25 @@ pub(super) enum Step {
     Close {
         account: AccountIndex,
     },
+    /// What a request was told, beside what it did.
+    Answer {
+        bytes: usize,
+        key: u8,
+    },
     /// Somebody joins the line for a product's units; before that, what is left of it is taken.
     Join {
         account: AccountIndex,
         owner: AccountIndex,
         places_max: usize,
         sells_out: bool,
+        key: Option<u8>,
     },
     /// Somebody leaves a line, or only a place that they had there before.
     Leave {
         account: AccountIndex,
         owner: AccountIndex,
         is_other: bool,
+        key: Option<u8>,
     },
     /// Who is first in a line, or not, gets units.
     Grant {
@@ -255,6 +262,7 @@ impl Step {
             Self::SetPolicy { .. } => "set policy",
             Self::RecordAgain { .. } => "record again",
             Self::Close { .. } => "close account",
+            Self::Answer { .. } => "answer",
             Self::Join { .. } => "join a line",
             Self::Leave { .. } => "leave a line",
             Self::Grant { .. } => "grant",
@@ -497,14 +505,16 @@ fn reacquire(chance: &mut Chance) -> Step {
 /// Those who wait for a product's units, and get them.
 fn wait(chance: &mut Chance) -> Step {
     let (account, owner) = (chance.below(PRODUCTS), points_of(chance.below(USERS)));
+    let key = one_in(chance, 2).then(|| chance.below(120) as u8);
     match chance.below(16) {
         0..6 => Step::Join {
             account: if one_in(chance, 20) { place(chance) } else { account },
             owner,
             places_max: 1 + chance.below(USERS),
             sells_out: one_in(chance, 2),
+            key,
         },
-        6 | 7 => Step::Leave { account, owner, is_other: one_in(chance, 5) },
+        6 | 7 => Step::Leave { account, owner, is_other: one_in(chance, 5), key },
         8..12 => Step::Grant {
             account,
             units: between(chance, 1..=2),
@@ -523,13 +533,15 @@ fn wait(chance: &mut Chance) -> Step {
 /// What is recorded beside the units with a key, and once more.
 fn record(chance: &mut Chance) -> Step {
     // Those of other requests, too.
-    let key = Some(chance.below(120) as u8);
-    match chance.below(6) {
+    let number = chance.below(120) as u8;
+    let key = Some(number);
+    match chance.below(7) {
         0 | 1 => {
             let bytes = (!one_in(chance, 4)).then(|| chance.below(2_000));
             Step::Document { name: chance.below(4) as u8, bytes, key }
         }
         2 | 3 => set_policy(chance, key),
+        4 => Step::Answer { bytes: chance.below(400), key: number },
         _ => Step::RecordAgain { pick: chance.below(1 << 16) },
     }
 }

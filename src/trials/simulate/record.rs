@@ -6,8 +6,8 @@ use super::wish::Recorded;
 use super::world::World;
 use crate::base::error::ErrorKind;
 use crate::event::Policy;
-use crate::ledger::{PutDocument, SetPolicy};
-use crate::trials::oracle::{Checked, Due, FILLER, key_of};
+use crate::ledger::{Join, Leave, PutDocument, SetPolicy};
+use crate::trials::oracle::{Checked, Due, FILLER, Said, key_of};
 
 impl World<'_> {
     pub(super) fn document(&mut self, name: u8, bytes: Option<usize>, key: Option<u8>) -> Checked {
@@ -28,6 +28,11 @@ impl World<'_> {
         self.record(Recorded::Policy { account, policy }, key)
     }
 
+    pub(super) fn answer(&mut self, bytes: usize, key: u8) -> Checked {
+        self.counts.add("requests", "answer");
+        self.record(Recorded::Answer { bytes }, Some(key))
+    }
+
     /// A retry, though others may have written the document or changed the rule since.
     pub(super) fn record_again(&mut self, pick: usize) -> Checked {
         let recent = &self.recorded[self.recorded.len().saturating_sub(6)..];
@@ -35,16 +40,22 @@ impl World<'_> {
             return Ok(());
         };
         // A crash may have taken back that the account was opened.
-        if let Recorded::Policy { account, .. } = recorded
-            && !self.books.accounts.contains_key(&account)
-        {
+        let is_open = |account| self.books.accounts.contains_key(account);
+        let may_be_asked = match &recorded {
+            Recorded::Document { .. } | Recorded::Answer { .. } => true,
+            Recorded::Policy { account, .. } => is_open(account),
+            Recorded::Join { account, owner, .. } | Recorded::Leave { account, owner } => {
+                is_open(account) && is_open(owner)
+            }
+        };
+        if !may_be_asked {
             return Ok(());
         }
         self.counts.add("requests", "record again");
         self.record(recorded, Some(key))
     }
 
-    fn record(&mut self, recorded: Recorded, key: Option<u8>) -> Checked {
+    pub(super) fn record(&mut self, recorded: Recorded, key: Option<u8>) -> Checked {
         self.recorded.extend(key.map(|key| (recorded, key)));
         let engine = self.engine()?;
         let (now, terms) = (engine.now_ms(), self.plan.setup.terms());
@@ -55,12 +66,30 @@ impl World<'_> {
                 let body = bytes.map(|bytes| &FILLER[..bytes]);
                 let put = PutDocument { collection: "catalogue", name: &name, body, key };
                 let due = self.books.decide_document(&put, now, &terms.bounds);
-                (due, engine.put_document(put), Then::Wait)
+                (due, engine.put_document(put).map(|ticket| ticket.map(said)), Then::Wait)
             }
             Recorded::Policy { account, policy } => {
                 let set = SetPolicy::new(account, policy).key(key);
                 let due = self.books.decide_policy(&set, now, &terms.bounds);
-                (due, engine.set_policy(set), Then::Drop)
+                (due, engine.set_policy(set).map(|ticket| ticket.map(said)), Then::Drop)
+            }
+            Recorded::Answer { bytes } => {
+                let key = key.ok_or("an answer has a key")?;
+                let answer = &FILLER[..bytes];
+                let due = self.books.decide_answer(key, answer, now, &terms.bounds);
+                let kept = engine.keep_answer(key, answer);
+                (due, kept.map(|ticket| ticket.map(said)), Then::Wait)
+            }
+            Recorded::Join { account, owner, places_max } => {
+                let join = Join::new(account, owner, places_max).body(&FILLER[..places_max]);
+                let join = join.key(key);
+                let due = self.books.decide_join(&join, now, &terms.bounds);
+                (due, engine.join(join).map(|ticket| ticket.map(said)), Then::Wait)
+            }
+            Recorded::Leave { account, owner } => {
+                let leave = Leave::new(account, owner).note("had enough").key(key);
+                let due = self.books.decide_leave(&leave, now, &terms.bounds);
+                (due, engine.leave(leave).map(|ticket| ticket.map(said)), Then::Drop)
             }
         };
         if key.is_some() {
@@ -69,6 +98,11 @@ impl World<'_> {
         let request = key.map(|key| terms.request(key, now));
         self.hear_other(now, due, request, said, then)
     }
+}
+
+/// What was answered, whatever was asked.
+fn said<T: Into<Said>>(outcome: T) -> Said {
+    outcome.into()
 }
 
 fn name_of(due: &Due) -> &'static str {

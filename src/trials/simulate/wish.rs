@@ -112,4 +112,17 @@ pub(super) enum Recorded {
         account: AccountId,
         policy: Policy,
     },
+    /// An answer of so many bytes.
+    Answer {
+        bytes: usize,
+    },
+    Join {
+        account: AccountId,
+        owner: AccountId,
+        places_max: usize,
+    },
+    Leave {
+        account: AccountId,
+        owner: AccountId,
+    },
 }

@@ -186,10 +186,13 @@ impl<'p> World<'p> {
             Step::SetPolicy { account, policy, key } => self.set_policy(*account, *policy, *key),
             Step::RecordAgain { pick } => self.record_again(*pick),
             Step::Close { account } => self.close_account(*account),
-            Step::Join { account, owner, places_max, sells_out } => {
-                self.join(*account, *owner, *places_max, *sells_out)
+            Step::Answer { bytes, key } => self.answer(*bytes, *key),
+            Step::Join { account, owner, places_max, sells_out, key } => {
+                self.join((*account, *owner), *places_max, *sells_out, *key)
             }
-            Step::Leave { account, owner, is_other } => self.leave(*account, *owner, *is_other),
+            Step::Leave { account, owner, is_other, key } => {
+                self.leave((*account, *owner), *is_other, *key)
+            }
             Step::Grant { account, units, ttl_ms, confirm, is_other } => {
                 self.grant(*account, *units, (*ttl_ms, *confirm), *is_other)
             }

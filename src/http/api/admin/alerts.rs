@@ -8,6 +8,7 @@ use crate::http::call::OperatorCall;
 use crate::http::error::{ApiError, Code};
 use crate::http::query;
 use crate::http::reply::Answer;
+use crate::http::told::Told;
 use crate::mall::AlertFilter;
 use crate::mall::facts::{Alert, AlertId};
 
@@ -109,10 +110,11 @@ pub(in crate::http) async fn acknowledge(call: OperatorCall<'_, 1>, body: Empty)
     let key = body.read_keyed(&call).await?;
     let id = AlertId::parse(alert_id)
         .ok_or_else(|| ApiError::new(Code::NotFound).detail("there is no such alert (any more)"))?;
-    let acknowledged = call.app.mall.acknowledge(id, call.identity().user.id(), key).await?;
-    Ok(call.success(&AcknowledgedWire {
-        alert_id,
-        acknowledged_by: &acknowledged.by,
-        acknowledged_at: acknowledged.at,
-    }))
+    let acknowledge = async {
+        let seen = call.app.mall.acknowledge(id, call.identity().user.id(), key).await?;
+        let wire =
+            AcknowledgedWire { alert_id, acknowledged_by: &seen.by, acknowledged_at: seen.at };
+        Told::of(&wire, None)
+    };
+    call.once(key, acknowledge).await
 }

@@ -6,11 +6,12 @@ use serde_json::{Map, Value};
 use super::documents::Edited;
 use crate::base::TimeMs;
 use crate::http::call::OperatorCall;
-use crate::http::etag::tagged;
+use crate::http::error::ApiError;
 use crate::http::reply::Answer;
+use crate::http::told::Told;
 use crate::mall::fields::{CategoryFields, members, read_category};
 use crate::mall::model::{CATEGORIES, Violation};
-use crate::mall::{Category, Kept, Unreadable};
+use crate::mall::{Category, Kept, Mall, Unreadable};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -49,8 +50,8 @@ impl Edited for Category {
         members(&CategoryFields::of(self))
     }
 
-    fn answer<const N: usize>(call: &OperatorCall<'_, N>, kept: &Kept<Self>) -> Answer {
-        Ok(tagged(call.success(&CategoryWire::of(kept)), kept.tag))
+    fn told(_: &Mall, kept: &Kept<Self>) -> Result<Told, ApiError> {
+        Told::of(&CategoryWire::of(kept), Some(kept.tag))
     }
 }
 

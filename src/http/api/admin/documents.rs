@@ -1,7 +1,7 @@
 //! The catalogue as operators change it: what categories and products have in common.
 //!
-//! Changes have idempotency keys. A key that has acted acts no more; who asks again is answered with
-//! the document as it is by then.
+//! Changes have idempotency keys. A key that has acted acts no more; who asks again hears the first
+//! answer, whatever has become of the document since.
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -9,10 +9,12 @@ use serde_json::{Map, Value};
 use crate::base::IdempotencyKey;
 use crate::http::body::{Empty, Object, Sent};
 use crate::http::call::OperatorCall;
+use crate::http::error::ApiError;
 use crate::http::reply::Answer;
+use crate::http::told::Told;
 use crate::mall::fields::merged;
 use crate::mall::model::Violation;
-use crate::mall::{Editor, Kind, Make, Seen};
+use crate::mall::{Editor, Kind, Make, Mall, Seen};
 
 /// A kind of document over HTTP.
 pub(in crate::http) trait Edited: Kind {
@@ -23,7 +25,7 @@ pub(in crate::http) trait Edited: Kind {
     fn members(&self) -> Map<String, Value>;
 
     /// It with its tag.
-    fn answer<const N: usize>(call: &OperatorCall<'_, N>, shown: &Self::Shown) -> Answer;
+    fn told(mall: &Mall, shown: &Self::Shown) -> Result<Told, ApiError>;
 }
 
 /// What was removed.
@@ -43,13 +45,18 @@ pub(in crate::http) async fn create<T: Edited>(
     call.no_query()?;
     let (members, key) = body.read_object(&call).await?;
     let content = T::read(None, members)?;
-    T::answer(&call, &*call.app.mall.create(content, editor(&call, key)).await?)
+    let create = async {
+        let mall = &call.app.mall;
+        T::told(mall, &*mall.create(content, editor(&call, key)).await?)
+    };
+    call.once(key, create).await
 }
 
 pub(in crate::http) async fn get<T: Edited>(call: OperatorCall<'_, 1>) -> Answer {
     call.no_query()?;
     let shelf = call.app.mall.shelf();
-    T::answer(&call, T::shown(&shelf, call.path[0]).ok_or_else(T::missing)?)
+    let shown = T::shown(&shelf, call.path[0]).ok_or_else(T::missing)?;
+    call.tell(&T::told(&call.app.mall, shown)?)
 }
 
 pub(in crate::http) async fn replace<T: Edited>(
@@ -98,8 +105,11 @@ async fn change<T: Edited>(
     key: Option<IdempotencyKey>,
     make: Make<T>,
 ) -> Answer {
-    let changed = call.app.mall.change(call.path[0], seen, editor(call, key), make).await?;
-    T::answer(call, &*changed)
+    let change = async {
+        let mall = &call.app.mall;
+        T::told(mall, &*mall.change(call.path[0], seen, editor(call, key), make).await?)
+    };
+    call.once(key, change).await
 }
 
 pub(in crate::http) async fn remove<T: Edited>(call: OperatorCall<'_, 1>, body: Empty) -> Answer {
@@ -107,6 +117,9 @@ pub(in crate::http) async fn remove<T: Edited>(call: OperatorCall<'_, 1>, body: 
     let seen = call.must_have_seen()?;
     let key = body.read_keyed(&call).await?;
     let [id] = call.path;
-    call.app.mall.remove::<T>(id, seen, editor(&call, key)).await?;
-    Ok(call.success(&RemovedWire { id }))
+    let remove = async {
+        call.app.mall.remove::<T>(id, seen, editor(&call, key)).await?;
+        Told::of(&RemovedWire { id }, None)
+    };
+    call.once(key, remove).await
 }

@@ -5,11 +5,12 @@ use serde::Serialize;
 use crate::base::TimeMs;
 use crate::http::body::{Object, Sent};
 use crate::http::call::OperatorCall;
-use crate::http::etag::tagged;
+use crate::http::error::ApiError;
 use crate::http::reply::Answer;
+use crate::http::told::Told;
 use crate::mall::fields::{LevelsFields, read_levels};
 use crate::mall::model::{LEVELS, LEVELS_ID, MallLevels};
-use crate::mall::{Editor, Kept, Unreadable};
+use crate::mall::{Editor, Kept, Mall, Unreadable};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -20,20 +21,21 @@ struct LevelsWire<'a> {
     unreadable: Vec<&'a Unreadable>,
 }
 
-fn shown(call: &OperatorCall<'_>, kept: &Kept<MallLevels>) -> Answer {
-    let shelf = call.app.mall.shelf();
+fn told(mall: &Mall, kept: &Kept<MallLevels>) -> Result<Told, ApiError> {
+    let shelf = mall.shelf();
     let wire = LevelsWire {
         levels: LevelsFields::of(&kept.content),
         updated_at: kept.stamp.updated_at,
         updated_by: kept.stamp.updated_by.as_deref(),
         unreadable: shelf.unreadable_of(LEVELS),
     };
-    Ok(tagged(call.success(&wire), kept.tag))
+    Told::of(&wire, Some(kept.tag))
 }
 
 pub(in crate::http) async fn get(call: OperatorCall<'_>) -> Answer {
     call.no_query()?;
-    shown(&call, &call.app.mall.shelf().levels)
+    let mall = &call.app.mall;
+    call.tell(&told(mall, &mall.shelf().levels)?)
 }
 
 pub(in crate::http) async fn replace(call: OperatorCall<'_>, body: Sent<Object>) -> Answer {
@@ -43,5 +45,7 @@ pub(in crate::http) async fn replace(call: OperatorCall<'_>, body: Sent<Object>)
     let levels = read_levels(members)?;
     let editor = Editor { name: call.identity().user.id().to_owned(), key };
     let make = Box::new(move |_: &MallLevels| Ok(levels));
-    shown(&call, &*call.app.mall.change(LEVELS_ID, seen, editor, make).await?)
+    let mall = &call.app.mall;
+    let replace = async { told(mall, &*mall.change(LEVELS_ID, seen, editor, make).await?) };
+    call.once(key, replace).await
 }

@@ -7,9 +7,10 @@ use super::documents::Edited;
 use crate::base::TimeMs;
 use crate::http::api::shop::catalogue::{PaginationWire, Shown, parse_listing};
 use crate::http::call::OperatorCall;
-use crate::http::etag::tagged;
+use crate::http::error::ApiError;
 use crate::http::format::Format;
 use crate::http::reply::{Answer, success};
+use crate::http::told::Told;
 use crate::ledger::Level;
 use crate::mall::fields::{ProductFields, members, read_product};
 use crate::mall::model::{PRODUCTS, Violation};
@@ -54,9 +55,9 @@ impl Edited for Product {
         members(&ProductFields::of(self))
     }
 
-    fn answer<const N: usize>(call: &OperatorCall<'_, N>, item: &Item) -> Answer {
-        let level = call.app.mall.engine().level(item.stock)?;
-        Ok(tagged(call.success(&ProductWire::of(item, &level)), item.tag))
+    fn told(mall: &Mall, item: &Item) -> Result<Told, ApiError> {
+        let level = mall.engine().level(item.stock)?;
+        Told::of(&ProductWire::of(item, &level), Some(item.tag))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::base::{ReservationId, TTL_MS_MAX};
+use crate::base::{IdempotencyKey, ReservationId, TTL_MS_MAX};
 use crate::http::api::order::{OrderWire, ReceiptWire, RedirectBody, RedirectedWire, order_in};
 use crate::http::api::orders::{self, Sight};
 use crate::http::body::{Empty, Optional, Sent};
@@ -10,6 +10,8 @@ use crate::http::call::UserCall;
 use crate::http::decimal::Whole;
 use crate::http::error::ApiError;
 use crate::http::reply::Answer;
+use crate::http::told::Told;
+use crate::mall::Receipt;
 
 /// Nothing of it need be said.
 #[derive(Default, Deserialize)]
@@ -40,20 +42,39 @@ pub(in crate::http) async fn confirm(call: UserCall<'_, 1>, body: Optional<Confi
     call.no_query()?;
     let order = order_of_path(&call)?;
     let (request, key) = body.read_keyed(&call).await?;
+    if let Some(told) = call.told_before(key).await? {
+        return Ok(told);
+    }
     let (mall, user) = (&call.app.mall, &call.identity().user);
     let receipt = match request.reacquire {
         true => mall.confirm_late(user, order, key).await?,
         false => mall.confirm(user, order, key).await?,
     };
-    Ok(call.success(&ReceiptWire::of(&receipt)))
+    receipted(&call, key, &receipt).await
 }
 
 pub(in crate::http) async fn cancel(call: UserCall<'_, 1>, body: Empty) -> Answer {
     call.no_query()?;
     let order = order_of_path(&call)?;
     let key = body.read_keyed(&call).await?;
+    if let Some(told) = call.told_before(key).await? {
+        return Ok(told);
+    }
     let receipt = call.app.mall.cancel(&call.identity().user, order, key).await?;
-    Ok(call.success(&ReceiptWire::of(&receipt)))
+    receipted(&call, key, &receipt).await
+}
+
+/// What is so already is not known by the request's key: it is kept what was told of it.
+async fn receipted(
+    call: &UserCall<'_, 1>,
+    key: Option<IdempotencyKey>,
+    receipt: &Receipt,
+) -> Answer {
+    let wire = ReceiptWire::of(receipt);
+    match receipt.is_kept {
+        true => Ok(call.success(&wire)),
+        false => call.tell_for_good(key, Told::of(&wire, None)?).await,
+    }
 }
 
 /// The deadline counts from now.

@@ -6,6 +6,7 @@ use crate::base::TimeMs;
 use crate::http::body::Empty;
 use crate::http::call::UserCall;
 use crate::http::reply::Answer;
+use crate::http::told::Told;
 use crate::mall::{PlaceInLine, Standing};
 
 #[derive(Serialize)]
@@ -65,21 +66,27 @@ pub(in crate::http) async fn standing(call: UserCall<'_, 1>) -> Answer {
     Ok(call.success(&StandingWire::of(&standing)))
 }
 
-/// Who is in the line stays where they are: a retry needs no key.
+/// Who is in the line stays where they are.
 pub(in crate::http) async fn join(call: UserCall<'_, 1>, body: Empty) -> Answer {
     call.no_query()?;
     let [product_id] = call.path;
-    body.read(&call).await?;
-    let standing = call.app.mall.join_line(&call.identity().user, product_id).await?;
-    Ok(call.success(&StandingWire::of(&standing)))
+    let key = body.read_keyed(&call).await?;
+    let join = async {
+        let standing = call.app.mall.join_line(&call.identity().user, product_id, key).await?;
+        Told::of(&StandingWire::of(&standing), None)
+    };
+    call.once(key, join).await
 }
 
 pub(in crate::http) async fn leave(call: UserCall<'_, 1>, body: Empty) -> Answer {
     call.no_query()?;
     let [product_id] = call.path;
-    body.read(&call).await?;
-    let left = call.app.mall.leave_line(&call.identity().user, product_id).await?;
-    Ok(call.success(&LeftWire { product_id, left }))
+    let key = body.read_keyed(&call).await?;
+    let leave = async {
+        let left = call.app.mall.leave_line(&call.identity().user, product_id, key).await?;
+        Told::of(&LeftWire { product_id, left }, None)
+    };
+    call.once(key, leave).await
 }
 
 pub(in crate::http) async fn standings(call: UserCall<'_>) -> Answer {

@@ -418,6 +418,16 @@ impl Engine {
         if body.is_some() {
             core.space.check()?;
         }
+        self.put_promised(put)
+    }
+
+    /// As [`Engine::put_document`], though there be little room: what was promised while there was
+    /// more.
+    ///
+    /// # Errors
+    /// As [`Engine::put_document`].
+    pub(crate) fn put_promised(&self, put: PutDocument<'_>) -> Result<Ticket<()>> {
+        let core = self.core()?;
         let seq = core.ledger.put_document(&put, core.now_ms(), &core.recorder())?;
         Ok(core.ticket(((), Some(seq))))
     }

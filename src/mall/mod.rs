@@ -56,6 +56,8 @@ pub(crate) use facts::Note;
 #[cfg(feature = "bin")]
 pub(crate) use facts::document::read as read_document;
 pub(crate) use facts::document::{Kept, Tag};
+#[cfg(feature = "bin")]
+pub(crate) use facts::{IMPORTS, Pending, sealed};
 pub(crate) use held::{AGES_MS, Held, Holder, HolderPlace, Tally, Waiting};
 pub(crate) use leaks::{Found, Leaks, Overdue, Unexplained, Unordered};
 pub(crate) use lines::{InLine, Line, PlaceInLine, Standing};

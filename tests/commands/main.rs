@@ -9,6 +9,7 @@ mod catalogue;
 mod clock;
 mod fixture_v1;
 mod import;
+mod import_killed;
 mod loss;
 mod points;
 mod report;

@@ -1,5 +1,6 @@
 //! `stockhold catalogue export`.
 
+use std::collections::BTreeMap;
 use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -13,7 +14,7 @@ use crate::base::error::{Error, Result};
 use crate::cli::audit::Progress;
 use crate::mall::fields::{CategoryFields, ProductFields, members};
 use crate::mall::model::{Category, Document, Product};
-use crate::mall::read_document;
+use crate::mall::{IMPORTS, Pending, read_document, sealed};
 use crate::process::logs;
 use crate::reader::{DirectoryReader, LedgerView};
 use crate::settings::{Flags, OfData};
@@ -42,8 +43,9 @@ pub(super) fn export(args: &ExportArgs) -> Result<ExitCode> {
             .ledger_at_with(directory.last_seq(), &mut |done, total| progress.at(done, total))?
     };
     let mut left = 0;
-    let categories = documents::<Category>(&view, &mut left);
-    let products = documents::<Product>(&view, &mut left);
+    let import = interrupted(&view, &mut left);
+    let categories = documents::<Category>(&view, &import, &mut left);
+    let products = documents::<Product>(&view, &import, &mut left);
     let of_kind = |kind: &str, mut members: Map<String, Value>| {
         members.insert("kind".to_owned(), kind.into());
         members
@@ -64,10 +66,23 @@ pub(super) fn export(args: &ExportArgs) -> Result<ExitCode> {
     Ok(if left == 0 { ExitCode::SUCCESS } else { ExitCode::from(LEFT) })
 }
 
+/// What an import still has to put where it belongs, that was killed after it was decided: the next
+/// start does so, and this shows it already.
+fn interrupted(view: &LedgerView, left: &mut usize) -> Vec<Pending> {
+    sealed(&view.documents(IMPORTS)).unwrap_or_else(|why| {
+        *left += 1;
+        logs::say(&format!("an import that was interrupted cannot be read: {why}"));
+        Vec::new()
+    })
+}
+
 /// The documents that can be read, by their ids; the others are named.
-fn documents<T: Document>(view: &LedgerView, left: &mut usize) -> Vec<T> {
+fn documents<T: Document>(view: &LedgerView, import: &[Pending], left: &mut usize) -> Vec<T> {
     let mut all = Vec::new();
-    for (id, body) in view.documents(T::COLLECTION) {
+    let mut bodies: BTreeMap<_, _> = view.documents(T::COLLECTION).into_iter().collect();
+    let imported = import.iter().filter(|it| it.collection == T::COLLECTION);
+    bodies.extend(imported.map(|it| (it.id.clone(), it.body.clone())));
+    for (id, body) in bodies {
         match read_document(&body) {
             Ok(kept) => all.push(kept.content),
             Err(why) => {

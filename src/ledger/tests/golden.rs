@@ -164,7 +164,7 @@ fn the_parts_of_a_snapshot_are_written_and_read_as_ever() {
     let mut golden = golden();
     let answers = ANSWERS.concat();
     golden
-        .insert(7, [&BEFORE_ANSWERS[..], &3_u64.to_le_bytes(), &golden::bytes(&answers)].concat());
+        .insert(7, [&BEFORE_ANSWERS[..], &4_u64.to_le_bytes(), &golden::bytes(&answers)].concat());
     let loaded = Fixture::new();
     let mut replay = Replay::new(&loaded.ledger);
     for part in 0..PART_COUNT {

@@ -7,15 +7,13 @@ use std::sync::Arc;
 use super::categories::Categories;
 use super::kind::Kind;
 use super::shelf::{Change, Shelf};
+use super::staged::{aside, put_all, write_all};
 use super::{Catalogue, kept_as};
 use crate::base::error::{Error, Result};
-use crate::engine::{Engine, Ticket};
-use crate::ledger::PutDocument;
+use crate::engine::Engine;
+use crate::mall::facts::Pending;
 use crate::mall::facts::document::Kept;
 use crate::mall::model::{Category, Product, Violation};
-
-/// How many bytes of documents may be on their way to the disk.
-const WAITING_BYTES: usize = 1 << 20;
 
 /// What a line of a file holds.
 #[derive(Clone, Debug, PartialEq)]
@@ -106,7 +104,8 @@ impl Draft<'_> {
 impl Catalogue {
     /// Imports documents. `progress` is told how many of how many are written.
     ///
-    /// A crash in the middle keeps what was written until then; importing again writes the rest.
+    /// Unless it is told to keep going, it is all or nothing also when the process is killed: the next
+    /// start finishes it, or has nothing of it.
     pub(in crate::mall) fn import(
         &self,
         engine: &Engine,
@@ -140,16 +139,45 @@ impl Catalogue {
         if dry_run || is_stopped {
             return Ok(if is_stopped { Imported { written: 0, ..imported } } else { imported });
         }
-        let mut changes = Vec::with_capacity(written);
-        let mut writing =
-            Writing { engine, total: written as u64, done: 0, waiting: 0, last: None };
-        let outcome = writing
-            .write(categories, &mut changes, &mut progress)
-            .and_then(|()| writing.write(products, &mut changes, &mut progress))
-            .and_then(|()| writing.wait());
-        self.take(&changes);
+        let (mut changes, mut all) = (Vec::with_capacity(written), Vec::with_capacity(written));
+        made(engine, categories, &mut changes, &mut all)?;
+        made(engine, products, &mut changes, &mut all)?;
+        if !keep_going {
+            let room = room.saturating_sub(added);
+            if aside(&all) > room {
+                let why = format!(
+                    "an import takes more documents for a while than there is room for: {room}"
+                );
+                return Err(Error::overloaded(why));
+            }
+        }
+        let outcome = match keep_going {
+            true => put_all(engine, &all, &mut progress),
+            false => write_all(engine, &all, &mut progress),
+        };
+        // What failed is finished by the next start, where it was sealed; what is shown until then is
+        // what is in the engine.
+        if outcome.is_ok() {
+            self.take(&changes);
+        }
         outcome.map(|()| imported)
     }
+}
+
+/// What documents come to on the shelf, and what is written of them. A product's account is opened
+/// before anything is written: where that fails, nothing is.
+fn made<T: Kind>(
+    engine: &Engine,
+    ready: Vec<Ready<T>>,
+    changes: &mut Vec<Change>,
+    all: &mut Vec<Pending>,
+) -> Result<()> {
+    for (kept, body) in ready {
+        let id = kept.content.id().to_owned();
+        all.push(Pending { collection: T::COLLECTION.to_owned(), id, body });
+        changes.push(T::change(engine, kept)?);
+    }
+    Ok(())
 }
 
 /// Everything to be written: whatever refers to something comes after it.
@@ -174,41 +202,4 @@ fn looked_at(
     }
     let products = products.into_iter().filter_map(|(line, it)| draft.look(line, it)).collect();
     (ready_categories, products)
-}
-
-/// Documents on their way to the disk.
-struct Writing<'a> {
-    engine: &'a Engine,
-    total: u64,
-    done: u64,
-    /// In bytes.
-    waiting: usize,
-    last: Option<Ticket<()>>,
-}
-
-impl Writing<'_> {
-    fn write<T: Kind>(
-        &mut self,
-        all: Vec<Ready<T>>,
-        changes: &mut Vec<Change>,
-        progress: &mut impl FnMut(u64, u64),
-    ) -> Result<()> {
-        for (kept, body) in all {
-            let put = PutDocument::new(T::COLLECTION, kept.content.id(), &body);
-            self.last = Some(self.engine.put_document(put)?);
-            self.waiting += body.len();
-            changes.push(T::change(self.engine, kept)?);
-            self.done += 1;
-            progress(self.done, self.total);
-            if self.waiting >= WAITING_BYTES {
-                self.wait()?;
-            }
-        }
-        Ok(())
-    }
-
-    fn wait(&mut self) -> Result<()> {
-        self.waiting = 0;
-        self.last.take().map_or(Ok(()), |ticket| ticket.wait())
-    }
 }

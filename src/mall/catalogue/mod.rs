@@ -7,6 +7,7 @@ mod item;
 mod kind;
 mod part;
 mod shelf;
+mod staged;
 
 use std::sync::Arc;
 
@@ -80,7 +81,9 @@ pub(in crate::mall) struct Catalogue {
 }
 
 impl Catalogue {
+    /// Reads the catalogue; before that, an import that was interrupted is finished or taken back.
     pub(in crate::mall) fn load(engine: &Engine) -> Result<Self> {
+        staged::finish(engine)?;
         Ok(Self { shelf: RwLock::new(Arc::new(read_shelf(engine)?)), writing: Mutex::new(()) })
     }
 

@@ -5,6 +5,7 @@ use serde_json::Map;
 
 use super::*;
 use crate::ledger::Receive;
+use crate::mall::facts::{IMPORTS, Pending, SEAL, pieces, seal};
 use crate::mall::model::{ByLevel, Category, Product};
 
 pub(in crate::mall) fn category(id: &str, parent: Option<&str>) -> Category {
@@ -250,4 +251,45 @@ fn an_import_is_all_or_nothing_unless_told_to_go_on() {
     assert_eq!(shelf.category("newer").expect("it is written").level, 2);
     assert!(shelf.any_item("cup").is_none());
     assert_eq!(import(true, false).written, 0, "there is just this already");
+}
+
+/// Every moment at which an import may be killed, one record after another.
+#[test]
+fn what_was_sealed_is_finished_and_what_was_not_is_nothing() {
+    let pending = |id: &str, name: &str| {
+        let content = Product { name: name.into(), ..product(id) };
+        let (_, engine) = engine();
+        let (_, body) = kept_as(content, &engine, None).expect("it is short");
+        Pending { collection: "product".into(), id: id.into(), body }
+    };
+    let all = [pending("new", "New"), pending("old", "Renamed")];
+    let aside = pieces(&all);
+    let mut steps: Vec<(String, String, Option<Vec<u8>>)> = Vec::new();
+    let piece =
+        |(name, body): &(String, Vec<u8>)| (IMPORTS.into(), name.clone(), Some(body.clone()));
+    steps.extend(aside.iter().map(piece));
+    let sealed_at = steps.len() + 1;
+    steps.push((IMPORTS.into(), SEAL.into(), Some(seal(aside.len()))));
+    let put = |it: &Pending| (it.collection.clone(), it.id.clone(), Some(it.body.clone()));
+    steps.extend(all.iter().map(put));
+    steps.push((IMPORTS.into(), SEAL.into(), None));
+    steps.extend(aside.iter().map(|(name, _)| (IMPORTS.into(), name.clone(), None)));
+    for killed_after in 0..=steps.len() {
+        let (_dir, engine) = engine();
+        catalogue(&engine).put(&engine, &product("old")).expect("a valid product");
+        for (collection, name, body) in &steps[..killed_after] {
+            let put =
+                PutDocument { body: body.as_deref(), ..PutDocument::remove(collection, name) };
+            drop(engine.put_document(put).expect("there is room"));
+        }
+        let opened = Catalogue::load(&engine).expect("it is finished, or taken back");
+        let shelf = opened.shelf();
+        let name_of = |id: &str| shelf.any_item(id).map(|item| item.product.name.clone());
+        let expected = match killed_after < sealed_at {
+            true => (None, Some("old".to_owned())),
+            false => (Some("New".to_owned()), Some("Renamed".to_owned())),
+        };
+        assert_eq!((name_of("new"), name_of("old")), expected, "after {killed_after}");
+        assert_eq!(engine.documents(IMPORTS).len(), 0, "nothing is left aside");
+    }
 }

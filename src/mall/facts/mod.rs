@@ -12,11 +12,13 @@
 //! | document of a revocation | [`Revocation`] | as a document of the catalogue |
 //! | what is kept with a place in a line | [`PlaceDetails`] | a byte before it |
 //! | why a place was given up | [`Parting`] | a word; new reasons have new words |
+//! | documents of an import that is under way | [`Pending`] | the field `version` of the last |
 //! | document of the catalogue | [`document`] | the field `version`; without one it is 1 |
 
 mod alert;
 mod details;
 pub(crate) mod document;
+mod import;
 mod order;
 mod reason;
 mod revocation;
@@ -25,6 +27,9 @@ mod waiting;
 pub(crate) use alert::{ALERTS, Acknowledged, Alert, AlertEnd, AlertId, AlertKind, Condition};
 pub(super) use details::Details;
 pub(crate) use details::{OrderDetails, OrderItem, Snapshot, SnapshotShown};
+pub(crate) use import::{IMPORTS, Pending, SEAL, sealed};
+#[cfg(any(test, feature = "bin"))]
+pub(crate) use import::{pieces, seal};
 pub(crate) use order::{Fulfilment, OrderFact, ServiceWish};
 pub(crate) use reason::{Note, PointsNote};
 pub(crate) use revocation::{EVERYBODY, REVOCATIONS, Revocation};

@@ -83,10 +83,11 @@ impl Wish {
         let (books, now): (_, TimeMs) = (&state.books, state.now);
         match self {
             Self::Join { account, owner, places_max } => {
-                books.decide_join(&Join::new(id(*account), id(*owner), *places_max), now)
+                let join = Join::new(id(*account), id(*owner), *places_max);
+                books.decide_join(&join, now, &Bounds::NONE)
             }
             Self::Leave { account, owner, only } => {
-                books.decide_leave(&leave(id(*account), id(*owner), *only))
+                books.decide_leave(&leave(id(*account), id(*owner), *only), now, &Bounds::NONE)
             }
             Self::Grant { account, number, owner, lines, ttl_ms } => {
                 let lines = lines_of(lines, &id);

@@ -63,7 +63,7 @@ pub mod history;
 mod journal;
 mod ledger;
 #[cfg(feature = "server")]
-#[allow(dead_code, unused_imports, reason = "its callers come in the next steps")]
+#[allow(dead_code, reason = "not every caller needs all of it")]
 mod outgoing;
 pub mod reader;
 #[cfg(feature = "test-util")]
@@ -87,6 +87,8 @@ mod process;
 mod settings;
 #[cfg(feature = "server")]
 mod sink;
+#[cfg(feature = "server")]
+mod webhooks;
 #[cfg(feature = "server")]
 mod wire;
 

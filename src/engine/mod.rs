@@ -4,7 +4,7 @@
 //! |---|---|
 //! | this file, `commands`, `atomic`, `accounts`, `history`, `status`, `metrics` | what callers ask of it |
 //! | `opening`, `closing`, `life` | how it begins and ends; what it may cost; a lost end, a clock that was wrong |
-//! | `files` | what is on disk beside journal and history: snapshots, claims |
+//! | `files`, `kept` | what is on disk beside journal and history: snapshots, claims, what followers keep |
 //! | `upkeep`, `time` | what it does by itself: expire, checkpoint, look for room |
 //! | `following` | how history and subscribers follow the journal |
 //! | `deferred` | what is asked about reservations that ended, and decided where history is read |
@@ -18,6 +18,8 @@ mod deferred;
 pub(crate) mod files;
 mod following;
 mod history;
+#[cfg(feature = "server")]
+mod kept;
 mod lengths;
 mod life;
 mod metrics;

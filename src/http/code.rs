@@ -110,6 +110,8 @@ codes! {
         Nothing, No, Nothing, "no such account, or it is closed";
     ReservationNotFound "RESERVATION_NOT_FOUND" NOT_FOUND "预留不存在"
         Nothing, No, Nothing, "no such reservation";
+    WebhookNotFound "WEBHOOK_NOT_FOUND" NOT_FOUND "Webhook 接收方不存在"
+        Nothing, No, Nothing, "no such receiver of webhooks";
     MethodNotAllowed "METHOD_NOT_ALLOWED" METHOD_NOT_ALLOWED "请求方法不支持"
         Nothing, No, Methods, "the path takes other methods; with `Allow`";
     NotAcceptable "NOT_ACCEPTABLE" NOT_ACCEPTABLE "无法按要求的格式响应"

@@ -11,6 +11,7 @@ use crate::base::TimeMs;
 use crate::base::error::{Error, ErrorKind};
 use crate::mall::model::Violation;
 use crate::mall::{Failure, Lack, Line, References, Short, Shortage};
+use crate::webhooks::Refusal;
 use crate::wire::{Refused, StatusFound, UnitsLeft};
 
 /// What a refusal found, for the client to act on.
@@ -227,6 +228,17 @@ impl From<Failure> for ApiError {
             Failure::PaidTooLate => Self::new(Code::PaymentTooLate),
             Failure::Unknown => Self::new(Code::OutcomeUnknown),
             Failure::Engine(error) => error.into(),
+        }
+    }
+}
+
+/// The one place where refusals about receivers of webhooks become codes.
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::NotFound => Self::new(Code::WebhookNotFound),
+            Refusal::Exists => Self::new(Code::AlreadyExists),
+            Refusal::Engine(error) => error.into(),
         }
     }
 }

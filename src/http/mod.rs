@@ -41,9 +41,12 @@ use std::time::Duration;
 
 use hyper::HeaderMap;
 
+use crate::base::error::Result;
 use crate::base::handle;
 use crate::mall::Mall;
 use crate::sink::MirrorView;
+pub use crate::webhooks::WebhookSettings;
+use crate::webhooks::{Sending, Webhooks};
 use crate::wire::decimal;
 
 #[cfg(feature = "bin")]
@@ -140,6 +143,8 @@ pub struct App {
     draining: AtomicBool,
     /// `None` without a mirror.
     mirror: Option<MirrorView>,
+    /// `None` where nobody is told of anything.
+    webhooks: Option<Webhooks>,
 }
 
 handle!(App, this { limits: this.limits });
@@ -164,7 +169,18 @@ impl App {
             running: Arc::default(),
             draining: AtomicBool::new(false),
             mirror: None,
+            webhooks: None,
         }
+    }
+
+    /// Tells the receivers that operators name of orders and stock, while it is served.
+    ///
+    /// # Errors
+    /// `Invalid` when the certificates cannot be used, `Unavailable` when the data directory cannot
+    /// be read.
+    pub fn with_webhooks(self, settings: WebhookSettings) -> Result<Self> {
+        let webhooks = Some(Webhooks::open(self.mall.engine().clone(), settings)?);
+        Ok(Self { webhooks, ..self })
     }
 
     /// Lets operators look at this mirror.
@@ -177,6 +193,12 @@ impl App {
     fn bearer(&self, headers: &HeaderMap) -> Result<Arc<auth::Identity>, error::ApiError> {
         let is_revoked = |user: &str, issued_at| self.mall.has_revoked(user, issued_at);
         self.auth.identify(headers, self.mall.clock_ms(), is_revoked)
+    }
+
+    /// Without their thread, receivers are told later: nothing is lost.
+    fn begin_webhooks(&self) -> Option<Sending> {
+        let begun = self.webhooks.as_ref().map(Webhooks::begin)?;
+        begun.inspect_err(|error| tracing::error!(%error, "webhooks are not sent")).ok()
     }
 
     fn is_draining(&self) -> bool {

@@ -14,7 +14,7 @@ use hyper::body::Incoming;
 use super::access::Access;
 use super::api::admin::{
     alerts, categories, clock, documents, held, leaks, levels, mirror, orders as all_orders,
-    points as all_points, products, records, reports, revocations, status, stock,
+    points as all_points, products, records, reports, revocations, status, stock, webhooks,
 };
 use super::api::ledger::{accounts, reservations};
 use super::api::shop::{catalogue, exchange, orders, recommend, waiting};
@@ -228,6 +228,26 @@ routes! {
         "What happened in a day.";
     GET "/api/admin/reports/weekly" operator nothing => reports::weekly,
         "What happened in a week.";
+    GET "/api/admin/webhooks" operator nothing => webhooks::list,
+        "The receivers of webhooks, and how they stand.";
+    POST "/api/admin/webhooks" operator fields => webhooks::create,
+        "Makes a receiver of webhooks; its secret is shown this once.";
+    GET "/api/admin/webhooks/dead" operator nothing => webhooks::dead,
+        "Messages that were given up.";
+    POST "/api/admin/webhooks/dead/replay" operator fields => webhooks::replay,
+        "Tries messages again that were given up.";
+    GET "/api/admin/webhooks/{receiverId}" operator nothing => webhooks::get,
+        "One receiver of webhooks.";
+    PATCH "/api/admin/webhooks/{receiverId}" operator fields => webhooks::patch,
+        "Changes a receiver of webhooks, or turns it on or off.";
+    DELETE "/api/admin/webhooks/{receiverId}" operator empty => webhooks::remove,
+        "Removes a receiver of webhooks, with what is on its way to it.";
+    GET "/api/admin/webhooks/{receiverId}/deliveries" operator nothing => webhooks::deliveries,
+        "The last attempts to deliver something.";
+    POST "/api/admin/webhooks/{receiverId}/rotate" operator fields => webhooks::rotate,
+        "Signs with another secret, and with the one before for a while.";
+    POST "/api/admin/webhooks/{receiverId}/test" operator empty => webhooks::test,
+        "Sends a message that tells nothing.";
     GET "/api/admin/clock" admin nothing => clock::clock,
         "The engine's time, and the machine's.";
     POST "/api/admin/clock/confirm" admin empty => clock::confirm,

@@ -51,6 +51,7 @@ pub async fn run(listener: TcpListener, shutdown: impl Future<Output = ()>, app:
     let mut beside = JoinSet::new();
     beside.spawn(sweep(house.guests.clone(), house.app.clone()));
     upkeep::begin(&mut beside, &house.app);
+    let sending = house.app.begin_webhooks();
     let mut shutdown = pin!(shutdown);
     loop {
         tokio::select! {
@@ -65,6 +66,9 @@ pub async fn run(listener: TcpListener, shutdown: impl Future<Output = ()>, app:
     drop(listener);
     if tokio::time::timeout(app.limits.drain_timeout, graceful.shutdown()).await.is_err() {
         tracing::warn!("some requests did not finish in time");
+    }
+    if let Some(sending) = sending {
+        sending.stop().await;
     }
 }
 

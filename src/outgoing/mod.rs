@@ -14,7 +14,9 @@ mod resolve;
 mod tests;
 mod tls;
 
-pub(crate) use client::{Client, Limits, Response, SendError, Sent};
+#[allow(unused_imports, reason = "whoever names an answer's type")]
+pub(crate) use client::Response;
+pub(crate) use client::{Client, Limits, SendError, Sent};
 pub(crate) use endpoint::Endpoint;
 pub(crate) use guard::Guard;
 pub(crate) use tls::Trust;

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+use crate::base::error::{Error, Result};
 use crate::engine::{Engine, EngineBuilder};
-use crate::http::Limits;
+use crate::http::{Limits, WebhookSettings};
 use crate::mall::MallConfig;
 use crate::sink::{Backlog, BacklogPolicy, Database, MirrorConfig};
 
@@ -33,6 +34,7 @@ pub(crate) struct Config {
     pub(crate) connections_per_address: Option<usize>,
     pub(crate) mall: MallConfig,
     pub(super) mirror: MirrorSettings,
+    pub(super) webhooks: WebhooksSet,
     engine: Vec<EngineStep>,
 }
 
@@ -46,6 +48,13 @@ pub(super) struct MirrorSettings {
     pub(super) prefix: Option<String>,
     pub(super) migrate: bool,
     pub(super) backlog: Backlog,
+}
+
+/// What is set about webhooks; the certificates are read when they are needed.
+#[derive(Default)]
+pub(super) struct WebhooksSet {
+    pub(super) settings: WebhookSettings,
+    pub(super) ca: Option<PathBuf>,
 }
 
 impl Config {
@@ -64,6 +73,7 @@ impl Config {
             connections_per_address: None,
             mall: MallConfig::default(),
             mirror: MirrorSettings { url: None, ca: None, prefix: None, migrate: true, backlog },
+            webhooks: WebhooksSet::default(),
             engine: Vec::new(),
         }
     }
@@ -88,5 +98,19 @@ impl Config {
         let MirrorSettings { url, ca, prefix, migrate, backlog } = &self.mirror;
         let database = Database { url: url.clone()?, ca: ca.clone(), prefix: prefix.clone() };
         Some(MirrorConfig { database, migrate: *migrate, backlog: *backlog })
+    }
+    /// How webhooks are sent.
+    ///
+    /// # Errors
+    /// `Unavailable` when the file of certificates cannot be read.
+    #[allow(clippy::disallowed_methods, reason = "an operator's file, not the engine's")]
+    pub(crate) fn webhooks(&self) -> Result<WebhookSettings> {
+        let WebhooksSet { settings, ca } = &self.webhooks;
+        let read = |path: &PathBuf| {
+            let failed = |cause| Error::io(format!("the certificates {}", path.display()), cause);
+            std::fs::read(path).map_err(failed)
+        };
+        let ca_pem = ca.as_ref().map(read).transpose()?;
+        Ok(WebhookSettings { ca_pem, ..settings.clone() })
     }
 }

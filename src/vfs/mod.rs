@@ -96,6 +96,24 @@ pub(crate) fn create_dir_all(vfs: &dyn Vfs, dir: &Path) -> io::Result<()> {
     }
 }
 
+/// Writes a small file whole: aside as `{name}.tmp`, synced and renamed, so that a crash leaves the
+/// one or the other. Makes the directory where it is missing.
+pub(crate) fn write_whole(
+    vfs: &dyn Vfs,
+    dir: &Path,
+    name: &str,
+    path: &Path,
+    bytes: &[u8],
+) -> io::Result<()> {
+    let aside = dir.join(format!("{name}.tmp"));
+    create_dir_all(vfs, dir)?;
+    let file = vfs.create(&aside)?;
+    file.write_at(bytes, 0)?;
+    file.sync()?;
+    vfs.rename(&aside, path)?;
+    vfs.sync_dir(dir)
+}
+
 /// Whether a directory is there and can be read.
 pub(crate) fn holds_dir(vfs: &dyn Vfs, dir: &Path) -> bool {
     vfs.list(dir).is_ok()

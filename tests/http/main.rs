@@ -40,3 +40,5 @@ mod seed_acceptance;
 mod slow_clients;
 mod waiting;
 mod waiting_lists;
+mod webhooks;
+mod webhooks_down;

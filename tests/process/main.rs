@@ -21,3 +21,4 @@ mod soak;
 mod token_keys;
 #[cfg(target_os = "linux")]
 mod unread_log;
+mod webhooks;

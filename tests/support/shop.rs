@@ -7,7 +7,7 @@ use std::sync::Arc;
 use secrecy::SecretString;
 use serde_json::Map;
 use stockhold::clock::ManualClock;
-use stockhold::http::{App, Auth, Limits, Role};
+use stockhold::http::{App, Auth, Limits, Role, WebhookSettings};
 use stockhold::mall::{ByLevel, Mall, MallConfig, Product};
 use stockhold::{Engine, EngineBuilder, Level, Seq};
 use tempfile::TempDir;
@@ -26,11 +26,20 @@ pub struct Setup {
     pub limits: Limits,
     pub config: MallConfig,
     pub engine: fn(EngineBuilder) -> EngineBuilder,
+    pub webhooks: WebhookSettings,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { limits: Limits::default(), config: MallConfig::default(), engine: |builder| builder }
+        Self {
+            limits: Limits::default(),
+            config: MallConfig::default(),
+            engine: |builder| builder,
+            webhooks: WebhookSettings {
+                private_hosts: vec!["127.0.0.1".to_owned()],
+                ..WebhookSettings::default()
+            },
+        }
     }
 }
 
@@ -60,7 +69,8 @@ impl Shop {
         let engine = open_engine(&setup, dir.path(), &clock);
         let mall = Mall::open(engine.clone(), setup.config.clone()).expect("the catalogue reads");
         mall.load_demo().expect("the demo loads");
-        let app = Arc::new(App::new(mall.clone(), auth(), setup.limits.clone()));
+        let app = App::new(mall.clone(), auth(), setup.limits.clone());
+        let app = Arc::new(app.with_webhooks(setup.webhooks.clone()).expect("the receivers read"));
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port is free");
         let address = listener.local_addr().expect("an address");
         let (stop, stopped) = oneshot::channel::<()>();

@@ -114,14 +114,15 @@ impl Server {
     /// Serves until somebody asks to stop.
     fn run(self, mirror: Option<MirrorView>, way_out: &WayOut) -> Result<()> {
         let Self { demo, config, limits, auth, keys, engine } = self;
-        let mall = Mall::open(engine, config.mall)?;
+        let mall = Mall::open(engine, config.mall.clone())?;
         let hint = if demo {
             mall.load_demo()?;
             Some(auth.issue_for(DEMO_USER, Role::User, DEMO_TOKEN_TTL_MS)?)
         } else {
             None
         };
-        let app = Arc::new(App::new(mall, auth.clone(), limits).with_mirror(mirror));
+        let app = App::new(mall, auth.clone(), limits).with_mirror(mirror);
+        let app = Arc::new(app.with_webhooks(config.webhooks()?)?);
         let runtime = runtime()?;
         let served = runtime.block_on(async {
             let listener = TcpListener::bind(config.listen)

@@ -190,15 +190,9 @@ pub(in crate::engine) fn write(
     record: Record,
 ) -> Result<()> {
     let dir = claims_dir(directory.path());
-    let (aside, path) = (dir.join(format!("{name}.tmp")), path(&dir, name));
+    let path = path(&dir, name);
     let filed = Filed { record, directory: Some(directory.identity().directory) };
-    let written = vfs::create_dir_all(vfs, &dir).and_then(|()| {
-        let file = vfs.create(&aside)?;
-        file.write_at(&encode(filed), 0)?;
-        file.sync()?;
-        vfs.rename(&aside, &path)?;
-        vfs.sync_dir(&dir)
-    });
+    let written = vfs::write_whole(vfs, &dir, name, &path, &encode(filed));
     written.map_err(|error| Error::io(format_args!("writing the claim {}", path.display()), error))
 }
 

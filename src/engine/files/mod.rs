@@ -4,6 +4,8 @@
 pub(in crate::engine) mod belonging;
 pub(crate) mod claims;
 pub(in crate::engine) mod generations;
+#[cfg(feature = "server")]
+pub(crate) mod kept;
 pub(crate) mod snapshot;
 
 use std::path::{Path, PathBuf};

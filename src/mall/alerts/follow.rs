@@ -14,6 +14,7 @@ use crate::engine::{Claim, Subscription, Ticket};
 use crate::event::Event;
 use crate::ledger::PutDocument;
 use crate::mall::Mall;
+use crate::mall::facts::document::Stamp;
 use crate::mall::facts::{ALERTS, Alert, AlertEnd, Condition};
 use crate::mall::views::Views;
 
@@ -182,7 +183,13 @@ impl Mall {
                 if let Some(turn) = turn {
                     let turned =
                         turned(moment, product, condition, threshold, open.as_deref(), turn);
-                    last = Some(self.shared.alerts.write(writing, self.engine(), turned, None)?);
+                    last = Some(self.shared.alerts.write(
+                        writing,
+                        self.engine(),
+                        turned,
+                        Stamp::default(),
+                        None,
+                    )?);
                 }
             }
         }
@@ -266,7 +273,13 @@ impl Mall {
             let turn = judge::turn(threshold, touch, condition, open.as_deref(), stock);
             if let Some(turn) = turn {
                 let turned = turned(moment, product, condition, threshold, open.as_deref(), turn);
-                last = Some(self.shared.alerts.write(writing, self.engine(), turned, None)?);
+                last = Some(self.shared.alerts.write(
+                    writing,
+                    self.engine(),
+                    turned,
+                    Stamp::default(),
+                    None,
+                )?);
             }
         }
         Ok(last)

@@ -75,7 +75,11 @@ impl Judge {
                 Change::Product(entry) => {
                     touched.extend(self.rule(entry).map(|touch| (entry.id.into(), touch)));
                 }
-                Change::Order(_) | Change::Points(_) | Change::Category(_) | Change::Line(_) => {}
+                Change::Order(_)
+                | Change::Points(_)
+                | Change::Category(_)
+                | Change::Line(_)
+                | Change::Alert(_) => {}
             }
         }
         touched

@@ -155,15 +155,17 @@ impl Alerts {
         self.seq.load(Ordering::Relaxed)
     }
 
-    /// Writes an alert as it is by now; what was written before it is durable no later.
+    /// Writes an alert as it is by now; what was written before it is durable no later. The stamp is
+    /// an operator's, or none: so whoever follows the events knows news from what was seen.
     fn write(
         &self,
         _writing: &mut follow::Following,
         engine: &Engine,
         alert: Alert,
+        stamp: Stamp,
         key: Option<IdempotencyKey>,
     ) -> Result<Ticket<()>> {
-        let (kept, body) = document::written(alert, Stamp::default())?;
+        let (kept, body) = document::written(alert, stamp)?;
         let name = kept.content.id().to_string();
         let ticket = engine.put_document(PutDocument::new(ALERTS, &name, &body).key(key))?;
         self.table.write().put(kept.content);
@@ -217,8 +219,10 @@ impl Mall {
             return Ok(acknowledged.clone());
         }
         let acknowledged = Acknowledged { by, at: self.now_ms() };
+        let Acknowledged { by, at } = acknowledged.clone();
+        let stamp = Stamp { updated_at: Some(at), updated_by: Some(by) };
         let alert = Alert { acknowledged: Some(acknowledged.clone()), ..Alert::clone(&found) };
-        alerts.write(&mut writing, self.engine(), alert, key)?.wait()?;
+        alerts.write(&mut writing, self.engine(), alert, stamp, key)?.wait()?;
         Ok(acknowledged)
     }
 }

@@ -99,7 +99,11 @@ impl<'p> Tally<'p> {
                 }
                 Change::Points(movement) => self.moved_points(at, &movement, &orders),
                 // What is elsewhere is not for sale.
-                Change::Stock(_) | Change::Category(_) | Change::Product(_) | Change::Line(_) => {}
+                Change::Stock(_)
+                | Change::Category(_)
+                | Change::Product(_)
+                | Change::Line(_)
+                | Change::Alert(_) => {}
             }
         }
         Ok(())
@@ -320,7 +324,8 @@ fn counted_at(at: TimeMs, changes: &Changes<'_>) -> TimeMs {
         | Change::Points(_)
         | Change::Category(_)
         | Change::Product(_)
-        | Change::Line(_) => None,
+        | Change::Line(_)
+        | Change::Alert(_) => None,
     });
     match returned {
         Some(order) if flaw::is_made(Flaw::RefundsEarly) => made_at_ms(order),

@@ -17,8 +17,8 @@ use names::{Name, Names};
 #[cfg_attr(not(feature = "mysql"), allow(unused_imports, reason = "the mirror shows more"))]
 pub(crate) use orders::{OrderChange, OrderEnd, OrderStep, Returned, Subject};
 
-use super::facts::Parting;
 use super::facts::document::{self, Kept};
+use super::facts::{ALERTS, Alert, Parting};
 use super::model::{CATEGORIES, Category, PRODUCTS, Product};
 use crate::base::ReservationId;
 use crate::base::error::Result;
@@ -37,8 +37,9 @@ pub(crate) enum Change<'e> {
     Category(Entry<'e, Category>),
     Product(Entry<'e, Product>),
     /// Who waits for a product.
-    #[cfg_attr(not(test), allow(dead_code, reason = "nobody tells users yet"))]
     Line(LineChange),
+    /// What operators are told of a product.
+    Alert(Entry<'e, Alert>),
 }
 
 /// Somebody joins the line for a product, or leaves it. Whoever tells users that they have got
@@ -75,7 +76,7 @@ pub(crate) struct Movement<'e> {
     pub(crate) change: AccountChange<'e>,
 }
 
-/// A document of the catalogue was written, or removed when there is none.
+/// A document of the catalogue, or of an alert, was written, or removed when there is none.
 #[derive(Debug)]
 pub(crate) struct Entry<'e, T> {
     pub(crate) id: &'e str,
@@ -178,12 +179,13 @@ fn begun_with(opened: &Opened<'_>) -> AccountChange<'static> {
     }
 }
 
-/// A document as an entry of the catalogue; `None` when it is in another collection.
+/// A document as an entry of the catalogue, or an alert; `None` when it is in another collection.
 pub(crate) fn entry<'e>(written: &Written<'e>) -> Option<Change<'e>> {
     let Written { collection, key: id, body } = *written;
     match collection {
         CATEGORIES => Some(Change::Category(Entry { id, to: read(body) })),
         PRODUCTS => Some(Change::Product(Entry { id, to: read(body) })),
+        ALERTS => Some(Change::Alert(Entry { id, to: read(body) })),
         _ => None,
     }
 }

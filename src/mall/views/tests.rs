@@ -100,6 +100,8 @@ fn only_the_malls_documents_are_entries_and_what_cannot_be_read_says_why() {
         ("category", Some("["), true, false),
         ("product", None, true, true),
         ("product", Some("{\"id\":1}"), true, false),
+        ("alert", None, true, true),
+        ("alert", Some("{}"), true, false),
         ("elsewhere", Some("x"), false, false),
     ] {
         let event = event(Fact::Document {
@@ -111,6 +113,7 @@ fn only_the_malls_documents_are_entries_and_what_cannot_be_read_says_why() {
         let read = changes.first().map(|change| match change {
             Change::Category(entry) => entry.to.is_ok(),
             Change::Product(entry) => entry.to.is_ok(),
+            Change::Alert(entry) => entry.to.is_ok(),
             Change::Order(_) | Change::Stock(_) | Change::Points(_) | Change::Line(_) => {
                 panic!("{change:?}")
             }

@@ -77,7 +77,7 @@ impl Batch {
     pub(super) fn add(&mut self, seq: Seq, at: TimeMs, change: Change<'_>) {
         match change {
             // There is no table of those who wait.
-            Change::Line(_) => {}
+            Change::Line(_) | Change::Alert(_) => {}
             Change::Order(order) => {
                 if let Some((user, by)) = order.standing() {
                     self.user(user, seq, at).stands(by, at);

@@ -16,6 +16,7 @@ pub(in crate::http) mod reports;
 pub(in crate::http) mod revocations;
 pub(in crate::http) mod status;
 pub(in crate::http) mod stock;
+pub(in crate::http) mod webhooks;
 
 use std::borrow::Cow;
 

@@ -17,7 +17,7 @@ impl Ledger {
     ///
     /// # Errors
     /// `Conflict` when the reservation cannot have expired with these lines, or the key was used for
-    /// another request; `NotFound` when it names an account that never was.
+    /// another request; `Invalid` when what it takes cannot stand for what it held; `NotFound` when it names an account that never was.
     pub(crate) fn revive(
         &self,
         held: &Held<'_>,
@@ -25,10 +25,12 @@ impl Ledger {
         now: TimeMs,
         recorder: &impl Recorder,
     ) -> Result<Executed<ReacquireOutcome>> {
-        held.lines.iter().try_for_each(|line| self.check_account(line.account))?;
+        let all = held.lines.iter().chain(held.takes);
+        all.map(|line| line.account).try_for_each(|account| self.check_account(account))?;
         let keyed = of_reacquire(asked, &self.limits.keys, now);
         let key_shard = asked.key.map_or(0, |key| bit(self.key_space.shard_of(key.number())));
-        let mask = mask_of(held.lines) | bit(held.reservation.shard()) | key_shard;
+        let mask =
+            mask_of(held.lines) | mask_of(held.takes) | bit(held.reservation.shard()) | key_shard;
         let mut locked = LockedShards::lock(&self.shards, mask);
         let revived = self.revive_locked(&mut locked, held, keyed, now, recorder);
         locked.count(Verb::Reacquire, revived)

@@ -162,6 +162,8 @@ struct Shared {
     sent: orders::Sent,
     alerts: alerts::Alerts,
     lots: lots::Lots,
+    /// Held while points expire: nothing may be looked at twice before it is changed.
+    lots_due: Mutex<lots::Due>,
     lines: lines::Lines,
     revocations: revocations::Revocations,
 }
@@ -189,6 +191,7 @@ impl Mall {
                 sent: orders::Sent::default(),
                 alerts,
                 lots,
+                lots_due: Mutex::default(),
                 lines,
                 revocations,
             }),

@@ -512,6 +512,16 @@ fn deadlines_that_were_moved_too_late_or_from_where_they_were_not() {
     assert_eq!((verdict.code, verdict.found()), (0, vec![]), "{}", verdict.told());
 }
 
+/// The shard of an account with this name.
+fn shard_of(key: &AccountKey) -> u32 {
+    let dir = TempDir::new().expect("a directory");
+    let engine = stockhold::Engine::builder(dir.path()).segment_bytes(128 << 10).open();
+    let engine = engine.expect("it opens");
+    let account = engine.open_account(key, Policy::strict()).expect("there is room");
+    engine.close().expect("it closes");
+    account.number() % 64
+}
+
 #[test]
 fn what_is_revived_and_did_not_expire_is_another_or_has_two_ends() {
     // The pending order, expired and confirmed after all.
@@ -581,6 +591,44 @@ fn what_is_revived_and_did_not_expire_is_another_or_has_two_ends() {
             lines[0].consumed -= 1;
         }
     });
+    // Points may be of another account of its user, and not of another's.
+    for of_its_user in [true, false] {
+        let (mut forge, mut fact) = expired();
+        let Fact::Revived { lines, .. } = &mut fact else { panic!("it is revived") };
+        let points = lines[0];
+        let opened = |event: &Event<'static>| match &event.fact {
+            Fact::AccountOpened { account, key, .. } => Some((*account, key.clone())),
+            _ => None,
+        };
+        let all: Vec<(AccountId, AccountKey)> = forge.events.iter().filter_map(opened).collect();
+        let (_, own) = all.iter().find(|(account, _)| *account == points.account()).expect("open");
+        let key = match of_its_user {
+            true => AccountKey::points_until(own.owner(), 4_102_444_800_000),
+            false => AccountKey::points("eve"),
+        };
+        let key = key.expect("a valid name");
+        // The next of its shard, which follows from its user.
+        let shard = match of_its_user {
+            true => points.account % 64,
+            false => shard_of(&key),
+        };
+        let of_shard = all.iter().map(|(account, _)| account.number());
+        let last = of_shard.filter(|number| number % 64 == shard).max();
+        let account = AccountId::from_number(last.map_or(shard, |last| last + 64));
+        forge.push(Fact::AccountOpened { account, key, policy: Policy::strict() });
+        let (units, note) = (points.quantity, "".into());
+        let available = units as i64;
+        forge.push(Fact::Received { account, quantity: units, available, note });
+        lines[0] = EventLine { account: account.number(), available: 0, ..points };
+        forge.push(fact);
+        if !of_its_user {
+            forge.expect("reservation", 15);
+            continue;
+        }
+        write_events(forge.dir.path(), &forge.events);
+        let verdict = verify(forge.dir.path());
+        assert_eq!((verdict.code, verdict.found()), (0, vec![]), "{}", verdict.told());
+    }
     // What was released is given up.
     let mut forge = Forge::new();
     let end = forge.end(false);

@@ -354,7 +354,7 @@ async fn deductions_take_of_lots_and_records_go_over_all_of_them() {
 }
 
 #[tokio::test]
-async fn an_order_that_is_paid_late_takes_the_points_it_had_and_none_that_have_ended() {
+async fn an_order_that_is_paid_late_takes_the_points_it_had_or_others_that_are_good() {
     const TTL_MS: u64 = 15 * 60_000;
     let shop = shop().await;
     let mut ann = ann_of(&shop).await;
@@ -368,10 +368,35 @@ async fn an_order_that_is_paid_late_takes_the_points_it_had_and_none_that_have_e
     assert_eq!((&told["status"], &told["pointsCost"]), (&json!(1), &json!(6)));
     assert_eq!(available(&shop, "ann"), [0, 6, 10]);
 
+    // Those that it had have ended: it takes others, and all of it or nothing.
     let order = id(&exchange(&mut ann, "tea", 7, false).await);
+    let another = id(&exchange(&mut ann, "tea", 9, false).await);
     shop.advance(TTL_MS + DAY_MS);
-    let short = late(&mut ann, &order).await.failure(409, "INSUFFICIENT_POINTS");
-    assert_eq!((&short["required"], &short["available"]), (&json!(7), &json!(1)));
+    let mut root = root(&shop).await;
+    award(&mut root, "ann", 2, Some(TONIGHT_MS + 3 * DAY_MS)).await.data();
+    let newer = Some(TONIGHT_MS + 3 * DAY_MS);
+    let told = late(&mut ann, &order).await.data();
+    assert_eq!((&told["status"], &told["pointsCost"]), (&json!(1), &json!(7)));
+    assert_eq!(level(&shop, "ann", newer).available, 0, "what ends first is taken first");
+    assert_eq!(level(&shop, "ann", None).available, 5);
+    let before = shop.state();
+    let short = late(&mut ann, &another).await.failure(409, "INSUFFICIENT_POINTS");
+    assert_eq!((&short["required"], &short["available"]), (&json!(9), &json!(5)));
     assert_eq!(short["lines"].as_array().map(Vec::len), Some(1), "{short}");
-    assert_eq!(level(&shop, "ann", None).available, 10, "nothing was taken");
+    assert_eq!(shop.state(), before, "nothing was taken");
+    // A retry hears the same, also after a restart.
+    let shop = shop.reopen().await;
+    let mut ann = user(&shop, "ann").await;
+    assert_eq!(late(&mut ann, &order).await.data()["status"], 1);
+
+    // What goes back returns to where it was taken from at last: of some units those first that are
+    // good the longest.
+    let mut root = self::root(&shop).await;
+    let refund = format!("/api/admin/orders/{order}/refund");
+    root.post(&refund, json!({"reason": "x", "quantity": 4})).await.data();
+    assert_eq!([newer, None].map(|end| level(&shop, "ann", end).available), [0, 9]);
+    root.post(&refund, json!({"reason": "x"})).await.data();
+    assert_eq!([newer, None].map(|end| level(&shop, "ann", end).available), [2, 10]);
+    let ended = [Some(TONIGHT_MS), Some(TONIGHT_MS + DAY_MS)];
+    assert_eq!(ended.map(|end| level(&shop, "ann", end).consumed), [5, 1], "of the first order");
 }

@@ -1,8 +1,10 @@
 //! Revivals in the auditor's books: what expired takes its own lines once more, and is confirmed; once,
-//! and nothing else is.
+//! and nothing else is. Points of a user may come from other accounts of that user.
+
+use std::collections::BTreeMap;
 
 use super::{Books, Confirmed, Findings, Kind, PendingReservation, shard_of};
-use crate::base::{Seq, TimeMs};
+use crate::base::{AccountKey, AccountKind, Seq, TimeMs};
 use crate::event::EventLine;
 
 /// A revival, as its event tells it.
@@ -48,7 +50,7 @@ impl Books {
                 format!("reservation {id} is revived, and did not expire, or was revived before")
             });
         };
-        if !revived.is_of(held) {
+        if !self.is_of(revived, held) {
             return Some(format!("reservation {id} is revived as another than expired"));
         }
         let part = lines.iter().find(|line| line.consumed != line.quantity)?;
@@ -57,11 +59,25 @@ impl Books {
     }
 }
 
-impl Revived<'_> {
-    /// Whether it tells of the reservation that expired, with the lines that it held.
-    fn is_of(&self, held: &PendingReservation) -> bool {
-        let lines = self.lines.iter().map(|line| (line.account, line.quantity));
-        (self.owner, self.expires_at) == (held.owner, held.expires_at)
-            && lines.eq(held.lines.iter().copied())
+impl Books {
+    /// Whether a revival tells of the reservation that expired, with what it held.
+    fn is_of(&self, revived: &Revived<'_>, held: &PendingReservation) -> bool {
+        let lines = revived.lines.iter().map(|line| (line.account, line.quantity));
+        (revived.owner, revived.expires_at) == (held.owner, held.expires_at)
+            && self.by_source(lines) == self.by_source(held.lines.iter().copied())
+    }
+
+    /// How many units are of which account, or of which user's points.
+    fn by_source(&self, lines: impl Iterator<Item = (u32, u64)>) -> BTreeMap<String, u128> {
+        let mut all = BTreeMap::new();
+        for (number, units) in lines {
+            let key = self.accounts.get(&number).and_then(|it| it.key.parse::<AccountKey>().ok());
+            let source = match key.filter(|key| key.kind() == AccountKind::Points) {
+                Some(key) => format!("points of {}", key.owner()),
+                None => number.to_string(),
+            };
+            *all.entry(source).or_default() += u128::from(units);
+        }
+        all
     }
 }

@@ -60,9 +60,14 @@ pub(in crate::engine) fn ask_note(core: &Core, note: &NoteWhen<'_>) -> Result<No
 ///
 /// # Errors
 /// As [`ask_refund`].
-pub(super) fn ask_reacquire(core: &Core, asked: &Reacquire) -> Result<ReacquireTicket> {
+pub(super) fn ask_reacquire(
+    core: &Core,
+    asked: &Reacquire,
+    takes: Option<&[Line]>,
+) -> Result<ReacquireTicket> {
     let (Reacquire { reservation, owner, key }, answer) = (*asked, Answer::new());
-    let wish = Wish::Reacquire { answer: Arc::clone(&answer) };
+    Return { part: takes, ..Return::default() }.check()?;
+    let wish = Wish::Reacquire { takes: takes.map(Box::from), answer: Arc::clone(&answer) };
     ask(core, Request { reservation, owner, key, after: 0, wish })?;
     Ok(DeferredTicket::new(answer, &core.journal))
 }
@@ -103,7 +108,9 @@ pub(in crate::engine) fn decide(core: &Core, store: &Store, unseen: &mut Unseen)
                 let asked = Return { part, written_off, note, expires_at: 0, owner, key };
                 answer.give(calls, refund(core, store, &request, &asked, *when))
             }
-            Wish::Reacquire { answer } => answer.give(calls, reacquire(core, store, &request)),
+            Wish::Reacquire { takes, answer } => {
+                answer.give(calls, reacquire(core, store, &request, takes.as_deref()))
+            }
             Wish::Note { body, when, answer } => {
                 answer.give(calls, note(core, store, &request, body, *when))
             }
@@ -123,7 +130,7 @@ pub(in crate::engine) fn end(core: &Core) {
     for request in core.history.deferred.end() {
         match request.wish {
             Wish::Refund { answer, .. } => answer.give(calls, Err(over(core))),
-            Wish::Reacquire { answer } => answer.give(calls, Err(over(core))),
+            Wish::Reacquire { answer, .. } => answer.give(calls, Err(over(core))),
             Wish::Note { answer, .. } => answer.give(calls, Err(over(core))),
         };
     }
@@ -190,7 +197,12 @@ fn part_line(line: &RecordLine) -> PartLine {
     PartLine { account, consumed, returned }
 }
 
-fn reacquire(core: &Core, store: &Store, request: &Request) -> Result<Executed<ReacquireOutcome>> {
+fn reacquire(
+    core: &Core,
+    store: &Store,
+    request: &Request,
+    takes: Option<&[Line]>,
+) -> Result<Executed<ReacquireOutcome>> {
     let Request { reservation: id, owner, key, .. } = *request;
     let asked = Reacquire::new(id).owner(owner).key(key);
     if let Some(first) = core.ledger.revived_before(&asked, core.now_ms())? {
@@ -211,7 +223,8 @@ fn reacquire(core: &Core, store: &Store, request: &Request) -> Result<Executed<R
     let line = |line: &RecordLine| Line { account: line.account, quantity: line.quantity };
     let lines: Vec<Line> = record.lines.iter().map(line).collect();
     let ReservationRecord { owner, expires_at, .. } = record;
-    let held = Held { reservation: id, owner, lines: &lines, expires_at };
+    let takes = takes.unwrap_or(&lines);
+    let held = Held { reservation: id, owner, lines: &lines, takes, expires_at };
     core.ledger.revive(&held, &asked, core.now_ms(), &core.recorder())
 }
 

@@ -177,6 +177,8 @@ pub(in crate::engine) enum Wish {
         answer: Arc<Answer<RefundOutcome>>,
     },
     Reacquire {
+        /// What it takes, where that is not what it held.
+        takes: Option<Box<[Line]>>,
         answer: Arc<Answer<ReacquireOutcome>>,
     },
     Note {

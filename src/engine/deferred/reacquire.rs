@@ -3,7 +3,7 @@
 use super::{ReacquireTicket, decide};
 use crate::base::error::Result;
 use crate::engine::Engine;
-use crate::ledger::Reacquire;
+use crate::ledger::{Line, Reacquire};
 
 impl Engine {
     /// Asks for a reservation that has expired to take everything again that it held, and to be
@@ -54,6 +54,20 @@ impl Engine {
     /// [`ReacquireOutcome::NotExpired`]: crate::ReacquireOutcome::NotExpired
     /// [`ReacquireOutcome::StillPending`]: crate::ReacquireOutcome::StillPending
     pub fn reacquire(&self, asked: impl Into<Reacquire>) -> Result<ReacquireTicket> {
-        decide::ask_reacquire(self.core()?, &asked.into())
+        decide::ask_reacquire(self.core()?, &asked.into(), None)
+    }
+
+    /// As [`Engine::reacquire`], but that points come from these lines, which stand for all that it
+    /// held: those of a user may be of other accounts of that user.
+    ///
+    /// # Errors
+    /// `Invalid` for no lines, too many, or a quantity that is none; the ticket's is `Invalid` where
+    /// they cannot stand for what it held.
+    pub(crate) fn reacquire_with(
+        &self,
+        asked: Reacquire,
+        takes: &[Line],
+    ) -> Result<ReacquireTicket> {
+        decide::ask_reacquire(self.core()?, &asked, Some(takes))
     }
 }

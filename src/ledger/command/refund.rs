@@ -23,6 +23,8 @@ pub(crate) struct Held<'a> {
     /// On whose behalf it was.
     pub(crate) owner: Option<AccountId>,
     pub(crate) lines: &'a [Line],
+    /// What it takes now: the same, but that a user's points may be of other accounts of that user.
+    pub(crate) takes: &'a [Line],
     /// The deadline it had.
     pub(crate) expires_at: TimeMs,
 }

@@ -1,13 +1,15 @@
 //! Deciding whether a reservation that expired can have its lines again: all of them, or none.
 
+use std::collections::BTreeMap;
+
 use super::refund::check_ended;
 use super::reserve::{renewals, take};
-use crate::base::TimeMs;
 use crate::base::error::{Error, Result};
 use crate::base::flaw::{self, Flaw};
+use crate::base::{AccountId, AccountKind, TimeMs};
 use crate::event::{EventLines, Fact};
 use crate::ledger::shard::LockedShards;
-use crate::ledger::{Held, NotPending, Refusal};
+use crate::ledger::{Held, Line, NotPending, Refusal};
 
 /// What a wish to revive a reservation comes to.
 pub(in crate::ledger) enum Reviving {
@@ -17,29 +19,53 @@ pub(in crate::ledger) enum Reviving {
     Refused(Refusal),
 }
 
-/// Decides on the lines that an expired reservation held: they are taken and consumed at once, as
+/// Decides on what an expired reservation takes again: its lines are taken and consumed at once, as
 /// those of a reservation that is made and confirmed in one step.
 ///
 /// # Errors
 /// `Conflict` when the reservation cannot have expired with these lines, or is known to have ended
-/// otherwise.
+/// otherwise; `Invalid` when what it takes cannot stand for what it held.
 pub(in crate::ledger) fn take_again(
     locked: &LockedShards<'_>,
     held: &Held<'_>,
     now: TimeMs,
 ) -> Result<Reviving> {
     check_expired(locked, held)?;
+    if totals(locked, held.takes) != totals(locked, held.lines) {
+        return Err(Error::invalid("what is taken cannot stand for what was held"));
+    }
     if let Some(refusal) = closed(locked, held) {
         return Ok(Reviving::Refused(refusal));
     }
     let lines = match flaw::is_made(Flaw::RevivesBeyondLimits) {
-        true => &held.lines[held.lines.len() - 1..],
-        false => held.lines,
+        true => &held.takes[held.takes.len() - 1..],
+        false => held.takes,
     };
     Ok(match take(locked, lines, true, now, None)? {
         Ok(taken) => Reviving::Takes { renewals: renewals(locked, lines, now), lines: taken },
         Err(refusal) => Reviving::Refused(refusal),
     })
+}
+
+/// What a line takes from.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Source<'l> {
+    /// The points of this user, whichever of them.
+    PointsOf(&'l str),
+    Account(AccountId),
+}
+
+/// How much is taken of what.
+fn totals<'l>(locked: &'l LockedShards<'_>, lines: &[Line]) -> BTreeMap<Source<'l>, u128> {
+    let mut totals = BTreeMap::new();
+    for Line { account, quantity } in lines {
+        let source = match locked.account(*account).map(|account| &account.key) {
+            Some(key) if key.kind() == AccountKind::Points => Source::PointsOf(key.owner()),
+            Some(_) | None => Source::Account(*account),
+        };
+        *totals.entry(source).or_default() += u128::from(*quantity);
+    }
+    totals
 }
 
 /// What memory tells: whoever has been revived is confirmed, and is not revived once more.
@@ -56,7 +82,7 @@ fn check_expired(locked: &LockedShards<'_>, held: &Held<'_>) -> Result<()> {
 /// Of an account that is closed nothing can be had, now or later.
 fn closed(locked: &LockedShards<'_>, held: &Held<'_>) -> Option<Refusal> {
     let is_open = |account| locked.account(account).is_some_and(|account| !account.is_closed);
-    let line = held.lines.iter().position(|line| !is_open(line.account))?;
-    let account = held.lines[line].account;
+    let line = held.takes.iter().position(|line| !is_open(line.account))?;
+    let account = held.takes[line].account;
     Some(Refusal { line, account, available: 0, next_release_at: None, has_line: false })
 }

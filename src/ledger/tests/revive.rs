@@ -36,7 +36,8 @@ impl Lapsed {
         now: TimeMs,
     ) -> Result<ReacquireOutcome> {
         let (reservation, owner) = (self.reservation, Some(self.lines[0].account));
-        let held = Held { reservation, owner, lines: &self.lines, expires_at: 100 };
+        let held =
+            Held { reservation, owner, lines: &self.lines, takes: &self.lines, expires_at: 100 };
         fixture.ledger.revive(&held, &asked, now, &fixture.list).map(|(outcome, _)| outcome)
     }
 
@@ -149,10 +150,58 @@ fn nothing_is_revived_that_cannot_have_expired() {
     let events = fixture.list.last_seq();
     for id in [waits, never, released] {
         let lines = [Line { account: tea, quantity: 1 }];
-        let held = Held { reservation: id, owner: None, lines: &lines, expires_at: 130 };
+        let held =
+            Held { reservation: id, owner: None, lines: &lines, takes: &lines, expires_at: 130 };
         let asked = Reacquire::new(id);
         let refused = fixture.ledger.revive(&held, &asked, 150, &fixture.list).map(drop);
         assert_eq!(refused.map_err(|error| error.kind()), Err(ErrorKind::Conflict), "{id}");
     }
     assert_eq!(fixture.list.last_seq(), events);
+}
+
+/// Would catch points of somebody else that pay for an order, and fewer or more of them than it cost.
+#[test]
+fn points_may_be_of_other_accounts_of_the_same_user_and_nothing_else_may() {
+    let lapsed = Lapsed::new();
+    let fixture = &lapsed.fixture;
+    let [points, quota, cap, tea] = lapsed.lines;
+    let lot = fixture.open("points/ann/2026-01-01T00:00:00Z", Policy::strict());
+    let bob = fixture.open("points/bob", Policy::strict());
+    for account in [lot, bob] {
+        fixture.execute(Command::Receive(Receive::new(account, 500)), 0);
+    }
+    let line = |account, quantity| Line { account, quantity };
+    let revive = |takes: &[Line]| {
+        let (reservation, owner) = (lapsed.reservation, Some(points.account));
+        let held = Held { reservation, owner, lines: &lapsed.lines, takes, expires_at: 100 };
+        let asked = Reacquire::new(reservation);
+        fixture.ledger.revive(&held, &asked, 150, &fixture.list).map(|(outcome, _)| outcome)
+    };
+    let before = fixture.list.last_seq();
+    for wrong in [
+        &[line(bob, 200), quota, cap, tea][..],
+        &[line(lot, 199), quota, cap, tea],
+        &[line(lot, 201), quota, cap, tea],
+        &[line(lot, 200), quota, tea],
+        &[line(lot, 200), quota, cap, line(tea.account, 1)],
+        &[],
+    ] {
+        let error = revive(wrong).expect_err("it is another order");
+        assert_eq!(error.kind(), ErrorKind::Invalid, "{wrong:?}");
+    }
+    assert_eq!(fixture.list.last_seq(), before, "nothing happens");
+    let parts = fixture.parts();
+    let takes = [line(lot, 150), line(points.account, 50), quota, cap, tea];
+    let revived = ReacquireOutcome::Revived { reservation: lapsed.reservation };
+    assert_eq!(revive(&takes).expect("it is sound"), revived);
+    for made in [&fixture.rebuilt(&[]), &fixture.rebuilt(&parts), fixture] {
+        let stands = |account| {
+            let (available, _, consumed, ..) = made.numbers(account);
+            (available, consumed)
+        };
+        assert_eq!(
+            [lot, points.account, bob, tea.account].map(stands),
+            [(350, 150), (250, 50), (500, 0), (1, 2)]
+        );
+    }
 }

@@ -50,38 +50,40 @@ impl Mall {
     /// # Errors
     /// What the engine reports; it is tried again then.
     pub fn expire_points(&self) -> Result<bool> {
-        let lots = &self.shared.lots;
-        let _one_sweep = lots.sweeping.lock();
-        let (ended, is_round) = lots.next_ended(self.now_ms(), LOOKED_AT);
-        let (mut left, mut over) = (Vec::new(), Vec::new());
-        for page in ended.chunks(Engine::LEVELS_OF_MAX) {
+        let mut sweep = self.shared.lots_due.lock();
+        let is_behind = sweep.find(self.engine(), &self.shared.lots, self.now_ms())?;
+        let (accounts, are_all) = sweep.first(LOOKED_AT);
+        let mut left = Vec::new();
+        for page in accounts.chunks(Engine::LEVELS_OF_MAX) {
             for level in self.engine().levels_of(page)? {
-                if level.available > 0 {
-                    left.push(level);
-                } else if level.reserved == 0 && level.consumed == 0 {
-                    over.push(level.account);
+                match level.available > 0 {
+                    true => left.push(level),
+                    false => sweep.rests(level.account),
                 }
             }
         }
-        lots.forget_ended(&over);
+        let there_is_more = is_behind || !are_all;
         if left.is_empty() {
-            return Ok(!is_round);
+            return Ok(there_is_more);
         }
         // Whatever was done to a lot is seen before more is.
         self.engine().catch_up().wait()?;
         let (now_due, later) = left.split_at(left.len().min(CHANGED_AT_ONCE));
         let mut tickets = Vec::new();
         for level in now_due {
-            tickets.extend(self.end_lot(level)?);
+            match self.end_lot(level)? {
+                Some(ticket) => tickets.push((level.account, ticket)),
+                None => sweep.rests(level.account),
+            }
         }
-        for ticket in tickets {
+        for (account, ticket) in tickets {
             match ticket.wait()? {
-                AtomicOutcome::Done(_) => {}
+                AtomicOutcome::Done(_) => sweep.rests(account),
                 // An embedder has taken some of it meanwhile: the next look tells what is left.
                 AtomicOutcome::Refused { .. } => {}
             }
         }
-        Ok(!later.is_empty() || !is_round)
+        Ok(there_is_more || !later.is_empty())
     }
 
     /// Does what is due of a lot, in one step.

@@ -17,19 +17,8 @@ pub(in crate::mall) struct Lots {
     any: AtomicBool,
     /// By user, those that have ended included.
     users: RwLock<HashMap<Box<str>, LotsOfUser>>,
-    ends: Mutex<Ends>,
-    /// Held while points expire: nothing may be looked at twice before it is changed.
-    pub(super) sweeping: Mutex<()>,
-}
-
-/// Lots by whether they have ended.
-#[derive(Debug, Default)]
-struct Ends {
-    coming: BTreeSet<Lot>,
-    /// Those that have, and may get units back.
-    ended: BTreeSet<AccountId>,
-    /// What is looked at next.
-    next: Option<AccountId>,
+    /// Those that have not been found to have ended, the first to end first.
+    coming: Mutex<BTreeSet<Lot>>,
 }
 
 impl Lots {
@@ -50,7 +39,7 @@ impl Lots {
         let of_user = users.entry(user.into()).or_default();
         if let Err(at) = of_user.binary_search(&lot) {
             of_user.insert(at, lot);
-            self.ends.lock().coming.insert(lot);
+            self.coming.lock().insert(lot);
         }
         drop(users);
         // Pairs with the Acquire in `of`: who sees it set finds the lot.
@@ -65,28 +54,26 @@ impl Lots {
         self.users.read().get(user).cloned().unwrap_or_default()
     }
 
-    /// The next lots that have ended, at most `limit`, round and round; whether that was the last of
-    /// a round.
-    pub(super) fn next_ended(&self, now: TimeMs, limit: usize) -> (Vec<AccountId>, bool) {
-        let mut guard = self.ends.lock();
-        let ends = &mut *guard;
-        while let Some(first) = ends.coming.first().copied().filter(|lot| lot.until <= now) {
-            ends.coming.remove(&first);
-            ends.ended.insert(first.account);
-        }
-        let from = ends.next.take().unwrap_or(AccountId::from_number(0));
-        let mut of_round = ends.ended.range(from..).copied();
-        let found: Vec<AccountId> = of_round.by_ref().take(limit).collect();
-        ends.next = of_round.next();
-        (found, ends.next.is_none())
+    /// Whether any has ended that was not told of as such.
+    pub(super) fn has_ended(&self, now: TimeMs) -> bool {
+        self.coming.lock().first().is_some_and(|first| first.until <= now)
     }
 
-    /// Nothing can come back into these: they need not be looked at any more.
-    pub(super) fn forget_ended(&self, accounts: &[AccountId]) {
-        let mut ends = self.ends.lock();
-        accounts.iter().for_each(|account| {
-            ends.ended.remove(account);
-        });
+    /// Those that have ended since this was asked last.
+    pub(super) fn newly_ended(&self, now: TimeMs) -> Vec<AccountId> {
+        let mut coming = self.coming.lock();
+        let mut ended = Vec::new();
+        while let Some(lot) = coming.first().copied().filter(|lot| lot.until <= now) {
+            coming.remove(&lot);
+            ended.push(lot.account);
+        }
+        ended
+    }
+
+    /// Nobody was told of any that has ended.
+    pub(super) fn begin_anew(&self) {
+        let users = self.users.read();
+        self.coming.lock().extend(users.values().flatten().copied());
     }
 }
 
@@ -95,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lots_end_in_their_order_and_are_looked_at_round_and_round() {
+    fn lots_end_in_their_order_and_are_told_of_once() {
         let lots = Lots::default();
         let account = AccountId::from_number;
         assert!(lots.of("ann").is_empty());
@@ -105,11 +92,12 @@ mod tests {
         }
         let ends = |user| lots.of(user).iter().map(|lot| lot.until).collect::<Vec<_>>();
         assert_eq!((ends("ann"), ends("bob"), ends("eve")), (vec![20, 30], vec![10], vec![]));
-        assert_eq!(lots.next_ended(9, 9), (vec![], true));
-        assert_eq!(lots.next_ended(20, 1), (vec![account(2)], false));
-        assert_eq!(lots.next_ended(20, 1), (vec![account(3)], true));
-        assert_eq!(lots.next_ended(30, 9), (vec![account(1), account(2), account(3)], true));
-        lots.forget_ended(&[account(2)]);
-        assert_eq!(lots.next_ended(30, 9), (vec![account(1), account(3)], true));
+        assert!(!lots.has_ended(9));
+        assert_eq!(lots.newly_ended(9), []);
+        assert!(lots.has_ended(10));
+        assert_eq!(lots.newly_ended(20), [account(2), account(3)]);
+        assert_eq!(lots.newly_ended(20), [], "each is told of once");
+        lots.begin_anew();
+        assert_eq!(lots.newly_ended(30), [account(2), account(3), account(1)]);
     }
 }

@@ -5,6 +5,7 @@
 
 mod balance;
 mod days;
+mod due;
 mod expire;
 mod index;
 mod spend;
@@ -14,6 +15,7 @@ mod tests;
 pub(crate) use balance::Expiring;
 
 pub(super) use balance::PointsLevel;
+pub(super) use due::Due;
 pub(super) use index::Lots;
 pub(super) use spend::Spending;
 

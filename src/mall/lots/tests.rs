@@ -9,10 +9,12 @@ use super::*;
 use crate::audit::{self, AuditConfig, Finding, Kind};
 use crate::base::ReservationId;
 use crate::base::clock::ManualClock;
+use crate::base::error::ErrorKind;
 use crate::base::flaw::{self, Flaw};
 use crate::engine::Engine;
 use crate::ledger::{
-    ChangeOutcome, Level, Line, Receive, RefundOutcome, Reserve, ReserveOutcome, WriteOff,
+    ChangeOutcome, Level, Line, Reacquire, ReacquireOutcome, Receive, RefundOutcome, Reserve,
+    ReserveOutcome, WriteOff,
 };
 use crate::mall::MallConfig;
 use crate::vfs::RealVfs;
@@ -260,4 +262,79 @@ fn a_user_has_so_many_lots_and_ended_ones_do_not_count() {
     shop.clock.advance(DAY_MS + 3_600_000);
     lot(another).expect("one has ended");
     assert_eq!(shop.points().received, 0, "nothing was given");
+}
+
+#[test]
+fn what_is_paid_late_with_other_points_of_its_user_goes_back_to_these_and_is_sound() {
+    let shop = Fixture::new();
+    let (ends, good) = (shop.award(10, NOW_MS + 1), shop.award(10, NOW_MS + 3 * DAY_MS));
+    let held = shop.hold(ends, 4);
+    shop.clock.advance(2 * DAY_MS);
+    shop.engine.expire_due().expect("the engine runs");
+    let bob = User::new("bob").expect("a valid name").points_key;
+    let bob = account(shop.mall.engine(), &bob).expect("there is room");
+    shop.receive(bob, 10);
+    shop.sweep();
+    let revive = |account| {
+        let takes = [Line { account, quantity: 4 }];
+        let asked = shop.engine.reacquire_with(Reacquire::new(held), &takes);
+        asked.expect("it is valid").wait()
+    };
+    assert_eq!(revive(bob).expect_err("they are bob's").kind(), ErrorKind::Invalid);
+    let revived = ReacquireOutcome::Revived { reservation: held };
+    assert_eq!(revive(good).expect("they are ann's"), revived);
+    assert_eq!((shop.stands(ends), shop.stands(good)), ((0, 10), (6, 0)));
+    shop.refund(held);
+    assert_eq!((shop.stands(ends), shop.stands(good)), ((0, 10), (10, 0)));
+    assert_eq!(shop.findings(), []);
+}
+
+/// Would catch a sweep that looks at lots again and again, however long they rest, and one that does
+/// not see what comes back to them.
+#[test]
+fn lots_that_have_ended_rest_until_units_come_back_to_them() {
+    const LOTS: u64 = 40;
+    let shop = Fixture::new();
+    let lots: Vec<AccountId> =
+        (0..LOTS).map(|day| shop.award(3, NOW_MS + 1 + day * DAY_MS)).collect();
+    let bought: Vec<ReservationId> = lots.iter().map(|lot| shop.bought(*lot, 2)).collect();
+    shop.clock.advance((LOTS / 2) * DAY_MS);
+    let due = |shop: &Fixture| {
+        let mut sweep = shop.mall.shared.lots_due.lock();
+        while sweep
+            .find(&shop.engine, &shop.mall.shared.lots, shop.engine.now_ms())
+            .expect("it runs")
+        {}
+        sweep.first(usize::MAX).0
+    };
+    assert_eq!(due(&shop), lots[..20], "those that have ended");
+    shop.sweep();
+    assert_eq!(due(&shop), []);
+    assert_eq!(shop.points().written_off, 20);
+    // What comes to lots that are good, or that are none, is nothing to look at.
+    shop.receive(lots[30], 1);
+    shop.award(1, NOW_MS + 90 * DAY_MS);
+    shop.refund(bought[35]);
+    assert_eq!(due(&shop), []);
+    shop.refund(bought[7]);
+    shop.receive(lots[3], 5);
+    assert_eq!(due(&shop), [lots[3], lots[7]]);
+    shop.sweep();
+    assert_eq!(due(&shop), []);
+    assert_eq!((shop.stands(lots[7]), shop.stands(lots[3])), ((0, 3), (0, 6)), "it moved");
+
+    // A restart looks at each once more, and does nothing twice.
+    let before = shop.points();
+    let shop = shop.reopen();
+    assert_eq!(due(&shop), lots[..20]);
+    shop.sweep();
+    assert_eq!((due(&shop), shop.points()), (vec![], before));
+    shop.refund(bought[8]);
+    let shop = shop.reopen();
+    shop.sweep();
+    assert_eq!(shop.stands(lots[8]), (0, 3));
+    shop.clock.advance(LOTS * DAY_MS);
+    shop.sweep();
+    assert_eq!((due(&shop), shop.points().available), (vec![], 1));
+    assert_eq!(shop.findings(), []);
 }

@@ -1,14 +1,18 @@
 //! Orders whose payment came after their deadline: they take again what they held, when it is there.
 
-use super::{Order, Receipt};
-use crate::base::error::{ErrorKind, Result};
-use crate::base::{AccountId, AccountKey, AccountKind, IdempotencyKey, ReservationId};
+use super::{Order, Receipt, points_of};
+use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::{AccountId, AccountKey, AccountKind, IdempotencyKey, LINES_MAX, ReservationId};
 use crate::event::Window;
 use crate::history::record::{RecordLine, ReservationRecord};
-use crate::ledger::{Reacquire, ReacquireOutcome, Refusal};
+use crate::ledger::{Line, Reacquire, ReacquireOutcome, Refusal};
 use crate::mall::facts::{OrderFact, ServiceWish};
+use crate::mall::lots::Spending;
 use crate::mall::model::{OrderStatus, Wish};
 use crate::mall::{Failure, Lack, Mall, Short, Shortage, User};
+
+/// How often the points are chosen anew, since another request of the user was faster.
+const CHOSEN_ANEW_MAX: usize = 32;
 
 impl Mall {
     /// As [`Mall::confirm`]; an order that has expired takes its points, limit and stock again, all of
@@ -37,12 +41,23 @@ impl Mall {
         self.put_late_service_on_record(user, owner, &order).await?;
         self.bring_limits_up_to_date(&record)?;
         let asked = Reacquire::new(reservation).owner(owner).key(key);
-        match self.durable(self.engine().reacquire(asked)?).await? {
+        let mut outcome = self.durable(self.engine().reacquire(asked)?).await?;
+        for _ in 0..=CHOSEN_ANEW_MAX {
+            let ReacquireOutcome::Refused(_) = outcome else {
+                break;
+            };
+            let Some(takes) = self.of_other_lots(user, owner, &record, &order)? else {
+                break;
+            };
+            outcome = self.durable(self.engine().reacquire_with(asked, &takes)?).await?;
+        }
+        match outcome {
             ReacquireOutcome::Revived { .. } | ReacquireOutcome::Confirmed { .. } => {
                 Ok(order.receipt().now(OrderStatus::Confirmed))
             }
             ReacquireOutcome::Refused(refusal) => {
-                Err(Failure::BasketShort(self.short_again(&record, refusal)?))
+                let short = self.short_again(user, owner, &record, refusal)?;
+                Err(Failure::BasketShort(short))
             }
             // Another try was faster.
             ReacquireOutcome::StillPending { .. } | ReacquireOutcome::NotExpired { .. } => {
@@ -54,6 +69,39 @@ impl Mall {
                 }
             }
         }
+    }
+
+    /// What the order may take instead, where its points are not to be had where they were: of the
+    /// lots that are good, those that end first. `None` where that is no help: there are too few of
+    /// them, or something else is short.
+    fn of_other_lots(
+        &self,
+        user: &User,
+        owner: AccountId,
+        record: &ReservationRecord,
+        order: &Order,
+    ) -> Result<Option<Vec<Line>>, Failure> {
+        let of_points = points_of(record, order.details.points_cost);
+        let others = &record.lines[of_points.len()..];
+        let cost: u64 = of_points.iter().map(|line| line.quantity).sum();
+        let Spending { lines, spendable } = self.spending(user, owner, cost)?;
+        let have = |line: &RecordLine| Ok::<_, Error>(self.there(line)? >= line.quantity);
+        let spendable = match spendable {
+            Some(spendable) => spendable,
+            None => self.engine().takeable(owner)?,
+        };
+        let has_others =
+            others.iter().try_fold(true, |all, line| Ok::<_, Error>(all && have(line)?))?;
+        if spendable < cost || !has_others {
+            return Ok(None);
+        }
+        if lines.len() + others.len() > LINES_MAX {
+            return Err(Failure::TooManyLots(format!(
+                "an order takes its points, and what else it takes, of {LINES_MAX} accounts at most"
+            )));
+        }
+        let line = |line: &RecordLine| Line { account: line.account, quantity: line.quantity };
+        Ok(Some(lines.into_iter().chain(others.iter().map(line)).collect()))
     }
 
     /// Puts on record that a service asks for it in the user's name, before it is done; once, however
@@ -86,12 +134,18 @@ impl Mall {
     }
 
     /// What the ledger refused, and then whatever else of the order is short by then.
-    fn short_again(&self, record: &ReservationRecord, refusal: Refusal) -> Result<Vec<Short>> {
+    fn short_again(
+        &self,
+        user: &User,
+        owner: AccountId,
+        record: &ReservationRecord,
+        refusal: Refusal,
+    ) -> Result<Vec<Short>> {
         let (mut refused, mut others) = (Vec::new(), Vec::new());
         let mut points: Option<Shortage> = None;
         let shelf = self.shelf();
-        for (at, line) in record.lines.iter().enumerate() {
-            let is_refused = at == refusal.line;
+        for line in &record.lines {
+            let is_refused = line.account == refusal.account;
             let (available, next_release_at) = match is_refused {
                 true => (refusal.available, refusal.next_release_at),
                 false => (self.there(line)?, None),
@@ -115,10 +169,32 @@ impl Mall {
                 _ => others.push(Short { lack, product_id, shortage }),
             }
         }
+        let points = match points {
+            Some(points) if self.has_lots(user) => {
+                Some(self.short_of_any(user, owner, &points, refusal)?)
+            }
+            points => points,
+        };
         let points =
             points.map(|shortage| Short { lack: Lack::Points, product_id: None, shortage });
         let all = refused.into_iter().chain(points).chain(others);
         Ok(all.filter(|it| it.shortage.available < it.shortage.required).collect())
+    }
+
+    /// What is short of points, where any of the user's would do.
+    fn short_of_any(
+        &self,
+        user: &User,
+        owner: AccountId,
+        points: &Shortage,
+        refusal: Refusal,
+    ) -> Result<Shortage> {
+        let key = self.engine().key_of(refusal.account);
+        let is_refused = key.is_some_and(|key| key.kind() == AccountKind::Points);
+        // More may have come since it was refused.
+        let most = if is_refused { points.required.saturating_sub(1) } else { u64::MAX };
+        let there = self.spendable(user, owner)?.min(most);
+        Ok(Shortage::of(points.required, there, points.next_release_at))
     }
 
     /// How many units of a line can be had now. What is confirmed at once never waits, and does not

@@ -255,13 +255,9 @@ impl Books {
             Fact::Revived { reservation, owner, expires_at, lines } => {
                 let held = self.expired.remove(reservation);
                 let held = held.ok_or_else(|| format!("{reservation} is revived, not expired"))?;
-                let lines_again = lines.iter().map(line_of).collect();
-                let again = PendingReservation {
-                    owner: *owner,
-                    lines: lines_again,
-                    expires_at: *expires_at,
-                };
-                agree("what is revived", &again, &held)?;
+                agree("whose it is", &(*owner, *expires_at), &(held.owner, held.expires_at))?;
+                let again: Vec<Line> = lines.iter().map(line_of).collect();
+                agree("what is revived", &self.by_source(&again), &self.by_source(&held.lines))?;
                 hold(lines.iter().all(|line| line.consumed == line.quantity), || {
                     format!("{reservation} is revived in part")
                 })?;

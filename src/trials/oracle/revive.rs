@@ -1,14 +1,31 @@
 //! What must come of a wish to revive a reservation that expired.
 
+use std::collections::BTreeMap;
+
 use super::books::Books;
 use super::decide::{Bounds, Due};
 use super::said::Said;
-use crate::base::TimeMs;
 use crate::base::error::ErrorKind;
+use crate::base::{AccountKind, TimeMs};
 use crate::event::Fact;
-use crate::ledger::{NotPending, Reacquire, Refusal, Reserve};
+use crate::ledger::{Line, NotPending, Reacquire, Refusal, Reserve};
 
 impl Books {
+    /// How many units are of which account, or of which user's points: what expired may take these
+    /// from other accounts of that user.
+    pub(super) fn by_source(&self, lines: &[Line]) -> BTreeMap<String, u128> {
+        let mut all = BTreeMap::new();
+        for Line { account, quantity } in lines {
+            let named = self.keys.iter().find(|(_, of)| *of == account).map(|(key, _)| key);
+            let source = match named.filter(|key| key.kind() == AccountKind::Points) {
+                Some(key) => format!("points of {}", key.owner()),
+                None => account.number().to_string(),
+            };
+            *all.entry(source).or_default() += u128::from(*quantity);
+        }
+        all
+    }
+
     /// What must come of it where it is known how every reservation ended.
     pub fn decide_reacquire(&self, asked: &Reacquire, now: TimeMs, bounds: &Bounds) -> Due {
         let Reacquire { reservation, owner, key, .. } = *asked;

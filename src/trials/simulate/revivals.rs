@@ -96,7 +96,7 @@ impl World<'_> {
 
 fn held_of(reservation: ReservationId, held: &PendingReservation) -> Held<'_> {
     let PendingReservation { owner, lines, expires_at } = held;
-    Held { reservation, owner: *owner, lines, expires_at: *expires_at }
+    Held { reservation, owner: *owner, lines, takes: lines, expires_at: *expires_at }
 }
 
 fn name_of(due: &Due) -> &'static str {

@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde::de::{DeserializeOwned, Deserializer};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
+use serde_path_to_error::Segment;
 
 use super::accept::Accept;
 use super::budget::SMALL_BYTES;
@@ -146,10 +147,20 @@ fn invalid<'de, T: DeserializeOwned>(
     error: &serde_json::Error,
 ) -> ApiError {
     match serde_path_to_error::deserialize::<_, T>(body) {
-        Err(found) if found.path().iter().len() > 0 => {
-            ApiError::invalid(format!("$.{}: {}", found.path(), found.inner()))
+        Err(found) => {
+            let path: String = found.path().iter().map_while(step).collect();
+            ApiError::invalid(format!("${path}: {}", found.inner()))
         }
-        Err(_) | Ok(_) => ApiError::invalid(format!("$: {error}")),
+        Ok(_) => ApiError::invalid(format!("$: {error}")),
+    }
+}
+
+/// A step of a path into a body, unless what is there has no name yet: the body breaks off.
+fn step(segment: &Segment) -> Option<String> {
+    match segment {
+        Segment::Seq { index } => Some(format!("[{index}]")),
+        Segment::Map { key } | Segment::Enum { variant: key } => Some(format!(".{key}")),
+        Segment::Unknown => None,
     }
 }
 
@@ -289,8 +300,11 @@ mod tests {
                 assert!(text.contains(told), "{format:?} {body}: {text}");
             }
         }
-        let cut = Format::Json.decode::<Basket>(b"{\"items\":[").expect_err("it is cut off");
-        assert!(cut.detail.unwrap_or_default().contains("EOF"));
+        for (cut, told) in [("{", "$: EOF"), ("{\"it", "$: EOF"), ("{\"items\":[", "$.items")] {
+            let error = Format::Json.decode::<Basket>(cut.as_bytes()).expect_err("it is cut off");
+            let text = error.detail.unwrap_or_default();
+            assert!(text.contains(told) && !text.contains('?'), "{cut}: {text}");
+        }
         let twice = Format::Json.decode::<Basket>(b"{\"items\":[]} {}").expect_err("it is two");
         assert!(twice.detail.unwrap_or_default().contains("$: trailing characters"));
     }

@@ -11,11 +11,12 @@ use hyper::header::HeaderMap;
 use serde::Serialize;
 
 use super::access::{self, Access};
-use super::auth::Identity;
+use super::auth::{Identity, Role};
 use super::budget::{Charge, Payer, SMALL_BYTES};
 use super::error::{ApiError, Code};
 use super::format::Format;
 use super::guests::Address;
+use super::rates::Counted;
 use super::reply::{HttpResponse, success};
 use super::row::Row;
 use super::{App, etag, key, query};
@@ -34,6 +35,8 @@ pub(super) struct Unchecked<'a> {
     pub(super) app: &'a App,
     pub(super) format: Format,
     pub(super) address: Address,
+    /// What it was counted against so far.
+    pub(super) counted: &'a Counted,
     pub(super) headers: &'a HeaderMap,
     pub(super) route: &'static Row,
     /// The path as it is spelled.
@@ -121,6 +124,9 @@ impl Known for Admin {
 
 impl<'a> Unchecked<'a> {
     pub(super) fn public<const N: usize>(self) -> Result<PublicCall<'a, N>, ApiError> {
+        if !self.route.is_watched() {
+            self.count_address()?;
+        }
         Ok(self.call(Anybody(())))
     }
 
@@ -155,8 +161,17 @@ impl<'a> Unchecked<'a> {
     }
 
     fn caller(&self, access: Access) -> Result<Arc<Identity>, ApiError> {
-        let bearer = self.app.bearer(self.headers)?;
-        access::caller(access, bearer, self.headers)
+        let bearer = self.app.bearer(self.headers);
+        // Whoever is trusted, or acts for many, asks as much as it likes. Guesses count.
+        if bearer.as_ref().map_or(true, |bearer| bearer.role == Role::User) {
+            self.count_address()?;
+        }
+        access::caller(access, bearer?, self.headers)
+    }
+
+    fn count_address(&self) -> Result<(), ApiError> {
+        let charged = self.app.rates.charge_address(self.address, self.counted);
+        charged.map_err(|wait| ApiError::rate_limited(wait).detail("too many from one address"))
     }
 
     fn call<Who, const N: usize>(self, who: Who) -> Call<'a, Who, N> {
@@ -272,7 +287,7 @@ impl<Who: Known, const N: usize> Call<'_, Who, N> {
             return Ok(());
         }
         let bytes = body_bytes as u64 + records as u64 * RECORD_BYTES;
-        let charged = self.app.rates.charge(identity.user.id(), bytes);
+        let charged = self.app.rates.charge(identity.user.id(), bytes, self.request.counted);
         charged.map_err(ApiError::rate_limited)
     }
 }

@@ -161,7 +161,7 @@ codes! {
     TooManyKeys "TOO_MANY_KEYS" TOO_MANY_REQUESTS "幂等键过多，请稍后重试"
         Nothing, WhenTold, Nothing, "the caller has as many idempotency keys as one may have";
     RateLimited "RATE_LIMITED" TOO_MANY_REQUESTS "请求过于频繁，请稍后重试"
-        Nothing, WhenTold, Nothing, "too many requests of this user in a minute, or too many bytes";
+        Nothing, WhenTold, Nothing, "too many requests of this user or this address in a minute, or too many bytes";
     Internal "INTERNAL" INTERNAL_SERVER_ERROR "服务内部错误"
         Unknown, Yes, Nothing, "a record of history is damaged; the log says which";
     Overloaded "OVERLOADED" SERVICE_UNAVAILABLE "系统繁忙，请稍后重试"

@@ -97,6 +97,9 @@ pub struct Limits {
     pub user_requests_per_minute: Option<u64>,
     /// How many bytes those may write.
     pub user_bytes_per_minute: Option<u64>,
+    /// How many requests may come from one address in a minute, of users and of whoever has no good
+    /// token, an IPv4 address or a /64 of IPv6; `None` means no bound.
+    pub address_requests_per_minute: Option<u64>,
 }
 
 impl Default for Limits {
@@ -116,6 +119,7 @@ impl Default for Limits {
             drain_timeout: Duration::from_secs(20),
             user_requests_per_minute: None,
             user_bytes_per_minute: None,
+            address_requests_per_minute: None,
         }
     }
 }
@@ -160,7 +164,7 @@ impl App {
             searches: lane::Lane::new("too many searches wait", limits.waiting_lists),
             lists: lane::Lane::new("too many lists of orders wait", limits.waiting_lists),
             reports: lane::Lane::new("too many reports wait", REPORTS_WAITING_MAX),
-            rates: rates::Rates::new(limits.user_requests_per_minute, limits.user_bytes_per_minute),
+            rates: rates::Rates::new(&limits),
             mall,
             auth: auth.into(),
             limits,

@@ -1,34 +1,47 @@
-//! What each user may ask of the disk in a minute.
+//! What each user may ask of the disk in a minute, and each address of the server.
 //!
-//! Each user has a place in every row of a fixed table, by a keyed hash, and each place says until
+//! Each of them has a place in every row of a fixed table, by a keyed hash, and each place says until
 //! when what was asked there is paid off. A user who shares a place with a busy one has another in
 //! the other row, and the better of the two counts: a user who is refused for others' requests has
 //! met two of them. Nothing is ever evicted, so nobody wins anything by filling the table. (A
 //! count-min sketch with conservative update, of the buckets of the generic cell rate algorithm.)
+//!
+//! Answers say what is left as draft-ietf-httpapi-ratelimit-headers-10 has it.
 
+use std::fmt::Write as _;
 use std::hash::BuildHasher;
+use std::hash::Hash;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use crossbeam_utils::CachePadded;
+use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use parking_lot::Mutex;
+
+use super::Limits;
 
 const MINUTE_US: u64 = 60_000_000;
 const ROWS: usize = 2;
 const CELLS: usize = 1 << 16;
+/// How many can be counted at one time.
+const STRIPES: usize = 64;
 
-/// The bounds of every user.
+/// The bounds of every user and of every address; `None` means no bound.
 pub(super) struct Rates {
     requests: Option<Rate>,
     bytes: Option<Rate>,
+    addresses: Option<Rate>,
     hasher: foldhash::quality::RandomState,
     origin: Instant,
 }
 
 impl Rates {
-    /// At most this many requests and bytes a minute for each user; `None` means no bound.
-    pub(super) fn new(requests: Option<u64>, bytes: Option<u64>) -> Self {
+    pub(super) fn new(limits: &Limits) -> Self {
+        let rate = |name, unit, limit: Option<u64>| limit.map(|it| Rate::new(name, unit, it));
         Self {
-            requests: requests.map(Rate::new),
-            bytes: bytes.map(Rate::new),
+            requests: rate("user", None, limits.user_requests_per_minute),
+            bytes: rate("user-bytes", Some("content-bytes"), limits.user_bytes_per_minute),
+            addresses: rate("address", None, limits.address_requests_per_minute),
             hasher: foldhash::quality::RandomState::default(),
             origin: Instant::now(),
         }
@@ -38,113 +51,145 @@ impl Rates {
     ///
     /// # Errors
     /// How long to wait when that is too much.
-    pub(super) fn charge(&self, user: &str, bytes: u64) -> Result<(), Duration> {
-        let now_us = u64::try_from(self.origin.elapsed().as_micros()).unwrap_or(u64::MAX);
-        self.charge_at(user, bytes, now_us).map_err(Duration::from_micros)
+    pub(super) fn charge(&self, user: &str, bytes: u64, told: &Counted) -> Result<(), Duration> {
+        let of_user = [(&self.requests, 1), (&self.bytes, bytes)];
+        self.charge_at(of_user, user, self.now_us(), told).map_err(Duration::from_micros)
     }
 
-    fn charge_at(&self, user: &str, bytes: u64, now_us: u64) -> Result<(), u64> {
-        let hash = self.hasher.hash_one(user);
-        for (rate, units) in [(&self.requests, 1), (&self.bytes, bytes)] {
+    /// Counts a request from `address`.
+    ///
+    /// # Errors
+    /// How long to wait when that is too much.
+    pub(super) fn charge_address(
+        &self,
+        address: impl Hash,
+        told: &Counted,
+    ) -> Result<(), Duration> {
+        if self.addresses.is_none() {
+            return Ok(());
+        }
+        let of_address = [(&self.addresses, 1)];
+        self.charge_at(of_address, address, self.now_us(), told).map_err(Duration::from_micros)
+    }
+
+    fn charge_at<const N: usize>(
+        &self,
+        rates: [(&Option<Rate>, u64); N],
+        who: impl Hash,
+        now_us: u64,
+        told: &Counted,
+    ) -> Result<(), u64> {
+        let hash = self.hasher.hash_one(who);
+        for (rate, units) in rates {
             if let Some(rate) = rate {
-                rate.charge(hash, units, now_us)?;
+                let charged = rate.charge(hash, units, now_us);
+                let paid_off_us = match charged {
+                    Ok(paid_off_us) => paid_off_us,
+                    // There is nothing left that this request could have.
+                    Err(_) => now_us + MINUTE_US,
+                };
+                told.tell(rate, paid_off_us.saturating_sub(now_us));
+                charged.map_err(|late_us| late_us.max(1)).map(drop)?;
             }
         }
         Ok(())
     }
+
+    fn now_us(&self) -> u64 {
+        u64::try_from(self.origin.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
 }
 
 struct Rate {
+    name: &'static str,
     per_minute: u64,
-    /// For each place, when it is paid off, in microseconds. Held for a few reads and writes.
-    paid_off_us: Mutex<Box<[u64]>>,
+    /// As `RateLimit-Policy` has it.
+    policy: String,
+    /// For each place, when it is paid off, in microseconds.
+    paid_off_us: Box<[AtomicU64]>,
+    /// Held for a few reads and writes by whoever is counted: what one asks at one time is counted one
+    /// after the other, and others have other locks.
+    stripes: Box<[CachePadded<Mutex<()>>]>,
 }
 
 impl Rate {
-    fn new(per_minute: u64) -> Self {
+    fn new(name: &'static str, unit: Option<&str>, per_minute: u64) -> Self {
+        let per_minute = per_minute.max(1);
+        let unit = unit.map(|unit| format!(";qu=\"{unit}\"")).unwrap_or_default();
         Self {
-            per_minute: per_minute.max(1),
-            paid_off_us: Mutex::new(vec![0; ROWS * CELLS].into()),
+            name,
+            per_minute,
+            policy: format!("\"{name}\";q={per_minute};w=60{unit}"),
+            paid_off_us: std::iter::repeat_with(AtomicU64::default).take(ROWS * CELLS).collect(),
+            stripes: std::iter::repeat_with(CachePadded::default).take(STRIPES).collect(),
         }
     }
 
     /// A user who has asked for nothing in a while may ask for a minute's worth at once; after that
     /// it comes as time goes by. More than a minute's worth counts as that much, so that everything
-    /// can be asked for some time.
-    fn charge(&self, hash: u64, units: u64, now_us: u64) -> Result<(), u64> {
+    /// can be asked for some time. When it will be paid off; otherwise how long to wait.
+    fn charge(&self, hash: u64, units: u64, now_us: u64) -> Result<u64, u64> {
         let cost_us =
             (u128::from(units) * u128::from(MINUTE_US)).div_ceil(u128::from(self.per_minute));
         let cost_us = u64::try_from(cost_us).unwrap_or(u64::MAX).min(MINUTE_US);
         let places: [usize; ROWS] =
             std::array::from_fn(|row| row * CELLS + (hash >> (32 * row)) as usize % CELLS);
-        let mut paid_off_us = self.paid_off_us.lock();
-        let least_us = places.iter().map(|&place| paid_off_us[place]).min().unwrap_or(0);
+        let places = places.map(|place| &self.paid_off_us[place]);
+        // The hash's top bits: those below say which places.
+        let _one_by_one = self.stripes[(hash >> 58) as usize % STRIPES].lock();
+        // Relaxed: for one user the lock orders them; others, who share one of the places, only ever
+        // raise it.
+        let paid_off = places.map(|place| place.load(Ordering::Relaxed));
+        let least_us = paid_off.into_iter().min().unwrap_or(0);
         let then_us = least_us.max(now_us).saturating_add(cost_us);
         let late_us = then_us.saturating_sub(now_us.saturating_add(MINUTE_US));
         if late_us > 0 {
             return Err(late_us);
         }
         for place in places {
-            paid_off_us[place] = paid_off_us[place].max(then_us);
+            place.fetch_max(then_us, Ordering::Relaxed);
         }
-        Ok(())
+        Ok(then_us)
+    }
+}
+
+/// What a request was counted against, for the head of its answer.
+#[derive(Debug, Default)]
+pub(super) struct Counted(Mutex<Told>);
+
+#[derive(Debug, Default)]
+struct Told {
+    policy: String,
+    limit: String,
+}
+
+impl Counted {
+    /// Of this rate, what is paid off after `debt_us`.
+    fn tell(&self, rate: &Rate, debt_us: u64) {
+        let rest_us = MINUTE_US.saturating_sub(debt_us);
+        let rest = u128::from(rest_us) * u128::from(rate.per_minute) / u128::from(MINUTE_US);
+        let whole_after_s = debt_us.div_ceil(1_000_000);
+        let mut told = self.0.lock();
+        let Told { policy, limit } = &mut *told;
+        let comma = if policy.is_empty() { "" } else { ", " };
+        // Writing to a string cannot fail.
+        let _ = write!(policy, "{comma}{}", rate.policy);
+        let _ = write!(limit, "{comma}\"{}\";r={rest};t={whole_after_s}", rate.name);
+    }
+
+    /// Says it in the head of an answer.
+    pub(super) fn say(self, headers: &mut HeaderMap) {
+        let Told { policy, limit } = self.0.into_inner();
+        if policy.is_empty() {
+            return;
+        }
+        for (name, value) in [("ratelimit-policy", policy), ("ratelimit", limit)] {
+            if let Ok(value) = HeaderValue::try_from(value) {
+                headers.insert(HeaderName::from_static(name), value);
+            }
+        }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_user_has_a_minutes_worth_and_then_what_comes_with_time() {
-        let rates = Rates::new(Some(3), None);
-        for _ in 0..3 {
-            assert_eq!(rates.charge_at("ann", 0, 0), Ok(()));
-        }
-        assert_eq!(rates.charge_at("ann", 0, 0), Err(20_000_000), "a third of a minute");
-        assert_eq!(
-            rates.charge_at("ben", 0, 0),
-            Ok(()),
-            "another user has an allowance of his own"
-        );
-        assert_eq!(rates.charge_at("ann", 0, 19_999_999), Err(1));
-        assert_eq!(rates.charge_at("ann", 0, 20_000_000), Ok(()));
-        assert_eq!(rates.charge_at("ann", 0, 20_000_000), Err(20_000_000));
-        assert_eq!(
-            rates.charge_at("ann", 0, 200_000_000),
-            Ok(()),
-            "it is never more than a minute's worth"
-        );
-    }
-
-    #[test]
-    fn bytes_are_bounded_for_themselves_and_the_largest_request_passes_some_time() {
-        let rates = Rates::new(Some(1_000), Some(100));
-        assert_eq!(rates.charge_at("ann", 60, 0), Ok(()));
-        assert_eq!(rates.charge_at("ann", 60, 0), Err(12_000_000));
-        assert_eq!(rates.charge_at("ben", 1_000, 0), Ok(()));
-        assert_eq!(rates.charge_at("ben", 1, 0), Err(600_000));
-    }
-
-    /// Would catch a table that forgets whom it refused, or refuses everybody, when it is filled by
-    /// many users.
-    #[test]
-    fn nobody_escapes_a_bound_by_filling_the_table() {
-        let rates = Rates::new(Some(1), None);
-        assert_eq!(rates.charge_at("ann", 0, 0), Ok(()));
-        let others = 20_000;
-        let refused = (0..others)
-            .filter(|other| rates.charge_at(&format!("user-{other}"), 0, 0).is_err())
-            .count();
-        assert!(rates.charge_at("ann", 0, 0).is_err(), "she is still known");
-        // A user is refused who meets others in both rows: fewer than one in ten, with a third of
-        // all places taken.
-        assert!(refused < others / 10, "{refused} of {others} were refused for nothing");
-    }
-
-    #[test]
-    fn no_bound_is_none() {
-        let rates = Rates::new(None, None);
-        assert!((0..10_000).all(|_| rates.charge_at("ann", u64::MAX, 0).is_ok()));
-    }
-}
+mod tests;

@@ -13,6 +13,7 @@ use super::call::{self, Unchecked};
 use super::error::{ApiError, Code};
 use super::format::{self, Format};
 use super::guests::Address;
+use super::rates::Counted;
 use super::reply::{Answer, HttpResponse, Telling, failure};
 use super::route::Route;
 use super::{App, media, query};
@@ -89,10 +90,11 @@ pub(super) async fn handle(
     request: Request<Incoming>,
 ) -> (HttpResponse, Option<Charge>) {
     let (head, body) = request.into_parts();
+    let counted = Counted::default();
     let (format, answer) = match Format::of_answer(&head.headers) {
-        Ok(format) => (format, answer(app, format, address, &head, body).await),
+        Ok(format) => (format, answer(app, format, address, &counted, &head, body).await),
         Err(_) if media::is_taken(head.uri.path(), &head.headers) => {
-            (Format::Json, answer(app, Format::Json, address, &head, body).await)
+            (Format::Json, answer(app, Format::Json, address, &counted, &head, body).await)
         }
         Err(error) => (Format::default(), Err(error)),
     };
@@ -103,7 +105,7 @@ pub(super) async fn handle(
         };
         (failure(&error, telling, app.mall.now_ms()), None)
     };
-    match answer {
+    let (mut response, charge) = match answer {
         Ok(answer) => {
             let bytes = answer.body().size_hint().lower() as usize;
             match call::charge(app, &head.headers, address, bytes) {
@@ -112,13 +114,16 @@ pub(super) async fn handle(
             }
         }
         Err(error) => failed(error),
-    }
+    };
+    counted.say(response.headers_mut());
+    (response, charge)
 }
 
 async fn answer(
     app: &App,
     format: Format,
     address: Address,
+    counted: &Counted,
     head: &Parts,
     body: Incoming,
 ) -> Answer {
@@ -133,6 +138,7 @@ async fn answer(
         app,
         format,
         address,
+        counted,
         headers,
         route: &route.row,
         spelled,

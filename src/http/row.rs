@@ -44,6 +44,11 @@ impl Row {
         path
     }
 
+    /// Whether it is asked by whoever watches over the server, who must never be told to wait.
+    pub(super) fn is_watched(&self) -> bool {
+        matches!(self.path, "/health" | "/ready")
+    }
+
     /// Whose keys, and of what, are told apart from others. A user's name has no space, so its
     /// parts cannot run into each other; POST, which is older than the other methods, goes without
     /// its name.

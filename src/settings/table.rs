@@ -377,6 +377,17 @@ pub(super) const SETTINGS: &[Setting] = &[
         more: "Their bodies count, and 512 for each",
     },
     Setting {
+        name: "address_requests_per_minute",
+        value: "N",
+        default: Unset("no limit"),
+        takes: Takes::Number {
+            max: 1 << 50,
+            set: |to, count| to.limits.address_requests_per_minute = Some(count),
+        },
+        help: "How many requests may come from one address in a minute, an IPv4 address or a /64 of IPv6",
+        more: "Of users, and without a good token; not to `/health` and `/ready`. Not behind a proxy, whose address everybody has",
+    },
+    Setting {
         name: "mirror_url",
         value: "URL",
         default: Unset("no mirror"),

@@ -30,6 +30,7 @@ mod points;
 mod points_batch;
 mod problems;
 mod protocol;
+mod rates;
 mod recommendations;
 mod refunds;
 mod remarks;

@@ -107,6 +107,7 @@ mod tests {
     use crate::http::call::Unchecked;
     use crate::http::format::Format;
     use crate::http::guests::Address;
+    use crate::http::rates::Counted;
     use crate::http::route::ROUTES;
     use crate::http::{App, Auth, Limits};
     use crate::mall::{Mall, MallConfig};
@@ -137,6 +138,7 @@ mod tests {
             app,
             format: Format::Json,
             address: Address::of([127, 0, 0, 1].into()),
+            counted: &Counted::default(),
             headers: &headers,
             route: &ROUTES[0].row,
             spelled: "",

@@ -62,8 +62,8 @@ pub mod event;
 pub mod history;
 mod journal;
 mod ledger;
-#[cfg(feature = "server")]
-#[allow(dead_code, reason = "not every caller needs all of it")]
+#[cfg(any(feature = "server", feature = "client"))]
+#[allow(dead_code, unused_imports, reason = "not every caller needs all of it")]
 mod outgoing;
 pub mod reader;
 #[cfg(feature = "test-util")]
@@ -77,6 +77,8 @@ mod vfs;
 mod audit;
 #[cfg(feature = "bin")]
 mod cli;
+#[cfg(feature = "client")]
+pub mod client;
 #[cfg(feature = "server")]
 pub mod http;
 #[cfg(feature = "server")]
@@ -89,7 +91,11 @@ mod settings;
 mod sink;
 #[cfg(feature = "server")]
 mod webhooks;
-#[cfg(feature = "server")]
+#[cfg(any(feature = "server", feature = "client"))]
+#[cfg_attr(
+    not(all(feature = "server", feature = "client")),
+    allow(dead_code, unused_imports, reason = "one side reads what the other writes")
+)]
 mod wire;
 
 pub use base::error::{Error, ErrorKind, Result};

@@ -374,6 +374,17 @@ impl IdempotencyKey {
         self
     }
 
+    /// The key of one of several requests that have this key together, by its place among them.
+    #[cfg(feature = "server")]
+    pub(crate) fn at(self, place: u64) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(b"place");
+        hasher.update(&self.hash.to_le_bytes());
+        hasher.update(&place.to_le_bytes());
+        let [low, high] = halves(&hasher);
+        Self { hash: u128::from(high) << 64 | u128::from(low), ..self }
+    }
+
     /// The hash as it stands in events and snapshots.
     pub fn number(self) -> u128 {
         self.hash

@@ -107,8 +107,18 @@ impl<T: DeserializeOwned> Sent<T> {
         self,
         call: &Call<'_, Who, N>,
     ) -> Result<(T, Option<IdempotencyKey>), ApiError> {
+        self.read_within(call, call.app.limits.body_bytes).await
+    }
+
+    /// As [`Sent::read`], of a body that may be longer than others, or as long.
+    pub(super) async fn read_within<Who: Known, const N: usize>(
+        self,
+        call: &Call<'_, Who, N>,
+        bytes_max: usize,
+    ) -> Result<(T, Option<IdempotencyKey>), ApiError> {
         let (key, format) = (call.idempotency_key()?, format(call.headers())?);
-        let bytes = collect(call, self.body, call.app.limits.body_bytes).await?;
+        let bytes_max = bytes_max.max(call.app.limits.body_bytes);
+        let bytes = collect(call, self.body, bytes_max).await?;
         call.count_write(bytes.len())?;
         Ok((format.decode(&bytes)?, key.map(|key| key.with_body(&bytes))))
     }

@@ -23,7 +23,6 @@ pub(super) struct Row {
     pub(super) again: Again,
     pub(super) besides: Besides,
     /// When it comes, in English.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the documents are held to it"))]
     pub(super) when: &'static str,
 }
 
@@ -148,6 +147,8 @@ codes! {
         Nothing, No, Nothing, "the deadline of the order or the reservation has passed";
     PaymentTooLate "PAYMENT_TOO_LATE" GONE "付款超过可恢复订单的期限"
         Nothing, No, Nothing, "the order's deadline has passed for longer than `reacquire_window`: give the payment back";
+    EventsGone "EVENTS_GONE" GONE "事件已不再保留"
+        Nothing, No, Nothing, "the first of the events is no longer kept; `data` says which is the oldest that is";
     PreconditionFailed "PRECONDITION_FAILED" PRECONDITION_FAILED "内容已被他人修改，请刷新后重试"
         Nothing, No, Nothing, "it is not any more as `If-Match` says: another editor was first";
     PayloadTooLarge "PAYLOAD_TOO_LARGE" PAYLOAD_TOO_LARGE "请求内容过大"

@@ -12,7 +12,7 @@ use crate::base::error::{Error, ErrorKind};
 use crate::mall::model::Violation;
 use crate::mall::{Failure, Lack, Line, References, Short, Shortage};
 use crate::webhooks::Refusal;
-use crate::wire::{Refused, StatusFound, UnitsLeft};
+use crate::wire::Found;
 
 /// What a refusal found, for the client to act on.
 #[derive(Clone, Debug, Serialize)]
@@ -60,9 +60,7 @@ pub(super) enum FailureWire {
     Shortage(ShortageWire),
     Basket(BasketWire),
     References(References),
-    Units(Refused),
-    Status(StatusFound),
-    Left(UnitsLeft),
+    Found(Found),
 }
 
 /// A request that did not succeed.

@@ -6,6 +6,8 @@ use super::accept::Accept;
 use super::problem;
 
 pub(super) const CSV: &str = "text/csv";
+/// As the HTML standard has it.
+pub(super) const EVENT_STREAM: &str = "text/event-stream";
 pub(super) const HTML: &str = "text/html";
 /// As the IETF's draft of media types for APIs has it.
 pub(super) const OPENAPI: &str = "application/openapi+json";
@@ -17,6 +19,7 @@ const OTHERS: &[(&str, &str)] = &[
     ("/api/admin/inventory/records", CSV),
     ("/openapi.json", OPENAPI),
     ("/docs", HTML),
+    ("/v1/events", EVENT_STREAM),
 ];
 
 /// Whether `path` answers in a type of its own, which the client names.

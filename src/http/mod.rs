@@ -5,6 +5,7 @@
 
 mod accept;
 mod access;
+mod answer;
 mod api;
 mod auth;
 mod body;
@@ -14,6 +15,7 @@ mod code;
 mod document;
 mod error;
 mod etag;
+mod feed;
 mod format;
 mod guests;
 mod key;
@@ -36,10 +38,10 @@ mod told;
 mod upkeep;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use hyper::HeaderMap;
+use tokio::sync::{Semaphore, watch};
 
 use crate::base::error::Result;
 use crate::base::handle;
@@ -92,6 +94,12 @@ pub struct Limits {
     pub waiting_lists: usize,
     /// How long requests under way may take to finish at shutdown.
     pub drain_timeout: Duration,
+    /// How many clients may follow the events of the ledger.
+    pub event_followers: usize,
+    /// After how long without an event they hear a heartbeat.
+    pub event_heartbeat: Duration,
+    /// How long one of them may take nothing of what is to be written; then it is dropped.
+    pub event_patience: Duration,
     /// How many requests that may write something each user has in a minute; `None` means no bound.
     /// Operators have none.
     pub user_requests_per_minute: Option<u64>,
@@ -117,6 +125,9 @@ impl Default for Limits {
             answer_bytes_per_user: 32 << 20,
             waiting_lists: 256,
             drain_timeout: Duration::from_secs(20),
+            event_followers: 64,
+            event_heartbeat: Duration::from_secs(15),
+            event_patience: Duration::from_secs(5),
             user_requests_per_minute: None,
             user_bytes_per_minute: None,
             address_requests_per_minute: None,
@@ -144,7 +155,9 @@ pub struct App {
     /// What bounds in time are held against.
     running: Arc<running::RunningClock>,
     /// Set when the server stops accepting; `/ready` says so to whoever is still connected.
-    draining: AtomicBool,
+    draining: watch::Sender<bool>,
+    /// Places for clients that follow the events.
+    followers: Arc<Semaphore>,
     /// `None` without a mirror.
     mirror: Option<MirrorView>,
     /// `None` where nobody is told of anything.
@@ -157,6 +170,7 @@ impl App {
     /// The mall behind an address, for callers that `auth` knows.
     pub fn new(mall: Mall, auth: impl Into<Arc<Auth>>, limits: Limits) -> Self {
         Self {
+            followers: Arc::new(Semaphore::new(limits.event_followers)),
             budget: Arc::new(budget::Budget::new(
                 limits.answer_bytes,
                 limits.answer_bytes_per_user,
@@ -171,7 +185,7 @@ impl App {
             router: router::Router::new(route::ROUTES),
             manual: manual::Manual::new(route::ROUTES.iter().map(|route| &route.row)),
             running: Arc::default(),
-            draining: AtomicBool::new(false),
+            draining: watch::Sender::new(false),
             mirror: None,
             webhooks: None,
         }
@@ -206,7 +220,6 @@ impl App {
     }
 
     fn is_draining(&self) -> bool {
-        // Relaxed: the flag is the whole message.
-        self.draining.load(Ordering::Relaxed)
+        *self.draining.borrow()
     }
 }

@@ -2,19 +2,19 @@
 
 use std::borrow::Cow;
 
-use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use hyper::{Response, StatusCode};
 use serde::Serialize;
 
+use super::answer::Body;
 use super::code::{Again, Besides, SUCCESS};
 use super::error::{ApiError, FailureWire};
 use super::format::Format;
 use super::problem::{self, Problem};
 use crate::base::TimeMs;
 
-pub(super) type HttpResponse = Response<Full<Bytes>>;
+pub(super) type HttpResponse = Response<Body>;
 /// What a handler comes to.
 pub(super) type Answer = Result<HttpResponse, ApiError>;
 
@@ -136,7 +136,7 @@ pub(super) fn respond<T: Serialize>(status: StatusCode, format: Format, body: &T
             (StatusCode::INTERNAL_SERVER_ERROR, Bytes::new())
         }
     };
-    let mut response = Response::new(Full::new(body));
+    let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
     response

@@ -16,7 +16,7 @@ use super::api::admin::{
     alerts, categories, clock, documents, held, leaks, levels, mirror, orders as all_orders,
     points as all_points, products, records, reports, revocations, status, stock, webhooks,
 };
-use super::api::ledger::{accounts, reservations};
+use super::api::ledger::{accounts, batch, events, reservations};
 use super::api::shop::{catalogue, exchange, orders, recommend, waiting};
 use super::api::{health, manual, points};
 use super::body::{Empty, Optional, Sent};
@@ -296,6 +296,10 @@ routes! {
         "Takes again what an expired reservation held, and confirms it.";
     POST "/v1/reservations/{reservation}/refund" ledger optional => reservations::refund,
         "Returns what a confirmed reservation consumed, or a part of it.";
+    POST "/v1/batch" ledger fields => batch::execute,
+        "Executes up to 1,000 commands: each for itself, or all of them or none.";
+    GET "/v1/events" ledger nothing => events::events,
+        "What happened, page by page, or as a stream of server-sent events.";
     GET "/health" public nothing => health::health,
         "Whether the process lives: 503 when only a restart helps, and while the disk hangs.";
     GET "/ready" public nothing => health::ready,

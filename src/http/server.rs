@@ -4,11 +4,9 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use http_body_util::Full;
 use hyper::body::{Body, Bytes, Frame, SizeHint};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -20,6 +18,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::App;
+use super::answer::Body as ResponseBody;
 use super::budget::Charge;
 use super::error::{ApiError, Code};
 use super::guests::{Address, Dismissed, Guest, Guests};
@@ -61,7 +60,7 @@ pub async fn run(listener: TcpListener, shutdown: impl Future<Output = ()>, app:
         }
     }
     let House { app, graceful, .. } = house;
-    app.draining.store(true, Ordering::Relaxed);
+    app.draining.send_replace(true);
     tracing::info!("stopping: requests under way are finished first");
     drop(listener);
     if tokio::time::timeout(app.limits.drain_timeout, graceful.shutdown()).await.is_err() {
@@ -176,7 +175,7 @@ async fn tell(mut stream: TcpStream, answer: &[u8]) -> std::io::Result<()> {
 
 /// The body of an answer, which tells when it is handed over for writing.
 struct Answer {
-    body: Full<Bytes>,
+    body: ResponseBody,
     /// What it is charged until it is written.
     charge: Option<Charge>,
     guest: Arc<Guest>,

@@ -56,6 +56,16 @@ pub(crate) struct Response {
     pub(crate) is_cut: bool,
 }
 
+/// An answer whose body is still to come.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Incoming,
+    /// What carries the connection. Dropped with the rest, the connection ends.
+    _beside: JoinSet<Result<(), hyper::Error>>,
+}
+
 /// Why there was no answer.
 #[derive(Debug)]
 pub(crate) enum SendError {
@@ -151,6 +161,18 @@ impl Client {
     /// # Errors
     /// Why there was no answer.
     pub(crate) async fn send(&self, to: &Endpoint, sent: Sent) -> Result<Response, SendError> {
+        let deadline = Instant::now() + self.limits.timeout;
+        let Opened { status, headers, body, _beside } = self.open(to, sent).await?;
+        let (body, is_cut) = self.read(body, deadline).await;
+        Ok(Response { status, headers, body, is_cut })
+    }
+
+    /// Sends one request, and hands over the answer's body as it comes: of it nothing is bounded. The
+    /// head comes within the time for everything.
+    ///
+    /// # Errors
+    /// Why there was no answer.
+    pub(crate) async fn open(&self, to: &Endpoint, sent: Sent) -> Result<Opened, SendError> {
         let begun = Instant::now();
         let connected = begun + self.limits.connect_timeout.min(self.limits.timeout);
         let deadline = begun + self.limits.timeout;
@@ -167,8 +189,8 @@ impl Client {
         };
         let wire = timeout_at(connected, connecting).await;
         match wire.map_err(|_| SendError::ConnectTimeout)?? {
-            Wire::Plain(stream) => self.exchange(stream, to, sent, deadline).await,
-            Wire::Tls(stream) => self.exchange(stream, to, sent, deadline).await,
+            Wire::Plain(stream) => exchange(stream, to, sent, deadline).await,
+            Wire::Tls(stream) => exchange(stream, to, sent, deadline).await,
         }
     }
 
@@ -191,37 +213,6 @@ impl Client {
         Err(last)
     }
 
-    async fn exchange<S>(
-        &self,
-        stream: S,
-        to: &Endpoint,
-        sent: Sent,
-        deadline: Instant,
-    ) -> Result<Response, SendError>
-    where
-        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-    {
-        let Sent { method, headers, body } = sent;
-        let request = Request::builder().method(method).uri(to.target.as_str());
-        let mut request = request.body(Full::new(body)).map_err(SendError::Unwritable)?;
-        *request.headers_mut() = headers;
-        request.headers_mut().insert(HOST, to.authority.clone());
-        let mut builder = http1::Builder::new();
-        builder.max_buf_size(HEAD_BYTES_MAX);
-        // Dropped with the rest, the connection ends.
-        let mut beside = JoinSet::new();
-        let exchanging = async {
-            let (mut sender, connection) = builder.handshake(TokioIo::new(stream)).await?;
-            beside.spawn(connection);
-            sender.send_request(request).await
-        };
-        let answered = timeout_at(deadline, exchanging).await;
-        let answer = answered.map_err(|_| SendError::Timeout)?.map_err(SendError::Broken)?;
-        let (head, body) = answer.into_parts();
-        let (body, is_cut) = self.read(body, deadline).await;
-        Ok(Response { status: head.status, headers: head.headers, body, is_cut })
-    }
-
     /// As much of a body as may be, and whether that is not all.
     async fn read(&self, mut body: Incoming, deadline: Instant) -> (Bytes, bool) {
         let bytes_max = self.limits.body_bytes_max;
@@ -240,6 +231,35 @@ impl Client {
             }
         }
     }
+}
+
+/// Asks on a connection, and answers with what came of it.
+async fn exchange<S>(
+    stream: S,
+    to: &Endpoint,
+    sent: Sent,
+    deadline: Instant,
+) -> Result<Opened, SendError>
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let Sent { method, headers, body } = sent;
+    let request = Request::builder().method(method).uri(to.target.as_str());
+    let mut request = request.body(Full::new(body)).map_err(SendError::Unwritable)?;
+    *request.headers_mut() = headers;
+    request.headers_mut().insert(HOST, to.authority.clone());
+    let mut builder = http1::Builder::new();
+    builder.max_buf_size(HEAD_BYTES_MAX);
+    let mut beside = JoinSet::new();
+    let exchanging = async {
+        let (mut sender, connection) = builder.handshake(TokioIo::new(stream)).await?;
+        beside.spawn(connection);
+        sender.send_request(request).await
+    };
+    let answered = timeout_at(deadline, exchanging).await;
+    let answer = answered.map_err(|_| SendError::Timeout)?.map_err(SendError::Broken)?;
+    let (head, body) = answer.into_parts();
+    Ok(Opened { status: head.status, headers: head.headers, body, _beside: beside })
 }
 
 /// A connection.

@@ -15,8 +15,7 @@ mod tests;
 mod tls;
 
 #[allow(unused_imports, reason = "whoever names an answer's type")]
-pub(crate) use client::Response;
-pub(crate) use client::{Client, Limits, SendError, Sent};
+pub(crate) use client::{Client, Limits, Opened, Response, SendError, Sent};
 pub(crate) use endpoint::Endpoint;
 pub(crate) use guard::Guard;
 pub(crate) use tls::Trust;

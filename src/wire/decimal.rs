@@ -1,7 +1,10 @@
 //! Numbers as a client wrote them. A number that no type of ours holds exactly is refused, never
 //! rounded.
 
-use serde::de::{Deserialize, Deserializer, Error as _};
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use serde_json::Number;
 use serde_json::value::RawValue;
 
@@ -73,27 +76,69 @@ pub(crate) fn exact(text: &str) -> Option<Number> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Whole<T>(pub(crate) T);
 
+/// A whole number of at most 2^53 where it is written as a float: for what may be read from a value
+/// that was read before, and has no text any more.
+struct Plain<T>(T);
+
+impl<'de, T: TryFrom<i128>> Deserialize<'de> for Plain<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Number<T>(PhantomData<T>);
+        impl<T: TryFrom<i128>> Visitor<'_> for Number<T> {
+            type Value = Plain<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a whole number within its bounds")
+            }
+
+            fn visit_u64<E: Error>(self, number: u64) -> Result<Plain<T>, E> {
+                within(number.into())
+            }
+
+            fn visit_i64<E: Error>(self, number: i64) -> Result<Plain<T>, E> {
+                within(number.into())
+            }
+
+            fn visit_f64<E: Error>(self, number: f64) -> Result<Plain<T>, E> {
+                let is_exact = number.fract() == 0.0 && number.abs() <= EXACT_MAX;
+                match is_exact {
+                    true => within(number as i128),
+                    false => Err(E::custom("it must be a whole number within its bounds")),
+                }
+            }
+        }
+        deserializer.deserialize_any(Number(PhantomData))
+    }
+}
+
+/// Every whole number up to here is a binary64 of its own.
+const EXACT_MAX: f64 = (1_u64 << 53) as f64;
+
+fn within<T: TryFrom<i128>, E: Error>(number: i128) -> Result<Plain<T>, E> {
+    let number = T::try_from(number);
+    number.map(Plain).map_err(|_| E::custom("it must be a whole number within its bounds"))
+}
+
 /// A field that is a whole number.
 pub(crate) fn whole<'de, D: Deserializer<'de>, T: TryFrom<i128>>(
     deserializer: D,
 ) -> Result<T, D::Error> {
-    Whole::deserialize(deserializer).map(|Whole(number)| number)
+    Plain::deserialize(deserializer).map(|Plain(number)| number)
 }
 
 /// A field that is a whole number, null or absent.
 pub(crate) fn maybe<'de, D: Deserializer<'de>, T: TryFrom<i128>>(
     deserializer: D,
 ) -> Result<Option<T>, D::Error> {
-    let number = Option::<Whole<T>>::deserialize(deserializer)?;
-    Ok(number.map(|Whole(number)| number))
+    let number = Option::<Plain<T>>::deserialize(deserializer)?;
+    Ok(number.map(|Plain(number)| number))
 }
 
 /// A field that is a list of whole numbers, null or absent.
 pub(crate) fn list<'de, D: Deserializer<'de>, T: TryFrom<i128>>(
     deserializer: D,
 ) -> Result<Option<Vec<T>>, D::Error> {
-    let numbers = Option::<Vec<Whole<T>>>::deserialize(deserializer)?;
-    Ok(numbers.map(|numbers| numbers.into_iter().map(|Whole(number)| number).collect()))
+    let numbers = Option::<Vec<Plain<T>>>::deserialize(deserializer)?;
+    Ok(numbers.map(|numbers| numbers.into_iter().map(|Plain(number)| number).collect()))
 }
 
 impl<'de, T: TryFrom<i128>> Deserialize<'de> for Whole<T> {

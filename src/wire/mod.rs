@@ -5,13 +5,19 @@
 //! exactly.
 
 mod account;
+mod batch;
 pub(crate) mod decimal;
+mod event;
 mod reservation;
 
 pub use account::{
-    AccountPage, AccountRef, AccountState, Adjustment, Changed, Count, NewAccount, Quantity,
-    TransferTo, Transferred, UnitsLeft,
+    AccountPage, AccountPolicy, AccountRef, AccountState, Adjustment, Changed, Count, NewAccount,
+    Quantity, QuotaWindow, TransferTo, Transferred, UnitsLeft,
 };
+pub use batch::{
+    Batch, BatchAnswer, BatchCommand, CommandDone, CommandFailed, CommandResult, Found, OldestEvent,
+};
+pub use event::{EventPage, FactLine, LedgerEvent, LedgerFact, StreamEnd};
 pub(crate) use reservation::read_number as read_reservation;
 pub use reservation::{
     ConfirmRequest, ExtendRequest, NewReservation, OwnerRequest, RefundRequest, Refused,

@@ -8,25 +8,54 @@ use crate::base::{AccountId, AccountKey, ReservationId, TimeMs};
 use crate::ledger;
 
 /// A reservation's number as a text.
-mod number {
+pub(super) mod number {
     use serde::de::Error as _;
     use serde::{Deserialize, Deserializer, Serializer};
 
     use crate::base::ReservationId;
 
-    pub(super) fn serialize<S: Serializer>(
+    pub(in crate::wire) fn serialize<S: Serializer>(
         reservation: &ReservationId,
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
         serializer.collect_str(reservation)
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+    pub(in crate::wire) fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<ReservationId, D::Error> {
         let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
         super::read_number(&text)
             .ok_or_else(|| D::Error::custom("a reservation is named by its number, as a text"))
+    }
+}
+
+/// A reservation's number as a text, or null.
+pub(super) mod maybe_number {
+    use serde::de::Error as _;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use crate::base::ReservationId;
+
+    pub(in crate::wire) fn serialize<S: Serializer>(
+        reservation: &Option<ReservationId>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match reservation {
+            Some(reservation) => serializer.collect_str(reservation),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub(in crate::wire) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<ReservationId>, D::Error> {
+        let text = Option::<String>::deserialize(deserializer)?;
+        let read = |text: String| {
+            super::read_number(&text)
+                .ok_or_else(|| D::Error::custom("a reservation is named by its number, as a text"))
+        };
+        text.map(read).transpose()
     }
 }
 

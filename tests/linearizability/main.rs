@@ -17,6 +17,8 @@ mod history;
 #[cfg(feature = "bin")]
 mod http;
 #[cfg(feature = "bin")]
+mod ledger;
+#[cfg(feature = "bin")]
 mod mall;
 #[path = "../reference/mod.rs"]
 mod reference;

@@ -24,6 +24,10 @@ fn the_mall_names_its_own_kinds_so_that_they_are_known() {
     collect(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/mall"), &mut sources);
     let mut seen = 0;
     for (path, text) in &sources {
+        // Tests make accounts of others.
+        if path.ends_with("tests.rs") {
+            continue;
+        }
         for rest in text.split("AccountKey::custom(").skip(1) {
             let argument = rest.split(',').next().unwrap_or_default().trim();
             let declared = format!("const {argument}: &str = \"");

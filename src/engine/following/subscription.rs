@@ -79,6 +79,18 @@ impl Subscription {
         self.mark
     }
 
+    /// Ready when there is an event to read, or none will come any more because the engine is closed.
+    #[cfg(feature = "server")]
+    pub(crate) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        if !self.ahead.is_empty() {
+            return Poll::Ready(Ok(()));
+        }
+        match ready!(self.journal.poll_durable(self.reader.next_seq(), &mut self.slot, cx)) {
+            Err(error) if error.kind() == ErrorKind::Closed => Poll::Ready(Ok(())),
+            outcome => Poll::Ready(outcome),
+        }
+    }
+
     /// The next event, waiting for it; `None` once the engine is closed and everything was
     /// delivered.
     ///

@@ -4,12 +4,12 @@
 use std::borrow::Cow;
 use std::time::{Duration, SystemTime};
 
-use http_body_util::Full;
 use hyper::Response;
 use hyper::body::Bytes;
 use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 
 use crate::base::TimeMs;
+use crate::http::answer::Body;
 use crate::http::error::ApiError;
 use crate::http::reply::{Answer, HttpResponse};
 use crate::mall::{Order, Orders, order_id, order_no};
@@ -32,7 +32,7 @@ pub(in crate::http) fn orders(orders: &Orders) -> Answer {
 
 /// A table, and what the next page is older than.
 pub(super) fn answer(table: String, next_before: Option<String>) -> HttpResponse {
-    let mut response = Response::new(Full::new(Bytes::from(table)));
+    let mut response = Response::new(Body::from(Bytes::from(table)));
     let headers = response.headers_mut();
     headers
         .insert(CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8; header=present"));

@@ -128,7 +128,7 @@ mod tests {
             .expect("a long secret");
         let app = App::new(mall, auth, Limits::default());
         assert_eq!(statuses(&app).await, (200, 200));
-        app.draining.store(true, Ordering::Relaxed);
+        app.draining.send_replace(true);
         assert_eq!(statuses(&app).await, (200, 503));
     }
 

@@ -1,6 +1,5 @@
 //! An answer that stays the same as long as the server runs.
 
-use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::header::{
     CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH,
@@ -8,6 +7,7 @@ use hyper::header::{
 use hyper::{Response, StatusCode};
 
 use crate::base::halves;
+use crate::http::answer::Body;
 use crate::http::reply::HttpResponse;
 
 const CONTENT_TYPE_OPTIONS: HeaderName = HeaderName::from_static("x-content-type-options");
@@ -32,7 +32,7 @@ impl Fixed {
     ) -> HttpResponse {
         let is_known = self.is_known(headers);
         let body = if is_known { Bytes::new() } else { self.body.clone() };
-        let mut response = Response::new(Full::new(body));
+        let mut response = Response::new(Body::from(body));
         let told = response.headers_mut();
         if let Ok(tag) = HeaderValue::try_from(&self.tag) {
             told.insert(ETAG, tag);

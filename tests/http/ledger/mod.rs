@@ -1,7 +1,11 @@
 //! Scenarios of the generic API: callers that are no mall.
 
 mod accounts;
+mod batches;
+#[cfg(feature = "client")]
+mod client;
 mod doors;
+mod events;
 mod formats;
 mod reservations;
 

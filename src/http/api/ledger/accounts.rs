@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{names, refused};
+use super::{names, outcome, refused};
 use crate::base::AccountId;
 use crate::base::error::ErrorKind;
 use crate::event::Policy;
@@ -11,14 +11,11 @@ use crate::http::call::LedgerCall;
 use crate::http::error::{ApiError, Code, FailureWire};
 use crate::http::query;
 use crate::http::reply::{Answer, success};
-use crate::ledger::{
-    Adjust, ChangeOutcome, CloseOutcome, Command, Outcome, Receive, Transfer, TransferOutcome,
-    WriteOff,
-};
+use crate::ledger::{Adjust, CloseOutcome, Receive, Transfer, WriteOff};
 use crate::mall::Note;
 use crate::wire::{
-    AccountPage, AccountState, Adjustment, Changed, Count, NewAccount, Quantity, TransferTo,
-    Transferred, UnitsLeft,
+    AccountPage, AccountState, Adjustment, Count, Found, NewAccount, Quantity, TransferTo,
+    UnitsLeft,
 };
 
 /// How many accounts a page has unless it is said otherwise, and at most.
@@ -83,7 +80,7 @@ pub(in crate::http) async fn close(call: LedgerCall<'_, 1>, body: Empty) -> Answ
         CloseOutcome::Closed { account } => state(&call, account),
         CloseOutcome::NotEmpty { account, available, reserved, counting, waiting: _ } => {
             let left = UnitsLeft { account, available, reserved, counting };
-            Err(ApiError::with(Code::AccountNotEmpty, FailureWire::Left(left)))
+            Err(ApiError::with(Code::AccountNotEmpty, FailureWire::Found(Found::Left(left))))
         }
     }
 }
@@ -93,7 +90,7 @@ pub(in crate::http) async fn receive(call: LedgerCall<'_, 1>, body: Sent<Quantit
     let (Quantity { quantity, note }, key) = body.read(&call).await?;
     let note = noted(&call, note.as_deref());
     let receive = Receive::new(of_path(&call)?, quantity).note(&note).key(key);
-    change(&call, receive.into()).await
+    outcome::answer(&call, None, receive.into()).await
 }
 
 pub(in crate::http) async fn adjust(call: LedgerCall<'_, 1>, body: Sent<Adjustment>) -> Answer {
@@ -101,7 +98,7 @@ pub(in crate::http) async fn adjust(call: LedgerCall<'_, 1>, body: Sent<Adjustme
     let (Adjustment { delta, note }, key) = body.read(&call).await?;
     let note = noted(&call, note.as_deref());
     let adjust = Adjust::new(of_path(&call)?, delta).note(&note).key(key);
-    change(&call, adjust.into()).await
+    outcome::answer(&call, None, adjust.into()).await
 }
 
 pub(in crate::http) async fn count(call: LedgerCall<'_, 1>, body: Sent<Count>) -> Answer {
@@ -109,7 +106,7 @@ pub(in crate::http) async fn count(call: LedgerCall<'_, 1>, body: Sent<Count>) -
     let (Count { counted, note }, key) = body.read(&call).await?;
     let note = noted(&call, note.as_deref());
     let count = Adjust::counted(of_path(&call)?, counted).note(&note).key(key);
-    change(&call, count.into()).await
+    outcome::answer(&call, None, count.into()).await
 }
 
 pub(in crate::http) async fn write_off(call: LedgerCall<'_, 1>, body: Sent<Quantity>) -> Answer {
@@ -117,21 +114,17 @@ pub(in crate::http) async fn write_off(call: LedgerCall<'_, 1>, body: Sent<Quant
     let (Quantity { quantity, note }, key) = body.read(&call).await?;
     let note = noted(&call, note.as_deref());
     let write_off = WriteOff::new(of_path(&call)?, quantity).note(&note).key(key);
-    change(&call, write_off.into()).await
+    outcome::answer(&call, None, write_off.into()).await
 }
 
 pub(in crate::http) async fn transfer(call: LedgerCall<'_, 1>, body: Sent<TransferTo>) -> Answer {
     call.no_query()?;
     let (TransferTo { to, quantity, note }, key) = body.read(&call).await?;
-    let mall = &call.app.mall;
-    let (from, to) = (of_path(&call)?, names::changeable(mall.engine(), &to)?);
+    let engine = call.app.mall.engine();
+    let (from, to) = (of_path(&call)?, names::changeable(engine, &to)?);
     let note = noted(&call, note.as_deref());
     let transfer = Transfer::new(from, to, quantity).note(&note).key(key);
-    let ticket = mall.engine().transfer(transfer).map_err(refused::error)?;
-    match mall.durable(ticket).await? {
-        TransferOutcome::Transferred(moved) => Ok(call.success(&Transferred::from(moved))),
-        TransferOutcome::Refused(refusal) => Err(refused::units(refusal)),
-    }
+    outcome::answer(&call, None, transfer.into()).await
 }
 
 /// The account of the path, which the caller may change.
@@ -151,20 +144,4 @@ pub(super) fn noted<'a, const N: usize>(
 ) -> Cow<'a, str> {
     let operator = Some(call.identity().user.id());
     Note { operator, reason: note.unwrap_or_default() }.text()
-}
-
-/// Changes one account, and answers with what it has available then.
-async fn change(call: &LedgerCall<'_, 1>, command: Command<'_>) -> Answer {
-    let mall = &call.app.mall;
-    let ticket = mall.engine().execute(&command).map_err(refused::error)?;
-    let changed = match mall.durable(ticket).await? {
-        Outcome::Receive(changed)
-        | Outcome::Adjust(ChangeOutcome::Changed(changed))
-        | Outcome::WriteOff(ChangeOutcome::Changed(changed)) => changed,
-        other => {
-            let refused = other.refusal().map(refused::units);
-            return Err(refused.unwrap_or_else(|| ApiError::new(Code::IdempotencyConflict)));
-        }
-    };
-    Ok(call.success(&Changed::from(changed)))
 }

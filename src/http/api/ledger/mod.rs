@@ -6,6 +6,10 @@
 //! whichever number it names, and the ledger decides that under its locks.
 
 pub(in crate::http) mod accounts;
+pub(in crate::http) mod batch;
+pub(in crate::http) mod events;
+mod facts;
 mod names;
+mod outcome;
 mod refused;
 pub(in crate::http) mod reservations;

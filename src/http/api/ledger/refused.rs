@@ -6,7 +6,7 @@ use crate::history::record::ReservationState;
 use crate::http::error::{ApiError, Code, FailureWire};
 use crate::ledger::{NotPending, Refusal};
 use crate::mall::Mall;
-use crate::wire::{Refused, ReservationStatus, StatusFound};
+use crate::wire::{Found, Refused, ReservationStatus, StatusFound};
 
 /// An account that a request names may be closed by the time that it is decided.
 pub(super) fn error(error: Error) -> ApiError {
@@ -19,27 +19,27 @@ pub(super) fn error(error: Error) -> ApiError {
 pub(super) fn units(refusal: Refusal) -> ApiError {
     let Refusal { line, account, available, next_release_at, has_line: _ } = refusal;
     let data = Refused { line: line as u64, account, available, next_release_at };
-    ApiError::with(Code::InsufficientUnits, FailureWire::Units(data))
+    ApiError::with(Code::InsufficientUnits, FailureWire::Found(Found::Units(data)))
 }
 
 /// It stands where what was asked for is not done.
 pub(super) fn state(status: ReservationStatus) -> ApiError {
     let data = StatusFound { status, account: None, left: None };
-    ApiError::with(Code::ReservationState, FailureWire::Status(data))
+    ApiError::with(Code::ReservationState, FailureWire::Found(Found::Status(data)))
 }
 
 /// More was to be returned than is left.
 pub(super) fn too_much(account: AccountId, left: u64) -> ApiError {
     let status = ReservationStatus::Confirmed;
     let data = StatusFound { status, account: Some(account), left: Some(left) };
-    ApiError::with(Code::ReservationState, FailureWire::Status(data))
+    ApiError::with(Code::ReservationState, FailureWire::Found(Found::Status(data)))
 }
 
 /// Why a reservation is not what the request takes it for. What this tells is durable.
 pub(super) async fn not_so(
     mall: &Mall,
     reservation: ReservationId,
-    owner: AccountId,
+    owner: Option<AccountId>,
     why: NotPending,
 ) -> ApiError {
     let why = match why {
@@ -71,7 +71,7 @@ pub(super) async fn not_so(
 async fn look_back(
     mall: &Mall,
     reservation: ReservationId,
-    owner: AccountId,
+    owner: Option<AccountId>,
 ) -> Result<NotPending, Error> {
     mall.caught_up().await?;
     let engine = mall.engine().clone();
@@ -80,7 +80,7 @@ async fn look_back(
         Ok((history.reservation(reservation)?, history.first_seq()?))
     };
     Ok(match mall.read(read).await? {
-        (Some(record), _) if record.owner != Some(owner) => NotPending::Anothers,
+        (Some(record), _) if owner.is_some() && record.owner != owner => NotPending::Anothers,
         (Some(record), _) => match record.state {
             ReservationState::Pending => NotPending::Unknown,
             ReservationState::Confirmed => NotPending::Confirmed,

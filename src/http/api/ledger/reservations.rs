@@ -1,7 +1,7 @@
 //! Reservations of the generic API.
 
 use super::accounts::noted;
-use super::{names, refused};
+use super::{facts, names, outcome, refused};
 use crate::base::{AccountId, ReservationId};
 use crate::engine::Engine;
 use crate::history::record::{ReservationRecord, ReservationState};
@@ -10,13 +10,12 @@ use crate::http::call::LedgerCall;
 use crate::http::error::{ApiError, Code};
 use crate::http::reply::Answer;
 use crate::ledger::{
-    Confirm, ConfirmOutcome, Deadline, Extend, ExtendOutcome, Reacquire, ReacquireOutcome, Refund,
-    RefundOutcome, Release, ReleaseOutcome, Reserve, ReserveOutcome,
+    Confirm, Deadline, Extend, Reacquire, ReacquireOutcome, Refund, RefundOutcome, Release, Reserve,
 };
 use crate::mall::is_like_order;
 use crate::wire::{
     ConfirmRequest, ExtendRequest, NewReservation, OwnerRequest, RefundRequest, Reservation,
-    ReservationLine, ReservationStatus, Reserved, Settled,
+    ReservationLine, ReservationStatus, Settled,
 };
 
 pub(in crate::http) async fn reserve(call: LedgerCall<'_>, body: Sent<NewReservation>) -> Answer {
@@ -32,11 +31,7 @@ pub(in crate::http) async fn reserve(call: LedgerCall<'_>, body: Sent<NewReserva
     reserve.confirm = request.confirm.unwrap_or_default();
     let owner = names::owner(&call, request.owner.as_ref())?;
     let reserve = reserve.owner(owner).details(details).key(key);
-    let ticket = mall.engine().reserve(reserve).map_err(refused::error)?;
-    match mall.durable(ticket).await? {
-        ReserveOutcome::Reserved(reserved) => Ok(call.success(&Reserved::from(reserved))),
-        ReserveOutcome::Refused(refusal) => Err(refused::units(refusal)),
-    }
+    outcome::answer(&call, Some(owner), reserve.into()).await
 }
 
 /// What history is to keep. Nothing that the mall would take for one of its orders.
@@ -87,9 +82,7 @@ fn shown(engine: &Engine, record: ReservationRecord) -> Result<Reservation, ApiE
         expires_at: record.expires_at,
         ended_at: record.ended_at,
         returned_at: record.returned_at,
-        details: Some(record.details)
-            .filter(|details| !details.is_empty() && !is_like_order(details))
-            .and_then(|details| String::from_utf8(details).ok()),
+        details: facts::details(&record.details),
     })
 }
 
@@ -99,19 +92,11 @@ pub(in crate::http) async fn confirm(
 ) -> Answer {
     call.no_query()?;
     let (request, key) = body.read_keyed(&call).await?;
-    let (mall, reservation) = (&call.app.mall, names::reservation(call.path[0])?);
+    let reservation = names::reservation(call.path[0])?;
     let owner = names::owner(&call, request.owner.as_ref())?;
     let mut confirm = Confirm::new(reservation).owner(owner).key(key);
     confirm.quantities = request.quantities.as_deref();
-    match mall.durable(mall.engine().run(confirm)?).await? {
-        ConfirmOutcome::Confirmed { .. } => {
-            settled(&call, reservation, ReservationStatus::Confirmed)
-        }
-        ConfirmOutcome::Late { .. } => Err(mall.expire().await.into()),
-        ConfirmOutcome::NotPending { why, .. } => {
-            Err(refused::not_so(mall, reservation, owner, why).await)
-        }
-    }
+    outcome::answer(&call, Some(owner), confirm.into()).await
 }
 
 pub(in crate::http) async fn release(
@@ -120,38 +105,22 @@ pub(in crate::http) async fn release(
 ) -> Answer {
     call.no_query()?;
     let (request, key) = body.read_keyed(&call).await?;
-    let (mall, reservation) = (&call.app.mall, names::reservation(call.path[0])?);
+    let reservation = names::reservation(call.path[0])?;
     let owner = names::owner(&call, request.owner.as_ref())?;
     let release = Release::new(reservation).owner(owner).key(key);
-    match mall.durable(mall.engine().run(release)?).await? {
-        ReleaseOutcome::Released { .. } => settled(&call, reservation, ReservationStatus::Released),
-        ReleaseOutcome::Returned { .. } => settled(&call, reservation, ReservationStatus::Returned),
-        ReleaseOutcome::Late { .. } => Err(mall.expire().await.into()),
-        ReleaseOutcome::NotPending { why, .. } => {
-            Err(refused::not_so(mall, reservation, owner, why).await)
-        }
-    }
+    outcome::answer(&call, Some(owner), release.into()).await
 }
 
 pub(in crate::http) async fn extend(call: LedgerCall<'_, 1>, body: Sent<ExtendRequest>) -> Answer {
     call.no_query()?;
     let (request, key) = body.read(&call).await?;
-    let (mall, reservation) = (&call.app.mall, names::reservation(call.path[0])?);
+    let reservation = names::reservation(call.path[0])?;
     let owner = names::owner(&call, request.owner.as_ref())?;
     let extend = match names::deadline(request.ttl_ms, request.expires_at)? {
         Deadline::After(ttl_ms) => Extend::new(reservation, ttl_ms),
         Deadline::At(expires_at) => Extend::until(reservation, expires_at),
     };
-    match mall.durable(mall.engine().run(extend.owner(owner).key(key))?).await? {
-        ExtendOutcome::Extended { reservation, expires_at } => {
-            let status = ReservationStatus::Pending;
-            Ok(call.success(&Reserved { reservation, status, expires_at }))
-        }
-        ExtendOutcome::Late { .. } => Err(mall.expire().await.into()),
-        ExtendOutcome::NotPending { why, .. } => {
-            Err(refused::not_so(mall, reservation, owner, why).await)
-        }
-    }
+    outcome::answer(&call, Some(owner), extend.owner(owner).key(key).into()).await
 }
 
 pub(in crate::http) async fn reacquire(
@@ -171,7 +140,7 @@ pub(in crate::http) async fn reacquire(
         ReacquireOutcome::Refused(refusal) => Err(refused::units(refusal)),
         ReacquireOutcome::StillPending { .. } => Err(refused::state(ReservationStatus::Pending)),
         ReacquireOutcome::NotExpired { why, .. } => {
-            Err(refused::not_so(mall, reservation, owner, why).await)
+            Err(refused::not_so(mall, reservation, Some(owner), why).await)
         }
     }
 }
@@ -201,7 +170,7 @@ pub(in crate::http) async fn refund(
         RefundOutcome::TooMuch { account, left, .. } => Err(refused::too_much(account, left)),
         RefundOutcome::StillPending { .. } => Err(refused::state(ReservationStatus::Pending)),
         RefundOutcome::NotConfirmed { why, .. } => {
-            Err(refused::not_so(mall, reservation, owner, why).await)
+            Err(refused::not_so(mall, reservation, Some(owner), why).await)
         }
     }
 }

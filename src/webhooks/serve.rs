@@ -29,6 +29,8 @@ const ANSWER_BYTES_MAX: usize = 4 << 10;
 const KEEP_EVERY: Duration = Duration::from_secs(1);
 /// How often the engine's clock is looked at while something waits for its time.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// How long what is under way is waited for at the end.
+const END_PATIENCE: Duration = Duration::from_millis(500);
 /// How long to leave the journal alone when it cannot be read.
 const PAUSE: Duration = Duration::from_secs(5);
 /// After so many events others get a word in.
@@ -55,8 +57,7 @@ pub(super) async fn serve(
             _ = stop.changed() => {}
         }
     }
-    // What is under way is called off, and sent again: at least once.
-    drop(task);
+    task.end().await;
     keep(&shared, &receiver).await;
 }
 
@@ -217,6 +218,17 @@ impl<'a> Task<'a> {
         if is_gone {
             self.receiver.turn_off(&self.shared.engine, Off::Gone);
         }
+    }
+
+    /// Waits a little for what is under way: what is called off is sent again, at least once.
+    async fn end(mut self) {
+        let settling = async {
+            while let Some(done) = self.sending.join_next().await {
+                self.settle(done);
+            }
+        };
+        let ended = tokio::time::timeout(END_PATIENCE, settling).await;
+        tracing::debug!(all = ended.is_ok(), "a receiver of webhooks is not served any more");
     }
 
     /// How long to sleep when nothing happens.

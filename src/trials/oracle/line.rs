@@ -70,15 +70,15 @@ impl Books {
         if account.closed || self.accounts[&join.owner].closed {
             return Due::Error(ErrorKind::NotFound);
         }
+        if let Some(due) = join.key.and_then(|key| self.answered(key, now)) {
+            return due;
+        }
         let is_quota = self
             .keys
             .iter()
             .any(|(key, id)| *id == join.account && key.kind() == crate::base::AccountKind::Quota);
         if account.counting_against(is_quota, now).is_some() {
             return Due::Error(ErrorKind::Invalid);
-        }
-        if let Some(due) = join.key.and_then(|key| self.answered(key, now)) {
-            return due;
         }
         if let Some(ahead) = account.line.iter().position(|it| it.owner == join.owner) {
             let place = account.line[ahead].place;

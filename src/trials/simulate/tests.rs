@@ -167,7 +167,7 @@ fn first_failure(flaw: Flaw) -> (u64, String) {
     (0..SEEDS_UNSEEN_MAX).find_map(failure).unwrap_or_else(|| panic!("{flaw:?} is not seen"))
 }
 
-/// What the simulation says of a mistake. Of those that it cannot see, one is for
+/// What the simulation says of a mistake, one or the other where a bar is between. Of those that it cannot see, one is for
 /// `engine::tests::waiting`, since history is off: a thread that dies of it is told there; another
 /// for `ledger::tests::atomic`; what expires twice is the mall's, and the auditor's to see, in
 /// `mall::lots::tests`; and reports are told apart in `mall::reports::tally::tests`.
@@ -185,7 +185,8 @@ fn sign(flaw: Flaw) -> Option<&'static str> {
         Flaw::ConfirmsLate | Flaw::ReleasesLate => "but it should be Ok(Late",
         Flaw::TellsAnotherEnd => "but it should be Ok(NotPending",
         Flaw::ReturnsNewest => "fact: Returned",
-        Flaw::RecordsTwice => "but it should be Err(Conflict)",
+        // A retry that does it once more, or another request that does it under its key.
+        Flaw::RecordsTwice => "the event of the answer|but it should be Err(Conflict)",
         Flaw::RevivesTwice => "but it should be Err(Conflict)",
         Flaw::RevivesBeyondLimits => "fact: Revived",
         Flaw::ReturnsTooMuch => "but it should be Ok(TooMuch",
@@ -207,7 +208,8 @@ fn every_mistake_is_seen() {
     for (flaw, sign) in signs {
         let (seed, failure) = first_failure(flaw);
         println!("{flaw:?}: seed {seed}, {failure}");
-        assert!(failure.contains(sign), "{flaw:?} is seen, but not as what it is: {failure}");
+        let is_seen = sign.split('|').any(|sign| failure.contains(sign));
+        assert!(is_seen, "{flaw:?} is seen, but not as what it is: {failure}");
         assert_eq!(run(&Plan::new(seed)).failure, None, "without it seed {seed} fails as well");
         seen += 1;
     }

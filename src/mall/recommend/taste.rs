@@ -2,9 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::together;
+use super::together::{self, STANDING};
 use crate::base::error::Result;
-use crate::mall::model::OrderStatus;
 use crate::mall::{Mall, OrderFilter, Shelf, User};
 
 /// How many of a user's newest orders tell what it likes.
@@ -76,7 +75,3 @@ impl Taste {
         self.categories.keys().map(String::as_str).collect()
     }
 }
-
-/// Orders that were given up tell of no taste.
-pub(super) const STANDING: [OrderStatus; 3] =
-    [OrderStatus::Confirmed, OrderStatus::Shipped, OrderStatus::Completed];

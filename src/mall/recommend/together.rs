@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::taste::STANDING;
 use crate::base::error::Result;
 use crate::base::{AccountId, AccountKey};
 use crate::mall::facts::OrderDetails;
+use crate::mall::model::OrderStatus;
 use crate::mall::{Mall, OrderFilter, User};
 
 /// Of so many products that a user took last it is looked for who took them as well.
@@ -16,6 +16,10 @@ const CHANGES_MAX: usize = 64;
 const OTHERS_MAX: usize = 16;
 /// So many of the newest orders of each of them.
 const ORDERS_MAX: usize = 8;
+
+/// Orders that were given up tell of no taste.
+pub(super) const STANDING: [OrderStatus; 3] =
+    [OrderStatus::Confirmed, OrderStatus::Shipped, OrderStatus::Completed];
 
 /// With what, and how often.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

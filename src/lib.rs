@@ -84,6 +84,8 @@ pub mod http;
 #[cfg(feature = "server")]
 pub mod mall;
 #[cfg(feature = "bin")]
+mod points;
+#[cfg(feature = "bin")]
 mod process;
 #[cfg(feature = "bin")]
 mod settings;

@@ -81,6 +81,10 @@ flaws! {
     RefusesFalsely,
     /// 7: takes damage for the end of the journal.
     SkipsDamage,
+    /// 4: takes the points of an order anew at a points service.
+    TakesPointsAnew,
+    /// 4: keeps the points of an order at a points service that has come to nothing.
+    KeepsPoints,
     /// 8: leaves out the first event of what a follower reads.
     LosesEvent,
     /// 8: panics when it carries an event into history.

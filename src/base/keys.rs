@@ -385,6 +385,13 @@ impl IdempotencyKey {
         Self { hash: u128::from(high) << 64 | u128::from(low), ..self }
     }
 
+    /// The key of the next try of the same request, after one that had no effect.
+    #[cfg(feature = "server")]
+    pub(crate) fn next_try(self) -> Self {
+        // No batch has so many requests.
+        self.at(u64::MAX)
+    }
+
     /// The hash as it stands in events and snapshots.
     pub fn number(self) -> u128 {
         self.hash

@@ -50,7 +50,7 @@ enum Command {
     Import(import::ImportArgs),
     /// Write many categories and products at once, or print them all
     Catalogue(catalogue::CatalogueArgs),
-    /// Award, deduct and refund the points of many users at once
+    /// Award, deduct and refund the points of many users at once, or look after a service that keeps them
     Points(points::PointsArgs),
     /// Show what happened in a day or a week: exchanges, points, users, products, refunds, revenue
     Report(report::ReportArgs),

@@ -139,6 +139,8 @@ codes! {
         Nothing, No, Nothing, "the reservation stands where it does not allow it; `data` says where";
     AccountNotEmpty "ACCOUNT_NOT_EMPTY" CONFLICT "账户仍有余量，无法关闭"
         Nothing, Yes, Nothing, "the account cannot be closed; `data` says what is left";
+    PointsElsewhere "POINTS_ELSEWHERE" CONFLICT "积分由外部积分服务管理"
+        Nothing, No, Nothing, "points are kept elsewhere: move them there";
     AlreadyExists "ALREADY_EXISTS" CONFLICT "已存在"
         Nothing, No, Nothing, "there is one with this id, or an account with other rules";
     InUse "IN_USE" CONFLICT "仍被引用，无法删除"
@@ -171,6 +173,8 @@ codes! {
         Nothing, In(1), Nothing, "the disk does not answer";
     OutcomeUnknown "OUTCOME_UNKNOWN" SERVICE_UNAVAILABLE "存储暂无响应，请求结果未知，请使用相同的幂等键重试"
         Unknown, In(1), Nothing, "the request is decided, and the disk does not answer";
+    PointsUnavailable "POINTS_UNAVAILABLE" SERVICE_UNAVAILABLE "兑换服务暂时不可用，请稍后重试"
+        Nothing, In(5), Nothing, "points are kept elsewhere, and that service does not answer";
     Unavailable "UNAVAILABLE" SERVICE_UNAVAILABLE "服务暂不可用"
         Unknown, In(1), Nothing, "the disk failed or the server stops";
     LowSpace "LOW_SPACE" INSUFFICIENT_STORAGE "存储空间不足，暂停新的兑换"

@@ -224,6 +224,11 @@ impl From<Failure> for ApiError {
             }
             Failure::Expired => Self::new(Code::ReservationExpired),
             Failure::PaidTooLate => Self::new(Code::PaymentTooLate),
+            Failure::PointsUnavailable => Self::new(Code::PointsUnavailable),
+            Failure::PointsElsewhere => Self::new(Code::PointsElsewhere),
+            Failure::SagaNotFound => {
+                Self::new(Code::NotFound).detail("no saga of this order waits (any more)")
+            }
             Failure::Unknown => Self::new(Code::OutcomeUnknown),
             Failure::Engine(error) => error.into(),
         }

@@ -14,7 +14,7 @@ use hyper::body::Incoming;
 use super::access::Access;
 use super::api::admin::{
     alerts, categories, clock, documents, held, leaks, levels, mirror, orders as all_orders,
-    points as all_points, products, records, reports, revocations, status, stock, webhooks,
+    points as all_points, products, records, reports, revocations, sagas, status, stock, webhooks,
 };
 use super::api::ledger::{accounts, batch, events, reservations};
 use super::api::shop::{catalogue, exchange, orders, recommend, waiting};
@@ -198,6 +198,14 @@ routes! {
         "Takes points, with a reason.";
     POST "/api/admin/points/{userId}/refund" operator fields => all_points::refund,
         "Gives points back, with a reason.";
+    GET "/api/admin/sagas" operator nothing => sagas::list,
+        "Orders whose points are kept elsewhere and are not settled, oldest first.";
+    GET "/api/admin/sagas/{orderId}" operator nothing => sagas::get,
+        "How it stands with the points of such an order.";
+    POST "/api/admin/sagas/{orderId}/retry" operator fields => sagas::retry,
+        "Drives it on at once, with a reason.";
+    POST "/api/admin/sagas/{orderId}/compensate" operator fields => sagas::compensate,
+        "Gives the order up and its points back, with a reason.";
     GET "/api/admin/inventory/records" operator nothing => records::list,
         "What changed the stock of products, newest first.";
     POST "/api/admin/inventory/{productId}/receive" operator fields => stock::receive,

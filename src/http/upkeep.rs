@@ -25,6 +25,7 @@ pub(super) fn begin(tasks: &mut JoinSet<()>, app: &Arc<App>) {
     tasks.spawn(repeat(app.clone(), "following stock for alerts", Mall::follow_alerts));
     tasks.spawn(repeat(app.clone(), "letting points expire", Mall::expire_points));
     tasks.spawn(serve_lines(app.clone()));
+    tasks.spawn(drive_sagas(app.clone()));
 }
 
 /// Does something beside the runtime's workers, at once again while it says that there is more.
@@ -45,6 +46,14 @@ async fn repeat(app: Arc<App>, what: &'static str, act: fn(&Mall) -> Result<bool
             }
         };
         tokio::time::sleep(pause).await;
+    }
+}
+
+/// Drives the sagas of points that are kept elsewhere, until it is dropped.
+async fn drive_sagas(app: Arc<App>) {
+    loop {
+        app.mall.saga_due().await;
+        app.mall.drive_due_sagas().await;
     }
 }
 

@@ -29,6 +29,10 @@ const DELIVERY_DEPTH_MAX: usize = 16;
 /// How often the points of an order are chosen anew, since another request of the user was faster.
 const CHOSEN_ANEW_MAX: usize = 32;
 
+/// How often an exchange is tried anew under one key whose orders came to nothing, for their points
+/// could not be had elsewhere.
+const TRIED_ANEW_MAX: usize = 32;
+
 /// The most products of one order.
 pub(crate) const ITEMS_MAX: usize = 50;
 
@@ -141,7 +145,34 @@ impl Mall {
         user: &User,
         request: &Exchange<'_>,
     ) -> Result<Receipt, Failure> {
-        let (reserved, known_cost) = match self.decide(user, request)? {
+        if !self.has_points_elsewhere() {
+            return Ok(self.reserve_order(user, request).await?.0);
+        }
+        let _place = self.place_elsewhere()?;
+        let mut key = request.key;
+        for _ in 0..=TRIED_ANEW_MAX {
+            let request = Exchange { key, ..*request };
+            let (made, was_before) = self.reserve_order(user, &request).await?;
+            if made.status != OrderStatus::Pending || made.points_cost == 0 {
+                return Ok(made);
+            }
+            if let Some(paid) = self.pay_exchange(user, &request, made, was_before).await? {
+                return Ok(paid);
+            }
+            key = key.map(IdempotencyKey::next_try);
+        }
+        Err(Failure::PointsUnavailable)
+    }
+
+    /// Makes the order of an exchange, and whether an earlier try has made it.
+    async fn reserve_order(
+        &self,
+        user: &User,
+        request: &Exchange<'_>,
+    ) -> Result<(Receipt, bool), Failure> {
+        let decided = self.decide(user, request)?;
+        let was_before = matches!(decided, Decided::Before { .. });
+        let (reserved, known_cost) = match decided {
             Decided::First { ticket, points_cost } => {
                 (self.durable(ticket).await?.reserved().ok(), Some(points_cost))
             }
@@ -162,7 +193,8 @@ impl Mall {
             None => self.order(user, reservation).await?.details.points_cost,
         };
         let status = if confirmed { OrderStatus::Confirmed } else { OrderStatus::Pending };
-        Ok(Receipt { reservation, status, points_cost, expires_at, is_kept: true })
+        let is_kept = true;
+        Ok((Receipt { reservation, status, points_cost, expires_at, is_kept }, was_before))
     }
 
     fn decide(&self, user: &User, request: &Exchange<'_>) -> Result<Decided, Failure> {
@@ -184,9 +216,11 @@ impl Mall {
         let chosen = chosen.collect::<Result<SmallVec<[Chosen<'_>; 1]>, Failure>>()?;
         let points_cost = chosen.iter().try_fold(0, |sum, it| add_cost(sum, it.points_cost))?;
         // What is malformed is told before what is lacking.
-        let details = details(user, &chosen, request, points_cost)?;
+        let elsewhere = self.takes_elsewhere(points_cost);
+        let details = details(user, &chosen, request, points_cost, elsewhere)?;
+        let points_here = if elsewhere { 0 } else { points_cost };
         for _ in 0..=CHOSEN_ANEW_MAX {
-            let asked = match self.parts(user, &chosen, request, points_cost)? {
+            let asked = match self.parts(user, &chosen, request, points_here)? {
                 Ok(asked) => asked,
                 Err(short) => return Ok(Decided::Refused(told(request, short))),
             };
@@ -201,7 +235,8 @@ impl Mall {
                 .owner(asked.owner)
                 .details(&details)
                 .key(request.key);
-            reserve.confirm = request.confirm;
+            // Not before its points are taken.
+            reserve.confirm = request.confirm && !elsewhere;
             let ticket = self.engine().reserve(reserve)?;
             // Nothing was recorded when it is refused, so there is nothing to wait for.
             let ReserveOutcome::Refused(refusal) = ticket.outcome() else {
@@ -288,9 +323,11 @@ impl Mall {
         let shelf = self.shelf();
         let chosen = [Chosen::of(&self.terms(user, &shelf), item, 1)?];
         let points_cost = chosen[0].points_cost;
-        let details = details(user, &chosen, &request, points_cost)?;
-        let needs = self.needs(user, &chosen, &request, points_cost)?;
-        Ok((details, self.all_parts(user, owner, &chosen, &needs, points_cost)?))
+        let elsewhere = self.takes_elsewhere(points_cost);
+        let details = details(user, &chosen, &request, points_cost, elsewhere)?;
+        let points_here = if elsewhere { 0 } else { points_cost };
+        let needs = self.needs(user, &chosen, &request, points_here)?;
+        Ok((details, self.all_parts(user, owner, &chosen, &needs, points_here)?))
     }
 
     fn needs(
@@ -427,6 +464,22 @@ impl Mall {
         Ok(all)
     }
 
+    /// Whether an order of this cost takes its points elsewhere.
+    fn takes_elsewhere(&self, points_cost: u64) -> bool {
+        points_cost > 0 && self.has_points_elsewhere()
+    }
+
+    /// That the user has too few points elsewhere.
+    pub(super) fn points_lacking(
+        &self,
+        request: &Exchange<'_>,
+        points: u64,
+        balance: u64,
+    ) -> Failure {
+        let shortage = Shortage::of(points, balance, None);
+        told(request, vec![Short::of(request, Part::Points, shortage)])
+    }
+
     /// What is short, with the line that one can join for it.
     fn with_line_of(
         &self,
@@ -552,6 +605,7 @@ fn details(
     chosen: &[Chosen<'_>],
     request: &Exchange<'_>,
     points_cost: u64,
+    elsewhere: bool,
 ) -> Result<Vec<u8>> {
     let first = chosen.first().ok_or_else(|| Error::invalid("items must not be empty"))?;
     let items = chosen.iter().filter(|_| request.is_basket).map(|it| OrderItem {
@@ -565,6 +619,7 @@ fn details(
         product: Snapshot::of(&first.item.product, first.price),
         delivery_info: request.delivery_info,
         service: user.service(),
+        elsewhere,
     };
     let encoded = details.encode(&items.collect::<Vec<_>>())?;
     if encoded.len() > DETAILS_BYTES_MAX {

@@ -9,6 +9,7 @@ mod answers;
 mod catalogue;
 mod demo;
 mod edit;
+pub(crate) mod elsewhere;
 mod exchange;
 pub(crate) mod facts;
 pub(crate) mod fields;
@@ -49,6 +50,8 @@ pub(crate) use catalogue::{Entry, Import, Imported, Refused};
 #[cfg(any(test, feature = "bin"))]
 pub(crate) use demo::DEMO_USER;
 pub(crate) use edit::Make;
+#[cfg(feature = "bin")]
+pub(crate) use elsewhere::BreakerConfig;
 pub(crate) use exchange::{
     DETAILS_BYTES_MAX, Eligible, Exchange, Hindrance, ITEMS_MAX, ORDER_QUANTITY_MAX, Wanted,
 };
@@ -166,6 +169,7 @@ struct Shared {
     lots_due: Mutex<lots::Due>,
     lines: lines::Lines,
     revocations: revocations::Revocations,
+    elsewhere: elsewhere::Elsewhere,
 }
 
 impl Mall {
@@ -175,11 +179,21 @@ impl Mall {
     /// # Errors
     /// What the engine reports.
     pub fn open(engine: Engine, config: MallConfig) -> Result<Self> {
+        Self::open_with(engine, config, None)
+    }
+
+    /// As [`Mall::open`], with a service that keeps the points.
+    pub(crate) fn open_with(
+        engine: Engine,
+        config: MallConfig,
+        points: Option<elsewhere::PointsElsewhere>,
+    ) -> Result<Self> {
         let catalogue = catalogue::Catalogue::load(&engine)?;
         let alerts = alerts::Alerts::load(&engine);
         let lots = lots::Lots::load(&engine);
         let lines = lines::Lines::of(&engine);
         let revocations = revocations::Revocations::load(&engine);
+        let elsewhere = elsewhere::Elsewhere::load(&engine, points);
         let tries = std::array::from_fn(|_| Mutex::new(()));
         Ok(Self {
             shared: Arc::new(Shared {
@@ -194,6 +208,7 @@ impl Mall {
                 lots_due: Mutex::default(),
                 lines,
                 revocations,
+                elsewhere,
             }),
         })
     }
@@ -373,6 +388,12 @@ pub(crate) enum Failure {
     Expired,
     /// The order's deadline has passed for so long that it takes nothing again.
     PaidTooLate,
+    /// Points are kept elsewhere, and the service does not answer: nothing was taken, or it goes back.
+    PointsUnavailable,
+    /// Points are kept elsewhere, and cannot be moved here.
+    PointsElsewhere,
+    /// No saga of this order waits.
+    SagaNotFound,
     /// The disk has not answered in time: the request is decided, and whether that survives is not
     /// known yet.
     Unknown,

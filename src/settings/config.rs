@@ -9,7 +9,8 @@ use secrecy::SecretString;
 use crate::base::error::{Error, Result};
 use crate::engine::{Engine, EngineBuilder};
 use crate::http::{Limits, WebhookSettings};
-use crate::mall::MallConfig;
+use crate::mall::{BreakerConfig, MallConfig};
+use crate::points::ServiceConfig;
 use crate::sink::{Backlog, BacklogPolicy, Database, MirrorConfig};
 
 /// How a line of the log is written.
@@ -33,6 +34,7 @@ pub(crate) struct Config {
     /// `None` for half of all connections.
     pub(crate) connections_per_address: Option<usize>,
     pub(crate) mall: MallConfig,
+    pub(super) points: PointsSettings,
     pub(super) mirror: MirrorSettings,
     pub(super) webhooks: WebhooksSet,
     engine: Vec<EngineStep>,
@@ -40,6 +42,25 @@ pub(crate) struct Config {
 
 /// Sets something of an engine.
 type EngineStep = Box<dyn FnOnce(EngineBuilder) -> EngineBuilder>;
+
+/// What is set about a service that keeps the points, whether there is one or not.
+pub(super) struct PointsSettings {
+    pub(super) url: Option<String>,
+    pub(super) secret: Option<SecretString>,
+    pub(super) secret_file: Option<PathBuf>,
+    pub(super) timeout: Duration,
+    pub(super) patience: Duration,
+    pub(super) queue: usize,
+    pub(super) breaker: BreakerConfig,
+}
+
+/// How a service is met that keeps the points.
+pub(crate) struct PointsConfig {
+    pub(crate) service: ServiceConfig,
+    pub(crate) patience: Duration,
+    pub(crate) queue: usize,
+    pub(crate) breaker: BreakerConfig,
+}
 
 /// What is set about a mirror, whether there is one or not.
 pub(super) struct MirrorSettings {
@@ -72,6 +93,15 @@ impl Config {
             limits: Limits::default(),
             connections_per_address: None,
             mall: MallConfig::default(),
+            points: PointsSettings {
+                url: None,
+                secret: None,
+                secret_file: None,
+                timeout: Duration::ZERO,
+                patience: Duration::ZERO,
+                queue: 0,
+                breaker: BreakerConfig::default(),
+            },
             mirror: MirrorSettings { url: None, ca: None, prefix: None, migrate: true, backlog },
             webhooks: WebhooksSet::default(),
             engine: Vec::new(),
@@ -91,6 +121,25 @@ impl Config {
     pub(crate) fn take_engine(&mut self) -> EngineBuilder {
         let builder = Engine::builder(&self.data_dir);
         self.engine.drain(..).fold(builder, |builder, step| step(builder))
+    }
+
+    /// The service that keeps the points, where the ledger does not.
+    ///
+    /// # Errors
+    /// `Unavailable` when the file with its secret cannot be read, `Invalid` when it is empty.
+    pub(crate) fn points(&self) -> Result<Option<PointsConfig>> {
+        let PointsSettings { url, secret, secret_file, timeout, patience, queue, breaker } =
+            &self.points;
+        let Some(url) = url.clone() else {
+            return Ok(None);
+        };
+        let secret = match secret_file {
+            Some(path) => Some(super::secret::of_file(path)?),
+            None => secret.clone(),
+        };
+        let service = ServiceConfig { url, secret, timeout: *timeout };
+        let (patience, queue, breaker) = (*patience, *queue, *breaker);
+        Ok(Some(PointsConfig { service, patience, queue, breaker }))
     }
 
     /// The mirror, where there is to be one.

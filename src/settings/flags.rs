@@ -31,6 +31,8 @@ pub(crate) struct OfPoints;
 pub(crate) struct OfTokens;
 /// Where the data are, and which days they are told by.
 pub(crate) struct OfReport;
+/// Where the data are, and the service that keeps the points.
+pub(crate) struct OfPointsService;
 /// Where the data are, and the database that mirrors them.
 #[cfg(feature = "mysql")]
 pub(crate) struct OfMirror;
@@ -62,6 +64,13 @@ impl Which for OfTokens {
 impl Which for OfReport {
     fn has(name: &str) -> bool {
         ["data_dir", "listen", "time_zone"].contains(&name)
+    }
+}
+
+impl Which for OfPointsService {
+    fn has(name: &str) -> bool {
+        ["data_dir", "points_service", "points_service_secret_file", "points_service_timeout"]
+            .contains(&name)
     }
 }
 

@@ -65,6 +65,21 @@ pub(crate) fn find_demo(data_dir: &Path) -> Result<Option<SecretString>> {
     }
 }
 
+/// The secret in a file, without the white space around it.
+///
+/// # Errors
+/// `Unavailable` when it cannot be read, `Invalid` when there is none in it.
+#[allow(clippy::disallowed_methods, reason = "a file of the command line, not the engine's")]
+pub(crate) fn of_file(path: &Path) -> Result<SecretString> {
+    let read = std::fs::read_to_string(path);
+    let secret =
+        read.map_err(|cause| Error::io(format!("the secret {}", path.display()), cause))?;
+    match secret.trim() {
+        "" => Err(Error::invalid(format!("there is no secret in {}", path.display()))),
+        secret => Ok(SecretString::from(secret.to_owned())),
+    }
+}
+
 /// A random secret.
 pub(crate) fn random() -> Result<SecretString> {
     Ok(SecretString::from(random_hex(DEMO_SECRET_BYTES)?))

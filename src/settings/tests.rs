@@ -71,7 +71,8 @@ fn the_file_that_is_deployed_shows_every_setting_with_its_default() {
             line.strip_prefix(name).is_some_and(|rest| rest.starts_with(" = "))
         });
         // A secret of its own file would be read by who may read the others.
-        assert!(is_shown || *name == "auth_secret", "deploy/stockhold.toml does not show {name}");
+        let is_secret = ["auth_secret", "points_service_secret"].contains(name);
+        assert!(is_shown || is_secret, "deploy/stockhold.toml does not show {name}");
     }
 }
 
@@ -157,5 +158,10 @@ fn a_secret_is_never_printed() {
     let secrets = SETTINGS.iter().filter(|setting| matches!(setting.takes, Takes::Secret { .. }));
     let flags: Vec<_> = secrets.map(|setting| (setting.name, setting.flag())).collect();
     let mirror = ("mirror_url", Some("mirror-url".to_owned()));
-    assert_eq!(flags, [("auth_secret", None), mirror], "whoever lists processes reads flags");
+    let points = ("points_service_secret", None);
+    assert_eq!(
+        flags,
+        [("auth_secret", None), points, mirror],
+        "whoever lists processes reads flags"
+    );
 }

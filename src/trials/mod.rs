@@ -11,6 +11,8 @@ pub(crate) mod flash_sale;
     allow(unused, reason = "tests outside the crate ask more of it")
 )]
 pub mod oracle;
+#[cfg(feature = "bin")]
+pub(crate) mod points_service;
 #[cfg(all(any(test, feature = "bin"), not(stockhold_loom)))]
 pub(crate) mod simulate;
 #[cfg(feature = "bin")]

@@ -134,7 +134,8 @@ fn of_order(change: &OrderChange) -> Vec<Told> {
             | OrderFact::Remarked { .. }
             | OrderFact::Delivered { .. }
             | OrderFact::Redirected { .. }
-            | OrderFact::Served { .. } => Vec::new(),
+            | OrderFact::Served { .. }
+            | OrderFact::PointsLacked { .. } => Vec::new(),
         },
     }
 }

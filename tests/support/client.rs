@@ -28,6 +28,11 @@ impl Client {
         Self { address, token, sender: dial(address).await.expect("the server accepts") }
     }
 
+    /// A client of a server that may be gone.
+    pub async fn try_connect(address: SocketAddr, token: Option<String>) -> Option<Self> {
+        Some(Self { address, token, sender: dial(address).await.ok()? })
+    }
+
     /// A request from this client, for [`Client::send`].
     pub fn request(&self, method: Method, path: &str) -> Builder {
         let builder =

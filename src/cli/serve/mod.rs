@@ -13,10 +13,12 @@ use self::keys::KeysFile;
 use crate::base::error::{Error, Result};
 use crate::engine::Engine;
 use crate::http::{self, App, Auth, Limits, Role};
+use crate::mall::elsewhere::PointsElsewhere;
 use crate::mall::{DEMO_USER, Mall};
+use crate::points;
 use crate::process::stop::{Stage, WayOut};
 use crate::process::{descriptors, logs, runtime};
-use crate::settings::{Config, Flags, OfServer, secret};
+use crate::settings::{Config, Flags, OfServer, PointsConfig, secret};
 use crate::sink::{self, Mirror, MirrorConfig, MirrorView};
 use crate::trials::soak;
 
@@ -100,6 +102,13 @@ fn limits(config: &Config, mirror: Option<&MirrorConfig>) -> Result<Limits> {
     Ok(Limits { connections, connections_per_address, ..config.limits.clone() })
 }
 
+/// The service that keeps the points.
+fn points_elsewhere(config: PointsConfig) -> Result<PointsElsewhere> {
+    let PointsConfig { service, patience, queue, breaker } = config;
+    let service = Arc::new(points::Client::new(&service)?);
+    Ok(PointsElsewhere { service, breaker, patience, queue })
+}
+
 /// What is served, and how.
 struct Server {
     demo: bool,
@@ -114,7 +123,8 @@ impl Server {
     /// Serves until somebody asks to stop.
     fn run(self, mirror: Option<MirrorView>, way_out: &WayOut) -> Result<()> {
         let Self { demo, config, limits, auth, keys, engine } = self;
-        let mall = Mall::open(engine, config.mall.clone())?;
+        let points = config.points()?.map(points_elsewhere).transpose()?;
+        let mall = Mall::open_with(engine, config.mall.clone(), points)?;
         let hint = if demo {
             mall.load_demo()?;
             Some(auth.issue_for(DEMO_USER, Role::User, DEMO_TOKEN_TTL_MS)?)

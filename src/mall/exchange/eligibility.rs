@@ -47,12 +47,23 @@ impl Mall {
     ///
     /// # Errors
     /// `ProductNotFound` where there is no such product, for sale or not.
-    pub(crate) fn eligibility(
+    pub(crate) async fn eligibility(
         &self,
         user: &User,
         asked: Eligible<'_>,
     ) -> Result<Eligibility, Failure> {
-        let (shelf, balance) = (self.shelf(), self.balance(user)?.available);
+        let balance = self.balance_anywhere(user).await?.available;
+        self.eligibility_with(user, balance, asked)
+    }
+
+    /// As [`Mall::eligibility`], of a user who can spend so much.
+    pub(in crate::mall) fn eligibility_with(
+        &self,
+        user: &User,
+        balance: i64,
+        asked: Eligible<'_>,
+    ) -> Result<Eligibility, Failure> {
+        let shelf = self.shelf();
         let terms = self.terms(user, &shelf);
         let mut found =
             Eligibility { level: terms.level()?, required: 0, balance, hindrances: vec![] };
@@ -83,7 +94,11 @@ impl Mall {
                     found.hindrances.push(Hindrance::OffShelf);
                 }
                 found.look_at_points();
-                for need in self.needs(user, &chosen, &request, found.required)? {
+                let points_here = match self.takes_elsewhere(found.required) {
+                    true => 0,
+                    false => found.required,
+                };
+                for need in self.needs(user, &chosen, &request, points_here)? {
                     let available = self.left_of(&need)?;
                     found.look_at(&request, need.part, need.quantity, available);
                 }

@@ -13,6 +13,8 @@ const VERSION: u8 = 1;
 /// The version of a basket: the service is always there, and the items after it. The product is the
 /// first of them, and the quantity that of all.
 const BASKET: u8 = 2;
+/// The version of an order whose points are kept elsewhere: everything is always there.
+const ELSEWHERE: u8 = 3;
 /// The first byte of the array of 0.1.0, which had five fields.
 const UNVERSIONED: u8 = 0x95;
 
@@ -79,6 +81,9 @@ pub(crate) struct Details<'a> {
     /// it ends that.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) service: Option<&'a str>,
+    /// Whether its points are kept elsewhere: then no line of its reservation has taken any.
+    #[serde(skip)]
+    pub(crate) elsewhere: bool,
 }
 
 /// A product of a basket.
@@ -92,12 +97,13 @@ impl Details<'_> {
     /// The details, with the items of a basket.
     pub(crate) fn encode(&self, items: &[OrderItem<&str>]) -> Result<Vec<u8>> {
         let mut encoded = Vec::with_capacity(256);
-        let written = if items.is_empty() {
+        let written = if items.is_empty() && !self.elsewhere {
             encoded.push(VERSION);
             rmp_serde::encode::write(&mut encoded, self)
         } else {
-            let Self { user, quantity, points_cost, product, delivery_info, service } = self;
-            encoded.push(BASKET);
+            let Self { user, quantity, points_cost, product, delivery_info, service, elsewhere } =
+                self;
+            encoded.push(if *elsewhere { ELSEWHERE } else { BASKET });
             let whole = (user, quantity, points_cost, product, delivery_info, service, items);
             rmp_serde::encode::write(&mut encoded, &whole)
         };
@@ -122,17 +128,21 @@ pub(crate) struct OrderDetails {
     /// What a basket is of; none where the order is of one product.
     #[serde(default)]
     pub(crate) items: Vec<OrderItem<String>>,
+    /// Whether its points are kept elsewhere: the version says so.
+    #[serde(skip)]
+    pub(crate) elsewhere: bool,
 }
 
 impl OrderDetails {
     /// The details of a reservation, when they are those of an order.
     pub(crate) fn read(details: &[u8]) -> Option<Self> {
         let fields = match details.split_first()? {
-            (&(VERSION | BASKET), fields) => fields,
+            (&(VERSION | BASKET | ELSEWHERE), fields) => fields,
             (&UNVERSIONED, _) => details,
             _ => return None,
         };
-        rmp_serde::from_slice(fields).ok()
+        let read: Self = rmp_serde::from_slice(fields).ok()?;
+        Some(Self { elsewhere: details.first() == Some(&ELSEWHERE), ..read })
     }
 
     /// What it is of: the items of a basket, or the one product.
@@ -161,6 +171,7 @@ mod tests {
             },
             delivery_info: None,
             service: None,
+            elsewhere: false,
         }
     }
 
@@ -187,7 +198,7 @@ mod tests {
         let served = [b"\x01\x96", &FIELDS[1..], b"\xa4till"].concat();
         let read = OrderDetails::read(&served).expect("with a service");
         assert_eq!(read.service.as_deref(), Some("till"));
-        for other in [&b""[..], b"\x03", b"anything", &FIELDS[..9]] {
+        for other in [&b""[..], b"\x04", b"anything", &FIELDS[..9]] {
             assert_eq!(OrderDetails::read(other), None, "{other:?}");
         }
     }
@@ -204,6 +215,17 @@ mod tests {
         let read = OrderDetails::read(&encoded).expect("they are those of an order");
         assert_eq!(read.product.original_price_cents, Some(300));
         assert_eq!(read.service.as_deref(), Some("till"));
+    }
+
+    #[test]
+    fn an_order_whose_points_are_elsewhere_keeps_its_bytes() {
+        let elsewhere = Details { elsewhere: true, ..details() };
+        let encoded = elsewhere.encode(&[]).expect("they can be written");
+        assert_eq!(encoded, [b"\x03\x97", &FIELDS[1..], b"\xc0\x90"].concat());
+        let read = OrderDetails::read(&encoded).expect("they are those of an order");
+        assert_eq!((read.elsewhere, read.points_cost, read.items.len()), (true, 10, 0));
+        let here = details().encode(&[]).expect("they can be written");
+        assert!(!OrderDetails::read(&here).expect("they are those of an order").elsewhere);
     }
 
     #[test]

@@ -11,6 +11,7 @@
 //! | document of an alert | [`Alert`] | as a document of the catalogue |
 //! | document of a revocation | [`Revocation`] | as a document of the catalogue |
 //! | what is kept with a place in a line | [`PlaceDetails`] | a byte before it |
+//! | document of a saga | [`Saga`] | as a document of the catalogue |
 //! | why a place was given up | [`Parting`] | a word; new reasons have new words |
 //! | documents of an import that is under way | [`Pending`] | the field `version` of the last |
 //! | document of the catalogue | [`document`] | the field `version`; without one it is 1 |
@@ -22,6 +23,7 @@ mod import;
 mod order;
 mod reason;
 mod revocation;
+mod saga;
 mod waiting;
 
 pub(crate) use alert::{ALERTS, Acknowledged, Alert, AlertEnd, AlertId, AlertKind, Condition};
@@ -33,4 +35,5 @@ pub(crate) use import::{pieces, seal};
 pub(crate) use order::{Fulfilment, OrderFact, ServiceWish};
 pub(crate) use reason::{Note, PointsNote};
 pub(crate) use revocation::{EVERYBODY, REVOCATIONS, Revocation};
+pub(crate) use saga::{GivingBack, SAGAS, Saga, SagaAct, SagaActKind, SagaTake};
 pub(crate) use waiting::{Parting, PlaceDetails};

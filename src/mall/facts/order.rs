@@ -54,6 +54,11 @@ pub(crate) enum OrderFact {
     /// A service asks for something in the user's name; whether it came to that is the ledger's to
     /// say.
     Served { service: String, wish: ServiceWish },
+    /// Its points are kept elsewhere and could not be taken, so it was given up.
+    PointsLacked {
+        /// What the user has there; `None` when the service did not answer in time.
+        balance: Option<u64>,
+    },
 }
 
 /// What a service asks for in the name of an order's user.
@@ -88,7 +93,9 @@ impl OrderFact {
             Self::Remarked { .. }
             | Self::Delivered { .. }
             | Self::Redirected { .. }
-            | Self::Served { .. } => None,
+            | Self::Served { .. }
+            // As with what is cancelled.
+            | Self::PointsLacked { .. } => None,
         }
     }
 
@@ -105,6 +112,8 @@ impl OrderFact {
             Self::Served { wish: ServiceWish::Confirm, .. } => "confirmAsked",
             Self::Served { wish: ServiceWish::Cancel, .. } => "cancelAsked",
             Self::Served { wish: ServiceWish::Extend, .. } => "extendAsked",
+            Self::PointsLacked { balance: Some(_) } => "pointsRefused",
+            Self::PointsLacked { balance: None } => "pointsUnavailable",
         }
     }
 
@@ -118,6 +127,7 @@ impl OrderFact {
             | Self::Refunded { operator, .. } => Some(operator),
             Self::Served { service, .. } => Some(service),
             Self::Completed { operator } | Self::Redirected { operator, .. } => operator.as_deref(),
+            Self::PointsLacked { .. } => None,
         }
     }
 
@@ -131,7 +141,8 @@ impl OrderFact {
             | Self::Completed { .. }
             | Self::Redirected { .. }
             | Self::Cancelled { .. }
-            | Self::Served { .. } => None,
+            | Self::Served { .. }
+            | Self::PointsLacked { .. } => None,
         }
     }
 
@@ -145,7 +156,8 @@ impl OrderFact {
             | Self::Completed { .. }
             | Self::Redirected { .. }
             | Self::Cancelled { .. }
-            | Self::Served { .. } => None,
+            | Self::Served { .. }
+            | Self::PointsLacked { .. } => None,
         }
     }
 
@@ -158,7 +170,8 @@ impl OrderFact {
             | Self::Delivered { .. }
             | Self::Completed { .. }
             | Self::Redirected { .. }
-            | Self::Served { .. } => None,
+            | Self::Served { .. }
+            | Self::PointsLacked { .. } => None,
         }
     }
 }
@@ -189,7 +202,8 @@ impl Fulfilment {
             OrderFact::Remarked { .. }
             | OrderFact::Cancelled { .. }
             | OrderFact::Refunded { .. }
-            | OrderFact::Served { .. } => {}
+            | OrderFact::Served { .. }
+            | OrderFact::PointsLacked { .. } => {}
             OrderFact::Shipped { tracking_no, carrier, .. } => {
                 self.tracking_no = Some(tracking_no.clone());
                 self.carrier = carrier.clone();
@@ -275,6 +289,11 @@ mod tests {
                 },
                 b"\x1eOF\x01\x81\xa8Refunded\x95\xa3ops\xa4lost\x02\xc2\xa3tea",
             ),
+            (
+                OrderFact::PointsLacked { balance: Some(3) },
+                b"\x1eOF\x01\x81\xacPointsLacked\x91\x03",
+            ),
+            (OrderFact::PointsLacked { balance: None }, b"\x1eOF\x01\x81\xacPointsLacked\x91\xc0"),
             (served, b"\x1eOF\x01\x81\xa6Served\x92\xa4till\xa7Confirm"),
         ];
         for (fact, bytes) in golden {

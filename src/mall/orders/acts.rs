@@ -8,6 +8,7 @@ use crate::engine::{Terms, Ticket};
 use crate::ledger::{
     self, Confirm, ConfirmOutcome, FirstAnswer, Refund, RefundOutcome, Release, ReleaseOutcome,
 };
+use crate::mall::elsewhere::Held;
 use crate::mall::facts::{OrderFact, ServiceWish};
 use crate::mall::model::{OrderStatus, Wish};
 use crate::mall::{Failure, Mall, Note, User};
@@ -72,6 +73,7 @@ impl Mall {
         reservation: ReservationId,
         key: Option<IdempotencyKey>,
     ) -> Result<Receipt, Failure> {
+        self.pay_before_confirm(user, reservation).await?;
         let confirmed = (ServiceWish::Confirm, OrderStatus::Confirmed);
         let confirm = Confirm::new(reservation).key(key);
         let run = |owner| self.engine().run::<ConfirmOutcome>(confirm.owner(owner));
@@ -129,6 +131,9 @@ impl Mall {
         if waiting.is_some() {
             self.put_service_on_record(user, reservation, wish)?;
         }
+        // The lines of one whose points are kept elsewhere do not tell what it cost.
+        let is_elsewhere = self.has_saga(reservation);
+        let waiting = waiting.filter(|_| !is_elsewhere);
         let is_done = match self.durable(run(owner)?).await?.into() {
             Ending::Done => true,
             Ending::Late => return Err(self.expire().await),
@@ -138,6 +143,7 @@ impl Mall {
             },
             Ending::NotWaiting => false,
         };
+        self.look_at_saga(reservation);
         if let Some(receipt) = waiting.filter(|_| is_done) {
             return Ok(Settled::As(receipt.now(becomes)));
         }
@@ -196,8 +202,11 @@ impl Mall {
         let (engine, reservation) = (self.engine(), order.reservation);
         let note = Note { operator: user.service(), reason: WHY }.text();
         let refund = Refund::new(reservation).owner(owner).note(&note).key(key);
+        let held = self.hold_saga(&order)?;
         let ticket = engine.refund_when(refund, may_be_given_back)?;
-        if let RefundOutcome::Returned { .. } = self.durable(ticket).await? {
+        let outcome = self.durable(ticket).await?;
+        held.into_iter().for_each(Held::done);
+        if let RefundOutcome::Returned { .. } = outcome {
             return Ok(order.receipt().now(OrderStatus::Cancelled));
         }
         // Another cancel was faster: the order is cancelled, which is what was asked.

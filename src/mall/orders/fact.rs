@@ -107,7 +107,9 @@ fn allows(record: &ReservationRecord, fact: &OrderFact) -> bool {
         }
         OrderFact::Completed { .. } => status.may_become(OrderStatus::Completed),
         OrderFact::Redirected { .. } => status.may_be_redirected(),
-        OrderFact::Cancelled { .. } | OrderFact::Refunded { quantity: None, .. } => !status.holds(),
+        OrderFact::Cancelled { .. }
+        | OrderFact::PointsLacked { .. }
+        | OrderFact::Refunded { quantity: None, .. } => !status.holds(),
         OrderFact::Refunded { quantity: Some(_), .. } => {
             record.lines.iter().any(|line| line.returned > 0)
         }
@@ -133,6 +135,11 @@ fn has_room(record: &ReservationRecord, fact: &OrderFact) -> bool {
         | OrderFact::Completed { .. }
         | OrderFact::Cancelled { .. }
         | OrderFact::Refunded { quantity: None, .. } => true,
+        // Whoever drives its saga says so again.
+        OrderFact::PointsLacked { .. } => {
+            let mut facts = record.notes.iter().filter_map(|note| OrderFact::read(&note.body));
+            !facts.any(|fact| matches!(fact, OrderFact::PointsLacked { .. }))
+        }
     }
 }
 

@@ -62,7 +62,10 @@ impl Order {
             lines.map(|line| line.returned).fold(0, u64::saturating_add)
         };
         let returned_quantity = returned(&mut stock_of(record, &details).iter());
-        let returned_points = returned(&mut points_of(record, details.points_cost).iter());
+        let returned_points = match details.elsewhere {
+            true => returned_elsewhere(record, &details),
+            false => returned(&mut points_of(record, &details).iter()),
+        };
         let facts = facts_of(record).collect();
         let fulfilment = fulfilment_of(record);
         let status = status_of(record, now_ms);
@@ -105,9 +108,24 @@ fn stock_of<'r>(record: &'r ReservationRecord, details: &OrderDetails) -> &'r [R
     &record.lines[first..]
 }
 
-/// The lines of an order's points: an exchange takes them first, and they come to what it cost.
-fn points_of(record: &ReservationRecord, points_cost: u64) -> &[RecordLine] {
-    let mut left = points_cost;
+/// What the units cost that went back, of an order whose points are kept elsewhere.
+fn returned_elsewhere(record: &ReservationRecord, details: &OrderDetails) -> u64 {
+    let items = details.items.iter().map(|it| &it.product);
+    let products = items.chain(details.items.is_empty().then_some(&details.product));
+    let costs = stock_of(record, details).iter().zip(products);
+    let costs = costs.map(|(line, product)| product.points_price.saturating_mul(line.returned));
+    costs.fold(0, u64::saturating_add)
+}
+
+/// An order as its record tells of it.
+pub(super) fn order_of(record: &ReservationRecord, now_ms: TimeMs) -> Result<Order> {
+    Order::of(record, now_ms)
+}
+
+/// The lines of an order's points: an exchange takes them first, and they come to what it cost. Of
+/// points that are kept elsewhere there are none.
+fn points_of<'r>(record: &'r ReservationRecord, details: &OrderDetails) -> &'r [RecordLine] {
+    let mut left = if details.elsewhere { 0 } else { details.points_cost };
     let of_points = record.lines.iter().take_while(|line| {
         let is_points = left > 0;
         left = left.saturating_sub(line.quantity);
@@ -219,6 +237,7 @@ mod tests {
             },
             delivery_info: None,
             service: None,
+            elsewhere: false,
         };
         ReservationRecord {
             reservation: ReservationId::from_number(0x41),

@@ -33,6 +33,10 @@ impl Mall {
         let record = self.any_record(reservation).await?;
         let now = self.now_ms();
         let order = Order::of(&record, now)?;
+        if order.details.elsewhere && order.status == OrderStatus::Expired {
+            // Its points went back, or do so: only another order can take them.
+            return Err(Failure::Expired);
+        }
         let window = self.config().reacquire_window_ms;
         // At the end of the window it is over, as at a deadline.
         if now >= order.expires_at.saturating_add(window) {
@@ -81,7 +85,7 @@ impl Mall {
         record: &ReservationRecord,
         order: &Order,
     ) -> Result<Option<Vec<Line>>, Failure> {
-        let of_points = points_of(record, order.details.points_cost);
+        let of_points = points_of(record, &order.details);
         let others = &record.lines[of_points.len()..];
         let cost: u64 = of_points.iter().map(|line| line.quantity).sum();
         let Spending { lines, spendable } = self.spending(user, owner, cost)?;

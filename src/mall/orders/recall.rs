@@ -4,6 +4,7 @@ use super::fact::may_be_recalled;
 use super::{Order, Receipt};
 use crate::base::{IdempotencyKey, ReservationId};
 use crate::ledger::{Refund, RefundOutcome, Release, ReleaseOutcome};
+use crate::mall::elsewhere::Held;
 use crate::mall::facts::OrderFact;
 use crate::mall::model::{OrderStatus, Wish};
 use crate::mall::{Failure, Mall, Note};
@@ -19,7 +20,7 @@ pub(crate) struct Because<'a> {
 }
 
 impl Because<'_> {
-    fn cancelled(&self) -> OrderFact {
+    pub(in crate::mall) fn cancelled(&self) -> OrderFact {
         OrderFact::Cancelled { operator: self.operator.into(), reason: self.reason.into() }
     }
 
@@ -45,6 +46,7 @@ impl Mall {
             let release = Release::new(reservation).key(key);
             match self.durable(self.engine().run::<ReleaseOutcome>(release)?).await? {
                 ReleaseOutcome::Released { .. } => {
+                    self.look_at_saga(reservation);
                     self.say_why(reservation, by.cancelled(), key).await?;
                     return Ok(order.receipt().now(OrderStatus::Cancelled));
                 }
@@ -70,8 +72,11 @@ impl Mall {
     ) -> Result<Receipt, Failure> {
         let (reservation, note) = (order.reservation, by.note().text());
         let refund = Refund::new(reservation).note(&note).key(key);
+        let held = self.hold_saga(order)?;
         let ticket = self.engine().refund_when(refund, may_be_recalled)?;
-        match self.durable(ticket).await? {
+        let outcome = self.durable(ticket).await?;
+        held.into_iter().for_each(Held::done);
+        match outcome {
             // Released by another try of this request, as it waited.
             RefundOutcome::Returned { .. } | RefundOutcome::Released { .. } => {
                 self.say_why(reservation, by.cancelled(), key).await?;
@@ -89,7 +94,7 @@ impl Mall {
 
     /// Keeps with an order why it was taken back. What the ledger has done is done before: whoever
     /// hears of no success asks again with the same key, and this is made good.
-    pub(super) async fn say_why(
+    pub(in crate::mall) async fn say_why(
         &self,
         reservation: ReservationId,
         fact: OrderFact,

@@ -15,7 +15,7 @@ pub(crate) struct Receipt {
 }
 
 impl Receipt {
-    pub(super) fn now(self, status: OrderStatus) -> Self {
+    pub(in crate::mall) fn now(self, status: OrderStatus) -> Self {
         Self { status, is_kept: true, ..self }
     }
 }

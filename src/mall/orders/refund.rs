@@ -11,6 +11,7 @@ use crate::base::{
 };
 use crate::history::record::{RecordLine, ReservationRecord};
 use crate::ledger::{FirstAnswer, Line, Refund, RefundOutcome};
+use crate::mall::elsewhere::Held;
 use crate::mall::facts::OrderFact;
 use crate::mall::model::OrderStatus;
 use crate::mall::{Failure, Mall};
@@ -105,9 +106,11 @@ impl Mall {
             (true, false) => may_be_recalled_in_part,
             (true, true) => may_be_refunded_in_part,
         };
+        let held = self.hold_saga(&order)?;
         let mut ticket = self.engine().refund_when(refund, when)?;
         let outcome = self.durable(&mut ticket).await?;
         let seq = ticket.seq();
+        held.into_iter().for_each(Held::done);
         let is_over = match outcome {
             RefundOutcome::Returned { .. } => true,
             RefundOutcome::ReturnedInPart { .. } => false,
@@ -204,7 +207,7 @@ impl Mall {
         let too_many = || Error::invalid("quantity is of more points than can be counted");
         let points = product.points_price.checked_mul(quantity).ok_or_else(too_many)?;
         let is_last = stock.iter().map(left).fold(0, u64::saturating_add) == quantity;
-        let of_points = points_of(record, details.points_cost);
+        let of_points = points_of(record, details);
         let others = record.lines.iter().skip(of_points.len()).map(|line| {
             let quantity = match self.counts(line.account, &product.id) {
                 _ if is_last => left(line),

@@ -54,6 +54,9 @@ impl Mall {
         key: Option<IdempotencyKey>,
     ) -> Result<OnItsWay, Failure> {
         change.check()?;
+        if self.has_points_elsewhere() {
+            return Err(Failure::PointsElsewhere);
+        }
         if change.expires_at.is_some() || self.has_lots(user) {
             return self.decide_in_lots(user, change, key).map(OnItsWay::InLots);
         }

@@ -50,6 +50,9 @@ impl Mall {
         lines: &[(PointsEntry, Option<IdempotencyKey>)],
         by: &str,
     ) -> Result<Vec<Result<Moved, Failure>>, Failure> {
+        if self.has_points_elsewhere() {
+            return Err(Failure::PointsElsewhere);
+        }
         let mut all = Vec::with_capacity(lines.len());
         for piece in lines.chunks(ON_THEIR_WAY) {
             let mut decided = Vec::with_capacity(piece.len());

@@ -86,19 +86,19 @@ impl Mall {
         matches!(tokio::time::timeout(PATIENCE, self.engine().catch_up()).await, Ok(Ok(())))
     }
 
-    /// What a user may like. Blocks on the disk, unless `is_near` says that history is not to be read.
+    /// What a user may like who can spend so much. Blocks on the disk, unless `is_near` says that history is not to be read.
     ///
     /// # Errors
     /// What the engine reports of the user's points and of stock.
     pub(crate) fn recommend(
         &self,
         user: &User,
+        balance: i64,
         wanting: Wanting,
         is_near: bool,
     ) -> Result<Recommendations, Failure> {
         let shelf = self.shelf();
         shelf.refresh_sales(self.engine(), self.now_ms())?;
-        let balance = self.balance(user)?.available;
         let points = u64::try_from(balance).unwrap_or(0);
         let reach = points.saturating_add(wanting.expected_points).min(QUANTITY_MAX);
         let mall_level = self.terms(user, &shelf).level()?;

@@ -130,7 +130,7 @@ impl<'a> Picker<'a> {
     /// Whether nothing but points keeps the user from having one.
     fn can_have(&self, row: &Row) -> Result<bool, Failure> {
         let wanted = Wanted { product_id: &row.item.product.id, quantity: 1 };
-        match self.mall.eligibility(self.user, Eligible::Product(wanted)) {
+        match self.mall.eligibility_with(self.user, 0, Eligible::Product(wanted)) {
             Ok(found) => Ok(found
                 .hindrances
                 .iter()

@@ -14,6 +14,7 @@ pub(in crate::http) mod products;
 pub(in crate::http) mod records;
 pub(in crate::http) mod reports;
 pub(in crate::http) mod revocations;
+pub(in crate::http) mod sagas;
 pub(in crate::http) mod status;
 pub(in crate::http) mod stock;
 pub(in crate::http) mod webhooks;

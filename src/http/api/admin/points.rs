@@ -10,11 +10,11 @@ use crate::mall::User;
 use crate::mall::model::Moving;
 
 pub(in crate::http) async fn balance(call: OperatorCall<'_, 1>) -> Answer {
-    balance_of(&call, &user_of_path(&call)?)
+    balance_of(&call, &user_of_path(&call)?).await
 }
 
 pub(in crate::http) async fn eligibility(call: OperatorCall<'_, 1>) -> Answer {
-    check_of(&call, &user_of_path(&call)?)
+    check_of(&call, &user_of_path(&call)?).await
 }
 
 pub(in crate::http) async fn records(call: OperatorCall<'_, 1>) -> Answer {

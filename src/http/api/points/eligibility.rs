@@ -52,10 +52,10 @@ impl ReasonWire {
 }
 
 pub(in crate::http) async fn check(call: UserCall<'_>) -> Answer {
-    check_of(&call, &call.identity().user)
+    check_of(&call, &call.identity().user).await
 }
 
-pub(in crate::http) fn check_of<Who, const N: usize>(
+pub(in crate::http) async fn check_of<Who, const N: usize>(
     call: &Call<'_, Who, N>,
     user: &User,
 ) -> Answer {
@@ -77,7 +77,7 @@ pub(in crate::http) fn check_of<Who, const N: usize>(
             return Err(ApiError::invalid("a check is of points, or of product_id and quantity"));
         }
     };
-    let found = call.app.mall.eligibility(user, asked)?;
+    let found = call.app.mall.eligibility(user, asked).await?;
     Ok(call.success(&EligibilityWire {
         user_id: user.id(),
         eligible: found.hindrances.is_empty(),

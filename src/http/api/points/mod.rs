@@ -39,16 +39,16 @@ struct ExpiringWire {
 }
 
 pub(in crate::http) async fn balance(call: UserCall<'_>) -> Answer {
-    balance_of(&call, &call.identity().user)
+    balance_of(&call, &call.identity().user).await
 }
 
-pub(in crate::http) fn balance_of<Who, const N: usize>(
+pub(in crate::http) async fn balance_of<Who, const N: usize>(
     call: &Call<'_, Who, N>,
     user: &User,
 ) -> Answer {
     call.no_query()?;
     let Balance { available, reserved, consumed, received, written_off, expiring, earned } =
-        call.app.mall.balance(user)?;
+        call.app.mall.balance_anywhere(user).await?;
     let Rank { level, name, next_at } = call.app.mall.rank(earned);
     Ok(call.success(&BalanceWire {
         user_id: user.id(),

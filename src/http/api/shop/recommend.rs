@@ -147,9 +147,9 @@ pub(in crate::http) async fn list(call: UserCall<'_>) -> Answer {
     let asked = Asked::parse(call.query()?, true)?;
     let (mall, format) = (call.app.mall.clone(), call.format);
     let user = User::new(call.identity().user.id())?;
-    let is_near = mall.is_history_near().await;
+    let (balance, is_near) = (mall.balance_if_known(&user).await?, mall.is_history_near().await);
     let answer = move || {
-        let found = mall.recommend(&user, asked.wanting, is_near)?;
+        let found = mall.recommend(&user, balance, asked.wanting, is_near)?;
         let shelf = mall.shelf();
         Ok(success(format, &RecommendationsWire::of(&shelf, &asked, &found), mall.now_ms()))
     };
@@ -160,13 +160,21 @@ pub(in crate::http) async fn home(call: UserCall<'_>) -> Answer {
     let asked = Asked::parse(call.query()?, false)?;
     let (mall, format) = (call.app.mall.clone(), call.format);
     let user = User::new(call.identity().user.id())?;
-    let is_near = mall.is_history_near().await;
-    let answer = move || home_of(&mall, format, &user, &asked, is_near);
+    let (balance, is_near) = (mall.balance_if_known(&user).await?, mall.is_history_near().await);
+    let answer = move || {
+        let found = mall.recommend(&user, balance, asked.wanting, is_near)?;
+        home_of(&mall, format, &user, &asked, &found)
+    };
     call.app.searches.run(answer).await
 }
 
-fn home_of(mall: &Mall, format: Format, user: &User, asked: &Asked, is_near: bool) -> Answer {
-    let found = mall.recommend(user, asked.wanting, is_near)?;
+fn home_of(
+    mall: &Mall,
+    format: Format,
+    user: &User,
+    asked: &Asked,
+    found: &Recommendations,
+) -> Answer {
     let for_sale = Filter { is_active: Some(true), ..Filter::default() };
     let hot = Filter { is_hot: Some(true), ..for_sale.clone() };
     let new = Filter { is_new: Some(true), ..for_sale };
@@ -181,7 +189,7 @@ fn home_of(mall: &Mall, format: Format, user: &User, asked: &Asked, is_near: boo
     let home = HomeWire {
         points: PointsWire { user_id: user.id(), balance: found.balance, mall_level: level },
         categories,
-        recommendations: RecommendationsWire::of(&shelf, asked, &found),
+        recommendations: RecommendationsWire::of(&shelf, asked, found),
         hot_products: products(&shelf, &hot, level),
         new_products: products(&shelf, &new, level),
     };

@@ -44,8 +44,10 @@ fn details() -> Vec<u8> {
         original_price_cents: Some(300),
     };
     let (delivery_info, service) = (None, None);
+    let (quantity, points_cost, elsewhere) = (2, 10, false);
+    let user = "ann";
     let details =
-        Details { user: "ann", quantity: 2, points_cost: 10, product, delivery_info, service };
+        Details { user, quantity, points_cost, product, delivery_info, service, elsewhere };
     details.encode(&[]).expect("they can be written")
 }
 

@@ -62,6 +62,7 @@ mod tests {
                 product: product("tea", 2),
                 delivery_info: None,
                 service: None,
+                elsewhere: false,
                 items,
             })
         };

@@ -37,7 +37,7 @@ enum Command {
     /// Serve the mall over HTTP
     Serve(Box<serve::ServeArgs>),
     /// Print a token for a user, on the last line
-    Token(token::TokenArgs),
+    Token(Box<token::TokenArgs>),
     /// Simulate a flash sale, and check that nothing was oversold and no point was lost
     FlashSale(crate::trials::flash_sale::FlashSaleArgs),
     /// Run the engine through crashes, disk faults and clock jumps that follow from seeds, and

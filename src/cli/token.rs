@@ -34,21 +34,24 @@ pub(super) struct TokenArgs {
 #[derive(Subcommand)]
 enum Act {
     /// Tell a server that runs that tokens of a user, or everybody's, are good no more
-    Revoke {
-        #[command(flatten)]
-        revoke: RevokeArgs,
-        /// Which secret of --auth-keys signs the request; auth_secret without
-        #[arg(long)]
-        kid: Option<String>,
-        #[command(flatten)]
-        settings: Flags<OfTokens>,
-    },
+    Revoke(Box<Revoke>),
     /// Print a new secret for a file of --auth-keys
     Secret {
         /// Its name, which tokens have in their header
         #[arg(long)]
         kid: String,
     },
+}
+
+#[derive(Args)]
+struct Revoke {
+    #[command(flatten)]
+    revoke: RevokeArgs,
+    /// Which secret of --auth-keys signs the request; auth_secret without
+    #[arg(long)]
+    kid: Option<String>,
+    #[command(flatten)]
+    settings: Flags<OfTokens>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -65,7 +68,8 @@ pub(super) fn token(args: &TokenArgs) -> Result<()> {
             let set = set_of_secret(kid, secret::random()?.expose_secret().as_bytes())?;
             return print(&format!("{set}\n"));
         }
-        Some(Act::Revoke { revoke, kid, settings }) => {
+        Some(Act::Revoke(asked)) => {
+            let Revoke { revoke, kid, settings } = &**asked;
             let auth = auth(settings.settings()?, kid.is_some())?;
             return revoke::revoke(revoke, &auth, kid.as_deref());
         }

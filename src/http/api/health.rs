@@ -96,7 +96,6 @@ fn report(call: &PublicCall<'_>, well: bool, [good, bad]: [&'static str; 2]) -> 
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
-    use std::sync::atomic::Ordering;
 
     use hyper::HeaderMap;
     use secrecy::SecretString;

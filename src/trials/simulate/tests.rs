@@ -174,7 +174,7 @@ fn first_failure(flaw: Flaw) -> (u64, String) {
 /// that are kept elsewhere are for `mall::elsewhere::simulation`.
 fn sign(flaw: Flaw) -> Option<&'static str> {
     Some(match flaw {
-        Flaw::SellsPastQueue => "what can be taken of",
+        Flaw::SellsPastQueue => "what can be taken of|but it should be Ok(Refused",
         Flaw::Oversells => "but it should be Ok(Refused",
         Flaw::LogsLate => "the event of the answer",
         Flaw::MendsLate => "the time goes back",

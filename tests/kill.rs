@@ -12,8 +12,12 @@ mod books;
 mod child;
 #[path = "kill/counts.rs"]
 mod counts;
+#[path = "kill/line.rs"]
+mod line;
 #[path = "kill/request.rs"]
 mod request;
+#[path = "kill/shop.rs"]
+mod shop;
 
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -36,7 +40,9 @@ use tempfile::TempDir;
 use self::books::Books;
 use self::child::{BATCH_MAX, THREADS};
 use self::counts::Counts;
-use self::request::{Ask, Order, PRICE, Rng, Row, Shop, ask_all, key, numbers_of};
+use self::line::Places;
+use self::request::{Ask, Effect, Rng, Row, ask_all, key};
+use self::shop::{Order, PRICE, Shop};
 
 const KILLS: u64 = 50;
 /// In the child's environment: the directory.
@@ -81,7 +87,19 @@ fn what_was_acknowledged_survives_kills() {
 /// Would catch a kill test that does not see what it is there to see.
 #[test]
 fn a_part_return_of_too_much_is_seen_and_named() {
-    let mut trial = Trial { mistake: Some("ReturnsTooMuch"), ..Trial::new(1) };
+    is_seen("ReturnsTooMuch", "went back, where no more than");
+}
+
+#[test]
+fn what_is_sold_past_a_line_taken_after_its_end_or_revived_in_part_is_seen_and_named() {
+    is_seen("SellsPastQueue", "waits");
+    is_seen("TakesEnded", "after their end");
+    is_seen("RevivesBeyondLimits", "what is revived");
+}
+
+#[track_caller]
+fn is_seen(mistake: &'static str, words: &str) {
+    let mut trial = Trial { mistake: Some(mistake), ..Trial::new(1) };
     let seen = catch_unwind(AssertUnwindSafe(|| {
         for _ in 0..KILLS {
             trial.live();
@@ -90,7 +108,7 @@ fn a_part_return_of_too_much_is_seen_and_named() {
     }));
     let told = seen.expect_err("nobody sees it");
     let told = told.downcast_ref::<String>().expect("a message");
-    assert!(told.contains("went back, where no more than"), "it is seen as something else: {told}");
+    assert!(told.contains(words), "{mistake} is seen as something else: {told}");
 }
 
 /// What the child said of a reservation last.
@@ -113,9 +131,6 @@ enum State {
     Returned,
 }
 
-/// What a request did, as numbers.
-type Effect = [u64; 4];
-
 struct Trial {
     dir: TempDir,
     seed: u64,
@@ -123,6 +138,7 @@ struct Trial {
     lives: u64,
     books: Books,
     acked: BTreeMap<ReservationId, Acked>,
+    places: Places,
     keyed: Vec<(Vec<Ask>, u64, Vec<Effect>)>,
     /// Since the last check.
     fresh: Fresh,
@@ -160,6 +176,7 @@ impl Trial {
             lives: 0,
             books: Books::default(),
             acked: BTreeMap::new(),
+            places: Places::default(),
             keyed: Vec::new(),
             fresh: Fresh::default(),
             left: (0, 0, 1),
@@ -257,7 +274,10 @@ impl Trial {
     fn acknowledge(&mut self, asks: Vec<Ask>, key: u64, effects: Vec<Effect>) {
         self.counts.acknowledged += 1;
         self.counts.together += u64::from(asks.len() > 1);
-        self.fresh.effects += 1;
+        // Who waits already is told so, and nothing happens.
+        let is_known = |(ask, effect): (&Ask, &Effect)| !self.places.is_news(*ask, *effect);
+        let is_event = !asks.iter().zip(&effects).any(is_known);
+        self.fresh.effects += u64::from(is_event);
         for (ask, effect) in asks.iter().zip(&effects) {
             self.take_in(*ask, *effect);
         }
@@ -267,9 +287,11 @@ impl Trial {
     }
 
     fn take_in(&mut self, ask: Ask, effect: Effect) {
+        self.places.take_in(ask, effect);
         let id = ReservationId::from_number(effect[1]);
         match ask {
-            Ask::Reserve { order: Order { quantity, .. }, at_once, .. } => {
+            Ask::Reserve { order: Order { quantity, until, .. }, at_once, .. } => {
+                self.counts.bought_until += u64::from(until > 0);
                 let confirmed = State::Confirmed { units: quantity, back: 0 };
                 let state = if at_once { confirmed } else { State::Pending };
                 let before =
@@ -307,7 +329,22 @@ impl Trial {
                     "{back} units of {id} went back, where no more than {units} can"
                 );
             }
-            Ask::Award { .. } | Ask::Receive { .. } | Ask::WriteOff { .. } => return,
+            Ask::Grant { order: Order { quantity, .. }, .. } => {
+                self.counts.granted += 1;
+                let acked = Acked { quantity, expires_at: effect[2], state: State::Pending };
+                let before = self.acked.insert(id, acked);
+                assert!(before.is_none(), "the number {id} was given twice");
+            }
+            Ask::Award { until, .. } => {
+                self.counts.awarded_until += u64::from(until > 0);
+                return;
+            }
+            Ask::Join { .. } => return self.counts.waited += 1,
+            Ask::Leave { .. } => return self.counts.left += 1,
+            Ask::Count { .. } => return self.counts.counted += 1,
+            Ask::Move { .. } => return self.counts.moved += 1,
+            Ask::End { .. } => return self.counts.ended += 1,
+            Ask::Receive { .. } | Ask::WriteOff { .. } => return,
         }
         self.fresh.reservations.push(id);
     }
@@ -336,6 +373,7 @@ impl Trial {
         self.books.assert_matches(&engine);
         self.check_prices();
         self.check_states();
+        self.places.check(&self.books, &Shop::open(&engine));
         self.check_retries(&engine);
         self.check_history(&engine);
         self.fresh = Fresh { keyed_from: self.keyed.len(), ..Fresh::default() };
@@ -418,7 +456,6 @@ impl Trial {
         for at in chosen {
             let (asks, key_number, first) = &self.keyed[at];
             let again = ask_all(asks, engine, &shop, key(*key_number)).expect("a retry is sound");
-            let again = again.map(|answers| answers.into_iter().map(numbers_of).collect());
             assert_eq!(again.as_ref(), Some(first), "{asks:?} with key {key_number}");
             self.counts.retried_after_a_kill += 1;
         }

@@ -5,13 +5,11 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, Write};
 use std::path::Path;
 
-use stockhold::outcome::{FirstAnswer, Reserved};
 use stockhold::test_util::make_mistake;
-use stockhold::{Engine, ReservationId};
+use stockhold::{Engine, ReservationId, TimeMs};
 
-use super::request::{
-    Ask, Borrowed, Order, PRICE, PRODUCTS, Rng, Shop, USERS, ask_all, done, key, numbers_of,
-};
+use super::request::{Ask, Borrowed, Effect, RESERVED, Rng, ask_all, done, key};
+use super::shop::{Order, PRICE, PRODUCTS, Shop, USERS};
 
 pub const THREADS: u64 = 5;
 /// The most requests of one batch.
@@ -33,7 +31,7 @@ pub fn run(dir: &Path) -> ! {
     // Some have lapsed since.
     let handed = handed.into_iter().filter_map(|id| {
         let pending = engine.pending(id)?;
-        Some((id, shop.order_of(&pending.lines)))
+        Some((id, shop.order_of(pending.owner, &pending.lines)))
     });
     let handed: Vec<_> = handed.collect();
     std::thread::scope(|scope| {
@@ -50,6 +48,7 @@ pub fn run(dir: &Path) -> ! {
                 confirmed: Vec::new(),
                 lapsed: Vec::new(),
                 keyed: Vec::new(),
+                purses: Vec::new(),
             };
             scope.spawn(move || {
                 loop {
@@ -76,7 +75,7 @@ fn parse(line: &str) -> Vec<u64> {
 
 struct Caller<'a> {
     engine: &'a Engine,
-    shop: &'a Shop,
+    shop: &'a Shop<'a>,
     rng: Rng,
     next_key: u64,
     /// What this caller may confirm or release.
@@ -87,7 +86,9 @@ struct Caller<'a> {
     /// What each of them was made for.
     orders: BTreeMap<ReservationId, Order>,
     /// The newest keyed requests that had an effect.
-    keyed: Vec<(Vec<Ask>, u64, Vec<FirstAnswer>)>,
+    keyed: Vec<(Vec<Ask>, u64, Vec<Effect>)>,
+    /// Whose points that end were awarded here.
+    purses: Vec<(u64, TimeMs)>,
 }
 
 impl Caller<'_> {
@@ -116,7 +117,8 @@ impl Caller<'_> {
         if asks.is_empty() {
             return;
         }
-        let key_number = self.invent_key();
+        let key_number =
+            if asks.iter().all(|ask| ask.takes_a_key()) { self.invent_key() } else { 0 };
         let did = ask_all(&asks, self.engine, self.shop, key(key_number));
         self.note(asks, key_number, did.expect("the request is sound"));
     }
@@ -127,9 +129,15 @@ impl Caller<'_> {
             user: rng.below(USERS),
             product: rng.below(PRODUCTS),
             quantity: 1 + rng.below(3),
+            until: 0,
         };
         match rng.below(100) {
-            0..5 => Ask::Award { user: order.user, quantity: PRICE * (1 + rng.below(40)) },
+            0..5 => {
+                // Some end within this life.
+                let second = self.engine.now_ms() / 1_000 + 1;
+                let until = if rng.below(2) == 0 { second * 1_000 } else { 0 };
+                Ask::Award { user: order.user, quantity: PRICE * (1 + rng.below(40)), until }
+            }
             5..10 => Ask::Receive { product: order.product, quantity: 1 + rng.below(40) },
             10 => Ask::WriteOff { product: order.product, quantity: order.quantity },
             11..16 if !self.confirmed.is_empty() => {
@@ -155,12 +163,51 @@ impl Caller<'_> {
                 let at = rng.below(self.lapsed.len() as u64) as usize;
                 Ask::Reacquire { reservation: self.lapsed.swap_remove(at) }
             }
+            60..65 => Ask::Join { user: order.user, product: order.product },
+            65..70 => self.ask_of_the_line(order),
+            70..72 => Ask::Count { product: order.product, units: rng.below(6) },
+            72..74 => {
+                let (product, quantity) = (order.product, order.quantity);
+                Ask::Move { product, quantity, is_back: rng.below(2) == 0 }
+            }
+            74..79 => self.ask_of_a_purse(order),
             _ => {
                 // Some lapse within this life, some in a later one, some never.
                 let ttl_ms = [15, 150, 1_500, 3_600_000][rng.below(4) as usize];
                 Ask::Reserve { order, ttl_ms, at_once: rng.below(5) == 0 }
             }
         }
+    }
+
+    /// Whoever is first in the line for the product gets a unit, or goes.
+    fn ask_of_the_line(&mut self, order: Order) -> Ask {
+        let stock = self.shop.stock(order.product);
+        let first = self.engine.next_waiting(stock).expect("the account is open");
+        let Some((first, _)) = first else {
+            return Ask::Receive { product: order.product, quantity: 1 };
+        };
+        let user = self.shop.user_of(first.owner);
+        if self.rng.below(4) == 0 {
+            return Ask::Leave { user, product: order.product };
+        }
+        let ttl_ms = [15, 150, 3_600_000][self.rng.below(3) as usize];
+        let order = Order { user, quantity: 1, ..order };
+        Ask::Grant { order, place: first.place, ttl_ms }
+    }
+
+    /// Something is bought with points that end, mostly before that; or what has ended goes.
+    fn ask_of_a_purse(&mut self, order: Order) -> Ask {
+        let now = self.engine.now_ms();
+        if let Some((user, until)) = self.rng.pick(&self.purses).filter(|_| self.rng.below(2) == 0)
+        {
+            let order = Order { user, until, ..order };
+            return Ask::Reserve { order, ttl_ms: 150, at_once: false };
+        }
+        // Somebody's of one of the last seconds, in an earlier life perhaps.
+        let (user, until) = (order.user, (now / 1_000 - self.rng.below(3)) * 1_000);
+        let purse = self.engine.level(self.shop.purse(user, until)).expect("it is open");
+        let quantity = u64::try_from(purse.available).unwrap_or(0).max(1);
+        Ask::End { user, until, quantity }
     }
 
     /// 0 stands for none.
@@ -184,7 +231,7 @@ impl Caller<'_> {
             self.engine.batch(&commands).and_then(|ticket| ticket.wait()).expect("the disk works");
         for ((ask, key_number), outcome) in asks.into_iter().zip(outcomes) {
             let did = done(outcome.expect("the request is sound"));
-            self.note(vec![ask], key_number, did.map(|answer| vec![answer]));
+            self.note(vec![ask], key_number, did.map(|effect| vec![effect]));
         }
     }
 
@@ -199,40 +246,41 @@ impl Caller<'_> {
     }
 
     /// Remembers what there is to do next, and acknowledges.
-    fn note(&mut self, asks: Vec<Ask>, key_number: u64, answers: Option<Vec<FirstAnswer>>) {
-        let Some(answers) = answers else {
+    fn note(&mut self, asks: Vec<Ask>, key_number: u64, effects: Option<Vec<Effect>>) {
+        let Some(effects) = effects else {
             if let [Ask::Confirm { reservation, .. } | Ask::Release { reservation }] = asks[..] {
                 self.lapsed.push(reservation);
             }
             return say("refused");
         };
         let mut line = format!("ack {key_number}");
-        for (ask, answer) in asks.iter().zip(&answers) {
-            self.remember(*ask, answer);
-            for number in ask.to_row().into_iter().chain(numbers_of(answer.clone())) {
+        for (ask, effect) in asks.iter().zip(&effects) {
+            self.remember(*ask, *effect);
+            for number in ask.to_row().into_iter().chain(*effect) {
                 line += &format!(" {number}");
             }
         }
         if key_number > 0 {
-            self.keyed.push((asks, key_number, answers));
+            self.keyed.push((asks, key_number, effects));
         }
         say(&line);
     }
 
-    fn remember(&mut self, ask: Ask, answer: &FirstAnswer) {
-        match (ask, answer) {
-            (
-                Ask::Reserve { order, at_once, .. },
-                FirstAnswer::Reserved(Reserved { reservation, .. }),
-            ) => {
-                self.orders.insert(*reservation, order);
+    fn remember(&mut self, ask: Ask, effect: Effect) {
+        let reservation = ReservationId::from_number(effect[1]);
+        match ask {
+            Ask::Reserve { order, at_once, .. } => {
+                assert_eq!(effect[0], RESERVED, "{ask:?} did {effect:?}");
+                self.orders.insert(reservation, order);
                 let known = if at_once { &mut self.confirmed } else { &mut self.pending };
-                known.push(*reservation);
+                known.push(reservation);
             }
-            (Ask::Confirm { .. }, FirstAnswer::Confirmed { reservation })
-            | (Ask::Reacquire { .. }, FirstAnswer::Revived { reservation }) => {
-                self.confirmed.push(*reservation);
+            Ask::Grant { order, .. } => {
+                self.orders.insert(reservation, order);
+                self.pending.push(reservation);
             }
+            Ask::Confirm { .. } | Ask::Reacquire { .. } => self.confirmed.push(reservation),
+            Ask::Award { user, until, .. } if until > 0 => self.purses.push((user, until)),
             _ => {}
         }
     }

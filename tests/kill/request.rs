@@ -1,99 +1,19 @@
 //! What the callers ask, and how it goes over the pipe: as numbers, a request or an answer a row.
 
-use stockhold::command::{Atomic, Command, WriteOff};
-use stockhold::outcome::{Changed, FirstAnswer, Outcome, Reserved};
+use stockhold::command::{Adjust, Atomic, Command, Grant, Join, Leave, Transfer, WriteOff};
+use stockhold::outcome::{
+    Changed, GrantOutcome, JoinOutcome, LeaveOutcome, Outcome, Reserved, TransferOutcome,
+    Transferred,
+};
 use stockhold::{
-    AccountId, AccountKey, Confirm, ConfirmOutcome, Engine, IdempotencyKey, Line, Policy,
-    Reacquire, ReacquireOutcome, Receive, Refund, RefundOutcome, Release, ReleaseOutcome,
-    ReservationId, Reserve, Window,
+    Confirm, ConfirmOutcome, Engine, IdempotencyKey, Line, Reacquire, ReacquireOutcome, Receive,
+    Refund, RefundOutcome, Release, ReleaseOutcome, ReservationId, Reserve, TimeMs,
 };
 
-pub const USERS: u64 = 6;
-pub const PRODUCTS: u64 = 3;
-/// Points for a unit of anything, so that points spent and units sold can be held against each
-/// other.
-pub const PRICE: u64 = 7;
+use super::shop::{Order, Shop, parts};
 
-/// The accounts that a request names by user and product.
-pub struct Shop {
-    points: Vec<AccountId>,
-    quotas: Vec<AccountId>,
-    caps: Vec<AccountId>,
-    pub stocks: Vec<AccountId>,
-}
-
-impl Shop {
-    /// Opens the accounts, or finds them.
-    pub fn open(engine: &Engine) -> Self {
-        let open = |key: String, policy| {
-            let key: AccountKey = key.parse().expect("a valid key");
-            engine.open_account(&key, policy).expect("there is room")
-        };
-        let (users, products) = (0..USERS, 0..PRODUCTS);
-        let window = Window::Rolling { length_ms: 60 };
-        let quota = |user: u64, product: u64| {
-            open(format!("quota/u{user}/p{product}"), Policy::quota(40, window))
-        };
-        let cap =
-            |user: u64| open(format!("quota/u{user}"), Policy::quota(12, Window::Outstanding));
-        Self {
-            points: users
-                .clone()
-                .map(|user| open(format!("points/u{user}"), Policy::strict()))
-                .collect(),
-            quotas: users
-                .clone()
-                .flat_map(|user| (0..PRODUCTS).map(move |product| (user, product)))
-                .map(|(user, product)| quota(user, product))
-                .collect(),
-            caps: users.map(cap).collect(),
-            stocks: products
-                .map(|product| open(format!("stock/p{product}"), Policy::strict()))
-                .collect(),
-        }
-    }
-
-    fn points(&self, user: u64) -> AccountId {
-        self.points[user as usize]
-    }
-
-    fn stock(&self, product: u64) -> AccountId {
-        self.stocks[product as usize]
-    }
-
-    /// The order that a reservation with these lines is of.
-    pub fn order_of(&self, lines: &[Line]) -> Order {
-        let place = |accounts: &[AccountId], line: &Line| {
-            accounts.iter().position(|account| *account == line.account)
-        };
-        let [points, _, _, stock] = lines else { panic!("no order has the lines {lines:?}") };
-        let user = place(&self.points, points).expect("points come first");
-        let product = place(&self.stocks, stock).expect("stock comes last");
-        Order { user: user as u64, product: product as u64, quantity: stock.quantity }
-    }
-
-    /// Points, quota, cap on what is outstanding, stock: an exchange.
-    fn lines(&self, order: Order) -> [Line; 4] {
-        let quota = self.quotas[(order.user * PRODUCTS + order.product) as usize];
-        let cap = self.caps[order.user as usize];
-        let accounts = [self.points(order.user), quota, cap, self.stock(order.product)];
-        let quantities = parts(order.quantity);
-        std::array::from_fn(|at| Line { account: accounts[at], quantity: quantities[at] })
-    }
-}
-
-/// What an exchange of so many units takes of each account, line by line.
-fn parts(quantity: u64) -> [u64; 4] {
-    [quantity * PRICE, quantity, 1, quantity]
-}
-
-/// So many units of a product for a user.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Order {
-    pub user: u64,
-    pub product: u64,
-    pub quantity: u64,
-}
+/// How many may wait for a product.
+const PLACES_MAX: usize = 3;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ask {
@@ -124,9 +44,11 @@ pub enum Ask {
     Reacquire {
         reservation: ReservationId,
     },
+    /// Points that are good until then, or, with 0, for ever.
     Award {
         user: u64,
         quantity: u64,
+        until: TimeMs,
     },
     Receive {
         product: u64,
@@ -136,6 +58,37 @@ pub enum Ask {
         product: u64,
         quantity: u64,
     },
+    /// So many units were counted.
+    Count {
+        product: u64,
+        units: u64,
+    },
+    /// Between what is for sale and the depot.
+    Move {
+        product: u64,
+        quantity: u64,
+        is_back: bool,
+    },
+    /// Points that have ended go.
+    End {
+        user: u64,
+        until: TimeMs,
+        quantity: u64,
+    },
+    Join {
+        user: u64,
+        product: u64,
+    },
+    Leave {
+        user: u64,
+        product: u64,
+    },
+    /// Whoever is first, at this place, gets what was waited for.
+    Grant {
+        order: Order,
+        place: u64,
+        ttl_ms: u64,
+    },
 }
 
 pub type Row = [u64; 7];
@@ -143,43 +96,64 @@ pub type Row = [u64; 7];
 impl Ask {
     pub fn to_row(self) -> Row {
         match self {
-            Self::Reserve { order: Order { user, product, quantity }, ttl_ms, at_once } => {
-                [0, user, product, quantity, ttl_ms, at_once.into(), 0]
+            Self::Reserve { order, ttl_ms, at_once } => {
+                let Order { user, product, quantity, until } = order;
+                [0, user, product, quantity, ttl_ms, at_once.into(), until]
             }
             Self::Confirm { reservation, units } => [1, reservation.number(), units, 0, 0, 0, 0],
             Self::Release { reservation } => [2, reservation.number(), 0, 0, 0, 0, 0],
             Self::Refund { reservation } => [3, reservation.number(), 0, 0, 0, 0, 0],
             Self::RefundPart { reservation, order, is_broken } => {
-                let Order { user, product, quantity } = order;
-                [7, reservation.number(), user, product, quantity, is_broken.into(), 0]
+                let Order { user, product, quantity, until } = order;
+                [7, reservation.number(), user, product, quantity, is_broken.into(), until]
             }
             Self::Reacquire { reservation } => [8, reservation.number(), 0, 0, 0, 0, 0],
-            Self::Award { user, quantity } => [4, user, quantity, 0, 0, 0, 0],
+            Self::Award { user, quantity, until } => [4, user, quantity, until, 0, 0, 0],
             Self::Receive { product, quantity } => [5, product, quantity, 0, 0, 0, 0],
             Self::WriteOff { product, quantity } => [6, product, quantity, 0, 0, 0, 0],
+            Self::Grant { order, place, ttl_ms } => {
+                [9, order.user, order.product, order.quantity, ttl_ms, place, order.until]
+            }
+            Self::Join { user, product } => [10, user, product, 0, 0, 0, 0],
+            Self::Leave { user, product } => [11, user, product, 0, 0, 0, 0],
+            Self::Count { product, units } => [12, product, units, 0, 0, 0, 0],
+            Self::Move { product, quantity, is_back } => {
+                [13, product, quantity, is_back.into(), 0, 0, 0]
+            }
+            Self::End { user, until, quantity } => [14, user, until, quantity, 0, 0, 0],
         }
     }
 
     pub fn from_row(row: Row) -> Self {
         let reservation = ReservationId::from_number(row[1]);
         match row {
-            [0, user, product, quantity, ttl_ms, at_once, _] => Self::Reserve {
-                order: Order { user, product, quantity },
+            [0, user, product, quantity, ttl_ms, at_once, until] => Self::Reserve {
+                order: Order { user, product, quantity, until },
                 ttl_ms,
                 at_once: at_once != 0,
             },
             [1, _, units, ..] => Self::Confirm { reservation, units },
             [2, ..] => Self::Release { reservation },
             [3, ..] => Self::Refund { reservation },
-            [4, user, quantity, ..] => Self::Award { user, quantity },
+            [4, user, quantity, until, ..] => Self::Award { user, quantity, until },
             [5, product, quantity, ..] => Self::Receive { product, quantity },
             [6, product, quantity, ..] => Self::WriteOff { product, quantity },
             [8, ..] => Self::Reacquire { reservation },
-            [7, _, user, product, quantity, is_broken, _] => Self::RefundPart {
+            [7, _, user, product, quantity, is_broken, until] => Self::RefundPart {
                 reservation,
-                order: Order { user, product, quantity },
+                order: Order { user, product, quantity, until },
                 is_broken: is_broken != 0,
             },
+            [9, user, product, quantity, ttl_ms, place, until] => {
+                Self::Grant { order: Order { user, product, quantity, until }, place, ttl_ms }
+            }
+            [10, user, product, ..] => Self::Join { user, product },
+            [11, user, product, ..] => Self::Leave { user, product },
+            [12, product, units, ..] => Self::Count { product, units },
+            [13, product, quantity, is_back, ..] => {
+                Self::Move { product, quantity, is_back: is_back != 0 }
+            }
+            [14, user, until, quantity, ..] => Self::End { user, until, quantity },
             _ => panic!("no request is written as {row:?}"),
         }
     }
@@ -188,16 +162,16 @@ impl Ask {
     pub fn ask(
         self,
         engine: &Engine,
-        shop: &Shop,
+        shop: &Shop<'_>,
         key: Option<IdempotencyKey>,
-    ) -> stockhold::Result<Option<FirstAnswer>> {
+    ) -> stockhold::Result<Option<Effect>> {
         match self {
             Self::Refund { reservation } => refund(engine, Refund::new(reservation).key(key)),
             Self::Reacquire { reservation } => {
                 let asked = Reacquire::new(reservation).key(key);
                 Ok(match engine.reacquire(asked)?.wait()? {
                     ReacquireOutcome::Revived { reservation } => {
-                        Some(FirstAnswer::Revived { reservation })
+                        Some([6, reservation.number(), 0, 0])
                     }
                     _ => None,
                 })
@@ -211,6 +185,30 @@ impl Ask {
                     false => refund(engine, refund_part),
                 }
             }
+            Self::Join { user, product } => {
+                let join = Join::new(shop.stock(product), shop.points(user), PLACES_MAX);
+                Ok(match engine.join(join)?.wait()? {
+                    JoinOutcome::Waiting { place, .. } => Some([WAITS, place, 0, 0]),
+                    _ => None,
+                })
+            }
+            Self::Leave { user, product } => {
+                let leave = Leave::new(shop.stock(product), shop.points(user)).note("kill");
+                Ok(match engine.leave(leave)?.wait()? {
+                    LeaveOutcome::Left { place } => Some([LEFT, place, 0, 0]),
+                    _ => None,
+                })
+            }
+            Self::Grant { order, place, ttl_ms } => {
+                let lines = shop.lines(order);
+                let reserve = Reserve::new(&lines, ttl_ms).details(b"details");
+                let reserve = reserve.owner(shop.points(order.user));
+                let grant = Grant::new(shop.stock(order.product), place, reserve);
+                Ok(match engine.grant(grant)?.wait()? {
+                    GrantOutcome::Granted(reserved) => Some(reserved_as(reserved)),
+                    _ => None,
+                })
+            }
             _ => {
                 let mut borrowed = Borrowed::default();
                 engine.execute(&self.command(shop, key, &mut borrowed))?.wait().map(done)
@@ -220,13 +218,24 @@ impl Ask {
 
     /// Whether it is a command, and can be one of several.
     pub fn is_command(self) -> bool {
-        !matches!(self, Self::Refund { .. } | Self::RefundPart { .. } | Self::Reacquire { .. })
+        match self {
+            Self::Refund { .. } | Self::RefundPart { .. } | Self::Reacquire { .. } => false,
+            Self::Join { .. } | Self::Leave { .. } | Self::Grant { .. } => false,
+            Self::Reserve { .. } | Self::Confirm { .. } | Self::Release { .. } => true,
+            Self::Award { .. } | Self::Receive { .. } | Self::WriteOff { .. } => true,
+            Self::Count { .. } | Self::Move { .. } | Self::End { .. } => true,
+        }
+    }
+
+    /// Whether it may have a key: places in a line do without.
+    pub fn takes_a_key(self) -> bool {
+        !matches!(self, Self::Join { .. } | Self::Leave { .. } | Self::Grant { .. })
     }
 
     /// The command, for anything that is one.
     pub fn command<'a>(
         self,
-        shop: &Shop,
+        shop: &Shop<'_>,
         key: Option<IdempotencyKey>,
         borrowed: &'a mut Borrowed,
     ) -> Command<'a> {
@@ -249,9 +258,23 @@ impl Ask {
             Self::Refund { .. } | Self::RefundPart { .. } | Self::Reacquire { .. } => {
                 panic!("what is asked of history is no command")
             }
-            Self::Award { user, quantity } => {
-                Command::Receive(Receive::new(shop.points(user), quantity).note(note).key(key))
+            Self::Join { .. } | Self::Leave { .. } | Self::Grant { .. } => {
+                panic!("what is asked of a line is no command")
             }
+            Self::Award { user, quantity, until } => Command::Receive(
+                Receive::new(shop.purse(user, until), quantity).note(note).key(key),
+            ),
+            Self::Count { product, units } => {
+                Command::Adjust(Adjust::counted(shop.stock(product), units).note(note).key(key))
+            }
+            Self::Move { product, quantity, is_back } => {
+                let (stock, depot) = (shop.stock(product), shop.depots[product as usize]);
+                let (from, to) = if is_back { (depot, stock) } else { (stock, depot) };
+                Command::Transfer(Transfer::new(from, to, quantity).note(note).key(key))
+            }
+            Self::End { user, until, quantity } => Command::WriteOff(
+                WriteOff::new(shop.purse(user, until), quantity).note("ended").key(key),
+            ),
             Self::Receive { product, quantity } => {
                 Command::Receive(Receive::new(shop.stock(product), quantity).note(note).key(key))
             }
@@ -267,9 +290,9 @@ impl Ask {
 pub fn ask_all(
     asks: &[Ask],
     engine: &Engine,
-    shop: &Shop,
+    shop: &Shop<'_>,
     key: Option<IdempotencyKey>,
-) -> stockhold::Result<Option<Vec<FirstAnswer>>> {
+) -> stockhold::Result<Option<Vec<Effect>>> {
     if let [ask] = asks {
         return Ok(ask.ask(engine, shop, key)?.map(|answer| vec![answer]));
     }
@@ -282,12 +305,10 @@ pub fn ask_all(
     Ok(outcome.done().ok().map(|outcomes| outcomes.into_iter().map(did).collect()))
 }
 
-fn refund(engine: &Engine, refund: Refund<'_>) -> stockhold::Result<Option<FirstAnswer>> {
+fn refund(engine: &Engine, refund: Refund<'_>) -> stockhold::Result<Option<Effect>> {
     Ok(match engine.refund(refund.note("refund"))?.wait()? {
-        RefundOutcome::Returned { reservation } => Some(FirstAnswer::Returned { reservation }),
-        RefundOutcome::ReturnedInPart { reservation } => {
-            Some(FirstAnswer::ReturnedInPart { reservation })
-        }
+        RefundOutcome::Returned { reservation } => Some([4, reservation.number(), 0, 0]),
+        RefundOutcome::ReturnedInPart { reservation } => Some([5, reservation.number(), 0, 0]),
         _ => None,
     })
 }
@@ -303,38 +324,34 @@ pub fn key(number: u64) -> Option<IdempotencyKey> {
     (number > 0).then(|| IdempotencyKey::new("kill", &number.to_string()).expect("a valid key"))
 }
 
+/// What a request did, as numbers: what kind of effect, and of what.
+pub type Effect = [u64; 4];
+
+/// The kinds of effects that callers tell apart.
+pub const RESERVED: u64 = 1;
+pub const WAITS: u64 = 8;
+pub const LEFT: u64 = 9;
+
 /// What a command did, as a retry with its key hears it; `None` for one that had no effect.
-pub fn done(outcome: Outcome) -> Option<FirstAnswer> {
+pub fn done(outcome: Outcome) -> Option<Effect> {
     match outcome {
         Outcome::Confirm(ConfirmOutcome::Confirmed { reservation }) => {
-            Some(FirstAnswer::Confirmed { reservation })
+            Some([2, reservation.number(), 0, 0])
         }
         Outcome::Release(ReleaseOutcome::Released { reservation }) => {
-            Some(FirstAnswer::Released { reservation })
+            Some([3, reservation.number(), 0, 0])
         }
-        other => {
-            let reserved = other.reserved().map(FirstAnswer::Reserved);
-            reserved.or(other.changed().map(FirstAnswer::Changed))
+        Outcome::Transfer(TransferOutcome::Transferred(Transferred { from, to })) => {
+            Some([7, from.available as u64, to.available as u64, 0])
         }
+        other => other.reserved().map(reserved_as).or(other.changed().map(
+            |Changed { account, available, .. }| [0, account.number().into(), available as u64, 0],
+        )),
     }
 }
 
-/// An effect as numbers.
-pub fn numbers_of(answer: FirstAnswer) -> [u64; 4] {
-    match answer {
-        FirstAnswer::Changed(Changed { account, available, .. }) => {
-            [0, account.number().into(), available as u64, 0]
-        }
-        FirstAnswer::Reserved(Reserved { reservation, expires_at, confirmed, .. }) => {
-            [1, reservation.number(), expires_at, confirmed.into()]
-        }
-        FirstAnswer::Confirmed { reservation } => [2, reservation.number(), 0, 0],
-        FirstAnswer::Released { reservation } => [3, reservation.number(), 0, 0],
-        FirstAnswer::Returned { reservation } => [4, reservation.number(), 0, 0],
-        FirstAnswer::ReturnedInPart { reservation } => [5, reservation.number(), 0, 0],
-        FirstAnswer::Revived { reservation } => [6, reservation.number(), 0, 0],
-        other => panic!("no request here is answered {other:?}"),
-    }
+fn reserved_as(Reserved { reservation, expires_at, confirmed }: Reserved) -> Effect {
+    [RESERVED, reservation.number(), expires_at, confirmed.into()]
 }
 
 /// splitmix64: enough to vary requests, and the same from the same seed.

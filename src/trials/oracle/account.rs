@@ -196,8 +196,11 @@ impl Account {
     /// A reservation takes units, for good when it is confirmed at once.
     ///
     /// # Errors
-    /// When it takes more than is granted.
+    /// When it takes more than is granted, or what has ended.
     pub fn take(&mut self, quantity: u64, confirmed: bool, at: TimeMs) -> Checked {
+        hold(quantity == 0 || self.until.is_none_or(|until| at < until), || {
+            format!("units are taken at {at}, after their end: {self:?}")
+        })?;
         if confirmed {
             self.consume(quantity, at);
         } else {

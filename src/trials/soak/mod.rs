@@ -15,6 +15,7 @@ mod invent;
 mod known;
 mod learn;
 mod life;
+mod line;
 mod look;
 mod outcomes;
 mod products;
@@ -26,6 +27,7 @@ mod soaked;
 mod stall;
 mod states;
 mod stocks;
+mod store;
 mod trouble;
 mod units;
 

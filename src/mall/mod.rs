@@ -86,7 +86,7 @@ pub(crate) use recommend::{Lists, Recommendations, Recommended, Wanting, Why};
 pub use reports::Zone;
 pub(crate) use reports::{Period as ReportPeriod, Span};
 #[cfg(feature = "bin")]
-pub(crate) use reports::{ProductFigures, Report, SlotFigures, TurnoverFigures};
+pub(crate) use reports::{ProductFigures, REPORT_SETTLED_MS, Report, SlotFigures, TurnoverFigures};
 pub(crate) use stock::{
     LOCATION_CHARS_MAX, Place as StockPlace, RecordFilter, StockRecord, StockRecords,
     StockTransfer, is_location,

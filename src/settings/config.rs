@@ -34,6 +34,8 @@ pub(crate) struct Config {
     /// `None` for half of all connections.
     pub(crate) connections_per_address: Option<usize>,
     pub(crate) mall: MallConfig,
+    /// Where reports are delivered; `None` is nowhere.
+    pub(crate) reports_dir: Option<PathBuf>,
     pub(super) points: PointsSettings,
     pub(super) mirror: MirrorSettings,
     pub(super) webhooks: WebhooksSet,
@@ -93,6 +95,7 @@ impl Config {
             limits: Limits::default(),
             connections_per_address: None,
             mall: MallConfig::default(),
+            reports_dir: None,
             points: PointsSettings {
                 url: None,
                 secret: None,

@@ -162,6 +162,14 @@ pub(super) const SETTINGS: &[Setting] = &[
         more: "See [Reports](#reports)",
     },
     Setting {
+        name: "reports_dir",
+        value: "DIR",
+        default: Unset("nowhere"),
+        takes: Takes::Path { set: |to, path| to.reports_dir = Some(path) },
+        help: "Where the report of each day and week is written when it is over",
+        more: "It is made when it is missing",
+    },
+    Setting {
         name: "clock_trust_after",
         value: "TIME",
         default: Is("15m"),

@@ -113,7 +113,7 @@ async fn buy(mall: &Mall) -> Vec<Order> {
 async fn the_documents_queries_answer_what_happened() {
     let lab = Lab::shared().await;
     let mut mall = Mall::new();
-    mall.serve(&lab.url(), &[]);
+    mall.serve(&lab.url(), &["--time-zone", "Asia/Shanghai"]);
     let mut admin = mall.admin().await;
     for user in ["ann", "bob", "cat"] {
         admin
@@ -150,6 +150,7 @@ async fn the_documents_queries_answer_what_happened() {
     days(&lab, stands, &orders).await;
     days(&lab, stood, &orders).await;
     days_do_not_change(&lab, (stands, stood, taken_back), &orders).await;
+    reports(&lab, take("figures of each day's report"), &mut admin).await;
     popular(&lab, take("popular products"), &orders).await;
     turnover(
         &lab,
@@ -240,6 +241,42 @@ async fn days_do_not_change(
     assert_eq!(ended[..today.len()], today[..], "no other day is told differently");
     assert_eq!(back.iter().map(|day| (day.1, day.2)).collect::<Vec<_>>(), [(1, returned.points())]);
     lab.execute(&[&shift("+ interval 2 day")]).await;
+}
+
+/// The mall's own reports say the same: of the day on which all of it happened, or of two around
+/// midnight.
+async fn reports(lab: &Lab, query: &str, admin: &mut Client) {
+    let rows: Vec<mysql_async::Row> = lab.rows(query).await;
+    assert!((1..=2).contains(&rows.len()), "{rows:?}");
+    let mut revenue = 0;
+    for mut row in rows {
+        let day: String = row.take("day").expect("a day");
+        let report = admin.get(&format!("/api/admin/reports/daily?date={day}")).await.data();
+        for (column, of, figure) in [
+            ("exchanges", "orders", "exchanged"),
+            ("refunds", "orders", "refunds"),
+            ("points_consumed", "points", "consumed"),
+            ("points_returned", "points", "returned"),
+            ("units", "units", "exchanged"),
+            ("units_returned", "units", "returned"),
+            ("users", "users", "exchanging"),
+            ("new_users", "users", "new"),
+            ("retained", "users", "retained"),
+        ] {
+            let shown: u64 = row.take(column).expect("a number");
+            assert_eq!(json!(shown), report[of][figure], "{day} {column}: {report}");
+        }
+        for (column, figure) in
+            [("revenue", "exchangedCents"), ("revenue_returned", "returnedCents")]
+        {
+            // A decimal, as in `19.90`.
+            let shown: String = row.take(column).expect("a sum");
+            let cents: u64 = shown.replace('.', "").parse().expect("a sum");
+            assert_eq!(json!(cents), report["revenue"][figure], "{day} {column}: {report}");
+            revenue += cents;
+        }
+    }
+    assert!(revenue > 0, "the demo has prices");
 }
 
 /// Products with the units that were sold and the orders, in the order of [`PRODUCTS`].

@@ -15,6 +15,7 @@ mod hung_disk;
 mod points_service;
 mod proxy;
 mod recovery;
+mod reports;
 mod settings;
 mod shutdown;
 #[cfg(target_os = "linux")]

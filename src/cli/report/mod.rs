@@ -58,7 +58,7 @@ struct HowArgs {
 
 /// How a report is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum Format {
+pub(in crate::cli) enum Format {
     /// An object, for programs
     Json,
     /// A line for each figure, for spreadsheets

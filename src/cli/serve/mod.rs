@@ -2,6 +2,7 @@
 
 mod greeting;
 pub(super) mod keys;
+mod reports;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +11,7 @@ use clap::Args;
 use tokio::net::TcpListener;
 
 use self::keys::KeysFile;
+use self::reports::Deliveries;
 use crate::base::error::{Error, Result};
 use crate::engine::Engine;
 use crate::http::{self, App, Auth, Limits, Role};
@@ -131,6 +133,8 @@ impl Server {
         } else {
             None
         };
+        let reports = config.reports_dir.as_deref();
+        let _deliveries = reports.map(|dir| Deliveries::start(mall.clone(), dir)).transpose()?;
         let app = App::new(mall, auth.clone(), limits).with_mirror(mirror);
         let app = Arc::new(app.with_webhooks(config.webhooks()?)?);
         let runtime = runtime()?;

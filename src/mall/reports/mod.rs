@@ -22,6 +22,8 @@ use crate::base::error::{Error, Result};
 use crate::base::{Seq, TimeMs};
 use crate::engine::Engine;
 
+/// How long after its end a period is over: an event may be written a little after its time.
+pub(crate) const REPORT_SETTLED_MS: u64 = 60_000;
 /// By how much the clock may have been set back between the events of a period.
 const SET_BACK_MS: u64 = 86_400_000;
 
@@ -58,7 +60,7 @@ impl Mall {
                 tally.add(event.at, changes, &past)?;
             }
         }
-        let is_over = now >= period.to;
+        let is_over = now >= period.to.saturating_add(REPORT_SETTLED_MS);
         let (products_count, products) = tally.products();
         Ok(Report {
             span: period.span,

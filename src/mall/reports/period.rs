@@ -41,6 +41,7 @@ impl Zone {
     }
 
     /// The day that a moment is in; `None` past every calendar.
+    #[cfg(any(test, feature = "bin"))]
     fn day_of(&self, at: TimeMs) -> Option<Date> {
         Some(self.local(at)?.date())
     }
@@ -109,7 +110,7 @@ impl Period {
     }
 
     /// The last one that was over by then. `None` before there was any.
-    #[cfg_attr(not(test), allow(dead_code, reason = "for what is delivered by itself"))]
+    #[cfg(any(test, feature = "bin"))]
     pub(crate) fn last_over(span: Span, now: TimeMs, zone: &Zone) -> Option<Self> {
         let today = zone.day_of(now)?;
         match span {
@@ -156,7 +157,7 @@ impl Period {
     }
 
     /// The one after it.
-    #[cfg_attr(not(test), allow(dead_code, reason = "for what is delivered by itself"))]
+    #[cfg(any(test, feature = "bin"))]
     pub(crate) fn next(&self) -> Option<Self> {
         let day = self.zone.day_of(self.to)?;
         match self.span {
@@ -190,6 +191,7 @@ fn next(day: Date) -> Result<Date> {
     day.tomorrow().map_err(|_| Error::invalid(format!("{day} is the last day of the calendar")))
 }
 
+#[cfg(any(test, feature = "bin"))]
 fn monday_of(day: Date) -> Option<Date> {
     let back = day.weekday().to_monday_zero_offset();
     day.checked_sub(jiff::Span::new().days(i64::from(back))).ok()

@@ -32,7 +32,7 @@ impl Ledger {
             LockedShards::lock(&self.shards, bit(self.key_space.shard_of(key.number())));
         recorder.admit()?;
         if let Some(first) = self.first_locked(&locked, &keyed, now)? {
-            return Ok((first.answer.to_answer()?, first.seq));
+            return Ok((first.answer.into_answer()?, first.seq));
         }
         let request = self.admit(Some(keyed), KeyRecord::weight_of_answer(answer.len()), now)?;
         let fact = Fact::Answered { answer: Cow::Borrowed(answer) };

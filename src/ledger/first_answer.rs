@@ -239,7 +239,7 @@ impl FirstAnswer {
     ///
     /// # Errors
     /// `Conflict` when the key did something else.
-    pub(crate) fn to_answer(self) -> Result<Box<[u8]>> {
+    pub(crate) fn into_answer(self) -> Result<Box<[u8]>> {
         match self {
             Self::Answered(answer) => Ok(answer),
             _ => Err(of_another()),

@@ -12,7 +12,7 @@ impl Mall {
     /// The answer that is kept under a key.
     pub(crate) async fn answered(&self, key: IdempotencyKey) -> Result<Option<Box<[u8]>>, Failure> {
         match self.engine().first_answer(key.beside(ANSWER))? {
-            Some(ticket) => Ok(Some(self.durable(ticket).await?.to_answer()?)),
+            Some(ticket) => Ok(Some(self.durable(ticket).await?.into_answer()?)),
             None => Ok(None),
         }
     }

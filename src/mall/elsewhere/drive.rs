@@ -331,7 +331,10 @@ impl Mall {
                 drop(running.join_next().await);
             }
             let mall = self.clone();
-            running.spawn(async move { drop(mall.drive_saga(order).await) });
+            running.spawn(async move {
+                // What came of it is on record.
+                mall.drive_saga(order).await;
+            });
         }
         while running.join_next().await.is_some() {}
     }

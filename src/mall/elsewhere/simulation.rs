@@ -404,7 +404,7 @@ fn what_was_confirmed_is_not_given_up_and_no_more_wait_than_may() {
         let part =
             GiveBack { quantity: None, product_id: None, restock: true, even_completed: false };
         mall.refund(order, &by, part, None).await.expect("it is confirmed");
-        drop(mall.drive_saga(order).await);
+        mall.drive_saga(order).await;
         assert!(mall.saga(order).expect("it waits").saga.giving_back.is_some());
         let left = mall.compensate_saga(order, &by, None).await.expect("it is over already");
         assert!(left.is_none(), "{left:?}");

@@ -55,7 +55,7 @@ impl Stream {
         }
     }
 
-    async fn to_end(&mut self) -> String {
+    async fn rest(&mut self) -> String {
         let reading = async { while self.more().await {} };
         tokio::time::timeout(PATIENCE, reading).await.expect("it ends");
         self.text()
@@ -188,12 +188,12 @@ async fn a_stream_goes_on_after_the_last_event_that_was_seen() {
     }
     for wrong in ["x", "-1", ""] {
         let header = format!("last-event-id: {wrong}\r\nconnection: close\r\n");
-        let told = Stream::open(shop.address, "/v1/events", &header).await.to_end().await;
+        let told = Stream::open(shop.address, "/v1/events", &header).await.rest().await;
         assert!(told.starts_with("HTTP/1.1 400"), "{told}");
     }
     // Who stops the server tells those who follow why, and does not wait for them.
     shop.close().await;
-    let told = whole.to_end().await;
+    let told = whole.rest().await;
     assert!(told.contains("event: end\ndata: {\"code\":\"UNAVAILABLE\""), "{told}");
 }
 
@@ -242,7 +242,7 @@ async fn followers_have_a_bound_and_a_slow_one_is_dropped_with_a_reason() {
         }
     };
     let mut other = tokio::time::timeout(PATIENCE, other).await.expect("a place is free again");
-    let told = slow.to_end().await;
+    let told = slow.rest().await;
     assert!(told.contains("event: end\ndata: {\"code\":\"SLOW_READER\""), "it ends with a reason");
     let seen = seqs(&slow.events());
     assert_eq!(seen, (first..first + seen.len() as u64).collect::<Vec<_>>(), "nothing is left out");
@@ -273,10 +273,8 @@ async fn what_is_no_longer_kept_is_told_with_what_is() {
     let data = office.get("/v1/events?from=1").await.failure(410, "EVENTS_GONE");
     let oldest = data["oldest"].as_u64().expect("a number");
     assert!(oldest > 1);
-    let told = Stream::open(shop.address, "/v1/events?from=1", "connection: close\r\n")
-        .await
-        .to_end()
-        .await;
+    let told =
+        Stream::open(shop.address, "/v1/events?from=1", "connection: close\r\n").await.rest().await;
     assert!(told.starts_with("HTTP/1.1 410"), "{told}");
     let page = office.get("/v1/events?limit=1").await.data();
     assert!(page["events"][0]["seq"].as_u64() >= Some(oldest), "the oldest there is");

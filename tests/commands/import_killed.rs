@@ -41,9 +41,9 @@ fn export(dir: &TempDir) -> u64 {
 /// How far an import that was killed had come.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Came {
-    ToNothing,
-    ToItsSeal,
-    ToItsEnd,
+    Nothing,
+    Seal,
+    End,
 }
 
 /// Imports, and kills the process once its journal has so many events.
@@ -77,9 +77,9 @@ fn kill_at(events: u64, lines: &str) -> Came {
     assert_eq!(engine.documents("import").len(), 0, "nothing is left aside");
     engine.close().expect("it closes");
     match (shown, is_sealed) {
-        (0, _) => Came::ToNothing,
-        (_, true) => Came::ToItsSeal,
-        (_, false) => Came::ToItsEnd,
+        (0, _) => Came::Nothing,
+        (_, true) => Came::Seal,
+        (_, false) => Came::End,
     }
 }
 

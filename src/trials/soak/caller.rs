@@ -17,7 +17,7 @@ use super::choices::Choices;
 use super::counts::{Counts, Findings};
 use super::holdings::{Purse, Stock};
 use super::known::{Order, Span};
-use super::line::{Place, Suspect};
+use super::place::{Place, Suspect};
 use super::products::PRODUCTS;
 use crate::base::clock::{Clock, SystemClock};
 use crate::base::error::{Error, Result};

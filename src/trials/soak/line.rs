@@ -8,30 +8,13 @@ use serde_json::Value;
 use super::ask::{Ask, Asked, Reply, send};
 use super::caller::Caller;
 use super::check::gone;
+use super::place::{Place, Suspect};
 use super::products::PRODUCTS;
 use super::units::Units;
+use crate::base::ReservationId;
 use crate::base::error::Result;
-use crate::base::{ReservationId, TimeMs};
 use crate::mall::{order_id, parse_order_id};
 use crate::trials::client::Client;
-
-/// A user in the line for a product.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Place {
-    /// Since when they wait, where that was told and nothing has happened to it since.
-    pub(super) since: Option<TimeMs>,
-    /// How often they may be served at most: once for each place that they may have been given.
-    grants: u64,
-}
-
-/// An order that others may have been before.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Suspect {
-    order: ReservationId,
-    waiting: usize,
-    product: usize,
-    since: TimeMs,
-}
 
 impl Caller {
     pub(super) fn place(&mut self, user: usize, product: usize) -> &mut Place {

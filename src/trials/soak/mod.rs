@@ -18,6 +18,7 @@ mod life;
 mod line;
 mod look;
 mod outcomes;
+mod place;
 mod products;
 mod progress;
 mod report;

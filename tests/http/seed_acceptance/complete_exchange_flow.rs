@@ -51,7 +51,7 @@ async fn complete_exchange_flow() {
         "orderId": order_id, "orderNo": order_no, "status": 0, "state": "pending", "productId": "prod_starbucks",
         "productSnapshot": {
             "id": "prod_starbucks", "name": "星巴克大杯拿铁券", "categoryId": "cat_beverage", "pointsPrice": 3500,
-            "image": null
+            "originalPrice": 35.0, "image": null
         },
         "quantity": 2, "pointsCost": 7000, "deliveryInfo": delivery, "createdAt": NOW_MS, "expiresAt": expires_at,
         "exchangedAt": null, "cancelledAt": null, "returnedQuantity": 0, "returnedPoints": 0, "deliveryStatus": 0, "trackingNo": null, "carrier": null,

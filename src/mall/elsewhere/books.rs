@@ -13,9 +13,9 @@ use crate::mall::orders::order_of;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Ours {
     pub(crate) user_id: String,
-    /// What it took, less what it returned.
+    /// What it took, less what it returned; what it costs while it waits.
     pub(crate) points: u64,
-    /// It waits, or has just ended: the other book may be ahead or behind.
+    /// It waits: the service has all of its points, or none yet.
     pub(crate) waits: bool,
 }
 
@@ -34,10 +34,10 @@ impl Ours {
             ReservationState::Confirmed => {
                 order.details.points_cost.saturating_sub(order.returned_points)
             }
-            ReservationState::Pending
-            | ReservationState::Released
-            | ReservationState::Expired
-            | ReservationState::Returned => 0,
+            ReservationState::Pending => order.details.points_cost,
+            ReservationState::Released | ReservationState::Expired | ReservationState::Returned => {
+                0
+            }
         };
         let waits = record.state == ReservationState::Pending;
         let ours = Self { user_id: order.details.user, points, waits };
@@ -54,7 +54,7 @@ pub(crate) fn differences(
     for (key, ours) in ours {
         let there = theirs.get(key);
         let held = there.map_or(0, |take| take.taken.saturating_sub(take.returned));
-        if held != ours.points {
+        if held != ours.points && !(ours.waits && held == 0) {
             let waits = if ours.waits { ", and the order waits" } else { "" };
             let (user, here) = (&ours.user_id, ours.points);
             lines.push(format!("{key} of {user}: {here} points here, {held} there{waits}"));
@@ -95,8 +95,10 @@ mod tests {
             ("a", ours(9, false)),
             ("b", ours(4, false)),
             ("c", ours(9, false)),
-            ("d", ours(0, true)),
+            ("d", ours(8, true)),
             ("e", ours(0, false)),
+            ("f", ours(9, true)),
+            ("g", ours(9, true)),
         ];
         let here = here.into_iter().map(|(key, it)| (key.to_owned(), it)).collect();
         let bob = TakeRecord { user_id: "bob".into(), ..take("a", 9, 0) };
@@ -104,6 +106,7 @@ mod tests {
             bob,
             take("b", 9, 0),
             take("d", 9, 0),
+            take("g", 9, 0),
             take("x", 3, 0),
             take("y", 3, 3),
             take("z", 1, 2),
@@ -113,7 +116,7 @@ mod tests {
             "a: of ann here, of bob there",
             "b of ann: 4 points here, 9 there",
             "c of ann: 9 points here, 0 there",
-            "d of ann: 0 points here, 9 there, and the order waits",
+            "d of ann: 8 points here, 9 there, and the order waits",
             "x of ann: unknown here, 3 points there",
             "z: 1 points taken and 2 returned there",
         ];

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::finding::Kind;
-use super::snapshot::{AccountRow, Line, Place, Use};
+use super::snapshot::{AccountRow, Line, Place, SERVED_MAX, Use};
 use crate::base::TimeMs;
 use crate::event::{Policy, Window};
 
@@ -383,17 +383,23 @@ impl Account {
     }
 
     /// Somebody waits no longer; who got something was the first.
-    pub(super) fn leave(&mut self, place: u64, owner: u32, is_granted: bool) -> Option<Wrong> {
+    pub(super) fn leave(
+        &mut self,
+        place: u64,
+        owner: u32,
+        served: Option<TimeMs>,
+    ) -> Option<Wrong> {
         let first = self.first_place();
-        let places = self.line.as_mut().map(|line| &mut line.places);
-        let found = places.and_then(|places| {
+        let found = self.line.as_mut().and_then(|Line { places, served: all, .. }| {
             let at = places.iter().position(|it| (it.place, it.owner) == (place, owner))?;
+            all.extend(served);
+            all.drain(..all.len().saturating_sub(SERVED_MAX));
             Some(places.remove(at))
         });
         if found.is_none() {
             return Some((Kind::Record, format!("{}: place {place} is not in its line", self.key)));
         }
-        (is_granted && first != Some(place)).then(|| {
+        (served.is_some() && first != Some(place)).then(|| {
             (Kind::Reservation, format!("{}: place {place} is served out of turn", self.key))
         })
     }

@@ -333,7 +333,7 @@ impl Books {
             }
             Fact::Dequeued { account, place, owner, reservation, .. } => {
                 self.change_line(seq, account.number(), findings, |account| {
-                    account.leave(*place, owner.number(), reservation.is_some())
+                    account.leave(*place, owner.number(), reservation.map(|_| at))
                 });
             }
             Fact::Noted { .. } | Fact::ClockMended { .. } => {}

@@ -22,6 +22,10 @@ const NO_OWNER: u32 = u32::MAX;
 const CLOSED: u64 = 256;
 /// Added to the same where somebody waited for its units, now or before.
 const QUEUED: u64 = 512;
+/// Added to the same where somebody was served in its line.
+const SERVED: u64 = 1024;
+/// How many who were served are remembered.
+pub(super) const SERVED_MAX: usize = 16;
 /// How much later than a snapshot was begun its last part may have been taken, in milliseconds.
 const CAPTURE_MS_MAX: u64 = 60_000;
 /// By how much times of concurrent commands may be out of order: version 1 counted a use with the
@@ -55,6 +59,8 @@ pub(super) struct Line {
     /// How many places were ever given out.
     pub(super) given: u64,
     pub(super) places: Vec<Place>,
+    /// When those were served who were last, the oldest first.
+    pub(super) served: Vec<TimeMs>,
 }
 
 /// A place in a line.
@@ -276,7 +282,7 @@ fn read_account(of: &Snapshot, reader: &mut Reader<'_>) -> Option<AccountRow> {
     let key = text(reader)?;
     let (backorder, limit) = (reader.u64()?, reader.u64()?);
     let (tag, length_ms, offset_ms) = (reader.u64()?, reader.u64()?, reader.u64()?);
-    let window = match tag & !(CLOSED | QUEUED) {
+    let window = match tag & !(CLOSED | QUEUED | SERVED) {
         0 => Window::Never,
         1 if length_ms > 0 => Window::Fixed { length_ms, offset_ms },
         2 => Window::Rolling { length_ms },
@@ -313,11 +319,20 @@ fn read_account(of: &Snapshot, reader: &mut Reader<'_>) -> Option<AccountRow> {
     if tag & QUEUED > 0 {
         row.line = Some(read_line(reader)?);
     }
+    if tag & SERVED > 0 {
+        let served = &mut row.line.as_mut()?.served;
+        for _ in 0..reader.u64()? {
+            served.push(reader.u64()?);
+        }
+        if served.len() > SERVED_MAX {
+            return None;
+        }
+    }
     Some(row)
 }
 
 fn read_line(reader: &mut Reader<'_>) -> Option<Line> {
-    let mut line = Line { given: reader.u64()?, places: Vec::new() };
+    let mut line = Line { given: reader.u64()?, ..Line::default() };
     for _ in 0..reader.u64()? {
         let (place, owner, since) = (reader.u64()?, reader.u32()?, reader.u64()?);
         let follows = line.places.last().is_none_or(|last| last.place < place);

@@ -1,8 +1,8 @@
 //! Those who wait for units of an account.
 
 use super::{Engine, Ticket};
-use crate::base::AccountId;
 use crate::base::error::Result;
+use crate::base::{AccountId, TimeMs};
 use crate::ledger::{Grant, GrantOutcome, Join, JoinOutcome, Leave, LeaveOutcome, Waiting};
 
 impl Engine {
@@ -84,6 +84,15 @@ impl Engine {
     /// `NotFound` when there is no such account, `Closed`.
     pub fn waiting(&self, account: AccountId) -> Result<Vec<Waiting>> {
         self.core()?.ledger.waiting(account)
+    }
+
+    /// When those were served in the line of an account who were last, 16 at most, the oldest first:
+    /// Unix time in milliseconds. It is the same after a restart.
+    ///
+    /// # Errors
+    /// `NotFound` when there is no such account, `Closed`.
+    pub fn served(&self, account: AccountId) -> Result<Vec<TimeMs>> {
+        self.core()?.ledger.served(account)
     }
 
     /// Where somebody stands in the line of an account: how many are ahead, and the place.

@@ -160,10 +160,20 @@ impl Account {
         self.queue.get_or_insert_default().join(waiting)
     }
 
+    /// When those were served in its line who were last, the oldest first.
+    pub(super) fn served(&self) -> impl Iterator<Item = TimeMs> {
+        self.queue.iter().flat_map(|queue| queue.served.iter().copied())
+    }
+
     /// Somebody waits no longer.
-    pub(super) fn leave(&mut self, place: u64, owner: AccountId) -> Result<()> {
+    pub(super) fn leave(
+        &mut self,
+        place: u64,
+        owner: AccountId,
+        served: Option<TimeMs>,
+    ) -> Result<()> {
         let queue = self.queue.as_deref_mut();
-        queue.ok_or_else(|| impossible("nobody waits for it"))?.leave(place, owner)
+        queue.ok_or_else(|| impossible("nobody waits for it"))?.leave(place, owner, served)
     }
 
     /// Whether it caps what is reserved at one time: what is consumed goes back at once.

@@ -114,8 +114,9 @@ pub(super) fn change_accounts(
                 Waiting { place: *place, owner: *owner, since: at, body: body.as_ref().into() };
             accounts.change(*account, |account| account.join(waiting))
         }
-        Fact::Dequeued { account, place, owner, .. } => {
-            accounts.change(*account, |account| account.leave(*place, *owner))
+        Fact::Dequeued { account, place, owner, reservation, .. } => {
+            let served = reservation.map(|_| at);
+            accounts.change(*account, |account| account.leave(*place, *owner, served))
         }
         Fact::AccountOpened { .. }
         | Fact::Noted { .. }

@@ -9,7 +9,7 @@ use super::documents::NAME_BYTES_MAX;
 use super::ended::Ended;
 use super::gauge::Gauge;
 use super::idempotency::{KeyRecord, KeySpace, busiest_shard};
-use super::queue::{Queue, Waiting};
+use super::queue::{Queue, SERVED_MAX, Waiting};
 use super::reservations::Reservation;
 use super::shard::Shard;
 use super::uses::{USES_MAX, Use, Uses};
@@ -109,7 +109,8 @@ fn keys(count: u64) -> u64 {
 
 /// Of one shard. Each may be the only one in its line.
 fn places(count: u64) -> u64 {
-    let line = size_of::<Queue>() as u64 + 2 * ALLOCATION_BYTES;
+    let served = (SERVED_MAX.next_power_of_two() * size_of::<TimeMs>()) as u64;
+    let line = size_of::<Queue>() as u64 + served + 3 * ALLOCATION_BYTES;
     // What is alone has room for three more.
     let place = 4 * size_of::<Waiting>() as u64 + PLACE_BYTES_MAX as u64 + ALLOCATION_BYTES;
     times(count, line + place)

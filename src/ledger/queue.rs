@@ -18,18 +18,24 @@ pub struct Waiting {
     pub body: Box<[u8]>,
 }
 
+/// How many who were served are remembered.
+pub(crate) const SERVED_MAX: usize = 16;
+
 /// The line of an account, the first first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Queue {
     /// How many places were ever given out.
     pub(super) given: u64,
     pub(super) places: VecDeque<Waiting>,
+    /// When those were served who were last, the oldest first: how fast the line moves.
+    pub(super) served: VecDeque<TimeMs>,
 }
 
 impl Queue {
     /// A copy for a draft, which only asks whether anybody waits: a line may be long.
     pub(super) fn sketch(&self) -> Self {
-        Self { given: self.given, places: self.places.front().cloned().into_iter().collect() }
+        let places = self.places.front().cloned().into_iter().collect();
+        Self { given: self.given, places, served: VecDeque::new() }
     }
 
     /// Where somebody stands: how many are ahead, and the place.
@@ -47,12 +53,27 @@ impl Queue {
         Ok(())
     }
 
-    /// Takes a place out.
-    pub(super) fn leave(&mut self, place: u64, owner: AccountId) -> Result<()> {
+    fn was_served(&mut self, at: TimeMs) {
+        if self.served.len() == SERVED_MAX {
+            self.served.pop_front();
+        }
+        self.served.push_back(at);
+    }
+
+    /// Takes a place out; at `served`, where its owner got what it was for.
+    pub(super) fn leave(
+        &mut self,
+        place: u64,
+        owner: AccountId,
+        served: Option<TimeMs>,
+    ) -> Result<()> {
         let at = self.places.binary_search_by_key(&place, |waiting| waiting.place);
         match at.ok().filter(|at| self.places[*at].owner == owner) {
             Some(at) => {
                 self.places.remove(at);
+                if let Some(at) = served {
+                    self.was_served(at);
+                }
                 Ok(())
             }
             None => Err(Error::corrupt("an event takes out a place in a line that is not there")),

@@ -193,6 +193,16 @@ impl Ledger {
         }))
     }
 
+    /// When those were served in the line of an account who were last, the oldest first.
+    ///
+    /// # Errors
+    /// `NotFound` when there is no such account.
+    pub(crate) fn served(&self, account: AccountId) -> Result<Vec<TimeMs>> {
+        self.check_account(account)?;
+        let locked = LockedShards::lock(&self.shards, bit(account.shard()));
+        Ok(locked.account(account).map(|account| account.served().collect()).unwrap_or_default())
+    }
+
     /// Where somebody stands in the line of an account: how many are ahead, and the place.
     ///
     /// # Errors

@@ -76,7 +76,7 @@ impl Mall {
     /// A page of the products that `filter` finds, ordered by sales as of a second ago at most.
     pub(crate) fn products(&self, filter: &Filter, page: &Page) -> Result<ListingPage> {
         let (shelf, engine) = (self.shelf(), self.engine());
-        shelf.refresh_sales(engine, self.now_ms())?;
+        self.refresh_sales(&shelf)?;
         let order = page.place.order();
         let mut found = select(&shelf, engine, filter, order)?;
         let total = found.len();

@@ -27,6 +27,7 @@ mod rank;
 mod recommend;
 mod reports;
 mod revocations;
+mod sales;
 mod search;
 mod stock;
 #[cfg_attr(not(feature = "mysql"), allow(dead_code, reason = "the mirror shows more than alerts"))]
@@ -168,6 +169,7 @@ struct Shared {
     /// Held while points expire: nothing may be looked at twice before it is changed.
     lots_due: Mutex<lots::Due>,
     lines: lines::Lines,
+    sales: sales::Sales,
     revocations: revocations::Revocations,
     elsewhere: elsewhere::Elsewhere,
 }
@@ -207,6 +209,7 @@ impl Mall {
                 lots,
                 lots_due: Mutex::default(),
                 lines,
+                sales: sales::Sales::default(),
                 revocations,
                 elsewhere,
             }),

@@ -159,6 +159,13 @@ async fn the_wait_is_estimated_from_those_who_were_served() {
     }
     let place = users[3].get(LINE).await.data();
     assert_eq!((&place["position"], &place["estimatedWaitMs"]), (&json!(1), &json!(1_000)));
+    // It is the same after a restart, from the journal and from a checkpoint.
+    let mut shop = shop;
+    for _ in 0..2 {
+        shop = shop.reopen().await;
+        assert_eq!(shop.user("dan").await.get(LINE).await.data(), place);
+        shop.engine.checkpoint().expect("it is written");
+    }
 }
 
 #[tokio::test]

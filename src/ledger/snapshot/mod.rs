@@ -49,6 +49,8 @@ const CLOSED: u64 = 1 << 8;
 
 /// Added to the same where somebody waited for its units, now or before.
 const QUEUED: u64 = 1 << 9;
+/// Added to the same where somebody was served in line: when those were who were last.
+const SERVED: u64 = 1 << 10;
 
 /// The number that stands for "no owner".
 const NO_OWNER: u32 = u32::MAX;

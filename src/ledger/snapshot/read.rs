@@ -2,14 +2,14 @@
 
 use super::{
     ANSWERED, ATOMIC, CAPTURE_MS_MAX, CLOSED, DISORDER_MS, JOINED, LEFT, Layout, NO_OWNER, QUEUED,
-    REVIVED,
+    REVIVED, SERVED,
 };
 use crate::base::bytes::Reader;
 use crate::base::{AccountId, AccountKey, AccountKind, ReservationId, TimeMs};
 use crate::event::{Policy, Window};
 use crate::ledger::account::Account;
 use crate::ledger::idempotency::{Effect, KeyRecord, Terms, UNPROMISED_MS};
-use crate::ledger::queue::Queue;
+use crate::ledger::queue::{Queue, SERVED_MAX};
 use crate::ledger::reservations::{HeldLines, Reservation};
 use crate::ledger::uses::Use;
 use crate::ledger::{Line, Waiting};
@@ -27,7 +27,7 @@ pub(super) fn read_account(layout: Layout, reader: &mut Reader<'_>) -> Option<Ac
     let key: AccountKey = read_str(reader)?.parse().ok()?;
     let (backorder, limit) = (reader.u64()?, reader.u64()?);
     let (tag, length_ms, offset_ms) = (reader.u64()?, reader.u64()?, reader.u64()?);
-    let window = match tag & !(CLOSED | QUEUED) {
+    let window = match tag & !(CLOSED | QUEUED | SERVED) {
         0 => Window::Never,
         1 if length_ms > 0 => Window::Fixed { length_ms, offset_ms },
         2 => Window::Rolling { length_ms },
@@ -55,6 +55,15 @@ pub(super) fn read_account(layout: Layout, reader: &mut Reader<'_>) -> Option<Ac
     }
     if tag & QUEUED > 0 {
         account.queue = Some(Box::new(read_queue(reader)?));
+    }
+    if tag & SERVED > 0 {
+        let queue = account.queue.as_deref_mut()?;
+        for _ in 0..reader.u64()? {
+            queue.served.push_back(reader.u64()?);
+        }
+        if queue.served.len() > SERVED_MAX {
+            return None;
+        }
     }
     account.is_conserved().then_some(account)
 }

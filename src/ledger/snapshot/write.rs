@@ -1,6 +1,6 @@
 //! Writing the parts of a snapshot.
 
-use super::{ANSWERED, ATOMIC, CLOSED, JOINED, LEFT, NO_OWNER, QUEUED, REVIVED};
+use super::{ANSWERED, ATOMIC, CLOSED, JOINED, LEFT, NO_OWNER, QUEUED, REVIVED, SERVED};
 use crate::base::{AccountId, ReservationId};
 use crate::event::Window;
 use crate::ledger::account::Account;
@@ -43,7 +43,8 @@ fn write_account(account: &Account, bytes: &mut Vec<u8>) {
         account.policy.backorder,
         account.policy.limit,
         tag | if account.is_closed { CLOSED } else { 0 }
-            | if account.queue.is_some() { QUEUED } else { 0 },
+            | if account.queue.is_some() { QUEUED } else { 0 }
+            | if account.served().next().is_some() { SERVED } else { 0 },
         length_ms,
         offset_ms,
         account.available as u64,
@@ -67,6 +68,10 @@ fn write_account(account: &Account, bytes: &mut Vec<u8>) {
         [used.from, used.at, used.quantity].iter().for_each(|number| put_u64(bytes, *number));
     }
     account.queue.iter().for_each(|queue| write_queue(queue, bytes));
+    if account.served().next().is_some() {
+        put_u64(bytes, account.served().count() as u64);
+        account.served().for_each(|at| put_u64(bytes, at));
+    }
 }
 
 fn write_queue(queue: &Queue, bytes: &mut Vec<u8>) {

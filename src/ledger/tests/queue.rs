@@ -232,6 +232,26 @@ fn a_line_is_written_as_ever() {
     );
 }
 
+/// The bytes of an account in whose line somebody was served.
+#[test]
+fn who_was_served_is_written_as_ever() {
+    let (fixture, tea, [ann, ..], order) = sold_out();
+    fixture.join(tea, ann, 1);
+    fixture.execute(Command::Release(Release::new(order)), 2);
+    assert_eq!(fixture.ledger.served(tea).expect("it exists"), [0; 0]);
+    let granted = fixture.grant(tea, 0, &[unit(tea)], 0x0304);
+    assert!(matches!(granted, GrantOutcome::Granted(_)), "{granted:?}");
+    assert_eq!(fixture.ledger.served(tea).expect("it exists"), [0x0304]);
+    let (_, part) = fixture.parts().swap_remove(tea.shard());
+    // One place was given out, nobody waits, and one was served.
+    let line = [1_u64, 0, 1, 0x0304].map(u64::to_le_bytes).concat();
+    assert!(part.windows(line.len()).any(|bytes| bytes == line), "{part:02x?}");
+    let at = 8 + 4 + "stock/tea".len() + 16;
+    assert_eq!(part[at..at + 8], (512_u64 + 1024).to_le_bytes());
+    let rebuilt = fixture.rebuilt(&fixture.parts());
+    assert_eq!(rebuilt.ledger.served(tea).expect("it exists"), [0x0304]);
+}
+
 #[test]
 fn the_flaw_sells_past_the_line() {
     let (fixture, tea, [ann, ..], order) = sold_out();

@@ -65,6 +65,12 @@ impl Row {
         self.sales.load(Ordering::Relaxed)
     }
 
+    /// Reads from the ledger how many units were sold.
+    pub(in crate::mall) fn read_sales(&self, engine: &Engine) -> Result<()> {
+        self.sales.store(engine.level(self.stock)?.consumed, Ordering::Relaxed);
+        Ok(())
+    }
+
     /// What orders as its id does.
     pub(in crate::mall) fn id(&self) -> (u128, &str) {
         (self.head, &self.item.product.id)
@@ -92,11 +98,11 @@ impl Part {
         self.rows.len()
     }
 
-    pub(super) fn get(&self, id: &str) -> Option<&Arc<Item>> {
+    pub(super) fn row(&self, id: &str) -> Option<&Row> {
         let hash = hash(id);
         let from = self.rows.partition_point(|row| row.hash < hash);
-        let alike = self.rows[from..].iter().take_while(|row| row.hash == hash);
-        alike.map(|row| &row.item).find(|item| item.product.id == id)
+        let mut alike = self.rows[from..].iter().take_while(|row| row.hash == hash);
+        alike.find(|row| row.item.product.id == id)
     }
 
     pub(super) fn rows(&self) -> impl Iterator<Item = &Row> {
@@ -105,14 +111,6 @@ impl Part {
 
     pub(super) fn find<'a>(&'a self, keyword: &Keyword, mut found: impl FnMut(&'a Row)) {
         self.text.find(keyword, |place| found(&self.rows[place]));
-    }
-
-    /// Reads the sales counts anew.
-    pub(super) fn refresh_sales(&self, engine: &Engine) -> Result<()> {
-        for row in &self.rows {
-            row.sales.store(engine.level(row.stock)?.consumed, Ordering::Relaxed);
-        }
-        Ok(())
     }
 
     /// The part after these changes, the last one of each id. What is not new is not folded again.

@@ -2,15 +2,14 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::Serialize;
 
 use super::categories::Categories;
 use super::item::Item;
 use super::part::{Part, Placed, Row, hash};
+use crate::base::AccountKey;
 use crate::base::error::Result;
-use crate::base::{AccountKey, TimeMs};
 use crate::engine::Engine;
 use crate::mall::facts::document::{self, Kept};
 use crate::mall::model::{
@@ -18,8 +17,6 @@ use crate::mall::model::{
 };
 use crate::mall::search::Keyword;
 
-/// How old the sales counts that order a list may be, in milliseconds.
-const SALES_AGE_MS_MAX: u64 = 1_000;
 /// In how many parts products are kept: of 100,000 a change copies some two hundred.
 const PARTS: usize = 512;
 
@@ -43,7 +40,6 @@ pub(crate) struct Shelf {
     parts: Box<[Arc<Part>]>,
     len: usize,
     unreadable: Arc<[Unreadable]>,
-    sales_read_at: AtomicU64,
 }
 
 /// What becomes of a document.
@@ -77,7 +73,6 @@ impl Default for Shelf {
             parts: std::iter::repeat_n(empty, PARTS).collect(),
             len: 0,
             unreadable: Arc::default(),
-            sales_read_at: AtomicU64::new(0),
         }
     }
 }
@@ -90,7 +85,7 @@ impl Shelf {
 
     /// The product with this id, for sale or not.
     pub(crate) fn any_item(&self, id: &str) -> Option<&Arc<Item>> {
-        self.parts[place(id)].get(id)
+        self.row(id).map(|row| &row.item)
     }
 
     pub(crate) fn category(&self, id: &str) -> Option<&Category> {
@@ -133,23 +128,9 @@ impl Shelf {
         self.rows().filter(move |row| row.is_in(category, category_hash))
     }
 
-    /// Reads the sales counts anew when they are old. One caller reads, the others take what is
-    /// there.
-    pub(crate) fn refresh_sales(&self, engine: &Engine, now_ms: TimeMs) -> Result<()> {
-        let read_at = self.sales_read_at.load(Ordering::Relaxed);
-        if read_at != 0 && now_ms < read_at.saturating_add(SALES_AGE_MS_MAX) {
-            return Ok(());
-        }
-        let mine = self.sales_read_at.compare_exchange(
-            read_at,
-            now_ms,
-            Ordering::Relaxed,
-            Ordering::Relaxed,
-        );
-        if mine.is_ok() {
-            self.parts.iter().try_for_each(|part| part.refresh_sales(engine))?;
-        }
-        Ok(())
+    /// What lists read of the product with this id.
+    pub(in crate::mall) fn row(&self, id: &str) -> Option<&Row> {
+        self.parts[place(id)].row(id)
     }
 
     /// The catalogue after these changes. What they leave alone is shared.
@@ -177,14 +158,7 @@ impl Shelf {
             len = len + part.len() - parts[place].len();
             parts[place] = Arc::new(part);
         }
-        Self {
-            categories,
-            levels,
-            parts,
-            len,
-            unreadable: self.still_unreadable(changes),
-            sales_read_at: AtomicU64::new(self.sales_read_at.load(Ordering::Relaxed)),
-        }
+        Self { categories, levels, parts, len, unreadable: self.still_unreadable(changes) }
     }
 
     fn still_unreadable(&self, changes: &[Change]) -> Arc<[Unreadable]> {

@@ -12,11 +12,10 @@
 mod rate;
 mod serve;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use parking_lot::Mutex;
 
-use self::rate::Rate;
 use super::facts::{Parting, PlaceDetails};
 use super::{Failure, Item, Mall, Shortage, User};
 use crate::base::error::Result;
@@ -28,8 +27,6 @@ use crate::ledger::{Join, JoinOutcome, Leave, LeaveOutcome, Waiting};
 #[derive(Debug, Default)]
 pub(super) struct Lines {
     open: Mutex<BTreeSet<AccountId>>,
-    /// How fast those in them were served.
-    rates: Mutex<BTreeMap<AccountId, Rate>>,
     /// Somebody joined a line.
     joined: tokio::sync::Notify,
 }
@@ -147,7 +144,8 @@ impl Mall {
             Some(owner) => self.engine().place_of(item.stock, owner)?,
             None => None,
         };
-        let place = found.map(|(ahead, waiting)| self.place_in_line(item.stock, ahead, &waiting));
+        let served = self.engine().served(item.stock)?;
+        let place = found.map(|(ahead, waiting)| self.place_in_line(&served, ahead, &waiting));
         Ok(Standing { product_id: item.product.id.clone(), place, waiting })
     }
 
@@ -167,7 +165,8 @@ impl Mall {
                 continue;
             };
             let waiting = self.engine().level(stock)?.waiting;
-            let place = Some(self.place_in_line(stock, ahead, &found));
+            let served = self.engine().served(stock)?;
+            let place = Some(self.place_in_line(&served, ahead, &found));
             standings.push(Standing { product_id: key.owner().to_owned(), place, waiting });
         }
         Ok(standings)
@@ -177,27 +176,25 @@ impl Mall {
     pub(crate) fn line(&self, product_id: &str) -> Result<Vec<InLine>, Failure> {
         let stock = self.any_item(product_id)?.stock;
         self.check_alive()?;
-        let mut line = Vec::new();
+        let (served, mut line) = (self.engine().served(stock)?, Vec::new());
         for (ahead, waiting) in self.engine().waiting(stock)?.into_iter().enumerate() {
             let Some(key) = self.engine().key_of(waiting.owner) else {
                 continue;
             };
             line.push(InLine {
                 user_id: key.owner().to_owned(),
-                place: self.place_in_line(stock, ahead, &waiting),
+                place: self.place_in_line(&served, ahead, &waiting),
                 service: PlaceDetails::read(&waiting.body).service,
             });
         }
         Ok(line)
     }
 
-    fn place_in_line(&self, stock: AccountId, ahead: usize, waiting: &Waiting) -> PlaceInLine {
-        let rates = self.shared.lines.rates.lock();
-        let rate = rates.get(&stock);
+    fn place_in_line(&self, served: &[TimeMs], ahead: usize, waiting: &Waiting) -> PlaceInLine {
         PlaceInLine {
             position: ahead + 1,
             joined_at: waiting.since,
-            estimated_wait_ms: rate.and_then(|rate| rate.wait_ms(ahead, self.now_ms())),
+            estimated_wait_ms: rate::wait_ms(served, ahead, self.now_ms()),
         }
     }
 

@@ -1,7 +1,5 @@
 //! Orders for those who are next in line.
 
-use std::collections::BTreeSet;
-
 use super::{Parting, PlaceDetails};
 use crate::base::error::Result;
 use crate::base::{AccountId, LINES_MAX};
@@ -87,12 +85,6 @@ impl Mall {
         // Whoever joined since has put it here before, or does so after this.
         if self.engine().next_waiting(stock)?.is_none() {
             open.remove(&stock);
-            let mut rates = self.shared.lines.rates.lock();
-            let open: &BTreeSet<AccountId> = &open;
-            // The rates of a few lines that are gone do no harm, those of all would.
-            if rates.len() > 2 * open.len() + 1_024 {
-                rates.retain(|line, _| open.contains(line));
-            }
         }
         Ok(())
     }
@@ -133,11 +125,7 @@ impl Mall {
             Reserve::new(&lines, self.config().granted_ttl_ms).owner(first.owner).details(&details);
         let ticket = self.engine().grant(Grant::new(stock, first.place, reserve))?;
         match ticket.outcome() {
-            GrantOutcome::Granted(_) => {
-                let mut rates = self.shared.lines.rates.lock();
-                rates.entry(stock).or_default().add(self.now_ms());
-                Ok(Turn::Served(ticket))
-            }
+            GrantOutcome::Granted(_) => Ok(Turn::Served(ticket)),
             GrantOutcome::NotFirst => Ok(Turn::Past),
             // Another request of the user took the points that were chosen.
             GrantOutcome::Refused(refusal) if asked.was_overtaken(&refusal) => Ok(Turn::Past),

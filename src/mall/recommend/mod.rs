@@ -98,7 +98,7 @@ impl Mall {
         is_near: bool,
     ) -> Result<Recommendations, Failure> {
         let shelf = self.shelf();
-        shelf.refresh_sales(self.engine(), self.now_ms())?;
+        self.refresh_sales(&shelf)?;
         let points = u64::try_from(balance).unwrap_or(0);
         let reach = points.saturating_add(wanting.expected_points).min(QUANTITY_MAX);
         let mall_level = self.terms(user, &shelf).level()?;

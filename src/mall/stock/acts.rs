@@ -25,12 +25,12 @@ impl Mall {
         note: &str,
         key: Option<IdempotencyKey>,
     ) -> Result<i64, Failure> {
-        if let Some(available) = self.changed_before(key).await? {
-            return Ok(available);
-        }
-        let account = self.place_to_fill(place).await?;
-        let receive = Receive::new(account, quantity).note(note).key(key);
-        Ok(self.durable(self.engine().receive(receive)?).await?.available)
+        let receive = async {
+            let account = self.place_to_fill(place).await?;
+            let receive = Receive::new(account, quantity).note(note).key(key);
+            Ok(self.durable(self.engine().receive(receive)?).await?.available)
+        };
+        self.once(key, available, receive).await
     }
 
     /// Corrects what is available by so many units; returns what is then.
@@ -41,14 +41,12 @@ impl Mall {
         note: &str,
         key: Option<IdempotencyKey>,
     ) -> Result<i64, Failure> {
-        if let Some(available) = self.changed_before(key).await? {
-            return Ok(available);
-        }
-        let adjust = Adjust::new(self.place(place)?, delta).note(note).key(key);
-        match self.durable(self.engine().adjust(adjust)?).await? {
-            ChangeOutcome::Changed(changed) => Ok(changed.available),
-            ChangeOutcome::Refused(refusal) => Err(short(delta.unsigned_abs(), refusal)),
-        }
+        let adjust = async {
+            let adjust = Adjust::new(self.place(place)?, delta).note(note).key(key);
+            let outcome = self.durable(self.engine().adjust(adjust)?).await?;
+            changed(outcome, |refusal| short(delta.unsigned_abs(), refusal))
+        };
+        self.once(key, available, adjust).await
     }
 
     /// Makes what can be bought, and what waiting orders hold, come to what was counted; returns
@@ -60,19 +58,17 @@ impl Mall {
         note: &str,
         key: Option<IdempotencyKey>,
     ) -> Result<i64, Failure> {
-        if let Some(available) = self.changed_before(key).await? {
-            return Ok(available);
-        }
-        let account = self.place_to_fill(place).await?;
-        let adjust = Adjust::counted(account, counted).note(note).key(key);
-        match self.durable(self.engine().adjust(adjust)?).await? {
-            ChangeOutcome::Changed(changed) => Ok(changed.available),
+        let count = async {
+            let account = self.place_to_fill(place).await?;
+            let adjust = Adjust::counted(account, counted).note(note).key(key);
+            let outcome = self.durable(self.engine().adjust(adjust)?).await?;
             // What waiting orders hold must be there.
-            ChangeOutcome::Refused(Refusal { next_release_at, .. }) => {
-                let required = self.engine().level(account)?.reserved;
-                Err(Failure::OutOfStock(Shortage::of(required, counted, next_release_at)))
-            }
-        }
+            let required = self.engine().level(account)?.reserved;
+            changed(outcome, |Refusal { next_release_at, .. }| {
+                Failure::OutOfStock(Shortage::of(required, counted, next_release_at))
+            })
+        };
+        self.once(key, available, count).await
     }
 
     /// Takes units out for good; returns what is available then.
@@ -83,14 +79,12 @@ impl Mall {
         note: &str,
         key: Option<IdempotencyKey>,
     ) -> Result<i64, Failure> {
-        if let Some(available) = self.changed_before(key).await? {
-            return Ok(available);
-        }
-        let write_off = WriteOff::new(self.place(place)?, quantity).note(note).key(key);
-        match self.durable(self.engine().write_off(write_off)?).await? {
-            ChangeOutcome::Changed(changed) => Ok(changed.available),
-            ChangeOutcome::Refused(refusal) => Err(short(quantity, refusal)),
-        }
+        let write_off = async {
+            let write_off = WriteOff::new(self.place(place)?, quantity).note(note).key(key);
+            let outcome = self.durable(self.engine().write_off(write_off)?).await?;
+            changed(outcome, |refusal| short(quantity, refusal))
+        };
+        self.once(key, available, write_off).await
     }
 
     /// Moves units of a product from one place to another, in one step.
@@ -101,40 +95,58 @@ impl Mall {
         note: &str,
         key: Option<IdempotencyKey>,
     ) -> Result<StockTransfer, Failure> {
-        if let Some(moved) = self.transferred_before(key).await? {
-            return Ok(moved);
-        }
-        let (from, to) = (self.place(from)?, self.place_to_fill(to).await?);
-        let transfer = Transfer::new(from, to, quantity).note(note).key(key);
-        match self.durable(self.engine().transfer(transfer)?).await? {
-            TransferOutcome::Transferred(moved) => Ok(moved.into()),
-            TransferOutcome::Refused(refusal) => Err(short(quantity, refusal)),
-        }
+        let transfer = async {
+            let (from, to) = (self.place(from)?, self.place_to_fill(to).await?);
+            let transfer = Transfer::new(from, to, quantity).note(note).key(key);
+            match self.durable(self.engine().transfer(transfer)?).await? {
+                TransferOutcome::Transferred(moved) => Ok(moved.into()),
+                TransferOutcome::Refused(refusal) => Err(short(quantity, refusal)),
+            }
+        };
+        self.once(key, transferred, transfer).await
     }
 
     /// What the first try of a request with this key was told, whatever has become of the product
-    /// since.
-    async fn changed_before(&self, key: Option<IdempotencyKey>) -> Result<Option<i64>, Failure> {
-        let Some(ticket) = key.map_or(Ok(None), |key| self.engine().first_answer(key))? else {
-            return Ok(None);
-        };
-        match self.durable(ticket).await? {
-            FirstAnswer::Changed(changed) => Ok(Some(changed.available)),
-            _ => Ok(None),
-        }
-    }
-
-    async fn transferred_before(
+    /// since; or what comes of it now.
+    async fn once<T>(
         &self,
         key: Option<IdempotencyKey>,
-    ) -> Result<Option<StockTransfer>, Failure> {
-        let Some(ticket) = key.map_or(Ok(None), |key| self.engine().first_answer(key))? else {
-            return Ok(None);
+        told: fn(FirstAnswer) -> Option<T>,
+        act: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        let first = match key.map_or(Ok(None), |key| self.engine().first_answer(key))? {
+            Some(ticket) => told(self.durable(ticket).await?),
+            None => None,
         };
-        match self.durable(ticket).await? {
-            FirstAnswer::Transferred(moved) => Ok(Some(moved.into())),
-            _ => Ok(None),
+        match first {
+            Some(first) => Ok(first),
+            None => act.await,
         }
+    }
+}
+
+/// What an account had available when it was changed.
+fn available(first: FirstAnswer) -> Option<i64> {
+    match first {
+        FirstAnswer::Changed(changed) => Some(changed.available),
+        _ => None,
+    }
+}
+
+fn transferred(first: FirstAnswer) -> Option<StockTransfer> {
+    match first {
+        FirstAnswer::Transferred(moved) => Some(moved.into()),
+        _ => None,
+    }
+}
+
+fn changed(
+    outcome: ChangeOutcome,
+    refused: impl FnOnce(Refusal) -> Failure,
+) -> Result<i64, Failure> {
+    match outcome {
+        ChangeOutcome::Changed(changed) => Ok(changed.available),
+        ChangeOutcome::Refused(refusal) => Err(refused(refusal)),
     }
 }
 

@@ -14,6 +14,7 @@ use hyper::HeaderMap;
 use hyper::header::AUTHORIZATION;
 use parking_lot::Mutex;
 use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::Notify;
 
 use self::claims::{Claims, NumericDate, OutOfTime};
 use self::jwks::Origin;
@@ -85,6 +86,8 @@ pub struct Auth {
     /// verification.
     slots: Box<[Mutex<Option<Verified>>]>,
     hasher: foldhash::quality::RandomState,
+    /// A token has named a key that there is not.
+    missed: Notify,
 }
 
 // Nothing of the keys.
@@ -122,6 +125,7 @@ impl Auth {
             leeway_ms: LEEWAY_MS,
             slots,
             hasher: foldhash::quality::RandomState::default(),
+            missed: Notify::new(),
         }
     }
 
@@ -140,11 +144,30 @@ impl Auth {
     /// # Errors
     /// `Invalid` naming the key that is wrong; then everything stays as it was.
     pub fn replace_keys(&self, keys: &str) -> Result<()> {
-        let parsed = jwks::parse(keys.as_bytes(), Origin::File)?;
+        self.replace_of(Origin::File, keys.as_bytes())
+    }
+
+    /// The same of keys that somebody publishes. Secrets, and what is wrong, are left out; of two
+    /// keys with one name, that of [`Auth::replace_keys`] counts.
+    ///
+    /// # Errors
+    /// `Invalid` when it is no set; then everything stays as it was.
+    pub fn replace_published_keys(&self, keys: &[u8]) -> Result<()> {
+        self.replace_of(Origin::Url, keys)
+    }
+
+    /// Resolves when a token has named a key that there is not, since it was asked last.
+    #[cfg(feature = "bin")]
+    pub(crate) async fn missed_key(&self) {
+        self.missed.notified().await;
+    }
+
+    fn replace_of(&self, origin: Origin, keys: &[u8]) -> Result<()> {
+        let parsed = jwks::parse(keys, origin)?;
         for key in &parsed.left_out {
             tracing::warn!("{key}: it is left out");
         }
-        let replaced = self.keys.replace(parsed.keys);
+        let replaced = self.keys.replace(origin, parsed.keys);
         if replaced != keyring::Replaced::default() {
             tracing::info!(added = ?replaced.added, removed = ?replaced.removed, "keys of tokens");
         }
@@ -260,7 +283,10 @@ impl Auth {
     fn verify(&self, token: &str) -> Result<Arc<Bearer>, Refused> {
         // `none` is no algorithm of the library's, so such a token has no header that can be read.
         let header = jsonwebtoken::decode_header(token).map_err(|_| Refused::Token)?;
-        let key = self.keys.find(header.kid.as_deref()).ok_or(Refused::Kid(header.kid))?;
+        let Some(key) = self.keys.find(header.kid.as_deref()) else {
+            self.missed.notify_one();
+            return Err(Refused::Kid(header.kid));
+        };
         let claims = key.verify(token).map_err(Refused::Unverified)?;
         let role = Role::parse(claims.role.as_deref()).ok_or(Refused::Token)?;
         let user = User::new(&claims.sub).map_err(|_| Refused::Token)?;

@@ -27,6 +27,8 @@ pub(crate) struct Config {
     pub(crate) auth_secret: Option<SecretString>,
     /// The file with the keys that tokens may name.
     pub(crate) auth_keys: Option<PathBuf>,
+    /// Where more of them are published.
+    pub(super) auth_keys_url: KeysUrl,
     pub(crate) token_leeway: Duration,
     pub(crate) log_format: LogFormat,
     pub(crate) shutdown_timeout: Duration,
@@ -80,7 +82,24 @@ pub(super) struct WebhooksSet {
     pub(super) ca: Option<PathBuf>,
 }
 
+/// Where keys of tokens are published, whether they are or not.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct KeysUrl {
+    /// Empty for nowhere.
+    pub(crate) url: String,
+    /// The host that they may come from without TLS.
+    pub(crate) http_host: Option<String>,
+    pub(crate) every: Duration,
+    /// How long at least between two looks.
+    pub(crate) pause: Duration,
+}
+
 impl Config {
+    /// Where keys of tokens are published, if they are.
+    pub(crate) fn keys_url(&self) -> Option<&KeysUrl> {
+        Some(&self.auth_keys_url).filter(|set| !set.url.is_empty())
+    }
+
     /// Before anything is set. Each row of the table that has a default puts its own here.
     pub(super) fn unset() -> Self {
         let backlog = Backlog { bytes_max: u64::MAX, policy: BacklogPolicy::Keep };
@@ -89,6 +108,7 @@ impl Config {
             data_dir: PathBuf::new(),
             auth_secret: None,
             auth_keys: None,
+            auth_keys_url: KeysUrl::default(),
             token_leeway: Duration::ZERO,
             log_format: LogFormat::Text,
             shutdown_timeout: Duration::ZERO,

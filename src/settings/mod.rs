@@ -11,7 +11,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use config::{Config, LogFormat, PointsConfig};
+pub(crate) use config::{Config, KeysUrl, LogFormat, PointsConfig};
 #[cfg(feature = "mysql")]
 pub(crate) use flags::OfMirror;
 pub(crate) use flags::{Flags, OfData, OfPoints, OfPointsService, OfReport, OfServer, OfTokens};

@@ -227,7 +227,7 @@ pub(super) const SETTINGS: &[Setting] = &[
             },
         },
         help: "What signs and verifies tokens that name no key",
-        more: "Without it and without `auth_keys`, `serve` does not start, but for `--demo`",
+        more: "Without it and without keys, `serve` does not start, but for `--demo`",
     },
     Setting {
         name: "auth_keys",
@@ -236,6 +236,50 @@ pub(super) const SETTINGS: &[Setting] = &[
         takes: Takes::Path { set: |to, path| to.auth_keys = Some(path) },
         help: "A JSON Web Key Set with the keys that tokens name by kid: secrets and public keys",
         more: "Read again when it changes, and on SIGHUP. See [Keys of tokens](#keys-of-tokens)",
+    },
+    Setting {
+        name: "auth_keys_url",
+        value: "URL",
+        default: Unset("none"),
+        takes: Takes::Text {
+            form: "a URL",
+            set: |to, text| {
+                to.auth_keys_url.url = text.to_owned();
+                Some(())
+            },
+        },
+        help: "Where such keys are published, but for secrets",
+        more: "Those of the file go first. See [Keys of tokens](#keys-of-tokens)",
+    },
+    Setting {
+        name: "auth_keys_http_host",
+        value: "HOST",
+        default: Unset("none"),
+        takes: Takes::Text {
+            form: "a host",
+            set: |to, text| {
+                let is_host = !text.is_empty() && !text.contains(['/', ' ', '@']);
+                is_host.then(|| to.auth_keys_url.http_host = Some(text.to_owned()))
+            },
+        },
+        help: "The host that they may come from without TLS",
+        more: "As the URL names it. Whoever is on the way to it can be anybody",
+    },
+    Setting {
+        name: "auth_keys_refresh",
+        value: "TIME",
+        default: Is("10m"),
+        takes: Takes::Time { ms: 10..=DAY_MS, set: |to, time| to.auth_keys_url.every = time },
+        help: "How often to fetch the keys that are published",
+        more: "",
+    },
+    Setting {
+        name: "auth_keys_pause",
+        value: "TIME",
+        default: Is("30s"),
+        takes: Takes::Time { ms: 10..=DAY_MS, set: |to, time| to.auth_keys_url.pause = time },
+        help: "How long at least until they are fetched again",
+        more: "Also when a token names a key that is not there, and when they could not be fetched",
     },
     Setting {
         name: "token_leeway",

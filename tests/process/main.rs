@@ -14,6 +14,7 @@ mod full_disk;
 mod hung_disk;
 mod points_service;
 mod proxy;
+mod published_keys;
 mod recovery;
 mod reports;
 mod settings;

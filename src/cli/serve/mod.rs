@@ -2,6 +2,7 @@
 
 mod greeting;
 pub(super) mod keys;
+mod keys_url;
 mod reports;
 
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use clap::Args;
 use tokio::net::TcpListener;
 
 use self::keys::KeysFile;
+use self::keys_url::KeysAt;
 use self::reports::Deliveries;
 use crate::base::error::{Error, Result};
 use crate::engine::Engine;
@@ -51,13 +53,15 @@ pub(super) fn serve(args: &ServeArgs) -> Result<()> {
     let leeway_ms = config.token_leeway.as_millis() as u64;
     let auth = Arc::new(auth(&config, args.demo)?.leeway_ms(leeway_ms));
     let keys = config.auth_keys.as_deref().map(|path| KeysFile::load(path, &auth)).transpose()?;
+    let keys_at = config.keys_url().map(KeysAt::new).transpose()?;
     let mut builder = config.take_engine();
     if args.soaked {
         builder = soak::soaked(builder)?;
     }
     let engine = builder.open()?;
     let served = start_mirror(&engine, mirror).and_then(|mirror| {
-        let server = Server { demo: args.demo, config, limits, auth, keys, engine: engine.clone() };
+        let engine = engine.clone();
+        let server = Server { demo: args.demo, config, limits, auth, keys, keys_at, engine };
         let served = server.run(mirror.as_ref().map(Mirror::view), &way_out);
         // Before the engine closes: it follows the journal.
         way_out.enter(Stage::Mirror);
@@ -73,13 +77,15 @@ pub(super) fn serve(args: &ServeArgs) -> Result<()> {
 }
 
 fn auth(config: &Config, demo: bool) -> Result<Auth> {
-    match (&config.auth_secret, &config.auth_keys) {
-        (Some(secret), _) => Auth::new(secret),
-        (None, _) if demo => Auth::new(&secret::demo(&config.data_dir)?),
-        (None, Some(_)) => Ok(Auth::without_secret()),
-        (None, None) => Err(Error::invalid(
-            "there is no secret for tokens: set STOCKHOLD_AUTH_SECRET, or auth_secret in the configuration file, to at \
-             least 32 bytes; or name a file of keys with --auth-keys; or start with --demo",
+    let has_keys = config.auth_keys.is_some() || config.keys_url().is_some();
+    match &config.auth_secret {
+        Some(secret) => Auth::new(secret),
+        None if demo => Auth::new(&secret::demo(&config.data_dir)?),
+        None if has_keys => Ok(Auth::without_secret()),
+        None => Err(Error::invalid(
+            "there is no secret for tokens: set STOCKHOLD_AUTH_SECRET, or auth_secret in the \
+             configuration file, to at least 32 bytes; or name a file of keys with --auth-keys, or \
+             where they are published with --auth-keys-url; or start with --demo",
         )),
     }
 }
@@ -118,13 +124,14 @@ struct Server {
     limits: Limits,
     auth: Arc<Auth>,
     keys: Option<KeysFile>,
+    keys_at: Option<KeysAt>,
     engine: Engine,
 }
 
 impl Server {
     /// Serves until somebody asks to stop.
     fn run(self, mirror: Option<MirrorView>, way_out: &WayOut) -> Result<()> {
-        let Self { demo, config, limits, auth, keys, engine } = self;
+        let Self { demo, config, limits, auth, keys, keys_at, engine } = self;
         let points = config.points()?.map(points_elsewhere).transpose()?;
         let mall = Mall::open_with(engine, config.mall.clone(), points)?;
         let hint = if demo {
@@ -148,6 +155,14 @@ impl Server {
             // Before the address is known to anybody: a signal from then on is meant for a running
             // server.
             way_out.enter(Stage::Serving);
+            if let Some(keys_at) = keys_at {
+                // Once before anybody asks. Whoever publishes them may be down: others are served.
+                let is_fetched = tokio::select! {
+                    is_fetched = keys_at.fetch(&auth) => is_fetched,
+                    () = way_out.asked(1) => false,
+                };
+                tokio::spawn(keys_at.follow(auth.clone(), is_fetched));
+            }
             if let Some(keys) = keys {
                 tokio::spawn(keys.follow(auth));
             }

@@ -27,6 +27,9 @@ const MODULUS_BYTES_MIN: usize = 256;
 pub(super) enum Origin {
     /// An operator wrote it for this server: what is wrong in it is a mistake.
     File,
+    /// Somebody publishes it for many: what is wrong in it is left out, and so are secrets, which
+    /// nobody publishes.
+    Url,
 }
 
 /// The keys of a set, and what was left out of it.
@@ -73,7 +76,7 @@ pub(super) fn parse(text: &[u8], origin: Origin) -> Result<Parsed> {
             Some(kid) if kid.len() <= KID_BYTES_MAX => format!("the key {kid:?}"),
             _ => format!("keys[{at}]"),
         };
-        match (read(value), origin) {
+        match (read(value, origin), origin) {
             (Ok(key), _) if !kids.insert(kid) => {
                 let kid = key.kid().unwrap_or_default();
                 return Err(Error::invalid(format!("two keys have the kid {kid:?}")));
@@ -82,15 +85,18 @@ pub(super) fn parse(text: &[u8], origin: Origin) -> Result<Parsed> {
             (Err(Wrong(why)), Origin::File) => {
                 return Err(Error::invalid(format!("{named} {why}")));
             }
-            (Err(Foreign(why)), Origin::File) => left_out.push(format!("{named} {why}")),
+            (Err(Wrong(why)), Origin::Url) | (Err(Foreign(why)), _) => {
+                left_out.push(format!("{named} {why}"))
+            }
         }
     }
     Ok(Parsed { keys, left_out })
 }
 
-fn read(value: Value) -> Result<Key, Unused> {
+fn read(value: Value, origin: Origin) -> Result<Key, Unused> {
     let member = |name| value.get(name).and_then(Value::as_str).unwrap_or_default();
     let is_secret = match (member("kty"), member("crv")) {
+        ("oct", _) if origin == Origin::Url => return Err(Wrong("is a secret")),
         ("oct", _) => true,
         ("RSA", _) | ("EC", "P-256") | ("OKP", "Ed25519") => false,
         ("EC" | "OKP", _) => return Err(Foreign("is on a curve that is not used here")),

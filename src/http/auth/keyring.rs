@@ -3,11 +3,12 @@
 //! Whoever looks a key up takes no lock. A key that is replaced is retired first of all for those
 //! who remember it: what it has verified is looked at again.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 
+use super::jwks::Origin;
 use super::key::Key;
 
 /// All keys.
@@ -15,8 +16,15 @@ pub(super) struct Keyring {
     /// Of tokens without a `kid`.
     unnamed: Option<Arc<Key>>,
     named: papaya::HashMap<Box<str>, Arc<Key>, foldhash::quality::RandomState>,
-    /// Held by whoever replaces keys.
-    replacing: Mutex<()>,
+    /// Where they come from; held by whoever replaces keys.
+    sources: Mutex<Sources>,
+}
+
+/// The keys of each source.
+#[derive(Default)]
+struct Sources {
+    file: Vec<Arc<Key>>,
+    url: Vec<Arc<Key>>,
 }
 
 /// What was replaced, by `kid`.
@@ -31,7 +39,7 @@ impl Keyring {
         Self {
             unnamed: unnamed.map(Arc::new),
             named: papaya::HashMap::with_hasher(foldhash::quality::RandomState::default()),
-            replacing: Mutex::new(()),
+            sources: Mutex::default(),
         }
     }
 
@@ -43,27 +51,37 @@ impl Keyring {
         }
     }
 
-    /// Takes these keys in place of all that have a name. Those that are there just so stay: what they
-    /// verified is not verified again. New ones come before old ones go.
-    pub(super) fn replace(&self, keys: Vec<Key>) -> Replaced {
-        let _replacing = self.replacing.lock();
-        let named = self.named.pin();
-        let mut old: HashMap<Box<str>, Arc<Key>> =
-            named.iter().map(|(kid, key)| (kid.clone(), key.clone())).collect();
-        let mut replaced = Replaced::default();
-        for key in keys {
-            let Some(kid) = key.kid().map(Box::from) else { continue };
-            let before = old.remove(&kid);
-            if before.as_ref().is_some_and(|before| before.is_same(&key)) {
+    /// Takes these keys in place of all others of their source. Those that are there just so stay:
+    /// what they verified is not verified again. New ones come before old ones go. Of two with one
+    /// name, that of the file counts.
+    pub(super) fn replace(&self, origin: Origin, keys: Vec<Key>) -> Replaced {
+        let mut sources = self.sources.lock();
+        let source = match origin {
+            Origin::File => &mut sources.file,
+            Origin::Url => &mut sources.url,
+        };
+        *source = keys.into_iter().map(Arc::new).collect();
+        let all = sources.url.iter().chain(&sources.file);
+        let wanted: BTreeMap<&str, &Arc<Key>> =
+            all.filter_map(|key| key.kid().map(|kid| (kid, key))).collect();
+        let (named, mut replaced) = (self.named.pin(), Replaced::default());
+        for (kid, key) in &wanted {
+            let before = named.get(*kid).cloned();
+            if before.as_ref().is_some_and(|before| before.is_same(key)) {
                 continue;
             }
-            replaced.added.push(kid.to_string());
-            named.insert(kid, Arc::new(key));
+            named.insert((*kid).into(), Arc::clone(key));
             if let Some(before) = before {
                 before.retire();
             }
+            replaced.added.push((*kid).to_owned());
         }
-        for (kid, key) in old {
+        let gone: Vec<_> = named
+            .iter()
+            .filter(|(kid, _)| !wanted.contains_key(&***kid))
+            .map(|(kid, key)| (kid.clone(), key.clone()))
+            .collect();
+        for (kid, key) in gone {
             named.remove(&kid);
             key.retire();
             replaced.removed.push(kid.into());

@@ -55,6 +55,31 @@ fn a_key_that_goes_takes_what_it_verified_with_it() {
     assert!(user(&auth, &of_new).is_err());
 }
 
+/// Would catch a publisher that makes secrets, that takes the place of a key of the file, or whose
+/// keys go with those of the file.
+#[test]
+fn published_keys_stand_beside_those_of_the_file() {
+    let auth = Auth::without_secret();
+    let [ours, theirs, both] =
+        ["ours", "theirs", "both"].map(|kid| Maker::new(Signing::EdDsa, kid));
+    let [also_both, secret] =
+        [Maker::new(Signing::EdDsa, "both"), Maker::new(Signing::Hs256, "secret")];
+    let claims = json!({"sub": "ann", "exp": NOW_MS / 1000 + 60});
+    let lets = |maker: &Maker| user(&auth, &maker.token(&claims)).is_ok();
+    let publish = |keys: &str| auth.replace_published_keys(keys.as_bytes());
+    publish(&set([&theirs, &also_both, &secret])).expect("a set");
+    assert!(lets(&theirs) && lets(&also_both) && !lets(&secret));
+    auth.replace_keys(&set([&ours, &both])).expect("a set");
+    assert!(lets(&ours) && lets(&theirs) && lets(&both) && !lets(&also_both));
+    publish("{}").expect_err("it is no set");
+    publish(&set([&ours, &ours])).expect_err("one name twice");
+    assert!(lets(&ours) && lets(&theirs));
+    publish(&set([&also_both])).expect("a set");
+    assert!(lets(&ours) && !lets(&theirs) && lets(&both) && !lets(&also_both));
+    auth.replace_keys(&set([&ours])).expect("a set");
+    assert!(lets(&ours) && !lets(&both) && lets(&also_both));
+}
+
 /// Would catch a moment in which neither the old key nor the new one is there.
 #[test]
 fn nobody_is_refused_while_keys_are_replaced() {

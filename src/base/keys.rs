@@ -403,6 +403,7 @@ impl IdempotencyKey {
     }
 
     /// Another key of the same request: what else is kept of it.
+    #[cfg(feature = "server")]
     pub(crate) fn beside(self, mark: u128) -> Self {
         Self { hash: self.hash ^ mark, ..self }
     }

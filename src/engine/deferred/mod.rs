@@ -50,6 +50,7 @@ impl<T> DeferredTicket<T> {
     }
 
     /// The event that carries the outcome, once this was awaited; `None` when nothing happened.
+    #[cfg(feature = "server")]
     pub(crate) fn seq(&self) -> Option<Seq> {
         self.decided.as_ref().and_then(Ticket::seq)
     }

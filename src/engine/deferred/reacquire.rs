@@ -3,7 +3,9 @@
 use super::{ReacquireTicket, decide};
 use crate::base::error::Result;
 use crate::engine::Engine;
-use crate::ledger::{Line, Reacquire};
+#[cfg(feature = "server")]
+use crate::ledger::Line;
+use crate::ledger::Reacquire;
 
 impl Engine {
     /// Asks for a reservation that has expired to take everything again that it held, and to be
@@ -63,6 +65,7 @@ impl Engine {
     /// # Errors
     /// `Invalid` for no lines, too many, or a quantity that is none; the ticket's is `Invalid` where
     /// they cannot stand for what it held.
+    #[cfg(feature = "server")]
     pub(crate) fn reacquire_with(
         &self,
         asked: Reacquire,

@@ -133,7 +133,7 @@ const fn of(name: &'static str, reason: &'static str, uses: [Use; 3]) -> Row {
 }
 
 impl Moving {
-    #[cfg(any(test, feature = "bin"))]
+    #[cfg(any(test, feature = "server"))]
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Award => "award",
@@ -143,7 +143,7 @@ impl Moving {
     }
 
     /// The way of moving points with this name.
-    #[cfg(any(test, feature = "bin"))]
+    #[cfg(any(test, feature = "server"))]
     pub(crate) fn named(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|moving| moving.name() == name)
     }

@@ -73,6 +73,7 @@ pub(crate) enum Span {
 
 impl Span {
     /// Its name, as in addresses and files.
+    #[cfg(feature = "bin")]
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Daily => "daily",

@@ -11,6 +11,7 @@ use serde_path_to_error::Segment;
 use super::accept::Accept;
 use super::budget::SMALL_BYTES;
 use super::error::{ApiError, Code};
+use super::strict::Strict;
 use super::{document, messagepack, problem};
 use crate::base::error::{Error, Result};
 
@@ -101,17 +102,16 @@ impl Format {
     /// Reads a whole body, which is one object; what follows it is an error as well.
     pub(super) fn decode<T: DeserializeOwned>(self, body: &[u8]) -> Result<T, ApiError> {
         if !self.is_object(body) {
-            // Serde would take an array for a structure, its items for the fields in their order.
             return Err(ApiError::invalid("the body must be an object"));
         }
         match self {
-            Self::Json => serde_json::from_slice(body).map_err(|error| {
+            Self::Json => json(body).map_err(|error| {
                 invalid::<T>(&mut serde_json::Deserializer::from_slice(body), &error)
             }),
             Self::MessagePack => {
                 let value = messagepack::read(body)
                     .map_err(|why| ApiError::invalid(format!("$: {why}")))?;
-                T::deserialize(&value).map_err(|error| invalid::<T>(&value, &error))
+                T::deserialize(Strict(&value)).map_err(|error| invalid::<T>(&value, &error))
             }
         }
     }
@@ -140,13 +140,21 @@ impl Format {
     }
 }
 
+/// Reads all of a body.
+fn json<T: DeserializeOwned>(body: &[u8]) -> serde_json::Result<T> {
+    let mut reader = serde_json::Deserializer::from_slice(body);
+    let read = T::deserialize(Strict(&mut reader))?;
+    reader.end()?;
+    Ok(read)
+}
+
 /// What is wrong with a body, and where. It is read again for that: who sends what is right need not
 /// pay for it.
 fn invalid<'de, T: DeserializeOwned>(
     body: impl Deserializer<'de>,
     error: &serde_json::Error,
 ) -> ApiError {
-    match serde_path_to_error::deserialize::<_, T>(body) {
+    match serde_path_to_error::deserialize::<_, T>(Strict(body)) {
         Err(found) => {
             let path: String = found.path().iter().map_while(step).collect();
             ApiError::invalid(format!("${path}: {}", found.inner()))
@@ -288,6 +296,7 @@ mod tests {
             (json!({"items": [{"quantity": 1}, {"quantity": "2"}]}), "$.items[1].quantity: "),
             (json!({"items": [{"quantity": 1}, {}]}), "$.items[1]: missing field `quantity`"),
             (json!({"items": 7}), "$.items: invalid type"),
+            (json!({"items": [[1]]}), "$.items[0]: invalid type"),
             (json!({"items": [], "more": 1}), "$.more: unknown field `more`"),
             (json!({}), "$: missing field `items`"),
         ] {

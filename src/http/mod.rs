@@ -33,6 +33,7 @@ mod row;
 mod running;
 mod server;
 mod stream;
+mod strict;
 mod text;
 mod told;
 mod upkeep;

@@ -197,6 +197,10 @@ async fn too_little_is_refused_and_says_what_there_was() {
         ("receive", json!({"quantity": 1.5})),
         ("receive", json!({"quantity": 1, "location": "x"})),
         ("receive", json!({})),
+        // Also where nothing would change.
+        ("count", json!({"counted": 3, "note": "x".repeat(201)})),
+        ("count", json!({"counted": 3, "note": "a\nb"})),
+        ("count", json!([3])),
         ("adjust", json!({"delta": 0})),
         ("count", json!({"counted": -1})),
         ("write-off", json!({"quantity": (1_u64 << 48) + 1})),

@@ -11,6 +11,7 @@ use crate::http::call::LedgerCall;
 use crate::http::error::{ApiError, Code, FailureWire};
 use crate::http::query;
 use crate::http::reply::{Answer, success};
+use crate::http::text::text;
 use crate::ledger::{Adjust, CloseOutcome, Receive, Transfer, WriteOff};
 use crate::mall::Note;
 use crate::wire::{
@@ -21,6 +22,8 @@ use crate::wire::{
 /// How many accounts a page has unless it is said otherwise, and at most.
 const PAGE: u64 = 100;
 const PAGE_MAX: u64 = 1_000;
+/// How many characters a note may have.
+const NOTE_CHARS_MAX: usize = 200;
 
 /// A look at every account may take long: it is taken beside the threads that sell.
 pub(in crate::http) async fn list(call: LedgerCall<'_>) -> Answer {
@@ -88,7 +91,7 @@ pub(in crate::http) async fn close(call: LedgerCall<'_, 1>, body: Empty) -> Answ
 pub(in crate::http) async fn receive(call: LedgerCall<'_, 1>, body: Sent<Quantity>) -> Answer {
     call.no_query()?;
     let (Quantity { quantity, note }, key) = body.read(&call).await?;
-    let note = noted(&call, note.as_deref());
+    let note = noted(&call, note.as_deref())?;
     let receive = Receive::new(of_path(&call)?, quantity).note(&note).key(key);
     outcome::answer(&call, None, receive.into()).await
 }
@@ -96,7 +99,7 @@ pub(in crate::http) async fn receive(call: LedgerCall<'_, 1>, body: Sent<Quantit
 pub(in crate::http) async fn adjust(call: LedgerCall<'_, 1>, body: Sent<Adjustment>) -> Answer {
     call.no_query()?;
     let (Adjustment { delta, note }, key) = body.read(&call).await?;
-    let note = noted(&call, note.as_deref());
+    let note = noted(&call, note.as_deref())?;
     let adjust = Adjust::new(of_path(&call)?, delta).note(&note).key(key);
     outcome::answer(&call, None, adjust.into()).await
 }
@@ -104,7 +107,7 @@ pub(in crate::http) async fn adjust(call: LedgerCall<'_, 1>, body: Sent<Adjustme
 pub(in crate::http) async fn count(call: LedgerCall<'_, 1>, body: Sent<Count>) -> Answer {
     call.no_query()?;
     let (Count { counted, note }, key) = body.read(&call).await?;
-    let note = noted(&call, note.as_deref());
+    let note = noted(&call, note.as_deref())?;
     let count = Adjust::counted(of_path(&call)?, counted).note(&note).key(key);
     outcome::answer(&call, None, count.into()).await
 }
@@ -112,7 +115,7 @@ pub(in crate::http) async fn count(call: LedgerCall<'_, 1>, body: Sent<Count>) -
 pub(in crate::http) async fn write_off(call: LedgerCall<'_, 1>, body: Sent<Quantity>) -> Answer {
     call.no_query()?;
     let (Quantity { quantity, note }, key) = body.read(&call).await?;
-    let note = noted(&call, note.as_deref());
+    let note = noted(&call, note.as_deref())?;
     let write_off = WriteOff::new(of_path(&call)?, quantity).note(&note).key(key);
     outcome::answer(&call, None, write_off.into()).await
 }
@@ -122,7 +125,7 @@ pub(in crate::http) async fn transfer(call: LedgerCall<'_, 1>, body: Sent<Transf
     let (TransferTo { to, quantity, note }, key) = body.read(&call).await?;
     let engine = call.app.mall.engine();
     let (from, to) = (of_path(&call)?, names::changeable(engine, &to)?);
-    let note = noted(&call, note.as_deref());
+    let note = noted(&call, note.as_deref())?;
     let transfer = Transfer::new(from, to, quantity).note(&note).key(key);
     outcome::answer(&call, None, transfer.into()).await
 }
@@ -141,7 +144,8 @@ fn state<const N: usize>(call: &LedgerCall<'_, N>, account: AccountId) -> Answer
 pub(super) fn noted<'a, const N: usize>(
     call: &'a LedgerCall<'_, N>,
     note: Option<&'a str>,
-) -> Cow<'a, str> {
+) -> Result<Cow<'a, str>, ApiError> {
     let operator = Some(call.identity().user.id());
-    Note { operator, reason: note.unwrap_or_default() }.text()
+    let reason = text("note", note.unwrap_or_default(), 0..=NOTE_CHARS_MAX)?;
+    Ok(Note { operator, reason }.text())
 }

@@ -156,11 +156,11 @@ impl<'a> Named<'a> {
             | BatchCommand::Count { account, note, .. }
             | BatchCommand::WriteOff { account, note, .. } => {
                 named.accounts[0] = names::changeable(engine, account)?;
-                named.note = noted(call, note.as_deref());
+                named.note = noted(call, note.as_deref())?;
             }
             BatchCommand::Transfer { from, to, note, .. } => {
                 named.accounts = [names::changeable(engine, from)?, names::changeable(engine, to)?];
-                named.note = noted(call, note.as_deref());
+                named.note = noted(call, note.as_deref())?;
             }
             BatchCommand::Reserve(new) => {
                 named.lines = names::lines(engine, &new.lines)?;

@@ -33,8 +33,9 @@ pub(in crate::http) async fn events(call: LedgerCall<'_>) -> Answer {
             _ => return Err(query::unknown(&name)),
         }
     }
+    let last = last_event(call.headers())?;
     match media::is_wanted(media::EVENT_STREAM, call.headers()) {
-        true => stream(&call, last_event(call.headers())?.map(|last| last + 1).or(from)),
+        true => stream(&call, last.map(|last| last + 1).or(from)),
         false => page(&call, from, limit as usize).await,
     }
 }

@@ -158,7 +158,7 @@ pub(in crate::http) async fn refund(
     let written_off = request.written_off.unwrap_or_default();
     let written_off = written_off.iter().map(|account| names::changeable(engine, account));
     let written_off = written_off.collect::<Result<Vec<_>, _>>()?;
-    let note = noted(&call, request.note.as_deref());
+    let note = noted(&call, request.note.as_deref())?;
     let mut refund = Refund::new(reservation).owner(owner).note(&note).key(key);
     refund.part = part.as_deref();
     let ticket = engine.refund(refund.written_off(&written_off))?;

@@ -15,10 +15,8 @@ mod invent;
 mod known;
 mod learn;
 mod life;
-mod line;
 mod look;
 mod outcomes;
-mod place;
 mod products;
 mod progress;
 mod report;
@@ -28,7 +26,6 @@ mod soaked;
 mod stall;
 mod states;
 mod stocks;
-mod store;
 mod trouble;
 mod units;
 

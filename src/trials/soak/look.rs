@@ -116,8 +116,8 @@ impl Order {
     fn see_what_was_doubted(&mut self, shown: &Value) {
         match self.doubt.map(|doubt| doubt.act) {
             Some(Act::Extend { .. }) => {
-                let expires_at = shown["expiresAt"].as_u64().unwrap_or_default();
-                self.expires_at = self.expires_at.max(expires_at);
+                // It may be sooner than before: it is counted from when it was asked for.
+                self.expires_at = shown["expiresAt"].as_u64().unwrap_or(self.expires_at);
             }
             Some(Act::Redirect { to, .. }) if place_of(shown) == Some(to) => self.go_to(to),
             Some(Act::Deliver) => self.is_delivered = shown["deliveredAt"].is_u64(),

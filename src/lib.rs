@@ -53,6 +53,8 @@
 //! receives ([`RECEIVED_MAX`](limits::RECEIVED_MAX)). Every table and queue has a bound; reaching it is
 //! [`ErrorKind::Overloaded`].
 #![forbid(unsafe_code)]
+// Elsewhere than in tests, an `expect` says why it cannot fail.
+#![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
 mod base;
 #[cfg(all(test, feature = "server"))]

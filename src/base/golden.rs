@@ -12,6 +12,15 @@ pub(crate) fn bytes(hex: &str) -> Vec<u8> {
     pairs.map(|pair| u8::from_str_radix(pair, 16).unwrap_or(0)).collect()
 }
 
+/// These bytes with each of their bits flipped, one after the other.
+pub(crate) fn flipped(bytes: &[u8]) -> impl Iterator<Item = (usize, Vec<u8>)> + '_ {
+    (0..bytes.len() * 8).map(|bit| {
+        let mut flipped = bytes.to_vec();
+        flipped[bit / 8] ^= 1 << (bit % 8);
+        (bit, flipped)
+    })
+}
+
 /// Sees that these bytes are the golden ones, and shows them where they are not.
 #[track_caller]
 pub(crate) fn check(what: &str, written: &[u8], golden: &str) {

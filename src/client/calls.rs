@@ -1,6 +1,7 @@
 //! What can be asked.
 
 use hyper::Method;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -15,6 +16,9 @@ use crate::wire::{
     Count, EventPage, ExtendRequest, NewAccount, NewReservation, OwnerRequest, Quantity,
     RefundRequest, Reservation, Reserved, Settled, TransferTo, Transferred,
 };
+
+/// What a part of a path or of a query cannot have as it is: all but the unreserved of RFC 3986, 2.3.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// The result of every call. Each may be a [`ClientError`]: refused, not answered in time, or not
 /// readable.
@@ -267,15 +271,6 @@ fn act(reservation: ReservationId, act: &str) -> String {
 }
 
 /// A text as a part of a path or of a query.
-fn encoded(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                encoded.push(char::from(byte));
-            }
-            byte => encoded.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    encoded
+fn encoded(text: &str) -> PercentEncode<'_> {
+    utf8_percent_encode(text, RESERVED)
 }

@@ -56,12 +56,12 @@ pub(crate) use elsewhere::BreakerConfig;
 pub(crate) use exchange::{
     DETAILS_BYTES_MAX, Eligible, Exchange, Hindrance, ITEMS_MAX, ORDER_QUANTITY_MAX, Wanted,
 };
-pub(crate) use facts::Note;
 #[cfg(feature = "bin")]
 pub(crate) use facts::document::read as read_document;
 pub(crate) use facts::document::{Kept, Tag};
 #[cfg(feature = "bin")]
 pub(crate) use facts::{IMPORTS, Pending, sealed};
+pub(crate) use facts::{Note, REASON_CHARS_MAX};
 pub(crate) use held::{AGES_MS, Held, Holder, HolderPlace, Tally, Waiting};
 pub(crate) use leaks::{Found, Leaks, Overdue, Unexplained, Unordered};
 pub(crate) use lines::{InLine, Line, PlaceInLine, Standing};

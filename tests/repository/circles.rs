@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use super::layers::sources;
+use super::sources::paths;
 
 /// A module by its path from the crate's root.
 type Module = Vec<String>;
@@ -223,7 +223,7 @@ fn is_looked_at(file: &Path) -> bool {
 fn no_files_import_each_other() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut files = Vec::new();
-    sources(&root, &mut files);
+    paths(&root, &mut files);
     let mut texts = Vec::new();
     for path in files {
         let file = path.strip_prefix(&root).expect("found below the root");

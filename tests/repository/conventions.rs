@@ -4,27 +4,9 @@
 
 #![allow(clippy::disallowed_methods, reason = "a test reads the sources")]
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-fn sources(dir: &str) -> Vec<(PathBuf, String)> {
-    let mut found = Vec::new();
-    collect(&Path::new(env!("CARGO_MANIFEST_DIR")).join(dir), &mut found);
-    assert!(found.len() > 20, "only {} sources in {dir}: the look is broken", found.len());
-    found
-}
-
-fn collect(dir: &Path, found: &mut Vec<(PathBuf, String)>) {
-    for entry in fs::read_dir(dir).expect("the sources are readable") {
-        let path = entry.expect("the sources are readable").path();
-        if path.is_dir() {
-            collect(&path, found);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            let text = fs::read_to_string(&path).expect("a source is UTF-8");
-            found.push((path, text));
-        }
-    }
-}
+use super::sources::texts;
 
 /// Tools of tests, with tests of their own.
 const TOOLS: [&str; 2] = ["tests/mirror/lab.rs", "tests/linearizability/checker.rs"];
@@ -37,7 +19,7 @@ fn opening(text: &str) -> String {
 
 #[test]
 fn every_scenario_says_what_it_would_catch() {
-    let silent: Vec<PathBuf> = sources("tests")
+    let silent: Vec<PathBuf> = texts("tests")
         .into_iter()
         .filter(|(_, text)| text.contains("#[test]") || text.contains("#[tokio::test"))
         .filter(|(path, _)| !TOOLS.iter().any(|tool| path.ends_with(tool)))
@@ -54,7 +36,7 @@ fn every_scenario_says_what_it_would_catch() {
 fn unit_tests_are_where_their_path_says_and_every_test_runs() {
     // In two pieces: this file is one of those that are looked at.
     let ignored = concat!("#[ign", "ore");
-    for (path, text) in sources("src").into_iter().chain(sources("tests")) {
+    for (path, text) in texts("src").into_iter().chain(texts("tests")) {
         assert!(!text.contains(ignored), "{} has a test that nobody runs", path.display());
         let elsewhere = text.lines().filter_map(|line| line.trim().strip_prefix("#[path = \""));
         for file in elsewhere {
@@ -81,7 +63,7 @@ fn structs(text: &str) -> impl Iterator<Item = Vec<&str>> {
 fn an_engine_is_dropped_before_its_directory() {
     let (mut both, mut wrong) = (0, Vec::new());
     for dir in ["src", "tests"] {
-        for (path, text) in sources(dir) {
+        for (path, text) in texts(dir) {
             for types in structs(&text) {
                 let place = |name| types.iter().position(|kind| kind.contains(name));
                 if let (Some(engine), Some(files)) = (place("Engine"), place("TempDir")) {

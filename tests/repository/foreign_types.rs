@@ -12,7 +12,7 @@ use std::fs;
 use std::path::Path;
 
 use super::circles::{code, expand};
-use super::layers::sources;
+use super::sources::paths;
 
 /// The rooms of which nothing is promised: what is in them is not public, or for tests alone.
 const NOT_COVERED: &[&str] =
@@ -228,7 +228,7 @@ fn no_other_crates_type_is_public_unless_it_is_listed() {
     assert_eq!(uncovered, ["test_util"], "what is public is promised");
 
     let mut files = Vec::new();
-    sources(&root.join("src"), &mut files);
+    paths(&root.join("src"), &mut files);
     let texts = files.iter().filter_map(|path| {
         let inside = path.strip_prefix(root.join("src")).expect("found below it");
         let room = inside.iter().next()?.to_str()?.trim_end_matches(".rs");

@@ -5,8 +5,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::LazyLock;
+
+use super::sources::paths;
 
 /// The level whose modules know events, and never each other.
 const SIBLINGS: u8 = 2;
@@ -105,17 +107,6 @@ fn group_heads(group: &str) -> Vec<String> {
     heads
 }
 
-pub(super) fn sources(dir: &Path, found: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(dir).expect("the sources are readable") {
-        let path = entry.expect("the sources are readable").path();
-        if path.is_dir() {
-            sources(&path, found);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            found.push(path);
-        }
-    }
-}
-
 /// The module of the crate's root that a file belongs to: the first part of its path.
 fn module(file: &Path) -> String {
     let first = file.iter().next().expect("a source has a name").to_string_lossy();
@@ -126,7 +117,7 @@ fn module(file: &Path) -> String {
 fn imports_point_down() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut files = Vec::new();
-    sources(&root, &mut files);
+    paths(&root, &mut files);
     files.sort();
     let (mut objections, mut seen) = (Vec::new(), 0);
     for path in files {

@@ -9,4 +9,5 @@ mod formats;
 mod guards;
 mod layers;
 mod own_kinds;
+mod sources;
 mod workflows;

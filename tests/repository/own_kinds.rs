@@ -3,27 +3,12 @@
 
 #![allow(clippy::disallowed_methods, reason = "a test reads the sources")]
 
-use std::fs;
-use std::path::{Path, PathBuf};
-
-fn collect(dir: &Path, found: &mut Vec<(PathBuf, String)>) {
-    for entry in fs::read_dir(dir).expect("the sources are readable") {
-        let path = entry.expect("the sources are readable").path();
-        if path.is_dir() {
-            collect(&path, found);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            let text = fs::read_to_string(&path).expect("a source is UTF-8");
-            found.push((path, text));
-        }
-    }
-}
+use super::sources::texts;
 
 #[test]
 fn the_mall_names_its_own_kinds_so_that_they_are_known() {
-    let mut sources = Vec::new();
-    collect(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/mall"), &mut sources);
     let mut seen = 0;
-    for (path, text) in &sources {
+    for (path, text) in &texts("src/mall") {
         // Tests make accounts of others.
         if path.ends_with("tests.rs") {
             continue;

@@ -259,9 +259,7 @@ mod tests {
             let filed = Filed { record, directory };
             let bytes = encode(filed);
             assert_eq!(decode(&bytes), Some(filed));
-            for bit in 0..bytes.len() * 8 {
-                let mut bytes = bytes.clone();
-                bytes[bit / 8] ^= 1 << (bit % 8);
+            for (bit, bytes) in golden::flipped(&bytes) {
                 assert_eq!(decode(&bytes), None, "bit {bit}");
             }
             assert_eq!(decode(&bytes[1..]), None, "a byte is missing");

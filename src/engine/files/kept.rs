@@ -141,9 +141,7 @@ mod tests {
         let written = "53544b484b45505401000000070000000000000000000000000000006162633cb70e8e";
         golden::check("what is kept", &bytes, written);
         assert_eq!(decode(&bytes), Some((7, b"abc".to_vec())));
-        for bit in 0..bytes.len() * 8 {
-            let mut bytes = bytes.clone();
-            bytes[bit / 8] ^= 1 << (bit % 8);
+        for (bit, bytes) in golden::flipped(&bytes) {
             assert_eq!(decode(&bytes), None, "bit {bit}");
         }
         assert_eq!(decode(&bytes[1..]), None, "a byte is missing");

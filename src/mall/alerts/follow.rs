@@ -183,13 +183,7 @@ impl Mall {
                 if let Some(turn) = turn {
                     let turned =
                         turned(moment, product, condition, threshold, open.as_deref(), turn);
-                    last = Some(self.shared.alerts.write(
-                        writing,
-                        self.engine(),
-                        turned,
-                        Stamp::default(),
-                        None,
-                    )?);
+                    last = Some(self.tell(writing, turned)?);
                 }
             }
         }
@@ -273,16 +267,15 @@ impl Mall {
             let turn = judge::turn(threshold, touch, condition, open.as_deref(), stock);
             if let Some(turn) = turn {
                 let turned = turned(moment, product, condition, threshold, open.as_deref(), turn);
-                last = Some(self.shared.alerts.write(
-                    writing,
-                    self.engine(),
-                    turned,
-                    Stamp::default(),
-                    None,
-                )?);
+                last = Some(self.tell(writing, turned)?);
             }
         }
         Ok(last)
+    }
+
+    /// Writes an alert that nobody but the events asked for.
+    fn tell(&self, writing: &mut Following, alert: Alert) -> Result<Ticket<()>> {
+        self.shared.alerts.write(writing, self.engine(), alert, Stamp::default(), None)
     }
 
     /// The stock of a product, if it is on the shelf.

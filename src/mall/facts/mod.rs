@@ -33,7 +33,7 @@ pub(crate) use import::{IMPORTS, Pending, SEAL, sealed};
 #[cfg(any(test, feature = "bin"))]
 pub(crate) use import::{pieces, seal};
 pub(crate) use order::{Fulfilment, OrderFact, ServiceWish};
-pub(crate) use reason::{Note, PointsNote};
+pub(crate) use reason::{Note, PointsNote, REASON_CHARS_MAX};
 pub(crate) use revocation::{EVERYBODY, REVOCATIONS, Revocation};
 pub(crate) use saga::{GivingBack, SAGAS, Saga, SagaAct, SagaActKind, SagaTake};
 pub(crate) use waiting::{Parting, PlaceDetails};

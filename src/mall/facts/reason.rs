@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use crate::mall::model::PointsSource;
 
+/// How many characters a reason may have, whoever gives it.
+pub(crate) const REASON_CHARS_MAX: usize = 200;
 /// What a note of version 1 begins with, and what ends each of its parts: no reason that a person
 /// writes has them. A text that begins otherwise is a reason alone, as notes were before.
 const MARK: &str = "\u{1e}1\u{1f}";

@@ -8,12 +8,9 @@ use crate::base::error::{Error, Result};
 use crate::base::{AccountId, BODY_BYTES_MAX, IdempotencyKey, QUANTITY_MAX, TimeMs};
 use crate::event::ChangeKind;
 use crate::ledger::{Adjust, ChangeOutcome, Command, Outcome, Receive, Refusal, WriteOff};
-use crate::mall::facts::{Note, PointsNote};
+use crate::mall::facts::{Note, PointsNote, REASON_CHARS_MAX};
 use crate::mall::model::{Moving, PointsSource};
 use crate::mall::{Failure, Mall, Shortage, User, account, model};
-
-/// How many characters the reason of a change may have.
-const REASON_CHARS_MAX: usize = 200;
 
 /// How a user's points are to be moved.
 #[derive(Clone, Copy, Debug)]

@@ -12,12 +12,13 @@ use crate::http::error::ApiError;
 use crate::http::reply::Answer;
 use crate::http::text::text;
 use crate::mall::facts::OrderFact;
-use crate::mall::{Because, GiveBack, GivenBack, ORDER_QUANTITY_MAX, Order, order_id, order_no};
+use crate::mall::{
+    Because, GiveBack, GivenBack, ORDER_QUANTITY_MAX, Order, REASON_CHARS_MAX, order_id, order_no,
+};
 
 /// As the mall's own table has them.
 const TRACKING_NO_CHARS_MAX: usize = 100;
 const CARRIER_CHARS_MAX: usize = 64;
-const REASON_CHARS_MAX: usize = 200;
 const REMARK_CHARS_MAX: usize = 500;
 
 #[derive(Deserialize)]

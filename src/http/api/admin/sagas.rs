@@ -12,11 +12,10 @@ use crate::http::reply::Answer;
 use crate::http::text::text;
 use crate::mall::elsewhere::SagaShown;
 use crate::mall::facts::{Saga, SagaAct, SagaActKind, SagaTake};
-use crate::mall::{Because, order_id, order_no};
+use crate::mall::{Because, REASON_CHARS_MAX, order_id, order_no};
 
 const PAGE_SIZE: u64 = 20;
 const PAGE_SIZE_MAX: u64 = 100;
-const REASON_CHARS_MAX: usize = 200;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

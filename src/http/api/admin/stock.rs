@@ -19,13 +19,12 @@ use crate::http::text::text;
 use crate::ledger::Level;
 use crate::mall::model::change_type;
 use crate::mall::{
-    InLine, LOCATION_CHARS_MAX, Note, StockPlace, StockTransfer, is_location, order_id,
+    InLine, LOCATION_CHARS_MAX, Note, REASON_CHARS_MAX, StockPlace, StockTransfer, is_location,
+    order_id,
 };
 
 const CHANGES: u64 = 20;
 const CHANGES_MAX: u64 = 100;
-/// As the mall's own table has it.
-const REASON_CHARS_MAX: usize = 200;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

@@ -13,7 +13,7 @@ use crate::http::query;
 use crate::http::reply::{Answer, success};
 use crate::http::text::text;
 use crate::ledger::{Adjust, CloseOutcome, Receive, Transfer, WriteOff};
-use crate::mall::Note;
+use crate::mall::{Note, REASON_CHARS_MAX};
 use crate::wire::{
     AccountPage, AccountState, Adjustment, Count, Found, NewAccount, Quantity, TransferTo,
     UnitsLeft,
@@ -22,8 +22,6 @@ use crate::wire::{
 /// How many accounts a page has unless it is said otherwise, and at most.
 const PAGE: u64 = 100;
 const PAGE_MAX: u64 = 1_000;
-/// How many characters a note may have.
-const NOTE_CHARS_MAX: usize = 200;
 
 /// A look at every account may take long: it is taken beside the threads that sell.
 pub(in crate::http) async fn list(call: LedgerCall<'_>) -> Answer {
@@ -146,6 +144,6 @@ pub(super) fn noted<'a, const N: usize>(
     note: Option<&'a str>,
 ) -> Result<Cow<'a, str>, ApiError> {
     let operator = Some(call.identity().user.id());
-    let reason = text("note", note.unwrap_or_default(), 0..=NOTE_CHARS_MAX)?;
+    let reason = text("note", note.unwrap_or_default(), 0..=REASON_CHARS_MAX)?;
     Ok(Note { operator, reason }.text())
 }

@@ -39,14 +39,18 @@ impl Pager {
         };
         let values = Params::Positional(vec![after.into(), self.from_seq.into()]);
         let rows: Vec<DbRow> = conn.exec(self.query.as_str(), values).await?;
-        // A row's own `unwrap` is its list of values: nobody took one out before.
-        let page: Vec<Vec<String>> =
-            rows.into_iter().map(|row| row.unwrap().iter().map(text).collect()).collect();
+        let page: Vec<Vec<String>> = rows.into_iter().map(texts).collect();
         if page.len() == PAGE {
             self.after = page.last().map(|row| row[0].clone());
         }
         Ok((!page.is_empty()).then_some(page))
     }
+}
+
+/// The columns of a row.
+fn texts(row: DbRow) -> Vec<String> {
+    let values = row.unwrap_raw().into_iter();
+    values.map(|value| text(&value.expect("nobody has taken a value out of it"))).collect()
 }
 
 /// Whose a record is: a user's, or a product's and where its units are.

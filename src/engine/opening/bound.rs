@@ -14,7 +14,7 @@ pub struct MemoryBound {
     /// When quotas, and other accounts with a window, were used: some 50 KB each when they were used
     /// a thousand times. Nothing for others. Set by the same.
     pub uses: u64,
-    /// Pending reservations, as if each had 64 lines with long waits. Set by
+    /// Pending reservations, as if each had the most lines there may be, with long waits. Set by
     /// [`EngineBuilder::reservations_per_shard_max`].
     pub reservations: u64,
     /// Answers to keyed requests. Set by [`EngineBuilder::idempotency_keys`].
@@ -60,10 +60,10 @@ impl EngineBuilder {
     ///
     /// ```
     /// # use stockhold::Engine;
-    /// // A thousand accounts or so, ten thousand reservations, no history.
+    /// // Two thousand accounts, eight thousand reservations, no history.
     /// let builder = Engine::in_memory()
     ///     .accounts_per_shard_max(32)
-    ///     .reservations_per_shard_max(512)
+    ///     .reservations_per_shard_max(128)
     ///     .idempotency_keys(10_000)
     ///     .documents_max(100)
     ///     .queue_bytes_max(1 << 20);

@@ -160,6 +160,17 @@ impl Engine {
         self.0.core.ledger.documents_room()
     }
 
+    /// One document of a collection, if there is one.
+    pub fn document(&self, collection: &str, name: &str) -> Option<Vec<u8>> {
+        self.0.core.ledger.document(collection, name)
+    }
+
+    /// How many documents a collection has.
+    #[cfg(feature = "server")]
+    pub(crate) fn documents_count(&self, collection: &str) -> usize {
+        self.0.core.ledger.documents_count(collection)
+    }
+
     /// The documents of a collection, by key.
     pub fn documents(&self, collection: &str) -> Vec<(String, Vec<u8>)> {
         self.0.core.ledger.documents(collection)

@@ -131,6 +131,8 @@ codes! {
         Nothing, Yes, Nothing, "as many wait for the product as may";
     InStock "IN_STOCK" CONFLICT "商品有货，请直接兑换"
         Nothing, Yes, Nothing, "there are units, and nobody waits: exchange points for one";
+    TooManyFavourites "TOO_MANY_FAVOURITES" CONFLICT "收藏数量已达上限"
+        Nothing, Yes, Nothing, "the user has as many favourites as one may have: take one out first";
     OrderState "ORDER_STATE" CONFLICT "订单状态不允许此操作"
         Nothing, No, Nothing, "the order is in a state that does not allow it";
     InsufficientUnits "INSUFFICIENT_UNITS" CONFLICT "余量不足"

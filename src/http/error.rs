@@ -194,6 +194,7 @@ impl From<Failure> for ApiError {
             Failure::RevocationNotFound => {
                 Self::new(Code::NotFound).detail("no tokens of this user are revoked")
             }
+            Failure::TooManyFavourites => Self::new(Code::TooManyFavourites),
             Failure::CategoryNotFound => Self::new(Code::CategoryNotFound),
             Failure::Exists => Self::new(Code::AlreadyExists),
             Failure::Changed => Self::new(Code::PreconditionFailed),

@@ -14,10 +14,11 @@ use hyper::body::Incoming;
 use super::access::Access;
 use super::api::admin::{
     alerts, categories, clock, documents, held, leaks, levels, mirror, orders as all_orders,
-    points as all_points, products, records, reports, revocations, sagas, status, stock, webhooks,
+    points as all_points, preferences as all_preferences, products, records, reports, revocations,
+    sagas, status, stock, webhooks,
 };
 use super::api::ledger::{accounts, batch, events, reservations};
-use super::api::shop::{catalogue, exchange, orders, recommend, waiting};
+use super::api::shop::{catalogue, exchange, orders, preferences, recommend, waiting};
 use super::api::{health, manual, points};
 use super::body::{Empty, Optional, Sent};
 use super::call::Unchecked;
@@ -94,6 +95,18 @@ routes! {
         "The first page of the mall in one answer.";
     GET "/api/mall/recommendations" user nothing => recommend::list,
         "What the caller may like, and why.";
+    GET "/api/mall/preferences" user nothing => preferences::get,
+        "What the caller says that it likes.";
+    PUT "/api/mall/preferences" user fields => preferences::replace,
+        "Replaces what the caller says of categories and prices.";
+    DELETE "/api/mall/preferences" user empty => preferences::erase,
+        "Erases all that the caller says that it likes.";
+    GET "/api/mall/favourites" user nothing => preferences::favourites,
+        "The caller's favourites, newest first.";
+    PUT "/api/mall/favourites/{productId}" user empty => preferences::mark,
+        "Adds a product to the caller's favourites.";
+    DELETE "/api/mall/favourites/{productId}" user empty => preferences::unmark,
+        "Takes a product out of the caller's favourites.";
     GET "/api/mall/levels" public nothing => catalogue::levels,
         "The levels of members, and what each takes.";
     GET "/api/mall/products/{productId}/waiting-list" user nothing => waiting::standing,
@@ -186,6 +199,8 @@ routes! {
         "Puts a product on the shelf.";
     POST "/api/admin/products/{productId}/withdraw" operator empty => documents::withdraw::<Product>,
         "Takes a product off the shelf.";
+    GET "/api/admin/preferences/{userId}" operator nothing => all_preferences::get,
+        "What anybody says that it likes.";
     GET "/api/admin/points/{userId}" operator nothing => all_points::balance,
         "Anybody's points.";
     GET "/api/admin/points/{userId}/eligibility" operator nothing => all_points::eligibility,

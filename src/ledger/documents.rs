@@ -37,11 +37,22 @@ impl Documents {
         };
     }
 
+    pub(super) fn get(&self, collection: &str, key: &str) -> Option<Vec<u8>> {
+        self.bodies.get(&(collection.to_owned(), key.to_owned())).cloned()
+    }
+
+    #[cfg(feature = "server")]
+    pub(super) fn count_of(&self, collection: &str) -> usize {
+        self.range_of(collection).count()
+    }
+
     pub(super) fn of(&self, collection: &str) -> Vec<(String, Vec<u8>)> {
+        self.range_of(collection).map(|((_, key), body)| (key.clone(), body.clone())).collect()
+    }
+
+    fn range_of(&self, collection: &str) -> impl Iterator<Item = (&(String, String), &Vec<u8>)> {
         let from = (collection.to_owned(), String::new());
-        let of_collection =
-            self.bodies.range(from..).take_while(|((name, _), _)| name == collection);
-        of_collection.map(|((_, key), body)| (key.clone(), body.clone())).collect()
+        self.bodies.range(from..).take_while(move |((name, _), _)| name == collection)
     }
 
     /// What they take.
@@ -113,6 +124,17 @@ impl Ledger {
     #[cfg(any(all(test, feature = "server"), feature = "bin"))]
     pub(crate) fn documents_room(&self) -> usize {
         self.limits.documents_max.saturating_sub(self.documents.lock().len())
+    }
+
+    /// One document, if there is one.
+    pub(crate) fn document(&self, collection: &str, key: &str) -> Option<Vec<u8>> {
+        self.documents.lock().get(collection, key)
+    }
+
+    /// How many documents a collection has.
+    #[cfg(feature = "server")]
+    pub(crate) fn documents_count(&self, collection: &str) -> usize {
+        self.documents.lock().count_of(collection)
     }
 
     /// The documents of a collection, by key.

@@ -13,9 +13,11 @@ use crate::base::{PLACES_MAX, QUANTITY_MAX, TimeMs};
 
 mod levels;
 mod points;
+mod preferences;
 
 pub(crate) use levels::{LevelsFields, read_levels};
 pub(crate) use points::read_points;
+pub(crate) use preferences::{Tastes, read_tastes};
 
 type Read<T> = Result<T, Violation>;
 

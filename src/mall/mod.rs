@@ -23,6 +23,7 @@ pub(crate) mod model;
 mod orders;
 mod own;
 mod points;
+mod preferences;
 mod rank;
 mod recommend;
 mod reports;
@@ -171,6 +172,7 @@ struct Shared {
     lines: lines::Lines,
     sales: sales::Sales,
     revocations: revocations::Revocations,
+    preferences: preferences::AllPreferences,
     elsewhere: elsewhere::Elsewhere,
 }
 
@@ -195,6 +197,7 @@ impl Mall {
         let lots = lots::Lots::load(&engine);
         let lines = lines::Lines::of(&engine);
         let revocations = revocations::Revocations::load(&engine);
+        let preferences = preferences::AllPreferences::load(&engine);
         let elsewhere = elsewhere::Elsewhere::load(&engine, points);
         let tries = std::array::from_fn(|_| Mutex::new(()));
         Ok(Self {
@@ -211,6 +214,7 @@ impl Mall {
                 lines,
                 sales: sales::Sales::default(),
                 revocations,
+                preferences,
                 elsewhere,
             }),
         })
@@ -360,6 +364,8 @@ pub(crate) enum Failure {
     AlertNotFound,
     /// No tokens of this user are revoked.
     RevocationNotFound,
+    /// The user has as many favourites as one may have.
+    TooManyFavourites,
     /// There was not enough stock.
     OutOfStock(Shortage),
     /// The user has too few points.

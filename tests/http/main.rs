@@ -28,6 +28,7 @@ mod orders;
 mod overload;
 mod points;
 mod points_batch;
+mod preferences;
 mod problems;
 mod protocol;
 mod rates;

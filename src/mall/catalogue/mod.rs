@@ -41,7 +41,7 @@ pub(crate) enum Seen {
 }
 
 impl Seen {
-    fn has(&self, tag: Tag) -> bool {
+    pub(in crate::mall) fn has(&self, tag: Tag) -> bool {
         match self {
             Self::Any => true,
             Self::OneOf(tags) => tags.contains(&tag),

@@ -9,6 +9,7 @@
 //! | note on a reservation | [`OrderFact`] | a byte after the mark |
 //! | reason of a change | [`Note`] | a digit after the mark; a plain text has neither |
 //! | document of an alert | [`Alert`] | as a document of the catalogue |
+//! | document of a user's preferences | [`Preferences`] | as a document of the catalogue |
 //! | document of a revocation | [`Revocation`] | as a document of the catalogue |
 //! | what is kept with a place in a line | [`PlaceDetails`] | a byte before it |
 //! | document of a saga | [`Saga`] | as a document of the catalogue |
@@ -21,6 +22,7 @@ mod details;
 pub(crate) mod document;
 mod import;
 mod order;
+mod preferences;
 mod reason;
 mod revocation;
 mod saga;
@@ -33,6 +35,9 @@ pub(crate) use import::{IMPORTS, Pending, SEAL, sealed};
 #[cfg(any(test, feature = "bin"))]
 pub(crate) use import::{pieces, seal};
 pub(crate) use order::{Fulfilment, OrderFact, ServiceWish};
+pub(crate) use preferences::{
+    FAVOURITES_MAX, Favourite, Hundredths, PREFERENCES, Preferences, WEIGHTS_MAX,
+};
 pub(crate) use reason::{Note, PointsNote, REASON_CHARS_MAX};
 pub(crate) use revocation::{EVERYBODY, REVOCATIONS, Revocation};
 pub(crate) use saga::{GivingBack, SAGAS, Saga, SagaAct, SagaActKind, SagaTake};

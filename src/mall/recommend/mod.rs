@@ -1,9 +1,9 @@
-//! What a user may like to have: what it can afford, what is like what it took before, what others
-//! took with that, and what sells.
+//! What a user may like to have: what it can afford, what it says that it likes, what is like what it
+//! took before, what others took with that, and what sells.
 //!
-//! Nothing is kept for it. A recommendation follows from the catalogue, the stock, the user's points
-//! and history as they are, so the same state gives the same answer, also after a restart. Numbers
-//! are whole, and what is equal is ordered as the shelf is.
+//! Nothing is kept for it. A recommendation follows from the catalogue, the stock, the user's points,
+//! preferences and history as they are, so the same state gives the same answer, also after a
+//! restart. Numbers are whole, and what is equal is ordered as the shelf is.
 
 mod pick;
 mod taste;
@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use self::pick::Picker;
 use self::taste::Taste;
+use super::facts::Preferences;
 use super::{Failure, Item, Mall, Shelf, User};
 use crate::base::QUANTITY_MAX;
 use crate::base::error::Result;
@@ -38,6 +39,10 @@ pub(crate) enum Why {
     Affordable,
     /// They are with those that are expected.
     SoonAffordable,
+    /// It is among the user's favourites.
+    Favourite,
+    /// The user says that it likes this category.
+    Preferred { name: String },
     /// The user often takes something of this category.
     Category { name: String },
     /// Who took this product took that, too.
@@ -118,7 +123,11 @@ impl Mall {
 
     /// `None` when history cannot be read: then the sale goes on, and so does the shelf.
     fn taste(&self, user: &User, shelf: &Shelf) -> Option<Taste> {
-        match Taste::read(self, user, shelf) {
+        let said = self.preferences(user).map(|kept| kept.content).unwrap_or_else(|error| {
+            tracing::warn!(%error, "what a user says that it likes is left out");
+            Preferences::default()
+        });
+        match Taste::read(self, user, shelf, said) {
             Ok(taste) => Some(taste),
             Err(error) => {
                 tracing::warn!(%error, "history cannot be read: what is hot is recommended");

@@ -11,6 +11,9 @@ use crate::mall::{Eligible, Failure, Hindrance, Lack, Mall, Shelf, User, Wanted}
 /// can have them.
 const LOOKED_AT: usize = 8;
 
+/// What being a favourite adds: more than category, price and popularity together can.
+const FAVOURITE: u64 = 4 * WHOLE;
+
 /// For whom is picked, and from what.
 pub(super) struct Picker<'a> {
     pub(super) mall: &'a Mall,
@@ -39,8 +42,8 @@ impl<'a> Picker<'a> {
             (price <= self.reach).then(|| {
                 let shown = if row.is_hot { WHOLE / 10 } else { 0 };
                 let shown = shown + if row.is_new { WHOLE / 20 } else { 0 };
-                let category = 3 * taste.of_category(&row.item.product.category_id);
-                category + taste.of_price(price) / 2 + popularity(row, most) + shown
+                let liked = 3 * self.liking(taste, row) + 2 * taste.of_saving(price, self.reach);
+                liked + taste.of_price(price) / 2 + popularity(row, most) + shown
             })
         };
         self.pick(
@@ -51,19 +54,35 @@ impl<'a> Picker<'a> {
         )
     }
 
-    /// What is of the categories that the user takes something of, whatever it costs.
+    /// What the user has marked, and what is of the categories that it likes, whatever it costs.
     pub(super) fn preferred(&self, taste: &Taste) -> Picked {
-        let (most, liked) = (self.most_sold(), taste.categories());
+        let most = self.most_sold();
         let score = |row: &Row, price| {
-            let category = &*row.item.product.category_id;
-            liked.contains(category).then(|| {
-                4 * taste.of_category(category) + taste.of_price(price) + popularity(row, most) / 2
+            let liked = self.liking(taste, row);
+            (liked > 0).then(|| {
+                let cheap = 2 * taste.of_saving(price, self.reach);
+                4 * liked + cheap + taste.of_price(price) + popularity(row, most) / 2
             })
         };
         self.pick(score, |row, _| {
-            let category = self.shelf.category(&row.item.product.category_id);
-            Why::Category { name: category.map_or_else(String::new, |it| it.name.clone()) }
+            let id = &*row.item.product.category_id;
+            let category = self.shelf.category(id);
+            let name = category.map_or_else(String::new, |it| it.name.clone());
+            if taste.has_favourite(&row.item.product.id) {
+                Why::Favourite
+            } else if taste.said_of(self.shelf, id).is_some() {
+                Why::Preferred { name }
+            } else {
+                Why::Category { name }
+            }
         })
+    }
+
+    /// How much the user likes a product: what it has marked goes before anything else.
+    fn liking(&self, taste: &Taste, row: &Row) -> u64 {
+        let category = taste.of_category(self.shelf, &row.item.product.category_id);
+        let marked = if taste.has_favourite(&row.item.product.id) { FAVOURITE } else { 0 };
+        category + marked
     }
 
     /// What others took with what the user took.

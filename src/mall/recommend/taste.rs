@@ -1,9 +1,10 @@
-//! What a user likes, as its newest orders tell it.
+//! What a user likes, as it says itself, and as its newest orders tell it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::together::{self, STANDING};
 use crate::base::error::Result;
+use crate::mall::facts::{Hundredths, Preferences};
 use crate::mall::{Mall, OrderFilter, Shelf, User};
 
 /// How many of a user's newest orders tell what it likes.
@@ -20,13 +21,15 @@ pub(super) struct Taste {
     categories: BTreeMap<String, u64>,
     /// What a unit costs that it takes: the one in the middle.
     price: Option<u64>,
+    /// What the user says.
+    said: Preferences,
     /// How many took these with what the user took, and with which of it.
     pub(super) with_it: BTreeMap<String, together::With>,
 }
 
 impl Taste {
-    /// Reads the user's newest orders that stand, and what others took with them.
-    pub(super) fn read(mall: &Mall, user: &User, shelf: &Shelf) -> Result<Self> {
+    /// Reads the user's newest orders that stand, and what others took with them, beside what it says.
+    pub(super) fn read(mall: &Mall, user: &User, shelf: &Shelf, said: Preferences) -> Result<Self> {
         let filter = OrderFilter {
             user: Some(User::new(user.id())?),
             statuses: STANDING.to_vec(),
@@ -53,13 +56,29 @@ impl Taste {
         Ok(Self {
             categories: categories.collect(),
             price: prices.get(prices.len() / 2).copied(),
+            said,
             with_it: together::with(mall, user, &taken)?,
         })
     }
 
-    /// How much of what the user takes is of this category.
-    pub(super) fn of_category(&self, id: &str) -> u64 {
-        self.categories.get(id).copied().unwrap_or(0)
+    /// How much the user likes a category. What it says of it, or of the one above it, goes before
+    /// what its orders tell.
+    pub(super) fn of_category(&self, shelf: &Shelf, id: &str) -> u64 {
+        match self.said_of(shelf, id) {
+            Some(weight) => u64::from(weight) * WHOLE / 100,
+            None => self.categories.get(id).copied().unwrap_or(0),
+        }
+    }
+
+    /// What the user says of a category.
+    pub(super) fn said_of(&self, shelf: &Shelf, id: &str) -> Option<Hundredths> {
+        let weights = &self.said.category_weights;
+        let above = || shelf.category(id).and_then(|category| category.parent_id.as_deref());
+        weights.get(id).or_else(|| weights.get(above()?)).copied()
+    }
+
+    pub(super) fn has_favourite(&self, product: &str) -> bool {
+        self.said.has_favourite(product)
     }
 
     /// How near a price is to what the user is used to: a [`WHOLE`] when it is the same.
@@ -70,8 +89,12 @@ impl Taste {
         less * WHOLE / more
     }
 
-    /// The categories that the user takes something of.
-    pub(super) fn categories(&self) -> BTreeSet<&str> {
-        self.categories.keys().map(String::as_str).collect()
+    /// How little of what is within reach a price takes, as far as that matters to the user: a
+    /// [`WHOLE`] for what costs nothing, where it matters most.
+    pub(super) fn of_saving(&self, price: u64, reach: u64) -> u64 {
+        let matters = u64::from(self.said.price_sensitivity.unwrap_or(0));
+        let left = reach.saturating_sub(price);
+        // Both are at most 2^48.
+        left * WHOLE / (reach + 1) * matters / 100
     }
 }

@@ -10,6 +10,7 @@ pub(in crate::http) mod levels;
 pub(in crate::http) mod mirror;
 pub(in crate::http) mod orders;
 pub(in crate::http) mod points;
+pub(in crate::http) mod preferences;
 pub(in crate::http) mod products;
 pub(in crate::http) mod records;
 pub(in crate::http) mod reports;

@@ -61,6 +61,8 @@ impl ReasonWire {
         let (code, message) = match why {
             Why::Affordable => ("AFFORDABLE", "积分足够，可立即兑换".to_owned()),
             Why::SoonAffordable => ("SOON_AFFORDABLE", "加上即将到账的积分即可兑换".to_owned()),
+            Why::Favourite => ("FAVOURITE", "您收藏的商品".to_owned()),
+            Why::Preferred { name } => ("PREFERRED", format!("您偏好「{name}」类商品")),
             Why::Category { name } => ("CATEGORY", format!("您常兑换「{name}」类商品")),
             Why::Together { name } => ("TOGETHER", format!("兑换「{name}」的用户也兑换了")),
             Why::Popular { sales } => ("POPULAR", format!("热门兑换，已兑换{sales}件")),

@@ -6,8 +6,8 @@
 //! two, nobody has heard an answer, and the retry's is the first.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 
 use super::call::{Call, Known};
 use super::error::ApiError;
@@ -30,6 +30,15 @@ impl Told {
     pub(super) fn of<T: Serialize>(data: &T, tag: Option<Tag>) -> Result<Self, ApiError> {
         let data = serde_json::value::to_raw_value(data).map_err(unwritten)?;
         Ok(Self { data, tag: tag.map(|tag| tag.to_string()) })
+    }
+
+    /// What is kept, with another member.
+    pub(super) fn with(&self, name: &str, value: &str) -> Result<Self, ApiError> {
+        let mut data: Map<String, Value> =
+            serde_json::from_str(self.data.get()).map_err(unwritten)?;
+        data.insert(name.to_owned(), value.into());
+        let data = serde_json::value::to_raw_value(&data).map_err(unwritten)?;
+        Ok(Self { data, tag: self.tag.clone() })
     }
 
     fn read(kept: &[u8]) -> Result<Self, ApiError> {
@@ -65,24 +74,30 @@ impl<Who: Known, const N: usize> Call<'_, Who, N> {
         &self,
         key: Option<IdempotencyKey>,
     ) -> Result<Option<HttpResponse>, ApiError> {
+        self.kept(key).await?.map(|told| self.tell(&told)).transpose()
+    }
+
+    async fn kept(&self, key: Option<IdempotencyKey>) -> Result<Option<Told>, ApiError> {
         let Some(key) = key else {
             return Ok(None);
         };
         let kept = self.app.mall.answered(key).await?;
-        kept.map(|kept| self.tell(&Told::read(&kept)?)).transpose()
+        kept.map(|kept| Told::read(&kept)).transpose()
     }
 
     /// Keeps what this request is told for its retries, and tells it; or what another try was told,
     /// which was faster.
     pub(super) async fn tell_for_good(&self, key: Option<IdempotencyKey>, told: Told) -> Answer {
+        self.tell(&self.settle(key, told).await?)
+    }
+
+    async fn settle(&self, key: Option<IdempotencyKey>, told: Told) -> Result<Told, ApiError> {
         let Some(key) = key else {
-            return self.tell(&told);
+            return Ok(told);
         };
         let written = serde_json::to_vec(&told).map_err(unwritten)?;
-        match self.app.mall.keep_answer(key, &written).await? {
-            Some(kept) => self.tell(&Told::read(&kept)?),
-            None => self.tell(&told),
-        }
+        let kept = self.app.mall.keep_answer(key, &written).await?;
+        kept.map_or(Ok(told), |kept| Told::read(&kept))
     }
 
     /// Acts, unless the first try was answered before.
@@ -91,9 +106,18 @@ impl<Who: Known, const N: usize> Call<'_, Who, N> {
         key: Option<IdempotencyKey>,
         act: impl Future<Output = Result<Told, ApiError>>,
     ) -> Answer {
-        match self.told_before(key).await? {
+        self.tell(&self.once_told(key, act).await?)
+    }
+
+    /// The same, and what is to be told of it.
+    pub(super) async fn once_told(
+        &self,
+        key: Option<IdempotencyKey>,
+        act: impl Future<Output = Result<Told, ApiError>>,
+    ) -> Result<Told, ApiError> {
+        match self.kept(key).await? {
             Some(told) => Ok(told),
-            None => self.tell_for_good(key, act.await?).await,
+            None => self.settle(key, act.await?).await,
         }
     }
 }

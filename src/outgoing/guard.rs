@@ -29,10 +29,34 @@ impl Guard {
         self.private_hosts.contains(endpoint.host())
     }
 
+    /// Why no request to `endpoint` could ever go, where its URL alone says so: it has an address in
+    /// place of a name, and not a public one, or one that is not written as addresses are.
+    pub(crate) fn objection(&self, endpoint: &Endpoint) -> Option<&'static str> {
+        let host = endpoint.host();
+        if self.knows(endpoint) {
+            return None;
+        }
+        match host.parse::<IpAddr>() {
+            Ok(address) if is_public(address) => None,
+            Ok(_) => Some("must not be at an address that is not public"),
+            Err(_) if is_number(host) => Some("must name a host, or have its whole address"),
+            Err(_) => None,
+        }
+    }
+
     /// Whether a request to `endpoint` may go to `address`.
     pub(super) fn lets(&self, endpoint: &Endpoint, address: IpAddr) -> bool {
         self.knows(endpoint) || is_public(address)
     }
+}
+
+/// Whether what is no address is read as one all the same by some, as `127.1`, `0x7f000001` and
+/// `2130706433` are (WHATWG URL, 3.5): no name ends in a number.
+fn is_number(host: &str) -> bool {
+    let last = host.rsplit('.').next().unwrap_or_default();
+    let is_hex = |digits: &str| digits.bytes().all(|b| b.is_ascii_hexdigit());
+    let is_decimal = !last.is_empty() && last.bytes().all(|b| b.is_ascii_digit());
+    is_decimal || last.strip_prefix("0x").is_some_and(is_hex) || host.contains(':')
 }
 
 fn is_public(address: IpAddr) -> bool {
@@ -131,6 +155,41 @@ mod tests {
         ] {
             let address: IpAddr = address.parse().expect("an address");
             assert_eq!(is_public(address), expected, "{address}");
+        }
+    }
+
+    #[test]
+    fn a_url_with_an_address_that_nobody_else_reaches_is_objected_to_and_a_name_is_not() {
+        let guard = Guard::new(["10.0.0.7".to_owned(), "fd00::7".to_owned()]);
+        for (url, is_good) in [
+            ("https://8.8.8.8/x", true),
+            ("https://[2606:4700::1111]:444/", true),
+            ("https://hooks.example", true),
+            ("https://localhost", true),
+            ("https://10.example", true),
+            ("https://0x7f.example", true),
+            ("https://10.0.0.7:99/", true),
+            ("https://[fd00::7]/", true),
+            ("https://10.0.0.8/", false),
+            ("https://127.0.0.1./", false),
+            ("https://0.0.0.0", false),
+            ("https://169.254.169.254/latest/meta-data", false),
+            ("https://192.168.1.1", false),
+            ("https://[::1]/", false),
+            ("https://[::]/", false),
+            ("https://[fe80::1]/", false),
+            ("https://[fd00::8]/", false),
+            ("https://[::ffff:127.0.0.1]/", false),
+            ("https://[::FFFF:7f00:1]/", false),
+            ("https://[64:ff9b::10.0.0.1]/", false),
+            ("https://127.1/", false),
+            ("https://2130706433/", false),
+            ("https://0x7f000001/", false),
+            ("https://0X7F.0.0.1/", false),
+            ("https://0177.0.0.1/", false),
+        ] {
+            let endpoint = Endpoint::parse(url).expect(url);
+            assert_eq!(guard.objection(&endpoint).is_none(), is_good, "{url}");
         }
     }
 

@@ -93,12 +93,12 @@ impl Wanted {
         for name in &names {
             if !known().any(|kind| is_meant(name, *kind)) {
                 let all: Vec<_> = known().map(|kind| kind.name()).collect();
-                let what = format!("events: {name:?} is none of {}", all.join(", "));
+                let what = format!("$.events: {name:?} is none of {}", all.join(", "));
                 return Err(Error::invalid(what));
             }
         }
         if names.len() > Kind::ALL.len() {
-            return Err(Error::invalid("events: there are more names than kinds"));
+            return Err(Error::invalid("$.events: there are more names than kinds"));
         }
         Ok(Self(names))
     }

@@ -45,9 +45,13 @@ impl Letter {
         Self { id, kind, about, seq, body, queued_at: 0, attempts, next_at, last_error }
     }
 
+    pub(super) fn test_id(number: u64) -> String {
+        format!("msg_test{number:016x}")
+    }
+
     /// What an operator sends to see whether a receiver can be reached; `number` is any.
     pub(super) fn test(receiver: &str, number: u64, seq: Seq, at: TimeMs) -> Self {
-        let id = format!("msg_test{number:016x}");
+        let id = Self::test_id(number);
         let data = json!({"receiverId": receiver});
         Self::new(id.clone(), Kind::Test, id, seq, at, data)
     }

@@ -33,10 +33,11 @@ pub use settings::WebhookSettings;
 
 use self::letter::Letter;
 use self::outbox::{Outbox, Snapshot};
-use self::profile::Signing;
+use self::profile::{MadeUnder, Signing};
 use self::receiver::{Receiver, profile_name};
+use self::secret::Secret;
 use crate::base::error::{Error, Result};
-use crate::base::{Seq, TimeMs, handle};
+use crate::base::{IdempotencyKey, Seq, TimeMs, handle};
 use crate::engine::Engine;
 use crate::engine::files::kept::Kept;
 use crate::outgoing::{Guard, Trust};
@@ -66,6 +67,8 @@ struct Shared {
     receivers: RwLock<BTreeMap<String, Arc<Receiver>>>,
     /// Held while receivers are made and deleted.
     making: Mutex<()>,
+    /// Held by a request with a key, from the look at the first answer until its own is kept.
+    turn: tokio::sync::Mutex<()>,
     changed: Notify,
 }
 
@@ -99,6 +102,8 @@ pub(crate) struct Make {
     /// `None` for a random one.
     pub(crate) secret: Option<SecretString>,
     pub(crate) by: String,
+    /// Under which it is made once.
+    pub(crate) key: Option<IdempotencyKey>,
 }
 
 /// What is to be otherwise of a receiver; `None` stays.
@@ -142,6 +147,7 @@ impl Webhooks {
             trust,
             receivers: RwLock::new(receivers),
             making: Mutex::new(()),
+            turn: tokio::sync::Mutex::new(()),
             changed: Notify::new(),
         })))
     }
@@ -154,13 +160,18 @@ impl Webhooks {
         Sending::begin(self.0.clone())
     }
 
+    /// Of two requests with one key the second waits here for what the first is told.
+    pub(crate) async fn turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.0.turn.lock().await
+    }
+
     fn find(&self, id: &str) -> Result<Arc<Receiver>, Refusal> {
         self.0.receivers.read().get(id).cloned().ok_or(Refusal::NotFound)
     }
 
     /// Makes a receiver that is told of everything from now on; its secret. It blocks on the disk.
     pub(crate) fn make(&self, make: Make) -> Result<SecretString, Refusal> {
-        let Make { id, url, events, description, secret, by } = make;
+        let Make { id, url, events, description, secret, by, key } = make;
         profile::check_id(&id)?;
         let secret = profile::secret(secret.as_ref())?;
         let now = self.0.engine.now_ms();
@@ -171,11 +182,19 @@ impl Webhooks {
             off: None,
             created_at: now,
             created_by: by,
-            secrets: vec![Signing { secret: secret.clone(), since: now, ends_at: None }],
+            secrets: vec![Signing {
+                secret: secret.clone(),
+                since: now,
+                ends_at: None,
+                made_under: key.map(MadeUnder::of),
+            }],
         };
         let _making = self.0.making.lock();
-        if self.0.receivers.read().contains_key(&id) {
-            return Err(Refusal::Exists);
+        if let Ok(there) = self.find(&id) {
+            // Its answer may not have been kept: whoever asks again is the one who made it.
+            let there = there.profile.lock();
+            let made = there.made_under(key.map(MadeUnder::of))?;
+            return made.map(Secret::text).ok_or(Refusal::Exists);
         }
         if self.0.receivers.read().len() >= RECEIVERS_MAX {
             let what = format!("there are {RECEIVERS_MAX} receivers of webhooks already");
@@ -247,12 +266,26 @@ impl Webhooks {
         id: &str,
         chosen: Option<&SecretString>,
         overlap_ms: u64,
+        key: Option<IdempotencyKey>,
     ) -> Result<SecretString, Refusal> {
         let (receiver, now) = (self.find(id)?, self.0.engine.now_ms());
-        let secret = profile::secret(chosen)?;
-        let text = secret.text();
-        receiver.change(&self.0.engine, |profile| profile.rotate(secret, now, overlap_ms))?;
-        Ok(text)
+        let (secret, under) = (profile::secret(chosen)?, key.map(MadeUnder::of));
+        let rotated = receiver.change(&self.0.engine, |profile| {
+            if let Some(made) = profile.made_under(under)? {
+                return Ok(made.text());
+            }
+            let text = secret.text();
+            profile.rotate(secret, under, now, overlap_ms)?;
+            Ok(text)
+        });
+        Ok(rotated?)
+    }
+
+    /// The secret of a receiver that was made under a key, as long as it is one of its secrets.
+    pub(crate) fn secret_made_under(&self, id: &str, key: IdempotencyKey) -> Option<SecretString> {
+        let receiver = self.find(id).ok()?;
+        let profile = receiver.profile.lock();
+        profile.made_under(Some(MadeUnder::of(key))).ok()?.map(Secret::text)
     }
 
     /// Deletes a receiver, with all that was on its way to it. It blocks on the disk.
@@ -264,16 +297,24 @@ impl Webhooks {
         Ok(())
     }
 
-    /// Sends a message that tells nothing; its id.
-    pub(crate) fn test(&self, id: &str) -> Result<String, Refusal> {
+    /// Sends a message that tells nothing; its id, which follows from the key where there is one.
+    pub(crate) fn test(&self, id: &str, key: Option<IdempotencyKey>) -> Result<String, Refusal> {
         let receiver = self.find(id)?;
         if !receiver.is_on() {
             return Err(Error::invalid("the receiver is off: nothing is sent to it").into());
         }
-        let number = getrandom::u64()
-            .map_err(|cause| Error::unavailable("no random bytes").with_source(cause))?;
+        let number = match key {
+            // Half of a hash is as good as any number.
+            Some(key) => key.number() as u64,
+            None => getrandom::u64()
+                .map_err(|cause| Error::unavailable("no random bytes").with_source(cause))?,
+        };
         let now = self.0.engine.now_ms();
         let mut outbox = receiver.outbox.lock();
+        if key.is_some() && outbox.is_about(&Letter::test_id(number)) {
+            // The answer to an earlier try was lost with its process.
+            return Ok(Letter::test_id(number));
+        }
         if !outbox.has_room() {
             return Err(Error::overloaded("as many messages wait as may").into());
         }

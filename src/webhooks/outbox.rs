@@ -143,6 +143,11 @@ impl Outbox {
         }
     }
 
+    /// Whether a message about this waits.
+    pub(super) fn is_about(&self, about: &str) -> bool {
+        self.lanes.contains_key(about)
+    }
+
     /// Plans the first message of a lane, if there is one and none is being sent.
     fn plan(&mut self, lane: &str) {
         if let Some(first) = self.lanes.get(lane).and_then(VecDeque::front)

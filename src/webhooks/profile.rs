@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::kind::Wanted;
 use super::secret::Secret;
-use crate::base::TimeMs;
 use crate::base::error::{Error, Result};
+use crate::base::{IdempotencyKey, TimeMs};
 use crate::outgoing::{Endpoint, Guard};
 
 const ID_BYTES_MAX: usize = 32;
@@ -46,6 +46,32 @@ pub(crate) struct Signing {
     pub(crate) since: TimeMs,
     /// `None` for the one that is in force.
     pub(crate) ends_at: Option<TimeMs>,
+    /// The key of the request that made it.
+    pub(super) made_under: Option<MadeUnder>,
+}
+
+/// The key of a request, with what its body was: who asks again finds the secret that the first try
+/// made, and no answer has to be kept that has a secret in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct MadeUnder {
+    key: u128,
+    body: u64,
+}
+
+impl MadeUnder {
+    pub(super) fn of(key: IdempotencyKey) -> Self {
+        Self { key: key.number(), body: key.body().unwrap_or_default() }
+    }
+
+    fn text(self) -> String {
+        format!("{:032x}{:016x}", self.key, self.body)
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let (key, body) = text.split_at_checked(32)?;
+        let (key, body) = (u128::from_str_radix(key, 16), u64::from_str_radix(body, 16));
+        Some(Self { key: key.ok()?, body: body.ok()? })
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -83,6 +109,8 @@ struct FiledSecret {
     since: TimeMs,
     #[serde(default)]
     ends_at: Option<TimeMs>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    made_under: Option<String>,
 }
 
 impl Profile {
@@ -91,6 +119,7 @@ impl Profile {
             secret: it.secret.text().expose_secret().to_owned(),
             since: it.since,
             ends_at: it.ends_at,
+            made_under: it.made_under.map(MadeUnder::text),
         });
         let filed = Filed {
             url: self.url.to_string(),
@@ -112,7 +141,8 @@ impl Profile {
         let filed: Filed = serde_json::from_slice(body).map_err(|_| corrupt())?;
         let secrets = filed.secrets.into_iter().map(|it| {
             let secret = Secret::parse(&it.secret)?;
-            Ok(Signing { secret, since: it.since, ends_at: it.ends_at })
+            let made_under = it.made_under.as_deref().and_then(MadeUnder::parse);
+            Ok(Signing { secret, since: it.since, ends_at: it.ends_at, made_under })
         });
         Ok(Self {
             url: Endpoint::parse(&filed.url)?,
@@ -125,11 +155,33 @@ impl Profile {
         })
     }
 
+    /// The secret that was made under a key.
+    ///
+    /// # Errors
+    /// `Conflict` when the body was another.
+    pub(super) fn made_under(&self, under: Option<MadeUnder>) -> Result<Option<&Secret>> {
+        let Some(under) = under else {
+            return Ok(None);
+        };
+        let has_key = |it: &&Signing| it.made_under.is_some_and(|made| made.key == under.key);
+        match self.secrets.iter().find(has_key) {
+            Some(it) if it.made_under == Some(under) => Ok(Some(&it.secret)),
+            Some(_) => Err(Error::conflict("the key was used with another body")),
+            None => Ok(None),
+        }
+    }
+
     /// Another secret signs from now on, the one before for so long besides.
     ///
     /// # Errors
     /// `Overloaded` when as many sign as may.
-    pub(super) fn rotate(&mut self, secret: Secret, now: TimeMs, overlap_ms: u64) -> Result<()> {
+    pub(super) fn rotate(
+        &mut self,
+        secret: Secret,
+        under: Option<MadeUnder>,
+        now: TimeMs,
+        overlap_ms: u64,
+    ) -> Result<()> {
         self.secrets.retain(|it| it.ends_at.is_none_or(|ends_at| ends_at > now));
         let ends_at = now.saturating_add(overlap_ms);
         for before in &mut self.secrets {
@@ -140,7 +192,8 @@ impl Profile {
             let what = format!("{SECRETS_MAX} secrets sign already: wait until one ends");
             return Err(Error::overloaded(what));
         }
-        self.secrets.insert(0, Signing { secret, since: now, ends_at: None });
+        let (since, ends_at, made_under) = (now, None, under);
+        self.secrets.insert(0, Signing { secret, since, ends_at, made_under });
         Ok(())
     }
 
@@ -160,31 +213,38 @@ pub(super) fn check_id(id: &str) -> Result<()> {
     // It would hide behind the list of dead messages.
     if id.is_empty() || id.len() > ID_BYTES_MAX || !id.bytes().all(allowed) || id == "dead" {
         return Err(Error::invalid(format!(
-            "receiverId: it must be 1 to {ID_BYTES_MAX} of a-z 0-9 -, and not \"dead\""
+            "$.receiverId: it must be 1 to {ID_BYTES_MAX} of a-z 0-9 -, and not \"dead\""
         )));
     }
     Ok(())
 }
 
-/// A URL that messages may be sent to: over TLS, unless the settings name its host.
+/// A URL that messages may be sent to: over TLS and at no address that is not public, unless the
+/// settings name its host. What a name stands for is looked at when something is sent.
 ///
 /// # Errors
 /// `Invalid` for any other.
 pub(super) fn check_url(url: &str, guard: &Guard) -> Result<Endpoint> {
-    let endpoint = Endpoint::parse(url)?;
-    if !endpoint.is_tls() && !guard.knows(&endpoint) {
-        return Err(Error::invalid(
-            "the URL must begin with https://, unless webhook_private_hosts names its host",
-        ));
+    let wrong = |why: String| Error::invalid(format!("$.url: {why}"));
+    let endpoint = Endpoint::parse(url).map_err(|error| wrong(error.to_string()))?;
+    let objection = match guard.objection(&endpoint) {
+        None if !endpoint.is_tls() && !guard.knows(&endpoint) => Some("must begin with https://"),
+        objection => objection,
+    };
+    match objection {
+        None => Ok(endpoint),
+        Some(why) => {
+            Err(wrong(format!("the URL {why}, unless webhook_private_hosts names its host")))
+        }
     }
-    Ok(endpoint)
 }
 
 /// # Errors
 /// `Invalid` for one that is too long.
 pub(super) fn check_description(description: String) -> Result<String> {
     if description.chars().count() > DESCRIPTION_CHARS_MAX {
-        let what = format!("description: it must have at most {DESCRIPTION_CHARS_MAX} characters");
+        let what =
+            format!("$.description: it must have at most {DESCRIPTION_CHARS_MAX} characters");
         return Err(Error::invalid(what));
     }
     Ok(description)
@@ -216,6 +276,7 @@ mod tests {
                 secret: Secret::parse(SECRET).expect("a secret"),
                 since: 7,
                 ends_at: None,
+                made_under: None,
             }],
         }
     }
@@ -236,21 +297,44 @@ mod tests {
         assert!(!why.contains("MfKQ"), "{why}");
     }
 
+    fn rotate(profile: &mut Profile, now: TimeMs, overlap_ms: u64) -> Result<()> {
+        profile.rotate(Secret::make().expect("random bytes"), None, now, overlap_ms)
+    }
+
+    #[test]
+    fn a_secret_is_found_again_by_the_key_that_made_it() {
+        let key = |body: &[u8]| {
+            let key = IdempotencyKey::new("ops", "k").expect("a key").with_body(body);
+            MadeUnder::of(key)
+        };
+        let mut it = profile();
+        assert!(it.made_under(Some(key(b"{}"))).expect("no conflict").is_none());
+        let secret = Secret::make().expect("random bytes");
+        it.rotate(secret.clone(), Some(key(b"{}")), 10, 100).expect("there is room");
+        let kept = it.encode().expect("it is written");
+        let again = Profile::decode(&kept).expect("it reads");
+        let found = again.made_under(Some(key(b"{}"))).expect("no conflict").expect("it is there");
+        assert_eq!(found.text().expose_secret(), secret.text().expose_secret());
+        let other = again.made_under(Some(key(b"{} "))).expect_err("it is another request");
+        assert_eq!(other.kind(), crate::base::error::ErrorKind::Conflict);
+        assert!(again.made_under(None).expect("no conflict").is_none());
+    }
+
     #[test]
     fn the_old_secret_signs_beside_the_new_one_until_it_ends() {
         let mut it = profile();
         let before = it.sign("msg_1", 1, b"{}", 10);
-        it.rotate(Secret::make().expect("random bytes"), 10, 100).expect("there is room");
+        rotate(&mut it, 10, 100).expect("there is room");
         let both = it.sign("msg_1", 1, b"{}", 109);
         assert!(both.ends_with(&format!(" {before}")), "{both}");
         let parts: Vec<_> = both.split(' ').collect();
         assert_eq!(parts.len(), 2);
         assert_eq!(it.sign("msg_1", 1, b"{}", 110), parts[0], "the old one has ended");
         // As many as may, and not one more.
-        it.rotate(Secret::make().expect("random bytes"), 20, 100).expect("there is room");
-        let full = it.rotate(Secret::make().expect("random bytes"), 30, 100);
+        rotate(&mut it, 20, 100).expect("there is room");
+        let full = rotate(&mut it, 30, 100);
         assert!(full.is_err() && it.secrets.len() == SECRETS_MAX);
-        it.rotate(Secret::make().expect("random bytes"), 40, 0).expect("none is left beside it");
+        rotate(&mut it, 40, 0).expect("none is left beside it");
         assert_eq!(it.secrets.len(), 1);
     }
 
@@ -266,6 +350,9 @@ mod tests {
             ("http://hooks.example", false),
             ("http://till.internal:81/x", true),
             ("https://ann:pw@hooks.example", false),
+            ("https://8.8.8.8/", true),
+            ("https://10.0.0.1/", false),
+            ("https://[::ffff:10.0.0.1]/", false),
         ] {
             assert_eq!(check_url(url, &guard).is_ok(), is_good, "{url}");
         }

@@ -44,7 +44,7 @@ impl Secret {
         let bytes = bytes.filter(|bytes| (BYTES_MIN..=BYTES_MAX).contains(&bytes.len()));
         bytes.map(|bytes| Self(bytes.into())).ok_or_else(|| {
             Error::invalid(format!(
-                "secret: it must be {PREFIX} and {BYTES_MIN} to {BYTES_MAX} bytes in padded standard base64"
+                "$.secret: it must be {PREFIX} and {BYTES_MIN} to {BYTES_MAX} bytes in padded standard base64"
             ))
         })
     }

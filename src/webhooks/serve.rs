@@ -244,17 +244,21 @@ impl<'a> Task<'a> {
     }
 
     async fn keep_if_due(&mut self) {
-        let behind = {
-            let read_through = self.receiver.outbox.lock().read_through();
-            read_through - self.receiver.kept_through().min(read_through)
-        };
-        // An event that nobody is told of moves the place on all the same, once in a while.
-        let is_due = self.is_changed || behind >= super::HELD_MAX;
-        if is_due && self.kept_at.elapsed() >= KEEP_EVERY {
+        if self.kept_at.elapsed() >= KEEP_EVERY && (self.is_changed || self.is_behind()) {
             keep(self.shared, self.receiver).await;
             self.kept_at = Instant::now();
             self.is_changed = false;
         }
+    }
+
+    /// Whether the place that is kept is to move on over events that nobody is told of: there are
+    /// many, or the journal is kept for them.
+    fn is_behind(&self) -> bool {
+        let read_through = self.receiver.outbox.lock().read_through();
+        let kept_through = self.receiver.kept_through();
+        let behind = read_through.saturating_sub(kept_through);
+        let holds = || self.shared.engine.sealed_bytes_from(kept_through + 1) > 0;
+        behind >= super::HELD_MAX || (behind > 0 && holds())
     }
 }
 

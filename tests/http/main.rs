@@ -43,4 +43,6 @@ mod slow_clients;
 mod waiting;
 mod waiting_lists;
 mod webhooks;
+mod webhooks_behind;
 mod webhooks_down;
+mod webhooks_keyed;

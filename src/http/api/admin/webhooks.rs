@@ -4,15 +4,17 @@ use std::collections::HashSet;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
+use tokio::sync::MutexGuard;
 
 use crate::base::error::Error;
-use crate::base::{Seq, TimeMs};
+use crate::base::{IdempotencyKey, Seq, TimeMs};
 use crate::http::App;
 use crate::http::body::{Empty, Sent};
 use crate::http::call::OperatorCall;
 use crate::http::error::ApiError;
 use crate::http::query;
 use crate::http::reply::Answer;
+use crate::http::told::Told;
 use crate::webhooks::{
     Attempt, Dead, Make, OVERLAP_MS_MAX, Off, Patch, Refusal, Standing, Webhooks,
 };
@@ -107,9 +109,6 @@ struct ReceiverWire {
     failed_attempts: u64,
     last_delivered_at: Option<TimeMs>,
     last_failure: Option<LastFailureWire>,
-    /// Shown when it was made, and never again.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    secret: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -214,12 +213,7 @@ impl ReceiverWire {
                 message_id: it.message_id,
                 error: it.error,
             }),
-            secret: None,
         }
-    }
-
-    fn with_secret(self, secret: &SecretString) -> Self {
-        Self { secret: Some(secret.expose_secret().to_owned()), ..self }
     }
 }
 
@@ -275,18 +269,61 @@ pub(in crate::http) async fn list(call: OperatorCall<'_>) -> Answer {
     Ok(call.success(&ReceiversWire { receivers }))
 }
 
+/// Acts once under a key, one request after another.
+async fn once<const N: usize>(
+    call: &OperatorCall<'_, N>,
+    key: Option<IdempotencyKey>,
+    act: impl Future<Output = Result<Told, ApiError>>,
+) -> Answer {
+    let _turn = turn(call.app, key).await?;
+    call.once(key, act).await
+}
+
+async fn turn(
+    app: &App,
+    key: Option<IdempotencyKey>,
+) -> Result<Option<MutexGuard<'_, ()>>, ApiError> {
+    match key {
+        Some(_) => Ok(Some(webhooks(app)?.turn().await)),
+        None => Ok(None),
+    }
+}
+
+/// Makes a secret, which is shown beside how the receiver stands. It is not kept with the answer:
+/// whoever asks again is shown it out of the receiver, as long as it is one of its secrets.
+async fn once_secret<const N: usize>(
+    call: &OperatorCall<'_, N>,
+    key: Option<IdempotencyKey>,
+    id: &str,
+    make: impl Future<Output = Result<(SecretString, Standing), ApiError>>,
+) -> Answer {
+    let _turn = turn(call.app, key).await?;
+    let mut made = None;
+    let kept = async {
+        let (secret, standing) = make.await?;
+        made = Some(secret);
+        Told::of(&ReceiverWire::of(standing), None)
+    };
+    let told = call.once_told(key, kept).await?;
+    let found = || key.and_then(|key| webhooks(call.app).ok()?.secret_made_under(id, key));
+    match made.or_else(found) {
+        Some(secret) => call.tell(&told.with("secret", secret.expose_secret())?),
+        None => call.tell(&told),
+    }
+}
+
 pub(in crate::http) async fn create(call: OperatorCall<'_>, body: Sent<MakeWire>) -> Answer {
     call.no_query()?;
-    let (wire, _) = body.read(&call).await?;
+    let (wire, key) = body.read(&call).await?;
     let MakeWire { receiver_id: id, url, events, description, secret } = wire;
     let by = call.identity().user.id().to_owned();
-    let make = Make { id, url, events, description, secret, by };
-    let (secret, standing) = blocking(call.app, move |webhooks| {
+    let receiver_id = id.clone();
+    let make = Make { id, url, events, description, secret, by, key };
+    let making = blocking(call.app, move |webhooks| {
         let id = make.id.clone();
         Ok((webhooks.make(make)?, webhooks.standing(&id)?))
-    })
-    .await?;
-    Ok(call.success(&ReceiverWire::of(standing).with_secret(&secret)))
+    });
+    once_secret(&call, key, &receiver_id, making).await
 }
 
 pub(in crate::http) async fn get(call: OperatorCall<'_, 1>) -> Answer {
@@ -297,47 +334,55 @@ pub(in crate::http) async fn get(call: OperatorCall<'_, 1>) -> Answer {
 
 pub(in crate::http) async fn patch(call: OperatorCall<'_, 1>, body: Sent<PatchWire>) -> Answer {
     call.no_query()?;
-    let (wire, _) = body.read(&call).await?;
+    let (wire, key) = body.read(&call).await?;
     let id = call.path[0].to_owned();
     let PatchWire { url, events, description, enabled } = wire;
     let patch = Patch { url, events, description, enabled };
-    let patched = blocking(call.app, move |webhooks| {
-        webhooks.patch(&id, patch)?;
-        webhooks.standing(&id)
-    });
-    Ok(call.success(&ReceiverWire::of(patched.await?)))
+    let patching = async {
+        let patched = blocking(call.app, move |webhooks| {
+            webhooks.patch(&id, patch)?;
+            webhooks.standing(&id)
+        });
+        Told::of(&ReceiverWire::of(patched.await?), None)
+    };
+    once(&call, key, patching).await
 }
 
 pub(in crate::http) async fn remove(call: OperatorCall<'_, 1>, body: Empty) -> Answer {
     call.no_query()?;
-    body.read_keyed(&call).await?;
+    let key = body.read_keyed(&call).await?;
     let [receiver_id] = call.path;
     let id = receiver_id.to_owned();
-    blocking(call.app, move |webhooks| webhooks.delete(&id)).await?;
-    Ok(call.success(&RemovedWire { receiver_id }))
+    let removing = async {
+        blocking(call.app, move |webhooks| webhooks.delete(&id)).await?;
+        Told::of(&RemovedWire { receiver_id }, None)
+    };
+    once(&call, key, removing).await
 }
 
 pub(in crate::http) async fn rotate(call: OperatorCall<'_, 1>, body: Sent<RotateWire>) -> Answer {
     call.no_query()?;
-    let (RotateWire { secret, overlap_ms }, _) = body.read(&call).await?;
+    let (RotateWire { secret, overlap_ms }, key) = body.read(&call).await?;
     let overlap_ms = overlap_ms.unwrap_or(OVERLAP_MS);
     if overlap_ms > OVERLAP_MS_MAX {
-        return Err(ApiError::invalid(format!("overlapMs must be at most {OVERLAP_MS_MAX}")));
+        return Err(ApiError::invalid(format!("$.overlapMs: it must be at most {OVERLAP_MS_MAX}")));
     }
     let id = call.path[0].to_owned();
-    let (secret, standing) = blocking(call.app, move |webhooks| {
-        let secret = webhooks.rotate(&id, secret.as_ref(), overlap_ms)?;
+    let rotating = blocking(call.app, move |webhooks| {
+        let secret = webhooks.rotate(&id, secret.as_ref(), overlap_ms, key)?;
         Ok((secret, webhooks.standing(&id)?))
-    })
-    .await?;
-    Ok(call.success(&ReceiverWire::of(standing).with_secret(&secret)))
+    });
+    once_secret(&call, key, call.path[0], rotating).await
 }
 
 pub(in crate::http) async fn test(call: OperatorCall<'_, 1>, body: Empty) -> Answer {
     call.no_query()?;
-    body.read_keyed(&call).await?;
-    let message_id = webhooks(call.app)?.test(call.path[0])?;
-    Ok(call.success(&SentWire { message_id }))
+    let key = body.read_keyed(&call).await?;
+    let sending = async {
+        let message_id = webhooks(call.app)?.test(call.path[0], key)?;
+        Told::of(&SentWire { message_id }, None)
+    };
+    once(&call, key, sending).await
 }
 
 pub(in crate::http) async fn deliveries(call: OperatorCall<'_, 1>) -> Answer {
@@ -375,13 +420,16 @@ pub(in crate::http) async fn dead(call: OperatorCall<'_>) -> Answer {
 
 pub(in crate::http) async fn replay(call: OperatorCall<'_>, body: Sent<ReplayWire>) -> Answer {
     call.no_query()?;
-    let (ReplayWire { receiver_id, message_ids }, _) = body.read(&call).await?;
+    let (ReplayWire { receiver_id, message_ids }, key) = body.read(&call).await?;
     if message_ids.as_ref().is_some_and(|ids| ids.len() > MESSAGES_MAX) {
-        return Err(ApiError::invalid(format!("messageIds: at most {MESSAGES_MAX} at a time")));
+        return Err(ApiError::invalid(format!("$.messageIds: at most {MESSAGES_MAX} at a time")));
     }
     let ids: Option<HashSet<String>> = message_ids.map(|ids| ids.into_iter().collect());
     let id = receiver_id.clone();
-    let (replayed, left) =
-        blocking(call.app, move |webhooks| webhooks.replay(&id, ids.as_ref())).await?;
-    Ok(call.success(&ReplayedWire { receiver_id, replayed, left }))
+    let replaying = async {
+        let (replayed, left) =
+            blocking(call.app, move |webhooks| webhooks.replay(&id, ids.as_ref())).await?;
+        Told::of(&ReplayedWire { receiver_id, replayed, left }, None)
+    };
+    once(&call, key, replaying).await
 }

@@ -1,5 +1,7 @@
 //! Leaf ideas that every other module speaks in.
 
+#[cfg(feature = "server")]
+pub(crate) mod asked;
 mod bounds;
 pub(crate) mod bytes;
 pub(crate) mod calls;

@@ -21,6 +21,7 @@ use super::reply::{HttpResponse, success};
 use super::row::Row;
 use super::{App, etag, key, query};
 use crate::base::IdempotencyKey;
+use crate::base::asked::Asked;
 use crate::base::error::{Error, Result};
 use crate::mall::Seen;
 
@@ -37,6 +38,8 @@ pub(super) struct Unchecked<'a> {
     pub(super) address: Address,
     /// What it was counted against so far.
     pub(super) counted: &'a Counted,
+    /// What the log tells of it.
+    pub(super) asked: &'a Asked,
     pub(super) headers: &'a HeaderMap,
     pub(super) route: &'static Row,
     /// The path as it is spelled.
@@ -166,7 +169,9 @@ impl<'a> Unchecked<'a> {
         if bearer.as_ref().map_or(true, |bearer| bearer.role == Role::User) {
             self.count_address()?;
         }
-        access::caller(access, bearer?, self.headers)
+        let caller = access::caller(access, bearer?, self.headers)?;
+        let _ = self.asked.user.set(caller.user.id().into());
+        Ok(caller)
     }
 
     fn count_address(&self) -> Result<(), ApiError> {

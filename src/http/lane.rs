@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::Semaphore;
 
 use super::error::{ApiError, Code};
+use crate::base::asked;
 use crate::base::error::Error;
 
 /// One kind of long work.
@@ -43,7 +44,8 @@ impl Lane {
         let place = self.places.clone().acquire_owned().await;
         drop(waits);
         // The place is kept until the work is done, though nobody may wait for it any more.
-        let done = tokio::task::spawn_blocking(move || (work(), drop(place)).0).await;
+        let done = asked::carried(move || (work(), drop(place)).0);
+        let done = tokio::task::spawn_blocking(done).await;
         done.unwrap_or_else(|failed| {
             Err(Error::unavailable("a background task failed").with_source(failed).into())
         })

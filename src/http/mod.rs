@@ -27,6 +27,8 @@ mod problem;
 mod query;
 mod rates;
 mod reply;
+mod request_id;
+mod request_log;
 mod route;
 mod router;
 mod row;
@@ -61,6 +63,7 @@ pub(crate) use auth::{SECRET_BYTES_MIN, set_of_secret};
 pub(crate) use document::object as exact_object;
 #[cfg(feature = "bin")]
 pub(crate) use manual::{escaped, policy_of};
+pub use request_log::RequestLog;
 #[cfg(feature = "bin")]
 pub(crate) use server::TURNED_AWAY_MAX;
 pub use server::run;
@@ -155,6 +158,10 @@ pub struct App {
     reports: lane::Lane,
     /// What bounds in time are held against.
     running: Arc<running::RunningClock>,
+    /// What requests are called that came without a name.
+    ids: request_id::RequestIds,
+    /// Which of them the log tells of.
+    request_log: RequestLog,
     /// Set when the server stops accepting; `/ready` says so to whoever is still connected.
     draining: watch::Sender<bool>,
     /// Places for clients that follow the events.
@@ -186,10 +193,18 @@ impl App {
             router: router::Router::new(route::ROUTES),
             manual: manual::Manual::new(route::ROUTES.iter().map(|route| &route.row)),
             running: Arc::default(),
+            ids: request_id::RequestIds::new(),
+            request_log: RequestLog::default(),
             draining: watch::Sender::new(false),
             mirror: None,
             webhooks: None,
         }
+    }
+
+    /// Logs a line of these requests when they are answered; of none unless said otherwise.
+    #[must_use]
+    pub fn log_requests(self, requests: RequestLog) -> Self {
+        Self { request_log: requests, ..self }
     }
 
     /// Tells the receivers that operators name of orders and stock, while it is served.

@@ -18,18 +18,22 @@ pub(super) struct Problem<'a, E> {
     /// What was wrong this time.
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<&'a str>,
+    /// What the request is called, as in the answer's header.
+    #[serde(rename = "requestId")]
+    request_id: &'a str,
     #[serde(flatten)]
     envelope: E,
 }
 
 impl<'a, E: Serialize> Problem<'a, E> {
-    pub(super) fn of(error: &'a ApiError, envelope: E) -> Self {
+    pub(super) fn of(error: &'a ApiError, request_id: &'a str, envelope: E) -> Self {
         let row = error.code.row();
         Self {
             kind: format!("urn:stockhold:problem:{}", row.name),
             title: row.message,
             status: row.status.as_u16(),
             detail: error.detail.as_deref(),
+            request_id,
             envelope,
         }
     }

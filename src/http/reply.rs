@@ -30,22 +30,22 @@ pub(super) struct Envelope<'a, T> {
 
 /// How a failure is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Telling {
+pub(super) enum Telling<'a> {
     /// As a success is.
     Envelope(Format),
-    /// As RFC 9457 has it.
-    Problem,
+    /// As RFC 9457 has it, of the request with this name.
+    Problem(&'a str),
 }
 
 /// A failure with its code, its message and its headers.
-pub(super) fn failure(error: &ApiError, telling: Telling, now_ms: TimeMs) -> HttpResponse {
+pub(super) fn failure(error: &ApiError, telling: Telling<'_>, now_ms: TimeMs) -> HttpResponse {
     let row = error.code.row();
     let message = message(error);
     let envelope = told(error, &message, now_ms);
     let mut response = match telling {
         Telling::Envelope(format) => respond(row.status, format, &envelope),
-        Telling::Problem => {
-            let problem = Problem::of(error, envelope);
+        Telling::Problem(id) => {
+            let problem = Problem::of(error, id, envelope);
             let mut response = respond(row.status, Format::Json, &problem);
             let is_problem = HeaderValue::from_static(problem::MEDIA_TYPE);
             response.headers_mut().insert(CONTENT_TYPE, is_problem);
@@ -72,7 +72,7 @@ pub(super) fn failure(error: &ApiError, telling: Telling, now_ms: TimeMs) -> Htt
 }
 
 /// A whole answer in JSON to whoever is not served, after which the connection is closed.
-pub(super) fn failure_bytes(error: &ApiError, now_ms: TimeMs) -> Vec<u8> {
+pub(super) fn failure_bytes(error: &ApiError, request_id: &str, now_ms: TimeMs) -> Vec<u8> {
     let message = message(error);
     let envelope = told(error, &message, now_ms);
     let body = Format::Json.encode(&envelope).unwrap_or_default();
@@ -80,7 +80,7 @@ pub(super) fn failure_bytes(error: &ApiError, now_ms: TimeMs) -> Vec<u8> {
         .map(|seconds| format!("retry-after: {seconds}\r\n"))
         .unwrap_or_default();
     let mut answer = format!(
-        "HTTP/1.1 {}\r\ncontent-type: {}\r\ncontent-length: {}\r\n{retry_after}connection: close\r\n\r\n",
+        "HTTP/1.1 {}\r\ncontent-type: {}\r\ncontent-length: {}\r\nx-request-id: {request_id}\r\n{retry_after}connection: close\r\n\r\n",
         error.code.row().status,
         Format::Json.content_type(),
         body.len()

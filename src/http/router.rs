@@ -1,6 +1,7 @@
 //! From a request to the handler that answers it.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use hyper::body::{Body, Incoming};
 use hyper::header::{HOST, HeaderValue};
@@ -16,7 +17,8 @@ use super::guests::Address;
 use super::rates::Counted;
 use super::reply::{Answer, HttpResponse, Telling, failure};
 use super::route::Route;
-use super::{App, media, query};
+use super::{App, media, query, request_id};
+use crate::base::asked::{self, Asked};
 use crate::base::error::Result;
 
 /// As many parameters as most paths have at most.
@@ -90,17 +92,37 @@ pub(super) async fn handle(
     request: Request<Incoming>,
 ) -> (HttpResponse, Option<Charge>) {
     let (head, body) = request.into_parts();
+    let asked = Arc::new(app.ids.of(&head.headers));
+    let began = app.request_log.begin();
+    let answering = async {
+        let (response, charge) = told(app, address, &asked, &head, body).await;
+        app.request_log.tell(began, &head.method, &response);
+        (response, charge)
+    };
+    let (mut response, charge) = asked::within(asked.clone(), answering).await;
+    request_id::say(&asked.id, response.headers_mut());
+    (response, charge)
+}
+
+/// The answer to a request, or what went wrong with it.
+async fn told(
+    app: &App,
+    address: Address,
+    asked: &Asked,
+    head: &Parts,
+    body: Incoming,
+) -> (HttpResponse, Option<Charge>) {
     let counted = Counted::default();
     let (format, answer) = match Format::of_answer(&head.headers) {
-        Ok(format) => (format, answer(app, format, address, &counted, &head, body).await),
+        Ok(format) => (format, answer(app, format, address, (&counted, asked), head, body).await),
         Err(_) if media::is_taken(head.uri.path(), &head.headers) => {
-            (Format::Json, answer(app, Format::Json, address, &counted, &head, body).await)
+            (Format::Json, answer(app, Format::Json, address, (&counted, asked), head, body).await)
         }
         Err(error) => (Format::default(), Err(error)),
     };
     let failed = |error| {
         let telling = match format::wants_problems(&head.headers) {
-            true => Telling::Problem,
+            true => Telling::Problem(&asked.id),
             false => Telling::Envelope(format),
         };
         (failure(&error, telling, app.mall.now_ms()), None)
@@ -123,13 +145,14 @@ async fn answer(
     app: &App,
     format: Format,
     address: Address,
-    counted: &Counted,
+    (counted, asked): (&Counted, &Asked),
     head: &Parts,
     body: Incoming,
 ) -> Answer {
     check_host(head)?;
     let (spelled, query) = (head.uri.path(), head.uri.query());
     let (route, encoded) = app.router.find(&head.method, spelled)?;
+    let _ = asked.operation.set((route.row.method.as_str(), route.row.path));
     let decoded = encoded.iter().map(|(_, parameter)| decode(parameter));
     let decoded: SmallVec<[Cow<'_, str>; PARAMETERS]> = decoded.collect::<Result<_, _>>()?;
     let parameters: SmallVec<[&str; PARAMETERS]> = decoded.iter().map(|it| &**it).collect();
@@ -139,6 +162,7 @@ async fn answer(
         format,
         address,
         counted,
+        asked,
         headers,
         route: &route.row,
         spelled,

@@ -151,7 +151,7 @@ impl House {
             return;
         };
         let error = ApiError::new(Code::Overloaded).detail("too many connections from one address");
-        let answer = reply::failure_bytes(&error, self.app.mall.now_ms());
+        let answer = reply::failure_bytes(&error, &self.app.ids.make(), self.app.mall.now_ms());
         tokio::spawn(async move {
             let told = tokio::time::timeout(TURNED_AWAY_TIMEOUT, tell(stream, &answer));
             if let Ok(Err(error)) = told.await {

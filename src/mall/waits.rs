@@ -3,6 +3,7 @@
 use std::future::Future;
 
 use super::{Failure, Mall};
+use crate::base::asked;
 use crate::base::error::{Error, Result};
 
 impl Mall {
@@ -61,7 +62,7 @@ impl Mall {
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
-    match tokio::task::spawn_blocking(work).await {
+    match tokio::task::spawn_blocking(asked::carried(work)).await {
         Ok(result) => result,
         Err(failed) => Err(Error::unavailable("a background task failed").with_source(failed)),
     }

@@ -1,5 +1,8 @@
-//! Logs, on standard error.
+//! Logs, on standard error or in a file.
 
+mod file;
+mod line;
+mod mask;
 mod queue;
 
 use std::backtrace::{Backtrace, BacktraceStatus};
@@ -8,28 +11,43 @@ use std::sync::OnceLock;
 use std::thread;
 use std::time::Duration;
 
+use secrecy::{ExposeSecret, SecretString};
 use tracing_subscriber::EnvFilter;
 
-use self::queue::Queue;
+use self::file::LogFile;
+use self::line::Lines;
+use self::queue::{Out, Queue};
 use crate::base::error::{Error, Result};
-use crate::settings::LogFormat;
+use crate::settings::{LogConfig, LogFormat};
 
 /// How long an end waits for the log's last lines.
 const FLUSH_LIMIT: Duration = Duration::from_secs(1);
 
 /// What the log of this process goes through, once it is started.
-static QUEUE: OnceLock<Queue> = OnceLock::new();
+static LOG: OnceLock<Log> = OnceLock::new();
 
-/// Starts logging at `info`, or as `RUST_LOG` says. Code that logs never waits for whoever reads
-/// the log.
+struct Log {
+    queue: Queue,
+    is_file: bool,
+}
+
+/// Starts logging. Code that logs never waits for whoever reads the log. With a `secret`, the hashes
+/// of users' ids are the same in every run that has it.
 ///
 /// # Errors
-/// `Unavailable` when no thread can be started.
-pub(crate) fn start(format: LogFormat) -> Result<()> {
-    let queue = QUEUE.get_or_init(|| Queue::new(format));
+/// `Unavailable` when the file cannot be opened, or no thread can be started.
+pub(crate) fn start(config: &LogConfig, secret: Option<&SecretString>) -> Result<()> {
+    let open = |path| LogFile::open(path, config.file_bytes_max, config.files_kept);
+    let mut out: Box<dyn Out + Send> = match config.file.as_deref().map(open).transpose()? {
+        Some(file) => Box::new(file),
+        None => Box::new(stderr()),
+    };
+    let key = key(secret)?;
+    let waiting = Queue::new(Lines::new(config, key));
+    let log = LOG.get_or_init(|| Log { queue: waiting, is_file: config.file.is_some() });
     let thread = thread::Builder::new().name("stockhold-log".into());
     thread
-        .spawn(|| queue.write_to(&mut stderr()))
+        .spawn(move || log.queue.write_to(&mut *out))
         .map_err(|cause| Error::io("starting the log's thread", cause))?;
     std::panic::set_hook(Box::new(|panic| {
         let backtrace = Backtrace::capture();
@@ -37,36 +55,63 @@ pub(crate) fn start(format: LogFormat) -> Result<()> {
             (backtrace.status() == BacktraceStatus::Captured).then(|| backtrace.to_string());
         tracing::error!(thread = thread::current().name(), backtrace, "{panic}");
     }));
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let builder =
-        tracing_subscriber::fmt().with_writer(move || Line(queue)).with_env_filter(filter);
-    let started = match format {
-        LogFormat::Text => builder.with_ansi(false).try_init(),
-        LogFormat::Json => builder.json().flatten_event(true).try_init(),
-    };
-    if started.is_err() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(config.level));
+    let builder = tracing_subscriber::fmt()
+        .with_writer(move || Line(&log.queue))
+        .event_format(Lines::new(config, key))
+        .with_env_filter(filter);
+    if builder.try_init().is_err() {
         // Somebody installed a subscriber before, which then gets our lines.
         tracing::debug!("logging had been started");
     }
     Ok(())
 }
 
-/// Says something on standard error, after the log's lines where there is a log. Waits no longer
-/// than a moment for whoever reads it.
+/// What users' ids are hashed with: nobody without the secret can try out whose a hash is.
+fn key(secret: Option<&SecretString>) -> Result<[u8; 32]> {
+    if let Some(secret) = secret {
+        let secret = secret.expose_secret().as_bytes();
+        return Ok(blake3::derive_key("stockhold 2026-11-30 users in the log", secret));
+    }
+    let mut key = [0; 32];
+    getrandom::fill(&mut key)
+        .map_err(|cause| Error::unavailable(format!("no random bytes: {cause}")))?;
+    Ok(key)
+}
+
+/// Opens the log's file anew, where it goes to one: somebody may have moved it away.
+pub(crate) fn reopen() {
+    if let Some(log) = LOG.get()
+        && log.is_file
+    {
+        log.queue.reopen();
+        tracing::info!("the log's file is opened anew");
+    }
+}
+
+/// Says something on standard error, after the log's lines where there is a log, and in the log's
+/// file. Waits no longer than a moment for whoever reads it.
 pub(crate) fn say(text: &str) {
-    match QUEUE.get() {
-        Some(queue) => {
-            queue.push(format!("{text}\n").into_bytes());
-            flush();
-        }
-        None => eprintln!("{text}"),
+    let Some(log) = LOG.get() else {
+        eprintln!("{text}");
+        return;
+    };
+    let lines = log.queue.lines();
+    let line = match lines.format {
+        LogFormat::Text => format!("{text}\n"),
+        LogFormat::Json => lines.of(tracing::Level::ERROR, "stockhold::main", text),
+    };
+    log.queue.push(line.into_bytes());
+    flush();
+    if log.is_file {
+        eprintln!("{text}");
     }
 }
 
 /// Waits until the log is written, but no longer than a moment.
 pub(crate) fn flush() {
-    if let Some(queue) = QUEUE.get() {
-        queue.flush(FLUSH_LIMIT);
+    if let Some(log) = LOG.get() {
+        log.queue.flush(FLUSH_LIMIT);
     }
 }
 

@@ -163,8 +163,8 @@ async fn reached(deadline: Option<Instant>) {
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
-    /// Caught and not listened to: a terminal that closes must not end the server.
-    _hangup: Signal,
+    /// A terminal that closes must not end the server.
+    hangup: Signal,
 }
 
 impl Signals {
@@ -172,14 +172,18 @@ impl Signals {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
-            _hangup: signal(SignalKind::hangup())?,
+            hangup: signal(SignalKind::hangup())?,
         })
     }
 
+    /// Resolves with the next one that ends the server.
     async fn next(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+                _ = self.hangup.recv() => logs::reopen(),
+            }
         }
     }
 }

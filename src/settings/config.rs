@@ -6,19 +6,13 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+use super::log::LogConfig;
 use crate::base::error::{Error, Result};
 use crate::engine::{Engine, EngineBuilder};
-use crate::http::{Limits, WebhookSettings};
+use crate::http::{Limits, RequestLog, WebhookSettings};
 use crate::mall::{BreakerConfig, MallConfig};
 use crate::points::ServiceConfig;
 use crate::sink::{Backlog, BacklogPolicy, Database, MirrorConfig};
-
-/// How a line of the log is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum LogFormat {
-    Text,
-    Json,
-}
 
 /// What a server runs with, and what other commands look up of it.
 pub(crate) struct Config {
@@ -30,7 +24,9 @@ pub(crate) struct Config {
     /// Where more of them are published.
     pub(super) auth_keys_url: KeysUrl,
     pub(crate) token_leeway: Duration,
-    pub(crate) log_format: LogFormat,
+    pub(crate) log: LogConfig,
+    /// Which requests the log tells of.
+    pub(crate) log_requests: RequestLog,
     pub(crate) shutdown_timeout: Duration,
     pub(crate) limits: Limits,
     /// `None` for half of all connections.
@@ -110,7 +106,8 @@ impl Config {
             auth_keys: None,
             auth_keys_url: KeysUrl::default(),
             token_leeway: Duration::ZERO,
-            log_format: LogFormat::Text,
+            log: LogConfig::unset(),
+            log_requests: RequestLog::default(),
             shutdown_timeout: Duration::ZERO,
             limits: Limits::default(),
             connections_per_address: None,

@@ -5,13 +5,21 @@ mod config;
 pub(crate) mod duration;
 mod flags;
 mod given;
+mod log;
 pub(crate) mod secret;
 mod setting;
 mod table;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use config::{Config, KeysUrl, LogFormat, PointsConfig};
+pub(crate) use config::{Config, KeysUrl, PointsConfig};
 #[cfg(feature = "mysql")]
 pub(crate) use flags::OfMirror;
 pub(crate) use flags::{Flags, OfData, OfPoints, OfPointsService, OfReport, OfServer, OfTokens};
+pub(crate) use log::{LogConfig, LogFormat, LogUserIds};
+
+/// The log as it is unless it is set.
+#[cfg(test)]
+pub(crate) fn log_for_tests() -> LogConfig {
+    given::Given::nothing().check().expect("valid defaults").log
+}

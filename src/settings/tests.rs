@@ -45,7 +45,7 @@ fn without_settings_there_are_the_defaults() {
     assert_eq!(config.listen.to_string(), "127.0.0.1:3000");
     assert_eq!(config.data_dir.to_str(), Some("./data"));
     assert_eq!(config.mall.reservation_ttl_ms, 900_000);
-    assert_eq!((config.shutdown_timeout.as_secs(), config.log_format), (60, LogFormat::Text));
+    assert_eq!((config.shutdown_timeout.as_secs(), config.log.format), (60, LogFormat::Text));
     assert!(config.auth_secret.is_none() && config.mall.outstanding_max.is_none());
     assert!(config.mirror().is_none() && config.connections_per_address.is_none());
     // Whatever the table gives an engine is within the engine's own bounds.

@@ -36,6 +36,7 @@ mod recommendations;
 mod refunds;
 mod remarks;
 mod reports;
+mod request_ids;
 mod revocations;
 mod roles;
 mod seed_acceptance;

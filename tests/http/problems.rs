@@ -19,6 +19,8 @@ fn problem(reply: &Reply) -> Value {
     assert_eq!(reply.header("content-type"), Some("application/problem+json"), "{reply:?}");
     let mut problem = reply.json();
     assert_eq!(problem["status"], json!(reply.status), "{problem}");
+    let id = problem.as_object_mut().and_then(|problem| problem.remove("requestId"));
+    assert_eq!(id.as_ref().and_then(Value::as_str), reply.header("x-request-id"), "{problem}");
     let time = problem.as_object_mut().and_then(|problem| problem.remove("timestamp"));
     assert!(time.is_some_and(|time| time.is_u64()), "{problem}");
     problem

@@ -12,6 +12,7 @@ mod flash_sale;
 #[cfg(target_os = "linux")]
 mod full_disk;
 mod hung_disk;
+mod logs;
 mod points_service;
 mod proxy;
 mod published_keys;

@@ -46,7 +46,7 @@ pub(super) struct ServeArgs {
 
 pub(super) fn serve(args: &ServeArgs) -> Result<()> {
     let mut config = args.settings.settings()?;
-    logs::start(config.log_format)?;
+    logs::start(&config.log, config.auth_secret.as_ref())?;
     let way_out = WayOut::listen(config.shutdown_timeout)?;
     let mirror = config.mirror();
     let limits = limits(&config, mirror.as_ref())?;
@@ -143,6 +143,7 @@ impl Server {
         let reports = config.reports_dir.as_deref();
         let _deliveries = reports.map(|dir| Deliveries::start(mall.clone(), dir)).transpose()?;
         let app = App::new(mall, auth.clone(), limits).with_mirror(mirror);
+        let app = app.log_requests(config.log_requests);
         let app = Arc::new(app.with_webhooks(config.webhooks()?)?);
         let runtime = runtime()?;
         let served = runtime.block_on(async {

@@ -101,6 +101,7 @@ mod tests {
     use secrecy::SecretString;
 
     use super::*;
+    use crate::base::asked::Asked;
     use crate::base::clock::ManualClock;
     use crate::engine::Engine;
     use crate::http::call::Unchecked;
@@ -138,6 +139,7 @@ mod tests {
             format: Format::Json,
             address: Address::of([127, 0, 0, 1].into()),
             counted: &Counted::default(),
+            asked: &Asked::new("".into(), None),
             headers: &headers,
             route: &ROUTES[0].row,
             spelled: "",

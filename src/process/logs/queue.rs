@@ -3,18 +3,41 @@
 //! a reader again.
 
 use std::collections::VecDeque;
-use std::io::Write;
+use std::io::{self, Stderr, Write};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
+use tracing::Level;
 
-use crate::settings::LogFormat;
+use super::file::LogFile;
+use super::line::Lines;
 
 /// How much may wait, in bytes: some ten thousand lines.
 const WAITING_BYTES_MAX: usize = 2 << 20;
+/// Who tells what the log says of itself.
+const TARGET: &str = module_path!();
+
+/// What lines are written to.
+pub(super) trait Out: Write {
+    /// Begins anew where lines go, if that is a place that can be moved away.
+    ///
+    /// # Errors
+    /// When it cannot; then it goes on as before.
+    fn reopen(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Out for Stderr {}
+
+impl Out for LogFile {
+    fn reopen(&mut self) -> io::Result<()> {
+        Self::reopen(self)
+    }
+}
 
 pub(super) struct Queue {
-    format: LogFormat,
+    lines: Lines,
     waiting: Mutex<Waiting>,
     /// There is something to write.
     filled: Condvar,
@@ -30,6 +53,8 @@ struct Waiting {
     lost: u64,
     /// The writer has lines in its hands.
     writing: bool,
+    /// Somebody asked to begin anew where they go.
+    reopen: bool,
 }
 
 impl Waiting {
@@ -39,8 +64,19 @@ impl Waiting {
 }
 
 impl Queue {
-    pub(super) fn new(format: LogFormat) -> Self {
-        Self { format, waiting: Mutex::default(), filled: Condvar::new(), written: Condvar::new() }
+    pub(super) fn new(lines: Lines) -> Self {
+        Self { lines, waiting: Mutex::default(), filled: Condvar::new(), written: Condvar::new() }
+    }
+
+    /// How lines are written.
+    pub(super) fn lines(&self) -> &Lines {
+        &self.lines
+    }
+
+    /// Has whatever lines go to opened anew, before the next one.
+    pub(super) fn reopen(&self) {
+        self.waiting.lock().reopen = true;
+        self.filled.notify_one();
     }
 
     /// Takes a line, or counts it as lost. Never waits.
@@ -69,15 +105,19 @@ impl Queue {
     }
 
     /// Writes lines as they come, for ever.
-    pub(super) fn write_to(&self, out: &mut impl Write) {
+    pub(super) fn write_to(&self, out: &mut (impl Out + ?Sized)) {
         loop {
             self.write_waiting(out);
         }
     }
 
     /// Waits for lines, and writes all there are.
-    pub(super) fn write_waiting(&self, out: &mut impl Write) {
-        let (lines, lost) = self.take();
+    pub(super) fn write_waiting(&self, out: &mut (impl Out + ?Sized)) {
+        let (lines, lost, reopen) = self.take();
+        if reopen && let Err(error) = out.reopen() {
+            let why = format!("the log's file cannot be opened anew: {error}");
+            drop(out.write_all(self.lines.of(Level::ERROR, TARGET, &why).as_bytes()));
+        }
         let mut failed = 0;
         for line in &lines {
             // There is nobody to tell but the next reader.
@@ -95,27 +135,20 @@ impl Queue {
         self.written.notify_all();
     }
 
-    fn take(&self) -> (VecDeque<Vec<u8>>, u64) {
+    fn take(&self) -> (VecDeque<Vec<u8>>, u64, bool) {
         let mut waiting = self.waiting.lock();
-        while waiting.lines.is_empty() {
+        while waiting.lines.is_empty() && !waiting.reopen {
             self.filled.wait(&mut waiting);
         }
         waiting.writing = true;
         waiting.bytes = 0;
-        (std::mem::take(&mut waiting.lines), std::mem::take(&mut waiting.lost))
+        let reopen = std::mem::take(&mut waiting.reopen);
+        (std::mem::take(&mut waiting.lines), std::mem::take(&mut waiting.lost), reopen)
     }
 
     fn told(&self, lost: u64) -> String {
-        match self.format {
-            LogFormat::Text => {
-                format!("stockhold: {lost} lines of the log were lost here: nobody read it\n")
-            }
-            LogFormat::Json => {
-                format!(
-                    "{{\"level\":\"WARN\",\"message\":\"lines of the log were lost: nobody read it\",\"lost\":{lost}}}\n"
-                )
-            }
-        }
+        let why = format!("{lost} lines of the log were lost here: nobody read it");
+        self.lines.of(Level::WARN, TARGET, &why)
     }
 }
 
@@ -126,6 +159,7 @@ mod tests {
     use std::thread;
 
     use super::*;
+    use crate::settings::log_for_tests;
 
     /// A reader that takes nothing until it is let.
     struct Pipe {
@@ -148,11 +182,26 @@ mod tests {
         }
     }
 
+    impl Out for Pipe {}
+
+    impl Out for Vec<u8> {}
+
+    fn queue() -> Queue {
+        Queue::new(Lines::new(&log_for_tests(), [0; 32]))
+    }
+
+    /// What is told of lost lines, but for when.
+    fn told(lost: u64) -> String {
+        format!(
+            "stockhold::process::logs::queue: {lost} lines of the log were lost here: nobody read it\n"
+        )
+    }
+
     /// Would catch a log that holds up who logs, that grows without bound, or that loses lines in
     /// silence.
     #[test]
     fn a_reader_that_stands_still_holds_up_nobody_and_hears_what_was_lost() {
-        let queue = Queue::new(LogFormat::Text);
+        let queue = queue();
         let ((reached, reaches), (open, opened)) = (channel(), channel());
         let mut pipe = Pipe { reached, opened, read: Vec::new() };
         let line = vec![b'.'; WAITING_BYTES_MAX / 4];
@@ -173,9 +222,8 @@ mod tests {
             writer.join().expect("the writer ends")
         });
         assert!(queue.flush(Duration::ZERO), "everything is written");
-        let told = queue.told(3);
-        assert!(pipe.read.ends_with(told.as_bytes()), "three lines did not fit");
-        assert_eq!(pipe.read.len(), 5 * line.len() + told.len());
+        assert!(pipe.read.ends_with(told(3).as_bytes()), "three lines did not fit");
+        assert_eq!(pipe.read.len(), 5 * line.len() + queue.told(3).len());
     }
 
     #[test]
@@ -190,12 +238,14 @@ mod tests {
                 Ok(())
             }
         }
-        let queue = Queue::new(LogFormat::Json);
+        impl Out for Broken {}
+        let queue = queue();
         queue.push(b"lost\n".to_vec());
         queue.write_waiting(&mut Broken);
         queue.push(b"read\n".to_vec());
         let mut read = Vec::new();
         queue.write_waiting(&mut read);
-        assert_eq!(read, [b"read\n", queue.told(1).as_bytes()].concat());
+        let read = String::from_utf8(read).expect("UTF-8");
+        assert!(read.starts_with("read\n") && read.ends_with(&told(1)), "{read}");
     }
 }

@@ -15,7 +15,7 @@ use super::access::Access;
 use super::api::admin::{
     alerts, categories, clock, documents, held, leaks, levels, mirror, orders as all_orders,
     points as all_points, preferences as all_preferences, products, records, reports, revocations,
-    sagas, status, stock, webhooks,
+    sagas, status, stock, views, webhooks,
 };
 use super::api::ledger::{accounts, batch, events, reservations};
 use super::api::shop::{catalogue, exchange, orders, preferences, recommend, waiting};
@@ -100,7 +100,9 @@ routes! {
     PUT "/api/mall/preferences" user fields => preferences::replace,
         "Replaces what the caller says of categories and prices.";
     DELETE "/api/mall/preferences" user empty => preferences::erase,
-        "Erases all that the caller says that it likes.";
+        "Erases all that the caller says that it likes, and what it looked at.";
+    GET "/api/mall/views" user nothing => preferences::views,
+        "What the caller looked at, newest first.";
     GET "/api/mall/favourites" user nothing => preferences::favourites,
         "The caller's favourites, newest first.";
     PUT "/api/mall/favourites/{productId}" user empty => preferences::mark,
@@ -201,6 +203,8 @@ routes! {
         "Takes a product off the shelf.";
     GET "/api/admin/preferences/{userId}" operator nothing => all_preferences::get,
         "What anybody says that it likes.";
+    GET "/api/admin/views" operator nothing => views::of_day,
+        "How often products were looked at in a day, and by how many.";
     GET "/api/admin/points/{userId}" operator nothing => all_points::balance,
         "Anybody's points.";
     GET "/api/admin/points/{userId}/eligibility" operator nothing => all_points::eligibility,

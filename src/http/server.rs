@@ -69,6 +69,7 @@ pub async fn run(listener: TcpListener, shutdown: impl Future<Output = ()>, app:
     if let Some(sending) = sending {
         sending.stop().await;
     }
+    upkeep::end(&app).await;
 }
 
 /// Moves the clock that connections are measured by, and closes those that take too long.

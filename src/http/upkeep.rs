@@ -24,8 +24,19 @@ pub(super) fn begin(tasks: &mut JoinSet<()>, app: &Arc<App>) {
     tasks.spawn(repeat(app.clone(), "completing orders that are due", Mall::complete_due));
     tasks.spawn(repeat(app.clone(), "following stock for alerts", Mall::follow_alerts));
     tasks.spawn(repeat(app.clone(), "letting points expire", Mall::expire_points));
+    tasks.spawn(repeat(app.clone(), "keeping views of products", Mall::keep_due_views));
     tasks.spawn(serve_lines(app.clone()));
     tasks.spawn(drive_sagas(app.clone()));
+}
+
+/// Does what is done last, once nothing is asked any more.
+pub(super) async fn end(app: &App) {
+    let mall = app.mall.clone();
+    match tokio::task::spawn_blocking(move || mall.keep_views()).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::warn!(%error, "the last views of products are lost"),
+        Err(failed) => tracing::error!(error = %failed, "keeping views of products failed"),
+    }
 }
 
 /// Does something beside the runtime's workers, at once again while it says that there is more.

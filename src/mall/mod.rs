@@ -6,6 +6,7 @@
 mod alerts;
 #[cfg(feature = "server")]
 mod answers;
+mod browsing;
 mod catalogue;
 mod demo;
 mod edit;
@@ -173,6 +174,7 @@ struct Shared {
     sales: sales::Sales,
     revocations: revocations::Revocations,
     preferences: preferences::AllPreferences,
+    browsing: browsing::Browsing,
     elsewhere: elsewhere::Elsewhere,
 }
 
@@ -198,6 +200,7 @@ impl Mall {
         let lines = lines::Lines::of(&engine);
         let revocations = revocations::Revocations::load(&engine);
         let preferences = preferences::AllPreferences::load(&engine);
+        let browsing = browsing::Browsing::load(&engine);
         let elsewhere = elsewhere::Elsewhere::load(&engine, points);
         let tries = std::array::from_fn(|_| Mutex::new(()));
         Ok(Self {
@@ -215,6 +218,7 @@ impl Mall {
                 sales: sales::Sales::default(),
                 revocations,
                 preferences,
+                browsing,
                 elsewhere,
             }),
         })

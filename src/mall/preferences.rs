@@ -125,7 +125,7 @@ impl Mall {
         self.change_preferences(user, editor, make).await
     }
 
-    /// Erases all that a user has said; whether there was anything.
+    /// Erases all that a user has said, and what it looked at; whether there was anything.
     pub(crate) async fn erase_preferences(&self, user: &User, editor: Editor) -> Outcome<bool> {
         let (mall, user) = (self.clone(), user.id().to_owned());
         self.act(move || Ok(mall.erase_preferences_now(&user, &editor))).await?
@@ -136,6 +136,8 @@ impl Mall {
         if editor.has_acted(engine)? {
             return Ok(true);
         }
+        // Before the rest, whose removal has the key: a retry finds whatever is left.
+        let had_views = self.forget_views(user)?;
         let writing = self.shared.preferences.writing.lock();
         // What cannot be read can be erased.
         let Decided { now: erased, ticket } = match engine.document(PREFERENCES, user) {
@@ -144,7 +146,7 @@ impl Mall {
         };
         drop(writing);
         ticket.wait()?;
-        Ok(erased)
+        Ok(had_views || erased)
     }
 
     /// Makes a user's preferences others. What changes nothing writes nothing; where nothing is left,

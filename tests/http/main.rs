@@ -30,6 +30,7 @@ mod points;
 mod points_batch;
 mod preferences;
 mod problems;
+mod product_views;
 mod protocol;
 mod rates;
 mod recommendations;

@@ -10,6 +10,8 @@
 //! | reason of a change | [`Note`] | a digit after the mark; a plain text has neither |
 //! | document of an alert | [`Alert`] | as a document of the catalogue |
 //! | document of a user's preferences | [`Preferences`] | as a document of the catalogue |
+//! | document of what a user looked at | [`Browsed`] | as a document of the catalogue |
+//! | document of the views of a day | [`DayPart`] | as a document of the catalogue |
 //! | document of a revocation | [`Revocation`] | as a document of the catalogue |
 //! | what is kept with a place in a line | [`PlaceDetails`] | a byte before it |
 //! | document of a saga | [`Saga`] | as a document of the catalogue |
@@ -18,6 +20,7 @@
 //! | document of the catalogue | [`document`] | the field `version`; without one it is 1 |
 
 mod alert;
+mod browsed;
 mod details;
 pub(crate) mod document;
 mod import;
@@ -29,6 +32,9 @@ mod saga;
 mod waiting;
 
 pub(crate) use alert::{ALERTS, Acknowledged, Alert, AlertEnd, AlertId, AlertKind, Condition};
+pub(crate) use browsed::{
+    BROWSED, BROWSED_MAX, Browsed, DayPart, DayTotals, Look, PART_PRODUCTS_MAX, VIEW_DAYS, Views,
+};
 pub(super) use details::Details;
 pub(crate) use details::{OrderDetails, OrderItem, Snapshot, SnapshotShown};
 pub(crate) use import::{IMPORTS, Pending, SEAL, sealed};

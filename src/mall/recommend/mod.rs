@@ -45,6 +45,8 @@ pub(crate) enum Why {
     Preferred { name: String },
     /// The user often takes something of this category.
     Category { name: String },
+    /// The user looked at something of this category.
+    Viewed { name: String },
     /// Who took this product took that, too.
     Together { name: String },
     /// So many were taken.

@@ -72,8 +72,10 @@ impl<'a> Picker<'a> {
                 Why::Favourite
             } else if taste.said_of(self.shelf, id).is_some() {
                 Why::Preferred { name }
-            } else {
+            } else if taste.taken_of(id) > 0 {
                 Why::Category { name }
+            } else {
+                Why::Viewed { name }
             }
         })
     }

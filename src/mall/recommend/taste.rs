@@ -1,4 +1,4 @@
-//! What a user likes, as it says itself, and as its newest orders tell it.
+//! What a user likes, as it says itself, and as its newest orders and what it looked at tell it.
 
 use std::collections::BTreeMap;
 
@@ -19,6 +19,8 @@ pub(super) const WHOLE: u64 = 1_000;
 pub(super) struct Taste {
     /// How much of what was taken is of a category; they come to a [`WHOLE`] at most.
     categories: BTreeMap<String, u64>,
+    /// How much of what was looked at last is of a category; they come to half of a [`WHOLE`].
+    viewed: BTreeMap<String, u64>,
     /// What a unit costs that it takes: the one in the middle.
     price: Option<u64>,
     /// What the user says.
@@ -50,11 +52,10 @@ impl Taste {
             }
             weight = weight * FADES_TO / 10;
         }
-        let whole = weights.values().sum::<u64>().max(1);
-        let categories = weights.into_iter().map(|(id, weight)| (id, weight * WHOLE / whole));
         prices.sort_unstable();
         Ok(Self {
-            categories: categories.collect(),
+            categories: parts_of(WHOLE, weights),
+            viewed: viewed(mall, user, shelf)?,
             price: prices.get(prices.len() / 2).copied(),
             said,
             with_it: together::with(mall, user, &taken)?,
@@ -66,8 +67,13 @@ impl Taste {
     pub(super) fn of_category(&self, shelf: &Shelf, id: &str) -> u64 {
         match self.said_of(shelf, id) {
             Some(weight) => u64::from(weight) * WHOLE / 100,
-            None => self.categories.get(id).copied().unwrap_or(0),
+            None => self.taken_of(id).max(self.viewed.get(id).copied().unwrap_or(0)),
         }
+    }
+
+    /// How much of what the user takes is of a category.
+    pub(super) fn taken_of(&self, id: &str) -> u64 {
+        self.categories.get(id).copied().unwrap_or(0)
     }
 
     /// What the user says of a category.
@@ -97,4 +103,22 @@ impl Taste {
         // Both are at most 2^48.
         left * WHOLE / (reach + 1) * matters / 100
     }
+}
+
+/// Of which categories the products are that the user looked at last.
+fn viewed(mall: &Mall, user: &User, shelf: &Shelf) -> Result<BTreeMap<String, u64>> {
+    let (mut weights, mut weight) = (BTreeMap::new(), WHOLE);
+    for look in mall.browsed(user)?.iter().rev() {
+        if let Some(item) = shelf.any_item(&look.id) {
+            *weights.entry(item.product.category_id.clone()).or_insert(0) += weight;
+        }
+        weight = weight * FADES_TO / 10;
+    }
+    Ok(parts_of(WHOLE / 2, weights))
+}
+
+/// Weights, so that they come to a whole at most.
+fn parts_of(whole: u64, weights: BTreeMap<String, u64>) -> BTreeMap<String, u64> {
+    let sum = weights.values().sum::<u64>().max(1);
+    weights.into_iter().map(|(id, weight)| (id, weight * whole / sum)).collect()
 }

@@ -41,7 +41,6 @@ impl Zone {
     }
 
     /// The day that a moment is in; `None` past every calendar.
-    #[cfg(any(test, feature = "bin"))]
     fn day_of(&self, at: TimeMs) -> Option<Date> {
         Some(self.local(at)?.date())
     }
@@ -121,6 +120,15 @@ impl Period {
                 Self::week(monday.iso_week_date(), zone).ok()
             }
         }
+    }
+
+    /// The day that a moment is in.
+    ///
+    /// # Errors
+    /// `Invalid` past every calendar.
+    pub(crate) fn day_at(at: TimeMs, zone: &Zone) -> Result<Self> {
+        let past = || Error::invalid(format!("{at} is past every calendar"));
+        Self::day(zone.day_of(at).ok_or_else(past)?, zone)
     }
 
     fn day(day: Date, zone: &Zone) -> Result<Self> {

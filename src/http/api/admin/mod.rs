@@ -18,6 +18,7 @@ pub(in crate::http) mod revocations;
 pub(in crate::http) mod sagas;
 pub(in crate::http) mod status;
 pub(in crate::http) mod stock;
+pub(in crate::http) mod views;
 pub(in crate::http) mod webhooks;
 
 use std::borrow::Cow;

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::base::error::Result;
 use crate::base::{QUANTITY_MAX, TimeMs};
+use crate::http::auth::Identity;
 use crate::http::call::PublicCall;
 use crate::http::error::ApiError;
 use crate::http::format::Format;
@@ -225,7 +226,8 @@ fn children<'a>(all: &[&'a Category], parent: Option<&str>, depth: usize) -> Vec
 pub(in crate::http) async fn products(call: PublicCall<'_>) -> Answer {
     let (filter, page) = parse_listing(call.query()?, Shown::ForSale)?;
     let (mall, format) = (call.app.mall.clone(), call.format);
-    let (is_long, whose) = (mall.is_long_search(&filter), level_of_caller(&call)?);
+    let (is_long, whose) =
+        (mall.is_long_search(&filter), level_of(&call, call.signed_in().as_deref())?);
     let list = move || list(&mall, format, &filter, &page, whose);
     if is_long { call.app.searches.run(list).await } else { list() }
 }
@@ -240,8 +242,11 @@ fn list(mall: &Mall, format: Format, filter: &Filter, page: &Page, whose: Option
 }
 
 /// The level of who asks, where that is said.
-fn level_of_caller<const N: usize>(call: &PublicCall<'_, N>) -> Result<Option<u8>> {
-    let Some(caller) = call.signed_in() else {
+fn level_of<const N: usize>(
+    call: &PublicCall<'_, N>,
+    caller: Option<&Identity>,
+) -> Result<Option<u8>> {
+    let Some(caller) = caller else {
         return Ok(None);
     };
     let shelf = call.app.mall.shelf();
@@ -323,8 +328,11 @@ pub(in crate::http) async fn product(call: PublicCall<'_, 1>) -> Answer {
     call.no_query()?;
     let [product_id] = call.path;
     let ((item, level), shelf) = (call.app.mall.product(product_id)?, call.app.mall.shelf());
+    let caller = call.signed_in();
+    let whose = level_of(&call, caller.as_deref())?;
+    call.app.mall.record_view(caller.as_deref().map(|caller| &caller.user), product_id);
     Ok(call.success(&ProductWire {
         stock_info: Some(StockWire::of(&level)),
-        ..ProductWire::of(&shelf, &item, &level, level_of_caller(&call)?)
+        ..ProductWire::of(&shelf, &item, &level, whose)
     }))
 }

@@ -11,7 +11,7 @@ use crate::http::call::UserCall;
 use crate::http::error::ApiError;
 use crate::http::reply::Answer;
 use crate::http::told::Told;
-use crate::mall::facts::{FAVOURITES_MAX, Favourite, Hundredths, Preferences};
+use crate::mall::facts::{BROWSED_MAX, FAVOURITES_MAX, Favourite, Hundredths, Preferences};
 use crate::mall::fields::read_tastes;
 use crate::mall::{Editor, Kept, Seen};
 
@@ -64,6 +64,21 @@ struct ErasedWire<'a> {
     user_id: &'a str,
     /// False where there was nothing.
     erased: bool,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct BrowsedWire<'a> {
+    /// The newest first.
+    views: Vec<LookWire<'a>>,
+    views_max: usize,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct LookWire<'a> {
+    product_id: &'a str,
+    viewed_at: TimeMs,
 }
 
 /// In parts of one.
@@ -170,4 +185,13 @@ pub(in crate::http) async fn unmark(call: UserCall<'_, 1>, body: Empty) -> Answe
         marked(product_id, &mall.remove_favourite(user, product_id, editor(&call, key)).await?)
     };
     call.once(key, unmark).await
+}
+
+/// What the user looked at last: a product each time that its page was asked for.
+pub(in crate::http) async fn views(call: UserCall<'_>) -> Answer {
+    call.no_query()?;
+    let looks = call.app.mall.browsed(&call.identity().user)?;
+    let views = looks.iter().rev();
+    let views = views.map(|look| LookWire { product_id: &look.id, viewed_at: look.at }).collect();
+    Ok(call.success(&BrowsedWire { views, views_max: BROWSED_MAX }))
 }

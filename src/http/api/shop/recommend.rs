@@ -64,6 +64,7 @@ impl ReasonWire {
             Why::Favourite => ("FAVOURITE", "您收藏的商品".to_owned()),
             Why::Preferred { name } => ("PREFERRED", format!("您偏好「{name}」类商品")),
             Why::Category { name } => ("CATEGORY", format!("您常兑换「{name}」类商品")),
+            Why::Viewed { name } => ("VIEWED", format!("您最近浏览过「{name}」类商品")),
             Why::Together { name } => ("TOGETHER", format!("兑换「{name}」的用户也兑换了")),
             Why::Popular { sales } => ("POPULAR", format!("热门兑换，已兑换{sales}件")),
             Why::Hot => ("HOT", "为您推荐热门商品".to_owned()),

@@ -12,6 +12,7 @@ use super::{
     Wish,
 };
 use crate::base::error::{Error, Result};
+use crate::base::flaw::{self, Flaw};
 use crate::engine::core::Core;
 use crate::engine::lengths::check_body;
 use crate::event::PartLine;
@@ -101,18 +102,22 @@ pub(in crate::engine) fn decide(core: &Core, store: &Store, unseen: &mut Unseen)
     while count < DECIDED_AT_ONCE
         && let Some(request) = core.history.deferred.next(projected, unseen)
     {
+        let Deciding { request, .. } = &Deciding { core, request };
+        if flaw::is_made(Flaw::DiesDeciding) {
+            panic!("a mistake made on purpose");
+        }
         let seq = match &request.wish {
             Wish::Refund { part, written_off, note, when, answer } => {
-                let Request { owner, key, .. } = request;
+                let Request { owner, key, .. } = *request;
                 let part = part.as_deref();
                 let asked = Return { part, written_off, note, expires_at: 0, owner, key };
-                answer.give(calls, refund(core, store, &request, &asked, *when))
+                answer.give(calls, refund(core, store, request, &asked, *when))
             }
             Wish::Reacquire { takes, answer } => {
-                answer.give(calls, reacquire(core, store, &request, takes.as_deref()))
+                answer.give(calls, reacquire(core, store, request, takes.as_deref()))
             }
             Wish::Note { body, when, answer } => {
-                answer.give(calls, note(core, store, &request, body, *when))
+                answer.give(calls, note(core, store, request, body, *when))
             }
         };
         if let Some(seq) = seq {
@@ -126,13 +131,24 @@ pub(in crate::engine) fn decide(core: &Core, store: &Store, unseen: &mut Unseen)
 
 /// Nothing will be decided any more: tells those who wait for it.
 pub(in crate::engine) fn end(core: &Core) {
-    let calls = core.journal.calls();
     for request in core.history.deferred.end() {
-        match request.wish {
-            Wish::Refund { answer, .. } => answer.give(calls, Err(over(core))),
-            Wish::Reacquire { answer, .. } => answer.give(calls, Err(over(core))),
-            Wish::Note { answer, .. } => answer.give(calls, Err(over(core))),
-        };
+        request.fail(core, || over(core));
+    }
+}
+
+/// A request that is being decided. Whoever waits for it hears of it, also where that panics.
+struct Deciding<'a> {
+    core: &'a Core,
+    request: Request,
+}
+
+impl Drop for Deciding<'_> {
+    fn drop(&mut self) {
+        self.request.fail(self.core, || {
+            Error::unavailable(
+                "history's thread panicked while it decided this: nobody knows whether it was done",
+            )
+        });
     }
 }
 
@@ -143,6 +159,16 @@ fn over(core: &Core) -> Error {
 }
 
 impl Request {
+    /// Tells whoever waits for it that it is not decided, unless it is.
+    fn fail(&self, core: &Core, why: impl FnOnce() -> Error) {
+        let calls = core.journal.calls();
+        match &self.wish {
+            Wish::Refund { answer, .. } => answer.fail(calls, why),
+            Wish::Reacquire { answer, .. } => answer.fail(calls, why),
+            Wish::Note { answer, .. } => answer.fail(calls, why),
+        }
+    }
+
     /// The reservation as history shows it, when it is on behalf of whom it is asked for.
     fn record(&self, store: &Store) -> Result<Option<ReservationRecord>> {
         let is_owned =

@@ -60,6 +60,8 @@ impl<T> DeferredTicket<T> {
     /// # Errors
     /// As [`Engine::refund`](crate::Engine::refund). `Closed` when the engine was closed before the
     /// request was decided, and `Unavailable` when history failed before: nothing was changed then.
+    /// `Unavailable` also where its thread panicked while it decided just this request; the message
+    /// says so, and with an idempotency key a retry tells whether it was done.
     pub fn wait(mut self) -> Result<T> {
         let ticket = match self.decided.take() {
             Some(ticket) => ticket,
@@ -156,6 +158,14 @@ impl<T> Answer<T> {
         calls.deliver(waiter.into_iter());
         calls.after_locks();
         seq
+    }
+
+    /// Leaves an error where there is no outcome, and wakes the caller that waits for it.
+    pub(in crate::engine) fn fail(&self, calls: &Calls, why: impl FnOnce() -> Error) {
+        let is_awaited = matches!(&*self.0.lock(), AnswerState::Awaited(_));
+        if is_awaited {
+            self.give(calls, Err(why()));
+        }
     }
 }
 

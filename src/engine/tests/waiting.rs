@@ -185,6 +185,31 @@ fn a_history_that_dies_is_told_and_whoever_waits_for_it_hears_of_it() {
 }
 
 #[test]
+fn a_request_that_history_dies_of_is_told_like_those_behind_it() {
+    let fixture = Fixture::new();
+    let engine = stepped(&fixture, true);
+    let tea = stock(&engine, 10);
+    let order = bought(&engine, tea);
+    let mut refunds = [(); 2].map(|()| engine.refund(order).expect("it is asked"));
+    engine.write_queued();
+    let waker = Arc::new(Counting::default());
+    for refund in &mut refunds {
+        assert!(poll(refund, &Waker::from(Arc::clone(&waker))).is_pending());
+    }
+    let run = || following::follower::run(&engine.0.core, &Parker::new());
+    let died = catch_unwind(AssertUnwindSafe(|| flaw::with(Flaw::DiesDeciding, run)));
+    assert!(died.is_err(), "whoever joins the thread hears of it too");
+    assert_eq!(waker.0.load(Ordering::SeqCst), 2);
+    let [first, second] = refunds.each_mut().map(|refund| match poll(refund, Waker::noop()) {
+        Poll::Ready(Err(error)) => (error.kind(), error.to_string()),
+        other => panic!("nobody decides it any more: {other:?}"),
+    });
+    assert_eq!([first.0, second.0], [ErrorKind::Unavailable; 2]);
+    assert!(first.1.contains("nobody knows whether it was done"), "{first:?}");
+    assert!(second.1.contains("its thread panicked"), "{second:?}");
+}
+
+#[test]
 fn a_thread_that_dies_is_told() {
     let fixture = Fixture::new();
     let engine = stepped(&fixture, false);

@@ -4,6 +4,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+#[cfg(feature = "server")]
+use crate::base::Seq;
 use crate::base::error::{Error, Result};
 use crate::base::{AccountId, AccountKey};
 use crate::engine::Engine;
@@ -44,6 +46,14 @@ impl Engine {
             )));
         }
         self.core()?.ledger.levels_of(accounts)
+    }
+
+    /// An account as it stands, and the last event that it shows: nothing of a later one, and all of
+    /// those before. That one may not be durable yet.
+    #[cfg(feature = "server")]
+    pub(crate) fn level_as_of(&self, account: AccountId) -> Result<(Level, Seq)> {
+        let core = self.core()?;
+        core.ledger.level_as_of(account, &core.recorder())
     }
 
     /// The key of an account, if there is such an account.

@@ -6,8 +6,12 @@ use super::counts::Counts;
 use super::reservations::Reservation;
 use super::shard::{LockedShards, Shard, bit};
 use super::{Ledger, Level, Pending};
+#[cfg(feature = "server")]
+use crate::base::Seq;
 use crate::base::error::Result;
 use crate::base::{AccountId, AccountKey, ReservationId, SHARD_COUNT, ShardIndex};
+#[cfg(feature = "server")]
+use crate::event::Recorder;
 
 /// How many accounts are looked at under one hold of a shard's lock.
 const LEVELS_AT_ONCE: usize = 256;
@@ -109,6 +113,24 @@ impl Ledger {
         self.check_account(account)?;
         let locked = LockedShards::lock(&self.shards, bit(account.shard()));
         Ok(locked.account(account).expect("an account with a gauge exists").level(account))
+    }
+
+    /// An account as it stands, and the last event that it shows: nothing of a later one, and all of
+    /// those before.
+    ///
+    /// # Errors
+    /// `NotFound` when it does not exist.
+    #[cfg(feature = "server")]
+    pub(crate) fn level_as_of(
+        &self,
+        account: AccountId,
+        recorder: &impl Recorder,
+    ) -> Result<(Level, Seq)> {
+        self.check_account(account)?;
+        let locked = LockedShards::lock(&self.shards, bit(account.shard()));
+        let level = locked.account(account).expect("an account with a gauge exists").level(account);
+        // Still under the lock: what changes the account is recorded under it.
+        Ok((level, recorder.last_seq()))
     }
 
     /// A reservation, while it is pending.

@@ -38,6 +38,10 @@ struct Follower {
     judge: Judge,
     /// Of what is read again: the last event that each product's alerts tell of.
     told: HashMap<(String, Condition), Seq>,
+    /// Of products that were judged by how they stood: the last event that showed, until all those
+    /// were read. No event is held before that, so a process that dies meanwhile leaves the next one
+    /// to judge all products anew.
+    seen: Option<HashMap<String, Seq>>,
     /// Products with another rule, until it is known what there was of them then.
     ruled: BTreeMap<Arc<str>, Vec<Ruled>>,
     /// The last event that was looked at, and the last that is not held any more.
@@ -106,7 +110,7 @@ impl Mall {
     fn follow(&self, writing: &mut Following) -> Result<bool> {
         let mut follower = match writing.0.take() {
             Some(follower) => follower,
-            None => self.begin(writing)?,
+            None => self.begin(writing, self.engine().durable_seq())?,
         };
         let (mut count, mut last) = (0, None);
         while count < EVENTS_AT_ONCE
@@ -119,7 +123,7 @@ impl Mall {
         // What was written before it is durable with it.
         last.map_or(Ok(()), Ticket::wait)?;
         self.shared.alerts.seq.store(follower.at, Ordering::Relaxed);
-        if follower.holds_much() {
+        if follower.may_let_go() && (follower.holds_much() || follower.seen.is_some()) {
             follower.let_go()?;
         }
         self.forget_surplus(&mut follower)?;
@@ -127,23 +131,31 @@ impl Mall {
         Ok(count == EVENTS_AT_ONCE)
     }
 
-    /// Finds where to go on. Where that is not known, or not kept, alerts are made by how the stock
-    /// stands.
-    fn begin(&self, writing: &mut Following) -> Result<Follower> {
+    /// Begins after this event, as if that had been the last one a moment ago.
+    #[cfg(test)]
+    pub(super) fn begin_alerts_after(&self, durable_seq: Seq) -> Result<()> {
+        let mut writing = self.shared.alerts.writing.lock();
+        let follower = self.begin(&mut writing, durable_seq)?;
+        writing.0 = Some(follower);
+        Ok(())
+    }
+
+    /// Finds where to go on, `durable_seq` being the last event that is durable. Where that is not
+    /// known, or not kept, alerts are made by how the stock stands, and more happens meanwhile.
+    fn begin(&self, writing: &mut Following, durable_seq: Seq) -> Result<Follower> {
         let engine = self.engine();
         let claim = engine.claim(CLAIM)?;
         let mut judge = Judge::default();
         for row in self.shelf().rows() {
             judge.set(&row.item.product.id, row.item.product.low_stock_threshold);
         }
-        let durable_seq = engine.durable_seq();
+        let mut seen = None;
         let goes_on = claim.from_seq().filter(|from| *from <= durable_seq + 1);
         let from_seq = match goes_on.map(|from| (from, engine.subscribe(from))) {
             Some((from, Ok(_))) => from,
             Some((_, Err(error))) if error.kind() != ErrorKind::NotFound => return Err(error),
             Some((_, Err(_))) | None => {
-                self.look_at_all(writing, &judge, durable_seq)?;
-                claim.hold_from(durable_seq + 1)?;
+                seen = Some(self.look_at_all(writing, &judge)?);
                 durable_seq + 1
             }
         };
@@ -154,6 +166,7 @@ impl Mall {
             views: Views::new(Box::new(move |account| names.key_of(account))),
             judge,
             told: self.told(),
+            seen,
             ruled: BTreeMap::new(),
             at: from_seq - 1,
             held_after: from_seq - 1,
@@ -170,12 +183,15 @@ impl Mall {
         told
     }
 
-    /// Judges all products by how they stand, as of the event `seq`.
-    fn look_at_all(&self, writing: &mut Following, judge: &Judge, seq: Seq) -> Result<()> {
-        let (moment, mut last) = (Moment { seq, at: self.now_ms() }, None);
+    /// Judges all products by how they stand. Answers the last event that each showed: that is still
+    /// to be read, and is not to be told once more.
+    fn look_at_all(&self, writing: &mut Following, judge: &Judge) -> Result<HashMap<String, Seq>> {
+        let (mut seen, mut last) = (HashMap::new(), None);
         for row in self.shelf().rows() {
             let product = &row.item.product.id;
-            let Some(stock) = self.stock_of(product)? else { continue };
+            let (level, seq) = self.engine().level_as_of(row.item.stock)?;
+            let (stock, moment) = (Stock::of(&level), Moment { seq, at: self.now_ms() });
+            seen.insert(product.clone(), seq);
             for condition in Condition::ALL.iter().copied() {
                 let open = self.shared.alerts.table.read().open(product, condition).cloned();
                 let threshold = judge.threshold(product);
@@ -187,7 +203,8 @@ impl Mall {
                 }
             }
         }
-        last.map_or(Ok(()), Ticket::wait)
+        last.map_or(Ok(()), Ticket::wait)?;
+        Ok(seen)
     }
 
     /// Looks at one event; the ticket of the last alert that was written of it.
@@ -205,6 +222,9 @@ impl Mall {
                 if let Some(ruled) = self.ruled(follower, &product, moment)? {
                     follower.ruled.entry(product).or_default().push(ruled);
                 }
+                continue;
+            }
+            if matches!(touch, Touch::Moved { .. }) && follower.has_seen(&product, seq) {
                 continue;
             }
             let rules = follower.ruled.remove(&product).unwrap_or_default();
@@ -282,14 +302,13 @@ impl Mall {
     fn stock_of(&self, product: &str) -> Result<Option<Stock>> {
         let shelf = self.shelf();
         let Some(item) = shelf.any_item(product) else { return Ok(None) };
-        let level = self.engine().level(item.stock)?;
-        Ok(Some(Stock { available: level.available, was_stocked: level.received > 0 }))
+        Ok(Some(Stock::of(&self.engine().level(item.stock)?)))
     }
 
     /// Removes the oldest alerts that are over, once there are too many of them.
     fn forget_surplus(&self, follower: &mut Follower) -> Result<()> {
         let surplus = self.shared.alerts.table.read().surplus();
-        if surplus.len() < SURPLUS_MAX || !follower.ruled.is_empty() {
+        if surplus.len() < SURPLUS_MAX || !follower.ruled.is_empty() || !follower.may_let_go() {
             return Ok(());
         }
         // The events that made them must not be looked at again.
@@ -303,6 +322,17 @@ impl Mall {
 }
 
 impl Follower {
+    /// Whether a product was judged by how it stood after this event.
+    fn has_seen(&self, product: &str, seq: Seq) -> bool {
+        let last = self.seen.as_ref().and_then(|seen| seen.get(product));
+        last.is_some_and(|last| seq <= *last)
+    }
+
+    /// Whether everything that products were judged by was read by now.
+    fn may_let_go(&self) -> bool {
+        self.seen.iter().flat_map(HashMap::values).all(|last| *last <= self.at)
+    }
+
     /// Whether the journal keeps much that nobody needs.
     fn holds_much(&self) -> bool {
         let held = self.at - self.held_after;
@@ -315,6 +345,7 @@ impl Follower {
         let from_seq = first_open.unwrap_or(self.at + 1);
         self.claim.hold_from(from_seq)?;
         self.held_after = from_seq - 1;
+        self.seen = None;
         Ok(())
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use crate::ledger::Level;
 use crate::mall::facts::{Alert, AlertKind, Condition};
 use crate::mall::model::Product;
 use crate::mall::views::{Change, Entry, Movement};
@@ -26,6 +27,12 @@ pub(super) struct Stock {
     pub(super) available: i64,
     /// Whether it ever had any: one that is yet to come in is not sold out.
     pub(super) was_stocked: bool,
+}
+
+impl Stock {
+    pub(super) fn of(level: &Level) -> Self {
+        Self { available: level.available, was_stocked: level.received > 0 }
+    }
 }
 
 /// What becomes of an alert.

@@ -103,6 +103,41 @@ fn each_crossing_is_told_once_in_its_order_through_restarts_and_crashes() {
 }
 
 #[test]
+fn what_happens_while_all_are_looked_at_for_the_first_time_is_told_once() {
+    for (moves, standing) in [
+        (&[12, -12][..], &[(LowStock, None), (SoldOut, None)][..]),
+        (&[12, -12, 4], &[(LowStock, None)]),
+        (&[12, -12, 40], &[]),
+    ] {
+        for dies in [false, true] {
+            let dir = tempfile::TempDir::new().expect("a directory");
+            let mut mall = open(dir.path());
+            mall.put_category(&category("c", None)).expect("a valid category");
+            mall.put_product(&tea(Some(10))).expect("a valid product");
+            let before = mall.engine().durable_seq();
+            moves.iter().for_each(|by| change(&mall, *by));
+            mall.begin_alerts_after(before).expect("the disk answers");
+            if dies {
+                drop(mall);
+                mall = open(dir.path());
+            }
+            follow(&mall);
+            assert_eq!(told(&mall), standing, "{moves:?} {dies}");
+            change(&mall, 60);
+            drop(mall);
+            let mall = open(dir.path());
+            follow(&mall);
+            let over = |(begins, _): &(AlertKind, _)| match begins {
+                LowStock => (LowStock, Some(StockRecovered)),
+                begins => (*begins, Some(BackInStock)),
+            };
+            let over: Vec<_> = standing.iter().map(over).collect();
+            assert_eq!((told(&mall), written(&mall)), (over, 2 * standing.len()), "{moves:?}");
+        }
+    }
+}
+
+#[test]
 fn what_went_down_and_up_while_nobody_looked_is_told_when_somebody_does() {
     let dir = tempfile::TempDir::new().expect("a directory");
     let mall = mall(dir.path());

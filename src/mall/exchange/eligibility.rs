@@ -2,10 +2,13 @@
 //! the mall's document. Nothing is taken, opened or changed, so an exchange that follows may find it
 //! otherwise.
 
-use super::{Chosen, Exchange, Lack, Need, Part, Short, Wanted, check, stock_of};
+use super::check::check;
+use super::chosen::Chosen;
+use super::parts::{Need, Part, stock_of};
+use super::{Exchange, Wanted};
 use crate::base::QUANTITY_MAX;
 use crate::base::error::{Error, Result};
-use crate::mall::{Failure, Mall, Shortage, User};
+use crate::mall::{Failure, Lack, Mall, Short, Shortage, User};
 
 /// What a user wants to know.
 #[derive(Clone, Copy, Debug)]

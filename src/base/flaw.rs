@@ -69,6 +69,10 @@ flaws! {
     RevivesTwice,
     /// 1: revives an order without its points and its limit.
     RevivesBeyondLimits,
+    /// 1: revives an order with the points that it held, where others were chosen.
+    RevivesWithFormerPoints,
+    /// 1: revives an order with anybody's points.
+    RevivesWithForeignPoints,
     /// 1: a rule that changes forgets what was bought.
     ForgetsUses,
     /// 5: takes units of an account after their end.

@@ -31,15 +31,18 @@ pub(in crate::ledger) fn take_again(
     now: TimeMs,
 ) -> Result<Reviving> {
     check_expired(locked, held)?;
-    if totals(locked, held.takes) != totals(locked, held.lines) {
+    if totals(locked, held.takes) != totals(locked, held.lines)
+        && !flaw::is_made(Flaw::RevivesWithForeignPoints)
+    {
         return Err(Error::invalid("what is taken cannot stand for what was held"));
     }
     if let Some(refusal) = closed(locked, held) {
         return Ok(Reviving::Refused(refusal));
     }
-    let lines = match flaw::is_made(Flaw::RevivesBeyondLimits) {
-        true => &held.takes[held.takes.len() - 1..],
-        false => held.takes,
+    let lines = match held.takes {
+        takes if flaw::is_made(Flaw::RevivesBeyondLimits) => &takes[takes.len() - 1..],
+        _ if flaw::is_made(Flaw::RevivesWithFormerPoints) => held.lines,
+        takes => takes,
     };
     Ok(match take(locked, lines, true, now, None)? {
         Ok(taken) => Reviving::Takes { renewals: renewals(locked, lines, now), lines: taken },

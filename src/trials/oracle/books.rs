@@ -92,6 +92,8 @@ pub struct Books {
     pub accounts: BTreeMap<AccountId, Account>,
     /// Their names; shared, since a search copies the state at every step.
     pub keys: Arc<BTreeMap<AccountKey, AccountId>>,
+    /// The name of each account, also of those that were closed.
+    pub names: Arc<BTreeMap<AccountId, AccountKey>>,
     /// What waits.
     pub pending: BTreeMap<ReservationId, PendingReservation>,
     /// What expired, with what it held.
@@ -301,6 +303,7 @@ impl Books {
         let account = Account::open(policy).good_until(key.until());
         let twice = self.accounts.insert(id, account).is_some()
             | Arc::make_mut(&mut self.keys).insert(key.clone(), id).is_some();
+        Arc::make_mut(&mut self.names).insert(id, key.clone());
         hold(!twice, || format!("{key} is opened twice"))
     }
 

@@ -16,11 +16,11 @@ impl Books {
     pub(super) fn by_source(&self, lines: &[Line]) -> BTreeMap<String, u128> {
         let mut all = BTreeMap::new();
         for Line { account, quantity } in lines {
-            let named = self.keys.iter().find(|(_, of)| *of == account).map(|(key, _)| key);
-            let source = match named.filter(|key| key.kind() == AccountKind::Points) {
-                Some(key) => format!("points of {}", key.owner()),
-                None => account.number().to_string(),
-            };
+            let source =
+                match self.names.get(account).filter(|key| key.kind() == AccountKind::Points) {
+                    Some(key) => format!("points of {}", key.owner()),
+                    None => account.number().to_string(),
+                };
             *all.entry(source).or_default() += u128::from(*quantity);
         }
         all
@@ -36,33 +36,43 @@ impl Books {
             return Due::Nothing(Said::StillPending { reservation });
         }
         match self.why(reservation, owner) {
-            NotPending::Expired => self.decide_revive(asked, now, bounds),
+            NotPending::Expired => self.decide_revive(asked, None, now, bounds),
             why => Due::Nothing(Said::NotPending { reservation, why }),
         }
     }
 
     /// What must come of reviving one that is said to have expired: it takes its own lines as if they
-    /// were bought now, or nothing happens.
-    pub fn decide_revive(&self, asked: &Reacquire, now: TimeMs, bounds: &Bounds) -> Due {
+    /// were bought now, or nothing happens; or these lines, which may be of other points of its user.
+    pub fn decide_revive(
+        &self,
+        asked: &Reacquire,
+        takes: Option<&[Line]>,
+        now: TimeMs,
+        bounds: &Bounds,
+    ) -> Due {
         if let Some(due) = asked.key.and_then(|key| self.answered(key, now)) {
             return due;
         }
-        self.with_room(self.revive_anew(asked, now), asked.key, now, bounds)
+        self.with_room(self.revive_anew(asked, takes, now), asked.key, now, bounds)
     }
 
-    fn revive_anew(&self, asked: &Reacquire, now: TimeMs) -> Due {
+    fn revive_anew(&self, asked: &Reacquire, takes: Option<&[Line]>, now: TimeMs) -> Due {
         let reservation = asked.reservation;
         let Some(held) = self.expired.get(&reservation) else {
             return Due::Error(ErrorKind::Conflict);
         };
-        let closed = held.lines.iter().position(|line| self.accounts[&line.account].closed);
+        let takes = takes.unwrap_or(&held.lines);
+        if self.by_source(takes) != self.by_source(&held.lines) {
+            return Due::Error(ErrorKind::Invalid);
+        }
+        let closed = takes.iter().position(|line| self.accounts[&line.account].closed);
         if let Some(line) = closed {
-            let account = held.lines[line].account;
+            let account = takes[line].account;
             let refusal =
                 Refusal { line, account, available: 0, next_release_at: None, has_line: false };
             return Due::Nothing(Said::Refused(refusal));
         }
-        let buys = Reserve::new(&held.lines, 1).confirmed();
+        let buys = Reserve::new(takes, 1).confirmed();
         if let Some(refused) = self.refuse(&buys, now, None) {
             return refused;
         }

@@ -5,7 +5,9 @@
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
-use super::setup::{AccountIndex, FOLLOWERS, PRODUCTS, Setup, USERS, cap_of, points_of, quota_of};
+use super::setup::{
+    AccountIndex, FOLLOWERS, LOTS, PRODUCTS, Setup, USERS, cap_of, lot_of, points_of, quota_of,
+};
 use crate::event::{Policy, Window};
 use crate::vfs::crash::{Chance, Fault};
 
@@ -71,6 +73,21 @@ pub(super) enum Then {
 /// A request with its key, if it has one.
 pub(super) type Keyed = (Wish, Option<u8>);
 
+/// Which points a late payment takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PointsFrom {
+    /// Those that the order held.
+    Held,
+    /// A lot of the user.
+    Lot(usize),
+    /// Half of a lot, and the rest of those that are good for ever.
+    Both(usize),
+    /// A lot of somebody else, who has nothing to do with it.
+    Another(usize),
+    /// A lot of the user, and more than the order cost.
+    More(usize),
+}
+
 /// How a process ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ending {
@@ -122,9 +139,10 @@ pub(super) enum Step {
     ReturnAgain {
         pick: usize,
     },
-    /// What expired takes its lines again.
+    /// What expired takes its lines again, or points of other accounts.
     Reacquire {
         pick: usize,
+        points: PointsFrom,
         key: Option<u8>,
     },
     /// The same once more.
@@ -299,6 +317,9 @@ impl Plan {
         let mut chance = Chance::new(seed);
         let mut setup = Setup::new(&mut chance);
         let mut steps = opening(&mut chance);
+        if seed % 16 == 11 {
+            steps.extend(opening_of_lots(&mut Chance::new(!seed ^ 12)));
+        }
         let count = 40 + chance.below(120);
         steps.extend((0..count).map(|_| step(&mut chance)));
         // The plans of other seeds stay what they always were.
@@ -357,11 +378,18 @@ impl Plan {
 /// What a mall has before it opens: units and points.
 fn opening(chance: &mut Chance) -> Vec<Step> {
     let places = (0..PRODUCTS).chain((0..USERS).map(points_of));
-    let receive = |account| {
-        let quantity = between(chance, 5..=30);
-        Step::Ask { wish: Wish::Receive { account, quantity }, key: None, then: Then::Wait }
-    };
-    places.map(receive).collect()
+    places.map(|account| receive(chance, account, 5..=30)).collect()
+}
+
+/// Points that a user has besides: few, so that they do not always do.
+fn opening_of_lots(chance: &mut Chance) -> Vec<Step> {
+    let lots = (0..USERS).flat_map(|user| (0..LOTS.len()).map(move |lot| lot_of(user, lot)));
+    lots.map(|account| receive(chance, account, 1..=9)).collect()
+}
+
+fn receive(chance: &mut Chance, account: AccountIndex, units: RangeInclusive<u64>) -> Step {
+    let quantity = between(chance, units);
+    Step::Ask { wish: Wish::Receive { account, quantity }, key: None, then: Then::Wait }
 }
 
 fn between(chance: &mut Chance, range: RangeInclusive<u64>) -> u64 {
@@ -497,8 +525,20 @@ fn reacquire(chance: &mut Chance) -> Step {
         3 | 4 => Step::ReacquireAgain { pick: chance.below(1 << 16), keeps_key: one_in(chance, 2) },
         _ => Step::Reacquire {
             pick: chance.below(1 << 16),
+            points: points_from(chance),
             key: one_in(chance, 2).then(|| chance.below(120) as u8),
         },
+    }
+}
+
+fn points_from(chance: &mut Chance) -> PointsFrom {
+    let lot = chance.below(LOTS.len());
+    match chance.below(10) {
+        0..3 => PointsFrom::Held,
+        3..6 => PointsFrom::Lot(lot),
+        6..8 => PointsFrom::Both(lot),
+        8 => PointsFrom::Another(lot),
+        _ => PointsFrom::More(lot),
     }
 }
 

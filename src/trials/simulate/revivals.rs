@@ -1,27 +1,77 @@
 //! Reservations that expired take their lines again: once, with a key once more, and in no other
 //! state.
 
-use super::plan::Then;
+use super::plan::{PointsFrom, Then};
+use super::setup::{USERS, lot_of, points_of};
 use super::wish::Revived;
 use super::world::World;
-use crate::base::ReservationId;
 use crate::base::error::ErrorKind;
-use crate::ledger::{Held, Reacquire};
+use crate::base::{AccountId, ReservationId};
+use crate::ledger::{Held, Line, Reacquire};
 use crate::trials::oracle::{Checked, Due, Ended, PendingReservation, Said, agree};
 
 impl World<'_> {
     /// One of those that expired; the newest mostly, as their units are sold again soon.
-    pub(super) fn reacquire(&mut self, pick: usize, key: Option<u8>) -> Checked {
+    pub(super) fn reacquire(
+        &mut self,
+        pick: usize,
+        points: PointsFrom,
+        key: Option<u8>,
+    ) -> Checked {
         self.revive_foreign(pick)?;
         let (count, expired) = (self.books.expired.len(), &self.books.expired);
         let found = expired.iter().rev().nth(pick % count.clamp(1, 4));
         let Some((&reservation, held)) = found else {
             return Ok(());
         };
-        let revived = Revived { reservation, held: held.clone(), key };
+        let held = held.clone();
+        let Some(takes) = self.takes(&held.lines, points)? else {
+            return Ok(());
+        };
+        if takes != held.lines {
+            self.counts.add("requests", "reacquire with other points");
+        }
+        let revived = Revived { reservation, held, takes, key };
         self.counts.add("requests", "reacquire");
         self.revived.push(revived.clone());
         self.revive(&revived)
+    }
+
+    /// The lines that it is to take, in the place of those that it held; `None` where the engine opens
+    /// no account now.
+    fn takes(&mut self, held: &[Line], points: PointsFrom) -> Checked<Option<Vec<Line>>> {
+        let mut takes = Vec::new();
+        for line in held {
+            let user = (0..USERS).find(|user| self.is_points_of(line.account, *user));
+            let Some(user) = user else {
+                takes.push(*line);
+                continue;
+            };
+            let quantity = line.quantity;
+            let wanted = match points {
+                PointsFrom::Held => vec![],
+                PointsFrom::Lot(lot) => vec![(lot_of(user, lot), quantity)],
+                PointsFrom::Both(lot) => {
+                    let half = quantity / 2;
+                    vec![(lot_of(user, lot), quantity - half), (points_of(user), half)]
+                }
+                PointsFrom::Another(lot) => vec![(lot_of((user + 1) % USERS, lot), quantity)],
+                PointsFrom::More(lot) => vec![(lot_of(user, lot), quantity + 1)],
+            };
+            takes.extend((points == PointsFrom::Held).then_some(*line));
+            for (place, quantity) in wanted.into_iter().filter(|(_, quantity)| *quantity > 0) {
+                let Some(account) = self.open(place)? else {
+                    return Ok(None);
+                };
+                takes.push(Line { account, quantity });
+            }
+        }
+        Ok(Some(takes))
+    }
+
+    /// Whether these are points of this user that the user took an order's from.
+    fn is_points_of(&self, account: AccountId, user: usize) -> bool {
+        self.books.names.get(&account) == Some(self.key_at(points_of(user)))
     }
 
     /// The same once more, with its key or, as another request, without.
@@ -43,7 +93,7 @@ impl World<'_> {
         let is_told = self.books.ended.contains_key(&reservation);
         let is_faded = self.books.faded.contains(&reservation);
         let is_expired = self.books.expired.contains_key(&reservation);
-        let mut lines = revived.held.lines.iter();
+        let mut lines = revived.held.lines.iter().chain(&revived.takes);
         if !lines.all(|line| is_known(line.account)) || !is_expired && (!is_told || is_faded) {
             return Ok(());
         }
@@ -55,9 +105,13 @@ impl World<'_> {
         let engine = self.engine()?;
         let (now, terms, key) = (engine.now_ms(), self.plan.setup.terms(), revived.key());
         let asked = Reacquire::new(revived.reservation).key(key);
-        let due = self.books.decide_revive(&asked, now, &terms.bounds);
-        let said = engine.revive(&held_of(revived.reservation, &revived.held), &asked);
+        let due = self.books.decide_revive(&asked, Some(&revived.takes), now, &terms.bounds);
+        let held = held_of(revived.reservation, &revived.held);
+        let said = engine.revive(&Held { takes: &revived.takes, ..held }, &asked);
         self.counts.add("revivals", name_of(&due));
+        if matches!(due, Due::Facts(..)) && revived.takes != revived.held.lines {
+            self.counts.add("revivals", "revived with other points");
+        }
         let request = key.map(|key| terms.request(key, now));
         self.hear_other(now, due, request, said, Then::Wait)
     }
@@ -73,9 +127,8 @@ impl World<'_> {
             ended.filter(|(id, how)| **how == Ended::Confirmed && !self.books.faded.contains(id));
         let confirmed = confirmed.filter_map(|(id, _)| {
             let lines = &self.books.consumed.get(id)?.lines;
-            let lines = lines
-                .iter()
-                .map(|line| crate::ledger::Line { account: line.account, quantity: line.consumed });
+            let lines =
+                lines.iter().map(|line| Line { account: line.account, quantity: line.consumed });
             let lines = lines.collect();
             Some((*id, PendingReservation { owner: None, lines, expires_at: 0 }))
         });
@@ -105,6 +158,7 @@ fn name_of(due: &Due) -> &'static str {
         Due::Nothing(_) => "short",
         Due::Again(..) => "first answer again",
         Due::Error(ErrorKind::Conflict) => "revived before",
+        Due::Error(ErrorKind::Invalid) => "other points than its user's",
         Due::Error(_) => "refused",
     }
 }

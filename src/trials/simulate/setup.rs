@@ -12,8 +12,12 @@ pub(super) const PRODUCTS: usize = 3;
 pub(super) const USERS: usize = 3;
 pub(super) const FOLLOWERS: usize = 3;
 
+/// When the points end that a user may have besides: one lot while a run lasts, one long after it.
+pub(super) const LOTS: [&str; 2] = ["1970-01-01T00:16:42Z", "1970-01-02T00:00:00Z"];
+
 /// The accounts of a run: products, and for each user points, a quota of each product, and a cap on
-/// what is outstanding. Points that end do so within a second of the start.
+/// what is outstanding. Points that end do so within a second of the start. Those that a user may
+/// have besides come last.
 pub(super) fn accounts(points_end: bool) -> Vec<(String, Policy)> {
     let mut accounts = vec![
         ("stock/tea".to_owned(), Policy::strict()),
@@ -33,6 +37,10 @@ pub(super) fn accounts(points_end: bool) -> Vec<(String, Policy)> {
         }
         accounts.push((format!("quota/{user}"), Policy::quota(6, Window::Outstanding)));
     }
+    for user in ["ann", "bob", "cem"] {
+        let lots = LOTS.map(|until| (format!("points/{user}/{until}"), Policy::strict()));
+        accounts.extend(lots);
+    }
     accounts
 }
 
@@ -46,6 +54,11 @@ pub(super) fn quota_of(user: usize, product: usize) -> AccountIndex {
 
 pub(super) fn cap_of(user: usize) -> AccountIndex {
     points_of(user) + 1 + PRODUCTS
+}
+
+/// Points that the user has besides.
+pub(super) fn lot_of(user: usize, lot: usize) -> AccountIndex {
+    points_of(USERS) + user * LOTS.len() + lot
 }
 
 /// How the engine of a run is set up.

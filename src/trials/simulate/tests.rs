@@ -190,6 +190,8 @@ fn sign(flaw: Flaw) -> Option<&'static str> {
         Flaw::RecordsTwice => "the event of the answer|but it should be Err(Conflict)",
         Flaw::RevivesTwice => "but it should be Err(Conflict)",
         Flaw::RevivesBeyondLimits => "fact: Revived",
+        Flaw::RevivesWithFormerPoints => "fact: Revived|but it should be Ok(Re",
+        Flaw::RevivesWithForeignPoints => "but it should be Err(Invalid)",
         Flaw::ReturnsTooMuch => "but it should be Ok(TooMuch",
         Flaw::ForgetsUses => "(available, reserved, consumed, received, written off)",
         Flaw::RefusesFalsely => "the answer: Ok(Refused",
@@ -319,17 +321,24 @@ fn points_that_end_are_held_to_the_oracle() {
 /// and what a restart makes of it; and an oracle that would not see it.
 #[test]
 fn what_is_revived_is_held_to_the_oracle() {
-    let seeds = || (0..24).map(|number| 16 * number + 11);
+    let seeds = || (0..32).map(|number| 16 * number + 11);
     let mut counts = super::counts::Counts::default();
     for seed in seeds() {
         let run = run(&Plan::new(seed));
         assert_eq!(run.failure, None, "seed {seed}");
         counts.merge(&run.counts);
     }
-    for name in ["revived", "short", "first answer again", "revived before"] {
+    let names = ["revived", "short", "first answer again", "revived before"];
+    for name in names.into_iter().chain(["other points than its user's"]) {
         assert!(counts.get("revivals", name) > 5, "{name}: {counts}");
     }
-    for flaw in [Flaw::RevivesTwice, Flaw::RevivesBeyondLimits] {
+    assert!(counts.get("revivals", "revived with other points") > 5, "{counts}");
+    for flaw in [
+        Flaw::RevivesTwice,
+        Flaw::RevivesBeyondLimits,
+        Flaw::RevivesWithFormerPoints,
+        Flaw::RevivesWithForeignPoints,
+    ] {
         let seen = |seed| with(flaw, || run(&Plan::new(seed))).failure.is_some();
         assert!(seeds().any(seen), "{flaw:?} is not seen");
     }

@@ -87,6 +87,8 @@ pub(super) struct Revived {
     pub(super) reservation: ReservationId,
     /// What it held then.
     pub(super) held: PendingReservation,
+    /// What it is to take.
+    pub(super) takes: Vec<Line>,
     pub(super) key: Option<u8>,
 }
 

@@ -176,7 +176,7 @@ impl<'p> World<'p> {
                 self.return_part(*pick, *units, *is_more, *written_off, *key)
             }
             Step::ReturnAgain { pick } => self.return_again(*pick),
-            Step::Reacquire { pick, key } => self.reacquire(*pick, *key),
+            Step::Reacquire { pick, points, key } => self.reacquire(*pick, *points, *key),
             Step::ReacquireAgain { pick, keeps_key } => self.reacquire_again(*pick, *keeps_key),
             Step::Note { pick, bytes } => self.note_on(*pick, *bytes),
             Step::NoteWhen { pick, owner, key, bytes, is_met } => {
@@ -268,6 +268,11 @@ impl<'p> World<'p> {
 
     pub(super) fn chance(&self) -> crate::vfs::crash::Chance {
         self.plan.chance_of(self.number)
+    }
+
+    /// The name of the account in this place.
+    pub(super) fn key_at(&self, place: AccountIndex) -> &AccountKey {
+        &self.accounts[place].0
     }
 
     /// Opens the account in this place where it is not open; `None` when the engine does not now.

@@ -217,6 +217,12 @@ impl App {
         Ok(Self { webhooks, ..self })
     }
 
+    /// The receivers of webhooks, where there may be any.
+    #[cfg(feature = "bin")]
+    pub(crate) fn webhooks(&self) -> Option<Webhooks> {
+        self.webhooks.clone()
+    }
+
     /// Lets operators look at this mirror.
     #[cfg(feature = "bin")]
     pub(crate) fn with_mirror(self, mirror: Option<MirrorView>) -> Self {

@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::error::{Error, Result};
 use crate::base::every;
+#[cfg(feature = "bin")]
+use crate::mall::Span;
 use crate::mall::facts::AlertKind;
 
 every! {
@@ -26,6 +28,10 @@ every! {
         StockBack,
         /// Nobody asks any more whether a product is low or sold out.
         StockLifted,
+        /// What happened in a day that is over; for those who name it.
+        ReportDaily,
+        /// The same of a week.
+        ReportWeekly,
         /// An operator wants to see whether a receiver can be reached.
         Test,
     }
@@ -47,12 +53,27 @@ impl Kind {
             Self::StockSoldOut => "stock.sold_out",
             Self::StockBack => "stock.back_in_stock",
             Self::StockLifted => "stock.lifted",
+            Self::ReportDaily => "report.daily",
+            Self::ReportWeekly => "report.weekly",
             Self::Test => "webhook.test",
         }
     }
 
     pub(crate) fn from_name(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|kind| kind.name() == name)
+    }
+
+    #[cfg(feature = "bin")]
+    pub(super) fn of_report(span: Span) -> Self {
+        match span {
+            Span::Daily => Self::ReportDaily,
+            Span::Weekly => Self::ReportWeekly,
+        }
+    }
+
+    /// Whether it is told to nobody who does not name it: nothing happened, and it is long.
+    fn is_named(self) -> bool {
+        matches!(self, Self::ReportDaily | Self::ReportWeekly)
     }
 
     pub(super) fn of_alert(kind: AlertKind) -> Self {
@@ -80,7 +101,8 @@ impl<'de> Deserialize<'de> for Kind {
     }
 }
 
-/// The kinds that a receiver wants: names, or `order.*` for all that begin so. None is all.
+/// The kinds that a receiver wants: names, or `order.*` for all that begin so. None is all but
+/// reports.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct Wanted(Vec<String>);
@@ -108,7 +130,9 @@ impl Wanted {
     }
 
     pub(super) fn has(&self, kind: Kind) -> bool {
-        self.0.is_empty() || kind == Kind::Test || self.0.iter().any(|name| is_meant(name, kind))
+        kind == Kind::Test
+            || (self.0.is_empty() && !kind.is_named())
+            || self.0.iter().any(|name| is_meant(name, kind))
     }
 }
 
@@ -137,6 +161,9 @@ mod tests {
         let wanted = |names: &[&str]| Wanted::parse(names.iter().map(|it| (*it).into()).collect());
         for (names, kind, expected) in [
             (&[][..], Kind::StockLow, true),
+            (&[], Kind::ReportDaily, false),
+            (&["report.*"], Kind::ReportWeekly, true),
+            (&["report.daily"], Kind::ReportWeekly, false),
             (&["order.*"], Kind::OrderShipped, true),
             (&["order.*"], Kind::StockLow, false),
             (&["stock.low", "order.created"], Kind::StockLow, true),

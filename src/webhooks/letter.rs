@@ -6,7 +6,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::kind::Kind;
+#[cfg(feature = "bin")]
+use crate::base::error::{Error, Result};
 use crate::base::{ReservationId, Seq, TimeMs};
+#[cfg(feature = "bin")]
+use crate::mall::Report;
 use crate::mall::facts::{Alert, OrderFact};
 use crate::mall::views::{Change, Entry, InLine, LineChange, OrderChange, OrderEnd, OrderStep};
 use crate::mall::views::{Returned, Subject};
@@ -54,6 +58,20 @@ impl Letter {
         let id = Self::test_id(number);
         let data = json!({"receiverId": receiver});
         Self::new(id.clone(), Kind::Test, id, seq, at, data)
+    }
+
+    /// A report of a period that is over. The same report is the same message, whoever makes it
+    /// anew.
+    ///
+    /// # Errors
+    /// `Unavailable` when it cannot be written.
+    #[cfg(feature = "bin")]
+    pub(super) fn report(report: &Report, origin: u128, seq: Seq) -> Result<Self> {
+        let data = serde_json::to_value(report)
+            .map_err(|cause| Error::unavailable("a report cannot be written").with_source(cause))?;
+        let (kind, span) = (Kind::of_report(report.span), report.span.name());
+        let id = format!("msg_{:016x}_{span}_{}", origin as u64, report.period);
+        Ok(Self::new(id, kind, format!("report/{span}"), seq, report.to, data))
     }
 }
 

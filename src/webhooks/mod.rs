@@ -11,6 +11,8 @@ mod letter;
 mod outbox;
 mod profile;
 mod receiver;
+#[cfg(feature = "bin")]
+mod reports;
 mod run;
 mod secret;
 mod send;

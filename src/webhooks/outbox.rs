@@ -2,7 +2,7 @@
 //! about, and only the first of a lane is sent. So what is about one order arrives in its order, and
 //! an order whose message is refused holds up no other. No time is read here, and nothing sent.
 
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
@@ -64,6 +64,8 @@ pub(super) struct Snapshot {
     pub(super) counts: Counts,
     pub(super) waiting: Vec<Letter>,
     pub(super) dead: Vec<Dead>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) reported: BTreeMap<String, String>,
 }
 
 /// How an attempt went.
@@ -92,14 +94,17 @@ pub(super) struct Outbox {
     under_way: HashSet<String>,
     dead: VecDeque<Dead>,
     counts: Counts,
+    /// The last period of each span whose report was put in here, or left out.
+    reported: BTreeMap<String, String>,
     /// Failures in a row.
     streak: u32,
 }
 
 impl Outbox {
     pub(super) fn restore(snapshot: Snapshot) -> Self {
-        let Snapshot { read_through, counts, waiting, dead } = snapshot;
-        let mut outbox = Self { read_through, counts, dead: dead.into(), ..Self::default() };
+        let Snapshot { read_through, counts, waiting, dead, reported } = snapshot;
+        let dead = dead.into();
+        let mut outbox = Self { read_through, counts, dead, reported, ..Self::default() };
         waiting.into_iter().for_each(|letter| outbox.push(letter));
         outbox
     }
@@ -109,7 +114,8 @@ impl Outbox {
         // Those of one lane stay in their order.
         waiting.sort_by(|a, b| (a.seq, &a.id).cmp(&(b.seq, &b.id)));
         let dead = self.dead.iter().cloned().collect();
-        Snapshot { read_through: self.read_through, counts: self.counts.clone(), waiting, dead }
+        let (counts, reported) = (self.counts.clone(), self.reported.clone());
+        Snapshot { read_through: self.read_through, counts, waiting, dead, reported }
     }
 
     pub(super) fn begin_after(&mut self, seq: Seq) {
@@ -141,6 +147,17 @@ impl Outbox {
         if letters.len() == 1 {
             self.plan(&lane);
         }
+    }
+
+    /// The last period of a span whose report was put in here, or left out.
+    #[cfg(any(test, feature = "bin"))]
+    pub(super) fn last_reported(&self, span: &str) -> Option<String> {
+        self.reported.get(span).cloned()
+    }
+
+    #[cfg(any(test, feature = "bin"))]
+    pub(super) fn set_reported(&mut self, span: &str, period: &str) {
+        self.reported.insert(span.to_owned(), period.to_owned());
     }
 
     /// Whether a message about this waits.
@@ -477,10 +494,13 @@ mod tests {
         }
         let first = outbox.take_due(0).expect("it is due");
         outbox.settle(&first, failed(), 7, 0, 0);
+        outbox.set_reported("daily", "2026-11-28");
         let kept = serde_json::to_vec(&outbox.snapshot()).expect("it is written");
+        assert!(String::from_utf8_lossy(&kept).contains(r#""reported":{"daily":"2026-11-28"}"#));
         let mut again = Outbox::restore(serde_json::from_slice(&kept).expect("it reads"));
         assert_eq!((again.waiting(), again.dead().len(), again.read_through()), (3, 1, 4));
         assert_eq!(again.counts(), outbox.counts());
+        assert_eq!(again.last_reported("daily").as_deref(), Some("2026-11-28"));
         assert_eq!(sent(&mut again, 0), ["msg_2", "msg_3"]);
         again.call_off();
         assert_eq!(sent(&mut again, 0), ["msg_2", "msg_3"], "nobody has sent them");

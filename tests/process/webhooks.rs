@@ -1,5 +1,5 @@
 //! Would catch a message to a receiver of webhooks that a killed server loses, or tells out of its
-//! order when it is back.
+//! order when it is back; and a report that does not come, or comes again after a restart.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use rustix::process::Signal;
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::support::{Answer, Client, Hook, Process, by_order, demo_token};
+use crate::support::{Answer, Client, Hook, Process, by_order, demo_token, signature};
 
 const KILLS: usize = 3;
 const ORDERS: usize = 12;
@@ -62,6 +62,64 @@ async fn a_killed_server_tells_everything_that_it_acknowledged_in_its_order() {
         .await;
     for (order, kinds) in by_order(&told) {
         assert_eq!(kinds, whole, "{order}");
+    }
+    drop(server);
+}
+
+async fn make(operator: &mut Client, id: &str, hook: &Hook) -> String {
+    let receiver = json!({"receiverId": id, "url": hook.url(), "events": ["report.*"]});
+    let made = operator.post("/api/admin/webhooks", receiver).await.data();
+    made["secret"].as_str().expect("it is shown").to_owned()
+}
+
+/// Waits until what a receiver was told is known to be delivered: two reports, and a third when a day
+/// ends just then.
+async fn has_both(operator: &mut Client, id: &str, hook: &Hook) {
+    hook.count(2).await;
+    let path = format!("/api/admin/webhooks/{id}");
+    while operator.get(&path).await.data()["delivered"].as_u64() < Some(2) {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_last_day_and_week_are_reported_signed_and_once_through_a_restart() {
+    let dir = TempDir::new().expect("a directory");
+    let (first, second) = (Hook::open().await, Hook::open().await);
+    let server = serve(dir.path());
+    let ops = demo_token(dir.path(), "ops", "operator");
+    let mut operator = Client::connect(server.address, Some(ops.clone())).await;
+    let secret = make(&mut operator, "a-first", &first).await;
+    has_both(&mut operator, "a-first", &first).await;
+    let told = first.told();
+    for it in &told {
+        assert_eq!(it.signatures, signature(&secret, it), "the receiver can tell who says so");
+        let (kind, data) = (it.kind(), it.json()["data"].clone());
+        assert_eq!(kind, format!("report.{}", data["span"].as_str().expect("a word")));
+        assert_eq!((&data["isOver"], &data["timeZone"]), (&json!(true), &json!("UTC")));
+        let (span, period) = (data["span"].as_str(), data["period"].as_str());
+        let name = format!("_{}_{}", span.expect("a word"), period.expect("a name"));
+        assert!(it.id.ends_with(&name), "{}", it.id);
+    }
+    for kind in ["report.daily", "report.weekly"] {
+        assert!(told.iter().any(|it| it.kind() == kind), "{kind}");
+    }
+
+    server.signal(Signal::TERM);
+    server.wait();
+    let server = serve(dir.path());
+    let mut operator = Client::connect(server.address, Some(ops)).await;
+    make(&mut operator, "b-second", &second).await;
+    // Who comes later in their order has theirs: so the first was looked at.
+    has_both(&mut operator, "b-second", &second).await;
+    let mut ids: Vec<_> = first.told().into_iter().map(|it| it.id).collect();
+    let count = ids.len();
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), count, "a report came twice");
+    for it in second.told() {
+        let same = told.iter().find(|first| first.id == it.id);
+        assert!(same.is_none_or(|same| same.body == it.body), "whoever asks, a day is the same");
     }
     drop(server);
 }

@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 
 use self::keys::KeysFile;
 use self::keys_url::KeysAt;
-use self::reports::Deliveries;
+use self::reports::{Deliveries, Receivers};
 use crate::base::error::{Error, Result};
 use crate::engine::Engine;
 use crate::http::{self, App, Auth, Limits, Role};
@@ -140,11 +140,11 @@ impl Server {
         } else {
             None
         };
-        let reports = config.reports_dir.as_deref();
-        let _deliveries = reports.map(|dir| Deliveries::start(mall.clone(), dir)).transpose()?;
-        let app = App::new(mall, auth.clone(), limits).with_mirror(mirror);
+        let app = App::new(mall.clone(), auth.clone(), limits).with_mirror(mirror);
         let app = app.log_requests(config.log_requests);
         let app = Arc::new(app.with_webhooks(config.webhooks()?)?);
+        let receivers = Receivers::open(config.reports_dir.as_deref(), app.webhooks())?;
+        let _deliveries = Deliveries::start(mall, receivers)?;
         let runtime = runtime()?;
         let served = runtime.block_on(async {
             let listener = TcpListener::bind(config.listen)

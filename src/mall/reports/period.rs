@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::TimeMs;
 use crate::base::error::{Error, Result};
+use crate::base::every;
 
 const HOUR_MS: u64 = 3_600_000;
 
@@ -62,12 +63,14 @@ impl Default for Zone {
     }
 }
 
-/// How long a report looks at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) enum Span {
-    Daily,
-    Weekly,
+every! {
+    /// How long a report looks at.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    pub(crate) enum Span {
+        Daily,
+        Weekly,
+    }
 }
 
 impl Span {

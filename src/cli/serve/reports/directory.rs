@@ -52,7 +52,15 @@ impl Directory {
     }
 }
 
-impl Receiver for Directory {
+impl Receiver for &Directory {
+    fn name(&self) -> &str {
+        "reports_dir"
+    }
+
+    fn wants(&self, _: Span) -> bool {
+        true
+    }
+
     fn last(&self, span: Span) -> Result<Option<String>> {
         Ok(self.delivered()?.remove(span.name()))
     }

@@ -14,6 +14,7 @@ use crate::base::clock::ManualClock;
 use crate::engine::Engine;
 use crate::mall::MallConfig;
 use crate::vfs::{RealVfs, Vfs};
+use crate::webhooks::{Make, WebhookSettings};
 
 const HOUR_MS: u64 = 3_600_000;
 const DAY_MS: u64 = 24 * HOUR_MS;
@@ -54,7 +55,7 @@ impl Fixture {
     fn deliver(&self) -> usize {
         let receiver = self.receiver();
         let mut rounds = 0;
-        while deliver_next(&self.mall, &receiver).expect("it can be delivered") {
+        while deliver_next(&self.mall, &&receiver).expect("it can be delivered") {
             rounds += 1;
         }
         rounds
@@ -115,6 +116,77 @@ fn what_was_cut_off_is_delivered_again_and_is_the_same() {
     assert_eq!(mall.deliver(), 1);
     assert_eq!(fs::read(dir.join("daily-2025-06-14.html")).expect("it is there"), before);
     fs::write(dir.join("delivered.json"), "{").expect("there is room");
-    let error = deliver_next(&mall.mall, &mall.receiver()).expect_err("nobody knows what was");
+    let error = deliver_next(&mall.mall, &&mall.receiver()).expect_err("nobody knows what was");
     assert!(error.to_string().contains("delivered.json"), "{error}");
+}
+
+/// The receivers of webhooks of this mall, none of which is sent anything.
+fn webhooks(mall: &Fixture) -> Webhooks {
+    Webhooks::open(mall.engine.clone(), WebhookSettings::default()).expect("they can be read")
+}
+
+fn make(webhooks: &Webhooks, id: &str, events: &[&str]) {
+    let make = Make {
+        id: id.to_owned(),
+        url: "https://hooks.example/in".to_owned(),
+        events: events.iter().map(|it| (*it).to_owned()).collect(),
+        description: String::new(),
+        secret: None,
+        by: "ops".to_owned(),
+        key: None,
+    };
+    webhooks.make(make).expect("it is made");
+}
+
+/// Delivers all that is due to all; what waits for each of these receivers.
+fn deliver_to<const N: usize>(mall: &Fixture, webhooks: &Webhooks, ids: [&str; N]) -> [usize; N] {
+    let receivers = Receivers::open(None, Some(webhooks.clone())).expect("nothing is opened");
+    let mut resting = HashMap::new();
+    while deliver_to_all(&mall.mall, &receivers, &mut resting).expect("it is not closed") {}
+    assert!(resting.is_empty(), "{resting:?}");
+    ids.map(|id| webhooks.standing(id).expect("it is there").waiting)
+}
+
+#[test]
+fn a_receiver_of_webhooks_gets_each_report_that_it_wants_once_also_through_a_restart() {
+    let ids = ["all", "daily", "both"];
+    let mall = Fixture::new();
+    let hooks = webhooks(&mall);
+    make(&hooks, "all", &[]);
+    make(&hooks, "daily", &["report.daily", "order.*"]);
+    make(&hooks, "both", &["report.*"]);
+    assert_eq!(deliver_to(&mall, &hooks, ids), [0, 1, 2], "reports are for those who name them");
+    assert_eq!(deliver_to(&mall, &hooks, ids), [0, 1, 2]);
+
+    let mall = mall.reopen();
+    let hooks = webhooks(&mall);
+    assert_eq!(deliver_to(&mall, &hooks, ids), [0, 1, 2], "what waited waits, and no more");
+    // Sunday ends, and with it the week.
+    mall.clock.advance(23 * HOUR_MS + REPORT_SETTLED_MS);
+    assert_eq!(deliver_to(&mall, &hooks, ids), [0, 2, 4]);
+    // Two days without a server are made up for.
+    mall.clock.advance(2 * DAY_MS);
+    let mall = mall.reopen();
+    let hooks = webhooks(&mall);
+    assert_eq!(deliver_to(&mall, &hooks, ids), [0, 4, 6]);
+    let last = hooks.last_reported("both", Span::Weekly).expect("it is there");
+    assert_eq!(last.as_deref(), Some("2025-W24"));
+}
+
+/// Would catch a receiver that cannot take its reports and keeps others from theirs.
+#[test]
+fn a_receiver_that_has_no_room_is_left_alone_and_holds_up_no_other() {
+    let mall = Fixture::new();
+    let hooks = webhooks(&mall);
+    make(&hooks, "full", &["report.*"]);
+    make(&hooks, "late", &["report.*"]);
+    while hooks.test("full", None).is_ok() {}
+    let full = hooks.standing("full").expect("it is there").waiting;
+    let receivers = Receivers::open(None, Some(hooks.clone())).expect("nothing is opened");
+    let mut resting = HashMap::new();
+    while deliver_to_all(&mall.mall, &receivers, &mut resting).expect("it is not closed") {}
+    assert_eq!(resting.keys().collect::<Vec<_>>(), ["full"]);
+    let waiting = |id| hooks.standing(id).expect("it is there").waiting;
+    assert_eq!([waiting("full"), waiting("late")], [full, 2]);
+    assert_eq!(hooks.last_reported("full", Span::Daily).expect("it is there"), None);
 }

@@ -77,6 +77,8 @@ mod vfs;
 #[cfg(feature = "audit")]
 #[cfg_attr(not(feature = "bin"), allow(unused, reason = "tests ask less of it than the program"))]
 mod audit;
+#[cfg(feature = "server")]
+mod backup;
 #[cfg(feature = "bin")]
 mod cli;
 #[cfg(feature = "client")]

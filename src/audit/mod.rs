@@ -36,6 +36,9 @@ use crate::vfs::Vfs;
 
 pub(crate) use finding::{Finding, Findings, Kind};
 
+/// How many keys an engine of 0.1.0 kept, unless it was told otherwise.
+pub(crate) const OLD_KEYS_MAX: usize = 1 << 20;
+
 /// How a directory is audited.
 #[derive(Clone, Debug)]
 pub(crate) struct AuditConfig {

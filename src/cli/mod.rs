@@ -1,6 +1,7 @@
 //! The command line: parse, call, print.
 
 mod audit;
+mod backup;
 mod bench;
 mod catalogue;
 mod clock;
@@ -9,6 +10,7 @@ mod import;
 mod mirror;
 mod points;
 mod report;
+mod restore;
 mod revoke;
 mod serve;
 mod simulate;
@@ -68,6 +70,10 @@ enum Command {
     State(audit::StateArgs),
     /// Show whether a journal's time is ahead of the machine's clock, and set it back
     Clock(clock::ClockArgs),
+    /// Copy what a data directory has to another disk or an object store, while a server runs on it
+    Backup(backup::BackupArgs),
+    /// Make a data directory as it was at any moment that a backup has
+    Restore(restore::RestoreArgs),
     /// Make history anew from snapshot, journal and archive, or the ledger's snapshot
     Rebuild(audit::RebuildArgs),
 }
@@ -91,6 +97,8 @@ pub fn main() -> ExitCode {
         Command::Inspect(args) => audit::inspect(&args),
         Command::State(args) => audit::state(&args),
         Command::Clock(args) => clock::clock(&args),
+        Command::Backup(args) => backup::backup(&args),
+        Command::Restore(args) => restore::restore(&args),
         Command::Rebuild(args) => audit::rebuild(&args),
     };
     let code = result.unwrap_or_else(|error| {

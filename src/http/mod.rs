@@ -46,6 +46,7 @@ use std::time::Duration;
 use hyper::HeaderMap;
 use tokio::sync::{Semaphore, watch};
 
+use crate::backup::BackupView;
 use crate::base::error::Result;
 use crate::base::handle;
 use crate::mall::Mall;
@@ -168,6 +169,7 @@ pub struct App {
     followers: Arc<Semaphore>,
     /// `None` without a mirror.
     mirror: Option<MirrorView>,
+    backup: Option<BackupView>,
     /// `None` where nobody is told of anything.
     webhooks: Option<Webhooks>,
 }
@@ -197,6 +199,7 @@ impl App {
             request_log: RequestLog::default(),
             draining: watch::Sender::new(false),
             mirror: None,
+            backup: None,
             webhooks: None,
         }
     }
@@ -227,6 +230,12 @@ impl App {
     #[cfg(feature = "bin")]
     pub(crate) fn with_mirror(self, mirror: Option<MirrorView>) -> Self {
         Self { mirror, ..self }
+    }
+
+    /// Lets operators look at these backups.
+    #[cfg(feature = "bin")]
+    pub(crate) fn with_backup(self, backup: Option<BackupView>) -> Self {
+        Self { backup, ..self }
     }
 
     /// Whose token a request has, if it is good now.

@@ -103,9 +103,8 @@ pub(super) fn write(
     let unfinished = path.with_extension("tmp");
     let mut write = || {
         let file = vfs.create(&unfinished)?;
-        let info = FrameInfo::new().block_size(BlockSize::Max256KB).content_checksum(true);
         let mut encoder =
-            FrameEncoder::with_frame_info(info, Appending { file: &*file, offset: 0 });
+            FrameEncoder::with_frame_info(frame_info(), Appending { file: &*file, offset: 0 });
         encoder.write_all(segment)?;
         archived.bytes = encoder.finish().map_err(io::Error::other)?.offset;
         file.sync()?;
@@ -114,6 +113,11 @@ pub(super) fn write(
     };
     write().map_err(|error| Error::io(format_args!("writing {}", path.display()), error))?;
     Ok(archived)
+}
+
+/// How a segment is compressed.
+pub(super) fn frame_info() -> FrameInfo {
+    FrameInfo::new().block_size(BlockSize::Max256KB).content_checksum(true)
 }
 
 struct Appending<'a> {

@@ -13,8 +13,11 @@
 //! | `recycler` | spares and recycling, in the background |
 //! | `archive`, `reader` | the past, for those who follow |
 //! | `scan` | all of it, read from outside |
+//! | `copies` | copies of segments, for backups |
 
 mod archive;
+#[cfg(feature = "bin")]
+mod copies;
 mod found;
 mod frame;
 mod group;
@@ -42,6 +45,8 @@ use group::GroupCommit;
 use store::SegmentStore;
 use writer::SegmentWriter;
 
+#[cfg(feature = "bin")]
+pub(crate) use copies::{SegmentCopy, make_directories};
 pub(crate) use found::FoundJournal;
 pub(crate) use reader::Reader;
 #[cfg(feature = "bin")]

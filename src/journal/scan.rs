@@ -83,6 +83,11 @@ impl JournalScan {
         Ok(look)
     }
 
+    #[cfg(feature = "bin")]
+    pub(super) fn vfs(&self) -> &dyn Vfs {
+        &*self.vfs
+    }
+
     /// The last record there was when it was looked.
     pub(crate) fn last_seq(&self) -> Seq {
         self.last_seq

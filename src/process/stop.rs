@@ -24,6 +24,8 @@ pub(crate) enum Stage {
     Mirror,
     /// The engine is being closed.
     Closing,
+    /// The last events are being copied into the backup.
+    Backup,
 }
 
 impl Stage {
@@ -36,6 +38,7 @@ impl Stage {
             Self::Closing => {
                 "the engine is not closed: history may be behind, and there may be no new checkpoint"
             }
+            Self::Backup => "the backup may lack the last events: the next start copies them",
         }
     }
 }
@@ -59,7 +62,7 @@ fn step(stage: Stage, asked_before: usize) -> Step {
         (Stage::Serving, 1) => Step::CutOff,
         // Closing begins by itself after the first signal, so there was one before unless serving
         // failed.
-        (Stage::Mirror | Stage::Closing, 0) => Step::Drain,
+        (Stage::Mirror | Stage::Closing | Stage::Backup, 0) => Step::Drain,
         _ => Step::End(1),
     }
 }
@@ -103,7 +106,7 @@ impl WayOut {
         if stage == Stage::Closing {
             tracing::info!("closing the engine");
         }
-        if matches!(stage, Stage::Mirror | Stage::Closing) {
+        if matches!(stage, Stage::Mirror | Stage::Closing | Stage::Backup) {
             self.begin_end();
         }
     }

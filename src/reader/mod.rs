@@ -1,6 +1,8 @@
 //! Reading a data directory from outside: its events, and the ledger as it stood.
 
 #[cfg(feature = "bin")]
+mod digest;
+#[cfg(feature = "bin")]
 mod rebuild;
 
 use std::ops::{Bound, RangeBounds};
@@ -24,7 +26,9 @@ use crate::vfs::directory::{Identity, identity_of};
 use crate::vfs::{RealVfs, Vfs};
 
 #[cfg(feature = "bin")]
-pub(crate) use rebuild::{Rebuilt, accept_loss, rebuild_history, rebuild_snapshot};
+pub(crate) use digest::Digest;
+#[cfg(feature = "bin")]
+pub(crate) use rebuild::{Rebuilt, accept_loss, rebuild_history, rebuild_snapshot, write_snapshot};
 
 /// A data directory, read without its lock and without changing anything in it: events, and the
 /// whole ledger as of any of them. For auditors, reports and whoever follows the ledger from

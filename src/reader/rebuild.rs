@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::DirectoryReader;
+use super::{DirectoryReader, LedgerView};
 use crate::base::Seq;
 use crate::base::error::{Error, Result};
 use crate::engine::files::absolute;
@@ -142,10 +142,16 @@ pub(crate) fn rebuild_snapshot(dir: &Path, progress: &mut dyn FnMut(u64, u64)) -
     let claimed = Claimed::new(dir)?;
     let reader = &claimed.reader;
     let view = reader.ledger_anew(progress)?;
-    let last_seq = view.seq();
-    let path =
-        snapshot::write_of(&RealVfs, dir, view.ledger(), &EndsAt(last_seq), view.floor_ms())?;
-    Ok(Rebuilt { first_seq: reader.oldest_seq(), last_seq, path, set_aside: None })
+    let path = write_snapshot(dir, &view)?;
+    Ok(Rebuilt { first_seq: reader.oldest_seq(), last_seq: view.seq(), path, set_aside: None })
+}
+
+/// Writes a snapshot of the ledger as it stood, into a data directory that nobody has open.
+///
+/// # Errors
+/// `Unavailable` when the disk fails.
+pub(crate) fn write_snapshot(dir: &Path, view: &LedgerView) -> Result<PathBuf> {
+    snapshot::write_of(&RealVfs, dir, view.ledger(), &EndsAt(view.seq()), view.floor_ms())
 }
 
 /// The journal of a ledger that is only read.

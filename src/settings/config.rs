@@ -7,6 +7,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use super::log::LogConfig;
+use crate::backup::Plan;
 use crate::base::error::{Error, Result};
 use crate::engine::{Engine, EngineBuilder};
 use crate::http::{Limits, RequestLog, WebhookSettings};
@@ -34,6 +35,7 @@ pub(crate) struct Config {
     pub(crate) mall: MallConfig,
     /// Where reports are delivered; `None` is nowhere.
     pub(crate) reports_dir: Option<PathBuf>,
+    pub(super) backup: BackupSettings,
     pub(super) points: PointsSettings,
     pub(super) mirror: MirrorSettings,
     pub(super) webhooks: WebhooksSet,
@@ -42,6 +44,25 @@ pub(crate) struct Config {
 
 /// Sets something of an engine.
 type EngineStep = Box<dyn FnOnce(EngineBuilder) -> EngineBuilder>;
+
+/// What is set about backups, whether there are any or not.
+#[derive(Default)]
+pub(super) struct BackupSettings {
+    pub(super) to: Option<String>,
+    pub(super) every: Duration,
+    pub(super) key_file: Option<PathBuf>,
+    pub(super) keep: Option<Duration>,
+    pub(super) snapshot_every: Duration,
+}
+
+/// Backups that a server makes by itself.
+pub(crate) struct BackupConfig {
+    /// A directory, or `s3://BUCKET/PREFIX`.
+    pub(crate) to: String,
+    pub(crate) every: Duration,
+    pub(crate) key_file: Option<PathBuf>,
+    pub(crate) plan: Plan,
+}
 
 /// What is set about a service that keeps the points, whether there is one or not.
 pub(super) struct PointsSettings {
@@ -113,6 +134,7 @@ impl Config {
             connections_per_address: None,
             mall: MallConfig::default(),
             reports_dir: None,
+            backup: BackupSettings::default(),
             points: PointsSettings {
                 url: None,
                 secret: None,
@@ -141,6 +163,14 @@ impl Config {
     pub(crate) fn take_engine(&mut self) -> EngineBuilder {
         let builder = Engine::builder(&self.data_dir);
         self.engine.drain(..).fold(builder, |builder, step| step(builder))
+    }
+
+    /// The backups that the server makes by itself, if it does.
+    pub(crate) fn backup(&self) -> Option<BackupConfig> {
+        let BackupSettings { to, every, key_file, keep, snapshot_every } = &self.backup;
+        let plan = Plan { snapshot_every: *snapshot_every, keep: *keep };
+        let (every, key_file) = (*every, key_file.clone());
+        to.clone().map(|to| BackupConfig { to, every, key_file, plan })
     }
 
     /// The service that keeps the points, where the ledger does not.

@@ -12,7 +12,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use config::{Config, KeysUrl, PointsConfig};
+pub(crate) use config::{BackupConfig, Config, KeysUrl, PointsConfig};
 #[cfg(feature = "mysql")]
 pub(crate) use flags::OfMirror;
 pub(crate) use flags::{Flags, OfData, OfPoints, OfPointsService, OfReport, OfServer, OfTokens};

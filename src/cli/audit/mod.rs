@@ -17,6 +17,5 @@ pub(super) use progress::Progress;
 pub(super) use rebuild::{RebuildArgs, rebuild};
 pub(super) use state::{StateArgs, state};
 pub(super) use table::table;
-pub(super) use time::parse_time;
-pub(super) use time::show_time;
+pub(super) use time::{Moment, parse_moment, parse_time, show_time};
 pub(super) use verify::{VerifyArgs, verify};

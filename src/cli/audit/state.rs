@@ -67,8 +67,8 @@ pub(in crate::cli) fn state(args: &StateArgs) -> Result<ExitCode> {
     let picture = Picture::of(&view, args);
     let mut out = Out::new();
     match args.json {
-        true => out.json(&picture.json(&view))?,
-        false => out.line(picture.text(&view, args).trim_end())?,
+        true => out.json(&picture.json(&view)?)?,
+        false => out.line(picture.text(&view, args)?.trim_end())?,
     };
     out.finish()?;
     Ok(ExitCode::SUCCESS)
@@ -95,7 +95,7 @@ impl Picture {
         Self { levels, pending }
     }
 
-    fn text(&self, view: &LedgerView, args: &StateArgs) -> String {
+    fn text(&self, view: &LedgerView, args: &StateArgs) -> Result<String> {
         let number = |units: u64| units.to_string();
         let rows: Vec<[String; 7]> = self
             .levels
@@ -127,18 +127,20 @@ impl Picture {
         let documents: usize =
             view.collections().iter().map(|name| view.documents(name).len()).sum();
         text.push_str(&format!(
-            "\nAs of event {}, {}: {} accounts, {} pending reservations, {documents} documents.\n",
+            "\nAs of event {}, {}: {} accounts, {} pending reservations, {documents} documents.\nLedger {}\n",
             view.seq(),
             show_time(view.at()),
             self.levels.len(),
             self.pending.len(),
+            view.digest()?,
         ));
-        text
+        Ok(text)
     }
 
-    fn json(&self, view: &LedgerView) -> StateJson {
+    fn json(&self, view: &LedgerView) -> Result<StateJson> {
         let collections = view.collections();
-        StateJson {
+        Ok(StateJson {
+            digest: view.digest()?.to_string(),
             seq: view.seq(),
             at: view.at(),
             time: show_time(view.at()),
@@ -148,7 +150,7 @@ impl Picture {
                 .iter()
                 .map(|name| (name.clone(), view.documents(name).len()))
                 .collect(),
-        }
+        })
     }
 }
 
@@ -180,6 +182,8 @@ struct StateJson {
     seq: Seq,
     at: TimeMs,
     time: String,
+    /// What tells the whole ledger from any other, whatever of it is shown.
+    digest: String,
     accounts: Vec<AccountJson>,
     pending: Vec<PendingJson>,
     /// How many there are in each collection.

@@ -7,7 +7,7 @@ use crate::base::{Seq, TimeMs};
 
 /// A moment of the ledger: after an event, or at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Moment {
+pub(in crate::cli) enum Moment {
     Seq(Seq),
     Time(TimeMs),
 }
@@ -16,7 +16,7 @@ pub(super) enum Moment {
 ///
 /// # Errors
 /// As [`parse_time`].
-pub(super) fn parse_moment(text: &str) -> Result<Moment> {
+pub(in crate::cli) fn parse_moment(text: &str) -> Result<Moment> {
     match text.parse() {
         Ok(seq) => Ok(Moment::Seq(seq)),
         Err(_) => parse_time(text).map(Moment::Time),

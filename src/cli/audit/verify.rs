@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::progress::Progress;
 use super::table::table;
 use super::time::show_time;
-use crate::audit::{self, Audit, AuditConfig, Audited, Finding, Kind};
+use crate::audit::{self, Audit, AuditConfig, Audited, Finding, Kind, OLD_KEYS_MAX};
 use crate::base::error::{Error, Result};
 use crate::process::print;
 use crate::vfs::RealVfs;
@@ -24,7 +24,7 @@ pub(in crate::cli) struct VerifyArgs {
     json: bool,
     /// How many keyed requests the engine remembered up to 0.1.0; after that many newer ones a key
     /// might be used again
-    #[arg(long, value_name = "N", default_value_t = 1 << 20)]
+    #[arg(long, value_name = "N", default_value_t = OLD_KEYS_MAX)]
     idempotency_keys: usize,
     /// Leave history out
     #[arg(long)]

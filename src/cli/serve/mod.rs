@@ -1,5 +1,6 @@
 //! `stockhold serve`: the server.
 
+mod backups;
 mod greeting;
 pub(super) mod keys;
 mod keys_url;
@@ -11,9 +12,11 @@ use std::time::Duration;
 use clap::Args;
 use tokio::net::TcpListener;
 
+use self::backups::Backups;
 use self::keys::KeysFile;
 use self::keys_url::KeysAt;
 use self::reports::{Deliveries, Receivers};
+use crate::backup::BackupView;
 use crate::base::error::{Error, Result};
 use crate::engine::Engine;
 use crate::http::{self, App, Auth, Limits, Role};
@@ -59,9 +62,17 @@ pub(super) fn serve(args: &ServeArgs) -> Result<()> {
         builder = soak::soaked(builder)?;
     }
     let engine = builder.open()?;
+    let backup =
+        config.backup().map(|backup| Backups::start(engine.clone(), &config.data_dir, backup));
+    let backup = match backup.transpose() {
+        Ok(backup) => backup,
+        Err(error) => return engine.close().and(Err(error)),
+    };
+    let copies = backup.as_ref().map(Backups::view);
     let served = start_mirror(&engine, mirror).and_then(|mirror| {
         let engine = engine.clone();
-        let server = Server { demo: args.demo, config, limits, auth, keys, keys_at, engine };
+        let server =
+            Server { demo: args.demo, config, limits, auth, keys, keys_at, copies, engine };
         let served = server.run(mirror.as_ref().map(Mirror::view), &way_out);
         // Before the engine closes: it follows the journal.
         way_out.enter(Stage::Mirror);
@@ -73,6 +84,10 @@ pub(super) fn serve(args: &ServeArgs) -> Result<()> {
     // Whatever ended the server, what was acknowledged is checkpointed for a fast start.
     way_out.enter(Stage::Closing);
     let closed = engine.close();
+    if let Some(backup) = backup {
+        way_out.enter(Stage::Backup);
+        backup.stop();
+    }
     served.and(closed)
 }
 
@@ -125,13 +140,14 @@ struct Server {
     auth: Arc<Auth>,
     keys: Option<KeysFile>,
     keys_at: Option<KeysAt>,
+    copies: Option<BackupView>,
     engine: Engine,
 }
 
 impl Server {
     /// Serves until somebody asks to stop.
     fn run(self, mirror: Option<MirrorView>, way_out: &WayOut) -> Result<()> {
-        let Self { demo, config, limits, auth, keys, keys_at, engine } = self;
+        let Self { demo, config, limits, auth, keys, keys_at, copies, engine } = self;
         let points = config.points()?.map(points_elsewhere).transpose()?;
         let mall = Mall::open_with(engine, config.mall.clone(), points)?;
         let hint = if demo {
@@ -140,7 +156,8 @@ impl Server {
         } else {
             None
         };
-        let app = App::new(mall.clone(), auth.clone(), limits).with_mirror(mirror);
+        let app =
+            App::new(mall.clone(), auth.clone(), limits).with_mirror(mirror).with_backup(copies);
         let app = app.log_requests(config.log_requests);
         let app = Arc::new(app.with_webhooks(config.webhooks()?)?);
         let receivers = Receivers::open(config.reports_dir.as_deref(), app.webhooks())?;

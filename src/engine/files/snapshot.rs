@@ -51,6 +51,36 @@ impl Snapshot {
     }
 }
 
+#[cfg(feature = "bin")]
+impl Snapshot {
+    /// What its file holds.
+    pub(crate) fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
+}
+
+/// The snapshot in the copy of its file.
+///
+/// # Errors
+/// `Corrupt` when it is not whole.
+#[cfg(feature = "bin")]
+pub(crate) fn verify(bytes: Vec<u8>) -> Result<Snapshot> {
+    parse(bytes).map_err(|(offset, what)| Error::corrupt(format!("at byte {offset}, {what}")))
+}
+
+/// Puts the copy of a snapshot's file into the data directory `dir`. Durable on return.
+///
+/// # Errors
+/// `Corrupt` when it is not whole, `Unavailable` when the disk fails.
+#[cfg(feature = "bin")]
+pub(crate) fn put_copy(vfs: &dyn Vfs, dir: &Path, bytes: Vec<u8>) -> Result<()> {
+    let snapshot = verify(bytes)?;
+    let (dir, name) = (directory(dir), file_name(snapshot.last_seq));
+    let path = dir.join(&name);
+    vfs::write_whole(vfs, &dir, &name, &path, &snapshot.bytes)
+        .map_err(|error| writing(&path, error))
+}
+
 /// Where the snapshots of a data directory are.
 pub(in crate::engine) fn directory(dir: &Path) -> PathBuf {
     dir.join("checkpoint")

@@ -39,6 +39,9 @@ struct Checks {
     /// Absent without a mirror.
     #[serde(skip_serializing_if = "Option::is_none")]
     mirror: Option<&'static str>,
+    /// Absent where the server makes none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    backup: Option<&'static str>,
 }
 
 /// 503 once the engine cannot serve any more, when only a restart helps, and while the disk hangs.
@@ -60,13 +63,14 @@ pub(in crate::http) async fn ready(call: PublicCall<'_>) -> Answer {
 fn report(call: &PublicCall<'_>, well: bool, [good, bad]: [&'static str; 2]) -> HttpResponse {
     let told = |well: bool| if well { "fulfilled" } else { "rejected" };
     let engine = told(call.app.mall.check_alive().is_ok());
-    // Space, history, checkpoint and mirror never decide whether the server is well: sales go on
+    // Space, history, checkpoint, mirror and backup never decide whether the server is well: sales go on
     // without them.
     let status = call.app.mall.engine().status();
     let clock = told(status.clock_ahead_ms == 0);
     let (history, threads) = (told(!status.history_failed), told(status.dead_thread.is_none()));
     let checkpoint = told(status.checkpoint_failures == 0);
     let mirror = call.app.mirror.as_ref().map(|mirror| told(mirror.status().is_well()));
+    let backup = call.app.backup.as_ref().map(|backup| told(backup.status().is_well()));
     let now = UNIX_EPOCH + Duration::from_millis(call.app.mall.clock_ms());
     let report = Report {
         status: if well { good } else { bad },
@@ -84,6 +88,7 @@ fn report(call: &PublicCall<'_>, well: bool, [good, bad]: [&'static str; 2]) -> 
             clock,
             accepting: !call.app.is_draining(),
             mirror,
+            backup,
         },
     };
     respond(

@@ -13,9 +13,9 @@ use hyper::body::Incoming;
 
 use super::access::Access;
 use super::api::admin::{
-    alerts, categories, clock, documents, held, leaks, levels, mirror, orders as all_orders,
-    points as all_points, preferences as all_preferences, products, records, reports, revocations,
-    sagas, status, stock, views, webhooks,
+    alerts, categories, clock, documents, experiments, held, leaks, levels, mirror,
+    orders as all_orders, points as all_points, preferences as all_preferences, products, records,
+    reports, revocations, sagas, status, stock, views, webhooks,
 };
 use super::api::ledger::{accounts, batch, events, reservations};
 use super::api::shop::{catalogue, exchange, orders, preferences, recommend, waiting};
@@ -255,6 +255,8 @@ routes! {
         "What happened in a day.";
     GET "/api/admin/reports/weekly" operator nothing => reports::weekly,
         "What happened in a week.";
+    GET "/api/admin/experiments" operator nothing => experiments::list,
+        "The experiments on recommendations, and what came of them.";
     GET "/api/admin/webhooks" operator nothing => webhooks::list,
         "The receivers of webhooks, and how they stand.";
     POST "/api/admin/webhooks" operator fields => webhooks::create,

@@ -23,6 +23,7 @@ const LOOK: Duration = Duration::from_millis(50);
 pub(super) fn begin(tasks: &mut JoinSet<()>, app: &Arc<App>) {
     tasks.spawn(repeat(app.clone(), "completing orders that are due", Mall::complete_due));
     tasks.spawn(repeat(app.clone(), "following stock for alerts", Mall::follow_alerts));
+    tasks.spawn(repeat(app.clone(), "following experiments", Mall::follow_experiments));
     tasks.spawn(repeat(app.clone(), "letting points expire", Mall::expire_points));
     tasks.spawn(repeat(app.clone(), "keeping views of products", Mall::keep_due_views));
     tasks.spawn(serve_lines(app.clone()));
@@ -32,10 +33,16 @@ pub(super) fn begin(tasks: &mut JoinSet<()>, app: &Arc<App>) {
 /// Does what is done last, once nothing is asked any more.
 pub(super) async fn end(app: &App) {
     let mall = app.mall.clone();
-    match tokio::task::spawn_blocking(move || mall.keep_views()).await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::warn!(%error, "the last views of products are lost"),
-        Err(failed) => tracing::error!(error = %failed, "keeping views of products failed"),
+    let kept = tokio::task::spawn_blocking(move || {
+        if let Err(error) = mall.keep_views() {
+            tracing::warn!(%error, "the last views of products are lost");
+        }
+        if let Err(error) = mall.keep_experiments() {
+            tracing::warn!(%error, "the last who took part in experiments are not counted");
+        }
+    });
+    if let Err(failed) = kept.await {
+        tracing::error!(error = %failed, "keeping what was not written yet failed");
     }
 }
 

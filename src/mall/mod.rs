@@ -12,6 +12,7 @@ mod demo;
 mod edit;
 pub(crate) mod elsewhere;
 mod exchange;
+mod experiments;
 pub(crate) mod facts;
 pub(crate) mod fields;
 mod held;
@@ -58,6 +59,8 @@ pub(crate) use elsewhere::BreakerConfig;
 pub(crate) use exchange::{
     DETAILS_BYTES_MAX, Eligible, Exchange, Hindrance, ITEMS_MAX, ORDER_QUANTITY_MAX, Wanted,
 };
+pub use experiments::Experiments;
+pub(crate) use experiments::{Decided, Interval, RunShown, VariantShown};
 #[cfg(feature = "bin")]
 pub(crate) use facts::document::read as read_document;
 pub(crate) use facts::document::{Kept, Tag};
@@ -125,6 +128,11 @@ pub struct MallConfig {
     pub points_day_offset_min: i32,
     /// Where the days and weeks of reports begin.
     pub time_zone: Zone,
+    /// Which experiments on recommendations run. They are followed by [`Mall::follow_experiments`].
+    pub experiments: Experiments,
+    /// For how long after a user was shown its variant of an experiment an exchange counts, in
+    /// milliseconds.
+    pub experiment_window_ms: u64,
 }
 
 impl Default for MallConfig {
@@ -141,6 +149,8 @@ impl Default for MallConfig {
             points_grace_ms: 30 * 24 * 60 * MINUTE_MS,
             points_day_offset_min: 0,
             time_zone: Zone::default(),
+            experiments: Experiments::default(),
+            experiment_window_ms: 7 * 24 * 60 * MINUTE_MS,
         }
     }
 }
@@ -172,6 +182,7 @@ struct Shared {
     lots_due: Mutex<lots::Due>,
     lines: lines::Lines,
     sales: sales::Sales,
+    trials: experiments::Trials,
     revocations: revocations::Revocations,
     preferences: preferences::AllPreferences,
     browsing: browsing::Browsing,
@@ -198,6 +209,7 @@ impl Mall {
         let alerts = alerts::Alerts::load(&engine);
         let lots = lots::Lots::load(&engine);
         let lines = lines::Lines::of(&engine);
+        let trials = experiments::Trials::load(&engine, &config);
         let revocations = revocations::Revocations::load(&engine);
         let preferences = preferences::AllPreferences::load(&engine);
         let browsing = browsing::Browsing::load(&engine);
@@ -216,6 +228,7 @@ impl Mall {
                 lots_due: Mutex::default(),
                 lines,
                 sales: sales::Sales::default(),
+                trials,
                 revocations,
                 preferences,
                 browsing,

@@ -10,7 +10,7 @@ use super::setting::{Setting, Takes};
 use crate::base::{PLACES_MAX, TTL_MS_MAX};
 use crate::engine::EngineBuilder;
 use crate::http::{RequestLog, SECRET_BYTES_MIN};
-use crate::mall::Zone;
+use crate::mall::{Experiments, Zone};
 use crate::outgoing::Endpoint;
 use crate::sink::BacklogPolicy;
 
@@ -217,6 +217,31 @@ pub(super) const SETTINGS: &[Setting] = &[
         takes: Takes::Time { ms: 0..=u64::MAX, set: |to, time| to.backup.snapshot_every = time },
         help: "How old the newest snapshot among the copies may be before another is copied",
         more: "The longer, the more events a restore replays",
+    },
+    Setting {
+        name: "experiments",
+        value: "EXPERIMENTS",
+        default: Unset("none"),
+        takes: Takes::Text {
+            form: "`NAME VARIANT=STRATEGY:PERCENT VARIANT=STRATEGY:PERCENT`, with `;` between experiments",
+            set: |to, text| {
+                let read = Experiments::parse(text);
+                read.ok().map(|experiments| to.mall.experiments = experiments)
+            },
+        },
+        help: "Which ways to recommend products are tried, each for some of the users",
+        more: "See [Experiments](#experiments)",
+    },
+    Setting {
+        name: "experiment_window",
+        value: "TIME",
+        default: Is("7d"),
+        takes: Takes::Time {
+            ms: 1..=TTL_MS_MAX,
+            set: |to, time| to.mall.experiment_window_ms = time.as_millis() as u64,
+        },
+        help: "For how long after a user was shown its variant of an experiment an exchange counts",
+        more: "",
     },
     Setting {
         name: "clock_trust_after",

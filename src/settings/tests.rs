@@ -131,6 +131,11 @@ fn a_wrong_setting_is_named_with_what_is_allowed() {
     check("mirror_migrate = \"yes\"", &["mirror_migrate", "yes", "true, false"]);
     check("mirror_migrate = 1", &["mirror_migrate", "expected true or false"]);
     check("mirror_backlog_max = 0", &["mirror_backlog_max", "from 1 to"]);
+    check(
+        "experiments = \"a x=price:60 y=hot:40\"",
+        &["experiments", "y=hot:40", "STRATEGY:PERCENT"],
+    );
+    check("experiment_window = \"0s\"", &["experiment_window", "1ms to 366d"]);
     check("colour = \"red\"", &["colour", "`listen`", "`data_dir`"]);
     check("listen = 3000", &["listen", "expected a string"]);
 }

@@ -13,6 +13,7 @@ mod catalogue;
 mod catalogue_editing;
 mod catalogue_keys;
 mod deliveries;
+mod experiments;
 mod held;
 mod idempotency;
 mod inventory;

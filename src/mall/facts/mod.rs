@@ -15,6 +15,7 @@
 //! | document of a revocation | [`Revocation`] | as a document of the catalogue |
 //! | what is kept with a place in a line | [`PlaceDetails`] | a byte before it |
 //! | document of a saga | [`Saga`] | as a document of the catalogue |
+//! | documents of an experiment | [`ExperimentRun`], [`RunUsers`] | as a document of the catalogue |
 //! | why a place was given up | [`Parting`] | a word; new reasons have new words |
 //! | documents of an import that is under way | [`Pending`] | the field `version` of the last |
 //! | document of the catalogue | [`document`] | the field `version`; without one it is 1 |
@@ -23,6 +24,7 @@ mod alert;
 mod browsed;
 mod details;
 pub(crate) mod document;
+mod experiment;
 mod import;
 mod order;
 mod preferences;
@@ -37,6 +39,9 @@ pub(crate) use browsed::{
 };
 pub(super) use details::Details;
 pub(crate) use details::{OrderDetails, OrderItem, Snapshot, SnapshotShown};
+pub(crate) use experiment::{
+    EXPERIMENT_USERS, EXPERIMENTS, ExperimentRun, RunCount, RunEnd, RunUser, RunUsers,
+};
 pub(crate) use import::{IMPORTS, Pending, SEAL, sealed};
 #[cfg(any(test, feature = "bin"))]
 pub(crate) use import::{pieces, seal};

@@ -1,21 +1,25 @@
 //! What a user may like to have: what it can afford, what it says that it likes, what is like what it
 //! took before, what others took with that, and what sells.
 //!
-//! Nothing is kept for it. A recommendation follows from the catalogue, the stock, the user's points,
-//! preferences and history as they are, so the same state gives the same answer, also after a
-//! restart. Numbers are whole, and what is equal is ordered as the shelf is.
+//! Nothing is kept for it but who was shown a variant of an experiment. A recommendation follows from
+//! the catalogue, the stock, the user's points, preferences and history as they are, so the same state
+//! gives the same answer, also after a restart. Numbers are whole, and what is equal is ordered as the
+//! shelf is.
 
 mod pick;
 mod taste;
 mod together;
+mod weights;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use self::pick::Picker;
 use self::taste::Taste;
+use self::weights::Weights;
+use super::experiments::{Strategy, Subject};
 use super::facts::Preferences;
-use super::{Failure, Item, Mall, Shelf, User};
+use super::{Decided, Failure, Item, Mall, Shelf, User};
 use crate::base::QUANTITY_MAX;
 use crate::base::error::Result;
 use crate::ledger::Level;
@@ -72,6 +76,8 @@ pub(crate) struct Recommendations {
     pub(crate) reach: u64,
     pub(crate) mall_level: u8,
     pub(crate) lists: Lists,
+    /// The variants of experiments that decided on them.
+    pub(crate) decided: Vec<Decided>,
 }
 
 #[derive(Debug)]
@@ -110,17 +116,27 @@ impl Mall {
         let reach = points.saturating_add(wanting.expected_points).min(QUANTITY_MAX);
         let mall_level = self.terms(user, &shelf).level()?;
         let taste = if is_near { self.taste(user, &shelf) } else { None };
-        let picker = Picker { mall: self, user, shelf: &shelf, points, reach, wanting };
-        let lists = match taste {
-            Some(taste) => Lists::Personal {
-                affordable: picker.affordable(&taste)?,
-                preferred: picker.preferred(&taste)?,
-                together: picker.together(&taste)?,
-                popular: picker.popular()?,
-            },
-            None => Lists::Hot(picker.hot()?),
+        let assigned = self.shared.trials.of(user);
+        let weights = Weights::of(assigned.strategy(Subject::Weights));
+        let picker = Picker { mall: self, user, shelf: &shelf, points, reach, wanting, weights };
+        // What everybody is shown for want of history no variant has decided on.
+        let (lists, subjects) = match taste {
+            Some(_) if assigned.strategy(Subject::Lists) == Some(Strategy::Hot) => {
+                (Lists::Hot(picker.hot()?), &[Subject::Lists][..])
+            }
+            Some(taste) => {
+                let lists = Lists::Personal {
+                    affordable: picker.affordable(&taste)?,
+                    preferred: picker.preferred(&taste)?,
+                    together: picker.together(&taste)?,
+                    popular: picker.popular()?,
+                };
+                (lists, &[Subject::Lists, Subject::Weights][..])
+            }
+            None => (Lists::Hot(picker.hot()?), &[][..]),
         };
-        Ok(Recommendations { balance, reach, mall_level, lists })
+        let decided = assigned.decided(subjects, self.now_ms());
+        Ok(Recommendations { balance, reach, mall_level, lists, decided })
     }
 
     /// `None` when history cannot be read: then the sale goes on, and so does the shelf.

@@ -1,6 +1,7 @@
 //! Which products of the shelf come first, and which of them the user can have at all.
 
 use super::taste::{Taste, WHOLE};
+use super::weights::Weights;
 use super::{Recommended, Wanting, Why};
 use crate::base::error::{ErrorKind, Result};
 use crate::mall::catalogue::Row;
@@ -23,6 +24,8 @@ pub(super) struct Picker<'a> {
     pub(super) points: u64,
     pub(super) reach: u64,
     pub(super) wanting: Wanting,
+    /// What counts how much in what is affordable.
+    pub(super) weights: Weights,
 }
 
 /// A product with what speaks for it.
@@ -42,8 +45,12 @@ impl<'a> Picker<'a> {
             (price <= self.reach).then(|| {
                 let shown = if row.is_hot { WHOLE / 10 } else { 0 };
                 let shown = shown + if row.is_new { WHOLE / 20 } else { 0 };
-                let liked = 3 * self.liking(taste, row) + 2 * taste.of_saving(price, self.reach);
-                liked + taste.of_price(price) / 2 + popularity(row, most) + shown
+                let weights = self.weights;
+                weights.liking * self.liking(taste, row)
+                    + weights.saving * taste.of_saving(price, self.reach)
+                    + weights.price * taste.of_price(price)
+                    + weights.popularity * popularity(row, most)
+                    + weights.shown * shown
             })
         };
         self.pick(

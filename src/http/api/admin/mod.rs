@@ -4,6 +4,7 @@ pub(in crate::http) mod alerts;
 pub(in crate::http) mod categories;
 pub(in crate::http) mod clock;
 pub(in crate::http) mod documents;
+pub(in crate::http) mod experiments;
 pub(in crate::http) mod held;
 pub(in crate::http) mod leaks;
 pub(in crate::http) mod levels;

@@ -10,8 +10,8 @@ use crate::http::format::Format;
 use crate::http::query;
 use crate::http::reply::{Answer, success};
 use crate::mall::{
-    Filter, ListOrder, ListingPage, Lists, Mall, Page, Place, Recommendations, Recommended, Shelf,
-    User, Wanting, Why,
+    Decided, Filter, ListOrder, ListingPage, Lists, Mall, Page, Place, Recommendations,
+    Recommended, Shelf, User, Wanting, Why,
 };
 
 const LIMIT: u64 = 6;
@@ -40,6 +40,15 @@ struct RecommendationsWire<'a> {
     popular: Vec<RecommendedWire<'a>>,
     /// What is recommended to everybody while nothing is known of the user.
     products: Vec<RecommendedWire<'a>>,
+    /// The variants of experiments that decided on this.
+    experiments: Vec<DecidedWire<'a>>,
+}
+
+#[derive(Serialize)]
+struct DecidedWire<'a> {
+    name: &'a str,
+    run: u64,
+    variant: &'a str,
 }
 
 #[derive(Serialize)]
@@ -73,6 +82,12 @@ impl ReasonWire {
     }
 }
 
+impl<'a> DecidedWire<'a> {
+    fn of(decided: &'a Decided) -> Self {
+        Self { name: &decided.experiment, run: decided.run, variant: &decided.variant }
+    }
+}
+
 impl<'a> RecommendationsWire<'a> {
     fn of(shelf: &'a Shelf, asked: &'a Asked, found: &'a Recommendations) -> Self {
         let shown = |list: &'a [Recommended]| {
@@ -101,6 +116,7 @@ impl<'a> RecommendationsWire<'a> {
             together: shown(together),
             popular: shown(popular),
             products: shown(products),
+            experiments: found.decided.iter().map(DecidedWire::of).collect(),
         }
     }
 }

@@ -40,18 +40,32 @@ fn a_short_soak_tries_everything_and_finds_nothing() {
     assert_eq!(dir.path().read_dir().expect("a directory").count(), 0, "nothing stays behind");
 }
 
-/// Would catch a soak that does not see what it is there to see.
-#[test]
-fn a_part_return_of_too_much_is_seen_and_named() {
+/// What a soak of a server finds that makes this mistake; it ends with the first life in which it
+/// does.
+#[track_caller]
+fn findings(mistake: &str, seconds: &str) -> Vec<String> {
     let dir = TempDir::new().expect("a directory");
     let path = dir.path().to_str().expect("a path in UTF-8");
-    let soak = ["soak", "--seconds", "4", "--json", "--dir", path, "--mistake", "ReturnsTooMuch"];
+    let soak = ["soak", "--seconds", seconds, "--json", "--dir", path, "--mistake", mistake];
     let (code, printed, log) = run(&mut stockhold(&soak));
     assert_eq!(code, 1, "{printed}{log}");
     let report: Value = serde_json::from_str(&printed).expect("it prints JSON");
     let findings = report["findings"]["first"].as_array().expect("a list");
-    let is_named = |it: &Value| it.to_string().contains("more goes back than is left");
-    assert!(findings.iter().any(is_named), "{findings:?}");
+    findings.iter().map(Value::to_string).collect()
+}
+
+/// Would catch a soak that does not see what it is there to see.
+#[test]
+fn a_part_return_of_too_much_is_seen_and_named() {
+    let found = findings("ReturnsTooMuch", "4");
+    assert!(found.iter().any(|it| it.contains("more goes back than is left")), "{found:?}");
+}
+
+#[test]
+fn a_late_payment_that_takes_no_points_is_seen() {
+    let found = findings("RevivesBeyondLimits", "8");
+    // At the payment, in a retry, in the books, or when the order goes back: whichever comes first.
+    assert!(!found.is_empty(), "a soak that fails says why");
 }
 
 /// Whoever starts a server without holding its clock all the time gets none.

@@ -16,6 +16,8 @@ pub(super) const REDIRECTS_MAX: u64 = 8;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Act {
     Confirm,
+    /// It is paid, however late that is.
+    Reacquire,
     Cancel,
     /// It waits for so long from now.
     Extend {
@@ -53,12 +55,14 @@ pub(super) enum Told {
     Refused,
     /// Its deadline has passed.
     TooLate,
+    /// It is done where there is enough of everything again, and the order is this then.
+    BecomesIfThere(OrderStatus),
 }
 
 impl Act {
     pub(super) fn is_operators(self) -> bool {
         match self {
-            Self::Confirm | Self::Cancel | Self::Extend { .. } => false,
+            Self::Confirm | Self::Reacquire | Self::Cancel | Self::Extend { .. } => false,
             Self::Redirect { by_operator, .. } => by_operator,
             Self::Ship | Self::Deliver | Self::Complete | Self::Recall | Self::Refund(_) => true,
         }
@@ -69,7 +73,7 @@ impl Act {
         match self {
             Self::Confirm | Self::Cancel | Self::Extend { .. } | Self::Recall => true,
             Self::Redirect { .. } | Self::Ship | Self::Deliver | Self::Complete => false,
-            Self::Refund(_) => false,
+            Self::Refund(_) | Self::Reacquire => false,
         }
     }
 
@@ -78,6 +82,7 @@ impl Act {
         let sphere = if self.is_operators() { "admin" } else { "mall" };
         let (what, body) = match self {
             Self::Confirm => ("confirm", json!({})),
+            Self::Reacquire => ("confirm", json!({"reacquire": true})),
             Self::Cancel => ("cancel", json!({})),
             Self::Extend { ttl_ms } => ("extend", json!({"ttlMs": ttl_ms})),
             Self::Redirect { to, .. } => ("delivery", json!({"deliveryInfo": {"place": to}})),

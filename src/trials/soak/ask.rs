@@ -33,7 +33,13 @@ pub(super) enum Ask {
         order: ReservationId,
         act: Act,
     },
+    /// Points, which are good until the end of the day of this moment, or for ever.
     Award {
+        user: usize,
+        points: u64,
+        until: Option<TimeMs>,
+    },
+    Deduct {
         user: usize,
         points: u64,
     },
@@ -45,6 +51,29 @@ pub(super) enum Ask {
         product: usize,
         delta: i64,
     },
+    WriteOff {
+        product: usize,
+        quantity: u64,
+    },
+    /// From what is sold to the caller's own location, or back.
+    Transfer {
+        product: usize,
+        quantity: u64,
+        is_back: bool,
+    },
+    /// So many are at the caller's own location.
+    Count {
+        product: usize,
+        counted: u64,
+    },
+    Join {
+        user: usize,
+        product: usize,
+    },
+    Leave {
+        user: usize,
+        product: usize,
+    },
 }
 
 impl Ask {
@@ -53,7 +82,23 @@ impl Ask {
         match self {
             Self::Exchange { user, .. } => Some(user),
             Self::Order { user, act, .. } => Some(user).filter(|_| !act.is_operators()),
-            Self::Award { .. } | Self::Receive { .. } | Self::Adjust { .. } => None,
+            Self::Join { user, .. } | Self::Leave { user, .. } => Some(user),
+            Self::Award { .. } | Self::Deduct { .. } | Self::Receive { .. } => None,
+            Self::Adjust { .. } | Self::WriteOff { .. } => None,
+            Self::Transfer { .. } | Self::Count { .. } => None,
+        }
+    }
+
+    /// Whether a key names it: places in a line do without.
+    pub(super) fn takes_a_key(self) -> bool {
+        !matches!(self, Self::Join { .. } | Self::Leave { .. })
+    }
+
+    /// The product of which it changes what is at the caller's own location.
+    pub(super) fn stored(self) -> Option<usize> {
+        match self {
+            Self::Transfer { product, .. } | Self::Count { product, .. } => Some(product),
+            _ => None,
         }
     }
 
@@ -66,10 +111,37 @@ impl Ask {
                 ("/api/mall/exchange".into(), exchange(units, as_basket, confirm))
             }
             Self::Order { order, act, .. } => return act.request(order),
-            Self::Award { user, points } => (
-                format!("/api/admin/points/{}/award", name(user)),
+            Self::Award { user, points, until } => {
+                let mut body = json!({"points": points, "reason": "soak"});
+                if let Some(until) = until {
+                    body["expiresAt"] = until.into();
+                }
+                (format!("/api/admin/points/{}/award", name(user)), body)
+            }
+            Self::Deduct { user, points } => (
+                format!("/api/admin/points/{}/deduct", name(user)),
                 json!({"points": points, "reason": "soak"}),
             ),
+            Self::WriteOff { product, quantity } => {
+                (inventory(product, "write-off"), json!({"quantity": quantity, "reason": "soak"}))
+            }
+            Self::Transfer { product, quantity, is_back } => {
+                let here = (Value::Null, Value::from(location_of(name(0))));
+                let (from, to) = if is_back { (here.1, here.0) } else { here };
+                let body = json!({"from": from, "to": to, "quantity": quantity, "reason": "soak"});
+                (inventory(product, "transfer"), body)
+            }
+            Self::Count { product, counted } => {
+                let location = location_of(name(0));
+                let body = json!({"counted": counted, "reason": "soak", "location": location});
+                (inventory(product, "count"), body)
+            }
+            Self::Join { product, .. } | Self::Leave { product, .. } => {
+                let path = format!("/api/mall/products/{}/waiting-list", PRODUCTS[product].0);
+                let is_join = matches!(self, Self::Join { .. });
+                let method = if is_join { Method::POST } else { Method::DELETE };
+                return (method, path, json!({}));
+            }
             Self::Receive { product, quantity } => {
                 (inventory(product, "receive"), json!({"quantity": quantity, "reason": "soak"}))
             }
@@ -79,6 +151,11 @@ impl Ask {
         };
         (Method::POST, path, body)
     }
+}
+
+/// The location that a caller has for itself, by the name of its first user.
+pub(super) fn location_of(user: &str) -> String {
+    format!("{user}-shelf")
 }
 
 fn exchange(units: Units, as_basket: bool, confirm: bool) -> Value {

@@ -17,6 +17,7 @@ use super::choices::Choices;
 use super::counts::{Counts, Findings};
 use super::holdings::{Purse, Stock};
 use super::known::{Order, Span};
+use super::place::{Place, Suspect};
 use super::products::PRODUCTS;
 use crate::base::clock::{Clock, SystemClock};
 use crate::base::error::{Error, Result};
@@ -68,6 +69,13 @@ pub(super) struct Caller {
     pub(super) waiting: Vec<ReservationId>,
     /// Orders that were confirmed and are not over, those that were asked for last in the end.
     pub(super) paid: Vec<ReservationId>,
+    /// Orders that have expired.
+    pub(super) lapsed: Vec<ReservationId>,
+    /// Where its users may wait in line, by user and product.
+    pub(super) lines: BTreeMap<(usize, usize), Place>,
+    pub(super) suspects: Vec<Suspect>,
+    /// A user who found a product sold out, and has not joined its line.
+    pub(super) sold_out: Option<(usize, usize)>,
     /// What has no clear answer yet.
     pub(super) unclear: Vec<Asked>,
     /// Exchanges without a key among it, whose orders are looked for.
@@ -75,7 +83,11 @@ pub(super) struct Caller {
     pub(super) answered: VecDeque<Answered>,
     /// Orders that something happened to since the last check.
     pub(super) fresh: BTreeSet<ReservationId>,
+    /// The newest order of the last check. Numbers grow with time: what came after has a higher one.
+    pub(super) checked: Option<ReservationId>,
     pub(super) stocks: [Stock; PRODUCTS.len()],
+    /// What is at the caller's own location.
+    pub(super) stored: [u64; PRODUCTS.len()],
     pub(super) next_key: u64,
     /// Where deliveries went so far.
     pub(super) places: u64,
@@ -100,11 +112,17 @@ impl Caller {
             orders: BTreeMap::new(),
             waiting: Vec::new(),
             paid: Vec::new(),
+            lapsed: Vec::new(),
+            lines: BTreeMap::new(),
+            suspects: Vec::new(),
+            sold_out: None,
             unclear: Vec::new(),
             lost: Vec::new(),
             answered: VecDeque::new(),
             fresh: BTreeSet::new(),
+            checked: None,
             stocks: Default::default(),
+            stored: Default::default(),
             next_key: 0,
             places: 0,
             seen_ms: 0,
@@ -138,10 +156,15 @@ impl Caller {
         match self.chance.below(100) {
             0..12 => self.read(client).await,
             12..22 => self.retry(client).await,
+            22..26 => match self.expects_an_order() {
+                Some(user) => self.take_up(client, user).await,
+                None => true,
+            },
             _ => {
                 let ask = self.invent();
                 let asked = Asked { ask, key: self.invent_key(ask) };
                 self.ask(client, asked, Some(life.ttl_ms)).await
+                    && self.look_at_suspects(client).await
             }
         }
     }
@@ -214,7 +237,9 @@ impl Caller {
     async fn read(&mut self, client: &mut Client) -> bool {
         let user = &self.users[self.chance.below(USERS as u64) as usize];
         let product = PRODUCTS[self.chance.below(PRODUCTS.len() as u64) as usize].0;
-        let (path, token) = match self.chance.below(8) {
+        let (path, token) = match self.chance.below(10) {
+            8 => ("/api/mall/waiting-list".to_owned(), &user.token),
+            9 => (format!("/api/admin/inventory/{product}/waiting-list"), &self.admin),
             0 => ("/api/points/balance".to_owned(), &user.token),
             1 => ("/api/mall/orders?page_size=20".to_owned(), &user.token),
             2 => (format!("/api/mall/products/{product}"), &user.token),

@@ -24,6 +24,8 @@ pub(super) const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// How many orders and answers of former lives are looked at again.
 const OLDER: usize = 40;
 const PAGE: usize = 100;
+/// How many expired orders may be paid after a restart.
+const LAPSED_MAX: usize = 50;
 
 impl Caller {
     /// Looks at everything that may have changed since the last check, resolves what is unclear,
@@ -43,7 +45,9 @@ impl Caller {
             self.counts.retries_after_restart += self.counts.retries - before;
         }
         for user in 0..self.users.len() {
+            let in_line = self.look_at_lines(client, user).await?;
             self.look_at_list(client, user, whole).await?;
+            self.settle_places(user, in_line);
         }
         // What was found in the lists may have changed since it was made.
         self.look_at_orders(client).await?;
@@ -89,15 +93,23 @@ impl Caller {
     async fn resolve(&mut self, client: &mut Client) -> Result<()> {
         let unclear = std::mem::take(&mut self.unclear);
         for asked in unclear {
-            if let Ask::Exchange { user, units, .. } = asked.ask {
-                self.users[user].purse.spent_max -= units.cost();
+            match asked.ask {
+                Ask::Exchange { user, units, .. } => {
+                    self.users[user].purse.spent_max -= units.cost();
+                }
+                Ask::Deduct { user, points } => self.users[user].purse.spent_max -= points,
+                _ => {}
             }
             if asked.key.is_none() {
                 match asked.ask {
                     Ask::Exchange { .. } => self.lost.push(asked.ask),
                     // The look has told.
                     Ask::Order { order, .. } => self.known(order).doubt = None,
-                    Ask::Award { .. } | Ask::Receive { .. } | Ask::Adjust { .. } => {}
+                    // These have keys, or what came of them shows in the lists.
+                    Ask::Award { .. } | Ask::Deduct { .. } | Ask::Receive { .. } => {}
+                    Ask::Adjust { .. } | Ask::WriteOff { .. } => {}
+                    Ask::Transfer { .. } | Ask::Count { .. } => {}
+                    Ask::Join { .. } | Ask::Leave { .. } => {}
                 }
                 continue;
             }
@@ -114,7 +126,7 @@ impl Caller {
     }
 
     /// Holds the user's list of orders against what is known, and takes in orders of requests
-    /// without key and answer.
+    /// without key and answer: back to what the last check has seen, or with `whole` all of it.
     async fn look_at_list(&mut self, client: &mut Client, user: usize, whole: bool) -> Result<()> {
         let mut before: Option<ReservationId> = None;
         loop {
@@ -143,8 +155,8 @@ impl Caller {
             }
             let next = reply.data["nextBefore"].as_str().and_then(parse_order_id);
             self.compare_ids(user, &ids, before, next);
-            before = next;
-            if !whole || before.is_none() {
+            before = next.filter(|next| whole || Some(*next) > self.checked);
+            if before.is_none() {
                 return Ok(());
             }
         }
@@ -171,31 +183,65 @@ impl Caller {
         });
     }
 
-    /// A user's points are exactly what was awarded, and what its orders hold and cost.
+    /// A user's points are exactly what was awarded, and what its orders hold and cost; but for what
+    /// has ended, which is no more than there was.
     async fn look_at_balance(&mut self, client: &mut Client, user: usize) -> Result<()> {
-        let (mut reserved, mut consumed) = (0, 0);
-        for order in self.orders.values().filter(|order| order.user == user) {
-            reserved += u64::from(order.may_be.has(OrderStatus::Pending)) * order.units.cost();
-            consumed += u64::from(order.may_be.may_be_paid()) * order.left().cost();
-        }
-        let received = self.users[user].purse.received;
         let started = Instant::now();
         loop {
+            let (mut reserved, mut consumed) = (0, 0);
+            for order in self.orders.values().filter(|order| order.user == user) {
+                reserved += u64::from(order.may_be.has(OrderStatus::Pending)) * order.units.cost();
+                consumed += u64::from(order.may_be.may_be_paid()) * order.left().cost();
+            }
             let reply = self.get(client, user, "/api/points/balance").await?;
-            let shown =
-                ["received", "reserved", "consumed", "balance"].map(|name| reply.number(name));
-            if shown == [received, reserved, consumed, received - reserved - consumed] {
+            let purse = &mut self.users[user].purse;
+            let received = purse.received;
+            let (balance, written_off) = (reply.number("balance"), reply.number("writtenOff"));
+            let shown = ["received", "reserved", "consumed"].map(|name| reply.number(name));
+            if shown == [received, reserved, consumed]
+                && balance + written_off == received - reserved - consumed
+                && purse.may_have_lost(written_off)
+            {
+                self.counts.points_ended += u64::from(written_off > purse.deducted);
+                purse.written_off = written_off;
                 self.counts.balances_checked += 1;
                 return Ok(());
             }
             if started.elapsed() > BACK_WITHIN {
-                let books = (received, reserved, consumed);
-                self.findings
-                    .note(format!("user {user} has {} where its orders say {books:?}", reply.data));
+                let books = (reserved, consumed);
+                let what = format!(
+                    "user {user} has {} where its orders say {books:?} of {purse:?}",
+                    reply.data
+                );
+                self.findings.note(what);
                 return Ok(());
             }
             sleep(LOOK_EVERY).await;
+            // Who waits may have been served since.
+            self.look_for_orders(client, user).await?;
         }
+    }
+
+    /// Takes up what a user who waits was served meanwhile.
+    ///
+    /// # Errors
+    /// `Unavailable` when the server does not answer.
+    async fn look_for_orders(&mut self, client: &mut Client, user: usize) -> Result<()> {
+        match !self.may_be_served(user) || self.take_up(client, user).await {
+            true => Ok(()),
+            false => Err(gone()),
+        }
+    }
+
+    /// The same for every user.
+    ///
+    /// # Errors
+    /// `Unavailable` when the server does not answer.
+    pub(super) async fn look_for_all_orders(&mut self, client: &mut Client) -> Result<()> {
+        for user in 0..self.users.len() {
+            self.look_for_orders(client, user).await?;
+        }
+        Ok(())
     }
 
     /// What the caller did to each product, now that every order is known.
@@ -216,12 +262,16 @@ impl Caller {
     fn begin_anew(&mut self) {
         self.waiting.clear();
         self.paid.clear();
+        // Those of former lives are rarely to be had again.
+        let old = self.lapsed.len().saturating_sub(LAPSED_MAX);
+        self.lapsed.drain(..old);
         let held = self.orders.iter().filter(|(_, order)| order.may_be.may_hold());
         for id in held.map(|(id, _)| *id).collect::<Vec<_>>() {
             self.list(id);
         }
         self.lost.clear();
         self.fresh.clear();
+        self.checked = self.orders.last_key_value().map(|(id, _)| *id);
         // The next life may show an earlier time: that of its last event.
         self.seen_ms = 0;
     }

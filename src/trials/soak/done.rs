@@ -27,6 +27,7 @@ impl Caller {
         let (before, held) = (order.may_be.one(), order.may_be.may_hold());
         let was_late = order.expires_at <= when.from;
         let is_too_much = matches!(act, Act::Refund(what) if what.is_too_much(order));
+        let is_late = was_late || before == Some(OrderStatus::Expired);
         if let Err(wrong) = order.hear(act, heard, when) {
             let what = if is_too_much { "more goes back than is left" } else { "it cannot be" };
             self.findings.note(format!("of {id} {what}: {reply:?}: {wrong}"));
@@ -37,12 +38,14 @@ impl Caller {
                 if let (Act::Extend { ttl_ms }, true) = (act, is_first) {
                     self.check_deadline(asked.ask, reply, when, ttl_ms);
                 }
+                self.counts.revivals += u64::from(act == Act::Reacquire && is_late && is_first);
                 self.did(id, act, reply, before);
             }
             Heard::Refused => {
                 self.count_refusal(act, before);
                 self.counts.refunds_of_too_much += u64::from(is_too_much);
             }
+            Heard::Short => self.learn_shortage(id, reply),
             Heard::TooLate => {
                 self.counts.late_refused += u64::from(act == Act::Confirm && was_late);
             }
@@ -54,10 +57,16 @@ impl Caller {
     /// Keeps what an act has done besides what the order is by it.
     fn did(&mut self, id: ReservationId, act: Act, reply: &Reply, before: Option<OrderStatus>) {
         let order = self.orders.get_mut(&id).expect("a caller asks for orders that it knows");
-        let number = order.may_be.one().map(|state| i64::from(state.number()));
+        let told = match act {
+            // It waits on, as of then; a retry may hear it after the deadline.
+            Act::Extend { .. } => Some(OrderStatus::Pending),
+            _ => order.may_be.one(),
+        };
+        let number = told.map(|state| i64::from(state.number()));
         let has_number = number.is_none() || reply.data["status"].as_i64() == number;
         let is_told = match act {
             Act::Confirm
+            | Act::Reacquire
             | Act::Cancel
             | Act::Extend { .. }
             | Act::Ship
@@ -71,7 +80,7 @@ impl Caller {
         self.findings.check(is_told, || format!("{act:?} of {order:?} was answered {reply:?}"));
         let counts = &mut self.counts;
         match act {
-            Act::Confirm => counts.confirms += 1,
+            Act::Confirm | Act::Reacquire => counts.confirms += 1,
             Act::Cancel => {
                 counts.cancels += u64::from(before == Some(OrderStatus::Pending));
                 counts.returns += u64::from(before == Some(OrderStatus::Confirmed));

@@ -12,6 +12,10 @@ use crate::mall::OrderStatus;
 /// How far an order's deadline is moved at most, and how far it may not be.
 const EXTENSION_MS: u64 = 8_000;
 const TOO_LONG_MS: u64 = 7_200_000;
+/// In so long an answer is there.
+const SOON_MS: u64 = 60_000;
+/// The first so many products are moved away until they are sold out.
+const SCARCE: usize = 2;
 
 impl Caller {
     pub(super) fn invent(&mut self) -> Ask {
@@ -19,15 +23,28 @@ impl Caller {
         let (user, product) =
             (chance.below(USERS as u64) as usize, chance.below(PRODUCTS.len() as u64) as usize);
         match chance.below(100) {
-            0..4 => Ask::Award { user, points: 3_500 * chance.between(1, 3_000) },
-            4..9 => Ask::Receive { product, quantity: chance.between(1, 5) },
-            9..12 => {
+            0..4 => {
+                // Those that end do so with the day.
+                let until =
+                    (self.seen_ms > 0 && chance.below(2) == 0).then_some(self.seen_ms + SOON_MS);
+                Ask::Award { user, points: 3_500 * chance.between(1, 3_000), until }
+            }
+            4..6 => Ask::Receive { product, quantity: chance.between(1, 5) },
+            6..9 => self.store(product),
+            9 => Ask::Deduct { user, points: 3_500 * chance.between(1, 30) },
+            10..12 => {
                 // Mostly a little; often more than there ever is.
                 let deltas = [-3, -2, -1, 1, 2, 3, -1_000_000_000];
                 Ask::Adjust { product, delta: deltas[chance.below(12).min(6) as usize] }
             }
-            12..38 if !self.waiting.is_empty() => self.ask_for_what_waits(),
-            38..62 if !self.paid.is_empty() => self.ask_for_what_is_paid(),
+            12..17 => self.ask_of_a_line(user, product % SCARCE),
+            17..19 if !self.lapsed.is_empty() => {
+                let at = self.chance.below(self.lapsed.len() as u64) as usize;
+                let order = self.lapsed.swap_remove(at);
+                self.with(order, Act::Reacquire)
+            }
+            19..40 if !self.waiting.is_empty() => self.ask_for_what_waits(),
+            40..62 if !self.paid.is_empty() => self.ask_for_what_is_paid(),
             62..65 if !self.orders.is_empty() => match self.over() {
                 Some(order) => {
                     let act = self.any_act(order);
@@ -44,7 +61,34 @@ impl Caller {
     pub(super) fn invent_key(&mut self, ask: Ask) -> Option<u64> {
         self.next_key += 1;
         let free = ask.user().is_some() && self.chance.below(4) == 0;
-        (!free).then_some(self.next_key)
+        (!free && ask.takes_a_key()).then_some(self.next_key)
+    }
+
+    /// Units are written off, moved or counted; moved so many at times that few are left to sell.
+    fn store(&mut self, product: usize) -> Ask {
+        // What came of the last may not be known yet.
+        let is_unclear = self.unclear.iter().any(|asked| asked.ask.stored() == Some(product));
+        let quantity = [1, 3, 40][self.chance.below(3) as usize];
+        match self.chance.below(7) {
+            _ if is_unclear => Ask::WriteOff { product, quantity },
+            0 | 6 => Ask::WriteOff { product, quantity },
+            1..4 => Ask::Transfer { product, quantity, is_back: false },
+            // Until something was brought there, there is no such location.
+            4 if self.stored[product] > 0 => Ask::Transfer { product, quantity, is_back: true },
+            _ => Ask::Count { product, counted: self.chance.below(60) },
+        }
+    }
+
+    /// Mostly joins the line for a product that is often sold out.
+    fn ask_of_a_line(&mut self, user: usize, product: usize) -> Ask {
+        let waiting = self.lines.iter().find(|(_, place)| place.since.is_some());
+        match waiting.map(|(at, _)| *at) {
+            Some((user, product)) if self.chance.below(2) == 0 => Ask::Leave { user, product },
+            Some(_) | None => {
+                let (user, product) = self.sold_out.take().unwrap_or((user, product));
+                Ask::Join { user, product }
+            }
+        }
     }
 
     fn with(&self, order: ReservationId, act: Act) -> Ask {
@@ -72,7 +116,8 @@ impl Caller {
         let at = late.filter(|_| self.chance.below(2) == 0).unwrap_or(any);
         let order = self.waiting.swap_remove(at);
         let act = match self.chance.below(20) {
-            0..11 => Act::Confirm,
+            0..9 => Act::Confirm,
+            9..11 => Act::Reacquire,
             11..14 => Act::Cancel,
             14..17 => self.extension(),
             17 => self.redirect(),
@@ -119,8 +164,9 @@ impl Caller {
 
     /// Whatever there is, though it may make no sense.
     fn any_act(&mut self, order: ReservationId) -> Act {
-        match self.chance.below(10) {
+        match self.chance.below(11) {
             0 => Act::Confirm,
+            10 => Act::Reacquire,
             1 => Act::Cancel,
             2 => self.extension(),
             3 => self.redirect(),

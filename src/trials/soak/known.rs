@@ -21,6 +21,8 @@ pub(super) enum Heard {
     Done,
     Refused,
     TooLate,
+    /// There is too little of what it takes.
+    Short,
 }
 
 impl Heard {
@@ -30,10 +32,15 @@ impl Heard {
             "SUCCESS" => Some(Self::Done),
             "ORDER_STATE" => Some(Self::Refused),
             "RESERVATION_EXPIRED" => Some(Self::TooLate),
+            code if SHORT.contains(&code) => Some(Self::Short),
             _ => None,
         }
     }
 }
+
+/// The code of points that are short, and all codes of what is.
+pub(super) const POINTS: &str = "INSUFFICIENT_POINTS";
+pub(super) const SHORT: [&str; 3] = [POINTS, "OUT_OF_STOCK", "LIMIT_EXCEEDED"];
 
 /// An act without a clear answer.
 #[derive(Clone, Copy, Debug)]
@@ -57,6 +64,8 @@ pub(super) struct Order {
     pub(super) goes_to: Option<u64>,
     pub(super) redirects: u64,
     pub(super) is_delivered: bool,
+    /// It was paid, or may have been, whenever that was.
+    pub(super) may_be_late: bool,
     /// There is one at most: nobody asks for the order again before it is resolved.
     pub(super) doubt: Option<Doubt>,
 }
@@ -72,6 +81,7 @@ impl Order {
             goes_to: None,
             redirects: 0,
             is_delivered: false,
+            may_be_late: false,
             doubt: None,
         }
     }
@@ -124,30 +134,41 @@ impl Order {
         let now = possible.iter().filter_map(|state| match (act.on(state, self), heard) {
             (Told::Becomes(_), Heard::Done) if state == OrderStatus::Pending && is_late => None,
             (Told::Becomes(next), Heard::Done) => Some(next),
-            (Told::Refused, Heard::Refused) | (Told::TooLate, Heard::TooLate) => Some(state),
-            (Told::Becomes(_) | Told::Refused | Told::TooLate, _) => None,
+            (Told::BecomesIfThere(next), Heard::Done) => Some(next),
+            (Told::Refused, Heard::Refused)
+            | (Told::TooLate, Heard::TooLate)
+            | (Told::BecomesIfThere(_), Heard::Short) => Some(state),
+            (
+                Told::Becomes(_) | Told::Refused | Told::TooLate | Told::BecomesIfThere(_),
+                Heard::Done | Heard::Refused | Heard::TooLate | Heard::Short,
+            ) => None,
         });
         let mut now: States = now.collect();
         if let Some(doubt) = self.doubt.take()
             && heard == Heard::Done
         {
-            // A look may have shown what came of it before this answer did.
-            now = now.with(possible.and(doubt.comes_to));
+            // A look may have shown what came of it before this answer did; and what waited on may have
+            // expired since.
+            let waits = doubt.comes_to.has(OrderStatus::Pending);
+            let lapsed = waits.then_some(OrderStatus::Expired).into_iter().collect();
+            now = now.with(possible.and(doubt.comes_to.with(lapsed)));
         }
         if now.is_empty() {
             return Err(format!("{act:?} is {heard:?} ({when:?}), and it was {self:?}"));
         }
         self.may_be = lapsing(now);
+        self.may_be_late |= act == Act::Reacquire && heard == Heard::Done;
         Ok(())
     }
 
     /// An act was asked for, and nobody knows what came of it.
     pub(super) fn doubt(&mut self, act: Act) {
         let comes_to = self.may_be.iter().filter_map(|state| match act.on(state, self) {
-            Told::Becomes(next) => Some(next),
+            Told::Becomes(next) | Told::BecomesIfThere(next) => Some(next),
             Told::Refused | Told::TooLate => None,
         });
         let comes_to = comes_to.collect();
+        self.may_be_late |= act == Act::Reacquire;
         self.may_be = self.may_be.with(comes_to);
         self.doubt = Some(Doubt { act, comes_to });
     }
@@ -217,7 +238,7 @@ mod tests {
 
     #[test]
     fn an_answer_fits_a_state_and_a_time_or_is_wrong() {
-        use Heard::{Done, Refused, TooLate};
+        use Heard::{Done, Refused, Short, TooLate};
         for (may_be, act, heard, when, now) in [
             (&[Pending][..], Act::Confirm, Done, BEFORE, Some(&[Confirmed][..])),
             (&[Pending], Act::Confirm, Done, AROUND, Some(&[Confirmed])),
@@ -241,6 +262,15 @@ mod tests {
             (&[Cancelled], Act::Confirm, Done, BEFORE, None),
             (&[Expired], Act::Confirm, Done, BEFORE, None),
             (&[Expired], Act::Extend { ttl_ms: 9 }, TooLate, BEFORE, Some(&[Expired])),
+            (&[Pending], Act::Reacquire, Done, AFTER, Some(&[Confirmed])),
+            (&[Pending], Act::Reacquire, Short, BEFORE, None),
+            (&[Pending], Act::Reacquire, Short, AROUND, Some(&[Expired])),
+            (&[Pending], Act::Reacquire, TooLate, AFTER, None),
+            (&[Expired], Act::Reacquire, Done, AFTER, Some(&[Confirmed])),
+            (&[Expired], Act::Reacquire, Short, AFTER, Some(&[Expired])),
+            (&[Confirmed], Act::Reacquire, Short, AFTER, None),
+            (&[Cancelled], Act::Reacquire, Done, AFTER, None),
+            (&[Expired], Act::Confirm, Short, AFTER, None),
         ] {
             let mut order = order(may_be);
             let heard_well = order.hear(act, heard, when).ok().map(|()| order.may_be);
@@ -267,6 +297,8 @@ mod tests {
     fn a_retry_is_told_what_a_look_has_shown_before() {
         let all = Act::Refund(GiveBack { part: None, restock: true, even_completed: false });
         for (state, act, shown) in [
+            (Pending, Act::Redirect { to: 1, by_operator: true }, Expired),
+            (Pending, Act::Extend { ttl_ms: 9 }, Expired),
             (Confirmed, Act::Ship, Shipped),
             (Shipped, Act::Complete, Completed),
             (Shipped, all, Cancelled),

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::acts::Act;
 use super::ask::{Ask, Asked, Reply};
 use super::caller::{ANSWERED_MAX, Answered, Caller};
-use super::known::{Order, Span};
+use super::known::{Order, POINTS, SHORT, Span};
 use super::products::PRODUCTS;
 use super::states::States;
 use super::units::Units;
@@ -17,9 +17,17 @@ impl Caller {
     pub(super) fn doubt(&mut self, asked: Asked) {
         self.counts.unclear += 1;
         match asked.ask {
-            Ask::Order { order, act, .. } => self.known(order).doubt(act),
+            Ask::Order { order, act, .. } => {
+                let held = self.orders[&order].may_be.may_hold();
+                self.known(order).doubt(act);
+                self.let_go(order, held);
+            }
             Ask::Exchange { user, units, .. } => self.users[user].purse.spent_max += units.cost(),
+            Ask::Deduct { user, points } => self.users[user].purse.spent_max += points,
+            Ask::Join { user, product } => self.may_wait(user, product),
+            Ask::Leave { user, product } => self.place(user, product).since = None,
             Ask::Award { .. } | Ask::Receive { .. } | Ask::Adjust { .. } => {}
+            Ask::WriteOff { .. } | Ask::Transfer { .. } | Ask::Count { .. } => {}
         }
         self.unclear.push(asked);
     }
@@ -40,9 +48,30 @@ impl Caller {
             Ask::Order { order, act, .. } => {
                 self.learn_act(asked, order, act, reply, when, ttl_ms.is_some())
             }
-            Ask::Award { user, points } if reply.is_success() => {
+            Ask::Award { user, points, until } if reply.is_success() => {
                 self.counts.awards += 1;
-                self.users[user].purse.received += points;
+                self.counts.awards_ending += u64::from(until.is_some());
+                let purse = &mut self.users[user].purse;
+                purse.received += points;
+                purse.ending += until.map_or(0, |_| points);
+            }
+            // The day was over before it was asked.
+            Ask::Award { until: Some(_), .. } if reply.code == "INVALID_REQUEST" => {}
+            Ask::Deduct { user, points } if reply.is_success() => {
+                self.counts.deducts += 1;
+                self.users[user].purse.deducted += points;
+                self.users[user].purse.spent_max += points;
+            }
+            Ask::Deduct { user, points } if reply.code == POINTS => {
+                let least = self.least(user);
+                self.findings.check(least < points, || {
+                    format!("{:?} was refused, where there are {least}: {reply:?}", asked.ask)
+                });
+            }
+            Ask::Join { user, product } => self.learn_join(user, product, asked, reply, when),
+            Ask::Leave { user, product } => self.learn_leave(user, product, asked, reply),
+            Ask::WriteOff { .. } | Ask::Transfer { .. } | Ask::Count { .. } => {
+                self.learn_storing(asked, reply)
             }
             Ask::Receive { product, quantity } if reply.is_success() => {
                 self.counts.receives += 1;
@@ -59,7 +88,7 @@ impl Caller {
                     format!("{:?} was refused for what there was: {reply:?}", asked.ask)
                 });
             }
-            Ask::Award { .. } | Ask::Receive { .. } | Ask::Adjust { .. } => {
+            Ask::Award { .. } | Ask::Deduct { .. } | Ask::Receive { .. } | Ask::Adjust { .. } => {
                 self.surprise(asked, reply)
             }
         }
@@ -76,14 +105,14 @@ impl Caller {
     /// Where the order stands that a user wants confirmed or cancelled: it may be so already.
     fn standing(&self, ask: Ask) -> Option<States> {
         match ask {
-            Ask::Order { order, act: Act::Confirm | Act::Cancel, .. } => {
+            Ask::Order { order, act: Act::Confirm | Act::Reacquire | Act::Cancel, .. } => {
                 self.orders.get(&order).map(|order| order.may_be)
             }
-            Ask::Exchange { .. }
-            | Ask::Order { .. }
-            | Ask::Award { .. }
-            | Ask::Receive { .. }
-            | Ask::Adjust { .. } => None,
+            Ask::Exchange { .. } | Ask::Order { .. } => None,
+            Ask::Award { .. } | Ask::Deduct { .. } => None,
+            Ask::Receive { .. } | Ask::Adjust { .. } | Ask::WriteOff { .. } => None,
+            Ask::Transfer { .. } | Ask::Count { .. } => None,
+            Ask::Join { .. } | Ask::Leave { .. } => None,
         }
     }
 
@@ -112,6 +141,7 @@ impl Caller {
         }
         self.counts.exchanges += 1;
         self.counts.baskets += u64::from(as_basket);
+        self.suspect(user, units, id);
         self.enter(id, Order::new(user, units, expires_at, state));
     }
 
@@ -143,6 +173,8 @@ impl Caller {
             self.waiting.push(id);
         } else if order.may_be.may_be_paid() {
             self.paid.push(id);
+        } else if order.may_be.has(OrderStatus::Expired) {
+            self.lapsed.push(id);
         }
     }
 
@@ -163,19 +195,40 @@ impl Caller {
         let fits = |line: &Option<Short<'_>>| line.is_some_and(|line| line.is_true(units));
         let is_true = first == Some(reply.code.as_str()) && lines.iter().all(fits);
         self.findings.check(is_true, || format!("{asked:?} was refused for no reason: {reply:?}"));
-        let least = self.users[user].purse.least();
+        let sold_out = reply.code == "OUT_OF_STOCK";
+        let first = units.iter().next().map(|(product, _)| (user, product));
+        self.sold_out = first.filter(|_| sold_out).or(self.sold_out);
+        let least = self.least(user);
         lines.retain(|line| line.is_some_and(|line| line.code == POINTS));
         self.findings.check(lines.is_empty() || least < units.cost(), || {
             format!("{asked:?} was refused, though the user has {least} points at least: {reply:?}")
         });
     }
 
-    /// The user has the points again of an order that held them, and does not any more.
+    /// The user has the points again of an order that held them, and does not any more; or the other
+    /// way round.
     pub(super) fn let_go(&mut self, id: ReservationId, held: bool) {
         let order = &self.orders[&id];
-        if held && !order.may_be.may_hold() {
-            self.users[order.user].purse.spent_max -= order.left().cost();
+        let (holds, cost) = (order.may_be.may_hold(), order.left().cost());
+        let spent_max = &mut self.users[order.user].purse.spent_max;
+        match (held, holds) {
+            (true, false) => *spent_max -= cost,
+            (false, true) => *spent_max += cost,
+            (true, true) | (false, false) => {}
         }
+    }
+
+    /// A late payment was refused for what is short: whoever has it knows that nothing was taken.
+    pub(super) fn learn_shortage(&mut self, id: ReservationId, reply: &Reply) {
+        self.counts.revivals_short += 1;
+        let units = self.orders[&id].units;
+        let lines = reply.data["lines"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let is_true = |line: &Value| Short::of_basket(line).is_some_and(|it| it.is_true(units));
+        let first = lines.first().and_then(Short::of_basket).map(|line| line.code);
+        self.findings
+            .check(first == Some(reply.code.as_str()) && lines.iter().all(is_true), || {
+                format!("a late payment of {id} was refused for no reason: {reply:?}")
+            });
     }
 
     /// What there is to be said of an order that is refused something.
@@ -185,10 +238,6 @@ impl Caller {
         self.counts.cancels_too_late += u64::from(act == Act::Cancel && was_sent);
     }
 }
-
-const POINTS: &str = "INSUFFICIENT_POINTS";
-/// The codes of what was short.
-const SHORT: [&str; 3] = [POINTS, "OUT_OF_STOCK", "LIMIT_EXCEEDED"];
 
 /// Something that an exchange found too little of.
 #[derive(Clone, Copy)]

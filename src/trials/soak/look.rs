@@ -36,7 +36,9 @@ impl Caller {
         let was_open = order.may_be.has(OrderStatus::Pending);
         let was_unclear = was_open && order.may_be.is_unclear();
         let found = order.find(state, when);
-        self.counts.expiries_seen += u64::from(was_open && state == OrderStatus::Expired);
+        let lapsed = was_open && state == OrderStatus::Expired;
+        self.counts.expiries_seen += u64::from(lapsed);
+        self.lapsed.extend(lapsed.then_some(id));
         self.counts.ended_without_an_answer +=
             u64::from(was_unclear && state == OrderStatus::Confirmed);
         self.findings.check(is_same, || format!("{id} is known otherwise than {shown}: {order:?}"));
@@ -46,21 +48,25 @@ impl Caller {
         self.let_go(id, held);
     }
 
-    /// An order that nobody answered for: it must be what a request without a key asked for.
+    /// An order that nobody answered for: it must be what a request without a key asked for, or what
+    /// a user waited for in a line.
     pub(super) fn adopt(&mut self, id: ReservationId, user: usize, shown: &Value) {
         let found = Units::shown(shown);
         let matches = |ask: &Ask| {
             matches!(*ask, Ask::Exchange { user: asker, units, .. } if asker == user
                 && Some(units) == found)
         };
-        let Some(at) = self.lost.iter().position(matches) else {
+        let at = self.lost.iter().position(matches);
+        let units = match at.map(|at| self.lost.swap_remove(at)) {
+            Some(Ask::Exchange { units, .. }) => {
+                self.counts.found_in_list += 1;
+                Some(units)
+            }
+            Some(_) | None => found.filter(|units| self.is_served(user, *units)),
+        };
+        let (Some(units), Some(state)) = (units, state_of(shown)) else {
             return self.findings.note(format!("nobody asked for the order {shown}"));
         };
-        let ask = self.lost.swap_remove(at);
-        let (Ask::Exchange { units, .. }, Some(state)) = (ask, state_of(shown)) else {
-            return;
-        };
-        self.counts.found_in_list += 1;
         let expires_at = shown["expiresAt"].as_u64().unwrap_or_default();
         self.enter(id, Order::new(user, units, expires_at, state));
         self.let_go(id, true);
@@ -123,6 +129,7 @@ impl Order {
             Some(Act::Deliver) => self.is_delivered = shown["deliveredAt"].is_u64(),
             Some(
                 Act::Confirm
+                | Act::Reacquire
                 | Act::Cancel
                 | Act::Redirect { .. }
                 | Act::Ship
@@ -137,7 +144,8 @@ impl Order {
     /// Whether an order in this state, as it is known, looks like this.
     fn is_shown(&self, id: ReservationId, state: OrderStatus, shown: &Value) -> bool {
         let number = |name: &str| shown[name].as_u64();
-        let in_time = number("exchangedAt").is_none_or(|at| at < self.expires_at);
+        let in_time =
+            self.may_be_late || number("exchangedAt").is_none_or(|at| at < self.expires_at);
         shown["orderId"] == order_id(id)
             && shown["status"] == state.number()
             && Units::shown(shown) == Some(self.units)

@@ -15,8 +15,10 @@ mod invent;
 mod known;
 mod learn;
 mod life;
+mod line;
 mod look;
 mod outcomes;
+mod place;
 mod products;
 mod progress;
 mod report;
@@ -26,6 +28,7 @@ mod soaked;
 mod stall;
 mod states;
 mod stocks;
+mod store;
 mod trouble;
 mod units;
 

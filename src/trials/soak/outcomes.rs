@@ -9,11 +9,14 @@ impl Act {
     pub(super) fn on(self, status: OrderStatus, order: &Order) -> Told {
         let when = |is_so: bool, next| if is_so { Told::Becomes(next) } else { Told::Refused };
         match self {
-            Self::Confirm if status == OrderStatus::Pending => {
+            Self::Confirm | Self::Reacquire if status == OrderStatus::Pending => {
                 Told::Becomes(OrderStatus::Confirmed)
             }
+            Self::Reacquire if status == OrderStatus::Expired => {
+                Told::BecomesIfThere(OrderStatus::Confirmed)
+            }
             Self::Cancel if status == OrderStatus::Pending => Told::Becomes(OrderStatus::Cancelled),
-            Self::Confirm => wished(status.on_confirm(), status),
+            Self::Confirm | Self::Reacquire => wished(status.on_confirm(), status),
             Self::Cancel => wished(status.on_cancel(), status),
             Self::Recall => wished(status.on_recall(), status),
             Self::Extend { .. } if status == OrderStatus::Expired => Told::TooLate,
@@ -92,6 +95,17 @@ mod tests {
                     stays(Completed),
                     Refused,
                     TooLate,
+                ],
+            ),
+            (
+                Act::Reacquire,
+                [
+                    stays(Confirmed),
+                    stays(Confirmed),
+                    stays(Shipped),
+                    stays(Completed),
+                    Refused,
+                    Told::BecomesIfThere(Confirmed),
                 ],
             ),
             (

@@ -25,6 +25,7 @@ use super::report::Report;
 use super::server::{Audited, Program, Server};
 use super::stall::stall;
 use super::trouble::{Deck, Trouble};
+use crate::base::clock::{Clock, SystemClock};
 use crate::base::error::{Error, Result};
 use crate::http::Auth;
 use crate::settings::secret;
@@ -36,8 +37,9 @@ const DISK_BYTES_A_MINUTE: u64 = 64 << 20;
 const OUTSTANDING_MAX: u64 = 40;
 /// How far the clock is set back while the books are looked at: time stands still then.
 const STANDSTILL_MS: i64 = 24 * 3_600_000;
-/// How far it is set forwards in the end: everything lapses.
-const LAPSE_MS: i64 = 3_600_000;
+/// How far it is set forwards in the end: everything lapses, and a day ends.
+const LAPSE_MS: i64 = 25 * 3_600_000;
+const DAY_MS: u64 = 24 * 3_600_000;
 const CALM_TTL_MS: u64 = 1_500;
 
 pub(super) struct Soak<'a> {
@@ -139,7 +141,7 @@ impl<'a> Soak<'a> {
             disk,
             counts: Counts::default(),
             findings: Findings::default(),
-            shift_ms: 0,
+            shift_ms: shift_to_day_end(length),
             // Most of the rough part is for starts and checks, so that a short one tries everything
             // too.
             gap: (length / 3 / deck.len() as u32)
@@ -282,6 +284,7 @@ impl<'a> Soak<'a> {
 
     /// Everything lapses, every order is looked at, and the server goes in peace.
     async fn end(&mut self, mut server: Server, life: &Life) -> Result<()> {
+        self.leave_lines(life).await?;
         self.shift_ms += LAPSE_MS;
         server.set_clock(self.shift_ms).await?;
         self.check(life, true).await?;
@@ -306,6 +309,15 @@ impl<'a> Soak<'a> {
         // Nothing died since history was made anew.
         let whole = self.counts.histories_damaged == damaged;
         self.findings.check(whole, || "history is damaged in the end".to_owned());
+        Ok(())
+    }
+
+    /// Nobody is served any more.
+    async fn leave_lines(&mut self, life: &Life) -> Result<()> {
+        let mut client = Client::connect(life.address).await?;
+        for caller in &mut self.callers {
+            caller.leave_lines(&mut client).await?;
+        }
         Ok(())
     }
 
@@ -382,6 +394,14 @@ impl<'a> Soak<'a> {
             findings: self.findings,
         }
     }
+}
+
+/// By how much the clock is wrong at first: so that a day ends, and points with it, in the middle of
+/// the soak.
+fn shift_to_day_end(length: Duration) -> i64 {
+    let left_ms = DAY_MS - SystemClock::default().now_ms() % DAY_MS;
+    let wanted_ms = length.as_millis().min(DAY_MS as u128) as u64 / 2;
+    left_ms as i64 - wanted_ms as i64
 }
 
 /// A database that takes connections and never answers: a follower that stalls for as long as the

@@ -73,7 +73,8 @@ impl Program {
         command.args(["--low-space-mark", "1", "--user-requests-per-minute", "1000000"]);
         command.args(["--user-bytes-per-minute", "1000000000"]);
         // What is complete is so because somebody said it.
-        command.args(["--complete-after", "365d"]);
+        command.args(["--complete-after", "365d", "--reacquire-window", "365d"]);
+        command.args(["--waiting-places", "6", "--granted-ttl"]).arg(format!("{ttl_ms}ms"));
         command.arg("--max-outstanding").arg(self.outstanding_max.to_string());
         command.env("STOCKHOLD_AUTH_SECRET", self.secret.expose_secret()).env_remove("RUST_LOG");
         if let Some(url) = &self.mirror_url {

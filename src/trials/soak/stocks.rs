@@ -4,7 +4,7 @@ use hyper::Method;
 use hyper::body::Bytes;
 use tokio::time::{Instant, sleep};
 
-use super::ask::{Reply, send};
+use super::ask::{Reply, location_of, send};
 use super::caller::Life;
 use super::check::{BACK_WITHIN, LOOK_EVERY};
 use super::holdings::Stock;
@@ -19,25 +19,30 @@ impl Soak<'_> {
     /// # Errors
     /// `Unavailable` when the server does not answer.
     pub(super) async fn check_stocks(&mut self, life: &Life) -> Result<()> {
-        let mut stocks = self.before;
-        for caller in &self.callers {
-            stocks.iter_mut().zip(caller.stocks()).for_each(|(sum, stock)| sum.add(stock));
-        }
         let mut client = Client::connect(life.address).await?;
-        for ((name, _), stock) in PRODUCTS.iter().zip(stocks) {
-            self.check_stock(&mut client, name, stock).await?;
+        for product in 0..PRODUCTS.len() {
+            self.check_stock(&mut client, product).await?;
             self.counts.stocks_checked += 1;
         }
         Ok(())
     }
 
-    async fn check_stock(&mut self, client: &mut Client, name: &str, stock: Stock) -> Result<()> {
-        let available = i128::from(stock.received)
-            - i128::from(stock.written_off)
-            - i128::from(stock.reserved)
-            - i128::from(stock.sold);
+    /// What the demo put there and all callers did to it.
+    fn stock(&self, product: usize) -> Stock {
+        let mut stock = self.before[product];
+        self.callers.iter().for_each(|caller| stock.add(caller.stocks()[product]));
+        stock
+    }
+
+    async fn check_stock(&mut self, client: &mut Client, product: usize) -> Result<()> {
+        let name = PRODUCTS[product].0;
         let started = Instant::now();
         loop {
+            let stock = self.stock(product);
+            let available = i128::from(stock.received)
+                - i128::from(stock.written_off)
+                - i128::from(stock.reserved)
+                - i128::from(stock.sold);
             let shown = self.inventory(client, name).await?;
             let it = Stock {
                 received: shown.number("total"),
@@ -48,6 +53,7 @@ impl Soak<'_> {
             let left = shown.data["available"].as_i64().unwrap_or(-1);
             if it == stock && i128::from(left) == available && left >= 0 {
                 self.check_chain(name, &shown);
+                self.check_locations(product, &shown);
                 return Ok(());
             }
             if started.elapsed() > BACK_WITHIN {
@@ -58,6 +64,28 @@ impl Soak<'_> {
                 return Ok(());
             }
             sleep(LOOK_EVERY).await;
+            // Who waits may have been served since.
+            let mut callers = std::mem::take(&mut self.callers);
+            let mut looked = Ok(());
+            for caller in &mut callers {
+                looked = looked.and(caller.look_for_all_orders(client).await);
+            }
+            self.callers = callers;
+            looked?;
+        }
+    }
+
+    /// Each caller's own location has what it brought there, and counted.
+    fn check_locations(&mut self, product: usize, shown: &Reply) {
+        let there = shown.data["locations"].as_array().map(Vec::as_slice).unwrap_or_default();
+        for caller in &self.callers {
+            let name = location_of(&caller.users[0].name);
+            let found = there.iter().find(|it| it["location"] == *name);
+            let units = found.map_or(Some(0), |it| it["stockQuantity"].as_u64());
+            let stored = caller.stored[product];
+            self.findings.check(units == Some(stored), || {
+                format!("{name} has {units:?} where {stored} were brought: {:?}", shown.data)
+            });
         }
     }
 

@@ -23,6 +23,7 @@ mod lane;
 mod manual;
 mod media;
 mod messagepack;
+mod parts;
 mod problem;
 mod query;
 mod rates;
@@ -34,6 +35,8 @@ mod router;
 mod row;
 mod running;
 mod server;
+#[cfg(feature = "bin")]
+mod starting;
 mod stream;
 mod strict;
 mod text;
@@ -68,6 +71,8 @@ pub use request_log::RequestLog;
 #[cfg(feature = "bin")]
 pub(crate) use server::TURNED_AWAY_MAX;
 pub use server::run;
+#[cfg(feature = "bin")]
+pub(crate) use starting::starting;
 
 /// The bounds of the server.
 #[derive(Clone, Debug)]
@@ -167,6 +172,8 @@ pub struct App {
     draining: watch::Sender<bool>,
     /// Places for clients that follow the events.
     followers: Arc<Semaphore>,
+    /// How the parts of it were when somebody looked.
+    seen: parts::Seen,
     /// `None` without a mirror.
     mirror: Option<MirrorView>,
     backup: Option<BackupView>,
@@ -198,6 +205,7 @@ impl App {
             ids: request_id::RequestIds::new(),
             request_log: RequestLog::default(),
             draining: watch::Sender::new(false),
+            seen: parts::Seen::default(),
             mirror: None,
             backup: None,
             webhooks: None,

@@ -30,7 +30,7 @@ use super::upkeep;
 const HEAD_BYTES_MAX: usize = 32 * 1024;
 /// How long to leave the listener alone after it failed: it is out of file descriptors, and a retry
 /// at once would spin.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+pub(super) const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// How many clients at a time are told why they are turned away; more are turned away without a
 /// word.
 pub(crate) const TURNED_AWAY_MAX: usize = 32;

@@ -349,6 +349,19 @@ impl Webhooks {
         self.find(id).map(|receiver| standing(&receiver))
     }
 
+    /// Whether every receiver that should hear of something got the last that it was sent.
+    pub(crate) fn are_well(&self) -> bool {
+        self.0.receivers().iter().all(|receiver| {
+            // One lock after the other: elsewhere the outbox's is taken first.
+            let off = receiver.profile.lock().off;
+            match off {
+                Some(Off::Operator | Off::Copied) => true,
+                Some(Off::Gone | Off::EventsLost) => false,
+                None => receiver.outbox.lock().counts().is_well(),
+            }
+        })
+    }
+
     pub(crate) fn standings(&self) -> Vec<Standing> {
         self.0.receivers().iter().map(|receiver| standing(receiver)).collect()
     }

@@ -56,6 +56,15 @@ pub(crate) struct Counts {
     pub(crate) last_failure: Option<LastFailure>,
 }
 
+impl Counts {
+    /// Whether the last attempt did not fail, or there was none.
+    pub(super) fn is_well(&self) -> bool {
+        self.last_failure.as_ref().is_none_or(|failure| {
+            self.last_delivered_at.is_some_and(|delivered| delivered >= failure.at)
+        })
+    }
+}
+
 /// An outbox as it is kept.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]

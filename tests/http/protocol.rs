@@ -116,11 +116,16 @@ async fn health_is_told_as_the_mall_document_has_it() {
     let shop = Shop::open().await;
     let mut guest = shop.guest().await;
     for (path, status) in [("/health", "healthy"), ("/ready", "ready")] {
+        let parts =
+            ["journal", "disk", "space", "history", "checkpoint", "threads", "clock", "webhooks"];
+        let now = "2025-06-15T15:06:40.000Z";
+        let well = parts.map(|part| (part.to_owned(), json!({"state": "fulfilled", "since": now})));
         let expected = json!({
-            "status": status, "timestamp": "2025-06-15T15:06:40.000Z",
+            "status": status, "timestamp": now, "phase": "serving",
             "checks": {"engine": "fulfilled", "history": "fulfilled", "checkpoint": "fulfilled",
                 "threads": "fulfilled", "clock": "fulfilled", "disk": "fulfilled", "space": "fulfilled",
-                "freeBytes": null, "historyBytes": null, "accepting": true}
+                "webhooks": "fulfilled", "freeBytes": null, "historyBytes": null, "accepting": true},
+            "dependencies": serde_json::Map::from_iter(well),
         });
         let mut told = guest.get(path).await.json();
         // These two are the machine's.

@@ -57,6 +57,10 @@ async fn whoever_is_down_or_hangs_holds_up_no_sale_and_no_other_and_gets_all_of_
     let counts = [&seen["waiting"], &seen["delivered"]];
     assert_eq!(counts, [&json!(2 * ORDERS), &json!(0)]);
     assert_eq!(seen["lastFailure"]["error"], "status 500");
+    let health = ann.get("/health").await;
+    let told = health.json();
+    assert_eq!((health.status, &told["checks"]["webhooks"]), (200, &json!("rejected")), "{told}");
+    assert!(told["dependencies"]["webhooks"]["stillWorks"].is_string(), "{told}");
     hanging.count(8).await;
     let hung = receiver(&mut ops, "hanging").await;
     assert_eq!((&hung["delivered"], hanging.told().len()), (&json!(0), 8), "so many at a time");

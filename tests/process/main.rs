@@ -12,6 +12,7 @@ mod descriptors;
 mod flash_sale;
 #[cfg(target_os = "linux")]
 mod full_disk;
+mod health;
 mod hung_disk;
 mod logs;
 mod points_service;

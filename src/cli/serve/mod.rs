@@ -1,6 +1,7 @@
 //! `stockhold serve`: the server.
 
 mod backups;
+mod early;
 mod greeting;
 pub(super) mod keys;
 mod keys_url;
@@ -10,9 +11,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
 
 use self::backups::Backups;
+use self::early::Early;
 use self::keys::KeysFile;
 use self::keys_url::KeysAt;
 use self::reports::{Deliveries, Receivers};
@@ -57,6 +59,8 @@ pub(super) fn serve(args: &ServeArgs) -> Result<()> {
     let auth = Arc::new(auth(&config, args.demo)?.leeway_ms(leeway_ms));
     let keys = config.auth_keys.as_deref().map(|path| KeysFile::load(path, &auth)).transpose()?;
     let keys_at = config.keys_url().map(KeysAt::new).transpose()?;
+    let runtime = runtime()?;
+    let early = Early::listen(&runtime, config.listen)?;
     let mut builder = config.take_engine();
     if args.soaked {
         builder = soak::soaked(builder)?;
@@ -73,7 +77,10 @@ pub(super) fn serve(args: &ServeArgs) -> Result<()> {
         let engine = engine.clone();
         let server =
             Server { demo: args.demo, config, limits, auth, keys, keys_at, copies, engine };
-        let served = server.run(mirror.as_ref().map(Mirror::view), &way_out);
+        let view = mirror.as_ref().map(Mirror::view);
+        let served = server.run(view, &runtime, early, &way_out);
+        // A read of history that hangs is not waited for.
+        runtime.shutdown_timeout(RUNTIME_LIMIT);
         // Before the engine closes: it follows the journal.
         way_out.enter(Stage::Mirror);
         if let Some(mirror) = mirror {
@@ -146,7 +153,13 @@ struct Server {
 
 impl Server {
     /// Serves until somebody asks to stop.
-    fn run(self, mirror: Option<MirrorView>, way_out: &WayOut) -> Result<()> {
+    fn run(
+        self,
+        mirror: Option<MirrorView>,
+        runtime: &Runtime,
+        early: Early,
+        way_out: &WayOut,
+    ) -> Result<()> {
         let Self { demo, config, limits, auth, keys, keys_at, copies, engine } = self;
         let points = config.points()?.map(points_elsewhere).transpose()?;
         let mall = Mall::open_with(engine, config.mall.clone(), points)?;
@@ -162,14 +175,9 @@ impl Server {
         let app = Arc::new(app.with_webhooks(config.webhooks()?)?);
         let receivers = Receivers::open(config.reports_dir.as_deref(), app.webhooks())?;
         let _deliveries = Deliveries::start(mall, receivers)?;
-        let runtime = runtime()?;
-        let served = runtime.block_on(async {
-            let listener = TcpListener::bind(config.listen)
-                .await
-                .map_err(|cause| Error::io(format!("listening on {}", config.listen), cause))?;
-            let address = listener
-                .local_addr()
-                .map_err(|cause| Error::io("the listener's address", cause))?;
+        runtime.block_on(async {
+            let address = early.address;
+            let listener = early.end().await?;
             // Before the address is known to anybody: a signal from then on is meant for a running
             // server.
             way_out.enter(Stage::Serving);
@@ -190,9 +198,6 @@ impl Server {
                 () = way_out.asked(2) => {}
             }
             Ok(())
-        });
-        // A read of history that hangs is not waited for.
-        runtime.shutdown_timeout(RUNTIME_LIMIT);
-        served
+        })
     }
 }

@@ -1,11 +1,14 @@
 //! Whether the process lives, and whether it can serve.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, UNIX_EPOCH};
 
 use hyper::StatusCode;
 use serde::Serialize;
 
+use crate::base::TimeMs;
 use crate::http::call::PublicCall;
+use crate::http::parts::{Part, Standing};
 use crate::http::reply::{Answer, HttpResponse, respond};
 
 #[derive(Serialize)]
@@ -13,14 +16,32 @@ struct Report {
     status: &'static str,
     /// ISO 8601, in UTC.
     timestamp: String,
+    phase: Phase,
     checks: Checks,
+    dependencies: BTreeMap<&'static str, PartWire>,
+}
+
+/// What the server is at. While it starts there is another answer: see `starting`.
+#[derive(Clone, Copy, Serialize)]
+#[serde(rename_all = "camelCase")]
+enum Phase {
+    Serving,
+    Stopping,
+}
+
+#[derive(Serialize)]
+struct PartWire {
+    state: &'static str,
+    /// ISO 8601, in UTC.
+    since: String,
+    /// What goes on without it; absent while it is well.
+    #[serde(rename = "stillWorks", skip_serializing_if = "Option::is_none")]
+    still_works: Option<&'static str>,
 }
 
 #[derive(Serialize)]
 struct Checks {
     engine: &'static str,
-    disk: &'static str,
-    space: &'static str,
     /// As last seen; absent where the file system does not say.
     #[serde(rename = "freeBytes", skip_serializing_if = "Option::is_none")]
     free_bytes: Option<u64>,
@@ -29,19 +50,10 @@ struct Checks {
     /// How long the disk has been at one group of events; absent while it rests.
     #[serde(rename = "syncAgeMs", skip_serializing_if = "Option::is_none")]
     sync_age_ms: Option<u64>,
-    history: &'static str,
-    checkpoint: &'static str,
-    /// The engine's own threads.
-    threads: &'static str,
-    /// Whether the engine's time is the machine's.
-    clock: &'static str,
     accepting: bool,
-    /// Absent without a mirror.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    mirror: Option<&'static str>,
-    /// Absent where the server makes none.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    backup: Option<&'static str>,
+    /// Every part but the journal, which is the engine: `dependencies` says more.
+    #[serde(flatten)]
+    parts: BTreeMap<&'static str, &'static str>,
 }
 
 /// 503 once the engine cannot serve any more, when only a restart helps, and while the disk hangs.
@@ -61,41 +73,44 @@ pub(in crate::http) async fn ready(call: PublicCall<'_>) -> Answer {
 }
 
 fn report(call: &PublicCall<'_>, well: bool, [good, bad]: [&'static str; 2]) -> HttpResponse {
-    let told = |well: bool| if well { "fulfilled" } else { "rejected" };
-    let engine = told(call.app.mall.check_alive().is_ok());
-    // Space, history, checkpoint, mirror and backup never decide whether the server is well: sales go on
-    // without them.
+    // What the server can do without never decides whether it is well: sales go on.
+    let parts = call.app.parts();
     let status = call.app.mall.engine().status();
-    let clock = told(status.clock_ahead_ms == 0);
-    let (history, threads) = (told(!status.history_failed), told(status.dead_thread.is_none()));
-    let checkpoint = told(status.checkpoint_failures == 0);
-    let mirror = call.app.mirror.as_ref().map(|mirror| told(mirror.status().is_well()));
-    let backup = call.app.backup.as_ref().map(|backup| told(backup.status().is_well()));
-    let now = UNIX_EPOCH + Duration::from_millis(call.app.mall.clock_ms());
+    let is_draining = call.app.is_draining();
+    let checked = parts.iter().filter(|standing| standing.part != Part::Journal);
     let report = Report {
         status: if well { good } else { bad },
-        timestamp: humantime::format_rfc3339_millis(now).to_string(),
+        timestamp: shown(call.app.mall.clock_ms()),
+        phase: if is_draining { Phase::Stopping } else { Phase::Serving },
         checks: Checks {
-            engine,
-            disk: told(!status.stalled && !status.poisoned),
-            space: told(!status.low_space),
+            engine: told(call.app.mall.check_alive().is_ok()),
             free_bytes: status.free_bytes,
             history_bytes: status.history_bytes,
             sync_age_ms: status.sync_age_ms,
-            history,
-            checkpoint,
-            threads,
-            clock,
-            accepting: !call.app.is_draining(),
-            mirror,
-            backup,
+            accepting: !is_draining,
+            parts: checked.map(|it| (it.part.name(), told(it.is_well))).collect(),
         },
+        dependencies: parts.iter().map(|it| (it.part.name(), wire(it))).collect(),
     };
     respond(
         if well { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE },
         call.format,
         &report,
     )
+}
+
+fn wire(standing: &Standing) -> PartWire {
+    let Standing { part, is_well, since_ms } = *standing;
+    let still_works = (!is_well).then(|| part.works());
+    PartWire { state: told(is_well), since: shown(since_ms), still_works }
+}
+
+fn told(well: bool) -> &'static str {
+    if well { "fulfilled" } else { "rejected" }
+}
+
+fn shown(ms: TimeMs) -> String {
+    humantime::format_rfc3339_millis(UNIX_EPOCH + Duration::from_millis(ms)).to_string()
 }
 
 #[cfg(test)]
@@ -116,6 +131,7 @@ mod tests {
     use crate::http::route::ROUTES;
     use crate::http::{App, Auth, Limits};
     use crate::mall::{Mall, MallConfig};
+    use crate::vfs::crash::{CrashVfs, Fault};
 
     /// Whoever is still connected while the server drains is told to go elsewhere, and that it is
     /// not ill.
@@ -135,6 +151,30 @@ mod tests {
         assert_eq!(statuses(&app).await, (200, 200));
         app.draining.send_replace(true);
         assert_eq!(statuses(&app).await, (200, 503));
+    }
+
+    /// A disk that fails ends all selling, and is no reason to say that anything else is ill.
+    #[tokio::test]
+    async fn a_journal_that_failed_is_named_with_what_still_works() {
+        let vfs = CrashVfs::new(7);
+        let builder = Engine::builder("/data").vfs(vfs.clone()).history(false);
+        let builder = builder.clock(Arc::new(ManualClock::new(0))).segment_bytes(128 << 10);
+        let mall = builder
+            .open()
+            .and_then(|engine| Mall::open(engine, MallConfig::default()))
+            .expect("it opens");
+        let auth = Auth::new(&SecretString::from("0123456789abcdef0123456789abcdef"))
+            .expect("a long secret");
+        let app = App::new(mall, auth, Limits::default());
+        assert_eq!(statuses(&app).await, (200, 200));
+        for next in 1..=50 {
+            vfs.fault_at(vfs.operations() + next, Fault::Fail);
+        }
+        assert!(app.mall.load_demo().is_err(), "the disk fails");
+        assert_eq!(statuses(&app).await, (503, 503));
+        let ill = app.parts().into_iter().filter(|part| !part.is_well);
+        let ill: Vec<_> = ill.map(|it| it.part).collect();
+        assert_eq!(ill, [Part::Journal, Part::Disk]);
     }
 
     async fn statuses(app: &App) -> (u16, u16) {

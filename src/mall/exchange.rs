@@ -3,6 +3,7 @@
 mod check;
 mod chosen;
 mod eligibility;
+mod part;
 mod parts;
 mod quota;
 mod short;
@@ -24,7 +25,8 @@ use crate::ledger::{FirstAnswer, Line, Reserve, ReserveOutcome, Reserved};
 pub(crate) use eligibility::{Eligible, Hindrance};
 
 pub(super) use check::check_delivery;
-pub(super) use parts::{Asked, Part};
+pub(super) use part::Part;
+pub(super) use parts::Asked;
 
 /// The most units of one order.
 pub(crate) const ORDER_QUANTITY_MAX: u64 = 10_000;

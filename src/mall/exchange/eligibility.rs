@@ -4,7 +4,9 @@
 
 use super::check::check;
 use super::chosen::Chosen;
-use super::parts::{Need, Part, stock_of};
+use super::part::Part;
+use super::parts::stock_of;
+use super::quota::Need;
 use super::{Exchange, Wanted};
 use crate::base::QUANTITY_MAX;
 use crate::base::error::{Error, Result};

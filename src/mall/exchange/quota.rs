@@ -1,13 +1,57 @@
 //! The quotas that an exchange counts on, and the rules that they have.
 
-use super::parts::Need;
+use smallvec::SmallVec;
+
+use super::Exchange;
+use super::chosen::Chosen;
+use super::part::Part;
 use crate::base::error::{ErrorKind, Result};
 use crate::base::{AccountId, AccountKey, QUANTITY_MAX};
 use crate::event::{Policy, Window};
 use crate::ledger::SetPolicy;
 use crate::mall::{Mall, PurchaseLimit, User};
 
+/// A quota the exchange needs, which may have no account yet.
+pub(super) struct Need {
+    pub(super) part: Part,
+    pub(super) key: AccountKey,
+    pub(super) policy: Policy,
+    pub(super) quantity: u64,
+    pub(super) account: Option<AccountId>,
+}
+
 impl Mall {
+    pub(super) fn needs(
+        &self,
+        user: &User,
+        chosen: &[Chosen<'_>],
+        request: &Exchange<'_>,
+        points_cost: u64,
+    ) -> Result<SmallVec<[Need; 2]>> {
+        let mut needs = SmallVec::new();
+        let mut need = |part, key, policy, quantity| {
+            let account = self.engine().account(&key);
+            needs.push(Need { part, key, policy, quantity, account });
+        };
+        if points_cost == 0 {
+            let policy = Policy::quota(QUANTITY_MAX, Window::Outstanding);
+            need(Part::Free, user.free_orders()?, policy, 1);
+        }
+        for (at, Chosen { item, quantity, limit, .. }) in chosen.iter().enumerate() {
+            let key = AccountKey::quota(user.id(), &item.product.id)?;
+            // Who bought under a limit once is counted on without one, for the next limit.
+            if limit.is_some() || self.engine().account(&key).is_some() {
+                need(Part::ProductQuota(at), key, limit_policy(*limit), *quantity);
+            }
+        }
+        // What is confirmed at once never waits.
+        if let Some(cap) = self.config().outstanding_max.filter(|_| !request.confirm) {
+            let key = AccountKey::quota_of_user(user.id())?;
+            need(Part::UserQuota, key, Policy::quota(cap, Window::Outstanding), 1);
+        }
+        Ok(needs)
+    }
+
     /// The account of a quota: opened when missing, and brought to the rule that holds now.
     pub(super) fn quota_account(&self, need: &Need) -> Result<AccountId> {
         let account = match need.account {
@@ -51,6 +95,6 @@ impl Mall {
 }
 
 /// The rule of a quota of a product. Without a limit it only counts.
-pub(super) fn limit_policy(limit: Option<PurchaseLimit>) -> Policy {
+fn limit_policy(limit: Option<PurchaseLimit>) -> Policy {
     limit.map_or(Policy::quota(QUANTITY_MAX, Window::Never), PurchaseLimit::policy)
 }

@@ -2,7 +2,8 @@
 
 use super::Exchange;
 use super::chosen::Chosen;
-use super::parts::{Asked, Part};
+use super::part::Part;
+use super::parts::Asked;
 use crate::base::AccountId;
 use crate::base::TimeMs;
 use crate::base::error::{Error, Result};
@@ -164,7 +165,7 @@ pub(super) fn told(request: &Exchange<'_>, short: Vec<Short>) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::super::Wanted;
-    use super::super::parts::Parts;
+    use super::super::part::Parts;
     use super::*;
 
     #[test]

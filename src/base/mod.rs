@@ -18,6 +18,7 @@ mod keys;
 mod moment;
 pub(crate) mod sizes;
 pub(crate) mod sync;
+pub(crate) mod times;
 pub(crate) mod waiters;
 
 pub use bounds::{

@@ -60,6 +60,7 @@ enum RoleArg {
     Service,
     Operator,
     Admin,
+    Monitor,
 }
 
 pub(super) fn token(args: &TokenArgs) -> Result<()> {
@@ -81,6 +82,7 @@ pub(super) fn token(args: &TokenArgs) -> Result<()> {
         RoleArg::Service => Role::Service,
         RoleArg::Operator => Role::Operator,
         RoleArg::Admin => Role::Admin,
+        RoleArg::Monitor => Role::Monitor,
     };
     let auth = auth(args.settings.settings()?, args.kid.is_some())?;
     let ttl_ms = duration::parse_ms(&args.ttl)?;

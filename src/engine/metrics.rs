@@ -161,7 +161,7 @@ const fn gauge(name: &'static str, help: &'static str, values: Values) -> Row {
 
 use Values::{Commands, Is, Known, One, Signed};
 
-/// Every metric there is. `docs/operations.md` lists them by name; a test compares.
+/// Every metric there is. `docs/metrics.md` lists them by name; a test compares.
 const TABLE: &[Row] = &[
     counter(
         "stockhold_commands_total",

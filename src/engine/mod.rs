@@ -192,6 +192,12 @@ impl Engine {
         self.0.core.sync_limit
     }
 
+    /// How long the disk was at each group of events since the opening.
+    #[cfg(feature = "server")]
+    pub(crate) fn sync_times(&self) -> crate::base::times::TimesSeen {
+        self.0.core.journal.sync_times()
+    }
+
     /// The last event so far, durable or not.
     #[cfg(feature = "server")]
     pub(crate) fn last_seq(&self) -> Seq {

@@ -30,6 +30,8 @@ pub(super) enum Access {
     Operator,
     /// Whoever runs the server.
     Admin,
+    /// Whatever watches the server, and whoever runs it or the shop.
+    Monitor,
 }
 
 /// What a role may do where a route asks for an access.
@@ -51,25 +53,32 @@ impl Access {
         Self::Ledger,
         Self::Operator,
         Self::Admin,
+        Self::Monitor,
     ];
 
     /// The table.
     pub(super) const fn grant(self, role: Role) -> Grant {
         use Grant::{ForUser, Nothing, Own};
         match (self, role) {
-            (Self::Public, Role::User | Role::Service | Role::Operator | Role::Admin) => Own,
+            (
+                Self::Public,
+                Role::User | Role::Service | Role::Operator | Role::Admin | Role::Monitor,
+            ) => Own,
             (Self::User | Self::Service, Role::Service) => ForUser,
             (Self::User, Role::User | Role::Operator | Role::Admin) => Own,
+            (Self::User, Role::Monitor) => Nothing,
             // Operators name the user in the path.
-            (Self::Service, Role::User | Role::Operator | Role::Admin) => Nothing,
+            (Self::Service, Role::User | Role::Operator | Role::Admin | Role::Monitor) => Nothing,
             (Self::Staff, Role::Service | Role::Operator | Role::Admin) => Own,
-            (Self::Staff, Role::User) => Nothing,
+            (Self::Staff, Role::User | Role::Monitor) => Nothing,
             (Self::Ledger, Role::Service | Role::Admin) => Own,
-            (Self::Ledger, Role::User | Role::Operator) => Nothing,
+            (Self::Ledger, Role::User | Role::Operator | Role::Monitor) => Nothing,
             (Self::Operator, Role::Operator | Role::Admin) => Own,
-            (Self::Operator, Role::User | Role::Service) => Nothing,
+            (Self::Operator, Role::User | Role::Service | Role::Monitor) => Nothing,
             (Self::Admin, Role::Admin) => Own,
-            (Self::Admin, Role::User | Role::Service | Role::Operator) => Nothing,
+            (Self::Admin, Role::User | Role::Service | Role::Operator | Role::Monitor) => Nothing,
+            (Self::Monitor, Role::Operator | Role::Admin | Role::Monitor) => Own,
+            (Self::Monitor, Role::User | Role::Service) => Nothing,
         }
     }
 
@@ -83,6 +92,7 @@ impl Access {
             Self::Ledger => "ledger",
             Self::Operator => "operator",
             Self::Admin => "admin",
+            Self::Monitor => "monitor",
         }
     }
 }
@@ -111,7 +121,8 @@ pub(super) fn caller(
                 | Access::User
                 | Access::Service
                 | Access::Operator
-                | Access::Admin => "only a service acts for others",
+                | Access::Admin
+                | Access::Monitor => "only a service acts for others",
             };
             Err(ApiError::new(Code::Forbidden).detail(why))
         }

@@ -1,7 +1,7 @@
 //! A request on its way to a handler: who asks, for what, and how to answer.
 //!
-//! A handler that names a [`UserCall`], a [`ServiceCall`], a [`StaffCall`], a [`LedgerCall`], an [`OperatorCall`] or an
-//! [`AdminCall`] cannot be reached without the check that makes one: only [`Unchecked`] makes calls, and it makes those only of a
+//! A handler that names a [`UserCall`], a [`ServiceCall`], a [`StaffCall`], a [`LedgerCall`], an [`OperatorCall`], an
+//! [`AdminCall`] or a [`MonitorCall`] cannot be reached without the check that makes one: only [`Unchecked`] makes calls, and it makes those only of a
 //! good token.
 
 use std::sync::Arc;
@@ -76,6 +76,10 @@ pub(super) type OperatorCall<'a, const N: usize = 0> = Call<'a, Operator, N>;
 /// From an administrator: its token is good, and has the role.
 pub(super) type AdminCall<'a, const N: usize = 0> = Call<'a, Admin, N>;
 
+/// From whatever watches the server, or from an operator or an administrator: its token is good, and has
+/// the role. Who it is makes no difference.
+pub(super) type MonitorCall<'a, const N: usize = 0> = Call<'a, Monitor, N>;
+
 pub(super) struct Anybody(());
 pub(super) struct User(Arc<Identity>);
 pub(super) struct Service(Arc<Identity>);
@@ -83,6 +87,7 @@ pub(super) struct Staff(Arc<Identity>);
 pub(super) struct Ledger(Arc<Identity>);
 pub(super) struct Operator(Arc<Identity>);
 pub(super) struct Admin(Arc<Identity>);
+pub(super) struct Monitor(());
 
 /// A caller who could say who it is.
 pub(super) trait Known {
@@ -135,11 +140,13 @@ impl<'a> Unchecked<'a> {
 
     pub(super) fn user<const N: usize>(self) -> Result<UserCall<'a, N>, ApiError> {
         let caller = self.caller(Access::User)?;
+        self.app.watching.saw(caller.user.id(), self.app.running.now_ms());
         Ok(self.call(User(caller)))
     }
 
     pub(super) fn service<const N: usize>(self) -> Result<ServiceCall<'a, N>, ApiError> {
         let caller = self.caller(Access::Service)?;
+        self.app.watching.saw(caller.user.id(), self.app.running.now_ms());
         Ok(self.call(Service(caller)))
     }
 
@@ -161,6 +168,11 @@ impl<'a> Unchecked<'a> {
     pub(super) fn admin<const N: usize>(self) -> Result<AdminCall<'a, N>, ApiError> {
         let caller = self.caller(Access::Admin)?;
         Ok(self.call(Admin(caller)))
+    }
+
+    pub(super) fn monitor<const N: usize>(self) -> Result<MonitorCall<'a, N>, ApiError> {
+        self.caller(Access::Monitor)?;
+        Ok(self.call(Monitor(())))
     }
 
     fn caller(&self, access: Access) -> Result<Arc<Identity>, ApiError> {

@@ -66,7 +66,7 @@ macro_rules! codes {
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub(super) enum Code { $($code),* }
 
-        #[cfg_attr(not(test), expect(dead_code, reason = "the documents are held to it"))]
+        /// In the order of the variants: each is at the place that its number says.
         pub(super) const CODES: &[Code] = &[$(Code::$code),*];
 
         impl Code {

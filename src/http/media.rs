@@ -8,6 +8,9 @@ use super::problem;
 pub(super) const CSV: &str = "text/csv";
 /// As the HTML standard has it.
 pub(super) const EVENT_STREAM: &str = "text/event-stream";
+pub(super) const PLAIN: &str = "text/plain";
+/// As OpenMetrics 1.0 has it.
+pub(super) const OPEN_METRICS: &str = "application/openmetrics-text";
 pub(super) const HTML: &str = "text/html";
 /// As the IETF's draft of media types for APIs has it.
 pub(super) const OPENAPI: &str = "application/openapi+json";
@@ -20,6 +23,8 @@ const OTHERS: &[(&str, &str)] = &[
     ("/openapi.json", OPENAPI),
     ("/docs", HTML),
     ("/v1/events", EVENT_STREAM),
+    ("/metrics", PLAIN),
+    ("/metrics", OPEN_METRICS),
 ];
 
 /// Whether `path` answers in a type of its own, which the client names.

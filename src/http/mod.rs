@@ -23,6 +23,7 @@ mod lane;
 mod manual;
 mod media;
 mod messagepack;
+mod metrics;
 mod parts;
 mod problem;
 mod query;
@@ -148,6 +149,9 @@ impl Default for Limits {
 /// How many reports may wait to be made.
 const REPORTS_WAITING_MAX: usize = 8;
 
+/// How many may wait for the numbers of the server.
+const SCRAPES_WAITING_MAX: usize = 8;
+
 /// What the handlers work on.
 pub struct App {
     mall: Mall,
@@ -162,6 +166,10 @@ pub struct App {
     lists: lane::Lane,
     /// For reports, which look at many events.
     reports: lane::Lane,
+    /// For the numbers of the server.
+    scrapes: lane::Lane,
+    /// What is counted while it serves.
+    watching: Arc<metrics::Watching>,
     /// What bounds in time are held against.
     running: Arc<running::RunningClock>,
     /// What requests are called that came without a name.
@@ -195,6 +203,8 @@ impl App {
             searches: lane::Lane::new("too many searches wait", limits.waiting_lists),
             lists: lane::Lane::new("too many lists of orders wait", limits.waiting_lists),
             reports: lane::Lane::new("too many reports wait", REPORTS_WAITING_MAX),
+            scrapes: lane::Lane::new("too many read the metrics", SCRAPES_WAITING_MAX),
+            watching: Arc::default(),
             rates: rates::Rates::new(&limits),
             mall,
             auth: auth.into(),
@@ -232,6 +242,13 @@ impl App {
     #[cfg(feature = "bin")]
     pub(crate) fn webhooks(&self) -> Option<Webhooks> {
         self.webhooks.clone()
+    }
+
+    /// Counts no requests, for whoever measures what counting costs.
+    #[cfg(feature = "bin")]
+    pub(crate) fn uncounted(self) -> Self {
+        let watching = Arc::new(metrics::Watching::off());
+        Self { watching, ..self }
     }
 
     /// Lets operators look at this mirror.

@@ -19,7 +19,7 @@ use super::api::admin::{
 };
 use super::api::ledger::{accounts, batch, events, reservations};
 use super::api::shop::{catalogue, exchange, orders, preferences, recommend, waiting};
-use super::api::{health, manual, points};
+use super::api::{health, manual, metrics, points};
 use super::body::{Empty, Optional, Sent};
 use super::call::Unchecked;
 use super::reply::Answer;
@@ -37,7 +37,7 @@ pub(super) type Answering<'a> = Pin<Box<dyn Future<Output = Answer> + Send + 'a>
 pub(super) type Handler = for<'a> fn(Unchecked<'a>, Incoming) -> Answering<'a>;
 
 /// A row is: method, path, who may ask (`public`, `user`,
-/// `service`, `staff`, `ledger`, `operator`, `admin`), what body comes with it
+/// `service`, `staff`, `ledger`, `operator`, `admin`, `monitor`), what body comes with it
 /// (`nothing`, `empty`, `optional`, `fields`), the handler, and a summary. A handler whose signature takes
 /// another caller, another body or another number of parameters than its row says does not compile.
 macro_rules! routes {
@@ -65,6 +65,7 @@ macro_rules! routes {
     (@access ledger) => { Access::Ledger };
     (@access operator) => { Access::Operator };
     (@access admin) => { Access::Admin };
+    (@access monitor) => { Access::Monitor };
     (@takes nothing) => { Takes::Nothing };
     (@takes empty) => { Takes::Empty };
     (@takes optional) => { Takes::Optional };
@@ -333,6 +334,8 @@ routes! {
         "Whether the process lives: 503 when only a restart helps, and while the disk hangs.";
     GET "/ready" public nothing => health::ready,
         "Whether it can take requests now: 503 also while the journal's queue is full, or the server stops.";
+    GET "/metrics" monitor nothing => metrics::metrics,
+        "The server in numbers, as Prometheus reads them.";
     GET "/openapi.json" public nothing => manual::openapi,
         "This API as OpenAPI 3.1 describes it.";
     GET "/docs" public nothing => manual::page,

@@ -14,6 +14,7 @@ use super::call::{self, Unchecked};
 use super::error::{ApiError, Code};
 use super::format::{self, Format};
 use super::guests::Address;
+use super::metrics::Outcome;
 use super::rates::Counted;
 use super::reply::{Answer, HttpResponse, Telling, failure};
 use super::route::Route;
@@ -29,9 +30,9 @@ pub(super) struct Router {
     paths: matchit::Router<Methods>,
 }
 
-/// The routes of one path, each with a method of its own.
+/// The routes of one path, each with a method of its own, and with its place in the table.
 struct Methods {
-    routes: Vec<&'static Route>,
+    routes: Vec<(usize, &'static Route)>,
     /// For 405: what would be allowed.
     allow: HeaderValue,
 }
@@ -40,7 +41,8 @@ impl Router {
     pub(super) fn new(table: &'static [Route]) -> Self {
         let mut paths = matchit::Router::new();
         for path in distinct_paths(table) {
-            let routes: Vec<_> = table.iter().filter(|route| route.row.path == path).collect();
+            let all = table.iter().enumerate();
+            let routes: Vec<_> = all.filter(|(_, route)| route.row.path == path).collect();
             let allow = HeaderValue::try_from(allow(&routes));
             let allow = allow.expect("names of methods make a header");
             let added = paths.insert(path, Methods { routes, allow });
@@ -49,20 +51,25 @@ impl Router {
         Self { paths }
     }
 
-    /// The route of a request, with the parameters of its path, still encoded.
-    fn find<'p>(
-        &self,
-        method: &Method,
-        path: &'p str,
-    ) -> Result<(&'static Route, matchit::Params<'_, 'p>), ApiError> {
+    /// The route of a request.
+    fn find<'p>(&self, method: &Method, path: &'p str) -> Result<Found<'_, 'p>, ApiError> {
         let found = self.paths.at(path).map_err(|_| ApiError::new(Code::NotFound))?;
         // A handler of GET answers HEAD, too: the body is left out where the answer is written.
         let method = if method == Method::HEAD { &Method::GET } else { method };
         let methods = found.value;
-        let route = methods.routes.iter().find(|route| route.row.method == *method);
-        let route = route.ok_or_else(|| ApiError::method_not_allowed(methods.allow.clone()))?;
-        Ok((route, found.params))
+        let route = methods.routes.iter().find(|(_, route)| route.row.method == *method);
+        let (place, route) =
+            *route.ok_or_else(|| ApiError::method_not_allowed(methods.allow.clone()))?;
+        Ok(Found { place, route, encoded: found.params })
     }
+}
+
+/// A route with its place in the table, and with the parameters of a path, still encoded.
+#[derive(Debug)]
+struct Found<'r, 'p> {
+    place: usize,
+    route: &'static Route,
+    encoded: matchit::Params<'r, 'p>,
 }
 
 /// The paths of a table, each once.
@@ -74,9 +81,9 @@ fn distinct_paths(table: &'static [Route]) -> Vec<&'static str> {
 }
 
 /// The methods of the routes of one path, as `Allow` names them.
-fn allow(routes: &[&Route]) -> String {
+fn allow(routes: &[(usize, &Route)]) -> String {
     let mut names = Vec::new();
-    for route in routes {
+    for (_, route) in routes {
         names.push(route.row.method.as_str());
         if route.row.method == Method::GET {
             names.push(Method::HEAD.as_str());
@@ -112,15 +119,24 @@ async fn told(
     head: &Parts,
     body: Incoming,
 ) -> (HttpResponse, Option<Charge>) {
+    let mut under_way = app.watching.begin();
+    let found = app.router.find(&head.method, head.uri.path());
+    if let Ok(found) = &found {
+        under_way.found(found.place);
+    }
     let counted = Counted::default();
     let (format, answer) = match Format::of_answer(&head.headers) {
-        Ok(format) => (format, answer(app, format, address, (&counted, asked), head, body).await),
-        Err(_) if media::is_taken(head.uri.path(), &head.headers) => {
-            (Format::Json, answer(app, Format::Json, address, (&counted, asked), head, body).await)
+        Ok(format) => {
+            (format, answer(app, found, format, address, (&counted, asked), head, body).await)
         }
+        Err(_) if media::is_taken(head.uri.path(), &head.headers) => (
+            Format::Json,
+            answer(app, found, Format::Json, address, (&counted, asked), head, body).await,
+        ),
         Err(error) => (Format::default(), Err(error)),
     };
-    let failed = |error| {
+    let mut failed = |error: ApiError| {
+        under_way.ended(Outcome::Failed(error.code));
         let telling = match format::wants_problems(&head.headers) {
             true => Telling::Problem(&asked.id),
             false => Telling::Envelope(format),
@@ -131,7 +147,10 @@ async fn told(
         Ok(answer) => {
             let bytes = answer.body().size_hint().lower() as usize;
             match call::charge(app, &head.headers, address, bytes) {
-                Ok(charge) => (answer, charge),
+                Ok(charge) => {
+                    under_way.ended(Outcome::Answered(answer.status()));
+                    (answer, charge)
+                }
                 Err(error) => failed(error),
             }
         }
@@ -143,6 +162,7 @@ async fn told(
 
 async fn answer(
     app: &App,
+    found: Result<Found<'_, '_>, ApiError>,
     format: Format,
     address: Address,
     (counted, asked): (&Counted, &Asked),
@@ -151,7 +171,7 @@ async fn answer(
 ) -> Answer {
     check_host(head)?;
     let (spelled, query) = (head.uri.path(), head.uri.query());
-    let (route, encoded) = app.router.find(&head.method, spelled)?;
+    let Found { route, encoded, .. } = found?;
     let _ = asked.operation.set((route.row.method.as_str(), route.row.path));
     let decoded = encoded.iter().map(|(_, parameter)| decode(parameter));
     let decoded: SmallVec<[Cow<'_, str>; PARAMETERS]> = decoded.collect::<Result<_, _>>()?;
@@ -199,8 +219,8 @@ mod tests {
     use crate::http::row::{Row, Takes};
 
     fn found(router: &Router, method: &Method, path: &str) -> Option<(&'static str, Vec<String>)> {
-        let (route, parameters) = router.find(method, path).ok()?;
-        Some((route.row.path, parameters.iter().map(|(_, value)| value.to_owned()).collect()))
+        let Found { route, encoded, .. } = router.find(method, path).ok()?;
+        Some((route.row.path, encoded.iter().map(|(_, value)| value.to_owned()).collect()))
     }
 
     #[test]

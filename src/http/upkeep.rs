@@ -16,6 +16,8 @@ const PAUSE: Duration = Duration::from_secs(30);
 /// Others get a word in while there is more to do.
 const BREATH: Duration = Duration::from_millis(10);
 
+/// How long to pause between two steps of a round over the books: some 10,000 accounts a second.
+const STRIDE: Duration = Duration::from_millis(100);
 /// How often to look for units that somebody in line waits for.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -28,6 +30,7 @@ pub(super) fn begin(tasks: &mut JoinSet<()>, app: &Arc<App>) {
     tasks.spawn(repeat(app.clone(), "keeping views of products", Mall::keep_due_views));
     tasks.spawn(serve_lines(app.clone()));
     tasks.spawn(drive_sagas(app.clone()));
+    tasks.spawn(go_round(app.clone()));
 }
 
 /// Does what is done last, once nothing is asked any more.
@@ -72,6 +75,23 @@ async fn drive_sagas(app: Arc<App>) {
     loop {
         app.mall.saga_due().await;
         app.mall.drive_due_sagas().await;
+    }
+}
+
+/// Goes round the books, until it is dropped.
+async fn go_round(app: Arc<App>) {
+    loop {
+        let (mall, watching) = (app.mall.clone(), app.watching.clone());
+        let step = move || watching.rounds.step(mall.engine());
+        let pause = match tokio::task::spawn_blocking(step).await {
+            Ok(true) => STRIDE,
+            Ok(false) => EVERY,
+            Err(failed) => {
+                tracing::error!(error = %failed, "going round the books failed");
+                PAUSE
+            }
+        };
+        tokio::time::sleep(pause).await;
     }
 }
 

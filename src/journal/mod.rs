@@ -374,6 +374,12 @@ impl Journal {
         outcome
     }
 
+    /// How long the disk was at each group, those included that it failed at.
+    #[cfg(feature = "server")]
+    pub(crate) fn sync_times(&self) -> crate::base::times::TimesSeen {
+        self.store.stopwatch.times()
+    }
+
     /// The state of the journal at this moment.
     pub(crate) fn status(&self) -> JournalStatus {
         let (segments, oldest_seq, segment_bytes, archive_bytes) = {

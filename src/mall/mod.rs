@@ -30,6 +30,7 @@ mod rank;
 mod recommend;
 mod reports;
 mod revocations;
+mod rounds;
 mod sales;
 mod search;
 mod stock;
@@ -47,7 +48,7 @@ use crate::base::{AccountId, AccountKey, IdempotencyKey, TimeMs, handle};
 use crate::engine::Engine;
 use crate::event::Policy;
 
-pub(crate) use alerts::AlertFilter;
+pub(crate) use alerts::{AlertFilter, OpenAlerts};
 pub(crate) use catalogue::{Editor, Item, Kind, Seen, Shelf, UNREADABLE_MAX, Unreadable};
 #[cfg(feature = "bin")]
 pub(crate) use catalogue::{Entry, Import, Imported, Refused};
@@ -93,6 +94,7 @@ pub use reports::Zone;
 pub(crate) use reports::{Period as ReportPeriod, Span};
 #[cfg(feature = "bin")]
 pub(crate) use reports::{ProductFigures, REPORT_SETTLED_MS, Report, SlotFigures, TurnoverFigures};
+pub(crate) use rounds::{BooksSeen, KINDS as BOOK_KINDS, Rounds, STATES as BOOK_STATES};
 pub(crate) use stock::{
     LOCATION_CHARS_MAX, Place as StockPlace, RecordFilter, StockRecord, StockRecords,
     StockTransfer, is_location,

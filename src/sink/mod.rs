@@ -20,4 +20,4 @@ pub(crate) use absent::{CLAIM, Mirror, check_database};
 pub(crate) use config::{Backlog, BacklogPolicy, Database, MirrorConfig};
 #[cfg(feature = "mysql")]
 pub(crate) use mysql::*;
-pub(crate) use status::MirrorView;
+pub(crate) use status::{MirrorStatus, MirrorView, State as MirrorState};

@@ -32,6 +32,16 @@ pub(crate) enum State {
 }
 
 impl State {
+    pub(crate) const ALL: &[Self] = &[
+        Self::Starting,
+        Self::Following,
+        Self::Retrying,
+        Self::Misconfigured,
+        Self::Standby,
+        Self::ReloadNeeded,
+        Self::Stopped,
+    ];
+
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Starting => "starting",

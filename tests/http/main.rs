@@ -24,6 +24,7 @@ mod levels;
 mod lots;
 mod low_space;
 mod manual;
+mod metrics;
 mod order_lists;
 mod orders;
 mod overload;

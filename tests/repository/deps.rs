@@ -4,7 +4,7 @@
 use std::process::Command;
 
 /// What an embedder never asked for: a web server, a runtime, a database client, a command line.
-const UNWANTED: [&str; 10] = [
+const UNWANTED: [&str; 11] = [
     "clap",
     "hyper",
     "hyper-util",
@@ -12,6 +12,7 @@ const UNWANTED: [&str; 10] = [
     "jsonwebtoken",
     "mimalloc",
     "mysql_async",
+    "prometheus-client",
     "serde_json",
     "tokio",
     "tracing-subscriber",

@@ -1,6 +1,7 @@
 //! What the repository itself must keep: the direction of imports, what embedders compile, and what
 //! the documents say of the sources.
 
+mod alerts;
 mod circles;
 mod conventions;
 mod deps;

@@ -12,11 +12,13 @@ pub enum Role {
     Operator,
     /// Also looks after the server itself.
     Admin,
+    /// Reads the server's numbers, and nothing else: for whatever watches it.
+    Monitor,
 }
 
 impl Role {
     pub(in crate::http) const ALL: &[Self] =
-        &[Self::User, Self::Service, Self::Operator, Self::Admin];
+        &[Self::User, Self::Service, Self::Operator, Self::Admin, Self::Monitor];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -24,13 +26,14 @@ impl Role {
             Self::Service => "service",
             Self::Operator => "operator",
             Self::Admin => "admin",
+            Self::Monitor => "monitor",
         }
     }
 
     /// Whether its requests are not counted against any limit: it is trusted to know what it does.
     pub(in crate::http) fn is_trusted(self) -> bool {
         match self {
-            Self::User | Self::Service => false,
+            Self::User | Self::Service | Self::Monitor => false,
             Self::Operator | Self::Admin => true,
         }
     }
@@ -41,6 +44,7 @@ impl Role {
             Some("service") => Some(Self::Service),
             Some("operator") => Some(Self::Operator),
             Some("admin") => Some(Self::Admin),
+            Some("monitor") => Some(Self::Monitor),
             Some(_) => None,
         }
     }

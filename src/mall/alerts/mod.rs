@@ -121,6 +121,31 @@ pub(crate) struct AlertsPage {
     pub(crate) seq: Seq,
 }
 
+/// How many alerts are open.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct OpenAlerts {
+    pub(crate) low_stock: u64,
+    pub(crate) sold_out: u64,
+    /// Of both, those that no operator has acknowledged.
+    pub(crate) unseen: u64,
+}
+
+impl Mall {
+    /// How many alerts are open, counted while nobody writes one.
+    pub(crate) fn open_alerts(&self) -> OpenAlerts {
+        let table = self.shared.alerts.table.read();
+        let mut open = OpenAlerts::default();
+        for standing in table.open.values() {
+            open.low_stock += u64::from(standing.low.is_some());
+            open.sold_out += u64::from(standing.out.is_some());
+            let ids = [standing.low, standing.out].into_iter().flatten();
+            let unseen = ids.filter_map(|id| table.all.get(&id));
+            open.unseen += unseen.filter(|alert| alert.acknowledged.is_none()).count() as u64;
+        }
+        open
+    }
+}
+
 impl Alerts {
     /// Those that were told so far. One that cannot be read is named in the log and left out.
     pub(in crate::mall) fn load(engine: &Engine) -> Self {

@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::drive::Driven;
 use super::table::{Entry, write};
 use crate::base::error::Result;
-use crate::base::{IdempotencyKey, ReservationId};
-use crate::ledger::{Release, ReleaseOutcome};
+use crate::base::{IdempotencyKey, ReservationId, TimeMs};
+use crate::ledger::{Release, ReleaseOutcome, made_at_ms};
 use crate::mall::facts::{Saga, SagaAct, SagaActKind};
 use crate::mall::{Because, Failure, Mall};
 
@@ -52,6 +52,14 @@ impl Mall {
         let shown = table.after(after).into_iter().take(limit);
         let shown = shown.map(|(order, entry)| SagaShown::of(order, &entry)).collect();
         Ok((shown, table.after(None).len()))
+    }
+
+    /// How many sagas wait that are not at rest, and when the oldest order among them was made.
+    pub(crate) fn saga_backlog(&self) -> (u64, Option<TimeMs>) {
+        let all = self.shared.elsewhere.table.after(None);
+        let mut moving = all.iter().filter(|(_, entry)| !entry.state.lock().rests).peekable();
+        let oldest = moving.peek().map(|(order, _)| made_at_ms(*order));
+        (moving.count() as u64, oldest)
     }
 
     /// The saga of an order.

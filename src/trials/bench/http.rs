@@ -4,6 +4,7 @@
 //! can.
 
 mod generator;
+mod metrics;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -32,6 +33,8 @@ use crate::event::Policy;
 use crate::http::{self, App, Auth, Limits, Role};
 use crate::ledger::Receive;
 use crate::mall::{Category, Mall, MallConfig, Product};
+
+pub(super) use self::metrics::metrics;
 
 const CONNECTIONS: usize = 64;
 const ROUNDS: usize = 3;

@@ -50,6 +50,17 @@ pub(crate) fn resident_bytes_of(process: u32) -> Option<u64> {
     Some(pages * PAGE_BYTES)
 }
 
+/// How long the threads of this process have had a processor, in nanoseconds; `None` where the system
+/// does not tell.
+pub(super) fn processor_ns() -> Option<u64> {
+    let threads = fs::read_dir("/proc/self/task").ok()?;
+    let of = |thread: std::io::Result<fs::DirEntry>| {
+        let told = fs::read_to_string(thread.ok()?.path().join("schedstat")).ok()?;
+        told.split_whitespace().next()?.parse::<u64>().ok()
+    };
+    threads.map(of).sum()
+}
+
 /// How many file descriptors a process has open; `None` where the system does not tell.
 pub(crate) fn descriptors_of(process: u32) -> Option<u64> {
     Some(fs::read_dir(format!("/proc/{process}/fd")).ok()?.count() as u64)

@@ -1,0 +1,121 @@
+//! Everything that the table of metrics reads, gathered once for each scrape.
+
+use std::sync::Arc;
+
+use super::machine::Machine;
+use super::requests::RequestsSeen;
+use super::{Requests, UnderWay, Users};
+use crate::base::times::TimesSeen;
+use crate::base::{Seq, TimeMs};
+use crate::engine::Metric;
+use crate::http::App;
+use crate::mall::{BooksSeen, Mall, OpenAlerts, Rounds};
+use crate::sink::{MirrorStatus, MirrorView};
+use crate::webhooks::{Standing, Webhooks};
+
+/// What is counted while the server runs.
+#[derive(Debug, Default)]
+pub(in crate::http) struct Watching {
+    pub(in crate::http) rounds: Rounds,
+    requests: Requests,
+    users: Users,
+    /// Whether nothing is counted.
+    is_off: bool,
+}
+
+impl Watching {
+    /// Counts nothing.
+    #[cfg(feature = "bin")]
+    pub(in crate::http) fn off() -> Self {
+        Self { is_off: true, ..Self::default() }
+    }
+
+    /// A request has come. It counts as under way until the guard is dropped, and as abandoned if
+    /// nobody has said by then what became of it.
+    pub(in crate::http) fn begin(&self) -> UnderWay<'_> {
+        self.requests.begin(self.is_off)
+    }
+
+    /// A user asks for something, at a time that never falls.
+    pub(in crate::http) fn saw(&self, user: &str, now_ms: u64) {
+        if !self.is_off {
+            self.users.saw(user, now_ms);
+        }
+    }
+}
+
+/// Whom to ask, for a thread beside the runtime's workers.
+pub(in crate::http) struct Sources {
+    mall: Mall,
+    watching: Arc<Watching>,
+    mirror: Option<MirrorView>,
+    webhooks: Option<Webhooks>,
+    running_ms: u64,
+    is_draining: bool,
+}
+
+/// The server at one moment, more or less.
+pub(super) struct Reading {
+    pub(super) engine: Vec<Metric>,
+    pub(super) requests: RequestsSeen,
+    pub(super) users: u64,
+    pub(super) books: BooksSeen,
+    pub(super) syncs: TimesSeen,
+    /// With its lag in events and in milliseconds.
+    pub(super) mirror: Option<(MirrorStatus, u64, u64)>,
+    pub(super) webhooks: Vec<Standing>,
+    /// How many sagas wait, and when the oldest of their orders was made.
+    pub(super) sagas: (u64, Option<TimeMs>),
+    pub(super) points_service: Option<bool>,
+    pub(super) alerts: OpenAlerts,
+    pub(super) unreadable: usize,
+    pub(super) machine: Machine,
+    pub(super) is_ready: bool,
+    pub(super) is_draining: bool,
+    pub(super) now_ms: TimeMs,
+    pub(super) durable_seq: Seq,
+}
+
+impl Sources {
+    pub(in crate::http) fn of(app: &App) -> Self {
+        Self {
+            mall: app.mall.clone(),
+            watching: Arc::clone(&app.watching),
+            mirror: app.mirror.clone(),
+            webhooks: app.webhooks.clone(),
+            running_ms: app.running.now_ms(),
+            is_draining: app.is_draining(),
+        }
+    }
+
+    /// Takes each shard's lock for a few additions, and reads what the system tells of the process.
+    pub(super) fn read(&self) -> Reading {
+        let (mall, engine) = (&self.mall, self.mall.engine());
+        let is_draining = self.is_draining;
+        Reading {
+            engine: engine.metrics(),
+            requests: self.watching.requests.seen(),
+            users: self.watching.users.seen(self.running_ms),
+            books: self.watching.rounds.seen(),
+            syncs: engine.sync_times(),
+            mirror: self.mirror.as_ref().map(|mirror| mirror.status_of(engine)),
+            webhooks: self.webhooks.as_ref().map(Webhooks::standings).unwrap_or_default(),
+            sagas: mall.saga_backlog(),
+            points_service: mall.points_service_answers(),
+            alerts: mall.open_alerts(),
+            unreadable: mall.shelf().unreadable().len(),
+            machine: Machine::look(),
+            is_ready: engine.check_ready().is_ok() && !is_draining,
+            is_draining,
+            now_ms: engine.now_ms(),
+            durable_seq: engine.durable_seq(),
+        }
+    }
+}
+
+impl Reading {
+    /// How long ago that was, in seconds.
+    pub(super) fn since(&self, at: TimeMs) -> f64 {
+        super::family::seconds(self.now_ms.saturating_sub(at))
+    }
+}

@@ -189,6 +189,11 @@ pub struct App {
     webhooks: Option<Webhooks>,
 }
 
+/// What the table of routes says of each.
+fn rows() -> impl Iterator<Item = &'static row::Row> {
+    route::ROUTES.iter().map(|route| &route.row)
+}
+
 handle!(App, this { limits: this.limits });
 
 impl App {
@@ -204,13 +209,13 @@ impl App {
             lists: lane::Lane::new("too many lists of orders wait", limits.waiting_lists),
             reports: lane::Lane::new("too many reports wait", REPORTS_WAITING_MAX),
             scrapes: lane::Lane::new("too many read the metrics", SCRAPES_WAITING_MAX),
-            watching: Arc::default(),
+            watching: Arc::new(metrics::Watching::new(rows())),
             rates: rates::Rates::new(&limits),
             mall,
             auth: auth.into(),
             limits,
             router: router::Router::new(route::ROUTES),
-            manual: manual::Manual::new(route::ROUTES.iter().map(|route| &route.row)),
+            manual: manual::Manual::new(rows()),
             running: Arc::default(),
             ids: request_id::RequestIds::new(),
             request_log: RequestLog::default(),
@@ -247,7 +252,7 @@ impl App {
     /// Counts no requests, for whoever measures what counting costs.
     #[cfg(feature = "bin")]
     pub(crate) fn uncounted(self) -> Self {
-        let watching = Arc::new(metrics::Watching::off());
+        let watching = Arc::new(metrics::Watching::new(rows()).off());
         Self { watching, ..self }
     }
 

@@ -30,7 +30,9 @@ pub(super) fn begin(tasks: &mut JoinSet<()>, app: &Arc<App>) {
     tasks.spawn(repeat(app.clone(), "keeping views of products", Mall::keep_due_views));
     tasks.spawn(serve_lines(app.clone()));
     tasks.spawn(drive_sagas(app.clone()));
-    tasks.spawn(go_round(app.clone()));
+    if !app.watching.is_off() {
+        tasks.spawn(go_round(app.clone()));
+    }
 }
 
 /// Does what is done last, once nothing is asked any more.

@@ -14,8 +14,8 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::exemplar::Exemplar;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::family::{In, Kind, Labels, Sample, Value, Values, seconds};
-use super::reading::{Reading, Sources};
+use super::family::{In, Kind, Labels, Sample, Value, Values};
+use super::reading::{Reading, Sources, seconds};
 use super::table::TABLE;
 use crate::base::times::{BOUNDS_US, TimesSeen};
 use crate::engine::{Metric, MetricKind};

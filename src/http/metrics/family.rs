@@ -134,8 +134,3 @@ impl From<TimesSeen> for Value {
         Self::Times(value)
     }
 }
-
-/// Milliseconds as metrics have them.
-pub(super) fn seconds(ms: u64) -> f64 {
-    ms as f64 / 1_000.0
-}

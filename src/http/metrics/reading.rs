@@ -9,12 +9,13 @@ use crate::base::times::TimesSeen;
 use crate::base::{Seq, TimeMs};
 use crate::engine::Metric;
 use crate::http::App;
+use crate::http::row::Row;
 use crate::mall::{BooksSeen, Mall, OpenAlerts, Rounds};
 use crate::sink::{MirrorStatus, MirrorView};
 use crate::webhooks::{Standing, Webhooks};
 
 /// What is counted while the server runs.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(in crate::http) struct Watching {
     pub(in crate::http) rounds: Rounds,
     requests: Requests,
@@ -24,10 +25,24 @@ pub(in crate::http) struct Watching {
 }
 
 impl Watching {
-    /// Counts nothing.
+    /// Requests are told apart by these routes, whose places are in this order.
+    pub(in crate::http) fn new<'r>(routes: impl Iterator<Item = &'r Row>) -> Self {
+        Self {
+            rounds: Rounds::default(),
+            requests: Requests::new(routes),
+            users: Users::default(),
+            is_off: false,
+        }
+    }
+
+    /// The same, which counts nothing.
     #[cfg(feature = "bin")]
-    pub(in crate::http) fn off() -> Self {
-        Self { is_off: true, ..Self::default() }
+    pub(in crate::http) fn off(self) -> Self {
+        Self { is_off: true, ..self }
+    }
+
+    pub(in crate::http) fn is_off(&self) -> bool {
+        self.is_off
     }
 
     /// A request has come. It counts as under way until the guard is dropped, and as abandoned if
@@ -116,6 +131,11 @@ impl Sources {
 impl Reading {
     /// How long ago that was, in seconds.
     pub(super) fn since(&self, at: TimeMs) -> f64 {
-        super::family::seconds(self.now_ms.saturating_sub(at))
+        seconds(self.now_ms.saturating_sub(at))
     }
+}
+
+/// Milliseconds as metrics have them.
+pub(super) fn seconds(ms: u64) -> f64 {
+    ms as f64 / 1_000.0
 }

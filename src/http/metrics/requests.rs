@@ -2,6 +2,7 @@
 //! here, so each thread counts in a stripe of its own, as long as there are enough.
 
 use std::cell::Cell;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Instant;
 
@@ -10,7 +11,7 @@ use hyper::StatusCode;
 
 use crate::base::times::{Times, TimesSeen};
 use crate::http::code::{CODES, Code};
-use crate::http::route::ROUTES;
+use crate::http::row::Row;
 
 const STRIPES_MAX: usize = 16;
 
@@ -23,10 +24,6 @@ const FAILURES: usize = OTHER + 1;
 /// The place of requests whose client has gone away before the answer.
 const ABANDONED: usize = FAILURES + CODES.len();
 const OUTCOMES: usize = ABANDONED + 1;
-
-/// The place of requests that found no route.
-const UNROUTED: usize = ROUTES.len();
-const PLACES: usize = UNROUTED + 1;
 
 /// What became of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +73,8 @@ fn told(outcome: usize) -> Told {
 /// Counts requests.
 #[derive(Debug)]
 pub(super) struct Requests {
+    /// By the routes' places in their table, and behind them what stands for none.
+    names: Arc<[RouteName]>,
     stripes: Box<[CachePadded<Stripe>]>,
 }
 
@@ -88,22 +87,14 @@ struct Stripe {
     times: Box<[Times]>,
 }
 
-impl Default for Stripe {
-    fn default() -> Self {
+impl Stripe {
+    fn new(places: usize) -> Self {
         let none = || std::array::from_fn(|_| AtomicU64::new(0));
         Self {
             begun: AtomicU64::new(0),
-            outcomes: (0..PLACES).map(|_| none()).collect(),
-            times: (0..PLACES).map(|_| Times::default()).collect(),
+            outcomes: (0..places).map(|_| none()).collect(),
+            times: (0..places).map(|_| Times::default()).collect(),
         }
-    }
-}
-
-impl Default for Requests {
-    fn default() -> Self {
-        let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let stripes = (0..threads.min(STRIPES_MAX)).map(|_| CachePadded::default()).collect();
-        Self { stripes }
     }
 }
 
@@ -115,6 +106,21 @@ thread_local! {
 }
 
 impl Requests {
+    /// For requests by these routes.
+    pub(super) fn new<'r>(routes: impl Iterator<Item = &'r Row>) -> Self {
+        let names: Arc<[RouteName]> =
+            routes.map(|row| (method(&row.method), row.path)).chain([("other", "other")]).collect();
+        let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let stripe = |_| CachePadded::new(Stripe::new(names.len()));
+        let stripes = (0..threads.min(STRIPES_MAX)).map(stripe).collect();
+        Self { names, stripes }
+    }
+
+    /// The place of requests that found no route.
+    fn unrouted(&self) -> usize {
+        self.names.len() - 1
+    }
+
     /// A request has come, which is not counted where `is_off` says so.
     pub(super) fn begin(&self, is_off: bool) -> UnderWay<'_> {
         let counting = (!is_off).then(|| {
@@ -122,7 +128,7 @@ impl Requests {
             self.stripe().begun.fetch_add(1, Ordering::Relaxed);
             (self, Instant::now())
         });
-        UnderWay { counting, route: UNROUTED, outcome: Outcome::Abandoned }
+        UnderWay { counting, route: self.unrouted(), outcome: Outcome::Abandoned }
     }
 
     fn stripe(&self) -> &Stripe {
@@ -134,9 +140,10 @@ impl Requests {
     /// What was counted until now.
     pub(super) fn seen(&self) -> RequestsSeen {
         let mut seen = RequestsSeen {
+            names: Arc::clone(&self.names),
             begun: 0,
-            outcomes: vec![[0; OUTCOMES]; PLACES],
-            times: vec![TimesSeen::default(); PLACES],
+            outcomes: vec![[0; OUTCOMES]; self.names.len()],
+            times: vec![TimesSeen::default(); self.names.len()],
         };
         for stripe in &self.stripes {
             for (ours, more) in seen.outcomes.iter_mut().zip(&stripe.outcomes) {
@@ -186,6 +193,7 @@ impl Drop for UnderWay<'_> {
 /// What was counted.
 #[derive(Clone, Debug)]
 pub(super) struct RequestsSeen {
+    names: Arc<[RouteName]>,
     begun: u64,
     outcomes: Vec<[u64; OUTCOMES]>,
     times: Vec<TimesSeen>,
@@ -193,13 +201,6 @@ pub(super) struct RequestsSeen {
 
 /// A route as its series are told apart: the method and the path of its row.
 pub(super) type RouteName = (&'static str, &'static str);
-
-fn name(place: usize) -> RouteName {
-    match ROUTES.get(place) {
-        Some(route) => (method(&route.row.method), route.row.path),
-        None => ("other", "other"),
-    }
-}
 
 fn method(method: &hyper::Method) -> &'static str {
     const KNOWN: [hyper::Method; 5] = [
@@ -225,14 +226,15 @@ impl RequestsSeen {
     pub(super) fn by_route(&self) -> impl Iterator<Item = (RouteName, Told, u64)> {
         self.outcomes.iter().enumerate().flat_map(|(place, outcomes)| {
             let counted = outcomes.iter().enumerate().filter(|(_, count)| **count > 0);
-            counted.map(move |(outcome, count)| (name(place), told(outcome), *count))
+            let name = self.names[place];
+            counted.map(move |(outcome, count)| (name, told(outcome), *count))
         })
     }
 
     /// How long they took, where there were any.
     pub(super) fn times(&self) -> impl Iterator<Item = (RouteName, &TimesSeen)> {
         let asked = self.times.iter().enumerate().filter(|(_, times)| times.count() > 0);
-        asked.map(|(place, times)| (name(place), times))
+        asked.map(|(place, times)| (self.names[place], times))
     }
 
     /// How many failed with each code there is, over all routes.
@@ -244,9 +246,8 @@ impl RequestsSeen {
     }
 
     /// What became of the requests for one route: success, and each code that it failed with.
-    pub(super) fn of(&self, method: &hyper::Method, path: &str) -> Vec<(&'static str, u64)> {
-        let is_it = |row: &crate::http::row::Row| row.method == *method && row.path == path;
-        let Some(place) = ROUTES.iter().position(|route| is_it(&route.row)) else {
+    pub(super) fn of(&self, route: RouteName) -> Vec<(&'static str, u64)> {
+        let Some(place) = self.names.iter().position(|name| *name == route) else {
             return Vec::new();
         };
         let outcomes = &self.outcomes[place];
@@ -263,6 +264,11 @@ mod tests {
     use std::thread;
 
     use super::*;
+    use crate::http::route::ROUTES;
+
+    fn requests() -> Requests {
+        Requests::new(ROUTES.iter().map(|route| &route.row))
+    }
 
     fn count(requests: &Requests, route: usize, outcome: Outcome) {
         let mut it = requests.begin(false);
@@ -272,7 +278,7 @@ mod tests {
 
     #[test]
     fn each_request_is_counted_once_by_route_and_outcome() {
-        let requests = Requests::default();
+        let requests = requests();
         count(&requests, 0, Outcome::Answered(StatusCode::OK));
         count(&requests, 0, Outcome::Answered(StatusCode::IM_A_TEAPOT));
         count(&requests, 0, Outcome::Failed(Code::OutOfStock));
@@ -284,7 +290,7 @@ mod tests {
         let other = Told { status: "other", code: None };
         let refused = Told { status: "409", code: Some("OUT_OF_STOCK") };
         let gone = Told { status: "none", code: None };
-        let (first, unrouted) = (name(0), ("other", "other"));
+        let (first, unrouted) = (requests.names[0], ("other", "other"));
         assert_eq!(
             seen.by_route().collect::<Vec<_>>(),
             [(first, ok, 1), (first, other, 1), (first, refused, 1), (unrouted, gone, 1)]
@@ -310,14 +316,15 @@ mod tests {
             let answered = Outcome::Answered(StatusCode::from_u16(status).expect("a status"));
             assert_eq!(told(answered.place()).status, status.to_string());
         }
-        let names: std::collections::BTreeSet<RouteName> = (0..PLACES).map(name).collect();
-        assert_eq!(names.len(), PLACES, "each route has a name of its own");
+        let requests = requests();
+        let names: std::collections::BTreeSet<&RouteName> = requests.names.iter().collect();
+        assert_eq!(names.len(), ROUTES.len() + 1, "each route has a name of its own");
         assert!(ROUTES.iter().all(|route| method(&route.row.method) != "other"));
     }
 
     #[test]
     fn nothing_is_lost_among_more_threads_than_there_are_stripes() {
-        let requests = Requests::default();
+        let requests = requests();
         thread::scope(|scope| {
             for _ in 0..STRIPES_MAX + 3 {
                 scope.spawn(|| {

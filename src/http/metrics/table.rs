@@ -4,11 +4,9 @@
 //! Labels have few values: routes and codes are those of their tables, receivers of webhooks are as
 //! many as there may be. Nobody's name is in any of them.
 
-use hyper::Method;
-
 use super::family::Kind::{Counter, Gauge, Histogram};
-use super::family::{Kind, Labels, Row, Values, seconds};
-use super::reading::Reading;
+use super::family::{Kind, Labels, Row, Values};
+use super::reading::{Reading, seconds};
 use crate::mall::{BOOK_KINDS, BOOK_STATES};
 use crate::sink::MirrorState;
 use crate::webhooks::Standing;
@@ -62,7 +60,7 @@ pub(super) const TABLE: &[Row] = &[
         &["outcome"],
         "Exchanges by what became of them: the code of the API, or ABANDONED where the client went away.",
         |it, to| {
-            let exchanges = it.requests.of(&Method::POST, "/api/mall/exchange");
+            let exchanges = it.requests.of(("POST", "/api/mall/exchange"));
             exchanges.into_iter().for_each(|(code, count)| to.add(labels([code]), count));
         },
     ),

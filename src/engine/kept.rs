@@ -15,6 +15,24 @@ impl Engine {
         kept::all(&*files.vfs, &files.directory)
     }
 
+    /// The names of what followers keep. It reads the disk.
+    ///
+    /// # Errors
+    /// `Unavailable` when the directory cannot be read.
+    pub(crate) fn kept_names(&self) -> Result<Vec<String>> {
+        let files = &self.core()?.files;
+        kept::names(&*files.vfs, &files.directory)
+    }
+
+    /// What is kept under a name. It reads the disk.
+    ///
+    /// # Errors
+    /// `Corrupt` for a file that is damaged, and as [`Engine::keep`].
+    pub(crate) fn kept_named(&self, name: &str) -> Result<Option<Kept>> {
+        let files = &self.core()?.files;
+        kept::named(&*files.vfs, &files.directory, name)
+    }
+
     /// Keeps `body` under a name, in place of what was there. Durable when it returns; it writes to
     /// the disk. Writers of one name take turns by themselves.
     ///

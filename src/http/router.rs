@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Instant;
 
 use hyper::body::{Body, Incoming};
 use hyper::header::{HOST, HeaderValue};
@@ -21,6 +22,7 @@ use super::route::Route;
 use super::{App, media, query, request_id};
 use crate::base::asked::{self, Asked};
 use crate::base::error::Result;
+use crate::mall::Asking;
 
 /// As many parameters as most paths have at most.
 const PARAMETERS: usize = 2;
@@ -100,15 +102,32 @@ pub(super) async fn handle(
 ) -> (HttpResponse, Option<Charge>) {
     let (head, body) = request.into_parts();
     let asked = Arc::new(app.ids.of(&head.headers));
-    let began = app.request_log.begin();
+    let began = Instant::now();
     let answering = async {
         let (response, charge) = told(app, address, &asked, &head, body).await;
         app.request_log.tell(began, &head.method, &response);
+        if let Some(asking) = asked.operation.get().and_then(|(_, path)| asking(path)) {
+            app.mall.count_answer(asking, response.status().as_u16(), began.elapsed());
+        }
         (response, charge)
     };
     let (mut response, charge) = asked::within(asked.clone(), answering).await;
     request_id::say(&asked.id, response.headers_mut());
     (response, charge)
+}
+
+/// What a route is for, in reports; `None` of one that nobody waits for.
+fn asking(path: &str) -> Option<Asking> {
+    let begins = |start: &str| path.starts_with(start);
+    let all = [
+        ("/api/mall/exchange", Asking::Exchange),
+        ("/api/mall/orders", Asking::Orders),
+        ("/api/mall/", Asking::Catalogue),
+        ("/api/points/", Asking::Points),
+        ("/api/admin/", Asking::Operators),
+        ("/v1/", Asking::Ledger),
+    ];
+    all.into_iter().find(|(start, _)| begins(start)).map(|(_, asking)| asking)
 }
 
 /// The answer to a request, or what went wrong with it.
@@ -243,6 +262,15 @@ mod tests {
             let error = router.find(&Method::GET, wrong).err().map(|error| error.code);
             assert_eq!(error, Some(Code::NotFound), "{wrong}");
         }
+    }
+
+    #[test]
+    fn every_route_that_somebody_waits_for_is_of_some_kind() {
+        for Route { row: Row { path, .. }, .. } in ROUTES {
+            let expected = path.starts_with("/api/") || path.starts_with("/v1/");
+            assert_eq!(asking(path).is_some(), expected, "{path}");
+        }
+        assert_eq!(asking("/api/mall/products/{productId}/waiting-list"), Some(Asking::Catalogue));
     }
 
     fn route(method: Method, path: &'static str) -> Route {

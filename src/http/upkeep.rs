@@ -28,6 +28,7 @@ pub(super) fn begin(tasks: &mut JoinSet<()>, app: &Arc<App>) {
     tasks.spawn(repeat(app.clone(), "following experiments", Mall::follow_experiments));
     tasks.spawn(repeat(app.clone(), "letting points expire", Mall::expire_points));
     tasks.spawn(repeat(app.clone(), "keeping views of products", Mall::keep_due_views));
+    tasks.spawn(repeat(app.clone(), "keeping how answers went", Mall::keep_due_answers));
     tasks.spawn(serve_lines(app.clone()));
     tasks.spawn(drive_sagas(app.clone()));
     if !app.watching.is_off() {
@@ -44,6 +45,9 @@ pub(super) async fn end(app: &App) {
         }
         if let Err(error) = mall.keep_experiments() {
             tracing::warn!(%error, "the last who took part in experiments are not counted");
+        }
+        if let Err(error) = mall.keep_all_answers() {
+            tracing::warn!(%error, "how the last answers went is lost");
         }
     });
     if let Err(failed) = kept.await {

@@ -33,6 +33,7 @@ mod revocations;
 mod rounds;
 mod sales;
 mod search;
+mod served;
 mod stock;
 #[cfg_attr(not(feature = "mysql"), allow(dead_code, reason = "the mirror shows more than alerts"))]
 pub(crate) mod views;
@@ -65,9 +66,9 @@ pub(crate) use experiments::{Decided, Interval, RunShown, VariantShown};
 #[cfg(feature = "bin")]
 pub(crate) use facts::document::read as read_document;
 pub(crate) use facts::document::{Kept, Tag};
+pub(crate) use facts::{Asking, LONGEST_MS, Note, REASON_CHARS_MAX};
 #[cfg(feature = "bin")]
 pub(crate) use facts::{IMPORTS, Pending, sealed};
-pub(crate) use facts::{Note, REASON_CHARS_MAX};
 pub(crate) use held::{AGES_MS, Held, Holder, HolderPlace, Tally, Waiting};
 pub(crate) use leaks::{Found, Leaks, Overdue, Unexplained, Unordered};
 pub(crate) use lines::{InLine, Line, PlaceInLine, Standing};
@@ -91,9 +92,12 @@ pub(crate) use points::{
 pub(crate) use rank::{After, Order as ListOrder};
 pub(crate) use recommend::{Lists, Recommendations, Recommended, Wanting, Why};
 pub use reports::Zone;
-pub(crate) use reports::{Period as ReportPeriod, Span};
 #[cfg(feature = "bin")]
-pub(crate) use reports::{ProductFigures, REPORT_SETTLED_MS, Report, SlotFigures, TurnoverFigures};
+pub(crate) use reports::{
+    AnswerFigures, KindFigures, ProductFigures, REPORT_SETTLED_MS, Report, SlotFigures,
+    TurnoverFigures,
+};
+pub(crate) use reports::{Period as ReportPeriod, Span};
 pub(crate) use rounds::{BooksSeen, KINDS as BOOK_KINDS, Rounds, STATES as BOOK_STATES};
 pub(crate) use stock::{
     LOCATION_CHARS_MAX, Place as StockPlace, RecordFilter, StockRecord, StockRecords,
@@ -188,6 +192,7 @@ struct Shared {
     revocations: revocations::Revocations,
     preferences: preferences::AllPreferences,
     browsing: browsing::Browsing,
+    serving: served::Serving,
     elsewhere: elsewhere::Elsewhere,
 }
 
@@ -234,6 +239,7 @@ impl Mall {
                 revocations,
                 preferences,
                 browsing,
+                serving: served::Serving::default(),
                 elsewhere,
             }),
         })

@@ -139,7 +139,7 @@ fn check_sunday(report: &Value) {
     let product = |id: &str, exchanges, units, points, turnover: Value| {
         let name = id.to_uppercase();
         json!({"id": id, "name": name, "exchanges": exchanges, "units": units, "points": points,
-            "unitsReturned": 0, "turnover": turnover})
+            "unitsReturned": 0, "turnover": turnover, "views": null, "exchangesPerView": null})
     };
     let tea = product("tea", 3, 4, 20, stock(0, 92, 0.087));
     let cup = product("cup", 1, 2, 14, stock(0, 8, 0.5));
@@ -238,6 +238,70 @@ async fn each_thing_is_a_figure_of_the_day_on_which_it_happened() {
     let shop = shop.reopen_without(&["store"]).await;
     assert_eq!(daily(&shop, "2025-06-15").await.data(), sunday);
     assert_eq!(daily(&shop, "2025-06-16").await.data(), monday_over);
+    shop.close().await;
+}
+
+#[tokio::test]
+async fn looks_errors_and_latency_are_figures_of_their_day_and_stay_the_same() {
+    let shop = shop().await;
+    let before = daily(&shop, "2025-06-14").await.data();
+    assert_eq!([&before["conversion"], &before["service"]], [&Value::Null, &Value::Null]);
+    let left: Vec<_> = before["leftOut"].as_array().expect("an array").iter().collect();
+    let figures: Vec<_> = left.iter().map(|it| &it["figure"]).collect();
+    assert_eq!(figures[..2], [&json!("conversion"), &json!("errorsAndLatency")]);
+
+    let (mut ann, mut bob) = (user(&shop, "ann").await, user(&shop, "bob").await);
+    for client in [&mut ann, &mut bob] {
+        client.get("/api/mall/products/tea").await.data();
+        client.get("/api/mall/products/cup").await.data();
+    }
+    exchange(&mut ann, "tea", 1, true).await;
+    let much = json!({"productId": "cup", "quantity": 11});
+    ann.post("/api/mall/exchange", much).await.failure(409, "OUT_OF_STOCK");
+    let now = daily(&shop, "2025-06-15").await.data();
+    check(
+        &now,
+        &[
+            ("conversion", &["views", "viewers", "viewsDropped"], json!([4, 2, 0])),
+            ("conversion", &["exchangesPerView", "exchangingPerViewer"], json!([0.25, 0.5])),
+        ],
+    );
+    let tea = &now["products"][0];
+    assert_eq!([&tea["views"], &tea["exchangesPerView"]], [&json!(2), &json!(0.5)]);
+    let kind = |report: &Value, name: &str| {
+        let kinds = report["service"]["byKind"].as_array().expect("an array").clone();
+        kinds.into_iter().find(|it| it["kind"] == name).expect("it was asked for")
+    };
+    let exchanges = kind(&now, "exchange");
+    let counts = ["requests", "refused", "failed", "errorRate"].map(|name| &exchanges[name]);
+    assert_eq!(counts, [&json!(2), &json!(1), &json!(0), &json!(0.0)]);
+    let [half, most] = ["p50Ms", "p99Ms"].map(|name| exchanges[name].as_u64().expect("a bound"));
+    assert!((1..=most).contains(&half), "{exchanges}");
+    assert_eq!(kind(&now, "catalogue")["requests"], 4);
+    assert_eq!(now["leftOut"], json!([]));
+
+    // Once the day is over it is the same, whatever comes later.
+    shop.advance(DAY_MS);
+    let over = daily(&shop, "2025-06-15").await.data();
+    assert_eq!(over["isOver"], true);
+    assert_eq!(kind(&over, "exchange"), exchanges);
+    assert_eq!(over["conversion"], now["conversion"]);
+    ann.get("/api/mall/products/tea").await.data();
+    assert_eq!(daily(&shop, "2025-06-15").await.data(), over);
+    let shop = shop.reopen().await;
+    assert_eq!(daily(&shop, "2025-06-15").await.data(), over);
+    let shop = shop.reopen_without(&["store"]).await;
+    assert_eq!(daily(&shop, "2025-06-15").await.data(), over);
+    let week = weekly(&shop, "2025-W24").await.data();
+    assert_eq!(kind(&week, "exchange"), exchanges);
+    check(
+        &week,
+        &[(
+            "conversion",
+            &["views", "exchangesPerView", "exchangingPerViewer"],
+            json!([4, 0.25, null]),
+        )],
+    );
     shop.close().await;
 }
 

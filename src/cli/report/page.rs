@@ -4,7 +4,7 @@
 use std::fmt::Write;
 
 use super::rows::totals;
-use super::text::{cells, during, heading};
+use super::text::{ANSWERS_HEAD, PRODUCTS_HEAD, answers, cells, during, heading};
 use super::{plot, rows};
 use crate::base::error::Result;
 use crate::http::{escaped, policy_of};
@@ -31,12 +31,18 @@ pub(super) fn page(report: &Report) -> Result<String> {
     if !report.products.is_empty() {
         section(&mut page, "Popular products", &(plot::products(report)? + &products(report)));
     }
+    let answers = answers(report);
+    if !answers.is_empty() {
+        section(&mut page, "Answers of the server", &table(ANSWERS_HEAD, answers));
+    }
     let left: String = report
         .left_out
         .iter()
         .map(|left| format!("<p>{}: {}</p>\n", escaped(&left.figure), escaped(&left.why)))
         .collect();
-    section(&mut page, "Left out", &left);
+    if !left.is_empty() {
+        section(&mut page, "Left out", &left);
+    }
     page.push_str("</body>\n</html>\n");
     Ok(page)
 }
@@ -58,12 +64,17 @@ fn figures(report: &Report) -> String {
 }
 
 fn products(report: &Report) -> String {
-    let mut table = "<table>\n<tr><th>product</th>".to_owned();
-    for head in ["units", "exchanges", "points", "returned", "turnover"] {
+    table(PRODUCTS_HEAD, report.products.iter().map(cells).collect())
+}
+
+/// A table whose first column is names and whose others are numbers.
+fn table([first, heads @ ..]: [&str; 8], rows: Vec<[String; 8]>) -> String {
+    let mut table = format!("<table>\n<tr><th>{first}</th>");
+    for head in heads {
         let _ = write!(table, "<th class=\"number\">{head}</th>");
     }
     table.push_str("</tr>\n");
-    for [name, rest @ ..] in report.products.iter().map(cells) {
+    for [name, rest @ ..] in rows {
         let _ = write!(table, "<tr><td>{}</td>", escaped(&name));
         for cell in rest {
             let _ = write!(table, "<td class=\"number\">{}</td>", escaped(&cell));

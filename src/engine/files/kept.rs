@@ -33,13 +33,46 @@ pub(in crate::engine) fn all(
     directory: &Directory,
 ) -> Result<Vec<(String, Result<Kept>)>> {
     let dir = kept_dir(directory.path());
+    let names = names(vfs, directory)?.into_iter();
+    let read = |name: String| {
+        let kept = read(vfs, directory, &path(&dir, &name));
+        (name, kept)
+    };
+    Ok(names.map(read).collect())
+}
+
+/// The names of all files.
+///
+/// # Errors
+/// `Unavailable` when the directory cannot be read.
+pub(in crate::engine) fn names(vfs: &dyn Vfs, directory: &Directory) -> Result<Vec<String>> {
+    let dir = kept_dir(directory.path());
     let names = match vfs.list(&dir) {
         Ok(names) => names,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(Error::io(format_args!("reading {}", dir.display()), error)),
     };
     let names = names.iter().filter_map(|name| name.strip_suffix(".kept"));
-    Ok(names.map(|name| (name.to_owned(), read(vfs, directory, &path(&dir, name)))).collect())
+    Ok(names.map(str::to_owned).collect())
+}
+
+/// One file; `None` where there is none.
+///
+/// # Errors
+/// `Invalid` for a name that is none, `Corrupt` for a file that is damaged, `Unavailable` when it
+/// cannot be read.
+pub(in crate::engine) fn named(
+    vfs: &dyn Vfs,
+    directory: &Directory,
+    name: &str,
+) -> Result<Option<Kept>> {
+    check_name(name)?;
+    let path = path(&kept_dir(directory.path()), name);
+    let is_there = vfs.has(&path);
+    match is_there.map_err(|error| Error::io(format_args!("reading {}", path.display()), error))? {
+        true => read(vfs, directory, &path).map(Some),
+        false => Ok(None),
+    }
 }
 
 /// Writes a file: aside, synced and renamed, so that it is always whole.

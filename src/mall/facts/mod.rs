@@ -12,6 +12,7 @@
 //! | document of a user's preferences | [`Preferences`] | as a document of the catalogue |
 //! | document of what a user looked at | [`Browsed`] | as a document of the catalogue |
 //! | document of the views of a day | [`DayPart`] | as a document of the catalogue |
+//! | file `served-DAY` beside the journal | [`Served`] | new fields and kinds are added; none is left out |
 //! | document of a revocation | [`Revocation`] | as a document of the catalogue |
 //! | what is kept with a place in a line | [`PlaceDetails`] | a byte before it |
 //! | document of a saga | [`Saga`] | as a document of the catalogue |
@@ -31,6 +32,7 @@ mod preferences;
 mod reason;
 mod revocation;
 mod saga;
+mod served;
 mod waiting;
 
 pub(crate) use alert::{ALERTS, Acknowledged, Alert, AlertEnd, AlertId, AlertKind, Condition};
@@ -52,4 +54,5 @@ pub(crate) use preferences::{
 pub(crate) use reason::{Note, PointsNote, REASON_CHARS_MAX};
 pub(crate) use revocation::{EVERYBODY, REVOCATIONS, Revocation};
 pub(crate) use saga::{GivingBack, SAGAS, Saga, SagaAct, SagaActKind, SagaTake};
+pub(crate) use served::{Answered, Asking, BOUNDS_MS, BUCKETS, LONGEST_MS, Served};
 pub(crate) use waiting::{Parting, PlaceDetails};

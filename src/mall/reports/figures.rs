@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::period::Span;
 use crate::base::TimeMs;
+use crate::mall::browsing::DayOfViews;
+use crate::mall::facts::{Answered, Asking, DayTotals, Served};
 
 /// The figures of a day or of a week. Times are in milliseconds since 1970, money in hundredths.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -27,6 +29,12 @@ pub(crate) struct Report {
     pub(crate) users: UserFigures,
     pub(crate) revenue: RevenueFigures,
     pub(crate) turnover: TurnoverFigures,
+    /// Where any view is on record.
+    #[serde(default)]
+    pub(crate) conversion: Option<ConversionFigures>,
+    /// Where any answer is on record.
+    #[serde(default)]
+    pub(crate) service: Option<ServiceFigures>,
     /// How many products were exchanged or came back.
     pub(crate) products_count: u64,
     /// Those that were exchanged most, at most [`PRODUCTS_MAX`].
@@ -126,6 +134,105 @@ pub(crate) struct ProductFigures {
     pub(crate) points: u64,
     pub(crate) units_returned: u64,
     pub(crate) turnover: TurnoverFigures,
+    /// How often it was looked at, where that is on record.
+    #[serde(default)]
+    pub(crate) views: Option<u64>,
+    /// Its exchanges, to each view.
+    #[serde(default)]
+    pub(crate) exchanges_per_view: Option<f64>,
+}
+
+/// How many looked, and what came of it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ConversionFigures {
+    /// Products were looked at so often, by whomever.
+    pub(crate) views: u64,
+    /// By users of whom it is known, each once a day.
+    pub(crate) viewers: u64,
+    /// Views that were not recorded, as too many came at once.
+    pub(crate) views_dropped: u64,
+    /// Exchanges, to each view.
+    pub(crate) exchanges_per_view: Option<f64>,
+    /// Users who exchanged, to each who looked; of a day alone.
+    pub(crate) exchanging_per_viewer: Option<f64>,
+}
+
+impl ConversionFigures {
+    pub(super) fn of(days: &[DayOfViews], is_day: bool, exchanges: u64, exchanging: u64) -> Self {
+        let sum = |of: fn(&DayTotals) -> u64| {
+            days.iter().fold(0_u64, |sum, day| sum.saturating_add(of(&day.totals)))
+        };
+        let (views, viewers) = (sum(|it| it.views), sum(|it| it.viewers));
+        Self {
+            views,
+            viewers,
+            views_dropped: sum(|it| it.dropped),
+            exchanges_per_view: ratio(exchanges, views),
+            exchanging_per_viewer: ratio(exchanging, viewers).filter(|_| is_day),
+        }
+    }
+}
+
+/// How the server answered. Times are in milliseconds, and bounds: so many of the answers took no longer.
+/// They are nothing where that is more than the longest bound.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ServiceFigures {
+    #[serde(flatten)]
+    pub(crate) all: AnswerFigures,
+    /// By what was asked for.
+    pub(crate) by_kind: Vec<KindFigures>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct KindFigures {
+    pub(crate) kind: Asking,
+    #[serde(flatten)]
+    pub(crate) answers: AnswerFigures,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct AnswerFigures {
+    pub(crate) requests: u64,
+    /// Answered with 400 to 499.
+    pub(crate) refused: u64,
+    /// Answered with 500 or more.
+    pub(crate) failed: u64,
+    /// The failed, to each request.
+    pub(crate) error_rate: Option<f64>,
+    pub(crate) p50_ms: Option<u64>,
+    pub(crate) p95_ms: Option<u64>,
+    pub(crate) p99_ms: Option<u64>,
+}
+
+impl ServiceFigures {
+    pub(super) fn of(served: &Served) -> Self {
+        let mut all = Answered::default();
+        served.answered.values().for_each(|answered| all.add(answered));
+        let by_kind = served.answered.iter().map(|(kind, answered)| KindFigures {
+            kind: *kind,
+            answers: AnswerFigures::of(answered),
+        });
+        Self { all: AnswerFigures::of(&all), by_kind: by_kind.collect() }
+    }
+}
+
+impl AnswerFigures {
+    fn of(answered: &Answered) -> Self {
+        let (requests, Answered { refused, failed, .. }) = (answered.requests(), *answered);
+        Self {
+            requests,
+            refused,
+            failed,
+            error_rate: ratio(failed, requests),
+            p50_ms: answered.within_ms(500),
+            p95_ms: answered.within_ms(950),
+            p99_ms: answered.within_ms(990),
+        }
+    }
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -17,6 +17,7 @@ pub(crate) use period::{Period, Span};
 use tally::Tally;
 
 use super::Mall;
+use super::browsing::DayOfViews;
 use super::views::Views;
 use crate::base::error::{Error, Result};
 use crate::base::{Seq, TimeMs};
@@ -61,7 +62,25 @@ impl Mall {
             }
         }
         let is_over = now >= period.to.saturating_add(REPORT_SETTLED_MS);
-        let (products_count, products) = tally.products();
+        let (products_count, mut products) = tally.products();
+        let views = self.views_in(period, is_over)?;
+        for product in &mut products {
+            product.views = views.as_ref().map(|days| views_of(days, &product.id));
+            product.exchanges_per_view =
+                product.views.and_then(|views| figures::ratio(product.exchanges, views));
+        }
+        let users = tally.users(knows_all, kept.has_before);
+        let (exchanged, is_day) = (tally.orders.exchanged, period.span == Span::Daily);
+        let of_views =
+            |days: Vec<_>| ConversionFigures::of(&days, is_day, exchanged, users.exchanging);
+        let conversion = views.map(of_views);
+        let service = self.served(period.days())?.as_ref().map(ServiceFigures::of);
+        let lacks = Lacks {
+            conversion: conversion.is_none(),
+            service: service.is_none(),
+            new_users: !knows_all,
+            retention: !kept.has_before,
+        };
         Ok(Report {
             span: period.span,
             period: period.name.clone(),
@@ -70,7 +89,7 @@ impl Mall {
             to: period.to,
             is_over,
             as_of: (!is_over).then_some(now),
-            users: tally.users(knows_all, kept.has_before),
+            users,
             revenue: tally.revenue(),
             turnover: tally.turnover(),
             orders: tally.orders.clone(),
@@ -79,9 +98,35 @@ impl Mall {
             products_count,
             products,
             course: tally.course(),
-            left_out: left_out(knows_all, kept.has_before),
+            conversion,
+            service,
+            left_out: lacks.told(),
         })
     }
+
+    /// The views of the days of a period; `None` where none is on record.
+    fn views_in(&self, period: &Period, is_over: bool) -> Result<Option<Vec<DayOfViews>>> {
+        if is_over && let Err(error) = self.keep_views() {
+            // They are in the report all the same.
+            tracing::warn!(%error, "views that are not written yet may be lost in a crash");
+        }
+        let days = period.days().map(|day| self.views_of_day(day));
+        let days: Vec<_> = days.filter_map(Result::transpose).collect::<Result<_>>()?;
+        Ok((!days.is_empty()).then_some(days))
+    }
+}
+
+fn views_of(days: &[DayOfViews], product: &str) -> u64 {
+    let views = days.iter().filter_map(|day| day.products.get(product));
+    views.fold(0, |sum, it| sum.saturating_add(it.views))
+}
+
+/// Figures that there are not.
+struct Lacks {
+    conversion: bool,
+    service: bool,
+    new_users: bool,
+    retention: bool,
 }
 
 /// Where the events of a period begin.
@@ -120,17 +165,15 @@ fn time_of(engine: &Engine, seq: Seq) -> Result<Option<TimeMs>> {
     Ok(engine.subscribe(seq)?.try_next()?.map(|(_, event)| event.at))
 }
 
-fn left_out(knows_all: bool, has_before: bool) -> Vec<LeftOut> {
-    let mut all = vec![
-        ("conversion", "views of products are not recorded"),
-        ("errorsAndLatency", "they are metrics of the server and no events"),
-    ];
-    if !knows_all {
-        all.push(("newUsers", "history was made anew without the oldest events"));
+impl Lacks {
+    fn told(&self) -> Vec<LeftOut> {
+        let all = [
+            (self.conversion, "conversion", "no views of products are on record"),
+            (self.service, "errorsAndLatency", "no answers of a server are on record"),
+            (self.new_users, "newUsers", "history was made anew without the oldest events"),
+            (self.retention, "retention", "the events of the period before are no longer all kept"),
+        ];
+        let lacking = all.into_iter().filter(|(lacks, ..)| *lacks);
+        lacking.map(|(_, figure, why)| LeftOut { figure: figure.into(), why: why.into() }).collect()
     }
-    if !has_before {
-        all.push(("retention", "the events of the period before are no longer all kept"));
-    }
-    let of = |(figure, why): (&str, &str)| LeftOut { figure: figure.into(), why: why.into() };
-    all.into_iter().map(of).collect()
 }

@@ -112,6 +112,15 @@ impl Period {
         }
     }
 
+    /// The names of its days.
+    pub(crate) fn days(&self) -> impl Iterator<Item = &str> {
+        let (day, week) = match self.span {
+            Span::Daily => (Some(&self.name), None),
+            Span::Weekly => (None, Some(self.slots.iter().map(|(_, name)| name))),
+        };
+        day.into_iter().chain(week.into_iter().flatten()).map(String::as_str)
+    }
+
     /// The last one that was over by then. `None` before there was any.
     #[cfg(any(test, feature = "bin"))]
     pub(crate) fn last_over(span: Span, now: TimeMs, zone: &Zone) -> Option<Self> {

@@ -298,6 +298,8 @@ impl<'p> Tally<'p> {
                 points: product.points,
                 units_returned: product.units_returned,
                 turnover: TurnoverFigures::of(product.units, begin, end),
+                views: None,
+                exchanges_per_view: None,
             }
         });
         (count, figures.collect())

@@ -30,6 +30,7 @@
 mod calls;
 mod error;
 mod events;
+mod pack;
 mod send;
 mod stream;
 
@@ -103,6 +104,7 @@ pub struct Client {
     token: String,
     deadline: Duration,
     silence: Duration,
+    packs: bool,
 }
 
 handle!(Client, this { url: this.url });
@@ -133,13 +135,22 @@ impl Client {
         // Whoever configures the ledger's address means it, wherever it is.
         let guard = Guard::new([endpoint.host().to_owned()]);
         let http = outgoing::Client::new(guard, Trust::new(pem)?, limits);
-        Ok(Self { http, url, token: token.to_owned(), deadline: DEADLINE, silence: SILENCE })
+        let (token, packs) = (token.to_owned(), false);
+        Ok(Self { http, url, token, deadline: DEADLINE, silence: SILENCE, packs })
     }
 
     /// How long a call may take with all its tries: 30 s unless it is said otherwise.
     #[must_use]
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
+        self
+    }
+
+    /// Sends and reads MessagePack, which is shorter, in place of JSON: calls and their answers are the
+    /// same. A stream of events is JSON all the same.
+    #[must_use]
+    pub fn messagepack(mut self) -> Self {
+        self.packs = true;
         self
     }
 

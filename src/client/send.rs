@@ -1,5 +1,6 @@
 //! One call: its tries, and what comes between them.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use hyper::Method;
@@ -13,6 +14,7 @@ use serde_json::value::RawValue;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::error::{ClientError, Refusal};
+use super::pack::{MESSAGEPACK, packed, unpacked};
 use super::{Client, RequestKey};
 use crate::base::error::{Error, Result};
 use crate::outgoing::{Endpoint, Response, Sent};
@@ -103,15 +105,19 @@ impl Client {
     pub(super) fn headers(&self) -> Result<HeaderMap> {
         let mut headers = HeaderMap::new();
         headers.insert(AUTHORIZATION, bearer(&self.token)?);
-        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        headers.insert(ACCEPT, HeaderValue::from_static(self.media_type()));
         Ok(headers)
+    }
+
+    fn media_type(&self) -> &'static str {
+        if self.packs { MESSAGEPACK } else { "application/json" }
     }
 
     /// Asks until there is an answer, within the deadline.
     pub(super) async fn ask<T: DeserializeOwned>(&self, ask: Ask<'_>) -> Result<T, ClientError> {
         let (deadline, endpoint) = (Instant::now() + self.deadline, self.endpoint(&ask.path)?);
         let mut headers = self.headers()?;
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(self.media_type()));
         if let Some(key) = ask.key {
             let key = HeaderValue::try_from(key.as_str());
             headers.insert(
@@ -119,7 +125,11 @@ impl Client {
                 key.map_err(|_| Error::invalid("the key of the request cannot be sent"))?,
             );
         }
-        let (body, mut backoff) = (Bytes::from(ask.body), Backoff::default());
+        let body = match self.packs && !ask.body.is_empty() {
+            true => packed(&ask.body).map_err(Error::invalid)?,
+            false => ask.body,
+        };
+        let (body, mut backoff) = (Bytes::from(body), Backoff::default());
         let mut last = "there was no time for a try".to_owned();
         loop {
             let sent =
@@ -169,11 +179,19 @@ impl Refusal {
 
 fn read<T: DeserializeOwned>(response: &Response) -> Result<Told<T>, String> {
     let status = response.status.as_u16();
-    if let Some(refusal) = Refusal::read(status, &response.body) {
+    let media_type = response.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    // Who stands between answers in a format of its own.
+    let body = match media_type.is_some_and(|it| it.starts_with(MESSAGEPACK)) {
+        true => {
+            Cow::Owned(unpacked(&response.body).map_err(|why| format!("status {status}: {why}"))?)
+        }
+        false => Cow::Borrowed(&*response.body),
+    };
+    if let Some(refusal) = Refusal::read(status, &body) {
         return Ok(Told::Refused(refusal));
     }
-    let envelope: Envelope<'_> = serde_json::from_slice(&response.body)
-        .map_err(|error| format!("status {status}: {error}"))?;
+    let envelope: Envelope<'_> =
+        serde_json::from_slice(&body).map_err(|error| format!("status {status}: {error}"))?;
     let data = envelope.data.map_or("null", RawValue::get);
     serde_json::from_str(data).map(Told::Done).map_err(|error| error.to_string())
 }

@@ -89,9 +89,55 @@ fn taking(quantity: u64) -> NewReservation {
 
 #[tokio::test]
 async fn a_lost_answer_costs_a_try_and_has_no_second_effect() {
+    every_call_survives(|client| client).await;
+}
+
+#[tokio::test]
+async fn the_same_holds_of_messagepack() {
+    every_call_survives(Client::messagepack).await;
+}
+
+/// Would catch a format in which something cannot be said, or is read as something else.
+#[tokio::test]
+async fn both_formats_are_told_the_same() {
+    let shop = Shop::open().await;
+    let json = Proxy::before(shop.address).await.client();
+    let packed = json.clone().messagepack();
+    let opened = packed.open_account(&seat("1"), Policy::backorder(3)).await.expect("it opens");
+    assert_eq!(json.account(opened.account).await.expect("it is there"), opened);
+    packed.receive(&seat("1"), 20, "eröffnet 八", &key("1")).await.expect("it comes in");
+    let held = packed.reserve(&taking(4), &key("2")).await.expect("there is enough").reservation;
+    let paid = ConfirmRequest { quantities: Some(vec![3]), ..ConfirmRequest::default() };
+    packed.confirm(held, &paid, &key("3")).await.expect("it waits");
+    let batch = Batch {
+        commands: vec![
+            BatchCommand::Receive { account: seat("1").into(), quantity: 1, note: None },
+            BatchCommand::Receive { account: seat("2").into(), quantity: 1, note: None },
+        ],
+        atomic: None,
+    };
+    let one = json.batch(&batch, &key("4")).await.expect("it is answered");
+    // It is another request, though it says the same: what counts are the bytes.
+    let conflict = packed.batch(&batch, &key("4")).await.expect_err("the key was used");
+    assert_eq!(conflict.code(), Some("IDEMPOTENCY_CONFLICT"));
+    let other = packed.batch(&batch, &key("5")).await.expect("it is answered");
+    assert_eq!(one.results[1], other.results[1], "there is no such account");
+    for client in [&json, &packed] {
+        let refused = client.reserve(&taking(400), &key("6")).await.expect_err("there are fewer");
+        assert!(matches!(refused.found(), Some(Found::Units(found)) if found.available == 18));
+    }
+    let reservation = json.reservation(held).await.expect("it is there");
+    assert_eq!(packed.reservation(held).await.expect("it is there"), reservation);
+    let page = json.accounts("seat/", None, 10).await.expect("it is told");
+    assert_eq!(packed.accounts("seat/", None, 10).await.expect("it is told"), page);
+    let page = json.event_page(1, 1_000).await.expect("they are kept");
+    assert_eq!(packed.event_page(1, 1_000).await.expect("they are kept"), page);
+}
+
+async fn every_call_survives(spoken: fn(Client) -> Client) {
     let shop = Shop::open().await;
     let proxy = Proxy::before(shop.address).await;
-    let client = proxy.client();
+    let client = spoken(proxy.client());
     let lose = || proxy.lose(2);
     lose();
     let opened = client.open_account(&seat("1"), Policy::strict()).await.expect("it opens");

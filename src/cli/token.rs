@@ -92,10 +92,11 @@ pub(super) fn token(args: &TokenArgs) -> Result<()> {
 
 /// What signs: a key of the file where one is named, and otherwise the secret.
 fn auth(config: Config, by_name: bool) -> Result<Auth> {
-    let Some(path) = config.auth_keys.filter(|_| by_name) else {
-        return Auth::new(&secret::configured_or_demo(config.auth_secret, &config.data_dir)?);
+    let Some(path) = config.auth_keys.as_ref().filter(|_| by_name) else {
+        let secret = secret::configured_or_demo(config.auth_secret.clone(), &config.data_dir)?;
+        return Ok(config.expecting(Auth::new(&secret)?));
     };
-    let auth = Auth::without_secret();
-    auth.replace_keys(&keys::read(&path)?)?;
+    let auth = config.expecting(Auth::without_secret());
+    auth.replace_keys(&keys::read(path)?)?;
     Ok(auth)
 }

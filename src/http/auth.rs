@@ -16,7 +16,7 @@ use parking_lot::Mutex;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Notify;
 
-use self::claims::{Claims, NumericDate, OutOfTime};
+use self::claims::{Claims, Expected, NumericDate, OutOfTime, Stray};
 use self::jwks::Origin;
 use self::key::{Key, Unverified};
 use self::keyring::Keyring;
@@ -73,6 +73,7 @@ enum Refused {
     /// It names a key that there is not.
     Kid(Option<String>),
     Unverified(Unverified),
+    Names(Stray),
     Time(OutOfTime),
     Revoked,
 }
@@ -82,6 +83,7 @@ pub struct Auth {
     keys: Keyring,
     /// By how much the clock that made a token may differ from ours, in milliseconds.
     leeway_ms: u64,
+    expected: Expected,
     /// Verified tokens, each in the slot its hash names: bounded, and a busy user costs no second
     /// verification.
     slots: Box<[Mutex<Option<Verified>>]>,
@@ -123,6 +125,7 @@ impl Auth {
         Self {
             keys: Keyring::new(unnamed),
             leeway_ms: LEEWAY_MS,
+            expected: Expected::default(),
             slots,
             hasher: foldhash::quality::RandomState::default(),
             missed: Notify::new(),
@@ -134,6 +137,22 @@ impl Auth {
     #[must_use]
     pub fn leeway_ms(mut self, leeway_ms: u64) -> Self {
         self.leeway_ms = leeway_ms;
+        self
+    }
+
+    /// Takes only tokens whose `iss` is this, and writes it into those that are made here; any, and
+    /// none, unless it is said.
+    #[must_use]
+    pub fn issuer(mut self, issuer: &str) -> Self {
+        self.expected.issuer = Some(issuer.into());
+        self
+    }
+
+    /// Takes only tokens whose `aud` is this, or a list with it, and writes it into those that are made
+    /// here; any, and none, unless it is said.
+    #[must_use]
+    pub fn audience(mut self, audience: &str) -> Self {
+        self.expected.audience = Some(audience.into());
         self
     }
 
@@ -245,6 +264,8 @@ impl Auth {
             nbf: None,
             iat: issued_at_ms.map(NumericDate),
             role,
+            iss: self.expected.issuer.as_deref().map(Into::into),
+            aud: self.expected.audience.as_deref().map(Into::into),
         })
     }
 
@@ -288,6 +309,7 @@ impl Auth {
             return Err(Refused::Kid(header.kid));
         };
         let claims = key.verify(token).map_err(Refused::Unverified)?;
+        claims.check_names(&self.expected).map_err(Refused::Names)?;
         let role = Role::parse(claims.role.as_deref()).ok_or(Refused::Token)?;
         let user = User::new(&claims.sub).map_err(|_| Refused::Token)?;
         let issued_at = claims.iat.map(|at| at.0);
@@ -314,6 +336,16 @@ impl From<Refused> for ApiError {
             }
             Refused::Unverified(Unverified::Algorithm(signing)) => {
                 Some(format!("the token's key is for {} alone", signing.name()))
+            }
+            Refused::Names(Stray::NoIssuer) => Some("the token names no issuer (iss)".to_owned()),
+            Refused::Names(Stray::Issuer) => {
+                Some("the token is of another issuer (iss)".to_owned())
+            }
+            Refused::Names(Stray::NoAudience) => {
+                Some("the token names no audience (aud)".to_owned())
+            }
+            Refused::Names(Stray::Audience) => {
+                Some("the token is for another audience (aud)".to_owned())
             }
             Refused::Time(OutOfTime::Expired) => Some("the token has expired".to_owned()),
             Refused::Time(OutOfTime::NotYet) => Some("the token is not valid yet".to_owned()),

@@ -183,6 +183,12 @@ impl<'a> Unchecked<'a> {
         }
         let caller = access::caller(access, bearer?, self.headers)?;
         let _ = self.asked.user.set(caller.user.id().into());
+        // What writes is counted once it is read.
+        let only_reads = access == Access::User && self.route.method == Method::GET;
+        if only_reads && !caller.role.is_trusted() {
+            let charged = self.app.rates.charge_read(caller.user.id(), self.counted);
+            charged.map_err(ApiError::rate_limited)?;
+        }
         Ok(caller)
     }
 

@@ -116,6 +116,9 @@ pub struct Limits {
     pub user_requests_per_minute: Option<u64>,
     /// How many bytes those may write.
     pub user_bytes_per_minute: Option<u64>,
+    /// How many requests that only read each user has in a minute, whoever asks for it; `None` means
+    /// no bound. Operators have none.
+    pub user_reads_per_minute: Option<u64>,
     /// How many requests may come from one address in a minute, of users and of whoever has no good
     /// token, an IPv4 address or a /64 of IPv6; `None` means no bound.
     pub address_requests_per_minute: Option<u64>,
@@ -141,6 +144,7 @@ impl Default for Limits {
             event_patience: Duration::from_secs(5),
             user_requests_per_minute: None,
             user_bytes_per_minute: None,
+            user_reads_per_minute: None,
             address_requests_per_minute: None,
         }
     }

@@ -30,6 +30,7 @@ const STRIPES: usize = 64;
 pub(super) struct Rates {
     requests: Option<Rate>,
     bytes: Option<Rate>,
+    reads: Option<Rate>,
     addresses: Option<Rate>,
     hasher: foldhash::quality::RandomState,
     origin: Instant,
@@ -41,6 +42,7 @@ impl Rates {
         Self {
             requests: rate("user", None, limits.user_requests_per_minute),
             bytes: rate("user-bytes", Some("content-bytes"), limits.user_bytes_per_minute),
+            reads: rate("user-reads", None, limits.user_reads_per_minute),
             addresses: rate("address", None, limits.address_requests_per_minute),
             hasher: foldhash::quality::RandomState::default(),
             origin: Instant::now(),
@@ -54,6 +56,18 @@ impl Rates {
     pub(super) fn charge(&self, user: &str, bytes: u64, told: &Counted) -> Result<(), Duration> {
         let of_user = [(&self.requests, 1), (&self.bytes, bytes)];
         self.charge_at(of_user, user, self.now_us(), told).map_err(Duration::from_micros)
+    }
+
+    /// Counts a request for `user` that only reads.
+    ///
+    /// # Errors
+    /// How long to wait when that is too much.
+    pub(super) fn charge_read(&self, user: &str, told: &Counted) -> Result<(), Duration> {
+        if self.reads.is_none() {
+            return Ok(());
+        }
+        let of_reads = [(&self.reads, 1)];
+        self.charge_at(of_reads, user, self.now_us(), told).map_err(Duration::from_micros)
     }
 
     /// Counts a request from `address`.

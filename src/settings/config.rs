@@ -10,7 +10,7 @@ use super::log::LogConfig;
 use crate::backup::Plan;
 use crate::base::error::{Error, Result};
 use crate::engine::{Engine, EngineBuilder};
-use crate::http::{Limits, RequestLog, WebhookSettings};
+use crate::http::{Auth, Limits, RequestLog, WebhookSettings};
 use crate::mall::{BreakerConfig, MallConfig};
 use crate::points::ServiceConfig;
 use crate::sink::{Backlog, BacklogPolicy, Database, MirrorConfig};
@@ -24,6 +24,9 @@ pub(crate) struct Config {
     pub(crate) auth_keys: Option<PathBuf>,
     /// Where more of them are published.
     pub(super) auth_keys_url: KeysUrl,
+    /// Who must have made tokens, and for whom.
+    pub(super) auth_issuer: Option<String>,
+    pub(super) auth_audience: Option<String>,
     pub(crate) token_leeway: Duration,
     pub(crate) log: LogConfig,
     /// Which requests the log tells of.
@@ -112,6 +115,18 @@ pub(crate) struct KeysUrl {
 }
 
 impl Config {
+    /// With the issuer and the audience that tokens are to have.
+    pub(crate) fn expecting(&self, auth: Auth) -> Auth {
+        let auth = match &self.auth_issuer {
+            Some(issuer) => auth.issuer(issuer),
+            None => auth,
+        };
+        match &self.auth_audience {
+            Some(audience) => auth.audience(audience),
+            None => auth,
+        }
+    }
+
     /// Where keys of tokens are published, if they are.
     pub(crate) fn keys_url(&self) -> Option<&KeysUrl> {
         Some(&self.auth_keys_url).filter(|set| !set.url.is_empty())
@@ -126,6 +141,8 @@ impl Config {
             auth_secret: None,
             auth_keys: None,
             auth_keys_url: KeysUrl::default(),
+            auth_issuer: None,
+            auth_audience: None,
             token_leeway: Duration::ZERO,
             log: LogConfig::unset(),
             log_requests: RequestLog::default(),

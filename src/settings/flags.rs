@@ -57,13 +57,13 @@ impl Which for OfPoints {
 
 impl Which for OfTokens {
     fn has(name: &str) -> bool {
-        ["data_dir", "auth_keys"].contains(&name)
+        ["data_dir", "auth_keys", "auth_issuer", "auth_audience"].contains(&name)
     }
 }
 
 impl Which for OfReport {
     fn has(name: &str) -> bool {
-        ["data_dir", "listen", "time_zone"].contains(&name)
+        ["data_dir", "listen", "time_zone", "auth_issuer", "auth_audience"].contains(&name)
     }
 }
 

@@ -356,6 +356,28 @@ pub(super) const SETTINGS: &[Setting] = &[
         more: "Also when a token names a key that is not there, and when they could not be fetched",
     },
     Setting {
+        name: "auth_issuer",
+        value: "NAME",
+        default: Unset("any"),
+        takes: Takes::Text {
+            form: "a name",
+            set: |to, text| (!text.is_empty()).then(|| to.auth_issuer = Some(text.to_owned())),
+        },
+        help: "Who must have made a token: its iss",
+        more: "Without it `iss` is not looked at",
+    },
+    Setting {
+        name: "auth_audience",
+        value: "NAME",
+        default: Unset("any"),
+        takes: Takes::Text {
+            form: "a name",
+            set: |to, text| (!text.is_empty()).then(|| to.auth_audience = Some(text.to_owned())),
+        },
+        help: "Whom a token must be for: its aud, or one of them",
+        more: "Without it `aud` is not looked at",
+    },
+    Setting {
         name: "token_leeway",
         value: "TIME",
         default: Is("5s"),
@@ -586,6 +608,17 @@ pub(super) const SETTINGS: &[Setting] = &[
         takes: Takes::Bytes { set: |to, bytes| to.limits.user_bytes_per_minute = Some(bytes) },
         help: "How many bytes those may write",
         more: "Their bodies count, and 512 for each",
+    },
+    Setting {
+        name: "user_reads_per_minute",
+        value: "N",
+        default: Unset("no limit"),
+        takes: Takes::Number {
+            max: 1 << 50,
+            set: |to, count| to.limits.user_reads_per_minute = Some(count),
+        },
+        help: "How many requests that only read a user may make in a minute",
+        more: "From whatever address, and by whatever service; operators have no limit",
     },
     Setting {
         name: "address_requests_per_minute",

@@ -57,6 +57,42 @@ async fn a_user_hears_what_is_left_and_when_more_comes() {
 }
 
 #[tokio::test]
+async fn what_a_user_reads_is_bounded_from_wherever_it_is_asked() {
+    let limits = Limits {
+        user_reads_per_minute: Some(3),
+        user_requests_per_minute: Some(2),
+        ..Limits::default()
+    };
+    let shop = shop(limits).await;
+    let (mut here, mut there) = (shop.user("ann").await, shop.user("ann").await);
+    for (at, path) in
+        ["/api/points/balance", "/api/mall/orders", "/api/points/balance"].iter().enumerate()
+    {
+        let client = if at % 2 == 0 { &mut here } else { &mut there };
+        let reply = client.get(path).await;
+        reply.data();
+        assert_eq!(told(&reply, "ratelimit-policy"), r#""user-reads";q=3;w=60"#);
+    }
+    let refused = there.get("/api/mall/orders").await;
+    refused.failure(429, "RATE_LIMITED");
+    let wait: u64 = told(&refused, "retry-after").parse().expect("seconds");
+    assert!((1..=20).contains(&wait) && left(&refused, "r=") == 0, "{wait}");
+    // A service that asks for the user has no other share, what is written has one of its own, and
+    // another user has one.
+    let mut till = shop.client("till", Role::Service).await;
+    let request = till.request(Method::GET, "/api/points/balance").header("X-On-Behalf-Of", "ann");
+    till.send(request, "").await.failure(429, "RATE_LIMITED");
+    exchange(&mut here).await.failure(404, "PRODUCT_NOT_FOUND");
+    shop.user("bob").await.get("/api/points/balance").await.data();
+    // Whoever runs the shop, and the catalogue, are not counted.
+    let mut ops = shop.operator().await;
+    for _ in 0..5 {
+        ops.get("/api/points/balance").await.data();
+        here.get("/api/mall/products").await.data();
+    }
+}
+
+#[tokio::test]
 async fn an_address_is_bounded_whoever_it_says_it_is() {
     let shop = shop(Limits { address_requests_per_minute: Some(5), ..Limits::default() }).await;
     let mut ann = shop.user("ann").await;

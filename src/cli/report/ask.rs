@@ -22,7 +22,8 @@ const TOKEN_TTL_MS: u64 = 5 * 60_000;
 /// server says.
 pub(super) fn ask(config: &Config, server: SocketAddr, period: &ReportPeriod) -> Result<Report> {
     let secret = secret::configured_or_demo(config.auth_secret.clone(), &config.data_dir)?;
-    let token = Auth::new(&secret)?.issue_for(OPERATOR, Role::Operator, TOKEN_TTL_MS)?;
+    let auth = config.expecting(Auth::new(&secret)?);
+    let token = auth.issue_for(OPERATOR, Role::Operator, TOKEN_TTL_MS)?;
     let token = HeaderValue::try_from(format!("Bearer {token}"))
         .map_err(|cause| Error::invalid("the token is no header").with_source(cause))?;
     let parameter = match period.span {

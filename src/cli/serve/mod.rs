@@ -56,7 +56,8 @@ pub(super) fn serve(args: &ServeArgs) -> Result<()> {
     let mirror = config.mirror();
     let limits = limits(&config, mirror.as_ref())?;
     let leeway_ms = config.token_leeway.as_millis() as u64;
-    let auth = Arc::new(auth(&config, args.demo)?.leeway_ms(leeway_ms));
+    let auth = config.expecting(auth(&config, args.demo)?);
+    let auth = Arc::new(auth.leeway_ms(leeway_ms));
     let keys = config.auth_keys.as_deref().map(|path| KeysFile::load(path, &auth)).transpose()?;
     let keys_at = config.keys_url().map(KeysAt::new).transpose()?;
     let runtime = runtime()?;

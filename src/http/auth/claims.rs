@@ -2,6 +2,7 @@
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
 
 use crate::base::TimeMs;
 use crate::base::error::Result;
@@ -22,6 +23,12 @@ pub(super) struct Claims {
     /// `user` when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) role: Option<String>,
+    /// Who made it; looked at where somebody is expected to have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) iss: Option<Value>,
+    /// Whom it is for: one, or a list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) aud: Option<Value>,
 }
 
 /// A time of RFC 7519: seconds since 1970, which may have a fraction. Kept as its time in
@@ -66,7 +73,45 @@ pub(super) enum OutOfTime {
     NotYet,
 }
 
+/// Who is expected to have made tokens, and for whom. Nothing is looked at where nobody is.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Expected {
+    pub(super) issuer: Option<Box<str>>,
+    pub(super) audience: Option<Box<str>>,
+}
+
+/// Why a token is not from whom it should be, or not for us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stray {
+    NoIssuer,
+    Issuer,
+    NoAudience,
+    Audience,
+}
+
 impl Claims {
+    /// Whether the token is from whom it should be, and for us (RFC 7519, 4.1.1 and 4.1.3). Names are
+    /// compared as they are.
+    pub(super) fn check_names(&self, expected: &Expected) -> Result<(), Stray> {
+        if let Some(issuer) = &expected.issuer {
+            match &self.iss {
+                None | Some(Value::Null) => return Err(Stray::NoIssuer),
+                Some(found) if found.as_str() == Some(issuer) => {}
+                Some(_) => return Err(Stray::Issuer),
+            }
+        }
+        if let Some(audience) = &expected.audience {
+            let is_ours = |value: &Value| value.as_str() == Some(audience);
+            match &self.aud {
+                None | Some(Value::Null) => return Err(Stray::NoAudience),
+                Some(Value::Array(all)) if all.iter().any(is_ours) => {}
+                Some(one) if is_ours(one) => {}
+                Some(_) => return Err(Stray::Audience),
+            }
+        }
+        Ok(())
+    }
+
     /// Whether the token is valid at this moment, for clocks that differ by `leeway_ms`.
     ///
     /// A token of the future is not taken: it would be newer than a revocation that is meant for it.

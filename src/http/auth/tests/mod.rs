@@ -126,6 +126,8 @@ fn what_is_not_our_token_is_refused() {
         nbf: None,
         iat: None,
         role: None,
+        iss: None,
+        aud: None,
     };
     let timeless = sign(&auth, &claims("ann", 0));
     let nbf = Some(NumericDate(NOW_MS * 2));
@@ -155,4 +157,47 @@ fn what_is_not_our_token_is_refused() {
 #[test]
 fn a_short_secret_is_refused() {
     assert!(Auth::new(&SecretString::from("too short")).is_err());
+}
+
+#[test]
+fn a_token_is_from_whom_it_should_be_and_for_us() {
+    let open = auth("0123456789abcdef0123456789abcdef");
+    let strict =
+        auth("0123456789abcdef0123456789abcdef").issuer("https://id.example").audience("mall");
+    let no_issuer = Some("the token names no issuer (iss)");
+    let issuer = Some("the token is of another issuer (iss)");
+    let no_audience = Some("the token names no audience (aud)");
+    let audience = Some("the token is for another audience (aud)");
+    for (names, refused) in [
+        (r#""iss":"https://id.example","aud":"mall""#, None),
+        (r#""iss":"https://id.example","aud":["till","mall"]"#, None),
+        ("", no_issuer),
+        (r#""aud":"mall""#, no_issuer),
+        (r#""iss":null,"aud":"mall""#, no_issuer),
+        (r#""iss":"https://id.example/","aud":"mall""#, issuer),
+        (r#""iss":"","aud":"mall""#, issuer),
+        (r#""iss":["https://id.example"],"aud":"mall""#, issuer),
+        (r#""iss":7,"aud":"mall""#, issuer),
+        (r#""iss":"https://id.example""#, no_audience),
+        (r#""iss":"https://id.example","aud":"Mall""#, audience),
+        (r#""iss":"https://id.example","aud":[]"#, audience),
+        (r#""iss":"https://id.example","aud":["till",7]"#, audience),
+        (r#""iss":"https://id.example","aud":{"mall":1}"#, audience),
+    ] {
+        let comma = if names.is_empty() { "" } else { "," };
+        let claims = format!(r#"{{"sub":"ann","exp":{}{comma}{names}}}"#, NOW_MS / 1000 + 60);
+        let token = sign_text(&strict, &claims);
+        // Twice: what was verified is remembered, and what was refused is not.
+        for _ in 0..2 {
+            let found = user(&strict, &token);
+            assert_eq!(
+                found,
+                refused.map_or(Ok("ann".into()), |it| Err(Some(it.into()))),
+                "{names}"
+            );
+        }
+        assert_eq!(user(&open, &token), Ok("ann".into()), "nobody is expected: {names}");
+    }
+    let own = strict.issue("ann", Role::User, NOW_MS + 60_000).expect("a token");
+    assert_eq!(user(&strict, &own), Ok("ann".into()), "what is made here is taken here");
 }

@@ -118,7 +118,7 @@ async fn both_formats_are_told_the_same() {
     };
     let one = json.batch(&batch, &key("4")).await.expect("it is answered");
     // It is another request, though it says the same: what counts are the bytes.
-    let conflict = packed.batch(&batch, &key("4")).await.expect_err("the key was used");
+    let conflict = json.reserve(&taking(4), &key("2")).await.expect_err("the key was used");
     assert_eq!(conflict.code(), Some("IDEMPOTENCY_CONFLICT"));
     let other = packed.batch(&batch, &key("5")).await.expect("it is answered");
     assert_eq!(one.results[1], other.results[1], "there is no such account");

@@ -9,6 +9,7 @@ mod import;
 #[cfg(feature = "mysql")]
 mod mirror;
 mod points;
+mod probe;
 mod report;
 mod restore;
 mod revoke;
@@ -61,6 +62,8 @@ enum Command {
     Mirror(mirror::MirrorArgs),
     /// Measure speed and memory on this machine, against targets, limits and peers
     Bench(bench::BenchArgs),
+    /// Ask a server on this machine whether it lives, for images that have no other program
+    Probe(probe::ProbeArgs),
     /// Audit a data directory: recompute everything from its events, and say what does not hold
     Verify(audit::VerifyArgs),
     /// Show the files of a data directory, its events, or the history of an account or a
@@ -93,6 +96,7 @@ pub fn main() -> ExitCode {
         #[cfg(feature = "mysql")]
         Command::Mirror(args) => mirror::mirror(&args),
         Command::Bench(args) => bench::bench(&args).map(|()| ExitCode::SUCCESS),
+        Command::Probe(args) => probe::probe(&args),
         Command::Verify(args) => audit::verify(&args),
         Command::Inspect(args) => audit::inspect(&args),
         Command::State(args) => audit::state(&args),

@@ -29,6 +29,8 @@ pub(crate) struct OfData;
 pub(crate) struct OfPoints;
 /// Where the data are, and what tokens are signed with.
 pub(crate) struct OfTokens;
+/// Where a server listens.
+pub(crate) struct OfProbe;
 /// Where the data are, and which days they are told by.
 pub(crate) struct OfReport;
 /// Where the data are, and the service that keeps the points.
@@ -58,6 +60,12 @@ impl Which for OfPoints {
 impl Which for OfTokens {
     fn has(name: &str) -> bool {
         ["data_dir", "auth_keys", "auth_issuer", "auth_audience"].contains(&name)
+    }
+}
+
+impl Which for OfProbe {
+    fn has(name: &str) -> bool {
+        name == "listen"
     }
 }
 

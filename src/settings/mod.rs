@@ -15,7 +15,9 @@ mod tests;
 pub(crate) use config::{BackupConfig, Config, KeysUrl, PointsConfig};
 #[cfg(feature = "mysql")]
 pub(crate) use flags::OfMirror;
-pub(crate) use flags::{Flags, OfData, OfPoints, OfPointsService, OfReport, OfServer, OfTokens};
+pub(crate) use flags::{
+    Flags, OfData, OfPoints, OfPointsService, OfProbe, OfReport, OfServer, OfTokens,
+};
 pub(crate) use log::{LogConfig, LogFormat, LogUserIds};
 
 /// The log as it is unless it is set.

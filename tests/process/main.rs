@@ -16,6 +16,7 @@ mod health;
 mod hung_disk;
 mod logs;
 mod points_service;
+mod probe;
 mod proxy;
 mod published_keys;
 mod recovery;

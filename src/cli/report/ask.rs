@@ -38,7 +38,7 @@ pub(super) fn ask(config: &Config, server: SocketAddr, period: &ReportPeriod) ->
 }
 
 /// Where a server on this machine answers that listens there.
-pub(super) fn at_home(mut listen: SocketAddr) -> SocketAddr {
+pub(in crate::cli) fn at_home(mut listen: SocketAddr) -> SocketAddr {
     if listen.ip().is_unspecified() {
         listen.set_ip(match listen {
             SocketAddr::V4(_) => IpAddr::V4(Ipv4Addr::LOCALHOST),

@@ -6,6 +6,8 @@ mod plot;
 mod rows;
 mod text;
 
+pub(super) use ask::at_home;
+
 use std::net::SocketAddr;
 use std::process::ExitCode;
 

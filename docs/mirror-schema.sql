@@ -141,6 +141,7 @@ CREATE TABLE users (
   favorite_categories JSON NULL,
   points_balance BIGINT NOT NULL DEFAULT 0, -- what can be spent
   points_reserved BIGINT NULL, -- what waiting orders hold
+  earned_points BIGINT NULL, -- what was ever earned; by it, `mall_levels` says the level
   seq BIGINT UNSIGNED NULL, -- the event it is as of; null in rows that are not the mirror's
   PRIMARY KEY (id),
   INDEX idx_mall_level (mall_level),
@@ -149,15 +150,27 @@ CREATE TABLE users (
 
 CREATE TABLE user_preferences (
   id VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
-  user_id VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL UNIQUE,
-  category_preferences JSON NULL,
-  price_sensitivity DECIMAL(22,2) NULL,
+  user_id VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL UNIQUE, -- as `id`
+  category_preferences JSON NULL, -- weights from 0 to 1, by the ids of categories
+  price_sensitivity DECIMAL(3,2) NULL, -- 0 to 1
   brand_preferences JSON NULL,
-  browsing_history JSON NULL,
+  browsing_history JSON NULL, -- the products that were looked at last, the newest first
   exchange_history JSON NULL,
-  last_updated DATETIME(3) NULL DEFAULT (UTC_TIMESTAMP(3)),
+  last_updated DATETIME(3) NOT NULL DEFAULT (UTC_TIMESTAMP(3)),
+  favourites JSON NULL, -- products that the user has marked, the newest first
+  seq BIGINT UNSIGNED NULL, -- the event it is as of; null in rows that are not the mirror's
   PRIMARY KEY (id),
   INDEX idx_last_updated (last_updated)
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;
+
+CREATE TABLE mall_levels (
+  id VARCHAR(8) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+  level TINYINT NOT NULL,
+  name VARCHAR(100) CHARACTER SET utf8mb4 NOT NULL,
+  earned_points BIGINT NULL, -- who has earned so many has it; null once there is no such level
+  seq BIGINT UNSIGNED NULL, -- the event it is as of; null in rows that are not the mirror's
+  PRIMARY KEY (id),
+  INDEX idx_earned_points (earned_points)
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4;
 
 CREATE TABLE mirror_state (

@@ -110,7 +110,11 @@ impl Follower {
                     | Change::Points(_)
                     | Change::Category(_)
                     | Change::Line(_)
-                    | Change::Alert(_) => {}
+                    | Change::Alert(_)
+                    | Change::Levels(_)
+                    | Change::Earned { .. }
+                    | Change::Preferences(_)
+                    | Change::Browsed(_) => {}
                 }
             }
         }

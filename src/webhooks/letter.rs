@@ -99,9 +99,13 @@ fn told(change: &Change<'_>) -> Vec<Told> {
         Change::Order(order) => of_order(order),
         Change::Line(line) => of_line(line).into_iter().collect(),
         Change::Alert(entry) => of_alert(entry).into_iter().collect(),
-        Change::Stock(_) | Change::Points(_) | Change::Category(_) | Change::Product(_) => {
-            Vec::new()
-        }
+        Change::Stock(_)
+        | Change::Points(_)
+        | Change::Category(_)
+        | Change::Product(_)
+        // What users like is nobody else's.
+        | Change::Levels(_) | Change::Earned { .. } | Change::Preferences(_)
+        | Change::Browsed(_) => Vec::new(),
     }
 }
 

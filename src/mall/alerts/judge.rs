@@ -86,7 +86,11 @@ impl Judge {
                 | Change::Points(_)
                 | Change::Category(_)
                 | Change::Line(_)
-                | Change::Alert(_) => {}
+                | Change::Alert(_)
+                | Change::Levels(_)
+                | Change::Earned { .. }
+                | Change::Preferences(_)
+                | Change::Browsed(_) => {}
             }
         }
         touched

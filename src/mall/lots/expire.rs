@@ -16,6 +16,7 @@ use crate::event::ChangeKind;
 use crate::history::record::ChangeRecord;
 use crate::ledger::{AtomicOutcome, Command, Level, Receive, Transfer, WriteOff};
 use crate::mall::facts::Note;
+use crate::mall::model::MOVED;
 use crate::mall::{Mall, User, account};
 
 /// How many lots that have ended one call looks at, some 100 ns each.
@@ -26,9 +27,6 @@ const CHANGED_AT_ONCE: usize = 256;
 const PIECE: usize = 64;
 /// How far apart the times of two changes may be that are recorded the other way round, at most.
 const DISORDER_MS: u64 = 60_000;
-/// The kind of the accounts that count, for each user, the points that were moved from one lot to
-/// another: each was received twice, and is no more for that.
-const MOVED: &str = "points-moved";
 /// Why points are written off, and why they are moved.
 const EXPIRED: &str = "积分过期";
 const RETURNED_LATE: &str = "退款积分原有效期已过，转入宽限期";

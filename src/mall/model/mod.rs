@@ -1,5 +1,6 @@
 //! What the mall speaks of: its things, and its own words and numbers, each in one table.
 
+mod beside;
 mod category;
 mod change;
 mod document;
@@ -12,10 +13,13 @@ mod rule;
 mod source;
 mod status;
 
+pub(crate) use beside::{MOVED, NOT_EARNED};
 pub use category::Category;
 pub(crate) use category::{CATEGORIES, CATEGORIES_MAX, LEVEL_MAX};
 pub(crate) use change::change_type;
 pub(crate) use document::Document;
+#[cfg_attr(not(feature = "mysql"), allow(unused_imports, reason = "the mirror shows more"))]
+pub(crate) use level::LEVEL_NUMBER_MAX;
 pub use level::{ByLevel, LevelTerms};
 pub(crate) use level::{LEVELS, LEVELS_ID, LEVELS_MAX, MallLevel, MallLevels};
 pub use limit::{Period, PurchaseLimit};

@@ -16,13 +16,10 @@ pub(crate) use moving::{MovePoints, Moved};
 pub(crate) use records::{PointsFilter, PointsRecord};
 
 use super::lots::{Expiring, PointsLevel};
+use super::model::NOT_EARNED;
 use super::{Mall, User};
 use crate::base::AccountKey;
 use crate::base::error::Result;
-
-/// The kind of the accounts that count, for each user, the points that came in and are not earned:
-/// refunds, and what corrections took away. Most users have none.
-const NOT_EARNED: &str = "points-not-earned";
 
 /// A user's points.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

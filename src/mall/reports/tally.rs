@@ -103,7 +103,11 @@ impl<'p> Tally<'p> {
                 | Change::Category(_)
                 | Change::Product(_)
                 | Change::Line(_)
-                | Change::Alert(_) => {}
+                | Change::Alert(_)
+                | Change::Levels(_)
+                | Change::Earned { .. }
+                | Change::Preferences(_)
+                | Change::Browsed(_) => {}
             }
         }
         Ok(())
@@ -327,7 +331,11 @@ fn counted_at(at: TimeMs, changes: &Changes<'_>) -> TimeMs {
         | Change::Category(_)
         | Change::Product(_)
         | Change::Line(_)
-        | Change::Alert(_) => None,
+        | Change::Alert(_)
+        | Change::Levels(_)
+        | Change::Earned { .. }
+        | Change::Preferences(_)
+        | Change::Browsed(_) => None,
     });
     match returned {
         Some(order) if flaw::is_made(Flaw::RefundsEarly) => made_at_ms(order),

@@ -18,8 +18,8 @@ use names::{Name, Names};
 pub(crate) use orders::{OrderChange, OrderEnd, OrderStep, Returned, Subject};
 
 use super::facts::document::{self, Kept};
-use super::facts::{ALERTS, Alert, Parting};
-use super::model::{CATEGORIES, Category, PRODUCTS, Product};
+use super::facts::{ALERTS, Alert, BROWSED, Browsed, PREFERENCES, Parting, Preferences};
+use super::model::{CATEGORIES, Category, LEVELS, MallLevels, PRODUCTS, Product};
 use crate::base::ReservationId;
 use crate::base::error::Result;
 use crate::event::effects::{self, AccountChange, Effects, LineStep, Opened, Written};
@@ -40,6 +40,17 @@ pub(crate) enum Change<'e> {
     Line(LineChange),
     /// What operators are told of a product.
     Alert(Entry<'e, Alert>),
+    /// The levels of members.
+    Levels(Entry<'e, MallLevels>),
+    /// By how much what a user has earned changed, by which levels go.
+    Earned {
+        user: Arc<str>,
+        by: i64,
+    },
+    /// What a user says that it likes.
+    Preferences(Entry<'e, Preferences>),
+    /// What a user looked at last.
+    Browsed(Entry<'e, Browsed>),
 }
 
 /// Somebody joins the line for a product, or leaves it. Whoever tells users that they have got
@@ -76,7 +87,7 @@ pub(crate) struct Movement<'e> {
     pub(crate) change: AccountChange<'e>,
 }
 
-/// A document of the catalogue, or of an alert, was written, or removed when there is none.
+/// A document of the catalogue, of an alert or of a user was written, or removed when there is none.
 #[derive(Debug)]
 pub(crate) struct Entry<'e, T> {
     pub(crate) id: &'e str,
@@ -89,6 +100,9 @@ pub(crate) struct Unreadable<'e> {
     pub(crate) body: &'e [u8],
     pub(crate) reason: String,
 }
+
+/// By how much what users have earned changed in one event.
+type Earned = SmallVec<[(Arc<str>, i64); 1]>;
 
 /// Turns events into changes, one after the other.
 pub(crate) struct Views {
@@ -107,23 +121,28 @@ impl Views {
     /// `Corrupt` when the event speaks of an account that was never opened, or of quantities that
     /// cannot be.
     pub(crate) fn changes<'e>(&mut self, event: &'e Event<'_>) -> Result<Changes<'e>> {
-        let mut all = Changes::new();
+        let (mut all, mut earned) = (Changes::new(), Earned::new());
         for Effects { opened, changes, reservation, document, line } in Effects::of(event)? {
             if let Some(opened) = opened {
                 self.names.learn(opened.account, opened.key);
-                all.extend(self.movement(&begun_with(&opened))?);
+                let begun = begun_with(&opened);
+                all.extend(self.movement(&begun)?);
+                self.earn(&begun, &mut earned)?;
             }
             if let Some(life) = &reservation {
                 all.extend(self.order(life)?.map(|order| Change::Order(Box::new(order))));
             }
             for change in &changes {
                 all.extend(self.movement(change)?);
+                self.earn(change, &mut earned)?;
             }
             all.extend(document.and_then(|written| entry(&written)));
             if let Some(line) = line {
                 all.extend(self.line(&line)?);
             }
         }
+        let earned = earned.into_iter().filter(|(_, by)| *by != 0);
+        all.extend(earned.map(|(user, by)| Change::Earned { user, by }));
         Ok(all)
     }
 
@@ -151,6 +170,38 @@ impl Views {
         Ok(Some(Change::Line(LineChange { product, user, place, step })))
     }
 
+    /// Adds up what a change says of what its user has earned: what came in, but for what is not earned.
+    fn earn(&mut self, change: &AccountChange<'_>, earned: &mut Earned) -> Result<()> {
+        let came_in = match change.kind {
+            ChangeKind::Received | ChangeKind::TransferredIn => change.delta,
+            ChangeKind::Adjusted => change.delta.max(0),
+            ChangeKind::WrittenOff
+            | ChangeKind::TransferredOut
+            | ChangeKind::Reserved
+            | ChangeKind::Bought
+            | ChangeKind::Confirmed
+            | ChangeKind::Released
+            | ChangeKind::Expired
+            | ChangeKind::Returned
+            | ChangeKind::Discarded => 0,
+        };
+        if came_in == 0 {
+            return Ok(());
+        }
+        let (user, by) = match self.names.of(change.account)? {
+            Name::User(user) => (user, came_in),
+            Name::NotEarned(user) => (user, -came_in),
+            Name::Product(_) | Name::Location { .. } | Name::FreeOrders(_) | Name::Unseen => {
+                return Ok(());
+            }
+        };
+        match earned.iter_mut().find(|(of, _)| *of == user) {
+            Some((_, sum)) => *sum = sum.saturating_add(by),
+            None => earned.push((user, by)),
+        }
+        Ok(())
+    }
+
     fn movement<'e>(&mut self, change: &AccountChange<'e>) -> Result<Option<Change<'e>>> {
         let change = *change;
         Ok(match self.names.of(change.account)? {
@@ -159,7 +210,7 @@ impl Views {
                 Some(Change::Stock(Movement { owner, location: Some(location), change }))
             }
             Name::User(owner) => Some(Change::Points(Movement { owner, location: None, change })),
-            Name::FreeOrders(_) | Name::Unseen => None,
+            Name::FreeOrders(_) | Name::NotEarned(_) | Name::Unseen => None,
         })
     }
 }
@@ -179,13 +230,16 @@ fn begun_with(opened: &Opened<'_>) -> AccountChange<'static> {
     }
 }
 
-/// A document as an entry of the catalogue, or an alert; `None` when it is in another collection.
+/// A document as the change that it is; `None` when it is in another collection.
 pub(crate) fn entry<'e>(written: &Written<'e>) -> Option<Change<'e>> {
     let Written { collection, key: id, body } = *written;
     match collection {
         CATEGORIES => Some(Change::Category(Entry { id, to: read(body) })),
         PRODUCTS => Some(Change::Product(Entry { id, to: read(body) })),
         ALERTS => Some(Change::Alert(Entry { id, to: read(body) })),
+        LEVELS => Some(Change::Levels(Entry { id, to: read(body) })),
+        PREFERENCES => Some(Change::Preferences(Entry { id, to: read(body) })),
+        BROWSED => Some(Change::Browsed(Entry { id, to: read(body) })),
         _ => None,
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::base::error::{Error, Result};
 use crate::base::{AccountId, AccountKey, AccountKind};
-use crate::mall::model::FREE_ORDERS;
+use crate::mall::model::{FREE_ORDERS, MOVED, NOT_EARNED};
 
 /// So many names are remembered; then the table starts anew.
 const NAMES_MAX: usize = 1 << 20;
@@ -22,6 +22,8 @@ pub(super) enum Name {
     User(Arc<str>),
     /// The orders of this user that cost nothing.
     FreeOrders(Arc<str>),
+    /// What came in of this user's points and is not earned.
+    NotEarned(Arc<str>),
     /// A limit, or a kind of an embedder's own: the mall does not show it.
     Unseen,
 }
@@ -38,6 +40,9 @@ impl Name {
             AccountKind::Points => Self::User(key.owner().into()),
             AccountKind::Quota if key.product() == Some(FREE_ORDERS) => {
                 Self::FreeOrders(key.owner().into())
+            }
+            AccountKind::Custom if matches!(key.kind_name(), NOT_EARNED | MOVED) => {
+                Self::NotEarned(key.owner().into())
             }
             AccountKind::Quota | AccountKind::Custom => Self::Unseen,
         }

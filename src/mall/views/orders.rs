@@ -215,7 +215,7 @@ pub(super) fn subject(
                 stock = Some((first, units.saturating_add(quantity)));
             }
             // Nothing is ordered from a location.
-            Name::Location { .. } | Name::Unseen => {}
+            Name::Location { .. } | Name::NotEarned(_) | Name::Unseen => {}
         }
     }
     Ok(points.zip(stock).map(|((user, points_cost), (product, quantity))| Subject {

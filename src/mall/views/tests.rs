@@ -2,7 +2,7 @@ use std::borrow::Cow;
 
 use super::*;
 use crate::base::{AccountId, AccountKey, ReservationId};
-use crate::event::{EventLine, Fact};
+use crate::event::{EventLine, Fact, Facts};
 use crate::mall::facts::OrderFact;
 
 fn views() -> Views {
@@ -12,6 +12,9 @@ fn views() -> Views {
         3 => AccountKey::quota("ann", "tea").ok(),
         4 => AccountKey::stock_at("tea", "north").ok(),
         5 => AccountKey::points_until("ann", 86_400_000).ok(),
+        6 => AccountKey::custom("points-not-earned", &["ann"]).ok(),
+        7 => AccountKey::custom("points-moved", &["ann"]).ok(),
+        8 => AccountKey::custom("points-else", &["ann"]).ok(),
         _ => None,
     };
     Views::new(Box::new(known))
@@ -102,6 +105,12 @@ fn only_the_malls_documents_are_entries_and_what_cannot_be_read_says_why() {
         ("product", Some("{\"id\":1}"), true, false),
         ("alert", None, true, true),
         ("alert", Some("{}"), true, false),
+        ("preference", Some("{\"userId\":\"ann\"}"), true, true),
+        ("preference", Some("{}"), true, false),
+        ("browsed", Some("{\"userId\":\"ann\",\"products\":[]}"), true, true),
+        ("browsed", Some("{}"), true, false),
+        ("level", Some("{\"id\":\"levels\",\"levels\":[]}"), true, true),
+        ("level", Some("{}"), true, false),
         ("elsewhere", Some("x"), false, false),
     ] {
         let event = event(Fact::Document {
@@ -114,11 +123,66 @@ fn only_the_malls_documents_are_entries_and_what_cannot_be_read_says_why() {
             Change::Category(entry) => entry.to.is_ok(),
             Change::Product(entry) => entry.to.is_ok(),
             Change::Alert(entry) => entry.to.is_ok(),
-            Change::Order(_) | Change::Stock(_) | Change::Points(_) | Change::Line(_) => {
+            Change::Levels(entry) => entry.to.is_ok(),
+            Change::Preferences(entry) => entry.to.is_ok(),
+            Change::Browsed(entry) => entry.to.is_ok(),
+            Change::Order(_)
+            | Change::Stock(_)
+            | Change::Points(_)
+            | Change::Line(_)
+            | Change::Earned { .. } => {
                 panic!("{change:?}")
             }
         });
         assert_eq!(read, is_entry.then_some(is_read), "{collection} {body:?}");
+    }
+}
+
+/// Would catch a refund, a correction or a move between lots that counts as earned.
+#[test]
+fn what_comes_in_is_earned_but_for_what_is_counted_beside_it() {
+    let id = AccountId::from_number;
+    let received = |account, quantity| Fact::Received {
+        account: id(account),
+        quantity,
+        available: quantity.cast_signed(),
+        note: Cow::Borrowed(""),
+    };
+    let adjusted = |delta| Fact::Adjusted { account: id(2), delta, available: 9, note: "".into() };
+    let moved = || Fact::Transferred {
+        from: id(5),
+        to: id(2),
+        quantity: 6,
+        from_available: 0,
+        to_available: 6,
+        note: Cow::Borrowed(""),
+    };
+    let together = |facts: Vec<Fact<'static>>| {
+        Fact::Atomic(Facts::new(facts).expect("they may happen together"))
+    };
+    for (fact, earned) in [
+        (received(2, 100), Some(100)),
+        (received(5, 7), Some(7)),
+        (received(1, 3), None),
+        (received(8, 3), None),
+        (adjusted(4), Some(4)),
+        (adjusted(-4), None),
+        (together(vec![received(2, 5), received(6, 5)]), None),
+        (together(vec![adjusted(-5), received(6, 5)]), Some(-5)),
+        (together(vec![moved(), received(7, 6)]), None),
+        (together(vec![received(2, 5), received(5, 1)]), Some(6)),
+    ] {
+        let told = format!("{fact:?}");
+        let event = event(fact);
+        let changes = views().changes(&event).expect("a true event");
+        let found: Vec<_> = changes
+            .iter()
+            .filter_map(|change| match change {
+                Change::Earned { user, by } => Some((&**user, *by)),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(found, earned.map(|by| ("ann", by)).into_iter().collect::<Vec<_>>(), "{told}");
     }
 }
 

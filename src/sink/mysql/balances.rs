@@ -289,8 +289,11 @@ mod tests {
             let event = Event { at: seq, request: None, fact };
             let mut changes = views.changes(&event).expect("a true event");
             balances.over_all(seq, &event, &mut changes).expect("it is known");
-            let of_points = changes.iter().map(|change| match change {
-                Change::Points(movement) => (movement.change.delta, movement.change.available),
+            let of_points = changes.iter().filter_map(|change| match change {
+                Change::Points(movement) => {
+                    Some((movement.change.delta, movement.change.available))
+                }
+                Change::Earned { .. } => None,
                 other => panic!("{other:?}"),
             });
             of_points.collect::<Vec<_>>()

@@ -4,13 +4,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::tables::categories::{self, CategoryRow};
+use super::tables::levels::{self, LevelRow};
 use super::tables::orders::{self, Orders};
+use super::tables::preferences::{self, PreferencesRow, Said};
 use super::tables::products::{self, ProductRow};
 use super::tables::users::{self, UserRow};
 use super::tables::{Keyed, RecordRow, Rows, inventory, points};
 use crate::base::{Seq, TimeMs};
 use crate::event::ChangeKind;
 use crate::event::effects::AccountChange;
+use crate::mall::model::MallLevels;
 use crate::mall::views::{Change, Entry, Unreadable};
 
 /// The rows of a run of events. A product, a user or an order that changed often is one row all the
@@ -27,6 +30,9 @@ pub(super) struct Batch {
     pub(super) categories: BTreeMap<String, CategoryRow>,
     pub(super) products: BTreeMap<Arc<str>, ProductRow>,
     pub(super) users: BTreeMap<Arc<str>, UserRow>,
+    pub(super) preferences: BTreeMap<Arc<str>, PreferencesRow>,
+    /// Each number that a level may have, if levels were written.
+    pub(super) levels: Vec<LevelRow>,
     pub(super) orders: Orders,
     pub(super) inventory: Vec<RecordRow>,
     pub(super) points: Vec<RecordRow>,
@@ -60,6 +66,8 @@ impl Batch {
         self.categories.len()
             + self.products.len()
             + self.users.len()
+            + self.preferences.len()
+            + self.levels.len()
             + self.orders.len()
             + self.inventory.len()
             + self.points.len()
@@ -71,6 +79,10 @@ impl Batch {
 
     pub(super) fn user(&mut self, id: &Arc<str>, seq: Seq, at: TimeMs) -> &mut UserRow {
         touched(&mut self.users, id, seq, at)
+    }
+
+    fn likes(&mut self, id: &str, seq: Seq, at: TimeMs) -> &mut PreferencesRow {
+        touched(&mut self.preferences, &Arc::from(id), seq, at)
     }
 
     /// Adds a change of the mall.
@@ -117,6 +129,27 @@ impl Batch {
             Change::Product(Entry { id, to: Ok(product) }) => {
                 self.product(&Arc::from(id), seq, at).documented(product);
             }
+            Change::Earned { user, by } => {
+                let user = self.user(&user, seq, at);
+                user.earned = user.earned.saturating_add(by);
+            }
+            Change::Levels(Entry { to: Ok(levels), .. }) => {
+                let levels = levels.map_or_else(MallLevels::default, |kept| kept.content);
+                self.levels = levels::all(&levels, seq);
+            }
+            Change::Levels(Entry { id, to: Err(unreadable) }) => {
+                self.reject(levels::TABLE.name, id, seq, unreadable);
+            }
+            Change::Preferences(Entry { id, to: Ok(said) }) => {
+                self.likes(id, seq, at).said = Said::of(said.map(|kept| kept.content));
+            }
+            Change::Browsed(Entry { id, to: Ok(browsed) }) => {
+                self.likes(id, seq, at).browsed = Said::of(browsed.map(|kept| kept.content));
+            }
+            Change::Preferences(Entry { id, to: Err(unreadable) })
+            | Change::Browsed(Entry { id, to: Err(unreadable) }) => {
+                self.reject(preferences::TABLE.name, id, seq, unreadable);
+            }
             Change::Category(Entry { id, to: Err(unreadable) }) => {
                 self.reject(categories::TABLE.name, id, seq, unreadable);
             }
@@ -140,6 +173,8 @@ impl Batch {
         all.extend(orders::rows(&self.orders));
         all.push(inventory::rows(&self.inventory));
         all.push(points::rows(&self.points));
+        all.extend(preferences::rows(self.preferences.values()));
+        all.extend(levels::rows(&self.levels));
         all.retain(|rows| !rows.rows.is_empty());
         all
     }
@@ -150,6 +185,8 @@ impl Batch {
         all.push(products::stocks(self.products.values(), products::Write::Base));
         all.push(users::rows(self.users.values(), users::Write::Base));
         all.push(orders::base_rows(&self.orders));
+        all.extend(preferences::rows(self.preferences.values()));
+        all.extend(levels::rows(&self.levels));
         all.retain(|rows| !rows.rows.is_empty());
         all
     }

@@ -48,6 +48,7 @@ pub(super) fn fit(found: &Found, wanted: &Column) -> Fit {
         Kind::Flag | Kind::Small => Fit::Wrong("it does not hold small numbers with a sign"),
         Kind::Big | Kind::Unsigned => big(found, wanted.kind == Kind::Unsigned, is_unsigned),
         Kind::Price => price(found, is_unsigned),
+        Kind::Share => share(found),
         Kind::Time => time(found, wanted),
         Kind::OneOf(values) => one_of(found, values),
     }
@@ -159,6 +160,15 @@ fn price(found: &Found, is_unsigned: bool) -> Fit {
     }
     let unsigned = if is_unsigned { " UNSIGNED" } else { "" };
     Fit::Widened(format!("DECIMAL({},{scale}){unsigned}", whole + scale))
+}
+
+fn share(found: &Found) -> Fit {
+    let whole =
+        found.digits.zip(found.scale).map(|(digits, scale)| (digits - scale.min(digits), scale));
+    match whole {
+        Some((1.., 2..)) if found.data_type == "decimal" => Fit::Fits,
+        Some(_) | None => Fit::Wrong("it does not hold parts of one to the hundredth"),
+    }
 }
 
 fn time(found: &Found, wanted: &Column) -> Fit {

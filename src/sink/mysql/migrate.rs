@@ -11,7 +11,7 @@ use super::fault::Fault;
 use super::phase::Phase;
 use super::plan::{Change, Plan, Step, plan, widened};
 use super::prefix::Prefix;
-use super::tables::SCHEMA;
+use super::tables::{SCHEMA, levels};
 
 /// The version of the tables. A program leaves those of a newer one alone.
 const VERSION: u32 = 5;
@@ -191,5 +191,6 @@ pub(super) async fn views(conn: &mut Conn) -> Result<(Vec<String>, Vec<&'static 
             }
         }
     }
+    statements.push(levels::view(prefix));
     Ok((statements, names))
 }

@@ -7,7 +7,7 @@ use std::fmt;
 use crate::base::error::{Error, Result};
 
 /// Every table that the mirror makes, as statements name it.
-pub(super) const TABLES: [&str; 10] = [
+pub(super) const TABLES: [&str; 11] = [
     "product_categories",
     "products",
     "exchange_orders",
@@ -15,6 +15,7 @@ pub(super) const TABLES: [&str; 10] = [
     "points_records",
     "users",
     "user_preferences",
+    "mall_levels",
     "mirror_state",
     "mirror_rejected",
     "mirror_migrations",

@@ -10,7 +10,8 @@ use crate::base::error::Result;
 use crate::base::{AccountKind, Seq};
 use crate::event::effects::Written;
 use crate::event::{Event, Fact};
-use crate::mall::model::{CATEGORIES, OrderStatus, PRODUCTS};
+use crate::mall::facts::{BROWSED, PREFERENCES};
+use crate::mall::model::{CATEGORIES, LEVELS, MOVED, NOT_EARNED, OrderStatus, PRODUCTS};
 use crate::mall::views::{Lookup, Views, entry};
 use crate::reader::LedgerView;
 
@@ -85,7 +86,7 @@ pub(super) fn standing(ledger: &LedgerView) -> Batch {
     let (seq, at) = (ledger.seq(), ledger.at());
     let mut batch =
         Batch { first_seq: seq, last_seq: seq, first_at: at, last_at: at, ..Batch::default() };
-    for collection in [CATEGORIES, PRODUCTS] {
+    for collection in [CATEGORIES, PRODUCTS, PREFERENCES, BROWSED, LEVELS] {
         for (key, body) in ledger.documents(collection) {
             let written = Written { collection, key: &key, body: Some(&body) };
             if let Some(change) = entry(&written) {
@@ -109,6 +110,11 @@ pub(super) fn standing(ledger: &LedgerView) -> Batch {
                 user.balance = Some(balance.saturating_add(level.available));
                 let reserved = i64::try_from(level.reserved).unwrap_or(i64::MAX);
                 user.reserved = user.reserved.saturating_add(reserved);
+                user.earned = user.earned.saturating_add_unsigned(level.received);
+            }
+            AccountKind::Custom if matches!(level.key.kind_name(), NOT_EARNED | MOVED) => {
+                let user = batch.user(&owner, seq, at);
+                user.earned = user.earned.saturating_sub_unsigned(level.received);
             }
             AccountKind::Quota | AccountKind::Custom => {}
         }

@@ -56,6 +56,8 @@ pub(super) enum Kind {
     Big,
     Unsigned,
     Price,
+    /// From 0 to 1, in hundredths.
+    Share,
     /// In UTC, with milliseconds.
     Time,
     /// One of these, of a set that others may extend.
@@ -83,6 +85,7 @@ impl Kind {
             Self::Price => {
                 format!("DECIMAL({},{})", PRICE_DIGITS.0 + PRICE_DIGITS.1, PRICE_DIGITS.1).into()
             }
+            Self::Share => "DECIMAL(3,2)".into(),
             Self::Time => "DATETIME(3)".into(),
             Self::OneOf(values) => format!("ENUM('{}')", values.join("', '")).into(),
         }

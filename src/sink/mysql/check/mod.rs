@@ -5,6 +5,7 @@
 mod journal;
 mod pages;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
@@ -20,7 +21,8 @@ use super::migrate;
 use super::projection::{Projector, standing};
 use super::session::{Phase, Position, connect, in_time, read_position};
 use super::tables::{
-    Compared, Record, RecordRow, Row, Table, categories, inventory, orders, points, products, users,
+    Compared, Record, RecordRow, Row, Table, categories, inventory, levels, orders, points,
+    preferences, products, users,
 };
 use super::target::Target;
 use super::tool::{lookup, run};
@@ -83,6 +85,8 @@ pub(crate) fn check(
         let mut expected = standing(&ledger);
         check.products(&expected).await?;
         check.categories(&expected).await?;
+        check.preferences(&expected).await?;
+        check.levels(&expected).await?;
         let journal = check.records(&reader, ledger, progress).await?;
         check.users(&mut expected, &journal).await?;
         check.orders(journal.orders).await?;
@@ -167,6 +171,15 @@ impl Check<'_> {
         self.rows(&categories::TABLE, expected.categories.values()).await
     }
 
+    async fn preferences(&mut self, expected: &Batch) -> Result<(), Fault> {
+        self.rows(&preferences::TABLE, expected.preferences.values()).await
+    }
+
+    async fn levels(&mut self, expected: &Batch) -> Result<(), Fault> {
+        let there = expected.levels.iter().filter(|row| row.level.is_some());
+        self.rows(&levels::TABLE, there).await
+    }
+
     async fn users(&mut self, expected: &mut Batch, journal: &Journal) -> Result<(), Fault> {
         self.checked.accounts += expected.users.len() as u64;
         for (id, user) in &mut expected.users {
@@ -195,6 +208,8 @@ impl Check<'_> {
         let mut pager = Pager::new(table, &columns.join(", "), 0);
         while let Some(page) = pager.next(&mut self.conn).await? {
             for row in page {
+                // Servers write JSON each in its own way.
+                let row: Vec<String> = of.told(COMPARED, &row).map(Cow::into_owned).collect();
                 match left.remove(&row[0]) {
                     Some(mut expected) => {
                         // Older tables have no values for a late column until a reload.
@@ -211,6 +226,10 @@ impl Check<'_> {
                     // it.
                     None if table == categories::TABLE.name
                         && status.is_some_and(|status| row[status] == "0") => {}
+                    // What a user has erased is gone; its row stays for what others keep there.
+                    None if table == levels::TABLE.name && levels::is_gone(&columns, &row) => {}
+                    None if table == preferences::TABLE.name
+                        && preferences::is_erased(&columns, &row) => {}
                     None => self.differs(table, &row[0], "the ledger has no such row"),
                 }
             }

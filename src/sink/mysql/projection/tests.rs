@@ -7,8 +7,10 @@ use crate::mall::model::OrderStatus;
 use crate::mall::views::{Returned, Subject};
 use crate::sink::mysql::balances::Accounts;
 use crate::sink::mysql::tables::RecordRow;
+use crate::sink::mysql::tables::Rows;
 use crate::sink::mysql::tables::orders::OrderRow;
 use crate::sink::mysql::tables::products::Document;
+use crate::sink::mysql::value::text;
 
 const TEA: u32 = 1;
 const ANN: u32 = 2;
@@ -108,12 +110,21 @@ const PRODUCT: &str =
     r#"{"id":"tea","name":"Tea","categoryId":"food","pointsPrice":5,"active":true}"#;
 const CATEGORY: &str = r#"{"id":"food","name":"Food","level":1,"active":true}"#;
 
+const LIKES: &str = r#"{"userId":"ann","categoryWeights":{"food":80},"priceSensitivity":35,
+    "favourites":[{"productId":"tea","addedAt":7},{"productId":"cup","addedAt":8}]}"#;
+const LOOKS: &str = r#"{"userId":"ann","products":[{"id":"tea","at":7},{"id":"cup","at":8}]}"#;
+
+const LEVELS: &str = r#"{"id":"levels","levels":[{"level":1,"name":"L1","earnedPoints":0},{"level":3,"name":"L3","earnedPoints":9}]}"#;
+
 /// A batch with a row for every table.
 pub(in crate::sink::mysql) fn one_of_everything() -> Batch {
     let mut run = Run::new();
     run.take(document("category", "food", Some(CATEGORY)))
         .take(document("product", "tea", Some(PRODUCT)))
         .take(document("product", "coffee", None))
+        .take(document("preference", "ann", Some(LIKES)))
+        .take(document("browsed", "ann", Some(LOOKS)))
+        .take(document("level", "levels", Some(LEVELS)))
         .take(received(TEA, 10, 10))
         .take(received(ANN, 100, 100))
         .take(reserved(64, false, &[line(ANN, 5, 0, 95), line(TEA, 1, 0, 9)]))
@@ -429,6 +440,48 @@ fn the_last_document_wins() {
     let batch = run.cut();
     assert!(matches!(batch.products["tea"].document, Document::Removed), "{:?}", batch.products);
     assert_eq!(batch.categories["food"].category.as_ref().map(|it| it.name.as_str()), Some("Food"));
+}
+
+#[test]
+fn what_a_user_likes_and_looked_at_are_two_writings_of_one_row() {
+    let mut run = Run::new();
+    let written = |batch: &Batch| {
+        let rows = batch.rows().into_iter();
+        let of_users = rows.filter(|rows| rows.statement.table == "user_preferences");
+        let told = |rows: Rows| {
+            let values = rows.rows[0].values.iter().map(text);
+            let all: Vec<String> = rows
+                .statement
+                .columns
+                .iter()
+                .map(|it| (*it).to_owned())
+                .zip(values)
+                .filter(|(name, _)| !["id", "user_id", "last_updated", "seq"].contains(&&**name))
+                .map(|(name, value)| format!("{name}={value}"))
+                .collect();
+            all.join(" ")
+        };
+        of_users.map(told).collect::<Vec<_>>()
+    };
+    run.take(document("preference", "ann", Some(LIKES)));
+    run.take(document("browsed", "ann", Some(LOOKS)));
+    let favourites = r#"[{"addedAt":8,"productId":"cup"},{"addedAt":7,"productId":"tea"}]"#;
+    assert_eq!(
+        written(&run.cut()),
+        [
+            format!(
+                "category_preferences={{\"food\":0.8}} price_sensitivity=0.35 favourites={favourites}"
+            ),
+            r#"browsing_history=[{"productId":"cup","viewedAt":8},{"productId":"tea","viewedAt":7}]"#
+                .to_owned(),
+        ]
+    );
+    run.take(document("preference", "ann", None));
+    let erased = "category_preferences=null price_sensitivity=null favourites=null";
+    assert_eq!(written(&run.cut()), [erased], "what was looked at stays as it is");
+    run.take(document("browsed", "ann", Some("{}")));
+    let batch = run.cut();
+    assert_eq!((batch.row_count(), batch.rejected[0].table), (0, "user_preferences"));
 }
 
 #[test]

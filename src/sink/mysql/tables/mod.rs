@@ -4,10 +4,11 @@ pub(super) mod categories;
 mod column;
 pub(super) mod inventory;
 mod items;
+pub(super) mod levels;
 pub(super) mod orders;
 pub(super) mod own;
 pub(super) mod points;
-mod preferences;
+pub(super) mod preferences;
 pub(super) mod products;
 mod record;
 pub(super) mod users;
@@ -172,7 +173,7 @@ impl Fill {
 
 /// Every table but `mirror_migrations`, which is there before them, in the order in which they are
 /// made.
-pub(super) static SCHEMA: LazyLock<[schema::Table; 9]> = LazyLock::new(|| {
+pub(super) static SCHEMA: LazyLock<[schema::Table; 10]> = LazyLock::new(|| {
     [
         categories::TABLE.schema(),
         products::TABLE.schema(),
@@ -180,21 +181,27 @@ pub(super) static SCHEMA: LazyLock<[schema::Table; 9]> = LazyLock::new(|| {
         inventory::TABLE.schema(),
         points::TABLE.schema(),
         users::TABLE.schema(),
-        preferences::table(),
+        preferences::TABLE.schema(),
+        levels::TABLE.schema(),
         own::state(),
         own::rejected(),
     ]
 });
 
 /// The tables that rows come to before those that refer to them.
-pub(super) const ORDERED: [&str; 6] = [
+pub(super) const ORDERED: [&str; 8] = [
     categories::TABLE.name,
     products::TABLE.name,
     users::TABLE.name,
     orders::TABLE.name,
     inventory::TABLE.name,
     points::TABLE.name,
+    preferences::TABLE.name,
+    levels::TABLE.name,
 ];
+
+/// Tables that older mirrors did not have: they are filled from now on, and by a reload.
+pub(super) const LATE: [&str; 1] = [levels::TABLE.name];
 
 #[cfg(test)]
 mod tests;

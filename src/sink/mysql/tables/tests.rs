@@ -22,6 +22,11 @@ fn statements() -> Vec<String> {
     ));
     let users = [users::Write::Change, users::Write::Base];
     all.extend(told(&users::TABLE, &users.map(|write| (write, Meeting::Taken))));
+    let of_levels =
+        [(levels::Write::Known, Meeting::Taken), (levels::Write::Gone, Meeting::ChangedOnly)];
+    all.extend(told(&levels::TABLE, &of_levels));
+    let of_users = [preferences::Write::Said, preferences::Write::Browsed];
+    all.extend(told(&preferences::TABLE, &of_users.map(|write| (write, Meeting::Taken))));
     all.extend(told(
         &orders::TABLE,
         &[
@@ -50,13 +55,23 @@ fn a_statement_changes_what_its_occasion_tells_and_nothing_else() {
          updated_at = {updated_at}, seq = {seq}\")",
         "products: id, name, category_id, points_price, stock_quantity, sales_count, last_received_at, status, \
          created_at, updated_at, seq | Taken(\"stock_quantity = {stock_quantity}, sales_count = {sales_count}, seq = {seq}\")",
-        "users: id, created_at, last_exchange_at, total_exchanges, points_balance, points_reserved, seq | \
+        "users: id, created_at, last_exchange_at, total_exchanges, points_balance, points_reserved, earned_points, seq | \
          Taken(\"last_exchange_at = COALESCE({last_exchange_at}, IF(old.seq IS NULL, NULL, old.last_exchange_at)), \
          total_exchanges = IF(old.seq IS NULL, 0, old.total_exchanges) + {total_exchanges}, \
          points_balance = {points_balance}, \
-         points_reserved = IF(old.seq IS NULL, 0, old.points_reserved) + {points_reserved}, seq = {seq}\")",
-        "users: id, created_at, last_exchange_at, total_exchanges, points_balance, points_reserved, seq | \
-         Taken(\"points_balance = {points_balance}, points_reserved = {points_reserved}, seq = {seq}\")",
+         points_reserved = IF(old.seq IS NULL, 0, old.points_reserved) + {points_reserved}, \
+         earned_points = IF(old.seq IS NULL, 0, old.earned_points) + {earned_points}, seq = {seq}\")",
+        "users: id, created_at, last_exchange_at, total_exchanges, points_balance, points_reserved, earned_points, seq | \
+         Taken(\"points_balance = {points_balance}, points_reserved = {points_reserved}, earned_points = {earned_points}, seq = {seq}\")",
+        "mall_levels: id, level, name, earned_points, seq | \
+         Taken(\"level = {level}, name = {name}, earned_points = {earned_points}, seq = {seq}\")",
+        "mall_levels: id, level, name, earned_points, seq | \
+         ChangedOnly(\"level = {level}, earned_points = {earned_points}, seq = {seq}\")",
+        "user_preferences: id, user_id, category_preferences, price_sensitivity, last_updated, favourites, seq | \
+         Taken(\"category_preferences = {category_preferences}, price_sensitivity = {price_sensitivity}, \
+         last_updated = {last_updated}, favourites = {favourites}, seq = {seq}\")",
+        "user_preferences: id, user_id, browsing_history, last_updated, seq | \
+         Taken(\"browsing_history = {browsing_history}, last_updated = {last_updated}, seq = {seq}\")",
         "exchange_orders: id, order_no, user_id, product_id, product_snapshot, quantity, points_cost, status, \
          delivery_info, tracking_no, delivery_status, exchanged_at, shipped_at, delivered_at, expires_at, created_at, \
          updated_at, state, cancelled_at, carrier, completed_at, returned_quantity, returned_points, service_id, items, seq | Changed(\"status = {status}, \

@@ -17,6 +17,8 @@ pub(in crate::sink::mysql) struct UserRow {
     pub(in crate::sink::mysql) balance: Option<i64>,
     /// By how much what waiting orders hold changed.
     pub(in crate::sink::mysql) reserved: i64,
+    /// By how much what was earned changed.
+    pub(in crate::sink::mysql) earned: i64,
     /// By how much the number of exchanges that stand changed.
     pub(in crate::sink::mysql) exchanges: i64,
     pub(in crate::sink::mysql) last_exchange_at: Option<TimeMs>,
@@ -48,6 +50,7 @@ impl Keyed for UserRow {
             id: Arc::clone(id),
             balance: None,
             reserved: 0,
+            earned: 0,
             exchanges: 0,
             last_exchange_at: None,
             knows_exchanges: true,
@@ -124,6 +127,10 @@ pub(in crate::sink::mysql) const TABLE: Table<UserRow> = Table {
             .fill(counted)
             .compared(Compared::State)
             .about("what waiting orders hold"),
+        C::late("earned_points", Kind::Big, |row| row.earned.into())
+            .fill(counted)
+            .compared(Compared::State)
+            .about("what was ever earned; by it, `mall_levels` says the level"),
         C::seq(),
     ],
     indexed: &["mall_level", "last_exchange_at"],

@@ -57,7 +57,7 @@ impl BackupView {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "bin"))]
 mod tests {
     use super::*;
 

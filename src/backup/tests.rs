@@ -23,10 +23,10 @@ const PLAN: Plan = Plan { snapshot_every: Duration::ZERO, keep: None };
 
 /// A data directory in use, and a place for its backup.
 struct Shop {
-    home: tempfile::TempDir,
     clock: Arc<ManualClock>,
     engine: Engine,
     tea: AccountId,
+    home: tempfile::TempDir,
 }
 
 impl Shop {

@@ -32,8 +32,8 @@ fn the_document_names_the_versions_that_are_written() {
     let rows = rows(&text("docs/format.md"), "\n## Versions\n");
     assert_eq!(
         rows.len(),
-        7,
-        "segment, events, identity, manifest, claim, kept, checkpoint: {rows:?}"
+        8,
+        "segment, events, identity, manifest, claim, kept, checkpoint, backup: {rows:?}"
     );
     for row in rows {
         let quoted: Vec<&str> = row[3].split('`').skip(1).step_by(2).collect();

@@ -44,4 +44,4 @@ pub(crate) use self::{
     seal::Key,
     target::{Directory, Target},
 };
-pub(crate) use status::BackupView;
+pub(crate) use status::{BackupStatus, BackupView};

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::machine::Machine;
 use super::requests::RequestsSeen;
 use super::{Requests, UnderWay, Users};
+use crate::backup::{BackupStatus, BackupView};
 use crate::base::times::TimesSeen;
 use crate::base::{Seq, TimeMs};
 use crate::engine::Metric;
@@ -64,6 +65,7 @@ pub(in crate::http) struct Sources {
     mall: Mall,
     watching: Arc<Watching>,
     mirror: Option<MirrorView>,
+    backup: Option<BackupView>,
     webhooks: Option<Webhooks>,
     running_ms: u64,
     is_draining: bool,
@@ -78,6 +80,7 @@ pub(super) struct Reading {
     pub(super) syncs: TimesSeen,
     /// With its lag in events and in milliseconds.
     pub(super) mirror: Option<(MirrorStatus, u64, u64)>,
+    pub(super) backup: Option<BackupStatus>,
     pub(super) webhooks: Vec<Standing>,
     /// How many sagas wait, and when the oldest of their orders was made.
     pub(super) sagas: (u64, Option<TimeMs>),
@@ -97,6 +100,7 @@ impl Sources {
             mall: app.mall.clone(),
             watching: Arc::clone(&app.watching),
             mirror: app.mirror.clone(),
+            backup: app.backup.clone(),
             webhooks: app.webhooks.clone(),
             running_ms: app.running.now_ms(),
             is_draining: app.is_draining(),
@@ -114,6 +118,7 @@ impl Sources {
             books: self.watching.rounds.seen(),
             syncs: engine.sync_times(),
             mirror: self.mirror.as_ref().map(|mirror| mirror.status_of(engine)),
+            backup: self.backup.as_ref().map(BackupView::status),
             webhooks: self.webhooks.as_ref().map(Webhooks::standings).unwrap_or_default(),
             sagas: mall.saga_backlog(),
             points_service: mall.points_service_answers(),

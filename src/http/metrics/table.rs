@@ -184,6 +184,27 @@ pub(super) const TABLE: &[Row] = &[
     ),
     row(
         Gauge,
+        "stockhold_backup_last_seq",
+        &[],
+        "The last event that the backup has; absent where the server makes none.",
+        |it, to| to.known(it.backup.as_ref().map(|backup| backup.last_seq)),
+    ),
+    row(
+        Gauge,
+        "stockhold_backup_exposed_seconds",
+        &[],
+        "How far back goes what would be lost with the machine; absent until a backup was whole.",
+        |it, to| to.known(exposed_seconds(it)),
+    ),
+    row(
+        Gauge,
+        "stockhold_backup_failures",
+        &[],
+        "How many runs of the backup failed since the last that did not; absent where the server makes none.",
+        |it, to| to.known(it.backup.as_ref().map(|backup| backup.failures)),
+    ),
+    row(
+        Gauge,
         "stockhold_webhook_on",
         &["receiver"],
         "Whether a receiver of webhooks is told anything.",
@@ -354,4 +375,8 @@ fn each<T: Into<super::family::Value>>(
             to.add(vec![receiver.id.clone().into()], value);
         }
     }
+}
+
+fn exposed_seconds(it: &Reading) -> Option<f64> {
+    it.backup.as_ref()?.exposed_ms(it.now_ms, it.durable_seq).map(seconds)
 }

@@ -8,7 +8,8 @@ use super::sources::texts;
 #[test]
 fn the_mall_names_its_own_kinds_so_that_they_are_known() {
     let mut seen = 0;
-    for (path, text) in &texts("src/mall") {
+    let all = texts("src/mall");
+    for (path, text) in &all {
         // Tests make accounts of others.
         if path.ends_with("tests.rs") {
             continue;
@@ -18,9 +19,10 @@ fn the_mall_names_its_own_kinds_so_that_they_are_known() {
             let declared = format!("const {argument}: &str = \"");
             let name = match argument.strip_prefix('"') {
                 Some(literal) => literal.trim_end_matches('"'),
-                None => text
-                    .split_once(&declared)
-                    .and_then(|(_, rest)| rest.split('"').next())
+                // It may be declared in another file.
+                None => all
+                    .iter()
+                    .find_map(|(_, text)| text.split_once(&declared)?.1.split('"').next())
                     .unwrap_or_else(|| panic!("{}: what is {argument}?", path.display())),
             };
             let first = name.split_once('-').map(|(first, _)| first);

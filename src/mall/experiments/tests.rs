@@ -21,6 +21,9 @@ const ALL: &str = "reco control=balanced:1 price=price:99";
 /// These have `price`.
 const USERS: [&str; 3] = ["ann", "bob", "cem"];
 
+/// A run's number, whether it runs, and of each variant how many saw something and exchanged.
+type RunCounts = (u64, bool, Vec<(u64, u64)>);
+
 struct Fixture {
     clock: Arc<ManualClock>,
     engine: Engine,
@@ -99,8 +102,8 @@ impl Fixture {
         self.mall.follow_experiments().expect("the disk answers");
     }
 
-    /// Of each run, its number, whether it runs, and how many saw and exchanged.
-    fn counts(&self) -> Vec<(u64, bool, Vec<(u64, u64)>)> {
+    /// Of each run, what was counted.
+    fn counts(&self) -> Vec<RunCounts> {
         let shown = self.mall.shared.trials.shown();
         let of = |it: RunShown| {
             let shares = it.variants.iter().map(|it| (it.share.of, it.share.some));

@@ -206,6 +206,14 @@ async fn recovery_from_a_failure_of_the_points_service() {
         let token = demo_token(dir.path(), &format!("buyer-{buyer}"), "user");
         let mut client = Client::connect(server.address, Some(token)).await;
         assert_eq!(client.balance().await, 10, "buyer-{buyer}");
+        // Units were held while the service was asked: what it refused is no order of theirs.
+        let orders = client.get("/api/mall/orders").await.data()["orders"].clone();
+        let statuses: Vec<_> =
+            orders.as_array().expect("an array").iter().map(|it| it["status"].clone()).collect();
+        assert_eq!(statuses, [1, 1], "buyer-{buyer}: {orders}");
+        let path = format!("/api/admin/orders?user_id=buyer-{buyer}&status=-1");
+        let refused = operator.get(&path).await.data()["orders"].clone();
+        assert!(!refused.as_array().expect("an array").is_empty(), "operators see them");
     }
     server.signal(Signal::TERM);
     assert_eq!(server.wait().0, 0);

@@ -103,6 +103,7 @@ pub(in crate::http) async fn list<Who: Known>(call: &Call<'_, Who>, sight: Sight
     asked.as_table |= media::is_wanted(media::CSV, call.headers());
     if sight == Sight::Own {
         asked.filter.user = Some(User::new(call.identity().user.id())?);
+        asked.filter.without_refused = true;
     }
     let most = if asked.as_table { ROWS_MAX } else { PAGE_SIZE_MAX };
     let fallback = if asked.as_table { ROWS } else { PAGE_SIZE };

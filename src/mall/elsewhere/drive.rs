@@ -121,7 +121,7 @@ impl Mall {
                 (state.saga.clone(), state.unsent)
             };
             if standing == Standing::Over && !is_told {
-                self.tell_lack(order, saga.take).await?;
+                self.tell_lack(order, &saga).await?;
                 is_told = true;
             }
             match next(&saga, &order_id(order), standing, unsent) {
@@ -270,13 +270,14 @@ impl Mall {
 
     /// Keeps with an order that is over that its points could not be had, once: a retry of its exchange
     /// is a new try then.
-    async fn tell_lack(&self, order: ReservationId, take: SagaTake) -> Result<(), Failure> {
-        let balance = match take {
+    async fn tell_lack(&self, order: ReservationId, saga: &Saga) -> Result<(), Failure> {
+        let balance = match saga.take {
             SagaTake::Unknown => None,
             SagaTake::Refused { balance } => Some(balance),
             SagaTake::Taken | SagaTake::Closed => return Ok(()),
         };
-        self.say_why(order, OrderFact::PointsLacked { balance }, None).await
+        let lacked = OrderFact::PointsLacked { balance, was_known: saga.was_known };
+        self.say_why(order, lacked, None).await
     }
 
     /// How an order stands in the ledger. An end is durable when this tells of it.

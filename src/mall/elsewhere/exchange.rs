@@ -64,7 +64,7 @@ impl Mall {
         let (order, points) = (made.reservation, made.points_cost);
         let table = &self.shared.elsewhere.table;
         let were_moving = table.is_moving(user.id(), order);
-        match self.pay(user, order, points, request.confirm).await? {
+        match self.pay(user, order, points, request.confirm, false).await? {
             Paid::Taken => Ok(Some(answer)),
             // What another order is to give back may be enough.
             Paid::Lacking(_) if were_moving || table.is_moving(user.id(), order) => {
@@ -98,7 +98,7 @@ impl Mall {
         }
         let _place = there.place()?;
         let points = order.details.points_cost;
-        match self.pay(user, reservation, points, false).await? {
+        match self.pay(user, reservation, points, false, true).await? {
             Paid::Taken | Paid::Over => Ok(()),
             Paid::Lacking(balance) => {
                 Err(Failure::InsufficientPoints(Shortage::of(points, balance, None)))
@@ -114,6 +114,7 @@ impl Mall {
         order: ReservationId,
         points: u64,
         confirms: bool,
+        was_known: bool,
     ) -> Result<Paid, Failure> {
         let elsewhere = &self.shared.elsewhere;
         let late = Instant::now() + elsewhere.there()?.patience;
@@ -125,6 +126,7 @@ impl Mall {
             giving_back: None,
             begun_at: self.now_ms(),
             acts: Vec::new(),
+            was_known,
         };
         kill::point().await;
         // Nobody asks for points of an order that waits and has no saga.
@@ -159,7 +161,8 @@ impl Mall {
         kill::point().await;
         self.look_at_saga(order);
         if let ReleaseOutcome::Released { .. } = released {
-            self.say_why(order, OrderFact::PointsLacked { balance: None }, None).await?;
+            let lacked = OrderFact::PointsLacked { balance: None, was_known: false };
+            self.say_why(order, lacked, None).await?;
             return Ok(Standing::Over);
         }
         self.standing_of(order).await
@@ -195,6 +198,7 @@ impl Mall {
             giving_back: None,
             begun_at: self.now_ms(),
             acts: Vec::new(),
+            was_known: true,
         };
         self.shared.elsewhere.table.hold(self.engine(), order.reservation, saga).map(Some)
     }

@@ -98,6 +98,7 @@ mod tests {
             giving_back: None,
             begun_at: 0,
             acts: Vec::new(),
+            was_known: false,
         };
         let refused = SagaTake::Refused { balance: 1 };
         let confirmed = |returned| Standing::Confirmed { returned };

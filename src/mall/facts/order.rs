@@ -58,6 +58,10 @@ pub(crate) enum OrderFact {
     PointsLacked {
         /// What the user has there; `None` when the service did not answer in time.
         balance: Option<u64>,
+        /// Whether its user knew of it before: it was its turn in a line, and it waited. Otherwise its
+        /// exchange was refused.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        was_known: bool,
     },
 }
 
@@ -112,8 +116,8 @@ impl OrderFact {
             Self::Served { wish: ServiceWish::Confirm, .. } => "confirmAsked",
             Self::Served { wish: ServiceWish::Cancel, .. } => "cancelAsked",
             Self::Served { wish: ServiceWish::Extend, .. } => "extendAsked",
-            Self::PointsLacked { balance: Some(_) } => "pointsRefused",
-            Self::PointsLacked { balance: None } => "pointsUnavailable",
+            Self::PointsLacked { balance: Some(_), .. } => "pointsRefused",
+            Self::PointsLacked { balance: None, .. } => "pointsUnavailable",
         }
     }
 
@@ -290,10 +294,17 @@ mod tests {
                 b"\x1eOF\x01\x81\xa8Refunded\x95\xa3ops\xa4lost\x02\xc2\xa3tea",
             ),
             (
-                OrderFact::PointsLacked { balance: Some(3) },
+                OrderFact::PointsLacked { balance: Some(3), was_known: false },
                 b"\x1eOF\x01\x81\xacPointsLacked\x91\x03",
             ),
-            (OrderFact::PointsLacked { balance: None }, b"\x1eOF\x01\x81\xacPointsLacked\x91\xc0"),
+            (
+                OrderFact::PointsLacked { balance: None, was_known: false },
+                b"\x1eOF\x01\x81\xacPointsLacked\x91\xc0",
+            ),
+            (
+                OrderFact::PointsLacked { balance: Some(3), was_known: true },
+                b"\x1eOF\x01\x81\xacPointsLacked\x92\x03\xc3",
+            ),
             (served, b"\x1eOF\x01\x81\xa6Served\x92\xa4till\xa7Confirm"),
         ];
         for (fact, bytes) in golden {

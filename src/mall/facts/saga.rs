@@ -27,6 +27,9 @@ pub(crate) struct Saga {
     /// What operators did about it, oldest first.
     #[serde(default)]
     pub(crate) acts: Vec<SagaAct>,
+    /// Whether its user knew of the order before its points were asked for.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) was_known: bool,
 }
 
 /// What became of the take, as far as the service has answered.
@@ -91,6 +94,7 @@ mod tests {
             giving_back: None,
             begun_at: 7,
             acts: Vec::new(),
+            was_known: false,
         };
         let act = SagaAct {
             kind: SagaActKind::Compensated,

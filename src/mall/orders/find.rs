@@ -3,9 +3,9 @@
 use super::{Orders, is_order, status_of};
 use crate::base::error::Result;
 use crate::base::{ReservationId, TimeMs};
-use crate::history::record::ReservationRecord;
+use crate::history::record::{ReservationRecord, ReservationState};
 use crate::ledger::{first_made_at, made_at_ms};
-use crate::mall::facts::OrderDetails;
+use crate::mall::facts::{OrderDetails, OrderFact};
 use crate::mall::model::{ORDER_NO_DIGITS, ORDER_NO_PREFIX, OrderStatus, parse_order_id};
 use crate::mall::{Mall, User};
 
@@ -29,6 +29,9 @@ pub(crate) struct OrderFilter {
     pub(crate) to: Option<TimeMs>,
     /// With these numbers, both included.
     pub(crate) numbers: Option<(ReservationId, ReservationId)>,
+    /// Without those that only their refusal made: an exchange that lacked points at the service that
+    /// keeps them had reserved its units, and is no order to whoever was refused.
+    pub(crate) without_refused: bool,
 }
 
 /// The orders whose id, or number, is this, or whose number begins so.
@@ -68,7 +71,21 @@ impl OrderFilter {
             && is_order(record)
             && (self.statuses.is_empty() || self.statuses.contains(&status_of(record, now_ms)))
             && self.product.as_ref().is_none_or(|product| is_of(record, product))
+            && !(self.without_refused && was_refused(record))
     }
+}
+
+fn was_refused(record: &ReservationRecord) -> bool {
+    let has_ended = match record.state {
+        ReservationState::Released | ReservationState::Expired => true,
+        ReservationState::Pending | ReservationState::Confirmed | ReservationState::Returned => {
+            false
+        }
+    };
+    let facts = record.notes.iter().filter_map(|note| OrderFact::read(&note.body));
+    let is_refusal =
+        |fact: OrderFact| matches!(fact, OrderFact::PointsLacked { was_known: false, .. });
+    has_ended && facts.into_iter().any(is_refusal)
 }
 
 fn is_of(record: &ReservationRecord, product: &str) -> bool {

@@ -78,7 +78,8 @@ struct HandWire<'a> {
 
 impl<'a> SagaWire<'a> {
     fn of(shown: &'a SagaShown) -> Self {
-        let Saga { user_id, points, take, giving_back, begun_at, acts, confirms: _ } = &shown.saga;
+        let Saga { user_id, points, take, giving_back, begun_at, acts, confirms: _, was_known: _ } =
+            &shown.saga;
         let act = |SagaAct { kind, operator, reason, at }: &'a SagaAct| ActWire {
             kind: match kind {
                 SagaActKind::Retried => "retried",

@@ -64,9 +64,11 @@ pub(crate) use exchange::{
 pub use experiments::Experiments;
 pub(crate) use experiments::{Decided, Interval, RunShown, VariantShown};
 #[cfg(feature = "bin")]
+pub(crate) use facts::LONGEST_MS;
+#[cfg(feature = "bin")]
 pub(crate) use facts::document::read as read_document;
 pub(crate) use facts::document::{Kept, Tag};
-pub(crate) use facts::{Asking, LONGEST_MS, Note, REASON_CHARS_MAX};
+pub(crate) use facts::{Asking, Note, REASON_CHARS_MAX};
 #[cfg(feature = "bin")]
 pub(crate) use facts::{IMPORTS, Pending, sealed};
 pub(crate) use held::{AGES_MS, Held, Holder, HolderPlace, Tally, Waiting};

@@ -54,5 +54,7 @@ pub(crate) use preferences::{
 pub(crate) use reason::{Note, PointsNote, REASON_CHARS_MAX};
 pub(crate) use revocation::{EVERYBODY, REVOCATIONS, Revocation};
 pub(crate) use saga::{GivingBack, SAGAS, Saga, SagaAct, SagaActKind, SagaTake};
-pub(crate) use served::{Answered, Asking, BOUNDS_MS, BUCKETS, LONGEST_MS, Served};
+#[cfg(feature = "bin")]
+pub(crate) use served::LONGEST_MS;
+pub(crate) use served::{Answered, Asking, BOUNDS_MS, BUCKETS, Served};
 pub(crate) use waiting::{Parting, PlaceDetails};

@@ -30,6 +30,7 @@ every! {
 pub(crate) const BOUNDS_MS: [u64; 14] =
     [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 30_000];
 /// The longest bound.
+#[cfg(feature = "bin")]
 pub(crate) const LONGEST_MS: u64 = BOUNDS_MS[BOUNDS_MS.len() - 1];
 pub(crate) const BUCKETS: usize = BOUNDS_MS.len() + 1;
 

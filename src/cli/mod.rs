@@ -10,6 +10,7 @@ mod import;
 mod mirror;
 mod points;
 mod probe;
+mod recommend;
 mod report;
 mod restore;
 mod revoke;
@@ -57,6 +58,8 @@ enum Command {
     Points(points::PointsArgs),
     /// Show what happened in a day or a week: exchanges, points, users, products, refunds, revenue
     Report(report::ReportArgs),
+    /// Measure how well recommendations foresee what users take
+    Recommend(recommend::RecommendArgs),
     /// Look after the mirror: the reporting tables in MySQL or MariaDB
     #[cfg(feature = "mysql")]
     Mirror(mirror::MirrorArgs),
@@ -93,6 +96,7 @@ pub fn main() -> ExitCode {
         Command::Catalogue(args) => catalogue::catalogue(&args),
         Command::Points(args) => points::points(&args),
         Command::Report(args) => report::report(&args),
+        Command::Recommend(args) => recommend::recommend(&args).map(|()| ExitCode::SUCCESS),
         #[cfg(feature = "mysql")]
         Command::Mirror(args) => mirror::mirror(&args),
         Command::Bench(args) => bench::bench(&args).map(|()| ExitCode::SUCCESS),

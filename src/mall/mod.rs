@@ -62,6 +62,8 @@ pub(crate) use exchange::{
     DETAILS_BYTES_MAX, Eligible, Exchange, Hindrance, ITEMS_MAX, ORDER_QUANTITY_MAX, Wanted,
 };
 pub use experiments::Experiments;
+#[cfg(feature = "bin")]
+pub(crate) use experiments::Share;
 pub(crate) use experiments::{Decided, Interval, RunShown, VariantShown};
 #[cfg(feature = "bin")]
 pub(crate) use facts::LONGEST_MS;

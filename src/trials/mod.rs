@@ -5,6 +5,8 @@ pub(crate) mod bench;
 #[cfg(feature = "bin")]
 mod client;
 #[cfg(feature = "bin")]
+pub(crate) mod evaluate;
+#[cfg(feature = "bin")]
 pub(crate) mod flash_sale;
 #[cfg_attr(
     not(feature = "test-util"),

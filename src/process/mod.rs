@@ -3,6 +3,7 @@
 
 pub(crate) mod descriptors;
 pub(crate) mod logs;
+pub(crate) mod notify;
 mod print;
 mod runtime;
 pub(crate) mod stop;

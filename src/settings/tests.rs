@@ -170,3 +170,48 @@ fn a_secret_is_never_printed() {
         "whoever lists processes reads flags"
     );
 }
+
+/// Would catch a row whose bad values are taken, or refused without saying of which setting and what
+/// it takes; and a secret that is repeated.
+#[test]
+fn every_row_refuses_a_bad_value_by_its_name_and_says_what_is_allowed() {
+    for setting in SETTINGS {
+        let bad: &[&str] = match &setting.takes {
+            Takes::Number { .. } | Takes::Bytes { .. } => &["0", "-1", "1.5", "many", ""],
+            Takes::Time { .. } => &["soon", "15", "-1s", "999999999999999d"],
+            Takes::Choice { .. } | Takes::Yes { .. } => &["perhaps", "", "TRUE"],
+            // Any path may be one.
+            Takes::Path { .. } => &[],
+            Takes::Text { .. } | Takes::Secret { .. } => &["\u{1} /@ \u{1}", ""],
+        };
+        let mut refused = 0;
+        for value in bad {
+            let mut config = Config::unset();
+            let Err(error) = setting.set(&mut config, value.as_ref()) else { continue };
+            refused += 1;
+            let told = error.to_string();
+            let allowed = match &setting.takes {
+                Takes::Number { max, .. } => format!("a number from 1 to {max}"),
+                Takes::Bytes { .. } => "a number from 1 to".to_owned(),
+                // A text that is no time at all is told how one is written.
+                Takes::Time { .. } => "ms, s, m, h or d".to_owned(),
+                Takes::Choice { of } => {
+                    of.iter().map(|(word, _)| *word).collect::<Vec<_>>().join(", ")
+                }
+                Takes::Yes { .. } => "true, false".to_owned(),
+                Takes::Path { .. } => String::new(),
+                Takes::Text { form, .. } | Takes::Secret { form, .. } => (*form).to_owned(),
+            };
+            assert!(told.contains(setting.name) && told.contains(&allowed), "{value:?}: {told}");
+            if matches!(setting.takes, Takes::Secret { .. }) {
+                assert!(value.is_empty() || !told.contains(value), "{told}");
+            }
+        }
+        match &setting.takes {
+            Takes::Path { .. } => {}
+            // Some texts are looked at where they are used.
+            Takes::Text { .. } | Takes::Secret { .. } => {}
+            _ => assert_eq!(refused, bad.len(), "{} takes what it must not", setting.name),
+        }
+    }
+}

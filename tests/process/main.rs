@@ -15,12 +15,14 @@ mod full_disk;
 mod health;
 mod hung_disk;
 mod logs;
+mod notify;
 mod points_service;
 mod probe;
 mod proxy;
 mod published_keys;
 mod recovery;
 mod reports;
+mod secrets;
 mod settings;
 mod shutdown;
 #[cfg(target_os = "linux")]

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use clap::Args;
 use tokio::runtime::Runtime;
+use tokio::task::JoinHandle;
 
 use self::backups::Backups;
 use self::early::Early;
@@ -25,6 +26,7 @@ use crate::http::{self, App, Auth, Limits, Role};
 use crate::mall::elsewhere::PointsElsewhere;
 use crate::mall::{DEMO_USER, Mall};
 use crate::points;
+use crate::process::notify::Notify;
 use crate::process::stop::{Stage, WayOut};
 use crate::process::{descriptors, logs, runtime};
 use crate::settings::{Config, Flags, OfServer, PointsConfig, secret};
@@ -62,6 +64,8 @@ pub(super) fn serve(args: &ServeArgs) -> Result<()> {
     let keys_at = config.keys_url().map(KeysAt::new).transpose()?;
     let runtime = runtime()?;
     let early = Early::listen(&runtime, config.listen)?;
+    let notify = Notify::of_environment();
+    let replaying = runtime.spawn(notify.clone().starting());
     let mut builder = config.take_engine();
     if args.soaked {
         builder = soak::soaked(builder)?;
@@ -79,7 +83,8 @@ pub(super) fn serve(args: &ServeArgs) -> Result<()> {
         let server =
             Server { demo: args.demo, config, limits, auth, keys, keys_at, copies, engine };
         let view = mirror.as_ref().map(Mirror::view);
-        let served = server.run(view, &runtime, early, &way_out);
+        let began = Began { early, notify, replaying };
+        let served = server.run(view, &runtime, began, &way_out);
         // A read of history that hangs is not waited for.
         runtime.shutdown_timeout(RUNTIME_LIMIT);
         // Before the engine closes: it follows the journal.
@@ -140,6 +145,14 @@ fn points_elsewhere(config: PointsConfig) -> Result<PointsElsewhere> {
     Ok(PointsElsewhere { service, breaker, patience, queue })
 }
 
+/// What was begun before the engine was open.
+struct Began {
+    early: Early,
+    notify: Notify,
+    /// Asks for more time until it is aborted.
+    replaying: JoinHandle<()>,
+}
+
 /// What is served, and how.
 struct Server {
     demo: bool,
@@ -158,7 +171,7 @@ impl Server {
         self,
         mirror: Option<MirrorView>,
         runtime: &Runtime,
-        early: Early,
+        began: Began,
         way_out: &WayOut,
     ) -> Result<()> {
         let Self { demo, config, limits, auth, keys, keys_at, copies, engine } = self;
@@ -177,6 +190,7 @@ impl Server {
         let receivers = Receivers::open(config.reports_dir.as_deref(), app.webhooks())?;
         let _deliveries = Deliveries::start(mall, receivers)?;
         runtime.block_on(async {
+            let Began { early, notify, replaying } = began;
             let address = early.address;
             let listener = early.end().await?;
             // Before the address is known to anybody: a signal from then on is meant for a running
@@ -193,6 +207,14 @@ impl Server {
             if let Some(keys) = keys {
                 tokio::spawn(keys.follow(auth));
             }
+            replaying.abort();
+            notify.ready(address);
+            tokio::spawn(notify.clone().watched());
+            let stopping = way_out.clone();
+            tokio::spawn(async move {
+                stopping.asked(1).await;
+                notify.stopping();
+            });
             greeting::announce(address, hint.as_deref())?;
             tokio::select! {
                 () = http::run(listener, way_out.asked(1), app) => {}

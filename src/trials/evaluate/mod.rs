@@ -68,7 +68,7 @@ fn prepare(mall: &Mall, history: &History) -> Result<Vec<User>> {
         history.is_once().then_some(PurchaseLimit { quantity: 1, period: Period::Lifetime });
     let categories = history.categories().iter().map(|id| Entry::Category(category(id)));
     let products = (0..history.items().len())
-        .map(|item| Entry::Product(product(history, item, limit_per_user.clone())));
+        .map(|item| Entry::Product(product(history, item, limit_per_user)));
     let import = Import {
         entries: categories.chain(products).enumerate().map(|(at, it)| (at as u64, it)).collect(),
         is_refused: false,

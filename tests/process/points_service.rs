@@ -132,7 +132,8 @@ async fn buy(buyer: usize, token: String, address: Arc<Mutex<SocketAddr>>) -> us
                     break;
                 }
                 (409, Some("INSUFFICIENT_POINTS")) => break,
-                (503, Some(_)) => {}
+                // Who asks again and again while the service is left alone may ask too much.
+                (503, Some(_)) | (429, Some("RATE_LIMITED")) => {}
                 (status, code) => panic!("{key}: {status} {code:?}"),
             }
         }

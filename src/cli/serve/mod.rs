@@ -210,14 +210,14 @@ impl Server {
             replaying.abort();
             notify.ready(address);
             tokio::spawn(notify.clone().watched());
-            let stopping = way_out.clone();
-            tokio::spawn(async move {
-                stopping.asked(1).await;
+            // In the way of the end, and not beside it: a task might not run any more.
+            let stopping = async {
+                way_out.asked(1).await;
                 notify.stopping();
-            });
+            };
             greeting::announce(address, hint.as_deref())?;
             tokio::select! {
-                () = http::run(listener, way_out.asked(1), app) => {}
+                () = http::run(listener, stopping, app) => {}
                 () = way_out.asked(2) => {}
             }
             Ok(())

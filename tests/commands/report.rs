@@ -85,7 +85,7 @@ fn a_day_is_told_alike_in_every_format_and_whenever_it_is_asked_for() {
 
     let text = daily("text");
     assert!(text.starts_with("Daily report 2025-06-15\n2025-06-15T00:00:00.000Z to "), "{text}");
-    assert!(text.contains("conversion: views of products are not recorded"), "{text}");
+    assert!(text.contains("conversion: no views of products are on record"), "{text}");
     for format in ["json", "csv", "text", "html"] {
         assert_eq!(daily(format), daily(format), "{format}");
     }

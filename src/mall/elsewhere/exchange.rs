@@ -64,18 +64,33 @@ impl Mall {
         let (order, points) = (made.reservation, made.points_cost);
         let table = &self.shared.elsewhere.table;
         let were_moving = table.is_moving(user.id(), order);
+        // What another order is to give back may be enough.
+        let lacking = |balance| match were_moving || table.is_moving(user.id(), order) {
+            true => Failure::PointsUnavailable,
+            false => self.points_lacking(request, points, balance),
+        };
         match self.pay(user, order, points, request.confirm, false).await? {
             Paid::Taken => Ok(Some(answer)),
-            // What another order is to give back may be enough.
-            Paid::Lacking(_) if were_moving || table.is_moving(user.id(), order) => {
-                Err(Failure::PointsUnavailable)
-            }
-            Paid::Lacking(balance) => Err(self.points_lacking(request, points, balance)),
-            Paid::Over => Err(Failure::OrderStatus(self.any_order(order).await?.status)),
+            Paid::Lacking(balance) => Err(lacking(balance)),
+            Paid::Over => Err(lacking(self.balance_lacked(order).await?)),
             Paid::TooLate => match self.give_up(order).await? {
                 Standing::Confirmed { .. } => Ok(Some(answer)),
                 Standing::Waiting | Standing::Over => Err(Failure::PointsUnavailable),
             },
+        }
+    }
+
+    /// The balance that was too little for an order that has ended. Its saga may have been driven to its
+    /// end beside whoever waited, and what the service said of it is on record with the order.
+    async fn balance_lacked(&self, order: ReservationId) -> Result<u64, Failure> {
+        let order = self.any_order(order).await?;
+        let lacked = order.facts.iter().find_map(|(_, fact)| match fact {
+            OrderFact::PointsLacked { balance, .. } => Some(*balance),
+            _ => None,
+        });
+        match lacked {
+            Some(balance) => balance.ok_or(Failure::PointsUnavailable),
+            None => Err(Failure::OrderStatus(order.status)),
         }
     }
 

@@ -188,7 +188,8 @@ impl Auth {
         }
         let replaced = self.keys.replace(origin, parsed.keys);
         if replaced != keyring::Replaced::default() {
-            tracing::info!(added = ?replaced.added, removed = ?replaced.removed, "keys of tokens");
+            let (added, removed) = (replaced.added.join(" "), replaced.removed.join(" "));
+            tracing::info!(added, removed, "keys of tokens");
         }
         Ok(())
     }

@@ -1,8 +1,10 @@
 //! What the mall does by itself while it is served.
 
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 use super::App;
@@ -21,6 +23,9 @@ const STRIDE: Duration = Duration::from_millis(100);
 /// How often to look for units that somebody in line waits for.
 const LOOK: Duration = Duration::from_millis(50);
 
+/// What is done last may take as much of the time that requests under way may.
+const LAST_OF_DRAIN: u32 = 4;
+
 /// Begins whatever is done again and again, until `tasks` is dropped.
 pub(super) fn begin(tasks: &mut JoinSet<()>, app: &Arc<App>) {
     tasks.spawn(repeat(app.clone(), "completing orders that are due", Mall::complete_due));
@@ -36,10 +41,13 @@ pub(super) fn begin(tasks: &mut JoinSet<()>, app: &Arc<App>) {
     }
 }
 
-/// Does what is done last, once nothing is asked any more.
+/// Does what is done last, once nothing is asked any more. A disk that hangs is not waited for: by then
+/// little is left of the time for everything, and the engine is to be closed.
 pub(super) async fn end(app: &App) {
     let mall = app.mall.clone();
-    let kept = tokio::task::spawn_blocking(move || {
+    let (tell, told) = oneshot::channel();
+    // On a thread of its own: the runtime's end would wait for one of its.
+    let keep = move || {
         if let Err(error) = mall.keep_views() {
             tracing::warn!(%error, "the last views of products are lost");
         }
@@ -49,9 +57,16 @@ pub(super) async fn end(app: &App) {
         if let Err(error) = mall.keep_all_answers() {
             tracing::warn!(%error, "how the last answers went is lost");
         }
-    });
-    if let Err(failed) = kept.await {
-        tracing::error!(error = %failed, "keeping what was not written yet failed");
+        // Nobody may wait any more.
+        let _ = tell.send(());
+    };
+    if let Err(error) = thread::Builder::new().name("stockhold-last".into()).spawn(keep) {
+        tracing::error!(%error, "what was not written yet is lost");
+        return;
+    }
+    let limit = app.limits.drain_timeout / LAST_OF_DRAIN;
+    if !matches!(tokio::time::timeout(limit, told).await, Ok(Ok(()))) {
+        tracing::warn!("what was not written yet is lost: the disk does not answer");
     }
 }
 

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
+use hyper::Method;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -114,7 +115,11 @@ fn serve(dir: &Path, points: SocketAddr) -> Process {
 
 /// Buys with each key until it is answered, at whatever address the server has by now; the keys that
 /// made orders.
-async fn buy(buyer: usize, token: String, address: Arc<Mutex<SocketAddr>>) -> usize {
+async fn buy(
+    buyer: usize,
+    [token, operator]: [String; 2],
+    address: Arc<Mutex<SocketAddr>>,
+) -> usize {
     let mut bought = 0;
     for number in 0..3 {
         let key = format!("{buyer}-{number}");
@@ -133,12 +138,27 @@ async fn buy(buyer: usize, token: String, address: Arc<Mutex<SocketAddr>>) -> us
                 }
                 (409, Some("INSUFFICIENT_POINTS")) => break,
                 // Who asks again and again while the service is left alone may ask too much.
-                (503, Some(_)) | (429, Some("RATE_LIMITED")) => {}
+                (503, Some(_)) | (429, Some("RATE_LIMITED")) => hurry(to, &operator).await,
                 (status, code) => panic!("{key}: {status} {code:?}"),
             }
         }
     }
     bought
+}
+
+/// Has an operator drive what waits, which would be tried after a pause of seconds.
+async fn hurry(to: SocketAddr, operator: &str) {
+    let Some(mut client) = Client::try_connect(to, Some(operator.to_owned())).await else { return };
+    let list = client.request(Method::GET, "/api/admin/sagas");
+    let Ok(list) = client.try_send(list, String::new()).await else { return };
+    for saga in list.envelope()["data"]["sagas"].as_array().into_iter().flatten() {
+        let path = format!("/api/admin/sagas/{}/retry", saga["orderId"].as_str().unwrap_or("none"));
+        let body = json!({"reason": "its user waits"}).to_string();
+        let retry = client.post_request(&path);
+        if client.try_send(retry, body).await.is_err() {
+            return;
+        }
+    }
 }
 
 /// One request on a connection of its own; `None` when the server is gone.
@@ -167,7 +187,8 @@ async fn recovery_from_a_failure_of_the_points_service() {
     let mut buyers = JoinSet::new();
     for buyer in 0..BUYERS {
         let token = demo_token(dir.path(), &format!("buyer-{buyer}"), "user");
-        buyers.spawn(buy(buyer, token, Arc::clone(&address)));
+        let operator = demo_token(dir.path(), "ops", "operator");
+        buyers.spawn(buy(buyer, [token, operator], Arc::clone(&address)));
     }
     let mut bought = Vec::new();
     let mut server = Some(server);

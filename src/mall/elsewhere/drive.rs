@@ -23,7 +23,10 @@ use crate::mall::{Failure, Mall};
 const DRIVEN_AT_ONCE: usize = 16;
 /// The pauses of one saga that is driven in vain.
 const PAUSE_MIN: Duration = Duration::from_millis(200);
-const PAUSE_MAX: Duration = Duration::from_secs(30);
+/// Its user may wait for what it gives back; a service that is down is left alone besides.
+const PAUSE_MAX: Duration = Duration::from_secs(5);
+/// How long a saga is left alone that needs an operator.
+const STUCK_PAUSE: Duration = Duration::from_secs(30);
 /// How long somebody who is about to change an order is waited for.
 const HELD: Duration = Duration::from_millis(20);
 /// How often sagas are looked at whose orders wait for their users.
@@ -102,7 +105,7 @@ impl Mall {
             }
             Halt::Stuck(why) => {
                 tracing::error!(order = order_id(order), why, "a saga needs an operator");
-                (PAUSE_MAX, Some(why))
+                (STUCK_PAUSE, Some(why))
             }
         };
         state.tries = state.tries.saturating_add(u32::from(why.is_some()));

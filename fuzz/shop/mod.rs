@@ -6,8 +6,8 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use stockhold::{Engine};
-use stockhold::clock::{ManualClock};
+use stockhold::Engine;
+use stockhold::clock::ManualClock;
 use stockhold::http::{App, Auth, Limits, Role};
 use stockhold::mall::{Mall, MallConfig};
 use tempfile::TempDir;
@@ -35,6 +35,8 @@ fn start() -> Shop {
     let mall = Mall::open(engine.clone(), MallConfig::default()).expect("the catalogue reads");
     mall.load_demo().expect("the demo loads");
     let auth = Auth::new(&SECRET.to_owned().into()).expect("the secret is long enough");
+    let auth = auth.issuer("https://issuer.example").audience("stockhold");
+    auth.replace_keys(include_str!("keys.json")).expect("the keys are of every kind");
     let admin = auth.issue("demo", Role::Admin, NOW_MS + 3_600_000).expect("a valid user");
     let limits = Limits {
         header_timeout: Duration::from_secs(2),

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::base::{Seq, TimeMs};
 
-/// Says whose backup it is; see [`super::head`].
+/// Says whose backup it is; see [`super::repository`].
 pub(super) const HEAD: &str = "backup.json";
 pub(super) const JOURNAL: &str = "journal/";
 pub(super) const SNAPSHOTS: &str = "snapshots/";

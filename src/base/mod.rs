@@ -10,7 +10,8 @@ pub(crate) mod clock;
 pub(crate) mod error;
 mod every;
 pub(crate) mod flaw;
-#[cfg(all(test, not(stockhold_loom)))]
+#[cfg(test)]
+#[cfg_attr(stockhold_loom, allow(dead_code, reason = "few tests are built for loom"))]
 pub(crate) mod golden;
 mod handle;
 mod ids;

@@ -58,7 +58,9 @@ impl Places {
             );
         }
         for product in 0..PRODUCTS {
-            self.given[product as usize] = books.accounts[&shop.stock(product)].given;
+            // A kill may come before the product has an account.
+            let account = books.accounts.get(&shop.stock(product));
+            self.given[product as usize] = account.map_or(0, |account| account.given);
         }
     }
 }

@@ -111,7 +111,7 @@ impl<W> Flags<W> {
 
 impl<W: Which> Args for Flags<W> {
     fn augment_args(command: Command) -> Command {
-        let settings = SETTINGS.iter().filter(|setting| W::has(setting.name));
+        let settings = SETTINGS.into_iter().filter(|setting| W::has(setting.name));
         command.args(settings.filter_map(arg)).arg(
             Arg::new(FILE)
                 .long(FILE)

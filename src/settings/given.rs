@@ -19,7 +19,7 @@ impl Given {
 
     /// What `value` has for each setting.
     pub(super) fn of(value: impl Fn(&Setting) -> Option<OsString>) -> Self {
-        Self(std::array::from_fn(|at| value(&SETTINGS[at])))
+        Self(std::array::from_fn(|at| value(SETTINGS[at])))
     }
 
     /// What the environment sets. `variable` looks a name up; an empty value counts as not set.

@@ -1,7 +1,7 @@
 //! Those who wait for a product's units.
 
-use super::plan::Then;
 use super::setup::AccountIndex;
+use super::step::Then;
 use super::wish::Recorded;
 use super::world::World;
 use crate::base::error::Error;

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use super::plan::Ending;
+use super::step::Ending;
 use super::world::{Slot, World};
 use crate::base::error::ErrorKind;
 use crate::base::{ReservationId, TimeMs};

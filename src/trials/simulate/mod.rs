@@ -10,6 +10,8 @@
 //!
 //! | file | what it knows |
 //! |---|---|
+//! | `step` | what can happen, with every choice in it |
+//! | `draw` | steps drawn by chance |
 //! | `plan` | what happens in a run: steps that follow from the seed |
 //! | `world` | takes the steps, on the engine and on the books |
 //! | `returns` | what was consumed goes back |
@@ -28,6 +30,7 @@
 
 mod clock;
 mod counts;
+mod draw;
 mod follower;
 mod following;
 mod line;
@@ -41,6 +44,7 @@ mod revivals;
 mod rot;
 mod setup;
 mod shrink;
+mod step;
 #[cfg(test)]
 mod tests;
 mod together;

@@ -1,7 +1,7 @@
 //! What is recorded beside the units, documents and the rules of accounts: with keys, and once more.
 
-use super::plan::Then;
 use super::setup::AccountIndex;
+use super::step::Then;
 use super::wish::Recorded;
 use super::world::World;
 use crate::base::error::ErrorKind;

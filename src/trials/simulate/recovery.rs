@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::plan::Ending;
+use super::step::Ending;
 use super::world::{Slot, World};
 use crate::base::error::{Error, ErrorKind};
 use crate::base::{IdempotencyKey, Seq};

@@ -1,6 +1,6 @@
 //! Returns of what was consumed: all of it, a part, more than is left, and once more.
 
-use super::plan::Then;
+use super::step::Then;
 use super::wish::Returned;
 use super::world::World;
 use crate::base::error::ErrorKind;

@@ -1,8 +1,8 @@
 //! Reservations that expired take their lines again: once, with a key once more, and in no other
 //! state.
 
-use super::plan::{PointsFrom, Then};
 use super::setup::{USERS, lot_of, points_of};
+use super::step::{PointsFrom, Then};
 use super::wish::Revived;
 use super::world::World;
 use crate::base::error::ErrorKind;

@@ -1,6 +1,6 @@
 //! Commands that happen together, or not at all.
 
-use super::plan::{Then, Wish};
+use super::step::{Then, Wish};
 use super::world::World;
 use crate::base::error::Error;
 use crate::engine::Ticket;

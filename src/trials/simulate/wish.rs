@@ -1,6 +1,6 @@
 //! What a plan wishes, as requests that name their accounts and reservations.
 
-use super::plan::Wish;
+use super::step::Wish;
 use crate::base::{AccountId, IdempotencyKey, ReservationId};
 use crate::event::Policy;
 use crate::ledger::{Deadline, Line};

@@ -1,6 +1,6 @@
 //! The demo catalogue of the mall's own document.
 
-use super::model::{ByLevel, Category, Product};
+use super::model::{Category, Product};
 use super::{Mall, User};
 use crate::base::error::Result;
 use crate::base::{AccountId, TimeMs};
@@ -201,36 +201,23 @@ fn category(demo: &DemoCategory) -> Category {
         Tier::Below { parent_id } => (None, Some(parent_id.into()), 2),
     };
     Category {
-        id: demo.id.into(),
-        name: demo.name.into(),
         description: demo.description.into(),
         icon,
         parent_id,
         level,
         sort_order: demo.sort_order,
-        active: true,
+        ..Category::new(demo.id, demo.name)
     }
 }
 
 fn product(demo: &DemoProduct, created_at: TimeMs) -> Product {
     Product {
-        id: demo.id.into(),
-        name: demo.name.into(),
         description: demo.description.into(),
-        category_id: demo.category_id.into(),
-        points_price: demo.points_price,
         original_price_cents: Some(demo.price_cents),
-        images: Vec::new(),
-        specifications: serde_json::Map::new(),
         is_hot: demo.is_hot,
         is_new: demo.is_new,
-        active: true,
-        sort_order: 0,
-        limit_per_user: None,
-        low_stock_threshold: None,
-        by_level: ByLevel::default(),
-        waiting_places: None,
         created_at,
+        ..Product::new(demo.id, demo.name, demo.category_id, demo.points_price)
     }
 }
 

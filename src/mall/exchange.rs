@@ -62,6 +62,13 @@ pub(crate) struct Exchange<'a> {
     pub(crate) key: Option<IdempotencyKey>,
 }
 
+impl<'a> Exchange<'a> {
+    /// Asks for these products and says nothing else: it waits for its confirmation, and has no key.
+    pub(crate) fn of(items: &'a [Wanted<'a>]) -> Self {
+        Self { items, is_basket: false, delivery_info: None, confirm: false, key: None }
+    }
+}
+
 /// How a request was decided.
 enum Decided {
     /// By this try.
@@ -200,13 +207,7 @@ impl Mall {
         item: &Item,
     ) -> Result<(Vec<u8>, Asked), Failure> {
         let items = [Wanted { product_id: &item.product.id, quantity: 1 }];
-        let request = Exchange {
-            items: &items,
-            is_basket: false,
-            delivery_info: None,
-            confirm: false,
-            key: None,
-        };
+        let request = Exchange::of(&items);
         let shelf = self.shelf();
         let chosen = [Chosen::of(&self.terms(user, &shelf), item, 1)?];
         let points_cost = chosen[0].points_cost;

@@ -15,6 +15,7 @@ mod exchange;
 mod experiments;
 pub(crate) mod facts;
 pub(crate) mod fields;
+mod following;
 mod held;
 mod leaks;
 mod levels;

@@ -14,16 +14,7 @@ const FAVOURITES: &str = "/api/mall/favourites";
 const RECOMMENDED: &str = "/api/mall/recommendations";
 
 fn category(id: &str, parent: Option<&str>) -> Category {
-    Category {
-        id: id.into(),
-        name: id.to_uppercase(),
-        description: String::new(),
-        icon: None,
-        parent_id: parent.map(str::to_owned),
-        level: 1,
-        sort_order: 0,
-        active: true,
-    }
+    Category { parent_id: parent.map(str::to_owned), ..Category::new(id, id.to_uppercase()) }
 }
 
 /// Drinks with teas below them, and toys: ten units of each product.

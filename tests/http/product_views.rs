@@ -175,16 +175,7 @@ async fn a_day_begins_where_the_mall_is() {
 #[tokio::test]
 async fn what_was_looked_at_is_recommended_with_that_reason() {
     let shop = Shop::open().await;
-    let toys = Category {
-        id: "toys".into(),
-        name: "TOYS".into(),
-        description: String::new(),
-        icon: None,
-        parent_id: None,
-        level: 1,
-        sort_order: 0,
-        active: true,
-    };
+    let toys = Category::new("toys", "TOYS");
     shop.mall.put_category(&toys).expect("a valid category");
     let mut ops = shop.operator().await;
     for id in ["kite", "ball"] {

@@ -14,24 +14,11 @@ fn of(category: &str, id: &str, price: u64) -> Product {
     Product { category_id: category.into(), ..product(id, price) }
 }
 
-fn category(id: &str) -> Category {
-    Category {
-        id: id.into(),
-        name: id.to_uppercase(),
-        description: String::new(),
-        icon: None,
-        parent_id: None,
-        level: 1,
-        sort_order: 0,
-        active: true,
-    }
-}
-
 /// A shop with drinks and toys, ten units of each. What the demo has costs more than anybody has.
 async fn shop() -> Shop {
     let shop = Shop::open().await;
     for id in ["drinks", "toys"] {
-        shop.mall.put_category(&category(id)).expect("a valid category");
+        shop.mall.put_category(&Category::new(id, id.to_uppercase())).expect("a valid category");
     }
     let once = Some(PurchaseLimit { quantity: 1, period: Period::Lifetime });
     let products = [

@@ -197,22 +197,8 @@ pub fn token_made(user: &str, role: Role, at_ms: u64) -> String {
 /// A product that is for sale, in a category of the demo.
 pub fn product(id: &str, points_price: u64) -> Product {
     Product {
-        id: id.into(),
-        name: id.to_uppercase(),
         description: format!("About {id}"),
-        category_id: "cat_food".into(),
-        points_price,
-        original_price_cents: None,
-        images: Vec::new(),
-        specifications: Map::new(),
-        is_hot: false,
-        is_new: false,
-        active: true,
-        sort_order: 0,
-        limit_per_user: None,
-        low_stock_threshold: None,
-        by_level: ByLevel::default(),
-        waiting_places: None,
         created_at: NOW_MS,
+        ..Product::new(id, id.to_uppercase(), "cat_food", points_price)
     }
 }

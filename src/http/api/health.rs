@@ -123,7 +123,7 @@ mod tests {
     use super::*;
     use crate::base::asked::Asked;
     use crate::base::clock::ManualClock;
-    use crate::engine::Engine;
+    use crate::engine::{Engine, EngineBuilder};
     use crate::http::call::Unchecked;
     use crate::http::format::Format;
     use crate::http::guests::Address;
@@ -141,13 +141,7 @@ mod tests {
         let builder = Engine::builder(dir.path())
             .clock(Arc::new(ManualClock::new(0)))
             .segment_bytes(128 << 10);
-        let mall = builder
-            .open()
-            .and_then(|engine| Mall::open(engine, MallConfig::default()))
-            .expect("it opens");
-        let auth = Auth::new(&SecretString::from("0123456789abcdef0123456789abcdef"))
-            .expect("a long secret");
-        let app = App::new(mall, auth, Limits::default());
+        let app = app(builder);
         assert_eq!(statuses(&app).await, (200, 200));
         app.draining.send_replace(true);
         assert_eq!(statuses(&app).await, (200, 503));
@@ -159,13 +153,7 @@ mod tests {
         let vfs = CrashVfs::new(7);
         let builder = Engine::builder("/data").vfs(vfs.clone()).history(false);
         let builder = builder.clock(Arc::new(ManualClock::new(0))).segment_bytes(128 << 10);
-        let mall = builder
-            .open()
-            .and_then(|engine| Mall::open(engine, MallConfig::default()))
-            .expect("it opens");
-        let auth = Auth::new(&SecretString::from("0123456789abcdef0123456789abcdef"))
-            .expect("a long secret");
-        let app = App::new(mall, auth, Limits::default());
+        let app = app(builder);
         assert_eq!(statuses(&app).await, (200, 200));
         for next in 1..=50 {
             vfs.fault_at(vfs.operations() + next, Fault::Fail);
@@ -175,6 +163,12 @@ mod tests {
         let ill = app.parts().into_iter().filter(|part| !part.is_well);
         let ill: Vec<_> = ill.map(|it| it.part).collect();
         assert_eq!(ill, [Part::Journal, Part::Disk]);
+    }
+
+    fn app(builder: EngineBuilder) -> App {
+        let opened = builder.open().and_then(|engine| Mall::open(engine, MallConfig::default()));
+        let auth = Auth::new(&SecretString::from("0123456789abcdef0123456789abcdef"));
+        App::new(opened.expect("it opens"), auth.expect("a long secret"), Limits::default())
     }
 
     async fn statuses(app: &App) -> (u16, u16) {

@@ -8,33 +8,27 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::judge::{self, Judge, Stock, Touch, Turn};
-use crate::base::error::{ErrorKind, Result};
+use crate::base::error::Result;
 use crate::base::{Seq, TimeMs};
-use crate::engine::{Claim, Subscription, Ticket};
+use crate::engine::Ticket;
 use crate::event::Event;
 use crate::ledger::PutDocument;
 use crate::mall::Mall;
 use crate::mall::facts::document::Stamp;
 use crate::mall::facts::{ALERTS, Alert, AlertEnd, Condition};
-use crate::mall::views::Views;
+use crate::mall::following::{Beginning, EVENTS_AT_ONCE, Follower};
 
 /// The name of the claim.
 const CLAIM: &str = "alerts";
-/// How many events one call looks at.
-const EVENTS_AT_ONCE: usize = 4096;
-/// After how many the claim is moved on.
-const HELD_MAX: u64 = 8192;
 /// How many alerts more than are kept may be there before the oldest are removed.
 const SURPLUS_MAX: usize = 256;
 
 /// Where to go on; `None` until it was found out.
 #[derive(Default)]
-pub(in crate::mall) struct Following(Option<Follower>);
+pub(in crate::mall) struct Following(Option<Judging>);
 
-struct Follower {
-    claim: Claim,
-    subscription: Subscription,
-    views: Views,
+struct Judging {
+    events: Follower,
     judge: Judge,
     /// Of what is read again: the last event that each product's alerts tell of.
     told: HashMap<(String, Condition), Seq>,
@@ -44,9 +38,6 @@ struct Follower {
     seen: Option<HashMap<String, Seq>>,
     /// Products with another rule, until it is known what there was of them then.
     ruled: BTreeMap<Arc<str>, Vec<Ruled>>,
-    /// The last event that was looked at, and the last that is not held any more.
-    at: Seq,
-    held_after: Seq,
 }
 
 /// A rule that counts from some event on.
@@ -108,26 +99,25 @@ impl Mall {
     }
 
     fn follow(&self, writing: &mut Following) -> Result<bool> {
-        let mut follower = match writing.0.take() {
-            Some(follower) => follower,
+        let mut judging = match writing.0.take() {
+            Some(judging) => judging,
             None => self.begin(writing, self.engine().durable_seq())?,
         };
         let (mut count, mut last) = (0, None);
         while count < EVENTS_AT_ONCE
-            && let Some((seq, event)) = follower.subscription.try_next()?
+            && let Some((seq, event)) = judging.events.next()?
         {
-            last = self.look(writing, &mut follower, seq, &event)?.or(last);
-            follower.at = seq;
+            last = self.look(writing, &mut judging, seq, &event)?.or(last);
             count += 1;
         }
         // What was written before it is durable with it.
         last.map_or(Ok(()), Ticket::wait)?;
-        self.shared.alerts.seq.store(follower.at, Ordering::Relaxed);
-        if follower.may_let_go() && (follower.holds_much() || follower.seen.is_some()) {
-            follower.let_go()?;
+        self.shared.alerts.seq.store(judging.events.at(), Ordering::Relaxed);
+        if judging.may_let_go() && (judging.events.holds_much() || judging.seen.is_some()) {
+            judging.let_go()?;
         }
-        self.forget_surplus(&mut follower)?;
-        writing.0 = Some(follower);
+        self.forget_surplus(&mut judging)?;
+        writing.0 = Some(judging);
         Ok(count == EVENTS_AT_ONCE)
     }
 
@@ -135,14 +125,14 @@ impl Mall {
     #[cfg(test)]
     pub(super) fn begin_alerts_after(&self, durable_seq: Seq) -> Result<()> {
         let mut writing = self.shared.alerts.writing.lock();
-        let follower = self.begin(&mut writing, durable_seq)?;
-        writing.0 = Some(follower);
+        let judging = self.begin(&mut writing, durable_seq)?;
+        writing.0 = Some(judging);
         Ok(())
     }
 
     /// Finds where to go on, `durable_seq` being the last event that is durable. Where that is not
     /// known, or not kept, alerts are made by how the stock stands, and more happens meanwhile.
-    fn begin(&self, writing: &mut Following, durable_seq: Seq) -> Result<Follower> {
+    fn begin(&self, writing: &mut Following, durable_seq: Seq) -> Result<Judging> {
         let engine = self.engine();
         let claim = engine.claim(CLAIM)?;
         let mut judge = Judge::default();
@@ -150,27 +140,15 @@ impl Mall {
             judge.set(&row.item.product.id, row.item.product.low_stock_threshold);
         }
         let mut seen = None;
-        let goes_on = claim.from_seq().filter(|from| *from <= durable_seq + 1);
-        let from_seq = match goes_on.map(|from| (from, engine.subscribe(from))) {
-            Some((from, Ok(_))) => from,
-            Some((_, Err(error))) if error.kind() != ErrorKind::NotFound => return Err(error),
-            Some((_, Err(_))) | None => {
+        let from_seq = match Beginning::of(&claim, engine, durable_seq)? {
+            Beginning::Kept(from) => from,
+            Beginning::Lost | Beginning::New => {
                 seen = Some(self.look_at_all(writing, &judge)?);
                 durable_seq + 1
             }
         };
-        let names = engine.clone();
-        Ok(Follower {
-            subscription: engine.subscribe(from_seq)?,
-            claim,
-            views: Views::new(Box::new(move |account| names.key_of(account))),
-            judge,
-            told: self.told(),
-            seen,
-            ruled: BTreeMap::new(),
-            at: from_seq - 1,
-            held_after: from_seq - 1,
-        })
+        let events = Follower::begin(claim, engine, from_seq)?;
+        Ok(Judging { events, judge, told: self.told(), seen, ruled: BTreeMap::new() })
     }
 
     /// The last event that the alerts of each product tell of.
@@ -211,23 +189,23 @@ impl Mall {
     fn look(
         &self,
         writing: &mut Following,
-        follower: &mut Follower,
+        judging: &mut Judging,
         seq: Seq,
         event: &Event<'_>,
     ) -> Result<Option<Ticket<()>>> {
-        let changes = follower.views.changes(event)?;
+        let changes = judging.events.changes(event)?;
         let (moment, mut last) = (Moment { seq, at: event.at }, None);
-        for (product, touch) in follower.judge.touched(&changes) {
+        for (product, touch) in judging.judge.touched(&changes) {
             if touch == Touch::Ruled {
-                if let Some(ruled) = self.ruled(follower, &product, moment)? {
-                    follower.ruled.entry(product).or_default().push(ruled);
+                if let Some(ruled) = self.ruled(judging, &product, moment)? {
+                    judging.ruled.entry(product).or_default().push(ruled);
                 }
                 continue;
             }
-            if matches!(touch, Touch::Moved { .. }) && follower.has_seen(&product, seq) {
+            if matches!(touch, Touch::Moved { .. }) && judging.has_seen(&product, seq) {
                 continue;
             }
-            let rules = follower.ruled.remove(&product).unwrap_or_default();
+            let rules = judging.ruled.remove(&product).unwrap_or_default();
             if let Touch::Moved { before, .. } = touch {
                 // Nothing has moved between the rules and this event.
                 let table = &self.shared.alerts.table;
@@ -235,19 +213,19 @@ impl Mall {
                 let stock = Stock { available: before, was_stocked: before > 0 || is_sold_out };
                 for ruled in rules {
                     let case = ruled.case(stock);
-                    last = self.judge(writing, &follower.told, &product, case)?.or(last);
+                    last = self.judge(writing, &judging.told, &product, case)?.or(last);
                 }
             }
-            let threshold = follower.judge.threshold(&product);
+            let threshold = judging.judge.threshold(&product);
             let case = Case { moment, touch, threshold, stock: None };
-            last = self.judge(writing, &follower.told, &product, case)?.or(last);
+            last = self.judge(writing, &judging.told, &product, case)?.or(last);
         }
         let is_known = |rules: &Vec<Ruled>| rules.last().is_none_or(|last| last.known_at <= seq);
-        let known: Vec<_> = follower.ruled.extract_if(.., |_, rules| is_known(rules)).collect();
+        let known: Vec<_> = judging.ruled.extract_if(.., |_, rules| is_known(rules)).collect();
         for (product, rules) in known {
             for ruled in rules {
                 let case = ruled.case(ruled.stock);
-                last = self.judge(writing, &follower.told, &product, case)?.or(last);
+                last = self.judge(writing, &judging.told, &product, case)?.or(last);
             }
         }
         Ok(last)
@@ -255,10 +233,10 @@ impl Mall {
 
     /// A product has another rule, perhaps. What there was of it just then is known later: when it
     /// moves, or when it did not until now.
-    fn ruled(&self, follower: &Follower, product: &str, moment: Moment) -> Result<Option<Ruled>> {
-        let threshold = follower.judge.threshold(product);
+    fn ruled(&self, judging: &Judging, product: &str, moment: Moment) -> Result<Option<Ruled>> {
+        let threshold = judging.judge.threshold(product);
         let is_low = self.shared.alerts.table.read().open(product, Condition::Low).is_some();
-        let is_open = is_low || follower.ruled.contains_key(product);
+        let is_open = is_low || judging.ruled.contains_key(product);
         if threshold.is_none() && !is_open {
             return Ok(None);
         }
@@ -306,13 +284,13 @@ impl Mall {
     }
 
     /// Removes the oldest alerts that are over, once there are too many of them.
-    fn forget_surplus(&self, follower: &mut Follower) -> Result<()> {
+    fn forget_surplus(&self, judging: &mut Judging) -> Result<()> {
         let surplus = self.shared.alerts.table.read().surplus();
-        if surplus.len() < SURPLUS_MAX || !follower.ruled.is_empty() || !follower.may_let_go() {
+        if surplus.len() < SURPLUS_MAX || !judging.ruled.is_empty() || !judging.may_let_go() {
             return Ok(());
         }
         // The events that made them must not be looked at again.
-        follower.let_go()?;
+        judging.let_go()?;
         for id in surplus {
             drop(self.engine().put_document(PutDocument::remove(ALERTS, &id.to_string()))?);
             self.shared.alerts.table.write().all.remove(&id);
@@ -321,7 +299,7 @@ impl Mall {
     }
 }
 
-impl Follower {
+impl Judging {
     /// Whether a product was judged by how it stood after this event.
     fn has_seen(&self, product: &str, seq: Seq) -> bool {
         let last = self.seen.as_ref().and_then(|seen| seen.get(product));
@@ -330,21 +308,13 @@ impl Follower {
 
     /// Whether everything that products were judged by was read by now.
     fn may_let_go(&self) -> bool {
-        self.seen.iter().flat_map(HashMap::values).all(|last| *last <= self.at)
-    }
-
-    /// Whether the journal keeps much that nobody needs.
-    fn holds_much(&self) -> bool {
-        let held = self.at - self.held_after;
-        held >= HELD_MAX || (held > 0 && self.claim.held_bytes() > 0)
+        self.seen.iter().flat_map(HashMap::values).all(|last| *last <= self.events.at())
     }
 
     /// Holds nothing any more of what was looked at, and is judged.
     fn let_go(&mut self) -> Result<()> {
         let first_open = self.ruled.values().flatten().map(|ruled| ruled.moment.seq).min();
-        let from_seq = first_open.unwrap_or(self.at + 1);
-        self.claim.hold_from(from_seq)?;
-        self.held_after = from_seq - 1;
+        self.events.hold_from(first_open.unwrap_or(self.events.at() + 1))?;
         self.seen = None;
         Ok(())
     }

@@ -1,46 +1,17 @@
 //! Would catch a shelf that shows another catalogue than the documents are, two editors who
 //! overwrite each other, and a document that goes though something refers to it.
 
-use serde_json::Map;
-
 use super::*;
 use crate::ledger::Receive;
 use crate::mall::facts::{IMPORTS, Pending, SEAL, pieces, seal};
-use crate::mall::model::{ByLevel, Category, Product};
+use crate::mall::model::{Category, Product};
 
 pub(in crate::mall) fn category(id: &str, parent: Option<&str>) -> Category {
-    Category {
-        id: id.into(),
-        name: id.into(),
-        description: String::new(),
-        icon: None,
-        parent_id: parent.map(Into::into),
-        level: 1,
-        sort_order: 0,
-        active: true,
-    }
+    Category { parent_id: parent.map(Into::into), ..Category::new(id, id) }
 }
 
 pub(in crate::mall) fn product(id: &str) -> Product {
-    Product {
-        id: id.into(),
-        name: id.into(),
-        description: String::new(),
-        category_id: "c".into(),
-        points_price: 5,
-        original_price_cents: None,
-        images: Vec::new(),
-        specifications: Map::new(),
-        is_hot: false,
-        is_new: false,
-        active: true,
-        sort_order: 0,
-        limit_per_user: None,
-        low_stock_threshold: None,
-        by_level: ByLevel::default(),
-        waiting_places: None,
-        created_at: 7,
-    }
+    Product { created_at: 7, ..Product::new(id, id, "c", 5) }
 }
 
 pub(in crate::mall) fn editor(name: &str) -> Editor {

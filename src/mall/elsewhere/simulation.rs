@@ -309,13 +309,9 @@ async fn exchange(
 ) -> Result<ReservationId, Failure> {
     let quantity = if story == Story::ReturnedInParts { 3 } else { 1 };
     let confirm = !matches!(story, Story::Confirmed | Story::Cancelled | Story::Lapsed);
-    let request = Exchange {
-        items: &[Wanted { product_id: PRODUCT, quantity }],
-        is_basket: false,
-        delivery_info: None,
-        confirm,
-        key: Some(IdempotencyKey::new("sim", &format!("run-{run}")).expect("a key")),
-    };
+    let items = [Wanted { product_id: PRODUCT, quantity }];
+    let key = IdempotencyKey::new("sim", &format!("run-{run}")).expect("a key");
+    let request = Exchange { confirm, key: Some(key), ..Exchange::of(&items) };
     mall.exchange(user, &request).await.map(|receipt| receipt.reservation)
 }
 

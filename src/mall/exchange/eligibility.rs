@@ -84,13 +84,7 @@ impl Mall {
             }
             Eligible::Product(wanted) => {
                 let items = [wanted];
-                let request = Exchange {
-                    items: &items,
-                    is_basket: false,
-                    delivery_info: None,
-                    confirm: false,
-                    key: None,
-                };
+                let request = Exchange::of(&items);
                 check(&request)?;
                 let item = shelf.any_item(wanted.product_id).ok_or(Failure::ProductNotFound)?;
                 let chosen = [Chosen::of(&terms, item, wanted.quantity)?];

@@ -171,13 +171,7 @@ mod tests {
     #[test]
     fn a_refusal_names_the_part_that_was_short() {
         let items = [Wanted { product_id: "tea", quantity: 2 }];
-        let request = Exchange {
-            items: &items,
-            is_basket: false,
-            delivery_info: None,
-            confirm: false,
-            key: None,
-        };
+        let request = Exchange::of(&items);
         let line = |number| Line { account: AccountId::from_number(number), quantity: 2 };
         let parts: Parts =
             [(Part::Points, line(1)), (Part::ProductQuota(0), line(2)), (Part::Stock(0), line(3))]

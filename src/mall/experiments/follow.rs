@@ -7,22 +7,19 @@
 use super::members::Exchanged;
 use super::spec::Member;
 use super::{Running, place, run_name};
-use crate::base::error::{ErrorKind, Result};
+use crate::base::error::Result;
 use crate::base::{Seq, TimeMs};
-use crate::engine::{Claim, Subscription, Ticket};
+use crate::engine::Ticket;
 use crate::event::Event;
 use crate::ledger::{PutDocument, made_at_ms};
 use crate::mall::Mall;
 use crate::mall::facts::document::{self, Stamp};
 use crate::mall::facts::{EXPERIMENT_USERS, EXPERIMENTS, ExperimentRun, RunEnd};
-use crate::mall::views::{Change, Views};
+use crate::mall::following::{Beginning, EVENTS_AT_ONCE, Follower};
+use crate::mall::views::Change;
 
 /// The name of the claim.
 const CLAIM: &str = "experiments";
-/// How many events one call looks at.
-const EVENTS_AT_ONCE: usize = 4096;
-/// After how many the claim is moved on.
-const HELD_MAX: u64 = 8192;
 /// How many pieces one call writes, of 256 users each: some 200 KiB.
 const PIECES_AT_ONCE: usize = 16;
 /// How many runs that ended are kept; the oldest go first.
@@ -37,15 +34,6 @@ pub(super) enum Following {
     /// Nothing runs, so nothing is followed.
     Idle,
     On(Box<Follower>),
-}
-
-pub(super) struct Follower {
-    claim: Claim,
-    subscription: Subscription,
-    views: Views,
-    /// The last event that was looked at, and the last that is not held any more.
-    at: Seq,
-    held_after: Seq,
 }
 
 impl Mall {
@@ -95,28 +83,26 @@ impl Mall {
         };
         let mut count = 0;
         while count < EVENTS_AT_ONCE
-            && let Some((seq, event)) = follower.subscription.try_next()?
+            && let Some((seq, event)) = follower.next()?
         {
-            self.look_for_exchanges(&mut follower.views, seq, &event)?;
-            follower.at = seq;
+            self.look_for_exchanges(follower, seq, &event)?;
             count += 1;
         }
         let trials = &self.shared.trials;
-        trials.seq.store(follower.at, std::sync::atomic::Ordering::Relaxed);
+        trials.seq.store(follower.at(), std::sync::atomic::Ordering::Relaxed);
         if count == EVENTS_AT_ONCE {
             return Ok(true);
         }
         self.write_members(pieces_max)?;
-        if follower.at >= trials.opened_seq {
+        if follower.at() >= trials.opened_seq {
             self.end_closing()?;
         }
         let is_written = trials.running.iter().all(|running| running.members.lock().is_written());
         if is_written && follower.holds_much() {
-            follower.claim.hold_from(follower.at + 1)?;
-            follower.held_after = follower.at;
+            follower.hold_from(follower.at() + 1)?;
         }
         if trials.running.is_empty() && trials.closing.lock().is_empty() {
-            follower.claim.give_up()?;
+            follower.give_up()?;
             *following = Following::Idle;
         }
         Ok(false)
@@ -134,34 +120,30 @@ impl Mall {
         }
         let claim = engine.claim(CLAIM)?;
         let durable_seq = engine.durable_seq();
-        let goes_on = claim.from_seq().filter(|from| *from <= durable_seq + 1);
-        let from_seq = match goes_on.map(|from| (from, engine.subscribe(from))) {
-            Some((from, Ok(_))) => from,
-            Some((_, Err(error))) if error.kind() != ErrorKind::NotFound => return Err(error),
-            Some((_, Err(_))) => {
+        let from_seq = match Beginning::of(&claim, engine, durable_seq)? {
+            Beginning::Kept(from) => from,
+            Beginning::New => durable_seq + 1,
+            Beginning::Lost => {
                 tracing::warn!("some exchanges during experiments are no longer kept");
                 durable_seq + 1
             }
-            None => durable_seq + 1,
         };
         claim.hold_from(from_seq)?;
         for running in trials.running.iter().filter(|running| !running.is_written) {
             self.write_run(&running.run)?.wait()?;
         }
-        let names = engine.clone();
-        Ok(Some(Follower {
-            subscription: engine.subscribe(from_seq)?,
-            claim,
-            views: Views::new(Box::new(move |account| names.key_of(account))),
-            at: from_seq - 1,
-            held_after: from_seq - 1,
-        }))
+        Follower::begin(claim, engine, from_seq).map(Some)
     }
 
     /// Looks at one event.
-    fn look_for_exchanges(&self, views: &mut Views, seq: Seq, event: &Event<'_>) -> Result<()> {
+    fn look_for_exchanges(
+        &self,
+        follower: &mut Follower,
+        seq: Seq,
+        event: &Event<'_>,
+    ) -> Result<()> {
         let trials = &self.shared.trials;
-        for change in views.changes(event)? {
+        for change in follower.changes(event)? {
             let Change::Order(order) = change else { continue };
             let Some((user, 1)) = order.standing() else { continue };
             let made_at = made_at_ms(order.reservation);
@@ -261,12 +243,4 @@ impl Mall {
 fn convert(running: &Running, user: &str, made_at: TimeMs, at: TimeMs) {
     let member = Member::of(&running.run.name, user);
     running.members.lock().convert(Exchanged { member, made_at, at }, running.run.window_ms);
-}
-
-impl Follower {
-    /// Whether the journal keeps much that nobody needs.
-    fn holds_much(&self) -> bool {
-        let held = self.at - self.held_after;
-        held >= HELD_MAX || (held > 0 && self.claim.held_bytes() > 0)
-    }
 }

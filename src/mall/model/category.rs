@@ -42,6 +42,20 @@ pub struct Category {
 }
 
 impl Category {
+    /// A category at the top that is shown, with nothing said of it but its name.
+    pub fn new(id: impl Into<String>, name: impl Into<String>) -> Self {
+        Self {
+            id: id.into(),
+            name: name.into(),
+            description: String::new(),
+            icon: None,
+            parent_id: None,
+            level: 1,
+            sort_order: 0,
+            active: true,
+        }
+    }
+
     /// What can be said of it alone.
     pub(crate) fn check(&self) -> Checked {
         rule::id("$.id", &self.id)?;

@@ -85,6 +85,40 @@ pub struct Product {
 }
 
 impl Product {
+    /// A product that is for sale at this price in points, with nothing said of it but its name.
+    ///
+    /// ```
+    /// use stockhold::mall::Product;
+    /// let tea = Product { is_hot: true, ..Product::new("tea", "Tea", "drinks", 90) };
+    /// assert!(tea.active && tea.limit_per_user.is_none());
+    /// ```
+    pub fn new(
+        id: impl Into<String>,
+        name: impl Into<String>,
+        category_id: impl Into<String>,
+        points_price: u64,
+    ) -> Self {
+        Self {
+            id: id.into(),
+            name: name.into(),
+            description: String::new(),
+            category_id: category_id.into(),
+            points_price,
+            original_price_cents: None,
+            images: Vec::new(),
+            specifications: serde_json::Map::new(),
+            is_hot: false,
+            is_new: false,
+            active: true,
+            sort_order: 0,
+            limit_per_user: None,
+            low_stock_threshold: None,
+            by_level: ByLevel::default(),
+            waiting_places: None,
+            created_at: 0,
+        }
+    }
+
     /// What can be said of it alone.
     pub(crate) fn check(&self) -> Checked {
         rule::id("$.id", &self.id)?;

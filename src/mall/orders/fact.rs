@@ -189,13 +189,8 @@ mod tests {
         let mall = Mall::open(engine, MallConfig::default()).expect("an empty mall");
         mall.load_demo().expect("the demo is loaded");
         let user = User::new(DEMO_USER).expect("a valid name");
-        let request = Exchange {
-            items: &[Wanted { product_id: "prod_movie", quantity: 1 }],
-            is_basket: false,
-            delivery_info: None,
-            confirm: true,
-            key: None,
-        };
+        let items = [Wanted { product_id: "prod_movie", quantity: 1 }];
+        let request = Exchange { confirm: true, ..Exchange::of(&items) };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         runtime.expect("a runtime").block_on(async {
             let receipt = mall.exchange(&user, &request).await.expect("there is enough");

@@ -38,7 +38,7 @@ const WORDS: [&str; 16] = [
 pub(super) fn catalogue(dir: &Path, figures: &mut Figures) -> Result<()> {
     let engine = stage::builder(dir).open()?;
     let mall = Mall::open(engine.clone(), MallConfig::default())?;
-    mall.put_category(&category())?;
+    mall.put_category(&Category::new(CATEGORY, "分类"))?;
     let start = Instant::now();
     let entries = (0..PRODUCTS).map(|number| Ok((number, Entry::Product(product(number)?))));
     let import = Import {
@@ -88,19 +88,6 @@ pub(super) fn catalogue(dir: &Path, figures: &mut Figures) -> Result<()> {
         figures.figure(what, median(&times), "ms", target);
     }
     engine.close()
-}
-
-fn category() -> Category {
-    Category {
-        id: CATEGORY.into(),
-        name: "分类".into(),
-        description: String::new(),
-        icon: None,
-        parent_id: None,
-        level: 1,
-        sort_order: 0,
-        active: true,
-    }
 }
 
 /// As it comes from a file.

@@ -30,7 +30,7 @@ use crate::base::error::{Error, Result};
 use crate::engine::Engine;
 use crate::mall::model::Moving;
 use crate::mall::{
-    ByLevel, Category, Exchange, Mall, MallConfig, MovePoints, Product, StockPlace, User, Wanted,
+    Category, Exchange, Mall, MallConfig, MovePoints, Product, StockPlace, User, Wanted,
 };
 use crate::sink::{self as mirror, Backlog, BacklogPolicy, Mirror, MirrorConfig, MirrorView};
 
@@ -281,7 +281,7 @@ impl Sale {
     fn open(dir: &Path, runtime: &Runtime) -> Result<Self> {
         let engine = stage::builder(dir).open()?;
         let mall = Mall::open(engine.clone(), MallConfig::default())?;
-        mall.put_category(&category())?;
+        mall.put_category(&Category::new("category", "秒杀"))?;
         let users =
             (0..USERS).map(|number| User::new(&format!("user_{number}"))).collect::<Result<_>>()?;
         let sale = Self { engine, mall, users };
@@ -358,13 +358,8 @@ impl Sale {
             let user = &users[number as usize % USERS];
             let product_id = product_id(number as usize % PRODUCTS);
             let product_id = product_id.as_str();
-            let exchange = Exchange {
-                items: &[Wanted { product_id, quantity: 1 }],
-                is_basket: false,
-                delivery_info: None,
-                confirm: true,
-                key: None,
-            };
+            let items = [Wanted { product_id, quantity: 1 }];
+            let exchange = Exchange { confirm: true, ..Exchange::of(&items) };
             mall.exchange(user, &exchange).await.map(drop).map_err(refused)
         });
     }
@@ -382,37 +377,10 @@ fn product_id(number: usize) -> String {
     format!("product_{number}")
 }
 
-fn category() -> Category {
-    Category {
-        id: "category".into(),
-        name: "秒杀".into(),
-        description: String::new(),
-        icon: None,
-        parent_id: None,
-        level: 1,
-        sort_order: 0,
-        active: true,
-    }
-}
-
 fn product(number: usize) -> Product {
     Product {
-        id: product_id(number),
-        name: "秒杀商品".into(),
-        description: String::new(),
-        category_id: "category".into(),
-        points_price: PRICE,
-        original_price_cents: None,
-        images: Vec::new(),
-        specifications: serde_json::Map::new(),
         is_hot: true,
         is_new: true,
-        active: true,
-        sort_order: 0,
-        limit_per_user: None,
-        low_stock_threshold: None,
-        by_level: ByLevel::default(),
-        waiting_places: None,
-        created_at: 0,
+        ..Product::new(product_id(number), "秒杀商品", "category", PRICE)
     }
 }

@@ -29,7 +29,7 @@ use crate::engine::Engine;
 use crate::event::Policy;
 use crate::ledger::Receive;
 use crate::mall::{
-    ByLevel, Category, Entry, Exchange, Failure, Import, Lists, Mall, MallConfig, Period, Product,
+    Category, Entry, Exchange, Failure, Import, Lists, Mall, MallConfig, Period, Product,
     PurchaseLimit, Recommended, User, Wanted, Wanting,
 };
 
@@ -66,7 +66,7 @@ pub(crate) fn evaluate(history: &History, at: usize) -> Result<Evaluation> {
 fn prepare(mall: &Mall, history: &History) -> Result<Vec<User>> {
     let limit_per_user =
         history.is_once().then_some(PurchaseLimit { quantity: 1, period: Period::Lifetime });
-    let categories = history.categories().iter().map(|id| Entry::Category(category(id)));
+    let categories = history.categories().iter().map(|id| Entry::Category(Category::new(id, id)));
     let products = (0..history.items().len())
         .map(|item| Entry::Product(product(history, item, limit_per_user)));
     let import = Import {
@@ -96,39 +96,13 @@ fn prepare(mall: &Mall, history: &History) -> Result<Vec<User>> {
     Ok(users)
 }
 
-fn category(id: &str) -> Category {
-    Category {
-        id: id.to_owned(),
-        name: id.to_owned(),
-        description: String::new(),
-        icon: None,
-        parent_id: None,
-        level: 1,
-        sort_order: 0,
-        active: true,
-    }
-}
-
 fn product(history: &History, item: usize, limit_per_user: Option<PurchaseLimit>) -> Product {
     let known = &history.items()[item];
+    let category = &history.categories()[known.category];
     Product {
-        id: item_id(item),
-        name: item_id(item),
-        description: String::new(),
-        category_id: history.categories()[known.category].clone(),
-        points_price: known.price,
-        original_price_cents: None,
-        images: Vec::new(),
-        specifications: serde_json::Map::new(),
-        is_hot: false,
-        is_new: false,
-        active: true,
-        sort_order: 0,
         limit_per_user,
-        low_stock_threshold: None,
-        by_level: ByLevel::default(),
-        waiting_places: None,
         created_at: BEGIN_MS,
+        ..Product::new(item_id(item), item_id(item), category, known.price)
     }
 }
 
@@ -193,13 +167,7 @@ impl Stage<'_> {
         Box::pin(async move {
             let id = item_id(item);
             let items = [Wanted { product_id: &id, quantity: 1 }];
-            let exchange = Exchange {
-                items: &items,
-                is_basket: false,
-                delivery_info: None,
-                confirm: true,
-                key: None,
-            };
+            let exchange = Exchange { confirm: true, ..Exchange::of(&items) };
             self.mall.exchange(user, &exchange).await.map(drop)
         })
     }

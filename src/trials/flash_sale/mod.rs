@@ -19,7 +19,7 @@ use self::shop::Shop;
 use crate::base::error::{Error, Result};
 use crate::engine::Engine;
 use crate::http::{self, App, Auth, Limits};
-use crate::mall::{ByLevel, Category, Mall, MallConfig, Product};
+use crate::mall::{Category, Mall, MallConfig, Product};
 use crate::process::{print, runtime};
 use crate::settings::{Flags, OfData, secret};
 
@@ -131,34 +131,11 @@ async fn on_own_server(args: &FlashSaleArgs, dir: &Path) -> Result<ExitCode> {
 }
 
 fn put_product(mall: &Mall, id: &str) -> Result<()> {
-    mall.put_category(&Category {
-        id: OWN_CATEGORY.into(),
-        name: "秒杀".into(),
-        description: String::new(),
-        icon: None,
-        parent_id: None,
-        level: 1,
-        sort_order: 0,
-        active: true,
-    })?;
+    mall.put_category(&Category::new(OWN_CATEGORY, "秒杀"))?;
     mall.put_product(&Product {
-        id: id.into(),
-        name: "秒杀商品".into(),
-        description: String::new(),
-        category_id: OWN_CATEGORY.into(),
-        points_price: OWN_PRICE,
-        original_price_cents: None,
-        images: Vec::new(),
-        specifications: serde_json::Map::new(),
         is_hot: true,
         is_new: true,
-        active: true,
-        sort_order: 0,
-        limit_per_user: None,
-        low_stock_threshold: None,
-        by_level: ByLevel::default(),
-        waiting_places: None,
-        created_at: 0,
+        ..Product::new(id, "秒杀商品", OWN_CATEGORY, OWN_PRICE)
     })
 }
 

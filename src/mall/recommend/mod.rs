@@ -8,6 +8,8 @@
 
 mod pick;
 mod taste;
+#[cfg(all(test, feature = "bin"))]
+mod tests;
 mod together;
 mod weights;
 

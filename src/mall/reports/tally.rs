@@ -95,7 +95,7 @@ impl<'p> Tally<'p> {
             match change {
                 Change::Order(order) => self.order(at, *order, &mut orders, past)?,
                 Change::Stock(movement) if movement.location.is_none() => {
-                    self.stock(&movement, &orders);
+                    self.stock(at, &movement, &orders);
                 }
                 Change::Points(movement) => self.moved_points(at, &movement, &orders),
                 // What is elsewhere is not for sale.
@@ -175,7 +175,7 @@ impl<'p> Tally<'p> {
         Ok(())
     }
 
-    fn stock(&mut self, movement: &Movement<'_>, orders: &Orders) {
+    fn stock(&mut self, at: TimeMs, movement: &Movement<'_>, orders: &Orders) {
         let change = &movement.change;
         let product = self.products.entry(Arc::clone(&movement.owner)).or_default();
         let begin = change.available.saturating_sub(change.delta);
@@ -186,6 +186,9 @@ impl<'p> Tally<'p> {
             product.name = snapshot.map(|it| it.name.clone());
         }
         let units = change.quantity;
+        let points = snapshot.map_or(0, |it| it.points_price).saturating_mul(units);
+        // No line of such an order has taken points.
+        let is_elsewhere = details.is_some_and(|details| details.elsewhere);
         let cents = snapshot.and_then(|it| it.original_price_cents);
         let cents = cents.map(|cents| cents.saturating_mul(units));
         match change.kind {
@@ -194,13 +197,18 @@ impl<'p> Tally<'p> {
                 self.revenue.exchanged_cents += cents.unwrap_or(0);
                 product.exchanges += 1;
                 product.units += units;
-                let price = snapshot.map_or(0, |it| it.points_price);
-                product.points = product.points.saturating_add(price.saturating_mul(units));
+                product.points = product.points.saturating_add(points);
+                if is_elsewhere {
+                    self.consumed(at, points);
+                }
             }
             ChangeKind::Returned | ChangeKind::Discarded => {
                 self.units.returned += units;
                 self.revenue.returned_cents += cents.unwrap_or(0);
                 product.units_returned += units;
+                if is_elsewhere {
+                    self.points.returned += points;
+                }
             }
             // What waits, and what never was exchanged, costs nothing yet.
             ChangeKind::Reserved
@@ -223,12 +231,7 @@ impl<'p> Tally<'p> {
             return;
         }
         match change.kind {
-            ChangeKind::Bought | ChangeKind::Confirmed => {
-                self.points.consumed += change.quantity;
-                if let Some(slot) = self.slot(at) {
-                    slot.points_consumed += change.quantity;
-                }
-            }
+            ChangeKind::Bought | ChangeKind::Confirmed => self.consumed(at, change.quantity),
             ChangeKind::Returned => self.points.returned += change.quantity,
             ChangeKind::Reserved
             | ChangeKind::Released
@@ -239,6 +242,13 @@ impl<'p> Tally<'p> {
             | ChangeKind::WrittenOff
             | ChangeKind::TransferredOut
             | ChangeKind::TransferredIn => {}
+        }
+    }
+
+    fn consumed(&mut self, at: TimeMs, points: u64) {
+        self.points.consumed = self.points.consumed.saturating_add(points);
+        if let Some(slot) = self.slot(at) {
+            slot.points_consumed = slot.points_consumed.saturating_add(points);
         }
     }
 

@@ -5,6 +5,7 @@ use crate::base::{AccountId, AccountKey};
 use crate::event::{Event, EventLine, Fact, Part, PartLine};
 use crate::ledger::first_made_at;
 use crate::mall::facts::{Details, Snapshot};
+use crate::mall::model::FREE_ORDERS;
 use crate::mall::reports::{Span, Zone};
 use crate::mall::views::Views;
 
@@ -17,16 +18,19 @@ fn views() -> Views {
         1 => AccountKey::stock("tea").ok(),
         2 => AccountKey::points("ann").ok(),
         3 => AccountKey::custom("till", &["x"]).ok(),
+        4 => AccountKey::quota("ann", FREE_ORDERS).ok(),
         _ => None,
     }))
 }
 
 /// Every order is one of teas, each for five points and 3.00 elsewhere.
-struct Teas;
+struct Teas {
+    elsewhere: bool,
+}
 
 impl Past for Teas {
     fn details(&self, _: ReservationId) -> Result<Option<OrderDetails>> {
-        Ok(OrderDetails::read(&details()))
+        Ok(OrderDetails::read(&details(self.elsewhere)))
     }
 
     fn exchanged_before(&self, _: &str, _: TimeMs) -> Result<bool> {
@@ -34,7 +38,7 @@ impl Past for Teas {
     }
 }
 
-fn details() -> Vec<u8> {
+fn details(elsewhere: bool) -> Vec<u8> {
     let product = Snapshot {
         id: "tea",
         name: "Tea",
@@ -44,7 +48,7 @@ fn details() -> Vec<u8> {
         original_price_cents: Some(300),
     };
     let (delivery_info, service) = (None, None);
-    let (quantity, points_cost, elsewhere) = (2, 10, false);
+    let (quantity, points_cost) = (2, 10);
     let user = "ann";
     let details =
         Details { user, quantity, points_cost, product, delivery_info, service, elsewhere };
@@ -61,26 +65,33 @@ fn order() -> ReservationId {
 
 /// Two teas for ten points.
 fn sold() -> Fact<'static> {
-    let lines = [line(2, 10, 90), line(1, 2, 8)];
+    sold_for([line(2, 10, 90), line(1, 2, 8)], false)
+}
+
+fn sold_for(lines: [EventLine; 2], elsewhere: bool) -> Fact<'static> {
     Fact::Reserved {
         reservation: order(),
         owner: None,
         expires_at: DAY_1 + 9,
         confirmed: true,
         lines: lines.as_slice().into(),
-        details: details().into(),
+        details: details(elsewhere).into(),
     }
 }
 
 /// One of them, with half of the points.
 fn returned() -> Fact<'static> {
-    let lines = [line(2, 5, 95), line(1, 1, 9)];
+    returned_of([line(2, 5, 95), line(1, 1, 9)], [(2, 10, 5), (1, 2, 1)])
+}
+
+fn returned_of(lines: [EventLine; 2], parts: [(u32, u64, u64); 2]) -> Fact<'static> {
     let of = |account, consumed, returned| PartLine {
         account: AccountId::from_number(account),
         consumed,
         returned,
     };
-    let part = Part { lines: vec![of(2, 10, 5), of(1, 2, 1)], written_off: Vec::new() };
+    let lines_of_part = parts.map(|(account, consumed, returned)| of(account, consumed, returned));
+    let part = Part { lines: lines_of_part.into(), written_off: Vec::new() };
     Fact::Returned {
         reservation: order(),
         lines: lines.as_slice().into(),
@@ -93,12 +104,16 @@ fn returned() -> Fact<'static> {
 
 /// What `date` counts of these events: exchanges, refunds, net points, net revenue.
 fn counted(date: &str, events: &[(TimeMs, Fact<'static>)]) -> (u64, u64, i64, i64) {
+    counted_by(&Teas { elsewhere: false }, date, events)
+}
+
+fn counted_by(past: &Teas, date: &str, events: &[(TimeMs, Fact<'static>)]) -> (u64, u64, i64, i64) {
     let period = Period::parse(Span::Daily, date, &Zone::default()).expect("a day");
     let (mut tally, mut views) = (Tally::new(&period), views());
     for (at, fact) in events {
         let event = Event { at: *at, request: None, fact: fact.clone() };
         let changes = views.changes(&event).expect("a true event");
-        tally.add(*at, changes, &Teas).expect("few users");
+        tally.add(*at, changes, past).expect("few users");
     }
     let points = tally.points.consumed as i64 - tally.points.returned as i64;
     (tally.orders.exchanged, tally.orders.refunds, points, tally.revenue().net_cents)
@@ -112,6 +127,19 @@ fn a_refund_is_counted_on_its_day_and_a_mistake_in_that_is_seen() {
     assert_eq!(days(), right);
     let wrong = flaw::with(Flaw::RefundsEarly, days);
     assert_eq!(wrong, [(1, 1, 5, 300), (0, 0, 0, 0)], "it is a mistake that changes the figures");
+}
+
+/// Would catch a report that leaves out what was paid to another service: no line has those points.
+#[test]
+fn points_that_are_kept_elsewhere_are_counted_as_others_are() {
+    let free = |available| line(4, 1, available);
+    let events = [
+        (DAY_1 + 5, sold_for([free(0), line(1, 2, 8)], true)),
+        (DAY_1 + DAY_MS, returned_of([line(4, 0, 0), line(1, 1, 9)], [(4, 1, 0), (1, 2, 1)])),
+    ];
+    let past = Teas { elsewhere: true };
+    let days = ["2026-01-01", "2026-01-02"].map(|date| counted_by(&past, date, &events));
+    assert_eq!(days, [(1, 0, 10, 600), (0, 1, -5, -300)]);
 }
 
 /// Would catch sales of an embedder's own that are told as exchanges of the mall.

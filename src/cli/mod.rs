@@ -118,8 +118,13 @@ pub fn main() -> ExitCode {
 }
 
 fn tell(error: &Error) {
+    logs::say(&format!("stockhold: {}", told(error)));
+}
+
+/// An error with what caused it.
+fn told(error: &Error) -> String {
     let mut told = error.to_string();
-    let mut text = format!("stockhold: {told}");
+    let mut text = told.clone();
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {
         let cause_text = cause.to_string();
@@ -129,7 +134,7 @@ fn tell(error: &Error) {
         }
         (told, source) = (cause_text, cause.source());
     }
-    logs::say(&text);
+    text
 }
 
 #[cfg(test)]

@@ -16,9 +16,35 @@ const CONNECTIONS_MIN: u64 = 8;
 /// # Errors
 /// `Unavailable` when hardly any could.
 pub(crate) fn connections(wanted: usize, segments: u64) -> Result<usize> {
-    let others = FILES.saturating_add(TURNED_AWAY_MAX as u64).saturating_add(segments);
-    let needed = others.saturating_add(wanted as u64);
+    let (others, needed) = needed(wanted, segments);
     let limit = raise(needed);
+    let served = served(wanted, limit, others, needed)?;
+    if let Some(fewer) = fewer(wanted, served, limit, needed) {
+        tracing::warn!("{fewer}");
+    }
+    Ok(served)
+}
+
+/// As [`connections`], without raising anything; what is to be told where they are fewer than
+/// `wanted`.
+///
+/// # Errors
+/// As [`connections`].
+pub(crate) fn foreseen(wanted: usize, segments: u64) -> Result<Option<String>> {
+    let (others, needed) = needed(wanted, segments);
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let of = |limit: Option<u64>| limit.unwrap_or(u64::MAX);
+    let limit = of(current).max(needed.min(of(maximum)));
+    Ok(fewer(wanted, served(wanted, limit, others, needed)?, limit, needed))
+}
+
+/// How many descriptors others than connections may need, and all together.
+fn needed(wanted: usize, segments: u64) -> (u64, u64) {
+    let others = FILES.saturating_add(TURNED_AWAY_MAX as u64).saturating_add(segments);
+    (others, others.saturating_add(wanted as u64))
+}
+
+fn served(wanted: usize, limit: u64, others: u64, needed: u64) -> Result<usize> {
     let possible = possible(limit, others);
     if possible >= wanted as u64 {
         return Ok(wanted);
@@ -29,14 +55,16 @@ pub(crate) fn connections(wanted: usize, segments: u64) -> Result<usize> {
              systemd, or ulimit -n) to {needed}"
         )));
     }
-    tracing::warn!(
-        limit,
-        needed,
-        connections = possible,
-        "the limit of open files is too low for max_connections: fewer connections are served. Raise it (LimitNOFILE of \
-         systemd, or ulimit -n)"
-    );
     Ok(possible as usize)
+}
+
+fn fewer(wanted: usize, served: usize, limit: u64, needed: u64) -> Option<String> {
+    (served < wanted).then(|| {
+        format!(
+            "the limit of open files is too low for max_connections: {served} connections are served, not {wanted}. Raise \
+             it from {limit} to {needed} (LimitNOFILE of systemd, or ulimit -n)"
+        )
+    })
 }
 
 /// What is left for connections. Where files could take it all, connections get a half: a mirror

@@ -2,12 +2,13 @@
 
 use std::ffi::OsString;
 use std::marker::PhantomData;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, value_parser};
 
 use super::config::Config;
 use super::given::Given;
+use super::look::{self, Looked};
 use super::setting::{Setting, Takes};
 use super::table::SETTINGS;
 use crate::base::error::Result;
@@ -106,6 +107,16 @@ impl<W> Flags<W> {
         let environment = Given::of_environment(|name| std::env::var_os(name));
         let file = Given::of_file(self.file.as_deref())?;
         self.given.over(&environment).over(&file).check()
+    }
+
+    /// As [`Self::settings`], with all that is wrong, and where each setting comes from.
+    pub(crate) fn look(&self) -> Looked {
+        look::look(&self.given, self.file.as_deref())
+    }
+
+    /// The file that is read besides.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
     }
 }
 

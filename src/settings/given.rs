@@ -12,6 +12,18 @@ use crate::sink;
 /// A value for each setting that was given one. They are never printed: some are secrets.
 pub(super) struct Given([Option<OsString>; SETTINGS.len()]);
 
+/// Something that is wrong.
+pub(crate) struct Wrong {
+    /// With which setting; `None` where it is with none that there is.
+    pub(crate) setting: Option<&'static str>,
+    pub(crate) error: Error,
+}
+
+/// What a command that goes no further tells of.
+fn first(wrong: Vec<Wrong>) -> Option<Error> {
+    wrong.into_iter().next().map(|wrong| wrong.error)
+}
+
 impl Given {
     pub(super) fn nothing() -> Self {
         Self([const { None }; SETTINGS.len()])
@@ -28,32 +40,61 @@ impl Given {
     }
 
     /// What the file at `path` sets, or nothing without a path.
-    #[allow(clippy::disallowed_methods, reason = "an operator's file, not the engine's")]
     pub(super) fn of_file(path: Option<&Path>) -> Result<Self> {
+        let (given, wrong) = Self::look_at_file(path);
+        first(wrong).map_or(Ok(given), Err)
+    }
+
+    /// As [`Self::of_file`], with all that is wrong in it.
+    #[allow(clippy::disallowed_methods, reason = "an operator's file, not the engine's")]
+    pub(super) fn look_at_file(path: Option<&Path>) -> (Self, Vec<Wrong>) {
         let Some(path) = path else {
-            return Ok(Self::nothing());
+            return (Self::nothing(), Vec::new());
         };
-        let text = std::fs::read_to_string(path).map_err(|cause| {
-            Error::io(format!("the configuration file {}", path.display()), cause)
-        })?;
-        Self::of_toml(&text)
+        match std::fs::read_to_string(path) {
+            Ok(text) => Self::look_at_toml(&text),
+            Err(cause) => {
+                let what = format!("the configuration file {}", path.display());
+                let wrong = Wrong { setting: None, error: Error::io(what, cause) };
+                (Self::nothing(), vec![wrong])
+            }
+        }
     }
 
     /// What a TOML file sets.
+    #[cfg(test)]
     pub(super) fn of_toml(text: &str) -> Result<Self> {
+        let (given, wrong) = Self::look_at_toml(text);
+        first(wrong).map_or(Ok(given), Err)
+    }
+
+    /// What a TOML file sets, and all that is wrong in it.
+    fn look_at_toml(text: &str) -> (Self, Vec<Wrong>) {
         // The message of the parser quotes the line, which may hold a secret: only what is wrong is
         // passed on.
-        let wrong = |what: &str| Error::invalid(format!("the configuration file: {what}"));
-        let file: toml::Table =
-            toml::from_str(text).map_err(|cause: toml::de::Error| wrong(cause.message()))?;
+        let wrong = |setting, what: &str| Wrong {
+            setting,
+            error: Error::invalid(format!("the configuration file: {what}")),
+        };
         let mut given = Self::nothing();
+        let file: toml::Table = match toml::from_str(text) {
+            Ok(file) => file,
+            Err(cause) => return (given, vec![wrong(None, cause.message())]),
+        };
+        let mut all = Vec::new();
         for (name, value) in file {
-            let at = SETTINGS.iter().position(|setting| setting.name == name);
-            let at = at.ok_or_else(|| wrong(&unknown(&name)))?;
-            let written = written(&SETTINGS[at].takes, value);
-            given.0[at] = Some(written.map_err(|what| wrong(&format!("{name}: {what}")))?);
+            let Some(at) = SETTINGS.iter().position(|setting| setting.name == name) else {
+                all.push(wrong(None, &unknown(&name)));
+                continue;
+            };
+            match written(&SETTINGS[at].takes, value) {
+                Ok(written) => given.0[at] = Some(written),
+                Err(what) => {
+                    all.push(wrong(Some(SETTINGS[at].name), &format!("{name}: {what}")));
+                }
+            }
         }
-        Ok(given)
+        (given, all)
     }
 
     /// These values, and `lower`'s where these say nothing.
@@ -64,16 +105,34 @@ impl Given {
     /// What they set, with defaults where nothing was set. What is wrong is told of whether it
     /// would matter or not.
     pub(super) fn check(&self) -> Result<Config> {
-        let mut config = Config::unset();
+        let (config, wrong) = self.look();
+        first(wrong).map_or(Ok(config), Err)
+    }
+
+    /// What they set, with defaults where nothing was set or it is wrong, and all that is wrong.
+    pub(super) fn look(&self) -> (Config, Vec<Wrong>) {
+        let (mut config, mut all) = (Config::unset(), Vec::new());
         for (setting, given) in SETTINGS.iter().zip(&self.0) {
-            match (given, &setting.default) {
-                (Some(value), _) => setting.set(&mut config, value)?,
-                (None, Fallback::Is(value)) => setting.set(&mut config, OsStr::new(value))?,
-                (None, Fallback::Unset(_)) => {}
+            let mut set = |value: &OsStr| {
+                let wrong = |error| Wrong { setting: Some(setting.name), error };
+                setting.set(&mut config, value).map_err(wrong)
+            };
+            let is_set = given.as_deref().map(&mut set);
+            let is_good = matches!(is_set, Some(Ok(())));
+            all.extend(is_set.and_then(Result::err));
+            if let (false, Fallback::Is(default)) = (is_good, &setting.default) {
+                all.extend(set(OsStr::new(default)).err());
             }
         }
-        config.mirror().map_or(Ok(()), |mirror| sink::check_database(&mirror.database))?;
-        Ok(config)
+        let database = config.mirror().map(|mirror| mirror.database);
+        let wrong = database.and_then(|database| sink::check_database(&database).err());
+        all.extend(wrong.map(|error| Wrong { setting: Some("mirror_url"), error }));
+        (config, all)
+    }
+
+    /// The value at a place of the table, where there is one.
+    pub(super) fn at(&self, at: usize) -> Option<&OsStr> {
+        self.0[at].as_deref()
     }
 
     #[cfg(test)]

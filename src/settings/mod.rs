@@ -6,6 +6,7 @@ pub(crate) mod duration;
 mod flags;
 mod given;
 mod log;
+mod look;
 pub(crate) mod secret;
 mod setting;
 mod table;
@@ -18,7 +19,9 @@ pub(crate) use flags::OfMirror;
 pub(crate) use flags::{
     Flags, OfData, OfPoints, OfPointsService, OfProbe, OfReport, OfServer, OfTokens,
 };
+pub(crate) use given::Wrong;
 pub(crate) use log::{LogConfig, LogFormat, LogUserIds};
+pub(crate) use look::Looked;
 
 /// The log as it is unless it is set.
 #[cfg(test)]

@@ -6,6 +6,7 @@
 mod support;
 
 mod backup;
+mod check_config;
 mod connections;
 mod demo;
 mod descriptors;

@@ -1,6 +1,7 @@
 //! `stockhold serve`: the server.
 
 mod backups;
+mod check;
 mod early;
 mod greeting;
 pub(super) mod keys;
@@ -44,6 +45,9 @@ pub(super) struct ServeArgs {
     /// Load the demo catalogue, and make a secret if none is set
     #[arg(long)]
     demo: bool,
+    /// Look at all settings as a start would, show what is in force and all that is wrong, and end
+    #[arg(long)]
+    check_config: bool,
     #[command(flatten)]
     settings: Flags<OfServer>,
     /// Serve for `stockhold soak`, which holds the clock; no variable and no file can say this
@@ -52,6 +56,9 @@ pub(super) struct ServeArgs {
 }
 
 pub(super) fn serve(args: &ServeArgs) -> Result<()> {
+    if args.check_config {
+        return check::check(args);
+    }
     let mut config = args.settings.settings()?;
     logs::start(&config.log, config.auth_secret.as_ref())?;
     let way_out = WayOut::listen(config.shutdown_timeout)?;
@@ -131,11 +138,15 @@ fn start_mirror(engine: &Engine, config: Option<MirrorConfig>) -> Result<Option<
 /// The bounds of the server, as far as the machine allows them.
 fn limits(config: &Config, mirror: Option<&MirrorConfig>) -> Result<Limits> {
     let wanted = config.limits.connections;
-    let segments = mirror.map_or(0, |mirror| mirror.backlog.bytes_max / SEGMENT_BYTES);
-    let connections = descriptors::connections(wanted, segments)?;
+    let connections = descriptors::connections(wanted, segments(mirror))?;
     let per_address = config.connections_per_address.unwrap_or(wanted.div_ceil(2));
     let connections_per_address = per_address.min(connections);
     Ok(Limits { connections, connections_per_address, ..config.limits.clone() })
+}
+
+/// How many segments of the journal a mirror may keep open.
+fn segments(mirror: Option<&MirrorConfig>) -> u64 {
+    mirror.map_or(0, |mirror| mirror.backlog.bytes_max / SEGMENT_BYTES)
 }
 
 /// The service that keeps the points.

@@ -40,7 +40,7 @@ enum What {
 
 /// Prints what the server says, and exits with 1 unless it says yes.
 pub(super) fn probe(args: &ProbeArgs) -> Result<ExitCode> {
-    let address = at_home(args.settings.settings()?.listen);
+    let address = at_home(&args.settings.settings()?.listen)?;
     let path = match args.what {
         What::Health => "health",
         What::Ready => "ready",

@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::Limits;
+use super::listener::Peer;
 use super::running::RunningClock;
 
 /// How long what a client still sends is read after the last answer: to close with bytes unread
@@ -22,16 +23,36 @@ const LINGER: Duration = Duration::from_secs(1);
 /// makes room for many.
 const SENT_AWAY_OF: usize = 64;
 
-/// Where a client is: its IPv4 address, or the /64 of its IPv6 address, of which one subscriber has
-/// all.
+/// Where a client is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Address(IpAddr);
+pub(super) enum Address {
+    /// At its IPv4 address, or in the /64 of its IPv6 address, of which one subscriber has all.
+    Net(IpAddr),
+    /// On this machine, with no address: whoever comes by a Unix socket. Behind it stands a proxy
+    /// more often than not, so bounds of each address are not for them.
+    Local,
+}
 
 impl Address {
-    pub(super) fn of(ip: IpAddr) -> Self {
+    pub(super) fn of(peer: Peer) -> Self {
+        match peer {
+            Peer::At(ip) => Self::of_ip(ip),
+            Peer::Local => Self::Local,
+        }
+    }
+
+    fn of_ip(ip: IpAddr) -> Self {
         match ip.to_canonical() {
-            IpAddr::V6(ip) => Self(IpAddr::V6((ip.to_bits() >> 64 << 64).into())),
-            ip => Self(ip),
+            IpAddr::V6(ip) => Self::Net(IpAddr::V6((ip.to_bits() >> 64 << 64).into())),
+            ip => Self::Net(ip),
+        }
+    }
+
+    /// Whether the bounds of each address hold for it.
+    pub(super) fn is_bounded(self) -> bool {
+        match self {
+            Self::Net(_) => true,
+            Self::Local => false,
         }
     }
 }
@@ -252,7 +273,7 @@ impl Guests {
 
     fn knock(&self, address: Address) -> Door {
         let mut house = self.house.lock();
-        let same = house.by_address.get(&address);
+        let same = house.by_address.get(&address).filter(|_| address.is_bounded());
         if let Some(same) = same.filter(|same| same.len() >= self.per_address_max) {
             return if send_away(same.values()) { Door::Wait } else { Door::Out };
         }
@@ -330,7 +351,7 @@ mod tests {
     }
 
     fn enter(guests: &Guests, ip: &str) -> Result<Arc<Guest>, &'static str> {
-        match guests.knock(Address::of(ip.parse().expect("an address"))) {
+        match guests.knock(Address::of_ip(ip.parse().expect("an address"))) {
             Door::In(guest) => Ok(guest),
             Door::Wait => Err("wait"),
             Door::Out => Err("out"),
@@ -339,7 +360,7 @@ mod tests {
 
     #[test]
     fn one_subscriber_is_one_address() {
-        let of = |ip: &str| Address::of(ip.parse().expect("an address"));
+        let of = |ip: &str| Address::of_ip(ip.parse().expect("an address"));
         assert_eq!(of("2001:db8:1:2::1"), of("2001:db8:1:2:ffff::9"), "one /64");
         assert_ne!(of("2001:db8:1:2::1"), of("2001:db8:1:3::1"), "two");
         assert_eq!(of("::ffff:10.0.0.1"), of("10.0.0.1"), "the same client through an IPv6 socket");

@@ -20,6 +20,7 @@ mod format;
 mod guests;
 mod key;
 mod lane;
+mod listener;
 mod manual;
 mod media;
 mod messagepack;
@@ -66,6 +67,9 @@ pub use auth::{Auth, Role};
 pub(crate) use auth::{SECRET_BYTES_MIN, set_of_secret};
 #[cfg(feature = "bin")]
 pub(crate) use document::object as exact_object;
+#[cfg(feature = "bin")]
+pub(crate) use listener::Place;
+pub use listener::{Audience, Listener, Listeners};
 #[cfg(feature = "bin")]
 pub(crate) use manual::{escaped, policy_of};
 pub use request_log::RequestLog;

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::future::Future;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -13,15 +13,15 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 
 use super::App;
 use super::answer::Body as ResponseBody;
 use super::budget::Charge;
 use super::error::{ApiError, Code};
 use super::guests::{Address, Dismissed, Guest, Guests};
+use super::listener::{Listener, Listeners, Peer, Stream};
 use super::reply;
 use super::stream::GuestStream;
 use super::upkeep;
@@ -42,27 +42,34 @@ const TICKS_OF_A_TIMEOUT: u32 = 8;
 const TICK_MIN: Duration = Duration::from_millis(5);
 const TICK_MAX: Duration = Duration::from_millis(250);
 
-/// Serves `app` on `listener` until `shutdown` resolves, then lets requests under way finish. A
-/// connection's failure is its own.
-pub async fn run(listener: TcpListener, shutdown: impl Future<Output = ()>, app: Arc<App>) {
-    let house = House::new(app);
+/// Serves `app` on one listener or on several until `shutdown` resolves, then lets requests under
+/// way finish. A connection's failure is its own.
+pub async fn run(
+    listeners: impl Into<Listeners>,
+    shutdown: impl Future<Output = ()>,
+    app: Arc<App>,
+) {
+    let house = Arc::new(House::new(app));
     // Dropped with the rest, they end.
     let mut beside = JoinSet::new();
     beside.spawn(sweep(house.guests.clone(), house.app.clone()));
     upkeep::begin(&mut beside, &house.app);
     let sending = house.app.begin_webhooks();
-    let mut shutdown = pin!(shutdown);
-    loop {
-        tokio::select! {
-            biased;
-            () = &mut shutdown => break,
-            () = house.next(&listener) => {}
-        }
+    let mut doors = JoinSet::new();
+    for listener in listeners.into() {
+        doors.spawn(house.clone().open(listener));
     }
-    let House { app, graceful, .. } = house;
-    app.draining.send_replace(true);
+    tokio::select! {
+        biased;
+        () = shutdown => {}
+        // They have no end but a panic, which is ours.
+        Some(Err(ended)) = doors.join_next() => resume(ended),
+    }
+    house.app.draining.send_replace(true);
     tracing::info!("stopping: requests under way are finished first");
-    drop(listener);
+    doors.shutdown().await;
+    let house = Arc::into_inner(house).expect("only doors had it besides, and they are gone");
+    let House { app, graceful, .. } = house;
     if tokio::time::timeout(app.limits.drain_timeout, graceful.shutdown()).await.is_err() {
         tracing::warn!("some requests did not finish in time");
     }
@@ -70,6 +77,13 @@ pub async fn run(listener: TcpListener, shutdown: impl Future<Output = ()>, app:
         sending.stop().await;
     }
     upkeep::end(&app).await;
+}
+
+/// Goes on with a panic of a task that is one with its caller.
+fn resume(ended: JoinError) {
+    if let Ok(panic) = ended.try_into_panic() {
+        std::panic::resume_unwind(panic);
+    }
 }
 
 /// Moves the clock that connections are measured by, and closes those that take too long.
@@ -100,13 +114,18 @@ impl House {
         Self { app, builder, graceful: GracefulShutdown::new(), guests, turned_away }
     }
 
+    /// Lets clients in, until it is dropped. Each listener has a door of its own: clients that wait
+    /// at one hold up nobody at another.
+    async fn open(self: Arc<Self>, listener: Listener) {
+        loop {
+            self.next(&listener).await;
+        }
+    }
+
     /// Accepts a connection and serves it once there is room for it.
-    async fn next(&self, listener: &TcpListener) {
+    async fn next(&self, listener: &Listener) {
         match listener.accept().await {
-            Ok((stream, peer)) => match self.guests.admit(Address::of(peer.ip())).await {
-                Some(guest) => self.serve(stream, guest),
-                None => self.turn_away(stream),
-            },
+            Ok((stream, peer)) => self.receive(stream, peer).await,
             Err(error) => {
                 tracing::warn!(error = %error, "a connection was not accepted");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -114,11 +133,14 @@ impl House {
         }
     }
 
-    fn serve(&self, stream: TcpStream, guest: Arc<Guest>) {
-        // A small answer must not wait for the client's acknowledgement of the one before.
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(error = %error, "a connection keeps its delay");
+    async fn receive(&self, stream: Stream, peer: Peer) {
+        match self.guests.admit(Address::of(peer)).await {
+            Some(guest) => self.serve(stream, guest),
+            None => self.turn_away(stream),
         }
+    }
+
+    fn serve(&self, stream: Stream, guest: Arc<Guest>) {
         let stream = TokioIo::new(GuestStream::new(stream, guest.clone()));
         let service = service_fn({
             let (app, guest) = (self.app.clone(), guest.clone());
@@ -147,7 +169,7 @@ impl House {
     }
 
     /// Tells a client that its address has too many connections, if not too many are being told.
-    fn turn_away(&self, stream: TcpStream) {
+    fn turn_away(&self, stream: Stream) {
         let Ok(permit) = self.turned_away.clone().try_acquire_owned() else {
             return;
         };
@@ -164,7 +186,7 @@ impl House {
 }
 
 /// Answers whatever a client asks, and closes.
-async fn tell(mut stream: TcpStream, answer: &[u8]) -> std::io::Result<()> {
+async fn tell(mut stream: Stream, answer: &[u8]) -> std::io::Result<()> {
     let mut asked = [0; 4096];
     // What is not read before the socket is closed resets the connection, and the answer is lost.
     let _ = stream.read(&mut asked).await?;

@@ -11,11 +11,11 @@ use hyper::service::service_fn;
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde::Serialize;
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
 use super::error::{ApiError, Code};
 use super::format::Format;
+use super::listener::{Listener, Stream};
 use super::reply::{HttpResponse, Telling, failure, respond};
 use super::request_id::{self, RequestIds};
 use super::server::ACCEPT_PAUSE;
@@ -43,7 +43,7 @@ struct Checks {
 /// Answers on `listener` until it is dropped: `/health` with 200, `/ready` with 503, and everything
 /// else with `UNAVAILABLE`. Each connection is closed after its answer, so that the next request
 /// finds the whole server.
-pub(crate) async fn starting(listener: &TcpListener) {
+pub(crate) async fn starting(listener: &Listener) {
     let places = Arc::new(Semaphore::new(ASKING_MAX));
     let ids = Arc::new(RequestIds::new());
     loop {
@@ -68,7 +68,7 @@ pub(crate) async fn starting(listener: &TcpListener) {
     }
 }
 
-async fn serve(stream: TcpStream, ids: &RequestIds) {
+async fn serve(stream: Stream, ids: &RequestIds) {
     let service = service_fn(|request: Request<Incoming>| {
         let asked = ids.of(request.headers());
         let mut response = answer(request.uri().path());

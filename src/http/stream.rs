@@ -6,22 +6,22 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
 use super::guests::Guest;
+use super::listener::Stream;
 
 /// How much of what a client still sends after the last answer is read and thrown away at once.
 const DISCARD_BYTES: usize = 8 * 1024;
 
 pub(super) struct GuestStream {
-    stream: TcpStream,
+    stream: Stream,
     guest: Arc<Guest>,
     /// The client sends nothing any more.
     ended: bool,
 }
 
 impl GuestStream {
-    pub(super) fn new(stream: TcpStream, guest: Arc<Guest>) -> Self {
+    pub(super) fn new(stream: Stream, guest: Arc<Guest>) -> Self {
         Self { stream, guest, ended: false }
     }
 

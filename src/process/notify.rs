@@ -2,6 +2,7 @@
 //! `NOTIFY_SOCKET` names. Without one nobody is told.
 
 use std::ffi::OsStr;
+use std::fmt::Display;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::sync::Arc;
@@ -40,9 +41,10 @@ impl Notify {
         }
     }
 
-    /// Says that it serves at `address`.
-    pub(crate) fn ready(&self, address: std::net::SocketAddr) {
-        self.say(&format!("READY=1\nSTATUS=serving on {address}"));
+    /// Says that it serves at these places.
+    pub(crate) fn ready(&self, places: &[impl Display]) {
+        let places: Vec<_> = places.iter().map(ToString::to_string).collect();
+        self.say(&format!("READY=1\nSTATUS=serving on {}", places.join(", ")));
     }
 
     /// Says that it stops.

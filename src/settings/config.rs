@@ -1,6 +1,5 @@
 //! What the settings set.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,14 +9,15 @@ use super::log::LogConfig;
 use crate::backup::Plan;
 use crate::base::error::{Error, Result};
 use crate::engine::{Engine, EngineBuilder};
-use crate::http::{Auth, Limits, RequestLog, WebhookSettings};
+use crate::http::{Auth, Limits, Place, RequestLog, WebhookSettings};
 use crate::mall::{BreakerConfig, MallConfig};
 use crate::points::ServiceConfig;
 use crate::sink::{Backlog, BacklogPolicy, Database, MirrorConfig};
 
 /// What a server runs with, and what other commands look up of it.
 pub(crate) struct Config {
-    pub(crate) listen: SocketAddr,
+    /// Where everybody is listened to.
+    pub(crate) listen: Vec<Place>,
     pub(crate) data_dir: PathBuf,
     pub(crate) auth_secret: Option<SecretString>,
     /// The file with the keys that tokens may name.
@@ -136,7 +136,7 @@ impl Config {
     pub(super) fn unset() -> Self {
         let backlog = Backlog { bytes_max: u64::MAX, policy: BacklogPolicy::Keep };
         Self {
-            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            listen: Vec::new(),
             data_dir: PathBuf::new(),
             auth_secret: None,
             auth_keys: None,

@@ -1,6 +1,6 @@
 //! Settings as flags of a command: all of them, or those that a command shares with the server.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,7 @@ use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, value_pars
 use super::config::Config;
 use super::given::Given;
 use super::look::{self, Looked};
-use super::setting::{Setting, Takes};
+use super::setting::{LIST_BETWEEN, Setting, Takes};
 use super::table::SETTINGS;
 use crate::base::error::Result;
 
@@ -145,6 +145,7 @@ impl<W: Which> FromArgMatches for Flags<W> {
             }
             match setting.takes {
                 Takes::Yes { .. } => matches.get_flag(setting.name).then(|| "false".into()),
+                Takes::List { .. } => matches.get_many(setting.name).map(joined),
                 _ => matches.get_one::<OsString>(setting.name).cloned(),
             }
         });
@@ -157,6 +158,12 @@ impl<W: Which> FromArgMatches for Flags<W> {
     }
 }
 
+/// A flag that was repeated as one would write it elsewhere.
+fn joined<'a>(all: impl Iterator<Item = &'a OsString>) -> OsString {
+    let all: Vec<_> = all.map(OsString::as_os_str).collect();
+    all.join(OsStr::new(&LIST_BETWEEN.to_string()))
+}
+
 /// The flag of a setting, where it has one.
 fn arg(setting: &'static Setting) -> Option<Arg> {
     let arg = Arg::new(setting.name).long(setting.flag()?);
@@ -167,6 +174,10 @@ fn arg(setting: &'static Setting) -> Option<Arg> {
         }
         _ => {
             let default = setting.default_shown();
+            let arg = match setting.takes {
+                Takes::List { .. } => arg.action(ArgAction::Append),
+                _ => arg,
+            };
             arg.value_name(setting.value)
                 .value_parser(value_parser!(OsString))
                 .help(format!("{help} [default: {default}] [env: {variable}]"))

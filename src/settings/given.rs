@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
 use super::config::Config;
-use super::setting::{Fallback, Setting, Takes};
+use super::setting::{Fallback, LIST_BETWEEN, Setting, Takes};
 use super::table::SETTINGS;
 use crate::base::error::{Error, Result};
 use crate::sink;
@@ -149,9 +149,15 @@ fn unknown(name: &str) -> String {
 
 /// A value of the file as one would write it as a flag.
 fn written(takes: &Takes, value: toml::Value) -> Result<OsString, &'static str> {
-    use toml::Value::{Boolean, Integer, String};
+    use toml::Value::{Array, Boolean, Integer, String};
     match (takes, value) {
         (_, String(text)) => Ok(text.into()),
+        (Takes::List { .. }, Array(all)) => {
+            let all = all.iter().map(|one| one.as_str().ok_or("expected strings"));
+            let all = all.collect::<Result<Vec<_>, _>>()?;
+            Ok(all.join(&LIST_BETWEEN.to_string()).into())
+        }
+        (Takes::List { .. }, _) => Err("expected a string, or an array of strings"),
         (Takes::Number { .. } | Takes::Bytes { .. }, Integer(number)) => {
             Ok(number.to_string().into())
         }

@@ -12,6 +12,9 @@ use crate::base::error::{Error, Result};
 /// The most of everything that is counted in bytes: a pebibyte.
 const BYTES_MAX: u64 = 1 << 50;
 
+/// What stands between several values of one setting.
+pub(super) const LIST_BETWEEN: char = ',';
+
 /// One setting. `max_connections` is `--max-connections` as a flag, `STOCKHOLD_MAX_CONNECTIONS` in
 /// the environment, and `max_connections` in the file.
 pub(super) struct Setting {
@@ -49,6 +52,9 @@ pub(super) enum Takes {
     Yes { set: fn(&mut Config, bool) },
     /// A path to a file or a directory.
     Path { set: fn(&mut Config, PathBuf) },
+    /// Texts of some form, with commas between them; the flag is repeated, and the file has an
+    /// array. `add` answers `None` for one that is of another.
+    List { form: &'static str, add: fn(&mut Config, &str) -> Option<()> },
     /// A text of some form. `set` answers `None` for one that is of another.
     Text { form: &'static str, set: fn(&mut Config, &str) -> Option<()> },
     /// The same, but it is never repeated. Other users of the machine can read flags, so some have
@@ -119,6 +125,12 @@ impl Setting {
                 "false" => set(to, false),
                 _ => return Err(wrong(&one_of(["true", "false"].into_iter()))),
             },
+            Takes::List { form, add } => {
+                for one in text.split(LIST_BETWEEN).map(str::trim) {
+                    let wrong = || format!("{name} has {one:?}: each must be {form}");
+                    add(to, one).ok_or_else(|| Error::invalid(wrong()))?;
+                }
+            }
             Takes::Text { form, set } => set(to, text).ok_or_else(|| wrong(form))?,
             Takes::Secret { form, set, .. } => {
                 let wrong = || Error::invalid(format!("{name} must have {form}"));
@@ -142,6 +154,7 @@ impl Setting {
             }
             Takes::Yes { .. } => "`true`, `false`".to_owned(),
             Takes::Path { .. } => "a path".to_owned(),
+            Takes::List { form, .. } => format!("one or several of {form}"),
             Takes::Text { form, .. } | Takes::Secret { form, .. } => (*form).to_owned(),
         }
     }

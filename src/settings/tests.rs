@@ -5,6 +5,7 @@ use super::setting::{Fallback, Setting, Takes};
 use super::table::SETTINGS;
 use crate::base::error::{Error, Result};
 use crate::doc_tables;
+use crate::http::Place;
 use crate::settings::{Config, LogFormat};
 
 fn of_file(toml: &str) -> Result<Config> {
@@ -29,20 +30,21 @@ fn a_flag_goes_before_the_environment_before_the_file_before_the_default() {
     let empty = || Given::of_environment(|_| Some("".into()));
     let file = || Given::of_toml("listen = \"1.1.1.1:3\"").expect("a valid file");
     let none = Given::nothing;
+    let at = |text: &str| text.parse::<Place>().expect("a place");
     for (given, port) in [
         (flags().over(&environment()).over(&file()), 1),
         (none().over(&environment()).over(&file()), 2),
         (none().over(&empty()).over(&file()), 3),
         (none().over(&none()).over(&none()), 3000),
     ] {
-        assert_eq!(given.check().expect("valid settings").listen.port(), port);
+        assert_eq!(given.check().expect("valid settings").listen, [at(&format!("1.1.1.1:{port}"))]);
     }
 }
 
 #[test]
 fn without_settings_there_are_the_defaults() {
     let mut config = Given::nothing().check().expect("valid defaults");
-    assert_eq!(config.listen.to_string(), "127.0.0.1:3000");
+    assert_eq!(config.listen, [Place::Tcp(([127, 0, 0, 1], 3000).into())]);
     assert_eq!(config.data_dir.to_str(), Some("./data"));
     assert_eq!(config.mall.reservation_ttl_ms, 900_000);
     assert_eq!((config.shutdown_timeout.as_secs(), config.log.format), (60, LogFormat::Text));
@@ -137,7 +139,10 @@ fn a_wrong_setting_is_named_with_what_is_allowed() {
     );
     check("experiment_window = \"0s\"", &["experiment_window", "1ms to 366d"]);
     check("colour = \"red\"", &["colour", "`listen`", "`data_dir`"]);
-    check("listen = 3000", &["listen", "expected a string"]);
+    check("listen = 3000", &["listen", "expected a string, or an array of strings"]);
+    check("listen = [\"127.0.0.1:0\", \"localhost:3000\"]", &["\"localhost:3000\"", "IP:PORT"]);
+    check("listen = \"unix:here\"", &["unix:here", "unix:/PATH"]);
+    check("listen = [3000]", &["listen", "expected strings"]);
 }
 
 #[test]
@@ -182,6 +187,7 @@ fn every_row_refuses_a_bad_value_by_its_name_and_says_what_is_allowed() {
             Takes::Choice { .. } | Takes::Yes { .. } => &["perhaps", "", "TRUE"],
             // Any path may be one.
             Takes::Path { .. } => &[],
+            Takes::List { .. } => &["\u{1}", "", "a,b", ","],
             Takes::Text { .. } | Takes::Secret { .. } => &["\u{1} /@ \u{1}", ""],
         };
         let mut refused = 0;
@@ -200,7 +206,9 @@ fn every_row_refuses_a_bad_value_by_its_name_and_says_what_is_allowed() {
                 }
                 Takes::Yes { .. } => "true, false".to_owned(),
                 Takes::Path { .. } => String::new(),
-                Takes::Text { form, .. } | Takes::Secret { form, .. } => (*form).to_owned(),
+                Takes::List { form, .. }
+                | Takes::Text { form, .. }
+                | Takes::Secret { form, .. } => (*form).to_owned(),
             };
             assert!(told.contains(setting.name) && told.contains(&allowed), "{value:?}: {told}");
             if matches!(setting.takes, Takes::Secret { .. }) {

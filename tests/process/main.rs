@@ -15,6 +15,7 @@ mod flash_sale;
 mod full_disk;
 mod health;
 mod hung_disk;
+mod listeners;
 mod logs;
 mod notify;
 mod points_service;

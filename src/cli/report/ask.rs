@@ -7,7 +7,7 @@ use hyper::body::Bytes;
 use hyper::header::HeaderValue;
 
 use crate::base::error::{Error, Result};
-use crate::http::{Auth, Role};
+use crate::http::{Auth, Place, Role};
 use crate::mall::{Report, ReportPeriod, Span};
 use crate::process::runtime;
 use crate::settings::{Config, secret};
@@ -37,13 +37,22 @@ pub(super) fn ask(config: &Config, server: SocketAddr, period: &ReportPeriod) ->
     })
 }
 
-/// Where a server on this machine answers that listens there.
-pub(in crate::cli) fn at_home(mut listen: SocketAddr) -> SocketAddr {
+/// Where a server on this machine answers that listens there: at the first address of TCP.
+///
+/// # Errors
+/// `Invalid` when it listens at none.
+pub(in crate::cli) fn at_home(listen: &[Place]) -> Result<SocketAddr> {
+    let tcp = listen.iter().find_map(|place| match place {
+        Place::Tcp(address) => Some(*address),
+        Place::Unix(_) => None,
+    });
+    let none = || Error::invalid("listen has no address of TCP that could be asked");
+    let mut listen = tcp.ok_or_else(none)?;
     if listen.ip().is_unspecified() {
         listen.set_ip(match listen {
             SocketAddr::V4(_) => IpAddr::V4(Ipv4Addr::LOCALHOST),
             SocketAddr::V6(_) => IpAddr::V6(Ipv6Addr::LOCALHOST),
         });
     }
-    listen
+    Ok(listen)
 }

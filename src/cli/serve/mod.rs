@@ -70,7 +70,7 @@ pub(super) fn serve(args: &ServeArgs) -> Result<()> {
     let keys = config.auth_keys.as_deref().map(|path| KeysFile::load(path, &auth)).transpose()?;
     let keys_at = config.keys_url().map(KeysAt::new).transpose()?;
     let runtime = runtime()?;
-    let early = Early::listen(&runtime, config.listen)?;
+    let early = Early::listen(&runtime, &config.listen)?;
     let notify = Notify::of_environment();
     let replaying = runtime.spawn(notify.clone().starting());
     let mut builder = config.take_engine();
@@ -202,8 +202,8 @@ impl Server {
         let _deliveries = Deliveries::start(mall, receivers)?;
         runtime.block_on(async {
             let Began { early, notify, replaying } = began;
-            let address = early.address;
-            let listener = early.end().await?;
+            let places = early.places.clone();
+            let listeners = early.end().await?;
             // Before the address is known to anybody: a signal from then on is meant for a running
             // server.
             way_out.enter(Stage::Serving);
@@ -219,16 +219,16 @@ impl Server {
                 tokio::spawn(keys.follow(auth));
             }
             replaying.abort();
-            notify.ready(address);
+            notify.ready(&places);
             tokio::spawn(notify.clone().watched());
             // In the way of the end, and not beside it: a task might not run any more.
             let stopping = async {
                 way_out.asked(1).await;
                 notify.stopping();
             };
-            greeting::announce(address, hint.as_deref())?;
+            greeting::announce(&places, hint.as_deref())?;
             tokio::select! {
-                () = http::run(listener, stopping, app) => {}
+                () = http::run(listeners, stopping, app) => {}
                 () = way_out.asked(2) => {}
             }
             Ok(())

@@ -176,7 +176,7 @@ mod tests {
         let request = Unchecked {
             app,
             format: Format::Json,
-            address: Address::of([127, 0, 0, 1].into()),
+            address: Address::Local,
             counted: &Counted::default(),
             asked: &Asked::new("".into(), None),
             headers: &headers,

@@ -12,12 +12,12 @@ pub(super) const ROWS: &[Setting] = &[
         name: "listen",
         value: "ADDR",
         default: Is("127.0.0.1:3000"),
-        takes: Takes::Text {
-            form: "IP:PORT, as in 127.0.0.1:3000 or [::]:3000",
-            set: |to, text| text.parse().ok().map(|address| to.listen = address),
+        takes: Takes::List {
+            form: "IP:PORT, as in 127.0.0.1:3000 or [::]:3000, or unix:/PATH",
+            add: |to, text| text.parse().ok().map(|place| to.listen.push(place)),
         },
-        help: "Where to listen",
-        more: "Port 0 takes a free one and prints it",
+        help: "Where to listen; it can be repeated",
+        more: "Port 0 takes a free one and prints it. See [Listeners](#listeners)",
     },
     Setting {
         name: "data_dir",

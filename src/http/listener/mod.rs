@@ -1,0 +1,103 @@
+//! Where clients connect: sockets of TCP and of Unix, each for everybody or for operators alone.
+
+#[cfg(feature = "bin")]
+mod place;
+mod stream;
+
+use std::io;
+
+use tokio::net::{TcpListener, UnixListener};
+
+#[cfg(feature = "bin")]
+pub(crate) use self::place::Place;
+pub(super) use self::stream::{Peer, Stream};
+
+/// Whom a listener is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Audience {
+    /// Whoever reaches it.
+    Everybody,
+    /// Whoever runs the shop or the server, or watches it.
+    Operators,
+}
+
+/// A socket that clients connect to, and whom it is for.
+#[derive(Debug)]
+pub struct Listener {
+    socket: Socket,
+    audience: Audience,
+}
+
+#[derive(Debug)]
+enum Socket {
+    Tcp(TcpListener),
+    Unix(UnixListener),
+}
+
+impl Listener {
+    /// The same socket for others than it was for. A new one is for everybody.
+    #[must_use]
+    pub fn for_audience(self, audience: Audience) -> Self {
+        Self { audience, ..self }
+    }
+
+    /// Whom it is for.
+    pub fn audience(&self) -> Audience {
+        self.audience
+    }
+
+    /// The next client. Nobody is lost when this is dropped before it resolves.
+    pub(super) async fn accept(&self) -> io::Result<(Stream, Peer)> {
+        match &self.socket {
+            Socket::Tcp(socket) => {
+                let (stream, address) = socket.accept().await?;
+                // A small answer must not wait for the client's acknowledgement of the one before.
+                if let Err(error) = stream.set_nodelay(true) {
+                    tracing::debug!(%error, "a connection keeps its delay");
+                }
+                Ok((Stream::Tcp(stream), Peer::At(address.ip())))
+            }
+            Socket::Unix(socket) => {
+                let (stream, _) = socket.accept().await?;
+                Ok((Stream::Unix(stream), Peer::Local))
+            }
+        }
+    }
+}
+
+impl From<TcpListener> for Listener {
+    fn from(socket: TcpListener) -> Self {
+        Self { socket: Socket::Tcp(socket), audience: Audience::Everybody }
+    }
+}
+
+impl From<UnixListener> for Listener {
+    fn from(socket: UnixListener) -> Self {
+        Self { socket: Socket::Unix(socket), audience: Audience::Everybody }
+    }
+}
+
+/// All the sockets of a server.
+#[derive(Debug, Default)]
+pub struct Listeners(Vec<Listener>);
+
+impl<L: Into<Listener>> From<L> for Listeners {
+    fn from(one: L) -> Self {
+        Self(vec![one.into()])
+    }
+}
+
+impl FromIterator<Listener> for Listeners {
+    fn from_iter<I: IntoIterator<Item = Listener>>(all: I) -> Self {
+        Self(all.into_iter().collect())
+    }
+}
+
+impl IntoIterator for Listeners {
+    type Item = Listener;
+    type IntoIter = std::vec::IntoIter<Listener>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}

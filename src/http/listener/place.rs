@@ -1,0 +1,89 @@
+//! Where to listen, as a setting writes it.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use tokio::net::{TcpListener, UnixListener};
+
+use super::{Listener, Socket};
+use crate::base::error::{Error, Result};
+
+/// What stands before the path of a Unix socket.
+const UNIX: &str = "unix:";
+
+/// An address of TCP, or the path of a Unix socket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    Tcp(SocketAddr),
+    Unix(PathBuf),
+}
+
+impl FromStr for Place {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text.strip_prefix(UNIX) {
+            Some(path) if Path::new(path).is_absolute() => Ok(Self::Unix(path.into())),
+            Some(_) => Err(()),
+            None => text.parse().map(Self::Tcp).map_err(drop),
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => address.fmt(f),
+            Self::Unix(path) => write!(f, "{UNIX}{}", path.display()),
+        }
+    }
+}
+
+impl Listener {
+    /// Listens for everybody from here on. Needs a runtime.
+    ///
+    /// # Errors
+    /// `Unavailable` when one cannot listen there.
+    pub(crate) async fn bind(place: &Place) -> Result<Self> {
+        let failed = |cause| Error::io(format!("listening on {place}"), cause);
+        match place {
+            Place::Tcp(address) => TcpListener::bind(address).await.map(Self::from).map_err(failed),
+            Place::Unix(path) => UnixListener::bind(path).map(Self::from).map_err(failed),
+        }
+    }
+
+    /// Where it listens; with the port that was free where any was to be taken.
+    ///
+    /// # Errors
+    /// `Unavailable` when the system does not say.
+    pub(crate) fn place(&self) -> Result<Place> {
+        let failed = |cause| Error::io("asking where a socket listens", cause);
+        let unnamed = || failed(io::Error::other("it has no path"));
+        match &self.socket {
+            Socket::Tcp(socket) => socket.local_addr().map(Place::Tcp).map_err(failed),
+            Socket::Unix(socket) => {
+                let address = socket.local_addr().map_err(failed)?;
+                address.as_pathname().map(|path| Place::Unix(path.into())).ok_or_else(unnamed)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_an_address_or_an_absolute_path() {
+        for text in ["127.0.0.1:3000", "[::]:0", "unix:/run/stockhold/http.sock"] {
+            assert_eq!(text.parse::<Place>().map(|it| it.to_string()), Ok(text.to_owned()));
+        }
+        for wrong in ["", "localhost:3000", "127.0.0.1", ":3000", "unix:", "unix:a.sock", "/a.sock"]
+        {
+            assert_eq!(wrong.parse::<Place>(), Err(()), "{wrong}");
+        }
+    }
+}

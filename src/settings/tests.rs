@@ -31,13 +31,13 @@ fn a_flag_goes_before_the_environment_before_the_file_before_the_default() {
     let file = || Given::of_toml("listen = \"1.1.1.1:3\"").expect("a valid file");
     let none = Given::nothing;
     let at = |text: &str| text.parse::<Place>().expect("a place");
-    for (given, port) in [
-        (flags().over(&environment()).over(&file()), 1),
-        (none().over(&environment()).over(&file()), 2),
-        (none().over(&empty()).over(&file()), 3),
-        (none().over(&none()).over(&none()), 3000),
+    for (given, place) in [
+        (flags().over(&environment()).over(&file()), "1.1.1.1:1"),
+        (none().over(&environment()).over(&file()), "1.1.1.1:2"),
+        (none().over(&empty()).over(&file()), "1.1.1.1:3"),
+        (none().over(&none()).over(&none()), "127.0.0.1:3000"),
     ] {
-        assert_eq!(given.check().expect("valid settings").listen, [at(&format!("1.1.1.1:{port}"))]);
+        assert_eq!(given.check().expect("valid settings").listen, [at(place)]);
     }
 }
 

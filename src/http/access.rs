@@ -44,6 +44,14 @@ pub(super) enum Grant {
     ForUser,
 }
 
+/// Listeners at which a route is had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum At {
+    Everybodys,
+    Operators,
+    Both,
+}
+
 impl Access {
     pub(super) const ALL: &[Self] = &[
         Self::Public,
@@ -79,6 +87,16 @@ impl Access {
             (Self::Admin, Role::User | Role::Service | Role::Operator | Role::Monitor) => Nothing,
             (Self::Monitor, Role::Operator | Role::Admin | Role::Monitor) => Own,
             (Self::Monitor, Role::User | Role::Service) => Nothing,
+        }
+    }
+
+    /// At which listeners it is had, where operators have some of their own.
+    pub(super) const fn at(self) -> At {
+        match self {
+            Self::Public | Self::User | Self::Service | Self::Ledger => At::Everybodys,
+            // Services ask for it as well.
+            Self::Staff => At::Both,
+            Self::Operator | Self::Admin | Self::Monitor => At::Operators,
         }
     }
 

@@ -15,10 +15,10 @@ use super::auth::{Identity, Role};
 use super::budget::{Charge, Payer, SMALL_BYTES};
 use super::error::{ApiError, Code};
 use super::format::Format;
-use super::guests::Address;
 use super::rates::Counted;
 use super::reply::{HttpResponse, success};
 use super::row::Row;
+use super::visit::{Offer, Visit};
 use super::{App, etag, key, query};
 use crate::base::IdempotencyKey;
 use crate::base::asked::Asked;
@@ -35,7 +35,7 @@ const LEDGER_SHARES: u128 = 64;
 pub(super) struct Unchecked<'a> {
     pub(super) app: &'a App,
     pub(super) format: Format,
-    pub(super) address: Address,
+    pub(super) visit: Visit,
     /// What it was counted against so far.
     pub(super) counted: &'a Counted,
     /// What the log tells of it.
@@ -193,10 +193,10 @@ impl<'a> Unchecked<'a> {
     }
 
     fn count_address(&self) -> Result<(), ApiError> {
-        if !self.address.is_bounded() {
+        if !self.visit.is_bounded() {
             return Ok(());
         }
-        let charged = self.app.rates.charge_address(self.address, self.counted);
+        let charged = self.app.rates.charge_address(self.visit.address, self.counted);
         charged.map_err(|wait| ApiError::rate_limited(wait).detail("too many from one address"))
     }
 
@@ -253,7 +253,7 @@ impl<Who, const N: usize> Call<'_, Who, N> {
 
     /// Counts memory for this request, as long as the charge lives, if it is worth counting.
     pub(super) fn charge(&self, bytes: usize) -> Result<Option<Charge>, ApiError> {
-        charge(self.app, self.request.headers, self.request.address, bytes)
+        charge(self.app, self.request.headers, self.request.visit, bytes)
     }
 }
 
@@ -331,7 +331,7 @@ fn ledger_key(scope: &str, meant: &str) -> Result<IdempotencyKey> {
 pub(super) fn charge(
     app: &App,
     headers: &HeaderMap,
-    address: Address,
+    visit: Visit,
     bytes: usize,
 ) -> Result<Option<Charge>, ApiError> {
     if bytes <= SMALL_BYTES {
@@ -344,7 +344,11 @@ pub(super) fn charge(
             let caller = access::caller(Access::User, bearer.clone(), headers).unwrap_or(bearer);
             Payer::User(caller.user.id().into())
         }
-        Err(_) => Payer::Address(address),
+        Err(_) => Payer::Address(visit.address),
     };
-    app.budget.charge(&payer, bytes).map(Some)
+    let budget = match visit.offer {
+        Offer::Everything | Offer::Users => &app.budget,
+        Offer::Operators => &app.operators_budget,
+    };
+    budget.charge(&payer, bytes).map(Some)
 }

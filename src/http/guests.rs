@@ -249,10 +249,19 @@ enum Door {
 
 impl Guests {
     pub(super) fn new(clock: Arc<RunningClock>, limits: &Limits) -> Self {
+        Self::bounded(clock, limits.connections, limits.connections_per_address)
+    }
+
+    /// Those of operators, who may all come from one address.
+    pub(super) fn of_operators(clock: Arc<RunningClock>, limits: &Limits) -> Self {
+        Self::bounded(clock, limits.operators_connections, limits.operators_connections)
+    }
+
+    fn bounded(clock: Arc<RunningClock>, connections_max: usize, per_address_max: usize) -> Self {
         Self {
             clock,
-            connections_max: limits.connections,
-            per_address_max: limits.connections_per_address,
+            connections_max,
+            per_address_max,
             house: Mutex::default(),
             left: Notify::new(),
         }
@@ -410,6 +419,14 @@ mod tests {
         );
         guests.leave(&crowd[0]);
         enter(&guests, "2001:db8::7").expect("there is room");
+    }
+
+    #[test]
+    fn whoever_has_no_address_has_no_share_of_one() {
+        let guests = guests(3, 1);
+        let local: Vec<_> = (0..3).map(|_| guests.knock(Address::Local)).collect();
+        assert!(local.iter().all(|door| matches!(door, Door::In(_))), "a proxy has many clients");
+        assert!(matches!(guests.knock(Address::Local), Door::Wait), "all of them have a bound");
     }
 
     #[test]

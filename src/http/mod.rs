@@ -44,6 +44,7 @@ mod strict;
 mod text;
 mod told;
 mod upkeep;
+mod visit;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -67,9 +68,9 @@ pub use auth::{Auth, Role};
 pub(crate) use auth::{SECRET_BYTES_MIN, set_of_secret};
 #[cfg(feature = "bin")]
 pub(crate) use document::object as exact_object;
-#[cfg(feature = "bin")]
-pub(crate) use listener::Place;
 pub use listener::{Audience, Listener, Listeners};
+#[cfg(feature = "bin")]
+pub(crate) use listener::{Inherited, Place};
 #[cfg(feature = "bin")]
 pub(crate) use manual::{escaped, policy_of};
 pub use request_log::RequestLog;
@@ -88,6 +89,9 @@ pub struct Limits {
     /// How many of them may come from one address: an IPv4 address, or a /64 of IPv6. The next is
     /// told so and closed.
     pub connections_per_address: usize,
+    /// How many are served at listeners of operators, in all. Those are counted apart: the bounds
+    /// above are not for them, and whoever comes by other listeners takes none of them.
+    pub operators_connections: usize,
     /// The longest body of a request, in bytes.
     pub body_bytes: usize,
     /// How long a client may take to send a request's head, from its first byte on; the first head
@@ -133,6 +137,7 @@ impl Default for Limits {
         Self {
             connections: 10_000,
             connections_per_address: 5_000,
+            operators_connections: 64,
             body_bytes: 64 * 1024,
             header_timeout: Duration::from_secs(30),
             idle_timeout: Duration::from_secs(75),
@@ -169,6 +174,8 @@ pub struct App {
     router: router::Router,
     manual: manual::Manual,
     budget: Arc<budget::Budget>,
+    /// For whoever comes by a listener of operators.
+    operators_budget: Arc<budget::Budget>,
     /// For lists that take long to find or to write.
     searches: lane::Lane,
     lists: lane::Lane,
@@ -211,6 +218,10 @@ impl App {
             followers: Arc::new(Semaphore::new(limits.event_followers)),
             budget: Arc::new(budget::Budget::new(
                 limits.answer_bytes,
+                limits.answer_bytes_per_user,
+            )),
+            operators_budget: Arc::new(budget::Budget::new(
+                limits.answer_bytes_per_user,
                 limits.answer_bytes_per_user,
             )),
             searches: lane::Lane::new("too many searches wait", limits.waiting_lists),

@@ -14,11 +14,11 @@ use super::budget::Charge;
 use super::call::{self, Unchecked};
 use super::error::{ApiError, Code};
 use super::format::{self, Format};
-use super::guests::Address;
 use super::metrics::Outcome;
 use super::rates::Counted;
 use super::reply::{Answer, HttpResponse, Telling, failure};
 use super::route::Route;
+use super::visit::{Offer, Visit};
 use super::{App, media, query, request_id};
 use crate::base::asked::{self, Asked};
 use crate::base::error::Result;
@@ -53,9 +53,19 @@ impl Router {
         Self { paths }
     }
 
-    /// The route of a request.
-    fn find<'p>(&self, method: &Method, path: &'p str) -> Result<Found<'_, 'p>, ApiError> {
-        let found = self.paths.at(path).map_err(|_| ApiError::new(Code::NotFound))?;
+    /// The route of a request. What is not offered is not found, as if it were not there: who is
+    /// not let in by this door learns nothing of what is behind the other.
+    fn find<'p>(
+        &self,
+        offer: Offer,
+        method: &Method,
+        path: &'p str,
+    ) -> Result<Found<'_, 'p>, ApiError> {
+        let found = self.paths.at(path).ok();
+        // The routes of one path are offered alike.
+        let found =
+            found.filter(|it| it.value.routes.iter().any(|(_, it)| it.row.is_offered(offer)));
+        let found = found.ok_or_else(|| ApiError::new(Code::NotFound))?;
         // A handler of GET answers HEAD, too: the body is left out where the answer is written.
         let method = if method == Method::HEAD { &Method::GET } else { method };
         let methods = found.value;
@@ -94,17 +104,17 @@ fn allow(routes: &[(usize, &Route)]) -> String {
     names.join(", ")
 }
 
-/// Answers a request from `address`, whatever it is. With a large answer comes what it is charged.
+/// Answers a request of `visit`, whatever it is. With a large answer comes what it is charged.
 pub(super) async fn handle(
     app: &App,
-    address: Address,
+    visit: Visit,
     request: Request<Incoming>,
 ) -> (HttpResponse, Option<Charge>) {
     let (head, body) = request.into_parts();
     let asked = Arc::new(app.ids.of(&head.headers));
     let began = Instant::now();
     let answering = async {
-        let (response, charge) = told(app, address, &asked, &head, body).await;
+        let (response, charge) = told(app, visit, &asked, &head, body).await;
         app.request_log.tell(began, &head.method, &response);
         if let Some(asking) = asked.operation.get().and_then(|(_, path)| asking(path)) {
             app.mall.count_answer(asking, response.status().as_u16(), began.elapsed());
@@ -133,24 +143,24 @@ fn asking(path: &str) -> Option<Asking> {
 /// The answer to a request, or what went wrong with it.
 async fn told(
     app: &App,
-    address: Address,
+    visit: Visit,
     asked: &Asked,
     head: &Parts,
     body: Incoming,
 ) -> (HttpResponse, Option<Charge>) {
     let mut under_way = app.watching.begin();
-    let found = app.router.find(&head.method, head.uri.path());
+    let found = app.router.find(visit.offer, &head.method, head.uri.path());
     if let Ok(found) = &found {
         under_way.found(found.place);
     }
     let counted = Counted::default();
     let (format, answer) = match Format::of_answer(&head.headers) {
         Ok(format) => {
-            (format, answer(app, found, format, address, (&counted, asked), head, body).await)
+            (format, answer(app, found, format, visit, (&counted, asked), head, body).await)
         }
         Err(_) if media::is_taken(head.uri.path(), &head.headers) => (
             Format::Json,
-            answer(app, found, Format::Json, address, (&counted, asked), head, body).await,
+            answer(app, found, Format::Json, visit, (&counted, asked), head, body).await,
         ),
         Err(error) => (Format::default(), Err(error)),
     };
@@ -165,7 +175,7 @@ async fn told(
     let (mut response, charge) = match answer {
         Ok(answer) => {
             let bytes = answer.body().size_hint().lower() as usize;
-            match call::charge(app, &head.headers, address, bytes) {
+            match call::charge(app, &head.headers, visit, bytes) {
                 Ok(charge) => {
                     under_way.ended(Outcome::Answered(answer.status()));
                     (answer, charge)
@@ -183,7 +193,7 @@ async fn answer(
     app: &App,
     found: Result<Found<'_, '_>, ApiError>,
     format: Format,
-    address: Address,
+    visit: Visit,
     (counted, asked): (&Counted, &Asked),
     head: &Parts,
     body: Incoming,
@@ -199,7 +209,7 @@ async fn answer(
     let request = Unchecked {
         app,
         format,
-        address,
+        visit,
         counted,
         asked,
         headers,
@@ -238,7 +248,7 @@ mod tests {
     use crate::http::row::{Row, Takes};
 
     fn found(router: &Router, method: &Method, path: &str) -> Option<(&'static str, Vec<String>)> {
-        let Found { route, encoded, .. } = router.find(method, path).ok()?;
+        let Found { route, encoded, .. } = router.find(Offer::Everything, method, path).ok()?;
         Some((route.row.path, encoded.iter().map(|(_, value)| value.to_owned()).collect()))
     }
 
@@ -259,8 +269,28 @@ mod tests {
         for wrong in
             ["/", "/api", "/api/mall/products/", "/api/mall/orders/x/y", "/api/mall/exchange/"]
         {
-            let error = router.find(&Method::GET, wrong).err().map(|error| error.code);
+            let error =
+                router.find(Offer::Everything, &Method::GET, wrong).err().map(|error| error.code);
             assert_eq!(error, Some(Code::NotFound), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_routes_of_a_path_are_had_at_the_same_listeners() {
+        let router = Router::new(ROUTES);
+        for Route { row, .. } in ROUTES {
+            let found = |offer| router.find(offer, &row.method, row.path).map(|_| ());
+            let [users, operators] = [Offer::Users, Offer::Operators].map(|it| found(it).is_ok());
+            assert!(found(Offer::Everything).is_ok() && (users || operators), "{}", row.path);
+            for (offer, is_found) in [(Offer::Users, users), (Offer::Operators, operators)] {
+                assert_eq!(row.is_offered(offer), is_found, "{} {}", row.method, row.path);
+            }
+            let expected = match row.path {
+                "/health" | "/ready" | "/api/points/batch" => (true, true),
+                path if path.starts_with("/api/admin/") || path == "/metrics" => (false, true),
+                _ => (true, false),
+            };
+            assert_eq!((users, operators), expected, "{}", row.path);
         }
     }
 
@@ -304,7 +334,8 @@ mod tests {
             (Method::POST, "/users/ann/notes/7", "GET, HEAD, PUT, DELETE"),
             (Method::HEAD, "/users/ann/notes", "POST"),
         ] {
-            let error = router.find(&method, path).expect_err("it is not allowed");
+            let error =
+                router.find(Offer::Everything, &method, path).expect_err("it is not allowed");
             assert_eq!(error.code, Code::MethodNotAllowed);
             assert_eq!(error.allow.expect("with Allow"), allow, "{method} {path}");
         }

@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 
 use hyper::Method;
 
-use super::access::Access;
+use super::access::{Access, At};
+use super::visit::Offer;
 
 /// One thing that can be asked, but for who answers.
 #[derive(Debug)]
@@ -42,6 +43,16 @@ impl Row {
             let _ = write!(path, "/{}", shown.unwrap_or(&segment));
         }
         path
+    }
+
+    /// Whether it is there for whoever comes by a listener with this offer.
+    pub(super) fn is_offered(&self, offer: Offer) -> bool {
+        let at = if self.is_watched() { At::Both } else { self.access.at() };
+        match (offer, at) {
+            (Offer::Everything, _) | (_, At::Both) => true,
+            (Offer::Users, At::Everybodys) | (Offer::Operators, At::Operators) => true,
+            (Offer::Users, At::Operators) | (Offer::Operators, At::Everybodys) => false,
+        }
     }
 
     /// Whether it is asked by whoever watches over the server, who must never be told to wait.

@@ -25,6 +25,7 @@ use super::listener::{Listener, Listeners, Peer, Stream};
 use super::reply;
 use super::stream::GuestStream;
 use super::upkeep;
+use super::visit::{Offer, Visit};
 
 /// The longest head of a request, in bytes.
 const HEAD_BYTES_MAX: usize = 32 * 1024;
@@ -52,12 +53,16 @@ pub async fn run(
     let house = Arc::new(House::new(app));
     // Dropped with the rest, they end.
     let mut beside = JoinSet::new();
-    beside.spawn(sweep(house.guests.clone(), house.app.clone()));
+    let guests = [house.guests.clone(), house.operators.clone()];
+    beside.spawn(sweep(guests, house.app.clone()));
     upkeep::begin(&mut beside, &house.app);
     let sending = house.app.begin_webhooks();
     let mut doors = JoinSet::new();
-    for listener in listeners.into() {
-        doors.spawn(house.clone().open(listener));
+    let listeners = listeners.into();
+    let offers = listeners.offers();
+    for (listener, offer) in listeners.into_iter().zip(offers) {
+        let door = Door { guests: house.guests_of(offer), listener, offer };
+        doors.spawn(house.clone().open(door));
     }
     tokio::select! {
         biased;
@@ -87,13 +92,14 @@ fn resume(ended: JoinError) {
 }
 
 /// Moves the clock that connections are measured by, and closes those that take too long.
-async fn sweep(guests: Arc<Guests>, app: Arc<App>) {
+async fn sweep(guests: [Arc<Guests>; 2], app: Arc<App>) {
     let limits = &app.limits;
     let bounds =
         [limits.header_timeout, limits.idle_timeout, limits.write_timeout, limits.answer_timeout];
     let shortest = bounds.into_iter().min().unwrap_or(TICK_MAX);
     let tick = (shortest / TICKS_OF_A_TIMEOUT).clamp(TICK_MIN, TICK_MAX);
-    app.running.run(tick, |now_ms| guests.sweep(now_ms, limits)).await;
+    let look = |now_ms| guests.iter().for_each(|guests| guests.sweep(now_ms, limits));
+    app.running.run(tick, look).await;
 }
 
 struct House {
@@ -101,7 +107,16 @@ struct House {
     builder: http1::Builder,
     graceful: GracefulShutdown,
     guests: Arc<Guests>,
+    /// Whoever came by a listener of operators.
+    operators: Arc<Guests>,
     turned_away: Arc<Semaphore>,
+}
+
+/// Where clients come in.
+struct Door {
+    listener: Listener,
+    offer: Offer,
+    guests: Arc<Guests>,
 }
 
 impl House {
@@ -110,22 +125,32 @@ impl House {
         // A client that has asked and says that it asks no more is answered all the same.
         builder.half_close(true).max_buf_size(HEAD_BYTES_MAX);
         let guests = Arc::new(Guests::new(app.running.clone(), &app.limits));
+        let operators = Arc::new(Guests::of_operators(app.running.clone(), &app.limits));
         let turned_away = Arc::new(Semaphore::new(TURNED_AWAY_MAX));
-        Self { app, builder, graceful: GracefulShutdown::new(), guests, turned_away }
+        let graceful = GracefulShutdown::new();
+        Self { app, builder, graceful, guests, operators, turned_away }
+    }
+
+    /// Among whom the clients are counted who come where this is offered.
+    fn guests_of(&self, offer: Offer) -> Arc<Guests> {
+        match offer {
+            Offer::Everything | Offer::Users => self.guests.clone(),
+            Offer::Operators => self.operators.clone(),
+        }
     }
 
     /// Lets clients in, until it is dropped. Each listener has a door of its own: clients that wait
     /// at one hold up nobody at another.
-    async fn open(self: Arc<Self>, listener: Listener) {
+    async fn open(self: Arc<Self>, door: Door) {
         loop {
-            self.next(&listener).await;
+            self.next(&door).await;
         }
     }
 
     /// Accepts a connection and serves it once there is room for it.
-    async fn next(&self, listener: &Listener) {
-        match listener.accept().await {
-            Ok((stream, peer)) => self.receive(stream, peer).await,
+    async fn next(&self, door: &Door) {
+        match door.listener.accept().await {
+            Ok((stream, peer)) => self.receive(door, stream, peer).await,
             Err(error) => {
                 tracing::warn!(error = %error, "a connection was not accepted");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -133,14 +158,15 @@ impl House {
         }
     }
 
-    async fn receive(&self, stream: Stream, peer: Peer) {
-        match self.guests.admit(Address::of(peer)).await {
-            Some(guest) => self.serve(stream, guest),
+    async fn receive(&self, door: &Door, stream: Stream, peer: Peer) {
+        match door.guests.admit(Address::of(peer)).await {
+            Some(guest) => self.serve(door, stream, guest),
             None => self.turn_away(stream),
         }
     }
 
-    fn serve(&self, stream: Stream, guest: Arc<Guest>) {
+    fn serve(&self, door: &Door, stream: Stream, guest: Arc<Guest>) {
+        let visit = Visit { address: guest.address(), offer: door.offer };
         let stream = TokioIo::new(GuestStream::new(stream, guest.clone()));
         let service = service_fn({
             let (app, guest) = (self.app.clone(), guest.clone());
@@ -148,14 +174,13 @@ impl House {
                 let (app, guest) = (app.clone(), guest.clone());
                 async move {
                     guest.begin()?;
-                    let (response, charge) =
-                        super::router::handle(&app, guest.address(), request).await;
+                    let (response, charge) = super::router::handle(&app, visit, request).await;
                     Ok::<_, Dismissed>(response.map(|body| Answer { body, charge, guest }))
                 }
             }
         });
         let connection = self.graceful.watch(self.builder.serve_connection(stream, service));
-        let guests = self.guests.clone();
+        let guests = door.guests.clone();
         tokio::spawn(async move {
             tokio::select! {
                 ended = connection => if let Err(error) = ended {

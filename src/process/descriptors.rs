@@ -10,13 +10,13 @@ const FILES: u64 = 128;
 /// With fewer connections a server is of no use.
 const CONNECTIONS_MIN: u64 = 8;
 
-/// How many connections can be served when `wanted` are, and `segments` more files may have to be
-/// open. Raises the limit as far as that takes and the system allows.
+/// How many connections can be served when `wanted` are, and `besides` more files and
+/// sockets may have to be open. Raises the limit as far as that takes and the system allows.
 ///
 /// # Errors
 /// `Unavailable` when hardly any could.
-pub(crate) fn connections(wanted: usize, segments: u64) -> Result<usize> {
-    let (others, needed) = needed(wanted, segments);
+pub(crate) fn connections(wanted: usize, besides: u64) -> Result<usize> {
+    let (others, needed) = needed(wanted, besides);
     let limit = raise(needed);
     let served = served(wanted, limit, others, needed)?;
     if let Some(fewer) = fewer(wanted, served, limit, needed) {
@@ -30,8 +30,8 @@ pub(crate) fn connections(wanted: usize, segments: u64) -> Result<usize> {
 ///
 /// # Errors
 /// As [`connections`].
-pub(crate) fn foreseen(wanted: usize, segments: u64) -> Result<Option<String>> {
-    let (others, needed) = needed(wanted, segments);
+pub(crate) fn foreseen(wanted: usize, besides: u64) -> Result<Option<String>> {
+    let (others, needed) = needed(wanted, besides);
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     let of = |limit: Option<u64>| limit.unwrap_or(u64::MAX);
     let limit = of(current).max(needed.min(of(maximum)));
@@ -39,8 +39,8 @@ pub(crate) fn foreseen(wanted: usize, segments: u64) -> Result<Option<String>> {
 }
 
 /// How many descriptors others than connections may need, and all together.
-fn needed(wanted: usize, segments: u64) -> (u64, u64) {
-    let others = FILES.saturating_add(TURNED_AWAY_MAX as u64).saturating_add(segments);
+fn needed(wanted: usize, besides: u64) -> (u64, u64) {
+    let others = FILES.saturating_add(TURNED_AWAY_MAX as u64).saturating_add(besides);
     (others, others.saturating_add(wanted as u64))
 }
 

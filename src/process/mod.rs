@@ -1,6 +1,7 @@
 //! What a process of ours does with its surroundings: the terminal, the log, signals, threads and
 //! file descriptors.
 
+pub(crate) mod activation;
 pub(crate) mod descriptors;
 pub(crate) mod logs;
 pub(crate) mod notify;

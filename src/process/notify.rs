@@ -42,8 +42,8 @@ impl Notify {
     }
 
     /// Says that it serves at these places.
-    pub(crate) fn ready(&self, places: &[impl Display]) {
-        let places: Vec<_> = places.iter().map(ToString::to_string).collect();
+    pub(crate) fn ready(&self, places: impl Iterator<Item = impl Display>) {
+        let places: Vec<_> = places.map(|place| place.to_string()).collect();
         self.say(&format!("READY=1\nSTATUS=serving on {}", places.join(", ")));
     }
 

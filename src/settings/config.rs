@@ -18,6 +18,10 @@ use crate::sink::{Backlog, BacklogPolicy, Database, MirrorConfig};
 pub(crate) struct Config {
     /// Where everybody is listened to.
     pub(crate) listen: Vec<Place>,
+    /// Where operators are, if not there.
+    pub(crate) operators_listen: Vec<Place>,
+    /// Of Unix sockets.
+    pub(crate) socket_mode: u32,
     pub(crate) data_dir: PathBuf,
     pub(crate) auth_secret: Option<SecretString>,
     /// The file with the keys that tokens may name.
@@ -137,6 +141,8 @@ impl Config {
         let backlog = Backlog { bytes_max: u64::MAX, policy: BacklogPolicy::Keep };
         Self {
             listen: Vec::new(),
+            operators_listen: Vec::new(),
+            socket_mode: 0,
             data_dir: PathBuf::new(),
             auth_secret: None,
             auth_keys: None,

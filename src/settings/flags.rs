@@ -72,7 +72,8 @@ impl Which for OfProbe {
 
 impl Which for OfReport {
     fn has(name: &str) -> bool {
-        ["data_dir", "listen", "time_zone", "auth_issuer", "auth_audience"].contains(&name)
+        let asked = ["listen", "operators_listen", "auth_issuer", "auth_audience"];
+        ["data_dir", "time_zone"].contains(&name) || asked.contains(&name)
     }
 }
 

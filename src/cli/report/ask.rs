@@ -46,7 +46,11 @@ pub(in crate::cli) fn at_home(listen: &[Place]) -> Result<SocketAddr> {
         Place::Tcp(address) => Some(*address),
         Place::Unix(_) => None,
     });
-    let none = || Error::invalid("listen has no address of TCP that could be asked");
+    let none = || {
+        Error::invalid(
+            "there is no address of TCP to ask: neither listen nor operators_listen has one",
+        )
+    };
     let mut listen = tcp.ok_or_else(none)?;
     if listen.ip().is_unspecified() {
         listen.set_ip(match listen {

@@ -109,7 +109,11 @@ fn look(mut config: Config, period: &ReportPeriod) -> Result<Report> {
     DirectoryReader::open(&config.data_dir)?;
     let engine = match config.take_engine().open() {
         Err(error) if error.kind() == ErrorKind::AlreadyOpen => {
-            return ask::ask(&config, ask::at_home(&config.listen)?, period);
+            let places = match &*config.operators_listen {
+                [] => &config.listen,
+                places => places,
+            };
+            return ask::ask(&config, ask::at_home(places)?, period);
         }
         opened => opened?,
     };

@@ -8,7 +8,7 @@ use rustix::fs::{Access, FileType, access, stat};
 
 use super::keys::KeysFile;
 use super::keys_url::KeysAt;
-use super::{ServeArgs, auth, points_elsewhere, segments};
+use super::{ServeArgs, auth, besides, points_elsewhere};
 use crate::base::error::{Error, Result};
 use crate::cli::backup::{read_key, target};
 use crate::cli::{audit, told};
@@ -82,7 +82,9 @@ pub(super) fn check(args: &ServeArgs) -> Result<()> {
 }
 
 fn connections(config: &Config, _: bool) -> Result<Option<String>> {
-    descriptors::foreseen(config.limits.connections, segments(config.mirror().as_ref()))
+    let is_apart = !config.operators_listen.is_empty();
+    let besides = besides(config, is_apart, config.mirror().as_ref());
+    descriptors::foreseen(config.limits.connections, besides)
 }
 
 fn secret(config: &Config, demo: bool) -> Result<Option<String>> {

@@ -1,17 +1,68 @@
 //! The addresses answer before there is anything to serve: a start that replays for long is no crash
 //! to whoever looks.
 
+use std::time::Duration;
+
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::base::error::{Error, Result};
-use crate::http::{self, Listener, Listeners, Place};
+use crate::http::{self, Audience, Inherited, Listener, Listeners, Place};
+use crate::settings::Config;
+
+/// How long clients wait in a socket that was listened at before this process was: most starts are
+/// over by then, and a restart refuses nobody.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Where to listen.
+pub(super) struct Sockets {
+    inherited: Vec<(Audience, Inherited)>,
+    /// Places of our own.
+    places: Vec<(Audience, Place)>,
+    /// Of those of Unix.
+    mode: u32,
+}
+
+impl Sockets {
+    /// Inherited sockets stand in for the places that are set for whom they are.
+    pub(super) fn new(config: &Config, inherited: Vec<(Audience, Inherited)>) -> Self {
+        let is_inherited = |whose| inherited.iter().any(|(audience, _)| *audience == whose);
+        let set = [
+            (Audience::Everybody, &config.listen),
+            (Audience::Operators, &config.operators_listen),
+        ];
+        let own = set.into_iter().filter(|(audience, _)| !is_inherited(*audience));
+        let own = own.flat_map(|(audience, all)| all.iter().map(move |it| (audience, it.clone())));
+        Self { places: own.collect(), inherited, mode: config.socket_mode }
+    }
+
+    /// Whether operators have listeners of their own.
+    pub(super) fn are_apart(&self) -> bool {
+        let inherited = self.inherited.iter().map(|(audience, _)| audience);
+        let own = self.places.iter().map(|(audience, _)| audience);
+        inherited.chain(own).any(|audience| *audience == Audience::Operators)
+    }
+
+    /// Listens at all of them: each with how long its clients wait before they hear that the server
+    /// starts.
+    async fn listen(self) -> Result<Vec<(Listener, Duration)>> {
+        let mut listeners = Vec::new();
+        for (audience, socket) in self.inherited {
+            listeners.push((Listener::inherit(socket)?.for_audience(audience), PATIENCE));
+        }
+        for (audience, place) in self.places {
+            let listener = Listener::bind(&place, self.mode).await?;
+            listeners.push((listener.for_audience(audience), Duration::ZERO));
+        }
+        Ok(listeners)
+    }
+}
 
 /// Listeners that say that the server starts.
 pub(super) struct Early {
-    /// Where they are, with ports that were free.
-    pub(super) places: Vec<Place>,
+    /// Where they are and whom they are for, with ports that were free.
+    pub(super) places: Vec<(Audience, Place)>,
     enough: watch::Sender<()>,
     listening: Vec<JoinHandle<Listener>>,
 }
@@ -21,25 +72,26 @@ impl Early {
     ///
     /// # Errors
     /// `Unavailable` when one of the places cannot be listened at.
-    pub(super) fn listen(runtime: &Runtime, listen: &[Place]) -> Result<Self> {
+    pub(super) fn listen(runtime: &Runtime, sockets: Sockets) -> Result<Self> {
         // All of them first: where one fails, none has answered.
-        let bind = |place| runtime.block_on(Listener::bind(place));
-        let listeners = listen.iter().map(bind).collect::<Result<Vec<_>>>()?;
-        let places = listeners.iter().map(Listener::place).collect::<Result<Vec<_>>>()?;
+        let listeners = runtime.block_on(sockets.listen())?;
+        let place = |(listener, _): &(Listener, _)| Ok((listener.audience(), listener.place()?));
+        let places = listeners.iter().map(place).collect::<Result<Vec<_>>>()?;
         let enough = watch::Sender::new(());
-        let answer = |listener| {
+        let answer = |(listener, patience)| {
             let mut is_enough = enough.subscribe();
-            runtime.spawn(async move {
+            let answering = async move {
                 tokio::select! {
                     // Dropped, it is enough.
                     _ = is_enough.changed() => {}
-                    () = http::starting(&listener) => {}
+                    () = answer(&listener, patience) => {}
                 }
                 listener
-            })
+            };
+            runtime.spawn(answering)
         };
         let listening = listeners.into_iter().map(answer).collect();
-        for place in &places {
+        for (_, place) in &places {
             tracing::info!(address = %place, "starting");
         }
         Ok(Self { places, enough, listening })
@@ -58,4 +110,9 @@ impl Early {
         }
         Ok(listeners.into_iter().collect())
     }
+}
+
+async fn answer(listener: &Listener, patience: Duration) {
+    tokio::time::sleep(patience).await;
+    http::starting(listener).await;
 }

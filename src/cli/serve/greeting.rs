@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::base::error::{Error, Result};
-use crate::http::Place;
+use crate::http::{Audience, Place};
 use crate::mall::DEMO_USER;
 use crate::process::print;
 
@@ -13,13 +13,16 @@ use crate::process::print;
 const GREETING_LIMIT: Duration = Duration::from_secs(2);
 
 /// Says where the server is, and what to try next.
-pub(super) fn announce(places: &[Place], demo_token: Option<&str>) -> Result<()> {
-    for place in places {
-        tracing::info!(address = %place, "serving");
+pub(super) fn announce(places: &[(Audience, Place)], demo_token: Option<&str>) -> Result<()> {
+    for (audience, place) in places {
+        match audience {
+            Audience::Everybody => tracing::info!(address = %place, "serving"),
+            Audience::Operators => tracing::info!(address = %place, "serving operators"),
+        }
     }
-    let curl = curl(places);
+    let (curl, program) = (curl(everybodys(places)), program());
     let next = demo_token.map_or_else(
-        || "Make a token with: stockhold token --user NAME\n".to_owned(),
+        || format!("Make a token with: {program} token --user NAME\n"),
         |token| {
             format!(
                 "\nTry:\n\n  {curl}/api/mall/products\n\n  \
@@ -27,13 +30,28 @@ pub(super) fn announce(places: &[Place], demo_token: Option<&str>) -> Result<()>
                  -H 'Content-Type: application/json' \\\n    \
                  -d '{{\"productId\":\"prod_starbucks\",\"quantity\":1,\"confirm\":true}}'\n\n  \
                  {curl}/api/points/balance -H 'Authorization: Bearer {token}'\n\n\
-                 The token is valid for a day; `stockhold token --user {DEMO_USER}` with the same --data-dir makes \
+                 The token is valid for a day; `{program} token --user {DEMO_USER}` with the same --data-dir makes \
                  another.\n"
             )
         },
     );
-    let shown: Vec<_> = places.iter().map(shown).collect();
-    greet(format!("Stockhold is serving on {}\n{next}", shown.join("\nand on ")))
+    let docs = format!("What can be asked: {}/docs", base(everybodys(places)));
+    greet(format!("Stockhold is serving {}\n{docs}\n{next}", where_it_is(places)))
+}
+
+/// This program as it was called: whoever did so can do it again.
+fn program() -> String {
+    let called = std::env::args_os().next();
+    called.map_or_else(|| "stockhold".to_owned(), |it| it.to_string_lossy().into_owned())
+}
+
+/// Where a server is that serves at these places, a line each.
+fn where_it_is(places: &[(Audience, Place)]) -> String {
+    let line = |(audience, place): &(Audience, Place)| match audience {
+        Audience::Everybody => format!("on {}", shown(place)),
+        Audience::Operators => format!("operators on {}", shown(place)),
+    };
+    places.iter().map(line).collect::<Vec<_>>().join("\nand ")
 }
 
 /// A place as people read it.
@@ -44,14 +62,28 @@ fn shown(place: &Place) -> String {
     }
 }
 
-/// How to ask for something at the first of these places.
-fn curl(places: &[Place]) -> String {
-    match places.first() {
-        Some(Place::Tcp(address)) => format!("curl -s http://{address}"),
+/// The first place that is not for operators alone.
+fn everybodys(places: &[(Audience, Place)]) -> Option<&Place> {
+    let all = places.iter().filter(|(audience, _)| *audience == Audience::Everybody);
+    all.map(|(_, place)| place).next()
+}
+
+/// What stands before a path there.
+fn base(place: Option<&Place>) -> String {
+    match place {
+        Some(Place::Tcp(address)) => format!("http://{address}"),
+        Some(Place::Unix(_)) => "http://localhost".to_owned(),
+        None => "http://ADDRESS".to_owned(),
+    }
+}
+
+/// How to ask for something there, but for the path.
+fn curl(place: Option<&Place>) -> String {
+    match place {
         Some(Place::Unix(path)) => {
-            format!("curl -s --unix-socket {} http://localhost", path.display())
+            format!("curl -s --unix-socket {} {}", path.display(), base(place))
         }
-        None => "curl -s http://ADDRESS".to_owned(),
+        Some(Place::Tcp(_)) | None => format!("curl -s {}", base(place)),
     }
 }
 

@@ -16,7 +16,7 @@ use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 
 use self::backups::Backups;
-use self::early::Early;
+use self::early::{Early, Sockets};
 use self::keys::KeysFile;
 use self::keys_url::KeysAt;
 use self::reports::{Deliveries, Receivers};
@@ -27,6 +27,7 @@ use crate::http::{self, App, Auth, Limits, Role};
 use crate::mall::elsewhere::PointsElsewhere;
 use crate::mall::{DEMO_USER, Mall};
 use crate::points;
+use crate::process::activation;
 use crate::process::notify::Notify;
 use crate::process::stop::{Stage, WayOut};
 use crate::process::{descriptors, logs, runtime};
@@ -60,17 +61,20 @@ pub(super) fn serve(args: &ServeArgs) -> Result<()> {
         return check::check(args);
     }
     let mut config = args.settings.settings()?;
+    // Before there is any other thread.
+    let inherited = activation::inherited()?;
     logs::start(&config.log, config.auth_secret.as_ref())?;
     let way_out = WayOut::listen(config.shutdown_timeout)?;
     let mirror = config.mirror();
-    let limits = limits(&config, mirror.as_ref())?;
+    let sockets = Sockets::new(&config, inherited);
+    let limits = limits(&config, sockets.are_apart(), mirror.as_ref())?;
     let leeway_ms = config.token_leeway.as_millis() as u64;
     let auth = config.expecting(auth(&config, args.demo)?);
     let auth = Arc::new(auth.leeway_ms(leeway_ms));
     let keys = config.auth_keys.as_deref().map(|path| KeysFile::load(path, &auth)).transpose()?;
     let keys_at = config.keys_url().map(KeysAt::new).transpose()?;
     let runtime = runtime()?;
-    let early = Early::listen(&runtime, &config.listen)?;
+    let early = Early::listen(&runtime, sockets)?;
     let notify = Notify::of_environment();
     let replaying = runtime.spawn(notify.clone().starting());
     let mut builder = config.take_engine();
@@ -135,18 +139,21 @@ fn start_mirror(engine: &Engine, config: Option<MirrorConfig>) -> Result<Option<
     config.map(|config| Mirror::start(engine, config)).transpose()
 }
 
-/// The bounds of the server, as far as the machine allows them.
-fn limits(config: &Config, mirror: Option<&MirrorConfig>) -> Result<Limits> {
+/// The bounds of the server, as far as the machine allows them. Connections of operators count apart
+/// where they have listeners of their own.
+fn limits(config: &Config, is_apart: bool, mirror: Option<&MirrorConfig>) -> Result<Limits> {
     let wanted = config.limits.connections;
-    let connections = descriptors::connections(wanted, segments(mirror))?;
+    let connections = descriptors::connections(wanted, besides(config, is_apart, mirror))?;
     let per_address = config.connections_per_address.unwrap_or(wanted.div_ceil(2));
     let connections_per_address = per_address.min(connections);
     Ok(Limits { connections, connections_per_address, ..config.limits.clone() })
 }
 
-/// How many segments of the journal a mirror may keep open.
-fn segments(mirror: Option<&MirrorConfig>) -> u64 {
-    mirror.map_or(0, |mirror| mirror.backlog.bytes_max / SEGMENT_BYTES)
+/// How many descriptors others than the connections of users may need: the segments that a mirror
+/// which is behind keeps open, and connections of operators.
+fn besides(config: &Config, is_apart: bool, mirror: Option<&MirrorConfig>) -> u64 {
+    let operators = if is_apart { config.limits.operators_connections as u64 } else { 0 };
+    mirror.map_or(0, |mirror| mirror.backlog.bytes_max / SEGMENT_BYTES).saturating_add(operators)
 }
 
 /// The service that keeps the points.
@@ -219,7 +226,7 @@ impl Server {
                 tokio::spawn(keys.follow(auth));
             }
             replaying.abort();
-            notify.ready(&places);
+            notify.ready(places.iter().map(|(_, place)| place));
             tokio::spawn(notify.clone().watched());
             // In the way of the end, and not beside it: a task might not run any more.
             let stopping = async {

@@ -129,6 +129,7 @@ mod tests {
     use crate::http::guests::Address;
     use crate::http::rates::Counted;
     use crate::http::route::ROUTES;
+    use crate::http::visit::{Offer, Visit};
     use crate::http::{App, Auth, Limits};
     use crate::mall::{Mall, MallConfig};
     use crate::vfs::crash::{CrashVfs, Fault};
@@ -176,7 +177,7 @@ mod tests {
         let request = Unchecked {
             app,
             format: Format::Json,
-            address: Address::Local,
+            visit: Visit { address: Address::Local, offer: Offer::Everything },
             counted: &Counted::default(),
             asked: &Asked::new("".into(), None),
             headers: &headers,

@@ -3,21 +3,25 @@
 #[cfg(feature = "bin")]
 mod place;
 mod stream;
+#[cfg(feature = "bin")]
+mod unix;
 
 use std::io;
 
 use tokio::net::{TcpListener, UnixListener};
 
 #[cfg(feature = "bin")]
-pub(crate) use self::place::Place;
+pub(crate) use self::place::{Inherited, Place};
 pub(super) use self::stream::{Peer, Stream};
+use super::visit::Offer;
 
 /// Whom a listener is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Audience {
     /// Whoever reaches it.
     Everybody,
-    /// Whoever runs the shop or the server, or watches it.
+    /// Whoever runs the shop or the server, or watches it. What is for them is then at such
+    /// listeners alone, but for the server's health.
     Operators,
 }
 
@@ -31,6 +35,12 @@ pub struct Listener {
 #[derive(Debug)]
 enum Socket {
     Tcp(TcpListener),
+    /// With its path where that is ours to remove, which is first.
+    #[cfg(feature = "bin")]
+    OwnUnix {
+        _path: unix::OwnPath,
+        socket: UnixListener,
+    },
     Unix(UnixListener),
 }
 
@@ -57,12 +67,16 @@ impl Listener {
                 }
                 Ok((Stream::Tcp(stream), Peer::At(address.ip())))
             }
-            Socket::Unix(socket) => {
-                let (stream, _) = socket.accept().await?;
-                Ok((Stream::Unix(stream), Peer::Local))
-            }
+            #[cfg(feature = "bin")]
+            Socket::OwnUnix { socket, .. } => accept_local(socket).await,
+            Socket::Unix(socket) => accept_local(socket).await,
         }
     }
+}
+
+async fn accept_local(socket: &UnixListener) -> io::Result<(Stream, Peer)> {
+    let (stream, _) = socket.accept().await?;
+    Ok((Stream::Unix(stream), Peer::Local))
 }
 
 impl From<TcpListener> for Listener {
@@ -80,6 +94,19 @@ impl From<UnixListener> for Listener {
 /// All the sockets of a server.
 #[derive(Debug, Default)]
 pub struct Listeners(Vec<Listener>);
+
+impl Listeners {
+    /// What is served at each of them: everything, unless operators have one of their own.
+    pub(super) fn offers(&self) -> Vec<Offer> {
+        let is_apart = self.0.iter().any(|it| it.audience == Audience::Operators);
+        let offer = |listener: &Listener| match (listener.audience, is_apart) {
+            (Audience::Operators, _) => Offer::Operators,
+            (Audience::Everybody, true) => Offer::Users,
+            (Audience::Everybody, false) => Offer::Everything,
+        };
+        self.0.iter().map(offer).collect()
+    }
+}
 
 impl<L: Into<Listener>> From<L> for Listeners {
     fn from(one: L) -> Self {

@@ -8,11 +8,18 @@ use std::str::FromStr;
 
 use tokio::net::{TcpListener, UnixListener};
 
-use super::{Listener, Socket};
+use super::{Audience, Listener, Socket, unix};
 use crate::base::error::{Error, Result};
 
 /// What stands before the path of a Unix socket.
 const UNIX: &str = "unix:";
+
+/// A socket that listens before this process does anything with it.
+#[derive(Debug)]
+pub(crate) enum Inherited {
+    Tcp(std::net::TcpListener),
+    Unix(std::os::unix::net::UnixListener),
+}
 
 /// An address of TCP, or the path of a Unix socket.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,15 +50,38 @@ impl fmt::Display for Place {
 }
 
 impl Listener {
-    /// Listens for everybody from here on. Needs a runtime.
+    /// Listens for everybody from here on; a Unix socket has this mode, and its path is removed at
+    /// the end.
     ///
     /// # Errors
     /// `Unavailable` when one cannot listen there.
-    pub(crate) async fn bind(place: &Place) -> Result<Self> {
+    pub(crate) async fn bind(place: &Place, socket_mode: u32) -> Result<Self> {
         let failed = |cause| Error::io(format!("listening on {place}"), cause);
         match place {
             Place::Tcp(address) => TcpListener::bind(address).await.map(Self::from).map_err(failed),
-            Place::Unix(path) => UnixListener::bind(path).map(Self::from).map_err(failed),
+            Place::Unix(path) => {
+                let (_path, socket) = unix::bind(path, socket_mode).await.map_err(failed)?;
+                let socket = Socket::OwnUnix { _path, socket };
+                Ok(Self { socket, audience: Audience::Everybody })
+            }
+        }
+    }
+
+    /// A socket that somebody else made and listens at. Needs a runtime.
+    ///
+    /// # Errors
+    /// `Unavailable` when the runtime does not take it.
+    pub(crate) fn inherit(socket: Inherited) -> Result<Self> {
+        let failed = |cause| Error::io("an inherited socket", cause);
+        match socket {
+            Inherited::Tcp(socket) => {
+                socket.set_nonblocking(true).map_err(failed)?;
+                TcpListener::from_std(socket).map(Self::from).map_err(failed)
+            }
+            Inherited::Unix(socket) => {
+                socket.set_nonblocking(true).map_err(failed)?;
+                UnixListener::from_std(socket).map(Self::from).map_err(failed)
+            }
         }
     }
 
@@ -64,7 +94,7 @@ impl Listener {
         let unnamed = || failed(io::Error::other("it has no path"));
         match &self.socket {
             Socket::Tcp(socket) => socket.local_addr().map(Place::Tcp).map_err(failed),
-            Socket::Unix(socket) => {
+            Socket::OwnUnix { socket, .. } | Socket::Unix(socket) => {
                 let address = socket.local_addr().map_err(failed)?;
                 address.as_pathname().map(|path| Place::Unix(path.into())).ok_or_else(unnamed)
             }

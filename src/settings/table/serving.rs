@@ -6,6 +6,7 @@ use crate::settings::setting::Fallback::{Is, Unset};
 use crate::settings::setting::{Setting, Takes};
 
 const CONNECTIONS_MAX: u64 = 1_000_000;
+const PLACES: &str = "IP:PORT, as in 127.0.0.1:3000 or [::]:3000, or unix:/PATH";
 
 pub(super) const ROWS: &[Setting] = &[
     Setting {
@@ -13,11 +14,47 @@ pub(super) const ROWS: &[Setting] = &[
         value: "ADDR",
         default: Is("127.0.0.1:3000"),
         takes: Takes::List {
-            form: "IP:PORT, as in 127.0.0.1:3000 or [::]:3000, or unix:/PATH",
+            form: PLACES,
             add: |to, text| text.parse().ok().map(|place| to.listen.push(place)),
         },
         help: "Where to listen; it can be repeated",
         more: "Port 0 takes a free one and prints it. See [Listeners](#listeners)",
+    },
+    Setting {
+        name: "operators_listen",
+        value: "ADDR",
+        default: Unset("as everybody"),
+        takes: Takes::List {
+            form: PLACES,
+            add: |to, text| text.parse().ok().map(|place| to.operators_listen.push(place)),
+        },
+        help: "Where operators and monitors are listened to, and nowhere else then; it can be repeated",
+        more: "See [Listeners](#listeners)",
+    },
+    Setting {
+        name: "operators_connections",
+        value: "N",
+        default: Is("64"),
+        takes: Takes::Number {
+            max: CONNECTIONS_MAX,
+            set: |to, count| to.limits.operators_connections = count as usize,
+        },
+        help: "How many connections to serve there at one time",
+        more: "They are counted apart from all others",
+    },
+    Setting {
+        name: "socket_mode",
+        value: "MODE",
+        default: Is("0660"),
+        takes: Takes::Text {
+            form: "a mode in octal, as in 0660",
+            set: |to, text| {
+                let mode = u32::from_str_radix(text, 8).ok().filter(|mode| *mode <= 0o777);
+                mode.map(|mode| to.socket_mode = mode)
+            },
+        },
+        help: "Who may connect to Unix sockets that the server makes: the mode of their files",
+        more: "0660 is the user and the group that the server runs as",
     },
     Setting {
         name: "data_dir",

@@ -91,7 +91,8 @@ impl<'a> Repository<'a> {
         let name = self.target.name();
         if head.version != VERSION {
             return Err(Error::corrupt(format!(
-                "the backup in {name} is of version {}, and this program knows version {VERSION}",
+                "the backup in {name} is of version {}, and this program knows version {VERSION}: a newer program wrote it. \
+                 Nothing was changed. Use that program or a later one, or another place for a new backup",
                 head.version
             )));
         }

@@ -12,6 +12,7 @@ use super::seal::Key;
 use super::target::Target;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::{Seq, TimeMs};
+use crate::engine::files::newer;
 use crate::engine::files::snapshot::{self, Snapshot};
 use crate::event;
 use crate::journal::{JournalScan, SegmentCopy};
@@ -64,6 +65,7 @@ pub(crate) fn run(
     plan: &Plan,
 ) -> Result<Run> {
     let dir = &crate::engine::files::absolute(&**vfs, dir)?;
+    newer::check(&**vfs, dir)?;
     let first_look = JournalScan::open(Arc::clone(vfs), dir)?;
     let identity = identity_of(&**vfs, dir)?.ok_or_else(|| {
         Error::not_found(format!(

@@ -187,7 +187,9 @@ fn decode_one(kind: u16, payload: &[u8]) -> Result<Event<'_>> {
                 .ok_or_else(|| Error::corrupt(format!("a record of kind {kind} is malformed")))
         }
         KIND_OTHER | KIND_REVIVED => decode_named(kind, payload),
-        _ => Err(Error::corrupt(format!("a record is of the unknown kind {kind}"))),
+        _ => Err(Error::corrupt(format!(
+            "a record is of the unknown kind {kind}, which a newer program may have written: go on with that one"
+        ))),
     }
 }
 

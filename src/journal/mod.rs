@@ -52,6 +52,7 @@ pub(crate) use reader::Reader;
 #[cfg(feature = "bin")]
 pub(crate) use scan::{FileKind, JournalFile};
 pub(crate) use scan::{JournalScan, ScannedRecords};
+pub(crate) use segment::SEGMENT;
 
 use crate::base::Seq;
 use crate::base::calls::{Calls, DeadThread};

@@ -7,12 +7,22 @@ use crate::base::Seq;
 use crate::base::error::{Error, Result};
 use crate::base::flaw::{self, Flaw};
 use crate::event::branch::Mark;
+use crate::vfs::version::{Sealed, Versioned};
 use crate::vfs::{Vfs, VfsFile, read_start};
 
 /// The bytes of a segment before its first frame.
 pub(super) const HEADER_BYTES: usize = 4096;
 const MAGIC: [u8; 8] = *b"STKHJRNL";
 const VERSION: u32 = 1;
+
+/// How a file says its version.
+pub(crate) const SEGMENT: Versioned = Versioned {
+    what: "a segment of the journal",
+    magic: &MAGIC,
+    version_bytes: 4,
+    known: VERSION,
+    sealed: Sealed::Head(HEADER_BYTES),
+};
 /// The size of a journal's first segment; later ones grow to what is configured, so that an empty
 /// ledger is small.
 const FIRST_BYTES: u64 = 1 << 20;

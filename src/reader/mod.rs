@@ -11,9 +11,9 @@ use std::sync::Arc;
 
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::{AccountId, AccountKey, ReservationId, Seq, TimeMs, handle};
-use crate::engine::files::absolute;
 use crate::engine::files::claims;
 use crate::engine::files::snapshot::{self, Snapshot};
+use crate::engine::files::{absolute, newer};
 #[cfg(feature = "bin")]
 use crate::event::branch::Mark;
 use crate::event::{self, Event};
@@ -92,6 +92,7 @@ impl DirectoryReader {
     pub(crate) fn open_on(vfs: Arc<dyn Vfs>, dir: &Path) -> Result<Self> {
         // The process may go elsewhere before all of it is read.
         let dir = absolute(&*vfs, dir)?;
+        newer::check(&*vfs, &dir)?;
         let journal = JournalScan::open(Arc::clone(&vfs), &dir)?;
         Ok(Self { vfs, dir, journal })
     }

@@ -11,10 +11,20 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use crate::base::bytes::Reader;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::sync::Mutex;
+use crate::vfs::version::{Sealed, Versioned};
 use crate::vfs::{Birth, Vfs, VfsFile, VfsLock, read_start};
 
 const MAGIC: [u8; 8] = *b"STKHIDNT";
 const VERSION: u32 = 1;
+
+/// How a file says its version.
+pub(crate) const VERSIONED: Versioned = Versioned {
+    what: "the identity of a directory",
+    magic: &MAGIC,
+    version_bytes: 4,
+    known: VERSION,
+    sealed: Sealed::Whole,
+};
 const FILE_BYTES: usize = 72;
 
 /// Which data directory this is, and which of its openings.

@@ -8,6 +8,7 @@ pub(crate) mod directory;
 pub(crate) mod held;
 pub(crate) mod memory;
 mod real;
+pub(crate) mod version;
 
 use std::io;
 use std::path::{Path, PathBuf};

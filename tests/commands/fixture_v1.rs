@@ -27,11 +27,11 @@ use crate::support::{Client, SECRET, run, stockhold, token};
 const LEFT_AT_MS: u64 = 1_750_000_008_800;
 const ORDERS: [&str; 2] = ["ord_065dd083f980002f", "ord_065dd083f980006f"];
 
-fn fixture() -> PathBuf {
+pub fn fixture() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/v1")
 }
 
-fn copy(from: &Path, to: &Path) {
+pub fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).expect("a directory");
     for entry in std::fs::read_dir(from).expect("the fixture is there") {
         let entry = entry.expect("an entry");
@@ -49,7 +49,7 @@ fn directory() -> TempDir {
     dir
 }
 
-fn open(dir: &Path) -> Engine {
+pub fn open(dir: &Path) -> Engine {
     let clock = Arc::new(ManualClock::new(LEFT_AT_MS));
     let engine = Engine::builder(dir)
         .clock(clock)

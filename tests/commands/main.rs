@@ -11,5 +11,6 @@ mod fixture_v1;
 mod import;
 mod import_killed;
 mod loss;
+mod newer;
 mod points;
 mod report;

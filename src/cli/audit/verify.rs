@@ -11,6 +11,7 @@ use super::table::table;
 use super::time::show_time;
 use crate::audit::{self, Audit, AuditConfig, Audited, Finding, Kind, OLD_KEYS_MAX};
 use crate::base::error::{Error, Result};
+use crate::engine::files::newer;
 use crate::process::print;
 use crate::vfs::RealVfs;
 
@@ -57,6 +58,8 @@ struct Check {
 
 pub(in crate::cli) fn verify(args: &VerifyArgs) -> Result<ExitCode> {
     let scratch = if args.no_history { None } else { Some(scratch_dir(args)?) };
+    // What this program does not know it would take for damage.
+    newer::check(&RealVfs, &args.dir)?;
     let scratch_path = scratch.as_ref().map(|dir| dir.path().to_owned());
     let config = AuditConfig { keys_max: args.idempotency_keys, scratch: scratch_path };
     let audit = {

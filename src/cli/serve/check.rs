@@ -12,6 +12,7 @@ use super::{ServeArgs, auth, besides, points_elsewhere};
 use crate::base::error::{Error, Result};
 use crate::cli::backup::{read_key, target};
 use crate::cli::{audit, told};
+use crate::engine::files::newer;
 use crate::http::Auth;
 use crate::outgoing::Trust;
 use crate::process::{descriptors, logs, print};
@@ -27,7 +28,7 @@ struct Check {
 }
 
 const CHECKS: &[Check] = &[
-    Check { of: &["data_dir"], look: |config, _| writable(&config.data_dir) },
+    Check { of: &["data_dir"], look: data_dir },
     Check { of: &["max_connections"], look: connections },
     Check { of: &["auth_secret", "auth_keys", "auth_keys_url"], look: secret },
     Check { of: &["auth_keys"], look: keys },
@@ -79,6 +80,11 @@ pub(super) fn check(args: &ServeArgs) -> Result<()> {
         1 => Err(Error::invalid("one thing is wrong: a server would not start")),
         count => Err(Error::invalid(format!("{count} things are wrong: a server would not start"))),
     }
+}
+
+fn data_dir(config: &Config, _: bool) -> Result<Option<String>> {
+    let made = writable(&config.data_dir)?;
+    newer::check(&RealVfs, &absolute(&config.data_dir)?).map(|()| made)
 }
 
 fn connections(config: &Config, _: bool) -> Result<Option<String>> {

@@ -10,10 +10,20 @@ use crate::base::bytes::Reader;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::journal::Journal;
 use crate::vfs::directory::{Directory, identity_of};
+use crate::vfs::version::{Sealed, Versioned};
 use crate::vfs::{self, Vfs, read_start};
 
 const MAGIC: [u8; 8] = *b"STKHCLAM";
 const VERSION: u32 = 2;
+
+/// How a file says its version.
+pub(crate) const VERSIONED: Versioned = Versioned {
+    what: "a claim",
+    magic: &MAGIC,
+    version_bytes: 4,
+    known: VERSION,
+    sealed: Sealed::Whole,
+};
 /// Did not say in which directory it was made.
 const VERSION_1: u32 = 1;
 const FILE_BYTES: usize = 56;

@@ -7,10 +7,20 @@ use std::path::{Path, PathBuf};
 use crate::base::bytes::Reader;
 use crate::base::error::{Error, Result};
 use crate::vfs::directory::Directory;
+use crate::vfs::version::{Sealed, Versioned};
 use crate::vfs::{self, Vfs, read_start};
 
 const MAGIC: [u8; 8] = *b"STKHKEPT";
 const VERSION: u32 = 1;
+
+/// How a file says its version.
+pub(crate) const VERSIONED: Versioned = Versioned {
+    what: "what a follower keeps",
+    magic: &MAGIC,
+    version_bytes: 4,
+    known: VERSION,
+    sealed: Sealed::Whole,
+};
 const HEAD_BYTES: usize = 8 + 4 + 16;
 /// The longest content that is written or read, in bytes.
 const BODY_BYTES_MAX: usize = 32 << 20;

@@ -6,6 +6,7 @@ pub(crate) mod claims;
 pub(in crate::engine) mod generations;
 #[cfg(feature = "server")]
 pub(crate) mod kept;
+pub(crate) mod newer;
 pub(crate) mod snapshot;
 
 use std::path::{Path, PathBuf};

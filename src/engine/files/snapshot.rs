@@ -12,11 +12,21 @@ use crate::event::Recorder;
 #[cfg(feature = "bin")]
 use crate::ledger::Ledger;
 use crate::ledger::{LAYOUT_VERSION, Layout, PART_COUNT, Replay};
+use crate::vfs::version::{Sealed, Versioned};
 use crate::vfs::{self, Vfs, read_start};
 
 const MAGIC: [u8; 8] = *b"STKHSNAP";
 const HEADER_BYTES: usize = 40;
 const PART_HEADER_BYTES: usize = 24;
+
+/// How a file says its version.
+pub(crate) const VERSIONED: Versioned = Versioned {
+    what: "a snapshot",
+    magic: &MAGIC,
+    version_bytes: 4,
+    known: LAYOUT_VERSION,
+    sealed: Sealed::Head(HEADER_BYTES),
+};
 
 /// A snapshot in its place: the first event that recovery from it needs, and the last it shows.
 #[derive(Debug)]

@@ -24,7 +24,7 @@ use crate::base::sync::Mutex;
 use crate::engine::core::Core;
 use crate::engine::files::claims::{self, Claims};
 use crate::engine::files::generations::{Checkpoints, Generations};
-use crate::engine::files::{Files, absolute};
+use crate::engine::files::{Files, absolute, newer};
 use crate::engine::following::Following;
 use crate::engine::following::follower;
 use crate::engine::following::progress::End;
@@ -41,7 +41,8 @@ impl EngineBuilder {
     /// Opens the ledger, creating the directory when it is missing.
     ///
     /// # Errors
-    /// `AlreadyOpen` when somebody has the directory, `Unavailable` when the disk fails, `Corrupt`
+    /// `AlreadyOpen` when somebody has the directory, `Unavailable` when the disk fails or a newer
+    /// version of this crate wrote a file that this one does not know, which is named, `Corrupt`
     /// naming file and offset when the files hold what no crash explains, or acknowledged events
     /// are missing, `Invalid` for a setting out of bounds.
     pub fn open(self) -> Result<Engine> {
@@ -105,6 +106,7 @@ fn lock(settings: &EngineBuilder) -> Result<(PathBuf, Locked)> {
     vfs::create_dir_all(&**vfs, &dir)
         .map_err(|error| Error::io(format_args!("creating {}", dir.display()), error))?;
     let locked = directory::lock(vfs, &dir)?;
+    newer::check(&**vfs, &dir)?;
     if settings.accept_loss && vfs::holds_dir(&**vfs, &dir.join("journal")) {
         loss::accept(vfs, &dir)?;
     }

@@ -9,6 +9,7 @@ use crate::base::bytes::Reader;
 use crate::base::error::{Error, Result};
 use crate::event::branch::Branch;
 use crate::history::Shown;
+use crate::vfs::version::{Sealed, Versioned};
 
 const MAGIC: [u8; 7] = *b"SHSTORE";
 const VERSION: u8 = 3;
@@ -17,6 +18,15 @@ const BYTES: usize = BYTES_2 + Branch::BYTES;
 const VERSION_2: u8 = 2;
 const BYTES_2: usize = 60;
 const FLAG_DAMAGED: u64 = 1;
+
+/// How a file says its version.
+pub(crate) const MANIFEST: Versioned = Versioned {
+    what: "the manifest of history",
+    magic: &MAGIC,
+    version_bytes: 1,
+    known: VERSION as u32,
+    sealed: Sealed::Whole,
+};
 
 /// What the store is, and how far it has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

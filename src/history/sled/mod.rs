@@ -36,6 +36,7 @@ use value::unseal;
 
 #[cfg(feature = "audit")]
 pub(crate) use copy::{Copied, Row as CopiedRow, StoreCopy};
+pub(crate) use manifest::MANIFEST;
 pub(crate) use open::{SetAside, StoreConfig, set_aside, shown};
 #[cfg(feature = "bin")]
 pub(crate) use open::{remove, replace};

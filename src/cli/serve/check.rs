@@ -13,7 +13,7 @@ use crate::base::error::{Error, Result};
 use crate::cli::backup::{read_key, target};
 use crate::cli::{audit, told};
 use crate::engine::files::newer;
-use crate::http::Auth;
+use crate::http::{Auth, Place};
 use crate::outgoing::Trust;
 use crate::process::{descriptors, logs, print};
 use crate::settings::{Config, Looked, Wrong, secret};
@@ -29,6 +29,7 @@ struct Check {
 
 const CHECKS: &[Check] = &[
     Check { of: &["data_dir"], look: data_dir },
+    Check { of: &["listen"], look: listen },
     Check { of: &["max_connections"], look: connections },
     Check { of: &["auth_secret", "auth_keys", "auth_keys_url"], look: secret },
     Check { of: &["auth_keys"], look: keys },
@@ -85,6 +86,17 @@ pub(super) fn check(args: &ServeArgs) -> Result<()> {
 fn data_dir(config: &Config, _: bool) -> Result<Option<String>> {
     let made = writable(&config.data_dir)?;
     newer::check(&RealVfs, &absolute(&config.data_dir)?).map(|()| made)
+}
+
+fn listen(config: &Config, _: bool) -> Result<Option<String>> {
+    for place in &config.listen {
+        match place {
+            // Whether somebody has it, is not asked: the server that is to be replaced may.
+            Place::Tcp(_) => {}
+            Place::Unix(path) => may_write(path.parent().unwrap_or(path))?,
+        }
+    }
+    Ok(None)
 }
 
 fn connections(config: &Config, _: bool) -> Result<Option<String>> {

@@ -92,6 +92,7 @@ fn everything_that_is_wrong_is_named() {
     command.arg("--config").arg(at("stockhold.toml")).arg("--data-dir").arg(&plain);
     command.arg("--auth-keys").arg(at("keys.json"));
     command.args(["--auth-keys-url", "http://login.example/keys"]);
+    command.arg("--operators-listen").arg(format!("unix:{}", plain.join("a.sock").display()));
     command.args(["--points-service", "https://points.example"]);
     command.arg("--points-service-secret-file").arg(at("empty"));
     command.args(["--backup-to", "s3://bucket/mall", "--time-zone", "Mars/North"]);
@@ -112,6 +113,7 @@ fn everything_that_is_wrong_is_named() {
         ("auth_keys", "keys.json"),
         ("auth_keys_url", "use https"),
         ("data_dir", "no directory"),
+        ("operators_listen", "no directory"),
         ("log_file", "Not a directory"),
         ("reports_dir", "no directory"),
         ("points_service", "there is no secret in"),

@@ -29,7 +29,8 @@ struct Check {
 
 const CHECKS: &[Check] = &[
     Check { of: &["data_dir"], look: data_dir },
-    Check { of: &["listen"], look: listen },
+    Check { of: &["listen"], look: |config, _| sockets(&config.listen) },
+    Check { of: &["operators_listen"], look: |config, _| sockets(&config.operators_listen) },
     Check { of: &["max_connections"], look: connections },
     Check { of: &["auth_secret", "auth_keys", "auth_keys_url"], look: secret },
     Check { of: &["auth_keys"], look: keys },
@@ -88,21 +89,22 @@ fn data_dir(config: &Config, _: bool) -> Result<Option<String>> {
     newer::check(&RealVfs, &absolute(&config.data_dir)?).map(|()| made)
 }
 
-fn listen(config: &Config, _: bool) -> Result<Option<String>> {
-    for place in &config.listen {
-        match place {
-            // Whether somebody has it, is not asked: the server that is to be replaced may.
-            Place::Tcp(_) => {}
-            Place::Unix(path) => may_write(path.parent().unwrap_or(path))?,
-        }
-    }
-    Ok(None)
-}
-
 fn connections(config: &Config, _: bool) -> Result<Option<String>> {
     let is_apart = !config.operators_listen.is_empty();
     let besides = besides(config, is_apart, config.mirror().as_ref());
     descriptors::foreseen(config.limits.connections, besides)
+}
+
+/// Whether Unix sockets could be made; whether a place is free is not asked, since the server that is
+/// to be followed may have it.
+fn sockets(places: &[Place]) -> Result<Option<String>> {
+    for place in places {
+        match place {
+            Place::Unix(path) => may_write(path.parent().unwrap_or(path))?,
+            Place::Tcp(_) => {}
+        }
+    }
+    Ok(None)
 }
 
 fn secret(config: &Config, demo: bool) -> Result<Option<String>> {

@@ -15,6 +15,7 @@ use super::auth::{Identity, Role};
 use super::budget::{Charge, Payer, SMALL_BYTES};
 use super::error::{ApiError, Code};
 use super::format::Format;
+use super::lane::Lanes;
 use super::rates::Counted;
 use super::reply::{HttpResponse, success};
 use super::row::Row;
@@ -248,6 +249,14 @@ impl<Who, const N: usize> Call<'_, Who, N> {
         match self.query()?.first() {
             None => Ok(()),
             Some((name, _)) => Err(query::unknown(name)),
+        }
+    }
+
+    /// Where its long work is done.
+    pub(super) fn lanes(&self) -> &Lanes {
+        match self.request.visit.offer {
+            Offer::Everything | Offer::Users => &self.app.lanes,
+            Offer::Operators => &self.app.operators_lanes,
         }
     }
 

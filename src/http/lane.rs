@@ -9,6 +9,25 @@ use super::error::{ApiError, Code};
 use crate::base::asked;
 use crate::base::error::Error;
 
+/// The long work of whoever comes by some listeners.
+#[derive(Debug)]
+pub(super) struct Lanes {
+    /// For searches of the catalogue.
+    pub(super) searches: Lane,
+    /// For lists that take long to find or to write.
+    pub(super) lists: Lane,
+}
+
+impl Lanes {
+    /// In each of them so many may wait.
+    pub(super) fn new(waiting_max: usize) -> Self {
+        Self {
+            searches: Lane::new("too many searches wait", waiting_max),
+            lists: Lane::new("too many lists of orders wait", waiting_max),
+        }
+    }
+}
+
 /// One kind of long work.
 #[derive(Debug)]
 pub(super) struct Lane {

@@ -159,6 +159,9 @@ impl Default for Limits {
     }
 }
 
+/// How many searches, and how many lists, of operators on listeners of their own may wait.
+const OPERATORS_WAITING_MAX: usize = 16;
+
 /// How many reports may wait to be made.
 const REPORTS_WAITING_MAX: usize = 8;
 
@@ -176,9 +179,9 @@ pub struct App {
     budget: Arc<budget::Budget>,
     /// For whoever comes by a listener of operators.
     operators_budget: Arc<budget::Budget>,
-    /// For lists that take long to find or to write.
-    searches: lane::Lane,
-    lists: lane::Lane,
+    lanes: lane::Lanes,
+    /// For whoever comes by a listener of operators.
+    operators_lanes: lane::Lanes,
     /// For reports, which look at many events.
     reports: lane::Lane,
     /// For the numbers of the server.
@@ -224,8 +227,8 @@ impl App {
                 limits.answer_bytes_per_user,
                 limits.answer_bytes_per_user,
             )),
-            searches: lane::Lane::new("too many searches wait", limits.waiting_lists),
-            lists: lane::Lane::new("too many lists of orders wait", limits.waiting_lists),
+            lanes: lane::Lanes::new(limits.waiting_lists),
+            operators_lanes: lane::Lanes::new(OPERATORS_WAITING_MAX),
             reports: lane::Lane::new("too many reports wait", REPORTS_WAITING_MAX),
             scrapes: lane::Lane::new("too many read the metrics", SCRAPES_WAITING_MAX),
             watching: Arc::new(metrics::Watching::new(rows())),

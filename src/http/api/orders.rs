@@ -126,7 +126,7 @@ pub(in crate::http) async fn list<Who: Known>(call: &Call<'_, Who>, sight: Sight
         drop(charge);
         answer
     };
-    call.app.lists.run(write).await
+    call.lanes().lists.run(write).await
 }
 
 fn write(mall: &Mall, asked: &Asked, limit: usize, sight: Sight, format: Format) -> Answer {

@@ -3,6 +3,8 @@
 #[cfg(feature = "bin")]
 mod place;
 mod stream;
+#[cfg(test)]
+mod tests;
 #[cfg(feature = "bin")]
 mod unix;
 

@@ -152,7 +152,7 @@ pub(in crate::http) async fn reservations(call: OperatorCall<'_>) -> Answer {
         let held = mall.held(product.as_deref(), after, limit as usize)?;
         Ok(success(format, &HeldWire::of(&held), mall.now_ms()))
     };
-    call.app.lists.run(look).await
+    call.lanes().lists.run(look).await
 }
 
 /// Who holds how much of what.
@@ -182,7 +182,7 @@ pub(in crate::http) async fn holders(call: OperatorCall<'_>) -> Answer {
         let page = HoldersWire { holders: holders.collect(), next_after };
         Ok(success(format, &page, mall.now_ms()))
     };
-    call.app.lists.run(look).await
+    call.lanes().lists.run(look).await
 }
 
 pub(super) fn order(name: &str, value: &str) -> Result<ReservationId, ApiError> {

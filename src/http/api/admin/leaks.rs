@@ -124,13 +124,13 @@ pub(in crate::http) async fn health(call: OperatorCall<'_>) -> Answer {
             _ => return Err(query::unknown(&name)),
         }
     }
-    let (app, mall) = (call.app, &call.app.mall);
+    let (lanes, mall) = (call.lanes(), &call.app.mall);
     mall.show_orders().await?;
     let first = mall.clone();
     let look = move || Ok(first.look_for_leaks(after, before)?);
-    let found = app.lists.run(look).await?;
+    let found = lanes.lists.run(look).await?;
     mall.show_orders().await?;
     let second = mall.clone();
-    let leaks = app.lists.run(move || Ok(second.still_leaking(found)?)).await?;
+    let leaks = lanes.lists.run(move || Ok(second.still_leaking(found)?)).await?;
     Ok(call.success(&HealthWire::of(&leaks)))
 }

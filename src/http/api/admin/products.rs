@@ -67,7 +67,7 @@ pub(in crate::http) async fn list(call: OperatorCall<'_>) -> Answer {
     let (mall, format) = (call.app.mall.clone(), call.format);
     let is_long = mall.is_long_search(&filter);
     let answer = move || found(&mall, format, &filter, &page);
-    if is_long { call.app.searches.run(answer).await } else { answer() }
+    if is_long { call.lanes().searches.run(answer).await } else { answer() }
 }
 
 fn found(mall: &Mall, format: Format, filter: &Filter, page: &Page) -> Answer {

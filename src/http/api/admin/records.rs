@@ -137,7 +137,7 @@ pub(in crate::http) async fn list(call: OperatorCall<'_>) -> Answer {
         drop(charge);
         answer
     };
-    call.app.lists.run(write).await
+    call.lanes().lists.run(write).await
 }
 
 fn write(mall: &Mall, asked: &Asked, limit: usize, bytes: usize, format: Format) -> Answer {

@@ -254,12 +254,12 @@ fn webhooks(app: &App) -> Result<&Webhooks, ApiError> {
 }
 
 /// Does what writes beside the runtime's workers.
-async fn blocking<T: Send + 'static>(
-    app: &App,
+async fn blocking<T: Send + 'static, const N: usize>(
+    call: &OperatorCall<'_, N>,
     act: impl FnOnce(&Webhooks) -> Result<T, Refusal> + Send + 'static,
 ) -> Result<T, ApiError> {
-    let webhooks = webhooks(app)?.clone();
-    app.lists.run(move || Ok(act(&webhooks)?)).await
+    let webhooks = webhooks(call.app)?.clone();
+    call.lanes().lists.run(move || Ok(act(&webhooks)?)).await
 }
 
 pub(in crate::http) async fn list(call: OperatorCall<'_>) -> Answer {
@@ -319,7 +319,7 @@ pub(in crate::http) async fn create(call: OperatorCall<'_>, body: Sent<MakeWire>
     let by = call.identity().user.id().to_owned();
     let receiver_id = id.clone();
     let make = Make { id, url, events, description, secret, by, key };
-    let making = blocking(call.app, move |webhooks| {
+    let making = blocking(&call, move |webhooks| {
         let id = make.id.clone();
         Ok((webhooks.make(make)?, webhooks.standing(&id)?))
     });
@@ -339,7 +339,7 @@ pub(in crate::http) async fn patch(call: OperatorCall<'_, 1>, body: Sent<PatchWi
     let PatchWire { url, events, description, enabled } = wire;
     let patch = Patch { url, events, description, enabled };
     let patching = async {
-        let patched = blocking(call.app, move |webhooks| {
+        let patched = blocking(&call, move |webhooks| {
             webhooks.patch(&id, patch)?;
             webhooks.standing(&id)
         });
@@ -354,7 +354,7 @@ pub(in crate::http) async fn remove(call: OperatorCall<'_, 1>, body: Empty) -> A
     let [receiver_id] = call.path;
     let id = receiver_id.to_owned();
     let removing = async {
-        blocking(call.app, move |webhooks| webhooks.delete(&id)).await?;
+        blocking(&call, move |webhooks| webhooks.delete(&id)).await?;
         Told::of(&RemovedWire { receiver_id }, None)
     };
     once(&call, key, removing).await
@@ -368,7 +368,7 @@ pub(in crate::http) async fn rotate(call: OperatorCall<'_, 1>, body: Sent<Rotate
         return Err(ApiError::invalid(format!("$.overlapMs: it must be at most {OVERLAP_MS_MAX}")));
     }
     let id = call.path[0].to_owned();
-    let rotating = blocking(call.app, move |webhooks| {
+    let rotating = blocking(&call, move |webhooks| {
         let secret = webhooks.rotate(&id, secret.as_ref(), overlap_ms, key)?;
         Ok((secret, webhooks.standing(&id)?))
     });
@@ -428,7 +428,7 @@ pub(in crate::http) async fn replay(call: OperatorCall<'_>, body: Sent<ReplayWir
     let id = receiver_id.clone();
     let replaying = async {
         let (replayed, left) =
-            blocking(call.app, move |webhooks| webhooks.replay(&id, ids.as_ref())).await?;
+            blocking(&call, move |webhooks| webhooks.replay(&id, ids.as_ref())).await?;
         Told::of(&ReplayedWire { receiver_id, replayed, left }, None)
     };
     once(&call, key, replaying).await

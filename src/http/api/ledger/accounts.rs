@@ -47,7 +47,7 @@ pub(in crate::http) async fn list(call: LedgerCall<'_>) -> Answer {
         let accounts = levels.into_iter().map(AccountState::from).collect();
         Ok(success(format, &AccountPage { accounts, next_after }, mall.now_ms()))
     };
-    call.app.lists.run(found).await
+    call.lanes().lists.run(found).await
 }
 
 pub(in crate::http) async fn open(call: LedgerCall<'_>, body: Sent<NewAccount>) -> Answer {

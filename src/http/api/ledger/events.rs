@@ -68,7 +68,7 @@ async fn page(call: &LedgerCall<'_>, from: Option<Seq>, limit: usize) -> Answer 
         }
         Ok(success(format, &EventPage { events: page, next }, mall.now_ms()))
     };
-    call.app.lists.run(read).await
+    call.lanes().lists.run(read).await
 }
 
 fn stream(call: &LedgerCall<'_>, from: Option<Seq>) -> Answer {

@@ -229,7 +229,7 @@ pub(in crate::http) async fn products(call: PublicCall<'_>) -> Answer {
     let (is_long, whose) =
         (mall.is_long_search(&filter), level_of(&call, call.signed_in().as_deref())?);
     let list = move || list(&mall, format, &filter, &page, whose);
-    if is_long { call.app.searches.run(list).await } else { list() }
+    if is_long { call.lanes().searches.run(list).await } else { list() }
 }
 
 fn list(mall: &Mall, format: Format, filter: &Filter, page: &Page, whose: Option<u8>) -> Answer {

@@ -172,7 +172,7 @@ pub(in crate::http) async fn list(call: UserCall<'_>) -> Answer {
         let shelf = mall.shelf();
         Ok(success(format, &RecommendationsWire::of(&shelf, &asked, &found), mall.now_ms()))
     };
-    call.app.searches.run(answer).await
+    call.lanes().searches.run(answer).await
 }
 
 pub(in crate::http) async fn home(call: UserCall<'_>) -> Answer {
@@ -184,7 +184,7 @@ pub(in crate::http) async fn home(call: UserCall<'_>) -> Answer {
         let found = mall.recommend(&user, balance, asked.wanting, is_near)?;
         home_of(&mall, format, &user, &asked, &found)
     };
-    call.app.searches.run(answer).await
+    call.lanes().searches.run(answer).await
 }
 
 fn home_of(

@@ -10,11 +10,13 @@ use hyper::Method;
 use hyper::header::HeaderMap;
 use serde::Serialize;
 
-use super::access::{self, Access};
+use super::access::{self, Access, Grant};
 use super::auth::{Identity, Role};
 use super::budget::{Charge, Payer, SMALL_BYTES};
 use super::error::{ApiError, Code};
 use super::format::Format;
+use super::gate::{Admitted, Asker};
+use super::guests::Address;
 use super::lane::Lanes;
 use super::rates::Counted;
 use super::reply::{HttpResponse, success};
@@ -59,6 +61,8 @@ pub(super) struct Call<'a, Who, const N: usize = 0> {
     pub(super) path: [&'a str; N],
     request: Unchecked<'a>,
     who: Who,
+    #[expect(dead_code, reason = "it is held until the request is answered")]
+    admitted: Admitted<'a>,
 }
 
 /// Open to every caller.
@@ -133,64 +137,95 @@ impl Known for Admin {
 
 impl<'a> Unchecked<'a> {
     pub(super) fn public<const N: usize>(self) -> Result<PublicCall<'a, N>, ApiError> {
+        let mut admitted = Admitted::Free;
         if !self.route.is_watched() {
             self.count_address()?;
+            admitted = self.app.gate.admit(self.nobody())?;
         }
-        Ok(self.call(Anybody(())))
+        Ok(self.call(Anybody(()), admitted))
     }
 
     pub(super) fn user<const N: usize>(self) -> Result<UserCall<'a, N>, ApiError> {
-        let caller = self.caller(Access::User)?;
+        let (caller, admitted) = self.caller(Access::User)?;
         self.app.watching.saw(caller.user.id(), self.app.running.now_ms());
-        Ok(self.call(User(caller)))
+        Ok(self.call(User(caller), admitted))
     }
 
     pub(super) fn service<const N: usize>(self) -> Result<ServiceCall<'a, N>, ApiError> {
-        let caller = self.caller(Access::Service)?;
+        let (caller, admitted) = self.caller(Access::Service)?;
         self.app.watching.saw(caller.user.id(), self.app.running.now_ms());
-        Ok(self.call(Service(caller)))
+        Ok(self.call(Service(caller), admitted))
     }
 
     pub(super) fn staff<const N: usize>(self) -> Result<StaffCall<'a, N>, ApiError> {
-        let caller = self.caller(Access::Staff)?;
-        Ok(self.call(Staff(caller)))
+        let (caller, admitted) = self.caller(Access::Staff)?;
+        Ok(self.call(Staff(caller), admitted))
     }
 
     pub(super) fn ledger<const N: usize>(self) -> Result<LedgerCall<'a, N>, ApiError> {
-        let caller = self.caller(Access::Ledger)?;
-        Ok(self.call(Ledger(caller)))
+        let (caller, admitted) = self.caller(Access::Ledger)?;
+        Ok(self.call(Ledger(caller), admitted))
     }
 
     pub(super) fn operator<const N: usize>(self) -> Result<OperatorCall<'a, N>, ApiError> {
-        let caller = self.caller(Access::Operator)?;
-        Ok(self.call(Operator(caller)))
+        let (caller, admitted) = self.caller(Access::Operator)?;
+        Ok(self.call(Operator(caller), admitted))
     }
 
     pub(super) fn admin<const N: usize>(self) -> Result<AdminCall<'a, N>, ApiError> {
-        let caller = self.caller(Access::Admin)?;
-        Ok(self.call(Admin(caller)))
+        let (caller, admitted) = self.caller(Access::Admin)?;
+        Ok(self.call(Admin(caller), admitted))
     }
 
     pub(super) fn monitor<const N: usize>(self) -> Result<MonitorCall<'a, N>, ApiError> {
-        self.caller(Access::Monitor)?;
-        Ok(self.call(Monitor(())))
+        let (_, admitted) = self.caller(Access::Monitor)?;
+        Ok(self.call(Monitor(()), admitted))
     }
 
-    fn caller(&self, access: Access) -> Result<Arc<Identity>, ApiError> {
+    fn caller(&self, access: Access) -> Result<(Arc<Identity>, Admitted<'a>), ApiError> {
         let bearer = self.app.bearer(self.headers);
         // Whoever is trusted, or acts for many, asks as much as it likes. Guesses count.
         if bearer.as_ref().map_or(true, |bearer| bearer.role == Role::User) {
             self.count_address()?;
         }
+        if bearer.is_err() {
+            self.app.gate.admit(self.nobody())?;
+        }
         let caller = access::caller(access, bearer?, self.headers)?;
         let _ = self.asked.user.set(caller.user.id().into());
+        let admitted = self.app.gate.admit(self.asker(access, &caller))?;
         // What writes is counted once it is read.
         let only_reads = access == Access::User && self.route.method == Method::GET;
         if only_reads && !caller.role.is_trusted() {
             let charged = self.app.rates.charge_read(caller.user.id(), self.counted);
             charged.map_err(ApiError::rate_limited)?;
         }
-        Ok(caller)
+        Ok((caller, admitted))
+    }
+
+    /// Whose share of the server the request takes.
+    fn asker<'c>(&self, access: Access, caller: &'c Identity) -> Asker<'c> {
+        match caller.role {
+            Role::User => Asker::User(caller.user.id(), self.bounded_address()),
+            Role::Service => match access.grant(Role::Service) {
+                Grant::ForUser => Asker::Served(caller.user.id()),
+                Grant::Own | Grant::Nothing => Asker::Program,
+            },
+            Role::Operator | Role::Admin | Role::Monitor => Asker::Operator,
+        }
+    }
+
+    /// The same of whoever has no good token.
+    fn nobody(&self) -> Asker<'static> {
+        match self.visit.offer {
+            Offer::Everything | Offer::Users => Asker::Nobody(self.bounded_address()),
+            Offer::Operators => Asker::Operator,
+        }
+    }
+
+    /// Where it comes from, where that tells clients apart.
+    fn bounded_address(&self) -> Option<Address> {
+        self.visit.is_bounded().then_some(self.visit.address)
     }
 
     fn count_address(&self) -> Result<(), ApiError> {
@@ -201,10 +236,10 @@ impl<'a> Unchecked<'a> {
         charged.map_err(|wait| ApiError::rate_limited(wait).detail("too many from one address"))
     }
 
-    fn call<Who, const N: usize>(self, who: Who) -> Call<'a, Who, N> {
+    fn call<Who, const N: usize>(self, who: Who, admitted: Admitted<'a>) -> Call<'a, Who, N> {
         // The router found as many as the route's path has, which is how many its handler takes.
         let path = std::array::from_fn(|at| self.parameters.get(at).copied().unwrap_or_default());
-        Call { app: self.app, format: self.format, path, request: self, who }
+        Call { app: self.app, format: self.format, path, request: self, who, admitted }
     }
 }
 

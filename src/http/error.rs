@@ -74,11 +74,20 @@ pub(super) struct ApiError {
     pub(super) allow: Option<HeaderValue>,
     /// After how many seconds the request may succeed, where that is known.
     pub(super) retry_after_s: Option<u64>,
+    /// For how long the answer is held back.
+    pub(super) held_back: Duration,
 }
 
 impl ApiError {
     pub(super) fn new(code: Code) -> Self {
-        Self { code, detail: None, data: None, allow: None, retry_after_s: None }
+        Self {
+            code,
+            detail: None,
+            data: None,
+            allow: None,
+            retry_after_s: None,
+            held_back: Duration::ZERO,
+        }
     }
 
     pub(super) fn invalid(detail: impl Into<Cow<'static, str>>) -> Self {
@@ -88,6 +97,10 @@ impl ApiError {
     pub(super) fn detail(mut self, detail: impl Into<Cow<'static, str>>) -> Self {
         self.detail = Some(detail.into());
         self
+    }
+
+    pub(super) fn held_back(self, held_back: Duration) -> Self {
+        Self { held_back, ..self }
     }
 
     pub(super) fn with(code: Code, data: FailureWire) -> Self {

@@ -17,6 +17,7 @@ mod error;
 mod etag;
 mod feed;
 mod format;
+mod gate;
 mod guests;
 mod key;
 mod lane;
@@ -119,6 +120,12 @@ pub struct Limits {
     pub event_heartbeat: Duration,
     /// How long one of them may take nothing of what is to be written; then it is dropped.
     pub event_patience: Duration,
+    /// How long requests may wait for a processor while many come; beyond that some are turned away,
+    /// of those who ask most first. `None` means that none is.
+    pub overload_wait: Option<Duration>,
+    /// How many requests each user may have under way at one time, other than by a service; `None`
+    /// means no bound.
+    pub user_requests_under_way: Option<u32>,
     /// How many requests that may write something each user has in a minute; `None` means no bound.
     /// Operators have none.
     pub user_requests_per_minute: Option<u64>,
@@ -151,6 +158,8 @@ impl Default for Limits {
             event_followers: 64,
             event_heartbeat: Duration::from_secs(15),
             event_patience: Duration::from_secs(5),
+            overload_wait: None,
+            user_requests_under_way: None,
             user_requests_per_minute: None,
             user_bytes_per_minute: None,
             user_reads_per_minute: None,
@@ -174,6 +183,7 @@ pub struct App {
     auth: Arc<Auth>,
     limits: Limits,
     rates: rates::Rates,
+    gate: gate::Gate,
     router: router::Router,
     manual: manual::Manual,
     budget: Arc<budget::Budget>,
@@ -233,6 +243,7 @@ impl App {
             scrapes: lane::Lane::new("too many read the metrics", SCRAPES_WAITING_MAX),
             watching: Arc::new(metrics::Watching::new(rows())),
             rates: rates::Rates::new(&limits),
+            gate: gate::Gate::new(&limits),
             mall,
             auth: auth.into(),
             limits,

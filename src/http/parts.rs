@@ -49,13 +49,13 @@ impl Part {
                 "the catalogue can be read; nothing is sold until the disk is mended and the server restarted"
             }
             Self::Disk => {
-                "the catalogue can be read; all else goes on by itself when the disk answers"
+                "the catalogue can be read; exchanges wait for a while, and then hear that they were not made or may have been; all else goes on by itself when the disk answers"
             }
             Self::Space => {
                 "orders are confirmed and cancelled, and lapse; nothing new is sold until there is room"
             }
             Self::History => {
-                "everything is sold; ended orders and records cannot be read until a restart"
+                "the catalogue is shown, and everything is sold; what is recommended is what is hot; ended orders and records cannot be read until a restart"
             }
             Self::Checkpoint => "everything; the journal grows, and the next start takes longer",
             Self::Threads => "whatever that thread does not do; only a restart brings it back",

@@ -20,6 +20,7 @@ use super::App;
 use super::answer::Body as ResponseBody;
 use super::budget::Charge;
 use super::error::{ApiError, Code};
+use super::gate;
 use super::guests::{Address, Dismissed, Guest, Guests};
 use super::listener::{Listener, Listeners, Peer, Stream};
 use super::reply;
@@ -55,6 +56,7 @@ pub async fn run(
     let mut beside = JoinSet::new();
     let guests = [house.guests.clone(), house.operators.clone()];
     beside.spawn(sweep(guests, house.app.clone()));
+    beside.spawn(gate::watch(house.app.clone()));
     upkeep::begin(&mut beside, &house.app);
     let sending = house.app.begin_webhooks();
     let mut doors = JoinSet::new();
@@ -71,6 +73,7 @@ pub async fn run(
         Some(Err(ended)) = doors.join_next() => resume(ended),
     }
     house.app.draining.send_replace(true);
+    house.app.mall.end_patience();
     tracing::info!("stopping: requests under way are finished first");
     doors.shutdown().await;
     let house = Arc::into_inner(house).expect("only doors had it besides, and they are gone");

@@ -117,16 +117,20 @@ impl Mall {
         user: &User,
         request: &Exchange<'_>,
     ) -> Result<(Receipt, bool), Failure> {
-        let decided = self.decide(user, request)?;
+        let late = self.patient_until();
+        let decided = self.decide_patiently(late, || self.decide(user, request)).await?;
         let was_before = matches!(decided, Decided::Before { .. });
         let (reserved, known_cost) = match decided {
             Decided::First { ticket, points_cost } => {
-                (self.durable(ticket).await?.reserved().ok(), Some(points_cost))
+                let outcome = self.durable_patiently(late, ticket).await?;
+                (outcome.reserved().ok(), Some(points_cost))
             }
-            Decided::Before { ticket, points_cost } => match self.durable(ticket).await? {
-                FirstAnswer::Reserved(reserved) => (Some(reserved), points_cost),
-                _ => (None, points_cost),
-            },
+            Decided::Before { ticket, points_cost } => {
+                match self.durable_patiently(late, ticket).await? {
+                    FirstAnswer::Reserved(reserved) => (Some(reserved), points_cost),
+                    _ => (None, points_cost),
+                }
+            }
             Decided::Refused(failure) => return Err(failure),
         };
         let Some(Reserved { reservation, expires_at, confirmed }) = reserved else {

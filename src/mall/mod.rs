@@ -25,6 +25,7 @@ mod lots;
 pub(crate) mod model;
 mod orders;
 mod own;
+mod patience;
 mod points;
 mod preferences;
 mod rank;
@@ -41,6 +42,7 @@ pub(crate) mod views;
 mod waits;
 
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
 use serde::Serialize;
@@ -139,6 +141,10 @@ pub struct MallConfig {
     pub points_day_offset_min: i32,
     /// Where the days and weeks of reports begin.
     pub time_zone: Zone,
+    /// How long an exchange waits for a disk that hangs.
+    pub exchange_patience: Duration,
+    /// How many may wait for it.
+    pub exchange_queue: usize,
     /// Which experiments on recommendations run. They are followed by [`Mall::follow_experiments`].
     pub experiments: Experiments,
     /// For how long after a user was shown its variant of an experiment an exchange counts, in
@@ -160,6 +166,8 @@ impl Default for MallConfig {
             points_grace_ms: 30 * 24 * 60 * MINUTE_MS,
             points_day_offset_min: 0,
             time_zone: Zone::default(),
+            exchange_patience: Duration::from_secs(30),
+            exchange_queue: 1_000,
             experiments: Experiments::default(),
             experiment_window_ms: 7 * 24 * 60 * MINUTE_MS,
         }
@@ -199,6 +207,7 @@ struct Shared {
     browsing: browsing::Browsing,
     serving: served::Serving,
     elsewhere: elsewhere::Elsewhere,
+    patience: patience::Patience,
 }
 
 impl Mall {
@@ -227,6 +236,7 @@ impl Mall {
         let browsing = browsing::Browsing::load(&engine);
         let elsewhere = elsewhere::Elsewhere::load(&engine, points);
         let tries = std::array::from_fn(|_| Mutex::new(()));
+        let patience = patience::Patience::new(config.exchange_patience, config.exchange_queue);
         Ok(Self {
             shared: Arc::new(Shared {
                 engine,
@@ -246,6 +256,7 @@ impl Mall {
                 browsing,
                 serving: served::Serving::default(),
                 elsewhere,
+                patience,
             }),
         })
     }

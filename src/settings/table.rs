@@ -9,6 +9,7 @@ mod ledger;
 mod log;
 mod mall;
 mod mirror;
+mod overload;
 mod points;
 mod serving;
 mod tokens;
@@ -21,6 +22,7 @@ const DAY_MS: u64 = 86_400_000;
 
 const GROUPS: &[&[Setting]] = &[
     serving::ROWS,
+    overload::ROWS,
     mall::ROWS,
     ledger::ROWS,
     backup::ROWS,

@@ -22,6 +22,10 @@ fn serve(dir: &TempDir, more: &[&str]) -> Process {
     process.told_by(tell)
 }
 
+fn movie() -> serde_json::Value {
+    json!({"productId": "prod_movie", "quantity": 1})
+}
+
 async fn demo(server: &Process, dir: &TempDir) -> Client {
     Client::connect(server.address, Some(demo_token(dir.path(), "demo", "user"))).await
 }
@@ -29,9 +33,9 @@ async fn demo(server: &Process, dir: &TempDir) -> Client {
 #[tokio::test]
 async fn a_disk_that_hangs_is_told_of_and_a_retry_with_its_key_hears_what_became_of_it() {
     let dir = TempDir::new().expect("a directory");
-    let mut server = serve(&dir, &["--sync-timeout", "100ms"]);
+    let mut server = serve(&dir, &["--sync-timeout", "100ms", "--exchange-patience", "0ms"]);
     let mut demo = demo(&server, &dir).await;
-    let body = json!({"productId": "prod_movie", "quantity": 1});
+    let body = movie();
     let balance = demo.balance().await;
 
     server.tell("disk hangs");
@@ -61,14 +65,50 @@ async fn a_disk_that_hangs_is_told_of_and_a_retry_with_its_key_hears_what_became
     assert_eq!(demo.balance().await, balance - 4500, "it was sold once");
 }
 
+/// By default exchanges are patient.
+#[tokio::test]
+async fn exchanges_wait_until_a_disk_that_hangs_answers() {
+    let dir = TempDir::new().expect("a directory");
+    let mut server = serve(&dir, &["--sync-timeout", "100ms"]);
+    let mut clients = Vec::new();
+    for _ in 0..3 {
+        clients.push(demo(&server, &dir).await);
+    }
+    let (mut demo, body) = (demo(&server, &dir).await, movie());
+    let balance = demo.balance().await;
+    server.tell("disk hangs");
+    let asked = clients.into_iter().enumerate().map(|(key, mut client)| {
+        let body = body.clone();
+        tokio::spawn(async move {
+            client.post_keyed("/api/mall/exchange", &format!("k{key}"), body).await.data()
+        })
+    });
+    let asked: Vec<_> = asked.collect();
+    let token = demo_token(dir.path(), "root", "admin");
+    let mut admin = Client::connect(server.address, Some(token)).await;
+    loop {
+        let told = admin.get("/metrics").await;
+        let told = String::from_utf8(told.body.to_vec()).expect("text");
+        if told.contains("\nstockhold_exchanges_waiting 3\n") {
+            break;
+        }
+    }
+    server.tell("disk answers");
+    for answer in asked {
+        answer.await.expect("each is made");
+    }
+    assert_eq!(demo.balance().await, balance - 3 * 4500, "once");
+}
+
 #[tokio::test]
 async fn a_disk_that_hangs_holds_up_no_end() {
     let dir = TempDir::new().expect("a directory");
-    let mut server = serve(&dir, &["--sync-timeout", "100ms", "--shutdown-timeout", "1s"]);
+    let short =
+        ["--sync-timeout", "100ms", "--exchange-patience", "0ms", "--shutdown-timeout", "1s"];
+    let mut server = serve(&dir, &short);
     let mut demo = demo(&server, &dir).await;
     server.tell("disk hangs");
-    let body = json!({"productId": "prod_movie", "quantity": 1});
-    demo.post("/api/mall/exchange", body).await.failure(503, "OUTCOME_UNKNOWN");
+    demo.post("/api/mall/exchange", movie()).await.failure(503, "OUTCOME_UNKNOWN");
     server.signal(Signal::TERM);
     let (code, log) = server.wait();
     assert_eq!(code, 1, "{log}");

@@ -79,6 +79,11 @@ impl Shop {
         Self { engine, mall, clock, address, setup, dir, stop, server }
     }
 
+    /// The data directory.
+    pub fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
     /// Stops the server, closes the engine, and opens both again on the same files.
     pub async fn reopen(mut self) -> Self {
         let setup = std::mem::take(&mut self.setup);

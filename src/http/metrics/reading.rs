@@ -10,6 +10,7 @@ use crate::base::times::TimesSeen;
 use crate::base::{Seq, TimeMs};
 use crate::engine::Metric;
 use crate::http::App;
+use crate::http::gate::GateSeen;
 use crate::http::row::Row;
 use crate::mall::{BooksSeen, Mall, OpenAlerts, Rounds};
 use crate::sink::{MirrorStatus, MirrorView};
@@ -67,6 +68,7 @@ pub(in crate::http) struct Sources {
     mirror: Option<MirrorView>,
     backup: Option<BackupView>,
     webhooks: Option<Webhooks>,
+    gate: GateSeen,
     running_ms: u64,
     is_draining: bool,
 }
@@ -75,6 +77,7 @@ pub(in crate::http) struct Sources {
 pub(super) struct Reading {
     pub(super) engine: Vec<Metric>,
     pub(super) requests: RequestsSeen,
+    pub(super) gate: GateSeen,
     pub(super) users: u64,
     pub(super) books: BooksSeen,
     pub(super) syncs: TimesSeen,
@@ -85,6 +88,7 @@ pub(super) struct Reading {
     /// How many sagas wait, and when the oldest of their orders was made.
     pub(super) sagas: (u64, Option<TimeMs>),
     pub(super) points_service: Option<bool>,
+    pub(super) exchanges_waiting: usize,
     pub(super) alerts: OpenAlerts,
     pub(super) unreadable: usize,
     pub(super) machine: Machine,
@@ -102,6 +106,7 @@ impl Sources {
             mirror: app.mirror.clone(),
             backup: app.backup.clone(),
             webhooks: app.webhooks.clone(),
+            gate: app.gate.seen(),
             running_ms: app.running.now_ms(),
             is_draining: app.is_draining(),
         }
@@ -114,6 +119,7 @@ impl Sources {
         Reading {
             engine: engine.metrics(),
             requests: self.watching.requests.seen(),
+            gate: self.gate,
             users: self.watching.users.seen(self.running_ms),
             books: self.watching.rounds.seen(),
             syncs: engine.sync_times(),
@@ -122,6 +128,7 @@ impl Sources {
             webhooks: self.webhooks.as_ref().map(Webhooks::standings).unwrap_or_default(),
             sagas: mall.saga_backlog(),
             points_service: mall.points_service_answers(),
+            exchanges_waiting: mall.exchanges_waiting(),
             alerts: mall.open_alerts(),
             unreadable: mall.shelf().unreadable().len(),
             machine: Machine::look(),

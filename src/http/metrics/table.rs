@@ -56,6 +56,20 @@ pub(super) const TABLE: &[Row] = &[
     ),
     row(
         Counter,
+        "stockhold_http_shed_total",
+        &["reason"],
+        "Requests that were turned away before anything was done for them: share, whose user or address asks for more than others; load, while even those who ask for little are too many; user, who has too many under way; operators, who have.",
+        |it, to| it.gate.shed.iter().for_each(|(why, count)| to.add(labels([*why]), *count)),
+    ),
+    row(
+        Gauge,
+        "stockhold_http_wait_seconds",
+        &[],
+        "How long requests that have come wait for a processor, at least, as of the last look.",
+        |it, to| to.one(it.gate.wait_us as f64 / 1e6),
+    ),
+    row(
+        Counter,
         "stockhold_exchanges_total",
         &["outcome"],
         "Exchanges by what became of them: the code of the API, or ABANDONED where the client went away.",
@@ -63,6 +77,13 @@ pub(super) const TABLE: &[Row] = &[
             let exchanges = it.requests.of(("POST", "/api/mall/exchange"));
             exchanges.into_iter().for_each(|(code, count)| to.add(labels([code]), count));
         },
+    ),
+    row(
+        Gauge,
+        "stockhold_exchanges_waiting",
+        &[],
+        "Exchanges that wait for a disk that hangs.",
+        |it, to| to.one(it.exchanges_waiting as u64),
     ),
     row(
         Gauge,

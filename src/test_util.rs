@@ -11,6 +11,8 @@ use crate::ledger::Level;
 use crate::ledger::{LAYOUT_VERSION, Layout, Ledger, Limits, PART_COUNT, Replay};
 use crate::vfs::RealVfs;
 
+#[cfg(feature = "otel")]
+pub use crate::process::traces::{SpanTold, decode_spans};
 pub use crate::trials::oracle;
 
 /// Lets this process make a deliberate mistake until it ends, by its name in `src/base/flaw.rs`: for

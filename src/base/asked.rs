@@ -1,12 +1,14 @@
 //! Which request the work at hand is for, so that lines of the log can say so.
 //!
 //! A request's work is found by its thread while it is polled, and goes along to the threads that it
-//! gives work to with [`carried`]. Nothing but the log looks at it.
+//! gives work to with [`carried`]. Nothing but the log and traces look at it.
 
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::{Arc, OnceLock};
+
+use tracing::Span;
 
 /// A request, as far as a line of the log tells of it.
 #[derive(Debug)]
@@ -20,11 +22,19 @@ pub(crate) struct Asked {
     pub(crate) operation: OnceLock<(&'static str, &'static str)>,
     /// Who asks, once that is known.
     pub(crate) user: OnceLock<Box<str>>,
+    /// What its steps are steps of; disabled where nobody looks at traces.
+    pub(crate) span: Span,
 }
 
 impl Asked {
     pub(crate) fn new(id: Box<str>, trace: Option<Box<str>>) -> Self {
-        Self { id, trace, operation: OnceLock::new(), user: OnceLock::new() }
+        let (operation, user) = (OnceLock::new(), OnceLock::new());
+        Self { id, trace, operation, user, span: Span::none() }
+    }
+
+    /// With its span.
+    pub(crate) fn seen_as(self, span: Span) -> Self {
+        Self { span, ..self }
     }
 }
 

@@ -18,6 +18,8 @@ mod ids;
 mod keys;
 mod moment;
 pub(crate) mod sizes;
+#[cfg(feature = "server")]
+pub(crate) mod spans;
 pub(crate) mod sync;
 pub(crate) mod times;
 pub(crate) mod waiters;

@@ -56,6 +56,7 @@ use tokio::sync::{Semaphore, watch};
 use crate::backup::BackupView;
 use crate::base::error::Result;
 use crate::base::handle;
+use crate::base::spans::SpanCounts;
 use crate::mall::Mall;
 use crate::sink::MirrorView;
 pub use crate::webhooks::WebhookSettings;
@@ -213,6 +214,8 @@ pub struct App {
     /// `None` without a mirror.
     mirror: Option<MirrorView>,
     backup: Option<BackupView>,
+    /// `None` where nobody is told of traces.
+    spans: Option<Arc<SpanCounts>>,
     /// `None` where nobody is told of anything.
     webhooks: Option<Webhooks>,
 }
@@ -256,6 +259,7 @@ impl App {
             seen: parts::Seen::default(),
             mirror: None,
             backup: None,
+            spans: None,
             webhooks: None,
         }
     }
@@ -299,6 +303,12 @@ impl App {
     #[cfg(feature = "bin")]
     pub(crate) fn with_backup(self, backup: Option<BackupView>) -> Self {
         Self { backup, ..self }
+    }
+
+    /// Tells what became of spans.
+    #[cfg(feature = "bin")]
+    pub(crate) fn with_spans(self, spans: Option<Arc<SpanCounts>>) -> Self {
+        Self { spans, ..self }
     }
 
     /// Whose token a request has, if it is good now.

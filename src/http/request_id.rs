@@ -9,6 +9,7 @@ use hyper::HeaderMap;
 use hyper::header::{HeaderName, HeaderValue};
 
 use crate::base::asked::Asked;
+use crate::base::spans;
 
 /// The longest name that is taken, in bytes.
 const ID_BYTES_MAX: usize = 128;
@@ -36,10 +37,13 @@ impl RequestIds {
 
     /// A request with these headers.
     pub(super) fn of(&self, headers: &HeaderMap) -> Asked {
-        let trace = only(headers, "traceparent").and_then(trace_id);
+        let traceparent = only(headers, "traceparent");
+        let trace = traceparent.and_then(trace_id);
         let named = only(headers, "x-request-id").filter(|id| is_id(id));
         let id = named.or(trace).map_or_else(|| self.make(), Into::into);
-        Asked::new(id, trace.map(Into::into))
+        let state = only(headers, "tracestate");
+        let span = spans::request(&id, traceparent.filter(|_| trace.is_some()), state);
+        Asked::new(id, trace.map(Into::into)).seen_as(span)
     }
 
     /// A new name.

@@ -7,7 +7,7 @@ use std::time::Instant;
 use hyper::body::{Body, Incoming};
 use hyper::header::{HOST, HeaderValue};
 use hyper::http::request::Parts;
-use hyper::{Method, Request, Version};
+use hyper::{Method, Request, StatusCode, Version};
 use smallvec::SmallVec;
 
 use super::budget::Charge;
@@ -22,6 +22,7 @@ use super::visit::{Offer, Visit};
 use super::{App, media, query, request_id};
 use crate::base::asked::{self, Asked};
 use crate::base::error::Result;
+use crate::base::spans;
 use crate::mall::Asking;
 
 /// As many parameters as most paths have at most.
@@ -116,6 +117,7 @@ pub(super) async fn handle(
     let answering = async {
         let (response, charge) = told(app, visit, &asked, &head, body).await;
         app.request_log.tell(began, &head.method, &response);
+        tell_span(&asked, &head.method, response.status());
         if let Some(asking) = asked.operation.get().and_then(|(_, path)| asking(path)) {
             app.mall.count_answer(asking, response.status().as_u16(), began.elapsed());
         }
@@ -124,6 +126,28 @@ pub(super) async fn handle(
     let (mut response, charge) = asked::within(asked.clone(), answering).await;
     request_id::say(&asked.id, response.headers_mut());
     (response, charge)
+}
+
+/// Says on the span of a request how it was answered.
+fn tell_span(asked: &Asked, method: &Method, status: StatusCode) {
+    if asked.operation.get().is_none() {
+        spans::found(&asked.span, known(method), None);
+    }
+    spans::answered(&asked.span, status.as_u16(), asked.user.get().map(|user| &**user));
+}
+
+/// A method by its name, as the conventions of OpenTelemetry have it: there are few, whatever clients
+/// send.
+fn known(method: &Method) -> &'static str {
+    let all = [
+        (Method::GET, "GET"),
+        (Method::HEAD, "HEAD"),
+        (Method::POST, "POST"),
+        (Method::PUT, "PUT"),
+        (Method::PATCH, "PATCH"),
+        (Method::DELETE, "DELETE"),
+    ];
+    all.into_iter().find(|(it, _)| it == method).map_or("_OTHER", |(_, name)| name)
 }
 
 /// What a route is for, in reports; `None` of one that nobody waits for.
@@ -171,6 +195,7 @@ async fn told(
     }
     let mut failed = |error: ApiError| {
         under_way.ended(Outcome::Failed(error.code));
+        spans::failed(&asked.span, error.code.row().name);
         let telling = match format::wants_problems(&head.headers) {
             true => Telling::Problem(&asked.id),
             false => Telling::Envelope(format),
@@ -207,6 +232,7 @@ async fn answer(
     let (spelled, query) = (head.uri.path(), head.uri.query());
     let Found { route, encoded, .. } = found?;
     let _ = asked.operation.set((route.row.method.as_str(), route.row.path));
+    spans::found(&asked.span, known(&head.method), Some(route.row.path));
     let decoded = encoded.iter().map(|(_, parameter)| decode(parameter));
     let decoded: SmallVec<[Cow<'_, str>; PARAMETERS]> = decoded.collect::<Result<_, _>>()?;
     let parameters: SmallVec<[&str; PARAMETERS]> = decoded.iter().map(|it| &**it).collect();

@@ -18,6 +18,7 @@ use super::model::OrderStatus;
 use super::orders::Receipt;
 use super::{Failure, Item, Mall, User};
 use crate::base::error::{Error, Result};
+use crate::base::spans;
 use crate::base::{AccountId, IdempotencyKey, LINES_MAX};
 use crate::engine::Ticket;
 use crate::ledger::{FirstAnswer, Line, Reserve, ReserveOutcome, Reserved};
@@ -149,6 +150,7 @@ impl Mall {
     }
 
     fn decide(&self, user: &User, request: &Exchange<'_>) -> Result<Decided, Failure> {
+        let _step = spans::step("ledger.decide");
         let _one_try = request.key.map(|key| self.one_try(key));
         if let Some(key) = request.key
             && let Some((ticket, terms)) = self.engine().first_execution(key)?

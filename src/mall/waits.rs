@@ -5,6 +5,7 @@ use std::future::Future;
 use super::{Failure, Mall};
 use crate::base::asked;
 use crate::base::error::{Error, Result};
+use crate::base::spans;
 
 impl Mall {
     /// Waits until an outcome is durable. A disk that hangs leaves it unknown: it is decided, and
@@ -13,6 +14,7 @@ impl Mall {
         &self,
         ticket: impl Future<Output = Result<T>>,
     ) -> Result<T, Failure> {
+        let _step = spans::step("journal.wait");
         match tokio::time::timeout(self.engine().sync_limit(), ticket).await {
             Ok(outcome) => Ok(outcome?),
             Err(_) => Err(Failure::Unknown),
@@ -21,6 +23,7 @@ impl Mall {
 
     /// Waits until history shows everything acknowledged before.
     pub(crate) async fn caught_up(&self) -> Result<()> {
+        let _step = spans::step("history.wait");
         match tokio::time::timeout(self.engine().sync_limit(), self.engine().catch_up()).await {
             Ok(caught_up) => caught_up,
             Err(_) => Err(self.late()),
@@ -32,6 +35,7 @@ impl Mall {
         &self,
         read: impl FnOnce() -> Result<T> + Send + 'static,
     ) -> Result<T> {
+        let _step = spans::step("history.read");
         match tokio::time::timeout(self.engine().sync_limit(), blocking(read)).await {
             Ok(read) => read,
             Err(_) => Err(self.late()),
@@ -44,6 +48,7 @@ impl Mall {
         &self,
         act: impl FnOnce() -> Result<T> + Send + 'static,
     ) -> Result<T, Failure> {
+        let _step = spans::step("act");
         match tokio::time::timeout(self.engine().sync_limit(), blocking(act)).await {
             Ok(done) => Ok(done?),
             Err(_) => Err(Failure::Unknown),

@@ -14,8 +14,27 @@ mod resolve;
 mod tests;
 mod tls;
 
+#[cfg(feature = "server")]
+use hyper::header::{HeaderMap, HeaderValue};
+#[cfg(feature = "server")]
+use tracing::Span;
+
+#[cfg(feature = "server")]
+use crate::base::spans;
+
 #[allow(unused_imports, reason = "whoever names an answer's type")]
 pub(crate) use client::{Client, Limits, Opened, Response, SendError, Sent};
 pub(crate) use endpoint::Endpoint;
 pub(crate) use guard::Guard;
 pub(crate) use tls::Trust;
+
+/// Has whoever is asked with these headers join the trace of `span`.
+#[cfg(feature = "server")]
+pub(crate) fn pass_on(span: &Span, headers: &mut HeaderMap) {
+    for (name, value) in spans::passed_on(span) {
+        // Whatever was taken as such a header can stand in one.
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            headers.insert(name, value);
+        }
+    }
+}

@@ -11,9 +11,10 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::base::error::{Error, Result};
+use crate::base::spans;
 use crate::mall::elsewhere::{Answering, PointsService, Take, TakeRecord, Trouble};
 use crate::mall::facts::GivingBack;
-use crate::outgoing::{self, Endpoint, Guard, Limits, Response, Sent, Trust};
+use crate::outgoing::{self, Endpoint, Guard, Limits, Response, SendError, Sent, Trust};
 
 /// How many takes a page of the service's book has.
 const TAKES_PAGE: usize = 500;
@@ -98,39 +99,53 @@ impl Client {
     /// Why there is no such answer.
     pub(crate) async fn takes(&self, after: &str) -> Result<Vec<TakeRecord>, Trouble> {
         let path = format!("/takes?after={}&limit={TAKES_PAGE}", escaped(after));
-        Ok(self.call::<TakesWire>(Method::GET, &path, Bytes::new()).await?.takes)
+        Ok(self.call::<TakesWire>("points.takes", Method::GET, &path, Bytes::new()).await?.takes)
     }
 
     async fn post<T: DeserializeOwned>(
         &self,
+        name: &'static str,
         path: &str,
         body: &impl Serialize,
     ) -> Result<T, Trouble> {
         let body = serde_json::to_vec(body).map_err(|cause| Trouble::Refused(cause.to_string()))?;
-        self.call(Method::POST, path, body.into()).await
+        self.call(name, Method::POST, path, body.into()).await
     }
 
     async fn call<T: DeserializeOwned>(
         &self,
+        name: &'static str,
         method: Method,
         path: &str,
         body: Bytes,
     ) -> Result<T, Trouble> {
-        read(&self.send(method, path, body).await?)
+        read(&self.send(name, method, path, body).await?)
     }
 
-    async fn send(&self, method: Method, path: &str, body: Bytes) -> Result<Response, Trouble> {
+    /// Sends a request that traces know by this name.
+    async fn send(
+        &self,
+        name: &'static str,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> Result<Response, Trouble> {
         let to = Endpoint::parse(&format!("{}{path}", self.base))
             .map_err(|error| Trouble::Refused(error.to_string()))?;
-        let sent = Sent { method, headers: self.headers.clone(), body };
-        self.http.send(&to, sent).await.map_err(|error| Trouble::Lost(error.to_string()))
+        let span = spans::call(name);
+        let mut headers = self.headers.clone();
+        outgoing::pass_on(&span, &mut headers);
+        let sent = Sent { method, headers, body };
+        let came = self.http.send(&to, sent).await;
+        spans::told(&span, came.as_ref().map(|it| it.status.as_u16()).map_err(SendError::name));
+        came.map_err(|error| Trouble::Lost(error.to_string()))
     }
 }
 
 impl PointsService for Client {
     fn take<'a>(&'a self, take: &'a Take) -> Answering<'a, TakeRecord> {
         Box::pin(async move {
-            let record = self.post("/takes", take).await?;
+            let record = self.post("points.take", "/takes", take).await?;
             about(&take.key, record)
         })
     }
@@ -138,7 +153,7 @@ impl PointsService for Client {
     fn look<'a>(&'a self, key: &'a str) -> Answering<'a, Option<TakeRecord>> {
         Box::pin(async move {
             let path = format!("/takes/{}", escaped(key));
-            let response = self.send(Method::GET, &path, Bytes::new()).await?;
+            let response = self.send("points.look", Method::GET, &path, Bytes::new()).await?;
             // A proxy's 404 says nothing of a take.
             if response.status == StatusCode::NOT_FOUND
                 && refusal(&response).is_some_and(|it| it.error == "unknown_take")
@@ -151,7 +166,7 @@ impl PointsService for Client {
 
     fn give_back<'a>(&'a self, back: &'a GivingBack) -> Answering<'a, TakeRecord> {
         Box::pin(async move {
-            let record = self.post("/returns", back).await?;
+            let record = self.post("points.give_back", "/returns", back).await?;
             about(&back.take, record)
         })
     }
@@ -159,7 +174,8 @@ impl PointsService for Client {
     fn balance<'a>(&'a self, user_id: &'a str) -> Answering<'a, u64> {
         Box::pin(async move {
             let path = format!("/users/{}/balance", escaped(user_id));
-            let told: BalanceWire = self.call(Method::GET, &path, Bytes::new()).await?;
+            let told: BalanceWire =
+                self.call("points.balance", Method::GET, &path, Bytes::new()).await?;
             Ok(told.balance)
         })
     }

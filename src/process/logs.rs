@@ -7,16 +7,21 @@ mod queue;
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io::{self, stderr};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{FilterExt as _, filter_fn};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _};
 
-use self::file::LogFile;
-use self::line::Lines;
+use self::file::{LogFile, Rotation};
+pub(super) use self::line::Lines;
 use self::queue::{Out, Queue};
+use super::traces::Traces;
+use crate::base::clock::SystemClock;
 use crate::base::error::{Error, Result};
 use crate::settings::{LogConfig, LogFormat};
 
@@ -32,12 +37,21 @@ struct Log {
 }
 
 /// Starts logging. Code that logs never waits for whoever reads the log. With a `secret`, the hashes
-/// of users' ids are the same in every run that has it.
+/// of users' ids are the same in every run that has it. Where there are `traces`, they hear of spans.
 ///
 /// # Errors
 /// `Unavailable` when the file cannot be opened, or no thread can be started.
-pub(crate) fn start(config: &LogConfig, secret: Option<&SecretString>) -> Result<()> {
-    let open = |path| LogFile::open(path, config.file_bytes_max, config.files_kept);
+pub(crate) fn start(
+    config: &LogConfig,
+    secret: Option<&SecretString>,
+    traces: Option<&Traces>,
+) -> Result<()> {
+    let rotation = Rotation {
+        bytes_max: config.file_bytes_max,
+        period_ms: config.file_period.map(|period| period.as_millis() as u64),
+        kept: config.files_kept,
+    };
+    let open = |path| LogFile::open(path, rotation, Arc::new(SystemClock::default()));
     let mut out: Box<dyn Out + Send> = match config.file.as_deref().map(open).transpose()? {
         Some(file) => Box::new(file),
         None => Box::new(stderr()),
@@ -56,11 +70,13 @@ pub(crate) fn start(config: &LogConfig, secret: Option<&SecretString>) -> Result
         tracing::error!(thread = thread::current().name(), backtrace, "{panic}");
     }));
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(config.level));
-    let builder = tracing_subscriber::fmt()
+    let lines = tracing_subscriber::fmt::layer()
         .with_writer(move || Line(&log.queue))
         .event_format(Lines::new(config, key))
-        .with_env_filter(filter);
-    if builder.try_init().is_err() {
+        // Spans are for traces: without them, nobody makes any.
+        .with_filter(filter.and(filter_fn(|of| of.is_event())));
+    let spans = traces.map(|traces| traces.layer(Lines::new(config, key)));
+    if tracing_subscriber::registry().with(spans).with(lines).try_init().is_err() {
         // Somebody installed a subscriber before, which then gets our lines.
         tracing::debug!("logging had been started");
     }

@@ -8,6 +8,11 @@ pub(crate) mod notify;
 mod print;
 mod runtime;
 pub(crate) mod stop;
+#[cfg(feature = "otel")]
+pub(crate) mod traces;
+#[cfg(not(feature = "otel"))]
+#[path = "traces/absent.rs"]
+pub(crate) mod traces;
 
 pub(crate) use print::print;
 pub(crate) use runtime::runtime;

@@ -42,6 +42,7 @@ pub(crate) struct Config {
     pub(crate) mall: MallConfig,
     /// Where reports are delivered; `None` is nowhere.
     pub(crate) reports_dir: Option<PathBuf>,
+    pub(super) traces: TracesSettings,
     pub(super) backup: BackupSettings,
     pub(super) points: PointsSettings,
     pub(super) mirror: MirrorSettings,
@@ -51,6 +52,25 @@ pub(crate) struct Config {
 
 /// Sets something of an engine.
 type EngineStep = Box<dyn FnOnce(EngineBuilder) -> EngineBuilder>;
+
+/// What is set about traces, whether there are any or not.
+#[derive(Default)]
+pub(super) struct TracesSettings {
+    pub(super) endpoint: Option<String>,
+    pub(super) headers_file: Option<PathBuf>,
+    pub(super) sample: f64,
+}
+
+/// Where traces are told.
+#[cfg_attr(not(feature = "otel"), allow(dead_code, reason = "nobody tells any"))]
+pub(crate) struct TracesConfig {
+    /// The URL of the collector.
+    pub(crate) endpoint: String,
+    /// A file of headers that it wants.
+    pub(crate) headers_file: Option<PathBuf>,
+    /// Which part of the requests is traced that are in no trace yet.
+    pub(crate) sample: f64,
+}
 
 /// What is set about backups, whether there are any or not.
 #[derive(Default)]
@@ -157,6 +177,7 @@ impl Config {
             connections_per_address: None,
             mall: MallConfig::default(),
             reports_dir: None,
+            traces: TracesSettings::default(),
             backup: BackupSettings::default(),
             points: PointsSettings {
                 url: None,
@@ -186,6 +207,27 @@ impl Config {
     pub(crate) fn take_engine(&mut self) -> EngineBuilder {
         let builder = Engine::builder(&self.data_dir);
         self.engine.drain(..).fold(builder, |builder, step| step(builder))
+    }
+
+    /// Where traces are told, if they are.
+    ///
+    /// # Errors
+    /// `Invalid` when headers are set and no collector, or this program tells no traces.
+    pub(crate) fn traces(&self) -> Result<Option<TracesConfig>> {
+        let TracesSettings { endpoint, headers_file, sample } = &self.traces;
+        match endpoint.clone() {
+            Some(_) if !cfg!(feature = "otel") => Err(Error::invalid(
+                "otlp_endpoint is set, but this program was built without the feature `otel`",
+            )),
+            Some(endpoint) => {
+                let (headers_file, sample) = (headers_file.clone(), *sample);
+                Ok(Some(TracesConfig { endpoint, headers_file, sample }))
+            }
+            None if headers_file.is_some() => {
+                Err(Error::invalid("otlp_headers_file is set, but there is no otlp_endpoint"))
+            }
+            None => Ok(None),
+        }
     }
 
     /// The backups that the server makes by itself, if it does.

@@ -127,6 +127,13 @@ impl Given {
         let database = config.mirror().map(|mirror| mirror.database);
         let wrong = database.and_then(|database| sink::check_database(&database).err());
         all.extend(wrong.map(|error| Wrong { setting: Some("mirror_url"), error }));
+        let traces = config.traces().err();
+        let setting =
+            if config.traces.endpoint.is_some() { "otlp_endpoint" } else { "otlp_headers_file" };
+        all.extend(traces.map(|error| Wrong { setting: Some(setting), error }));
+        all.extend(
+            config.log.check().err().map(|(name, error)| Wrong { setting: Some(name), error }),
+        );
         (config, all)
     }
 

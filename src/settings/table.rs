@@ -13,6 +13,7 @@ mod overload;
 mod points;
 mod serving;
 mod tokens;
+mod traces;
 mod webhooks;
 
 use super::setting::Setting;
@@ -28,6 +29,7 @@ const GROUPS: &[&[Setting]] = &[
     backup::ROWS,
     tokens::ROWS,
     log::ROWS,
+    traces::ROWS,
     points::ROWS,
     mirror::ROWS,
     webhooks::ROWS,

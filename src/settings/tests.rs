@@ -138,6 +138,16 @@ fn a_wrong_setting_is_named_with_what_is_allowed() {
         &["experiments", "y=hot:40", "STRATEGY:PERCENT"],
     );
     check("experiment_window = \"0s\"", &["experiment_window", "1ms to 366d"]);
+    check("trace_sample = \"0\"", &["trace_sample", "above 0, and 1 at most"]);
+    check("trace_sample = \"1.1\"", &["trace_sample", "above 0, and 1 at most"]);
+    check("otlp_endpoint = \"ftp://a\"", &["otlp_endpoint", "ftp://a", "http://HOST:PORT"]);
+    check(
+        "otlp_headers_file = \"/x\"",
+        &["otlp_headers_file is set, but there is no otlp_endpoint"],
+    );
+    check("log_file_bytes = 5", &["log_file_bytes is set, but there is no log_file"]);
+    check("log_file_period = \"day\"", &["log_file_period is set, but there is no log_file"]);
+    check("log_file_period = \"week\"", &["log_file_period", "week", "any, day, hour"]);
     check("colour = \"red\"", &["colour", "`listen`", "`data_dir`"]);
     check("listen = 3000", &["listen", "expected a string, or an array of strings"]);
     check("listen = [\"127.0.0.1:0\", \"localhost:3000\"]", &["\"localhost:3000\"", "IP:PORT"]);

@@ -7,8 +7,8 @@ use hyper::{Method, StatusCode};
 use super::letter::Letter;
 use super::outbox::Outcome;
 use super::profile::Profile;
-use crate::base::TimeMs;
-use crate::outgoing::{Client, SendError, Sent};
+use crate::base::{TimeMs, spans};
+use crate::outgoing::{self, Client, SendError, Sent};
 
 const AGENT: &str = concat!("stockhold/", env!("CARGO_PKG_VERSION"));
 
@@ -20,11 +20,15 @@ pub(super) async fn attempt(
     letter: &Letter,
     now: TimeMs,
 ) -> Outcome {
-    let sent = match sent(profile, letter, now) {
+    let mut sent = match sent(profile, letter, now) {
         Ok(sent) => sent,
         Err(error) => return failed(SendError::Unwritable(error.into())),
     };
-    let response = match client.send(&profile.url, sent).await {
+    let span = spans::call("webhook.deliver");
+    outgoing::pass_on(&span, &mut sent.headers);
+    let came = client.send(&profile.url, sent).await;
+    spans::told(&span, came.as_ref().map(|it| it.status.as_u16()).map_err(SendError::name));
+    let response = match came {
         Ok(response) => response,
         Err(error) => return failed(error),
     };

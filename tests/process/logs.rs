@@ -3,7 +3,7 @@
 #![allow(clippy::disallowed_methods, reason = "the test reads files")]
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use hyper::Method;
 use rustix::process::Signal;
@@ -171,6 +171,24 @@ async fn a_long_file_is_put_aside_and_few_are_kept() {
     let names: Vec<_> = sizes.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["mall-service-1.log", "mall-service-1.log.1", "mall-service-1.log.2"]);
     assert!(sizes.iter().all(|(_, bytes)| *bytes <= 2000), "{sizes:?}");
+}
+
+/// A server that was off at midnight begins the new day with a file of its own.
+#[tokio::test]
+async fn a_file_of_yesterday_is_put_aside() {
+    let place = Place::new();
+    std::fs::write(&place.log, "what was\n").expect("it is written");
+    let yesterday = SystemTime::now() - Duration::from_secs(24 * 3_600);
+    let file = std::fs::File::options().append(true).open(&place.log).expect("it is there");
+    file.set_modified(yesterday).expect("a time");
+    let server = place.serve(&["--log-file-period", "day", "--log-requests", "all"]);
+    let mut demo = place.client(&server, "demo", "user").await;
+    assert_eq!(demo.get("/api/mall/products").await.status, 200);
+    assert!(!place.until("answered").contains("what was"));
+    let aside = place.dir.path().join("mall-service-1.log.1");
+    assert_eq!(std::fs::read_to_string(aside).expect("a text"), "what was\n");
+    server.signal(Signal::TERM);
+    assert_eq!(server.wait().0, 0);
 }
 
 #[test]

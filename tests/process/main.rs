@@ -30,6 +30,8 @@ mod shutdown;
 #[cfg(target_os = "linux")]
 mod soak;
 mod token_keys;
+#[cfg(all(feature = "otel", feature = "test-util"))]
+mod traces;
 #[cfg(target_os = "linux")]
 mod unread_log;
 mod webhooks;

@@ -71,6 +71,21 @@ fn a_program_without_the_mirror_gets_no_client() {
     assert!(!crates.iter().any(|name| name.starts_with("mysql")), "{crates:?}");
 }
 
+#[test]
+fn a_program_without_traces_gets_none_of_their_crates() {
+    let crates = crates(&["--features", "bin,mysql"]);
+    assert_brings(&["hyper", "clap"], &crates);
+    assert!(!crates.iter().any(|name| name.contains("opentelemetry")), "{crates:?}");
+}
+
+/// Messages of OTLP, and the client that is here: no second one.
+#[test]
+fn traces_bring_no_other_client() {
+    let crates = crates(&["--features", "otel"]);
+    assert_brings(&["opentelemetry-proto", "tracing-opentelemetry"], &crates);
+    assert_none(&["tonic", "reqwest", "opentelemetry-otlp"], &crates);
+}
+
 /// One library for TLS, in Rust, with one library for its cryptography.
 #[test]
 fn the_mirror_brings_no_openssl() {

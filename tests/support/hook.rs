@@ -11,6 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, Mac};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
+use hyper::header::HeaderMap;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
@@ -31,6 +32,7 @@ pub struct Told {
     pub signatures: String,
     pub body: Bytes,
     pub content_type: String,
+    pub headers: HeaderMap,
 }
 
 impl Told {
@@ -141,11 +143,12 @@ async fn answer(
     };
     let (id, timestamp) = (header("webhook-id"), header("webhook-timestamp"));
     let (signatures, content_type) = (header("webhook-signature"), header("content-type"));
-    let path = request.uri().path().to_owned();
+    let (path, headers) = (request.uri().path().to_owned(), request.headers().clone());
     let Ok(body) = request.into_body().collect().await else {
         return Ok(Response::default());
     };
-    let told = Told { path, id, timestamp, signatures, body: body.to_bytes(), content_type };
+    let body = body.to_bytes();
+    let told = Told { path, id, timestamp, signatures, body, content_type, headers };
     let answer = shared.answering.lock().expect("nobody panicked")(&told);
     shared.told.lock().expect("nobody panicked").push(told);
     shared.count.send_modify(|count| *count += 1);

@@ -15,6 +15,7 @@ use crate::cli::{audit, told};
 use crate::engine::files::newer;
 use crate::http::{Auth, Place};
 use crate::outgoing::Trust;
+use crate::process::traces::Traces;
 use crate::process::{descriptors, logs, print};
 use crate::settings::{Config, Looked, Wrong, secret};
 use crate::vfs::{RealVfs, Vfs};
@@ -36,6 +37,7 @@ const CHECKS: &[Check] = &[
     Check { of: &["auth_keys"], look: keys },
     Check { of: &["auth_keys_url", "auth_keys_http_host"], look: keys_url },
     Check { of: &["log_file"], look: log_file },
+    Check { of: &["otlp_endpoint", "otlp_headers_file"], look: traces },
     Check { of: &["reports_dir"], look: |config, _| optional(config.reports_dir.as_deref()) },
     Check { of: &["backup_to"], look: backup },
     Check { of: &["backup_key_file"], look: backup_key },
@@ -134,6 +136,11 @@ fn log_file(config: &Config, _: bool) -> Result<Option<String>> {
         }
         Err(error) => Err(Error::io(path.display(), error.into())),
     }
+}
+
+fn traces(config: &Config, _: bool) -> Result<Option<String>> {
+    let traces = config.traces()?.map(|traces| Traces::new(&traces, &config.log.service));
+    traces.transpose().map(|_| None)
 }
 
 fn backup(config: &Config, _: bool) -> Result<Option<String>> {

@@ -22,6 +22,7 @@ use self::keys_url::KeysAt;
 use self::reports::{Deliveries, Receivers};
 use crate::backup::BackupView;
 use crate::base::error::{Error, Result};
+use crate::base::spans::SpanCounts;
 use crate::engine::Engine;
 use crate::http::{self, App, Auth, Limits, Role};
 use crate::mall::elsewhere::PointsElsewhere;
@@ -30,6 +31,7 @@ use crate::points;
 use crate::process::activation;
 use crate::process::notify::Notify;
 use crate::process::stop::{Stage, WayOut};
+use crate::process::traces::Traces;
 use crate::process::{descriptors, logs, runtime};
 use crate::settings::{Config, Flags, OfServer, PointsConfig, secret};
 use crate::sink::{self, Mirror, MirrorConfig, MirrorView};
@@ -63,7 +65,9 @@ pub(super) fn serve(args: &ServeArgs) -> Result<()> {
     let mut config = args.settings.settings()?;
     // Before there is any other thread.
     let inherited = activation::inherited()?;
-    logs::start(&config.log, config.auth_secret.as_ref())?;
+    let traces = config.traces()?.map(|traces| Traces::new(&traces, &config.log.service));
+    let traces = traces.transpose()?;
+    logs::start(&config.log, config.auth_secret.as_ref(), traces.as_ref())?;
     let way_out = WayOut::listen(config.shutdown_timeout)?;
     let mirror = config.mirror();
     let sockets = Sockets::new(&config, inherited);
@@ -74,6 +78,8 @@ pub(super) fn serve(args: &ServeArgs) -> Result<()> {
     let keys = config.auth_keys.as_deref().map(|path| KeysFile::load(path, &auth)).transpose()?;
     let keys_at = config.keys_url().map(KeysAt::new).transpose()?;
     let runtime = runtime()?;
+    let spans = traces.as_ref().map(Traces::counts);
+    let telling = traces.map(|traces| traces.start(&runtime));
     let early = Early::listen(&runtime, sockets)?;
     let notify = Notify::of_environment();
     let replaying = runtime.spawn(notify.clone().starting());
@@ -92,10 +98,13 @@ pub(super) fn serve(args: &ServeArgs) -> Result<()> {
     let served = start_mirror(&engine, mirror).and_then(|mirror| {
         let engine = engine.clone();
         let server =
-            Server { demo: args.demo, config, limits, auth, keys, keys_at, copies, engine };
+            Server { demo: args.demo, config, limits, auth, keys, keys_at, copies, spans, engine };
         let view = mirror.as_ref().map(Mirror::view);
         let began = Began { early, notify, replaying };
         let served = server.run(view, &runtime, began, &way_out);
+        if let Some(telling) = telling {
+            runtime.block_on(telling.stop());
+        }
         // A read of history that hangs is not waited for.
         runtime.shutdown_timeout(RUNTIME_LIMIT);
         // Before the engine closes: it follows the journal.
@@ -180,6 +189,7 @@ struct Server {
     keys: Option<KeysFile>,
     keys_at: Option<KeysAt>,
     copies: Option<BackupView>,
+    spans: Option<Arc<SpanCounts>>,
     engine: Engine,
 }
 
@@ -192,7 +202,7 @@ impl Server {
         began: Began,
         way_out: &WayOut,
     ) -> Result<()> {
-        let Self { demo, config, limits, auth, keys, keys_at, copies, engine } = self;
+        let Self { demo, config, limits, auth, keys, keys_at, copies, spans, engine } = self;
         let points = config.points()?.map(points_elsewhere).transpose()?;
         let mall = Mall::open_with(engine, config.mall.clone(), points)?;
         let hint = if demo {
@@ -203,7 +213,7 @@ impl Server {
         };
         let app =
             App::new(mall.clone(), auth.clone(), limits).with_mirror(mirror).with_backup(copies);
-        let app = app.log_requests(config.log_requests);
+        let app = app.log_requests(config.log_requests).with_spans(spans);
         let app = Arc::new(app.with_webhooks(config.webhooks()?)?);
         let receivers = Receivers::open(config.reports_dir.as_deref(), app.webhooks())?;
         let _deliveries = Deliveries::start(mall, receivers)?;

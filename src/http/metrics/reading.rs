@@ -6,6 +6,7 @@ use super::machine::Machine;
 use super::requests::RequestsSeen;
 use super::{Requests, UnderWay, Users};
 use crate::backup::{BackupStatus, BackupView};
+use crate::base::spans::SpanCounts;
 use crate::base::times::TimesSeen;
 use crate::base::{Seq, TimeMs};
 use crate::engine::Metric;
@@ -69,6 +70,7 @@ pub(in crate::http) struct Sources {
     backup: Option<BackupView>,
     webhooks: Option<Webhooks>,
     gate: GateSeen,
+    spans: Option<Arc<SpanCounts>>,
     running_ms: u64,
     is_draining: bool,
 }
@@ -85,6 +87,8 @@ pub(super) struct Reading {
     pub(super) mirror: Option<(MirrorStatus, u64, u64)>,
     pub(super) backup: Option<BackupStatus>,
     pub(super) webhooks: Vec<Standing>,
+    /// What became of how many spans, where traces are told.
+    pub(super) spans: Option<[(&'static str, u64); 3]>,
     /// How many sagas wait, and when the oldest of their orders was made.
     pub(super) sagas: (u64, Option<TimeMs>),
     pub(super) points_service: Option<bool>,
@@ -107,6 +111,7 @@ impl Sources {
             backup: app.backup.clone(),
             webhooks: app.webhooks.clone(),
             gate: app.gate.seen(),
+            spans: app.spans.clone(),
             running_ms: app.running.now_ms(),
             is_draining: app.is_draining(),
         }
@@ -126,6 +131,7 @@ impl Sources {
             mirror: self.mirror.as_ref().map(|mirror| mirror.status_of(engine)),
             backup: self.backup.as_ref().map(BackupView::status),
             webhooks: self.webhooks.as_ref().map(Webhooks::standings).unwrap_or_default(),
+            spans: self.spans.as_ref().map(|spans| spans.seen()),
             sagas: mall.saga_backlog(),
             points_service: mall.points_service_answers(),
             exchanges_waiting: mall.exchanges_waiting(),

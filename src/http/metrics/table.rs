@@ -316,6 +316,17 @@ pub(super) const TABLE: &[Row] = &[
     ),
     row(
         Counter,
+        "stockhold_trace_spans_total",
+        &["outcome"],
+        "Spans that ended, by what became of them: sent, dropped because too many waited, refused by the collector; absent \
+         without traces.",
+        |it, to| {
+            let spans = it.spans.into_iter().flatten();
+            spans.for_each(|(outcome, count)| to.add(labels([outcome]), count));
+        },
+    ),
+    row(
+        Counter,
         "process_cpu_seconds_total",
         &[],
         "How long the process had a processor, all together; this and what follows is of Linux alone.",

@@ -25,7 +25,7 @@ const USER_FIELDS: [&str; 3] = ["user", "by", "operator"];
 
 /// Writes lines.
 #[derive(Debug)]
-pub(super) struct Lines {
+pub(in crate::process) struct Lines {
     pub(super) format: LogFormat,
     service: String,
     user_ids: LogUserIds,
@@ -70,7 +70,7 @@ struct Details<'a> {
 
 impl Lines {
     /// Lines as they are set; ids are hashed with `key`.
-    pub(super) fn new(config: &LogConfig, key: [u8; 32]) -> Self {
+    pub(in crate::process) fn new(config: &LogConfig, key: [u8; 32]) -> Self {
         Self {
             format: config.format,
             service: config.service.clone(),
@@ -139,8 +139,14 @@ impl Lines {
         humantime::format_rfc3339_millis(now).to_string()
     }
 
+    /// A text as it may be shown.
+    #[cfg(feature = "otel")]
+    pub(in crate::process) fn text_shown(&self, text: &str) -> String {
+        shown(text)
+    }
+
     /// A user's id as it may be shown. One that is itself a number to call is not.
-    fn user(&self, id: &str) -> String {
+    pub(in crate::process) fn user(&self, id: &str) -> String {
         match self.user_ids {
             LogUserIds::Shown => masked(id).into_owned(),
             LogUserIds::Hidden => MASKED.to_owned(),

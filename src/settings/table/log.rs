@@ -1,5 +1,8 @@
 //! What is logged, how and where.
 
+use std::time::Duration;
+
+use super::DAY_MS;
 use crate::http::RequestLog;
 use crate::settings::log::{LogFormat, LogUserIds};
 use crate::settings::setting::Fallback::{Is, Unset};
@@ -93,7 +96,21 @@ pub(super) const ROWS: &[Setting] = &[
         default: Unset("any length"),
         takes: Takes::Bytes { set: |to, bytes| to.log.file_bytes_max = Some(bytes) },
         help: "With how many bytes the log's file is put aside, as FILE.1, and begun anew",
-        more: "Without it that is left to logrotate",
+        more: "",
+    },
+    Setting {
+        name: "log_file_period",
+        value: "PERIOD",
+        default: Is("any"),
+        takes: Takes::Choice {
+            of: &[
+                ("any", |to| to.log.file_period = None),
+                ("day", |to| to.log.file_period = Some(Duration::from_millis(DAY_MS))),
+                ("hour", |to| to.log.file_period = Some(Duration::from_secs(3_600))),
+            ],
+        },
+        help: "How long one file of the log is written, by UTC, before it is put aside as well",
+        more: "Without either, that is left to logrotate",
     },
     Setting {
         name: "log_files_kept",

@@ -28,7 +28,7 @@ fn every_alert_has_its_page_and_a_test_that_makes_it_fire_and_end() {
     assert!(alerts.len() > 20, "they are found: {alerts:?}");
     let runbook = text("docs/runbook.md");
     assert_eq!(marked(&runbook, "## "), alerts, "the pages of docs/runbook.md, in their order");
-    for part in ["**What it means.**", "**How to see it.**", "**What to do.**"] {
+    for part in ["**What it means.**", "**How to see it.**", "**What to do.**", "- **Tried.**"] {
         assert_eq!(runbook.matches(part).count(), alerts.len(), "{part}");
     }
     let pages: Vec<String> =
@@ -43,6 +43,27 @@ fn every_alert_has_its_page_and_a_test_that_makes_it_fire_and_end() {
         let page = runbook.split(&format!("\n## {alert}\n")).nth(1).unwrap_or_default();
         let head = page.trim_start().lines().next().unwrap_or_default();
         assert!(head.contains(&format!(": `{expression}`")), "the page of {alert}: {head}");
+    }
+}
+
+/// Would catch a runbook that says of an alert that it was tried, and nothing tries it.
+#[test]
+fn what_was_tried_is_what_the_script_tries() {
+    let (runbook, script) = (text("docs/runbook.md"), text("scripts/alerts.bash"));
+    let (usual, slow) = script.split_once("\ntry_the_rest() {").expect("both parts");
+    for page in runbook.split("\n## Stockhold").skip(1) {
+        let name = page.lines().next().unwrap_or_default();
+        let tried = page.split("**Tried.**").nth(1).unwrap_or_default();
+        let has = |part: &str| {
+            part.split(|c: char| !c.is_ascii_alphanumeric())
+                .any(|word| word.trim_start_matches("Stockhold") == name)
+        };
+        let expected = match (has(usual), has(slow)) {
+            (true, _) => "`scripts/metrics`",
+            (false, true) => "`scripts/metrics --all`",
+            (false, false) => "By promtool alone",
+        };
+        assert!(tried.trim_start().starts_with(expected), "{name}: {tried}");
     }
 }
 

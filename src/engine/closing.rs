@@ -26,8 +26,33 @@ struct State {
     step: Step,
     /// How it went, once it is over.
     outcome: Option<Outcome>,
+    /// How giving the directory up went, where that is done before the rest.
+    given: Option<Outcome>,
     /// A caller has waited in vain; no other has to.
     given_up: bool,
+}
+
+/// What is done at the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum How {
+    /// Everything, and a checkpoint for a fast start.
+    Whole,
+    /// The journal has it all.
+    WithoutCheckpoint,
+    /// As without a checkpoint, and the directory is given up as soon as it can be: what is left then is
+    /// in nobody's way.
+    #[cfg(any(all(test, not(stockhold_loom)), feature = "bin"))]
+    HandOver,
+}
+
+impl How {
+    fn is_hand_over(self) -> bool {
+        match self {
+            Self::Whole | Self::WithoutCheckpoint => false,
+            #[cfg(any(all(test, not(stockhold_loom)), feature = "bin"))]
+            Self::HandOver => true,
+        }
+    }
 }
 
 /// What closing is at.
@@ -63,18 +88,18 @@ impl Closing {
         self: &Arc<Self>,
         core: &Arc<Core>,
         threads: Vec<JoinHandle<()>>,
-        with_checkpoint: bool,
+        how: How,
         limit: Option<Duration>,
     ) -> Result<()> {
         let Some(limit) = limit else {
-            let outcome = self.run(core, threads, with_checkpoint);
+            let outcome = self.run(core, threads, how);
             self.end(outcome);
             return self.outcome();
         };
         let (closing, closed) = (Arc::clone(self), Arc::clone(core));
         let thread = thread::Builder::new().name("stockhold-close".into());
         let started = thread.spawn(move || {
-            let outcome = closing.run(&closed, threads, with_checkpoint);
+            let outcome = closing.run(&closed, threads, how);
             // Before anybody hears of the end: a caller that closes and opens again must not meet
             // what this holds.
             drop(closed);
@@ -82,6 +107,10 @@ impl Closing {
         });
         let thread =
             started.map_err(|error| Error::io("starting a thread to close the engine", error))?;
+        if how.is_hand_over() {
+            // The thread goes on with what is left.
+            return self.wait_given(limit);
+        }
         let outcome = self.wait(limit);
         if self.state.lock().step == Step::Done {
             // It has told its outcome, and has nothing left to do.
@@ -114,6 +143,25 @@ impl Closing {
         }
     }
 
+    /// Waits until the directory is given up, but no longer than `limit`.
+    fn wait_given(&self, limit: Duration) -> Result<()> {
+        let end = Instant::now() + limit;
+        let mut state = self.state.lock();
+        while state.given.is_none() && state.step != Step::Done {
+            if self.changed.wait_until(&mut state, end).timed_out() {
+                break;
+            }
+        }
+        let given = state.given.clone().or_else(|| state.outcome.clone());
+        let step = state.step;
+        drop(state);
+        let hangs = || {
+            let what = format!("the directory was not given up within {limit:?}: {}", step.text());
+            Err((ErrorKind::Unavailable, what))
+        };
+        given.unwrap_or_else(hangs).map_err(|(kind, message)| Error::new(kind, message))
+    }
+
     fn end(&self, outcome: Result<()>) {
         let mut state = self.state.lock();
         let outcome = outcome.map_err(|error| (error.kind(), error.to_string()));
@@ -128,8 +176,17 @@ impl Closing {
         outcome.unwrap_or(Ok(())).map_err(|(kind, message)| Error::new(kind, message))
     }
 
-    fn run(&self, core: &Core, threads: Vec<JoinHandle<()>>, with_checkpoint: bool) -> Result<()> {
+    fn run(&self, core: &Core, threads: Vec<JoinHandle<()>>, how: How) -> Result<()> {
         let at = |step| self.state.lock().step = step;
+        if how.is_hand_over() {
+            at(Step::Journal);
+            let closed = core.journal.close();
+            release(core);
+            let given = closed.as_ref().map(drop);
+            self.state.lock().given =
+                Some(given.map_err(|error| (error.kind(), error.to_string())));
+            self.changed.notify_all();
+        }
         at(Step::Threads);
         // A checkpoint would wait for what waits for room.
         core.journal.stop_waiting();
@@ -138,19 +195,24 @@ impl Closing {
             panicked |= thread.join().is_err();
         }
         at(Step::Checkpoint);
-        let written = if with_checkpoint { checkpoint::write(core).map(drop) } else { Ok(()) };
+        let is_whole = how == How::Whole;
+        let written = if is_whole { checkpoint::write(core).map(drop) } else { Ok(()) };
         at(Step::Journal);
         let closed = core.journal.close();
         at(Step::History);
-        let stored = core.history.store.as_ref().map_or(Ok(()), |store| store.close());
-        core.files.directory.release();
-        // Calls from before the release that still write are waited for; later ones find the
-        // directory released.
-        drop(core.checkpoints.generations.lock());
-        drop(core.claims.lock());
+        let stored = core.history.store.get().map_or(Ok(()), |store| store.close());
+        release(core);
         if panicked {
             return Err(Error::unavailable("a background thread of the engine had panicked"));
         }
         closed.and(written).and(stored)
     }
+}
+
+/// Gives the directory up. Calls from before that still write are waited for; later ones find it
+/// released.
+fn release(core: &Core) {
+    core.files.directory.release();
+    drop(core.checkpoints.generations.lock());
+    drop(core.claims.lock());
 }

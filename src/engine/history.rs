@@ -48,7 +48,7 @@ impl CatchUp {
         if let Some(error) = self.refused.take() {
             return Err(error);
         }
-        if self.core.history.store.is_none() {
+        if self.core.history.store.is_off() {
             return Err(self.core.history.progress.off());
         }
         self.core.journal.wait(self.seq)?;
@@ -64,7 +64,7 @@ impl Future for CatchUp {
         if let Some(error) = refused.take() {
             return Poll::Ready(Err(error));
         }
-        if core.history.store.is_none() {
+        if core.history.store.is_off() {
             return Poll::Ready(Err(core.history.progress.off()));
         }
         ready!(core.journal.poll_durable(*seq, durable, cx))?;
@@ -93,7 +93,7 @@ impl<'a> History<'a> {
     }
 
     fn store(&self) -> Result<&Store> {
-        self.core.history.store.as_ref().ok_or_else(|| self.core.history.progress.off())
+        self.core.history.store.awaited().ok_or_else(|| self.core.history.progress.off())
     }
 
     /// A reservation with its whole life, pending ones included.

@@ -96,7 +96,7 @@ impl Reading {
             checkpointed_at_ms: core.checkpoints.written_at_ms(),
             queued_bytes: journal.queued_bytes,
             written_bytes: journal.written_bytes,
-            history_rows: core.history.store.as_ref().map(|store| store.memtable_len()),
+            history_rows: core.history.store.get().map(|store| store.memtable_len()),
             claims: core.claims.lock().len(),
         }
     }

@@ -3,7 +3,7 @@
 //! | where | what |
 //! |---|---|
 //! | this file, `commands`, `atomic`, `accounts`, `history`, `status`, `metrics` | what callers ask of it |
-//! | `opening`, `closing`, `life` | how it begins and ends; what it may cost; a lost end, a clock that was wrong |
+//! | `opening`, `closing`, `handing_over`, `life` | how it begins and ends, or goes on in another process; what it may cost; a lost end, a clock that was wrong |
 //! | `files`, `kept` | what is on disk beside journal and history: snapshots, claims, what followers keep |
 //! | `upkeep`, `time` | what it does by itself: expire, checkpoint, look for room |
 //! | `following` | how history and subscribers follow the journal |
@@ -17,6 +17,8 @@ mod core;
 mod deferred;
 pub(crate) mod files;
 mod following;
+#[cfg(any(all(test, not(stockhold_loom)), feature = "bin"))]
+mod handing_over;
 mod history;
 #[cfg(feature = "server")]
 mod kept;
@@ -38,7 +40,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use self::closing::Closing;
+use self::closing::{Closing, How};
 use self::core::Core;
 use self::upkeep::{checkpoint, expire};
 use crate::base::error::Result;
@@ -55,6 +57,8 @@ pub use deferred::note::{NoteOutcome, NoteWhen};
 pub use deferred::{DeferredTicket, NoteTicket, ReacquireTicket, RefundTicket};
 pub use following::claim::Claim;
 pub use following::subscription::Subscription;
+#[cfg(feature = "bin")]
+pub(crate) use handing_over::{FORMATS, Left};
 pub use history::{CatchUp, History};
 pub use metrics::{Metric, MetricKind, Sample};
 pub use opening::background::{ClosingDown, Opening};
@@ -64,6 +68,8 @@ pub use opening::builder::EngineBuilder;
 pub(crate) use opening::loss::Accepted;
 #[cfg(any(all(test, not(stockhold_loom)), feature = "bin"))]
 pub(crate) use opening::mend::{Mended, mend_clock};
+#[cfg(feature = "bin")]
+pub(crate) use opening::warm::Warm;
 pub use status::Status;
 pub use ticket::{BatchTicket, Ticket};
 
@@ -302,7 +308,7 @@ impl Engine {
     /// has nothing to close, and when the disk did not answer within
     /// [`EngineBuilder::close_limit`]; the message says what was left.
     pub fn close(&self) -> Result<()> {
-        self.0.close(true)
+        self.0.close(How::Whole)
     }
 
     /// What every call goes through that can be refused.
@@ -325,15 +331,23 @@ impl Running {
         }
     }
 
-    fn close(&self, with_checkpoint: bool) -> Result<()> {
+    fn close(&self, how: How) -> Result<()> {
         // Before any lock: in a fork those that hold one may not be there.
         self.core.files.directory.check_process()?;
         let threads = std::mem::take(&mut *self.threads.lock());
         match (self.core.life.stop(), self.close_limit) {
-            (false, limit) => self.closing.begin(&self.core, threads, with_checkpoint, limit),
+            (false, limit) => self.closing.begin(&self.core, threads, how, limit),
             (true, Some(limit)) => self.closing.wait(limit),
             (true, None) => self.closing.outcome(),
         }
+    }
+}
+
+#[cfg(any(all(test, not(stockhold_loom)), feature = "bin"))]
+impl Running {
+    /// Gives the directory up: see [`Engine::hand_over`].
+    fn hand_over(&self) -> Result<()> {
+        self.close(How::HandOver)
     }
 }
 
@@ -353,7 +367,7 @@ impl Drop for Running {
         }
         // A caller that wants to know how the close went has called it. Without a checkpoint: the
         // journal has everything.
-        if let Err(error) = self.close(false) {
+        if let Err(error) = self.close(How::WithoutCheckpoint) {
             tracing::warn!(%error, "closing the engine");
         }
     }

@@ -69,7 +69,7 @@ impl Status {
             history_seq: core
                 .history
                 .store
-                .as_ref()
+                .get()
                 .map(|store| (store.projected(), store.watermark())),
             oldest_seq: journal.oldest_seq,
             segments: journal.segments,

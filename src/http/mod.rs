@@ -72,13 +72,15 @@ pub(crate) use auth::{SECRET_BYTES_MIN, set_of_secret};
 pub(crate) use document::object as exact_object;
 pub use listener::{Audience, Listener, Listeners};
 #[cfg(feature = "bin")]
-pub(crate) use listener::{Inherited, Place};
+pub(crate) use listener::{Inherited, OwnPath, Place};
 #[cfg(feature = "bin")]
 pub(crate) use manual::{escaped, policy_of};
 pub use request_log::RequestLog;
 #[cfg(feature = "bin")]
 pub(crate) use server::TURNED_AWAY_MAX;
 pub use server::run;
+#[cfg(feature = "bin")]
+pub(crate) use server::{Ending, run_until};
 #[cfg(feature = "bin")]
 pub(crate) use starting::starting;
 

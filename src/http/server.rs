@@ -44,6 +44,20 @@ const TICKS_OF_A_TIMEOUT: u32 = 8;
 const TICK_MIN: Duration = Duration::from_millis(5);
 const TICK_MAX: Duration = Duration::from_millis(250);
 
+/// How long requests under way may hold up another server that takes over. What is left after that is
+/// answered as far as this process can.
+const HAND_OVER_LIMIT: Duration = Duration::from_secs(1);
+
+/// Why a server ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// Somebody asked.
+    Stop,
+    /// Another one goes on at the same sockets, and clients wait for it.
+    #[cfg_attr(not(feature = "bin"), allow(dead_code, reason = "the program does that"))]
+    HandOver,
+}
+
 /// Serves `app` on one listener or on several until `shutdown` resolves, then lets requests under
 /// way finish. A connection's failure is its own.
 pub async fn run(
@@ -51,6 +65,19 @@ pub async fn run(
     shutdown: impl Future<Output = ()>,
     app: Arc<App>,
 ) {
+    let ending = async {
+        shutdown.await;
+        Ending::Stop
+    };
+    run_until(listeners, ending, app).await;
+}
+
+/// As [`run`], until it is told how to end; tells how that was.
+pub(crate) async fn run_until(
+    listeners: impl Into<Listeners>,
+    ending: impl Future<Output = Ending>,
+    app: Arc<App>,
+) -> Ending {
     let house = Arc::new(House::new(app));
     // Dropped with the rest, they end.
     let mut beside = JoinSet::new();
@@ -58,7 +85,7 @@ pub async fn run(
     beside.spawn(sweep(guests, house.app.clone()));
     beside.spawn(gate::watch(house.app.clone()));
     upkeep::begin(&mut beside, &house.app);
-    let sending = house.app.begin_webhooks();
+    let mut sending = house.app.begin_webhooks();
     let mut doors = JoinSet::new();
     let listeners = listeners.into();
     let offers = listeners.offers();
@@ -66,32 +93,44 @@ pub async fn run(
         let door = Door { guests: house.guests_of(offer), listener, offer };
         doors.spawn(house.clone().open(door));
     }
-    tokio::select! {
+    let ending = tokio::select! {
         biased;
-        () = shutdown => {}
+        ending = ending => ending,
         // They have no end but a panic, which is ours.
         Some(Err(ended)) = doors.join_next() => resume(ended),
-    }
+    };
+    let limit = match ending {
+        Ending::Stop => house.app.limits.drain_timeout,
+        Ending::HandOver => {
+            // While clients are still served: whoever receives may take a while.
+            if let Some(sending) = sending.take() {
+                sending.stop().await;
+            }
+            house.app.limits.drain_timeout.min(HAND_OVER_LIMIT)
+        }
+    };
     house.app.draining.send_replace(true);
     house.app.mall.end_patience();
     tracing::info!("stopping: requests under way are finished first");
     doors.shutdown().await;
     let house = Arc::into_inner(house).expect("only doors had it besides, and they are gone");
     let House { app, graceful, .. } = house;
-    if tokio::time::timeout(app.limits.drain_timeout, graceful.shutdown()).await.is_err() {
+    if tokio::time::timeout(limit, graceful.shutdown()).await.is_err() {
         tracing::warn!("some requests did not finish in time");
     }
     if let Some(sending) = sending {
         sending.stop().await;
     }
     upkeep::end(&app).await;
+    ending
 }
 
 /// Goes on with a panic of a task that is one with its caller.
-fn resume(ended: JoinError) {
+fn resume(ended: JoinError) -> Ending {
     if let Ok(panic) = ended.try_into_panic() {
         std::panic::resume_unwind(panic);
     }
+    Ending::Stop
 }
 
 /// Moves the clock that connections are measured by, and closes those that take too long.

@@ -17,11 +17,18 @@ use crate::vfs::{self, Vfs};
 
 /// A journal that can go on.
 pub(crate) struct FoundJournal {
-    vfs: Arc<dyn Vfs>,
     journal_dir: PathBuf,
-    archive_dir: PathBuf,
     config: JournalConfig,
     recovered: Recovered,
+    records: KeptRecords,
+}
+
+/// The records that a journal was found with. Whoever keeps this keeps their segments from being
+/// recycled once the journal goes on.
+#[derive(Clone)]
+pub(crate) struct KeptRecords {
+    vfs: Arc<dyn Vfs>,
+    archive_dir: PathBuf,
     files: Files,
     next_seq: Seq,
 }
@@ -50,12 +57,69 @@ impl FoundJournal {
         }
         let recovered = recovery::recover(&*vfs, &journal_dir, from_seq, replay)?;
         let next_seq = check_end(&journal_dir, recovered.next_seq, from_seq, config.restored)?;
+        Self::with(vfs, dir, config, recovered, next_seq)
+    }
+
+    /// The journal in `dir`, whose segments were read.
+    ///
+    /// # Errors
+    /// `Invalid` for a segment size that is not allowed; `Unavailable` when the file system fails.
+    #[cfg(any(all(test, not(stockhold_loom)), feature = "bin"))]
+    pub(super) fn of(
+        vfs: Arc<dyn Vfs>,
+        dir: &Path,
+        config: JournalConfig,
+        recovered: Recovered,
+    ) -> Result<Self> {
+        config.check()?;
+        let next_seq = recovered.next_seq.unwrap_or(1);
+        Self::with(vfs, dir, config, recovered, next_seq)
+    }
+
+    fn with(
+        vfs: Arc<dyn Vfs>,
+        dir: &Path,
+        config: JournalConfig,
+        recovered: Recovered,
+        next_seq: Seq,
+    ) -> Result<Self> {
+        let (journal_dir, archive_dir) = (dir.join("journal"), dir.join("archive"));
         let archived = archive::list(&*vfs, &archive_dir)?;
         let live = recovered.segments.iter().map(Arc::clone).collect();
         let files = Files { live, archived: archived.into(), ..Files::default() };
-        Ok(Self { vfs, journal_dir, archive_dir, config, recovered, files, next_seq })
+        let records = KeptRecords { vfs, archive_dir, files, next_seq };
+        Ok(Self { journal_dir, config, recovered, records })
     }
 
+    /// What is kept.
+    pub(crate) fn records(&self) -> &KeptRecords {
+        &self.records
+    }
+
+    /// The last record.
+    pub(crate) fn last_seq(&self) -> Seq {
+        self.records.last_seq()
+    }
+
+    /// Starts a fresh segment: what a torn write left behind can never meet new frames. The journal
+    /// notices when `directory` is no longer its own.
+    ///
+    /// # Errors
+    /// `Unavailable` when the file system fails.
+    pub(crate) fn start(mut self, directory: Option<Arc<Directory>>) -> Result<Arc<Journal>> {
+        self.recovered.rewrite_last_group()?;
+        let KeptRecords { vfs, archive_dir, files, next_seq } = self.records;
+        archive::remove_unfinished(&*vfs, &archive_dir)?;
+        let store =
+            SegmentStore::new(vfs, self.journal_dir, archive_dir, self.config, files, directory);
+        // No segment is held back by what recovery had of it.
+        drop(self.recovered);
+        store.find_spares()?;
+        Journal::begin(store, next_seq)
+    }
+}
+
+impl KeptRecords {
     /// The last record.
     pub(crate) fn last_seq(&self) -> Seq {
         self.next_seq - 1
@@ -98,10 +162,10 @@ impl FoundJournal {
         Ok(mark)
     }
 
-    /// The salt of the segment that holds a record; `None` as with [`FoundJournal::mark_of`].
+    /// The salt of the segment that holds a record; `None` as with [`KeptRecords::mark_of`].
     ///
     /// # Errors
-    /// As [`FoundJournal::mark_of`].
+    /// As [`KeptRecords::mark_of`].
     pub(crate) fn salt_of(&self, seq: Seq) -> Result<Option<u64>> {
         let salt = |header: Header| header.salt;
         match self.files.segment_of(seq).filter(|_| seq <= self.last_seq()) {
@@ -122,28 +186,6 @@ impl FoundJournal {
             }
             Err(error) => Err(error),
         }
-    }
-
-    /// Starts a fresh segment: what a torn write left behind can never meet new frames. The journal
-    /// notices when `directory` is no longer its own.
-    ///
-    /// # Errors
-    /// `Unavailable` when the file system fails.
-    pub(crate) fn start(mut self, directory: Option<Arc<Directory>>) -> Result<Arc<Journal>> {
-        self.recovered.rewrite_last_group()?;
-        archive::remove_unfinished(&*self.vfs, &self.archive_dir)?;
-        let store = SegmentStore::new(
-            self.vfs,
-            self.journal_dir,
-            self.archive_dir,
-            self.config,
-            self.files,
-            directory,
-        );
-        // No segment is held back by what recovery had of it.
-        drop(self.recovered);
-        store.find_spares()?;
-        Journal::begin(store, self.next_seq)
     }
 }
 

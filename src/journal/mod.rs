@@ -13,6 +13,7 @@
 //! | `recycler` | spares and recycling, in the background |
 //! | `archive`, `reader` | the past, for those who follow |
 //! | `scan` | all of it, read from outside |
+//! | `tail` | its end, followed from outside and taken over |
 //! | `copies` | copies of segments, for backups |
 
 mod archive;
@@ -30,8 +31,11 @@ mod scan;
 mod segment;
 mod stopwatch;
 mod store;
+#[cfg(any(all(test, not(stockhold_loom)), feature = "bin"))]
+mod tail;
 #[cfg(all(test, not(stockhold_loom)))]
 mod tests;
+mod window;
 mod writer;
 
 #[cfg(all(test, not(stockhold_loom)))]
@@ -47,12 +51,14 @@ use writer::SegmentWriter;
 
 #[cfg(feature = "bin")]
 pub(crate) use copies::{SegmentCopy, make_directories};
-pub(crate) use found::FoundJournal;
+pub(crate) use found::{FoundJournal, KeptRecords};
 pub(crate) use reader::Reader;
 #[cfg(feature = "bin")]
 pub(crate) use scan::{FileKind, JournalFile};
 pub(crate) use scan::{JournalScan, ScannedRecords};
 pub(crate) use segment::SEGMENT;
+#[cfg(any(all(test, not(stockhold_loom)), feature = "bin"))]
+pub(crate) use tail::JournalTail;
 
 use crate::base::Seq;
 use crate::base::calls::{Calls, DeadThread};
@@ -349,6 +355,19 @@ impl Journal {
     pub(crate) fn clear_pin(&self, name: &str) {
         self.store.files.lock().pins.remove(name);
         self.store.send_errand();
+    }
+
+    /// Lets the recycler rest, and waits until it does: see [`Journal::resume_errands`]. Segments that
+    /// are needed meanwhile are prepared by the writer itself.
+    #[cfg(any(all(test, not(stockhold_loom)), feature = "bin"))]
+    pub(crate) fn hold_errands(&self) {
+        self.store.hold_errands();
+    }
+
+    /// Lets the recycler go on.
+    #[cfg(any(all(test, not(stockhold_loom)), feature = "bin"))]
+    pub(crate) fn resume_errands(&self) {
+        self.store.resume_errands();
     }
 
     /// The size of the sealed segments that hold `seq` or what follows it, in bytes.

@@ -3,16 +3,14 @@
 use std::sync::Arc;
 
 use super::archive::{ArchiveReader, Archived};
-use super::frame::{self, FRAME_HEADER_BYTES, Frame};
+use super::frame::{self, Frame};
 use super::segment::{HEADER_BYTES, Segment};
 use super::store::SegmentStore;
+use super::window::Window;
 use super::{Commit, EachRecord, Journal};
 use crate::base::Seq;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::event::branch::Mark;
-
-/// How much is read at once from a live segment.
-const READ_BYTES: usize = 256 << 10;
 
 /// A place in the journal. Between calls it holds no segment back: who must not miss anything sets
 /// a pin.
@@ -193,53 +191,5 @@ impl Batch<'_> {
         self.bytes_left = self.bytes_left.saturating_sub(frame.bytes);
         self.count += 1;
         Ok(())
-    }
-}
-
-/// A piece of a segment in memory.
-#[derive(Default)]
-struct Window {
-    bytes: Vec<u8>,
-    /// Where the piece starts in the file.
-    start: u64,
-}
-
-impl Window {
-    fn clear(&mut self) {
-        self.bytes.clear();
-    }
-
-    /// The bytes from `offset` on: a whole frame if the file has one there.
-    fn frame_at(&mut self, segment: &Segment, offset: u64) -> Result<&[u8]> {
-        let mut wanted = FRAME_HEADER_BYTES;
-        // Twice at most: for the header, then for what the header says.
-        while self.at(offset).len() < wanted && self.fill(segment, offset, wanted)? {
-            wanted = frame::next_len(self.at(offset)).unwrap_or(wanted);
-        }
-        if let Some(len) =
-            frame::next_len(self.at(offset)).filter(|&len| len > self.at(offset).len())
-        {
-            self.fill(segment, offset, len)?;
-        }
-        Ok(self.at(offset))
-    }
-
-    fn at(&self, offset: u64) -> &[u8] {
-        let at = offset.checked_sub(self.start).and_then(|at| usize::try_from(at).ok());
-        at.and_then(|at| self.bytes.get(at..)).unwrap_or_default()
-    }
-
-    /// Reads the piece that starts at `offset`; false when the file ends before `wanted` bytes of
-    /// it.
-    fn fill(&mut self, segment: &Segment, offset: u64, wanted: usize) -> Result<bool> {
-        let bound = segment.header.segment_bytes.saturating_sub(offset) as usize;
-        self.start = offset;
-        self.bytes.resize(wanted.max(READ_BYTES).min(bound), 0);
-        let read = segment.file.read_at(&mut self.bytes, offset);
-        let read = read.map_err(|error| {
-            Error::io(format_args!("reading {}", segment.path.display()), error)
-        })?;
-        self.bytes.truncate(read);
-        Ok(read >= wanted)
     }
 }

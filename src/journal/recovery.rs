@@ -140,6 +140,20 @@ struct LastGroup {
 }
 
 impl Recovered {
+    /// A journal whose segments were read and judged before. Its last group is `group`, which begins
+    /// at `offset` of the last segment.
+    #[cfg(any(all(test, not(stockhold_loom)), feature = "bin"))]
+    pub(super) fn read_before(
+        segments: Vec<Arc<Segment>>,
+        next_seq: Seq,
+        offset: usize,
+        group: Vec<u8>,
+    ) -> Self {
+        let last = segments.last().map(Arc::clone);
+        let last_group = last.map(|segment| LastGroup { segment, offset, bytes: group });
+        Self { segments, next_seq: Some(next_seq), last_group }
+    }
+
     /// Writes the last group once more, and syncs it. It was read, but its own sync may have
     /// failed, and after that the kernel shows pages that are not on the disk and that no sync
     /// writes: records after them would be acknowledged, and a power cut would leave a gap.
@@ -190,7 +204,8 @@ pub(super) fn recover(
                 Ok(())
             }
         })?;
-        judge(&segment.path, &segment.header, &bytes, reach, following)?;
+        let rest = bytes.get(reach.offset..).unwrap_or_default();
+        judge(&segment.path, &segment.header, rest, reach, following)?;
         next_seq = Some(reach.next_seq);
         let group = bytes[group_offset..reach.offset].to_vec();
         last_group =
@@ -271,14 +286,14 @@ fn check_start(dir: &Path, segments: &[Arc<Segment>], from_seq: Seq) -> Result<(
     }
 }
 
-/// What the end of a segment's frames means.
+/// What the end of a segment's frames means, where `rest` is what is behind them.
 ///
 /// # Errors
 /// `Corrupt` when no crash explains it.
 pub(super) fn judge(
     path: &Path,
     header: &Header,
-    bytes: &[u8],
+    rest: &[u8],
     reach: Reach,
     following: Option<Seq>,
 ) -> Result<()> {
@@ -288,7 +303,6 @@ pub(super) fn judge(
         Some(_) => ChainPosition::FollowedShort,
     };
     let seed = header.seed();
-    let rest = bytes.get(reach.offset..).unwrap_or_default();
     let stop = match frame::verify(rest, seed) {
         Some(_) => Stop::OutOfSequence,
         None if rest.iter().take(FRAME_HEADER_BYTES).all(|&byte| byte == 0) => Stop::Nothing,

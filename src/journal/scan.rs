@@ -57,10 +57,10 @@ pub(crate) struct JournalScan {
 }
 
 /// A segment as it was found.
-#[derive(Clone, Debug)]
-struct Seen {
-    path: PathBuf,
-    header: Header,
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Seen {
+    pub(super) path: PathBuf,
+    pub(super) header: Header,
 }
 
 impl JournalScan {
@@ -166,7 +166,7 @@ impl JournalScan {
     fn list(&mut self) -> Result<()> {
         let mut tries = 0;
         loop {
-            let listed = self.list_segments();
+            let listed = list_segments(&*self.vfs, &self.dir);
             tries += 1;
             match listed {
                 // A segment was recycled between the look at its name and the look into it.
@@ -179,51 +179,6 @@ impl JournalScan {
                 }
             }
         }
-    }
-
-    fn list_segments(&self) -> Result<Vec<Seen>> {
-        let names = self.vfs.list(&self.dir).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => Error::not_found(format!(
-                "{} is no directory: there is no journal to read",
-                self.dir.display()
-            )),
-            _ => Error::io(format_args!("reading {}", self.dir.display()), error),
-        })?;
-        let mut segments: Vec<Seen> = Vec::new();
-        for index in names.iter().filter_map(|name| segment::parse_segment_name(name)) {
-            if let Some(previous) =
-                segments.last().filter(|previous| previous.header.index + 1 != index)
-            {
-                let missing = self.dir.join(segment::segment_name(previous.header.index + 1));
-                return Err(corrupt(
-                    &missing,
-                    0,
-                    "the segment is missing, though later ones are there",
-                ));
-            }
-            let path = self.dir.join(segment::segment_name(index));
-            let header = self.read_header(&path)?;
-            if header.index != index {
-                return Err(corrupt(&path, 0, "the header belongs to a segment of another number"));
-            }
-            segments.push(Seen { path, header });
-        }
-        Ok(segments)
-    }
-
-    fn read_header(&self, path: &Path) -> Result<Header> {
-        let read = || {
-            let file = self.vfs.open_read(path)?;
-            Ok((read_start(&*file, HEADER_BYTES)?, file.len()?))
-        };
-        let (block, bytes) = read().map_err(|error| opening(path, error))?;
-        let header = Header::decode(&block).map_err(|what| corrupt(path, 0, what))?;
-        if header.segment_bytes != bytes {
-            let what =
-                format!("the file has {bytes} bytes, but its header says {}", header.segment_bytes);
-            return Err(corrupt(path, bytes as usize, &what));
-        }
-        Ok(header)
     }
 
     /// Reads the last segment to its end. What is being written while it is read can look like
@@ -241,7 +196,8 @@ impl JournalScan {
                 Ok(bytes) => {
                     let reach = segment::walk(&bytes, &last.header, Seq::MAX, &mut |_| Ok(()))?;
                     let seen = Some((last.header.index, reach.next_seq));
-                    match recovery::judge(&last.path, &last.header, &bytes, reach, None) {
+                    let rest = bytes.get(reach.offset..).unwrap_or_default();
+                    match recovery::judge(&last.path, &last.header, rest, reach, None) {
                         Ok(()) => {
                             self.last_seq = reach.next_seq - 1;
                             return Ok(());
@@ -431,6 +387,60 @@ impl Source {
             }
         }
     }
+}
+
+/// The segments in the directory of a journal, oldest first.
+///
+/// # Errors
+/// `NotFound` when there is no directory, or a segment is gone meanwhile; `Corrupt` when one is missing
+/// between others or its header does not verify; `Unavailable` when they cannot be read.
+pub(super) fn list_segments(vfs: &dyn Vfs, dir: &Path) -> Result<Vec<Seen>> {
+    let names = vfs.list(dir).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => Error::not_found(format!(
+            "{} is no directory: there is no journal to read",
+            dir.display()
+        )),
+        _ => Error::io(format_args!("reading {}", dir.display()), error),
+    })?;
+    let mut segments: Vec<Seen> = Vec::new();
+    for index in names.iter().filter_map(|name| segment::parse_segment_name(name)) {
+        if let Some(previous) =
+            segments.last().filter(|previous| previous.header.index + 1 != index)
+        {
+            let missing = dir.join(segment::segment_name(previous.header.index + 1));
+            return Err(corrupt(
+                &missing,
+                0,
+                "the segment is missing, though later ones are there",
+            ));
+        }
+        let path = dir.join(segment::segment_name(index));
+        let header = read_header(vfs, &path)?;
+        if header.index != index {
+            return Err(corrupt(&path, 0, "the header belongs to a segment of another number"));
+        }
+        segments.push(Seen { path, header });
+    }
+    Ok(segments)
+}
+
+/// The header of a segment, whose file has its whole length.
+///
+/// # Errors
+/// As [`list_segments`].
+pub(super) fn read_header(vfs: &dyn Vfs, path: &Path) -> Result<Header> {
+    let read = || {
+        let file = vfs.open_read(path)?;
+        Ok((read_start(&*file, HEADER_BYTES)?, file.len()?))
+    };
+    let (block, bytes) = read().map_err(|error| opening(path, error))?;
+    let header = Header::decode(&block).map_err(|what| corrupt(path, 0, what))?;
+    if header.segment_bytes != bytes {
+        let what =
+            format!("the file has {bytes} bytes, but its header says {}", header.segment_bytes);
+        return Err(corrupt(path, bytes as usize, &what));
+    }
+    Ok(header)
 }
 
 fn opening(path: &Path, error: io::Error) -> Error {

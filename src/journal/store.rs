@@ -47,7 +47,7 @@ pub(super) struct SegmentStore {
 }
 
 /// What the files hold, oldest first.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Files {
     /// Never empty once the journal is open; the last is being written. A segment is recycled only
     /// while nobody else holds its `Arc`, so a reader keeps it as long as it reads and no longer.
@@ -108,6 +108,11 @@ pub(super) struct Spare {
 #[derive(Default)]
 struct Errand {
     pending: bool,
+    /// The recycler is at one.
+    #[cfg_attr(not(feature = "bin"), allow(dead_code, reason = "who hands over asks"))]
+    under_way: bool,
+    /// None is begun.
+    held: bool,
     stopping: bool,
 }
 
@@ -134,7 +139,7 @@ impl SegmentStore {
             closing: AtomicBool::new(false),
             names_unsynced: AtomicBool::new(false),
             // Spares are missing at first.
-            errand: Mutex::new(Errand { pending: true, stopping: false }),
+            errand: Mutex::new(Errand { pending: true, ..Errand::default() }),
             errand_changed: Condvar::new(),
             directory,
         }
@@ -363,13 +368,30 @@ impl SegmentStore {
     /// Tells the recycler to look at spares and segments.
     pub(super) fn send_errand(&self) {
         self.errand.lock().pending = true;
-        self.errand_changed.notify_one();
+        self.errand_changed.notify_all();
     }
 
     /// Lets the recycler finish the file it works on and return.
     pub(super) fn stop_errands(&self) {
         self.errand.lock().stopping = true;
-        self.errand_changed.notify_one();
+        self.errand_changed.notify_all();
+    }
+
+    /// Lets the recycler begin nothing, and waits until it has finished the file it works on.
+    #[cfg(any(all(test, not(stockhold_loom)), feature = "bin"))]
+    pub(super) fn hold_errands(&self) {
+        let mut errand = self.errand.lock();
+        errand.held = true;
+        while errand.under_way {
+            wait(&self.errand_changed, &mut errand);
+        }
+    }
+
+    /// Lets the recycler go on.
+    #[cfg(any(all(test, not(stockhold_loom)), feature = "bin"))]
+    pub(super) fn resume_errands(&self) {
+        self.errand.lock().held = false;
+        self.errand_changed.notify_all();
     }
 
     pub(super) fn stopping(&self) -> bool {
@@ -379,10 +401,13 @@ impl SegmentStore {
     /// Waits for an errand; false when there will be none any more.
     pub(super) fn next_errand(&self) -> bool {
         let mut errand = self.errand.lock();
-        while !errand.pending && !errand.stopping {
+        errand.under_way = false;
+        self.errand_changed.notify_all();
+        while (!errand.pending || errand.held) && !errand.stopping {
             wait(&self.errand_changed, &mut errand);
         }
         errand.pending = false;
+        errand.under_way = !errand.stopping;
         !errand.stopping
     }
 

@@ -80,7 +80,7 @@ pub use queue_outcome::{GrantOutcome, JoinOutcome, LeaveOutcome};
 pub(crate) use reservations::first_made_at;
 #[cfg(any(test, feature = "server"))]
 pub(crate) use reservations::made_at_ms;
-pub(crate) use snapshot::{LAYOUT_VERSION, Layout, PART_COUNT, Replay};
+pub(crate) use snapshot::{LAYOUT_VERSION, Layout, PART_COUNT, Replay, Shown};
 
 /// What a command did, and the event that must be durable before anybody hears of it; `None` when
 /// there is none.

@@ -3,6 +3,7 @@
 
 pub(crate) mod activation;
 pub(crate) mod descriptors;
+pub(crate) mod handover;
 pub(crate) mod logs;
 pub(crate) mod notify;
 mod print;

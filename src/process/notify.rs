@@ -47,6 +47,22 @@ impl Notify {
         self.say(&format!("READY=1\nSTATUS=serving on {}", places.join(", ")));
     }
 
+    /// Says that it serves at these places, in the place of the process that was started.
+    pub(crate) fn ready_instead(&self, places: impl Iterator<Item = impl Display>) {
+        self.say(&format!("MAINPID={}", std::process::id()));
+        self.ready(places);
+    }
+
+    /// How long the server may be silent, for one that takes over and was not told.
+    pub(crate) fn watchdog(&self) -> Option<Duration> {
+        self.watchdog
+    }
+
+    /// The same, watched as the server was that this one takes over from.
+    pub(crate) fn watched_as(self, watchdog: Option<Duration>) -> Self {
+        Self { watchdog: watchdog.or(self.watchdog), ..self }
+    }
+
     /// Says that it stops.
     pub(crate) fn stopping(&self) {
         self.say("STOPPING=1\nSTATUS=finishing requests under way");

@@ -26,6 +26,8 @@ pub(crate) enum Stage {
     Closing,
     /// The last events are being copied into the backup.
     Backup,
+    /// Another server has taken over, or is about to.
+    HandedOver,
 }
 
 impl Stage {
@@ -38,6 +40,7 @@ impl Stage {
             Self::Closing => {
                 "the engine is not closed: history may be behind, and there may be no new checkpoint"
             }
+            Self::HandedOver => "another server takes over, and serves once it has read all of it",
             Self::Backup => "the backup may lack the last events: the next start copies them",
         }
     }
@@ -57,7 +60,7 @@ enum Step {
 /// The first signal drains, the next one cuts short what is under way.
 fn step(stage: Stage, asked_before: usize) -> Step {
     match (stage, asked_before) {
-        (Stage::Opening, _) => Step::End(0),
+        (Stage::Opening | Stage::HandedOver, _) => Step::End(0),
         (Stage::Serving, 0) => Step::Drain,
         (Stage::Serving, 1) => Step::CutOff,
         // Closing begins by itself after the first signal, so there was one before unless serving
@@ -199,6 +202,7 @@ mod tests {
     fn every_signal_gets_further_than_the_one_before() {
         for (stage, steps) in [
             (Stage::Opening, [Step::End(0), Step::End(0), Step::End(0)]),
+            (Stage::HandedOver, [Step::End(0), Step::End(0), Step::End(0)]),
             (Stage::Serving, [Step::Drain, Step::CutOff, Step::End(1)]),
             (Stage::Mirror, [Step::Drain, Step::End(1), Step::End(1)]),
             (Stage::Closing, [Step::Drain, Step::End(1), Step::End(1)]),

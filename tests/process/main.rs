@@ -13,6 +13,7 @@ mod descriptors;
 mod flash_sale;
 #[cfg(target_os = "linux")]
 mod full_disk;
+mod handover;
 mod health;
 mod hung_disk;
 mod listeners;

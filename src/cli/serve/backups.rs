@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
 
@@ -17,6 +18,8 @@ pub(super) struct Backups {
     goes_on: Sender<()>,
     thread: JoinHandle<()>,
     view: BackupView,
+    /// Somebody else copies what is left.
+    is_left: Arc<AtomicBool>,
 }
 
 /// What the thread works with.
@@ -30,33 +33,49 @@ struct Copier {
 }
 
 impl Backups {
-    /// Begins to copy.
+    /// Begins to copy, once `may_begin` returns.
     ///
     /// # Errors
     /// `Invalid` when the target or the key is of another form, `Unavailable` when the key cannot be
     /// read, or no thread started. A target that cannot be reached is tried again and again.
-    pub(super) fn start(engine: Engine, dir: &Path, config: BackupConfig) -> Result<Self> {
+    pub(super) fn start(
+        engine: Engine,
+        dir: &Path,
+        config: BackupConfig,
+        may_begin: impl FnOnce() + Send + 'static,
+    ) -> Result<Self> {
         let view = BackupView::default();
         let target = target(&config.to)?;
         let key = config.key_file.as_deref().map(read_key).transpose()?;
         let dir = dir.to_owned();
         let copier = Copier { engine, dir, config, target, key, view: view.clone() };
         let (goes_on, is_over) = mpsc::channel::<()>();
+        let is_left = Arc::new(AtomicBool::new(false));
+        let without_last = Arc::clone(&is_left);
         let copy = move || {
+            may_begin();
             copier.copy();
             while is_over.recv_timeout(copier.config.every) == Err(RecvTimeoutError::Timeout) {
                 copier.copy();
             }
             // What happened since, before somebody takes the machine away.
-            copier.copy();
+            if !without_last.load(Ordering::SeqCst) {
+                copier.copy();
+            }
         };
         let thread = thread::Builder::new().name("stockhold-backup".into()).spawn(copy);
         let thread = thread.map_err(|cause| Error::io("starting a thread", cause))?;
-        Ok(Self { goes_on, thread, view })
+        Ok(Self { goes_on, thread, view, is_left })
     }
 
     pub(super) fn view(&self) -> BackupView {
         self.view.clone()
+    }
+
+    /// Ends, and leaves what is new to another server's backups.
+    pub(super) fn leave(self) {
+        self.is_left.store(true, Ordering::SeqCst);
+        self.stop();
     }
 
     /// Copies what is new once more, and ends.

@@ -7,76 +7,23 @@ use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use super::doors::Doors;
 use crate::base::error::{Error, Result};
-use crate::http::{self, Audience, Inherited, Listener, Listeners, Place};
-use crate::settings::Config;
-
-/// How long clients wait in a socket that was listened at before this process was: most starts are
-/// over by then, and a restart refuses nobody.
-const PATIENCE: Duration = Duration::from_secs(10);
-
-/// Where to listen.
-pub(super) struct Sockets {
-    inherited: Vec<(Audience, Inherited)>,
-    /// Places of our own.
-    places: Vec<(Audience, Place)>,
-    /// Of those of Unix.
-    mode: u32,
-}
-
-impl Sockets {
-    /// Inherited sockets stand in for the places that are set for whom they are.
-    pub(super) fn new(config: &Config, inherited: Vec<(Audience, Inherited)>) -> Self {
-        let is_inherited = |whose| inherited.iter().any(|(audience, _)| *audience == whose);
-        let set = [
-            (Audience::Everybody, &config.listen),
-            (Audience::Operators, &config.operators_listen),
-        ];
-        let own = set.into_iter().filter(|(audience, _)| !is_inherited(*audience));
-        let own = own.flat_map(|(audience, all)| all.iter().map(move |it| (audience, it.clone())));
-        Self { places: own.collect(), inherited, mode: config.socket_mode }
-    }
-
-    /// Whether operators have listeners of their own.
-    pub(super) fn are_apart(&self) -> bool {
-        let inherited = self.inherited.iter().map(|(audience, _)| audience);
-        let own = self.places.iter().map(|(audience, _)| audience);
-        inherited.chain(own).any(|audience| *audience == Audience::Operators)
-    }
-
-    /// Listens at all of them: each with how long its clients wait before they hear that the server
-    /// starts.
-    async fn listen(self) -> Result<Vec<(Listener, Duration)>> {
-        let mut listeners = Vec::new();
-        for (audience, socket) in self.inherited {
-            listeners.push((Listener::inherit(socket)?.for_audience(audience), PATIENCE));
-        }
-        for (audience, place) in self.places {
-            let listener = Listener::bind(&place, self.mode).await?;
-            listeners.push((listener.for_audience(audience), Duration::ZERO));
-        }
-        Ok(listeners)
-    }
-}
+use crate::http::{self, Listener, Listeners};
 
 /// Listeners that say that the server starts.
 pub(super) struct Early {
-    /// Where they are and whom they are for, with ports that were free.
-    pub(super) places: Vec<(Audience, Place)>,
     enough: watch::Sender<()>,
     listening: Vec<JoinHandle<Listener>>,
 }
 
 impl Early {
-    /// Listens from here on.
+    /// Answers from here on.
     ///
     /// # Errors
-    /// `Unavailable` when one of the places cannot be listened at.
-    pub(super) fn listen(runtime: &Runtime, sockets: Sockets) -> Result<Self> {
-        // All of them first: where one fails, none has answered.
-        let listeners = runtime.block_on(sockets.listen())?;
-        let place = |(listener, _): &(Listener, _)| Ok((listener.audience(), listener.place()?));
-        let places = listeners.iter().map(place).collect::<Result<Vec<_>>>()?;
+    /// As [`Doors::listeners`].
+    pub(super) fn answer(runtime: &Runtime, doors: &Doors) -> Result<Self> {
+        let _inside = runtime.enter();
         let enough = watch::Sender::new(());
         let answer = |(listener, patience)| {
             let mut is_enough = enough.subscribe();
@@ -90,11 +37,11 @@ impl Early {
             };
             runtime.spawn(answering)
         };
-        let listening = listeners.into_iter().map(answer).collect();
-        for (_, place) in &places {
+        let listening = doors.listeners()?.into_iter().map(answer).collect();
+        for (_, place) in &doors.places() {
             tracing::info!(address = %place, "starting");
         }
-        Ok(Self { places, enough, listening })
+        Ok(Self { enough, listening })
     }
 
     /// Gives the listeners to the whole server. Whoever connected meanwhile waits in them.

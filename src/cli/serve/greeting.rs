@@ -9,6 +9,8 @@ use crate::http::{Audience, Place};
 use crate::mall::DEMO_USER;
 use crate::process::print;
 
+/// How it begins.
+pub(super) const IS_SERVING: &str = "Stockhold is serving ";
 /// How long the greeting waits for somebody to read it.
 const GREETING_LIMIT: Duration = Duration::from_secs(2);
 
@@ -36,7 +38,7 @@ pub(super) fn announce(places: &[(Audience, Place)], demo_token: Option<&str>) -
         },
     );
     let docs = format!("What can be asked: {}/docs", base(everybodys(places)));
-    greet(format!("Stockhold is serving {}\n{docs}\n{next}", where_it_is(places)))
+    greet(format!("{IS_SERVING}{}\n{docs}\n{next}", where_it_is(places)))
 }
 
 /// This program as it was called: whoever did so can do it again.

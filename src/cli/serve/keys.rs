@@ -19,6 +19,7 @@ const EVERY: Duration = Duration::from_secs(1);
 const BYTES_MAX: u64 = 1 << 20;
 
 /// The file.
+#[derive(Clone)]
 pub(super) struct KeysFile {
     path: PathBuf,
     /// What it said when it was looked at last.

@@ -1,38 +1,45 @@
 //! `stockhold serve`: the server.
 
+mod background;
 mod backups;
 mod check;
+mod doors;
 mod early;
 mod greeting;
+mod handover;
 pub(super) mod keys;
 mod keys_url;
 mod reports;
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, OnceLock};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 
 use self::backups::Backups;
-use self::early::{Early, Sockets};
+use self::doors::{Doors, Sockets};
+use self::early::Early;
+use self::handover::{Predecessor, Succession, Taken, give};
 use self::keys::KeysFile;
 use self::keys_url::KeysAt;
 use self::reports::{Deliveries, Receivers};
 use crate::backup::BackupView;
-use crate::base::error::{Error, Result};
+use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::spans::SpanCounts;
-use crate::engine::Engine;
-use crate::http::{self, App, Auth, Limits, Role};
+use crate::engine::{Engine, EngineBuilder};
+use crate::http::{self, App, Auth, Ending, Limits, Role};
 use crate::mall::elsewhere::PointsElsewhere;
 use crate::mall::{DEMO_USER, Mall};
 use crate::points;
 use crate::process::activation;
+use crate::process::handover::Channel;
 use crate::process::notify::Notify;
 use crate::process::stop::{Stage, WayOut};
 use crate::process::traces::Traces;
-use crate::process::{descriptors, logs, runtime};
+use crate::process::{self, descriptors, logs, runtime};
 use crate::settings::{Config, Flags, OfServer, PointsConfig, secret};
 use crate::sink::{self, Mirror, MirrorConfig, MirrorView};
 use crate::trials::soak;
@@ -42,6 +49,9 @@ const SEGMENT_BYTES: u64 = 64 << 20;
 const DEMO_TOKEN_TTL_MS: u64 = 24 * 3_600_000;
 /// How long what still runs beside the server is waited for at the end.
 const RUNTIME_LIMIT: Duration = Duration::from_secs(1);
+/// How long a directory may be held by a process that is gone, and how often to look.
+const AGAIN_LIMIT: Duration = Duration::from_secs(30);
+const AGAIN_EVERY: Duration = Duration::from_millis(1);
 
 #[derive(Args)]
 pub(super) struct ServeArgs {
@@ -51,6 +61,13 @@ pub(super) struct ServeArgs {
     /// Look at all settings as a start would, show what is in force and all that is wrong, and end
     #[arg(long)]
     check_config: bool,
+    /// Take over from the server that runs on the same data directory: it ends, and no client is
+    /// refused
+    #[arg(long, conflicts_with_all = ["check_config", "soaked"])]
+    take_over: bool,
+    /// Serve in a process of its own, and end once that serves, or with 1 when it does not
+    #[arg(long, conflicts_with_all = ["check_config", "soaked"])]
+    background: bool,
     #[command(flatten)]
     settings: Flags<OfServer>,
     /// Serve for `stockhold soak`, which holds the clock; no variable and no file can say this
@@ -62,6 +79,9 @@ pub(super) fn serve(args: &ServeArgs) -> Result<()> {
     if args.check_config {
         return check::check(args);
     }
+    if args.background {
+        return background::serve();
+    }
     let mut config = args.settings.settings()?;
     // Before there is any other thread.
     let inherited = activation::inherited()?;
@@ -69,41 +89,181 @@ pub(super) fn serve(args: &ServeArgs) -> Result<()> {
     let traces = traces.transpose()?;
     logs::start(&config.log, config.auth_secret.as_ref(), traces.as_ref())?;
     let way_out = WayOut::listen(config.shutdown_timeout)?;
-    let mirror = config.mirror();
-    let sockets = Sockets::new(&config, inherited);
-    let limits = limits(&config, sockets.are_apart(), mirror.as_ref())?;
     let leeway_ms = config.token_leeway.as_millis() as u64;
     let auth = config.expecting(auth(&config, args.demo)?);
     let auth = Arc::new(auth.leeway_ms(leeway_ms));
     let keys = config.auth_keys.as_deref().map(|path| KeysFile::load(path, &auth)).transpose()?;
-    let keys_at = config.keys_url().map(KeysAt::new).transpose()?;
+    let mut engine = config.take_engine();
+    if args.soaked {
+        engine = soak::soaked(engine)?;
+    }
+    let notify = Notify::of_environment();
+    // Of what outlives an opening.
     let runtime = runtime()?;
     let spans = traces.as_ref().map(Traces::counts);
     let telling = traces.map(|traces| traces.start(&runtime));
-    let early = Early::listen(&runtime, sockets)?;
-    let notify = Notify::of_environment();
-    let replaying = runtime.spawn(notify.clone().starting());
-    let mut builder = config.take_engine();
-    if args.soaked {
-        builder = soak::soaked(builder)?;
-    }
-    let engine = builder.open()?;
-    let backup =
-        config.backup().map(|backup| Backups::start(engine.clone(), &config.data_dir, backup));
-    let backup = match backup.transpose() {
-        Ok(backup) => backup,
-        Err(error) => return engine.close().and(Err(error)),
+    let (doors, mut start, notify) = if args.take_over {
+        // What can be wrong is looked at before anything happens to the one that runs.
+        config.points()?;
+        config.webhooks()?;
+        let predecessor = Predecessor::meet(&config)?;
+        let notify = notify.watched_as(predecessor.watchdog);
+        (predecessor.doors.clone(), Start::After(predecessor), notify)
+    } else {
+        let doors = Arc::new(Doors::open(&runtime, Sockets::new(&config, inherited))?);
+        (doors, Start::Alone, notify)
     };
-    let copies = backup.as_ref().map(Backups::view);
-    let served = start_mirror(&engine, mirror).and_then(|mirror| {
-        let engine = engine.clone();
-        let server =
-            Server { demo: args.demo, config, limits, auth, keys, keys_at, copies, spans, engine };
-        let view = mirror.as_ref().map(Mirror::view);
-        let began = Began { early, notify, replaying };
-        let served = server.run(view, &runtime, began, &way_out);
-        if let Some(telling) = telling {
-            runtime.block_on(telling.stop());
+    let limits = limits(&config, doors.are_apart(), config.mirror().as_ref())?;
+    let house = House {
+        demo: args.demo,
+        config,
+        limits,
+        auth,
+        keys,
+        engine,
+        doors,
+        notify,
+        way_out,
+        spans,
+    };
+    let ended = loop {
+        match process::runtime().and_then(|runtime| house.open(runtime, start)) {
+            Ok(Ended::Stopped | Ended::HandedOver) => break Ok(()),
+            Ok(Ended::GivenBack) => start = Start::Again,
+            Err(error) => break Err(error),
+        }
+    };
+    if let Some(telling) = telling {
+        runtime.block_on(telling.stop());
+    }
+    runtime.shutdown_timeout(RUNTIME_LIMIT);
+    ended
+}
+
+/// How the server comes to its data directory.
+enum Start {
+    Alone,
+    /// From a server that runs.
+    After(Predecessor),
+    /// It was about to give it away, to one that is gone.
+    Again,
+}
+
+/// How it ended.
+enum Ended {
+    Stopped,
+    /// Another server goes on.
+    HandedOver,
+    /// Another server was about to go on, and is gone.
+    GivenBack,
+}
+
+/// What is the same from one opening of the directory to the next.
+struct House {
+    demo: bool,
+    config: Config,
+    limits: Limits,
+    auth: Arc<Auth>,
+    keys: Option<KeysFile>,
+    engine: EngineBuilder,
+    doors: Arc<Doors>,
+    notify: Notify,
+    way_out: WayOut,
+    spans: Option<Arc<SpanCounts>>,
+}
+
+impl House {
+    /// Opens the directory, and serves until somebody asks to stop or takes over.
+    fn open(&self, runtime: Runtime, start: Start) -> Result<Ended> {
+        let Self { config, way_out, .. } = self;
+        let keys_at = config.keys_url().map(KeysAt::new).transpose()?;
+        let mut began = Began { early: None, replaying: None, taken: None, keys_at: None };
+        let engine = match start {
+            Start::Alone => {
+                began.early = Some(Early::answer(&runtime, &self.doors)?);
+                began.replaying = Some(runtime.spawn(self.notify.clone().starting()));
+                self.engine.clone().open()?
+            }
+            Start::Again => {
+                way_out.enter(Stage::Opening);
+                self.open_again()?
+            }
+            Start::After(predecessor) => {
+                if let Some(keys_at) = keys_at {
+                    // Before anybody waits.
+                    let is_fetched = runtime.block_on(keys_at.fetch(&self.auth));
+                    began.keys_at = Some((keys_at, is_fetched));
+                }
+                let taken = predecessor.take_over(self.engine.clone())?;
+                let engine = taken.engine.clone();
+                began.taken = Some(taken);
+                return self.go_on(runtime, engine, None, began);
+            }
+        };
+        self.go_on(runtime, engine, keys_at, began)
+    }
+
+    /// Opens what another process may be about to let go of, since it is gone.
+    fn open_again(&self) -> Result<Engine> {
+        let until = Instant::now() + AGAIN_LIMIT;
+        loop {
+            match self.engine.clone().open() {
+                Err(error) if error.kind() == ErrorKind::AlreadyOpen && Instant::now() < until => {
+                    thread::sleep(AGAIN_EVERY);
+                }
+                opened => return opened,
+            }
+        }
+    }
+
+    fn go_on(
+        &self,
+        runtime: Runtime,
+        engine: Engine,
+        keys_at: Option<KeysAt>,
+        mut began: Began,
+    ) -> Result<Ended> {
+        let (config, way_out) = (&self.config, &self.way_out);
+        let before = began.taken.as_mut().and_then(|taken| taken.all_closed.take());
+        let backup = config.backup().map(|backup| {
+            // Two that copy at once would do everything twice.
+            let may_begin = move || {
+                if let Some(before) = before {
+                    // Its sender is dropped.
+                    let _ = before.recv();
+                }
+            };
+            Backups::start(engine.clone(), &config.data_dir, backup, may_begin)
+        });
+        let backup = match backup.transpose() {
+            Ok(backup) => backup,
+            Err(error) => return engine.close().and(Err(error)),
+        };
+        let copies = backup.as_ref().map(Backups::view);
+        let (served, mirror) = match start_mirror(&engine, config.mirror()) {
+            Ok(mirror) => {
+                let server = Server { house: self, keys_at, copies, engine: engine.clone() };
+                let view = mirror.as_ref().map(Mirror::view);
+                (server.run(view, &runtime, began), mirror)
+            }
+            Err(error) => (Err(error), None),
+        };
+        if let Ok(Some(successor)) = served {
+            way_out.enter(Stage::HandedOver);
+            let given = give(&engine, successor);
+            // The successor's has fenced it off: what it does is as if it had ended.
+            if let Some(mirror) = mirror {
+                mirror.stop();
+            }
+            if let Some(backup) = backup {
+                backup.leave();
+            }
+            runtime.shutdown_timeout(RUNTIME_LIMIT);
+            if !given? {
+                return Ok(Ended::GivenBack);
+            }
+            self.doors.leave();
+            return Ok(Ended::HandedOver);
         }
         // A read of history that hangs is not waited for.
         runtime.shutdown_timeout(RUNTIME_LIMIT);
@@ -112,16 +272,15 @@ pub(super) fn serve(args: &ServeArgs) -> Result<()> {
         if let Some(mirror) = mirror {
             mirror.stop();
         }
-        served
-    });
-    // Whatever ended the server, what was acknowledged is checkpointed for a fast start.
-    way_out.enter(Stage::Closing);
-    let closed = engine.close();
-    if let Some(backup) = backup {
-        way_out.enter(Stage::Backup);
-        backup.stop();
+        // Whatever ended the server, what was acknowledged is checkpointed for a fast start.
+        way_out.enter(Stage::Closing);
+        let closed = engine.close();
+        if let Some(backup) = backup {
+            way_out.enter(Stage::Backup);
+            backup.stop();
+        }
+        served.and(closed).map(|()| Ended::Stopped)
     }
-    served.and(closed)
 }
 
 fn auth(config: &Config, demo: bool) -> Result<Auth> {
@@ -174,81 +333,121 @@ fn points_elsewhere(config: PointsConfig) -> Result<PointsElsewhere> {
 
 /// What was begun before the engine was open.
 struct Began {
-    early: Early,
-    notify: Notify,
+    early: Option<Early>,
     /// Asks for more time until it is aborted.
-    replaying: JoinHandle<()>,
+    replaying: Option<JoinHandle<()>>,
+    /// Where another server had the directory.
+    taken: Option<Taken>,
+    /// Where keys are published, and whether they were fetched.
+    keys_at: Option<(KeysAt, bool)>,
 }
 
 /// What is served, and how.
-struct Server {
-    demo: bool,
-    config: Config,
-    limits: Limits,
-    auth: Arc<Auth>,
-    keys: Option<KeysFile>,
+struct Server<'a> {
+    house: &'a House,
     keys_at: Option<KeysAt>,
     copies: Option<BackupView>,
-    spans: Option<Arc<SpanCounts>>,
     engine: Engine,
 }
 
-impl Server {
-    /// Serves until somebody asks to stop.
+impl Server<'_> {
+    /// Serves until somebody asks to stop, or is to go on; then who that is.
     fn run(
         self,
         mirror: Option<MirrorView>,
         runtime: &Runtime,
         began: Began,
-        way_out: &WayOut,
-    ) -> Result<()> {
-        let Self { demo, config, limits, auth, keys, keys_at, copies, spans, engine } = self;
+    ) -> Result<Option<Channel>> {
+        let Self { house, keys_at, copies, engine } = self;
+        let House { config, limits, auth, doors, notify, way_out, .. } = house;
         let points = config.points()?.map(points_elsewhere).transpose()?;
-        let mall = Mall::open_with(engine, config.mall.clone(), points)?;
-        let hint = if demo {
+        let mall = Mall::open_with(engine.clone(), config.mall.clone(), points)?;
+        let hint = if house.demo {
             mall.load_demo()?;
             Some(auth.issue_for(DEMO_USER, Role::User, DEMO_TOKEN_TTL_MS)?)
         } else {
             None
         };
-        let app =
-            App::new(mall.clone(), auth.clone(), limits).with_mirror(mirror).with_backup(copies);
-        let app = app.log_requests(config.log_requests).with_spans(spans);
+        let app = App::new(mall.clone(), auth.clone(), limits.clone());
+        let app = app.with_mirror(mirror).with_backup(copies).log_requests(config.log_requests);
+        let app = app.with_spans(house.spans.clone());
         let app = Arc::new(app.with_webhooks(config.webhooks()?)?);
         let receivers = Receivers::open(config.reports_dir.as_deref(), app.webhooks())?;
         let _deliveries = Deliveries::start(mall, receivers)?;
         runtime.block_on(async {
-            let Began { early, notify, replaying } = began;
-            let places = early.places.clone();
-            let listeners = early.end().await?;
+            let Began { early, replaying, taken, keys_at: fetched } = began;
+            let places = doors.places();
+            let listeners = match early {
+                Some(early) => early.end().await?,
+                None => doors.listeners()?.into_iter().map(|(listener, _)| listener).collect(),
+            };
             // Before the address is known to anybody: a signal from then on is meant for a running
             // server.
             way_out.enter(Stage::Serving);
-            if let Some(keys_at) = keys_at {
-                // Once before anybody asks. Whoever publishes them may be down: others are served.
-                let is_fetched = tokio::select! {
-                    is_fetched = keys_at.fetch(&auth) => is_fetched,
-                    () = way_out.asked(1) => false,
-                };
+            let fetched = match (fetched, keys_at) {
+                (None, Some(keys_at)) => {
+                    // Once before anybody asks. Whoever publishes them may be down: others are served.
+                    let is_fetched = tokio::select! {
+                        is_fetched = keys_at.fetch(auth) => is_fetched,
+                        () = way_out.asked(1) => false,
+                    };
+                    Some((keys_at, is_fetched))
+                }
+                (fetched, _) => fetched,
+            };
+            if let Some((keys_at, is_fetched)) = fetched {
                 tokio::spawn(keys_at.follow(auth.clone(), is_fetched));
             }
-            if let Some(keys) = keys {
-                tokio::spawn(keys.follow(auth));
+            if let Some(keys) = house.keys.clone() {
+                tokio::spawn(keys.follow(auth.clone()));
             }
-            replaying.abort();
-            notify.ready(places.iter().map(|(_, place)| place));
+            if let Some(replaying) = replaying {
+                replaying.abort();
+            }
+            let watchdog = notify.watchdog();
+            let succession = Succession::listen(&config.data_dir, engine, doors.clone(), watchdog);
+            if let Err(error) = &succession {
+                tracing::warn!(%error, "no other server can take over from this one");
+            }
+            if let Some(taken) = taken {
+                doors.own();
+                taken.serving();
+                notify.ready_instead(places.iter().map(|(_, place)| place));
+                // Clients wait: whoever reads this does so later.
+                tokio::task::spawn_blocking(move || greeting::announce(&places, hint.as_deref()));
+            } else {
+                notify.ready(places.iter().map(|(_, place)| place));
+                greeting::announce(&places, hint.as_deref())?;
+            }
             tokio::spawn(notify.clone().watched());
+            let successor = OnceLock::new();
             // In the way of the end, and not beside it: a task might not run any more.
-            let stopping = async {
-                way_out.asked(1).await;
+            let ending = async {
+                tokio::select! {
+                    () = way_out.asked(1) => {}
+                    met = successor_of(succession.as_ref().ok()) => {
+                        // It is the only one.
+                        let _ = successor.set(met);
+                        return Ending::HandOver;
+                    }
+                }
                 notify.stopping();
+                doors.close();
+                Ending::Stop
             };
-            greeting::announce(&places, hint.as_deref())?;
             tokio::select! {
-                () = http::run(listeners, stopping, app) => {}
+                _ = http::run_until(listeners, ending, app) => {}
                 () = way_out.asked(2) => {}
             }
-            Ok(())
+            Ok(successor.into_inner())
         })
+    }
+}
+
+/// Resolves with a successor, if there can be any.
+async fn successor_of(succession: Option<&Succession>) -> Channel {
+    match succession {
+        Some(succession) => succession.successor().await,
+        None => std::future::pending().await,
     }
 }

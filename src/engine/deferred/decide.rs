@@ -74,7 +74,7 @@ pub(super) fn ask_reacquire(
 }
 
 fn ask(core: &Core, mut request: Request) -> Result<()> {
-    if core.history.store.is_none() {
+    if core.history.store.is_off() {
         return Err(Error::unavailable("how reservations ended is asked of history, which is off"));
     }
     check_body(match &request.wish {

@@ -19,7 +19,7 @@ pub(in crate::engine) fn not_pending(
         return why;
     }
     let asked = core.journal.last_seq();
-    let Some(store) = &core.history.store else {
+    let Some(store) = core.history.store.awaited() else {
         return why;
     };
     let found = match store.reservation(id) {

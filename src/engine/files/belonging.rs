@@ -6,7 +6,7 @@ use std::fmt;
 use crate::base::Seq;
 use crate::base::error::{Error, Result};
 use crate::history::{Belongs, Shown};
-use crate::journal::FoundJournal;
+use crate::journal::KeptRecords;
 
 /// Judges history. What another branch shows is another's; what goes beyond the end of this one was
 /// acknowledged here, and is gone.
@@ -14,7 +14,7 @@ use crate::journal::FoundJournal;
 /// # Errors
 /// `Corrupt` when it proves that acknowledged records are missing, `Unavailable` when the journal
 /// cannot be read.
-pub(in crate::engine) fn judge(journal: &FoundJournal, shown: &Shown) -> Result<Belongs> {
+pub(in crate::engine) fn judge(journal: &KeptRecords, shown: &Shown) -> Result<Belongs> {
     let (watermark, last_seq) = (shown.watermark, journal.last_seq());
     if watermark > last_seq {
         return judge_ahead(journal, shown);
@@ -37,7 +37,7 @@ pub(in crate::engine) fn judge(journal: &FoundJournal, shown: &Shown) -> Result<
 
 /// Where the branches parted before the journal's end, the rest is another's. Otherwise it is the
 /// end of this journal.
-fn judge_ahead(journal: &FoundJournal, shown: &Shown) -> Result<Belongs> {
+fn judge_ahead(journal: &KeptRecords, shown: &Shown) -> Result<Belongs> {
     let last_seq = journal.last_seq();
     if let Some((first, salt)) = shown.branch.segment_by(last_seq)
         && journal.salt_of(first)?.is_some_and(|here| here != salt)

@@ -136,3 +136,31 @@ pub(in crate::engine) fn read_newest(
     }
     Ok((newest, generations))
 }
+
+/// The newest snapshot that is whole, of a directory that somebody else has open; nothing is changed.
+///
+/// # Errors
+/// `NotFound` when it was removed meanwhile, `Unavailable` when it cannot be read.
+#[cfg(any(all(test, not(stockhold_loom)), feature = "bin"))]
+pub(in crate::engine) fn newest(vfs: &dyn Vfs, dir: &Path) -> Result<Option<Snapshot>> {
+    for path in snapshot::list(vfs, dir)? {
+        match snapshot::read(vfs, &path) {
+            Err(error) if error.kind() == ErrorKind::Corrupt => {
+                tracing::error!(%error, "a snapshot cannot be used");
+            }
+            read => return read.map(Some),
+        }
+    }
+    Ok(None)
+}
+
+/// The snapshots of a directory, by what their headers say: whoever was there before has written them
+/// whole.
+///
+/// # Errors
+/// `Corrupt` when a header does not verify, `Unavailable` when one cannot be read.
+#[cfg(any(all(test, not(stockhold_loom)), feature = "bin"))]
+pub(in crate::engine) fn seen(vfs: &dyn Vfs, dir: &Path) -> Result<Generations> {
+    let paths = snapshot::list(vfs, dir)?.into_iter().rev();
+    paths.map(|path| snapshot::read_header(vfs, path)).collect::<Result<_>>().map(Generations)
+}

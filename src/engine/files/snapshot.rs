@@ -241,36 +241,40 @@ pub(in crate::engine) fn set_aside(vfs: &dyn Vfs, path: &Path) -> Result<PathBuf
 /// `Corrupt` naming file and offset when it is not, `NotFound` when it is gone, `Unavailable` when
 /// it cannot be read.
 pub(crate) fn read(vfs: &dyn Vfs, path: &Path) -> Result<Snapshot> {
-    let failed = |error: io::Error| match error.kind() {
+    parse(read_bytes(vfs, path, usize::MAX)?).map_err(|(offset, what)| damaged(path, offset, what))
+}
+
+/// Reads the header of a snapshot that is known to be whole.
+///
+/// # Errors
+/// As [`read`].
+#[cfg(any(all(test, not(stockhold_loom)), feature = "bin"))]
+pub(in crate::engine) fn read_header(vfs: &dyn Vfs, path: PathBuf) -> Result<Generation> {
+    let head = parse_head(&read_bytes(vfs, &path, HEADER_BYTES)?);
+    let Head { from_seq, last_seq, .. } =
+        head.map_err(|(offset, what)| damaged(&path, offset, what))?;
+    Ok(Generation { path, from_seq, last_seq })
+}
+
+fn read_bytes(vfs: &dyn Vfs, path: &Path, limit: usize) -> Result<Vec<u8>> {
+    let bytes = vfs.open_read(path).and_then(|file| read_start(&*file, limit));
+    bytes.map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => {
             Error::not_found(format!("the snapshot {} is gone", path.display()))
         }
         _ => Error::io(format_args!("reading the snapshot {}", path.display()), error),
-    };
-    let file = vfs.open_read(path).map_err(failed)?;
-    let bytes = read_start(&*file, usize::MAX).map_err(failed)?;
-    parse(bytes).map_err(|(offset, what)| {
-        Error::corrupt(format!(
-            "the snapshot {} is damaged at byte {offset}: {what}",
-            path.display()
-        ))
     })
+}
+
+fn damaged(path: &Path, offset: usize, what: &str) -> Error {
+    let path = path.display();
+    Error::corrupt(format!("the snapshot {path} is damaged at byte {offset}: {what}"))
 }
 
 pub(in crate::engine) fn parse(
     bytes: Vec<u8>,
 ) -> std::result::Result<Snapshot, (usize, &'static str)> {
-    let head: &[u8; HEADER_BYTES] = bytes.first_chunk().ok_or((0, "it is too short"))?;
-    let mut reader = Reader::new(&head[8..]);
-    let numbers =
-        (|| Some((reader.u32()?, reader.u64()?, reader.u64()?, reader.u64()?, reader.u32()?)))();
-    let (version, from_seq, last_seq, at, crc) = numbers.ok_or((0, "it is too short"))?;
-    if head[..8] != MAGIC || crc != crc32c::crc32c(&head[..36]) {
-        return Err((0, "its header does not verify"));
-    }
-    if !(1..=LAYOUT_VERSION).contains(&version) {
-        return Err((8, "it is of another version"));
-    }
+    let Head { version, from_seq, last_seq, at } = parse_head(&bytes)?;
     let mut offset = HEADER_BYTES;
     let mut parts = Vec::with_capacity(PART_COUNT);
     for part in 0..PART_COUNT {
@@ -283,6 +287,29 @@ pub(in crate::engine) fn parse(
         return Err((offset, "there is more than the parts"));
     }
     Ok(Snapshot { bytes, parts, version, from_seq, last_seq, at })
+}
+
+/// What the header of a snapshot says.
+struct Head {
+    version: u32,
+    from_seq: Seq,
+    last_seq: Seq,
+    at: TimeMs,
+}
+
+fn parse_head(bytes: &[u8]) -> std::result::Result<Head, (usize, &'static str)> {
+    let head: &[u8; HEADER_BYTES] = bytes.first_chunk().ok_or((0, "it is too short"))?;
+    let mut reader = Reader::new(&head[8..]);
+    let numbers =
+        (|| Some((reader.u32()?, reader.u64()?, reader.u64()?, reader.u64()?, reader.u32()?)))();
+    let (version, from_seq, last_seq, at, crc) = numbers.ok_or((0, "it is too short"))?;
+    if head[..8] != MAGIC || crc != crc32c::crc32c(&head[..36]) {
+        return Err((0, "its header does not verify"));
+    }
+    if !(1..=LAYOUT_VERSION).contains(&version) {
+        return Err((8, "it is of another version"));
+    }
+    Ok(Head { version, from_seq, last_seq, at })
 }
 
 /// The last event that the part at `offset` shows, and where the part ends.

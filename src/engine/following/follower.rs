@@ -46,11 +46,16 @@ impl Wake for Unpark {
 /// Follows the journal until the engine stops or the store fails. A store that failed is set aside
 /// at the next open; stock is never in danger.
 pub(in crate::engine) fn run(core: &Arc<Core>, parker: &Parker) {
-    let Some(store) = &core.history.store else { return };
+    if core.history.store.is_off() {
+        return;
+    }
     let progress = &core.history.progress;
     progress.is_made_by(parker.unparker().clone());
     // Waiting callers must learn of a panic, too.
-    let followed = catch_unwind(AssertUnwindSafe(|| Follower::new(core, store, parker)?.follow()));
+    let followed = catch_unwind(AssertUnwindSafe(|| match open(core)? {
+        Some(store) => Follower::new(core, store, parker)?.follow(),
+        None => Ok(()),
+    }));
     let end = match &followed {
         Ok(Ok(())) => End::Closed,
         Ok(Err(error)) => End::Failed(format!("history no longer follows the journal: {error}")),
@@ -66,6 +71,17 @@ pub(in crate::engine) fn run(core: &Arc<Core>, parker: &Parker) {
     if let Err(payload) = followed {
         resume_unwind(payload);
     }
+}
+
+/// Opens history where the engine was opened before it.
+fn open(core: &Core) -> Result<Option<&Store>> {
+    let is_late = core.history.store.get().is_none();
+    let store = core.history.store.open(&core.ledger)?;
+    if let Some(store) = store.filter(|_| is_late) {
+        core.journal.set_pin("store", needed_from(store.watermark()));
+        core.history.progress.advance(store.projected());
+    }
+    Ok(store)
 }
 
 /// What the thread does next.

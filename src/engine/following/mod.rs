@@ -2,18 +2,18 @@
 
 pub(in crate::engine) mod claim;
 pub(in crate::engine) mod follower;
+pub(in crate::engine) mod place;
 pub(in crate::engine) mod progress;
 pub(in crate::engine) mod subscription;
 
+use self::place::StorePlace;
 use self::progress::Progress;
 use crate::engine::deferred::Deferred;
-use crate::history::Store;
 use crate::journal::Journal;
 
 /// Where history is carried to, how far it is, and the requests that wait for it.
 pub(in crate::engine) struct Following {
-    /// `None` when history is off.
-    pub(in crate::engine) store: Option<Store>,
+    pub(in crate::engine) store: StorePlace,
     pub(in crate::engine) progress: Progress,
     pub(in crate::engine) deferred: Deferred,
     /// Once this many rows are in memory, they are moved to sled however busy the journal is.
@@ -24,12 +24,12 @@ pub(in crate::engine) struct Following {
 
 impl Following {
     pub(in crate::engine) fn new(
-        store: Option<Store>,
+        store: StorePlace,
         journal: &Journal,
         flush_rows: usize,
         memory_max: u64,
     ) -> Self {
-        let projected = store.as_ref().map_or(0, |store| store.projected());
+        let projected = store.get().map_or(0, |store| store.projected());
         let progress = Progress::new(projected, journal.calls());
         Self { store, progress, deferred: Deferred::default(), flush_rows, memory_max }
     }

@@ -24,6 +24,7 @@ const EVENT_BYTES_MAX: usize =
     BODY_BYTES_MAX + LINES_MAX * 32 + (ATOMIC_COMMANDS_MAX + ATOMIC_LINES_MAX) * 64 + 4096;
 
 /// How an engine is opened. Every setting has a default fit for a shop.
+#[derive(Clone)]
 #[must_use = "nothing is opened before `open`"]
 pub struct EngineBuilder {
     pub(in crate::engine) dir: PathBuf,

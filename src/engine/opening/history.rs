@@ -5,8 +5,9 @@ use std::path::Path;
 use crate::base::error::{ErrorKind, Result};
 use crate::engine::EngineBuilder;
 use crate::engine::files::belonging;
-use crate::history::{Belongs, Shown, Store, StoreConfig};
-use crate::journal::FoundJournal;
+use crate::engine::following::place::{OpenStore, StorePlace};
+use crate::history::{self, Belongs, Shown, Store, StoreConfig};
+use crate::journal::KeptRecords;
 use crate::ledger::Ledger;
 
 /// What became of history at the opening.
@@ -16,15 +17,28 @@ pub(super) enum Opened {
     Off,
     /// The disk is too full for it, and the engine opens without.
     NoRoom(String),
+    /// It is opened once the engine is.
+    Later(OpenStore),
+}
+
+/// When history is opened.
+pub(super) enum When {
+    /// Before the engine is, so that what it proves can refuse the opening.
+    Now,
+    /// While the engine works already, once this returns. What the manifest says is looked at before
+    /// all the same.
+    #[cfg_attr(not(feature = "bin"), allow(dead_code, reason = "for a successor"))]
+    After(Box<dyn FnOnce() + Send>),
 }
 
 impl Opened {
-    /// The store, and why there is none although it was asked for.
-    pub(super) fn into_store(self) -> (Option<Store>, Option<String>) {
+    /// The place of the store, and why there is none although it was asked for.
+    pub(super) fn into_place(self) -> (StorePlace, Option<String>) {
         match self {
-            Self::Here(store) => (Some(*store), None),
-            Self::Off => (None, None),
-            Self::NoRoom(why) => (None, Some(why)),
+            Self::Here(store) => (StorePlace::of(Some(*store)), None),
+            Self::Off => (StorePlace::of(None), None),
+            Self::NoRoom(why) => (StorePlace::of(None), Some(why)),
+            Self::Later(open) => (StorePlace::later(open), None),
         }
     }
 }
@@ -36,11 +50,26 @@ impl Opened {
 pub(super) fn open(
     settings: &EngineBuilder,
     dir: &Path,
-    journal: &FoundJournal,
+    journal: &KeptRecords,
     ledger: &Ledger,
+    when: When,
 ) -> Result<Opened> {
     if !settings.history {
         return Ok(Opened::Off);
+    }
+    let may_begin = match when {
+        When::Now => None,
+        When::After(may_begin) => Some(may_begin),
+    };
+    if let Some(may_begin) = may_begin {
+        if let Some(shown) = history::shown(&dir.join("store"))? {
+            belonging::judge(journal, &shown)?;
+        }
+        let (dir, journal) = (dir.to_owned(), journal.clone());
+        return Ok(Opened::Later(Box::new(move |ledger| {
+            may_begin();
+            open_store(&dir, &journal, ledger, false)
+        })));
     }
     match open_store(dir, journal, ledger, settings.accept_loss) {
         // Stock and orders that wait need no history.
@@ -56,7 +85,7 @@ pub(super) fn open(
 /// with the oldest event that is still kept: everything, unless the archive has dropped some.
 fn open_store(
     dir: &Path,
-    journal: &FoundJournal,
+    journal: &KeptRecords,
     ledger: &Ledger,
     accept_loss: bool,
 ) -> Result<Store> {

@@ -3,23 +3,13 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::base::TimeMs;
-use crate::base::error::{Error, Result};
+use super::standby::{Recovered, Standby};
+use crate::base::Seq;
+use crate::base::error::Result;
+use crate::engine::EngineBuilder;
 use crate::engine::files::belonging::lost;
-use crate::engine::files::generations::{Generations, read_newest};
-use crate::engine::{EngineBuilder, time};
-use crate::event;
+use crate::engine::files::generations::read_newest;
 use crate::journal::FoundJournal;
-use crate::ledger::{Ledger, Replay};
-
-/// What was read. Nothing is written yet.
-pub(super) struct Recovered {
-    pub(super) ledger: Ledger,
-    pub(super) generations: Generations,
-    pub(super) found: FoundJournal,
-    /// The newest time that the files know.
-    pub(super) floor_ms: TimeMs,
-}
 
 /// Reads the ledger.
 ///
@@ -28,26 +18,26 @@ pub(super) struct Recovered {
 /// `Unavailable` when they cannot be read.
 pub(super) fn recover(settings: &EngineBuilder, dir: &Path) -> Result<Recovered> {
     let (snapshot, generations) = read_newest(&*settings.vfs, dir)?;
-    let ledger = Ledger::new(settings.limits, settings.clock.now_ms());
-    let mut floor_ms = 0;
-    let mut replay = Replay::new(&ledger);
-    let (mut from_seq, mut shown_seq) = (1, 0);
-    if let Some(snapshot) = snapshot {
-        snapshot.load(&mut replay)?;
-        (from_seq, shown_seq) = (snapshot.from_seq, snapshot.last_seq);
-        floor_ms = snapshot.at;
+    let mut standby = Standby::new(settings.limits, settings.clock.now_ms());
+    if let Some(snapshot) = &snapshot {
+        standby.load(snapshot)?;
     }
-    let mut apply = |seq, kind, payload: &[u8]| {
-        let event = event::decode(kind, payload)?;
-        floor_ms = time::floor_after(floor_ms, &event);
-        replay.apply(seq, &event).map_err(|error| Error::corrupt(format!("record {seq}: {error}")))
-    };
+    drop(snapshot);
+    let (from_seq, shown_seq) = (standby.needed_from(), standby.shown_seq());
     let (vfs, config) = (Arc::clone(&settings.vfs), settings.journal.clone());
-    let found = FoundJournal::find(vfs, dir, config, from_seq, &mut apply)?;
-    drop(replay);
-    if found.last_seq() < shown_seq {
+    let found = standby.apply(|apply| FoundJournal::find(vfs, dir, config, from_seq, apply))?;
+    check_shown(dir, shown_seq, found.last_seq())?;
+    Ok(standby.promote(generations, found))
+}
+
+/// Whether the journal, which ends at `last_seq`, has what the checkpoint shows.
+///
+/// # Errors
+/// `Corrupt` when it has not: acknowledged records are missing.
+pub(super) fn check_shown(dir: &Path, shown_seq: Seq, last_seq: Seq) -> Result<()> {
+    if last_seq < shown_seq {
         let witness = format_args!("the checkpoint in {}", dir.display());
-        return Err(lost(witness, shown_seq, found.last_seq()));
+        return Err(lost(witness, shown_seq, last_seq));
     }
-    Ok(Recovered { ledger, generations, found, floor_ms })
+    Ok(())
 }

@@ -77,7 +77,7 @@ fn history_keeps_to_its_memory_and_shows_everything_all_the_same() {
     let tea = stock(&engine, 1_000);
     let lines = [Line { account: tea, quantity: 1 }];
     let details = [7; 4_000];
-    let store = engine.0.core.history.store.as_ref().expect("history is on");
+    let store = engine.0.core.history.store.get().expect("history is on");
     let mut most = 0;
     for _ in 0..200 {
         let taken = engine.reserve(Reserve::new(&lines, 1_000_000).details(&details));

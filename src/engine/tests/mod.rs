@@ -23,6 +23,7 @@ mod revived;
 mod too_late;
 #[cfg(feature = "history")]
 mod waiting;
+mod warm;
 #[cfg(not(feature = "history"))]
 mod without_history;
 

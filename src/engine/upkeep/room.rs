@@ -23,7 +23,7 @@ pub(in crate::engine) fn look(core: &Core) {
 
 /// Measures history's files now.
 pub(in crate::engine) fn measure(core: &Core) {
-    let measured = core.history.store.as_ref().map_or(Ok(0), |store| store.measure());
+    let measured = core.history.store.get().map_or(Ok(0), |store| store.measure());
     match measured {
         Ok(bytes) => core.space.note_history(bytes),
         Err(error) => tracing::warn!(%error, "history's files cannot be measured"),

@@ -15,6 +15,8 @@ use tokio::net::{TcpListener, UnixListener};
 #[cfg(feature = "bin")]
 pub(crate) use self::place::{Inherited, Place};
 pub(super) use self::stream::{Peer, Stream};
+#[cfg(feature = "bin")]
+pub(crate) use self::unix::OwnPath;
 use super::visit::Offer;
 
 /// Whom a listener is for.

@@ -3,12 +3,14 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use tokio::net::{TcpListener, UnixListener};
 
-use super::{Audience, Listener, Socket, unix};
+use super::unix::{self, OwnPath};
+use super::{Audience, Listener, Socket};
 use crate::base::error::{Error, Result};
 
 /// What stands before the path of a Unix socket.
@@ -83,6 +85,43 @@ impl Listener {
                 UnixListener::from_std(socket).map(Self::from).map_err(failed)
             }
         }
+    }
+
+    /// A listener on a socket that listens at `place` already, maybe for others as well. Needs a
+    /// runtime.
+    ///
+    /// # Errors
+    /// `Unavailable` when there are no descriptors, or the runtime does not take it.
+    pub(crate) fn on(place: &Place, socket: BorrowedFd<'_>) -> Result<Self> {
+        let failed = |cause| Error::io(format!("listening on {place}"), cause);
+        let socket = socket.try_clone_to_owned().map_err(failed)?;
+        match place {
+            Place::Tcp(_) => {
+                let socket = std::net::TcpListener::from(socket);
+                socket.set_nonblocking(true).map_err(failed)?;
+                TcpListener::from_std(socket).map(Self::from).map_err(failed)
+            }
+            Place::Unix(_) => {
+                let socket = std::os::unix::net::UnixListener::from(socket);
+                socket.set_nonblocking(true).map_err(failed)?;
+                UnixListener::from_std(socket).map(Self::from).map_err(failed)
+            }
+        }
+    }
+
+    /// Its socket, for listeners of any runtime, and its path where that is ours.
+    ///
+    /// # Errors
+    /// `Unavailable` when there are no descriptors.
+    pub(crate) fn take_apart(self) -> Result<(Option<OwnPath>, OwnedFd)> {
+        let failed = |cause| Error::io("sharing a socket", cause);
+        Ok(match self.socket {
+            Socket::Tcp(socket) => (None, socket.as_fd().try_clone_to_owned().map_err(failed)?),
+            Socket::Unix(socket) => (None, socket.as_fd().try_clone_to_owned().map_err(failed)?),
+            Socket::OwnUnix { _path, socket } => {
+                (Some(_path), socket.as_fd().try_clone_to_owned().map_err(failed)?)
+            }
+        })
     }
 
     /// Where it listens; with the port that was free where any was to be taken.

@@ -21,7 +21,19 @@ const ASKING_TIMEOUT: Duration = Duration::from_secs(1);
 /// A path that is ours, which is removed when this is dropped. That must be before its socket is
 /// closed: until then nobody takes it for left behind, and replaces it.
 #[derive(Debug)]
-pub(super) struct OwnPath(PathBuf);
+pub(crate) struct OwnPath(PathBuf);
+
+impl OwnPath {
+    /// A path that another server's was, from whom this one has the socket.
+    pub(crate) fn of(path: &Path) -> Self {
+        Self(path.to_owned())
+    }
+
+    /// Leaves the path to another server, which has the socket.
+    pub(crate) fn leave(self) {
+        std::mem::forget(self);
+    }
+}
 
 impl Drop for OwnPath {
     fn drop(&mut self) {

@@ -3,6 +3,8 @@
 //! does not show yet. So a checkpoint never stops the whole ledger. The layout is in
 //! `docs/format.md`.
 
+#[cfg(any(all(test, not(stockhold_loom)), feature = "bin"))]
+mod digest;
 mod read;
 mod replay;
 mod write;
@@ -11,7 +13,7 @@ use super::Ledger;
 use crate::base::{SHARD_COUNT, Seq, TimeMs};
 use crate::event::Recorder;
 
-pub(crate) use replay::Replay;
+pub(crate) use replay::{Replay, Shown};
 
 /// How many parts a snapshot has: the shards, and the documents.
 pub(crate) const PART_COUNT: usize = SHARD_COUNT + 1;

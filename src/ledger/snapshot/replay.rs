@@ -13,12 +13,14 @@ use crate::ledger::idempotency::KeyTable;
 use crate::ledger::reservations::Reservation;
 use crate::ledger::shard::{LockedShards, Shard, Shards};
 
+/// By part of a snapshot: the last event that it shows.
+pub(crate) type Shown = [Seq; PART_COUNT];
+
 /// A ledger in recovery: snapshot parts first, then the events they do not show.
 pub(crate) struct Replay<'a> {
     ledger: &'a Ledger,
     locked: LockedShards<'a>,
-    /// By part: the last event that it shows.
-    shown: [Seq; PART_COUNT],
+    shown: Shown,
     /// The event being applied.
     seq: Seq,
 }
@@ -26,9 +28,20 @@ pub(crate) struct Replay<'a> {
 impl<'a> Replay<'a> {
     /// Takes every lock of the ledger for as long as it lives.
     pub(crate) fn new(ledger: &'a Ledger) -> Self {
+        Self::going_on(ledger, [0; PART_COUNT])
+    }
+
+    /// Goes on with a ledger that an earlier replay left, whose parts showed so much: see
+    /// [`Replay::shown`].
+    pub(crate) fn going_on(ledger: &'a Ledger, shown: Shown) -> Self {
         let all = u64::MAX >> (u64::BITS as usize - SHARD_COUNT);
         let locked = LockedShards::lock(&ledger.shards, all);
-        Self { ledger, locked, shown: [0; PART_COUNT], seq: 0 }
+        Self { ledger, locked, shown, seq: 0 }
+    }
+
+    /// What the parts that were loaded show.
+    pub(crate) fn shown(&self) -> Shown {
+        self.shown
     }
 
     /// Loads a part into the still empty ledger.

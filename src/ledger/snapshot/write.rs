@@ -6,6 +6,7 @@ use crate::event::Window;
 use crate::ledger::account::Account;
 use crate::ledger::idempotency::{Effect, KeyRecord, Terms};
 use crate::ledger::queue::Queue;
+use crate::ledger::reservations::Reservation;
 use crate::ledger::shard::Shard;
 
 pub(super) fn write_shard(shard: &Shard, bytes: &mut Vec<u8>) {
@@ -15,23 +16,25 @@ pub(super) fn write_shard(shard: &Shard, bytes: &mut Vec<u8>) {
     }
     put_u64(bytes, shard.reservations.numbered());
     put_u64(bytes, shard.reservations.len() as u64);
-    for reservation in shard.reservations.iter() {
-        put_u64(bytes, reservation.id.number());
-        put_u64(bytes, reservation.expires_at);
-        put_u32(bytes, reservation.owner.map_or(NO_OWNER, AccountId::number));
-        bytes.push(reservation.lines.len() as u8);
-        for line in &reservation.lines {
-            put_u32(bytes, line.account.number());
-            put_u64(bytes, line.quantity);
-        }
-    }
+    shard.reservations.iter().for_each(|reservation| write_reservation(reservation, bytes));
     put_u64(bytes, shard.keys.len() as u64);
     for answer in shard.keys.iter() {
         write_key(answer, bytes);
     }
 }
 
-fn write_account(account: &Account, bytes: &mut Vec<u8>) {
+pub(super) fn write_reservation(reservation: &Reservation, bytes: &mut Vec<u8>) {
+    put_u64(bytes, reservation.id.number());
+    put_u64(bytes, reservation.expires_at);
+    put_u32(bytes, reservation.owner.map_or(NO_OWNER, AccountId::number));
+    bytes.push(reservation.lines.len() as u8);
+    for line in &reservation.lines {
+        put_u32(bytes, line.account.number());
+        put_u64(bytes, line.quantity);
+    }
+}
+
+pub(super) fn write_account(account: &Account, bytes: &mut Vec<u8>) {
     put_bytes(bytes, account.key.as_str().as_bytes());
     let (tag, length_ms, offset_ms) = match account.policy.window {
         Window::Never => (0, 0, 0),
@@ -139,7 +142,7 @@ fn put_u32(bytes: &mut Vec<u8>, number: u32) {
     bytes.extend_from_slice(&number.to_le_bytes());
 }
 
-fn put_u64(bytes: &mut Vec<u8>, number: u64) {
+pub(super) fn put_u64(bytes: &mut Vec<u8>, number: u64) {
     bytes.extend_from_slice(&number.to_le_bytes());
 }
 

@@ -40,7 +40,7 @@ const CONNECTIONS: usize = 64;
 const ROUNDS: usize = 3;
 const MEASURE: Duration = Duration::from_millis(1_500);
 const PATIENCE: Duration = Duration::from_secs(60);
-const SECRET: &str = "a secret that only this measurement knows";
+pub(super) const SECRET: &str = "a secret that only this measurement knows";
 const SOLD: &str = "plenty";
 const SOLD_OUT: &str = "sold-out";
 
@@ -151,12 +151,12 @@ fn stock(engine: &Engine, mall: &Mall) -> Result<()> {
     Ok(())
 }
 
-fn document<T: serde::de::DeserializeOwned>(json: serde_json::Value) -> Result<T> {
+pub(super) fn document<T: serde::de::DeserializeOwned>(json: serde_json::Value) -> Result<T> {
     serde_json::from_value(json)
         .map_err(|cause| Error::invalid("a document of the measurement").with_source(cause))
 }
 
-fn user_name(user: usize) -> String {
+pub(super) fn user_name(user: usize) -> String {
     format!("user-{user}")
 }
 

@@ -10,6 +10,7 @@ mod codec;
 mod dbserver;
 mod durable;
 mod figures;
+mod handover;
 mod http;
 mod lapse;
 mod limit;
@@ -62,6 +63,11 @@ pub(crate) const CASES: &[Case] = &[
         "catalogue",
         "A catalogue of 100,000 products: imported, changed, and looked through",
         catalogue::catalogue,
+    ),
+    case(
+        "handover",
+        "How long clients wait while a server takes over, with 120,000 accounts",
+        handover::handover,
     ),
     case("lapse", "A million reservations that lapse in the same millisecond", lapse::lapse),
     case("replay", "Opening after a crash: events replayed", reopen::replay),

@@ -1,0 +1,178 @@
+//! A successor that follows a directory in use and takes it over. Would catch an event that it
+//! misses or applies twice, a directory that is taken while its owner has it, one that somebody else
+//! had in between, and an engine that is not what the one before left.
+
+use super::*;
+use crate::engine::opening::warm::{TakenOver, Warm};
+use crate::ledger::Receive;
+use crate::vfs::Vfs;
+
+fn settings(fixture: &Fixture) -> EngineBuilder {
+    Engine::builder(fixture.dir.path())
+        .clock(Arc::clone(&fixture.clock) as _)
+        .segment_bytes(128 << 10)
+}
+
+fn take_over(warm: Warm) -> TakenOver {
+    let locked = warm.lock().expect("nobody has it");
+    warm.take_over(locked, || ()).expect("it takes over")
+}
+
+/// Sells so much that segments roll over, and leaves some of it pending.
+fn sell(engine: &Engine, tea: AccountId, from: u64) {
+    static DETAILS: [u8; 16 << 10] = [7; 16 << 10];
+    for step in from..from + 40 {
+        let lines = [Line { account: tea, quantity: 1 }];
+        let taken = engine.reserve(Reserve::new(&lines, 1_000).details(&DETAILS));
+        let Ok(ReserveOutcome::Reserved(Reserved { reservation, .. })) =
+            taken.and_then(Ticket::wait)
+        else {
+            panic!("enough")
+        };
+        if step % 3 > 0 {
+            engine.confirm(reservation).and_then(Ticket::wait).expect("it is decided");
+        }
+        let cup = AccountKey::stock(&format!("cup-{step}")).expect("a valid key");
+        engine.open_account(&cup, Policy::strict()).expect("there is room");
+        let name = step.to_string();
+        let cup = crate::ledger::PutDocument::new("cups", &name, b"blue");
+        engine.put_document(cup).and_then(Ticket::wait).expect("there is room");
+    }
+}
+
+#[test]
+fn a_successor_goes_on_where_the_owner_ended() {
+    let fixture = Fixture::new();
+    let engine = fixture.open();
+    let tea = stock(&engine, 1_000);
+    sell(&engine, tea, 0);
+    engine.expect_successor().expect("it writes a checkpoint");
+    sell(&engine, tea, 100);
+    let mut warm = Warm::read(settings(&fixture)).expect("it reads");
+    assert_eq!(warm.last_seq(), engine.status().last_seq, "all that is durable by then");
+    sell(&engine, tea, 200);
+    assert!(warm.follow().expect("it follows") > 100);
+    assert_eq!(warm.follow().expect("it follows"), 0, "each event once");
+    sell(&engine, tea, 300);
+    let hasty = Warm::read(settings(&fixture)).expect("it reads");
+    let refused = hasty.lock().map(drop).expect_err("its owner has it");
+    assert_eq!(refused.kind(), ErrorKind::AlreadyOpen);
+    engine.settle();
+    engine.hand_over().expect("it gives the directory up");
+    let refused = engine.receive(Receive::new(tea, 1)).map(drop).expect_err("it is closed");
+    assert_eq!(refused.kind(), ErrorKind::Closed);
+    let left = engine.left().expect("it tells");
+    let before = (engine.levels(), engine.0.core.ledger.all_pending(), engine.documents("cups"));
+    let taken = take_over(warm);
+    assert_eq!(taken.found, left);
+    let next = taken.engine;
+    assert_eq!(next.digest(), left.digest);
+    let after = (next.levels(), next.0.core.ledger.all_pending(), next.documents("cups"));
+    assert!(before == after, "the ledger is the same");
+    engine.close().expect("the rest closes");
+    sell(&next, tea, 400);
+    assert_ne!(next.digest(), left.digest);
+    let digest = next.digest();
+    drop(next);
+    assert_eq!(fixture.open().digest(), digest, "what it wrote opens again");
+}
+
+#[test]
+fn an_owner_whose_successor_is_gone_goes_on_as_before() {
+    let fixture = Fixture::new();
+    let engine = settings(&fixture).history(false).open().expect("the directory opens");
+    let tea = stock(&engine, 1_000);
+    engine.expect_successor().expect("it writes a checkpoint");
+    engine.settle();
+    for round in 1..4 {
+        sell(&engine, tea, 100 * round);
+        engine.checkpoint().expect("it is written");
+    }
+    let held = engine.status();
+    assert_eq!((held.archive_bytes, held.oldest_seq), (0, 1), "all is kept, and nothing recycled");
+    engine.expect_no_successor();
+    for _ in 0..20_000_000 {
+        if engine.status().archive_bytes > 0 {
+            return engine.close().expect("it closes");
+        }
+        std::thread::yield_now();
+    }
+    panic!("the recycler never went on");
+}
+
+#[test]
+fn a_successor_follows_to_the_end_of_an_owner_that_died() {
+    let fixture = Fixture::new();
+    let engine = fixture.open();
+    let tea = stock(&engine, 1_000);
+    let warm = Warm::read(settings(&fixture)).expect("it reads");
+    sell(&engine, tea, 0);
+    let digest = engine.digest();
+    drop(engine);
+    assert_eq!(take_over(warm).engine.digest(), digest);
+}
+
+#[test]
+fn a_directory_that_somebody_had_in_between_is_not_taken() {
+    let fixture = Fixture::new();
+    let engine = fixture.open();
+    stock(&engine, 10);
+    let warm = Warm::read(settings(&fixture)).expect("it reads");
+    engine.close().expect("it closes");
+    fixture.open().close().expect("it closes");
+    let refused = warm.lock().map(drop).expect_err("it is another opening");
+    assert!(refused.to_string().contains("in between"), "{refused}");
+    fixture.open().close().expect("it opens all the same");
+}
+
+#[test]
+fn what_a_successor_fell_too_far_behind_of_is_said() {
+    let fixture = Fixture::new();
+    let engine = fixture.open();
+    let tea = stock(&engine, 1_000);
+    let mut warm = Warm::read(settings(&fixture)).expect("it reads");
+    for round in 1..5 {
+        sell(&engine, tea, 100 * round);
+        engine.checkpoint().expect("it is written");
+    }
+    drop(engine);
+    // As the recycler does with what nobody needs.
+    let journal = fixture.dir.path().join("journal");
+    let vfs = crate::vfs::RealVfs;
+    let oldest = vfs.list(&journal).expect("it lists");
+    let oldest: Vec<_> = oldest.iter().filter(|name| name.starts_with("segment")).take(2).collect();
+    oldest.iter().for_each(|name| vfs.remove(&journal.join(name)).expect("it goes"));
+    let refused = warm.follow().expect_err("the next segment is gone");
+    assert_eq!(refused.kind(), ErrorKind::NotFound, "{refused}");
+}
+
+#[cfg(feature = "history")]
+#[test]
+fn history_comes_when_its_owner_has_closed_it_and_reads_wait_for_it() {
+    let fixture = Fixture::new();
+    let engine = fixture.open();
+    let tea = stock(&engine, 1_000);
+    sell(&engine, tea, 0);
+    let warm = Warm::read(settings(&fixture)).expect("it reads");
+    let taken_at = engine.status().last_seq;
+    let pending = engine.0.core.ledger.all_pending()[0].reservation;
+    engine.hand_over().expect("it gives the directory up");
+    let (closed, is_closed) = std::sync::mpsc::channel::<()>();
+    let locked = warm.lock().expect("nobody has it");
+    let taken = warm.take_over(locked, move || drop(is_closed.recv()));
+    let next = taken.expect("it takes over").engine;
+    assert_eq!(next.status().history_seq, None, "it is with the one before still");
+    assert!(!next.status().history_failed);
+    assert!(next.release(crate::ledger::Release::new(pending)).and_then(Ticket::wait).is_ok());
+    let reading = {
+        let next = next.clone();
+        std::thread::spawn(move || next.history().reservation(pending).expect("it reads").is_some())
+    };
+    engine.close().expect("history is closed");
+    drop(closed);
+    assert!(reading.join().expect("it ends"), "it waited, and found it");
+    next.catch_up().wait().expect("history follows");
+    assert!(next.history().seq().expect("it is there") > taken_at);
+    next.close().expect("it closes");
+    fixture.open().close().expect("it opens");
+}

@@ -153,9 +153,9 @@ try_alerts() {
   ends StockholdClockWrong held
 }
 
-# What takes a database of its own, or a whole processor.
+# What takes a database of its own, or minutes.
 try_the_rest() {
-  local load token_of
+  local token_of
   # One that is killed again and again.
   for _ in 1 2 3; do
     again elsewhere
@@ -170,8 +170,7 @@ try_the_rest() {
   serve mirrored 127.0.0.1:0 --mirror-url "mysql://root@127.0.0.1:$port_of_db/mall"
   serve_told behind 127.0.0.1:0 --mirror-url "mysql://root@127.0.0.1:$port_of_db/behind" --mirror-backlog-max 1 \
     --user-requests-per-minute 1000000
-  begin busy /dev/null taskset --cpu-list 0 "$program" serve --demo --listen 127.0.0.1:0 --data-dir "$work/busy"
-  watch sale "${victims[@]}" mirrored behind busy
+  watch sale "${victims[@]}" mirrored behind
   kill -HUP "${pids[prometheus]}"
 
   # There is no such database; then there is, and it refuses an order.
@@ -200,16 +199,6 @@ try_the_rest() {
   for id in MirrorBehind MirrorBacklogFull; do fires "Stockhold$id" behind; done
   start_database
   for id in MirrorBehind MirrorBacklogFull; do ends "Stockhold$id" behind; done
-
-  # A server with one processor, and more who ask than it can answer.
-  for _ in 1 2 3; do
-    while :; do curl --silent --output /dev/null "${url[busy]}/api/mall/products?limit=100#[1-500]"; done &
-    load+=" $!"
-  done
-  fires StockholdProcessorsFull busy
-  # shellcheck disable=SC2086
-  kill $load
-  ends StockholdProcessorsFull busy
   patience=200 ends StockholdRestarts elsewhere
 }
 start_database() {

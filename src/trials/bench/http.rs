@@ -5,6 +5,7 @@
 
 mod generator;
 mod metrics;
+mod overload;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -35,6 +36,7 @@ use crate::ledger::Receive;
 use crate::mall::{Category, Mall, MallConfig, Product};
 
 pub(super) use self::metrics::metrics;
+pub(super) use self::overload::overload;
 
 const CONNECTIONS: usize = 64;
 const ROUNDS: usize = 3;

@@ -50,6 +50,27 @@ pub(crate) fn resident_bytes_of(process: u32) -> Option<u64> {
     Some(pages * PAGE_BYTES)
 }
 
+/// From here on this thread, and those that it starts, run on one processor, where the system has
+/// several and lets one choose.
+pub(super) fn run_on(processor: usize) {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+        // Which of all there are this process may use is not lost by an earlier choice.
+        static ALLOWED: std::sync::OnceLock<Option<CpuSet>> = std::sync::OnceLock::new();
+        let Some(allowed) = ALLOWED.get_or_init(|| sched_getaffinity(None).ok()) else { return };
+        let all: Vec<usize> = (0..CpuSet::MAX_CPU).filter(|&it| allowed.is_set(it)).collect();
+        let mut chosen = CpuSet::new();
+        if let Some(&processor) = all.get(processor % all.len().max(1)) {
+            chosen.set(processor);
+            // Without it the two get in each other's way, and the figures say so.
+            let _ = sched_setaffinity(None, &chosen);
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = processor;
+}
+
 /// How long the threads of this process have had a processor, in nanoseconds; `None` where the system
 /// does not tell.
 pub(super) fn processor_ns() -> Option<u64> {

@@ -58,6 +58,11 @@ pub(crate) const CASES: &[Case] = &[
     case("callers", "Durable reserve and confirm, 256 callers one at a time", durable::callers),
     case("one", "Durable reserve and confirm, one caller", durable::one_caller),
     case("http", "The exchange over HTTP against a bare echo, 64 connections", http::http),
+    case(
+        "overload",
+        "Ten times the exchanges over HTTP that can be done, on one processor; the load on another",
+        http::overload,
+    ),
     case("metrics", "The exchange over HTTP, counted and scraped, and not", http::metrics),
     case(
         "catalogue",

@@ -96,18 +96,18 @@ pub(super) async fn one(address: SocketAddr, requests: &Requests) -> Result<usiz
     Ok(answer.body_bytes)
 }
 
-struct Connection {
+pub(super) struct Connection {
     stream: TcpStream,
     buffer: Vec<u8>,
 }
 
-struct Answer<'a> {
-    head: &'a [u8],
+pub(super) struct Answer<'a> {
+    pub(super) head: &'a [u8],
     body_bytes: usize,
 }
 
 impl Connection {
-    async fn open(address: SocketAddr) -> Result<Self> {
+    pub(super) async fn open(address: SocketAddr) -> Result<Self> {
         let stream = TcpStream::connect(address).await.map_err(lost)?;
         stream.set_nodelay(true).map_err(lost)?;
         Ok(Self { stream, buffer: Vec::with_capacity(ANSWER_BYTES_MAX) })
@@ -141,12 +141,12 @@ impl Connection {
         }
     }
 
-    async fn send(&mut self, request: &str) -> Result<()> {
+    pub(super) async fn send(&mut self, request: &str) -> Result<()> {
         self.stream.write_all(request.as_bytes()).await.map_err(lost)
     }
 
     /// One whole answer; there is never more than one under way.
-    async fn receive(&mut self) -> Result<Answer<'_>> {
+    pub(super) async fn receive(&mut self) -> Result<Answer<'_>> {
         self.buffer.clear();
         loop {
             let count = self.stream.read_buf(&mut self.buffer).await.map_err(lost)?;

@@ -5,6 +5,7 @@ use secrecy::ExposeSecret;
 
 use super::revoke::{self, RevokeArgs};
 use super::serve::keys;
+use crate::base::clock::{Clock as _, SystemClock};
 use crate::base::error::{Error, Result};
 use crate::http::{Auth, Role, set_of_secret};
 use crate::process::print;
@@ -24,6 +25,12 @@ pub(super) struct TokenArgs {
     /// How long it is valid
     #[arg(long, default_value = "1h")]
     ttl: String,
+    /// Print a link in its place, which signs a browser in: once, within ten minutes
+    #[arg(long)]
+    link: bool,
+    /// Where browsers find the server that the link is for
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:3000", requires = "link")]
+    at: String,
     /// Which secret of --auth-keys signs it; auth_secret without
     #[arg(long)]
     kid: Option<String>,
@@ -86,8 +93,27 @@ pub(super) fn token(args: &TokenArgs) -> Result<()> {
     };
     let auth = auth(args.settings.settings()?, args.kid.is_some())?;
     let ttl_ms = duration::parse_ms(&args.ttl)?;
+    if args.link {
+        let now_ms = SystemClock::default().now_ms();
+        let code = auth.issue_link(args.kid.as_deref(), user, role, now_ms, ttl_ms)?;
+        return print(&format!("{}\n", link(&args.at, &code)?));
+    }
     let token = auth.issue_with(args.kid.as_deref(), user, role, ttl_ms)?;
     print(&format!("{token}\n"))
+}
+
+/// Where a browser goes with this code.
+///
+/// # Errors
+/// `Invalid` when `at` is no address of a server.
+pub(super) fn link(at: &str, code: &str) -> Result<String> {
+    let is_address = at.starts_with("http://") || at.starts_with("https://");
+    if !is_address || at.contains(['?', '#', ' ']) {
+        let why =
+            format!("--at is where the server is, as in https://shop.example, and not {at:?}");
+        return Err(Error::invalid(why));
+    }
+    Ok(format!("{}/sign-in?code={code}", at.trim_end_matches('/')))
 }
 
 /// What signs: a key of the file where one is named, and otherwise the secret.

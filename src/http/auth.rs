@@ -6,6 +6,7 @@ mod jwks;
 mod key;
 mod keyring;
 mod role;
+mod session;
 
 use std::hash::BuildHasher;
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use self::claims::{Claims, Expected, NumericDate, OutOfTime, Stray};
 use self::jwks::Origin;
 use self::key::{Key, Unverified};
 use self::keyring::Keyring;
+use self::session::Used;
 use super::error::{ApiError, Code};
 use crate::base::TimeMs;
 use crate::base::error::{Error, Result};
@@ -30,6 +32,7 @@ pub(crate) use self::jwks::SECRET_BYTES_MIN;
 #[cfg(feature = "bin")]
 pub(crate) use self::jwks::set_of_secret;
 pub use self::role::Role;
+pub(super) use self::session::{SESSION_COOKIE, is_same_origin, named as cookie_named};
 
 /// How far clocks may differ unless it is said otherwise, in milliseconds.
 const LEEWAY_MS: u64 = 5_000;
@@ -90,6 +93,8 @@ pub struct Auth {
     hasher: foldhash::quality::RandomState,
     /// A token has named a key that there is not.
     missed: Notify,
+    /// Links that were used.
+    used_links: Used,
 }
 
 // Nothing of the keys.
@@ -129,6 +134,7 @@ impl Auth {
             slots,
             hasher: foldhash::quality::RandomState::default(),
             missed: Notify::new(),
+            used_links: Used::default(),
         }
     }
 
@@ -252,6 +258,18 @@ impl Auth {
         issued_at_ms: Option<TimeMs>,
         expires_at_ms: TimeMs,
     ) -> Result<String> {
+        self.signed_as(kid, user, role, issued_at_ms, expires_at_ms, None)
+    }
+
+    fn signed_as(
+        &self,
+        kid: Option<&str>,
+        user: &str,
+        role: Role,
+        issued_at_ms: Option<TimeMs>,
+        expires_at_ms: TimeMs,
+        link: Option<u64>,
+    ) -> Result<String> {
         User::new(user)?;
         let found = self.keys.find(kid).filter(|key| kid.is_none() || key.kid() == kid);
         let key = found.ok_or_else(|| match kid {
@@ -267,17 +285,28 @@ impl Auth {
             role,
             iss: self.expected.issuer.as_deref().map(Into::into),
             aud: self.expected.audience.as_deref().map(Into::into),
+            link,
         })
     }
 
-    /// Whose token a request has, where `is_revoked` says so of none.
+    /// Whose token a request has, where `is_revoked` says so of none. A browser's cookie counts where
+    /// there is no `Authorization`, and the request only reads or comes from one of our own pages.
     pub(super) fn identify(
         &self,
         headers: &HeaderMap,
+        only_reads: bool,
         now_ms: TimeMs,
         is_revoked: impl Fn(&str, Option<TimeMs>) -> bool,
     ) -> Result<Arc<Identity>, ApiError> {
-        let token = bearer(headers)?;
+        let token = match session::cookie(headers) {
+            Some(token) if !headers.contains_key(AUTHORIZATION) => {
+                if !only_reads {
+                    session::check_origin(headers)?;
+                }
+                token
+            }
+            Some(_) | None => bearer(headers)?,
+        };
         let bearer = match self.cached(token) {
             Some(bearer) => bearer,
             None => self.verify(token)?,
@@ -302,7 +331,8 @@ impl Auth {
             .map(|verified| verified.bearer.clone())
     }
 
-    fn verify(&self, token: &str) -> Result<Arc<Bearer>, Refused> {
+    /// What a token or a link says that one of the keys has signed, and which.
+    fn claims_of(&self, token: &str) -> Result<(Claims, Arc<Key>), Refused> {
         // `none` is no algorithm of the library's, so such a token has no header that can be read.
         let header = jsonwebtoken::decode_header(token).map_err(|_| Refused::Token)?;
         let Some(key) = self.keys.find(header.kid.as_deref()) else {
@@ -311,6 +341,14 @@ impl Auth {
         };
         let claims = key.verify(token).map_err(Refused::Unverified)?;
         claims.check_names(&self.expected).map_err(Refused::Names)?;
+        Ok((claims, key))
+    }
+
+    fn verify(&self, token: &str) -> Result<Arc<Bearer>, Refused> {
+        let (claims, key) = self.claims_of(token)?;
+        if claims.link.is_some() {
+            return Err(Refused::Token);
+        }
         let role = Role::parse(claims.role.as_deref()).ok_or(Refused::Token)?;
         let user = User::new(&claims.sub).map_err(|_| Refused::Token)?;
         let issued_at = claims.iat.map(|at| at.0);

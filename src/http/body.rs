@@ -192,7 +192,7 @@ fn check_encoding(headers: &HeaderMap) -> Result<(), ApiError> {
     Ok(())
 }
 
-async fn collect<Who, const N: usize>(
+pub(super) async fn collect<Who, const N: usize>(
     call: &Call<'_, Who, N>,
     body: Incoming,
     bytes_max: usize,

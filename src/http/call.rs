@@ -183,7 +183,7 @@ impl<'a> Unchecked<'a> {
     }
 
     fn caller(&self, access: Access) -> Result<(Arc<Identity>, Admitted<'a>), ApiError> {
-        let bearer = self.app.bearer(self.headers);
+        let bearer = self.bearer();
         // Whoever is trusted, or acts for many, asks as much as it likes. Guesses count.
         if bearer.as_ref().map_or(true, |bearer| bearer.role == Role::User) {
             self.count_address()?;
@@ -228,6 +228,11 @@ impl<'a> Unchecked<'a> {
         self.visit.is_bounded().then_some(self.visit.address)
     }
 
+    /// Whose token it has, if it is good now.
+    fn bearer(&self) -> Result<Arc<Identity>, ApiError> {
+        self.app.bearer(self.headers, self.route.method == Method::GET)
+    }
+
     fn count_address(&self) -> Result<(), ApiError> {
         if !self.visit.is_bounded() {
             return Ok(());
@@ -246,7 +251,7 @@ impl<'a> Unchecked<'a> {
 impl<const N: usize> PublicCall<'_, N> {
     /// Who asks, or for whom, where a good token says so. Whoever has none is answered all the same.
     pub(super) fn signed_in(&self) -> Option<Arc<Identity>> {
-        let bearer = self.app.bearer(self.request.headers).ok()?;
+        let bearer = self.request.bearer().ok()?;
         access::caller(Access::User, bearer, self.request.headers).ok()
     }
 }
@@ -382,7 +387,7 @@ pub(super) fn charge(
         return Ok(None);
     }
     // Whose share of the memory it takes.
-    let payer = match app.bearer(headers) {
+    let payer = match app.bearer(headers, true) {
         // A service that names nobody pays for itself.
         Ok(bearer) => {
             let caller = access::caller(Access::User, bearer.clone(), headers).unwrap_or(bearer);

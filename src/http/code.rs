@@ -18,7 +18,6 @@ pub(super) struct Row {
     pub(super) status: StatusCode,
     /// For people.
     pub(super) message: &'static str,
-    #[cfg_attr(not(test), expect(dead_code, reason = "the documents are held to it"))]
     pub(super) effect: Effect,
     pub(super) again: Again,
     pub(super) besides: Besides,

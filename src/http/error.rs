@@ -142,6 +142,13 @@ impl ApiError {
     }
 }
 
+impl ShortageWire {
+    /// When more may come, where that is known.
+    pub(super) fn next_release_at(&self) -> Option<TimeMs> {
+        self.next_release_at
+    }
+}
+
 impl From<Shortage> for ShortageWire {
     fn from(shortage: Shortage) -> Self {
         let Shortage { required, available, next_release_at, line } = shortage;

@@ -22,12 +22,13 @@ const OTHERS: &[(&str, &str)] = &[
     ("/api/admin/inventory/records", CSV),
     ("/openapi.json", OPENAPI),
     ("/docs", HTML),
+    ("/api/mall/products/{productId}/stock", EVENT_STREAM),
     ("/v1/events", EVENT_STREAM),
     ("/metrics", PLAIN),
     ("/metrics", OPEN_METRICS),
 ];
 
-/// Whether `path` answers in a type of its own, which the client names.
+/// Whether the route of `path` answers in a type of its own, which the client names.
 pub(super) fn is_taken(path: &str, headers: &HeaderMap) -> bool {
     let accept = Accept::of(headers);
     OTHERS.iter().any(|(at, media_type)| *at == path && accept.named(media_type) > 0)

@@ -26,6 +26,7 @@ mod manual;
 mod media;
 mod messagepack;
 mod metrics;
+mod pages;
 mod parts;
 mod problem;
 mod query;
@@ -46,6 +47,7 @@ mod text;
 mod told;
 mod upkeep;
 mod visit;
+mod watchers;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -55,8 +57,8 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::backup::BackupView;
 use crate::base::error::Result;
-use crate::base::handle;
 use crate::base::spans::SpanCounts;
+use crate::base::{TimeMs, handle};
 use crate::mall::Mall;
 use crate::sink::MirrorView;
 pub use crate::webhooks::WebhookSettings;
@@ -119,6 +121,8 @@ pub struct Limits {
     pub drain_timeout: Duration,
     /// How many clients may follow the events of the ledger.
     pub event_followers: usize,
+    /// How many clients may watch the stock of products as it changes.
+    pub stock_watchers: usize,
     /// After how long without an event they hear a heartbeat.
     pub event_heartbeat: Duration,
     /// How long one of them may take nothing of what is to be written; then it is dropped.
@@ -159,6 +163,7 @@ impl Default for Limits {
             waiting_lists: 256,
             drain_timeout: Duration::from_secs(20),
             event_followers: 64,
+            stock_watchers: 8_000,
             event_heartbeat: Duration::from_secs(15),
             event_patience: Duration::from_secs(5),
             overload_wait: None,
@@ -184,6 +189,8 @@ const SCRAPES_WAITING_MAX: usize = 8;
 pub struct App {
     mall: Mall,
     auth: Arc<Auth>,
+    /// When this was, by the machine's clock: no link for signing in is older.
+    began_ms: TimeMs,
     limits: Limits,
     rates: rates::Rates,
     gate: gate::Gate,
@@ -211,6 +218,8 @@ pub struct App {
     draining: watch::Sender<bool>,
     /// Places for clients that follow the events.
     followers: Arc<Semaphore>,
+    /// Who watches the stock of products.
+    watchers: watchers::Watchers,
     /// How the parts of it were when somebody looked.
     seen: parts::Seen,
     /// `None` without a mirror.
@@ -222,9 +231,13 @@ pub struct App {
     webhooks: Option<Webhooks>,
 }
 
-/// What the table of routes says of each.
+/// What the table of routes says of each, and then that of pages.
 fn rows() -> impl Iterator<Item = &'static row::Row> {
-    route::ROUTES.iter().map(|route| &route.row)
+    routes().map(|route| &route.row)
+}
+
+fn routes() -> impl Iterator<Item = &'static route::Route> {
+    route::ROUTES.iter().chain(pages::PAGES)
 }
 
 handle!(App, this { limits: this.limits });
@@ -233,7 +246,9 @@ impl App {
     /// The mall behind an address, for callers that `auth` knows.
     pub fn new(mall: Mall, auth: impl Into<Arc<Auth>>, limits: Limits) -> Self {
         Self {
+            began_ms: mall.clock_ms(),
             followers: Arc::new(Semaphore::new(limits.event_followers)),
+            watchers: watchers::Watchers::new(limits.stock_watchers),
             budget: Arc::new(budget::Budget::new(
                 limits.answer_bytes,
                 limits.answer_bytes_per_user,
@@ -252,8 +267,8 @@ impl App {
             mall,
             auth: auth.into(),
             limits,
-            router: router::Router::new(route::ROUTES),
-            manual: manual::Manual::new(rows()),
+            router: router::Router::new(routes()),
+            manual: manual::Manual::new(route::ROUTES.iter().map(|route| &route.row)),
             running: Arc::default(),
             ids: request_id::RequestIds::new(),
             request_log: RequestLog::default(),
@@ -314,9 +329,21 @@ impl App {
     }
 
     /// Whose token a request has, if it is good now.
-    fn bearer(&self, headers: &HeaderMap) -> Result<Arc<auth::Identity>, error::ApiError> {
+    fn bearer(
+        &self,
+        headers: &HeaderMap,
+        only_reads: bool,
+    ) -> Result<Arc<auth::Identity>, error::ApiError> {
         let is_revoked = |user: &str, issued_at| self.mall.has_revoked(user, issued_at);
-        self.auth.identify(headers, self.mall.clock_ms(), is_revoked)
+        self.auth.identify(headers, only_reads, self.mall.clock_ms(), is_revoked)
+    }
+
+    /// Whose token this is, if it is good now.
+    fn identity_of(&self, token: &str) -> Result<Arc<auth::Identity>, error::ApiError> {
+        let value = hyper::header::HeaderValue::try_from(format!("Bearer {token}"));
+        let value = value.map_err(|_| error::ApiError::new(error::Code::Unauthorized))?;
+        let headers = HeaderMap::from_iter([(hyper::header::AUTHORIZATION, value)]);
+        self.bearer(&headers, false)
     }
 
     /// Without their thread, receivers are told later: nothing is lost.

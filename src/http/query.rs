@@ -1,17 +1,31 @@
 //! Query strings and percent-encoding.
 
+use std::collections::HashSet;
+
 use super::error::ApiError;
 
 /// More parameters than any endpoint has.
 const PAIRS_MAX: usize = 16;
 
+/// More fields than any form has: a box for each category.
+const FIELDS_MAX: usize = 2_100;
+
 /// The decoded pairs of a query string, each name once.
 pub(super) fn pairs(query: Option<&str>) -> Result<Vec<(String, String)>, ApiError> {
-    let mut pairs: Vec<(String, String)> = Vec::new();
-    for part in query.unwrap_or_default().split('&').filter(|part| !part.is_empty()) {
+    decoded(query.unwrap_or_default(), PAIRS_MAX)
+}
+
+/// The decoded fields of a form, each name once.
+pub(super) fn fields(form: &str) -> Result<Vec<(String, String)>, ApiError> {
+    decoded(form, FIELDS_MAX)
+}
+
+fn decoded(text: &str, pairs_max: usize) -> Result<Vec<(String, String)>, ApiError> {
+    let (mut pairs, mut names) = (Vec::new(), HashSet::new());
+    for part in text.split('&').filter(|part| !part.is_empty()) {
         let (name, value) = part.split_once('=').unwrap_or((part, ""));
         let (name, value) = (decode(name, true)?, decode(value, true)?);
-        if pairs.len() == PAIRS_MAX || pairs.iter().any(|(before, _)| *before == name) {
+        if pairs.len() == pairs_max || !names.insert(name.clone()) {
             return Err(ApiError::invalid("a parameter is given twice, or there are too many"));
         }
         pairs.push((name, value));

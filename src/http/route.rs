@@ -92,6 +92,8 @@ routes! {
         "Products, filtered, page by page.";
     GET "/api/mall/products/{productId}" public nothing => catalogue::product,
         "One product with its stock.";
+    GET "/api/mall/products/{productId}/stock" public nothing => catalogue::stock,
+        "How many units can be bought: now, or as it changes as a stream of server-sent events.";
     GET "/api/mall/home" user nothing => recommend::home,
         "The first page of the mall in one answer.";
     GET "/api/mall/recommendations" user nothing => recommend::list,
@@ -343,7 +345,7 @@ routes! {
 }
 
 /// How many parameters a path has.
-const fn parameters(path: &str) -> usize {
+pub(super) const fn parameters(path: &str) -> usize {
     let (bytes, mut at, mut count) = (path.as_bytes(), 0, 0);
     while at < bytes.len() {
         if bytes[at] == b'{' {

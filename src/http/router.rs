@@ -1,6 +1,7 @@
 //! From a request to the handler that answers it.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -17,7 +18,7 @@ use super::format::{self, Format};
 use super::metrics::Outcome;
 use super::rates::Counted;
 use super::reply::{Answer, HttpResponse, Telling, failure};
-use super::route::Route;
+use super::route::{ROUTES, Route};
 use super::visit::{Offer, Visit};
 use super::{App, media, query, request_id};
 use crate::base::asked::{self, Asked};
@@ -41,11 +42,13 @@ struct Methods {
 }
 
 impl Router {
-    pub(super) fn new(table: &'static [Route]) -> Self {
+    pub(super) fn new(table: impl Iterator<Item = &'static Route>) -> Self {
+        let mut by_path: BTreeMap<&str, Vec<(usize, &'static Route)>> = BTreeMap::new();
+        for (place, route) in table.enumerate() {
+            by_path.entry(route.row.path).or_default().push((place, route));
+        }
         let mut paths = matchit::Router::new();
-        for path in distinct_paths(table) {
-            let all = table.iter().enumerate();
-            let routes: Vec<_> = all.filter(|(_, route)| route.row.path == path).collect();
+        for (path, routes) in by_path {
             let allow = HeaderValue::try_from(allow(&routes));
             let allow = allow.expect("names of methods make a header");
             let added = paths.insert(path, Methods { routes, allow });
@@ -83,14 +86,6 @@ struct Found<'r, 'p> {
     place: usize,
     route: &'static Route,
     encoded: matchit::Params<'r, 'p>,
-}
-
-/// The paths of a table, each once.
-fn distinct_paths(table: &'static [Route]) -> Vec<&'static str> {
-    let mut paths: Vec<_> = table.iter().map(|route| route.row.path).collect();
-    paths.sort_unstable();
-    paths.dedup();
-    paths
 }
 
 /// The methods of the routes of one path, as `Allow` names them.
@@ -177,12 +172,14 @@ async fn told(
     if let Ok(found) = &found {
         under_way.found(found.place);
     }
+    let is_page = found.as_ref().is_ok_and(|found| found.place >= ROUTES.len());
+    let path = found.as_ref().map_or("", |found| found.route.row.path);
     let counted = Counted::default();
     let (format, answer) = match Format::of_answer(&head.headers) {
         Ok(format) => {
             (format, answer(app, found, format, visit, (&counted, asked), head, body).await)
         }
-        Err(_) if media::is_taken(head.uri.path(), &head.headers) => (
+        Err(_) if is_page || media::is_taken(path, &head.headers) => (
             Format::Json,
             answer(app, found, Format::Json, visit, (&counted, asked), head, body).await,
         ),
@@ -285,8 +282,8 @@ mod tests {
 
     #[test]
     fn every_route_is_found_with_its_parameters() {
-        let router = Router::new(ROUTES);
-        for Route { row: Row { method, path, .. }, .. } in ROUTES {
+        let router = Router::new(routes());
+        for Route { row: Row { method, path, .. }, .. } in routes() {
             let (mut expected, mut concrete) = (Vec::new(), String::new());
             for segment in path.split('/').skip(1) {
                 let parameter = format!("x-{}", expected.len());
@@ -349,7 +346,7 @@ mod tests {
             route(Method::DELETE, "/users/{user}/notes/{note}"),
             route(Method::POST, "/users/{user}/notes"),
         ];
-        let router = Router::new(Box::leak(table.into()));
+        let router = Router::new(Vec::leak(table).iter());
         for (method, path, parameters) in [
             (Method::GET, "/users/ann/notes/7", &["ann", "7"][..]),
             (Method::HEAD, "/users/ann/notes/7", &["ann", "7"]),

@@ -29,6 +29,7 @@ mod metrics;
 mod order_lists;
 mod orders;
 mod overload;
+mod pages;
 mod points;
 mod points_batch;
 mod preferences;

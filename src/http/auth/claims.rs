@@ -29,6 +29,9 @@ pub(super) struct Claims {
     /// Whom it is for: one, or a list.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) aud: Option<Value>,
+    /// Of a link, which is no bearer token: how many seconds the session lasts that it begins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) link: Option<u64>,
 }
 
 /// A time of RFC 7519: seconds since 1970, which may have a fraction. Kept as its time in

@@ -50,6 +50,15 @@ impl PointsRecord {
         self.note().source.unwrap_or_else(|| PointsSource::of_change(self.0.kind))
     }
 
+    /// Why, for people.
+    #[cfg(feature = "server")]
+    pub(crate) fn described(&self) -> &str {
+        match self.note().note.reason {
+            "" => self.source().reason(),
+            reason => reason,
+        }
+    }
+
     /// What could be spent before it.
     pub(crate) fn balance_before(&self) -> i64 {
         self.0.available.saturating_sub(self.0.delta)

@@ -61,6 +61,24 @@ pub(crate) enum Why {
     Hot,
 }
 
+#[cfg(feature = "server")]
+impl Why {
+    /// For people, as the mall says it.
+    pub(crate) fn told(&self) -> String {
+        match self {
+            Self::Affordable => "积分足够，可立即兑换".to_owned(),
+            Self::SoonAffordable => "加上即将到账的积分即可兑换".to_owned(),
+            Self::Favourite => "您收藏的商品".to_owned(),
+            Self::Preferred { name } => format!("您偏好「{name}」类商品"),
+            Self::Category { name } => format!("您常兑换「{name}」类商品"),
+            Self::Viewed { name } => format!("您最近浏览过「{name}」类商品"),
+            Self::Together { name } => format!("兑换「{name}」的用户也兑换了"),
+            Self::Popular { sales } => format!("热门兑换，已兑换{sales}件"),
+            Self::Hot => "为您推荐热门商品".to_owned(),
+        }
+    }
+}
+
 /// A product, and why.
 #[derive(Debug)]
 pub(crate) struct Recommended {

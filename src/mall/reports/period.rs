@@ -46,6 +46,13 @@ impl Zone {
         Some(self.local(at)?.date())
     }
 
+    /// A moment for people, as in `2026-11-30 09:00:07`.
+    #[cfg(feature = "server")]
+    pub(crate) fn told(&self, at: TimeMs) -> String {
+        let local = self.local(at);
+        local.map_or_else(|| at.to_string(), |it| it.strftime("%Y-%m-%d %H:%M:%S").to_string())
+    }
+
     /// The clock on the wall, as in `09:00`.
     fn clock(&self, at: TimeMs) -> String {
         self.local(at).map_or_else(|| at.to_string(), |it| it.strftime("%H:%M").to_string())

@@ -51,7 +51,7 @@ impl<'a> RecordWire<'a> {
             balance_after: change.available,
             order_id: record.order(),
             operator: note.operator,
-            description: if note.reason.is_empty() { source.reason() } else { note.reason },
+            description: record.described(),
             created_at: change.at,
         }
     }

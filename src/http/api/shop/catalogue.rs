@@ -1,15 +1,18 @@
 //! Categories and products, for everybody.
 
+use hyper::Response;
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use serde::Serialize;
 
 use crate::base::error::Result;
 use crate::base::{QUANTITY_MAX, TimeMs};
+use crate::http::answer::Body;
 use crate::http::auth::Identity;
 use crate::http::call::PublicCall;
 use crate::http::error::ApiError;
 use crate::http::format::Format;
-use crate::http::query;
 use crate::http::reply::{Answer, success};
+use crate::http::{Limits, media, query};
 use crate::ledger::Level;
 use crate::mall::fields::LevelsFields;
 use crate::mall::{
@@ -113,6 +116,27 @@ impl StockWire {
     }
 }
 
+/// How many units of a product can be bought at a moment.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(in crate::http) struct WatchedWire {
+    available: u64,
+    /// How many wait in line.
+    waiting: usize,
+    sold: u64,
+}
+
+impl WatchedWire {
+    pub(in crate::http) fn of(level: &Level) -> Self {
+        Self { available: for_sale(level), waiting: level.waiting, sold: level.consumed }
+    }
+}
+
+/// How many units can be bought: what others wait for cannot.
+pub(in crate::http) fn for_sale(level: &Level) -> u64 {
+    if level.waiting > 0 { 0 } else { u64::try_from(level.available).unwrap_or(0) }
+}
+
 impl<'a> ProductWire<'a> {
     pub(super) fn of(shelf: &'a Shelf, item: &'a Item, level: &Level, whose: Option<u8>) -> Self {
         let product = &item.product;
@@ -128,8 +152,7 @@ impl<'a> ProductWire<'a> {
             },
             points_price: product.points_price,
             original_price: product.original_price_cents.map(|cents| cents as f64 / 100.0),
-            // What others wait for cannot be bought.
-            stock_quantity: if level.waiting > 0 { 0 } else { level.available.max(0) as u64 },
+            stock_quantity: for_sale(level),
             sales_count: level.consumed,
             images: &product.images,
             specifications: &product.specifications,
@@ -335,4 +358,24 @@ pub(in crate::http) async fn product(call: PublicCall<'_, 1>) -> Answer {
         stock_info: Some(StockWire::of(&level)),
         ..ProductWire::of(&shelf, &item, &level, whose)
     }))
+}
+
+/// The stock of a product now, or as it changes to whoever asks for a stream of events.
+pub(in crate::http) async fn stock(call: PublicCall<'_, 1>) -> Answer {
+    call.no_query()?;
+    let [product_id] = call.path;
+    let app = call.app;
+    if !media::is_wanted(media::EVENT_STREAM, call.headers()) {
+        let (_, level) = app.mall.product(product_id)?;
+        return Ok(call.success(&WatchedWire::of(&level)));
+    }
+    let watcher = app.watchers.join(&app.mall, product_id)?;
+    let (maker, body) = Body::pieces();
+    let Limits { event_heartbeat, event_patience, .. } = app.limits;
+    tokio::spawn(watcher.tell(maker, app.draining.subscribe(), event_heartbeat, event_patience));
+    let mut response = Response::new(body);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(media::EVENT_STREAM));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
 }

@@ -67,18 +67,18 @@ struct ReasonWire {
 
 impl ReasonWire {
     fn of(why: &Why) -> Self {
-        let (code, message) = match why {
-            Why::Affordable => ("AFFORDABLE", "积分足够，可立即兑换".to_owned()),
-            Why::SoonAffordable => ("SOON_AFFORDABLE", "加上即将到账的积分即可兑换".to_owned()),
-            Why::Favourite => ("FAVOURITE", "您收藏的商品".to_owned()),
-            Why::Preferred { name } => ("PREFERRED", format!("您偏好「{name}」类商品")),
-            Why::Category { name } => ("CATEGORY", format!("您常兑换「{name}」类商品")),
-            Why::Viewed { name } => ("VIEWED", format!("您最近浏览过「{name}」类商品")),
-            Why::Together { name } => ("TOGETHER", format!("兑换「{name}」的用户也兑换了")),
-            Why::Popular { sales } => ("POPULAR", format!("热门兑换，已兑换{sales}件")),
-            Why::Hot => ("HOT", "为您推荐热门商品".to_owned()),
+        let code = match why {
+            Why::Affordable => "AFFORDABLE",
+            Why::SoonAffordable => "SOON_AFFORDABLE",
+            Why::Favourite => "FAVOURITE",
+            Why::Preferred { .. } => "PREFERRED",
+            Why::Category { .. } => "CATEGORY",
+            Why::Viewed { .. } => "VIEWED",
+            Why::Together { .. } => "TOGETHER",
+            Why::Popular { .. } => "POPULAR",
+            Why::Hot => "HOT",
         };
-        Self { code, message }
+        Self { code, message: why.told() }
     }
 }
 

@@ -25,7 +25,7 @@ fn headers(value: &str) -> HeaderMap {
 
 /// Whose a token is; otherwise why it is nobody's.
 fn user(auth: &Auth, token: &str) -> Result<String, Option<String>> {
-    let identified = auth.identify(&headers(&format!("Bearer {token}")), NOW_MS, never);
+    let identified = auth.identify(&headers(&format!("Bearer {token}")), false, NOW_MS, never);
     let detail = |error: ApiError| {
         assert_eq!(error.code, Code::Unauthorized);
         error.detail.map(|detail| detail.into_owned())
@@ -54,12 +54,12 @@ fn a_token_names_its_user_until_it_expires() {
     let headers = headers(&format!("Bearer {token}"));
     // Twice: verified, then remembered.
     for _ in 0..2 {
-        let identity = auth.identify(&headers, NOW_MS, never).expect("a valid token");
+        let identity = auth.identify(&headers, false, NOW_MS, never).expect("a valid token");
         assert_eq!((identity.user.id(), identity.role), ("ann", Role::Admin));
     }
-    assert!(auth.identify(&headers, NOW_MS + 9_999, never).is_ok(), "within the leeway");
+    assert!(auth.identify(&headers, false, NOW_MS + 9_999, never).is_ok(), "within the leeway");
     assert!(
-        auth.identify(&headers, NOW_MS + 10_000, never).is_err(),
+        auth.identify(&headers, false, NOW_MS + 10_000, never).is_err(),
         "a remembered token expires all the same"
     );
 }
@@ -85,7 +85,7 @@ fn times_may_have_fractions_and_clocks_may_differ() {
     ] {
         let token = sign_text(&auth, &format!(r#"{{"sub":"ann",{times}}}"#));
         assert_eq!(
-            auth.identify(&headers(&format!("Bearer {token}")), NOW_MS, never).is_ok(),
+            auth.identify(&headers(&format!("Bearer {token}")), false, NOW_MS, never).is_ok(),
             valid,
             "{times}"
         );
@@ -101,7 +101,7 @@ fn two_callers_in_one_request_are_none() {
         AUTHORIZATION,
         HeaderValue::from_str(&format!("Bearer {token}")).expect("a header value"),
     );
-    let error = auth.identify(&headers, NOW_MS, never).err().expect("it is refused");
+    let error = auth.identify(&headers, false, NOW_MS, never).err().expect("it is refused");
     assert_eq!(error.code, Code::InvalidRequest);
 }
 
@@ -128,6 +128,7 @@ fn what_is_not_our_token_is_refused() {
         role: None,
         iss: None,
         aud: None,
+        link: None,
     };
     let timeless = sign(&auth, &claims("ann", 0));
     let nbf = Some(NumericDate(NOW_MS * 2));
@@ -149,9 +150,15 @@ fn what_is_not_our_token_is_refused() {
         &format!("Bearer {stranger}"),
         &format!("Bearer {nameless}"),
     ] {
-        assert!(auth.identify(&headers(wrong), NOW_MS, never).is_err(), "{wrong} must be refused");
+        assert!(
+            auth.identify(&headers(wrong), false, NOW_MS, never).is_err(),
+            "{wrong} must be refused"
+        );
     }
-    assert!(auth.identify(&HeaderMap::new(), NOW_MS, never).is_err(), "no header must be refused");
+    assert!(
+        auth.identify(&HeaderMap::new(), false, NOW_MS, never).is_err(),
+        "no header must be refused"
+    );
 }
 
 #[test]

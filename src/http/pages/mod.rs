@@ -1,0 +1,14 @@
+//! Pages for people, which the server writes whole: they can be read, and points exchanged, without a
+//! script. What a script adds is in `assets/shop.js`.
+
+mod assets;
+mod failed;
+mod form;
+mod page;
+mod shop;
+mod sign_in;
+mod table;
+mod time;
+mod words;
+
+pub(super) use self::table::PAGES;

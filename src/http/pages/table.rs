@@ -1,0 +1,63 @@
+//! The table of pages: what can be looked at and sent, and who answers.
+
+use hyper::Method;
+
+use super::form::Form;
+use super::page::Page;
+use super::shop::{exchange, home, list, order, orders, points, preferences, product};
+use super::{assets, failed, sign_in};
+use crate::http::access::Access;
+use crate::http::route::{Route, parameters};
+use crate::http::row::{Row, Takes};
+
+/// A row is: method, path, whether a form comes with it, the handler, and a summary. Everybody may
+/// ask; a page that is for somebody says so itself, in words for people.
+macro_rules! pages {
+    ($($method:ident $path:literal $takes:ident => $handler:path, $summary:literal;)*) => {
+        pub(in crate::http) static PAGES: &[Route] = &[$(Route {
+            row: Row {
+                method: Method::$method,
+                path: $path,
+                access: Access::Public,
+                takes: pages!(@takes $takes),
+                summary: $summary,
+            },
+            handler: |request, body| {
+                Box::pin(async move {
+                    let page = Page::<{ parameters($path) }>::of(request)?;
+                    let answer = pages!(@answer $takes $handler, page, body);
+                    Ok(answer.unwrap_or_else(|error| failed::page(&page, &error)))
+                })
+            },
+        }),*];
+    };
+    (@takes nothing) => { Takes::Nothing };
+    (@takes form) => { Takes::Fields };
+    (@answer nothing $handler:path, $page:ident, $body:ident) => {{
+        drop($body);
+        $handler(&$page).await
+    }};
+    (@answer form $handler:path, $page:ident, $body:ident) => {
+        $handler(&$page, Form($body)).await
+    };
+}
+
+pages! {
+    GET "/" nothing => home::get, "The first page.";
+    GET "/products" nothing => list::get, "Products, filtered, page by page.";
+    GET "/products/{productId}" nothing => product::get, "One product.";
+    POST "/products/{productId}" form => product::post, "Waits for it, or marks it as a favourite.";
+    GET "/products/{productId}/exchange" nothing => exchange::get, "What an exchange would cost.";
+    POST "/products/{productId}/exchange" form => exchange::post, "Exchanges points for it.";
+    GET "/orders" nothing => orders::get, "Orders of who looks.";
+    GET "/orders/{orderId}" nothing => order::get, "One of them.";
+    POST "/orders/{orderId}" form => order::post, "Confirms it, cancels it, or sends it elsewhere.";
+    GET "/points" nothing => points::get, "Points of who looks, and what changed them.";
+    GET "/preferences" nothing => preferences::get, "What who looks likes.";
+    POST "/preferences" form => preferences::post, "Says what one likes, or erases it.";
+    GET "/sign-in" nothing => sign_in::get, "Who are you?";
+    POST "/sign-in" form => sign_in::post, "Begins a session.";
+    POST "/sign-out" form => sign_in::end, "Ends it.";
+    POST "/language" form => sign_in::language, "Chooses a language.";
+    GET "/assets/{name}" nothing => assets::get, "What pages load.";
+}

@@ -1,0 +1,241 @@
+//! What pages say, in each of their languages: one row for each phrase.
+
+use hyper::HeaderMap;
+use hyper::header::ACCEPT_LANGUAGE;
+
+use crate::http::auth::cookie_named;
+use crate::http::code::Code;
+use crate::mall::OrderStatus;
+
+/// The cookie of who has chosen a language.
+pub(super) const LANGUAGE_COOKIE: &str = "stockhold_language";
+
+/// A language of the pages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Language {
+    Chinese,
+    English,
+}
+
+/// A row is: name, in Chinese, in English.
+macro_rules! words {
+    ($($name:ident $chinese:literal $english:literal;)*) => {
+        /// The phrases of one language.
+        #[derive(Debug)]
+        pub(super) struct Words {
+            pub(super) language: Language,
+            $(pub(super) $name: &'static str,)*
+        }
+
+        static CHINESE: Words = Words { language: Language::Chinese, $($name: $chinese,)* };
+        static ENGLISH: Words = Words { language: Language::English, $($name: $english,)* };
+    };
+}
+
+words! {
+    shop "积分商城" "Points mall";
+    skip "跳到正文" "Skip to the content";
+    home "首页" "Home";
+    products "商品" "Products";
+    orders "我的订单" "My orders";
+    points "我的积分" "My points";
+    preferences "偏好" "Preferences";
+    console "控制台" "Console";
+    other_language "English" "中文";
+    sign_in "登录" "Sign in";
+    sign_out "退出登录" "Sign out";
+    signed_in_as "当前用户" "Signed in as";
+    search "搜索" "Search";
+    search_hint "搜索商品" "Search for products";
+    categories "分类" "Categories";
+    all "全部" "All";
+    recommended "为您推荐" "For you";
+    hot "热门商品" "Popular";
+    new "新品上架" "New";
+    is_hot "热门" "hot";
+    is_new "新品" "new";
+    nothing_here "暂无内容" "There is nothing here yet.";
+    no_products "没有找到商品" "No products were found.";
+    more "下一页" "Next page";
+    points_unit "积分" "points";
+    balance "可用积分" "Points to spend";
+    reserved "占用中" "Held by orders that wait";
+    level "会员等级" "Level";
+    expiring "即将到期" "End next";
+    stock "库存" "In stock";
+    sold "已兑换" "Sold";
+    sold_out "已售罄" "Sold out";
+    more_may_come "最早可能恢复库存的时间" "More may come back at";
+    limit "每人限兑" "Limit for each user";
+    worth "市场价" "Worth";
+    exchange "兑换" "Exchange";
+    exchange_now "立即兑换" "Exchange now";
+    quantity "数量" "Quantity";
+    review "确认兑换" "Confirm the exchange";
+    cost "所需积分" "It costs";
+    left_after "兑换后剩余" "Left afterwards";
+    delivery "收货信息" "Delivery";
+    delivery_hint "虚拟商品可不填" "Leave it empty for vouchers.";
+    recipient "收货人" "Recipient";
+    phone "电话" "Phone";
+    address "地址" "Address";
+    pay_at_once "立即确认（否则为您保留，请在期限前确认）" "Confirm it at once; otherwise it is held for you until its deadline";
+    back "返回" "Back";
+    order_no "订单号" "Order number";
+    status "状态" "Status";
+    deadline "确认期限" "Deadline";
+    confirm_order "确认订单" "Confirm the order";
+    cancel_order "取消订单" "Cancel the order";
+    save_delivery "保存收货信息" "Save the delivery";
+    timeline "订单进度" "What happened";
+    ordered "已下单" "Ordered";
+    confirmed "已确认" "Confirmed";
+    shipped "已发货" "Sent";
+    delivered "已送达" "Arrived";
+    completed "已完成" "Completed";
+    cancelled "已取消" "Cancelled";
+    expired "已过期" "Expired";
+    returned "已退回" "Given back";
+    tracking "物流单号" "Tracking number";
+    records "积分明细" "What changed them";
+    when "时间" "When";
+    change "变动" "Change";
+    after "余额" "Balance";
+    why "说明" "Why";
+    waiting_list "候补排队" "Waiting list";
+    join_line "加入候补" "Wait for it";
+    leave_line "退出候补" "Wait no longer";
+    your_place "您的排位" "Your place";
+    waiting "排队人数" "How many wait";
+    likes "喜欢的分类" "Categories that you like";
+    save "保存" "Save";
+    erase "清除偏好与浏览记录" "Erase what you said and looked at";
+    add_favourite "收藏" "Add to favourites";
+    remove_favourite "取消收藏" "Take out of favourites";
+    favourites "我的收藏" "Favourites";
+    link_or_token "登录链接中的代码或令牌" "The code of a link, or a token";
+    sign_in_hint "由管理员运行 stockhold token --link 生成一次性登录链接。" "Whoever runs the server makes a link for you with: stockhold token --link";
+    continue_as "以此身份继续" "Continue as";
+    failed "操作未完成" "That did not work";
+    nothing_changed "没有产生任何变更。" "Nothing was changed.";
+    unknown_outcome "结果未知：请刷新或重试，同一请求不会执行两次。" "What became of it is not known. Try again: the same request never acts twice.";
+    sending "正在提交…" "Sending…";
+    offline "网络已断开，正在用同一请求重试…" "The network is gone. Trying again with the same request…";
+    reloading "刷新中…" "Loading…";
+    pull "下拉刷新" "Pull to load anew";
+}
+
+impl Words {
+    /// Those that a client has chosen, or else says that it understands best.
+    pub(super) fn of(headers: &HeaderMap) -> &'static Self {
+        let chosen = cookie_named(headers, LANGUAGE_COOKIE).and_then(Language::named);
+        let accepted = headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+        let language = chosen.or_else(|| accepted.and_then(Language::accepted));
+        language.unwrap_or(Language::Chinese).words()
+    }
+
+    /// What a shopper is told of a code.
+    pub(super) fn of_code(&self, code: Code) -> &'static str {
+        match self.language {
+            Language::Chinese => code.row().message,
+            Language::English => english(code),
+        }
+    }
+
+    pub(super) fn of_status(&self, status: OrderStatus) -> &'static str {
+        let chinese = self.language == Language::Chinese;
+        match status {
+            OrderStatus::Pending if chinese => "待确认",
+            OrderStatus::Pending => "Waits for you to confirm it",
+            OrderStatus::Confirmed => self.confirmed,
+            OrderStatus::Shipped => self.shipped,
+            OrderStatus::Completed => self.completed,
+            OrderStatus::Cancelled => self.cancelled,
+            OrderStatus::Expired => self.expired,
+        }
+    }
+}
+
+impl Language {
+    /// As HTML names it.
+    pub(super) fn tag(self) -> &'static str {
+        match self {
+            Self::Chinese => "zh-CN",
+            Self::English => "en",
+        }
+    }
+
+    pub(super) fn other(self) -> Self {
+        match self {
+            Self::Chinese => Self::English,
+            Self::English => Self::Chinese,
+        }
+    }
+
+    pub(super) fn words(self) -> &'static Words {
+        match self {
+            Self::Chinese => &CHINESE,
+            Self::English => &ENGLISH,
+        }
+    }
+
+    pub(super) fn named(name: &str) -> Option<Self> {
+        let primary = name.split('-').next().unwrap_or_default().trim();
+        match primary {
+            _ if primary.eq_ignore_ascii_case("zh") => Some(Self::Chinese),
+            _ if primary.eq_ignore_ascii_case("en") => Some(Self::English),
+            _ => None,
+        }
+    }
+
+    /// The first of a list that is one of ours: browsers name the best first.
+    fn accepted(list: &str) -> Option<Self> {
+        list.split(',').find_map(|range| Self::named(range.split(';').next().unwrap_or_default()))
+    }
+}
+
+fn english(code: Code) -> &'static str {
+    match code {
+        Code::Unauthorized => "You are not signed in.",
+        Code::Forbidden => "You may not do this.",
+        Code::NotFound => "There is no such page.",
+        Code::ProductNotFound => "This product is not for sale.",
+        Code::OrderNotFound => "You have no such order.",
+        Code::OutOfStock => "It is sold out.",
+        Code::InsufficientPoints => "You have too few points.",
+        Code::LimitExceeded => "That is more than one user may have.",
+        Code::OrderState => "The order is in a state that does not allow it.",
+        Code::ReservationExpired => "The deadline of the order has passed.",
+        Code::IdempotencyConflict => {
+            "This form was sent before, with other contents. Look at your orders."
+        }
+        Code::RateLimited => "Too many requests. Try again in a moment.",
+        Code::Overloaded => "We are busy. Try again in a moment.",
+        other => other.row().when,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hyper::header::{COOKIE, HeaderValue};
+
+    use super::*;
+
+    #[test]
+    fn a_page_speaks_as_was_chosen_or_is_understood() {
+        for (cookie, accept, language) in [
+            ("", "", Language::Chinese),
+            ("", "de, en;q=0.8, zh;q=0.5", Language::English),
+            ("", "ZH-TW", Language::Chinese),
+            ("stockhold_language=en", "zh", Language::English),
+            ("stockhold_language=xx", "en", Language::English),
+            ("", "english", Language::Chinese),
+        ] {
+            let headers = HeaderMap::from_iter([
+                (COOKIE, HeaderValue::from_static(cookie)),
+                (ACCEPT_LANGUAGE, HeaderValue::from_static(accept)),
+            ]);
+            assert_eq!(Words::of(&headers).language, language, "{cookie:?} {accept:?}");
+        }
+    }
+}

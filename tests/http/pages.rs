@@ -1,0 +1,252 @@
+//! Would catch pages that cannot be used without a script, a form that acts twice or for another site,
+//! a link that lets two people in, a session that outlives its revocation, and stock that is not told.
+
+use hyper::Method;
+use serde_json::json;
+use stockhold::http::Role;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::support::{Client, Reply, Shop, token};
+
+const FORM: &str = "application/x-www-form-urlencoded";
+
+/// A browser: what it keeps is the session of whoever signed in.
+struct Browser {
+    client: Client,
+    origin: String,
+    cookie: String,
+}
+
+impl Browser {
+    async fn open(shop: &Shop) -> Self {
+        let origin = format!("http://{}", shop.address);
+        Self { client: shop.guest().await, origin, cookie: String::new() }
+    }
+
+    /// Signs in with a token that somebody pastes.
+    async fn of(shop: &Shop, user: &str) -> Self {
+        let mut browser = Self::open(shop).await;
+        let answer = browser.send("/sign-in", &format!("code={}", token(user, Role::User))).await;
+        assert_eq!((answer.status, answer.header("location")), (303, Some("/")));
+        browser.keep(&answer);
+        browser
+    }
+
+    fn keep(&mut self, answer: &Reply) {
+        let cookie = answer.header("set-cookie").expect("a session");
+        for part in ["HttpOnly", "SameSite=Lax", "Path=/"] {
+            assert!(cookie.contains(part), "{cookie}");
+        }
+        self.cookie = cookie.split(';').next().expect("a value").to_owned();
+    }
+
+    async fn see(&mut self, path: &str) -> Reply {
+        let request = self.client.request(Method::GET, path).header("Accept", "text/html");
+        let request = request.header("Cookie", &self.cookie).header("Accept-Language", "en");
+        self.client.send(request, "").await
+    }
+
+    async fn send(&mut self, path: &str, form: &str) -> Reply {
+        self.send_from(path, form, &self.origin.clone()).await
+    }
+
+    async fn send_from(&mut self, path: &str, form: &str, origin: &str) -> Reply {
+        let request = self.client.request(Method::POST, path).header("Content-Type", FORM);
+        let request = request.header("Cookie", &self.cookie).header("Accept-Language", "en");
+        self.client.send(request.header("Origin", origin), form.to_owned()).await
+    }
+}
+
+fn text(reply: &Reply) -> String {
+    String::from_utf8(reply.body.to_vec()).expect("a page is text")
+}
+
+/// What stands between these in a page.
+fn between<'a>(page: &'a str, start: &str, end: &str) -> &'a str {
+    let (_, rest) = page.split_once(start).unwrap_or_else(|| panic!("no {start} in {page}"));
+    rest.split_once(end).expect("its end").0
+}
+
+#[tokio::test]
+async fn an_exchange_goes_from_the_shelf_to_the_order_without_a_script() {
+    let shop = Shop::open().await;
+    let mut demo = Browser::of(&shop, "demo").await;
+    let home = text(&demo.see("/").await);
+    assert!(home.contains("/products/prod_kfc") && home.contains("1,000,000"), "{home}");
+    let found = text(&demo.see("/products?keyword=KFC&category_id=").await);
+    assert!(found.contains("prod_kfc") && !found.contains("prod_movie"), "{found}");
+    let product = text(&demo.see("/products/prod_kfc").await);
+    assert!(product.contains("action=\"/products/prod_kfc/exchange\""), "{product}");
+    let review = text(&demo.see("/products/prod_kfc/exchange?quantity=2").await);
+    assert!(review.contains("17,800") && review.contains("982,200"), "{review}");
+
+    let key = between(&review, "name=\"key\" value=\"", "\"");
+    let path = "/products/prod_kfc/exchange";
+    let form = format!("key={key}&quantity=2&recipient=Ann&address=1+Main+St&phone=");
+    let made = demo.send(path, &form).await;
+    let again = demo.send(path, &form).await;
+    let order = made.header("location").expect("the order's page").to_owned();
+    assert_eq!((made.status, again.status), (303, 303), "{}", text(&made));
+    assert_eq!(again.header("location"), Some(&*order), "a double click acts once");
+    let other = demo.send(path, &form.replace("quantity=2", "quantity=3")).await;
+    assert_eq!(other.status, 422, "{}", text(&other));
+
+    let page = text(&demo.see(&order).await);
+    assert!(
+        page.contains("data-state=\"pending\"") && page.contains("value=\"1 Main St\""),
+        "{page}"
+    );
+    assert_eq!(demo.send(&order, "do=confirm").await.status, 303);
+    assert_eq!(demo.send(&order, "do=delivery&phone=42").await.status, 303);
+    let page = text(&demo.see(&order).await);
+    assert!(page.contains("data-state=\"confirmed\"") && page.contains("value=\"42\""), "{page}");
+    assert!(text(&demo.see("/orders").await).contains(&order));
+    let points = text(&demo.see("/points").await);
+    assert!(points.contains("982,200") && points.contains("−17,800"), "{points}");
+
+    let mut eve = Browser::of(&shop, "eve").await;
+    assert_eq!(eve.see(&order).await.status, 404, "another's order is nobody's business");
+}
+
+#[tokio::test]
+async fn what_another_site_sends_changes_nothing() {
+    let shop = Shop::open().await;
+    let mut demo = Browser::of(&shop, "demo").await;
+    let review = text(&demo.see("/products/prod_kfc/exchange").await);
+    let form = format!("key={}&quantity=1", between(&review, "name=\"key\" value=\"", "\""));
+    let path = "/products/prod_kfc/exchange";
+    for origin in ["http://evil.example", "null", "http://127.0.0.1"] {
+        let refused = demo.send_from(path, &form, origin).await;
+        assert_eq!(refused.status, 403, "{origin}");
+        assert!(text(&refused).contains("Nothing was changed."), "{}", text(&refused));
+    }
+    // The API does not let itself be asked so either: with the cookie alone it only reads.
+    let request = demo.client.post_request("/api/mall/exchange").header("Cookie", &demo.cookie);
+    let body = json!({"productId": "prod_kfc", "quantity": 1}).to_string();
+    demo.client.send(request, body.clone()).await.failure(403, "FORBIDDEN");
+    let request = demo.client.request(Method::GET, "/api/points/balance");
+    let read = demo.client.send(request.header("Cookie", &demo.cookie), "").await.data();
+    assert_eq!(read["balance"], 1_000_000);
+    // A page of ours may ask it.
+    let request = demo.client.post_request("/api/mall/exchange").header("Cookie", &demo.cookie);
+    demo.client.send(request.header("Sec-Fetch-Site", "same-origin"), body).await.data();
+    let page = demo.see("/").await;
+    let policy = page.header("content-security-policy").expect("a policy");
+    assert!(policy.starts_with("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
+}
+
+#[tokio::test]
+async fn who_is_not_signed_in_is_asked_to_and_goes_on_where_they_were() {
+    let shop = Shop::open().await;
+    let mut guest = Browser::open(&shop).await;
+    for path in ["/", "/products", "/products/prod_kfc", "/sign-in"] {
+        assert_eq!(guest.see(path).await.status, 200, "{path}");
+    }
+    let asked = guest.see("/orders").await;
+    assert_eq!((asked.status, asked.header("location")), (303, Some("/sign-in?next=%2Forders")));
+    let page = text(&guest.see("/sign-in?next=/orders").await);
+    assert!(page.contains("name=\"next\" value=\"/orders\""), "{page}");
+    let wrong = guest.send("/sign-in", "code=nonsense&next=/orders").await;
+    assert_eq!(wrong.status, 401);
+    let till = format!("code={}", token("till", Role::Service));
+    assert_eq!(guest.send("/sign-in", &till).await.status, 403, "a program is nobody who looks");
+    let code = token("demo", Role::User);
+    for (next, goes) in [("/orders", "/orders"), ("//evil.example", "/"), ("http://evil", "/")] {
+        let answer = guest.send("/sign-in", &format!("code={code}&next={next}")).await;
+        assert_eq!(answer.header("location"), Some(goes), "{next}");
+        guest.keep(&answer);
+    }
+    assert_eq!(guest.see("/orders").await.status, 200);
+    let ended = guest.send("/sign-out", "").await;
+    guest.keep(&ended);
+    assert_eq!(guest.see("/orders").await.status, 303);
+}
+
+#[tokio::test]
+async fn a_session_ends_with_its_tokens() {
+    let shop = Shop::open().await;
+    let mut demo = Browser::of(&shop, "demo").await;
+    assert_eq!(demo.see("/points").await.status, 200);
+    let mut root = shop.admin().await;
+    root.post("/api/admin/revocations", json!({"userId": "demo"})).await.data();
+    assert_eq!(demo.see("/points").await.status, 303);
+}
+
+#[tokio::test]
+async fn what_is_wrong_is_said_on_a_page_in_the_language_of_who_looks() {
+    let shop = Shop::open().await;
+    let mut demo = Browser::of(&shop, "demo").await;
+    for (path, status, says) in [
+        ("/products/nix", 404, "This product is not for sale."),
+        ("/orders/nix", 404, "You have no such order."),
+        ("/products?sort=nix", 400, "sort must be one of"),
+        ("/products/prod_kfc/exchange?quantity=0", 400, "quantity must be a number"),
+        ("/points?x=1", 400, "there is no parameter"),
+        ("/assets/nix.js", 404, "There is no such page."),
+    ] {
+        let page = demo.see(path).await;
+        assert_eq!(page.status, status, "{path}");
+        assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
+        assert!(text(&page).contains(says), "{path}: {}", text(&page));
+    }
+    let form = "key=a&quantity=9999";
+    let short = demo.send("/products/prod_airpods/exchange", form).await;
+    assert_eq!(short.status, 409);
+    assert!(text(&short).contains("You have too few points."), "{}", text(&short));
+    let chosen = demo.send("/language", "language=zh-CN&next=/points").await;
+    assert_eq!(chosen.header("location"), Some("/points"));
+    let cookie = chosen.header("set-cookie").expect("a cookie").split(';').next().expect("it");
+    demo.cookie = format!("{}; {cookie}", demo.cookie);
+    assert!(text(&demo.see("/points").await).contains("<html lang=\"zh-CN\""));
+}
+
+#[tokio::test]
+async fn what_a_page_loads_is_kept_for_good_and_is_ours() {
+    let shop = Shop::open().await;
+    let mut guest = Browser::open(&shop).await;
+    let page = text(&guest.see("/").await);
+    let mut loaded = 0;
+    for part in page.split(['"']).filter(|part| part.starts_with("/assets/")) {
+        let asset = guest.see(part).await;
+        assert_eq!(asset.status, 200, "{part}");
+        assert!(asset.header("cache-control").expect("it").contains("immutable"), "{part}");
+        loaded += 1;
+    }
+    assert_eq!(loaded, 3);
+    assert!(!page.contains("http://") && !page.contains("https://"), "{page}");
+    assert!(!page.contains("<style") && !page.contains(" style="), "the policy forbids it");
+}
+
+#[tokio::test]
+async fn stock_is_told_as_it_changes_to_everybody_who_watches() {
+    let shop = Shop::open().await;
+    let path = "/api/mall/products/prod_kfc/stock";
+    let head = format!("GET {path} HTTP/1.1\r\nhost: x\r\naccept: text/event-stream\r\n\r\n");
+    let mut watching = Vec::new();
+    for _ in 0..3 {
+        let mut socket = TcpStream::connect(shop.address).await.expect("it accepts");
+        socket.write_all(head.as_bytes()).await.expect("it reads");
+        watching.push((socket, String::new()));
+    }
+    for (socket, read) in &mut watching {
+        until(socket, read, "\"available\":500,").await;
+    }
+    let mut demo = shop.user("demo").await;
+    let wanted = json!({"productId": "prod_kfc", "quantity": 7, "confirm": true});
+    demo.post("/api/mall/exchange", wanted).await.data();
+    for (socket, read) in &mut watching {
+        until(socket, read, "\"available\":493,").await;
+    }
+    assert_eq!(demo.get(path).await.data(), json!({"available": 493, "waiting": 0, "sold": 7}));
+    demo.get("/api/mall/products/nix/stock").await.failure(404, "PRODUCT_NOT_FOUND");
+}
+
+async fn until(socket: &mut TcpStream, read: &mut String, part: &str) {
+    while !read.contains(part) {
+        let mut buffer = [0; 4096];
+        let count = socket.read(&mut buffer).await.expect("it writes");
+        assert!(count > 0, "no {part} in {read}");
+        read.push_str(&String::from_utf8_lossy(&buffer[..count]));
+    }
+}

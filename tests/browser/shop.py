@@ -1,0 +1,275 @@
+"""The shop in a real browser: what a user does, and what goes wrong meanwhile.
+
+Started by scripts/browser, with the program and a directory for screenshots.
+Would catch pages that break in a browser alone: a policy that blocks our own script, an exchange that
+a double click, the way back or a lost answer makes twice, stock that stands still, a page that cannot
+be used by keyboard, by a screen reader, on a narrow screen, or without a script.
+"""
+
+import json
+import re
+import subprocess
+import sys
+import tempfile
+import urllib.request
+from contextlib import contextmanager
+from pathlib import Path
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect, sync_playwright
+
+PROGRAM, SHOTS = sys.argv[1], Path(sys.argv[2])
+KFC = "/products/prod_kfc"
+LEVELS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+
+
+class Shop:
+    """A server of its own, with the demo's catalogue."""
+
+    def __init__(self, *settings):
+        self.dir = tempfile.TemporaryDirectory()
+        self.server = subprocess.Popen(
+            [PROGRAM, "serve", "--demo", "--listen", "127.0.0.1:0", "--data-dir", self.dir.name, *settings],
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        for line in self.server.stdout:
+            if found := re.search(r"http://127\.0\.0\.1:\d+", line):
+                self.url = found.group()
+                return
+        raise SystemExit("the server does not start")
+
+    def token(self, user, role="user", *more):
+        made = subprocess.run(
+            [PROGRAM, "token", "--user", user, "--role", role, "--data-dir", self.dir.name, *more],
+            check=True, capture_output=True, text=True)
+        return made.stdout.strip().splitlines()[-1]
+
+    def ask(self, token, path, body=None):
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        data = None if body is None else json.dumps(body).encode()
+        with urllib.request.urlopen(urllib.request.Request(self.url + path, data, headers)) as answer:
+            return json.load(answer)["data"]
+
+    def orders(self, user):
+        return self.ask(self.token(user), "/api/mall/orders")["orders"]
+
+    def close(self):
+        self.server.terminate()
+        assert self.server.wait(timeout=60) == 0, "the server did not end well"
+        self.dir.cleanup()
+
+
+@contextmanager
+def shop(*settings):
+    """What fails inside is what is told, and not that the server was still busy."""
+    opened = Shop(*settings)
+    try:
+        yield opened
+    except BaseException:
+        opened.server.kill()
+        raise
+    opened.close()
+
+
+def visit(browser, shop, user=None, **options):
+    """A page of a browser of its own. What its console complains of fails the test at the end."""
+    options = {"locale": "en-GB", "viewport": {"width": 390, "height": 844}, **options}
+    context = browser.new_context(base_url=shop.url, **options)
+    page = context.new_page()
+    page.complaints = []
+    page.on("console", lambda it: page.complaints.append(it.text) if it.type == "error" else None)
+    page.on("pageerror", lambda error: page.complaints.append(str(error)))
+    if user:
+        page.goto(shop.token(user, "user", "--link", "--at", shop.url))
+        page.get_by_role("button").filter(has_text=user).click()
+        page.wait_for_url(f"{shop.url}/")
+    return page
+
+
+def content(page):
+    assert not page.complaints, page.complaints
+    page.context.close()
+
+
+def look(page, name):
+    """Accessible, not wider than the screen, and kept to be looked at."""
+    found = Axe().run(page, options={"runOnly": LEVELS})
+    wrong = [f"{it['id']}: {it['nodes'][0]['html']}" for it in found.response["violations"]]
+    assert not wrong, f"{name}: {wrong}"
+    wide, screen = page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
+    assert wide <= screen, f"{name} is {wide} wide on a screen of {screen}"
+    page.screenshot(path=SHOTS / f"{name}.png", full_page=True)
+
+
+def review(page, quantity=1, path=KFC):
+    page.goto(path)
+    page.get_by_label("Quantity").fill(str(quantity))
+    page.get_by_role("button", name="Exchange").click()
+    page.wait_for_url("**/exchange?**")
+
+
+def a_user_exchanges_points(browser):
+    with shop() as it:
+        page = visit(browser, it, "demo")
+        page.get_by_label("Search for products").fill("KFC")
+        page.get_by_role("button", name="Search").click()
+        page.get_by_role("link", name="KFC").click()
+        expect(page.locator("#stock")).to_have_text("500")
+        review(page, 2)
+        page.get_by_label("Recipient").fill("Ann")
+        page.get_by_label("Confirm it at once").uncheck()
+        page.get_by_role("button", name="Exchange now").click()
+        page.wait_for_url("**/orders/ord_*")
+        expect(page.locator("#state")).to_have_attribute("data-state", "pending")
+        expect(page.locator("[data-deadline]")).to_have_text(re.compile(r"^1[45]:\d\d$"))
+        page.get_by_role("button", name="Confirm the order").click()
+        expect(page.locator("#state")).to_have_attribute("data-state", "confirmed")
+        assert [order["quantity"] for order in it.orders("demo")] == [2]
+        page.get_by_role("link", name="My points").click()
+        expect(page.get_by_text("982,200").first).to_be_visible()
+        content(page)
+
+
+def two_users_and_one_unit(browser):
+    with shop() as it:
+        ops = it.token("ops", "operator")
+        it.ask(ops, "/api/admin/inventory/prod_kfc/count", {"counted": 1, "reason": "one left"})
+        for user in ["ann", "bob"]:
+            it.ask(ops, f"/api/admin/points/{user}/award", {"points": 9000})
+        ann, bob = visit(browser, it, "ann"), visit(browser, it, "bob")
+        for page in [ann, bob]:
+            review(page)
+        watching = visit(browser, it)
+        watching.goto(KFC)
+        expect(watching.locator("#stock")).to_have_text("1")
+        ann.get_by_role("button", name="Exchange now").click()
+        ann.wait_for_url("**/orders/ord_*")
+        expect(watching.locator("#stock")).to_have_text("Sold out")
+        bob.get_by_role("button", name="Exchange now").click()
+        expect(bob.get_by_role("alert")).to_contain_text("It is sold out.")
+        expect(bob.get_by_role("alert")).to_contain_text("Nothing was changed.")
+        look(bob, "sold-out")
+        assert (len(it.orders("ann")), len(it.orders("bob"))) == (1, 0)
+        # What is refused is said by a status, and browsers write that down.
+        bob.complaints = [text for text in bob.complaints if "409" not in text]
+        for page in [ann, bob, watching]:
+            content(page)
+
+
+def a_deadline_is_seen_to_pass(browser):
+    with shop("--reservation-ttl", "2s") as it:
+        page = visit(browser, it, "demo")
+        review(page)
+        page.get_by_label("Confirm it at once").uncheck()
+        page.get_by_role("button", name="Exchange now").click()
+        expect(page.locator("#state")).to_have_attribute("data-state", "expired", timeout=30_000)
+        page.goto(KFC)
+        expect(page.locator("#stock")).to_have_text("500")
+        content(page)
+
+
+def a_lost_answer_is_no_second_order(browser):
+    with shop() as it:
+        page = visit(browser, it, "demo")
+        review(page)
+        tries = []
+
+        def lose(route):
+            if route.request.method != "POST":
+                return route.continue_()
+            tries.append(route.request.post_data)
+            if len(tries) == 1:
+                # The server has it, and the answer never comes.
+                route.fetch(max_redirects=0)
+                return route.abort("connectionreset")
+            return route.continue_()
+
+        page.route("**/exchange", lose)
+        page.get_by_role("button", name="Exchange now").click()
+        page.wait_for_url("**/orders/ord_*")
+        assert len(tries) == 2 and tries[0] == tries[1], tries
+        assert len(it.orders("demo")) == 1
+        page.complaints = [text for text in page.complaints if "ERR_CONNECTION_RESET" not in text]
+        content(page)
+
+
+def a_network_that_comes_back(browser):
+    with shop() as it:
+        page = visit(browser, it, "demo")
+        review(page)
+        page.context.set_offline(True)
+        page.get_by_role("button", name="Exchange now").click()
+        expect(page.get_by_role("status")).to_contain_text("The network is gone.")
+        page.context.set_offline(False)
+        page.wait_for_url("**/orders/ord_*")
+        assert len(it.orders("demo")) == 1
+        page.complaints = [text for text in page.complaints if "ERR_INTERNET_DISCONNECTED" not in text]
+        content(page)
+
+
+def a_double_click_and_the_way_back(browser):
+    with shop() as it:
+        page = visit(browser, it, "demo")
+        review(page)
+        page.get_by_role("button", name="Exchange now").dblclick()
+        page.wait_for_url("**/orders/ord_*")
+        assert len(it.orders("demo")) == 1
+        content(page)
+        # Without a script the browser itself sends the form again.
+        page = visit(browser, it, "demo", java_script_enabled=False)
+        review(page, 3)
+        page.get_by_role("button", name="Exchange now").click()
+        page.wait_for_url("**/orders/ord_*")
+        first = page.url
+        page.go_back()
+        page.get_by_role("button", name="Exchange now").click()
+        page.wait_for_url("**/orders/ord_*")
+        assert page.url == first and len(it.orders("demo")) == 2
+        content(page)
+
+
+def every_page_is_for_everybody(browser):
+    with shop() as it:
+        for scheme, width, locale in [("light", 320, "en-GB"), ("dark", 1280, "zh-CN")]:
+            page = visit(browser, it, "demo", color_scheme=scheme, locale=locale,
+                         viewport={"width": width, "height": 900})
+            made = it.ask(it.token("demo"), "/api/mall/exchange", {"productId": "prod_kfc", "quantity": 1})
+            paths = ["/", "/products", KFC, f"{KFC}/exchange", "/orders", f"/orders/{made['orderId']}",
+                     "/points", "/preferences", "/sign-in"]
+            for path in paths:
+                page.goto(path)
+                name = path.strip("/").split("/")[0] or "home"
+                look(page, f"{name}-{paths.index(path)}-{scheme}-{width}-{locale}")
+            content(page)
+
+
+def the_keyboard_suffices(browser):
+    with shop() as it:
+        page = visit(browser, it, "demo")
+        page.goto(f"{KFC}/exchange?quantity=1")
+
+        def tab_to(name):
+            for _ in range(40):
+                page.keyboard.press("Tab")
+                if page.evaluate("document.activeElement.textContent").strip() == name:
+                    return
+            raise AssertionError(f"{name} is not reached")
+
+        tab_to("Skip to the content")
+        page.keyboard.press("Enter")
+        tab_to("Exchange now")
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/orders/ord_*")
+        content(page)
+
+
+WALKS = [a_user_exchanges_points, two_users_and_one_unit, a_deadline_is_seen_to_pass,
+         a_lost_answer_is_no_second_order, a_network_that_comes_back, a_double_click_and_the_way_back,
+         every_page_is_for_everybody, the_keyboard_suffices]
+
+with sync_playwright() as playwright:
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+    for walk in WALKS:
+        walk(chromium)
+        print(f"{walk.__name__.replace('_', ' ')}: ok", flush=True)
+    chromium.close()

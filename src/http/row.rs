@@ -47,7 +47,8 @@ impl Row {
 
     /// Whether it is there for whoever comes by a listener with this offer.
     pub(super) fn is_offered(&self, offer: Offer) -> bool {
-        let at = if self.is_watched() { At::Both } else { self.access.at() };
+        let is_for_all = self.is_watched() || self.is_door();
+        let at = if is_for_all { At::Both } else { self.access.at() };
         match (offer, at) {
             (Offer::Everything, _) | (_, At::Both) => true,
             (Offer::Users, At::Everybodys) | (Offer::Operators, At::Operators) => true,
@@ -58,6 +59,11 @@ impl Row {
     /// Whether it is asked by whoever watches over the server, who must never be told to wait.
     pub(super) fn is_watched(&self) -> bool {
         matches!(self.path, "/health" | "/ready")
+    }
+
+    /// Whether it is a page that people of all kinds need to see any other.
+    fn is_door(&self) -> bool {
+        matches!(self.path, "/sign-in" | "/sign-out" | "/language" | "/assets/{name}")
     }
 
     /// Whose keys, and of what, are told apart from others. A user's name has no space, so its

@@ -262,7 +262,67 @@ def the_keyboard_suffices(browser):
         content(page)
 
 
-WALKS = [a_user_exchanges_points, two_users_and_one_unit, a_deadline_is_seen_to_pass,
+def an_operators_day(browser):
+    with shop() as it:
+        made = it.ask(it.token("demo"), "/api/mall/exchange",
+                      {"productId": "prod_kfc", "quantity": 3, "confirm": True})
+        page = visit(browser, it)
+        page.goto(it.token("olga", "operator", "--link", "--at", it.url))
+        page.get_by_role("button").filter(has_text="olga").click()
+        page.get_by_role("link", name="Console").click()
+        expect(page.get_by_role("row", name="journal")).to_contain_text("well")
+        look(page, "console-board")
+        events = page.locator("dt:has-text('Durable events') + dd")
+        before = events.text_content()
+
+        page.get_by_role("link", name="All orders").click()
+        page.get_by_label("User").fill("demo")
+        page.get_by_role("button", name="Search").click()
+        look(page, "console-orders")
+        page.get_by_role("link", name=re.compile("^EX")).click()
+        page.get_by_label("Tracking number").fill("SF1234567890")
+        page.get_by_role("button", name="Send").click()
+        expect(page.locator("#state")).to_have_attribute("data-state", "shipped")
+        page.get_by_label("Units to give back").fill("1")
+        page.get_by_label("Reason").last.fill("one was crushed")
+        page.get_by_role("button", name="Refund").click()
+        expect(page.get_by_text("one was crushed")).to_be_visible()
+        look(page, "console-order")
+        page.get_by_role("button", name="Completed").click()
+        expect(page.locator("#state")).to_have_attribute("data-state", "completed")
+        order = it.ask(it.token("demo"), f"/api/mall/orders/{made['orderId']}")
+        assert (order["returnedQuantity"], order["trackingNo"]) == (1, "SF1234567890"), order
+
+        page.get_by_role("link", name="Products and stock").click()
+        look(page, "console-products")
+        page.get_by_role("link", name="KFC").click()
+        page.get_by_label("Quantity").fill("20")
+        page.get_by_label("Reason").fill("a delivery")
+        page.get_by_role("button", name="Receive").click()
+        row = page.get_by_role("row", name="a delivery")
+        expect(row).to_contain_text("olga")
+        expect(row).to_contain_text("518")
+        look(page, "console-product")
+
+        page.get_by_role("link", name="Users and points").click()
+        page.get_by_label("User").fill("demo")
+        page.get_by_role("button", name="Search").click()
+        page.get_by_label("points", exact=True).fill("500")
+        page.get_by_label("Reason").fill("for the trouble")
+        page.get_by_role("button", name="Award").click()
+        expect(page.get_by_role("row", name="for the trouble")).to_contain_text("olga")
+        look(page, "console-user")
+
+        # The board goes on by itself.
+        page.get_by_role("link", name="Sale board").click()
+        expect(events).not_to_have_text(before)
+        shown = events.text_content()
+        it.ask(it.token("demo"), "/api/mall/exchange", {"productId": "prod_kfc", "quantity": 1})
+        expect(events).not_to_have_text(shown)
+        content(page)
+
+
+WALKS = [an_operators_day, a_user_exchanges_points, two_users_and_one_unit, a_deadline_is_seen_to_pass,
          a_lost_answer_is_no_second_order, a_network_that_comes_back, a_double_click_and_the_way_back,
          every_page_is_for_everybody, the_keyboard_suffices]
 

@@ -164,6 +164,41 @@ async fn who_is_not_signed_in_is_asked_to_and_goes_on_where_they_were() {
 }
 
 #[tokio::test]
+async fn the_console_is_for_operators_and_says_who_did_what() {
+    let shop = Shop::open().await;
+    let mut demo = Browser::of(&shop, "demo").await;
+    let mut olga = Browser::open(&shop).await;
+    let code = format!("code={}", token("olga", Role::Operator));
+    let answer = olga.send("/sign-in", &code).await;
+    olga.keep(&answer);
+    let pages = ["/console", "/console/orders", "/console/products", "/console/products/prod_kfc"];
+    for path in pages.into_iter().chain(["/console/users?user_id=demo"]) {
+        assert_eq!(demo.see(path).await.status, 403, "{path}");
+        assert_eq!(olga.see(path).await.status, 200, "{path}");
+    }
+    assert!(!text(&demo.see("/").await).contains("/console"));
+    let path = "/console/products/prod_kfc";
+    let page = text(&olga.see(path).await);
+    let key = between(&page, "name=\"key\" value=\"", "\"");
+    let form = format!("key={key}&do=receive&quantity=20&reason=a+delivery");
+    assert_eq!(demo.send(path, &form).await.status, 403);
+    for _ in 0..2 {
+        assert_eq!(olga.send(path, &form).await.status, 303);
+    }
+    let page = text(&olga.see(path).await);
+    assert!(page.contains("<td>olga</td><td>a delivery</td>"), "{page}");
+    assert!(page.contains("520") && !page.contains("540"), "twice is once: {page}");
+    let without = olga.send(path, &format!("key={key}2&do=receive&quantity=20&reason=")).await;
+    assert_eq!(without.status, 400, "{}", text(&without));
+    let award = format!("key={key}3&do=award&user_id=eve&points=500&reason=thanks");
+    assert_eq!(olga.send("/console/users", &award).await.status, 303);
+    let page = text(&olga.see("/console/users?user_id=eve").await);
+    assert!(page.contains(">500<") && page.contains("thanks"), "{page}");
+    assert_eq!(olga.send(path, "do=withdraw").await.status, 303);
+    assert_eq!(demo.see("/products/prod_kfc").await.status, 404);
+}
+
+#[tokio::test]
 async fn a_session_ends_with_its_tokens() {
     let shop = Shop::open().await;
     let mut demo = Browser::of(&shop, "demo").await;

@@ -2,6 +2,7 @@
 //! script. What a script adds is in `assets/shop.js`.
 
 mod assets;
+mod console;
 mod failed;
 mod form;
 mod page;

@@ -45,6 +45,9 @@ pub(super) struct Visit<'p, 'a, const N: usize> {
     pub(super) user: &'p User,
 }
 
+/// A page for an operator.
+pub(super) type Desk<'p, 'a, const N: usize> = Visit<'p, 'a, N>;
+
 impl<'a, const N: usize> Page<'a, N> {
     /// # Errors
     /// RATE_LIMITED; whoever is not signed in sees what everybody sees.
@@ -77,6 +80,13 @@ impl<'a, const N: usize> Page<'a, N> {
                 .err()
                 .unwrap_or_else(|| ApiError::new(Code::Unauthorized))),
         }
+    }
+
+    /// # Errors
+    /// Those of [`Page::visit`], and FORBIDDEN for who is no operator.
+    pub(super) fn desk(&self) -> Result<Desk<'_, 'a, N>, ApiError> {
+        let visit = self.visit()?;
+        if self.is_operator() { Ok(visit) } else { Err(ApiError::new(Code::Forbidden)) }
     }
 
     pub(super) fn visitor(&self) -> Option<&Identity> {
@@ -277,7 +287,7 @@ pub(super) fn number(number: impl Into<i128>) -> String {
     let digits = number.unsigned_abs().to_string();
     let mut text = String::from(if number < 0 { "−" } else { "" });
     for (at, digit) in digits.char_indices() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);

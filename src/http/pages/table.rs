@@ -2,6 +2,10 @@
 
 use hyper::Method;
 
+use super::console::{
+    board, order as any_order, orders as all_orders, product as stock, products as all_products,
+    user as points_of_user,
+};
 use super::form::Form;
 use super::page::Page;
 use super::shop::{exchange, home, list, order, orders, points, preferences, product};
@@ -55,6 +59,15 @@ pages! {
     GET "/points" nothing => points::get, "Points of who looks, and what changed them.";
     GET "/preferences" nothing => preferences::get, "What who looks likes.";
     POST "/preferences" form => preferences::post, "Says what one likes, or erases it.";
+    GET "/console" nothing => board::get, "How the sale stands.";
+    GET "/console/orders" nothing => all_orders::get, "Everybody's orders.";
+    GET "/console/orders/{orderId}" nothing => any_order::get, "One of them.";
+    POST "/console/orders/{orderId}" form => any_order::post, "Carries it on, or takes it back.";
+    GET "/console/products" nothing => all_products::get, "Products with their stock.";
+    GET "/console/products/{productId}" nothing => stock::get, "The stock of one, and what changed it.";
+    POST "/console/products/{productId}" form => stock::post, "Changes its stock, or shows it.";
+    GET "/console/users" nothing => points_of_user::get, "The points of a user.";
+    POST "/console/users" form => points_of_user::post, "Gives points, or takes them.";
     GET "/sign-in" nothing => sign_in::get, "Who are you?";
     POST "/sign-in" form => sign_in::post, "Begins a session.";
     POST "/sign-out" form => sign_in::end, "Ends it.";

@@ -28,6 +28,6 @@ use crate::http::auth::Identity;
 use crate::mall::Note;
 
 /// A reason with who gives it.
-fn note<'a>(identity: &'a Identity, reason: Option<&'a str>) -> Cow<'a, str> {
+pub(in crate::http) fn note<'a>(identity: &'a Identity, reason: Option<&'a str>) -> Cow<'a, str> {
     Note { operator: Some(identity.user.id()), reason: reason.unwrap_or_default() }.text()
 }

@@ -15,8 +15,8 @@ const now = () => Date.now() + aheadMs;
 
 const PAUSES_MS = [500, 1000, 2000, 4000, 8000];
 
-async function sendOnce(form) {
-  const body = new URLSearchParams(new FormData(form));
+async function sendOnce(form, button) {
+  const body = new URLSearchParams(new FormData(form, button));
   const buttons = form.querySelectorAll("button");
   buttons.forEach((button) => { button.disabled = true; });
   say(words.sending);
@@ -58,7 +58,7 @@ document.addEventListener("submit", (event) => {
   event.preventDefault();
   if (form.dataset.sent) return;
   form.dataset.sent = "yes";
-  sendOnce(form).catch(() => { form.dataset.sent = ""; form.submit(); });
+  sendOnce(form, event.submitter).catch(() => { window.location.reload(); });
 });
 
 // A page that comes back out of the browser's memory may be of long ago.
@@ -77,6 +77,26 @@ if (stock) {
   });
   window.addEventListener("pagehide", () => source.close());
 }
+
+// ---- A board that is live ----
+
+async function follow(board) {
+  for (;;) {
+    await pause(Number(board.dataset.live));
+    if (document.hidden) continue;
+    try {
+      const answer = await fetch(window.location.href);
+      if (!answer.ok) continue;
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      const fresh = page.getElementById(board.id);
+      if (fresh) board.replaceChildren(...fresh.childNodes);
+      say("");
+    } catch {
+      say(words.offline);
+    }
+  }
+}
+document.querySelectorAll("[data-live]").forEach(follow);
 
 // ---- Deadlines ----
 

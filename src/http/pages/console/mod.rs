@@ -1,0 +1,58 @@
+//! The console: pages for operators.
+
+pub(super) mod board;
+pub(super) mod order;
+pub(super) mod orders;
+pub(super) mod product;
+pub(super) mod products;
+pub(super) mod user;
+
+use maud::{Markup, html};
+
+use super::form::Fields;
+use super::page::{Desk, Page};
+use super::words::Words;
+use crate::base::error::Result;
+use crate::http::api::admin::note;
+use crate::http::error::ApiError;
+use crate::http::text::text;
+use crate::mall::REASON_CHARS_MAX;
+
+/// The console's own links.
+fn nav<const N: usize>(page: &Page<'_, N>) -> Markup {
+    let words = page.words;
+    let links = [
+        ("/console", words.board),
+        ("/console/orders", words.all_orders),
+        ("/console/products", words.products_and_stock),
+        ("/console/users", words.users),
+    ];
+    html! {
+        nav .categories aria-label=(words.console) {
+            ul {
+                @for (path, text) in links {
+                    li { a href=(path) aria-current=[(page.request().spelled == path).then_some("page")] { (text) } }
+                }
+            }
+        }
+    }
+}
+
+/// A field for a reason, which everything that an operator does needs or may have.
+fn reason_field(words: &Words) -> Markup {
+    html! {
+        label { (words.reason) input name="reason" maxlength=(REASON_CHARS_MAX) required; }
+    }
+}
+
+/// Why, with who: what is kept beside a change.
+///
+/// # Errors
+/// INVALID_REQUEST when there is no reason, or it is too long.
+fn because<'f, const N: usize>(
+    desk: &Desk<'_, '_, N>,
+    fields: &'f Fields,
+) -> Result<std::borrow::Cow<'f, str>, ApiError> {
+    let reason = text("reason", fields.must("reason")?, 1..=REASON_CHARS_MAX)?;
+    Ok(std::borrow::Cow::Owned(note(desk.call.identity(), Some(reason)).into_owned()))
+}

@@ -1,0 +1,107 @@
+//! One product: its stock, what changed it and who, and how it is changed.
+
+use maud::{Markup, html};
+
+use super::{because, nav, reason_field};
+use crate::base::QUANTITY_MAX;
+use crate::http::error::ApiError;
+use crate::http::pages::form::Form;
+use crate::http::pages::page::{Page, number, see_other};
+use crate::http::pages::time;
+use crate::http::query;
+use crate::http::reply::Answer;
+use crate::mall::{Editor, Note, Product, Seen, StockPlace, order_id};
+
+const CHANGES: usize = 50;
+
+pub(in crate::http::pages) async fn get(page: &Page<'_, 1>) -> Answer {
+    page.no_query()?;
+    page.desk()?;
+    let [product_id] = page.path;
+    let (words, mall) = (page.words, page.mall());
+    let found = mall.inventory(product_id, CHANGES).await?;
+    let level = &found.level;
+    let content = html! {
+        (nav(page))
+        dl {
+            dt { (words.stock) } dd .price { (number(level.available)) }
+            dt { (words.reserved) } dd { (number(level.reserved)) }
+            dt { (words.sold) } dd { (number(level.consumed)) }
+            dt { (words.written_off) } dd { (number(level.written_off)) }
+            dt { (words.received) } dd { (number(level.received)) }
+            dt { (words.waiting) } dd { (level.waiting) }
+        }
+        (forms(page, found.item.product.active))
+        section {
+            h2 { (words.changes) }
+            div .wide tabindex="0" role="region" aria-label=(words.changes) {
+                table {
+                    thead { tr {
+                        th scope="col" { (words.when) } th scope="col" { (words.what) } th scope="col" .number { (words.change) }
+                        th scope="col" .number { (words.stock) } th scope="col" { (words.who) } th scope="col" { (words.why) }
+                    } }
+                    tbody {
+                        @for change in &found.changes {
+                            @let note = Note::read(&change.note);
+                            tr {
+                                td { (time::told(mall, change.at)) }
+                                td { (change.kind.name()) @if let Some(order) = change.reservation { " " a href={ "/console/orders/" (order_id(order)) } { (words.orders) } } }
+                                td .number { (number(change.delta)) }
+                                td .number { (number(change.available)) }
+                                td { (note.operator.unwrap_or_default()) }
+                                td { (note.reason) }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    };
+    Ok(page.show(&found.item.product.name, &content))
+}
+
+fn forms(page: &Page<'_, 1>, is_active: bool) -> Markup {
+    let words = page.words;
+    let [path] = page.path;
+    let path = format!("/console/products/{path}");
+    let key = page.request().app.ids.make();
+    let acts = [("receive", words.receive), ("count", words.count), ("write-off", words.write_off)];
+    html! {
+        form method="post" action=(path) .panel data-once {
+            input type="hidden" name="key" value=(key);
+            label { (words.quantity) input type="number" name="quantity" min="0" max=(QUANTITY_MAX) required; }
+            (reason_field(words))
+            @for (what, label) in acts { button name="do" value=(what) { (label) } " " }
+        }
+        form method="post" action=(path) {
+            button name="do" value=(if is_active { "withdraw" } else { "publish" }) {
+                (if is_active { words.withdraw } else { words.publish })
+            }
+        }
+    }
+}
+
+pub(in crate::http::pages) async fn post(page: &Page<'_, 1>, form: Form) -> Answer {
+    let fields = form.read(page).await?;
+    let [product_id] = page.path;
+    let (desk, mall) = (page.desk()?, page.mall());
+    let what = fields.must("do")?;
+    if let "publish" | "withdraw" = what {
+        let active = what == "publish";
+        let editor = Editor { name: desk.user.id().to_owned(), key: None };
+        let make = Box::new(move |before: &Product| Ok(Product { active, ..before.clone() }));
+        mall.change(product_id, Seen::Any, editor, make).await?;
+        return see_other(&format!("/console/products/{product_id}"));
+    }
+    let key = Some(desk.key(page, fields.must("key")?, &fields.bytes)?);
+    let least = u64::from(what != "count");
+    let quantity = query::number("quantity", fields.must("quantity")?, least..=QUANTITY_MAX)?;
+    let (place, note) = (StockPlace::for_sale(product_id), because(&desk, &fields)?);
+    match what {
+        "receive" => drop(mall.receive(place, quantity, &note, key).await?),
+        "count" => drop(mall.count(place, quantity, &note, key).await?),
+        "write-off" => drop(mall.write_off(place, quantity, &note, key).await?),
+        _ => return Err(ApiError::invalid("do is receive, count, write-off, publish or withdraw")),
+    }
+    see_other(&format!("/console/products/{product_id}"))
+}

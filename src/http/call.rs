@@ -229,7 +229,7 @@ impl<'a> Unchecked<'a> {
     }
 
     /// Whose token it has, if it is good now.
-    fn bearer(&self) -> Result<Arc<Identity>, ApiError> {
+    pub(super) fn bearer(&self) -> Result<Arc<Identity>, ApiError> {
         self.app.bearer(self.headers, self.route.method == Method::GET)
     }
 

@@ -5,7 +5,7 @@ use hyper::header::CONTENT_TYPE;
 
 use super::page::Page;
 use crate::base::error::Result;
-use crate::http::body;
+use crate::http::auth::is_same_origin;
 use crate::http::error::{ApiError, Code};
 use crate::http::query;
 
@@ -30,9 +30,8 @@ impl Form {
     /// UNAUTHORIZED when nobody is, FORBIDDEN when another site sent it, otherwise what is wrong with
     /// the form.
     pub(super) async fn read<const N: usize>(self, page: &Page<'_, N>) -> Result<Fields, ApiError> {
-        let visit = page.visit()?;
         let fields = self.read_of_anybody(page).await?;
-        visit.call.count_write(fields.bytes.len())?;
+        page.visit()?.call.count_write(fields.bytes.len())?;
         Ok(fields)
     }
 
@@ -44,18 +43,18 @@ impl Form {
         self,
         page: &Page<'_, N>,
     ) -> Result<Fields, ApiError> {
-        let call = page.request().public::<N>()?;
-        if !crate::http::auth::is_same_origin(call.headers()) {
+        let headers = page.request().headers;
+        if !is_same_origin(headers) {
             return Err(
                 ApiError::new(Code::Forbidden).detail("the request comes from another site")
             );
         }
-        let media_type = call.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let media_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let media_type = media_type.and_then(|it| it.split(';').next()).map(str::trim);
         if !media_type.is_some_and(|it| it.eq_ignore_ascii_case(FORM)) {
             return Err(ApiError::new(Code::UnsupportedMediaType));
         }
-        let bytes = body::collect(&call, self.0, call.app.limits.body_bytes).await?;
+        let bytes = page.collect(self.0).await?;
         let text = std::str::from_utf8(&bytes);
         let text = text.map_err(|_| ApiError::invalid("the form is no UTF-8"))?;
         Ok(Fields { pairs: query::fields(text)?, bytes })

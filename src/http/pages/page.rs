@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use hyper::body::Bytes;
+use hyper::body::{Bytes, Incoming};
 use hyper::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION,
     SET_COOKIE, VARY,
@@ -17,8 +17,10 @@ use crate::base::error::Result;
 use crate::http::access::{Access, Grant};
 use crate::http::answer::Body;
 use crate::http::auth::Identity;
-use crate::http::call::{Unchecked, UserCall};
+use crate::http::body;
+use crate::http::call::{PublicCall, Unchecked, UserCall};
 use crate::http::error::{ApiError, Code};
+use crate::http::lane::Lanes;
 use crate::http::query;
 use crate::http::reply::{Answer, HttpResponse};
 use crate::mall::{Mall, User};
@@ -35,8 +37,14 @@ pub(super) struct Page<'a, const N: usize = 0> {
     pub(super) words: &'static Words,
     pub(super) path: [&'a str; N],
     request: Unchecked<'a>,
-    /// Who looks, where somebody is signed in.
-    visitor: Option<UserCall<'a, N>>,
+    who: Who<'a, N>,
+}
+
+/// Who looks.
+enum Who<'a, const N: usize> {
+    /// Nobody that is known, and why not.
+    Guest(PublicCall<'a, N>, Code),
+    Visitor(UserCall<'a, N>),
 }
 
 /// A page for somebody who is signed in.
@@ -50,15 +58,21 @@ pub(super) type Desk<'p, 'a, const N: usize> = Visit<'p, 'a, N>;
 
 impl<'a, const N: usize> Page<'a, N> {
     /// # Errors
-    /// RATE_LIMITED; whoever is not signed in sees what everybody sees.
+    /// RATE_LIMITED and OVERLOADED; whoever is not signed in sees what everybody sees.
     pub(super) fn of(request: Unchecked<'a>) -> Result<Self, ApiError> {
-        let visitor = match request.user::<N>() {
-            Ok(call) => Some(call),
-            Err(error) if matches!(error.code, Code::Unauthorized | Code::Forbidden) => None,
+        let signed_in = request.bearer().and_then(|_| request.user::<N>());
+        let who = match signed_in {
+            Ok(call) => Who::Visitor(call),
+            Err(error) if matches!(error.code, Code::Unauthorized | Code::Forbidden) => {
+                Who::Guest(request.public()?, error.code)
+            }
             Err(error) => return Err(error),
         };
-        let path = request.public::<N>()?.path;
-        Ok(Self { words: Words::of(request.headers), path, request, visitor })
+        let path = match &who {
+            Who::Guest(call, _) => call.path,
+            Who::Visitor(call) => call.path,
+        };
+        Ok(Self { words: Words::of(request.headers), path, request, who })
     }
 
     pub(super) fn mall(&self) -> &'a Mall {
@@ -72,13 +86,9 @@ impl<'a, const N: usize> Page<'a, N> {
     /// # Errors
     /// UNAUTHORIZED when nobody is signed in, FORBIDDEN when another site asks.
     pub(super) fn visit(&self) -> Result<Visit<'_, 'a, N>, ApiError> {
-        match &self.visitor {
-            Some(call) => Ok(Visit { call, user: &call.identity().user }),
-            None => Err(self
-                .request
-                .user::<N>()
-                .err()
-                .unwrap_or_else(|| ApiError::new(Code::Unauthorized))),
+        match &self.who {
+            Who::Visitor(call) => Ok(Visit { call, user: &call.identity().user }),
+            Who::Guest(_, code) => Err(ApiError::new(*code)),
         }
     }
 
@@ -90,12 +100,32 @@ impl<'a, const N: usize> Page<'a, N> {
     }
 
     pub(super) fn visitor(&self) -> Option<&Identity> {
-        self.visitor.as_ref().map(|call| call.identity())
+        match &self.who {
+            Who::Visitor(call) => Some(call.identity()),
+            Who::Guest(..) => None,
+        }
     }
 
     /// Whether who looks may see the console.
     pub(super) fn is_operator(&self) -> bool {
         self.visitor().is_some_and(|it| Access::Operator.grant(it.role) == Grant::Own)
+    }
+
+    /// Where what takes long is made.
+    pub(super) fn lanes(&self) -> &Lanes {
+        match &self.who {
+            Who::Visitor(call) => call.lanes(),
+            Who::Guest(call, _) => call.lanes(),
+        }
+    }
+
+    /// What was sent along.
+    pub(super) async fn collect(&self, body: Incoming) -> Result<Bytes, ApiError> {
+        let bytes_max = self.request.app.limits.body_bytes;
+        match &self.who {
+            Who::Visitor(call) => body::collect(call, body, bytes_max).await,
+            Who::Guest(call, _) => body::collect(call, body, bytes_max).await,
+        }
     }
 
     pub(super) fn query(&self) -> Result<Vec<(String, String)>, ApiError> {
@@ -199,7 +229,7 @@ impl<'a, const N: usize> Page<'a, N> {
                     ul {
                         (link("/", words.home))
                         (link("/products", words.products))
-                        @if self.visitor.is_some() {
+                        @if self.visitor().is_some() {
                             (link("/orders", words.orders))
                             (link("/points", words.points))
                             (link("/preferences", words.preferences))

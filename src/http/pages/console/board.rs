@@ -21,7 +21,7 @@ pub(in crate::http::pages) async fn get(page: &Page<'_>) -> Answer {
     let filter = AlertFilter { is_open: Some(true), ..AlertFilter::default() };
     let alerts = mall.alerts(filter, None, ALERTS).await?.alerts;
     let find = move || mall.held(None, None, 1).map_err(crate::http::error::ApiError::from);
-    let held = page.request().app.lists.run(find).await?;
+    let held = page.lanes().lists.run(find).await?;
     let content = html! {
         (nav(page))
         div #board data-live="2000" { (board(page, &held, &alerts)) }

@@ -17,7 +17,7 @@ pub(in crate::http::pages) async fn get(page: &Page<'_>) -> Answer {
     let (filter, place) = parse_listing(asked, Shown::Everything)?;
     let mall = page.mall().clone();
     let find = move || mall.products(&filter, &place).map_err(ApiError::from);
-    let found = page.request().app.searches.run(find).await?;
+    let found = page.lanes().searches.run(find).await?;
     let content = content(page, keyword.as_deref().unwrap_or_default(), &found);
     Ok(page.show(page.words.products_and_stock, &content))
 }

@@ -33,7 +33,7 @@ pub(in crate::http::pages) async fn get(page: &Page<'_>) -> Answer {
             found.map(|(balance, near, user)| mall.recommend(&user, balance, wanting, near));
         content(&mall, words, found.transpose()?.as_ref())
     };
-    let content = page.request().app.searches.run(write).await?;
+    let content = page.lanes().searches.run(write).await?;
     Ok(page.show(words.home, &content))
 }
 

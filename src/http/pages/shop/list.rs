@@ -23,7 +23,7 @@ pub(in crate::http::pages) async fn get(page: &Page<'_>) -> Answer {
         move || mall.products(&filter, &place).map_err(ApiError::from)
     };
     let found = match mall.is_long_search(&filter) {
-        true => page.request().app.searches.run(find).await?,
+        true => page.lanes().searches.run(find).await?,
         false => find()?,
     };
     let shelf = mall.shelf();

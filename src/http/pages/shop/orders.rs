@@ -30,7 +30,7 @@ pub(in crate::http::pages) async fn get(page: &Page<'_>) -> Answer {
         drop(charge);
         found
     };
-    let found = page.request().app.lists.run(find).await?;
+    let found = page.lanes().lists.run(find).await?;
     Ok(page.show(page.words.orders, &content(page, &found)?))
 }
 

@@ -5,14 +5,26 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
+use hyper::Version;
 use hyper::body::Bytes;
 use parking_lot::Mutex;
 
 use super::error::{ApiError, Code};
 use super::guests::Address;
 
-/// Smaller ones are not counted: the bound on connections bounds them.
+/// How many requests of one connection of HTTP/2 are under way at one time: as many as a proxy sends at
+/// once while others wait, and few enough for a connection to take little more than one of HTTP/1.1.
+pub(super) const STREAMS_MAX: u32 = 64;
+/// What a connection may take of the memory without being counted: the bound on connections bounds it.
 pub(super) const SMALL_BYTES: usize = 16 * 1024;
+
+/// How much a request may take without being counted, in bytes.
+pub(super) fn small_bytes(version: Version) -> usize {
+    match version {
+        Version::HTTP_2 => SMALL_BYTES / STREAMS_MAX as usize,
+        _ => SMALL_BYTES,
+    }
+}
 
 /// Whose bound counts.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

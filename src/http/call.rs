@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::access::{self, Access, Grant};
 use super::auth::{Identity, Role};
-use super::budget::{Charge, Payer, SMALL_BYTES};
+use super::budget::{Charge, Payer};
 use super::error::{ApiError, Code};
 use super::format::Format;
 use super::gate::{Admitted, Asker};
@@ -44,6 +44,8 @@ pub(super) struct Unchecked<'a> {
     /// What the log tells of it.
     pub(super) asked: &'a Asked,
     pub(super) headers: &'a HeaderMap,
+    /// How much memory it may take without being counted, in bytes.
+    pub(super) small_bytes: usize,
     pub(super) route: &'static Row,
     /// The path as it is spelled.
     pub(super) spelled: &'a str,
@@ -302,7 +304,11 @@ impl<Who, const N: usize> Call<'_, Who, N> {
 
     /// Counts memory for this request, as long as the charge lives, if it is worth counting.
     pub(super) fn charge(&self, bytes: usize) -> Result<Option<Charge>, ApiError> {
-        charge(self.app, self.request.headers, self.request.visit, bytes)
+        let Unchecked { app, headers, visit, small_bytes, .. } = self.request;
+        if bytes <= small_bytes {
+            return Ok(None);
+        }
+        charge(app, headers, visit, bytes).map(Some)
     }
 }
 
@@ -376,16 +382,13 @@ fn ledger_key(scope: &str, meant: &str) -> Result<IdempotencyKey> {
     Ok(key.owned_by(&format!("{caller} ledger {share}")))
 }
 
-/// Counts memory for whoever has sent these headers, if it is worth counting.
+/// Counts memory for whoever has sent these headers.
 pub(super) fn charge(
     app: &App,
     headers: &HeaderMap,
     visit: Visit,
     bytes: usize,
-) -> Result<Option<Charge>, ApiError> {
-    if bytes <= SMALL_BYTES {
-        return Ok(None);
-    }
+) -> Result<Charge, ApiError> {
     // Whose share of the memory it takes.
     let payer = match app.bearer(headers, true) {
         // A service that names nobody pays for itself.
@@ -399,5 +402,5 @@ pub(super) fn charge(
         Offer::Everything | Offer::Users => &app.budget,
         Offer::Operators => &app.operators_budget,
     };
-    budget.charge(&payer, bytes).map(Some)
+    budget.charge(&payer, bytes)
 }

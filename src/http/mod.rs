@@ -11,7 +11,9 @@ mod auth;
 mod body;
 mod budget;
 mod call;
+mod channel;
 mod code;
+mod connection;
 mod document;
 mod error;
 mod etag;
@@ -28,7 +30,9 @@ mod messagepack;
 mod metrics;
 mod pages;
 mod parts;
+mod porter;
 mod problem;
+mod proxies;
 mod query;
 mod rates;
 mod reply;
@@ -44,6 +48,7 @@ mod starting;
 mod stream;
 mod strict;
 mod text;
+mod tls;
 mod told;
 mod upkeep;
 mod visit;
@@ -77,14 +82,16 @@ pub use listener::{Audience, Listener, Listeners};
 pub(crate) use listener::{Inherited, OwnPath, Place};
 #[cfg(feature = "bin")]
 pub(crate) use manual::{escaped, policy_of};
-pub use request_log::RequestLog;
 #[cfg(feature = "bin")]
-pub(crate) use server::TURNED_AWAY_MAX;
+pub(crate) use porter::TURNED_AWAY_MAX;
+pub use proxies::{Proxies, ProxyHeader};
+pub use request_log::RequestLog;
 pub use server::run;
 #[cfg(feature = "bin")]
 pub(crate) use server::{Ending, run_until};
 #[cfg(feature = "bin")]
 pub(crate) use starting::starting;
+pub use tls::{Tls, TlsPem};
 
 /// The bounds of the server.
 #[derive(Clone, Debug)]
@@ -214,6 +221,10 @@ pub struct App {
     ids: request_id::RequestIds,
     /// Which of them the log tells of.
     request_log: RequestLog,
+    /// `None` where nobody speaks TLS.
+    tls: Option<Tls>,
+    /// Who names the clients that requests are for.
+    proxies: Proxies,
     /// Set when the server stops accepting; `/ready` says so to whoever is still connected.
     draining: watch::Sender<bool>,
     /// Places for clients that follow the events.
@@ -272,6 +283,8 @@ impl App {
             running: Arc::default(),
             ids: request_id::RequestIds::new(),
             request_log: RequestLog::default(),
+            tls: None,
+            proxies: Proxies::default(),
             draining: watch::Sender::new(false),
             seen: parts::Seen::default(),
             mirror: None,
@@ -285,6 +298,12 @@ impl App {
     #[must_use]
     pub fn log_requests(self, requests: RequestLog) -> Self {
         Self { request_log: requests, ..self }
+    }
+
+    /// Takes the word of these proxies about whom requests are from; of none unless said otherwise.
+    #[must_use]
+    pub fn behind(self, proxies: Proxies) -> Self {
+        Self { proxies, ..self }
     }
 
     /// Tells the receivers that operators name of orders and stock, while it is served.
@@ -314,6 +333,12 @@ impl App {
     #[cfg(feature = "bin")]
     pub(crate) fn with_mirror(self, mirror: Option<MirrorView>) -> Self {
         Self { mirror, ..self }
+    }
+
+    /// Tells in its metrics when this certificate ends.
+    #[cfg(feature = "bin")]
+    pub(crate) fn with_tls(self, tls: Option<Tls>) -> Self {
+        Self { tls, ..self }
     }
 
     /// Lets operators look at these backups.

@@ -20,7 +20,7 @@ use super::rates::Counted;
 use super::reply::{Answer, HttpResponse, Telling, failure};
 use super::route::{ROUTES, Route};
 use super::visit::{Offer, Visit};
-use super::{App, media, query, request_id};
+use super::{App, budget, media, query, request_id};
 use crate::base::asked::{self, Asked};
 use crate::base::error::Result;
 use crate::base::spans;
@@ -202,7 +202,9 @@ async fn told(
     let (mut response, charge) = match answer {
         Ok(answer) => {
             let bytes = answer.body().size_hint().lower() as usize;
-            match call::charge(app, &head.headers, visit, bytes) {
+            let is_small = bytes <= budget::small_bytes(head.version);
+            let charge = || call::charge(app, &head.headers, visit, bytes);
+            match (!is_small).then(charge).transpose() {
                 Ok(charge) => {
                     under_way.ended(Outcome::Answered(answer.status()));
                     (answer, charge)
@@ -241,6 +243,7 @@ async fn answer(
         counted,
         asked,
         headers,
+        small_bytes: budget::small_bytes(head.version),
         route: &route.row,
         spelled,
         query,
@@ -258,13 +261,22 @@ fn decode(parameter: &str) -> Result<Cow<'_, str>, ApiError> {
 }
 
 /// A request of HTTP/1.1 names one host: of two, whoever stands between us may have read the other
-/// one.
+/// one. One of HTTP/2 may name it in place of `Host`, and not another one there.
 fn check_host(head: &Parts) -> Result<(), ApiError> {
-    let hosts = head.headers.get_all(HOST).iter().count();
-    match (hosts, head.version) {
-        (1, _) | (0, Version::HTTP_10) => Ok(()),
-        (0, _) => Err(ApiError::invalid("there is no Host")),
-        _ => Err(ApiError::invalid("there is more than one Host")),
+    let mut hosts = head.headers.get_all(HOST).iter();
+    let (first, is_only) = (hosts.next(), hosts.next().is_none());
+    let named = head.uri.authority().filter(|_| head.version == Version::HTTP_2);
+    match (first, named) {
+        (Some(host), Some(named))
+            if !host.as_bytes().eq_ignore_ascii_case(named.as_str().as_bytes()) =>
+        {
+            Err(ApiError::invalid("Host is not :authority"))
+        }
+        (Some(_), _) if is_only => Ok(()),
+        (Some(_), _) => Err(ApiError::invalid("there is more than one Host")),
+        (None, Some(_)) => Ok(()),
+        (None, None) if head.version == Version::HTTP_10 => Ok(()),
+        (None, None) => Err(ApiError::invalid("there is no Host")),
     }
 }
 

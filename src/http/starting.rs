@@ -1,21 +1,25 @@
 //! Before the engine is open: the address answers already, that the process lives and is not ready.
 
 use std::convert::Infallible;
+use std::io;
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use hyper::body::Incoming;
 use hyper::header::{CONNECTION, HeaderValue};
-use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, StatusCode};
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
 use serde::Serialize;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Semaphore;
+use tokio_rustls::TlsAcceptor;
 
 use super::error::{ApiError, Code};
 use super::format::Format;
-use super::listener::{Listener, Stream};
+use super::listener::{Audience, Listener, Stream};
+use super::proxies::{self, Proxies};
 use super::reply::{HttpResponse, Telling, failure, respond};
 use super::request_id::{self, RequestIds};
 use super::server::ACCEPT_PAUSE;
@@ -43,7 +47,7 @@ struct Checks {
 /// Answers on `listener` until it is dropped: `/health` with 200, `/ready` with 503, and everything
 /// else with `UNAVAILABLE`. Each connection is closed after its answer, so that the next request
 /// finds the whole server.
-pub(crate) async fn starting(listener: &Listener) {
+pub(crate) async fn starting(listener: &Listener, proxies: &Proxies) {
     let places = Arc::new(Semaphore::new(ASKING_MAX));
     let ids = Arc::new(RequestIds::new());
     loop {
@@ -51,11 +55,13 @@ pub(crate) async fn starting(listener: &Listener) {
         let place = places.clone().acquire_owned().await;
         match listener.accept().await {
             Ok((stream, _)) => {
-                let ids = ids.clone();
+                let (ids, greeting) = (ids.clone(), Greeting::of(listener, proxies));
                 tokio::spawn(async move {
-                    let answered = tokio::time::timeout(ASKING_TIMEOUT, serve(stream, &ids)).await;
-                    if answered.is_err() {
-                        tracing::debug!("a client took too long");
+                    let serving = greet_and_serve(stream, greeting, &ids);
+                    match tokio::time::timeout(ASKING_TIMEOUT, serving).await {
+                        Ok(Ok(())) => {}
+                        Ok(Err(error)) => tracing::debug!(%error, "a connection ended early"),
+                        Err(_) => tracing::debug!("a client took too long"),
                     }
                     drop(place);
                 });
@@ -68,18 +74,47 @@ pub(crate) async fn starting(listener: &Listener) {
     }
 }
 
-async fn serve(stream: Stream, ids: &RequestIds) {
+/// What comes before the first request.
+struct Greeting {
+    is_announced: bool,
+    tls: Option<TlsAcceptor>,
+}
+
+impl Greeting {
+    fn of(listener: &Listener, proxies: &Proxies) -> Self {
+        let is_announced = proxies.are_announced() && listener.audience() == Audience::Everybody;
+        Self { is_announced, tls: listener.acceptor() }
+    }
+}
+
+async fn greet_and_serve(
+    mut stream: Stream,
+    greeting: Greeting,
+    ids: &RequestIds,
+) -> io::Result<()> {
+    if greeting.is_announced {
+        let _client = proxies::of_connection(&mut stream).await?;
+    }
+    match greeting.tls {
+        None => serve(stream, ids).await,
+        Some(tls) => serve(tls.accept(stream).await?, ids).await,
+    }
+    .map_err(io::Error::other)
+}
+
+async fn serve(
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    ids: &RequestIds,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let service = service_fn(|request: Request<Incoming>| {
         let asked = ids.of(request.headers());
         let mut response = answer(request.uri().path());
         request_id::say(&asked.id, response.headers_mut());
         async move { Ok::<_, Infallible>(response) }
     });
-    let mut builder = http1::Builder::new();
-    builder.half_close(true).keep_alive(false);
-    if let Err(error) = builder.serve_connection(TokioIo::new(stream), service).await {
-        tracing::debug!(%error, "a connection ended early");
-    }
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder.http1().half_close(true).keep_alive(false);
+    builder.serve_connection(TokioIo::new(stream), service).await
 }
 
 fn answer(path: &str) -> HttpResponse {

@@ -16,13 +16,20 @@ const DISCARD_BYTES: usize = 8 * 1024;
 pub(super) struct GuestStream {
     stream: Stream,
     guest: Arc<Guest>,
+    /// What was read of it already.
+    first: Option<u8>,
     /// The client sends nothing any more.
     ended: bool,
 }
 
 impl GuestStream {
     pub(super) fn new(stream: Stream, guest: Arc<Guest>) -> Self {
-        Self { stream, guest, ended: false }
+        Self { stream, guest, first: None, ended: false }
+    }
+
+    /// The same with a byte before all others, which was read to see what follows.
+    pub(super) fn after(self, first: u8) -> Self {
+        Self { first: Some(first), ..self }
     }
 
     fn written(&self, outcome: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
@@ -37,6 +44,12 @@ impl AsyncRead for GuestStream {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if buf.remaining() > 0
+            && let Some(first) = self.first.take()
+        {
+            buf.put_slice(&[first]);
+            return Poll::Ready(Ok(()));
+        }
         let before = buf.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
         match buf.filled().len() - before {

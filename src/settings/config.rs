@@ -9,7 +9,7 @@ use super::log::LogConfig;
 use crate::backup::Plan;
 use crate::base::error::{Error, Result};
 use crate::engine::{Engine, EngineBuilder};
-use crate::http::{Auth, Limits, Place, RequestLog, WebhookSettings};
+use crate::http::{Auth, Limits, Place, Proxies, RequestLog, WebhookSettings};
 use crate::mall::{BreakerConfig, MallConfig};
 use crate::points::ServiceConfig;
 use crate::sink::{Backlog, BacklogPolicy, Database, MirrorConfig};
@@ -22,6 +22,9 @@ pub(crate) struct Config {
     pub(crate) operators_listen: Vec<Place>,
     /// Of Unix sockets.
     pub(crate) socket_mode: u32,
+    pub(crate) tls: TlsFiles,
+    /// Whose word is taken about the address of a client.
+    pub(crate) proxies: Proxies,
     pub(crate) data_dir: PathBuf,
     pub(crate) auth_secret: Option<SecretString>,
     /// The file with the keys that tokens may name.
@@ -70,6 +73,14 @@ pub(crate) struct TracesConfig {
     pub(crate) headers_file: Option<PathBuf>,
     /// Which part of the requests is traced that are in no trace yet.
     pub(crate) sample: f64,
+}
+
+/// The files of TLS, as far as they are set.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct TlsFiles {
+    pub(crate) certificate: Option<PathBuf>,
+    pub(crate) key: Option<PathBuf>,
+    pub(crate) operators_ca: Option<PathBuf>,
 }
 
 /// What is set about backups, whether there are any or not.
@@ -163,6 +174,8 @@ impl Config {
             listen: Vec::new(),
             operators_listen: Vec::new(),
             socket_mode: 0,
+            tls: TlsFiles::default(),
+            proxies: Proxies::default(),
             data_dir: PathBuf::new(),
             auth_secret: None,
             auth_keys: None,

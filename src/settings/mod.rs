@@ -13,7 +13,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use config::{BackupConfig, Config, KeysUrl, PointsConfig, TracesConfig};
+pub(crate) use config::{BackupConfig, Config, KeysUrl, PointsConfig, TlsFiles, TracesConfig};
 #[cfg(feature = "mysql")]
 pub(crate) use flags::OfMirror;
 pub(crate) use flags::{

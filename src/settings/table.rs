@@ -11,7 +11,9 @@ mod mall;
 mod mirror;
 mod overload;
 mod points;
+mod proxies;
 mod serving;
+mod tls;
 mod tokens;
 mod traces;
 mod webhooks;
@@ -24,6 +26,8 @@ const DAY_MS: u64 = 86_400_000;
 const GROUPS: &[&[Setting]] = &[
     serving::ROWS,
     overload::ROWS,
+    tls::ROWS,
+    proxies::ROWS,
     mall::ROWS,
     ledger::ROWS,
     backup::ROWS,

@@ -30,6 +30,7 @@ mod settings;
 mod shutdown;
 #[cfg(target_os = "linux")]
 mod soak;
+mod tls;
 mod token_keys;
 #[cfg(all(feature = "otel", feature = "test-util"))]
 mod traces;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use secrecy::SecretString;
 use serde_json::Map;
 use stockhold::clock::ManualClock;
-use stockhold::http::{App, Auth, Limits, Role, WebhookSettings};
+use stockhold::http::{App, Audience, Auth, Limits, Listener, Proxies, Role, Tls, WebhookSettings};
 use stockhold::mall::{ByLevel, Mall, MallConfig, Product};
 use stockhold::{Engine, EngineBuilder, Level, Seq};
 use tempfile::TempDir;
@@ -27,6 +27,9 @@ pub struct Setup {
     pub config: MallConfig,
     pub engine: fn(EngineBuilder) -> EngineBuilder,
     pub webhooks: WebhookSettings,
+    pub proxies: Proxies,
+    pub tls: Option<Tls>,
+    pub audience: Audience,
 }
 
 impl Default for Setup {
@@ -39,6 +42,9 @@ impl Default for Setup {
                 private_hosts: vec!["127.0.0.1".to_owned()],
                 ..WebhookSettings::default()
             },
+            proxies: Proxies::default(),
+            tls: None,
+            audience: Audience::Everybody,
         }
     }
 }
@@ -70,9 +76,15 @@ impl Shop {
         let mall = Mall::open(engine.clone(), setup.config.clone()).expect("the catalogue reads");
         mall.load_demo().expect("the demo loads");
         let app = App::new(mall.clone(), auth(), setup.limits.clone());
-        let app = Arc::new(app.with_webhooks(setup.webhooks.clone()).expect("the receivers read"));
+        let app = app.with_webhooks(setup.webhooks.clone()).expect("the receivers read");
+        let app = Arc::new(app.behind(setup.proxies.clone()));
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port is free");
         let address = listener.local_addr().expect("an address");
+        let listener = Listener::from(listener).for_audience(setup.audience);
+        let listener = match &setup.tls {
+            Some(tls) => listener.with_tls(tls.clone()),
+            None => listener,
+        };
         let (stop, stopped) = oneshot::channel::<()>();
         let server =
             tokio::spawn(stockhold::http::run(listener, async { drop(stopped.await) }, app));

@@ -37,26 +37,30 @@ pub(super) fn ask(config: &Config, server: SocketAddr, period: &ReportPeriod) ->
     })
 }
 
-/// Where a server on this machine answers that listens there: at the first address of TCP.
+/// Where a server on this machine answers that listens there: at the first address without TLS.
 ///
 /// # Errors
 /// `Invalid` when it listens at none.
 pub(in crate::cli) fn at_home(listen: &[Place]) -> Result<SocketAddr> {
     let tcp = listen.iter().find_map(|place| match place {
         Place::Tcp(address) => Some(*address),
-        Place::Unix(_) => None,
+        Place::Tls(_) | Place::Unix(_) => None,
     });
     let none = || {
         Error::invalid(
-            "there is no address of TCP to ask: neither listen nor operators_listen has one",
+            "there is no address to ask without TLS: neither listen nor operators_listen has one",
         )
     };
-    let mut listen = tcp.ok_or_else(none)?;
+    tcp.map(near).ok_or_else(none)
+}
+
+/// How a program of this machine reaches what listens there.
+pub(in crate::cli) fn near(mut listen: SocketAddr) -> SocketAddr {
     if listen.ip().is_unspecified() {
         listen.set_ip(match listen {
             SocketAddr::V4(_) => IpAddr::V4(Ipv4Addr::LOCALHOST),
             SocketAddr::V6(_) => IpAddr::V6(Ipv6Addr::LOCALHOST),
         });
     }
-    Ok(listen)
+    listen
 }

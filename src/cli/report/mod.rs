@@ -6,7 +6,7 @@ mod plot;
 mod rows;
 mod text;
 
-pub(super) use ask::at_home;
+pub(super) use ask::near;
 
 use std::net::SocketAddr;
 use std::process::ExitCode;

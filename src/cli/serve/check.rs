@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, FileType, access, stat};
 
+use super::certificate::Certificate;
 use super::keys::KeysFile;
 use super::keys_url::KeysAt;
 use super::{ServeArgs, auth, besides, points_elsewhere};
@@ -36,6 +37,7 @@ const CHECKS: &[Check] = &[
     Check { of: &["auth_secret", "auth_keys", "auth_keys_url"], look: secret },
     Check { of: &["auth_keys"], look: keys },
     Check { of: &["auth_keys_url", "auth_keys_http_host"], look: keys_url },
+    Check { of: &["tls_certificate", "tls_key", "tls_operators_ca"], look: certificate },
     Check { of: &["log_file"], look: log_file },
     Check { of: &["otlp_endpoint", "otlp_headers_file"], look: traces },
     Check { of: &["reports_dir"], look: |config, _| optional(config.reports_dir.as_deref()) },
@@ -103,7 +105,7 @@ fn sockets(places: &[Place]) -> Result<Option<String>> {
     for place in places {
         match place {
             Place::Unix(path) => may_write(path.parent().unwrap_or(path))?,
-            Place::Tcp(_) => {}
+            Place::Tcp(_) | Place::Tls(_) => {}
         }
     }
     Ok(None)
@@ -124,6 +126,10 @@ fn keys(config: &Config, _: bool) -> Result<Option<String>> {
 
 fn keys_url(config: &Config, _: bool) -> Result<Option<String>> {
     config.keys_url().map(KeysAt::new).transpose().map(|_| None)
+}
+
+fn certificate(config: &Config, _: bool) -> Result<Option<String>> {
+    Certificate::load(config).map(|_| None)
 }
 
 fn log_file(config: &Config, _: bool) -> Result<Option<String>> {

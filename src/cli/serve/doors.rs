@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use tokio::runtime::Runtime;
 
 use crate::base::error::{Error, Result};
-use crate::http::{Audience, Inherited, Listener, OwnPath, Place};
+use crate::http::{Audience, Inherited, Listener, OwnPath, Place, Tls};
 use crate::process::handover;
 use crate::settings::Config;
 
@@ -38,13 +38,13 @@ impl Sockets {
     }
 
     /// Listens at all of them.
-    async fn listen(self) -> Result<Vec<Door>> {
+    async fn listen(self, tls: Option<&Tls>) -> Result<Vec<Door>> {
         let mut doors = Vec::new();
         for (audience, socket) in self.inherited {
             doors.push(Door::new(Listener::inherit(socket)?, audience, None)?);
         }
         for (audience, place) in self.places {
-            let listener = Listener::bind(&place, self.mode).await?;
+            let listener = Listener::bind(&place, self.mode, tls).await?;
             doors.push(Door::new(listener, audience, Some(place))?);
         }
         Ok(doors)
@@ -84,10 +84,10 @@ impl Doors {
     /// Listens from here on.
     ///
     /// # Errors
-    /// `Unavailable` when one of the places cannot be listened at.
-    pub(super) fn open(runtime: &Runtime, sockets: Sockets) -> Result<Self> {
+    /// `Unavailable` when one of the places cannot be listened at, `Invalid` when one needs a certificate.
+    pub(super) fn open(runtime: &Runtime, sockets: Sockets, tls: Option<&Tls>) -> Result<Self> {
         // All of them first: where one fails, none has answered.
-        runtime.block_on(sockets.listen()).map(|doors| Self(Mutex::new(doors)))
+        runtime.block_on(sockets.listen(tls)).map(|doors| Self(Mutex::new(doors)))
     }
 
     /// The sockets of another server, which are these in the same order, for one with these settings.
@@ -137,11 +137,11 @@ impl Doors {
     /// before they hear that the server starts.
     ///
     /// # Errors
-    /// `Unavailable` when there are no descriptors.
-    pub(super) fn listeners(&self) -> Result<Vec<(Listener, Duration)>> {
+    /// `Unavailable` when there are no descriptors, `Invalid` when a place needs a certificate.
+    pub(super) fn listeners(&self, tls: Option<&Tls>) -> Result<Vec<(Listener, Duration)>> {
         let listener = |door: &Door| {
             let patience = door.asked.as_ref().map_or(PATIENCE, |_| Duration::ZERO);
-            let listener = Listener::on(&door.place, door.socket.as_fd())?;
+            let listener = Listener::on(&door.place, door.socket.as_fd(), tls)?;
             Ok((listener.for_audience(door.audience), patience))
         };
         self.0.lock().iter().map(listener).collect()

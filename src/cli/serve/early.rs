@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 
 use super::doors::Doors;
 use crate::base::error::{Error, Result};
-use crate::http::{self, Listener, Listeners};
+use crate::http::{self, Listener, Listeners, Proxies, Tls};
 
 /// Listeners that say that the server starts.
 pub(super) struct Early {
@@ -22,22 +22,27 @@ impl Early {
     ///
     /// # Errors
     /// As [`Doors::listeners`].
-    pub(super) fn answer(runtime: &Runtime, doors: &Doors) -> Result<Self> {
+    pub(super) fn answer(
+        runtime: &Runtime,
+        doors: &Doors,
+        tls: Option<&Tls>,
+        proxies: &Proxies,
+    ) -> Result<Self> {
         let _inside = runtime.enter();
         let enough = watch::Sender::new(());
         let answer = |(listener, patience)| {
-            let mut is_enough = enough.subscribe();
+            let (mut is_enough, proxies) = (enough.subscribe(), proxies.clone());
             let answering = async move {
                 tokio::select! {
                     // Dropped, it is enough.
                     _ = is_enough.changed() => {}
-                    () = answer(&listener, patience) => {}
+                    () = answer(&listener, &proxies, patience) => {}
                 }
                 listener
             };
             runtime.spawn(answering)
         };
-        let listening = doors.listeners()?.into_iter().map(answer).collect();
+        let listening = doors.listeners(tls)?.into_iter().map(answer).collect();
         for (_, place) in &doors.places() {
             tracing::info!(address = %place, "starting");
         }
@@ -59,7 +64,7 @@ impl Early {
     }
 }
 
-async fn answer(listener: &Listener, patience: Duration) {
+async fn answer(listener: &Listener, proxies: &Proxies, patience: Duration) {
     tokio::time::sleep(patience).await;
-    http::starting(listener).await;
+    http::starting(listener, proxies).await;
 }

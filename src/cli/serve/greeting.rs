@@ -60,6 +60,7 @@ fn where_it_is(places: &[(Audience, Place)]) -> String {
 fn shown(place: &Place) -> String {
     match place {
         Place::Tcp(address) => format!("http://{address}"),
+        Place::Tls(address) => format!("https://{address}"),
         Place::Unix(_) => place.to_string(),
     }
 }
@@ -74,6 +75,7 @@ fn everybodys(places: &[(Audience, Place)]) -> Option<&Place> {
 fn base(place: Option<&Place>) -> String {
     match place {
         Some(Place::Tcp(address)) => format!("http://{address}"),
+        Some(Place::Tls(address)) => format!("https://{address}"),
         Some(Place::Unix(_)) => "http://localhost".to_owned(),
         None => "http://ADDRESS".to_owned(),
     }
@@ -85,7 +87,7 @@ fn curl(place: Option<&Place>) -> String {
         Some(Place::Unix(path)) => {
             format!("curl -s --unix-socket {} {}", path.display(), base(place))
         }
-        Some(Place::Tcp(_)) | None => format!("curl -s {}", base(place)),
+        Some(Place::Tcp(_) | Place::Tls(_)) | None => format!("curl -s {}", base(place)),
     }
 }
 

@@ -2,9 +2,11 @@
 
 mod background;
 mod backups;
+mod certificate;
 mod check;
 mod doors;
 mod early;
+mod followed;
 mod greeting;
 mod handover;
 pub(super) mod keys;
@@ -20,6 +22,7 @@ use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 
 use self::backups::Backups;
+use self::certificate::Certificate;
 use self::doors::{Doors, Sockets};
 use self::early::Early;
 use self::handover::{Predecessor, Succession, Taken, give};
@@ -30,7 +33,7 @@ use crate::backup::BackupView;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::spans::SpanCounts;
 use crate::engine::{Engine, EngineBuilder};
-use crate::http::{self, App, Auth, Ending, Limits, Role};
+use crate::http::{self, App, Auth, Ending, Limits, Role, Tls};
 use crate::mall::elsewhere::PointsElsewhere;
 use crate::mall::{DEMO_USER, Mall};
 use crate::points;
@@ -102,6 +105,11 @@ pub(super) fn serve(args: &ServeArgs) -> Result<()> {
     let runtime = runtime()?;
     let spans = traces.as_ref().map(Traces::counts);
     let telling = traces.map(|traces| traces.start(&runtime));
+    let certificate = Certificate::load(&config)?;
+    let tls = certificate.as_ref().map(Certificate::tls);
+    if let Some(certificate) = certificate {
+        runtime.spawn(certificate.follow());
+    }
     let (doors, mut start, notify) = if args.take_over {
         // What can be wrong is looked at before anything happens to the one that runs.
         config.points()?;
@@ -110,7 +118,8 @@ pub(super) fn serve(args: &ServeArgs) -> Result<()> {
         let notify = notify.watched_as(predecessor.watchdog);
         (predecessor.doors.clone(), Start::After(predecessor), notify)
     } else {
-        let doors = Arc::new(Doors::open(&runtime, Sockets::new(&config, inherited))?);
+        let doors =
+            Arc::new(Doors::open(&runtime, Sockets::new(&config, inherited), tls.as_ref())?);
         (doors, Start::Alone, notify)
     };
     let limits = limits(&config, doors.are_apart(), config.mirror().as_ref())?;
@@ -125,6 +134,7 @@ pub(super) fn serve(args: &ServeArgs) -> Result<()> {
         notify,
         way_out,
         spans,
+        tls,
     };
     let ended = loop {
         match process::runtime().and_then(|runtime| house.open(runtime, start)) {
@@ -170,6 +180,7 @@ struct House {
     notify: Notify,
     way_out: WayOut,
     spans: Option<Arc<SpanCounts>>,
+    tls: Option<Tls>,
 }
 
 impl House {
@@ -180,7 +191,8 @@ impl House {
         let mut began = Began { early: None, replaying: None, taken: None, keys_at: None };
         let engine = match start {
             Start::Alone => {
-                began.early = Some(Early::answer(&runtime, &self.doors)?);
+                began.early =
+                    Some(Early::answer(&runtime, &self.doors, self.tls.as_ref(), &config.proxies)?);
                 began.replaying = Some(runtime.spawn(self.notify.clone().starting()));
                 self.engine.clone().open()?
             }
@@ -371,6 +383,7 @@ impl Server<'_> {
         let app = App::new(mall.clone(), auth.clone(), limits.clone());
         let app = app.with_mirror(mirror).with_backup(copies).log_requests(config.log_requests);
         let app = app.with_spans(house.spans.clone());
+        let app = app.behind(config.proxies.clone()).with_tls(house.tls.clone());
         let app = Arc::new(app.with_webhooks(config.webhooks()?)?);
         let receivers = Receivers::open(config.reports_dir.as_deref(), app.webhooks())?;
         let _deliveries = Deliveries::start(mall, receivers)?;
@@ -379,7 +392,11 @@ impl Server<'_> {
             let places = doors.places();
             let listeners = match early {
                 Some(early) => early.end().await?,
-                None => doors.listeners()?.into_iter().map(|(listener, _)| listener).collect(),
+                None => doors
+                    .listeners(house.tls.as_ref())?
+                    .into_iter()
+                    .map(|(listener, _)| listener)
+                    .collect(),
             };
             // Before the address is known to anybody: a signal from then on is meant for a running
             // server.

@@ -181,6 +181,7 @@ mod tests {
             counted: &Counted::default(),
             asked: &Asked::new("".into(), None),
             headers: &headers,
+            small_bytes: 0,
             route: &ROUTES[0].row,
             spelled: "",
             query: None,

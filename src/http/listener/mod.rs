@@ -11,12 +11,14 @@ mod unix;
 use std::io;
 
 use tokio::net::{TcpListener, UnixListener};
+use tokio_rustls::TlsAcceptor;
 
 #[cfg(feature = "bin")]
 pub(crate) use self::place::{Inherited, Place};
 pub(super) use self::stream::{Peer, Stream};
 #[cfg(feature = "bin")]
 pub(crate) use self::unix::OwnPath;
+use super::tls::Tls;
 use super::visit::Offer;
 
 /// Whom a listener is for.
@@ -34,6 +36,7 @@ pub enum Audience {
 pub struct Listener {
     socket: Socket,
     audience: Audience,
+    tls: Option<Tls>,
 }
 
 #[derive(Debug)]
@@ -49,10 +52,30 @@ enum Socket {
 }
 
 impl Listener {
+    /// For everybody, without TLS.
+    fn of(socket: Socket) -> Self {
+        Self { socket, audience: Audience::Everybody, tls: None }
+    }
+
     /// The same socket for others than it was for. A new one is for everybody.
     #[must_use]
     pub fn for_audience(self, audience: Audience) -> Self {
         Self { audience, ..self }
+    }
+
+    /// The same socket, on which clients must speak TLS.
+    #[must_use]
+    pub fn with_tls(self, tls: Tls) -> Self {
+        Self { tls: Some(tls), ..self }
+    }
+
+    /// What shakes hands with the next client, where that is to be done.
+    pub(super) fn acceptor(&self) -> Option<TlsAcceptor> {
+        let tls = self.tls.as_ref()?;
+        Some(match self.audience {
+            Audience::Everybody => tls.for_everybody(),
+            Audience::Operators => tls.for_operators(),
+        })
     }
 
     /// Whom it is for.
@@ -85,13 +108,13 @@ async fn accept_local(socket: &UnixListener) -> io::Result<(Stream, Peer)> {
 
 impl From<TcpListener> for Listener {
     fn from(socket: TcpListener) -> Self {
-        Self { socket: Socket::Tcp(socket), audience: Audience::Everybody }
+        Self::of(Socket::Tcp(socket))
     }
 }
 
 impl From<UnixListener> for Listener {
     fn from(socket: UnixListener) -> Self {
-        Self { socket: Socket::Unix(socket), audience: Audience::Everybody }
+        Self::of(Socket::Unix(socket))
     }
 }
 

@@ -10,11 +10,14 @@ use std::str::FromStr;
 use tokio::net::{TcpListener, UnixListener};
 
 use super::unix::{self, OwnPath};
-use super::{Audience, Listener, Socket};
+use super::{Listener, Socket};
 use crate::base::error::{Error, Result};
+use crate::http::tls::Tls;
 
 /// What stands before the path of a Unix socket.
 const UNIX: &str = "unix:";
+/// What stands before an address where clients speak TLS.
+const TLS: &str = "tls:";
 
 /// A socket that listens before this process does anything with it.
 #[derive(Debug)]
@@ -23,10 +26,12 @@ pub(crate) enum Inherited {
     Unix(std::os::unix::net::UnixListener),
 }
 
-/// An address of TCP, or the path of a Unix socket.
+/// An address of TCP, with TLS or without, or the path of a Unix socket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
     Tcp(SocketAddr),
+    /// One of TCP, where clients speak TLS.
+    Tls(SocketAddr),
     Unix(PathBuf),
 }
 
@@ -34,6 +39,9 @@ impl FromStr for Place {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
+        if let Some(address) = text.strip_prefix(TLS) {
+            return address.parse().map(Self::Tls).map_err(drop);
+        }
         match text.strip_prefix(UNIX) {
             Some(path) if Path::new(path).is_absolute() => Ok(Self::Unix(path.into())),
             Some(_) => Err(()),
@@ -46,25 +54,37 @@ impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tcp(address) => address.fmt(f),
+            Self::Tls(address) => write!(f, "{TLS}{address}"),
             Self::Unix(path) => write!(f, "{UNIX}{}", path.display()),
         }
     }
 }
 
+impl Place {
+    /// What is wrong where clients are to speak TLS and there is no certificate.
+    pub(crate) fn without_certificate(&self) -> Error {
+        Error::invalid(format!("{self} needs a certificate: set tls_certificate and tls_key"))
+    }
+}
+
 impl Listener {
-    /// Listens for everybody from here on; a Unix socket has this mode, and its path is removed at
-    /// the end.
+    /// Listens for everybody from here on, by `tls` where clients speak TLS; a Unix socket has this
+    /// mode, and its path is removed at the end.
     ///
     /// # Errors
-    /// `Unavailable` when one cannot listen there.
-    pub(crate) async fn bind(place: &Place, socket_mode: u32) -> Result<Self> {
+    /// `Unavailable` when one cannot listen there, `Invalid` without a certificate that TLS needs.
+    pub(crate) async fn bind(place: &Place, socket_mode: u32, tls: Option<&Tls>) -> Result<Self> {
         let failed = |cause| Error::io(format!("listening on {place}"), cause);
         match place {
             Place::Tcp(address) => TcpListener::bind(address).await.map(Self::from).map_err(failed),
+            Place::Tls(address) => {
+                let tls = tls.ok_or_else(|| place.without_certificate())?.clone();
+                let socket = TcpListener::bind(address).await.map_err(failed)?;
+                Ok(Self::from(socket).with_tls(tls))
+            }
             Place::Unix(path) => {
                 let (_path, socket) = unix::bind(path, socket_mode).await.map_err(failed)?;
-                let socket = Socket::OwnUnix { _path, socket };
-                Ok(Self { socket, audience: Audience::Everybody })
+                Ok(Self::of(Socket::OwnUnix { _path, socket }))
             }
         }
     }
@@ -91,8 +111,9 @@ impl Listener {
     /// runtime.
     ///
     /// # Errors
-    /// `Unavailable` when there are no descriptors, or the runtime does not take it.
-    pub(crate) fn on(place: &Place, socket: BorrowedFd<'_>) -> Result<Self> {
+    /// `Unavailable` when there are no descriptors, or the runtime does not take it; `Invalid` without a
+    /// certificate that TLS needs.
+    pub(crate) fn on(place: &Place, socket: BorrowedFd<'_>, tls: Option<&Tls>) -> Result<Self> {
         let failed = |cause| Error::io(format!("listening on {place}"), cause);
         let socket = socket.try_clone_to_owned().map_err(failed)?;
         match place {
@@ -100,6 +121,13 @@ impl Listener {
                 let socket = std::net::TcpListener::from(socket);
                 socket.set_nonblocking(true).map_err(failed)?;
                 TcpListener::from_std(socket).map(Self::from).map_err(failed)
+            }
+            Place::Tls(_) => {
+                let tls = tls.ok_or_else(|| place.without_certificate())?.clone();
+                let socket = std::net::TcpListener::from(socket);
+                socket.set_nonblocking(true).map_err(failed)?;
+                let socket = TcpListener::from_std(socket).map_err(failed)?;
+                Ok(Self::from(socket).with_tls(tls))
             }
             Place::Unix(_) => {
                 let socket = std::os::unix::net::UnixListener::from(socket);
@@ -132,7 +160,10 @@ impl Listener {
         let failed = |cause| Error::io("asking where a socket listens", cause);
         let unnamed = || failed(io::Error::other("it has no path"));
         match &self.socket {
-            Socket::Tcp(socket) => socket.local_addr().map(Place::Tcp).map_err(failed),
+            Socket::Tcp(socket) => {
+                let place = if self.tls.is_some() { Place::Tls } else { Place::Tcp };
+                socket.local_addr().map(place).map_err(failed)
+            }
             Socket::OwnUnix { socket, .. } | Socket::Unix(socket) => {
                 let address = socket.local_addr().map_err(failed)?;
                 address.as_pathname().map(|path| Place::Unix(path.into())).ok_or_else(unnamed)
@@ -147,11 +178,27 @@ mod tests {
 
     #[test]
     fn a_place_is_an_address_or_an_absolute_path() {
-        for text in ["127.0.0.1:3000", "[::]:0", "unix:/run/stockhold/http.sock"] {
+        for text in [
+            "127.0.0.1:3000",
+            "[::]:0",
+            "tls:0.0.0.0:443",
+            "tls:[::]:0",
+            "unix:/run/stockhold/http.sock",
+        ] {
             assert_eq!(text.parse::<Place>().map(|it| it.to_string()), Ok(text.to_owned()));
         }
-        for wrong in ["", "localhost:3000", "127.0.0.1", ":3000", "unix:", "unix:a.sock", "/a.sock"]
-        {
+        for wrong in [
+            "",
+            "localhost:3000",
+            "127.0.0.1",
+            ":3000",
+            "tls:",
+            "tls:localhost:1",
+            "tls:unix:/a",
+            "unix:",
+            "unix:a.sock",
+            "/a.sock",
+        ] {
             assert_eq!(wrong.parse::<Place>(), Err(()), "{wrong}");
         }
     }

@@ -10,9 +10,9 @@ use crate::base::spans::SpanCounts;
 use crate::base::times::TimesSeen;
 use crate::base::{Seq, TimeMs};
 use crate::engine::Metric;
-use crate::http::App;
 use crate::http::gate::GateSeen;
 use crate::http::row::Row;
+use crate::http::{App, Tls};
 use crate::mall::{BooksSeen, Mall, OpenAlerts, Rounds};
 use crate::sink::{MirrorStatus, MirrorView};
 use crate::webhooks::{Standing, Webhooks};
@@ -68,6 +68,7 @@ pub(in crate::http) struct Sources {
     watching: Arc<Watching>,
     mirror: Option<MirrorView>,
     backup: Option<BackupView>,
+    tls: Option<Tls>,
     webhooks: Option<Webhooks>,
     gate: GateSeen,
     spans: Option<Arc<SpanCounts>>,
@@ -86,6 +87,7 @@ pub(super) struct Reading {
     /// With its lag in events and in milliseconds.
     pub(super) mirror: Option<(MirrorStatus, u64, u64)>,
     pub(super) backup: Option<BackupStatus>,
+    pub(super) certificate_ends_at: Option<TimeMs>,
     pub(super) webhooks: Vec<Standing>,
     /// What became of how many spans, where traces are told.
     pub(super) spans: Option<[(&'static str, u64); 3]>,
@@ -109,6 +111,7 @@ impl Sources {
             watching: Arc::clone(&app.watching),
             mirror: app.mirror.clone(),
             backup: app.backup.clone(),
+            tls: app.tls.clone(),
             webhooks: app.webhooks.clone(),
             gate: app.gate.seen(),
             spans: app.spans.clone(),
@@ -130,6 +133,7 @@ impl Sources {
             syncs: engine.sync_times(),
             mirror: self.mirror.as_ref().map(|mirror| mirror.status_of(engine)),
             backup: self.backup.as_ref().map(BackupView::status),
+            certificate_ends_at: self.tls.as_ref().and_then(Tls::expires_at),
             webhooks: self.webhooks.as_ref().map(Webhooks::standings).unwrap_or_default(),
             spans: self.spans.as_ref().map(|spans| spans.seen()),
             sagas: mall.saga_backlog(),

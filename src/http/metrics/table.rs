@@ -226,6 +226,13 @@ pub(super) const TABLE: &[Row] = &[
     ),
     row(
         Gauge,
+        "stockhold_tls_certificate_expiry_time_seconds",
+        &[],
+        "When the certificate ends that clients are shown, since 1970; absent without TLS.",
+        |it, to| to.known(it.certificate_ends_at.map(seconds)),
+    ),
+    row(
+        Gauge,
         "stockhold_webhook_on",
         &["receiver"],
         "Whether a receiver of webhooks is told anything.",

@@ -6,7 +6,7 @@ use crate::settings::setting::Fallback::{Is, Unset};
 use crate::settings::setting::{Setting, Takes};
 
 const CONNECTIONS_MAX: u64 = 1_000_000;
-const PLACES: &str = "IP:PORT, as in 127.0.0.1:3000 or [::]:3000, or unix:/PATH";
+const PLACES: &str = "IP:PORT, as in 127.0.0.1:3000 or [::]:3000, or unix:/PATH, or tls:IP:PORT";
 
 pub(super) const ROWS: &[Setting] = &[
     Setting {

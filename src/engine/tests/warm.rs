@@ -159,7 +159,9 @@ fn history_comes_when_its_owner_has_closed_it_and_reads_wait_for_it() {
     engine.hand_over().expect("it gives the directory up");
     let (closed, is_closed) = std::sync::mpsc::channel::<()>();
     let locked = warm.lock().expect("nobody has it");
-    let taken = warm.take_over(locked, move || drop(is_closed.recv()));
+    let taken = warm.take_over(locked, move || {
+        let _ = is_closed.recv();
+    });
     let next = taken.expect("it takes over").engine;
     assert_eq!(next.status().history_seq, None, "it is with the one before still");
     assert!(!next.status().history_failed);

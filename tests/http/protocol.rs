@@ -76,7 +76,7 @@ async fn paths_that_are_not_there_are_not_found() {
     let shop = Shop::open().await;
     for mut client in [shop.guest().await, shop.admin().await] {
         for path in [
-            "/",
+            "/nix",
             "/api",
             "/api/mall",
             "/api/mall/products/",

@@ -22,7 +22,7 @@ pub(crate) struct Place<'a> {
 
 impl<'a> Place<'a> {
     /// What is sold from.
-    #[cfg(feature = "mysql")]
+    #[cfg(feature = "server")]
     pub(crate) fn for_sale(product_id: &'a str) -> Self {
         Self { product_id, location: None }
     }

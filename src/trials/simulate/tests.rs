@@ -262,9 +262,11 @@ fn a_seed_writes_the_journal_it_always_wrote() {
     }
 }
 
-/// One hash of the journals of all seeds below 64 whose plans are those of old. They are the bytes
-/// that the engine of 5b36e9a wrote, before the rebuild of the sources.
-const JOURNALS_OF_MANY: &str = "1fccce54ab17bd59ba1fed39c9ffd1c751a90a4281a2d43b6e79d59e08406a99";
+/// One hash of the journals of all seeds below 64 whose plans are those of old. An opening looks at
+/// the versions of all files first; those reads move the faults of these plans, which count what is
+/// done to files. Without that look the hash is the one of 5b36e9a, before the rebuild of the
+/// sources: 1fccce54ab17bd59ba1fed39c9ffd1c751a90a4281a2d43b6e79d59e08406a99.
+const JOURNALS_OF_MANY: &str = "bee8b97b9cd79c26d1c38b9d9a70983c4768f020a188088e21f41e00d9bbe874";
 
 #[test]
 fn many_seeds_write_the_journals_they_always_wrote() {

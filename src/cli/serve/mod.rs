@@ -92,14 +92,13 @@ pub(super) fn serve(args: &ServeArgs) -> Result<()> {
     let traces = traces.transpose()?;
     logs::start(&config.log, config.auth_secret.as_ref(), traces.as_ref())?;
     let way_out = WayOut::listen(config.shutdown_timeout)?;
+    // Before anything is made. Sockets that were inherited may leave fewer.
+    limits(&config, !config.operators_listen.is_empty(), config.mirror().as_ref())?;
     let leeway_ms = config.token_leeway.as_millis() as u64;
     let auth = config.expecting(auth(&config, args.demo)?);
     let auth = Arc::new(auth.leeway_ms(leeway_ms));
     let keys = config.auth_keys.as_deref().map(|path| KeysFile::load(path, &auth)).transpose()?;
-    let mut engine = config.take_engine();
-    if args.soaked {
-        engine = soak::soaked(engine)?;
-    }
+    let engine = config.take_engine();
     let notify = Notify::of_environment();
     // Of what outlives an opening.
     let runtime = runtime()?;
@@ -125,6 +124,7 @@ pub(super) fn serve(args: &ServeArgs) -> Result<()> {
     let limits = limits(&config, doors.are_apart(), config.mirror().as_ref())?;
     let house = House {
         demo: args.demo,
+        soaked: args.soaked,
         config,
         limits,
         auth,
@@ -171,6 +171,7 @@ enum Ended {
 /// What is the same from one opening of the directory to the next.
 struct House {
     demo: bool,
+    soaked: bool,
     config: Config,
     limits: Limits,
     auth: Arc<Auth>,
@@ -194,7 +195,10 @@ impl House {
                 began.early =
                     Some(Early::answer(&runtime, &self.doors, self.tls.as_ref(), &config.proxies)?);
                 began.replaying = Some(runtime.spawn(self.notify.clone().starting()));
-                self.engine.clone().open()?
+                let engine = self.engine.clone();
+                // It waits until it is told what time it is.
+                let engine = if self.soaked { soak::soaked(engine)? } else { engine };
+                engine.open()?
             }
             Start::Again => {
                 way_out.enter(Stage::Opening);
@@ -277,8 +281,8 @@ impl House {
             self.doors.leave();
             return Ok(Ended::HandedOver);
         }
-        // A read of history that hangs is not waited for.
-        runtime.shutdown_timeout(RUNTIME_LIMIT);
+        // A read of history that hangs is not waited for, and leaves the engine its share of the time.
+        runtime.shutdown_timeout(RUNTIME_LIMIT.min(config.shutdown_timeout / 8));
         // Before the engine closes: it follows the journal.
         way_out.enter(Stage::Mirror);
         if let Some(mirror) = mirror {

@@ -7,10 +7,8 @@ use hyper::Response;
 use hyper::body::Bytes;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
 
-use super::page::Page;
 use crate::http::answer::Body;
-use crate::http::error::{ApiError, Code};
-use crate::http::reply::Answer;
+use crate::http::reply::HttpResponse;
 
 const CONTENT_TYPE_OPTIONS: HeaderName = HeaderName::from_static("x-content-type-options");
 
@@ -55,17 +53,16 @@ impl Asset {
     }
 }
 
-pub(super) async fn get(page: &Page<'_, 1>) -> Answer {
-    let [name] = page.path;
-    let asset = ASSETS.iter().find(|it| it.path().strip_prefix("/assets/") == Some(name));
-    let asset = asset.ok_or_else(|| ApiError::new(Code::NotFound))?;
+/// The one with this name, as in `style-0123456789abcdef.css`.
+pub(super) fn find(name: &str) -> Option<HttpResponse> {
+    let asset = ASSETS.iter().find(|it| it.path().strip_prefix("/assets/") == Some(name))?;
     let mut response = Response::new(Body::from(Bytes::from_static(asset.content.as_bytes())));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(asset.media_type));
     headers.insert(CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     let for_good = HeaderValue::from_static("public, max-age=31536000, immutable");
     headers.insert(CACHE_CONTROL, for_good);
-    Ok(response)
+    Some(response)
 }
 
 #[cfg(test)]

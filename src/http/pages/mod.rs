@@ -5,6 +5,7 @@ mod assets;
 mod console;
 mod failed;
 mod form;
+mod load;
 mod page;
 mod shop;
 mod sign_in;

@@ -9,7 +9,7 @@ use super::console::{
 use super::form::Form;
 use super::page::Page;
 use super::shop::{exchange, home, list, order, orders, points, preferences, product};
-use super::{assets, failed, sign_in};
+use super::{failed, load, sign_in};
 use crate::http::access::Access;
 use crate::http::route::{Route, parameters};
 use crate::http::row::{Row, Takes};
@@ -72,5 +72,5 @@ pages! {
     POST "/sign-in" form => sign_in::post, "Begins a session.";
     POST "/sign-out" form => sign_in::end, "Ends it.";
     POST "/language" form => sign_in::language, "Chooses a language.";
-    GET "/assets/{name}" nothing => assets::get, "What pages load.";
+    GET "/assets/{name}" nothing => load::get, "What pages load.";
 }

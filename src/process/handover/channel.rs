@@ -211,7 +211,7 @@ mod tests {
             here.write_all(wrong).expect("it writes");
             let mut there = Channel::new(there).expect("the same user");
             let refused = there.hear(Duration::from_secs(60)).expect_err("it is no message");
-            assert_eq!(refused.kind(), crate::ErrorKind::Invalid, "{wrong:?}");
+            assert_eq!(refused.kind(), crate::base::error::ErrorKind::Invalid, "{wrong:?}");
         }
     }
 }

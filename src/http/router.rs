@@ -106,7 +106,8 @@ pub(super) async fn handle(
     visit: Visit,
     request: Request<Incoming>,
 ) -> (HttpResponse, Option<Charge>) {
-    let (head, body) = request.into_parts();
+    let (mut head, body) = request.into_parts();
+    name_host(&mut head);
     let asked = Arc::new(app.ids.of(&head.headers));
     let began = Instant::now();
     let answering = async {
@@ -260,6 +261,16 @@ fn decode(parameter: &str) -> Result<Cow<'_, str>, ApiError> {
     }
 }
 
+/// What HTTP/2 says in `:authority` is said as `Host`, where it is not (RFC 9113, 8.3.1): whoever looks
+/// need not know how the request came.
+fn name_host(head: &mut Parts) {
+    let named = head.uri.authority().filter(|_| head.version == Version::HTTP_2);
+    let named = named.filter(|_| !head.headers.contains_key(HOST));
+    if let Some(host) = named.and_then(|named| HeaderValue::try_from(named.as_str()).ok()) {
+        head.headers.insert(HOST, host);
+    }
+}
+
 /// A request of HTTP/1.1 names one host: of two, whoever stands between us may have read the other
 /// one. One of HTTP/2 may name it in place of `Host`, and not another one there.
 fn check_host(head: &Parts) -> Result<(), ApiError> {
@@ -350,6 +361,22 @@ mod tests {
             row: Row { method, path, access: Access::Public, takes: Takes::Nothing, summary: "" },
             handler: |_, _| Box::pin(async { Err(ApiError::invalid("nobody asks")) }),
         }
+    }
+
+    #[test]
+    fn an_authority_is_the_host_where_none_is_named() {
+        let host = |version, named: Option<&str>| {
+            let mut request = Request::builder().version(version).uri("https://shop:8443/orders");
+            if let Some(named) = named {
+                request = request.header(HOST, named);
+            }
+            let (mut head, ()) = request.body(()).expect("a request").into_parts();
+            name_host(&mut head);
+            head.headers.get(HOST).map(|host| host.to_str().expect("text").to_owned())
+        };
+        assert_eq!(host(Version::HTTP_2, None).as_deref(), Some("shop:8443"));
+        assert_eq!(host(Version::HTTP_2, Some("other")).as_deref(), Some("other"));
+        assert_eq!(host(Version::HTTP_11, None), None);
     }
 
     #[test]

@@ -6,6 +6,7 @@
 mod generator;
 mod metrics;
 mod overload;
+mod watchers;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -37,6 +38,7 @@ use crate::mall::{Category, Mall, MallConfig, Product};
 
 pub(super) use self::metrics::metrics;
 pub(super) use self::overload::overload;
+pub(super) use self::watchers::watchers;
 
 const CONNECTIONS: usize = 64;
 const ROUNDS: usize = 3;

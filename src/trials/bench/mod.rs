@@ -63,6 +63,11 @@ pub(crate) const CASES: &[Case] = &[
         "Ten times the exchanges over HTTP that can be done, on one processor; the load on another",
         http::overload,
     ),
+    case(
+        "watchers",
+        "The exchange over HTTP, with 5,000 open streams of the stock that is sold, and without",
+        http::watchers,
+    ),
     case("metrics", "The exchange over HTTP, counted and scraped, and not", http::metrics),
     case(
         "catalogue",

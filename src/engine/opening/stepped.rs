@@ -1,4 +1,4 @@
-//! An engine without threads ([`EngineBuilder::stepped`](super::EngineBuilder::stepped)): its
+//! An engine without threads (`EngineBuilder::stepped`): its
 //! caller does what they would do, when it likes. Everything else is as ever, so what happens in
 //! which order is a function of the calls, the clock and the files.
 

@@ -134,9 +134,9 @@ impl<'a, const N: usize> Page<'a, N> {
 
     /// Refuses a query where there is nothing to ask.
     pub(super) fn no_query(&self) -> Result<(), ApiError> {
-        match self.query()?.first() {
-            None => Ok(()),
-            Some((name, _)) => Err(query::unknown(name)),
+        match &self.who {
+            Who::Visitor(call) => call.no_query(),
+            Who::Guest(call, _) => call.no_query(),
         }
     }
 

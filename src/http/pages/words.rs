@@ -38,6 +38,7 @@ words! {
     home "首页" "Home";
     products "商品" "Products";
     orders "我的订单" "My orders";
+    order "订单" "Order";
     points "我的积分" "My points";
     preferences "偏好" "Preferences";
     console "控制台" "Console";

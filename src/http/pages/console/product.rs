@@ -45,7 +45,7 @@ pub(in crate::http::pages) async fn get(page: &Page<'_, 1>) -> Answer {
                             @let note = Note::read(&change.note);
                             tr {
                                 td { (time::told(mall, change.at)) }
-                                td { (change.kind.name()) @if let Some(order) = change.reservation { " " a href={ "/console/orders/" (order_id(order)) } { (words.orders) } } }
+                                td { (change.kind.name()) @if let Some(order) = change.reservation { " " a href={ "/console/orders/" (order_id(order)) } { (words.order) } } }
                                 td .number { (number(change.delta)) }
                                 td .number { (number(change.available)) }
                                 td { (note.operator.unwrap_or_default()) }

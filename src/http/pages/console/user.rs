@@ -73,7 +73,7 @@ async fn found(page: &Page<'_>, user: &User) -> Result<Markup, ApiError> {
                                 td .number { (number(change.available)) }
                                 td { (record.note().note.operator.unwrap_or_default()) }
                                 td { (record.described())
-                                    @if let Some(order) = record.order() { " " a href={ "/console/orders/" (order) } { (words.orders) } } }
+                                    @if let Some(order) = record.order() { " " a href={ "/console/orders/" (order) } { (words.order) } } }
                             }
                         }
                     }

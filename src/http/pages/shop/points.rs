@@ -45,7 +45,7 @@ pub(in crate::http::pages) async fn get(page: &Page<'_>) -> Answer {
                                 td {
                                     (record.described())
                                     @if let Some(order) = record.order() {
-                                        " " a href={ "/orders/" (order) } { (words.orders) }
+                                        " " a href={ "/orders/" (order) } { (words.order) }
                                     }
                                 }
                             }

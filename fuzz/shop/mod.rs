@@ -73,6 +73,10 @@ fn answer(request: &[u8], sent: impl Fn(&TcpStream)) -> Option<u16> {
     sent(&stream);
     let mut answer = Vec::new();
     drop(stream.read_to_end(&mut answer));
+    // What begins HTTP/2 is answered in frames.
+    if request.starts_with(b"PRI * HTTP/2.0\r\n") && !answer.starts_with(b"HTTP/1.") {
+        return None;
+    }
     let head = std::str::from_utf8(answer.get(..12)?).expect("an answer begins with ASCII");
     Some(
         head.strip_prefix("HTTP/1.")

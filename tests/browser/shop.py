@@ -328,7 +328,7 @@ WALKS = [an_operators_day, a_user_exchanges_points, two_users_and_one_unit, a_de
 
 with sync_playwright() as playwright:
     SHOTS.mkdir(parents=True, exist_ok=True)
-    chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+    chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-dev-shm-usage"])
     for walk in WALKS:
         walk(chromium)
         print(f"{walk.__name__.replace('_', ' ')}: ok", flush=True)

@@ -206,7 +206,7 @@ impl Auth {
     /// # Errors
     /// `Invalid` when the user's name cannot name an account, or there is no secret without a name.
     pub fn issue(&self, user: &str, role: Role, expires_at_ms: TimeMs) -> Result<String> {
-        self.signed(None, user, role, None, expires_at_ms)
+        self.signed(None, user, role, None, expires_at_ms, None)
     }
 
     /// The same, and it says that it was made at `issued_at_ms`: it outlives a revocation of tokens
@@ -221,7 +221,7 @@ impl Auth {
         issued_at_ms: TimeMs,
         expires_at_ms: TimeMs,
     ) -> Result<String> {
-        self.signed(None, user, role, Some(issued_at_ms), expires_at_ms)
+        self.signed(None, user, role, Some(issued_at_ms), expires_at_ms, None)
     }
 
     /// A token for `user` that is valid from now on for `ttl_ms`.
@@ -247,21 +247,10 @@ impl Auth {
     ) -> Result<String> {
         use crate::base::clock::{Clock as _, SystemClock};
         let now_ms = SystemClock::default().now_ms();
-        self.signed(kid, user, role, Some(now_ms), now_ms.saturating_add(ttl_ms))
+        self.signed(kid, user, role, Some(now_ms), now_ms.saturating_add(ttl_ms), None)
     }
 
     fn signed(
-        &self,
-        kid: Option<&str>,
-        user: &str,
-        role: Role,
-        issued_at_ms: Option<TimeMs>,
-        expires_at_ms: TimeMs,
-    ) -> Result<String> {
-        self.signed_as(kid, user, role, issued_at_ms, expires_at_ms, None)
-    }
-
-    fn signed_as(
         &self,
         kid: Option<&str>,
         user: &str,

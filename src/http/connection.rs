@@ -16,11 +16,12 @@ use hyper_util::server::conn::auto;
 use tokio::io::AsyncReadExt;
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+use tokio_util::either::Either;
 
 use super::App;
 use super::answer::Body as ResponseBody;
 use super::budget::{Charge, STREAMS_MAX};
-use super::channel::Channel;
 use super::error::{ApiError, Code};
 use super::guests::{Address, Dismissed, Farewell, Guest, Guests, Share, Turn};
 use super::listener::{Audience, Listener, Peer, Stream};
@@ -28,6 +29,9 @@ use super::porter::Porter;
 use super::stream::GuestStream;
 use super::visit::{Offer, Visit};
 use super::{proxies, router, tls};
+
+/// What a connection's HTTP goes through: the socket, or TLS on it.
+type Channel = Either<GuestStream, Box<TlsStream<GuestStream>>>;
 
 /// The longest head of a request, in bytes.
 const HEAD_BYTES_MAX: usize = 32 * 1024;
@@ -135,7 +139,7 @@ impl House {
         let Some(arrival) = self.hear_proxy(arrival, &mut leaving).await else { return };
         let Arrival { stream, peer, guest, offer, tls, .. } = arrival;
         let channel = match tls {
-            None => Some(Channel::Plain(GuestStream::new(stream, guest.clone()))),
+            None => Some(Channel::Left(GuestStream::new(stream, guest.clone()))),
             Some(tls) => self.shake_hands(stream, &guest, tls, &mut leaving).await,
         };
         if let Some(channel) = channel {
@@ -196,7 +200,7 @@ impl House {
         }
         let stream = GuestStream::new(stream, guest.clone()).after(first);
         match unless_sent_away(guest, leaving, tls.accept(stream)).await? {
-            Ok(stream) => Some(Channel::Tls(Box::new(stream))),
+            Ok(stream) => Some(Channel::Right(Box::new(stream))),
             Err(error) => {
                 tracing::debug!(%error, "a client did not shake hands");
                 None

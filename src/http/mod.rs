@@ -11,7 +11,6 @@ mod auth;
 mod body;
 mod budget;
 mod call;
-mod channel;
 mod code;
 mod connection;
 mod document;

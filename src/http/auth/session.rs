@@ -88,7 +88,7 @@ impl Auth {
         session_ms: u64,
     ) -> Result<String> {
         let ends_ms = now_ms.saturating_add(LINK_TTL_MS);
-        self.signed_as(kid, user, role, Some(now_ms), ends_ms, Some(session_ms / 1000))
+        self.signed(kid, user, role, Some(now_ms), ends_ms, Some(session_ms / 1000))
     }
 
     /// Whose link it is; that it is looked at does not use it.

@@ -92,7 +92,7 @@ impl Listener {
                 if let Err(error) = stream.set_nodelay(true) {
                     tracing::debug!(%error, "a connection keeps its delay");
                 }
-                Ok((Stream::Tcp(stream), Peer::At(address.ip())))
+                Ok((Stream::Left(stream), Peer::At(address.ip())))
             }
             #[cfg(feature = "bin")]
             Socket::OwnUnix { socket, .. } => accept_local(socket).await,
@@ -103,7 +103,7 @@ impl Listener {
 
 async fn accept_local(socket: &UnixListener) -> io::Result<(Stream, Peer)> {
     let (stream, _) = socket.accept().await?;
-    Ok((Stream::Unix(stream), Peer::Local))
+    Ok((Stream::Right(stream), Peer::Local))
 }
 
 impl From<TcpListener> for Listener {

@@ -5,7 +5,6 @@ use secrecy::ExposeSecret;
 
 use super::revoke::{self, RevokeArgs};
 use super::serve::keys;
-use crate::base::clock::{Clock as _, SystemClock};
 use crate::base::error::{Error, Result};
 use crate::http::{Auth, Role, set_of_secret};
 use crate::process::print;
@@ -94,8 +93,7 @@ pub(super) fn token(args: &TokenArgs) -> Result<()> {
     let auth = auth(args.settings.settings()?, args.kid.is_some())?;
     let ttl_ms = duration::parse_ms(&args.ttl)?;
     if args.link {
-        let now_ms = SystemClock::default().now_ms();
-        let code = auth.issue_link(args.kid.as_deref(), user, role, now_ms, ttl_ms)?;
+        let code = auth.issue_link_for(args.kid.as_deref(), user, role, ttl_ms)?;
         return print(&format!("{}\n", link(&args.at, &code)?));
     }
     let token = auth.issue_with(args.kid.as_deref(), user, role, ttl_ms)?;

@@ -14,30 +14,43 @@ pub(super) const IS_SERVING: &str = "Stockhold is serving ";
 /// How long the greeting waits for somebody to read it.
 const GREETING_LIMIT: Duration = Duration::from_secs(2);
 
+/// With what somebody tries the demo.
+#[derive(Debug)]
+pub(super) struct Hint {
+    pub(super) token: String,
+    /// Of a link that signs a browser in.
+    pub(super) code: String,
+}
+
 /// Says where the server is, and what to try next.
-pub(super) fn announce(places: &[(Audience, Place)], demo_token: Option<&str>) -> Result<()> {
+pub(super) fn announce(places: &[(Audience, Place)], hint: Option<&Hint>) -> Result<()> {
     for (audience, place) in places {
         match audience {
             Audience::Everybody => tracing::info!(address = %place, "serving"),
             Audience::Operators => tracing::info!(address = %place, "serving operators"),
         }
     }
-    let (curl, program) = (curl(everybodys(places)), program());
-    let next = demo_token.map_or_else(
-        || format!("Make a token with: {program} token --user NAME\n"),
-        |token| {
+    let (curl, base, program) = (curl(everybodys(places)), base(everybodys(places)), program());
+    let next = hint.map_or_else(
+        || {
             format!(
-                "\nTry:\n\n  {curl}/api/mall/products\n\n  \
+                "Make a token with: {program} token --user NAME\n\
+                 Sign a browser in with: {program} token --user NAME --link --at {base}\n"
+            )
+        },
+        |Hint { token, code }| {
+            format!(
+                "\nIn a browser, once, within ten minutes:\n\n  {base}/sign-in?code={code}\n\nTry:\n\n  {curl}/api/mall/products\n\n  \
                  {curl}/api/mall/exchange \\\n    -H 'Authorization: Bearer {token}' \\\n    \
                  -H 'Content-Type: application/json' \\\n    \
                  -d '{{\"productId\":\"prod_starbucks\",\"quantity\":1,\"confirm\":true}}'\n\n  \
                  {curl}/api/points/balance -H 'Authorization: Bearer {token}'\n\n\
                  The token is valid for a day; `{program} token --user {DEMO_USER}` with the same --data-dir makes \
-                 another.\n"
+                 another,\nand with --link --at {base} another link; with --role operator, too, one into the console.\n"
             )
         },
     );
-    let docs = format!("What can be asked: {}/docs", base(everybodys(places)));
+    let docs = format!("What can be asked: {base}/docs");
     greet(format!("{IS_SERVING}{}\n{docs}\n{next}", where_it_is(places)))
 }
 

@@ -25,6 +25,7 @@ use self::backups::Backups;
 use self::certificate::Certificate;
 use self::doors::{Doors, Sockets};
 use self::early::Early;
+use self::greeting::Hint;
 use self::handover::{Predecessor, Succession, Taken, give};
 use self::keys::KeysFile;
 use self::keys_url::KeysAt;
@@ -340,6 +341,14 @@ fn besides(config: &Config, is_apart: bool, mirror: Option<&MirrorConfig>) -> u6
     mirror.map_or(0, |mirror| mirror.backlog.bytes_max / SEGMENT_BYTES).saturating_add(operators)
 }
 
+/// What the demo's user tries the server with.
+fn hint(auth: &Auth) -> Result<Hint> {
+    Ok(Hint {
+        token: auth.issue_for(DEMO_USER, Role::User, DEMO_TOKEN_TTL_MS)?,
+        code: auth.issue_link_for(None, DEMO_USER, Role::User, DEMO_TOKEN_TTL_MS)?,
+    })
+}
+
 /// The service that keeps the points.
 fn points_elsewhere(config: PointsConfig) -> Result<PointsElsewhere> {
     let PointsConfig { service, patience, queue, breaker } = config;
@@ -378,13 +387,12 @@ impl Server<'_> {
         let House { config, limits, auth, doors, notify, way_out, .. } = house;
         let points = config.points()?.map(points_elsewhere).transpose()?;
         let mall = Mall::open_with(engine.clone(), config.mall.clone(), points)?;
-        let hint = if house.demo {
+        if house.demo {
             mall.load_demo()?;
-            Some(auth.issue_for(DEMO_USER, Role::User, DEMO_TOKEN_TTL_MS)?)
-        } else {
-            None
-        };
+        }
         let app = App::new(mall.clone(), auth.clone(), limits.clone());
+        // No link is older than what it is for.
+        let hint = house.demo.then(|| hint(auth)).transpose()?;
         let app = app.with_mirror(mirror).with_backup(copies).log_requests(config.log_requests);
         let app = app.with_spans(house.spans.clone());
         let app = app.behind(config.proxies.clone()).with_tls(house.tls.clone());
@@ -435,10 +443,10 @@ impl Server<'_> {
                 taken.serving();
                 notify.ready_instead(places.iter().map(|(_, place)| place));
                 // Clients wait: whoever reads this does so later.
-                tokio::task::spawn_blocking(move || greeting::announce(&places, hint.as_deref()));
+                tokio::task::spawn_blocking(move || greeting::announce(&places, hint.as_ref()));
             } else {
                 notify.ready(places.iter().map(|(_, place)| place));
-                greeting::announce(&places, hint.as_deref())?;
+                greeting::announce(&places, hint.as_ref())?;
             }
             tokio::spawn(notify.clone().watched());
             let successor = OnceLock::new();

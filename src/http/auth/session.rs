@@ -79,7 +79,7 @@ impl Auth {
     /// # Errors
     /// Those of [`Auth::issue`].
     #[cfg(any(test, feature = "bin"))]
-    pub(crate) fn issue_link(
+    fn issue_link(
         &self,
         kid: Option<&str>,
         user: &str,
@@ -89,6 +89,22 @@ impl Auth {
     ) -> Result<String> {
         let ends_ms = now_ms.saturating_add(LINK_TTL_MS);
         self.signed(kid, user, role, Some(now_ms), ends_ms, Some(session_ms / 1000))
+    }
+
+    /// The same from now on.
+    ///
+    /// # Errors
+    /// Those of [`Auth::issue`].
+    #[cfg(feature = "bin")]
+    pub(crate) fn issue_link_for(
+        &self,
+        kid: Option<&str>,
+        user: &str,
+        role: Role,
+        session_ms: u64,
+    ) -> Result<String> {
+        use crate::base::clock::{Clock as _, SystemClock};
+        self.issue_link(kid, user, role, SystemClock::default().now_ms(), session_ms)
     }
 
     /// Whose link it is; that it is looked at does not use it.

@@ -1,8 +1,9 @@
 //! More exchanges than can be done: how long those take that are let in, and whose they are.
 //!
-//! The server has one processor and the load another, where there are two. Requests come at times that
-//! were drawn before, whether or not the ones before them are answered; what a quiet user has to send
-//! late, since it waits for an answer, counts from when it was due.
+//! The server has one processor and the load another, where there are two. Thousands of users have a
+//! connection each, and ask at times that were drawn before; who still waits for an answer then asks as
+//! soon as it has that. A request counts from when it is sent: how long its user waited for the one
+//! before is no time that the server took for it.
 
 mod open_loop;
 
@@ -33,9 +34,9 @@ const ITEMS: usize = 20;
 const MEASURE: Duration = Duration::from_secs(2);
 /// What is let in waits for no longer, as the program has it.
 const WAIT: Duration = Duration::from_millis(5);
-const QUIET_USERS: usize = 100;
+const QUIET_USERS: usize = 2_000;
 /// How many connections one user has who asks for most.
-const BUSY_CONNECTIONS: usize = 100;
+const BUSY_CONNECTIONS: usize = 1_000;
 const BUSY: &str = "busy";
 /// What an unloaded server is asked for, and an overloaded one, in parts of what it can do.
 const UNLOADED: f64 = 0.1;

@@ -73,16 +73,10 @@ impl Crowd {
 
     pub(super) async fn run(&self, address: SocketAddr, asked: &Asked<'_>) -> Result<Seen> {
         let mut ready = Vec::new();
-        // Everybody alike has as many connections as two kinds have together.
-        let quiet = if self.busy_rate > 0.0 { QUIET_USERS } else { QUIET_USERS + BUSY_CONNECTIONS };
-        for place in 0..quiet {
-            let request = asked.by(&user_name(place % QUIET_USERS))?;
-            ready.push((
-                Connection::open(address).await?,
-                request,
-                self.quiet_rate / quiet as f64,
-                false,
-            ));
+        for user in 0..QUIET_USERS {
+            let rate = self.quiet_rate / QUIET_USERS as f64;
+            let request = asked.by(&user_name(user))?;
+            ready.push((Connection::open(address).await?, request, rate, false));
         }
         if self.busy_rate > 0.0 {
             for _ in 0..BUSY_CONNECTIONS {
@@ -95,7 +89,7 @@ impl Crowd {
         for (seed, (connection, request, rate, is_busy)) in ready.into_iter().enumerate() {
             let times = Times::new(seed as u64, rate);
             tasks.spawn(async move {
-                Ok::<_, Error>((is_busy, drive(connection, &request, times, is_busy, began).await?))
+                Ok::<_, Error>((is_busy, drive(connection, &request, times, began).await?))
             });
         }
         let mut seen = Seen { quiet: Became::new()?, busy: Became::new()? };
@@ -108,37 +102,28 @@ impl Crowd {
     }
 }
 
-/// Asks when it is time, and at once where that has passed. What a busy user could not send in time it
-/// does not send any more: it would ask for less and less.
+/// Asks when it is time, or as soon as the answer before it is there. What could not be sent in time is
+/// not made up for.
 async fn drive(
     mut connection: Connection,
     request: &str,
     mut times: Times,
-    is_busy: bool,
     began: Instant,
 ) -> Result<Became> {
     let mut became = Became::new()?;
     let (from, until) = (began + WARM_UP, began + WARM_UP + MEASURE);
     let mut due = began;
     loop {
-        due += times.next();
-        let mut now = Instant::now();
-        if is_busy {
-            due = due.max(now);
-        }
-        if due >= until || now >= until {
+        due = (due + times.next()).max(Instant::now());
+        if due >= until {
             return Ok(became);
         }
-        if due > now {
-            tokio::time::sleep_until(due.into()).await;
-            // Our own clock is not exact.
-            now = Instant::now();
-            due = now;
-        }
+        tokio::time::sleep_until(due.into()).await;
+        let sent = Instant::now();
         connection.send(request).await?;
         let answer = connection.receive().await?;
-        let micros = due.elapsed().as_micros() as u64;
-        if now < from {
+        let micros = sent.elapsed().as_micros() as u64;
+        if sent < from {
             continue;
         }
         match answer.head.get(9..12) {

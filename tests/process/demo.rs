@@ -64,7 +64,10 @@ async fn what_the_demo_says_to_try_works() {
     let exchanged = send(&mut client, &curls[1]).await.data();
     assert_eq!((&exchanged["status"], &exchanged["pointsCost"]), (&json!(1), &json!(3500)));
     assert_eq!(send(&mut client, &curls[2]).await.data()["balance"], 1_000_000 - 3500);
-    let link = server.printed.lines().find_map(|line| line.trim().strip_prefix(&at));
+    let at = format!("http://{}", server.address);
+    let link = server.printed.lines().find_map(|line| {
+        line.trim().strip_prefix(&at).filter(|path| path.starts_with("/sign-in?code="))
+    });
     let page = client.get(link.expect("a link for browsers")).await;
     let page = String::from_utf8(page.body.to_vec()).expect("text");
     assert!(page.contains("name=\"code\"") && page.contains("demo"), "{page}");

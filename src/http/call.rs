@@ -2,7 +2,7 @@
 //!
 //! A handler that names a [`UserCall`], a [`ServiceCall`], a [`StaffCall`], a [`LedgerCall`], an [`OperatorCall`], an
 //! [`AdminCall`] or a [`MonitorCall`] cannot be reached without the check that makes one: only [`Unchecked`] makes calls, and it makes those only of a
-//! good token.
+//! good token. A [`LookerCall`] is had without.
 
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ use super::visit::{Offer, Visit};
 use super::{App, etag, key, query};
 use crate::base::IdempotencyKey;
 use crate::base::asked::Asked;
-use crate::base::error::{Error, Result};
+use crate::base::error::Result;
 use crate::mall::Seen;
 
 /// What a request writes besides its body, in bytes: its event, and its rows in history.
@@ -63,7 +63,7 @@ pub(super) struct Call<'a, Who, const N: usize = 0> {
     pub(super) path: [&'a str; N],
     request: Unchecked<'a>,
     who: Who,
-    #[expect(dead_code, reason = "it is held until the request is answered")]
+    /// It is held until the request is answered.
     admitted: Admitted<'a>,
 }
 
@@ -87,7 +87,11 @@ pub(super) type AdminCall<'a, const N: usize = 0> = Call<'a, Admin, N>;
 /// the role. Who it is makes no difference.
 pub(super) type MonitorCall<'a, const N: usize = 0> = Call<'a, Monitor, N>;
 
+/// From anybody; where a good token says who it is, that is known, and it counts as a user's.
+pub(super) type LookerCall<'a, const N: usize = 0> = Call<'a, Looker, N>;
+
 pub(super) struct Anybody(());
+pub(super) struct Looker(Option<Arc<Identity>>);
 pub(super) struct User(Arc<Identity>);
 pub(super) struct Service(Arc<Identity>);
 pub(super) struct Staff(Arc<Identity>);
@@ -99,6 +103,23 @@ pub(super) struct Monitor(());
 /// A caller who could say who it is.
 pub(super) trait Known {
     fn identity(&self) -> &Arc<Identity>;
+}
+
+/// A caller of whom it may be known who it is.
+pub(super) trait MaybeKnown {
+    fn known(&self) -> Option<&Arc<Identity>>;
+}
+
+impl<Who: Known> MaybeKnown for Who {
+    fn known(&self) -> Option<&Arc<Identity>> {
+        Some(self.identity())
+    }
+}
+
+impl MaybeKnown for Looker {
+    fn known(&self) -> Option<&Arc<Identity>> {
+        self.0.as_ref()
+    }
 }
 
 impl Known for User {
@@ -145,6 +166,21 @@ impl<'a> Unchecked<'a> {
             admitted = self.app.gate.admit(self.nobody())?;
         }
         Ok(self.call(Anybody(()), admitted))
+    }
+
+    /// Whoever has no good token is answered all the same.
+    pub(super) fn looker<const N: usize>(self) -> Result<LookerCall<'a, N>, ApiError> {
+        if self.looks_as().is_none() {
+            let PublicCall { admitted, .. } = self.public::<N>()?;
+            return Ok(self.call(Looker(None), admitted));
+        }
+        let UserCall { who: User(caller), admitted, .. } = self.user::<N>()?;
+        Ok(self.call(Looker(Some(caller)), admitted))
+    }
+
+    /// Who looks at a page, where a good token says so. Nothing is counted.
+    pub(super) fn looks_as(&self) -> Option<Arc<Identity>> {
+        access::caller(Access::User, self.bearer().ok()?, self.headers).ok()
     }
 
     pub(super) fn user<const N: usize>(self) -> Result<UserCall<'a, N>, ApiError> {
@@ -253,12 +289,16 @@ impl<'a> Unchecked<'a> {
 impl<const N: usize> PublicCall<'_, N> {
     /// Who asks, or for whom, where a good token says so. Whoever has none is answered all the same.
     pub(super) fn signed_in(&self) -> Option<Arc<Identity>> {
-        let bearer = self.request.bearer().ok()?;
-        access::caller(Access::User, bearer, self.request.headers).ok()
+        self.request.looks_as()
     }
 }
 
-impl<Who, const N: usize> Call<'_, Who, N> {
+impl<'a, Who, const N: usize> Call<'a, Who, N> {
+    /// The request as it came.
+    pub(super) fn request(&self) -> &Unchecked<'a> {
+        &self.request
+    }
+
     pub(super) fn headers(&self) -> &HeaderMap {
         self.request.headers
     }
@@ -330,29 +370,51 @@ impl<Who: Known, const N: usize> Call<'_, Who, N> {
         let spelled = value
             .to_str()
             .map_err(|_| ApiError::invalid("an Idempotency-Key is printable ASCII"))?;
-        let route = self.request.route;
-        let (path, meant) = (route.path_with(&self.path), key::meaning(spelled)?);
-        let identity = self.identity();
-        let user = identity.user.id();
-        if route.access == Access::Ledger {
-            return Ok(Some(ledger_key(&route.idempotency_scope(user, &path), &meant)?));
-        }
-        let key = |path: &str, key: &str| {
-            let key = IdempotencyKey::new(&route.idempotency_scope(user, path), key)?;
-            // A user has one share of the window over all paths, whoever acts for it; an operator,
-            // who is trusted, one for each path.
-            Ok::<_, Error>(if identity.role.is_trusted() { key } else { key.owned_by(user) })
-        };
-        let named = key(&path, &meant)?;
-        if path == self.request.spelled && meant == spelled {
+        let (path, meant) = (self.path_meant(), key::meaning(spelled)?);
+        let named = self.key_at(&path, &meant)?;
+        let is_as_meant = path == self.request.spelled && meant == spelled;
+        if is_as_meant || self.request.route.access == Access::Ledger {
             return Ok(Some(named));
         }
         // Up to 0.1.0 the spelling was the key: who retries a request of then, as it was spelled,
         // hears its answer.
-        let before = key(self.request.spelled, spelled).ok();
+        let before = self.key_at(self.request.spelled, spelled).ok();
         let known =
             before.map_or(Ok(None), |before| self.app.mall.engine().first_answer(before))?;
         Ok(before.filter(|_| known.is_some()).or(Some(named)))
+    }
+
+    /// A key that came by another way than the header, in the same scope.
+    ///
+    /// # Errors
+    /// INVALID_REQUEST when it is none.
+    pub(super) fn key_named(&self, key: &str) -> Result<IdempotencyKey, ApiError> {
+        Ok(self.key_at(&self.path_meant(), key)?)
+    }
+
+    /// The path, however it was spelled.
+    fn path_meant(&self) -> String {
+        self.request.route.path_with(&self.path)
+    }
+
+    fn key_at(&self, path: &str, key: &str) -> Result<IdempotencyKey> {
+        let (route, identity) = (self.request.route, self.identity());
+        let user = identity.user.id();
+        let scope = route.idempotency_scope(user, path);
+        if route.access == Access::Ledger {
+            return ledger_key(&scope, key);
+        }
+        let key = IdempotencyKey::new(&scope, key)?;
+        // A user has one share of the window over all paths, whoever acts for it; an operator, who is
+        // trusted, one for each path.
+        Ok(if identity.role.is_trusted() { key } else { key.owned_by(user) })
+    }
+}
+
+impl<Who: MaybeKnown, const N: usize> Call<'_, Who, N> {
+    /// Who asks, where that is known.
+    pub(super) fn known(&self) -> Option<&Arc<Identity>> {
+        self.who.known()
     }
 
     /// Counts a request that may write something, and has a body of this many bytes. Operators may
@@ -363,7 +425,10 @@ impl<Who: Known, const N: usize> Call<'_, Who, N> {
 
     /// The same of a request that may write so many records.
     pub(super) fn count_writes(&self, body_bytes: usize, records: usize) -> Result<(), ApiError> {
-        let identity = self.identity();
+        let Some(identity) = self.known() else {
+            // Its address was counted.
+            return Ok(());
+        };
         if identity.role.is_trusted() || self.request.route.access == Access::Ledger {
             return Ok(());
         }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use hyper::body::Bytes;
 use hyper::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
-use hyper::{Response, StatusCode};
+use hyper::{HeaderMap, Response, StatusCode};
 use serde::Serialize;
 
 use super::answer::Body;
@@ -52,11 +52,16 @@ pub(super) fn failure(error: &ApiError, telling: Telling<'_>, now_ms: TimeMs) ->
             response
         }
     };
-    let headers = response.headers_mut();
+    say_failure(response.headers_mut(), error);
+    response
+}
+
+/// What the head of an answer says of a failure, however the rest is told.
+pub(super) fn say_failure(headers: &mut HeaderMap, error: &ApiError) {
     if let Some(seconds) = retry_after_s(error) {
         headers.insert(RETRY_AFTER, seconds.into());
     }
-    match row.besides {
+    match error.code.row().besides {
         Besides::Nothing => {}
         Besides::Challenge => {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
@@ -68,7 +73,6 @@ pub(super) fn failure(error: &ApiError, telling: Telling<'_>, now_ms: TimeMs) ->
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
     }
-    response
 }
 
 /// A whole answer in JSON to whoever is not served, after which the connection is closed.

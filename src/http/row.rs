@@ -48,11 +48,7 @@ impl Row {
     /// Whether it is there for whoever comes by a listener with this offer.
     pub(super) fn is_offered(&self, offer: Offer) -> bool {
         let is_for_all = self.is_watched() || self.is_door();
-        let at = match self.path.starts_with("/console") {
-            true => At::Operators,
-            false if is_for_all => At::Both,
-            false => self.access.at(),
-        };
+        let at = if is_for_all { At::Both } else { self.access.at() };
         match (offer, at) {
             (Offer::Everything, _) | (_, At::Both) => true,
             (Offer::Users, At::Everybodys) | (Offer::Operators, At::Operators) => true,

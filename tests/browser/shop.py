@@ -100,6 +100,25 @@ def look(page, name):
     page.screenshot(path=SHOTS / f"{name}.png", full_page=True)
 
 
+def until(page, script):
+    """Waits for what a page shows nobody. The policy of our pages lets no text be run by a page itself."""
+    for _ in range(200):
+        if page.evaluate(script):
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError(f"never: {script}")
+
+
+def pass_time_until(page, seen):
+    """Lets the page's own time pass, as long as what it waits for besides takes."""
+    for _ in range(600):
+        if seen():
+            return
+        page.clock.run_for(1_000)
+        page.wait_for_timeout(10)
+    raise AssertionError("it is never seen")
+
+
 def review(page, quantity=1, path=KFC):
     page.goto(path)
     page.get_by_label("Quantity").fill(str(quantity))
@@ -123,6 +142,12 @@ def a_user_exchanges_points(browser):
         expect(page.locator("[data-deadline]")).to_have_text(re.compile(r"^1[45]:\d\d$"))
         page.get_by_role("button", name="Confirm the order").click()
         expect(page.locator("#state")).to_have_attribute("data-state", "confirmed")
+        page.get_by_label("Phone").fill("42")
+        page.get_by_role("button", name="Save the delivery").click()
+        page.wait_for_load_state()
+        expect(page.get_by_label("Recipient")).to_have_value("Ann")
+        expect(page.get_by_label("Phone")).to_have_value("42")
+        assert it.orders("demo")[0]["deliveryInfo"] == {"recipient": "Ann", "phone": "42"}
         assert [order["quantity"] for order in it.orders("demo")] == [2]
         page.get_by_role("link", name="My points").click()
         expect(page.get_by_text("982,200").first).to_be_visible()
@@ -203,6 +228,113 @@ def a_network_that_comes_back(browser):
         page.wait_for_url("**/orders/ord_*")
         assert len(it.orders("demo")) == 1
         page.complaints = [text for text in page.complaints if "ERR_INTERNET_DISCONNECTED" not in text]
+        content(page)
+
+
+BUSY = """<!DOCTYPE html><title>Busy</title><main tabindex="-1"><p id="told"></p>
+<section role="alert"><p><strong>We are busy.</strong></p></section><button>Try again</button></main>"""
+
+
+def a_server_that_stays_busy_has_the_last_word(browser):
+    with shop() as it:
+        page = visit(browser, it, "demo")
+        page.clock.install()
+        review(page)
+        tries = []
+
+        def busy(route):
+            tries.append(route.request.post_data)
+            route.fulfill(status=503, content_type="text/html", body=BUSY, headers={"Retry-After": "3"})
+
+        page.route("**/exchange", busy)
+        page.get_by_role("button", name="Exchange now").click()
+        expect(page.get_by_role("status")).to_have_text("We are busy.")
+        pass_time_until(page, page.get_by_role("alert").is_visible)
+        expect(page.get_by_role("alert")).to_have_text("We are busy.")
+        assert len(tries) == 8 and len(set(tries)) == 1, tries
+        page.complaints = [text for text in page.complaints if "503" not in text]
+        content(page)
+
+
+def nobody_answers_and_the_button_is_back(browser):
+    with shop() as it:
+        page = visit(browser, it, "demo")
+        page.clock.install()
+        review(page)
+        tries = []
+
+        def lose(route):
+            tries.append(route.request.post_data)
+            route.abort("connectionrefused")
+
+        page.route("**/exchange", lose)
+        button = page.get_by_role("button", name="Exchange now")
+        button.click()
+        expect(button).to_be_disabled()
+        pass_time_until(page, button.is_enabled)
+        expect(page.get_by_role("status")).to_contain_text("It could not be sent.")
+        page.unroute("**/exchange")
+        button.click()
+        page.wait_for_url("**/orders/ord_*")
+        assert len(tries) == 8 and len(set(tries)) == 1, tries
+        assert len(it.orders("demo")) == 1
+        page.complaints = [text for text in page.complaints if "ERR_CONNECTION_REFUSED" not in text]
+        content(page)
+
+
+# What a browser does with a page behind another, which a headless one never does by itself.
+HIDE = """hidden => {
+  Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+  document.dispatchEvent(new Event("visibilitychange"));
+}"""
+STREAMS = """
+  window.streams = [];
+  const Real = window.EventSource;
+  window.EventSource = class extends Real { constructor(...all) { super(...all); window.streams.push(this); } };
+"""
+
+
+def only_a_page_that_is_seen_watches_the_stock(browser):
+    with shop() as it:
+        page = visit(browser, it)
+        page.add_init_script(STREAMS)
+        page.clock.install()
+        page.goto(KFC)
+        states = lambda: page.evaluate("window.streams.map(it => it.readyState)")
+        expect(page.locator("#stock")).to_have_text("500")
+        until(page, "window.streams[0].readyState === 1")
+        page.evaluate(HIDE, True)
+        assert states() == [2], states()
+        it.ask(it.token("demo"), "/api/mall/exchange", {"productId": "prod_kfc", "quantity": 1, "confirm": True})
+        page.evaluate(HIDE, False)
+        expect(page.locator("#stock")).to_have_text("499")
+        # One that is refused is tried again after a pause, which a browser does not do by itself.
+        page.route("**/stock", lambda route: route.fulfill(status=503, body="busy"))
+        page.evaluate(HIDE, True)
+        page.evaluate(HIDE, False)
+        until(page, "window.streams.at(-1).readyState === 2")
+        page.unroute("**/stock")
+        it.ask(it.token("demo"), "/api/mall/exchange", {"productId": "prod_kfc", "quantity": 1, "confirm": True})
+        pass_time_until(page, lambda: page.locator("#stock").text_content() == "498")
+        page.complaints = [text for text in page.complaints if "503" not in text]
+        content(page)
+
+
+def a_board_says_when_it_is_old(browser):
+    with shop() as it:
+        page = visit(browser, it)
+        page.goto(it.token("olga", "operator", "--link", "--at", it.url))
+        page.get_by_role("button").filter(has_text="olga").click()
+        page.get_by_role("link", name="Console").click()
+        page.route("**/console", lambda route: route.fulfill(status=503, body="busy"))
+        expect(page.get_by_role("status")).to_contain_text("This could not be brought up to date")
+        look(page, "console-board-old")
+        page.unroute("**/console")
+        expect(page.locator("#told")).to_be_empty()
+        # Whose session is over is asked who they are.
+        page.context.clear_cookies()
+        page.wait_for_url("**/sign-in?next=*")
+        page.complaints = [text for text in page.complaints if "503" not in text]
         content(page)
 
 
@@ -324,12 +456,15 @@ def an_operators_day(browser):
 
 WALKS = [an_operators_day, a_user_exchanges_points, two_users_and_one_unit, a_deadline_is_seen_to_pass,
          a_lost_answer_is_no_second_order, a_network_that_comes_back, a_double_click_and_the_way_back,
-         every_page_is_for_everybody, the_keyboard_suffices]
+         a_server_that_stays_busy_has_the_last_word, nobody_answers_and_the_button_is_back,
+         only_a_page_that_is_seen_watches_the_stock, a_board_says_when_it_is_old, every_page_is_for_everybody, the_keyboard_suffices]
 
 with sync_playwright() as playwright:
     SHOTS.mkdir(parents=True, exist_ok=True)
     chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-dev-shm-usage"])
-    for walk in WALKS:
+    # One of them alone, to look at it: scripts/browser PROGRAM WORD
+    chosen = [walk for walk in WALKS if all(word in walk.__name__ for word in sys.argv[3:])]
+    for walk in chosen:
         walk(chromium)
         print(f"{walk.__name__.replace('_', ' ')}: ok", flush=True)
     chromium.close()

@@ -3,11 +3,11 @@
 
 use hyper::Method;
 use serde_json::json;
-use stockhold::http::Role;
+use stockhold::http::{Audience, Role};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::support::{Client, Reply, Shop, token};
+use crate::support::{Client, Reply, Setup, Shop, token};
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
@@ -26,9 +26,14 @@ impl Browser {
 
     /// Signs in with a token that somebody pastes.
     async fn of(shop: &Shop, user: &str) -> Self {
+        Self::signed_in(shop, user, Role::User, "/").await
+    }
+
+    /// Signs in, and is sent on to `home`.
+    async fn signed_in(shop: &Shop, user: &str, role: Role, home: &str) -> Self {
         let mut browser = Self::open(shop).await;
-        let answer = browser.send("/sign-in", &format!("code={}", token(user, Role::User))).await;
-        assert_eq!((answer.status, answer.header("location")), (303, Some("/")));
+        let answer = browser.send("/sign-in", &format!("code={}", token(user, role))).await;
+        assert_eq!((answer.status, answer.header("location")), (303, Some(home)));
         browser.keep(&answer);
         browser
     }
@@ -98,7 +103,8 @@ async fn an_exchange_goes_from_the_shelf_to_the_order_without_a_script() {
         "{page}"
     );
     assert_eq!(demo.send(&order, "do=confirm").await.status, 303);
-    assert_eq!(demo.send(&order, "do=delivery&phone=42").await.status, 303);
+    let delivery = format!("key={key}&do=delivery&phone=42");
+    assert_eq!(demo.send(&order, &delivery).await.status, 303);
     let page = text(&demo.see(&order).await);
     assert!(page.contains("data-state=\"confirmed\"") && page.contains("value=\"42\""), "{page}");
     assert!(text(&demo.see("/orders").await).contains(&order));
@@ -167,10 +173,7 @@ async fn who_is_not_signed_in_is_asked_to_and_goes_on_where_they_were() {
 async fn the_console_is_for_operators_and_says_who_did_what() {
     let shop = Shop::open().await;
     let mut demo = Browser::of(&shop, "demo").await;
-    let mut olga = Browser::open(&shop).await;
-    let code = format!("code={}", token("olga", Role::Operator));
-    let answer = olga.send("/sign-in", &code).await;
-    olga.keep(&answer);
+    let mut olga = Browser::signed_in(&shop, "olga", Role::Operator, "/").await;
     let pages = ["/console", "/console/orders", "/console/products", "/console/products/prod_kfc"];
     for path in pages.into_iter().chain(["/console/users?user_id=demo"]) {
         assert_eq!(demo.see(path).await.status, 403, "{path}");
@@ -283,5 +286,96 @@ async fn until(socket: &mut TcpStream, read: &mut String, part: &str) {
         let count = socket.read(&mut buffer).await.expect("it writes");
         assert!(count > 0, "no {part} in {read}");
         read.push_str(&String::from_utf8_lossy(&buffer[..count]));
+    }
+}
+
+#[tokio::test]
+async fn a_delivery_that_is_filled_in_keeps_what_else_is_known_and_is_written_once() {
+    let shop = Shop::open().await;
+    let mut api = shop.user("demo").await;
+    let info = json!({"recipient": "Ann", "phone": "1", "note": "ring twice", "gate": {"code": 7}});
+    let wanted = json!({"productId": "prod_kfc", "quantity": 1, "deliveryInfo": info});
+    let order = api.post("/api/mall/exchange", wanted).await.data()["orderId"].clone();
+    let order = order.as_str().expect("an id");
+    let mut demo = Browser::of(&shop, "demo").await;
+    let path = format!("/orders/{order}");
+    let page = text(&demo.see(&path).await);
+    let key = between(&page, "name=\"key\" value=\"", "\"");
+    let form = format!("key={key}&do=delivery&recipient=&phone=42&address=1+Main+St");
+    for _ in 0..2 {
+        assert_eq!(demo.send(&path, &form).await.status, 303);
+    }
+    let now = api.get(&format!("/api/mall/orders/{order}")).await.data();
+    let expected =
+        json!({"phone": "42", "address": "1 Main St", "note": "ring twice", "gate": {"code": 7}});
+    assert_eq!(now["deliveryInfo"], expected);
+    let mut olga = shop.operator().await;
+    let whole = olga.get(&format!("/api/admin/orders/{order}")).await.data();
+    assert_eq!(whole["records"].as_array().expect("a list").len(), 1, "twice is once: {whole}");
+    assert_eq!(demo.send(&path, "do=delivery&phone=42").await.status, 400, "it has no key");
+}
+
+#[tokio::test]
+async fn the_board_shows_how_the_server_is_when_the_ledger_is_not_there() {
+    let shop = Shop::open().await;
+    let mut olga = Browser::signed_in(&shop, "olga", Role::Operator, "/").await;
+    let board = text(&olga.see("/console").await);
+    assert!(!board.contains("Not known at the moment"), "{board}");
+    shop.engine.close().expect("it closes");
+    let board = olga.see("/console").await;
+    assert_eq!(board.status, 200, "{}", text(&board));
+    let board = text(&board);
+    assert!(board.contains("Durable events") && board.contains(">journal<"), "{board}");
+    assert_eq!(board.matches("Not known at the moment").count(), 2, "{board}");
+}
+
+#[tokio::test]
+async fn what_is_not_known_to_be_done_can_be_sent_again_as_it_was() {
+    let shop = Shop::open().await;
+    let mut demo = Browser::of(&shop, "demo").await;
+    shop.engine.close().expect("it closes");
+    let path = "/products/prod_kfc/exchange";
+    let failed = demo.send(path, "key=once&quantity=2&recipient=A%22n&confirm=yes").await;
+    assert_eq!(failed.status, 503);
+    assert!(failed.header("retry-after").is_some(), "scripts are told when");
+    let page = text(&failed);
+    assert!(page.contains("What became of it is not known."), "{page}");
+    let form = between(&page, "data-once>", "</form>");
+    for (name, value) in
+        [("key", "once"), ("quantity", "2"), ("recipient", "A&quot;n"), ("confirm", "yes")]
+    {
+        let field = format!("<input type=\"hidden\" name=\"{name}\" value=\"{value}\">");
+        assert!(form.contains(&field), "{field} in {form}");
+    }
+    // What cannot come to anything else is not offered again, and no token is written into a page.
+    let refused = demo.send(path, "key=two&quantity=x").await;
+    assert!(refused.status == 400 && !text(&refused).contains("data-once"), "{}", text(&refused));
+    let refused = demo.send("/sign-in", "code=a-secret").await;
+    assert!(!text(&refused).contains("a-secret"), "{}", text(&refused));
+}
+
+#[tokio::test]
+async fn every_link_leads_somewhere_where_operators_have_a_listener_of_their_own() {
+    for (audience, home) in [(Audience::Operators, "/console"), (Audience::Everybody, "/")] {
+        let shop = Shop::with(Setup { audience, ..Setup::default() }).await;
+        let mut olga = Browser::signed_in(&shop, "olga", Role::Operator, home).await;
+        let mut pages = vec![home.to_owned(), "/sign-in".to_owned()];
+        let mut seen = 0;
+        while let Some(path) = pages.get(seen).cloned() {
+            seen += 1;
+            let page = olga.see(&path).await;
+            assert_eq!(page.status, 200, "{audience:?}: {path}: {}", text(&page));
+            for part in text(&page).split("href=\"").skip(1) {
+                let link = part.split('"').next().expect("its end").replace("&amp;", "&");
+                if !pages.contains(&link) && !link.starts_with('#') {
+                    pages.push(link);
+                }
+            }
+        }
+        assert!(seen > 8, "{audience:?}: {pages:?}");
+        let wrong = olga.see("/sign-in?nix=1").await;
+        assert!(text(&wrong).contains(&format!("href=\"{home}\"")), "{}", text(&wrong));
+        let ended = olga.send("/sign-out", "").await;
+        assert_eq!(ended.header("location"), Some(home));
     }
 }

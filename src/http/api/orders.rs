@@ -39,11 +39,17 @@ pub(in crate::http) enum Sight {
     All,
 }
 
-/// What is asked for.
-#[derive(Debug)]
-struct Asked {
-    filter: OrderFilter,
+/// Which orders are looked for, and where the list goes on.
+#[derive(Debug, Default)]
+pub(in crate::http) struct Wanted {
+    pub(in crate::http) filter: OrderFilter,
     before: Option<ReservationId>,
+}
+
+/// What is asked for.
+#[derive(Debug, Default)]
+struct Asked {
+    wanted: Wanted,
     page_size: Option<u64>,
     as_table: bool,
 }
@@ -101,10 +107,7 @@ impl<'a> OfUserWire<'a> {
 pub(in crate::http) async fn list<Who: Known>(call: &Call<'_, Who>, sight: Sight) -> Answer {
     let mut asked = parse(call.query()?, sight)?;
     asked.as_table |= media::is_wanted(media::CSV, call.headers());
-    if sight == Sight::Own {
-        asked.filter.user = Some(User::new(call.identity().user.id())?);
-        asked.filter.without_refused = true;
-    }
+    asked.wanted.see(call, sight)?;
     let most = if asked.as_table { ROWS_MAX } else { PAGE_SIZE_MAX };
     let fallback = if asked.as_table { ROWS } else { PAGE_SIZE };
     let limit = asked.page_size.unwrap_or(fallback);
@@ -130,7 +133,7 @@ pub(in crate::http) async fn list<Who: Known>(call: &Call<'_, Who>, sight: Sight
 }
 
 fn write(mall: &Mall, asked: &Asked, limit: usize, sight: Sight, format: Format) -> Answer {
-    let Asked { filter, before, as_table, .. } = asked;
+    let Asked { wanted: Wanted { filter, before }, as_table, .. } = asked;
     let mut left = TABLE_BYTES_MAX;
     let orders = mall.find_orders(filter, *before, limit, |record| {
         if !as_table {
@@ -157,33 +160,91 @@ fn write(mall: &Mall, asked: &Asked, limit: usize, sight: Sight, format: Format)
 }
 
 fn parse(query: Vec<(String, String)>, sight: Sight) -> Result<Asked, ApiError> {
-    let mut asked =
-        Asked { filter: OrderFilter::default(), before: None, page_size: None, as_table: false };
+    let mut asked = Asked::default();
     for (name, value) in query {
-        let filter = &mut asked.filter;
         match name.as_str() {
+            "page_size" => asked.page_size = Some(query::number(&name, &value, 1..=ROWS_MAX)?),
+            "format" => asked.as_table = csv::is_named(&value)?,
+            _ => asked.wanted.take(&name, value, sight)?,
+        }
+    }
+    Ok(asked)
+}
+
+impl Wanted {
+    /// What a query says that is nothing but a filter and a place.
+    ///
+    /// # Errors
+    /// INVALID_REQUEST when it says anything else.
+    pub(in crate::http) fn parse(
+        query: Vec<(String, String)>,
+        sight: Sight,
+    ) -> Result<Self, ApiError> {
+        let mut wanted = Self::default();
+        for (name, value) in query {
+            wanted.take(&name, value, sight)?;
+        }
+        Ok(wanted)
+    }
+
+    fn take(&mut self, name: &str, value: String, sight: Sight) -> Result<(), ApiError> {
+        let filter = &mut self.filter;
+        match name {
             "before" => {
                 let order = parse_order_id(&value)
                     .ok_or_else(|| ApiError::invalid("before must be an order's id or number"))?;
-                asked.before = Some(order);
+                self.before = Some(order);
             }
-            "page_size" => asked.page_size = Some(query::number(&name, &value, 1..=ROWS_MAX)?),
             "status" => filter.statuses = statuses(&value)?,
-            "product_id" => filter.product = Some(id(&name, value)?),
-            "user_id" if sight == Sight::All => filter.user = Some(user(&name, &value)?),
-            "from" => filter.from = Some(time(&name, &value)?),
-            "to" => filter.to = Some(time(&name, &value)?),
+            "product_id" => filter.product = Some(id(name, value)?),
+            "user_id" if sight == Sight::All => filter.user = Some(user(name, &value)?),
+            "from" => filter.from = Some(time(name, &value)?),
+            "to" => filter.to = Some(time(name, &value)?),
             "order_no" => {
                 let numbers = numbered(&value).ok_or_else(|| {
                     ApiError::invalid("order_no must be an order's number, or how one begins")
                 })?;
                 filter.numbers = Some(numbers);
             }
-            "format" => asked.as_table = csv::is_named(&value)?,
-            _ => return Err(query::unknown(&name)),
+            _ => return Err(query::unknown(name)),
         }
+        Ok(())
     }
-    Ok(asked)
+
+    /// Users see their own, and nothing that was refused.
+    fn see<Who: Known, const N: usize>(
+        &mut self,
+        call: &Call<'_, Who, N>,
+        sight: Sight,
+    ) -> Result<()> {
+        match sight {
+            Sight::Own => {
+                self.filter.user = Some(User::new(call.identity().user.id())?);
+                self.filter.without_refused = true;
+            }
+            Sight::All => {}
+        }
+        Ok(())
+    }
+
+    /// The newest of them, for a page that shows so many.
+    pub(in crate::http) async fn find<Who: Known>(
+        mut self,
+        call: &Call<'_, Who>,
+        sight: Sight,
+        limit: usize,
+    ) -> Result<Orders, ApiError> {
+        self.see(call, sight)?;
+        let charge = call.charge((limit + 1) * ORDER_BYTES_MAX)?;
+        let mall = call.app.mall.clone();
+        mall.show_orders().await?;
+        let find = move || {
+            let found = mall.find_orders(&self.filter, self.before, limit, |_| true);
+            drop(charge);
+            found.map_err(ApiError::from)
+        };
+        call.lanes().lists.run(find).await
+    }
 }
 
 /// The statuses with a number of the mall's document, or the one with a name.

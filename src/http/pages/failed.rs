@@ -1,27 +1,28 @@
-//! What went wrong, for people: what it means, and whether anything was changed.
+//! What went wrong, for people: what it means, whether anything was changed, and the way to try again.
 
 use hyper::Method;
-use maud::html;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use maud::{Markup, html};
 
-use super::page::{Page, see_other};
+use super::form::Fields;
+use super::frame::Frame;
+use super::go::{link, see_other};
 use super::time;
-use crate::http::code::Effect;
+use crate::http::access::Access;
+use crate::http::code::{Again, Effect};
 use crate::http::error::{ApiError, Code, FailureWire};
-use crate::http::reply::HttpResponse;
+use crate::http::reply::{self, HttpResponse};
 
 /// The page of a failure. Whoever would have to sign in is sent there.
-pub(super) fn page<const N: usize>(page: &Page<'_, N>, error: &ApiError) -> HttpResponse {
-    let request = page.request();
+pub(super) fn page(frame: &Frame<'_>, error: &ApiError, sent: Option<&Fields>) -> HttpResponse {
+    let request = &frame.request;
     let is_read = request.route.method == Method::GET;
     if error.code == Code::Unauthorized && is_read && request.route.path != "/sign-in" {
-        let next =
-            format!("/sign-in?next={}", utf8_percent_encode(request.spelled, NON_ALPHANUMERIC));
+        let next = link("/sign-in", &[("next", request.spelled)]);
         if let Ok(response) = see_other(&next) {
             return response;
         }
     }
-    let words = page.words;
+    let words = frame.words;
     let row = error.code.row();
     let effect = match row.effect {
         Effect::Nothing => words.nothing_changed,
@@ -36,14 +37,39 @@ pub(super) fn page<const N: usize>(page: &Page<'_, N>, error: &ApiError) -> Http
             p { strong { (words.of_code(error.code)) } }
             @if let Some(detail) = &error.detail { p .quiet { (detail) } }
             @if let Some(at) = more_at {
-                p { (words.more_may_come) " " (time::told(page.mall(), at)) }
+                p { (words.more_may_come) " " (time::told(&request.app.mall, at)) }
             }
             @if !is_read { p { (effect) } }
-            p {
-                a href=(if is_read { "/" } else { request.spelled }) .button { (words.back) }
-                " " a href="/orders" { (words.orders) }
-            }
+        }
+        @if let Some(sent) = sent.filter(|_| may_be_sent_again(frame, error)) { (again(frame, sent)) }
+        p {
+            a href=(if is_read { frame.home() } else { request.spelled }) .button { (words.back) }
+            @if frame.has_shop() { " " a href="/orders" { (words.orders) } }
         }
     };
-    page.show_as(row.status, words.failed, &content)
+    let mut response = frame.show(row.status, words.failed, &content);
+    reply::say_failure(response.headers_mut(), error);
+    response
+}
+
+/// Whether the same form may come to something else: nothing that it acts twice on, since it has a key
+/// or does the same again.
+fn may_be_sent_again(frame: &Frame<'_>, error: &ApiError) -> bool {
+    let row = error.code.row();
+    let may_help = match row.again {
+        Again::No | Again::Yes => row.effect == Effect::Unknown,
+        Again::In(_) | Again::WhenTold => true,
+    };
+    // What somebody signs in with is written into no page.
+    may_help && frame.request.route.access != Access::Public
+}
+
+/// The form as it was sent, with its key: the way back would make another one.
+fn again(frame: &Frame<'_>, sent: &Fields) -> Markup {
+    html! {
+        form method="post" action=(frame.request.spelled) data-once {
+            @for (name, value) in sent.iter() { input type="hidden" name=(name) value=(value); }
+            button .main { (frame.words.try_again) }
+        }
+    }
 }

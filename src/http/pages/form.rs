@@ -1,49 +1,37 @@
-//! Forms, as browsers send them.
+//! What browsers send: the fields of a form, and those of a query.
 
 use hyper::body::{Bytes, Incoming};
 use hyper::header::CONTENT_TYPE;
 
-use super::page::Page;
+use crate::base::IdempotencyKey;
 use crate::base::error::Result;
 use crate::http::auth::is_same_origin;
+use crate::http::body;
+use crate::http::call::{Call, Known, MaybeKnown};
 use crate::http::error::{ApiError, Code};
 use crate::http::query;
 
 /// The media type that HTML has for forms.
 const FORM: &str = "application/x-www-form-urlencoded";
 
-/// A form that is sent.
-pub(super) struct Form(pub(super) Incoming);
-
 /// What somebody filled in.
 #[derive(Debug)]
 pub(super) struct Fields {
     pairs: Vec<(String, String)>,
     /// As it was sent.
-    pub(super) bytes: Bytes,
+    bytes: Bytes,
 }
 
-impl Form {
-    /// What was filled in by somebody who is signed in; it counts as a request that writes.
+impl Fields {
+    /// The form that was sent, which counts as a request that writes.
     ///
     /// # Errors
-    /// UNAUTHORIZED when nobody is, FORBIDDEN when another site sent it, otherwise what is wrong with
-    /// the form.
-    pub(super) async fn read<const N: usize>(self, page: &Page<'_, N>) -> Result<Fields, ApiError> {
-        let fields = self.read_of_anybody(page).await?;
-        page.visit()?.call.count_write(fields.bytes.len())?;
-        Ok(fields)
-    }
-
-    /// The same of anybody.
-    ///
-    /// # Errors
-    /// Those of [`Form::read`].
-    pub(super) async fn read_of_anybody<const N: usize>(
-        self,
-        page: &Page<'_, N>,
-    ) -> Result<Fields, ApiError> {
-        let headers = page.request().headers;
+    /// FORBIDDEN when another site sent it, otherwise what is wrong with the form.
+    pub(super) async fn read<Who: MaybeKnown, const N: usize>(
+        call: &Call<'_, Who, N>,
+        body: Incoming,
+    ) -> Result<Self, ApiError> {
+        let headers = call.headers();
         if !is_same_origin(headers) {
             return Err(
                 ApiError::new(Code::Forbidden).detail("the request comes from another site")
@@ -54,14 +42,14 @@ impl Form {
         if !media_type.is_some_and(|it| it.eq_ignore_ascii_case(FORM)) {
             return Err(ApiError::new(Code::UnsupportedMediaType));
         }
-        let bytes = page.collect(self.0).await?;
+        call.no_query()?;
+        let bytes = body::collect(call, body, call.app.limits.body_bytes).await?;
+        call.count_write(bytes.len())?;
         let text = std::str::from_utf8(&bytes);
         let text = text.map_err(|_| ApiError::invalid("the form is no UTF-8"))?;
-        Ok(Fields { pairs: query::fields(text)?, bytes })
+        Ok(Self { pairs: query::fields(text)?, bytes })
     }
-}
 
-impl Fields {
     /// What a field says; an empty one says nothing.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         let mut found = self.pairs.iter().filter(|(field, _)| field == name);
@@ -77,5 +65,67 @@ impl Fields {
     /// Everything that was filled in.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.pairs.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// The key of the form, in the scope of who sent it and of where: sent again it acts once, and with
+    /// other contents it is refused.
+    ///
+    /// # Errors
+    /// INVALID_REQUEST when there is none.
+    pub(super) fn key<Who: Known, const N: usize>(
+        &self,
+        call: &Call<'_, Who, N>,
+    ) -> Result<IdempotencyKey, ApiError> {
+        Ok(call.key_named(self.must("key")?)?.with_body(&self.bytes))
+    }
+}
+
+/// What a query says. A form of a page sends its empty fields, too: those say nothing.
+#[derive(Debug)]
+pub(super) struct Asked {
+    pairs: Vec<(String, String)>,
+}
+
+impl Asked {
+    /// # Errors
+    /// INVALID_REQUEST when it cannot be read.
+    pub(super) fn read<Who, const N: usize>(call: &Call<'_, Who, N>) -> Result<Self, ApiError> {
+        let mut pairs = call.query()?;
+        pairs.retain(|(_, value)| !value.is_empty());
+        Ok(Self { pairs })
+    }
+
+    /// One parameter; an empty text where it is not there.
+    pub(super) fn get(&self, name: &str) -> &str {
+        let found = self.pairs.iter().find(|(found, _)| found == name);
+        found.map_or("", |(_, value)| value)
+    }
+
+    /// The only parameter that there may be.
+    ///
+    /// # Errors
+    /// INVALID_REQUEST when there are others, or it is too long.
+    pub(super) fn only(&self, name: &str) -> Result<Option<String>, ApiError> {
+        let [value] = self.all([name])?;
+        value.map(|value| query::short(name, value.to_owned())).transpose()
+    }
+
+    /// The parameters that there may be.
+    ///
+    /// # Errors
+    /// INVALID_REQUEST when there are others.
+    pub(super) fn all<const M: usize>(
+        &self,
+        names: [&str; M],
+    ) -> Result<[Option<&str>; M], ApiError> {
+        if let Some((other, _)) = self.pairs.iter().find(|(name, _)| !names.contains(&&**name)) {
+            return Err(query::unknown(other));
+        }
+        Ok(names.map(|name| Some(self.get(name)).filter(|value| !value.is_empty())))
+    }
+
+    /// All of it, for who looks at it by itself.
+    pub(super) fn pairs(&self) -> Vec<(String, String)> {
+        self.pairs.clone()
     }
 }

@@ -1,11 +1,11 @@
 //! What pages load.
 
 use super::assets;
-use super::page::Page;
+use super::page::AnyPage;
 use crate::http::error::{ApiError, Code};
 use crate::http::reply::Answer;
 
-pub(super) async fn get(page: &Page<'_, 1>) -> Answer {
-    let [name] = page.path;
+pub(super) async fn get(page: &AnyPage<'_, 1>) -> Answer {
+    let [name] = page.call.path;
     assets::find(name).ok_or_else(|| ApiError::new(Code::NotFound))
 }

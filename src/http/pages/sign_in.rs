@@ -3,13 +3,13 @@
 use hyper::header::ORIGIN;
 use maud::{Markup, html};
 
-use super::form::Form;
-use super::page::{Page, see_other_with_cookie};
+use super::form::{Asked, Fields};
+use super::go::{is_ours, see_other_with_cookie};
+use super::page::AnyPage;
 use super::words::{LANGUAGE_COOKIE, Language};
 use crate::http::access::{Access, Grant};
 use crate::http::auth::SESSION_COOKIE;
 use crate::http::error::{ApiError, Code};
-use crate::http::query;
 use crate::http::reply::Answer;
 
 /// How long a browser keeps a language, in seconds.
@@ -18,28 +18,21 @@ const LANGUAGE_TTL_S: u64 = 365 * 24 * 3600;
 const TOKEN_TTL_S: u64 = 30 * 24 * 3600;
 
 /// A link is only looked at: whoever looks ahead of its user does not use it up.
-pub(super) async fn get(page: &Page<'_>) -> Answer {
-    let (mut code, mut next) = (None, None);
-    for (name, value) in page.query()? {
-        match name.as_str() {
-            "code" => code = Some(value),
-            "next" => next = Some(query::short(&name, value)?),
-            _ => return Err(query::unknown(&name)),
-        }
-    }
-    let next = next.as_deref().unwrap_or_default();
-    let app = page.request().app;
+pub(super) async fn get(page: &AnyPage<'_>, asked: &Asked) -> Answer {
+    let [code, next] = asked.all(["code", "next"])?;
+    let next = next.unwrap_or_default();
+    let app = page.call.app;
     let content = match code {
         Some(code) => {
-            let user = app.auth.look_at_link(&code, app.mall.clock_ms(), app.began_ms)?;
-            ask_to_continue(page, &code, &user, next)
+            let user = app.auth.look_at_link(code, app.mall.clock_ms(), app.began_ms)?;
+            ask_to_continue(page, code, &user, next)
         }
         None => ask_who(page, next),
     };
     Ok(page.show(page.words.sign_in, &content))
 }
 
-fn ask_to_continue(page: &Page<'_>, code: &str, user: &str, next: &str) -> Markup {
+fn ask_to_continue(page: &AnyPage<'_>, code: &str, user: &str, next: &str) -> Markup {
     let words = page.words;
     html! {
         form method="post" action="/sign-in" .panel {
@@ -50,7 +43,7 @@ fn ask_to_continue(page: &Page<'_>, code: &str, user: &str, next: &str) -> Marku
     }
 }
 
-fn ask_who(page: &Page<'_>, next: &str) -> Markup {
+fn ask_who(page: &AnyPage<'_>, next: &str) -> Markup {
     let words = page.words;
     html! {
         form method="post" action="/sign-in" .panel {
@@ -63,9 +56,8 @@ fn ask_who(page: &Page<'_>, next: &str) -> Markup {
     }
 }
 
-pub(super) async fn post(page: &Page<'_>, form: Form) -> Answer {
-    let fields = form.read_of_anybody(page).await?;
-    let (code, app) = (fields.must("code")?, page.request().app);
+pub(super) async fn post(page: &AnyPage<'_>, fields: &Fields) -> Answer {
+    let (code, app) = (fields.must("code")?, page.call.app);
     // A whole link may be pasted, too.
     let code = code.rsplit_once("code=").map_or(code, |(_, code)| code);
     let now_ms = app.mall.clock_ms();
@@ -81,13 +73,17 @@ pub(super) async fn post(page: &Page<'_>, form: Form) -> Answer {
             ApiError::new(Code::Forbidden).detail("pages are for people: users and operators")
         );
     }
-    let next = fields.get("next").unwrap_or("/");
-    see_other_with_cookie(next, &session_cookie(page, &token, ttl_s))
+    see_other_with_cookie(next(page, fields), &session_cookie(page, &token, ttl_s))
+}
+
+/// Where somebody was, or the first page that there is here.
+fn next<'f>(page: &AnyPage<'_>, fields: &'f Fields) -> &'f str {
+    fields.get("next").filter(|path| is_ours(path)).unwrap_or(page.frame().home())
 }
 
 /// Scripts cannot read it, other sites' forms do not bring it along, and over TLS it stays there.
-fn session_cookie(page: &Page<'_>, token: &str, ttl_s: u64) -> String {
-    let origin = page.request().headers.get(ORIGIN).map(|origin| origin.as_bytes());
+fn session_cookie(page: &AnyPage<'_>, token: &str, ttl_s: u64) -> String {
+    let origin = page.call.headers().get(ORIGIN).map(|origin| origin.as_bytes());
     let secure = match origin.is_some_and(|origin| origin.starts_with(b"https://")) {
         true => "; Secure",
         false => "",
@@ -95,16 +91,14 @@ fn session_cookie(page: &Page<'_>, token: &str, ttl_s: u64) -> String {
     format!("{SESSION_COOKIE}={token}; Path=/; Max-Age={ttl_s}; HttpOnly; SameSite=Lax{secure}")
 }
 
-pub(super) async fn end(page: &Page<'_>, form: Form) -> Answer {
-    form.read_of_anybody(page).await?;
-    see_other_with_cookie("/", &session_cookie(page, "", 0))
+pub(super) async fn end(page: &AnyPage<'_>, _: &Fields) -> Answer {
+    see_other_with_cookie(page.frame().home(), &session_cookie(page, "", 0))
 }
 
-pub(super) async fn language(page: &Page<'_>, form: Form) -> Answer {
-    let fields = form.read_of_anybody(page).await?;
+pub(super) async fn language(page: &AnyPage<'_>, fields: &Fields) -> Answer {
     let named = Language::named(fields.must("language")?);
     let language = named.ok_or_else(|| ApiError::invalid("there is no such language here"))?;
     let tag = language.tag();
     let cookie = format!("{LANGUAGE_COOKIE}={tag}; Path=/; Max-Age={LANGUAGE_TTL_S}; SameSite=Lax");
-    see_other_with_cookie(fields.get("next").unwrap_or("/"), &cookie)
+    see_other_with_cookie(next(page, fields), &cookie)
 }

@@ -119,8 +119,12 @@ words! {
     continue_as "以此身份继续" "Continue as";
     failed "操作未完成" "That did not work";
     nothing_changed "没有产生任何变更。" "Nothing was changed.";
-    unknown_outcome "结果未知：请刷新或重试，同一请求不会执行两次。" "What became of it is not known. Try again: the same request never acts twice.";
+    unknown_outcome "结果未知：请用下面的按钮重试，同一请求不会执行两次。" "What became of it is not known. Try again with the button below: the same request never acts twice.";
     sending "正在提交…" "Sending…";
+    try_again "重试同一请求" "Try again";
+    unsent "未能提交，请重试：同一请求不会执行两次。" "It could not be sent. Press the button again: the same request never acts twice.";
+    stale "未能刷新，以下为较早的内容。" "This could not be brought up to date: what is shown is of earlier.";
+    not_known "暂时无法获取" "Not known at the moment";
     offline "网络已断开，正在用同一请求重试…" "The network is gone. Trying again with the same request…";
     board "销售看板" "Sale board";
     all_orders "全部订单" "All orders";

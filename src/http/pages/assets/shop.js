@@ -1,8 +1,9 @@
 // What a script adds to pages that work without one: stock that is live, a countdown, suggestions,
 // and forms that outlive a lost network.
 
-const told = document.getElementById("told");
-const say = (text) => { if (told) told.textContent = text; };
+// It is looked for each time: an answer may bring another.
+const told = () => document.getElementById("told");
+const say = (text) => { told().textContent = text; };
 const words = document.body.dataset;
 
 // Every page says the server's time, so that a wrong clock here shows no wrong countdown.
@@ -14,35 +15,51 @@ const now = () => Date.now() + aheadMs;
 // one comes: the server acts once, and says what became of it.
 
 const PAUSES_MS = [500, 1000, 2000, 4000, 8000];
+const TRIES_MAX = 8;
 
 async function sendOnce(form, button) {
   const body = new URLSearchParams(new FormData(form, button));
   const buttons = form.querySelectorAll("button");
   buttons.forEach((button) => { button.disabled = true; });
   say(words.sending);
-  for (let attempt = 0; ; attempt += 1) {
-    try {
-      const answer = await fetch(form.action, { method: "POST", body, redirect: "follow" });
-      // The server may be starting, or be busy: nothing is lost by asking again.
-      if (answer.status !== 503) return await show(answer);
-    } catch {
-      say(words.offline);
-    }
-    await pause(PAUSES_MS[Math.min(attempt, PAUSES_MS.length - 1)]);
+  let tries = 0;
+  for (;;) {
+    // Without a network nothing was tried: the browser says when it is back.
+    if (navigator.onLine) tries += 1;
+    const isLast = tries >= TRIES_MAX;
+    const answer = await answerTo(form, body);
+    if (answer?.next) return window.location.replace(answer.next);
+    // The server may be starting, or be busy: nothing is lost by asking again. In the end it has the word.
+    if (answer && (answer.status !== 503 || isLast)) return show(answer.page);
+    if (!answer && isLast) break;
+    say(answer?.page.querySelector("[role=alert] strong")?.textContent ?? words.offline);
+    await pause(Math.max(answer?.waitMs ?? 0, PAUSES_MS[Math.min(tries, PAUSES_MS.length - 1)]));
+  }
+  // Nobody answers. Pressed again, it is the same request.
+  say(words.unsent);
+  buttons.forEach((button) => { button.disabled = false; });
+  delete form.dataset.sent;
+}
+
+// What the server says, or nothing: it broke off, or somebody in between had no answer of ours.
+async function answerTo(form, body) {
+  try {
+    const answer = await fetch(form.action, { method: "POST", body, redirect: "follow" });
+    if (answer.redirected) return { next: answer.url };
+    const page = await parsed(answer);
+    const waitMs = Math.min(10, Number(answer.headers.get("retry-after"))) * 1000;
+    return page.querySelector("main") ? { status: answer.status, waitMs, page } : null;
+  } catch {
+    return null;
   }
 }
 
+const parsed = async (answer) => new DOMParser().parseFromString(await answer.text(), "text/html");
+
 // As if the browser had gone there itself.
-async function show(answer) {
-  if (answer.redirected) {
-    window.location.replace(answer.url);
-    return;
-  }
-  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-  const content = page.querySelector("main");
-  if (!content) throw new Error("no page");
+function show(page) {
   document.title = page.title;
-  document.querySelector("main").replaceWith(content);
+  document.querySelector("main").replaceWith(page.querySelector("main"));
   document.querySelector("main").focus();
 }
 
@@ -58,7 +75,7 @@ document.addEventListener("submit", (event) => {
   event.preventDefault();
   if (form.dataset.sent) return;
   form.dataset.sent = "yes";
-  sendOnce(form, event.submitter).catch(() => { window.location.reload(); });
+  sendOnce(form, event.submitter);
 });
 
 // A page that comes back out of the browser's memory may be of long ago.
@@ -66,17 +83,39 @@ window.addEventListener("pageshow", (event) => { if (event.persisted) window.loc
 
 // ---- Stock that is live ----
 
-const stock = document.querySelector("[data-stock]");
-if (stock) {
-  const source = new EventSource(`/api/mall/products/${encodeURIComponent(stock.dataset.stock)}/stock`);
-  source.addEventListener("stock", (event) => {
-    const { available } = JSON.parse(event.data);
-    const text = available > 0 ? available.toLocaleString("en") : stock.dataset.out;
-    if (stock.textContent.trim() !== text) stock.textContent = text;
-    document.querySelectorAll("[data-when-stocked]").forEach((it) => { it.hidden = available <= 0; });
-  });
-  window.addEventListener("pagehide", () => source.close());
+// Only a page that is seen has a stream of its own: a browser has few connections, and the server places.
+const REOPEN_MS = 5000;
+
+function watch(stock) {
+  const path = `/api/mall/products/${encodeURIComponent(stock.dataset.stock)}/stock`;
+  let source = null;
+  let again = 0;
+  const close = () => {
+    clearTimeout(again);
+    source?.close();
+    source = null;
+  };
+  const open = () => {
+    close();
+    if (document.hidden) return;
+    source = new EventSource(path);
+    source.addEventListener("stock", (event) => tellStock(stock, JSON.parse(event.data)));
+    source.addEventListener("error", () => {
+      // What was refused for now is tried again later; a browser tries again by itself only what broke off.
+      if (source?.readyState === EventSource.CLOSED) again = setTimeout(open, REOPEN_MS);
+    });
+  };
+  document.addEventListener("visibilitychange", open);
+  window.addEventListener("pagehide", close);
+  open();
 }
+
+function tellStock(stock, { available }) {
+  const text = available > 0 ? available.toLocaleString("en") : stock.dataset.out;
+  if (stock.textContent.trim() !== text) stock.textContent = text;
+  document.querySelectorAll("[data-when-stocked]").forEach((it) => { it.hidden = available <= 0; });
+}
+document.querySelectorAll("[data-stock]").forEach(watch);
 
 // ---- A board that is live ----
 
@@ -84,16 +123,22 @@ async function follow(board) {
   for (;;) {
     await pause(Number(board.dataset.live));
     if (document.hidden) continue;
-    try {
-      const answer = await fetch(window.location.href);
-      if (!answer.ok) continue;
-      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-      const fresh = page.getElementById(board.id);
-      if (fresh) board.replaceChildren(...fresh.childNodes);
-      say("");
-    } catch {
-      say(words.offline);
-    }
+    const fresh = await current(board);
+    if (fresh) board.replaceChildren(...fresh.childNodes);
+    board.classList.toggle("stale", !fresh);
+    say(fresh ? "" : words.stale);
+  }
+}
+
+// The same board as it is now, or nothing where that cannot be had.
+async function current(board) {
+  try {
+    const answer = await fetch(window.location.href);
+    // Whoever is not signed in any more is asked to.
+    if (answer.redirected) window.location.reload();
+    return answer.ok ? (await parsed(answer)).getElementById(board.id) : null;
+  } catch {
+    return null;
   }
 }
 document.querySelectorAll("[data-live]").forEach(follow);
@@ -157,7 +202,7 @@ document.addEventListener("touchend", (event) => {
   if (far) {
     say(words.reloading);
     window.location.reload();
-  } else if (told && told.textContent === words.pull) {
+  } else if (told().textContent === words.pull) {
     say("");
   }
 }, { passive: true });

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use maud::{Markup, html};
 
 use super::nav;
-use crate::http::pages::page::{Page, number};
+use crate::http::error::ApiError;
+use crate::http::pages::number::number;
+use crate::http::pages::page::Desk;
 use crate::http::pages::time;
 use crate::http::parts::Standing;
 use crate::http::reply::Answer;
@@ -14,38 +16,45 @@ use crate::mall::{AlertFilter, Held};
 
 const ALERTS: usize = 20;
 
-pub(in crate::http::pages) async fn get(page: &Page<'_>) -> Answer {
-    page.no_query()?;
-    page.desk()?;
+pub(in crate::http::pages) async fn get(page: &Desk<'_>) -> Answer {
     let mall = page.mall().clone();
     let filter = AlertFilter { is_open: Some(true), ..AlertFilter::default() };
-    let alerts = mall.alerts(filter, None, ALERTS).await?.alerts;
-    let find = move || mall.held(None, None, 1).map_err(crate::http::error::ApiError::from);
-    let held = page.lanes().lists.run(find).await?;
+    // What the ledger cannot say now is left open. How the server stands is shown above all then.
+    let alerts = mall.alerts(filter, None, ALERTS).await.ok().map(|page| page.alerts);
+    let find = move || mall.held(None, None, 1).map_err(ApiError::from);
+    let held = page.call.lanes().lists.run(find).await.ok();
     let content = html! {
         (nav(page))
-        div #board data-live="2000" { (board(page, &held, &alerts)) }
+        div #board data-live="2000" { (board(page, held.as_ref(), alerts.as_deref())) }
     };
     Ok(page.show(page.words.board, &content))
 }
 
-fn board(page: &Page<'_>, held: &Held, alerts: &[Arc<Alert>]) -> Markup {
+fn board(page: &Desk<'_>, held: Option<&Held>, alerts: Option<&[Arc<Alert>]>) -> Markup {
     let (words, mall) = (page.words, page.mall());
-    let parts = page.request().app.parts();
+    let parts = page.call.app.parts();
     let status = mall.engine().status();
     html! {
         dl {
             dt { (words.now) } dd { (time::told(mall, mall.now_ms())) }
             dt { (words.events) } dd { (number(status.durable_seq)) }
-            dt { (words.waiting_orders) } dd { (number(held.total.reservations)) " · " (number(held.total.units)) }
+            dt { (words.waiting_orders) }
+            dd { @match held {
+                Some(held) => { (number(held.total.reservations)) " · " (number(held.total.units)) }
+                None => { (words.not_known) }
+            } }
             @if let Some(bytes) = status.free_bytes { dt { (words.free) } dd { (number(bytes >> 20)) " MiB" } }
         }
         h2 { (words.parts) }
         (parts_table(page, &parts))
         h2 { (words.stock_alerts) }
-        @if alerts.is_empty() { p { (words.nothing_here) } }
+        @match alerts {
+            None => { p { (words.not_known) } }
+            Some([]) => { p { (words.nothing_here) } }
+            Some(_) => {}
+        }
         ul {
-            @for alert in alerts {
+            @for alert in alerts.unwrap_or_default() {
                 li { a href={ "/console/products/" (alert.product_id) } { (alert.product_id) }
                     " " strong .out { (number(alert.available)) } " · " (time::told(mall, alert.begun_at)) }
             }
@@ -53,7 +62,7 @@ fn board(page: &Page<'_>, held: &Held, alerts: &[Arc<Alert>]) -> Markup {
     }
 }
 
-fn parts_table(page: &Page<'_>, parts: &[Standing]) -> Markup {
+fn parts_table(page: &Desk<'_>, parts: &[Standing]) -> Markup {
     let words = page.words;
     html! {
         div .wide tabindex="0" role="region" aria-label=(words.parts) {

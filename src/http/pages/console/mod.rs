@@ -7,10 +7,12 @@ pub(super) mod product;
 pub(super) mod products;
 pub(super) mod user;
 
+use std::borrow::Cow;
+
 use maud::{Markup, html};
 
 use super::form::Fields;
-use super::page::{Desk, Page};
+use super::page::Desk;
 use super::words::Words;
 use crate::base::error::Result;
 use crate::http::api::admin::note;
@@ -19,7 +21,7 @@ use crate::http::text::text;
 use crate::mall::REASON_CHARS_MAX;
 
 /// The console's own links.
-fn nav<const N: usize>(page: &Page<'_, N>) -> Markup {
+fn nav<const N: usize>(page: &Desk<'_, N>) -> Markup {
     let words = page.words;
     let links = [
         ("/console", words.board),
@@ -31,7 +33,7 @@ fn nav<const N: usize>(page: &Page<'_, N>) -> Markup {
         nav .categories aria-label=(words.console) {
             ul {
                 @for (path, text) in links {
-                    li { a href=(path) aria-current=[(page.request().spelled == path).then_some("page")] { (text) } }
+                    li { a href=(path) aria-current=[(page.call.request().spelled == path).then_some("page")] { (text) } }
                 }
             }
         }
@@ -50,9 +52,14 @@ fn reason_field(words: &Words) -> Markup {
 /// # Errors
 /// INVALID_REQUEST when there is no reason, or it is too long.
 fn because<'f, const N: usize>(
-    desk: &Desk<'_, '_, N>,
+    page: &'f Desk<'_, N>,
     fields: &'f Fields,
-) -> Result<std::borrow::Cow<'f, str>, ApiError> {
-    let reason = text("reason", fields.must("reason")?, 1..=REASON_CHARS_MAX)?;
-    Ok(std::borrow::Cow::Owned(note(desk.call.identity(), Some(reason)).into_owned()))
+) -> Result<Cow<'f, str>, ApiError> {
+    Ok(note(page.call.identity(), Some(reason(fields)?)))
+}
+
+/// # Errors
+/// INVALID_REQUEST when there is no reason, or it is too long.
+fn reason(fields: &Fields) -> Result<&str, ApiError> {
+    text("reason", fields.must("reason")?, 1..=REASON_CHARS_MAX)
 }

@@ -2,32 +2,30 @@
 
 use maud::{Markup, html};
 
-use super::{nav, reason_field};
+use super::{nav, reason, reason_field};
 use crate::http::api::order::order_in;
 use crate::http::error::ApiError;
-use crate::http::pages::form::{Fields, Form};
-use crate::http::pages::page::{Page, number, see_other};
+use crate::http::pages::form::Fields;
+use crate::http::pages::go::see_other;
+use crate::http::pages::number::number;
+use crate::http::pages::page::Desk;
 use crate::http::pages::time;
 use crate::http::query;
 use crate::http::reply::Answer;
 use crate::http::text::text;
 use crate::mall::facts::OrderFact;
-use crate::mall::{
-    Because, GiveBack, ORDER_QUANTITY_MAX, Order, OrderStatus, REASON_CHARS_MAX, order_no,
-};
+use crate::mall::{Because, GiveBack, ORDER_QUANTITY_MAX, Order, OrderStatus, order_no};
 
 /// As the mall's own table has it.
 const TRACKING_NO_CHARS_MAX: usize = 100;
 
-pub(in crate::http::pages) async fn get(page: &Page<'_, 1>) -> Answer {
-    page.no_query()?;
-    page.desk()?;
-    let [order] = page.path;
+pub(in crate::http::pages) async fn get(page: &Desk<'_, 1>) -> Answer {
+    let [order] = page.call.path;
     let order = page.mall().any_order(order_in(order)?).await?;
     Ok(page.show(&order_no(order.reservation), &content(page, &order)))
 }
 
-fn content(page: &Page<'_, 1>, order: &Order) -> Markup {
+fn content(page: &Desk<'_, 1>, order: &Order) -> Markup {
     let (words, mall, details) = (page.words, page.mall(), &order.details);
     html! {
         (nav(page))
@@ -60,11 +58,11 @@ fn content(page: &Page<'_, 1>, order: &Order) -> Markup {
 }
 
 /// What may be done with an order as it stands.
-fn forms(page: &Page<'_, 1>, order: &Order) -> Markup {
+fn forms(page: &Desk<'_, 1>, order: &Order) -> Markup {
     let words = page.words;
-    let [path] = page.path;
+    let [path] = page.call.path;
     let path = format!("/console/orders/{path}");
-    let key = page.request().app.ids.make();
+    let key = page.new_key();
     let form = |what: &str, label: &str, fields: Markup| {
         html! {
             form method="post" action=(path) .panel data-once {
@@ -96,12 +94,13 @@ fn forms(page: &Page<'_, 1>, order: &Order) -> Markup {
     }
 }
 
-pub(in crate::http::pages) async fn post(page: &Page<'_, 1>, form: Form) -> Answer {
-    let fields = form.read(page).await?;
-    let [path] = page.path;
-    let (order, desk, mall) = (order_in(path)?, page.desk()?, page.mall());
-    let key = Some(desk.key(page, fields.must("key")?, &fields.bytes)?);
-    let operator = desk.user.id().to_owned();
+pub(in crate::http::pages) async fn post(page: &Desk<'_, 1>, fields: &Fields) -> Answer {
+    let [path] = page.call.path;
+    let (order, mall) = (order_in(path)?, page.mall());
+    let key = Some(fields.key(&page.call)?);
+    let operator = page.user().id().to_owned();
+    let because =
+        || Ok::<_, ApiError>(Because { operator: page.user().id(), reason: reason(fields)? });
     match fields.must("do")? {
         "ship" => {
             let tracking = text("tracking", fields.must("tracking")?, 1..=TRACKING_NO_CHARS_MAX)?;
@@ -114,7 +113,7 @@ pub(in crate::http::pages) async fn post(page: &Page<'_, 1>, form: Form) -> Answ
             let fact = OrderFact::Completed { operator: Some(operator) };
             mall.advance(order, &fact, key).await?;
         }
-        "cancel" => drop(mall.recall(order, &because(&operator, &fields)?, key).await?),
+        "cancel" => drop(mall.recall(order, &because()?, key).await?),
         "refund" => {
             let quantity = fields.get("quantity");
             let quantity = quantity.map(|it| query::number("quantity", it, 1..=ORDER_QUANTITY_MAX));
@@ -124,14 +123,9 @@ pub(in crate::http::pages) async fn post(page: &Page<'_, 1>, form: Form) -> Answ
                 restock: fields.get("restock").is_some(),
                 even_completed: false,
             };
-            mall.refund(order, &because(&operator, &fields)?, what, key).await?;
+            mall.refund(order, &because()?, what, key).await?;
         }
         _ => return Err(ApiError::invalid("do is ship, deliver, complete, cancel or refund")),
     }
     see_other(&format!("/console/orders/{path}"))
-}
-
-fn because<'a>(operator: &'a str, fields: &'a Fields) -> Result<Because<'a>, ApiError> {
-    let reason = text("reason", fields.must("reason")?, 1..=REASON_CHARS_MAX)?;
-    Ok(Because { operator, reason })
 }

@@ -5,8 +5,10 @@ use maud::{Markup, html};
 use super::{because, nav, reason_field};
 use crate::base::QUANTITY_MAX;
 use crate::http::error::ApiError;
-use crate::http::pages::form::Form;
-use crate::http::pages::page::{Page, number, see_other};
+use crate::http::pages::form::Fields;
+use crate::http::pages::go::see_other;
+use crate::http::pages::number::number;
+use crate::http::pages::page::Desk;
 use crate::http::pages::time;
 use crate::http::query;
 use crate::http::reply::Answer;
@@ -14,10 +16,8 @@ use crate::mall::{Editor, Note, Product, Seen, StockPlace, order_id};
 
 const CHANGES: usize = 50;
 
-pub(in crate::http::pages) async fn get(page: &Page<'_, 1>) -> Answer {
-    page.no_query()?;
-    page.desk()?;
-    let [product_id] = page.path;
+pub(in crate::http::pages) async fn get(page: &Desk<'_, 1>) -> Answer {
+    let [product_id] = page.call.path;
     let (words, mall) = (page.words, page.mall());
     let found = mall.inventory(product_id, CHANGES).await?;
     let level = &found.level;
@@ -60,11 +60,11 @@ pub(in crate::http::pages) async fn get(page: &Page<'_, 1>) -> Answer {
     Ok(page.show(&found.item.product.name, &content))
 }
 
-fn forms(page: &Page<'_, 1>, is_active: bool) -> Markup {
+fn forms(page: &Desk<'_, 1>, is_active: bool) -> Markup {
     let words = page.words;
-    let [path] = page.path;
+    let [path] = page.call.path;
     let path = format!("/console/products/{path}");
-    let key = page.request().app.ids.make();
+    let key = page.new_key();
     let acts = [("receive", words.receive), ("count", words.count), ("write-off", words.write_off)];
     html! {
         form method="post" action=(path) .panel data-once {
@@ -81,22 +81,21 @@ fn forms(page: &Page<'_, 1>, is_active: bool) -> Markup {
     }
 }
 
-pub(in crate::http::pages) async fn post(page: &Page<'_, 1>, form: Form) -> Answer {
-    let fields = form.read(page).await?;
-    let [product_id] = page.path;
-    let (desk, mall) = (page.desk()?, page.mall());
+pub(in crate::http::pages) async fn post(page: &Desk<'_, 1>, fields: &Fields) -> Answer {
+    let [product_id] = page.call.path;
+    let mall = page.mall();
     let what = fields.must("do")?;
     if let "publish" | "withdraw" = what {
         let active = what == "publish";
-        let editor = Editor { name: desk.user.id().to_owned(), key: None };
+        let editor = Editor { name: page.user().id().to_owned(), key: None };
         let make = Box::new(move |before: &Product| Ok(Product { active, ..before.clone() }));
         mall.change(product_id, Seen::Any, editor, make).await?;
         return see_other(&format!("/console/products/{product_id}"));
     }
-    let key = Some(desk.key(page, fields.must("key")?, &fields.bytes)?);
+    let key = Some(fields.key(&page.call)?);
     let least = u64::from(what != "count");
     let quantity = query::number("quantity", fields.must("quantity")?, least..=QUANTITY_MAX)?;
-    let (place, note) = (StockPlace::for_sale(product_id), because(&desk, &fields)?);
+    let (place, note) = (StockPlace::for_sale(product_id), because(page, fields)?);
     match what {
         "receive" => drop(mall.receive(place, quantity, &note, key).await?),
         "count" => drop(mall.count(place, quantity, &note, key).await?),

@@ -5,24 +5,23 @@ use maud::{Markup, html};
 use super::nav;
 use crate::http::api::shop::catalogue::{Shown, parse_listing};
 use crate::http::error::ApiError;
-use crate::http::pages::page::{Page, number};
+use crate::http::pages::form::Asked;
+use crate::http::pages::go::link;
+use crate::http::pages::number::number;
+use crate::http::pages::page::Desk;
 use crate::http::reply::Answer;
 use crate::mall::ListingPage;
 
-pub(in crate::http::pages) async fn get(page: &Page<'_>) -> Answer {
-    page.desk()?;
-    let mut asked = page.query()?;
-    asked.retain(|(_, value)| !value.is_empty());
-    let keyword = asked.iter().find(|(name, _)| name == "keyword").map(|(_, value)| value.clone());
-    let (filter, place) = parse_listing(asked, Shown::Everything)?;
+pub(in crate::http::pages) async fn get(page: &Desk<'_>, asked: &Asked) -> Answer {
+    let (filter, place) = parse_listing(asked.pairs(), Shown::Everything)?;
     let mall = page.mall().clone();
     let find = move || mall.products(&filter, &place).map_err(ApiError::from);
-    let found = page.lanes().searches.run(find).await?;
-    let content = content(page, keyword.as_deref().unwrap_or_default(), &found);
+    let found = page.call.lanes().searches.run(find).await?;
+    let content = content(page, asked.get("keyword"), &found);
     Ok(page.show(page.words.products_and_stock, &content))
 }
 
-fn content(page: &Page<'_>, keyword: &str, found: &ListingPage) -> Markup {
+fn content(page: &Desk<'_>, keyword: &str, found: &ListingPage) -> Markup {
     let words = page.words;
     html! {
         (nav(page))
@@ -55,7 +54,7 @@ fn content(page: &Page<'_>, keyword: &str, found: &ListingPage) -> Markup {
             }
         }
         @if let Some(after) = &found.next {
-            p { a .button rel="next" href={ "/console/products?keyword=" (percent_encoding::utf8_percent_encode(keyword, percent_encoding::NON_ALPHANUMERIC)) "&after=" (after) } { (words.more) } }
+            p { a .button rel="next" href=(link("/console/products", &[("keyword", keyword), ("after", &after.to_string())])) { (words.more) } }
         }
     }
 }

@@ -2,12 +2,14 @@
 
 use maud::{Markup, html};
 
-use super::{nav, reason_field};
+use super::{nav, reason, reason_field};
 use crate::base::QUANTITY_MAX;
 use crate::base::error::Result;
 use crate::http::error::ApiError;
-use crate::http::pages::form::Form;
-use crate::http::pages::page::{Page, number, see_other};
+use crate::http::pages::form::{Asked, Fields};
+use crate::http::pages::go::see_other;
+use crate::http::pages::number::number;
+use crate::http::pages::page::Desk;
 use crate::http::pages::time;
 use crate::http::query;
 use crate::http::reply::Answer;
@@ -16,10 +18,9 @@ use crate::mall::{MovePoints, PointsFilter, User};
 
 const RECORDS: usize = 50;
 
-pub(in crate::http::pages) async fn get(page: &Page<'_>) -> Answer {
-    page.desk()?;
+pub(in crate::http::pages) async fn get(page: &Desk<'_>, asked: &Asked) -> Answer {
     let words = page.words;
-    let named = page.only("user_id")?.filter(|name| !name.is_empty());
+    let named = asked.only("user_id")?;
     let found = match &named {
         Some(name) => found(page, &User::new(name)?).await?,
         None => html! {},
@@ -36,11 +37,11 @@ pub(in crate::http::pages) async fn get(page: &Page<'_>) -> Answer {
     Ok(page.show(words.users, &content))
 }
 
-async fn found(page: &Page<'_>, user: &User) -> Result<Markup, ApiError> {
+async fn found(page: &Desk<'_>, user: &User) -> Result<Markup, ApiError> {
     let (words, mall) = (page.words, page.mall());
     let balance = mall.balance_anywhere(user).await?;
     let records = mall.points_records(user, PointsFilter::default(), None, RECORDS).await?.records;
-    let key = page.request().app.ids.make();
+    let key = page.new_key();
     Ok(html! {
         dl {
             dt { (words.balance) } dd .price { (number(balance.available)) }
@@ -83,9 +84,8 @@ async fn found(page: &Page<'_>, user: &User) -> Result<Markup, ApiError> {
     })
 }
 
-pub(in crate::http::pages) async fn post(page: &Page<'_>, form: Form) -> Answer {
-    let fields = form.read(page).await?;
-    let (desk, user) = (page.desk()?, User::new(fields.must("user_id")?)?);
+pub(in crate::http::pages) async fn post(page: &Desk<'_>, fields: &Fields) -> Answer {
+    let user = User::new(fields.must("user_id")?)?;
     let moving = match fields.must("do")? {
         "award" => Moving::Award,
         "deduct" => Moving::Deduct,
@@ -95,12 +95,12 @@ pub(in crate::http::pages) async fn post(page: &Page<'_>, form: Form) -> Answer 
         moving,
         points: query::number("points", fields.must("points")?, 1..=QUANTITY_MAX)?,
         source: None,
-        operator: desk.user.id(),
-        reason: fields.must("reason")?,
+        operator: page.user().id(),
+        reason: reason(fields)?,
         order: None,
         expires_at: None,
     };
-    let key = Some(desk.key(page, fields.must("key")?, &fields.bytes)?);
+    let key = Some(fields.key(&page.call)?);
     page.mall().move_points(&user, &change, key).await?;
     see_other(&format!("/console/users?user_id={}", user.id()))
 }

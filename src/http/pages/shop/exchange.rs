@@ -9,28 +9,30 @@ use serde_json::{Map, Value};
 use crate::base::error::Result;
 use crate::http::error::ApiError;
 use crate::http::error::lacking;
-use crate::http::pages::form::{Fields, Form};
-use crate::http::pages::page::{Page, number, see_other};
+use crate::http::pages::form::{Asked, Fields};
+use crate::http::pages::go::see_other;
+use crate::http::pages::number::number;
+use crate::http::pages::page::UserPage;
 use crate::http::query;
 use crate::http::reply::Answer;
 use crate::mall::{Eligible, Exchange, Hindrance, Item, ORDER_QUANTITY_MAX, Wanted, order_id};
 
 /// The fields of a delivery, as the mall's document has them.
-pub(super) const DELIVERY: [&str; 3] = ["recipient", "phone", "address"];
+const DELIVERY: [&str; 3] = ["recipient", "phone", "address"];
 /// The most characters that each of them has.
 const DELIVERY_CHARS_MAX: usize = 200;
 
-pub(in crate::http::pages) async fn get(page: &Page<'_, 1>) -> Answer {
-    let quantity = match page.only("quantity")? {
+pub(in crate::http::pages) async fn get(page: &UserPage<'_, 1>, asked: &Asked) -> Answer {
+    let quantity = match asked.only("quantity")? {
         Some(text) => query::number("quantity", &text, 1..=ORDER_QUANTITY_MAX)?,
         None => 1,
     };
-    let [product_id] = page.path;
-    let (mall, visit) = (page.mall(), page.visit()?);
+    let [product_id] = page.call.path;
+    let mall = page.mall();
     let (item, _) = mall.product(product_id)?;
-    let asked = Eligible::Product(Wanted { product_id, quantity });
-    let found = mall.eligibility(visit.user, asked).await?;
-    let key = page.request().app.ids.make();
+    let wanted = Eligible::Product(Wanted { product_id, quantity });
+    let found = mall.eligibility(page.user(), wanted).await?;
+    let key = page.new_key();
     let hindrances: Vec<&str> = found.hindrances.iter().map(|it| hindrance(page, it)).collect();
     let facts = html! {
         dl {
@@ -54,14 +56,14 @@ pub(in crate::http::pages) async fn get(page: &Page<'_, 1>) -> Answer {
     Ok(page.show(page.words.review, &content))
 }
 
-fn hindrance(page: &Page<'_, 1>, found: &Hindrance) -> &'static str {
+fn hindrance(page: &UserPage<'_, 1>, found: &Hindrance) -> &'static str {
     match found {
         Hindrance::OffShelf => page.words.of_code(crate::http::error::Code::ProductNotFound),
         Hindrance::Short(lack, _) => page.words.of_code(lacking(*lack)),
     }
 }
 
-fn ask(page: &Page<'_, 1>, item: &Item, quantity: u64, key: &str) -> Markup {
+fn ask(page: &UserPage<'_, 1>, item: &Item, quantity: u64, key: &str) -> Markup {
     let words = page.words;
     html! {
         form method="post" action={ "/products/" (item.product.id) "/exchange" } .panel data-once {
@@ -94,35 +96,36 @@ pub(super) fn delivery_fields(
     }
 }
 
-/// What a form says of a delivery; nothing where every field is empty.
+/// What a form says of a delivery, into what is known of it. An empty field says that there is none.
 ///
 /// # Errors
 /// INVALID_REQUEST where a field is too long.
-pub(super) fn delivery(fields: &Fields) -> Result<Option<Map<String, Value>>, ApiError> {
-    let mut info = Map::new();
+pub(super) fn fill_in(info: &mut Map<String, Value>, fields: &Fields) -> Result<(), ApiError> {
     for name in DELIVERY {
-        if let Some(text) = fields.get(name) {
-            let text = query::short(name, text.to_owned())?;
-            info.insert(name.to_owned(), Value::String(text));
+        match fields.get(name) {
+            Some(said) => {
+                let said = query::short(name, said.to_owned())?;
+                info.insert(name.to_owned(), Value::String(said));
+            }
+            None => drop(info.remove(name)),
         }
     }
-    Ok(Some(info).filter(|info| !info.is_empty()))
+    Ok(())
 }
 
-pub(in crate::http::pages) async fn post(page: &Page<'_, 1>, form: Form) -> Answer {
-    let fields = form.read(page).await?;
-    let [product_id] = page.path;
+pub(in crate::http::pages) async fn post(page: &UserPage<'_, 1>, fields: &Fields) -> Answer {
+    let [product_id] = page.call.path;
     let quantity = query::number("quantity", fields.must("quantity")?, 1..=ORDER_QUANTITY_MAX)?;
-    let info = delivery(&fields)?;
-    let visit = page.visit()?;
-    let key = visit.key(page, fields.must("key")?, &fields.bytes)?;
+    let mut info = Map::new();
+    fill_in(&mut info, fields)?;
+    let key = fields.key(&page.call)?;
     let items = [Wanted { product_id, quantity }];
     let exchange = Exchange {
-        delivery_info: info.as_ref(),
+        delivery_info: Some(&info).filter(|info| !info.is_empty()),
         confirm: fields.get("confirm").is_some(),
         key: Some(key),
         ..Exchange::of(&items)
     };
-    let receipt = page.mall().exchange(visit.user, &exchange).await?;
+    let receipt = page.mall().exchange(page.user(), &exchange).await?;
     see_other(&format!("/orders/{}", order_id(receipt.reservation)))
 }

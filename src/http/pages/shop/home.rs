@@ -5,7 +5,9 @@ use maud::{Markup, html};
 use super::part::{card, shelf};
 use crate::base::error::Result;
 use crate::http::error::ApiError;
-use crate::http::pages::page::{Page, number};
+use crate::http::pages::form::Asked;
+use crate::http::pages::number::number;
+use crate::http::pages::page::AnyPage;
 use crate::http::pages::words::Words;
 use crate::http::reply::Answer;
 use crate::mall::{
@@ -17,15 +19,16 @@ const CATEGORIES: usize = 8;
 const RECOMMENDED: usize = 6;
 const PRODUCTS: usize = 4;
 
-pub(in crate::http::pages) async fn get(page: &Page<'_>) -> Answer {
+/// Whatever else an address says that leads here is for others, who count where people come from.
+pub(in crate::http::pages) async fn get(page: &AnyPage<'_>, _: &Asked) -> Answer {
     let (mall, words) = (page.mall().clone(), page.words);
-    let found = match page.visit() {
-        Ok(visit) => {
-            let user = User::new(visit.user.id())?;
+    let found = match page.visitor() {
+        Some(user) => {
+            let user = User::new(user.id())?;
             let near = mall.is_history_near().await;
             Some((mall.balance_if_known(&user).await?, near, user))
         }
-        Err(_) => None,
+        None => None,
     };
     let write = move || -> Result<Markup, ApiError> {
         let wanting = Wanting { expected_points: 0, limit: RECOMMENDED };
@@ -33,7 +36,7 @@ pub(in crate::http::pages) async fn get(page: &Page<'_>) -> Answer {
             found.map(|(balance, near, user)| mall.recommend(&user, balance, wanting, near));
         content(&mall, words, found.transpose()?.as_ref())
     };
-    let content = page.lanes().searches.run(write).await?;
+    let content = page.call.lanes().searches.run(write).await?;
     Ok(page.show(words.home, &content))
 }
 

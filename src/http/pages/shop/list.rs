@@ -1,20 +1,18 @@
 //! Products, filtered, page by page.
 
 use maud::{Markup, html};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::part::card;
 use crate::http::api::shop::catalogue::{Shown, parse_listing};
 use crate::http::error::ApiError;
-use crate::http::pages::page::Page;
+use crate::http::pages::form::Asked;
+use crate::http::pages::go::link;
+use crate::http::pages::page::AnyPage;
 use crate::http::reply::Answer;
 use crate::mall::{Filter, ListingPage};
 
-pub(in crate::http::pages) async fn get(page: &Page<'_>) -> Answer {
-    let mut asked = page.query()?;
-    // A form sends its empty fields, too.
-    asked.retain(|(_, value)| !value.is_empty());
-    let (mut filter, place) = parse_listing(asked, Shown::ForSale)?;
+pub(in crate::http::pages) async fn get(page: &AnyPage<'_>, asked: &Asked) -> Answer {
+    let (mut filter, place) = parse_listing(asked.pairs(), Shown::ForSale)?;
     filter.include_children = true;
     let tier = page.tier()?;
     let mall = page.mall().clone();
@@ -23,7 +21,7 @@ pub(in crate::http::pages) async fn get(page: &Page<'_>) -> Answer {
         move || mall.products(&filter, &place).map_err(ApiError::from)
     };
     let found = match mall.is_long_search(&filter) {
-        true => page.lanes().searches.run(find).await?,
+        true => page.call.lanes().searches.run(find).await?,
         false => find()?,
     };
     let shelf = mall.shelf();
@@ -32,7 +30,7 @@ pub(in crate::http::pages) async fn get(page: &Page<'_>) -> Answer {
     Ok(page.show(title, &content(page, &filter, &found, tier)))
 }
 
-fn content(page: &Page<'_>, filter: &Filter, found: &ListingPage, tier: u8) -> Markup {
+fn content(page: &AnyPage<'_>, filter: &Filter, found: &ListingPage, tier: u8) -> Markup {
     let words = page.words;
     let shelf = page.mall().shelf();
     let categories = shelf.categories.iter().map(|kept| &kept.content).filter(|it| it.active);
@@ -60,11 +58,7 @@ fn content(page: &Page<'_>, filter: &Filter, found: &ListingPage, tier: u8) -> M
 }
 
 fn next(filter: &Filter, after: &str) -> String {
-    let part = |name: &str, value: &str| {
-        format!("&{name}={}", utf8_percent_encode(value, NON_ALPHANUMERIC))
-    };
-    let mut path = format!("/products?after={}", utf8_percent_encode(after, NON_ALPHANUMERIC));
-    path.extend(filter.category_id.as_deref().map(|id| part("category_id", id)));
-    path.extend(filter.keyword.as_deref().map(|keyword| part("keyword", keyword)));
-    path
+    let category = filter.category_id.as_deref().unwrap_or_default();
+    let keyword = filter.keyword.as_deref().unwrap_or_default();
+    link("/products", &[("after", after), ("category_id", category), ("keyword", keyword)])
 }

@@ -3,30 +3,30 @@
 use maud::{Markup, html};
 use serde_json::Map;
 
-use super::exchange::{delivery, delivery_fields};
+use super::exchange::{delivery_fields, fill_in};
 use crate::base::TimeMs;
 use crate::http::api::order::order_in;
 use crate::http::error::ApiError;
-use crate::http::pages::form::Form;
-use crate::http::pages::page::{Page, number, see_other};
+use crate::http::pages::form::Fields;
+use crate::http::pages::go::see_other;
+use crate::http::pages::number::number;
+use crate::http::pages::page::UserPage;
 use crate::http::pages::time;
 use crate::http::reply::Answer;
 use crate::mall::{Order, OrderStatus, order_no};
 
-pub(in crate::http::pages) async fn get(page: &Page<'_, 1>) -> Answer {
-    page.no_query()?;
-    let [order] = page.path;
-    let visit = page.visit()?;
-    let order = page.mall().order(visit.user, order_in(order)?).await?;
+pub(in crate::http::pages) async fn get(page: &UserPage<'_, 1>) -> Answer {
+    let [order] = page.call.path;
+    let order = page.mall().order(page.user(), order_in(order)?).await?;
     Ok(page.show(&order.details.product.name, &content(page, &order)))
 }
 
-fn content(page: &Page<'_, 1>, order: &Order) -> Markup {
+fn content(page: &UserPage<'_, 1>, order: &Order) -> Markup {
     let (words, mall) = (page.words, page.mall());
     let details = &order.details;
     let is_pending = order.status == OrderStatus::Pending;
     let may_cancel = matches!(order.status, OrderStatus::Pending | OrderStatus::Confirmed);
-    let [path] = page.path;
+    let [path] = page.call.path;
     let path = format!("/orders/{path}");
     html! {
         dl {
@@ -44,13 +44,14 @@ fn content(page: &Page<'_, 1>, order: &Order) -> Markup {
             }
         }
         @if may_cancel {
-            form method="post" action=(path) .panel {
+            form method="post" action=(path) .panel data-once {
                 @if is_pending { button .main name="do" value="confirm" { (words.confirm_order) } " " }
                 button name="do" value="cancel" { (words.cancel_order) }
             }
         }
         @if order.status.may_be_redirected() {
-            form method="post" action=(path) .panel {
+            form method="post" action=(path) .panel data-once {
+                input type="hidden" name="key" value=(page.new_key());
                 fieldset {
                     legend { (words.delivery) }
                     (delivery_fields(words, order.delivery_info().unwrap_or(&Map::new())))
@@ -68,7 +69,7 @@ fn content(page: &Page<'_, 1>, order: &Order) -> Markup {
 }
 
 /// What happened and when, in its order.
-fn events(page: &Page<'_, 1>, order: &Order) -> Vec<(&'static str, TimeMs)> {
+fn events(page: &UserPage<'_, 1>, order: &Order) -> Vec<(&'static str, TimeMs)> {
     let (words, sent) = (page.words, &order.fulfilment);
     let gone = match order.status {
         OrderStatus::Expired => words.expired,
@@ -88,16 +89,19 @@ fn events(page: &Page<'_, 1>, order: &Order) -> Vec<(&'static str, TimeMs)> {
 }
 
 /// To confirm or cancel twice comes to the same.
-pub(in crate::http::pages) async fn post(page: &Page<'_, 1>, form: Form) -> Answer {
-    let fields = form.read(page).await?;
-    let [path] = page.path;
-    let (order, visit, mall) = (order_in(path)?, page.visit()?, page.mall());
+pub(in crate::http::pages) async fn post(page: &UserPage<'_, 1>, fields: &Fields) -> Answer {
+    let [path] = page.call.path;
+    let (order, mall) = (order_in(path)?, page.mall());
     match fields.must("do")? {
-        "confirm" => drop(mall.confirm(visit.user, order, None).await?),
-        "cancel" => drop(mall.cancel(visit.user, order, None).await?),
+        "confirm" => drop(mall.confirm(page.user(), order, None).await?),
+        "cancel" => drop(mall.cancel(page.user(), order, None).await?),
         "delivery" => {
-            let info = delivery(&fields)?.unwrap_or_default();
-            mall.redirect(visit.user, order, info, None).await?;
+            let key = fields.key(&page.call)?;
+            let kept = mall.order(page.user(), order).await?;
+            // What else was said of it, by whoever made it, stays.
+            let mut info = kept.delivery_info().cloned().unwrap_or_default();
+            fill_in(&mut info, fields)?;
+            mall.redirect(page.user(), order, info, Some(key)).await?;
         }
         _ => return Err(ApiError::invalid("do is confirm, cancel or delivery")),
     }

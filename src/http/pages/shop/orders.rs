@@ -3,38 +3,25 @@
 use maud::{Markup, html};
 
 use crate::base::error::Result;
+use crate::http::api::orders::{Sight, Wanted};
 use crate::http::error::ApiError;
-use crate::http::pages::page::{Page, number};
+use crate::http::pages::form::Asked;
+use crate::http::pages::number::number;
+use crate::http::pages::page::UserPage;
 use crate::http::pages::time;
 use crate::http::reply::Answer;
-use crate::mall::{ORDER_BYTES_MAX, OrderFilter, Orders, User, order_id, order_no, parse_order_id};
+use crate::mall::{Orders, order_id, order_no};
 
 const PAGE_SIZE: usize = 20;
 
-pub(in crate::http::pages) async fn get(page: &Page<'_>) -> Answer {
-    let before = page.only("before")?;
-    let before = before.as_deref().map(|text| {
-        parse_order_id(text).ok_or_else(|| ApiError::invalid("before must be an order's id"))
-    });
-    let (before, visit) = (before.transpose()?, page.visit()?);
-    let filter = OrderFilter {
-        user: Some(User::new(visit.user.id())?),
-        without_refused: true,
-        ..OrderFilter::default()
-    };
-    let charge = visit.call.charge((PAGE_SIZE + 1) * ORDER_BYTES_MAX)?;
-    let mall = page.mall().clone();
-    mall.show_orders().await?;
-    let find = move || {
-        let found = mall.find_orders(&filter, before, PAGE_SIZE, |_| true).map_err(ApiError::from);
-        drop(charge);
-        found
-    };
-    let found = page.lanes().lists.run(find).await?;
+pub(in crate::http::pages) async fn get(page: &UserPage<'_>, asked: &Asked) -> Answer {
+    let before = asked.only("before")?.map(|before| ("before".to_owned(), before));
+    let wanted = Wanted::parse(before.into_iter().collect(), Sight::Own)?;
+    let found = wanted.find(&page.call, Sight::Own, PAGE_SIZE).await?;
     Ok(page.show(page.words.orders, &content(page, &found)?))
 }
 
-fn content(page: &Page<'_>, found: &Orders) -> Result<Markup, ApiError> {
+fn content(page: &UserPage<'_>, found: &Orders) -> Result<Markup, ApiError> {
     let words = page.words;
     let orders = found.iter().collect::<Result<Vec<_>>>()?;
     Ok(html! {

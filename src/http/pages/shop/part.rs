@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use crate::http::api::shop::catalogue::for_sale;
-use crate::http::pages::page::number;
+use crate::http::pages::number::number;
 use crate::http::pages::words::{Language, Words};
 use crate::ledger::Level;
 use crate::mall::{Item, Why};

@@ -3,7 +3,9 @@
 use maud::html;
 
 use crate::base::QUANTITY_MAX;
-use crate::http::pages::page::{Page, number};
+use crate::http::pages::form::Asked;
+use crate::http::pages::number::number;
+use crate::http::pages::page::UserPage;
 use crate::http::pages::time;
 use crate::http::query;
 use crate::http::reply::Answer;
@@ -11,13 +13,14 @@ use crate::mall::PointsFilter;
 
 const PAGE_SIZE: usize = 20;
 
-pub(in crate::http::pages) async fn get(page: &Page<'_>) -> Answer {
-    let before = page.only("before")?;
+pub(in crate::http::pages) async fn get(page: &UserPage<'_>, asked: &Asked) -> Answer {
+    let before = asked.only("before")?;
     let before = before.map(|text| query::number("before", &text, 0..=QUANTITY_MAX)).transpose()?;
-    let (words, mall, visit) = (page.words, page.mall(), page.visit()?);
-    let balance = mall.balance_anywhere(visit.user).await?;
+    let (words, mall) = (page.words, page.mall());
+    let balance = mall.balance_anywhere(page.user()).await?;
     let rank = mall.rank(balance.earned);
-    let found = mall.points_records(visit.user, PointsFilter::default(), before, PAGE_SIZE).await?;
+    let found =
+        mall.points_records(page.user(), PointsFilter::default(), before, PAGE_SIZE).await?;
     let content = html! {
         dl {
             dt { (words.balance) } dd .price { (number(balance.available)) }

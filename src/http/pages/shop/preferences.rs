@@ -6,8 +6,9 @@ use maud::html;
 use serde_json::{Map, Value};
 
 use crate::http::error::ApiError;
-use crate::http::pages::form::Form;
-use crate::http::pages::page::{Page, see_other};
+use crate::http::pages::form::Fields;
+use crate::http::pages::go::see_other;
+use crate::http::pages::page::UserPage;
 use crate::http::reply::Answer;
 use crate::mall::fields::read_tastes;
 use crate::mall::{Editor, Seen};
@@ -15,10 +16,9 @@ use crate::mall::{Editor, Seen};
 /// How much somebody likes what is ticked, and what is not: parts of one.
 const LIKED: f64 = 1.0;
 
-pub(in crate::http::pages) async fn get(page: &Page<'_>) -> Answer {
-    page.no_query()?;
-    let (words, mall, visit) = (page.words, page.mall(), page.visit()?);
-    let (kept, shelf) = (mall.preferences(visit.user)?, mall.shelf());
+pub(in crate::http::pages) async fn get(page: &UserPage<'_>) -> Answer {
+    let (words, mall) = (page.words, page.mall());
+    let (kept, shelf) = (mall.preferences(page.user())?, mall.shelf());
     let said = &kept.content;
     let categories = shelf.categories.iter().map(|kept| &kept.content).filter(|it| it.active);
     let favourites =
@@ -50,21 +50,20 @@ pub(in crate::http::pages) async fn get(page: &Page<'_>) -> Answer {
 }
 
 /// What is ticked is liked; how dear things may be stays as it was said.
-pub(in crate::http::pages) async fn post(page: &Page<'_>, form: Form) -> Answer {
-    let fields = form.read(page).await?;
-    let (mall, visit) = (page.mall(), page.visit()?);
-    let editor = Editor { name: visit.user.id().to_owned(), key: None };
+pub(in crate::http::pages) async fn post(page: &UserPage<'_>, fields: &Fields) -> Answer {
+    let mall = page.mall();
+    let editor = Editor { name: page.user().id().to_owned(), key: None };
     match fields.must("do")? {
-        "erase" => drop(mall.erase_preferences(visit.user, editor).await?),
+        "erase" => drop(mall.erase_preferences(page.user(), editor).await?),
         "save" => {
             let liked = fields.iter().filter(|(_, value)| *value == "like");
             let weights: BTreeMap<&str, f64> = liked.map(|(name, _)| (name, LIKED)).collect();
             let mut members = Map::new();
             members.insert("categoryWeights".into(), serde_json::json!(weights));
-            let before = mall.preferences(visit.user)?.content.price_sensitivity;
+            let before = mall.preferences(page.user())?.content.price_sensitivity;
             let before = before.map(|hundredths| f64::from(hundredths) / 100.0);
             members.insert("priceSensitivity".into(), before.map_or(Value::Null, Value::from));
-            mall.set_tastes(visit.user, read_tastes(members)?, Seen::Any, editor).await?;
+            mall.set_tastes(page.user(), read_tastes(members)?, Seen::Any, editor).await?;
         }
         _ => return Err(ApiError::invalid("do is save or erase")),
     }

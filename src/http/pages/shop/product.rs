@@ -5,24 +5,25 @@ use maud::{Markup, html};
 use super::part::picture;
 use crate::http::api::shop::catalogue::for_sale;
 use crate::http::error::ApiError;
-use crate::http::pages::form::Form;
-use crate::http::pages::page::{Page, number, see_other};
+use crate::http::pages::form::Fields;
+use crate::http::pages::go::see_other;
+use crate::http::pages::number::number;
+use crate::http::pages::page::{AnyPage, UserPage};
 use crate::http::reply::Answer;
 use crate::ledger::Level;
 use crate::mall::{Editor, Item, ORDER_QUANTITY_MAX, Standing};
 
-pub(in crate::http::pages) async fn get(page: &Page<'_, 1>) -> Answer {
-    page.no_query()?;
-    let [product_id] = page.path;
+pub(in crate::http::pages) async fn get(page: &AnyPage<'_, 1>) -> Answer {
+    let [product_id] = page.call.path;
     let mall = page.mall();
     let (item, level) = mall.product(product_id)?;
-    let visit = page.visit().ok();
-    mall.record_view(visit.as_ref().map(|visit| visit.user), product_id);
-    let (standing, favourite) = match &visit {
-        Some(visit) => {
-            let likes = mall.preferences(visit.user)?.content.favourites;
+    let visitor = page.visitor();
+    mall.record_view(visitor, product_id);
+    let (standing, favourite) = match visitor {
+        Some(user) => {
+            let likes = mall.preferences(user)?.content.favourites;
             let is_liked = likes.iter().any(|it| it.product_id == product_id);
-            (mall.standing(visit.user, product_id).ok(), Some(is_liked))
+            (mall.standing(user, product_id).ok(), Some(is_liked))
         }
         None => (None, None),
     };
@@ -31,7 +32,7 @@ pub(in crate::http::pages) async fn get(page: &Page<'_, 1>) -> Answer {
 }
 
 fn content(
-    page: &Page<'_, 1>,
+    page: &AnyPage<'_, 1>,
     item: &Item,
     level: &Level,
     tier: u8,
@@ -81,7 +82,7 @@ fn content(
     }
 }
 
-fn waiting(page: &Page<'_, 1>, path: &str, standing: &Standing) -> Markup {
+fn waiting(page: &AnyPage<'_, 1>, path: &str, standing: &Standing) -> Markup {
     let words = page.words;
     html! {
         section .panel {
@@ -99,11 +100,9 @@ fn waiting(page: &Page<'_, 1>, path: &str, standing: &Standing) -> Markup {
 }
 
 /// To do any of these twice comes to the same.
-pub(in crate::http::pages) async fn post(page: &Page<'_, 1>, form: Form) -> Answer {
-    let fields = form.read(page).await?;
-    let [product_id] = page.path;
-    let (mall, visit) = (page.mall(), page.visit()?);
-    let user = visit.user;
+pub(in crate::http::pages) async fn post(page: &UserPage<'_, 1>, fields: &Fields) -> Answer {
+    let [product_id] = page.call.path;
+    let (mall, user) = (page.mall(), page.user());
     let editor = || Editor { name: user.id().to_owned(), key: None };
     match fields.must("do")? {
         "join" => drop(mall.join_line(user, product_id, None).await?),

@@ -17,6 +17,7 @@ mod revoke;
 mod serve;
 mod simulate;
 mod token;
+mod top;
 
 use std::process::ExitCode;
 
@@ -67,6 +68,8 @@ enum Command {
     Bench(bench::BenchArgs),
     /// Ask a server on this machine whether it lives, for images that have no other program
     Probe(probe::ProbeArgs),
+    /// Show in the terminal how a server does, as it goes on
+    Top(top::TopArgs),
     /// Audit a data directory: recompute everything from its events, and say what does not hold
     Verify(audit::VerifyArgs),
     /// Show the files of a data directory, its events, or the history of an account or a
@@ -101,6 +104,7 @@ pub fn main() -> ExitCode {
         Command::Mirror(args) => mirror::mirror(&args),
         Command::Bench(args) => bench::bench(&args).map(|()| ExitCode::SUCCESS),
         Command::Probe(args) => probe::probe(&args),
+        Command::Top(args) => top::top(&args),
         Command::Verify(args) => audit::verify(&args),
         Command::Inspect(args) => audit::inspect(&args),
         Command::State(args) => audit::state(&args),

@@ -32,6 +32,7 @@ mod shutdown;
 mod soak;
 mod tls;
 mod token_keys;
+mod top;
 #[cfg(all(feature = "otel", feature = "test-util"))]
 mod traces;
 #[cfg(target_os = "linux")]

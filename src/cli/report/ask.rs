@@ -37,12 +37,17 @@ pub(super) fn ask(config: &Config, server: SocketAddr, period: &ReportPeriod) ->
     })
 }
 
-/// Where a server on this machine answers that listens there: at the first address without TLS.
+/// Where the server of these settings answers operators on this machine: at the first address without
+/// TLS.
 ///
 /// # Errors
 /// `Invalid` when it listens at none.
-pub(in crate::cli) fn at_home(listen: &[Place]) -> Result<SocketAddr> {
-    let tcp = listen.iter().find_map(|place| match place {
+pub(in crate::cli) fn at_home(config: &Config) -> Result<SocketAddr> {
+    let places = match &*config.operators_listen {
+        [] => &config.listen,
+        places => places,
+    };
+    let tcp = places.iter().find_map(|place| match place {
         Place::Tcp(address) => Some(*address),
         Place::Tls(_) | Place::Unix(_) => None,
     });

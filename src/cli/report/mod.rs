@@ -6,7 +6,7 @@ mod plot;
 mod rows;
 mod text;
 
-pub(super) use ask::near;
+pub(super) use ask::{at_home, near};
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -109,11 +109,7 @@ fn look(mut config: Config, period: &ReportPeriod) -> Result<Report> {
     DirectoryReader::open(&config.data_dir)?;
     let engine = match config.take_engine().open() {
         Err(error) if error.kind() == ErrorKind::AlreadyOpen => {
-            let places = match &*config.operators_listen {
-                [] => &config.listen,
-                places => places,
-            };
-            return ask::ask(&config, ask::at_home(places)?, period);
+            return ask::ask(&config, ask::at_home(&config)?, period);
         }
         opened => opened?,
     };

@@ -41,6 +41,7 @@ CREATE TABLE products (
   by_level JSON NULL, -- price and limit from a level of members on, where they are not as for everybody
   low_stock_threshold BIGINT NULL, -- operators are told when no more units than that can be bought
   waiting_places BIGINT NULL, -- how many may wait in line when it is sold out; NULL is as the server says
+  sale_starts_at DATETIME(3) NULL, -- nobody gets it before then
   created_at DATETIME(3) NOT NULL DEFAULT (UTC_TIMESTAMP(3)),
   updated_at DATETIME(3) NOT NULL DEFAULT (UTC_TIMESTAMP(3)),
   updated_by VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL, -- the last operator who wrote its document, or removed it

@@ -116,6 +116,8 @@ codes! {
         Nothing, No, Nothing, "`Accept` takes nothing that this can be answered in";
     RequestTimeout "REQUEST_TIMEOUT" REQUEST_TIMEOUT "请求接收超时"
         Nothing, Yes, Close, "the body did not come in time; the connection is closed";
+    SaleNotStarted "SALE_NOT_STARTED" CONFLICT "尚未开售"
+        Nothing, Yes, Nothing, "the sale of the product begins later; `data` says when";
     OutOfStock "OUT_OF_STOCK" CONFLICT "库存不足"
         Nothing, Yes, Nothing, "`data` says what there was, and when more may come";
     InsufficientPoints "INSUFFICIENT_POINTS" CONFLICT "积分不足"

@@ -61,6 +61,14 @@ pub(super) enum FailureWire {
     Basket(BasketWire),
     References(References),
     Found(Found),
+    Opening(OpeningWire),
+}
+
+/// When the sale of a product begins.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct OpeningWire {
+    pub(super) sale_starts_at: TimeMs,
 }
 
 /// A request that did not succeed.
@@ -220,6 +228,10 @@ impl From<Failure> for ApiError {
             Failure::Changed => Self::new(Code::PreconditionFailed),
             Failure::InUse(references) => {
                 Self::with(Code::InUse, FailureWire::References(references))
+            }
+            Failure::SaleNotStarted(sale_starts_at) => {
+                let opening = OpeningWire { sale_starts_at };
+                Self::with(Code::SaleNotStarted, FailureWire::Opening(opening))
             }
             Failure::OutOfStock(shortage) => Self::short(Code::OutOfStock, shortage),
             Failure::InsufficientPoints(shortage) => {

@@ -163,6 +163,9 @@ impl Mall {
         let terms = self.terms(user, &shelf);
         let choose = |wanted: &Wanted<'_>| {
             let item = shelf.item(wanted.product_id).ok_or(Failure::ProductNotFound)?;
+            if let Some(starts_at) = item.product.begins_later(|| self.now_ms()) {
+                return Err(Failure::SaleNotStarted(starts_at));
+            }
             Ok(Chosen::of(&terms, item, wanted.quantity)?)
         };
         let chosen = request.items.iter().map(choose);

@@ -234,6 +234,7 @@ pub(crate) fn read_product(known: Option<&str>, members: Map<String, Value>) -> 
         limit_per_user: fields.limit()?,
         by_level: fields.by_level()?,
         waiting_places: fields.count("waitingPlaces", 0..=PLACES_MAX as u64)?,
+        sale_starts_at: fields.count("saleStartsAt", 0..=u64::MAX >> 1)?,
         created_at: fields.count("createdAt", 0..=u64::MAX >> 1)?.unwrap_or(0),
     };
     fields.end()?;
@@ -332,6 +333,7 @@ pub(crate) struct ProductFields<'a> {
     low_stock_threshold: Option<u64>,
     by_level: &'a ByLevel,
     waiting_places: Option<u64>,
+    sale_starts_at: Option<TimeMs>,
     created_at: TimeMs,
 }
 
@@ -354,6 +356,7 @@ impl<'a> ProductFields<'a> {
             low_stock_threshold: product.low_stock_threshold,
             by_level: &product.by_level,
             waiting_places: product.waiting_places,
+            sale_starts_at: product.sale_starts_at,
             created_at: product.created_at,
         }
     }

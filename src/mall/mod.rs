@@ -407,6 +407,8 @@ pub(crate) enum Failure {
     RevocationNotFound,
     /// The user has as many favourites as one may have.
     TooManyFavourites,
+    /// The sale of a product begins then.
+    SaleNotStarted(TimeMs),
     /// There was not enough stock.
     OutOfStock(Shortage),
     /// The user has too few points.

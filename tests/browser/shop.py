@@ -43,11 +43,12 @@ class Shop:
             check=True, capture_output=True, text=True)
         return made.stdout.strip().splitlines()[-1]
 
-    def ask(self, token, path, body=None):
-        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    def ask(self, token, path, body=None, method=None, part="data"):
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json", "If-Match": "*"}
         data = None if body is None else json.dumps(body).encode()
-        with urllib.request.urlopen(urllib.request.Request(self.url + path, data, headers)) as answer:
-            return json.load(answer)["data"]
+        request = urllib.request.Request(self.url + path, data, headers, method=method)
+        with urllib.request.urlopen(request) as answer:
+            return json.load(answer)[part]
 
     def orders(self, user):
         return self.ask(self.token(user), "/api/mall/orders")["orders"]
@@ -282,6 +283,62 @@ def nobody_answers_and_the_button_is_back(browser):
         content(page)
 
 
+def a_flash_sale(browser):
+    """Two buyers and one unit: the time is the server's, and each is told what became of it."""
+    with shop() as it:
+        ops = it.token("ops", "operator")
+        it.ask(ops, "/api/admin/inventory/prod_kfc/count", {"counted": 1, "reason": "one left"})
+        for user in ["ann", "bob"]:
+            it.ask(ops, f"/api/admin/points/{user}/award", {"points": 9000})
+
+        def begin(in_ms):
+            now = it.ask(ops, "/api/mall/levels", part="timestamp")
+            it.ask(ops, "/api/admin/products/prod_kfc", {"saleStartsAt": now + in_ms}, method="PATCH")
+
+        begin(3_600_000)
+        ann, bob, watching = visit(browser, it, "ann"), visit(browser, it, "bob"), visit(browser, it)
+        # A clock that is a day wrong changes nothing.
+        bob.add_init_script("const real = Date.now; Date.now = () => real() + 86_400_000;")
+        ann.clock.install()
+        for page in [ann, bob, watching]:
+            page.goto(KFC)
+            page.get_by_role("link", name="To the sale").click()
+            page.wait_for_url("**/sale")
+            expect(page.get_by_role("timer")).to_have_text(re.compile(r"^It begins in (01:00:00|5\d:\d\d)$"))
+        buttons = [page.get_by_role("button", name="Exchange now") for page in [ann, bob]]
+        for button in buttons:
+            expect(button).to_be_disabled()
+        look(bob, "sale-before")
+        # Time passes in the browser alone: the page believes it, and the server does not.
+        ann.clock.run_for(3_601_000)
+        expect(ann.get_by_role("timer")).to_have_text("It has begun.")
+        buttons[0].click()
+        expect(ann.get_by_role("alert")).to_contain_text("The sale has not begun.")
+        assert it.orders("ann") == []
+        begin(2_000)
+        for page in [ann, bob]:
+            page.goto(f"{KFC}/sale")
+        pass_time_until(ann, buttons[0].is_enabled)
+        expect(buttons[1]).to_be_enabled(timeout=20_000)
+        look(bob, "sale-begun")
+        # Both at once: one of them is first. Who is not may see that it is gone before the click.
+        for button in buttons:
+            button.evaluate("it => it.click()")
+        expect(watching.locator("#stock")).to_have_text("Sold out")
+        won, lost = (ann, bob) if it.orders("ann") else (bob, ann)
+        won.wait_for_url("**/orders/ord_*")
+        expect(won.locator("#state")).to_have_attribute("data-state", "confirmed")
+        expect(lost.get_by_role("alert")).to_contain_text("It is sold out.")
+        expect(lost.get_by_role("alert")).to_contain_text("Nothing was changed.")
+        look(lost, "sale-lost")
+        assert sorted(len(it.orders(user)) for user in ["ann", "bob"]) == [0, 1]
+        expect(watching.locator("[data-when-sold-out]")).to_be_visible()
+        look(watching, "sale-sold-out")
+        for page in [ann, bob, watching]:
+            page.complaints = [text for text in page.complaints if "409" not in text]
+            content(page)
+
+
 # What a browser does with a page behind another, which a headless one never does by itself.
 HIDE = """hidden => {
   Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
@@ -365,7 +422,7 @@ def every_page_is_for_everybody(browser):
             page = visit(browser, it, "demo", color_scheme=scheme, locale=locale,
                          viewport={"width": width, "height": 900})
             made = it.ask(it.token("demo"), "/api/mall/exchange", {"productId": "prod_kfc", "quantity": 1})
-            paths = ["/", "/products", KFC, f"{KFC}/exchange", "/orders", f"/orders/{made['orderId']}",
+            paths = ["/", "/products", KFC, f"{KFC}/exchange", f"{KFC}/sale", "/orders", f"/orders/{made['orderId']}",
                      "/points", "/preferences", "/sign-in"]
             for path in paths:
                 page.goto(path)
@@ -457,7 +514,7 @@ def an_operators_day(browser):
 WALKS = [an_operators_day, a_user_exchanges_points, two_users_and_one_unit, a_deadline_is_seen_to_pass,
          a_lost_answer_is_no_second_order, a_network_that_comes_back, a_double_click_and_the_way_back,
          a_server_that_stays_busy_has_the_last_word, nobody_answers_and_the_button_is_back,
-         only_a_page_that_is_seen_watches_the_stock, a_board_says_when_it_is_old, every_page_is_for_everybody, the_keyboard_suffices]
+         a_flash_sale, only_a_page_that_is_seen_watches_the_stock, a_board_says_when_it_is_old, every_page_is_for_everybody, the_keyboard_suffices]
 
 with sync_playwright() as playwright:
     SHOTS.mkdir(parents=True, exist_ok=True)

@@ -236,7 +236,7 @@ async fn a_product_shows_its_stock_as_the_ledger_has_it() {
         "pointsPrice": 5, "originalPrice": 19.99, "stockQuantity": 4, "salesCount": 1, "images": ["/tea.png"],
         "specifications": {"重量": "100g"}, "isHot": false, "isNew": false,
         "limitPerUser": {"quantity": 3, "period": {"rolling": {"lengthMs": 60_000}}},
-        "byLevel": {}, "waitingPlaces": null,
+        "byLevel": {}, "waitingPlaces": null, "saleStartsAt": null,
         "sortOrder": 0, "createdAt": NOW_MS,
         "stockInfo": {"available": 4, "reserved": 2, "sold": 1, "writtenOff": 3, "total": 10, "inStock": true}
     });

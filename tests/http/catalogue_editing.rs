@@ -49,6 +49,7 @@ fn shown_tea() -> Value {
         ("salesCount", json!(0)),
         ("lowStockThreshold", Value::Null),
         ("waitingPlaces", Value::Null),
+        ("saleStartsAt", Value::Null),
         ("updatedAt", json!(NOW_MS)),
         ("updatedBy", json!("root")),
         ("byLevel", json!({})),
@@ -106,7 +107,7 @@ async fn a_product_lives_from_its_creation_to_its_end() {
         json!({
             "id": "tea", "name": "茶", "description": "", "categoryId": "cat_food", "pointsPrice": 5,
             "originalPrice": null, "images": [], "specifications": {}, "isHot": false, "isNew": false, "status": 1,
-            "sortOrder": 0, "limitPerUser": null, "lowStockThreshold": null, "byLevel": {}, "waitingPlaces": null, "createdAt": NOW_MS, "stockQuantity": 0, "salesCount": 0,
+            "sortOrder": 0, "limitPerUser": null, "lowStockThreshold": null, "byLevel": {}, "waitingPlaces": null, "saleStartsAt": null, "createdAt": NOW_MS, "stockQuantity": 0, "salesCount": 0,
             "updatedAt": NOW_MS + 5, "updatedBy": "root"
         })
     );

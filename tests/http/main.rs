@@ -46,6 +46,7 @@ mod reports;
 mod request_ids;
 mod revocations;
 mod roles;
+mod sales;
 mod seed_acceptance;
 mod slow_clients;
 mod tls;

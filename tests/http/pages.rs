@@ -7,7 +7,7 @@ use stockhold::http::{Audience, Role};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::support::{Client, Reply, Setup, Shop, token};
+use crate::support::{Client, NOW_MS, Reply, Setup, Shop, token};
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
@@ -378,4 +378,49 @@ async fn every_link_leads_somewhere_where_operators_have_a_listener_of_their_own
         let ended = olga.send("/sign-out", "").await;
         assert_eq!(ended.header("location"), Some(home));
     }
+}
+
+#[tokio::test]
+async fn a_sale_has_one_button_that_works_once_it_has_begun() {
+    let shop = Shop::open().await;
+    let mut olga = Browser::signed_in(&shop, "olga", Role::Operator, "/").await;
+    // The clock stands at 15:06:40 in the mall's zone.
+    let begin = "do=begin&begins=2025-06-15T15:07:40";
+    assert_eq!(olga.send("/console/products/prod_kfc", begin).await.status, 303);
+    let console = text(&olga.see("/console/products/prod_kfc").await);
+    assert!(console.contains("value=\"2025-06-15T15:07:40\""), "{console}");
+    let wrong = olga.send("/console/products/prod_kfc", "do=begin&begins=tomorrow").await;
+    assert_eq!(wrong.status, 400);
+
+    let mut demo = Browser::of(&shop, "demo").await;
+    let product = text(&demo.see("/products/prod_kfc").await);
+    assert!(product.contains("href=\"/products/prod_kfc/sale\""), "{product}");
+    assert!(!product.contains("/exchange\""), "there is nothing to fill in yet: {product}");
+    let path = "/products/prod_kfc/sale";
+    let page = text(&demo.see(path).await);
+    assert!(page.contains(&format!("data-opens=\"{}\"", NOW_MS + 60_000)), "{page}");
+    assert!(page.contains(&format!("data-now=\"{NOW_MS}\"")), "{page}");
+    let key = between(&page, "name=\"key\" value=\"", "\"").to_owned();
+    let early = demo.send(path, &format!("key={key}")).await;
+    assert_eq!(early.status, 409);
+    let said = text(&early);
+    assert!(
+        said.contains("The sale has not begun.") && said.contains("2025-06-15 15:07:40"),
+        "{said}"
+    );
+    assert!(said.contains(&format!("href=\"{path}\"")), "the way back is to the sale: {said}");
+    let review = text(&demo.see("/products/prod_kfc/exchange").await);
+    assert!(review.contains("The sale has not begun."), "{review}");
+
+    shop.advance(60_000);
+    let guest = text(&Browser::open(&shop).await.see(path).await);
+    assert!(guest.contains("/sign-in?next=") && !guest.contains("data-when-open"), "{guest}");
+    let made = demo.send(path, &format!("key={key}")).await;
+    let order = made.header("location").expect("its order").to_owned();
+    let again = demo.send(path, &format!("key={key}")).await;
+    assert_eq!(again.header("location"), Some(&*order), "a double click acts once");
+    assert!(text(&demo.see(&order).await).contains("data-state=\"confirmed\""));
+    assert!(text(&demo.see("/products/prod_kfc").await).contains("/exchange\""));
+    assert_eq!(olga.send("/console/products/prod_kfc", "do=begin&begins=").await.status, 303);
+    assert!(!text(&demo.see(path).await).contains("data-opens"));
 }

@@ -20,7 +20,7 @@ pub(in crate::cli) enum Cell {
     Json,
 }
 
-pub(super) const COLUMNS: [(&str, Cell); 20] = [
+pub(super) const COLUMNS: [(&str, Cell); 21] = [
     ("kind", Cell::Text),
     ("id", Cell::Text),
     ("name", Cell::Text),
@@ -40,6 +40,7 @@ pub(super) const COLUMNS: [(&str, Cell); 20] = [
     ("lowStockThreshold", Cell::Json),
     ("byLevel", Cell::Json),
     ("waitingPlaces", Cell::Json),
+    ("saleStartsAt", Cell::Json),
     ("createdAt", Cell::Json),
 ];
 

@@ -28,17 +28,19 @@ pub(super) fn page(frame: &Frame<'_>, error: &ApiError, sent: Option<&Fields>) -
         Effect::Nothing => words.nothing_changed,
         Effect::Unknown => words.unknown_outcome,
     };
-    let more_at = match error.data.as_deref() {
-        Some(FailureWire::Shortage(short)) => short.next_release_at(),
-        Some(_) | None => None,
+    let later = match error.data.as_deref() {
+        Some(FailureWire::Shortage(short)) => {
+            short.next_release_at().map(|at| (words.more_may_come, at))
+        }
+        Some(FailureWire::Opening(opening)) => Some((words.sale_starts, opening.sale_starts_at)),
+        Some(FailureWire::Basket(_) | FailureWire::References(_) | FailureWire::Found(_))
+        | None => None,
     };
     let content = html! {
         section .failure role="alert" data-code=(row.name) {
             p { strong { (words.of_code(error.code)) } }
             @if let Some(detail) = &error.detail { p .quiet { (detail) } }
-            @if let Some(at) = more_at {
-                p { (words.more_may_come) " " (time::told(&request.app.mall, at)) }
-            }
+            @if let Some((what, at)) = later { p { (what) " " (time::told(&request.app.mall, at)) } }
             @if !is_read { p { (effect) } }
         }
         @if let Some(sent) = sent.filter(|_| may_be_sent_again(frame, error)) { (again(frame, sent)) }

@@ -11,7 +11,7 @@ use super::console::{
 use super::form::{Asked, Fields};
 use super::frame::Frame;
 use super::page::Page;
-use super::shop::{exchange, home, list, order, orders, points, preferences, product};
+use super::shop::{exchange, home, list, order, orders, points, preferences, product, sale};
 use super::{failed, load, sign_in};
 use crate::http::access::Access;
 use crate::http::reply::Answer;
@@ -74,6 +74,8 @@ pages! {
     POST "/products/{productId}" user form => product::post, "Waits for it, or marks it as a favourite.";
     GET "/products/{productId}/exchange" user query => exchange::get, "What an exchange would cost.";
     POST "/products/{productId}/exchange" user form => exchange::post, "Exchanges points for it.";
+    GET "/products/{productId}/sale" looker nothing => sale::get, "When its sale begins, and one button.";
+    POST "/products/{productId}/sale" user form => sale::post, "Exchanges points for one at once.";
     GET "/orders" user query => orders::get, "Orders of who looks.";
     GET "/orders/{orderId}" user nothing => order::get, "One of them.";
     POST "/orders/{orderId}" user form => order::post, "Confirms it, cancels it, or sends it elsewhere.";

@@ -71,6 +71,13 @@ words! {
     worth "市场价" "Worth";
     exchange "兑换" "Exchange";
     exchange_now "立即兑换" "Exchange now";
+    sale_starts "开售时间" "The sale begins at";
+    starts_in "距开售" "It begins in";
+    has_begun "已开售" "It has begun.";
+    sale_hint "倒计时按服务器时间；到时按钮即可点击，每人结果如实告知。" "The time is the server's. The button works once it is up, and you are told what became of it.";
+    to_sale "前往抢兑" "To the sale";
+    see_product "商品详情" "About the product";
+    sale_begins_field "开售时间（商城时区，留空为立即）" "When its sale begins, in the mall's time zone; at once when empty";
     quantity "数量" "Quantity";
     review "确认兑换" "Confirm the exchange";
     cost "所需积分" "It costs";
@@ -243,6 +250,7 @@ fn english(code: Code) -> &'static str {
         Code::NotFound => "There is no such page.",
         Code::ProductNotFound => "This product is not for sale.",
         Code::OrderNotFound => "You have no such order.",
+        Code::SaleNotStarted => "The sale has not begun.",
         Code::OutOfStock => "It is sold out.",
         Code::InsufficientPoints => "You have too few points.",
         Code::LimitExceeded => "That is more than one user may have.",

@@ -8,8 +8,8 @@ use super::part::Part;
 use super::parts::stock_of;
 use super::quota::Need;
 use super::{Exchange, Wanted};
-use crate::base::QUANTITY_MAX;
 use crate::base::error::{Error, Result};
+use crate::base::{QUANTITY_MAX, TimeMs};
 use crate::mall::{Failure, Lack, Mall, Short, Shortage, User};
 
 /// What a user wants to know.
@@ -25,6 +25,8 @@ pub(crate) enum Eligible<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Hindrance {
     OffShelf,
+    /// Its sale begins then.
+    SaleNotStarted(TimeMs),
     Short(Lack, Shortage),
 }
 
@@ -92,6 +94,8 @@ impl Mall {
                 if !item.product.active {
                     found.hindrances.push(Hindrance::OffShelf);
                 }
+                let begins_later = item.product.begins_later(|| self.now_ms());
+                found.hindrances.extend(begins_later.map(Hindrance::SaleNotStarted));
                 found.look_at_points();
                 let points_here = match self.takes_elsewhere(found.required) {
                     true => 0,

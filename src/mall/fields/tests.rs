@@ -19,7 +19,7 @@ fn full() -> Value {
         "isHot": true, "isNew": false, "status": 0, "sortOrder": -3,
         "limitPerUser": {"quantity": 2, "period": {"fixed": {"lengthMs": 1000, "offsetMs": 5}}},
         "byLevel": {"2": {"pointsPrice": 7}, "10": {"limitPerUser": {"quantity": 3, "period": "lifetime"}}}, "lowStockThreshold": 8,
-        "waitingPlaces": 20, "createdAt": 7
+        "waitingPlaces": 20, "saleStartsAt": 9, "createdAt": 7
     })
 }
 
@@ -78,6 +78,8 @@ fn a_field_that_is_wrong_is_named_by_its_path() {
         (json!({"lowStockThreshold": true}), "$.lowStockThreshold"),
         (json!({"lowStockThreshold": (1_u64 << 48) + 1}), "$.lowStockThreshold"),
         (json!({"waitingPlaces": 1001}), "$.waitingPlaces"),
+        (json!({"saleStartsAt": "2026-11-11"}), "$.saleStartsAt"),
+        (json!({"saleStartsAt": -1}), "$.saleStartsAt"),
         (json!({"createdAt": -1}), "$.createdAt"),
         (json!({"colour": "red"}), "$.colour"),
         (json!({"sales count": 1}), "$[\"sales count\"]"),

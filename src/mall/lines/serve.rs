@@ -96,8 +96,10 @@ impl Mall {
             return Ok(Turn::Nobody);
         };
         let shelf = self.shelf();
-        // What is off the shelf is not sold; those in line wait until it is back.
-        let Some(item) = shelf.item(product.owner()) else {
+        // What is off the shelf is not sold; those in line wait until it is back, or its sale begins.
+        let item = shelf.item(product.owner());
+        let Some(item) = item.filter(|it| it.product.begins_later(|| self.now_ms()).is_none())
+        else {
             return Ok(Turn::Nobody);
         };
         let user = User::new(owner.owner())?;

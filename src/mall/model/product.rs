@@ -79,6 +79,9 @@ pub struct Product {
     /// the mall is configured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiting_places: Option<u64>,
+    /// Nobody gets it before then, in milliseconds since 1970; `None` is as soon as it is for sale.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sale_starts_at: Option<TimeMs>,
     /// When it was created, in milliseconds since 1970.
     #[serde(default)]
     pub created_at: TimeMs,
@@ -115,6 +118,7 @@ impl Product {
             low_stock_threshold: None,
             by_level: ByLevel::default(),
             waiting_places: None,
+            sale_starts_at: None,
             created_at: 0,
         }
     }
@@ -143,12 +147,18 @@ impl Product {
             rule::number("$.lowStockThreshold", threshold, 1..=QUANTITY_MAX)?;
         }
         rule::number("$.waitingPlaces", self.waiting_places.unwrap_or(0), 0..=PLACES_MAX as u64)?;
+        rule::number("$.saleStartsAt", self.sale_starts_at.unwrap_or(0), 0..=TIME_MS_MAX)?;
         rule::number("$.createdAt", self.created_at, 0..=TIME_MS_MAX)?;
         self.by_level.check()?;
         match self.limit_per_user.map_or(Ok(()), PurchaseLimit::check) {
             Ok(()) => Ok(()),
             Err(error) => Err(Violation::new("$.limitPerUser", error.to_string())),
         }
+    }
+
+    /// When its sale begins, while that is still to come.
+    pub(crate) fn begins_later(&self, now_ms: impl FnOnce() -> TimeMs) -> Option<TimeMs> {
+        self.sale_starts_at.filter(|starts_at| *starts_at > now_ms())
     }
 
     /// What one unit costs for a member of a level.

@@ -53,6 +53,21 @@ impl Zone {
         local.map_or_else(|| at.to_string(), |it| it.strftime("%Y-%m-%d %H:%M:%S").to_string())
     }
 
+    /// A moment as people write it here, as in `2026-11-30T09:00`: where a clock shows it twice, the
+    /// first, and where it shows it never, just after.
+    #[cfg(feature = "server")]
+    pub(crate) fn read(&self, text: &str) -> Option<TimeMs> {
+        let local: jiff::civil::DateTime = text.parse().ok()?;
+        let at = self.0.to_ambiguous_zoned_datetime(local).compatible().ok()?;
+        TimeMs::try_from(at.timestamp().as_millisecond()).ok()
+    }
+
+    /// A moment as a form has it, which [`Zone::read`] reads.
+    #[cfg(feature = "server")]
+    pub(crate) fn filled_in(&self, at: TimeMs) -> Option<String> {
+        Some(self.local(at)?.strftime("%Y-%m-%dT%H:%M:%S").to_string())
+    }
+
     /// The clock on the wall, as in `09:00`.
     fn clock(&self, at: TimeMs) -> String {
         self.local(at).map_or_else(|| at.to_string(), |it| it.strftime("%H:%M").to_string())

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::base::QUANTITY_MAX;
+use crate::base::{QUANTITY_MAX, TimeMs};
 use crate::http::call::{Call, UserCall};
 use crate::http::error::{ApiError, Code, WaitingListWire, lacking};
 use crate::http::query;
@@ -29,23 +29,31 @@ struct ReasonWire {
     code: &'static str,
     required: Option<u64>,
     available: Option<u64>,
+    /// When the sale begins, where it has not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sale_starts_at: Option<TimeMs>,
     /// Where one can wait for what is sold out, or others do.
     #[serde(skip_serializing_if = "Option::is_none")]
     waiting_list: Option<WaitingListWire>,
 }
 
 impl ReasonWire {
+    fn of_code(code: Code) -> Self {
+        let code = code.row().name;
+        Self { code, required: None, available: None, sale_starts_at: None, waiting_list: None }
+    }
+
     fn of(hindrance: Hindrance) -> Self {
         match hindrance {
-            Hindrance::OffShelf => {
-                let code = Code::ProductNotFound.row().name;
-                Self { code, required: None, available: None, waiting_list: None }
+            Hindrance::OffShelf => Self::of_code(Code::ProductNotFound),
+            Hindrance::SaleNotStarted(at) => {
+                Self { sale_starts_at: Some(at), ..Self::of_code(Code::SaleNotStarted) }
             }
             Hindrance::Short(lack, shortage) => Self {
-                code: lacking(lack).row().name,
                 required: Some(shortage.required),
                 available: Some(shortage.available),
                 waiting_list: shortage.line.map(Into::into),
+                ..Self::of_code(lacking(lack))
             },
         }
     }

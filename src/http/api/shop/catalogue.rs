@@ -57,6 +57,8 @@ pub(super) struct ProductWire<'a> {
     by_level: &'a ByLevel,
     /// Null where it is as the mall is configured.
     waiting_places: Option<u64>,
+    /// Nobody gets it before then; null where its sale has no beginning.
+    sale_starts_at: Option<TimeMs>,
     sort_order: i64,
     created_at: TimeMs,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -161,6 +163,7 @@ impl<'a> ProductWire<'a> {
             limit_per_user: product.limit_per_user,
             by_level: &product.by_level,
             waiting_places: product.waiting_places,
+            sale_starts_at: product.sale_starts_at,
             sort_order: product.sort_order,
             created_at: product.created_at,
             stock_info: None,

@@ -6,9 +6,10 @@ const told = () => document.getElementById("told");
 const say = (text) => { told().textContent = text; };
 const words = document.body.dataset;
 
-// Every page says the server's time, so that a wrong clock here shows no wrong countdown.
-const aheadMs = Number(document.documentElement.dataset.now) - Date.now();
-const now = () => Date.now() + aheadMs;
+// Every page says the server's time. From there on it is measured by what no clock that is set changes,
+// so a wrong clock here shows no wrong countdown, and none is ever ahead of the server.
+let began = { atMs: Number(document.documentElement.dataset.now), measuredMs: performance.now() };
+const now = () => began.atMs + performance.now() - began.measuredMs;
 
 // ---- A form that acts once ----
 // It has a key of its own. Where an answer is lost, the same form is sent again with the same key until
@@ -114,6 +115,7 @@ function tellStock(stock, { available }) {
   const text = available > 0 ? available.toLocaleString("en") : stock.dataset.out;
   if (stock.textContent.trim() !== text) stock.textContent = text;
   document.querySelectorAll("[data-when-stocked]").forEach((it) => { it.hidden = available <= 0; });
+  document.querySelectorAll("[data-when-sold-out]").forEach((it) => { it.hidden = available > 0; });
 }
 document.querySelectorAll("[data-stock]").forEach(watch);
 
@@ -123,20 +125,20 @@ async function follow(board) {
   for (;;) {
     await pause(Number(board.dataset.live));
     if (document.hidden) continue;
-    const fresh = await current(board);
+    const fresh = (await anew())?.getElementById(board.id);
     if (fresh) board.replaceChildren(...fresh.childNodes);
     board.classList.toggle("stale", !fresh);
     say(fresh ? "" : words.stale);
   }
 }
 
-// The same board as it is now, or nothing where that cannot be had.
-async function current(board) {
+// This page as it is now, or nothing where that cannot be had.
+async function anew() {
   try {
     const answer = await fetch(window.location.href);
     // Whoever is not signed in any more is asked to.
     if (answer.redirected) window.location.reload();
-    return answer.ok ? (await parsed(answer)).getElementById(board.id) : null;
+    return answer.ok ? await parsed(answer) : null;
   } catch {
     return null;
   }
@@ -145,13 +147,19 @@ document.querySelectorAll("[data-live]").forEach(follow);
 
 // ---- Deadlines ----
 
+function clock(leftMs) {
+  const leftS = Math.max(0, Math.ceil(leftMs / 1000));
+  const parts = [Math.floor(leftS / 60) % 60, leftS % 60];
+  if (leftS >= 3600) parts.unshift(Math.floor(leftS / 3600));
+  return parts.map((part) => String(part).padStart(2, "0")).join(":");
+}
+
 const countdowns = [...document.querySelectorAll("[data-deadline]")];
 function tick() {
   for (const it of countdowns) {
-    const leftS = Math.max(0, Math.ceil((Number(it.dataset.deadline) - now()) / 1000));
-    const minutes = String(Math.floor(leftS / 60)).padStart(2, "0");
-    it.textContent = `${minutes}:${String(leftS % 60).padStart(2, "0")}`;
-    if (leftS === 0) {
+    const leftMs = Number(it.dataset.deadline) - now();
+    it.textContent = clock(leftMs);
+    if (leftMs <= 0) {
       // The server says what became of it.
       setTimeout(() => window.location.reload(), 1500);
       return;
@@ -160,6 +168,35 @@ function tick() {
   setTimeout(tick, 1000 - (now() % 1000));
 }
 if (countdowns.length > 0) tick();
+
+// ---- A sale that begins ----
+// The button works once its time is up. Nothing is loaded then: everybody would at once.
+
+function opens(it) {
+  const atMs = Number(it.dataset.opens);
+  const buttons = document.querySelectorAll("[data-when-open] button");
+  if (now() >= atMs) return;
+  buttons.forEach((button) => { button.disabled = true; });
+  const count = () => {
+    const leftMs = atMs - now();
+    if (leftMs > 0) {
+      it.querySelector(".countdown").textContent = clock(leftMs);
+      setTimeout(count, Math.min(leftMs, leftMs % 1000 || 1000));
+      return;
+    }
+    it.textContent = it.dataset.begun;
+    buttons.forEach((button) => { button.disabled = false; });
+    say(it.dataset.begun);
+  };
+  // A device that slept may have measured nothing meanwhile.
+  document.addEventListener("visibilitychange", async () => {
+    if (document.hidden || now() >= atMs) return;
+    const page = await anew();
+    if (page) began = { atMs: Number(page.documentElement.dataset.now), measuredMs: performance.now() };
+  });
+  count();
+}
+document.querySelectorAll("[data-opens]").forEach(opens);
 
 // ---- Suggestions ----
 

@@ -3,7 +3,8 @@
 use maud::{Markup, html};
 
 use super::{because, nav, reason_field};
-use crate::base::QUANTITY_MAX;
+use crate::base::error::Result;
+use crate::base::{QUANTITY_MAX, TimeMs};
 use crate::http::error::ApiError;
 use crate::http::pages::form::Fields;
 use crate::http::pages::go::see_other;
@@ -31,7 +32,7 @@ pub(in crate::http::pages) async fn get(page: &Desk<'_, 1>) -> Answer {
             dt { (words.received) } dd { (number(level.received)) }
             dt { (words.waiting) } dd { (level.waiting) }
         }
-        (forms(page, found.item.product.active))
+        (forms(page, &found.item.product))
         section {
             h2 { (words.changes) }
             div .wide tabindex="0" role="region" aria-label=(words.changes) {
@@ -60,8 +61,9 @@ pub(in crate::http::pages) async fn get(page: &Desk<'_, 1>) -> Answer {
     Ok(page.show(&found.item.product.name, &content))
 }
 
-fn forms(page: &Desk<'_, 1>, is_active: bool) -> Markup {
-    let words = page.words;
+fn forms(page: &Desk<'_, 1>, product: &Product) -> Markup {
+    let (words, is_active) = (page.words, product.active);
+    let begins = product.sale_starts_at.and_then(|at| page.mall().config().time_zone.filled_in(at));
     let [path] = page.call.path;
     let path = format!("/console/products/{path}");
     let key = page.new_key();
@@ -72,6 +74,10 @@ fn forms(page: &Desk<'_, 1>, is_active: bool) -> Markup {
             label { (words.quantity) input type="number" name="quantity" min="0" max=(QUANTITY_MAX) required; }
             (reason_field(words))
             @for (what, label) in acts { button name="do" value=(what) { (label) } " " }
+        }
+        form method="post" action=(path) .panel {
+            label { (words.sale_begins_field) input type="datetime-local" step="1" name="begins" value=[begins]; }
+            button name="do" value="begin" { (words.save) }
         }
         form method="post" action=(path) {
             button name="do" value=(if is_active { "withdraw" } else { "publish" }) {
@@ -85,10 +91,19 @@ pub(in crate::http::pages) async fn post(page: &Desk<'_, 1>, fields: &Fields) ->
     let [product_id] = page.call.path;
     let mall = page.mall();
     let what = fields.must("do")?;
-    if let "publish" | "withdraw" = what {
-        let active = what == "publish";
+    if let "publish" | "withdraw" | "begin" = what {
+        let begins = fields.get("begins").map(|text| begins(page, text)).transpose()?;
+        let change: fn(&mut Product, Option<TimeMs>) = match what {
+            "publish" => |it, _| it.active = true,
+            "withdraw" => |it, _| it.active = false,
+            _ => |it, begins| it.sale_starts_at = begins,
+        };
+        let make = Box::new(move |before: &Product| {
+            let mut after = before.clone();
+            change(&mut after, begins);
+            Ok(after)
+        });
         let editor = Editor { name: page.user().id().to_owned(), key: None };
-        let make = Box::new(move |before: &Product| Ok(Product { active, ..before.clone() }));
         mall.change(product_id, Seen::Any, editor, make).await?;
         return see_other(&format!("/console/products/{product_id}"));
     }
@@ -100,7 +115,17 @@ pub(in crate::http::pages) async fn post(page: &Desk<'_, 1>, fields: &Fields) ->
         "receive" => drop(mall.receive(place, quantity, &note, key).await?),
         "count" => drop(mall.count(place, quantity, &note, key).await?),
         "write-off" => drop(mall.write_off(place, quantity, &note, key).await?),
-        _ => return Err(ApiError::invalid("do is receive, count, write-off, publish or withdraw")),
+        _ => {
+            return Err(ApiError::invalid(
+                "do is receive, count, write-off, begin, publish or withdraw",
+            ));
+        }
     }
     see_other(&format!("/console/products/{product_id}"))
+}
+
+/// When a sale begins, as a form has it.
+fn begins(page: &Desk<'_, 1>, text: &str) -> Result<TimeMs, ApiError> {
+    let read = page.mall().config().time_zone.read(text);
+    read.ok_or_else(|| ApiError::invalid("begins must be a day and a time of it"))
 }

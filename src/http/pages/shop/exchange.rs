@@ -7,12 +7,12 @@ use maud::{Markup, html};
 use serde_json::{Map, Value};
 
 use crate::base::error::Result;
-use crate::http::error::ApiError;
-use crate::http::error::lacking;
+use crate::http::error::{ApiError, Code, lacking};
 use crate::http::pages::form::{Asked, Fields};
 use crate::http::pages::go::see_other;
 use crate::http::pages::number::number;
 use crate::http::pages::page::UserPage;
+use crate::http::pages::time;
 use crate::http::query;
 use crate::http::reply::Answer;
 use crate::mall::{Eligible, Exchange, Hindrance, Item, ORDER_QUANTITY_MAX, Wanted, order_id};
@@ -32,6 +32,7 @@ pub(in crate::http::pages) async fn get(page: &UserPage<'_, 1>, asked: &Asked) -
     let (item, _) = mall.product(product_id)?;
     let wanted = Eligible::Product(Wanted { product_id, quantity });
     let found = mall.eligibility(page.user(), wanted).await?;
+    let begins_later = item.product.begins_later(|| mall.now_ms());
     let key = page.new_key();
     let hindrances: Vec<&str> = found.hindrances.iter().map(|it| hindrance(page, it)).collect();
     let facts = html! {
@@ -46,6 +47,7 @@ pub(in crate::http::pages) async fn get(page: &UserPage<'_, 1>, asked: &Asked) -
             }
         }
         @for hindrance in &hindrances { p .failure role="alert" { (hindrance) } }
+        @if let Some(at) = begins_later { p { (page.words.sale_starts) " " (time::told(mall, at)) " " a href={ "/products/" (product_id) "/sale" } { (page.words.to_sale) } } }
     };
     let content = match hindrances.is_empty() {
         true => html! { (facts) (ask(page, &item, quantity, &key)) },
@@ -58,7 +60,8 @@ pub(in crate::http::pages) async fn get(page: &UserPage<'_, 1>, asked: &Asked) -
 
 fn hindrance(page: &UserPage<'_, 1>, found: &Hindrance) -> &'static str {
     match found {
-        Hindrance::OffShelf => page.words.of_code(crate::http::error::Code::ProductNotFound),
+        Hindrance::OffShelf => page.words.of_code(Code::ProductNotFound),
+        Hindrance::SaleNotStarted(_) => page.words.of_code(Code::SaleNotStarted),
         Hindrance::Short(lack, _) => page.words.of_code(lacking(*lack)),
     }
 }

@@ -9,3 +9,4 @@ mod part;
 pub(super) mod points;
 pub(super) mod preferences;
 pub(super) mod product;
+pub(super) mod sale;

@@ -9,6 +9,7 @@ use crate::http::pages::form::Fields;
 use crate::http::pages::go::see_other;
 use crate::http::pages::number::number;
 use crate::http::pages::page::{AnyPage, UserPage};
+use crate::http::pages::time;
 use crate::http::reply::Answer;
 use crate::ledger::Level;
 use crate::mall::{Editor, Item, ORDER_QUANTITY_MAX, Standing};
@@ -43,6 +44,7 @@ fn content(
     let left = for_sale(level);
     let most = product.limit_at(tier).map_or(ORDER_QUANTITY_MAX, |limit| limit.quantity);
     let path = format!("/products/{}", product.id);
+    let begins_later = product.begins_later(|| page.mall().now_ms());
     html! {
         article .product {
             (picture(&product.name, product.images.first().map(String::as_str)))
@@ -63,11 +65,14 @@ fn content(
                     dt { (name) } dd { (value.as_str().map_or_else(|| value.to_string(), str::to_owned)) }
                 }
             }
-            form #choose action={ (path) "/exchange" } .panel data-when-stocked hidden[left == 0] {
+            @if let Some(at) = begins_later {
+                p { (words.sale_starts) " " (time::told(page.mall(), at)) " " a .button href={ (path) "/sale" } { (words.to_sale) } }
+            }
+            @if begins_later.is_none() { form #choose action={ (path) "/exchange" } .panel data-when-stocked hidden[left == 0] {
                 label for="quantity" { (words.quantity) }
                 input #quantity type="number" name="quantity" min="1" max=(most.clamp(1, ORDER_QUANTITY_MAX)) value="1" required inputmode="numeric";
                 button .main { (words.exchange) }
-            }
+            } }
             @if let Some(standing) = standing.filter(|it| left == 0 || it.place.is_some()) {
                 (waiting(page, &path, standing))
             }

@@ -229,6 +229,11 @@ pub(in crate::sink::mysql) const TABLE: Table<ProductRow> = Table {
         C::late("waiting_places", Kind::Big, |row| row.get(|it| it.waiting_places, None).into())
             .fill(by_document)
             .about("how many may wait in line when it is sold out; NULL is as the server says"),
+        C::late("sale_starts_at", Kind::Time, |row| {
+            optional(row.get(|it| it.sale_starts_at, None))
+        })
+        .fill(by_document)
+        .about("nobody gets it before then"),
         C::must("created_at", Kind::Time, NOW, |row| datetime(row.created_at()))
             .fill(by_document_or_once),
         C::must("updated_at", Kind::Time, NOW, |row| datetime(row.at)).fill(|write| match write {

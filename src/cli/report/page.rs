@@ -8,7 +8,7 @@ use super::text::{ANSWERS_HEAD, PRODUCTS_HEAD, answers, cells, during, heading};
 use super::{plot, rows};
 use crate::base::error::Result;
 use crate::http::{escaped, policy_of};
-use crate::mall::Report;
+use crate::mall::{Report, SlotFigures};
 
 const STYLE: &str = include_str!("style.css");
 
@@ -27,7 +27,7 @@ pub(super) fn page(report: &Report) -> Result<String> {
     // Writing to a string cannot fail.
     let _ = writeln!(page, "<p{class}>{}</p>", escaped(&during(report)));
     section(&mut page, "Figures", &figures(report));
-    section(&mut page, "Exchanges", &plot::course(report)?);
+    section(&mut page, "Exchanges", &(plot::course(report)? + &course(report)));
     if !report.products.is_empty() {
         section(&mut page, "Popular products", &(plot::products(report)? + &products(report)));
     }
@@ -56,7 +56,7 @@ fn figures(report: &Report) -> String {
     for rows::Row { about, figure, value, item: _ } in totals(report) {
         let _ = writeln!(
             table,
-            "<tr><td>{about}</td><td>{figure}</td><td class=\"number\">{}</td></tr>",
+            "<tr><td>{about}</td><th scope=\"row\">{figure}</th><td class=\"number\">{}</td></tr>",
             escaped(&value)
         );
     }
@@ -67,17 +67,29 @@ fn products(report: &Report) -> String {
     table(PRODUCTS_HEAD, report.products.iter().map(cells).collect())
 }
 
+fn course(report: &Report) -> String {
+    let row = |slot: &SlotFigures| {
+        [slot.name.clone(), slot.exchanges.to_string(), slot.points_consumed.to_string()]
+    };
+    table(["from", "exchanges", "points"], report.course.iter().map(row).collect())
+}
+
 /// A table whose first column is names and whose others are numbers.
-fn table([first, heads @ ..]: [&str; 8], rows: Vec<[String; 8]>) -> String {
-    let mut table = format!("<table>\n<tr><th>{first}</th>");
-    for head in heads {
-        let _ = write!(table, "<th class=\"number\">{head}</th>");
+fn table<const N: usize>(heads: [&str; N], rows: Vec<[String; N]>) -> String {
+    let mut table = "<table>\n<tr>".to_owned();
+    for (at, head) in heads.into_iter().enumerate() {
+        let class = if at == 0 { "" } else { " class=\"number\"" };
+        let _ = write!(table, "<th scope=\"col\"{class}>{head}</th>");
     }
     table.push_str("</tr>\n");
-    for [name, rest @ ..] in rows {
-        let _ = write!(table, "<tr><td>{}</td>", escaped(&name));
-        for cell in rest {
-            let _ = write!(table, "<td class=\"number\">{}</td>", escaped(&cell));
+    for row in rows {
+        table.push_str("<tr>");
+        for (at, cell) in row.into_iter().enumerate() {
+            let cell = escaped(&cell);
+            let _ = match at {
+                0 => write!(table, "<th scope=\"row\">{cell}</th>"),
+                _ => write!(table, "<td class=\"number\">{cell}</td>"),
+            };
         }
         table.push_str("</tr>\n");
     }
@@ -118,6 +130,27 @@ mod tests {
         assert!(!page.contains("<script"), "{page}");
         assert!(page.contains("&lt;script&gt;alert(&#39;tea&#39;)&lt;/script&gt; (tea)"), "{page}");
         assert!(page.contains("&lt;conversion&gt;: a &amp; b"), "{page}");
+    }
+
+    /// Would catch a plot that says nothing to who cannot see it, or cannot be read in the dark.
+    #[test]
+    fn plots_have_names_and_words_and_tables_and_no_ink_of_their_own() {
+        let page = page(&report("Tea & <milk>")).expect("it can be drawn");
+        assert_eq!(page.matches("<svg role=\"img\" aria-labelledby=").count(), 2, "{page}");
+        for part in [
+            "<title id=\"course-title\">Exchanges by time</title>",
+            ">1 exchanges; most, 1, at 00:00. The table below has them all.</desc>",
+            "<desc id=\"products-told\">Most: Tea &amp; &lt;milk&gt;, 1 units.",
+            "<tr><th scope=\"row\">00:00</th><td class=\"number\">1</td><td class=\"number\">5</td></tr>",
+            "@media (prefers-color-scheme: dark)",
+            "svg text { fill: currentColor }",
+        ] {
+            assert!(page.contains(part), "no {part:?} in {page}");
+        }
+        // The two inks that the style changes are all that plots have.
+        let inks: std::collections::BTreeSet<&str> =
+            page.split('"').filter(|it| it.len() == 7 && it.starts_with('#')).collect();
+        assert!(inks.iter().all(|ink| ["#000000", "#2F6DB5"].contains(ink)), "{inks:?}");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use plotters::prelude::*;
 
 use crate::base::error::{Error, Result};
+use crate::http::escaped;
 use crate::mall::Report;
 
 const WIDTH: u32 = 880;
@@ -36,7 +37,12 @@ pub(super) fn course(report: &Report) -> Result<String> {
         area.present()
     })();
     drawn.map_err(failed)?;
-    Ok(svg)
+    let most = report.course.iter().max_by_key(|slot| slot.exchanges);
+    let most = most.map(|slot| format!("; most, {}, at {}", slot.exchanges, slot.name));
+    let all: u64 = report.course.iter().map(|slot| slot.exchanges).sum();
+    let told =
+        format!("{all} exchanges{}. The table below has them all.", most.unwrap_or_default());
+    Ok(named_svg(&svg, "course", "Exchanges by time", &told))
 }
 
 /// The products that were exchanged most, by units; the first on top.
@@ -70,7 +76,23 @@ pub(super) fn products(report: &Report) -> Result<String> {
         area.present()
     })();
     drawn.map_err(failed)?;
-    Ok(svg)
+    let first = bars.last().map(|(name, units)| format!("Most: {name}, {units} units. "));
+    let told = format!("{}The table below has them all.", first.unwrap_or_default());
+    Ok(named_svg(&svg, "products", "Products by units", &told))
+}
+
+/// The picture with a name and with what it shows in words, for who cannot see it.
+fn named_svg(svg: &str, id: &str, title: &str, told: &str) -> String {
+    let role =
+        format!("<svg role=\"img\" aria-labelledby=\"{id}-title\" aria-describedby=\"{id}-told\"");
+    let svg = svg.replacen("<svg", &role, 1);
+    // Behind the tag that it begins with.
+    let at = svg.find('>').map_or(0, |at| at + 1);
+    let (head, drawn) = svg.split_at(at);
+    let (title, told) = (escaped(title), escaped(told));
+    format!(
+        "{head}<title id=\"{id}-title\">{title}</title><desc id=\"{id}-told\">{told}</desc>{drawn}"
+    )
 }
 
 /// Where the axis ends.

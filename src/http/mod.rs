@@ -239,6 +239,18 @@ pub struct App {
     spans: Option<Arc<SpanCounts>>,
     /// `None` where nobody is told of anything.
     webhooks: Option<Webhooks>,
+    /// What the program was told; nothing where another program has the server.
+    settings: Vec<SettingShown>,
+}
+
+/// A setting that is in force, for people.
+#[derive(Clone, Debug)]
+pub(crate) struct SettingShown {
+    pub(crate) name: &'static str,
+    /// As it was written; of a secret only that there is one.
+    pub(crate) value: String,
+    /// Who said so.
+    pub(crate) from: String,
 }
 
 /// What the table of routes says of each, and then that of pages.
@@ -290,6 +302,7 @@ impl App {
             backup: None,
             spans: None,
             webhooks: None,
+            settings: Vec::new(),
         }
     }
 
@@ -344,6 +357,17 @@ impl App {
     #[cfg(feature = "bin")]
     pub(crate) fn with_backup(self, backup: Option<BackupView>) -> Self {
         Self { backup, ..self }
+    }
+
+    /// Lets administrators look at these settings.
+    #[cfg(feature = "bin")]
+    pub(crate) fn with_settings(self, settings: Vec<SettingShown>) -> Self {
+        Self { settings, ..self }
+    }
+
+    /// The setting of this name, where it is known.
+    fn setting(&self, name: &str) -> Option<&SettingShown> {
+        self.settings.iter().find(|it| it.name == name)
     }
 
     /// Tells what became of spans.

@@ -7,24 +7,16 @@ use super::config::Config;
 use super::given::{Given, Wrong};
 use super::setting::{Setting, Takes};
 use super::table::SETTINGS;
+use crate::http::SettingShown;
 
 /// What was found.
 pub(crate) struct Looked {
-    pub(crate) in_force: Vec<InForce>,
+    pub(crate) in_force: Vec<SettingShown>,
     /// What is wrong has its default here, if it has one.
     pub(crate) config: Config,
     pub(crate) wrong: Vec<Wrong>,
     /// Variables that look like settings and are none.
     pub(crate) strangers: Vec<String>,
-}
-
-/// A setting as it is.
-pub(crate) struct InForce {
-    pub(crate) name: &'static str,
-    /// As it was written; of a secret only that there is one.
-    pub(crate) value: String,
-    /// Who said so.
-    pub(crate) from: String,
 }
 
 /// Looks at flags, and at what the process has besides them.
@@ -43,7 +35,7 @@ pub(super) fn look(flags: &Given, file: Option<&Path>) -> Looked {
             Some((value, from)) => (shown(setting, value), from),
             None => (setting.default_shown(), "default".to_owned()),
         };
-        InForce { name: setting.name, value, from }
+        SettingShown { name: setting.name, value, from }
     });
     Looked { in_force: in_force.collect(), config, wrong, strangers: strangers() }
 }

@@ -12,6 +12,7 @@ mod baskets;
 mod catalogue;
 mod catalogue_editing;
 mod catalogue_keys;
+mod console;
 mod degraded;
 mod deliveries;
 mod experiments;

@@ -12,7 +12,7 @@ use crate::support::{Client, NOW_MS, Reply, Setup, Shop, token};
 const FORM: &str = "application/x-www-form-urlencoded";
 
 /// A browser: what it keeps is the session of whoever signed in.
-struct Browser {
+pub struct Browser {
     client: Client,
     origin: String,
     cookie: String,
@@ -25,12 +25,12 @@ impl Browser {
     }
 
     /// Signs in with a token that somebody pastes.
-    async fn of(shop: &Shop, user: &str) -> Self {
+    pub async fn of(shop: &Shop, user: &str) -> Self {
         Self::signed_in(shop, user, Role::User, "/").await
     }
 
     /// Signs in, and is sent on to `home`.
-    async fn signed_in(shop: &Shop, user: &str, role: Role, home: &str) -> Self {
+    pub async fn signed_in(shop: &Shop, user: &str, role: Role, home: &str) -> Self {
         let mut browser = Self::open(shop).await;
         let answer = browser.send("/sign-in", &format!("code={}", token(user, role))).await;
         assert_eq!((answer.status, answer.header("location")), (303, Some(home)));
@@ -46,13 +46,13 @@ impl Browser {
         self.cookie = cookie.split(';').next().expect("a value").to_owned();
     }
 
-    async fn see(&mut self, path: &str) -> Reply {
+    pub async fn see(&mut self, path: &str) -> Reply {
         let request = self.client.request(Method::GET, path).header("Accept", "text/html");
         let request = request.header("Cookie", &self.cookie).header("Accept-Language", "en");
         self.client.send(request, "").await
     }
 
-    async fn send(&mut self, path: &str, form: &str) -> Reply {
+    pub async fn send(&mut self, path: &str, form: &str) -> Reply {
         self.send_from(path, form, &self.origin.clone()).await
     }
 
@@ -63,12 +63,12 @@ impl Browser {
     }
 }
 
-fn text(reply: &Reply) -> String {
+pub fn text(reply: &Reply) -> String {
     String::from_utf8(reply.body.to_vec()).expect("a page is text")
 }
 
 /// What stands between these in a page.
-fn between<'a>(page: &'a str, start: &str, end: &str) -> &'a str {
+pub fn between<'a>(page: &'a str, start: &str, end: &str) -> &'a str {
     let (_, rest) = page.split_once(start).unwrap_or_else(|| panic!("no {start} in {page}"));
     rest.split_once(end).expect("its end").0
 }

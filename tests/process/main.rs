@@ -8,6 +8,7 @@ mod support;
 mod backup;
 mod check_config;
 mod connections;
+mod console;
 mod demo;
 mod descriptors;
 mod flash_sale;

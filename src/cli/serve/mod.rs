@@ -34,7 +34,7 @@ use crate::backup::BackupView;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::spans::SpanCounts;
 use crate::engine::{Engine, EngineBuilder};
-use crate::http::{self, App, Auth, Ending, Limits, Role, Tls};
+use crate::http::{self, App, Auth, Ending, Limits, Role, SettingShown, Tls};
 use crate::mall::elsewhere::PointsElsewhere;
 use crate::mall::{DEMO_USER, Mall};
 use crate::points;
@@ -87,6 +87,7 @@ pub(super) fn serve(args: &ServeArgs) -> Result<()> {
         return background::serve();
     }
     let mut config = args.settings.settings()?;
+    let shown = args.settings.look().in_force;
     // Before there is any other thread.
     let inherited = activation::inherited()?;
     let traces = config.traces()?.map(|traces| Traces::new(&traces, &config.log.service));
@@ -127,6 +128,7 @@ pub(super) fn serve(args: &ServeArgs) -> Result<()> {
         demo: args.demo,
         soaked: args.soaked,
         config,
+        shown,
         limits,
         auth,
         keys,
@@ -174,6 +176,8 @@ struct House {
     demo: bool,
     soaked: bool,
     config: Config,
+    /// The settings, for administrators to look at.
+    shown: Vec<SettingShown>,
     limits: Limits,
     auth: Arc<Auth>,
     keys: Option<KeysFile>,
@@ -394,7 +398,7 @@ impl Server<'_> {
         // No link is older than what it is for.
         let hint = house.demo.then(|| hint(auth)).transpose()?;
         let app = app.with_mirror(mirror).with_backup(copies).log_requests(config.log_requests);
-        let app = app.with_spans(house.spans.clone());
+        let app = app.with_spans(house.spans.clone()).with_settings(house.shown.clone());
         let app = app.behind(config.proxies.clone()).with_tls(house.tls.clone());
         let app = Arc::new(app.with_webhooks(config.webhooks()?)?);
         let receivers = Receivers::open(config.reports_dir.as_deref(), app.webhooks())?;

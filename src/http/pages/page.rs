@@ -6,7 +6,7 @@ use maud::Markup;
 use super::frame::Frame;
 use super::words::Words;
 use crate::base::error::Result;
-use crate::http::call::{Call, Known, Looker, MaybeKnown, Operator, User};
+use crate::http::call::{Admin, Call, Known, Looker, MaybeKnown, Operator, User};
 use crate::http::error::ApiError;
 use crate::http::reply::HttpResponse;
 use crate::mall::{self, Mall};
@@ -24,6 +24,8 @@ pub(super) type AnyPage<'a, const N: usize = 0> = Page<'a, Looker, N>;
 pub(super) type UserPage<'a, const N: usize = 0> = Page<'a, User, N>;
 /// A page for an operator.
 pub(super) type Desk<'a, const N: usize = 0> = Page<'a, Operator, N>;
+/// A page for an administrator.
+pub(super) type AdminDesk<'a, const N: usize = 0> = Page<'a, Admin, N>;
 
 impl<'a, Who: MaybeKnown, const N: usize> Page<'a, Who, N> {
     pub(super) fn of(call: Call<'a, Who, N>) -> Self {

@@ -5,8 +5,8 @@ use std::sync::OnceLock;
 use hyper::Method;
 
 use super::console::{
-    board, order as any_order, orders as all_orders, product as stock, products as all_products,
-    user as points_of_user,
+    board, copies, order as any_order, orders as all_orders, product as stock,
+    products as all_products, records, sagas, settings, user as points_of_user, webhooks,
 };
 use super::form::{Asked, Fields};
 use super::frame::Frame;
@@ -18,7 +18,7 @@ use crate::http::reply::Answer;
 use crate::http::route::{Route, parameters};
 use crate::http::row::{Row, Takes};
 
-/// A row is: method, path, who may look (`looker`: everybody, known or not; `user`, `operator`), what comes
+/// A row is: method, path, who may look (`looker`: everybody, known or not; `user`, `operator`, `admin`), what comes
 /// with it (`nothing`, `query`, `form`), the handler, and a summary. A handler that takes another page, or
 /// something else along with it, than its row says does not compile.
 macro_rules! pages {
@@ -49,6 +49,7 @@ macro_rules! pages {
     (@access looker) => { Access::Public };
     (@access user) => { Access::User };
     (@access operator) => { Access::Operator };
+    (@access admin) => { Access::Admin };
     (@takes nothing) => { Takes::Nothing };
     (@takes query) => { Takes::Nothing };
     (@takes form) => { Takes::Fields };
@@ -91,6 +92,13 @@ pages! {
     POST "/console/products/{productId}" operator form => stock::post, "Changes its stock, or shows it.";
     GET "/console/users" operator query => points_of_user::get, "The points of a user.";
     POST "/console/users" operator form => points_of_user::post, "Gives points, or takes them.";
+    GET "/console/records" operator query => records::get, "Who changed what.";
+    GET "/console/sagas" operator query => sagas::get, "Orders whose points are not settled.";
+    POST "/console/sagas" operator form => sagas::post, "Drives one on, or gives it up.";
+    GET "/console/webhooks" operator nothing => webhooks::get, "Receivers, and messages that were given up.";
+    POST "/console/webhooks" operator form => webhooks::post, "Tries them again.";
+    GET "/console/copies" admin nothing => copies::get, "The mirror, the backups, who follows.";
+    GET "/console/settings" admin nothing => settings::get, "What the server was told.";
     GET "/sign-in" looker query => sign_in::get, "Who are you?";
     POST "/sign-in" looker form => sign_in::post, "Begins a session.";
     POST "/sign-out" looker form => sign_in::end, "Ends it.";

@@ -36,11 +36,53 @@ const COLUMNS: &str = "id,product_id,location,change_type,kind,quantity_change,s
 
 /// What is asked for.
 #[derive(Debug, Default)]
-struct Asked {
-    filter: RecordFilter,
-    before: Option<RecordPlace>,
+pub(in crate::http) struct Asked {
+    pub(in crate::http) filter: RecordFilter,
+    pub(in crate::http) before: Option<RecordPlace>,
     page_size: Option<u64>,
     as_table: bool,
+}
+
+impl Asked {
+    /// # Errors
+    /// INVALID_REQUEST naming what is wrong.
+    pub(in crate::http) fn parse(query: Vec<(String, String)>) -> Result<Self, ApiError> {
+        let mut asked = Self::default();
+        for (name, value) in query {
+            let filter = &mut asked.filter;
+            match name.as_str() {
+                "before" => {
+                    let place = RecordPlace::parse_stock_id(&value);
+                    let place = place
+                        .ok_or_else(|| ApiError::invalid("before must be the id of a record"))?;
+                    asked.before = Some(place);
+                }
+                "page_size" => asked.page_size = Some(query::number(&name, &value, 1..=ROWS_MAX)?),
+                "product_id" => filter.product = Some(id(&name, value)?),
+                "operator" => filter.operator = Some(id(&name, value)?),
+                "location" => filter.location = Some(location(value)?),
+                "type" => {
+                    let kinds = RecordFilter::kinds_named(&value);
+                    filter.kinds = Some(kinds.ok_or_else(|| {
+                        ApiError::invalid(
+                            "type must be a number from 1 to 5, or the name of a kind",
+                        )
+                    })?);
+                }
+                "order_id" => {
+                    let order = parse_order_id(&value).ok_or_else(|| {
+                        ApiError::invalid("order_id must be an order's id or number")
+                    })?;
+                    filter.order = Some(order);
+                }
+                "from" => filter.from = Some(query::number(&name, &value, 0..=QUANTITY_MAX)?),
+                "to" => filter.to = Some(query::number(&name, &value, 0..=QUANTITY_MAX)?),
+                "format" => asked.as_table = csv::is_named(&value)?,
+                _ => return Err(query::unknown(&name)),
+            }
+        }
+        Ok(asked)
+    }
 }
 
 #[derive(Serialize)]
@@ -118,7 +160,7 @@ impl<'a> RecordWire<'a> {
 
 /// Newest first.
 pub(in crate::http) async fn list(call: OperatorCall<'_>) -> Answer {
-    let mut asked = parse(call.query()?)?;
+    let mut asked = Asked::parse(call.query()?)?;
     asked.as_table |= media::is_wanted(media::CSV, call.headers());
     let (most, fallback, bytes) = match asked.as_table {
         true => (ROWS_MAX, ROWS, TABLE_BYTES_MAX),
@@ -160,41 +202,6 @@ fn write(mall: &Mall, asked: &Asked, limit: usize, bytes: usize, format: Format)
         return Ok(csv::answer(table, next_before));
     }
     Ok(success(format, &RecordsWire { records: records.collect(), next_before }, mall.now_ms()))
-}
-
-fn parse(query: Vec<(String, String)>) -> Result<Asked, ApiError> {
-    let mut asked = Asked::default();
-    for (name, value) in query {
-        let filter = &mut asked.filter;
-        match name.as_str() {
-            "before" => {
-                let place = RecordPlace::parse_stock_id(&value);
-                let place =
-                    place.ok_or_else(|| ApiError::invalid("before must be the id of a record"))?;
-                asked.before = Some(place);
-            }
-            "page_size" => asked.page_size = Some(query::number(&name, &value, 1..=ROWS_MAX)?),
-            "product_id" => filter.product = Some(id(&name, value)?),
-            "operator" => filter.operator = Some(id(&name, value)?),
-            "location" => filter.location = Some(location(value)?),
-            "type" => {
-                let kinds = RecordFilter::kinds_named(&value);
-                filter.kinds = Some(kinds.ok_or_else(|| {
-                    ApiError::invalid("type must be a number from 1 to 5, or the name of a kind")
-                })?);
-            }
-            "order_id" => {
-                let order = parse_order_id(&value)
-                    .ok_or_else(|| ApiError::invalid("order_id must be an order's id or number"))?;
-                filter.order = Some(order);
-            }
-            "from" => filter.from = Some(query::number(&name, &value, 0..=QUANTITY_MAX)?),
-            "to" => filter.to = Some(query::number(&name, &value, 0..=QUANTITY_MAX)?),
-            "format" => asked.as_table = csv::is_named(&value)?,
-            _ => return Err(query::unknown(&name)),
-        }
-    }
-    Ok(asked)
 }
 
 /// The id of a product or an operator.

@@ -254,7 +254,7 @@ fn webhooks(app: &App) -> Result<&Webhooks, ApiError> {
 }
 
 /// Does what writes beside the runtime's workers.
-async fn blocking<T: Send + 'static, const N: usize>(
+pub(in crate::http) async fn blocking<T: Send + 'static, const N: usize>(
     call: &OperatorCall<'_, N>,
     act: impl FnOnce(&Webhooks) -> Result<T, Refusal> + Send + 'static,
 ) -> Result<T, ApiError> {

@@ -1,34 +1,47 @@
 //! The console: pages for operators.
 
 pub(super) mod board;
+pub(super) mod copies;
 pub(super) mod order;
 pub(super) mod orders;
 pub(super) mod product;
 pub(super) mod products;
+pub(super) mod records;
+pub(super) mod sagas;
+pub(super) mod settings;
 pub(super) mod user;
+pub(super) mod webhooks;
 
 use std::borrow::Cow;
 
 use maud::{Markup, html};
 
 use super::form::Fields;
-use super::page::Desk;
+use super::page::{Desk, Page};
 use super::words::Words;
 use crate::base::error::Result;
+use crate::http::access::{Access, Grant};
 use crate::http::api::admin::note;
+use crate::http::call::Known;
 use crate::http::error::ApiError;
 use crate::http::text::text;
 use crate::mall::REASON_CHARS_MAX;
 
-/// The console's own links.
-fn nav<const N: usize>(page: &Desk<'_, N>) -> Markup {
+/// The console's own links: those of who looks.
+fn nav<Who: Known, const N: usize>(page: &Page<'_, Who, N>) -> Markup {
     let words = page.words;
     let links = [
         ("/console", words.board),
         ("/console/orders", words.all_orders),
         ("/console/products", words.products_and_stock),
         ("/console/users", words.users),
+        ("/console/records", words.audit_trail),
+        ("/console/sagas", words.sagas),
+        ("/console/webhooks", words.webhooks),
     ];
+    let of_admins = [("/console/copies", words.copies), ("/console/settings", words.settings)];
+    let is_admin = Access::Admin.grant(page.call.identity().role) == Grant::Own;
+    let links = links.into_iter().chain(of_admins.into_iter().filter(|_| is_admin));
     html! {
         nav .categories aria-label=(words.console) {
             ul {

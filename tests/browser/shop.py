@@ -6,11 +6,13 @@ a double click, the way back or a lost answer makes twice, stock that stands sti
 be used by keyboard, by a screen reader, on a narrow screen, or without a script.
 """
 
+import http.server
 import json
 import re
 import subprocess
 import sys
 import tempfile
+import threading
 import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
@@ -511,7 +513,58 @@ def an_operators_day(browser):
         content(page)
 
 
-WALKS = [an_operators_day, a_user_exchanges_points, two_users_and_one_unit, a_deadline_is_seen_to_pass,
+class Gone(http.server.BaseHTTPRequestHandler):
+    """A receiver of webhooks that wants no more of them."""
+
+    def do_POST(self):
+        self.send_response(410)
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+def the_rest_of_the_console(browser):
+    gone = http.server.HTTPServer(("127.0.0.1", 0), Gone)
+    threading.Thread(target=gone.serve_forever, daemon=True).start()
+    with tempfile.TemporaryDirectory() as backup, shop("--webhook-private-hosts", "127.0.0.1", "--backup-to", backup) as it:
+        ops = it.token("root", "admin")
+        it.ask(ops, "/api/admin/webhooks",
+               {"receiverId": "till", "url": f"http://127.0.0.1:{gone.server_port}/in", "events": ["order.created"]})
+        it.ask(it.token("demo"), "/api/mall/exchange", {"productId": "prod_kfc", "quantity": 2, "confirm": True})
+        it.ask(ops, "/api/admin/inventory/prod_kfc/receive", {"quantity": 7, "reason": "a delivery"})
+        paths = ["records", "records?operator=root", "sagas", "webhooks", "copies", "settings"]
+        for scheme in ["light", "dark"]:
+            for width, locale in [(320, "en-GB"), (1280, "zh-CN")]:
+                page = visit(browser, it, color_scheme=scheme, locale=locale, viewport={"width": width, "height": 900})
+                page.goto(it.token("root", "admin", "--link", "--at", it.url))
+                page.get_by_role("button").filter(has_text="root").click()
+                page.wait_for_url(f"{it.url}/")
+                for path in paths:
+                    page.goto(f"/console/{path}")
+                    if path == "webhooks":
+                        expect(page.get_by_text("it is gone (410)").first).to_be_visible()
+                    look(page, f"console-{path.split('?')[0]}-{paths.index(path)}-{scheme}-{width}-{locale}")
+                content(page)
+
+        page = visit(browser, it)
+        page.goto(it.token("root", "admin", "--link", "--at", it.url))
+        page.get_by_role("button").filter(has_text="root").click()
+        page.get_by_role("link", name="Console").click()
+        page.get_by_role("link", name="Who did what").click()
+        page.get_by_label("Who", exact=True).fill("root")
+        page.get_by_role("button", name="Search").click()
+        expect(page.get_by_role("row", name="a delivery")).to_contain_text("root")
+        page.get_by_role("link", name="Settings").click()
+        expect(page.get_by_role("row", name="backup_to")).to_contain_text(backup)
+        page.get_by_role("link", name="Webhooks").click()
+        page.get_by_role("button", name="Deliver again").click()
+        expect(page.get_by_role("button", name="Deliver again")).to_have_count(0)
+        content(page)
+    gone.shutdown()
+
+
+WALKS = [the_rest_of_the_console, an_operators_day, a_user_exchanges_points, two_users_and_one_unit, a_deadline_is_seen_to_pass,
          a_lost_answer_is_no_second_order, a_network_that_comes_back, a_double_click_and_the_way_back,
          a_server_that_stays_busy_has_the_last_word, nobody_answers_and_the_button_is_back,
          a_flash_sale, only_a_page_that_is_seen_watches_the_stock, a_board_says_when_it_is_old, every_page_is_for_everybody, the_keyboard_suffices]

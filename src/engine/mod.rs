@@ -161,7 +161,7 @@ impl Engine {
     }
 
     /// How many more documents there may be.
-    #[cfg(any(all(test, feature = "server"), feature = "bin"))]
+    #[cfg(feature = "server")]
     pub(crate) fn documents_room(&self) -> usize {
         self.0.core.ledger.documents_room()
     }

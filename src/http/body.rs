@@ -70,7 +70,7 @@ impl Sent<Object> {
 pub(super) struct Lines;
 
 /// How much longer a body of lines may be than another.
-const LINES_BODIES: usize = 8;
+pub(super) const LINES_BODIES: usize = 8;
 
 impl Sent<Lines> {
     /// The lines, each as it was sent, and the request's `Idempotency-Key`.

@@ -42,6 +42,7 @@ mod router;
 mod row;
 mod running;
 mod server;
+pub(crate) mod sheet;
 #[cfg(feature = "bin")]
 mod starting;
 mod stream;

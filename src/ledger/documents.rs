@@ -121,7 +121,7 @@ impl Ledger {
     }
 
     /// How many more documents there may be.
-    #[cfg(any(all(test, feature = "server"), feature = "bin"))]
+    #[cfg(feature = "server")]
     pub(crate) fn documents_room(&self) -> usize {
         self.limits.documents_max.saturating_sub(self.documents.lock().len())
     }

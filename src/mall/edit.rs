@@ -2,12 +2,9 @@
 
 use std::sync::Arc;
 
-use super::catalogue::{Editor, Kind};
-#[cfg(feature = "bin")]
-use super::catalogue::{Import, Imported};
+use super::catalogue::{Editor, Import, Imported, Kind};
 use super::model::Violation;
 use super::{Failure, Mall, Seen};
-#[cfg(feature = "bin")]
 use crate::base::error::Result;
 
 /// What makes another document of one.
@@ -52,7 +49,6 @@ impl Mall {
     }
 
     /// Imports documents. Blocks on the disk.
-    #[cfg(feature = "bin")]
     pub(crate) fn import(
         &self,
         import: Import<'_>,

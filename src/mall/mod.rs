@@ -54,7 +54,6 @@ use crate::event::Policy;
 
 pub(crate) use alerts::{AlertFilter, OpenAlerts};
 pub(crate) use catalogue::{Editor, Item, Kind, Seen, Shelf, UNREADABLE_MAX, Unreadable};
-#[cfg(feature = "bin")]
 pub(crate) use catalogue::{Entry, Import, Imported, Refused};
 #[cfg(any(test, feature = "bin"))]
 pub(crate) use demo::DEMO_USER;

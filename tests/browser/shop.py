@@ -564,7 +564,60 @@ def the_rest_of_the_console(browser):
     gone.shutdown()
 
 
-WALKS = [the_rest_of_the_console, an_operators_day, a_user_exchanges_points, two_users_and_one_unit, a_deadline_is_seen_to_pass,
+def many_orders_and_the_catalogue(browser):
+    with shop() as it, tempfile.TemporaryDirectory() as files:
+        demo, ops = it.token("demo"), it.token("ops", "operator")
+        one = {"productId": "prod_kfc", "quantity": 1, "confirm": True}
+        made = [it.ask(demo, "/api/mall/exchange", one)["orderId"] for _ in range(2)]
+        it.ask(ops, "/api/admin/products/prod_movie", {"waitingPlaces": 9}, method="PATCH")
+        it.ask(ops, "/api/admin/inventory/prod_movie/count", {"counted": 0, "reason": "sold out"})
+        it.ask(demo, "/api/mall/products/prod_movie/waiting-list", {})
+        link = it.token("olga", "operator", "--link", "--at", it.url)
+        page = visit(browser, it, viewport={"width": 320, "height": 900})
+        page.goto(link)
+        page.get_by_role("button").filter(has_text="olga").click()
+        page.goto("/console/dispatch")
+        table = Path(files) / "orders.csv"
+        table.write_text("order,do,trackingNo,carrier\n" + f"{made[0]},ship,SF1,\n{made[1]},ship,SF2,\nord_x,ship,SF3,\n")
+        page.get_by_label("Read it from a file").set_input_files(table)
+        expect(page.get_by_label("The table")).to_have_value(re.compile("SF3"))
+        page.get_by_role("button", name="Carry it out").click()
+        expect(page.get_by_role("alert")).to_contain_text("Done: 2 · Refused: 1")
+        look(page, "console-dispatch-told-320")
+        expect(page.get_by_label("Read it from a file")).to_be_visible()
+        # The same again, as after a lost answer.
+        page.get_by_role("button", name="Carry it out").click()
+        expect(page.get_by_role("alert")).to_contain_text("Done: 2 · Refused: 1")
+        assert [order["trackingNo"] for order in it.orders("demo")] == ["SF2", "SF1"]
+
+        page.get_by_role("link", name="Import and export").click()
+        with page.expect_download() as saved:
+            page.get_by_role("link", name="Export all as CSV").click()
+        file = Path(saved.value.path()).read_text()
+        page.get_by_label("The table").fill(file.replace("KFC全家桶券", "KFC桶"))
+        page.get_by_role("button", name="Only look").click()
+        expect(page.get_by_role("alert")).to_contain_text("Would be written: 1")
+        page.get_by_role("button", name="Import", exact=True).click()
+        expect(page.get_by_role("alert")).to_contain_text("Written: 1")
+        look(page, "console-catalogue-told-320")
+        assert it.ask(ops, "/api/admin/products/prod_kfc")["name"] == "KFC桶"
+        page.get_by_role("link", name="Waiting lists").click()
+        page.get_by_role("link", name="prod_movie").click()
+        expect(page.get_by_role("row").filter(has_text="demo")).to_be_visible()
+        content(page)
+        paths = ["dispatch", "catalogue", "lines", "lines?product_id=prod_movie", "experiments"]
+        for scheme, width, locale in [("light", 320, "en-GB"), ("dark", 1280, "zh-CN")]:
+            page = visit(browser, it, color_scheme=scheme, locale=locale, viewport={"width": width, "height": 900})
+            page.goto(it.token("olga", "operator", "--link", "--at", it.url))
+            page.get_by_role("button").filter(has_text="olga").click()
+            page.wait_for_url(f"{it.url}/")
+            for path in paths:
+                page.goto(f"/console/{path}")
+                look(page, f"console-{path.split('?')[0]}-{paths.index(path)}-{scheme}-{width}-{locale}")
+            content(page)
+
+
+WALKS = [the_rest_of_the_console, many_orders_and_the_catalogue, an_operators_day, a_user_exchanges_points, two_users_and_one_unit, a_deadline_is_seen_to_pass,
          a_lost_answer_is_no_second_order, a_network_that_comes_back, a_double_click_and_the_way_back,
          a_server_that_stays_busy_has_the_last_word, nobody_answers_and_the_button_is_back,
          a_flash_sale, only_a_page_that_is_seen_watches_the_stock, a_board_says_when_it_is_old, every_page_is_for_everybody, the_keyboard_suffices]

@@ -49,6 +49,7 @@ mod revocations;
 mod roles;
 mod sales;
 mod seed_acceptance;
+mod sheets;
 mod slow_clients;
 mod tls;
 mod waiting;

@@ -8,11 +8,11 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::{Map, Value};
 
-use super::sheet::Sheet;
 use super::{Format, write};
 use crate::base::error::{Error, Result};
 use crate::cli::audit::Progress;
-use crate::mall::fields::{CategoryFields, ProductFields, members};
+use crate::http::sheet::Sheet;
+use crate::http::sheet::catalogue::{COLUMNS, category, product};
 use crate::mall::model::{Category, Document, Product};
 use crate::mall::{IMPORTS, Pending, read_document, sealed};
 use crate::process::logs;
@@ -46,18 +46,12 @@ pub(super) fn export(args: &ExportArgs) -> Result<ExitCode> {
     let import = interrupted(&view, &mut left);
     let categories = documents::<Category>(&view, &import, &mut left);
     let products = documents::<Product>(&view, &import, &mut left);
-    let of_kind = |kind: &str, mut members: Map<String, Value>| {
-        members.insert("kind".to_owned(), kind.into());
-        members
-    };
-    let categories =
-        categories.iter().map(|it| of_kind("category", members(&CategoryFields::of(it))));
-    let products = products.iter().map(|it| of_kind("product", members(&ProductFields::of(it))));
+    let (categories, products) = (categories.iter().map(category), products.iter().map(product));
     let mut file = write(&args.file)?;
     match Format::of(args.format, &args.file) {
         Format::Jsonl => print_lines(&mut file, categories.chain(products))?,
         Format::Csv => {
-            let mut sheet = Sheet::new(&mut file)?;
+            let mut sheet = Sheet::new(&mut file, COLUMNS)?;
             categories.chain(products).try_for_each(|members| sheet.row(&members))?;
             sheet.finish()?;
         }

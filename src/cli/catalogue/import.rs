@@ -5,11 +5,13 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::lines::{Lines, entry, json_lines};
-use super::{Format, read, sheet};
+use super::lines::json_lines;
+use super::{Format, read};
 use crate::base::error::{Error, Result};
 use crate::cli::audit::Progress;
 use crate::engine::Engine;
+use crate::http::sheet::catalogue::{COLUMNS, entry};
+use crate::http::sheet::{Lines, rows};
 use crate::mall::{Entry, Import, Imported, Mall, MallConfig, Refused, User};
 use crate::process::print;
 use crate::settings::{Flags, OfData};
@@ -44,7 +46,7 @@ pub(super) fn import(args: &ImportArgs) -> Result<ExitCode> {
     let file = read(&args.file)?;
     let lines = match Format::of(args.format, &args.file) {
         Format::Jsonl => json_lines(file, entry)?,
-        Format::Csv => sheet::rows(file, &sheet::COLUMNS, entry)?,
+        Format::Csv => rows(file, COLUMNS, entry)?,
     };
     let engine = Engine::builder(&config.data_dir).open()?;
     let imported = write(&engine, args, lines);

@@ -1,4 +1,4 @@
-//! The lines of a file, each a category or a product, or why it is neither.
+//! The lines of a file, each with its number, read or refused.
 
 use std::io::{BufRead, Read};
 
@@ -7,28 +7,11 @@ use serde_json::{Map, Value};
 
 use crate::base::error::{Error, Result};
 use crate::http::exact_object;
-use crate::mall::fields::{read_category, read_product};
-use crate::mall::{Entry, Violation};
+use crate::http::sheet::{Lines, Reads};
+use crate::mall::Violation;
 
 /// The longest line, in bytes: longer than any document.
 const LINE_BYTES_MAX: u64 = 256 * 1024;
-
-/// Lines with their numbers, each read or refused.
-pub(in crate::cli) type Lines<T> = Vec<(u64, std::result::Result<T, Violation>)>;
-
-/// What reads the members of a line.
-pub(in crate::cli) type Reads<T> = fn(Map<String, Value>) -> std::result::Result<T, Violation>;
-
-/// What the members of an object are: `kind` says it, and without one it is a product.
-pub(super) fn entry(mut members: Map<String, Value>) -> std::result::Result<Entry, Violation> {
-    match members.remove("kind").as_ref().map(Value::as_str) {
-        None | Some(Some("product")) => read_product(None, members).map(Entry::Product),
-        Some(Some("category")) => read_category(None, members).map(Entry::Category),
-        Some(Some(_) | None) => {
-            Err(Violation::new("$.kind", "it must be \"category\" or \"product\""))
-        }
-    }
-}
 
 /// JSON lines; empty ones are passed over.
 ///
@@ -70,6 +53,8 @@ fn object(text: &[u8]) -> std::result::Result<Map<String, Value>, Violation> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::sheet::catalogue::entry;
+    use crate::mall::Entry;
 
     #[test]
     fn a_line_is_a_document_or_is_told_with_its_number() {

@@ -3,7 +3,6 @@
 mod export;
 mod import;
 pub(super) mod lines;
-pub(super) mod sheet;
 
 use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::path::Path;

@@ -4,12 +4,12 @@ use serde_json::{Map, Value};
 
 use crate::base::error::Result;
 use crate::cli::catalogue::Format;
-use crate::cli::catalogue::lines::{Lines, json_lines};
-use crate::cli::catalogue::sheet::{Cell, rows};
+use crate::cli::catalogue::lines::json_lines;
+use crate::http::sheet::{Cell, Columns, Lines, rows};
 use crate::mall::fields::read_points;
 use crate::mall::{PointsEntry, Violation};
 
-const COLUMNS: &[(&str, Cell)] = &[
+const COLUMNS: Columns = &[
     ("kind", Cell::Text),
     ("userId", Cell::Text),
     ("points", Cell::Json),

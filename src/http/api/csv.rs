@@ -31,7 +31,7 @@ pub(in crate::http) fn orders(orders: &Orders) -> Answer {
 }
 
 /// A table, and what the next page is older than.
-pub(super) fn answer(table: String, next_before: Option<String>) -> HttpResponse {
+pub(in crate::http) fn answer(table: String, next_before: Option<String>) -> HttpResponse {
     let mut response = Response::new(Body::from(Bytes::from(table)));
     let headers = response.headers_mut();
     headers

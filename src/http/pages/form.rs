@@ -23,13 +23,15 @@ pub(super) struct Fields {
 }
 
 impl Fields {
-    /// The form that was sent, which counts as a request that writes.
+    /// The form that was sent, which counts as a request that writes, and may be so many times as long as
+    /// another body.
     ///
     /// # Errors
     /// FORBIDDEN when another site sent it, otherwise what is wrong with the form.
     pub(super) async fn read<Who: MaybeKnown, const N: usize>(
         call: &Call<'_, Who, N>,
         body: Incoming,
+        bodies: usize,
     ) -> Result<Self, ApiError> {
         let headers = call.headers();
         if !is_same_origin(headers) {
@@ -43,7 +45,8 @@ impl Fields {
             return Err(ApiError::new(Code::UnsupportedMediaType));
         }
         call.no_query()?;
-        let bytes = body::collect(call, body, call.app.limits.body_bytes).await?;
+        let bytes_max = call.app.limits.body_bytes.saturating_mul(bodies);
+        let bytes = body::collect(call, body, bytes_max).await?;
         call.count_write(bytes.len())?;
         let text = std::str::from_utf8(&bytes);
         let text = text.map_err(|_| ApiError::invalid("the form is no UTF-8"))?;

@@ -5,8 +5,9 @@ use std::sync::OnceLock;
 use hyper::Method;
 
 use super::console::{
-    board, copies, order as any_order, orders as all_orders, product as stock,
-    products as all_products, records, sagas, settings, user as points_of_user, webhooks,
+    board, catalogue, copies, dispatch, experiments, lines, order as any_order,
+    orders as all_orders, product as stock, products as all_products, records, sagas, settings,
+    user as points_of_user, webhooks,
 };
 use super::form::{Asked, Fields};
 use super::frame::Frame;
@@ -14,12 +15,13 @@ use super::page::Page;
 use super::shop::{exchange, home, list, order, orders, points, preferences, product, sale};
 use super::{failed, load, sign_in};
 use crate::http::access::Access;
+use crate::http::body::LINES_BODIES;
 use crate::http::reply::Answer;
 use crate::http::route::{Route, parameters};
 use crate::http::row::{Row, Takes};
 
 /// A row is: method, path, who may look (`looker`: everybody, known or not; `user`, `operator`, `admin`), what comes
-/// with it (`nothing`, `query`, `form`), the handler, and a summary. A handler that takes another page, or
+/// with it (`nothing`, `query`, `form`, or a `sheet`, which is a long one), the handler, and a summary. A handler that takes another page, or
 /// something else along with it, than its row says does not compile.
 macro_rules! pages {
     ($($method:ident $path:literal $access:ident $takes:ident => $handler:path, $summary:literal;)*) => {
@@ -53,6 +55,7 @@ macro_rules! pages {
     (@takes nothing) => { Takes::Nothing };
     (@takes query) => { Takes::Nothing };
     (@takes form) => { Takes::Fields };
+    (@takes sheet) => { Takes::Fields };
     (@answer nothing $handler:path, $page:ident, $body:ident, $sent:ident) => {{
         drop($body);
         $page.call.no_query()?;
@@ -62,8 +65,14 @@ macro_rules! pages {
         drop($body);
         $handler(&$page, &Asked::read(&$page.call)?).await
     }};
-    (@answer form $handler:path, $page:ident, $body:ident, $sent:ident) => {{
-        let fields = Fields::read(&$page.call, $body).await?;
+    (@answer form $handler:path, $page:ident, $body:ident, $sent:ident) => {
+        pages!(@sent 1, $handler, $page, $body, $sent)
+    };
+    (@answer sheet $handler:path, $page:ident, $body:ident, $sent:ident) => {
+        pages!(@sent LINES_BODIES, $handler, $page, $body, $sent)
+    };
+    (@sent $bodies:expr, $handler:path, $page:ident, $body:ident, $sent:ident) => {{
+        let fields = Fields::read(&$page.call, $body, $bodies).await?;
         $handler(&$page, $sent.get_or_init(|| fields)).await
     }};
 }
@@ -87,9 +96,16 @@ pages! {
     GET "/console/orders" operator query => all_orders::get, "Everybody's orders.";
     GET "/console/orders/{orderId}" operator nothing => any_order::get, "One of them.";
     POST "/console/orders/{orderId}" operator form => any_order::post, "Carries it on, or takes it back.";
+    GET "/console/dispatch" operator nothing => dispatch::get, "Many orders at once.";
+    POST "/console/dispatch" operator sheet => dispatch::post, "Sends and completes each order of a table.";
+    GET "/console/catalogue" operator nothing => catalogue::get, "The catalogue as a file.";
+    POST "/console/catalogue" operator sheet => catalogue::post, "Writes what a file says, or says what would be written.";
+    GET "/console/catalogue.csv" operator nothing => catalogue::export, "All categories and products.";
     GET "/console/products" operator query => all_products::get, "Products with their stock.";
     GET "/console/products/{productId}" operator nothing => stock::get, "The stock of one, and what changed it.";
     POST "/console/products/{productId}" operator form => stock::post, "Changes its stock, or shows it.";
+    GET "/console/lines" operator query => lines::get, "Who waits for what.";
+    GET "/console/experiments" operator nothing => experiments::get, "What came of the experiments.";
     GET "/console/users" operator query => points_of_user::get, "The points of a user.";
     POST "/console/users" operator form => points_of_user::post, "Gives points, or takes them.";
     GET "/console/records" operator query => records::get, "Who changed what.";

@@ -136,7 +136,7 @@ impl Catalogue {
         let written = categories.len() + products.len();
         let imported = Imported { written, unchanged, refused };
         let is_stopped = !keep_going && (is_refused || !imported.refused.is_empty());
-        if dry_run || is_stopped {
+        if dry_run || is_stopped || written == 0 {
             return Ok(if is_stopped { Imported { written: 0, ..imported } } else { imported });
         }
         let (mut changes, mut all) = (Vec::with_capacity(written), Vec::with_capacity(written));

@@ -1,7 +1,6 @@
 //! Categories and products: JSON documents in the engine, and a parsed copy that readers share.
 
 mod categories;
-#[cfg(any(test, feature = "bin"))]
 mod import;
 mod item;
 mod kind;
@@ -21,10 +20,7 @@ use crate::base::{BODY_BYTES_MAX, IdempotencyKey};
 use crate::engine::Engine;
 use crate::ledger::{FirstAnswer, PutDocument};
 
-#[cfg(any(test, feature = "bin"))]
-pub(crate) use import::{Entry, Import};
-#[cfg(feature = "bin")]
-pub(crate) use import::{Imported, Refused};
+pub(crate) use import::{Entry, Import, Imported, Refused};
 pub(crate) use item::Item;
 pub(crate) use kind::Kind;
 pub(in crate::mall) use part::{Row, hash};

@@ -117,6 +117,13 @@ impl Shelf {
         self.parts.iter().flat_map(|part| part.rows())
     }
 
+    /// Every product, for sale or not, by their ids.
+    pub(crate) fn items(&self) -> Vec<&Arc<Item>> {
+        let mut items: Vec<_> = self.rows().map(|row| &row.item).collect();
+        items.sort_unstable_by(|one, other| one.product.id.cmp(&other.product.id));
+        items
+    }
+
     /// Every product with this keyword in its name or its description.
     pub(in crate::mall) fn find<'a>(&'a self, keyword: &Keyword, mut found: impl FnMut(&'a Row)) {
         self.parts.iter().for_each(|part| part.find(keyword, &mut found));

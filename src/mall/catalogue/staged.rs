@@ -6,14 +6,12 @@ use crate::base::error::Result;
 use crate::engine::{Engine, Ticket};
 use crate::ledger::PutDocument;
 use crate::mall::facts::{IMPORTS, Pending, SEAL, sealed};
-#[cfg(any(test, feature = "bin"))]
 use crate::mall::facts::{pieces, seal};
 
 /// How many bytes of documents may be on their way to the disk.
 const WAITING_BYTES: usize = 1 << 20;
 
 /// How many more documents there are while so many are written, besides these.
-#[cfg(any(test, feature = "bin"))]
 pub(super) fn aside(all: &[Pending]) -> usize {
     let bytes: usize = all.iter().map(|it| it.body.len() + it.id.len() + it.collection.len()).sum();
     (bytes + 12 * all.len()).div_ceil(crate::base::BODY_BYTES_MAX) + 1
@@ -24,7 +22,6 @@ pub(super) fn aside(all: &[Pending]) -> usize {
 ///
 /// # Errors
 /// What the engine reports. What is sealed by then is finished by the next start.
-#[cfg(any(test, feature = "bin"))]
 pub(super) fn write_all(
     engine: &Engine,
     all: &[Pending],
@@ -39,7 +36,6 @@ pub(super) fn write_all(
     clear(engine)
 }
 
-#[cfg(any(test, feature = "bin"))]
 fn stage(engine: &Engine, all: &[Pending]) -> Result<()> {
     let pieces = pieces(all);
     let mut writing = Writing::default();

@@ -6,7 +6,6 @@
 
 use serde::{Deserialize, Serialize};
 
-#[cfg(any(test, feature = "bin"))]
 use crate::base::BODY_BYTES_MAX;
 use crate::base::bytes::Reader;
 
@@ -31,7 +30,6 @@ struct Seal {
 }
 
 /// Documents as pieces, each with its name.
-#[cfg(any(test, feature = "bin"))]
 pub(crate) fn pieces(all: &[Pending]) -> Vec<(String, Vec<u8>)> {
     let mut bytes = Vec::new();
     for Pending { collection, id, body } in all {
@@ -46,7 +44,6 @@ pub(crate) fn pieces(all: &[Pending]) -> Vec<(String, Vec<u8>)> {
 }
 
 /// The seal of so many pieces.
-#[cfg(any(test, feature = "bin"))]
 pub(crate) fn seal(pieces: usize) -> Vec<u8> {
     serde_json::to_vec(&Seal { version: VERSION, pieces }).expect("two numbers can be written")
 }

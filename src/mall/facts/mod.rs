@@ -44,9 +44,7 @@ pub(crate) use details::{OrderDetails, OrderItem, Snapshot, SnapshotShown};
 pub(crate) use experiment::{
     EXPERIMENT_USERS, EXPERIMENTS, ExperimentRun, RunCount, RunEnd, RunUser, RunUsers,
 };
-pub(crate) use import::{IMPORTS, Pending, SEAL, sealed};
-#[cfg(any(test, feature = "bin"))]
-pub(crate) use import::{pieces, seal};
+pub(crate) use import::{IMPORTS, Pending, SEAL, pieces, seal, sealed};
 pub(crate) use order::{Fulfilment, OrderFact, ServiceWish};
 pub(crate) use preferences::{
     FAVOURITES_MAX, Favourite, Hundredths, PREFERENCES, Preferences, WEIGHTS_MAX,

@@ -172,6 +172,24 @@ impl Mall {
         Ok(standings)
     }
 
+    /// Every line in which somebody waits, the longest first.
+    pub(crate) fn lines(&self) -> Result<Vec<Standing>> {
+        self.check_alive()?;
+        let open: Vec<AccountId> = self.shared.lines.open.lock().iter().copied().collect();
+        let mut lines = Vec::new();
+        for stock in open {
+            let waiting = self.engine().level(stock)?.waiting;
+            if let Some(key) = self.engine().key_of(stock).filter(|_| waiting > 0) {
+                let product_id = key.owner().to_owned();
+                lines.push(Standing { product_id, place: None, waiting });
+            }
+        }
+        lines.sort_by(|one, other| {
+            (other.waiting, &one.product_id).cmp(&(one.waiting, &other.product_id))
+        });
+        Ok(lines)
+    }
+
     /// Everybody in the line for a product, the first first.
     pub(crate) fn line(&self, product_id: &str) -> Result<Vec<InLine>, Failure> {
         let stock = self.any_item(product_id)?.stock;

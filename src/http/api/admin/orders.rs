@@ -17,8 +17,8 @@ use crate::mall::{
 };
 
 /// As the mall's own table has them.
-const TRACKING_NO_CHARS_MAX: usize = 100;
-const CARRIER_CHARS_MAX: usize = 64;
+pub(in crate::http) const TRACKING_NO_CHARS_MAX: usize = 100;
+pub(in crate::http) const CARRIER_CHARS_MAX: usize = 64;
 const REMARK_CHARS_MAX: usize = 500;
 
 #[derive(Deserialize)]

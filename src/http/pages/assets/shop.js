@@ -57,10 +57,16 @@ async function answerTo(form, body) {
 
 const parsed = async (answer) => new DOMParser().parseFromString(await answer.text(), "text/html");
 
+// What only a script can do.
+function withScript() {
+  document.querySelectorAll("[data-with-script]").forEach((it) => { it.hidden = false; });
+}
+
 // As if the browser had gone there itself.
 function show(page) {
   document.title = page.title;
   document.querySelector("main").replaceWith(page.querySelector("main"));
+  withScript();
   document.querySelector("main").focus();
 }
 
@@ -223,6 +229,15 @@ if (search && suggestions) {
     }, 200);
   });
 }
+
+// ---- A file in place of a table that is pasted ----
+
+withScript();
+document.addEventListener("change", async (event) => {
+  const into = document.getElementById(event.target.dataset.into ?? "");
+  const [file] = event.target.files ?? [];
+  if (into && file) into.value = await file.text();
+});
 
 // ---- Pull to load anew ----
 

@@ -1,7 +1,11 @@
 //! The console: pages for operators.
 
 pub(super) mod board;
+pub(super) mod catalogue;
 pub(super) mod copies;
+pub(super) mod dispatch;
+pub(super) mod experiments;
+pub(super) mod lines;
 pub(super) mod order;
 pub(super) mod orders;
 pub(super) mod product;
@@ -33,7 +37,11 @@ fn nav<Who: Known, const N: usize>(page: &Page<'_, Who, N>) -> Markup {
     let links = [
         ("/console", words.board),
         ("/console/orders", words.all_orders),
+        ("/console/dispatch", words.many_orders),
         ("/console/products", words.products_and_stock),
+        ("/console/catalogue", words.import_export),
+        ("/console/lines", words.waiting_lists),
+        ("/console/experiments", words.experiments),
         ("/console/users", words.users),
         ("/console/records", words.audit_trail),
         ("/console/sagas", words.sagas),
@@ -57,6 +65,15 @@ fn nav<Who: Known, const N: usize>(page: &Page<'_, Who, N>) -> Markup {
 fn reason_field(words: &Words) -> Markup {
     html! {
         label { (words.reason) input name="reason" maxlength=(REASON_CHARS_MAX) required; }
+    }
+}
+
+/// A table that is pasted, or read from a file by a script, as it was sent before.
+fn sheet_field(words: &Words, sent: &str) -> Markup {
+    html! {
+        label for="rows" { (words.rows) }
+        textarea #rows name="rows" rows="10" required spellcheck="false" { (sent) }
+        p hidden data-with-script { label { (words.file) input type="file" accept=".csv,text/csv" data-into="rows"; } }
     }
 }
 

@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 
 use super::{nav, reason, reason_field};
+use crate::http::api::admin::orders::TRACKING_NO_CHARS_MAX;
 use crate::http::api::order::order_in;
 use crate::http::error::ApiError;
 use crate::http::pages::form::Fields;
@@ -15,9 +16,6 @@ use crate::http::reply::Answer;
 use crate::http::text::text;
 use crate::mall::facts::OrderFact;
 use crate::mall::{Because, GiveBack, ORDER_QUANTITY_MAX, Order, OrderStatus, order_no};
-
-/// As the mall's own table has it.
-const TRACKING_NO_CHARS_MAX: usize = 100;
 
 pub(in crate::http::pages) async fn get(page: &Desk<'_, 1>) -> Answer {
     let [order] = page.call.path;

@@ -560,7 +560,6 @@ impl History {
                         newer = Some(change);
                     }
                 }
-                // The row that says how far the store has come is not counted there.
                 Ok(CopiedRow::Own) => {}
                 Err(error) => findings.add_whole(Kind::Store, error.to_string()),
             }
@@ -576,9 +575,8 @@ impl History {
                 }
             }
         }
-        if all <= self.copy.rows_min() {
-            let what =
-                format!("history holds {} rows of {}", all.saturating_sub(1), self.copy.rows_min());
+        if all < self.copy.rows_min() {
+            let what = format!("history holds {all} rows of {}", self.copy.rows_min());
             findings.add_whole(Kind::Store, what);
         }
         for (name, there, matched) in [

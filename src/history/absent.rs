@@ -78,6 +78,18 @@ impl Store {
         match self.0 {}
     }
 
+    pub(crate) fn wants_merging(&self) -> bool {
+        match self.0 {}
+    }
+
+    pub(crate) fn run_count(&self) -> usize {
+        match self.0 {}
+    }
+
+    pub(crate) fn merge(&self, _: usize) -> Result<()> {
+        match self.0 {}
+    }
+
     pub(crate) fn reservation(&self, _: ReservationId) -> Result<Option<ReservationRecord>> {
         match self.0 {}
     }

@@ -111,6 +111,9 @@ fn fill_history(
         done += 1;
         if store.memtable_len() >= WAITING_ROWS_MAX {
             store.flush(usize::MAX)?;
+            while store.wants_merging() {
+                store.merge(usize::MAX)?;
+            }
         }
         progress(done, total);
     }

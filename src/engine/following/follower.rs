@@ -29,11 +29,11 @@ const GATHER: Duration = Duration::from_millis(2);
 const FLUSH_EVERY: Duration = Duration::from_millis(500);
 /// How long to wait when no file can be opened because too many are.
 const DESCRIPTOR_PAUSE: Duration = Duration::from_millis(100);
-/// Keys moved to the store in one go.
-const FLUSH_KEYS: usize = 5_000;
-/// The same while there is more to project: what reads see must not wait for sled, which takes far
-/// longer for an event.
-const FLUSH_KEYS_BUSY: usize = 250;
+/// Rows moved to the store, or merged there, in one go.
+const MOVED_AT_ONCE: usize = 20_000;
+/// With this many runs in the store they are merged although the journal is busy: each is one more
+/// place where a read may have to look.
+const RUNS_MAX: usize = 48;
 
 struct Unpark(Unparker);
 
@@ -89,10 +89,10 @@ fn open(core: &Core) -> Result<Option<&Store>> {
 enum Step {
     /// Lets reads see more of the journal, and decides what waited for that.
     Carry,
-    /// Moves this many keys from memory to sled.
-    Flush {
-        keys: usize,
-    },
+    /// Moves rows from memory to sled.
+    Flush,
+    /// Merges what was moved before.
+    Merge,
     /// Sleeps until there is more to carry, and no longer than this.
     Rest {
         at_most: Option<Duration>,
@@ -137,7 +137,11 @@ impl<'a> Follower<'a> {
                     Some(count) => self.after_carrying(count, is_stopping),
                     None => Step::Pause,
                 },
-                Step::Flush { keys } => match self.flush(keys)? {
+                Step::Flush => match self.flush()? {
+                    Some(()) => Step::Carry,
+                    None => Step::Pause,
+                },
+                Step::Merge => match self.shortage.passing(self.store.merge(MOVED_AT_ONCE))? {
                     Some(()) => Step::Carry,
                     None => Step::Pause,
                 },
@@ -158,24 +162,25 @@ impl<'a> Follower<'a> {
 
     /// What follows when `count` events were carried and requests decided.
     fn after_carrying(&self, count: usize, is_stopping: bool) -> Step {
-        let is_full = self.is_full();
         // With this many rows, the store is written although the journal is busy; below, only when
         // it rests.
-        if is_full || self.store.memtable_len() >= self.core.history.flush_rows {
-            let keys = if count > 0 && !is_full { FLUSH_KEYS_BUSY } else { FLUSH_KEYS };
+        if self.is_full() || self.store.memtable_len() >= self.core.history.flush_rows {
             // The journal has it all; a close does not wait for what the next open can carry over.
-            return if is_stopping { Step::End } else { Step::Flush { keys } };
+            return if is_stopping { Step::End } else { Step::Flush };
         }
         if count > 0 {
-            return Step::Carry;
+            let must_merge = !is_stopping && self.store.run_count() >= RUNS_MAX;
+            return if must_merge { Step::Merge } else { Step::Carry };
         }
         let is_behind = self.store.watermark() < self.store.projected();
         let is_due = is_stopping || self.flushed.elapsed() >= FLUSH_EVERY;
         if is_behind && is_due && !self.core.history.is_awaited() {
-            return Step::Flush { keys: FLUSH_KEYS };
+            return Step::Flush;
         }
         if is_stopping {
             Step::End
+        } else if self.store.wants_merging() && !self.core.history.is_awaited() {
+            Step::Merge
         } else {
             Step::Rest { at_most: is_behind.then_some(FLUSH_EVERY) }
         }
@@ -247,10 +252,10 @@ impl<'a> Follower<'a> {
         Ok(1)
     }
 
-    /// Moves keys to sled; `None` while files cannot be opened.
-    fn flush(&mut self, keys: usize) -> Result<Option<()>> {
+    /// Moves rows to sled; `None` while files cannot be opened.
+    fn flush(&mut self) -> Result<Option<()>> {
         let before = self.store.watermark();
-        let Some(watermark) = self.shortage.passing(self.store.flush(keys))? else {
+        let Some(watermark) = self.shortage.passing(self.store.flush(MOVED_AT_ONCE))? else {
             return Ok(None);
         };
         if watermark > before {

@@ -2,13 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use super::disk::{self, guarded};
+use super::block;
 use super::files::{self, Contents};
 use super::key::{Key, KeyRange};
 use super::manifest::Manifest;
-use super::open::{self, Refusal, StoreConfig};
+use super::open::{self, Loaded, Refusal, StoreConfig};
 use super::row;
-use super::value::unseal;
+use super::view::View;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::{AccountId, ReservationId, Seq};
 use crate::event::branch::Branch;
@@ -18,10 +18,7 @@ use crate::history::record::{ChangeRecord, Course, ReservationRecord, Reservatio
 const COPIES_MAX: usize = 20;
 
 /// A copy of a store, open.
-pub(crate) struct StoreCopy {
-    db: sled::Db,
-    manifest: Manifest,
-}
+pub(crate) struct StoreCopy(Loaded);
 
 /// What there is of a store.
 #[allow(clippy::large_enum_variant, reason = "an audit has one of them")]
@@ -95,7 +92,7 @@ impl StoreCopy {
         let config = StoreConfig { verify_rows_max: 0, ..StoreConfig::default() };
         let opened = open::in_time(config.open_limit, move || open::load(&dir, config, manifest));
         match opened {
-            Ok((db, manifest, _)) => Ok(Copied::Sound(Self { db, manifest })),
+            Ok(loaded) => Ok(Copied::Sound(Self(loaded))),
             Err(Refusal::Unavailable(error)) => Err(error),
             Err(Refusal::Damaged(reason)) => Ok(Copied::Damaged(reason)),
         }
@@ -103,22 +100,22 @@ impl StoreCopy {
 
     /// The first event that is in it.
     pub(crate) fn first_seq(&self) -> Seq {
-        self.manifest.first_seq
+        self.0.manifest.first_seq
     }
 
     /// Everything up to here is in it.
     pub(crate) fn watermark(&self) -> Seq {
-        self.manifest.watermark
+        self.0.manifest.watermark
     }
 
     /// The events up to the watermark, as they stood in their journal.
     pub(crate) fn branch(&self) -> Branch {
-        self.manifest.branch
+        self.0.manifest.branch
     }
 
     /// How many rows it has at least.
     pub(crate) fn rows_min(&self) -> u64 {
-        self.manifest.rows
+        self.0.manifest.rows
     }
 
     /// A reservation, with the last event that changed it.
@@ -130,11 +127,10 @@ impl StoreCopy {
         reservation: ReservationId,
     ) -> Result<Option<(Seq, ReservationRecord)>> {
         let key = Key::reservation(reservation);
-        let Some(value) = self.get(key)? else {
+        let Some(found) = self.view().get(key)? else {
             return Ok(None);
         };
-        let (seq, payload) = unseal(key, &value)?;
-        Ok(Some((seq, row::decode_reservation(key, reservation, payload)?)))
+        Ok(Some((found.seq, row::decode_reservation(key, reservation, found.payload())?)))
     }
 
     /// The change of an account by an event, after which it made `later` more of it.
@@ -148,11 +144,8 @@ impl StoreCopy {
         later: u16,
     ) -> Result<Option<ChangeRecord>> {
         let key = Key::change(account, seq, later);
-        let Some(value) = self.get(key)? else {
-            return Ok(None);
-        };
-        let (seq, payload) = unseal(key, &value)?;
-        row::decode_change(key, seq, payload).map(Some)
+        let found = self.view().get(key)?;
+        found.map(|found| row::decode_change(key, found.seq, found.payload())).transpose()
     }
 
     /// Whether a reservation is in the index of its owner.
@@ -160,7 +153,7 @@ impl StoreCopy {
     /// # Errors
     /// `Unavailable` or `Corrupt` when sled cannot read.
     pub(crate) fn is_indexed(&self, owner: AccountId, reservation: ReservationId) -> Result<bool> {
-        Ok(self.get(Key::owner(owner, reservation))?.is_some())
+        Ok(self.view().get(Key::owner(owner, reservation))?.is_some())
     }
 
     /// Which accounts an event changed in this way, as the index has it.
@@ -169,11 +162,8 @@ impl StoreCopy {
     /// As [`StoreCopy::reservation`].
     pub(crate) fn touched(&self, course: Course, seq: Seq) -> Result<Option<Touched>> {
         let key = Key::event(course, seq);
-        let Some(value) = self.get(key)? else {
-            return Ok(None);
-        };
-        let (seq, payload) = unseal(key, &value)?;
-        row::decode_touched(key, seq, payload).map(Some)
+        let found = self.view().get(key)?;
+        found.map(|found| row::decode_touched(key, found.seq, found.payload())).transpose()
     }
 
     /// The first event of the index, which an earlier release did not have.
@@ -183,35 +173,33 @@ impl StoreCopy {
     pub(crate) fn indexed_from(&self) -> Result<Option<Seq>> {
         let mut first: Option<Seq> = None;
         for range in Course::BOTH.into_iter().filter_map(|it| Key::events_before(it, None)) {
-            let bounds = range.first.to_bytes()..=range.last.to_bytes();
-            let last = guarded("reading the copy of the store", || {
-                self.db.range(bounds).next_back().transpose()
-            })?;
-            let key = last.and_then(|(key, _)| Key::from_bytes(&key));
-            first = [first, key.map(Key::changed_by)].into_iter().flatten().min();
+            let last = self.view().keys_back(range, 1)?.into_iter().max();
+            first = [first, last.map(Key::changed_by)].into_iter().flatten().min();
         }
         Ok(first)
     }
 
-    /// Gives every row to `visit`, or why it cannot be read; changes account by account, the newest
-    /// first.
+    /// Gives every row to `visit`, or why it cannot be understood; changes account by account, the
+    /// newest first.
     ///
     /// # Errors
     /// `Unavailable` or `Corrupt` when sled cannot read on.
     pub(crate) fn scan(&self, visit: &mut dyn FnMut(Result<Row>)) -> Result<()> {
-        disk::scan(&self.db, KeyRange::everything(), |key, value| {
-            visit(decode(key, value));
-            Ok(true)
-        })
+        let mut rows = self.view().rows(KeyRange::everything())?;
+        while let Some(row) = rows.next()? {
+            visit(decode(&row));
+        }
+        Ok(())
     }
 
-    fn get(&self, key: Key) -> Result<Option<sled::IVec>> {
-        guarded("reading the copy of the store", || self.db.get(key.to_bytes()))
+    fn view(&self) -> View<'_> {
+        let Loaded { db, runs, has_alone, .. } = &self.0;
+        View { db, runs, has_alone: *has_alone }
     }
 }
 
-fn decode(key: Key, value: &[u8]) -> Result<Row> {
-    let (seq, payload) = unseal(key, value)?;
+fn decode(found: &block::Row) -> Result<Row> {
+    let (key, seq, payload) = (found.key, found.seq, found.payload());
     Ok(if let Some(reservation) = key.as_reservation() {
         let record = row::decode_reservation(key, reservation, payload)?;
         Row::Reservation { seq, id: reservation, state: record.state }

@@ -7,22 +7,32 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
+use super::block::BlockKey;
 use super::files;
-use super::key::{Key, KeyRange};
+use super::key::Key;
 use super::manifest::Manifest;
-use super::value::Sealer;
+use super::run::Runs;
+use super::value::seal;
+use super::view::View;
 use crate::base::Seq;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::sync::Mutex;
 use crate::base::sync::atomic::{AtomicBool, Ordering};
 use crate::event::branch::Branch;
 
-/// The most keys of one `apply_batch`, the meta row included: sled's memory grows without bound
-/// with larger ones.
-pub(super) const BATCH_KEYS_MAX: usize = 250;
+/// How many keys are removed at once.
+const REMOVED_AT_ONCE: usize = 250;
 
 /// How long sled may take to let go of its files after a write that failed.
 const DROP_LIMIT: Duration = Duration::from_secs(2);
+
+/// How far the store has come with a commit: see [`Manifest`].
+#[derive(Clone, Copy, Debug)]
+pub(super) struct End {
+    pub(super) watermark: Seq,
+    pub(super) rows: u64,
+    pub(super) branch: Branch,
+}
 
 /// An open sled directory with its manifest.
 #[derive(Debug)]
@@ -32,90 +42,90 @@ pub(super) struct Disk {
     /// The manifest as it is on disk. Held across the writing of it, so that a flush and a reader
     /// that found damage take turns.
     manifest: Mutex<Manifest>,
+    runs: Mutex<Arc<Runs>>,
+    /// Whether an earlier release left rows that stand alone.
+    has_alone: AtomicBool,
     /// A write or a sync failed. It is not tried again: the kernel may have dropped what it could
     /// not write.
     failed: AtomicBool,
 }
 
 impl Disk {
-    pub(super) fn new(db: sled::Db, dir: &Path, manifest: Manifest) -> Self {
+    pub(super) fn new(
+        db: sled::Db,
+        dir: &Path,
+        manifest: Manifest,
+        runs: Runs,
+        has_alone: bool,
+    ) -> Self {
         Self {
             db,
             dir: dir.to_owned(),
             manifest: Mutex::new(manifest),
+            runs: Mutex::new(Arc::new(runs)),
+            has_alone: AtomicBool::new(has_alone),
             failed: AtomicBool::new(false),
         }
     }
 
-    pub(super) fn get(&self, key: Key) -> Result<Option<sled::IVec>> {
-        guarded("reading the store", || self.db.get(key.to_bytes()))
+    pub(super) fn db(&self) -> &sled::Db {
+        &self.db
     }
 
-    /// Gives the rows of a range to `visit`, in order, until it returns `false`.
-    pub(super) fn scan(
-        &self,
-        range: KeyRange,
-        visit: impl FnMut(Key, &[u8]) -> Result<bool>,
-    ) -> Result<()> {
-        scan(&self.db, range, visit)
+    /// The runs that count. They can be read for as long as the caller keeps them.
+    pub(super) fn runs(&self) -> Arc<Runs> {
+        Arc::clone(&self.runs.lock())
     }
 
-    /// The keys of a range, the last first, until `visit` has enough.
-    pub(super) fn keys_back(
-        &self,
-        range: KeyRange,
-        mut visit: impl FnMut(Key) -> bool,
-    ) -> Result<()> {
-        let mut rows = self.db.range(range.first.to_bytes()..=range.last.to_bytes()).rev();
-        while let Some((key, _)) = guarded("scanning the store", || rows.next().transpose())? {
-            let key = Key::from_bytes(&key)
-                .ok_or_else(|| Error::corrupt(format!("the store holds a key {key:?}")))?;
-            if !visit(key) {
-                break;
-            }
-        }
-        Ok(())
+    pub(super) fn view<'a>(&'a self, runs: &'a Runs) -> View<'a> {
+        View { db: &self.db, runs, has_alone: self.has_alone.load(Ordering::Acquire) }
     }
 
-    /// Writes rows; with `end`, the meta row in the same batch, so that the watermark never runs
-    /// ahead of its rows.
+    /// Writes blocks. They count once [`Disk::commit`] names their run.
     ///
     /// # Errors
     /// `Unavailable` or `Corrupt`; the disk takes no further writes then.
-    pub(super) fn write<'a>(
-        &self,
-        rows: impl Iterator<Item = (&'a Key, &'a [u8])>,
-        end: Option<&Manifest>,
-    ) -> Result<()> {
+    pub(super) fn write(&self, batch: sled::Batch) -> Result<()> {
         self.check()?;
-        let mut batch = sled::Batch::default();
-        for (key, value) in rows {
-            batch.insert(&key.to_bytes()[..], value);
-        }
-        if let Some(manifest) = end {
-            batch.insert(&Key::meta().to_bytes()[..], meta_value(manifest));
-        }
         self.failing(guarded("writing the store", || self.db.apply_batch(batch)))
     }
 
-    /// Makes what was written durable, then says so in the manifest. The order matters: a manifest
-    /// that is ahead of its directory reads as lost data.
+    /// Writes the last of what was moved, with the row that names the runs; makes everything durable,
+    /// and then says so in the manifest. The order matters: a manifest that is ahead of its directory
+    /// reads as lost data. Returns the runs that counted before.
     ///
     /// # Errors
     /// As [`Disk::write`].
-    pub(super) fn commit(&self, watermark: Seq, rows: u64, branch: Branch) -> Result<()> {
-        self.check()?;
+    pub(super) fn commit(
+        &self,
+        mut batch: sled::Batch,
+        end: Option<End>,
+        runs: Runs,
+    ) -> Result<Arc<Runs>> {
+        let next = |manifest: Manifest| match end {
+            Some(End { watermark, rows, branch }) => {
+                Manifest { watermark, rows, branch, ..manifest }
+            }
+            None => manifest,
+        };
+        batch.insert(&Key::meta().to_bytes()[..], meta_value(&next(*self.manifest.lock()), &runs));
+        self.write(batch)?;
         self.failing(sync(&self.db, &self.dir))?;
         let mut manifest = self.manifest.lock();
-        let next = Manifest { watermark, rows, branch, ..*manifest };
+        let next = next(*manifest);
         self.failing(next.write(&self.dir))?;
         *manifest = next;
-        Ok(())
+        Ok(std::mem::replace(&mut *self.runs.lock(), Arc::new(runs)))
     }
 
-    /// The manifest with another end, as the meta row of a batch needs it.
-    pub(super) fn manifest_at(&self, watermark: Seq, rows: u64, branch: Branch) -> Manifest {
-        Manifest { watermark, rows, branch, ..*self.manifest.lock() }
+    /// Removes what is left of a run that does not count, at most so many blocks; returns whether
+    /// that was all.
+    ///
+    /// # Errors
+    /// As [`Disk::write`].
+    pub(super) fn remove_run(&self, run: u32) -> Result<bool> {
+        self.check()?;
+        self.failing(remove_run(&self.db, run))
     }
 
     /// The first event that is in the store.
@@ -147,13 +157,15 @@ impl Disk {
         let cleared = Manifest { damaged: true, ..*manifest }.write(&self.dir).and_then(|()| {
             guarded("emptying the store", || {
                 self.db.clear()?;
-                self.db.insert(Key::meta().to_bytes(), meta_value(&empty))
+                self.db.insert(Key::meta().to_bytes(), meta_value(&empty, &Runs::default()))
             })?;
             sync(&self.db, &self.dir)?;
             empty.write(&self.dir)
         });
         self.failing(cleared)?;
         *manifest = empty;
+        *self.runs.lock() = Arc::default();
+        self.has_alone.store(false, Ordering::Release);
         Ok(())
     }
 
@@ -235,30 +247,27 @@ pub(super) fn sync(db: &sled::Db, dir: &Path) -> Result<()> {
     files::sync_tree(dir).map_err(|error| Error::io("syncing the store", error))
 }
 
-/// See [`Disk::scan`].
-pub(super) fn scan(
-    db: &sled::Db,
-    range: KeyRange,
-    mut visit: impl FnMut(Key, &[u8]) -> Result<bool>,
-) -> Result<()> {
-    let mut rows = db.range(range.first.to_bytes()..=range.last.to_bytes());
-    while let Some((key, value)) = guarded("scanning the store", || rows.next().transpose())? {
-        let key = Key::from_bytes(&key)
-            .ok_or_else(|| Error::corrupt(format!("the store holds a key {key:?}")))?;
-        if !visit(key, &value)? {
-            break;
+/// See [`Disk::remove_run`].
+pub(super) fn remove_run(db: &sled::Db, run: u32) -> Result<bool> {
+    guarded("removing what was merged", || {
+        let [least, greatest] = BlockKey::of_run(run);
+        let (mut batch, mut count) = (sled::Batch::default(), 0);
+        for block in db.range(least.as_ref()..=greatest.as_ref()).take(REMOVED_AT_ONCE) {
+            batch.remove(block?.0);
+            count += 1;
         }
-    }
-    Ok(())
+        db.apply_batch(batch)?;
+        Ok(count < REMOVED_AT_ONCE)
+    })
 }
 
-pub(super) fn meta_value(manifest: &Manifest) -> Box<[u8]> {
-    Sealer::default().seal(Key::meta(), manifest.watermark, |buffer| {
-        buffer.extend_from_slice(&manifest.store_id);
-        buffer.extend_from_slice(&manifest.first_seq.to_le_bytes());
-        buffer.extend_from_slice(&manifest.rows.to_le_bytes());
-        buffer.extend_from_slice(&manifest.branch.encode());
-    })
+pub(super) fn meta_value(manifest: &Manifest, runs: &Runs) -> Vec<u8> {
+    let mut payload = manifest.store_id.to_vec();
+    payload.extend_from_slice(&manifest.first_seq.to_le_bytes());
+    payload.extend_from_slice(&manifest.rows.to_le_bytes());
+    payload.extend_from_slice(&manifest.branch.encode());
+    runs.encode(&mut payload);
+    seal(Key::meta(), manifest.watermark, &payload)
 }
 
 /// Calls sled; a panic is `Corrupt` like the errors that mean damage.

@@ -24,7 +24,7 @@ pub(super) type KeyBytes = SmallVec<[u8; 16]>;
 pub(super) struct Key(u128);
 
 /// The keys from `first` to `last`, both included.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct KeyRange {
     pub(super) first: Key,
     pub(super) last: Key,
@@ -32,13 +32,22 @@ pub(super) struct KeyRange {
 
 impl KeyRange {
     pub(super) fn everything() -> Self {
-        Self { first: Key(0), last: Key(u128::MAX >> (128 - 8 * Key::BYTES_MAX)) }
+        Self { first: Key::LEAST, last: Key::GREATEST }
+    }
+
+    pub(super) fn has(&self, key: Key) -> bool {
+        self.first <= key && key <= self.last
     }
 }
 
 impl Key {
     const BYTES: usize = 13;
-    const BYTES_MAX: usize = 15;
+    pub(super) const BYTES_MAX: usize = 15;
+
+    /// No row has a key below it; what is not a row has.
+    pub(super) const LEAST: Self = Self((CHANGE as u128) << 112);
+    /// No row has a key above it.
+    pub(super) const GREATEST: Self = Self(u128::MAX >> (128 - 8 * Self::BYTES_MAX));
 
     fn new(prefix: u8, number: u32, rest: u64) -> Self {
         Self::with_later(prefix, number, rest, 0)
@@ -133,6 +142,11 @@ impl Key {
         })
     }
 
+    /// Whether the other is a key of the same kind of rows.
+    pub(super) fn is_of_kind(self, other: Self) -> bool {
+        self.prefix() == other.prefix()
+    }
+
     fn prefix(self) -> u8 {
         (self.0 >> 112) as u8
     }
@@ -195,18 +209,35 @@ impl Key {
         KeyBytes::from_slice(if self.later() == 0 { &whole[..Self::BYTES] } else { whole })
     }
 
+    /// The key in bytes of one length, in the same order.
+    pub(super) fn to_fixed(self) -> [u8; Self::BYTES_MAX] {
+        let bytes = self.0.to_be_bytes();
+        bytes.last_chunk().copied().unwrap_or_default()
+    }
+
+    /// `None` when the bytes are not a key that we wrote.
+    pub(super) fn from_fixed(bytes: [u8; Self::BYTES_MAX]) -> Option<Self> {
+        let key = Self(bytes.iter().fold(0, |number, byte| number << 8 | u128::from(*byte)));
+        key.is_known().then_some(key)
+    }
+
+    fn is_known(self) -> bool {
+        let prefix = self.prefix();
+        [META, QUOTAS, RESERVATION, OWNER, CHANGE, EVENT].contains(&prefix)
+            && (self.later() == 0 || prefix == CHANGE)
+    }
+
     /// `None` when the bytes are not a key that we wrote.
     pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (whole, later) = bytes.split_first_chunk::<{ Self::BYTES }>()?;
         let number = whole.iter().fold(0, |number, byte| number << 8 | u128::from(*byte));
         let later = match later {
             [] => 0,
-            later => u16::from_be_bytes(later.try_into().ok().filter(|_| whole[0] == CHANGE)?),
+            later => u16::from_be_bytes(later.try_into().ok()?),
         };
         let key = Self(number << 16 | u128::from(later));
-        let known = [META, QUOTAS, RESERVATION, OWNER, CHANGE, EVENT].contains(&whole[0]);
         // There is one way to write each.
-        (known && key.to_bytes()[..] == *bytes).then_some(key)
+        (key.is_known() && key.to_bytes()[..] == *bytes).then_some(key)
     }
 }
 

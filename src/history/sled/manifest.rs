@@ -12,8 +12,10 @@ use crate::history::Shown;
 use crate::vfs::version::{Sealed, Versioned};
 
 const MAGIC: [u8; 7] = *b"SHSTORE";
-const VERSION: u8 = 3;
+const VERSION: u8 = 4;
 const BYTES: usize = BYTES_2 + Branch::BYTES;
+/// Its rows stand alone in sled.
+const VERSION_3: u8 = 3;
 /// Did not say of which journal the events are.
 const VERSION_2: u8 = 2;
 const BYTES_2: usize = 60;
@@ -103,7 +105,7 @@ impl Manifest {
         let mut reader = Reader::new(body);
         let magic: [u8; 7] = reader.array()?;
         let has_branch = match (reader.u8()?, bytes.len()) {
-            (VERSION, BYTES) => true,
+            (VERSION | VERSION_3, BYTES) => true,
             (VERSION_2, BYTES_2) => false,
             _ => return None,
         };
@@ -150,11 +152,16 @@ mod tests {
         let manifest =
             Manifest { store_id, first_seq: 3, watermark: 9, rows: 11, damaged: true, branch };
         let mut golden = golden::bytes(
-            "534853544f524503000102030405060708090a0b0c0d0e0f030000000000000009000000000000000b0000000000000001000000000000000900000000000000050000000000000004000000",
+            "534853544f524504000102030405060708090a0b0c0d0e0f030000000000000009000000000000000b0000000000000001000000000000000900000000000000050000000000000004000000",
         );
         golden.resize(BYTES - 20, 0);
-        golden.extend_from_slice(&golden::bytes("020000000000000005000000000000003914839b"));
+        golden.extend_from_slice(&golden::bytes("020000000000000005000000000000004f7499e8"));
         golden::check("the manifest", &manifest.encode(), &golden::hex(&golden));
+        assert_eq!(Manifest::decode(&golden), Some(manifest));
+        // Version 3 is the same, and says that the rows stand alone.
+        let end = golden.len() - 4;
+        golden[7] = VERSION_3;
+        golden[end..].copy_from_slice(&golden::bytes("3914839b"));
         assert_eq!(Manifest::decode(&golden), Some(manifest));
     }
 

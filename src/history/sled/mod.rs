@@ -6,33 +6,42 @@
 //!                   └──────── reads look here, then here, then here ───────────────────────┘
 //! ```
 //!
+//! In sled each table is a run of blocks, and runs are merged now and then: sled spends ten times as
+//! much on rows that it keeps one by one.
+//!
 //! Only durable events may be projected: the store must not know what a crash can take back.
 //!
 //! Lock order: `flusher`, `projector`, `tables`. `tables` is held for a few map operations and
 //! never across I/O; `projector` is held across the read of a record from sled, and only its one
 //! follower thread waits for it.
 
+mod block;
 #[cfg(feature = "audit")]
 mod copy;
 mod disk;
 mod files;
+mod flusher;
 mod key;
 mod manifest;
+mod merge;
 mod open;
 mod project;
 mod quotas;
 mod row;
+mod run;
 mod table;
 mod value;
+mod view;
 
 use std::path::Path;
 
-use disk::{BATCH_KEYS_MAX, Disk};
+use disk::Disk;
+use flusher::Flusher;
 use key::{Key, KeyRange};
 use project::Projector;
 use quotas::QuotaSet;
-use table::{Rows, Sealed, Tables};
-use value::unseal;
+use table::{Sealed, Tables};
+use value::Value;
 
 #[cfg(feature = "audit")]
 pub(crate) use copy::{Copied, Row as CopiedRow, StoreCopy};
@@ -63,12 +72,6 @@ pub(crate) struct Store {
     set_aside: Option<SetAside>,
 }
 
-/// How far the sealed table is in sled.
-#[derive(Debug, Default)]
-struct Flusher {
-    cursor: Option<Key>,
-}
-
 impl Store {
     /// Opens the store in `dir`, with its manifest beside it. A directory that is damaged, emptied,
     /// foreign or does not open in time is renamed and the store begins empty: [`Store::set_aside`]
@@ -95,7 +98,7 @@ impl Store {
         let opened = open::open(dir, config, judge)?;
         Ok(Self {
             disk: Mutex::new(Some(Arc::new(opened.disk))),
-            flusher: Mutex::default(),
+            flusher: Mutex::new(Flusher::new(config.alike_max)),
             projector: Mutex::new(Projector::new(opened.quotas, opened.manifest.rows)),
             tables: Mutex::new(Tables::new(opened.manifest.watermark, opened.manifest.branch)),
             set_aside: opened.set_aside,
@@ -177,7 +180,7 @@ impl Store {
             let mut flusher = self.flusher.lock();
             let mut projector = self.projector.lock();
             self.disk()?.clear()?;
-            *flusher = Flusher::default();
+            *flusher = flusher.anew();
             *projector = Projector::new(QuotaSet::default(), 0);
             *self.tables.lock() = Tables::new(0, Branch::default());
         }
@@ -214,25 +217,46 @@ impl Store {
         }
     }
 
-    /// Moves at most `budget_keys` rows into sled. When that was the last of what was projected as
+    /// Moves at most `budget` rows into sled. When that was the last of what was projected as
     /// the moving began, it is made durable and the watermark advances. Returns the watermark.
     ///
     /// # Errors
     /// `Unavailable` when a write or a sync fails, now or before; `Corrupt` when the store is known
     /// to be damaged; `Closed` after [`Store::close`].
-    pub(crate) fn flush(&self, budget_keys: usize) -> Result<Seq> {
+    pub(crate) fn flush(&self, budget: usize) -> Result<Seq> {
         let mut flusher = self.flusher.lock();
         let disk = self.disk()?;
         let Some(sealed) = self.sealed() else {
             return Ok(self.watermark());
         };
-        if self.move_rows(&mut flusher, &disk, &sealed, budget_keys)? {
-            disk.commit(sealed.through, sealed.row_count, sealed.branch)?;
-            flusher.cursor = None;
+        let moved = flusher.move_rows(&disk, &sealed, budget.max(1))?;
+        self.tables.lock().moved(moved.rows);
+        if moved.is_all {
             let done = self.tables.lock().unseal(sealed.through);
             drop(done);
         }
         Ok(self.watermark())
+    }
+
+    /// Whether there are so many runs that they are to be merged, or merged ones are to be removed.
+    pub(crate) fn wants_merging(&self) -> bool {
+        let flusher = self.flusher.lock();
+        self.disk().is_ok_and(|disk| flusher.wants_merging(&disk))
+    }
+
+    /// How many runs a read may have to look at.
+    pub(crate) fn run_count(&self) -> usize {
+        self.disk().map_or(0, |disk| disk.runs().0.len())
+    }
+
+    /// Goes on merging runs, by at most `budget` rows.
+    ///
+    /// # Errors
+    /// As [`Store::flush`]; `Corrupt` when what is merged is damaged.
+    pub(crate) fn merge(&self, budget: usize) -> Result<()> {
+        let mut flusher = self.flusher.lock();
+        let disk = self.disk()?;
+        self.noting_damage(|| flusher.merge(&disk, budget.max(1)))
     }
 
     /// The table to be moved; `None` when sled has everything.
@@ -248,31 +272,6 @@ impl Store {
         let quotas = projector.quota_rows(tables.projected);
         tables.insert(quotas.into_iter());
         Some(tables.seal(projector.row_count()))
-    }
-
-    /// Returns whether the whole table is in sled now.
-    fn move_rows(
-        &self,
-        flusher: &mut Flusher,
-        disk: &Disk,
-        sealed: &Sealed,
-        budget_keys: usize,
-    ) -> Result<bool> {
-        let end = disk.manifest_at(sealed.through, sealed.row_count, sealed.branch);
-        let mut budget = budget_keys.max(1);
-        while budget > 0 {
-            let chunk = sealed.chunk(flusher.cursor, budget.min(BATCH_KEYS_MAX - 1));
-            let moved = chunk.rows.len();
-            let cursor = chunk.rows.last().map(|(key, _)| **key);
-            disk.write(chunk.rows.into_iter(), chunk.last.then_some(&end))?;
-            flusher.cursor = cursor.or(flusher.cursor);
-            self.tables.lock().moved(moved);
-            if chunk.last {
-                return Ok(true);
-            }
-            budget -= moved;
-        }
-        Ok(false)
     }
 
     /// A reservation with its whole life.
@@ -322,14 +321,8 @@ impl Store {
         // A reservation stays once it is made, so that of which table and of when its key is makes
         // no difference; what it is by now is looked up.
         let mut keys = self.tables.lock().keys_back(range, limit);
-        let mut left = limit;
-        self.noting_damage(|| {
-            disk.keys_back(range, |key| {
-                keys.insert(key);
-                left -= 1;
-                left > 0
-            })
-        })?;
+        let runs = disk.runs();
+        keys.extend(self.noting_damage(|| disk.view(&runs).keys_back(range, limit))?);
         let newest = keys.into_iter().rev().take(limit).filter_map(Key::as_reservation);
         let mut records = Vec::new();
         for reservation in newest {
@@ -382,20 +375,18 @@ impl Store {
     ) -> Result<Vec<Touched>> {
         let rows = self.scan(Key::events_before(course, before), limit)?;
         self.noting_damage(|| {
-            let touched = rows.iter().map(|(key, value)| {
-                let (seq, payload) = unseal(*key, value)?;
-                row::decode_touched(*key, seq, payload)
-            });
+            let touched = rows
+                .iter()
+                .map(|(key, value)| row::decode_touched(*key, value.seq(), value.payload()));
             touched.collect()
         })
     }
 
-    fn decode_changes(&self, rows: &Rows) -> Result<Vec<ChangeRecord>> {
+    fn decode_changes(&self, rows: &table::Rows) -> Result<Vec<ChangeRecord>> {
         self.noting_damage(|| {
-            let changes = rows.iter().map(|(key, value)| {
-                let (seq, payload) = unseal(*key, value)?;
-                row::decode_change(*key, seq, payload)
-            });
+            let changes = rows
+                .iter()
+                .map(|(key, value)| row::decode_change(*key, value.seq(), value.payload()));
             changes.collect()
         })
     }
@@ -428,39 +419,46 @@ impl Store {
 
     fn find(&self, reservation: ReservationId) -> Result<Option<(Seq, ReservationRecord)>> {
         let key = Key::reservation(reservation);
-        let read = |value: &[u8]| {
-            let (seq, payload) = unseal(key, value)?;
-            Ok(Some((seq, row::decode_reservation(key, reservation, payload)?)))
-        };
         let disk = self.disk()?;
         let waiting = self.tables.lock().get(key);
-        self.noting_damage(|| match waiting {
-            Some(value) => read(&value),
-            None => disk.get(key)?.map_or(Ok(None), |value| read(&value)),
+        self.noting_damage(|| {
+            let decode = |seq, payload: &[u8]| {
+                Ok(Some((seq, row::decode_reservation(key, reservation, payload)?)))
+            };
+            if let Some(value) = waiting {
+                return decode(value.seq(), value.payload());
+            }
+            let runs = disk.runs();
+            let found = disk.view(&runs).get(key)?;
+            found.map_or(Ok(None), |found| decode(found.seq, found.payload()))
         })
     }
 
     /// The first `limit` rows of a range of rows that never change once they are written. Sled may
     /// have moved on since the tables were read, and hold part of what came later; that part is
     /// left out, so that the rows are those of one moment without a gap.
-    fn scan(&self, range: Option<KeyRange>, limit: usize) -> Result<Rows> {
+    fn scan(&self, range: Option<KeyRange>, limit: usize) -> Result<table::Rows> {
         let disk = self.disk()?;
         let Some(range) = range.filter(|_| limit > 0) else {
-            return Ok(Rows::new());
+            return Ok(table::Rows::new());
         };
         let (mut found, projected) = {
             let tables = self.tables.lock();
             (tables.range(range, limit), tables.projected)
         };
+        let runs = disk.runs();
         let mut left = limit;
         self.noting_damage(|| {
-            disk.scan(range, |key, value| {
-                if unseal(key, value)?.0 <= projected {
-                    found.entry(key).or_insert_with(|| value.into());
+            let mut rows = disk.view(&runs).rows(range)?;
+            while left > 0
+                && let Some(row) = rows.next()?
+            {
+                if row.seq <= projected {
+                    found.entry(row.key).or_insert_with(|| Value::new(row.seq, row.payload()));
                     left -= 1;
                 }
-                Ok(left > 0)
-            })
+            }
+            Ok(())
         })?;
         while found.len() > limit {
             found.pop_last();

@@ -8,12 +8,15 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::Duration;
 
+use super::block::BlockKey;
 use super::disk::{self, Disk, guarded};
 use super::files::{self, Contents};
 use super::key::{Key, KeyRange};
 use super::manifest::Manifest;
 use super::quotas::QuotaSet;
+use super::run::{Cursor, Runs};
 use super::value::unseal;
+use super::view::View;
 use crate::base::bytes::Reader;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::event::branch::Branch;
@@ -33,6 +36,9 @@ pub(crate) struct StoreConfig {
     /// A store of at most this many rows is read through when it is opened, and every checksum
     /// verified. Damage in a larger one is found when a row is read.
     pub(crate) verify_rows_max: u64,
+    /// With this many runs of about one size they are merged. Each row is written once more whenever
+    /// they are, and a read looks at up to this many of each size.
+    pub(crate) alike_max: usize,
 }
 
 impl Default for StoreConfig {
@@ -41,6 +47,7 @@ impl Default for StoreConfig {
             cache_bytes: 256 << 20,
             open_limit: Duration::from_secs(60),
             verify_rows_max: 2_000_000,
+            alike_max: 12,
         }
     }
 }
@@ -198,8 +205,8 @@ fn load_in_time(dir: &Path, config: StoreConfig, manifest: Manifest) -> Result<F
         move || load(&dir, config, manifest)
     });
     match loaded {
-        Ok((db, manifest, quotas)) => {
-            let disk = Disk::new(db, dir, manifest);
+        Ok(Loaded { db, manifest, runs, has_alone, quotas }) => {
+            let disk = Disk::new(db, dir, manifest, runs, has_alone);
             Ok(Found::Sound(Box::new(Opened { disk, manifest, quotas, set_aside: None })))
         }
         Err(Refusal::Unavailable(error)) => Err(error),
@@ -261,20 +268,53 @@ pub(super) fn in_time<T: Send + 'static>(
     })
 }
 
-pub(super) type Loaded = (sled::Db, Manifest, QuotaSet);
+/// A directory that was opened, and what is in it.
+pub(super) struct Loaded {
+    pub(super) db: sled::Db,
+    pub(super) manifest: Manifest,
+    pub(super) runs: Runs,
+    pub(super) has_alone: bool,
+    pub(super) quotas: QuotaSet,
+}
 
 pub(super) fn load(dir: &Path, config: StoreConfig, manifest: Manifest) -> Result<Loaded, Refusal> {
     let db = open_sled(dir, config)?;
-    let inside = read_meta(&db)?.ok_or_else(|| Refusal::Damaged("it holds no store".into()))?;
+    let (inside, runs) =
+        read_meta(&db)?.ok_or_else(|| Refusal::Damaged("it holds no store".into()))?;
     check_manifest(&manifest, &inside).map_err(Refusal::Damaged)?;
+    remove_uncounted(&db, &runs)?;
+    let alone = Cursor::alone(&db, KeyRange::everything()).next()?;
+    let view = View { db: &db, runs: &runs, has_alone: alone.is_some() };
     let mut quotas = QuotaSet::default();
-    disk::scan(&db, Key::all_quotas(), |key, value| {
-        quotas.load(key, unseal(key, value)?.1).map(|()| true)
-    })?;
-    if inside.rows <= config.verify_rows_max {
-        verify(&db, inside.rows)?;
+    let mut pages = view.rows(Key::all_quotas())?;
+    while let Some(row) = pages.next()? {
+        quotas.load(row.key, row.payload())?;
     }
-    Ok((db, inside, quotas))
+    if inside.rows <= config.verify_rows_max {
+        verify(&view, inside.rows)?;
+    }
+    let has_alone = view.has_alone;
+    Ok(Loaded { db, manifest: inside, runs, has_alone, quotas })
+}
+
+/// Removes the blocks of runs that do not count: of a flush or a merge that was cut short, and of runs
+/// that were merged.
+fn remove_uncounted(db: &sled::Db, runs: &Runs) -> Result<()> {
+    let mut next = Some(0);
+    while let Some(id) = next {
+        let [least, _] = BlockKey::of_run(id);
+        let [_, greatest] = BlockKey::of_run(u32::MAX);
+        let found = guarded("scanning the store", || {
+            db.range(least.as_ref()..=greatest.as_ref()).next().transpose()
+        })?;
+        let Some((key, _)) = found else { break };
+        let id = BlockKey::from_bytes(&key)?.run();
+        if !runs.0.iter().any(|run| run.id == id) {
+            while !disk::remove_run(db, id)? {}
+        }
+        next = id.checked_add(1);
+    }
+    Ok(())
 }
 
 /// What the meta row says must follow from the manifest: the manifest is written last, so it may be
@@ -290,23 +330,17 @@ fn check_manifest(manifest: &Manifest, inside: &Manifest) -> Result<(), String> 
     Ok(())
 }
 
-fn verify(db: &sled::Db, rows_min: u64) -> Result<(), Refusal> {
-    let mut rows = 0;
-    disk::scan(db, KeyRange::everything(), |key, value| {
-        unseal(key, value)?;
-        rows += u64::from(key != Key::meta());
-        Ok(true)
-    })?;
-    // More is sound: a flush that was cut short left rows beyond the watermark, and they are
-    // written again.
+fn verify(view: &View<'_>, rows_min: u64) -> Result<(), Refusal> {
+    let rows = view.verify()?;
+    // More is sound: one that changed may be in several runs.
     if rows < rows_min {
         return Err(Refusal::Damaged(format!("it holds {rows} rows of {rows_min}")));
     }
     Ok(())
 }
 
-/// The meta row, in the form of a manifest.
-fn read_meta(db: &sled::Db) -> Result<Option<Manifest>> {
+/// The meta row, in the form of a manifest, and the runs that it names.
+fn read_meta(db: &sled::Db) -> Result<Option<(Manifest, Runs)>> {
     let key = Key::meta();
     let Some(value) = guarded("reading the store", || db.get(key.to_bytes()))? else {
         return Ok(None);
@@ -316,9 +350,14 @@ fn read_meta(db: &sled::Db) -> Result<Option<Manifest>> {
     let meta = (|| Some((reader.array()?, reader.u64()?, reader.u64()?)))();
     let (store_id, first_seq, rows) =
         meta.ok_or_else(|| Error::corrupt("the store's meta row is malformed"))?;
-    // An earlier release ended it here.
+    // Earlier releases ended it here, or after the branch.
     let branch = Branch::decode(&mut reader).unwrap_or_default();
-    Ok(Some(Manifest { store_id, first_seq, watermark, rows, damaged: false, branch }))
+    let runs = match reader.rest() {
+        [] => Runs::default(),
+        _ => Runs::decode(&mut reader)
+            .ok_or_else(|| Error::corrupt("the store's list of runs is malformed"))?,
+    };
+    Ok(Some((Manifest { store_id, first_seq, watermark, rows, damaged: false, branch }, runs)))
 }
 
 fn open_sled(dir: &Path, config: StoreConfig) -> Result<sled::Db, Refusal> {
@@ -360,12 +399,12 @@ fn create(dir: &Path, config: StoreConfig, set_aside: Option<SetAside>) -> Resul
     let manifest =
         Manifest { store_id, first_seq: 1, watermark: 0, rows: 0, damaged: false, branch };
     guarded("writing the store", || {
-        db.insert(Key::meta().to_bytes(), disk::meta_value(&manifest))
+        db.insert(Key::meta().to_bytes(), disk::meta_value(&manifest, &Runs::default()))
     })?;
     disk::sync(&db, dir)?;
     manifest.write(dir)?;
     Ok(Opened {
-        disk: Disk::new(db, dir, manifest),
+        disk: Disk::new(db, dir, manifest, Runs::default(), false),
         manifest,
         quotas: QuotaSet::default(),
         set_aside,

@@ -3,7 +3,7 @@
 use super::key::Key;
 use super::quotas::QuotaSet;
 use super::row::{encode_change, encode_reservation, encode_touched};
-use super::value::Sealer;
+use super::value::{Value, ValueMaker};
 use crate::base::error::Result;
 use crate::base::{AccountId, ReservationId, Seq, TimeMs};
 use crate::event::effects::{AccountChange, Effects, Ending, Life, Made};
@@ -19,17 +19,17 @@ type Found = Option<(Seq, ReservationRecord)>;
 #[derive(Debug)]
 pub(super) struct Projector {
     quotas: QuotaSet,
-    sealer: Sealer,
+    values: ValueMaker,
     /// How many rows the events so far made.
     row_count: u64,
     /// The rows of the event at hand, and how many of them are new.
-    rows: Vec<(Key, Box<[u8]>)>,
+    rows: Vec<(Key, Value)>,
     rows_new: u64,
 }
 
 impl Projector {
     pub(super) fn new(quotas: QuotaSet, row_count: u64) -> Self {
-        Self { quotas, sealer: Sealer::default(), row_count, rows: Vec::new(), rows_new: 0 }
+        Self { quotas, values: ValueMaker::default(), row_count, rows: Vec::new(), rows_new: 0 }
     }
 
     pub(super) fn row_count(&self) -> u64 {
@@ -43,7 +43,7 @@ impl Projector {
         seq: Seq,
         event: &Event<'_>,
         find: impl Fn(ReservationId) -> Result<Found>,
-    ) -> Result<impl Iterator<Item = (Key, Box<[u8]>)>> {
+    ) -> Result<impl Iterator<Item = (Key, Value)>> {
         self.rows.clear();
         self.rows_new = 0;
         let effects = Effects::of(event)?;
@@ -74,13 +74,11 @@ impl Projector {
     }
 
     /// The pages of quota accounts that changed since the last call, as rows of `seq`.
-    pub(super) fn quota_rows(&mut self, seq: Seq) -> Vec<(Key, Box<[u8]>)> {
-        let sealer = &mut self.sealer;
+    pub(super) fn quota_rows(&mut self, seq: Seq) -> Vec<(Key, Value)> {
+        let values = &mut self.values;
         let pages = self.quotas.take_dirty();
         pages
-            .map(|(key, page)| {
-                (key, sealer.seal(key, seq, |buffer| buffer.extend_from_slice(page)))
-            })
+            .map(|(key, page)| (key, values.make(seq, |buffer| buffer.extend_from_slice(page))))
             .collect()
     }
 
@@ -176,7 +174,7 @@ impl Projector {
         self.rows_new += 1;
         if let Some(owner) = owner {
             let key = Key::owner(owner, reservation);
-            self.rows.push((key, self.sealer.seal(key, seq, |_| {})));
+            self.rows.push((key, self.values.make(seq, |_| {})));
             self.rows_new += 1;
         }
     }
@@ -206,8 +204,7 @@ impl Projector {
 
     fn put_record(&mut self, seq: Seq, record: &ReservationRecord) {
         let key = Key::reservation(record.reservation);
-        self.rows
-            .push((key, self.sealer.seal(key, seq, |buffer| encode_reservation(record, buffer))));
+        self.rows.push((key, self.values.make(seq, |buffer| encode_reservation(record, buffer))));
     }
 
     /// That the event changed accounts in this way, if it did.
@@ -224,8 +221,7 @@ impl Projector {
             return;
         }
         let key = Key::event(course, seq);
-        self.rows
-            .push((key, self.sealer.seal(key, seq, |buffer| encode_touched(&accounts, buffer))));
+        self.rows.push((key, self.values.make(seq, |buffer| encode_touched(&accounts, buffer))));
         self.rows_new += 1;
     }
 
@@ -239,7 +235,7 @@ impl Projector {
         let note = change.note.to_owned();
         let record =
             ChangeRecord { seq, account, kind, delta, available, quantity, reservation, at, note };
-        self.rows.push((key, self.sealer.seal(key, seq, |buffer| encode_change(&record, buffer))));
+        self.rows.push((key, self.values.make(seq, |buffer| encode_change(&record, buffer))));
         self.rows_new += 1;
     }
 }

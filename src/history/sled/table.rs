@@ -1,15 +1,15 @@
 //! The rows not yet in sled: those being gathered, and those being moved.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Bound;
 
 use super::key::{Key, KeyRange};
+use super::value::Value;
 use crate::base::Seq;
 use crate::base::sizes::{ALLOCATION_BYTES, tree_entry_bytes};
 use crate::event::branch::Branch;
 use std::sync::Arc;
 
-pub(super) type Rows = BTreeMap<Key, Box<[u8]>>;
+pub(super) type Rows = BTreeMap<Key, Value>;
 
 /// A table on its way into sled; nothing is added to it any more.
 #[derive(Debug)]
@@ -20,24 +20,6 @@ pub(super) struct Sealed {
     /// How many rows the store has with it.
     pub(super) row_count: u64,
     pub(super) branch: Branch,
-}
-
-/// A part of a sealed table, small enough for one batch.
-#[derive(Debug)]
-pub(super) struct Chunk<'a> {
-    pub(super) rows: Vec<(&'a Key, &'a [u8])>,
-    /// Whether it is the table's last.
-    pub(super) last: bool,
-}
-
-impl Sealed {
-    /// At most `keys_max` rows after `after`.
-    pub(super) fn chunk(&self, after: Option<Key>, keys_max: usize) -> Chunk<'_> {
-        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let mut rest = self.rows.range((start, Bound::Unbounded));
-        let rows = rest.by_ref().take(keys_max).map(|(key, value)| (key, &**value)).collect();
-        Chunk { rows, last: rest.next().is_none() }
-    }
 }
 
 /// What reads see above sled.
@@ -58,8 +40,8 @@ pub(super) struct Tables {
 }
 
 /// What a row takes in a table, which holds its key and a pointer.
-fn row_bytes(value: &[u8]) -> u64 {
-    tree_entry_bytes::<Key, Box<[u8]>>() + ALLOCATION_BYTES + value.len() as u64
+fn row_bytes(value: &Value) -> u64 {
+    tree_entry_bytes::<Key, Value>() + ALLOCATION_BYTES + value.len() as u64
 }
 
 impl Tables {
@@ -76,7 +58,7 @@ impl Tables {
         }
     }
 
-    pub(super) fn insert(&mut self, rows: impl Iterator<Item = (Key, Box<[u8]>)>) {
+    pub(super) fn insert(&mut self, rows: impl Iterator<Item = (Key, Value)>) {
         for (key, value) in rows {
             self.active_bytes += row_bytes(&value);
             if let Some(replaced) = self.active.insert(key, value) {
@@ -95,7 +77,7 @@ impl Tables {
     }
 
     /// The newest value of `key` that is not in sled, or no longer only there.
-    pub(super) fn get(&self, key: Key) -> Option<Box<[u8]>> {
+    pub(super) fn get(&self, key: Key) -> Option<Value> {
         let sealed = || self.sealed.as_ref().and_then(|sealed| sealed.rows.get(&key));
         self.active.get(&key).or_else(sealed).cloned()
     }

@@ -1,5 +1,7 @@
-//! The frame of every value: `seq u64 | payload | crc32c u32`, little-endian. The checksum covers
-//! the key too, so that a value found under another key does not pass.
+//! Values of rows: the event that left a row so, and its payload. In memory and in blocks they are as
+//! they are; a row that stands alone in sled has a frame, `seq u64 | payload | crc32c u32`,
+//! little-endian. The checksum covers the key too, so that a value found under another key does not
+//! pass.
 
 use super::key::Key;
 use crate::base::Seq;
@@ -8,30 +10,55 @@ use crate::base::error::{Error, Result};
 const SEQ_BYTES: usize = 8;
 const CRC_BYTES: usize = 4;
 
-/// Frames values; its buffer is reused.
-#[derive(Debug, Default)]
-pub(super) struct Sealer {
-    buffer: Vec<u8>,
-}
+/// A value in memory: `seq u64 | payload`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Value(Box<[u8]>);
 
-impl Sealer {
-    /// The value of `key` as the event `seq` left it.
-    pub(super) fn seal(
-        &mut self,
-        key: Key,
-        seq: Seq,
-        payload: impl FnOnce(&mut Vec<u8>),
-    ) -> Box<[u8]> {
-        self.buffer.clear();
-        self.buffer.extend_from_slice(&seq.to_le_bytes());
-        payload(&mut self.buffer);
-        let crc = checksum(key, &self.buffer);
-        self.buffer.extend_from_slice(&crc.to_le_bytes());
-        Box::from(&self.buffer[..])
+impl Value {
+    pub(super) fn new(seq: Seq, payload: &[u8]) -> Self {
+        Self([&seq.to_le_bytes(), payload].concat().into())
+    }
+
+    /// The event that left it so.
+    pub(super) fn seq(&self) -> Seq {
+        self.0.first_chunk().map_or(0, |seq| Seq::from_le_bytes(*seq))
+    }
+
+    pub(super) fn payload(&self) -> &[u8] {
+        self.0.get(SEQ_BYTES..).unwrap_or_default()
+    }
+
+    /// How long it is, in bytes.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
     }
 }
 
-/// The sequence number and the payload of a value.
+/// Makes values; its buffer is reused.
+#[derive(Debug, Default)]
+pub(super) struct ValueMaker {
+    buffer: Vec<u8>,
+}
+
+impl ValueMaker {
+    /// A value as the event `seq` left it.
+    pub(super) fn make(&mut self, seq: Seq, payload: impl FnOnce(&mut Vec<u8>)) -> Value {
+        self.buffer.clear();
+        self.buffer.extend_from_slice(&seq.to_le_bytes());
+        payload(&mut self.buffer);
+        Value(Box::from(&self.buffer[..]))
+    }
+}
+
+/// The frame of a row that stands alone.
+pub(super) fn seal(key: Key, seq: Seq, payload: &[u8]) -> Vec<u8> {
+    let mut framed = [&seq.to_le_bytes(), payload].concat();
+    let crc = checksum(key, &framed);
+    framed.extend_from_slice(&crc.to_le_bytes());
+    framed
+}
+
+/// The sequence number and the payload of a row that stands alone.
 ///
 /// # Errors
 /// `Corrupt`, naming the key, when the checksum does not fit.

@@ -95,23 +95,24 @@ fn a_flush_cut_short_is_replayed() {
 }
 
 #[test]
-fn a_large_table_is_cut_into_batches() {
-    let rows: Rows = (0..1_000).map(|seq| (Key::change(STOCK, seq, 0), Box::from([]))).collect();
-    let sealed = Sealed { rows, through: 1_000, row_count: 1_000, branch: Default::default() };
-    let mut cursor = None;
-    let mut seen = Vec::new();
-    loop {
-        let chunk = sealed.chunk(cursor, BATCH_KEYS_MAX - 1);
-        assert!(chunk.rows.len() < BATCH_KEYS_MAX, "the meta row must fit in too");
-        seen.extend(chunk.rows.iter().map(|(key, _)| **key));
-        cursor = seen.last().copied();
-        if chunk.last {
-            break;
-        }
+fn a_table_of_many_blocks_reads_back() {
+    let home = Home::new();
+    let store = home.open();
+    feed(&store, accounts());
+    feed(&store, (1..=4_000).map(|reservation| reserved(reservation, true)));
+    let changes = store.changes_of(STOCK, None, 10_000).expect("a read");
+    store.close().expect("a close");
+    drop(store);
+    let store = home.reopen();
+    let disk = store.disk().expect("it is open");
+    assert!(disk.db().len() > 10, "one row is a fraction of a block, and there are many");
+    assert!(disk.db().len() < 100);
+    assert_eq!(store.changes_of(STOCK, None, 10_000).expect("a read"), changes);
+    for number in [1, 2, 1_999, 4_000] {
+        assert!(store.reservation(id(number)).expect("a read").is_some());
     }
-    assert!(seen.iter().eq(sealed.rows.keys()));
-    let exact = sealed.chunk(None, 1_000);
-    assert!(exact.last, "a table that fits exactly needs no empty batch after it");
+    let newest = store.reservations(Some(id(3_000)), 2_500).expect("a read");
+    assert!(newest.iter().map(|it| it.reservation).eq((500..3_000).rev().map(id)));
 }
 
 #[test]

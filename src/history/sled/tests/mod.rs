@@ -1,14 +1,17 @@
 //! What each would catch stands with it. A sled directory lives in a temporary directory of its
 //! own.
 
+mod alone;
 mod damage;
 mod flushing;
+mod merging;
 mod model;
 mod reading;
 
 use std::borrow::Cow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use super::block::Block;
 use super::manifest::Manifest;
 use super::*;
 use crate::base::AccountKey;
@@ -35,7 +38,7 @@ impl Home {
     }
 
     fn open(&self) -> Store {
-        self.open_with(StoreConfig::default())
+        self.open_with(StoreConfig { alike_max: 3, ..StoreConfig::default() })
     }
 
     fn open_with(&self, config: StoreConfig) -> Store {
@@ -48,6 +51,35 @@ impl Home {
         let store = self.open();
         assert_eq!(store.set_aside(), None);
         store
+    }
+}
+
+/// sled without the store around it, once the lock is free.
+fn open_sled(dir: &Path) -> sled::Db {
+    loop {
+        match sled::Config::new().path(dir).flush_every_ms(None).open() {
+            Ok(db) => return db,
+            Err(sled::Error::Io(_)) => std::thread::yield_now(),
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+/// The block that has the row with this key, and the key of the block.
+fn block_with(db: &sled::Db, key: Key) -> (sled::IVec, Vec<u8>) {
+    let blocks = db.range(&b"b"[..]..&b"c"[..]).map(|block| block.expect("a read"));
+    let mut with = blocks.filter(|(at, value)| {
+        let keys = Block::open(at, value.clone()).and_then(Block::keys).expect("it is whole");
+        keys.contains(&key)
+    });
+    let (at, value) = with.next().expect("one has it");
+    (at, value.to_vec())
+}
+
+/// Merges until nothing is to be done.
+fn merge_all(store: &Store) {
+    while store.wants_merging() {
+        store.merge(7).expect("a merge");
     }
 }
 

@@ -16,6 +16,7 @@ enum Step {
     Note { reservation: u64 },
     Flush { budget: usize },
     FlushAll,
+    Merge { budget: usize },
     Reopen,
 }
 
@@ -36,7 +37,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         3 => (0..40u64).prop_map(|reservation| Step::Revive { reservation }),
         2 => (0..40u64).prop_map(|reservation| Step::Note { reservation }),
         2 => (1..30usize).prop_map(|budget| Step::Flush { budget }),
-        1 => Just(Step::FlushAll),
+        3 => Just(Step::FlushAll),
+        3 => (1..60usize).prop_map(|budget| Step::Merge { budget }),
         1 => Just(Step::Reopen),
     ];
     proptest::collection::vec(step, 1..120)
@@ -248,6 +250,7 @@ proptest! {
             match step {
                 Step::Flush { budget } => drop(store.flush(*budget).expect("a flush")),
                 Step::FlushAll => store.flush_all().expect("a flush"),
+                Step::Merge { budget } => store.merge(*budget).expect("a merge"),
                 Step::Reopen => {
                     drop(store);
                     store = home.reopen();
@@ -263,6 +266,8 @@ proptest! {
                 }
             }
         }
+        model.compare(&store);
+        merge_all(&store);
         model.compare(&store);
         store.close().expect("a close");
         drop(store);

@@ -3,7 +3,8 @@
 //!
 //! ```text
 //! key:   'b' | run u32 | first key, 15 bytes                     (big-endian)
-//! value: row* | crc32c u32, of the key and all rows              (little-endian)
+//! value: length u32 of the rows | rows, as a block of LZ4 | crc32c u32, of all that and of the key
+//!                                                                (little-endian)
 //! row:   shared u8 | rest of the key | event, signed | payload with its length
 //! ```
 //!
@@ -17,9 +18,11 @@ use super::value::{Bytes, put_bytes, put_signed};
 use crate::base::Seq;
 use crate::base::error::{Error, Result};
 
-/// A block is full when its rows take this much. Smaller ones are written more often by sled, larger
-/// ones are read for a single row.
-const BYTES_MAX: usize = 32 << 10;
+/// A block is full when its rows take this much. All of it is read for a single row; and sled puts a
+/// page, which is up to sixteen blocks, into a file of its own where it has more than 128 KiB.
+const BYTES_MAX: usize = 16 << 10;
+/// What the rows of a block can take at most: one row of the longest kind comes on top.
+const UNPACKED_MAX: usize = 64 << 20;
 const CRC_BYTES: usize = 4;
 const PREFIX: u8 = b'b';
 
@@ -105,16 +108,23 @@ impl BlockWriter {
     pub(super) fn take(&mut self, run: u32) -> Option<(BlockKey, Vec<u8>)> {
         let key = BlockKey::new(run, self.first.take()?);
         self.last = Before::default();
-        let mut value = std::mem::take(&mut self.bytes);
+        let mut value = lz4_flex::block::compress_prepend_size(&self.bytes);
         let crc = checksum(key, &value);
         value.extend_from_slice(&crc.to_le_bytes());
-        self.bytes.reserve(BYTES_MAX);
+        self.bytes.clear();
         Some((key, value))
     }
 }
 
-fn checksum(key: BlockKey, rows: &[u8]) -> u32 {
-    crc32c::crc32c_append(crc32c::crc32c(key.as_ref()), rows)
+fn checksum(key: BlockKey, packed: &[u8]) -> u32 {
+    crc32c::crc32c_append(crc32c::crc32c(key.as_ref()), packed)
+}
+
+fn unpack(packed: &[u8]) -> Option<Vec<u8>> {
+    let (length, packed) = packed.split_first_chunk()?;
+    let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
+    let length = Some(length).filter(|length| *length <= UNPACKED_MAX)?;
+    lz4_flex::block::decompress(packed, length).ok().filter(|rows| rows.len() == length)
 }
 
 /// A row as sled has it.
@@ -142,25 +152,25 @@ impl Row {
 #[derive(Debug)]
 pub(super) struct Block {
     key: BlockKey,
-    value: sled::IVec,
-    /// Where the next row begins, and where they end.
+    rows: sled::IVec,
+    /// Where the next row begins.
     at: usize,
-    end: usize,
     last: Before,
 }
 
 impl Block {
     /// # Errors
     /// `Corrupt` when it fails its checksum.
-    pub(super) fn open(key: &[u8], value: sled::IVec) -> Result<Self> {
+    pub(super) fn open(key: &[u8], value: &[u8]) -> Result<Self> {
         let key = BlockKey::from_bytes(key)?;
-        let rows = value.split_last_chunk::<CRC_BYTES>().and_then(|(rows, crc)| {
-            (checksum(key, rows) == u32::from_le_bytes(*crc)).then_some(rows.len())
-        });
-        let end = rows.ok_or_else(|| {
+        let packed = value
+            .split_last_chunk::<CRC_BYTES>()
+            .filter(|(packed, crc)| checksum(key, packed) == u32::from_le_bytes(**crc));
+        let (packed, _) = packed.ok_or_else(|| {
             Error::corrupt(format!("a block of the store's run {} fails its checksum", key.run()))
         })?;
-        Ok(Self { key, value, at: 0, end, last: Before::default() })
+        let rows = unpack(packed).ok_or_else(|| key.malformed())?;
+        Ok(Self { key, rows: rows.into(), at: 0, last: Before::default() })
     }
 
     /// The next row that is not below `least`.
@@ -170,7 +180,7 @@ impl Block {
     pub(super) fn next_from(&mut self, least: Key) -> Result<Option<Row>> {
         while let Some((key, payload)) = self.step()? {
             if key >= least {
-                return Ok(Some(Row::new(key, self.last.seq, &self.value, payload)));
+                return Ok(Some(Row::new(key, self.last.seq, &self.rows, payload)));
             }
         }
         Ok(None)
@@ -189,7 +199,7 @@ impl Block {
     }
 
     fn step(&mut self) -> Result<Option<(Key, Range<usize>)>> {
-        if self.at == self.end {
+        if self.at == self.rows.len() {
             return Ok(None);
         }
         let stepped = self.read();
@@ -197,7 +207,7 @@ impl Block {
     }
 
     fn read(&mut self) -> Option<(Key, Range<usize>)> {
-        let mut bytes = Bytes(self.value.get(self.at..self.end)?);
+        let mut bytes = Bytes(self.rows.get(self.at..)?);
         let shared = usize::from(bytes.byte()?);
         let rest = self.last.key.get_mut(shared..)?;
         let (key, after) = bytes.0.split_at_checked(rest.len())?;
@@ -205,7 +215,7 @@ impl Block {
         bytes.0 = after;
         self.last.seq = self.last.seq.wrapping_add(bytes.signed()? as u64);
         let length = bytes.bytes()?.len();
-        let next = self.end - bytes.0.len();
+        let next = self.rows.len() - bytes.0.len();
         self.at = next;
         Some((Key::from_fixed(self.last.key)?, next - length..next))
     }
@@ -241,7 +251,7 @@ mod tests {
     fn rows_come_back_as_they_went() {
         let (key, value) = written();
         assert_eq!(key.run(), 5);
-        let open = || Block::open(key.as_ref(), value.clone().into()).expect("it is whole");
+        let open = || Block::open(key.as_ref(), &value).expect("it is whole");
         let mut block = open();
         let mut found = Vec::new();
         while let Some(row) = block.next_from(Key::LEAST).expect("it is whole") {
@@ -267,9 +277,16 @@ mod tests {
             "62000001026300000007fffffffffffffff90000"
         );
         let rows = "006300000007fffffffffffffff900000c0261620cfa0000010163";
-        let (written, crc) = value.split_at(value.len() - 4);
-        assert_eq!(crate::base::golden::hex(written), rows);
-        assert_eq!(crc, checksum(key, written).to_le_bytes());
+        let packed = &value[..value.len() - 4];
+        assert_eq!(crate::base::golden::hex(&unpack(packed).expect("it is packed")), rows);
+        let golden = crate::base::golden::bytes(
+            "1b00000072006300000007ff0100e0f900000c0261620cfa000001016377086667",
+        );
+        let mut block = Block::open(key.as_ref(), &golden).expect("it is whole");
+        let row = block.next_from(Key::LEAST).expect("it is whole").expect("there is one");
+        assert_eq!((row.key.changed_by(), row.payload()), (6, &b"ab"[..]));
+        let row = block.next_from(Key::LEAST).expect("it is whole").expect("there is one");
+        assert_eq!((row.seq, row.payload()), (5, &b"c"[..]));
     }
 
     #[test]
@@ -278,26 +295,32 @@ mod tests {
         for bit in 0..value.len() * 8 {
             let mut flipped = value.clone();
             flipped[bit / 8] ^= 1 << (bit % 8);
-            assert!(Block::open(key.as_ref(), flipped.into()).is_err(), "bit {bit}");
+            assert!(Block::open(key.as_ref(), &flipped).is_err(), "bit {bit}");
         }
         let elsewhere = BlockKey::new(6, rows()[0].0);
-        assert!(Block::open(elsewhere.as_ref(), value.into()).is_err(), "under another key");
+        assert!(Block::open(elsewhere.as_ref(), &value).is_err(), "under another key");
     }
 
     /// Not even a block with a right checksum makes reading panic.
     #[test]
     fn whatever_is_in_a_block_does_not_panic() {
         let (key, value) = written();
-        let rows = &value[..value.len() - 4];
+        let rows = unpack(&value[..value.len() - 4]).expect("it is packed");
         for length in 0..rows.len() {
             for flip in [0, 0x80, 0xff] {
-                let mut broken = rows[..length].to_vec();
-                broken.extend([flip; 3]);
-                let crc = checksum(key, &broken);
-                broken.extend_from_slice(&crc.to_le_bytes());
-                let mut block = Block::open(key.as_ref(), broken.into()).expect("the sum is right");
+                let broken = [&rows[..length], &[flip; 3]].concat();
+                let mut packed = lz4_flex::block::compress_prepend_size(&broken);
+                let crc = checksum(key, &packed);
+                packed.extend_from_slice(&crc.to_le_bytes());
+                let mut block = Block::open(key.as_ref(), &packed).expect("the sum is right");
                 while let Ok(Some(_)) = block.next_from(Key::LEAST) {}
             }
+        }
+        for broken in [&b""[..], b"\xff", b"\xff\xff\xff\xff", b"\x09\0\0\0\x10a"] {
+            let crc = checksum(key, broken);
+            let broken = [broken, &crc.to_le_bytes()].concat();
+            let error = Block::open(key.as_ref(), &broken).expect_err("it does not unpack");
+            assert!(error.to_string().contains("malformed"), "{error}");
         }
     }
 }

@@ -216,7 +216,7 @@ impl Cursor {
                     return Ok(Some(row).filter(|row| row.key <= range.last));
                 }
                 match next_of(blocks)? {
-                    Some((key, value)) => *block = Some(Block::open(&key, value)?),
+                    Some((key, value)) => *block = Some(Block::open(&key, &value)?),
                     None => return Ok(None),
                 }
             },

@@ -27,7 +27,7 @@ impl View<'_> {
                 self.db.range(least.as_ref()..=at.as_ref()).next_back().transpose()
             })?;
             let Some((at, value)) = block else { continue };
-            let row = Block::open(&at, value)?.next_from(key)?;
+            let row = Block::open(&at, &value)?.next_from(key)?;
             if let Some(row) = row.filter(|row| row.key == key) {
                 return Ok(Some(row));
             }
@@ -114,7 +114,7 @@ fn run_back(
     while left > 0
         && let Some((key, value)) = guarded("scanning the store", || blocks.next().transpose())?
     {
-        let keys = Block::open(&key, value)?.keys()?;
+        let keys = Block::open(&key, &value)?.keys()?;
         let begins_before = keys.first().is_some_and(|first| *first < range.first);
         let inside = keys.into_iter().rev().filter(|key| range.has(*key)).take(left);
         let before = found.len();

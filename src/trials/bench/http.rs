@@ -6,6 +6,7 @@
 mod generator;
 mod metrics;
 mod overload;
+mod sustained;
 mod watchers;
 
 use std::convert::Infallible;
@@ -38,6 +39,7 @@ use crate::mall::{Category, Mall, MallConfig, Product};
 
 pub(super) use self::metrics::metrics;
 pub(super) use self::overload::overload;
+pub(super) use self::sustained::sustained;
 pub(super) use self::watchers::watchers;
 
 const CONNECTIONS: usize = 64;

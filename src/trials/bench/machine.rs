@@ -74,12 +74,29 @@ pub(super) fn run_on(processor: usize) {
 /// How long the threads of this process have had a processor, in nanoseconds; `None` where the system
 /// does not tell.
 pub(super) fn processor_ns() -> Option<u64> {
+    processor_ns_of(&[""])
+}
+
+/// The same of the threads whose names begin so.
+pub(super) fn processor_ns_of(names: &[&str]) -> Option<u64> {
     let threads = fs::read_dir("/proc/self/task").ok()?;
     let of = |thread: std::io::Result<fs::DirEntry>| {
-        let told = fs::read_to_string(thread.ok()?.path().join("schedstat")).ok()?;
+        let path = thread.ok()?.path();
+        let name = fs::read_to_string(path.join("comm")).ok()?;
+        if !names.iter().any(|start| name.starts_with(start)) {
+            return Some(0);
+        }
+        let told = fs::read_to_string(path.join("schedstat")).ok()?;
         told.split_whitespace().next()?.parse::<u64>().ok()
     };
     threads.map(of).sum()
+}
+
+/// What this process has had written to disks, in bytes; `None` where the system does not tell.
+pub(super) fn written_bytes() -> Option<u64> {
+    let told = fs::read_to_string("/proc/self/io").ok()?;
+    let written = told.lines().find_map(|line| line.strip_prefix("write_bytes: "));
+    written?.parse().ok()
 }
 
 /// How many file descriptors a process has open; `None` where the system does not tell.

@@ -59,6 +59,11 @@ pub(crate) const CASES: &[Case] = &[
     case("one", "Durable reserve and confirm, one caller", durable::one_caller),
     case("http", "The exchange over HTTP against a bare echo, 64 connections", http::http),
     case(
+        "sustained",
+        "The exchange over HTTP for a minute, and what history costs meanwhile",
+        http::sustained,
+    ),
+    case(
         "overload",
         "Ten times the exchanges over HTTP that can be done, on one processor; the load on another",
         http::overload,

@@ -10,7 +10,7 @@ fn turn_back(home: &Home) {
     let blocks: Vec<_> =
         db.range(&b"b"[..]..&b"c"[..]).map(|block| block.expect("a read")).collect();
     for (at, value) in blocks {
-        let mut block = Block::open(&at, value).expect("it is whole");
+        let mut block = Block::open(&at, &value).expect("it is whole");
         while let Some(row) = block.next_from(Key::LEAST).expect("it is whole") {
             let framed = seal(row.key, row.seq, row.payload());
             db.insert(row.key.to_bytes(), framed).expect("a write");

@@ -69,7 +69,7 @@ fn open_sled(dir: &Path) -> sled::Db {
 fn block_with(db: &sled::Db, key: Key) -> (sled::IVec, Vec<u8>) {
     let blocks = db.range(&b"b"[..]..&b"c"[..]).map(|block| block.expect("a read"));
     let mut with = blocks.filter(|(at, value)| {
-        let keys = Block::open(at, value.clone()).and_then(Block::keys).expect("it is whole");
+        let keys = Block::open(at, value).and_then(Block::keys).expect("it is whole");
         keys.contains(&key)
     });
     let (at, value) = with.next().expect("one has it");

@@ -93,6 +93,8 @@ flaws! {
     LosesEvent,
     /// 8: panics when it carries an event into history.
     DiesInHistory,
+    /// 8: panics when it moves history to sled.
+    DiesWritingHistory,
     /// 8: panics when it decides on what was asked about a reservation that ended.
     DiesDeciding,
 }

@@ -3,6 +3,7 @@
 use crate::base::Seq;
 use crate::engine::core::Core;
 use crate::engine::following::follower::HISTORY_THREAD;
+use crate::engine::following::writer::STORE_THREAD;
 
 /// The state of an engine at one moment. Sizes are in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,7 +91,7 @@ impl Status {
                 .life
                 .dead_thread
                 .name()
-                .filter(|name| *name != HISTORY_THREAD)
+                .filter(|name| ![HISTORY_THREAD, STORE_THREAD].contains(name))
                 .or(journal.dead_thread),
             clock_ahead_ms: core.time.ahead_ms(),
         }

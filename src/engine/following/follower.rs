@@ -3,11 +3,12 @@
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::task::{Wake, Waker};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crossbeam_utils::sync::{Parker, Unparker};
 
 use super::progress::End;
+use super::shortage::Shortage;
 use crate::base::Seq;
 use crate::base::error::{Error, Result};
 use crate::base::flaw::{self, Flaw};
@@ -24,16 +25,10 @@ pub(in crate::engine) const HISTORY_THREAD: &str = "stockhold-history";
 const READ_BYTES: usize = 256 << 10;
 /// How long events gather before they are projected, unless a reader asks for them.
 const GATHER: Duration = Duration::from_millis(2);
-/// How long the store may lag behind what reads see while the journal rests: each flush costs
-/// several syncs.
-const FLUSH_EVERY: Duration = Duration::from_millis(500);
 /// How long to wait when no file can be opened because too many are.
 const DESCRIPTOR_PAUSE: Duration = Duration::from_millis(100);
-/// Rows moved to the store, or merged there, in one go.
-const MOVED_AT_ONCE: usize = 20_000;
-/// With this many runs in the store they are merged although the journal is busy: each is one more
-/// place where a read may have to look.
-const RUNS_MAX: usize = 48;
+/// How long to wait for room in memory before it is looked for again.
+const ROOM_PAUSE: Duration = Duration::from_millis(500);
 
 struct Unpark(Unparker);
 
@@ -89,14 +84,10 @@ fn open(core: &Core) -> Result<Option<&Store>> {
 enum Step {
     /// Lets reads see more of the journal, and decides what waited for that.
     Carry,
-    /// Moves rows from memory to sled.
-    Flush,
-    /// Merges what was moved before.
-    Merge,
-    /// Sleeps until there is more to carry, and no longer than this.
-    Rest {
-        at_most: Option<Duration>,
-    },
+    /// Sleeps until there is more to carry.
+    Rest,
+    /// Waits until there is room in memory.
+    AwaitRoom,
     /// Lets a lack of descriptors pass.
     Pause,
     End,
@@ -109,7 +100,6 @@ struct Follower<'a> {
     waker: Waker,
     reader: Reader,
     unseen: Unseen,
-    flushed: Instant,
     shortage: Shortage,
 }
 
@@ -122,7 +112,6 @@ impl<'a> Follower<'a> {
             waker: Waker::from(Arc::new(Unpark(parker.unparker().clone()))),
             reader: core.journal.reader(store.projected() + 1)?,
             unseen: Unseen::default(),
-            flushed: Instant::now(),
             shortage: Shortage::default(),
         })
     }
@@ -132,21 +121,18 @@ impl<'a> Follower<'a> {
         loop {
             // Before anything is carried: what was decided before the stop is.
             let is_stopping = self.core.is_stopped();
+            self.core.history.writer.check()?;
             step = match step {
                 Step::Carry => match self.carry()? {
                     Some(count) => self.after_carrying(count, is_stopping),
                     None => Step::Pause,
                 },
-                Step::Flush => match self.flush()? {
-                    Some(()) => Step::Carry,
-                    None => Step::Pause,
-                },
-                Step::Merge => match self.shortage.passing(self.store.merge(MOVED_AT_ONCE))? {
-                    Some(()) => Step::Carry,
-                    None => Step::Pause,
-                },
-                Step::Rest { at_most } => {
-                    self.rest(at_most);
+                Step::Rest => {
+                    self.rest();
+                    Step::Carry
+                }
+                Step::AwaitRoom => {
+                    self.parker.park_timeout(ROOM_PAUSE);
                     Step::Carry
                 }
                 // The journal has it all; a close does not wait for descriptors.
@@ -162,27 +148,16 @@ impl<'a> Follower<'a> {
 
     /// What follows when `count` events were carried and requests decided.
     fn after_carrying(&self, count: usize, is_stopping: bool) -> Step {
-        // With this many rows, the store is written although the journal is busy; below, only when
-        // it rests.
-        if self.is_full() || self.store.memtable_len() >= self.core.history.flush_rows {
-            // The journal has it all; a close does not wait for what the next open can carry over.
-            return if is_stopping { Step::End } else { Step::Flush };
-        }
+        self.core.history.writer.tell(self.core.history.is_much(self.store));
         if count > 0 {
-            let must_merge = !is_stopping && self.store.run_count() >= RUNS_MAX;
-            return if must_merge { Step::Merge } else { Step::Carry };
-        }
-        let is_behind = self.store.watermark() < self.store.projected();
-        let is_due = is_stopping || self.flushed.elapsed() >= FLUSH_EVERY;
-        if is_behind && is_due && !self.core.history.is_awaited() {
-            return Step::Flush;
-        }
-        if is_stopping {
+            Step::Carry
+        } else if is_stopping {
+            // The journal has it all; a close does not wait for what the next open can carry over.
             Step::End
-        } else if self.store.wants_merging() && !self.core.history.is_awaited() {
-            Step::Merge
+        } else if self.is_full() {
+            Step::AwaitRoom
         } else {
-            Step::Rest { at_most: is_behind.then_some(FLUSH_EVERY) }
+            Step::Rest
         }
     }
 
@@ -226,10 +201,9 @@ impl<'a> Follower<'a> {
         if full { Ok(count) } else { projected }
     }
 
-    /// Whether history has as much in memory as it may: then projecting waits for sled, and reads of
-    /// the newest are late.
+    /// Whether projecting waits for sled, and reads of the newest are late.
     fn is_full(&self) -> bool {
-        self.store.memtable_bytes() >= self.core.history.memory_max
+        self.core.history.is_full(self.store)
     }
 
     /// Lets history begin after a file of the archive that is damaged: what can be read from there
@@ -252,64 +226,19 @@ impl<'a> Follower<'a> {
         Ok(1)
     }
 
-    /// Moves rows to sled; `None` while files cannot be opened.
-    fn flush(&mut self) -> Result<Option<()>> {
-        let before = self.store.watermark();
-        let Some(watermark) = self.shortage.passing(self.store.flush(MOVED_AT_ONCE))? else {
-            return Ok(None);
-        };
-        if watermark > before {
-            self.core.journal.set_pin("store", needed_from(watermark));
-            self.flushed = Instant::now();
-        }
-        Ok(Some(()))
-    }
-
     /// Sleeps until there is something to follow, and then a little longer, so that one round
-    /// carries many events. With something left to flush, no longer than until that is due.
-    fn rest(&self, at_most: Option<Duration>) {
+    /// carries many events.
+    fn rest(&self) {
         let core = self.core;
         let next = self.store.projected() + 1;
         let mut slot = Slot::default();
         let arrived = core.journal.poll_on_thread(next, &mut slot, &self.waker);
-        if arrived.is_pending() && !core.is_stopped() {
-            match at_most {
-                Some(timeout) => self.parker.park_timeout(timeout),
-                None => self.parker.park(),
-            }
+        if arrived.is_pending() && !core.is_stopped() && core.history.writer.check().is_ok() {
+            self.parker.park();
         }
         core.journal.forget(&mut slot);
         if !core.history.is_awaited() && !core.is_stopped() {
             self.parker.park_timeout(GATHER);
-        }
-    }
-}
-
-/// A lack of descriptors, which passes: told when it begins and when it is over.
-#[derive(Default)]
-struct Shortage {
-    began: Option<Instant>,
-}
-
-impl Shortage {
-    /// The outcome, or `None` when it was a lack of descriptors, so that the same can be tried
-    /// again.
-    fn passing<T>(&mut self, outcome: Result<T>) -> Result<Option<T>> {
-        match outcome {
-            Err(error) if error.lacks_descriptors() => {
-                if self.began.is_none() {
-                    tracing::warn!(%error, "history waits until files can be opened again");
-                }
-                self.began.get_or_insert_with(Instant::now);
-                Ok(None)
-            }
-            Err(error) => Err(error),
-            Ok(done) => {
-                if let Some(began) = self.began.take() {
-                    tracing::info!(seconds = began.elapsed().as_secs(), "history goes on");
-                }
-                Ok(Some(done))
-            }
         }
     }
 }

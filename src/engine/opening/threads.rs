@@ -7,7 +7,7 @@ use crossbeam_utils::sync::Parker;
 
 use crate::base::error::{Error, Result};
 use crate::engine::core::Core;
-use crate::engine::following::follower;
+use crate::engine::following::{follower, writer};
 use crate::engine::upkeep::checkpoint;
 use crate::engine::upkeep::expire;
 use crate::engine::upkeep::room;
@@ -23,6 +23,7 @@ pub(super) fn start_all(running: &Running, settings: &EngineBuilder) -> Result<(
     }
     start(running, "stockhold-space", room::run)?;
     start(running, follower::HISTORY_THREAD, follower::run)?;
+    start(running, writer::STORE_THREAD, writer::run)?;
     start(running, "stockhold-checkpoint", checkpoint::run)?;
     if settings.running {
         start(running, "stockhold-expiry", expire::run)?;

@@ -185,6 +185,25 @@ fn a_history_that_dies_is_told_and_whoever_waits_for_it_hears_of_it() {
 }
 
 #[test]
+fn a_history_that_is_no_longer_written_is_told_like_one_that_dies() {
+    let fixture = Fixture::new();
+    let engine = stepped(&fixture, true);
+    let tea = stock(&engine, 10);
+    bought(&engine, tea);
+    let mut caught_up = engine.catch_up();
+    engine.write_queued();
+    let run = || following::writer::run(&engine.0.core, &Parker::new());
+    let died = catch_unwind(AssertUnwindSafe(|| flaw::with(Flaw::DiesWritingHistory, run)));
+    assert!(died.is_err(), "whoever joins the thread hears of it too");
+    following::follower::run(&engine.0.core, &Parker::new());
+    let Poll::Ready(Err(error)) = poll(&mut caught_up, Waker::noop()) else {
+        panic!("nothing more is shown");
+    };
+    assert!(error.to_string().contains("the thread that writes it panicked"), "{error}");
+    assert!(engine.status().history_failed);
+}
+
+#[test]
 fn a_request_that_history_dies_of_is_told_like_those_behind_it() {
     let fixture = Fixture::new();
     let engine = stepped(&fixture, true);

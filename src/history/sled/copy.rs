@@ -90,7 +90,8 @@ impl StoreCopy {
         }
         // Its rows are read one by one later.
         let config = StoreConfig { verify_rows_max: 0, ..StoreConfig::default() };
-        let opened = open::in_time(config.open_limit, move || open::load(&dir, config, manifest));
+        let limit = open::limit_for(&dir, config);
+        let opened = open::in_time(limit, move || open::load(&dir, config, manifest));
         match opened {
             Ok(loaded) => Ok(Copied::Sound(Self(loaded))),
             Err(Refusal::Unavailable(error)) => Err(error),

@@ -26,12 +26,16 @@ use std::thread;
 /// How often the lock of a directory is tried again that sled is just giving up in another thread.
 const LOCK_RETRY: Duration = Duration::from_millis(2);
 
+/// What a disk reads at least, in bytes a second.
+const SLOW_DISK: u64 = 8 << 20;
+
 /// How a store is opened.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct StoreConfig {
     /// Memory for sled's page cache, in bytes.
     pub(crate) cache_bytes: u64,
-    /// How long opening may take before the directory counts as damaged.
+    /// How long opening may take before the directory counts as damaged, beside what a slow disk needs
+    /// to read all of it.
     pub(crate) open_limit: Duration,
     /// A store of at most this many rows is read through when it is opened, and every checksum
     /// verified. Damage in a larger one is found when a row is read.
@@ -47,7 +51,7 @@ impl Default for StoreConfig {
             cache_bytes: 256 << 20,
             open_limit: Duration::from_secs(60),
             verify_rows_max: 2_000_000,
-            alike_max: 12,
+            alike_max: 8,
         }
     }
 }
@@ -200,7 +204,7 @@ fn move_aside(dir: &Path) -> Result<Option<PathBuf>> {
 
 /// Loads in a thread of its own, which is left behind when it does not come back in time.
 fn load_in_time(dir: &Path, config: StoreConfig, manifest: Manifest) -> Result<Found> {
-    let loaded = in_time(config.open_limit, {
+    let loaded = in_time(limit_for(dir, config), {
         let dir = dir.to_owned();
         move || load(&dir, config, manifest)
     });
@@ -244,6 +248,12 @@ fn is_lack(error: &Error) -> bool {
         )
     };
     error.lacks_descriptors() || cause.is_some_and(is_lack)
+}
+
+/// How long opening a directory may take.
+pub(super) fn limit_for(dir: &Path, config: StoreConfig) -> Duration {
+    let bytes = files::tree_bytes(dir).unwrap_or(0);
+    config.open_limit.saturating_add(Duration::from_secs(bytes / SLOW_DISK))
 }
 
 pub(super) fn in_time<T: Send + 'static>(
@@ -421,6 +431,17 @@ fn random_id() -> Result<[u8; 16]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_large_store_may_take_longer() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let config = StoreConfig::default();
+        assert_eq!(limit_for(&dir.path().join("none"), config), config.open_limit);
+        let file = std::fs::File::create(dir.path().join("db")).expect("a file");
+        file.set_len(3 * SLOW_DISK).expect("it is sparse");
+        let limit = limit_for(dir.path(), config);
+        assert_eq!(limit, config.open_limit + Duration::from_secs(3));
+    }
 
     #[test]
     fn a_full_disk_is_no_damage() {

@@ -198,7 +198,7 @@ fn sign(flaw: Flaw) -> Option<&'static str> {
         Flaw::SkipsDamage => "are durable",
         Flaw::LosesEvent => "event 1:",
         Flaw::TakesEnded => "what can be taken of",
-        Flaw::DiesInHistory | Flaw::DiesDeciding => return None,
+        Flaw::DiesInHistory | Flaw::DiesWritingHistory | Flaw::DiesDeciding => return None,
         Flaw::KeepsHalf | Flaw::ExpiresTwice | Flaw::RefundsEarly => return None,
         Flaw::TakesPointsAnew | Flaw::KeepsPoints => return None,
     })

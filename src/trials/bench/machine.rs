@@ -79,6 +79,17 @@ pub(super) fn processor_ns() -> Option<u64> {
 
 /// The same of the threads whose names begin so.
 pub(super) fn processor_ns_of(names: &[&str]) -> Option<u64> {
+    of_threads(names, "schedstat", |told| told.split_whitespace().next())
+}
+
+/// What the threads whose names begin so have written, in bytes; `None` where the system does not
+/// tell. What a system says of its disks may count whole folios for the few bytes in them.
+pub(super) fn written_bytes_of(names: &[&str]) -> Option<u64> {
+    of_threads(names, "io", |told| told.lines().find_map(|line| line.strip_prefix("wchar: ")))
+}
+
+/// The sum of a number that the system tells of each of these threads.
+fn of_threads(names: &[&str], file: &str, number: fn(&str) -> Option<&str>) -> Option<u64> {
     let threads = fs::read_dir("/proc/self/task").ok()?;
     let of = |thread: std::io::Result<fs::DirEntry>| {
         let path = thread.ok()?.path();
@@ -86,17 +97,9 @@ pub(super) fn processor_ns_of(names: &[&str]) -> Option<u64> {
         if !names.iter().any(|start| name.starts_with(start)) {
             return Some(0);
         }
-        let told = fs::read_to_string(path.join("schedstat")).ok()?;
-        told.split_whitespace().next()?.parse::<u64>().ok()
+        number(&fs::read_to_string(path.join(file)).ok()?)?.parse::<u64>().ok()
     };
     threads.map(of).sum()
-}
-
-/// What this process has had written to disks, in bytes; `None` where the system does not tell.
-pub(super) fn written_bytes() -> Option<u64> {
-    let told = fs::read_to_string("/proc/self/io").ok()?;
-    let written = told.lines().find_map(|line| line.strip_prefix("write_bytes: "));
-    written?.parse().ok()
 }
 
 /// How many file descriptors a process has open; `None` where the system does not tell.

@@ -83,6 +83,8 @@ pub(crate) use listener::{Inherited, OwnPath, Place};
 #[cfg(feature = "bin")]
 pub(crate) use manual::{escaped, policy_of};
 #[cfg(feature = "bin")]
+pub(crate) use pages::{Caption, MOMENTS_MAX, Moment, life_file};
+#[cfg(feature = "bin")]
 pub(crate) use porter::TURNED_AWAY_MAX;
 pub use proxies::{Proxies, ProxyHeader};
 pub use request_log::RequestLog;

@@ -136,12 +136,17 @@ fn inspect_shows_files_and_events_by_every_filter() {
         serde_json::from_str(&shown(dir.path(), "state", &["--account", "stock/tea", "--json"]))
             .expect("JSON");
     assert_eq!(state["accounts"][0]["available"].as_i64(), told);
+    let drawn = shown(dir.path(), "inspect", &["--account", "stock/tea", "--svg"]);
+    let in_the_end = format!(", {} in the end.", told.expect("a level"));
+    assert!(drawn.starts_with("<svg") && drawn.contains(&in_the_end), "{drawn}");
 
     for (args, code, what) in [
         (&["--from", "999999"][..], 1, "ends at record"),
         (&["--account", "stock/coffee"], 1, "there is no account stock/coffee"),
         (&["--account", "coffee"], 2, "an account key is"),
         (&["--reservation", "ord_7"], 2, "a reservation is a number"),
+        (&["--account", "stock/tea", "--svg", "--kind", "document"], 1, "changed stock/tea"),
+        (&["--svg"], 2, "--account"),
         (&["--since", "noon"], 1, "\"noon\" is no time"),
         (&["--kind", "stolen"], 2, "possible values"),
     ] {

@@ -533,7 +533,7 @@ def the_rest_of_the_console(browser):
                {"receiverId": "till", "url": f"http://127.0.0.1:{gone.server_port}/in", "events": ["order.created"]})
         it.ask(it.token("demo"), "/api/mall/exchange", {"productId": "prod_kfc", "quantity": 2, "confirm": True})
         it.ask(ops, "/api/admin/inventory/prod_kfc/receive", {"quantity": 7, "reason": "a delivery"})
-        paths = ["records", "records?operator=root", "sagas", "webhooks", "copies", "settings"]
+        paths = ["records", "records?operator=root", "sagas", "webhooks", "copies", "settings", "products/prod_kfc"]
         for scheme in ["light", "dark"]:
             for width, locale in [(320, "en-GB"), (1280, "zh-CN")]:
                 page = visit(browser, it, color_scheme=scheme, locale=locale, viewport={"width": width, "height": 900})
@@ -544,7 +544,7 @@ def the_rest_of_the_console(browser):
                     page.goto(f"/console/{path}")
                     if path == "webhooks":
                         expect(page.get_by_text("it is gone (410)").first).to_be_visible()
-                    look(page, f"console-{path.split('?')[0]}-{paths.index(path)}-{scheme}-{width}-{locale}")
+                    look(page, f"console-{path.split('?')[0].replace('/', '-')}-{paths.index(path)}-{scheme}-{width}-{locale}")
                 content(page)
 
         page = visit(browser, it)

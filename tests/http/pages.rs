@@ -190,6 +190,12 @@ async fn the_console_is_for_operators_and_says_who_did_what() {
     }
     let page = text(&olga.see(path).await);
     assert!(page.contains("<td>olga</td><td>a delivery</td>"), "{page}");
+    let picture = between(&page, "<svg class=\"life\"", "</svg>");
+    assert!(
+        picture.contains("; highest 520</desc>") && picture.contains("20 → 520</title>"),
+        "{picture}"
+    );
+    assert!(!page.contains("<style") && !page.contains(" style="), "the policy forbids it");
     assert!(page.contains("520") && !page.contains("540"), "twice is once: {page}");
     let without = olga.send(path, &format!("key={key}2&do=receive&quantity=20&reason=")).await;
     assert_eq!(without.status, 400, "{}", text(&without));

@@ -9,6 +9,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::event::{self, Kind};
+use super::life::Life;
 use super::names::Names;
 use super::out::Out;
 use super::progress::Progress;
@@ -19,7 +20,7 @@ use crate::base::{AccountId, AccountKey, ReservationId, Seq, TimeMs};
 use crate::event::Event;
 use crate::journal::{FileKind, JournalFile};
 use crate::mall::{ORDER_NO_PREFIX, parse_order_id};
-use crate::reader::DirectoryReader;
+use crate::reader::{DirectoryReader, EventRange};
 
 #[derive(Args)]
 pub(in crate::cli) struct InspectArgs {
@@ -57,6 +58,9 @@ pub(in crate::cli) struct InspectArgs {
     /// Print lines of JSON
     #[arg(long)]
     json: bool,
+    /// Draw what the account had over time, as a file that browsers show
+    #[arg(long, requires = "account", conflicts_with_all = ["json", "limit"])]
+    svg: bool,
 }
 
 impl InspectArgs {
@@ -129,6 +133,9 @@ fn show_events(
     };
     let from = args.from.unwrap_or(reader.oldest_seq());
     let events = reader.events(from..=args.to.unwrap_or(Seq::MAX))?;
+    if args.svg {
+        return draw_life(events, &filter, &names);
+    }
     let (mut out, mut left, total) = (Out::new(), args.limit.unwrap_or(u64::MAX), events.left());
     // A bar between the lines would be in their way.
     let progress = (!stdout().is_terminal()).then(|| Progress::new("events"));
@@ -152,6 +159,24 @@ fn show_events(
             break;
         }
     }
+    out.finish()
+}
+
+fn draw_life(events: EventRange, filter: &Filter<'_>, names: &Names) -> Result<()> {
+    let account = filter.account.ok_or_else(|| Error::invalid("which account is to be drawn?"))?;
+    let (mut life, total) = (Life::of(account), events.left());
+    let progress = (!stdout().is_terminal()).then(|| Progress::new("events"));
+    for (event, done) in events.zip(1..) {
+        let (seq, event) = event?;
+        if let Some(progress) = &progress {
+            progress.at(done, total);
+        }
+        if filter.shows(&event) {
+            life.saw(seq, &event)?;
+        }
+    }
+    let mut out = Out::new();
+    out.line(life.drawn(names)?.trim_end())?;
     out.finish()
 }
 

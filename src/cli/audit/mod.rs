@@ -3,6 +3,7 @@
 
 mod event;
 mod inspect;
+mod life;
 mod names;
 mod out;
 mod progress;

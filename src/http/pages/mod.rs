@@ -7,6 +7,7 @@ mod failed;
 mod form;
 mod frame;
 mod go;
+mod life;
 mod load;
 mod number;
 mod page;
@@ -16,4 +17,6 @@ mod table;
 mod time;
 mod words;
 
+#[cfg(feature = "bin")]
+pub(crate) use self::life::{Caption, MOMENTS_MAX, Moment, file as life_file};
 pub(super) use self::table::PAGES;

@@ -170,6 +170,9 @@ words! {
     earned "累计获得" "Earned in all";
     award "发放" "Award";
     deduct "扣减" "Deduct";
+    life "库存变化图" "Stock over time";
+    lowest "最低" "lowest";
+    highest "最高" "highest";
     none "无" "None";
     audit_trail "操作记录" "Who did what";
     audit_hint "此处为库存变动；积分变动见用户页，订单变动见订单页。" "These are changes of stock. Those of points are with their user, those of an order with the order.";

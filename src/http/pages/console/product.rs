@@ -5,9 +5,11 @@ use maud::{Markup, html};
 use super::{because, nav, reason_field};
 use crate::base::error::Result;
 use crate::base::{QUANTITY_MAX, TimeMs};
+use crate::history::ChangeRecord;
 use crate::http::error::ApiError;
 use crate::http::pages::form::Fields;
 use crate::http::pages::go::see_other;
+use crate::http::pages::life::{Caption, Moment, picture};
 use crate::http::pages::number::number;
 use crate::http::pages::page::Desk;
 use crate::http::pages::time;
@@ -16,11 +18,13 @@ use crate::http::reply::Answer;
 use crate::mall::{Editor, Note, Product, Seen, StockPlace, order_id};
 
 const CHANGES: usize = 50;
+/// How many of them are drawn.
+const DRAWN: usize = 500;
 
 pub(in crate::http::pages) async fn get(page: &Desk<'_, 1>) -> Answer {
     let [product_id] = page.call.path;
     let (words, mall) = (page.words, page.mall());
-    let found = mall.inventory(product_id, CHANGES).await?;
+    let found = mall.inventory(product_id, DRAWN).await?;
     let level = &found.level;
     let content = html! {
         (nav(page))
@@ -33,6 +37,9 @@ pub(in crate::http::pages) async fn get(page: &Desk<'_, 1>) -> Answer {
             dt { (words.waiting) } dd { (level.waiting) }
         }
         (forms(page, &found.item.product))
+        @if !found.changes.is_empty() {
+            section { h2 { (words.life) } (life(page, &found.changes)) }
+        }
         section {
             h2 { (words.changes) }
             div .wide tabindex="0" role="region" aria-label=(words.changes) {
@@ -42,7 +49,7 @@ pub(in crate::http::pages) async fn get(page: &Desk<'_, 1>) -> Answer {
                         th scope="col" .number { (words.stock) } th scope="col" { (words.who) } th scope="col" { (words.why) }
                     } }
                     tbody {
-                        @for change in &found.changes {
+                        @for change in found.changes.iter().take(CHANGES) {
                             @let note = Note::read(&change.note);
                             tr {
                                 td { (time::told(mall, change.at)) }
@@ -59,6 +66,33 @@ pub(in crate::http::pages) async fn get(page: &Desk<'_, 1>) -> Answer {
         }
     };
     Ok(page.show(&found.item.product.name, &content))
+}
+
+/// The stock over time, of the newest changes.
+fn life(page: &Desk<'_, 1>, newest_first: &[ChangeRecord]) -> Markup {
+    let (words, mall) = (page.words, page.mall());
+    let zone = &mall.config().time_zone;
+    let moments: Vec<Moment> = newest_first
+        .iter()
+        .rev()
+        .map(|it| {
+            let (when, by) = (zone.told(it.at), number(it.delta));
+            let told = format!("{when} {} {by} → {}", it.kind.name(), number(it.available));
+            Moment { at: it.at, available: it.available, told }
+        })
+        .collect();
+    let levels = || moments.iter().map(|it| it.available);
+    let [low, high] = [levels().min(), levels().max()].map(|it| number(it.unwrap_or_default()));
+    let told = format!(
+        "{} {}; {} {low}; {} {high}",
+        words.changes,
+        moments.len(),
+        words.lowest,
+        words.highest
+    );
+    let end = |it: Option<&Moment>| it.map(|it| zone.told(it.at)).unwrap_or_default();
+    let ends = [end(moments.first()), end(moments.last())];
+    picture(&Caption { title: words.life, told: &told, ends }, &moments)
 }
 
 fn forms(page: &Desk<'_, 1>, product: &Product) -> Markup {

@@ -29,6 +29,7 @@ mod messagepack;
 mod metrics;
 mod pages;
 mod parts;
+pub(crate) mod plot;
 mod porter;
 mod problem;
 mod proxies;

@@ -605,7 +605,7 @@ def many_orders_and_the_catalogue(browser):
         page.get_by_role("link", name="prod_movie").click()
         expect(page.get_by_role("row").filter(has_text="demo")).to_be_visible()
         content(page)
-        paths = ["dispatch", "catalogue", "lines", "lines?product_id=prod_movie", "experiments"]
+        paths = ["dispatch", "catalogue", "lines", "lines?product_id=prod_movie", "experiments", "reports"]
         for scheme, width, locale in [("light", 320, "en-GB"), ("dark", 1280, "zh-CN")]:
             page = visit(browser, it, color_scheme=scheme, locale=locale, viewport={"width": width, "height": 900})
             page.goto(it.token("olga", "operator", "--link", "--at", it.url))

@@ -139,6 +139,27 @@ async fn the_catalogue_goes_into_a_file_and_comes_back() {
 }
 
 #[tokio::test]
+async fn a_report_has_plots_and_says_what_the_api_says() {
+    let shop = Shop::open().await;
+    let mut demo = shop.user("demo").await;
+    order(&mut demo).await;
+    let mut olga = desk(&shop).await;
+    let page = text(&olga.see("/console/reports").await);
+    assert!(page.contains("Report of 2025-06-15") && page.contains("· UTC"), "{page}");
+    assert_eq!(page.matches("<svg role=\"img\"").count(), 2, "{page}");
+    assert!(!page.contains(" style="), "the policy forbids it: {page}");
+    let told = shop.operator().await.get("/api/admin/reports/daily?date=2025-06-15").await.data();
+    assert_eq!(told["orders"]["exchanged"], 1);
+    assert!(page.contains("<dt>Exchanges</dt><dd>1</dd>"), "{page}");
+    assert!(page.contains("<th scope=\"row\">15:00</th><td class=\"number\">1</td>"), "{page}");
+    let week = text(&olga.see("/console/reports?week=2025-W24&date=").await);
+    assert!(week.contains("Report of 2025-W24"), "{week}");
+    for wrong in ["date=tomorrow", "week=2025-99", "day=1"] {
+        assert_eq!(olga.see(&format!("/console/reports?{wrong}")).await.status, 400, "{wrong}");
+    }
+}
+
+#[tokio::test]
 async fn operators_see_who_waits_for_what_and_what_came_of_experiments() {
     let shop = Shop::open().await;
     let tea = Product { waiting_places: Some(5), ..product("tea", 10) };

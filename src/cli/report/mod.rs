@@ -2,7 +2,6 @@
 
 mod ask;
 mod page;
-mod plot;
 mod rows;
 mod text;
 

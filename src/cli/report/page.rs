@@ -3,10 +3,11 @@
 
 use std::fmt::Write;
 
+use super::rows;
 use super::rows::totals;
 use super::text::{ANSWERS_HEAD, PRODUCTS_HEAD, answers, cells, during, heading};
-use super::{plot, rows};
 use crate::base::error::Result;
+use crate::http::plot::{self, Caption};
 use crate::http::{escaped, policy_of};
 use crate::mall::{Report, SlotFigures};
 
@@ -27,9 +28,9 @@ pub(super) fn page(report: &Report) -> Result<String> {
     // Writing to a string cannot fail.
     let _ = writeln!(page, "<p{class}>{}</p>", escaped(&during(report)));
     section(&mut page, "Figures", &figures(report));
-    section(&mut page, "Exchanges", &(plot::course(report)? + &course(report)));
+    section(&mut page, "Exchanges", &(drawn_course(report)? + &course(report)));
     if !report.products.is_empty() {
-        section(&mut page, "Popular products", &(plot::products(report)? + &products(report)));
+        section(&mut page, "Popular products", &(drawn_products(report)? + &products(report)));
     }
     let answers = answers(report);
     if !answers.is_empty() {
@@ -45,6 +46,23 @@ pub(super) fn page(report: &Report) -> Result<String> {
     }
     page.push_str("</body>\n</html>\n");
     Ok(page)
+}
+
+fn drawn_course(report: &Report) -> Result<String> {
+    let most = report.course.iter().max_by_key(|slot| slot.exchanges);
+    let most = most.map(|slot| format!("; most, {}, at {}", slot.exchanges, slot.name));
+    let all: u64 = report.course.iter().map(|slot| slot.exchanges).sum();
+    let told =
+        format!("{all} exchanges{}. The table below has them all.", most.unwrap_or_default());
+    plot::course(report, Caption { title: "Exchanges by time", told: &told })
+}
+
+fn drawn_products(report: &Report) -> Result<String> {
+    let first = report.products.first();
+    let first = first
+        .map(|it| format!("Most: {}, {} units. ", it.name.as_deref().unwrap_or(&it.id), it.units));
+    let told = format!("{}The table below has them all.", first.unwrap_or_default());
+    plot::products(report, Caption { title: "Products by units", told: &told })
 }
 
 fn section(page: &mut String, title: &str, content: &str) {

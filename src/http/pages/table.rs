@@ -6,8 +6,8 @@ use hyper::Method;
 
 use super::console::{
     board, catalogue, copies, dispatch, experiments, lines, order as any_order,
-    orders as all_orders, product as stock, products as all_products, records, sagas, settings,
-    user as points_of_user, webhooks,
+    orders as all_orders, product as stock, products as all_products, records, reports, sagas,
+    settings, user as points_of_user, webhooks,
 };
 use super::form::{Asked, Fields};
 use super::frame::Frame;
@@ -105,6 +105,7 @@ pages! {
     GET "/console/products/{productId}" operator nothing => stock::get, "The stock of one, and what changed it.";
     POST "/console/products/{productId}" operator form => stock::post, "Changes its stock, or shows it.";
     GET "/console/lines" operator query => lines::get, "Who waits for what.";
+    GET "/console/reports" operator query => reports::get, "What happened in a day or a week, with plots.";
     GET "/console/experiments" operator nothing => experiments::get, "What came of the experiments.";
     GET "/console/users" operator query => points_of_user::get, "The points of a user.";
     POST "/console/users" operator form => points_of_user::post, "Gives points, or takes them.";

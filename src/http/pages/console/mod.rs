@@ -11,6 +11,7 @@ pub(super) mod orders;
 pub(super) mod product;
 pub(super) mod products;
 pub(super) mod records;
+pub(super) mod reports;
 pub(super) mod sagas;
 pub(super) mod settings;
 pub(super) mod user;
@@ -41,6 +42,7 @@ fn nav<Who: Known, const N: usize>(page: &Page<'_, Who, N>) -> Markup {
         ("/console/products", words.products_and_stock),
         ("/console/catalogue", words.import_export),
         ("/console/lines", words.waiting_lists),
+        ("/console/reports", words.reports),
         ("/console/experiments", words.experiments),
         ("/console/users", words.users),
         ("/console/records", words.audit_trail),

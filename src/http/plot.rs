@@ -2,19 +2,31 @@
 
 use plotters::prelude::*;
 
+use super::manual::escaped;
 use crate::base::error::{Error, Result};
-use crate::http::escaped;
 use crate::mall::Report;
 
 const WIDTH: u32 = 880;
 const BAR_COLOUR: RGBColor = RGBColor(0x2f, 0x6d, 0xb5);
+/// How large the letters are, however high the picture is.
+const LABEL_SIZE: u32 = 13;
 /// How many letters of a name fit beside a bar.
 const NAME_CHARS: usize = 18;
 /// How many products are drawn.
 const DRAWN_MAX: usize = 10;
 
+/// What a picture is called, and what it shows in words, for who cannot see it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Caption<'a> {
+    pub(crate) title: &'a str,
+    pub(crate) told: &'a str,
+}
+
 /// Exchanges, hour by hour or day by day.
-pub(super) fn course(report: &Report) -> Result<String> {
+///
+/// # Errors
+/// `Unavailable` when it cannot be drawn.
+pub(crate) fn course(report: &Report, caption: Caption<'_>) -> Result<String> {
     let bars: Vec<(String, u64)> =
         report.course.iter().map(|slot| (slot.name.clone(), slot.exchanges)).collect();
     let (count, most) = (bars.len(), top(&bars));
@@ -29,6 +41,7 @@ pub(super) fn course(report: &Report) -> Result<String> {
             .build_cartesian_2d(-0.5..count.max(1) as f64 - 0.5, 0.0..most)?;
         let mut mesh = chart.configure_mesh();
         mesh.disable_x_mesh().x_labels(count.min(13)).y_labels(5).light_line_style(TRANSPARENT);
+        mesh.label_style(("sans-serif", LABEL_SIZE));
         mesh.x_label_formatter(&name).y_label_formatter(&whole).draw()?;
         chart.draw_series(bars.iter().enumerate().map(|(at, (_, value))| {
             let at = at as f64;
@@ -37,16 +50,14 @@ pub(super) fn course(report: &Report) -> Result<String> {
         area.present()
     })();
     drawn.map_err(failed)?;
-    let most = report.course.iter().max_by_key(|slot| slot.exchanges);
-    let most = most.map(|slot| format!("; most, {}, at {}", slot.exchanges, slot.name));
-    let all: u64 = report.course.iter().map(|slot| slot.exchanges).sum();
-    let told =
-        format!("{all} exchanges{}. The table below has them all.", most.unwrap_or_default());
-    Ok(named_svg(&svg, "course", "Exchanges by time", &told))
+    Ok(named_svg(&svg, "course", caption))
 }
 
 /// The products that were exchanged most, by units; the first on top.
-pub(super) fn products(report: &Report) -> Result<String> {
+///
+/// # Errors
+/// `Unavailable` when it cannot be drawn.
+pub(crate) fn products(report: &Report, caption: Caption<'_>) -> Result<String> {
     let products = report.products.iter().take(DRAWN_MAX);
     let mut bars: Vec<(String, u64)> = products
         .map(|it| {
@@ -68,6 +79,7 @@ pub(super) fn products(report: &Report) -> Result<String> {
             .build_cartesian_2d(0.0..most, -0.5..count.max(1) as f64 - 0.5)?;
         let mut mesh = chart.configure_mesh();
         mesh.disable_y_mesh().x_labels(6).y_labels(2 * count + 1).light_line_style(TRANSPARENT);
+        mesh.label_style(("sans-serif", LABEL_SIZE));
         mesh.x_label_formatter(&whole).y_label_formatter(&name).draw()?;
         chart.draw_series(bars.iter().enumerate().map(|(at, (_, value))| {
             let at = at as f64;
@@ -76,13 +88,11 @@ pub(super) fn products(report: &Report) -> Result<String> {
         area.present()
     })();
     drawn.map_err(failed)?;
-    let first = bars.last().map(|(name, units)| format!("Most: {name}, {units} units. "));
-    let told = format!("{}The table below has them all.", first.unwrap_or_default());
-    Ok(named_svg(&svg, "products", "Products by units", &told))
+    Ok(named_svg(&svg, "products", caption))
 }
 
 /// The picture with a name and with what it shows in words, for who cannot see it.
-fn named_svg(svg: &str, id: &str, title: &str, told: &str) -> String {
+fn named_svg(svg: &str, id: &str, Caption { title, told }: Caption<'_>) -> String {
     let role =
         format!("<svg role=\"img\" aria-labelledby=\"{id}-title\" aria-describedby=\"{id}-told\"");
     let svg = svg.replacen("<svg", &role, 1);

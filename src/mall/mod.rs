@@ -97,11 +97,11 @@ pub(crate) use points::{
 };
 pub(crate) use rank::{After, Order as ListOrder};
 pub(crate) use recommend::{Lists, Recommendations, Recommended, Wanting, Why};
+pub(crate) use reports::Report;
 pub use reports::Zone;
 #[cfg(feature = "bin")]
 pub(crate) use reports::{
-    AnswerFigures, KindFigures, ProductFigures, REPORT_SETTLED_MS, Report, SlotFigures,
-    TurnoverFigures,
+    AnswerFigures, KindFigures, ProductFigures, REPORT_SETTLED_MS, SlotFigures, TurnoverFigures,
 };
 pub(crate) use reports::{Period as ReportPeriod, Span};
 pub(crate) use rounds::{BooksSeen, KINDS as BOOK_KINDS, Rounds, STATES as BOOK_STATES};

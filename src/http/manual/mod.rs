@@ -13,8 +13,9 @@ use serde_json::Value;
 
 use super::row::Row;
 pub(super) use fixed::Fixed;
+pub(crate) use html::escaped;
 #[cfg(feature = "bin")]
-pub(crate) use {html::escaped, page::policy_of};
+pub(crate) use page::policy_of;
 
 const OPENAPI: &str = include_str!("../../../docs/openapi.json");
 

@@ -207,7 +207,9 @@ async fn told(
             let charge = || call::charge(app, &head.headers, visit, bytes);
             match (!is_small).then(charge).transpose() {
                 Ok(charge) => {
-                    under_way.ended(Outcome::Answered(answer.status()));
+                    // A page tells of a failure, too.
+                    let failed = answer.extensions().get().copied().map(Outcome::Failed);
+                    under_way.ended(failed.unwrap_or(Outcome::Answered(answer.status())));
                     (answer, charge)
                 }
                 Err(error) => failed(error),

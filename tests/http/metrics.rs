@@ -7,6 +7,7 @@ use hyper::Method;
 use serde_json::json;
 use stockhold::http::Role;
 
+use crate::pages::{Browser, between, text};
 use crate::support::{Client, Reply, Shop};
 
 /// What Prometheus 2 sends.
@@ -72,6 +73,25 @@ async fn each_format_comes_to_whoever_asks_for_it() {
         assert_eq!(get(&mut monitor, accept).await.status, 406, "{accept}");
     }
     monitor.get("/metrics?name=x").await.failure(400, "INVALID_REQUEST");
+}
+
+#[tokio::test]
+async fn what_is_exchanged_on_pages_is_counted_like_what_is_by_the_api() {
+    let shop = Shop::open().await;
+    let mut demo = Browser::of(&shop, "demo").await;
+    let path = "/products/prod_kfc/exchange";
+    let review = text(&demo.see(path).await);
+    let key = between(&review, "name=\"key\" value=\"", "\"");
+    assert_eq!(demo.send(path, &format!("key={key}&quantity=1")).await.status, 303);
+    let short = demo.send("/products/prod_airpods/exchange", "key=a&quantity=9999").await;
+    assert_eq!(short.status, 409);
+    let mut api = shop.client("demo", Role::User).await;
+    let wanted = json!({"productId": "prod_kfc", "quantity": 1});
+    api.post("/api/mall/exchange", wanted).await.data();
+    let mut monitor = shop.client("prometheus", Role::Monitor).await;
+    let seen = series(&mut monitor).await;
+    let outcome = |name: &str| seen[&format!("stockhold_exchanges_total{{outcome=\"{name}\"}}")];
+    assert_eq!((outcome("SUCCESS"), outcome("INSUFFICIENT_POINTS")), (2.0, 1.0));
 }
 
 #[tokio::test]

@@ -51,6 +51,8 @@ pub(super) fn page(frame: &Frame<'_>, error: &ApiError, sent: Option<&Fields>) -
     };
     let mut response = frame.show(row.status, words.failed, &content);
     reply::say_failure(response.headers_mut(), error);
+    // For who counts what became of requests.
+    response.extensions_mut().insert(error.code);
     response
 }
 

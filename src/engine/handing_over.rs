@@ -2,37 +2,23 @@
 //! once. What the successor does is in `opening/warm`.
 
 use super::Engine;
-#[cfg(feature = "bin")]
-use super::files::{claims, snapshot};
 use super::upkeep::checkpoint;
 use crate::base::Seq;
 use crate::base::error::Result;
 use crate::event::branch::Mark;
-#[cfg(feature = "bin")]
-use crate::journal::SEGMENT;
-#[cfg(feature = "bin")]
-use crate::vfs::directory;
-#[cfg(feature = "bin")]
-use crate::vfs::version::Versioned;
 
 /// The pin of a successor that reads the journal.
 const PIN: &str = "successor";
 
-/// How the files that an engine cannot do without are written. History is made anew where it cannot be
-/// read.
-#[cfg(feature = "bin")]
-pub(crate) const FORMATS: [Versioned; 4] =
-    [directory::VERSIONED, SEGMENT, snapshot::VERSIONED, claims::VERSIONED];
-
 /// What an engine left when it gave its directory up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Left {
-    /// The last event.
+    /// The last event in the files.
     pub(crate) last_seq: Seq,
     /// What tells that event from others with its number; `None` where it is no longer in a segment.
     pub(crate) mark: Option<Mark>,
-    /// What tells the ledger from any other.
-    pub(crate) digest: [u8; 32],
+    /// What tells the ledger from any other; `None` where it shows more than the files do.
+    pub(crate) digest: Option<[u8; 32]>,
 }
 
 impl Engine {
@@ -75,14 +61,18 @@ impl Engine {
     /// Those of reading the last event.
     pub(crate) fn left(&self) -> Result<Left> {
         let core = &self.0.core;
-        let last_seq = core.journal.last_seq();
+        let digest = core.ledger.digest();
+        let last_seq = core.journal.durable_seq();
+        // A decision that was admitted before the journal closed, and came after, is in the ledger and
+        // nowhere else. Its number was given under the ledger's locks: who saw it there sees it here.
+        let digest = (core.journal.last_seq() == last_seq).then_some(digest);
         let mut mark = None;
         if last_seq > 0 {
             let mut reader = core.journal.reader(last_seq)?;
             reader.next_batch(1, &mut |_, _, _| Ok(()))?;
             mark = reader.marked().map(|(_, mark)| mark);
         }
-        Ok(Left { last_seq, mark, digest: core.ledger.digest() })
+        Ok(Left { last_seq, mark, digest })
     }
 
     /// What tells the ledger from any other. Nothing may change meanwhile.

@@ -14,7 +14,9 @@ use crate::vfs::directory::Directory;
 pub(super) struct Life {
     stopped: AtomicBool,
     sleepers: Mutex<Vec<Unparker>>,
+    /// The first thread that died, history's apart, and whether that did: neither hides the other.
     pub(super) dead_thread: DeadThread,
+    pub(super) dead_history: DeadThread,
     /// The time at which a call last asked whether the process is still the one that opened the
     /// directory.
     asked_ms: AtomicU64,
@@ -26,6 +28,7 @@ impl Default for Life {
             stopped: AtomicBool::new(false),
             sleepers: Mutex::new(Vec::new()),
             dead_thread: DeadThread::default(),
+            dead_history: DeadThread::default(),
             asked_ms: AtomicU64::new(TimeMs::MAX),
         }
     }

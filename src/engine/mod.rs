@@ -55,10 +55,12 @@ pub use crate::vfs::memory::MemoryDisk;
 pub use accounts::{AccountPages, PendingPages};
 pub use deferred::note::{NoteOutcome, NoteWhen};
 pub use deferred::{DeferredTicket, NoteTicket, ReacquireTicket, RefundTicket};
+#[cfg(feature = "bin")]
+pub(crate) use files::newer::versioned;
 pub use following::claim::Claim;
 pub use following::subscription::Subscription;
 #[cfg(feature = "bin")]
-pub(crate) use handing_over::{FORMATS, Left};
+pub(crate) use handing_over::Left;
 pub use history::{CatchUp, History};
 pub use metrics::{Metric, MetricKind, Sample};
 pub use opening::background::{ClosingDown, Opening};

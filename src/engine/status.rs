@@ -2,8 +2,6 @@
 
 use crate::base::Seq;
 use crate::engine::core::Core;
-use crate::engine::following::follower::HISTORY_THREAD;
-use crate::engine::following::writer::STORE_THREAD;
 
 /// The state of an engine at one moment. Sizes are in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,13 +84,10 @@ impl Status {
             free_bytes: core.space.free_bytes(),
             history_bytes: core.space.history_bytes(),
             low_space: core.space.is_low(),
-            history_failed: core.history.progress.has_failed(),
-            dead_thread: core
-                .life
-                .dead_thread
-                .name()
-                .filter(|name| ![HISTORY_THREAD, STORE_THREAD].contains(name))
-                .or(journal.dead_thread),
+            // A thread that died outside of what it follows has told nobody.
+            history_failed: core.history.progress.has_failed()
+                || core.life.dead_history.name().is_some(),
+            dead_thread: core.life.dead_thread.name().or(journal.dead_thread),
             clock_ahead_ms: core.time.ahead_ms(),
         }
     }

@@ -283,6 +283,29 @@ async fn a_successor_that_dies_at_any_point_leaves_the_one_before() {
     verify(dir.path());
 }
 
+/// Closing failed here, and what serves lost its Unix socket; it was told that all was closed.
+#[tokio::test]
+#[allow(clippy::disallowed_methods, reason = "the test is in the way of sled's manifest")]
+async fn a_server_that_does_not_close_well_leaves_its_successor_the_sockets() {
+    let dir = TempDir::new().expect("a directory");
+    let server = serve(dir.path());
+    let token = demo_token(dir.path(), "demo", "user");
+    buy(&mut demo_again(&server, &token).await, "before").await;
+    // Where the manifest is written before it gets its name.
+    std::fs::create_dir(dir.path().join("store.manifest.new")).expect("it is made");
+    let mut puppet = Puppet::connect(dir.path());
+    puppet.say(&hello(1, &json!([])));
+    puppet.expect("welcome");
+    puppet.say(&json!({"message": "switch"}));
+    puppet.expect("yours");
+    puppet.expect("left");
+    puppet.say(&json!({"message": "serving"}));
+    assert_eq!(puppet.0.read(&mut [0]).expect("it ends"), 0, "it did not close, and says nothing");
+    let (code, log) = server.wait();
+    assert_eq!(code, 1, "{log}");
+    assert!(exists(&dir.path().join("http.sock")), "clients of the successor are there: {log}");
+}
+
 async fn demo_again(server: &Process, token: &str) -> Client {
     Client::connect(server.address, Some(token.to_owned())).await
 }

@@ -72,10 +72,12 @@ impl Backups {
         self.view.clone()
     }
 
-    /// Ends, and leaves what is new to another server's backups.
-    pub(super) fn leave(self) {
+    /// Leaves what is new to the next one's backups. Whoever waits for the thread has waited for the
+    /// copying that is under way.
+    pub(super) fn leave(self) -> JoinHandle<()> {
         self.is_left.store(true, Ordering::SeqCst);
-        self.stop();
+        drop(self.goes_on);
+        self.thread
     }
 
     /// Copies what is new once more, and ends.

@@ -142,7 +142,7 @@ pub(super) fn serve(args: &ServeArgs) -> Result<()> {
     let ended = loop {
         match process::runtime().and_then(|runtime| house.open(runtime, start)) {
             Ok(Ended::Stopped | Ended::HandedOver) => break Ok(()),
-            Ok(Ended::GivenBack) => start = Start::Again,
+            Ok(Ended::GivenBack(backup)) => start = Start::Again(backup),
             Err(error) => break Err(error),
         }
     };
@@ -158,8 +158,8 @@ enum Start {
     Alone,
     /// From a server that runs.
     After(Predecessor),
-    /// It was about to give it away, to one that is gone.
-    Again,
+    /// It was about to give it away, to one that is gone. The backup from before may still run.
+    Again(Option<thread::JoinHandle<()>>),
 }
 
 /// How it ended.
@@ -167,8 +167,8 @@ enum Ended {
     Stopped,
     /// Another server goes on.
     HandedOver,
-    /// Another server was about to go on, and is gone.
-    GivenBack,
+    /// Another server was about to go on, and is gone. The backup may still run.
+    GivenBack(Option<thread::JoinHandle<()>>),
 }
 
 /// What is the same from one opening of the directory to the next.
@@ -194,19 +194,23 @@ impl House {
     fn open(&self, runtime: Runtime, start: Start) -> Result<Ended> {
         let Self { config, way_out, .. } = self;
         let keys_at = config.keys_url().map(KeysAt::new).transpose()?;
-        let mut began = Began { early: None, replaying: None, taken: None, keys_at: None };
+        let mut began =
+            Began { early: None, opening: None, taken: None, backup: None, keys_at: None };
         let engine = match start {
             Start::Alone => {
                 began.early =
                     Some(Early::answer(&runtime, &self.doors, self.tls.as_ref(), &config.proxies)?);
-                began.replaying = Some(runtime.spawn(self.notify.clone().starting()));
+                began.opening = Some(runtime.spawn(self.notify.clone().starting()));
                 let engine = self.engine.clone();
                 // It waits until it is told what time it is.
                 let engine = if self.soaked { soak::soaked(engine)? } else { engine };
                 engine.open()?
             }
-            Start::Again => {
+            Start::Again(backup) => {
                 way_out.enter(Stage::Opening);
+                // It was ready long ago: systemd waits for signs of life.
+                began.opening = Some(runtime.spawn(self.notify.clone().watched()));
+                began.backup = backup;
                 self.open_again()?
             }
             Start::After(predecessor) => {
@@ -232,6 +236,11 @@ impl House {
                 Err(error) if error.kind() == ErrorKind::AlreadyOpen && Instant::now() < until => {
                     thread::sleep(AGAIN_EVERY);
                 }
+                Err(error) if error.kind() == ErrorKind::AlreadyOpen => {
+                    // Whoever has it serves at the same places.
+                    self.doors.leave();
+                    return Err(error);
+                }
                 opened => return opened,
             }
         }
@@ -246,12 +255,17 @@ impl House {
     ) -> Result<Ended> {
         let (config, way_out) = (&self.config, &self.way_out);
         let before = began.taken.as_mut().and_then(|taken| taken.all_closed.take());
+        let backup_before = began.backup.take();
         let backup = config.backup().map(|backup| {
             // Two that copy at once would do everything twice.
             let may_begin = move || {
                 if let Some(before) = before {
                     // Its sender is dropped.
                     let _ = before.recv();
+                }
+                if let Some(before) = backup_before {
+                    // It panicked, which is told already.
+                    let _ = before.join();
                 }
             };
             Backups::start(engine.clone(), &config.data_dir, backup, may_begin)
@@ -276,15 +290,18 @@ impl House {
             if let Some(mirror) = mirror {
                 mirror.stop();
             }
-            if let Some(backup) = backup {
-                backup.leave();
-            }
+            let backup = backup.map(Backups::leave);
             runtime.shutdown_timeout(RUNTIME_LIMIT);
-            if !given? {
-                return Ok(Ended::GivenBack);
+            if let Ok(false) = given {
+                return Ok(Ended::GivenBack(backup));
             }
+            // It serves at these places, or may, however closing went here.
             self.doors.leave();
-            return Ok(Ended::HandedOver);
+            if let Some(backup) = backup {
+                // It panicked, which is told already.
+                let _ = backup.join();
+            }
+            return given.map(|_| Ended::HandedOver);
         }
         // A read of history that hangs is not waited for, and leaves the engine its share of the time.
         runtime.shutdown_timeout(RUNTIME_LIMIT.min(config.shutdown_timeout / 8));
@@ -363,10 +380,12 @@ fn points_elsewhere(config: PointsConfig) -> Result<PointsElsewhere> {
 /// What was begun before the engine was open.
 struct Began {
     early: Option<Early>,
-    /// Asks for more time until it is aborted.
-    replaying: Option<JoinHandle<()>>,
+    /// Tells systemd of it until it is aborted.
+    opening: Option<JoinHandle<()>>,
     /// Where another server had the directory.
     taken: Option<Taken>,
+    /// The backup of an opening before, which may still run.
+    backup: Option<thread::JoinHandle<()>>,
     /// Where keys are published, and whether they were fetched.
     keys_at: Option<(KeysAt, bool)>,
 }
@@ -404,7 +423,7 @@ impl Server<'_> {
         let receivers = Receivers::open(config.reports_dir.as_deref(), app.webhooks())?;
         let _deliveries = Deliveries::start(mall, receivers)?;
         runtime.block_on(async {
-            let Began { early, replaying, taken, keys_at: fetched } = began;
+            let Began { early, opening, taken, keys_at: fetched, .. } = began;
             let places = doors.places();
             let listeners = match early {
                 Some(early) => early.end().await?,
@@ -434,8 +453,8 @@ impl Server<'_> {
             if let Some(keys) = house.keys.clone() {
                 tokio::spawn(keys.follow(auth.clone()));
             }
-            if let Some(replaying) = replaying {
-                replaying.abort();
+            if let Some(opening) = opening {
+                opening.abort();
             }
             let watchdog = notify.watchdog();
             let succession = Succession::listen(&config.data_dir, engine, doors.clone(), watchdog);

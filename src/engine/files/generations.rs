@@ -155,12 +155,21 @@ pub(in crate::engine) fn newest(vfs: &dyn Vfs, dir: &Path) -> Result<Option<Snap
 }
 
 /// The snapshots of a directory, by what their headers say: whoever was there before has written them
-/// whole.
+/// whole. One that is damaged, or gone meanwhile, is told of and does not count.
 ///
 /// # Errors
-/// `Corrupt` when a header does not verify, `Unavailable` when one cannot be read.
+/// `Unavailable` when one cannot be read.
 #[cfg(any(all(test, not(stockhold_loom)), feature = "bin"))]
 pub(in crate::engine) fn seen(vfs: &dyn Vfs, dir: &Path) -> Result<Generations> {
-    let paths = snapshot::list(vfs, dir)?.into_iter().rev();
-    paths.map(|path| snapshot::read_header(vfs, path)).collect::<Result<_>>().map(Generations)
+    let mut generations = Generations::default();
+    for path in snapshot::list(vfs, dir)?.into_iter().rev() {
+        match snapshot::read_header(vfs, path) {
+            Ok(generation) => generations.0.push(generation),
+            Err(error) if matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::NotFound) => {
+                tracing::error!(%error, "a snapshot cannot be used");
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(generations)
 }

@@ -13,6 +13,9 @@ use crate::engine::upkeep::expire;
 use crate::engine::upkeep::room;
 use crate::engine::{EngineBuilder, Running};
 
+/// The threads without which history shows nothing more.
+const OF_HISTORY: [&str; 2] = [follower::HISTORY_THREAD, writer::STORE_THREAD];
+
 /// Starts those that the settings want; a stepped engine has none.
 ///
 /// # Errors
@@ -42,7 +45,13 @@ pub(in crate::engine) fn start(
     core.life.add_sleeper(parker.unparker().clone());
     let builder = thread::Builder::new().name(name.to_owned());
     let thread: JoinHandle<()> = builder
-        .spawn(move || core.life.dead_thread.watch(name, || run(&core, &parker)))
+        .spawn(move || {
+            let dead = match OF_HISTORY.contains(&name) {
+                true => &core.life.dead_history,
+                false => &core.life.dead_thread,
+            };
+            dead.watch(name, || run(&core, &parker));
+        })
         .map_err(|error| Error::io(format_args!("starting the thread {name}"), error))?;
     running.threads.lock().push(thread);
     Ok(())

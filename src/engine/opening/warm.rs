@@ -88,16 +88,17 @@ impl Warm {
         )))
     }
 
-    /// Takes the directory over, which its owner has given up, and goes on as its engine. History is
-    /// opened by and by, once `may_open_history` returns.
+    /// Takes the directory over, which its owner has given up, and goes on as its engine, if `agrees`
+    /// has nothing against what is there. History is opened by and by, once `may_open_history` returns.
     ///
     /// # Errors
-    /// Those of [`EngineBuilder::open`].
+    /// Those of `agrees`, and nothing is changed then; those of [`EngineBuilder::open`].
     pub(crate) fn take_over(
         self,
         locked: Locked,
+        agrees: impl FnOnce(&Left) -> Result<()>,
         may_open_history: impl FnOnce() + Send + 'static,
-    ) -> Result<TakenOver> {
+    ) -> Result<Engine> {
         let Self { settings, dir, mut standby, mut tail, .. } = self;
         let generations = seen(&*settings.vfs, &dir)?;
         let config = settings.journal.clone();
@@ -105,19 +106,12 @@ impl Warm {
         let (last_seq, mark) = (tail.last_seq(), tail.mark());
         let found = standby.apply(|apply| tail.take_over(config, apply))?;
         check_shown(&dir, generations.newest(), found.last_seq())?;
-        // Before anything runs that changes it.
-        let found_there = Left { last_seq, mark, digest: standby.digest() };
+        // Before anything is written, and before anything runs that changes the ledger.
+        agrees(&Left { last_seq, mark, digest: Some(standby.digest()) })?;
         let recovered = standby.promote(generations, found);
         let when = When::After(Box::new(may_open_history));
-        let engine = go_on(&settings, &dir, locked, recovered, when)?;
-        Ok(TakenOver { engine, found: found_there })
+        go_on(&settings, &dir, locked, recovered, when)
     }
-}
-
-/// An engine that goes on where another one ended, and what that one left.
-pub(crate) struct TakenOver {
-    pub(crate) engine: Engine,
-    pub(crate) found: Left,
 }
 
 fn load(settings: &EngineBuilder, dir: &Path) -> Result<(Standby, JournalTail)> {

@@ -238,4 +238,23 @@ fn a_thread_that_dies_is_told() {
     let threads = std::mem::take(&mut *engine.0.threads.lock());
     threads.into_iter().for_each(|thread| drop(thread.join()));
     assert_eq!(engine.status().dead_thread, Some("stockhold-test"));
+    assert!(!engine.status().history_failed);
+}
+
+/// Where history's thread died outside of what it follows nothing told of it; and after it no other
+/// thread that died was told of.
+#[test]
+fn a_history_that_dies_anywhere_is_told_and_hides_no_other_thread() {
+    let fixture = Fixture::new();
+    let engine = stepped(&fixture, false);
+    let die = |name| {
+        opening::threads::start(&engine.0, name, |_, _| panic!("a thread of the test"))
+            .expect("it starts");
+        let threads = std::mem::take(&mut *engine.0.threads.lock());
+        threads.into_iter().for_each(|thread| drop(thread.join()));
+        let status = engine.status();
+        (status.history_failed, status.dead_thread)
+    };
+    assert_eq!(die(following::follower::HISTORY_THREAD), (true, None));
+    assert_eq!(die("stockhold-test"), (true, Some("stockhold-test")));
 }

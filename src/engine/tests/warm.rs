@@ -3,7 +3,8 @@
 //! had in between, and an engine that is not what the one before left.
 
 use super::*;
-use crate::engine::opening::warm::{TakenOver, Warm};
+use crate::engine::handing_over::Left;
+use crate::engine::opening::warm::Warm;
 use crate::ledger::Receive;
 use crate::vfs::Vfs;
 
@@ -13,9 +14,29 @@ fn settings(fixture: &Fixture) -> EngineBuilder {
         .segment_bytes(128 << 10)
 }
 
-fn take_over(warm: Warm) -> TakenOver {
+/// Takes over, whatever is there; and what that is.
+fn take_over(warm: Warm) -> (Engine, Left) {
     let locked = warm.lock().expect("nobody has it");
-    warm.take_over(locked, || ()).expect("it takes over")
+    let mut found = None;
+    let seen = |left: &Left| {
+        found = Some(*left);
+        Ok(())
+    };
+    let engine = warm.take_over(locked, seen, || ()).expect("it takes over");
+    (engine, found.expect("it was asked"))
+}
+
+/// Every file of a directory, by path, with what is in it.
+#[allow(clippy::disallowed_methods, reason = "the test looks at files")]
+fn files(dir: &std::path::Path) -> Vec<(std::path::PathBuf, Vec<u8>)> {
+    let entries = std::fs::read_dir(dir).expect("it is there");
+    let mut paths: Vec<_> = entries.map(|entry| entry.expect("it lists").path()).collect();
+    paths.sort();
+    let inside = |path: std::path::PathBuf| match path.is_dir() {
+        true => files(&path),
+        false => vec![(path.clone(), std::fs::read(path).expect("it reads"))],
+    };
+    paths.into_iter().flat_map(inside).collect()
 }
 
 /// Sells so much that segments roll over, and leaves some of it pending.
@@ -63,15 +84,14 @@ fn a_successor_goes_on_where_the_owner_ended() {
     assert_eq!(refused.kind(), ErrorKind::Closed);
     let left = engine.left().expect("it tells");
     let before = (engine.levels(), engine.0.core.ledger.all_pending(), engine.documents("cups"));
-    let taken = take_over(warm);
-    assert_eq!(taken.found, left);
-    let next = taken.engine;
-    assert_eq!(next.digest(), left.digest);
+    let (next, found) = take_over(warm);
+    assert_eq!(found, left);
+    assert_eq!(Some(next.digest()), left.digest);
     let after = (next.levels(), next.0.core.ledger.all_pending(), next.documents("cups"));
     assert!(before == after, "the ledger is the same");
     engine.close().expect("the rest closes");
     sell(&next, tea, 400);
-    assert_ne!(next.digest(), left.digest);
+    assert_ne!(Some(next.digest()), left.digest);
     let digest = next.digest();
     drop(next);
     assert_eq!(fixture.open().digest(), digest, "what it wrote opens again");
@@ -109,7 +129,76 @@ fn a_successor_follows_to_the_end_of_an_owner_that_died() {
     sell(&engine, tea, 0);
     let digest = engine.digest();
     drop(engine);
-    assert_eq!(take_over(warm).engine.digest(), digest);
+    assert_eq!(take_over(warm).0.digest(), digest);
+}
+
+/// A successor raised the epoch and began a segment before it compared the books, and then closed with
+/// a checkpoint of its own.
+#[test]
+fn a_successor_that_does_not_agree_changes_no_file() {
+    let fixture = Fixture::new();
+    let engine = fixture.open();
+    let tea = stock(&engine, 1_000);
+    let warm = Warm::read(settings(&fixture)).expect("it reads");
+    sell(&engine, tea, 0);
+    engine.hand_over().expect("it gives the directory up");
+    engine.close().expect("the rest closes");
+    let before = files(fixture.dir.path());
+    let locked = warm.lock().expect("nobody has it");
+    let disagrees = |_: &Left| Err(crate::Error::corrupt("other books"));
+    let refused = warm.take_over(locked, disagrees, || ());
+    assert_eq!(refused.map(drop).expect_err("it is refused").to_string(), "other books");
+    assert!(files(fixture.dir.path()) == before, "not a byte is another");
+    fixture.open().close().expect("it opens again");
+}
+
+/// One such file failed every take-over, after the owner had stopped.
+#[test]
+#[allow(clippy::disallowed_methods, reason = "the test damages a file")]
+fn a_damaged_old_snapshot_is_in_no_successors_way() {
+    let fixture = Fixture::new();
+    let engine = fixture.open();
+    let tea = stock(&engine, 1_000);
+    for round in 1..3 {
+        sell(&engine, tea, 100 * round);
+        engine.checkpoint().expect("it is written");
+    }
+    let warm = Warm::read(settings(&fixture)).expect("it reads");
+    let snapshots = crate::engine::files::snapshot::list(&crate::vfs::RealVfs, fixture.dir.path());
+    let snapshots = snapshots.expect("it lists");
+    let [newest, oldest] = snapshots.as_slice() else { panic!("two: {snapshots:?}") };
+    let seen = || {
+        let seen =
+            crate::engine::files::generations::seen(&crate::vfs::RealVfs, fixture.dir.path());
+        let seen = seen.expect("it reads");
+        (seen.newest(), seen.needed_from())
+    };
+    let newest_seq = seen().0;
+    std::fs::write(oldest, b"damaged").expect("it is written");
+    assert_eq!(seen(), (newest_seq, 1), "with a single one the journal is kept whole");
+    assert!(std::fs::exists(newest).expect("it can be looked at"));
+    engine.hand_over().expect("it gives the directory up");
+    let left = engine.left().expect("it tells");
+    assert_eq!(take_over(warm).1, left);
+}
+
+/// It was counted as left, although no file has it: every successor found other books.
+#[test]
+fn a_decision_that_came_too_late_for_the_journal_is_not_said_to_be_left() {
+    let fixture = Fixture::new();
+    let engine = fixture.open();
+    let tea = stock(&engine, 1_000);
+    let warm = Warm::read(settings(&fixture)).expect("it reads");
+    engine.hand_over().expect("it gives the directory up");
+    let left = engine.left().expect("it tells");
+    assert!(left.digest.is_some(), "the files have it all");
+    // As whoever was admitted before does.
+    engine.0.core.journal.append(1, |_| ());
+    let late = engine.left().expect("it tells");
+    assert_eq!(late, Left { digest: None, ..left }, "the files are as they were");
+    let (next, found) = take_over(warm);
+    assert_eq!(found, left);
+    assert_eq!(next.level(tea).expect("it is open").available, 1_000);
 }
 
 #[test]
@@ -159,10 +248,14 @@ fn history_comes_when_its_owner_has_closed_it_and_reads_wait_for_it() {
     engine.hand_over().expect("it gives the directory up");
     let (closed, is_closed) = std::sync::mpsc::channel::<()>();
     let locked = warm.lock().expect("nobody has it");
-    let taken = warm.take_over(locked, move || {
-        let _ = is_closed.recv();
-    });
-    let next = taken.expect("it takes over").engine;
+    let taken = warm.take_over(
+        locked,
+        |_| Ok(()),
+        move || {
+            let _ = is_closed.recv();
+        },
+    );
+    let next = taken.expect("it takes over");
     assert_eq!(next.status().history_seq, None, "it is with the one before still");
     assert!(!next.status().history_failed);
     assert!(next.release(crate::ledger::Release::new(pending)).and_then(Ticket::wait).is_ok());

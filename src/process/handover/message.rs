@@ -59,6 +59,16 @@ pub(crate) struct Left {
     /// What tells the last event from others with its number.
     pub(crate) salt: Option<u64>,
     pub(crate) crc: Option<u32>,
-    /// What tells the ledger from any other, in hexadecimal digits.
-    pub(crate) digest: String,
+    /// What tells the ledger from any other, in hexadecimal digits; `None` where nobody knows that of
+    /// what is in the files.
+    pub(crate) digest: Option<String>,
+}
+
+impl Left {
+    /// Whether this is what was `found`, as far as it is known.
+    pub(crate) fn agrees_with(&self, found: &Self) -> bool {
+        let Self { last_seq, salt, crc, digest } = self;
+        let same_end = (last_seq, salt, crc) == (&found.last_seq, &found.salt, &found.crc);
+        same_end && digest.as_ref().is_none_or(|it| found.digest.as_ref() == Some(it))
+    }
 }

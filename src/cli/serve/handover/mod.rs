@@ -10,7 +10,7 @@
 mod predecessor;
 mod successor;
 
-use crate::engine::{FORMATS, Left};
+use crate::engine::{Left, versioned};
 use crate::process::handover;
 use crate::vfs::version::Versioned;
 
@@ -22,8 +22,8 @@ const SOCKET: &str = "successor.sock";
 
 /// What this program writes, as it is told.
 fn formats() -> Vec<handover::Format> {
-    let told = |it: Versioned| handover::Format { name: it.what.to_owned(), version: it.known };
-    FORMATS.into_iter().map(told).collect()
+    let told = |it: &Versioned| handover::Format { name: it.what.to_owned(), version: it.known };
+    versioned().map(told).collect()
 }
 
 /// What was left, as it is told.
@@ -32,6 +32,6 @@ fn told(left: &Left) -> handover::Left {
         last_seq: left.last_seq,
         salt: left.mark.map(|mark| mark.salt),
         crc: left.mark.map(|mark| mark.crc),
-        digest: left.digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+        digest: left.digest.map(|it| it.iter().map(|byte| format!("{byte:02x}")).collect()),
     }
 }

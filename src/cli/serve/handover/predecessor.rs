@@ -167,7 +167,9 @@ pub(in crate::cli::serve) fn give(engine: &Engine, mut successor: Channel) -> Re
     let left = engine.left();
     told_all = told_all.and_then(|()| successor.say(&Message::Left(told(&left?))));
     let closed = engine.close();
-    told_all = told_all.and_then(|()| successor.say(&Message::Closed));
+    if closed.is_ok() {
+        told_all = told_all.and_then(|()| successor.say(&Message::Closed));
+    }
     if let Err(error) = told_all {
         tracing::warn!(%error, "the successor does not hear");
     }

@@ -122,15 +122,12 @@ impl Predecessor {
         let (ended, all_closed) = mpsc::channel::<()>();
         listen(self.channel, tell_left, closed, ended)?;
         let locked = lock(&warm)?;
-        let taken = warm.take_over(locked, move || {
+        let agrees = |found: &crate::engine::Left| compare(&left, &told(found));
+        let engine = warm.take_over(locked, agrees, move || {
             // Its sender is dropped.
             let _ = history_closed.recv();
         })?;
-        let compared = compare(&left, &told(&taken.found));
-        if let Err(error) = compared {
-            return taken.engine.close().and(Err(error));
-        }
-        Ok(Taken { engine: taken.engine, say: says, all_closed: Some(all_closed), in_time })
+        Ok(Taken { engine, say: says, all_closed: Some(all_closed), in_time })
     }
 }
 
@@ -207,16 +204,22 @@ fn lock(warm: &Warm) -> Result<crate::vfs::directory::Locked> {
 /// Holds what is there against what was left.
 fn compare(left: &Receiver<Left>, found: &Left) -> Result<()> {
     match left.recv_timeout(LEFT_LIMIT) {
-        Ok(left) if left == *found => {
+        Ok(left) if left.agrees_with(found) => {
             let Left { last_seq, digest, .. } = left;
             tracing::info!(last_seq, digest, "the books are those that were left");
             Ok(())
         }
-        Ok(left) => Err(Error::corrupt(format!(
-            "what is in the directory is not what the server before left: it ended at event {} with {}, and here are event \
-             {} and {}",
-            left.last_seq, left.digest, found.last_seq, found.digest
-        ))),
+        Ok(left) => {
+            let unknown = || "books that nobody knows".to_owned();
+            Err(Error::corrupt(format!(
+                "what is in the directory is not what the server before left: it ended at event {} with {}, and here are \
+                 event {} and {}",
+                left.last_seq,
+                left.digest.unwrap_or_else(unknown),
+                found.last_seq,
+                found.digest.clone().unwrap_or_else(unknown)
+            )))
+        }
         Err(mpsc::RecvTimeoutError::Disconnected) => {
             tracing::warn!(
                 "the server before ended without saying what it left: nothing to compare"

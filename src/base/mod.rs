@@ -17,6 +17,8 @@ mod handle;
 mod ids;
 mod keys;
 mod moment;
+#[cfg(feature = "server")]
+mod rfc3339;
 pub(crate) mod sizes;
 #[cfg(feature = "server")]
 pub(crate) mod spans;
@@ -34,3 +36,5 @@ pub use ids::{AccountId, ReservationId, Seq, TimeMs};
 pub(crate) use ids::{SHARD_COUNT, ShardIndex};
 pub(crate) use keys::halves;
 pub use keys::{AccountKey, AccountKind, IdempotencyKey};
+#[cfg(feature = "server")]
+pub(crate) use rfc3339::rfc3339;

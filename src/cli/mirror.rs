@@ -3,11 +3,11 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::{Duration, UNIX_EPOCH};
 
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::audit::show_time;
 use crate::base::TimeMs;
 use crate::base::error::{Error, Result};
 use crate::process::print;
@@ -217,7 +217,5 @@ fn as_text(status: &TablesStatus) -> String {
 }
 
 fn time(at: Option<TimeMs>) -> String {
-    let shown =
-        |at| humantime::format_rfc3339_millis(UNIX_EPOCH + Duration::from_millis(at)).to_string();
-    at.map_or_else(|| "never".to_owned(), shown)
+    at.map_or_else(|| "never".to_owned(), show_time)
 }

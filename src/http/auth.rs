@@ -32,7 +32,7 @@ pub(crate) use self::jwks::SECRET_BYTES_MIN;
 #[cfg(feature = "bin")]
 pub(crate) use self::jwks::set_of_secret;
 pub use self::role::Role;
-pub(super) use self::session::{SESSION_COOKIE, is_same_origin, named as cookie_named};
+pub(super) use self::session::{SESSION_COOKIE, Session, is_same_origin, named as cookie_named};
 
 /// How far clocks may differ unless it is said otherwise, in milliseconds.
 const LEEWAY_MS: u64 = 5_000;
@@ -278,24 +278,13 @@ impl Auth {
         })
     }
 
-    /// Whose token a request has, where `is_revoked` says so of none. A browser's cookie counts where
-    /// there is no `Authorization`, and the request only reads or comes from one of our own pages.
+    /// Whose token this is, where `is_revoked` says so of none.
     pub(super) fn identify(
         &self,
-        headers: &HeaderMap,
-        only_reads: bool,
+        token: &str,
         now_ms: TimeMs,
         is_revoked: impl Fn(&str, Option<TimeMs>) -> bool,
     ) -> Result<Arc<Identity>, ApiError> {
-        let token = match session::cookie(headers) {
-            Some(token) if !headers.contains_key(AUTHORIZATION) => {
-                if !only_reads {
-                    session::check_origin(headers)?;
-                }
-                token
-            }
-            Some(_) | None => bearer(headers)?,
-        };
         let bearer = match self.cached(token) {
             Some(bearer) => bearer,
             None => self.verify(token)?,
@@ -386,6 +375,23 @@ impl From<Refused> for ApiError {
 
 /// How many characters of a `kid` that there is not are repeated.
 const KID_CHARS_TOLD: usize = 64;
+
+/// The token of a request. A browser's cookie counts where there is no `Authorization`, and the request
+/// only reads or comes from one of our own pages.
+///
+/// # Errors
+/// UNAUTHORIZED where there is none, FORBIDDEN for a cookie that another site may have sent.
+pub(super) fn token_of(headers: &HeaderMap, only_reads: bool) -> Result<&str, ApiError> {
+    match session::cookie(headers) {
+        Some(token) if !headers.contains_key(AUTHORIZATION) => {
+            if !only_reads {
+                session::check_origin(headers)?;
+            }
+            Ok(token)
+        }
+        Some(_) | None => bearer(headers),
+    }
+}
 
 /// The token of `Authorization: Bearer TOKEN`; the scheme's case does not matter.
 fn bearer(headers: &HeaderMap) -> Result<&str, ApiError> {

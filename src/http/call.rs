@@ -171,11 +171,16 @@ impl<'a> Unchecked<'a> {
     /// Whoever has no good token is answered all the same.
     pub(super) fn looker<const N: usize>(self) -> Result<LookerCall<'a, N>, ApiError> {
         if self.looks_as().is_none() {
-            let PublicCall { admitted, .. } = self.public::<N>()?;
-            return Ok(self.call(Looker(None), admitted));
+            return self.anybody();
         }
         let UserCall { who: User(caller), admitted, .. } = self.user::<N>()?;
         Ok(self.call(Looker(Some(caller)), admitted))
+    }
+
+    /// For what everybody gets alike: whose token comes along makes no difference, and counts nothing.
+    pub(super) fn anybody<const N: usize>(self) -> Result<LookerCall<'a, N>, ApiError> {
+        let PublicCall { admitted, .. } = self.public::<N>()?;
+        Ok(self.call(Looker(None), admitted))
     }
 
     /// Who looks at a page, where a good token says so. Nothing is counted.
@@ -303,6 +308,11 @@ impl<'a, Who, const N: usize> Call<'a, Who, N> {
         self.request.headers
     }
 
+    /// By which door it came, and from where.
+    pub(super) fn visit(&self) -> Visit {
+        self.request.visit
+    }
+
     pub(super) fn method(&self) -> &Method {
         &self.request.route.method
     }
@@ -336,9 +346,9 @@ impl<'a, Who, const N: usize> Call<'a, Who, N> {
 
     /// Where its long work is done.
     pub(super) fn lanes(&self) -> &Lanes {
-        match self.request.visit.offer {
-            Offer::Everything | Offer::Users => &self.app.lanes,
-            Offer::Operators => &self.app.operators_lanes,
+        match self.admitted {
+            Admitted::Free | Admitted::User(_) => &self.app.lanes,
+            Admitted::Operator(_) => &self.app.operators_lanes,
         }
     }
 
@@ -455,17 +465,17 @@ pub(super) fn charge(
     bytes: usize,
 ) -> Result<Charge, ApiError> {
     // Whose share of the memory it takes.
-    let payer = match app.bearer(headers, true) {
+    let (payer, is_operator) = match app.bearer(headers, true) {
         // A service that names nobody pays for itself.
         Ok(bearer) => {
             let caller = access::caller(Access::User, bearer.clone(), headers).unwrap_or(bearer);
-            Payer::User(caller.user.id().into())
+            (Payer::User(caller.user.id().into()), caller.role.is_trusted())
         }
-        Err(_) => Payer::Address(visit.address),
+        Err(_) => (Payer::Address(visit.address), false),
     };
     let budget = match visit.offer {
-        Offer::Everything | Offer::Users => &app.budget,
-        Offer::Operators => &app.operators_budget,
+        Offer::Everything | Offer::Users if !is_operator => &app.budget,
+        Offer::Everything | Offer::Users | Offer::Operators => &app.operators_budget,
     };
     budget.charge(&payer, bytes)
 }

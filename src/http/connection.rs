@@ -3,10 +3,9 @@
 
 use std::convert::Infallible;
 use std::future::Future;
-use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 use hyper::service::service_fn;
@@ -23,7 +22,7 @@ use super::App;
 use super::answer::Body as ResponseBody;
 use super::budget::{Charge, STREAMS_MAX};
 use super::error::{ApiError, Code};
-use super::guests::{Address, Dismissed, Farewell, Guest, Guests, Share, Turn};
+use super::guests::{Address, Dismissed, Farewell, Guest, Guests, Seat, Share, Turn};
 use super::listener::{Audience, Listener, Peer, Stream};
 use super::porter::Porter;
 use super::stream::GuestStream;
@@ -62,7 +61,7 @@ pub(super) struct Door {
 struct Arrival {
     stream: Stream,
     peer: Peer,
-    guest: Arc<Guest>,
+    seat: Seat,
     offer: Offer,
     tls: Option<TlsAcceptor>,
     /// A proxy says first whom it connects for.
@@ -94,7 +93,7 @@ impl House {
     }
 
     /// Among whom the clients are counted who come where this is offered.
-    fn guests_of(&self, offer: Offer) -> &Guests {
+    fn guests_of(&self, offer: Offer) -> &Arc<Guests> {
         match offer {
             Offer::Everything | Offer::Users => &self.guests,
             Offer::Operators => &self.operators,
@@ -118,7 +117,7 @@ impl House {
             return;
         }
         let share = if is_trusted { Share::OfAll } else { Share::OfAddress };
-        let Some(guest) = self.guests_of(*offer).admit(Address::of(peer), share).await else {
+        let Some(seat) = self.guests_of(*offer).admit(Address::of(peer), share).await else {
             // Whoever shakes hands could not read what is written without it.
             if listener.acceptor().is_none() {
                 self.turn_away(stream);
@@ -126,7 +125,7 @@ impl House {
             return;
         };
         let tls = listener.acceptor();
-        let arrival = Arrival { stream, peer, guest, offer: *offer, tls, is_announced };
+        let arrival = Arrival { stream, peer, seat, offer: *offer, tls, is_announced };
         tokio::spawn(self.clone().attend(arrival, self.leaving.subscribe()));
     }
 
@@ -137,16 +136,16 @@ impl House {
 
     async fn attend(self: Arc<Self>, arrival: Arrival, mut leaving: watch::Receiver<bool>) {
         let Some(arrival) = self.hear_proxy(arrival, &mut leaving).await else { return };
-        let Arrival { stream, peer, guest, offer, tls, .. } = arrival;
+        // Dropped last, when the socket is closed.
+        let Arrival { seat, stream, peer, offer, tls, .. } = arrival;
+        let guest = seat.guest();
         let channel = match tls {
             None => Some(Channel::Left(GuestStream::new(stream, guest.clone()))),
-            Some(tls) => self.shake_hands(stream, &guest, tls, &mut leaving).await,
+            Some(tls) => self.shake_hands(stream, guest, tls, &mut leaving).await,
         };
         if let Some(channel) = channel {
-            self.serve(channel, (peer, offer), &guest, leaving).await;
+            self.serve(channel, (peer, offer), guest, leaving).await;
         }
-        // The socket is closed by now.
-        self.guests_of(offer).leave(&guest);
     }
 
     /// Whom a connection is for, where a proxy says so first; `None` when it is closed.
@@ -158,24 +157,21 @@ impl House {
         if !arrival.is_announced {
             return Some(arrival);
         }
-        let (guest, guests) = (&arrival.guest, self.guests_of(arrival.offer));
+        let guest = arrival.seat.guest();
         let head = proxies::of_connection(&mut arrival.stream);
-        let client = match unless_sent_away(guest, leaving, head).await {
-            Some(Ok(client)) => client,
-            ended => {
-                if let Some(Err(error)) = ended {
-                    tracing::debug!(%error, "a proxy's connection did not begin as it should");
-                }
-                guests.leave(guest);
+        let client = match unless_sent_away(guest, leaving, head).await? {
+            Ok(client) => client,
+            Err(error) => {
+                tracing::debug!(%error, "a proxy's connection did not begin as it should");
                 return None;
             }
         };
         let Some(client) = client else { return Some(arrival) };
         let peer = Peer::At(client);
-        match guests.move_to(guest, Address::of(peer)).await {
-            Some(guest) => Some(Arrival { guest, peer, ..arrival }),
+        let moving = arrival.seat.move_to(Address::of(peer));
+        match unless_sent_away(guest, leaving, moving).await? {
+            Some(seat) => Some(Arrival { seat, peer, ..arrival }),
             None => {
-                guests.leave(guest);
                 if arrival.tls.is_none() {
                     self.turn_away(arrival.stream);
                 }
@@ -218,10 +214,11 @@ impl House {
         let service = service_fn(|request: Request<Incoming>| {
             let (app, guest) = (self.app.clone(), guest.clone());
             async move {
-                let turn = guest.begin(request.version() == Version::HTTP_2)?;
+                let mut turn = guest.begin(request.version() == Version::HTTP_2)?;
                 let address = Address::of(app.proxies.client(peer, request.headers()));
                 let visit = Visit { address, offer };
                 let (response, charge) = router::handle(&app, visit, request).await;
+                turn.begins();
                 Ok::<_, Dismissed>(response.map(|body| Answer { body, charge, turn }))
             }
         });
@@ -252,8 +249,8 @@ impl House {
 async fn unless_sent_away<T>(
     guest: &Guest,
     leaving: &mut watch::Receiver<bool>,
-    greeting: impl Future<Output = io::Result<T>>,
-) -> Option<io::Result<T>> {
+    greeting: impl Future<Output = T>,
+) -> Option<T> {
     tokio::select! {
         greeted = greeting => Some(greeted),
         _ = guest.dismissed() => None,
@@ -277,12 +274,16 @@ impl Body for Answer {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
-        let (charge, turn) = (self.charge.take(), &self.turn);
+        let is_whole = matches!(self.body, ResponseBody::Whole(_));
+        let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) else {
+            self.turn.has_nothing();
+            return Poll::Pending;
+        };
+        let (charge, turn) = (self.charge.take(), &mut self.turn);
         Poll::Ready(frame.map(|frame| {
             frame.map(|frame| {
                 frame.map_data(|bytes| {
-                    let bytes = turn.attach(bytes);
+                    let bytes = turn.attach(bytes, is_whole);
                     match charge {
                         Some(charge) => charge.attach(bytes),
                         None => bytes,

@@ -111,6 +111,13 @@ impl ApiError {
         Self { held_back, ..self }
     }
 
+    /// Resolves when it is to be told.
+    pub(super) async fn hold_back(&self) {
+        if !self.held_back.is_zero() {
+            tokio::time::sleep(self.held_back).await;
+        }
+    }
+
     pub(super) fn with(code: Code, data: FailureWire) -> Self {
         Self { data: Some(Box::new(data)), ..Self::new(code) }
     }

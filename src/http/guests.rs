@@ -12,6 +12,7 @@ mod guest;
 mod tests;
 
 use std::collections::{BTreeMap, HashMap};
+use std::pin::pin;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -34,7 +35,7 @@ pub(super) struct Guests {
     connections_max: usize,
     per_address_max: usize,
     house: Mutex<House>,
-    /// A connection was closed.
+    /// A connection was closed, or it may be time to look again.
     left: Notify,
 }
 
@@ -67,6 +68,32 @@ pub(super) enum Share {
     OfAll,
 }
 
+/// The place of a connection among all, until it is dropped: also where what serves it panics.
+#[derive(Debug)]
+pub(super) struct Seat {
+    guests: Arc<Guests>,
+    guest: Arc<Guest>,
+}
+
+impl Seat {
+    pub(super) fn guest(&self) -> &Arc<Guest> {
+        &self.guest
+    }
+
+    /// A client that came by way of another address and said nothing yet is at this one, and counts
+    /// among those of this one; `None` when that has too many, all of them at work, or when the client
+    /// was sent away. The guest it was is none any more.
+    pub(super) async fn move_to(&self, address: Address) -> Option<Self> {
+        self.guests.wait(|| self.guests.try_move(&self.guest, address)).await
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.guests.leave(&self.guest);
+    }
+}
+
 /// What becomes of a client at the door.
 enum Door {
     In(Arc<Guest>),
@@ -97,13 +124,20 @@ impl Guests {
 
     /// A place for a client, once there is one; `None` when its address has too many, all of them
     /// at work.
-    pub(super) async fn admit(&self, address: Address, share: Share) -> Option<Arc<Guest>> {
+    pub(super) async fn admit(self: &Arc<Self>, address: Address, share: Share) -> Option<Seat> {
+        self.wait(|| self.knock(address, share)).await
+    }
+
+    /// Looks until whoever is at the door need not wait there.
+    async fn wait(self: &Arc<Self>, look: impl Fn() -> Door) -> Option<Seat> {
         loop {
-            match self.knock(address, share) {
-                Door::In(guest) => return Some(guest),
+            let mut left = pin!(self.left.notified());
+            // Before the look: who leaves after it is heard of.
+            left.as_mut().enable();
+            match look() {
+                Door::In(guest) => return Some(Seat { guests: Arc::clone(self), guest }),
                 Door::Out => return None,
-                // Who leaves between the look and this leaves a permit.
-                Door::Wait => self.left.notified().await,
+                Door::Wait => left.await,
             }
         }
     }
@@ -138,19 +172,6 @@ impl Guests {
         guest
     }
 
-    /// A client that came by way of another address and said nothing yet is at this one, and counts
-    /// among those of this one; `None` when that has too many, all of them at work, or when the client
-    /// was sent away. The guest it was is none any more.
-    pub(super) async fn move_to(&self, guest: &Guest, address: Address) -> Option<Arc<Guest>> {
-        loop {
-            match self.try_move(guest, address) {
-                Door::In(guest) => return Some(guest),
-                Door::Out => return None,
-                Door::Wait => self.left.notified().await,
-            }
-        }
-    }
-
     fn try_move(&self, guest: &Guest, address: Address) -> Door {
         let mut house = self.house.lock();
         let Some(state) = guest.staying() else { return Door::Out };
@@ -162,9 +183,10 @@ impl Guests {
     }
 
     /// The connection is closed.
-    pub(super) fn leave(&self, guest: &Guest) {
+    fn leave(&self, guest: &Guest) {
         self.house.lock().forget(guest);
-        self.left.notify_one();
+        // All of them: who waits for another address than this one's would keep it from the others.
+        self.left.notify_waiters();
     }
 
     /// Closes connections that have taken longer than `limits` allow.
@@ -175,6 +197,9 @@ impl Guests {
             .values()
             .flat_map(BTreeMap::values)
             .for_each(|guest| guest.check(now_ms, limits));
+        drop(house);
+        // One that was at work when somebody looked for room may rest by now.
+        self.left.notify_waiters();
     }
 }
 

@@ -41,6 +41,7 @@ mod request_log;
 mod route;
 mod router;
 mod row;
+mod rows;
 mod running;
 mod server;
 pub(crate) mod sheet;
@@ -133,6 +134,8 @@ pub struct Limits {
     pub event_followers: usize,
     /// How many clients may watch the stock of products as it changes.
     pub stock_watchers: usize,
+    /// How many of them from one address: an IPv4 address, or a /64 of IPv6.
+    pub stock_watchers_per_address: usize,
     /// After how long without an event they hear a heartbeat.
     pub event_heartbeat: Duration,
     /// How long one of them may take nothing of what is to be written; then it is dropped.
@@ -174,6 +177,7 @@ impl Default for Limits {
             drain_timeout: Duration::from_secs(20),
             event_followers: 64,
             stock_watchers: 8_000,
+            stock_watchers_per_address: 4_000,
             event_heartbeat: Duration::from_secs(15),
             event_patience: Duration::from_secs(5),
             overload_wait: None,
@@ -203,7 +207,7 @@ pub struct App {
     began_ms: TimeMs,
     limits: Limits,
     rates: rates::Rates,
-    gate: gate::Gate,
+    gate: Arc<gate::Gate>,
     router: router::Router,
     manual: manual::Manual,
     budget: Arc<budget::Budget>,
@@ -274,7 +278,7 @@ impl App {
         Self {
             began_ms: mall.clock_ms(),
             followers: Arc::new(Semaphore::new(limits.event_followers)),
-            watchers: watchers::Watchers::new(limits.stock_watchers),
+            watchers: watchers::Watchers::new(&limits),
             budget: Arc::new(budget::Budget::new(
                 limits.answer_bytes,
                 limits.answer_bytes_per_user,
@@ -289,7 +293,7 @@ impl App {
             scrapes: lane::Lane::new("too many read the metrics", SCRAPES_WAITING_MAX),
             watching: Arc::new(metrics::Watching::new(rows())),
             rates: rates::Rates::new(&limits),
-            gate: gate::Gate::new(&limits),
+            gate: Arc::new(gate::Gate::new(&limits)),
             mall,
             auth: auth.into(),
             limits,
@@ -386,16 +390,33 @@ impl App {
         headers: &HeaderMap,
         only_reads: bool,
     ) -> Result<Arc<auth::Identity>, error::ApiError> {
-        let is_revoked = |user: &str, issued_at| self.mall.has_revoked(user, issued_at);
-        self.auth.identify(headers, only_reads, self.mall.clock_ms(), is_revoked)
+        self.identity_of(auth::token_of(headers, only_reads)?)
     }
 
     /// Whose token this is, if it is good now.
     fn identity_of(&self, token: &str) -> Result<Arc<auth::Identity>, error::ApiError> {
-        let value = hyper::header::HeaderValue::try_from(format!("Bearer {token}"));
-        let value = value.map_err(|_| error::ApiError::new(error::Code::Unauthorized))?;
-        let headers = HeaderMap::from_iter([(hyper::header::AUTHORIZATION, value)]);
-        self.bearer(&headers, false)
+        self.auth.identify(token, self.mall.clock_ms(), self.revoked())
+    }
+
+    /// Which tokens and links were revoked, by whose they are and when they were made.
+    fn revoked(&self) -> impl Fn(&str, Option<TimeMs>) -> bool {
+        |user, issued_at| self.mall.has_revoked(user, issued_at)
+    }
+
+    /// Whose link for signing in this is, if it is good now; that it is looked at does not use it.
+    ///
+    /// # Errors
+    /// UNAUTHORIZED.
+    fn look_at_link(&self, code: &str) -> Result<String, error::ApiError> {
+        self.auth.look_at_link(code, self.mall.clock_ms(), self.began_ms, self.revoked())
+    }
+
+    /// The session of a link, which is used by that.
+    ///
+    /// # Errors
+    /// UNAUTHORIZED, and OVERLOADED while too many are used.
+    fn redeem(&self, code: &str) -> Result<auth::Session, error::ApiError> {
+        self.auth.redeem(code, self.mall.clock_ms(), self.began_ms, self.revoked())
     }
 
     /// Without their thread, receivers are told later: nothing is lost.

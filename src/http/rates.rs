@@ -1,15 +1,11 @@
 //! What each user may ask of the disk in a minute, and each address of the server.
 //!
-//! Each of them has a place in every row of a fixed table, by a keyed hash, and each place says until
-//! when what was asked there is paid off. A user who shares a place with a busy one has another in
-//! the other row, and the better of the two counts: a user who is refused for others' requests has
-//! met two of them. Nothing is ever evicted, so nobody wins anything by filling the table. (A
-//! count-min sketch with conservative update, of the buckets of the generic cell rate algorithm.)
+//! For each of them the table has until when what was asked is paid off (the buckets of the generic cell
+//! rate algorithm), and is updated conservatively: others who share a place only ever raise it.
 //!
 //! Answers say what is left as draft-ietf-httpapi-ratelimit-headers-10 has it.
 
 use std::fmt::Write as _;
-use std::hash::BuildHasher;
 use std::hash::Hash;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -19,12 +15,10 @@ use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use parking_lot::Mutex;
 
 use super::Limits;
+use super::rows::{PARTS, Rows};
 
 const MINUTE_US: u64 = 60_000_000;
-const ROWS: usize = 2;
-const CELLS: usize = 1 << 16;
-/// How many can be counted at one time.
-const STRIPES: usize = 64;
+const PLACES: usize = 1 << 16;
 
 /// The bounds of every user and of every address; `None` means no bound.
 pub(super) struct Rates {
@@ -32,7 +26,6 @@ pub(super) struct Rates {
     bytes: Option<Rate>,
     reads: Option<Rate>,
     addresses: Option<Rate>,
-    hasher: foldhash::quality::RandomState,
     origin: Instant,
 }
 
@@ -44,7 +37,6 @@ impl Rates {
             bytes: rate("user-bytes", Some("content-bytes"), limits.user_bytes_per_minute),
             reads: rate("user-reads", None, limits.user_reads_per_minute),
             addresses: rate("address", None, limits.address_requests_per_minute),
-            hasher: foldhash::quality::RandomState::default(),
             origin: Instant::now(),
         }
     }
@@ -93,10 +85,9 @@ impl Rates {
         now_us: u64,
         told: &Counted,
     ) -> Result<(), u64> {
-        let hash = self.hasher.hash_one(who);
         for (rate, units) in rates {
             if let Some(rate) = rate {
-                let charged = rate.charge(hash, units, now_us);
+                let charged = rate.charge(&who, units, now_us);
                 let paid_off_us = match charged {
                     Ok(paid_off_us) => paid_off_us,
                     // There is nothing left that this request could have.
@@ -119,8 +110,8 @@ struct Rate {
     per_minute: u64,
     /// As `RateLimit-Policy` has it.
     policy: String,
-    /// For each place, when it is paid off, in microseconds.
-    paid_off_us: Box<[AtomicU64]>,
+    /// When each has paid off, in microseconds.
+    paid_off_us: Rows<AtomicU64>,
     /// Held for a few reads and writes by whoever is counted: what one asks at one time is counted one
     /// after the other, and others have other locks.
     stripes: Box<[CachePadded<Mutex<()>>]>,
@@ -134,23 +125,20 @@ impl Rate {
             name,
             per_minute,
             policy: format!("\"{name}\";q={per_minute};w=60{unit}"),
-            paid_off_us: std::iter::repeat_with(AtomicU64::default).take(ROWS * CELLS).collect(),
-            stripes: std::iter::repeat_with(CachePadded::default).take(STRIPES).collect(),
+            paid_off_us: Rows::new(PLACES),
+            stripes: std::iter::repeat_with(CachePadded::default).take(PARTS).collect(),
         }
     }
 
     /// A user who has asked for nothing in a while may ask for a minute's worth at once; after that
     /// it comes as time goes by. More than a minute's worth counts as that much, so that everything
     /// can be asked for some time. When it will be paid off; otherwise how long to wait.
-    fn charge(&self, hash: u64, units: u64, now_us: u64) -> Result<u64, u64> {
+    fn charge(&self, who: impl Hash, units: u64, now_us: u64) -> Result<u64, u64> {
         let cost_us =
             (u128::from(units) * u128::from(MINUTE_US)).div_ceil(u128::from(self.per_minute));
         let cost_us = u64::try_from(cost_us).unwrap_or(u64::MAX).min(MINUTE_US);
-        let places: [usize; ROWS] =
-            std::array::from_fn(|row| row * CELLS + (hash >> (32 * row)) as usize % CELLS);
-        let places = places.map(|place| &self.paid_off_us[place]);
-        // The hash's top bits: those below say which places.
-        let _one_by_one = self.stripes[(hash >> 58) as usize % STRIPES].lock();
+        let (places, stripe) = self.paid_off_us.of(who);
+        let _one_by_one = self.stripes[stripe].lock();
         // Relaxed: for one user the lock orders them; others, who share one of the places, only ever
         // raise it.
         let paid_off = places.map(|place| place.load(Ordering::Relaxed));

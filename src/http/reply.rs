@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 
 use hyper::body::Bytes;
-use hyper::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use hyper::header::{
+    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
+};
 use hyper::{HeaderMap, Response, StatusCode};
 use serde::Serialize;
 
@@ -11,6 +13,7 @@ use super::answer::Body;
 use super::code::{Again, Besides, SUCCESS};
 use super::error::{ApiError, FailureWire};
 use super::format::Format;
+use super::media;
 use super::problem::{self, Problem};
 use crate::base::TimeMs;
 
@@ -130,6 +133,15 @@ pub(super) fn success<T: Serialize>(format: Format, data: &T, now_ms: TimeMs) ->
     let (code, message) = SUCCESS;
     let envelope = Envelope { success: true, code, message, data: Some(data), timestamp: now_ms };
     respond(StatusCode::OK, format, &envelope)
+}
+
+/// A stream of server-sent events.
+pub(super) fn events(body: Body) -> HttpResponse {
+    let mut response = Response::new(body);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(media::EVENT_STREAM));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
 }
 
 pub(super) fn respond<T: Serialize>(status: StatusCode, format: Format, body: &T) -> HttpResponse {

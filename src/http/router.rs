@@ -186,10 +186,8 @@ async fn told(
         ),
         Err(error) => (Format::default(), Err(error)),
     };
-    if let Err(error) = &answer
-        && !error.held_back.is_zero()
-    {
-        tokio::time::sleep(error.held_back).await;
+    if let Err(error) = &answer {
+        error.hold_back().await;
     }
     let mut failed = |error: ApiError| {
         under_way.ended(Outcome::Failed(error.code));

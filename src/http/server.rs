@@ -58,7 +58,7 @@ pub(crate) async fn run_until(
     // Dropped with the rest, they end.
     let mut beside = JoinSet::new();
     beside.spawn(sweep(house.guests(), house.app.clone()));
-    beside.spawn(gate::watch(house.app.clone()));
+    beside.spawn(gate::watch(house.app.gate.clone()));
     upkeep::begin(&mut beside, &house.app);
     let mut sending = house.app.begin_webhooks();
     let mut doors = JoinSet::new();

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
 use hyper::body::Incoming;
 use hyper::header::{CONNECTION, HeaderValue};
@@ -24,6 +24,7 @@ use super::reply::{HttpResponse, Telling, failure, respond};
 use super::request_id::{self, RequestIds};
 use super::server::ACCEPT_PAUSE;
 use crate::base::clock::{Clock as _, SystemClock};
+use crate::base::rfc3339;
 
 /// How many are answered at one time; others wait to be accepted.
 const ASKING_MAX: usize = 32;
@@ -121,8 +122,7 @@ fn answer(path: &str) -> HttpResponse {
     let now_ms = SystemClock::default().now_ms();
     let report = |status| Report {
         status,
-        timestamp: humantime::format_rfc3339_millis(UNIX_EPOCH + Duration::from_millis(now_ms))
-            .to_string(),
+        timestamp: rfc3339(now_ms).unwrap_or_default(),
         phase: "starting",
         checks: Checks { accepting: false },
     };

@@ -2,17 +2,21 @@
 //! all of them, and only what changed is written to them.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::body::Bytes;
 use parking_lot::Mutex;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::watch;
 use tokio::time::timeout;
 
+use super::Limits;
 use super::answer::Maker;
 use super::api::shop::catalogue::WatchedWire;
 use super::error::{ApiError, Code};
+use super::guests::Address;
+use super::visit::Visit;
 use crate::base::error::Result;
 use crate::mall::Mall;
 
@@ -24,28 +28,93 @@ const HEARTBEAT: Bytes = Bytes::from_static(b":\n\n");
 /// The products that are watched.
 #[derive(Debug)]
 pub(super) struct Watchers {
-    places: Arc<Semaphore>,
+    places: Arc<Places>,
     rooms: Arc<Mutex<HashMap<String, watch::Sender<Bytes>>>>,
 }
 
 /// One who watches.
 pub(super) struct Watcher {
     news: watch::Receiver<Bytes>,
-    place: OwnedSemaphorePermit,
+    place: Place,
+}
+
+/// How many may watch: in all, and from one address.
+#[derive(Debug)]
+struct Places {
+    all_max: usize,
+    each_max: usize,
+    taken: Mutex<Taken>,
+}
+
+#[derive(Debug, Default)]
+struct Taken {
+    all: usize,
+    by_address: HashMap<Address, usize>,
+}
+
+/// A place, until it is dropped.
+struct Place {
+    places: Arc<Places>,
+    /// `None` where bounds of each address do not hold.
+    address: Option<Address>,
+}
+
+impl Places {
+    fn take(self: &Arc<Self>, visit: Visit) -> Result<Place, ApiError> {
+        let address = visit.is_bounded().then_some(visit.address);
+        let full = |what| Err(ApiError::new(Code::Overloaded).detail(what));
+        let mut taken = self.taken.lock();
+        if taken.all >= self.all_max {
+            return full("as many watch the stock as may");
+        }
+        if let Some(address) = address {
+            let same = taken.by_address.get(&address).copied().unwrap_or_default();
+            if same >= self.each_max {
+                return full("as many watch the stock from one address as may");
+            }
+            taken.by_address.insert(address, same + 1);
+        }
+        taken.all += 1;
+        Ok(Place { places: Arc::clone(self), address })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut taken = self.places.taken.lock();
+        taken.all -= 1;
+        let same = self.address.map(|address| taken.by_address.entry(address));
+        if let Some(Entry::Occupied(mut same)) = same {
+            *same.get_mut() -= 1;
+            if *same.get() == 0 {
+                same.remove();
+            }
+        }
+    }
 }
 
 impl Watchers {
-    pub(super) fn new(places: usize) -> Self {
-        Self { places: Arc::new(Semaphore::new(places)), rooms: Arc::default() }
+    pub(super) fn new(limits: &Limits) -> Self {
+        let places = Places {
+            all_max: limits.stock_watchers,
+            each_max: limits.stock_watchers_per_address,
+            taken: Mutex::default(),
+        };
+        Self { places: Arc::new(places), rooms: Arc::default() }
     }
 
     /// A place to watch a product from.
     ///
     /// # Errors
-    /// OVERLOADED while as many watch as may, PRODUCT_NOT_FOUND where there is nothing to see.
-    pub(super) fn join(&self, mall: &Mall, product_id: &str) -> Result<Watcher, ApiError> {
-        let full = || ApiError::new(Code::Overloaded).detail("as many watch the stock as may");
-        let place = self.places.clone().try_acquire_owned().map_err(|_| full())?;
+    /// OVERLOADED while as many watch as may, in all or from one address, PRODUCT_NOT_FOUND where there
+    /// is nothing to see.
+    pub(super) fn join(
+        &self,
+        mall: &Mall,
+        visit: Visit,
+        product_id: &str,
+    ) -> Result<Watcher, ApiError> {
+        let place = self.places.take(visit)?;
         let mut rooms = self.rooms.lock();
         if let Some(room) = rooms.get(product_id) {
             return Ok(Watcher { news: room.subscribe(), place });

@@ -1,14 +1,12 @@
 //! A message, and what becomes of events: what receivers are told of each.
 
-use std::time::{Duration, UNIX_EPOCH};
-
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::kind::Kind;
 #[cfg(feature = "bin")]
 use crate::base::error::{Error, Result};
-use crate::base::{ReservationId, Seq, TimeMs};
+use crate::base::{ReservationId, Seq, TimeMs, rfc3339};
 #[cfg(feature = "bin")]
 use crate::mall::Report;
 use crate::mall::facts::{Alert, OrderFact};
@@ -42,8 +40,7 @@ pub(crate) struct Letter {
 
 impl Letter {
     fn new(id: String, kind: Kind, about: String, seq: Seq, at: TimeMs, data: Value) -> Self {
-        let time = humantime::format_rfc3339_millis(UNIX_EPOCH + Duration::from_millis(at));
-        let body = json!({"type": kind.name(), "timestamp": time.to_string(), "data": data});
+        let body = json!({"type": kind.name(), "timestamp": rfc3339(at), "data": data});
         let (attempts, next_at, last_error) = (0, 0, None);
         let body = body.to_string();
         Self { id, kind, about, seq, body, queued_at: 0, attempts, next_at, last_error }

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Full};
-use hyper::body::Bytes;
-use hyper::client::conn::http2::{SendRequest, handshake};
+use hyper::body::{Bytes, Incoming};
+use hyper::client::conn::http2::{Builder, SendRequest};
 use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST};
 use hyper::{Method, Request};
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -27,9 +27,18 @@ struct Shared {
 
 impl Shared {
     async fn connect(shop: &Shop) -> Self {
+        Self::with(&Builder::new(TokioExecutor::new()), shop).await
+    }
+
+    /// Over which answers have no room.
+    async fn without_a_window(shop: &Shop) -> Self {
+        Self::with(Builder::new(TokioExecutor::new()).initial_stream_window_size(0), shop).await
+    }
+
+    async fn with(builder: &Builder<TokioExecutor>, shop: &Shop) -> Self {
         let stream = TcpStream::connect(shop.address).await.expect("the server accepts");
         let (sender, connection) =
-            handshake(TokioExecutor::new(), TokioIo::new(stream)).await.expect("it speaks HTTP/2");
+            builder.handshake(TokioIo::new(stream)).await.expect("it speaks HTTP/2");
         Self { sender, ended: tokio::spawn(connection) }
     }
 
@@ -143,17 +152,49 @@ async fn a_connection_that_rests_too_long_is_told_to_go() {
 async fn the_servers_end_is_said_and_what_was_begun_is_finished() {
     let shop = shop(Limits::default()).await;
     let shared = Shared::connect(&shop).await;
-    let feed = Request::get("http://mall/v1/events?from=1")
-        .header(ACCEPT, "text/event-stream")
-        .header(AUTHORIZATION, format!("Bearer {}", token("box-office", Role::Service)))
-        .body(Full::default())
-        .expect("a request");
-    let mut sender = shared.sender.clone();
-    let feed = sender.send_request(feed).await.expect("the server answers");
-    assert_eq!(feed.status(), 200);
+    let feed = unread(&shared, follow()).await;
     let reading = tokio::spawn(feed.into_body().collect());
-    drop((sender, shop.close().await));
+    drop(shop.close().await);
     let told = reading.await.expect("it is read").expect("it is whole").to_bytes();
     assert!(String::from_utf8_lossy(&told).contains("event: end"), "{told:?}");
     shared.end().await.expect("the server says goodbye, and does not hang up");
+}
+
+fn follow() -> Request<Full<Bytes>> {
+    Request::get("http://mall/v1/events?from=1")
+        .header(ACCEPT, "text/event-stream")
+        .header(AUTHORIZATION, format!("Bearer {}", token("box-office", Role::Service)))
+        .body(Full::default())
+        .expect("a request")
+}
+
+/// An answer of which nothing is read, for which its client has no room.
+async fn unread(shared: &Shared, request: Request<Full<Bytes>>) -> hyper::Response<Incoming> {
+    let answer = shared.sender.clone().send_request(request).await.expect("the server answers");
+    assert_eq!(answer.status(), 200);
+    answer
+}
+
+#[tokio::test]
+async fn an_answer_for_which_its_client_has_no_room_ends_the_connection() {
+    let limits = Limits { answer_timeout: Duration::from_millis(50), ..Limits::default() };
+    let shop = shop(limits).await;
+    // Nothing is to be told to this one for now, which has room.
+    let shared = Shared::connect(&shop).await;
+    let watch = Request::get("http://mall/api/mall/products/prod_movie/stock")
+        .header(ACCEPT, "text/event-stream")
+        .body(Full::default())
+        .expect("a request");
+    let mut watched = unread(&shared, watch).await.into_body();
+    watched.frame().await.expect("the stock as it is").expect("a piece");
+    for request in [get("/api/mall/products/prod_movie"), follow()] {
+        let blocked = Shared::without_a_window(&shop).await;
+        let answer = unread(&blocked, request).await;
+        blocked.end().await.expect_err("the server hangs up");
+        drop(answer);
+    }
+    shop.user_with("ann", 1_000_000).await;
+    assert_eq!(shared.send(exchange("ann")).await.0, 200, "who had nothing to read was left alone");
+    let news = tokio::time::timeout(PATIENCE, watched.frame()).await.expect("news in time");
+    news.expect("it goes on").expect("a piece");
 }

@@ -182,6 +182,24 @@ async fn a_user_has_so_many_requests_under_way_and_all_others_are_served() {
     );
 }
 
+#[tokio::test]
+async fn operators_have_a_share_of_their_own_at_everybodys_listener() {
+    // Here no list of a user may wait for its turn, or none may take memory.
+    for limits in [
+        Limits { waiting_lists: 0, ..Limits::default() },
+        Limits { answer_bytes: 0, ..Limits::default() },
+    ] {
+        let shop = Shop::with(Setup { limits, ..Setup::default() }).await;
+        let mut ann = shop.user_with("ann", 100_000).await;
+        ann.get("/api/mall/orders").await.failure(503, "OVERLOADED");
+        let mut operator = shop.operator().await;
+        operator.get("/api/admin/orders").await.data();
+        assert_eq!(statuses(&mut ann).await, (200, 200));
+        // Not to be had by saying so.
+        ann.get("/api/admin/orders").await.failure(403, "FORBIDDEN");
+    }
+}
+
 /// Here whatever waits has waited for too long, so that it needs no more than some users at once.
 #[tokio::test]
 async fn while_requests_wait_some_are_turned_away_and_whoever_watches_is_not() {

@@ -3,12 +3,13 @@
 
 use hyper::Method;
 use serde_json::json;
-use stockhold::http::{Audience, Role};
+use stockhold::http::{Audience, Limits, Role};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 use crate::support::{Client, NOW_MS, Reply, Setup, Shop, token};
 
+const HTML: &str = "text/html; charset=utf-8";
 const FORM: &str = "application/x-www-form-urlencoded";
 
 /// A browser: what it keeps is the session of whoever signed in.
@@ -284,6 +285,59 @@ async fn stock_is_told_as_it_changes_to_everybody_who_watches() {
     }
     assert_eq!(demo.get(path).await.data(), json!({"available": 493, "waiting": 0, "sold": 7}));
     demo.get("/api/mall/products/nix/stock").await.failure(404, "PRODUCT_NOT_FOUND");
+}
+
+#[tokio::test]
+async fn one_address_does_not_take_all_places_from_which_stock_is_watched() {
+    let limits = Limits { stock_watchers: 3, stock_watchers_per_address: 2, ..Limits::default() };
+    let shop = Shop::with(Setup { limits, ..Setup::default() }).await;
+    let path = "/api/mall/products/prod_kfc/stock";
+    let head = format!("GET {path} HTTP/1.1\r\nhost: x\r\naccept: text/event-stream\r\n\r\n");
+    let watch = async |from: &str| {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.bind(format!("{from}:0").parse().expect("an address")).expect("it is ours");
+        let mut socket = socket.connect(shop.address).await.expect("it accepts");
+        socket.write_all(head.as_bytes()).await.expect("it reads");
+        let mut read = String::new();
+        until(&mut socket, &mut read, "\r\n\r\n").await;
+        (socket, read)
+    };
+    let _first = watch("127.0.0.1").await;
+    let _second = watch("127.0.0.1").await;
+    let (mut third, mut told) = watch("127.0.0.1").await;
+    assert!(told.starts_with("HTTP/1.1 503 ") && told.contains("retry-after: 1\r\n"), "{told}");
+    until(&mut third, &mut told, "from one address").await;
+    let (mut other, mut told) = watch("127.0.0.2").await;
+    until(&mut other, &mut told, "\"available\":500,").await;
+}
+
+#[tokio::test]
+async fn who_is_turned_away_is_told_by_a_page() {
+    let limits = Limits { user_reads_per_minute: Some(3), ..Limits::default() };
+    let shop = Shop::with(Setup { limits, ..Setup::default() }).await;
+    shop.user_with("ann", 1).await;
+    let mut ann = Browser::of(&shop, "ann").await;
+    let page = text(&ann.see("/").await);
+    let style = page.split('"').find(|it| it.starts_with("/assets/style-")).expect("a style");
+    for _ in 0..5 {
+        assert_eq!(ann.see(style).await.status, 200, "what pages load is not counted");
+    }
+    assert_eq!(ann.see("/orders").await.status, 200);
+    assert_eq!(ann.see("/orders").await.status, 200);
+    let refused = ann.see("/orders").await;
+    assert_eq!((refused.status, refused.header("content-type")), (429, Some(HTML)));
+    assert!(refused.header("retry-after").is_some(), "{refused:?}");
+    assert!(text(&refused).contains("data-code=\"RATE_LIMITED\""), "{refused:?}");
+
+    let limits = Limits { user_requests_under_way: Some(0), ..Limits::default() };
+    let shop = shop.reopen_with(Setup { limits, ..Setup::default() }).await;
+    let mut browser = Browser::open(&shop).await;
+    browser.cookie = ann.cookie;
+    let refused = browser.see("/orders").await;
+    assert_eq!((refused.status, refused.header("content-type")), (503, Some(HTML)));
+    assert_eq!(refused.header("retry-after"), Some("1"));
+    assert!(text(&refused).contains("data-code=\"OVERLOADED\""), "{refused:?}");
+    assert_eq!(browser.see(style).await.status, 200);
 }
 
 async fn until(socket: &mut TcpStream, read: &mut String, part: &str) {

@@ -68,9 +68,18 @@ async fn what_the_demo_says_to_try_works() {
     let link = server.printed.lines().find_map(|line| {
         line.trim().strip_prefix(&at).filter(|path| path.starts_with("/sign-in?code="))
     });
-    let page = client.get(link.expect("a link for browsers")).await;
-    let page = String::from_utf8(page.body.to_vec()).expect("text");
-    assert!(page.contains("name=\"code\"") && page.contains("demo"), "{page}");
+    let link = link.expect("a link for browsers");
+    let page = async |client: &mut Client| {
+        String::from_utf8(client.get(link).await.body.to_vec()).expect("text")
+    };
+    let asks = page(&mut client).await;
+    assert!(asks.contains("name=\"code\"") && asks.contains("demo"), "{asks}");
+    // The link ends with the tokens of its user.
+    let root = demo_token(dir.path(), "root", "admin");
+    let mut root = Client::connect(server.address, Some(root)).await;
+    root.post("/api/admin/revocations", json!({"userId": "demo"})).await.data();
+    let refused = page(&mut client).await;
+    assert!(refused.contains("the token was revoked"), "{refused}");
 }
 
 #[tokio::test]

@@ -1,9 +1,9 @@
 //! Times as people write them and read them.
 
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
 
 use crate::base::error::{Error, Result};
-use crate::base::{Seq, TimeMs};
+use crate::base::{Seq, TimeMs, rfc3339};
 
 /// A moment of the ledger: after an event, or at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,13 +39,7 @@ pub(in crate::cli) fn parse_time(text: &str) -> Result<TimeMs> {
 
 /// A time in UTC, to the millisecond; the number where it is past every calendar.
 pub(in crate::cli) fn show_time(at: TimeMs) -> String {
-    // The calendar that is written here ends with the year 9999.
-    match at {
-        0..=253_402_300_799_999 => {
-            humantime::format_rfc3339_millis(UNIX_EPOCH + Duration::from_millis(at)).to_string()
-        }
-        _ => at.to_string(),
-    }
+    rfc3339(at).unwrap_or_else(|| at.to_string())
 }
 
 #[cfg(test)]

@@ -2,13 +2,12 @@
 //! has them.
 
 use std::borrow::Cow;
-use std::time::{Duration, SystemTime};
 
 use hyper::Response;
 use hyper::body::Bytes;
 use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 
-use crate::base::TimeMs;
+use crate::base::{TimeMs, rfc3339};
 use crate::http::answer::Body;
 use crate::http::error::ApiError;
 use crate::http::reply::{Answer, HttpResponse};
@@ -99,11 +98,7 @@ pub(super) fn optional(text: Option<&str>) -> Cow<'_, str> {
 
 /// A time as RFC 3339 writes it, in UTC; nothing when there is none, or none that it can write.
 pub(super) fn time(at: Option<TimeMs>) -> Cow<'static, str> {
-    let at = at.and_then(|ms| SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(ms)));
-    // The last time of the year 9999, in seconds since 1970.
-    let last = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(253_402_300_799));
-    let at = at.filter(|at| last.is_some_and(|last| *at <= last));
-    at.map_or("".into(), |at| humantime::format_rfc3339_millis(at).to_string().into())
+    at.and_then(rfc3339).unwrap_or_default().into()
 }
 
 #[cfg(test)]

@@ -1,12 +1,11 @@
 //! Whether the process lives, and whether it can serve.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, UNIX_EPOCH};
 
 use hyper::StatusCode;
 use serde::Serialize;
 
-use crate::base::TimeMs;
+use crate::base::rfc3339;
 use crate::http::call::PublicCall;
 use crate::http::parts::{Part, Standing};
 use crate::http::reply::{Answer, HttpResponse, respond};
@@ -15,7 +14,7 @@ use crate::http::reply::{Answer, HttpResponse, respond};
 struct Report {
     status: &'static str,
     /// ISO 8601, in UTC.
-    timestamp: String,
+    timestamp: Option<String>,
     phase: Phase,
     checks: Checks,
     dependencies: BTreeMap<&'static str, PartWire>,
@@ -33,7 +32,7 @@ enum Phase {
 struct PartWire {
     state: &'static str,
     /// ISO 8601, in UTC.
-    since: String,
+    since: Option<String>,
     /// What goes on without it; absent while it is well.
     #[serde(rename = "stillWorks", skip_serializing_if = "Option::is_none")]
     still_works: Option<&'static str>,
@@ -80,7 +79,7 @@ fn report(call: &PublicCall<'_>, well: bool, [good, bad]: [&'static str; 2]) -> 
     let checked = parts.iter().filter(|standing| standing.part != Part::Journal);
     let report = Report {
         status: if well { good } else { bad },
-        timestamp: shown(call.app.mall.clock_ms()),
+        timestamp: rfc3339(call.app.mall.clock_ms()),
         phase: if is_draining { Phase::Stopping } else { Phase::Serving },
         checks: Checks {
             engine: told(call.app.mall.check_alive().is_ok()),
@@ -102,15 +101,11 @@ fn report(call: &PublicCall<'_>, well: bool, [good, bad]: [&'static str; 2]) -> 
 fn wire(standing: &Standing) -> PartWire {
     let Standing { part, is_well, since_ms } = *standing;
     let still_works = (!is_well).then(|| part.works());
-    PartWire { state: told(is_well), since: shown(since_ms), still_works }
+    PartWire { state: told(is_well), since: rfc3339(since_ms), still_works }
 }
 
 fn told(well: bool) -> &'static str {
     if well { "fulfilled" } else { "rejected" }
-}
-
-fn shown(ms: TimeMs) -> String {
-    humantime::format_rfc3339_millis(UNIX_EPOCH + Duration::from_millis(ms)).to_string()
 }
 
 #[cfg(test)]

@@ -110,14 +110,15 @@ impl Auth {
     /// Whose link it is; that it is looked at does not use it.
     ///
     /// # Errors
-    /// UNAUTHORIZED when it is none, has ended or was used.
+    /// UNAUTHORIZED when it is none, has ended, was revoked or was used.
     pub(in crate::http) fn look_at_link(
         &self,
         code: &str,
         now_ms: TimeMs,
         began_ms: TimeMs,
+        is_revoked: impl Fn(&str, Option<TimeMs>) -> bool,
     ) -> Result<String, ApiError> {
-        let claims = self.link_claims(code, now_ms, began_ms)?.0;
+        let claims = self.link_claims(code, now_ms, began_ms, is_revoked)?.0;
         if self.used_links.has(code) { Err(spent()) } else { Ok(claims.sub) }
     }
 
@@ -125,14 +126,15 @@ impl Auth {
     /// used before is not known, so links that are older are not good.
     ///
     /// # Errors
-    /// UNAUTHORIZED when it is none, has ended or was used; OVERLOADED while too many are.
+    /// UNAUTHORIZED when it is none, has ended, was revoked or was used; OVERLOADED while too many are.
     pub(in crate::http) fn redeem(
         &self,
         code: &str,
         now_ms: TimeMs,
         began_ms: TimeMs,
+        is_revoked: impl Fn(&str, Option<TimeMs>) -> bool,
     ) -> Result<Session, ApiError> {
-        let (claims, key) = self.link_claims(code, now_ms, began_ms)?;
+        let (claims, key) = self.link_claims(code, now_ms, began_ms, is_revoked)?;
         let role = Role::parse(claims.role.as_deref()).ok_or(Refused::Token)?;
         let ttl_s = claims.link.unwrap_or_default();
         let ends_ms = claims.exp.0.saturating_add(self.leeway_ms);
@@ -148,9 +150,13 @@ impl Auth {
         code: &str,
         now_ms: TimeMs,
         began_ms: TimeMs,
+        is_revoked: impl Fn(&str, Option<TimeMs>) -> bool,
     ) -> Result<(Claims, std::sync::Arc<super::Key>), ApiError> {
         let (claims, key) = self.claims_of(code)?;
         claims.check_time(now_ms, self.leeway_ms).map_err(Refused::Time)?;
+        if is_revoked(&claims.sub, claims.iat.map(|made| made.0)) {
+            return Err(Refused::Revoked.into());
+        }
         let is_ours = claims.link.is_some();
         if !is_ours || claims.iat.is_none_or(|made| made.0 < began_ms) {
             let why = "this is no link of this server's, or it is from before the server started";
@@ -235,23 +241,29 @@ mod tests {
         let secret = SecretString::from("0123456789abcdef0123456789abcdef");
         let auth = Auth::new(&secret).expect("a secret");
         let (began, now) = (1_000_000, 1_000_500);
+        let never = |_: &str, _| false;
         let code = auth.issue_link(None, "ann", Role::Operator, now, 3_600_000).expect("a link");
-        assert_eq!(auth.look_at_link(&code, now, began).ok().as_deref(), Some("ann"));
+        assert_eq!(auth.look_at_link(&code, now, began, never).ok().as_deref(), Some("ann"));
         assert!(
             auth.claims_of(&code).is_ok() && auth.verify(&code).is_err(),
             "it is no bearer token"
         );
         // Of a server that began later, and when its time is over.
-        assert!(auth.look_at_link(&code, now, now + 1).is_err());
-        assert!(auth.redeem(&code, now + LINK_TTL_MS + auth.leeway_ms, began).is_err());
-        let session = auth.redeem(&code, now, began).expect("it is good");
+        assert!(auth.look_at_link(&code, now, now + 1, never).is_err());
+        assert!(auth.redeem(&code, now + LINK_TTL_MS + auth.leeway_ms, began, never).is_err());
+        let is_revoked = |user: &str, at: Option<TimeMs>| user == "ann" && at <= Some(now);
+        let refused = auth.look_at_link(&code, now, began, is_revoked).expect_err("it is revoked");
+        assert_eq!(refused.detail.as_deref(), Some("the token was revoked"));
+        auth.redeem(&code, now, began, is_revoked).expect_err("it is revoked");
+        // Whoever was refused has not used it.
+        let session = auth.redeem(&code, now, began, never).expect("it is good");
         assert_eq!((session.role, session.ttl_s), (Role::Operator, 3600));
         let bearer = auth.verify(&session.token).ok().expect("a bearer token");
         assert_eq!(bearer.identity.user.id(), "ann");
-        let again = auth.redeem(&code, now, began).expect_err("it was used");
+        let again = auth.redeem(&code, now, began, never).expect_err("it was used");
         assert_eq!(again.code, Code::Unauthorized);
-        assert!(auth.look_at_link(&code, now, began).is_err());
+        assert!(auth.look_at_link(&code, now, began, never).is_err());
         let token = auth.issue("ann", Role::User, now + 1000).expect("a token");
-        assert!(auth.redeem(&token, now, began).is_err(), "a token is no link");
+        assert!(auth.redeem(&token, now, began, never).is_err(), "a token is no link");
     }
 }

@@ -1,43 +1,35 @@
 //! How much each user, and each address, has asked of late: a count that halves as time goes by.
-//!
-//! It is kept as `rates` keeps what is paid off, in two rows of a fixed table, of which the smaller
-//! count is believed. Nothing is evicted, and nothing grows.
 
-use std::hash::{BuildHasher, Hash};
+use std::hash::Hash;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::share::ONE;
+use crate::http::rows::Rows;
 
-const ROWS: usize = 2;
-const CELLS: usize = 1 << 15;
+const PLACES: usize = 1 << 15;
 /// In what time a count halves, in milliseconds: a power of two.
 const HALF_LIFE_MS: u64 = 256;
 
 #[derive(Debug)]
 pub(super) struct Crowd {
     /// A count in the lower half, and in the upper one when it was that much, in half-lives.
-    cells: Box<[AtomicU64]>,
-    hasher: foldhash::quality::RandomState,
+    counts: Rows<AtomicU64>,
 }
 
 impl Default for Crowd {
     fn default() -> Self {
-        let cells = std::iter::repeat_with(AtomicU64::default).take(ROWS * CELLS).collect();
-        Self { cells, hasher: foldhash::quality::RandomState::default() }
+        Self { counts: Rows::new(PLACES) }
     }
 }
 
 impl Crowd {
     /// Counts one request, and says how much `who` has asked of late, this one included.
     pub(super) fn count(&self, who: impl Hash, now_ms: u64) -> u32 {
-        let hash = self.hasher.hash_one(who);
         // Wraps after many years.
         let at = (now_ms / HALF_LIFE_MS) as u32;
         let mut least = u32::MAX;
-        for row in 0..ROWS {
-            let place = row * CELLS + (hash >> (32 * row)) as usize % CELLS;
+        for cell in self.counts.of(who).0 {
             // Relaxed: the number is the whole message. What is lost to a race is one of many.
-            let cell = &self.cells[place];
             let (then, count) = added(cell.load(Ordering::Relaxed), at);
             cell.store(u64::from(then) << 32 | u64::from(count), Ordering::Relaxed);
             least = least.min(count);

@@ -6,11 +6,9 @@
 mod crowd;
 mod places;
 mod share;
+mod waits;
 
-use std::future::poll_fn;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
-use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -18,10 +16,11 @@ use parking_lot::Mutex;
 use self::crowd::Crowd;
 pub(super) use self::places::Place;
 use self::places::Places;
-use self::share::{Came, ONE, Share, lets_in};
+use self::share::{Came, ONE, Share, Wait, lets_in, us};
+pub(super) use self::waits::watch;
+use super::Limits;
 use super::error::{ApiError, Code};
 use super::guests::Address;
-use super::{App, Limits};
 
 /// How many users an address stands for: they may share one, and one may pretend to be many.
 const USERS_OF_AN_ADDRESS: u32 = 256;
@@ -29,12 +28,9 @@ const USERS_OF_AN_ADDRESS: u32 = 256;
 const NOBODIES_OF_AN_ADDRESS: u32 = 16;
 /// How many requests of operators, and of whatever watches, are under way at one time.
 const OPERATORS_MAX: usize = 256;
-/// How often to look how long requests wait, while many come.
-const STEP: Duration = Duration::from_millis(2);
-/// The same while few do.
-const REST: Duration = Duration::from_millis(50);
-/// So many requests between two looks are many.
-const MANY: u64 = 4;
+/// For how long an answer is held back that turns somebody away while more is asked than can be done: it
+/// takes the processors' time as well, and who waits for an answer does not ask again meanwhile.
+const HOLD: Duration = Duration::from_millis(250);
 /// What stands for the share that everybody has.
 const EVERYBODY: u32 = u32::MAX;
 
@@ -93,7 +89,6 @@ pub(super) struct Gate {
     share: Option<Mutex<Share>>,
     /// What is let in, as of the last look.
     now: AtomicU32,
-    hold_ms: AtomicU64,
     crowd: Crowd,
     places: Places,
     operators: AtomicUsize,
@@ -136,7 +131,6 @@ impl Gate {
         Self {
             share: limits.overload_wait.map(|wait_max| Mutex::new(Share::new(wait_max))),
             now: AtomicU32::new(EVERYBODY),
-            hold_ms: AtomicU64::new(0),
             crowd: Crowd::default(),
             places: Places::new(limits.user_requests_under_way),
             operators: AtomicUsize::new(0),
@@ -162,7 +156,8 @@ impl Gate {
         self.look_at(asker, now_ms).map_err(|shed| {
             // Relaxed, as all here: each number is the whole message.
             self.shed[shed as usize].fetch_add(1, Ordering::Relaxed);
-            let hold = Duration::from_millis(self.hold_ms.load(Ordering::Relaxed));
+            let is_overloaded = self.now.load(Ordering::Relaxed) != EVERYBODY;
+            let hold = if is_overloaded { HOLD } else { Duration::ZERO };
             ApiError::new(Code::Overloaded).detail(shed.detail()).held_back(hold)
         })
     }
@@ -228,18 +223,17 @@ impl Gate {
         GateSeen { shed: Shed::ALL.map(shed), wait_us: self.wait_us.load(Ordering::Relaxed) }
     }
 
-    /// Something was ready and waited for so long. Whether to look again soon.
-    fn saw(&self, share: &Mutex<Share>, wait: Duration) -> bool {
-        let us = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+    /// Something was ready and waited. Whether to look again soon.
+    fn saw(&self, wait: Wait) -> bool {
+        let Some(share) = &self.share else { return false };
         let mut share = share.lock();
         let came = || Came {
             requests: self.requests.swap(0, Ordering::Relaxed),
             heaviest: self.heaviest.swap(0, Ordering::Relaxed),
         };
-        let least_us = share.saw(us(self.origin.elapsed()), us(wait), came);
+        let least_us = share.saw(us(self.origin.elapsed()), wait, came);
         if let Some(least_us) = least_us {
             self.wait_us.store(least_us, Ordering::Relaxed);
-            self.hold_ms.store(share.hold().as_millis() as u64, Ordering::Relaxed);
             let now = share.share().unwrap_or(EVERYBODY);
             match (self.now.swap(now, Ordering::Relaxed), now) {
                 (EVERYBODY, EVERYBODY) => {}
@@ -248,37 +242,8 @@ impl Gate {
                 (_, _) => {}
             }
         }
-        share.share().is_some() || share.is_long(us(wait))
+        share.share().is_some() || share.is_long(wait)
     }
-}
-
-/// Looks again and again how long requests wait that have come, until it is dropped.
-pub(super) async fn watch(app: Arc<App>) {
-    let gate = &app.gate;
-    let Some(share) = &gate.share else { return };
-    let mut is_soon = false;
-    loop {
-        let before = gate.requests.load(Ordering::Relaxed);
-        tokio::time::sleep(if is_soon { STEP } else { REST }).await;
-        let is_busy = gate.requests.load(Ordering::Relaxed).saturating_sub(before) >= MANY;
-        let ready = Instant::now();
-        behind_the_others().await;
-        is_soon = gate.saw(share, ready.elapsed()) || is_busy;
-    }
-}
-
-/// Waits as a request does whose bytes have come: behind everything else that is ready. (The yield of
-/// tokio's own is woken by the driver, which may put it before the others.)
-async fn behind_the_others() {
-    let mut has_waited = false;
-    poll_fn(|cx| {
-        if std::mem::replace(&mut has_waited, true) {
-            return Poll::Ready(());
-        }
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
 }
 
 #[cfg(test)]

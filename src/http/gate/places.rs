@@ -1,18 +1,16 @@
-//! How many requests each user has under way. Users are told apart by two rows of a fixed table, of
-//! which the smaller count is believed: whoever shares a place with a busy one has another.
+//! How many requests each user has under way.
 
-use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-const ROWS: usize = 2;
-const CELLS: usize = 1 << 15;
+use crate::http::rows::{ROWS, Rows};
+
+const PLACES: usize = 1 << 15;
 
 #[derive(Debug)]
 pub(super) struct Places {
     /// `None` means no bound.
     each_max: Option<u32>,
-    cells: Box<[AtomicU32]>,
-    hasher: foldhash::quality::RandomState,
+    under_way: Rows<AtomicU32>,
 }
 
 /// A request under way, until it is dropped.
@@ -21,8 +19,7 @@ pub(in crate::http) struct Place<'a>([&'a AtomicU32; ROWS]);
 
 impl Places {
     pub(super) fn new(each_max: Option<u32>) -> Self {
-        let cells = std::iter::repeat_with(AtomicU32::default).take(ROWS * CELLS).collect();
-        Self { each_max, cells, hasher: foldhash::quality::RandomState::default() }
+        Self { each_max, under_way: Rows::new(PLACES) }
     }
 
     /// A place for a request of `user`.
@@ -31,10 +28,7 @@ impl Places {
     /// When the user has as many under way as one may have.
     pub(super) fn enter(&self, user: &str) -> Result<Option<Place<'_>>, ()> {
         let Some(each_max) = self.each_max else { return Ok(None) };
-        let hash = self.hasher.hash_one(user);
-        let cells: [&AtomicU32; ROWS] = std::array::from_fn(|row| {
-            &self.cells[row * CELLS + (hash >> (32 * row)) as usize % CELLS]
-        });
+        let (cells, _) = self.under_way.of(user);
         // Relaxed: the number is the whole message.
         let others = cells.map(|cell| cell.fetch_add(1, Ordering::Relaxed));
         let place = Place(cells);

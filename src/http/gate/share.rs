@@ -18,12 +18,23 @@ const INTERVAL_US: u64 = 25_000;
 /// How many looks an interval has at least.
 const LOOKS_MIN: u32 = 3;
 /// Where fewer came in an interval, it is not they that keep the processors from them.
-const REQUESTS_MIN: u64 = 32;
+const REQUESTS_MIN: u64 = 8;
 /// However much is asked, of those who ask for little this part is let in: otherwise nothing would be
 /// done but to turn away.
 const SHARE_MIN: u32 = ONE / 16;
-/// The longest that an answer which turns away is held back, in milliseconds.
-const HOLD_MS_MAX: u64 = 250;
+/// By which part the share grows in an interval in which nothing waited for too long, and in one in which
+/// nothing waited for a quarter of that.
+const GROWS: u32 = 32;
+const GROWS_FAST: u32 = 8;
+
+/// How long something waits that is ready.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Wait {
+    /// It is served.
+    All(Duration),
+    /// It still waits.
+    So(Duration),
+}
 
 /// The share, and the waits by which it is moved.
 #[derive(Debug)]
@@ -35,7 +46,6 @@ pub(super) struct Share {
     least_us: u64,
     /// `None` while everybody is let in.
     share: Option<u32>,
-    hold_ms: u64,
 }
 
 /// What came since it was looked at last.
@@ -48,26 +58,28 @@ pub(super) struct Came {
 
 impl Share {
     pub(super) fn new(wait_max: Duration) -> Self {
-        let wait_us_max = u64::try_from(wait_max.as_micros()).unwrap_or(u64::MAX);
-        Self { wait_us_max, began_us: 0, looks: 0, least_us: u64::MAX, share: None, hold_ms: 0 }
+        let wait_us_max = us(wait_max);
+        Self { wait_us_max, began_us: 0, looks: 0, least_us: u64::MAX, share: None }
     }
 
     pub(super) fn share(&self) -> Option<u32> {
         self.share
     }
 
-    pub(super) fn hold(&self) -> Duration {
-        Duration::from_millis(self.hold_ms)
-    }
-
-    /// Whoever was ready at `now_us` less `wait_us` was served at `now_us`. What came since the last
-    /// interval is asked for when one is over; then the least wait of it is told.
+    /// Something was ready at `now_us` less its wait. What came since the last interval is asked for when
+    /// one is over; then the least wait of it is told.
     pub(super) fn saw(
         &mut self,
         now_us: u64,
-        wait_us: u64,
+        wait: Wait,
         came: impl FnOnce() -> Came,
     ) -> Option<u64> {
+        let wait_us = match wait {
+            Wait::All(wait) => us(wait),
+            // It may yet be a short one.
+            Wait::So(wait) if us(wait) <= self.wait_us_max => return None,
+            Wait::So(wait) => us(wait),
+        };
         if self.looks == 0 {
             self.began_us = now_us.saturating_sub(wait_us);
         }
@@ -83,30 +95,31 @@ impl Share {
     }
 
     /// Whether so long a wait is too long.
-    pub(super) fn is_long(&self, wait_us: u64) -> bool {
-        wait_us > self.wait_us_max
+    pub(super) fn is_long(&self, wait: Wait) -> bool {
+        let (Wait::All(wait) | Wait::So(wait)) = wait;
+        us(wait) > self.wait_us_max
     }
 
     fn adapt(&mut self, least_us: u64, came: Came) {
-        let waits = self.is_long(least_us) && came.requests >= REQUESTS_MIN;
+        let waits = least_us > self.wait_us_max && came.requests >= REQUESTS_MIN;
         if !waits {
-            self.hold_ms -= self.hold_ms.div_ceil(4);
+            let is_quick = least_us <= self.wait_us_max / 4;
+            let part = if is_quick { GROWS_FAST } else { GROWS };
             // By a part, and never by nothing.
-            let more = self.share.map(|share| share.saturating_add(share.div_ceil(32)));
+            let more = self.share.map(|share| share.saturating_add(share.div_ceil(part)));
             // Whoever asks most is let in.
             self.share = more.filter(|&share| share < came.heaviest);
             return;
         }
         let share = self.share.unwrap_or(came.heaviest).max(SHARE_MIN);
-        if share == SHARE_MIN {
-            // It takes the processors' time to turn away as well. Who waits for an answer does not ask
-            // again meanwhile.
-            self.hold_ms = (2 * self.hold_ms).clamp(1, HOLD_MS_MAX);
-        }
         let is_far = least_us / 2 > self.wait_us_max;
         let less = share / if is_far { 2 } else { 8 };
         self.share = Some((share - less).max(SHARE_MIN));
     }
+}
+
+pub(super) fn us(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// Whether somebody is let in who asks for so much, by a number that may be any.

@@ -98,25 +98,3 @@ fn a_user_has_so_many_requests_under_way_and_a_service_any_number() {
     gate.admit(ann).expect("there is room again");
     assert_eq!(counted(&gate), [0, 0, 1, 0]);
 }
-
-/// The loop that looks: what is ready is behind what was ready before.
-#[test]
-fn a_look_waits_behind_all_that_is_ready() {
-    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-    let order = Arc::new(Mutex::new(Vec::new()));
-    runtime.block_on(async {
-        let mut tasks = tokio::task::JoinSet::new();
-        let told = order.clone();
-        tasks.spawn(async move {
-            let others = told.clone();
-            let other = tokio::spawn(async move { others.lock().push("another") });
-            behind_the_others().await;
-            told.lock().push("the look");
-            other.await.expect("it ends");
-        });
-        while let Some(ended) = tasks.join_next().await {
-            ended.expect("it ends");
-        }
-    });
-    assert_eq!(*order.lock(), ["another", "the look"]);
-}

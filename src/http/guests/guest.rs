@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use hyper::body::Bytes;
 use parking_lot::Mutex;
+use smallvec::SmallVec;
 use tokio::sync::Notify;
 
 use super::address::Address;
@@ -14,12 +15,16 @@ use crate::http::running::RunningClock;
 /// How long what a client still sends is read after the last answer: to close with bytes unread
 /// would reset the connection, and the client might lose the answer.
 pub(super) const LINGER: Duration = Duration::from_secs(1);
+/// As many pieces of answers as most connections have unread at one time at most.
+const UNREAD: usize = 2;
+
 /// What a connection is at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
     /// No request was ever whole.
     Silent,
-    /// A request is read and handled; its handler bounds the time.
+    /// A request is read and handled, and its handler bounds the time; or its answer goes on, and each
+    /// piece of that has its time.
     Busy,
     /// Its answer is on the way.
     Answering,
@@ -31,7 +36,7 @@ pub(super) enum Stage {
     Closing,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct State {
     stage: Stage,
     since_ms: u64,
@@ -39,9 +44,9 @@ pub(super) struct State {
     stalled_since_ms: Option<u64>,
     /// How many requests of it are read, handled and handed over for writing.
     busy: usize,
-    /// How many pieces of answers wait in memory for the client to take them; counted where it has many
-    /// requests at a time, each of which it may let wait.
-    unread: usize,
+    /// What waits for the client to take it, the oldest first.
+    unread: SmallVec<[Unread; UNREAD]>,
+    next_piece: u64,
     /// It speaks HTTP/2.
     is_shared: bool,
     going: Going,
@@ -65,45 +70,76 @@ pub(in crate::http) enum Farewell {
     InPeace,
 }
 
+/// A piece of an answer that waits for the client to take it.
+#[derive(Clone, Copy, Debug)]
+struct Unread {
+    piece: u64,
+    since_ms: u64,
+}
+
 /// A request of a connection that is under way, until it is dropped.
 #[derive(Debug)]
 pub(in crate::http) struct Turn {
     guest: Arc<Guest>,
     is_shared: bool,
+    /// Its answer is not asked for the next piece: the client has not taken enough yet.
+    unasked: Option<Waiting>,
 }
 
 impl Turn {
-    /// Counts the bytes of an answer until the client has taken them, where that is to be counted.
-    pub(in crate::http) fn attach(&self, bytes: Bytes) -> Bytes {
-        if !self.is_shared {
+    /// There is an answer.
+    pub(in crate::http) fn begins(&mut self) {
+        self.unasked = Some(Guest::wait(&self.guest));
+    }
+
+    /// Its answer is asked for the next piece, and there is none yet: nothing waits for the client but
+    /// what it has not taken of those before.
+    pub(in crate::http) fn has_nothing(&mut self) {
+        self.unasked = None;
+    }
+
+    /// Counts a piece of its answer until the client has taken it. Where an answer is in one piece, and
+    /// one answer comes after the other, the stage says as much.
+    pub(in crate::http) fn attach(&mut self, bytes: Bytes, is_whole: bool) -> Bytes {
+        if !is_whole {
+            // The next is asked for once the client has taken of this one.
+            self.begins();
+        } else if !self.is_shared {
             return bytes;
         }
-        self.guest.state.lock().unread += 1;
-        Bytes::from_owner(Unread { bytes, guest: Arc::clone(&self.guest) })
+        Bytes::from_owner(Piece { bytes, _waiting: Guest::wait(&self.guest) })
     }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
+        self.unasked = None;
         self.guest.answered();
     }
 }
 
-/// A piece of an answer that is in memory.
-struct Unread {
-    bytes: Bytes,
+/// That something waits for the client to take it, until it is dropped.
+#[derive(Debug)]
+struct Waiting {
+    piece: u64,
     guest: Arc<Guest>,
 }
 
-impl AsRef<[u8]> for Unread {
-    fn as_ref(&self) -> &[u8] {
-        &self.bytes
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.guest.was_taken(self.piece);
     }
 }
 
-impl Drop for Unread {
-    fn drop(&mut self) {
-        self.guest.was_read();
+/// A piece of an answer that is in memory.
+struct Piece {
+    bytes: Bytes,
+    _waiting: Waiting,
+}
+
+impl AsRef<[u8]> for Piece {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
     }
 }
 
@@ -137,7 +173,8 @@ impl State {
             since_ms: clock.now_ms(),
             stalled_since_ms: None,
             busy: 0,
-            unread: 0,
+            unread: SmallVec::new(),
+            next_piece: 0,
             is_shared: false,
             going: Going::Staying,
         }
@@ -156,7 +193,8 @@ impl Guest {
 
     /// What it is at, if it was not sent away.
     pub(super) fn staying(&self) -> Option<State> {
-        Some(*self.state.lock()).filter(|state| state.going == Going::Staying)
+        let state = self.state.lock();
+        (state.going == Going::Staying).then(|| state.clone())
     }
 
     #[cfg(test)]
@@ -179,7 +217,7 @@ impl Guest {
         }
         state.busy += 1;
         self.enter(&mut state, Stage::Busy);
-        Ok(Turn { guest: Arc::clone(self), is_shared })
+        Ok(Turn { guest: Arc::clone(self), is_shared, unasked: None })
     }
 
     /// The answer to one request is handed over for writing.
@@ -192,17 +230,26 @@ impl Guest {
         }
     }
 
-    /// A piece of an answer has left the memory.
-    fn was_read(&self) {
+    /// Something waits for the client from now on.
+    fn wait(guest: &Arc<Self>) -> Waiting {
+        let mut state = guest.state.lock();
+        let piece = state.next_piece;
+        state.next_piece += 1;
+        state.unread.push(Unread { piece, since_ms: guest.clock.now_ms() });
+        Waiting { piece, guest: Arc::clone(guest) }
+    }
+
+    /// It waits no more.
+    fn was_taken(&self, piece: u64) {
         let mut state = self.state.lock();
-        state.unread -= 1;
+        state.unread.retain(|unread| unread.piece != piece);
         self.rest_if_read(&mut state);
     }
 
     /// What was handed over is written one after the other, and where several are, that of one says
     /// nothing of another.
     fn rest_if_read(&self, state: &mut State) {
-        if state.is_shared && state.stage == Stage::Answering && state.unread == 0 {
+        if state.is_shared && state.stage == Stage::Answering && state.unread.is_empty() {
             let is_leaving = state.going == Going::Leaving;
             self.enter(state, if is_leaving { Stage::Closing } else { Stage::Resting });
         }
@@ -263,7 +310,9 @@ impl Guest {
         match farewell {
             Farewell::InPeace => {
                 state.going = Going::Leaving;
-                self.enter(state, Stage::Closing);
+                if state.busy == 0 {
+                    self.enter(state, Stage::Closing);
+                }
             }
             Farewell::AtOnce => state.going = Going::Out,
         }
@@ -318,9 +367,22 @@ impl Guest {
         let late = bound.is_some_and(|bound| over(state.since_ms, bound));
         let stalled =
             state.stalled_since_ms.is_some_and(|since_ms| over(since_ms, limits.write_timeout));
-        if (late || stalled) && state.going != Going::Out {
-            tracing::debug!(stage = ?state.stage, stalled, "a connection took too long");
-            let may_hear = state.is_shared && state.stage == Stage::Resting && !stalled;
+        let oldest_ms = state.unread.first().map(|unread| unread.since_ms);
+        // Whoever was told to go hears it, and so do those who wait for other answers of it.
+        let patience = match state.going {
+            Going::Staying | Going::Out => limits.answer_timeout,
+            Going::Leaving => limits.answer_timeout + LINGER,
+        };
+        let unread = oldest_ms.is_some_and(|since_ms| over(since_ms, patience));
+        if (late || stalled || unread) && state.going != Going::Out {
+            tracing::debug!(stage = ?state.stage, stalled, unread, "a connection took too long");
+            let hears = match state.stage {
+                Stage::Resting => true,
+                // Others of its requests are under way.
+                Stage::Busy => state.going == Going::Staying && state.busy > 1,
+                Stage::Silent | Stage::Answering | Stage::Asking | Stage::Closing => false,
+            };
+            let may_hear = state.is_shared && hears && !stalled;
             let farewell = if may_hear { Farewell::InPeace } else { Farewell::AtOnce };
             self.dismiss(&mut state, farewell);
         }

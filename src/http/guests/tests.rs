@@ -101,6 +101,48 @@ fn each_stage_has_its_time() {
     check("a first head", &|guest| (guest.heard(), None).1, Some(10));
     check("a request", &|guest| Some(asked(guest)), None);
     check("an answer", &|guest| (drop(asked(guest)), None).1, Some(20));
+    let answered = |guest: &Arc<Guest>| {
+        let mut turn = asked(guest);
+        turn.begins();
+        turn
+    };
+    check("an answer that is not asked for", &|guest| Some(answered(guest)), Some(20));
+    let followed = |guest: &Arc<Guest>| {
+        let mut turn = answered(guest);
+        turn.has_nothing();
+        turn
+    };
+    check("an answer that has nothing to say", &|guest| Some(followed(guest)), None);
+    check(
+        "one that had, and was read",
+        &|guest| {
+            let mut turn = followed(guest);
+            drop(turn.attach(Bytes::from_static(b"tea"), false));
+            turn.has_nothing();
+            Some(turn)
+        },
+        None,
+    );
+    check(
+        "one that is asked for no more",
+        &|guest| {
+            let mut turn = followed(guest);
+            drop(turn.attach(Bytes::from_static(b"tea"), false));
+            Some(turn)
+        },
+        Some(20),
+    );
+    let piece = std::cell::Cell::new(Bytes::new());
+    check(
+        "one that had, and is not read",
+        &|guest| {
+            let mut turn = followed(guest);
+            piece.set(turn.attach(Bytes::from_static(b"tea"), false));
+            turn.has_nothing();
+            Some(turn)
+        },
+        Some(20),
+    );
     check("a stalled answer", &|guest| (drop(asked(guest)), guest.takes(false), None).2, Some(5));
     check("a rest", &|guest| (rested(guest), None).1, Some(30));
     check("a next head", &|guest| (rested(guest), guest.heard(), None).2, Some(10));
@@ -119,11 +161,11 @@ fn shared(guest: &Arc<Guest>) -> Turn {
 fn a_connection_of_many_requests_is_at_work_while_any_is() {
     let guests = guests(1, 1);
     let guest = enter(&guests, "10.0.0.1").expect("there is room");
-    let (first, second) = (shared(&guest), shared(&guest));
+    let (first, mut second) = (shared(&guest), shared(&guest));
     drop(first);
     guest.flushed();
     assert_eq!(enter(&guests, "10.0.0.1").err(), Some("out"), "one is under way");
-    let piece = second.attach(Bytes::from_static(b"tea"));
+    let piece = second.attach(Bytes::from_static(b"tea"), true);
     drop(second);
     guest.flushed();
     guest.heard();
@@ -153,6 +195,78 @@ fn a_connection_of_many_requests_is_told_to_go_first() {
     drop(late);
     guests.sweep(LINGER.as_millis() as u64 + 1, &limits);
     assert_eq!(guest.going(), Going::Out, "it does not end by itself");
+}
+
+#[test]
+fn an_answer_that_is_not_read_ends_a_connection_of_many_requests_when_others_have_heard() {
+    let guests = guests(1, 1);
+    let limits = Limits { answer_timeout: Duration::from_millis(20), ..Limits::default() };
+    let guest = enter(&guests, "10.0.0.1").expect("there is room");
+    let (mut unread, other) = (shared(&guest), shared(&guest));
+    unread.begins();
+    guests.sweep(20, &limits);
+    assert!(!guest.is_sent_away(), "it has its time");
+    guests.sweep(21, &limits);
+    assert_eq!(guest.going(), Going::Leaving, "another is under way");
+    let bound_ms = 20 + LINGER.as_millis() as u64;
+    guests.sweep(bound_ms, &limits);
+    assert_eq!(guest.going(), Going::Leaving, "that may be finished");
+    drop(other);
+    guests.sweep(bound_ms + 1, &limits);
+    assert_eq!(guest.going(), Going::Out);
+}
+
+#[tokio::test]
+async fn whoever_leaves_is_heard_of_by_all_who_wait() {
+    let guests = Arc::new(guests(100, 1));
+    let addresses = ["10.0.0.1", "10.0.0.2", "10.0.0.3"];
+    // They make room, and are not gone yet.
+    let there = addresses.map(|ip| enter(&guests, ip).expect("there is room"));
+    let mut waiting = addresses.map(|ip| {
+        let (guests, address) = (guests.clone(), Address::of_ip(ip.parse().expect("an address")));
+        tokio::spawn(async move { guests.admit(address, Share::OfAddress).await })
+    });
+    tokio::task::yield_now().await;
+    assert!(there.iter().all(|guest| guest.is_sent_away()), "somebody waits for each");
+    for (guest, waiting) in there.iter().zip(&mut waiting).rev() {
+        guests.leave(guest);
+        let seat = tokio::time::timeout(Duration::from_secs(60), waiting).await;
+        let seat = seat.expect("it is heard of").expect("no panic").expect("there is room");
+        assert_eq!(seat.guest().address, guest.address);
+    }
+}
+
+#[tokio::test]
+async fn who_was_at_work_makes_room_once_it_rests() {
+    let guests = Arc::new(guests(1, 1));
+    let there = enter(&guests, "10.0.0.1").expect("there is room");
+    let turn = there.begin(false).expect("it may ask");
+    let knocking = guests.clone();
+    let next = Address::of_ip("10.0.0.2".parse().expect("an address"));
+    let waiting = tokio::spawn(async move { knocking.admit(next, Share::OfAddress).await });
+    tokio::task::yield_now().await;
+    drop(turn);
+    there.flushed();
+    assert!(!there.is_sent_away(), "nobody looked again");
+    guests.sweep(0, &Limits::default());
+    tokio::task::yield_now().await;
+    assert!(there.is_sent_away());
+    guests.leave(&there);
+    waiting.await.expect("no panic").expect("there is room");
+}
+
+#[tokio::test]
+async fn a_connection_whose_handler_panics_leaves_its_place() {
+    let guests = Arc::new(guests(1, 1));
+    let address = Address::of_ip("10.0.0.1".parse().expect("an address"));
+    let seat = guests.admit(address, Share::OfAddress).await.expect("there is room");
+    let serving = tokio::spawn(async move {
+        let _turn = seat.guest().begin(false).expect("it may ask");
+        panic!("of a test");
+    });
+    assert!(serving.await.is_err());
+    assert_eq!(guests.house.lock().count, 0);
+    guests.admit(address, Share::OfAddress).await.expect("there is room again");
 }
 
 #[test]

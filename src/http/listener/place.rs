@@ -117,23 +117,12 @@ impl Listener {
         let failed = |cause| Error::io(format!("listening on {place}"), cause);
         let socket = socket.try_clone_to_owned().map_err(failed)?;
         match place {
-            Place::Tcp(_) => {
-                let socket = std::net::TcpListener::from(socket);
-                socket.set_nonblocking(true).map_err(failed)?;
-                TcpListener::from_std(socket).map(Self::from).map_err(failed)
-            }
+            Place::Tcp(_) => Self::inherit(Inherited::Tcp(socket.into())),
             Place::Tls(_) => {
                 let tls = tls.ok_or_else(|| place.without_certificate())?.clone();
-                let socket = std::net::TcpListener::from(socket);
-                socket.set_nonblocking(true).map_err(failed)?;
-                let socket = TcpListener::from_std(socket).map_err(failed)?;
-                Ok(Self::from(socket).with_tls(tls))
+                Ok(Self::inherit(Inherited::Tcp(socket.into()))?.with_tls(tls))
             }
-            Place::Unix(_) => {
-                let socket = std::os::unix::net::UnixListener::from(socket);
-                socket.set_nonblocking(true).map_err(failed)?;
-                UnixListener::from_std(socket).map(Self::from).map_err(failed)
-            }
+            Place::Unix(_) => Self::inherit(Inherited::Unix(socket.into())),
         }
     }
 

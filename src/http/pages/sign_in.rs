@@ -24,7 +24,7 @@ pub(super) async fn get(page: &AnyPage<'_>, asked: &Asked) -> Answer {
     let app = page.call.app;
     let content = match code {
         Some(code) => {
-            let user = app.auth.look_at_link(code, app.mall.clock_ms(), app.began_ms)?;
+            let user = app.look_at_link(code)?;
             ask_to_continue(page, code, &user, next)
         }
         None => ask_who(page, next),
@@ -60,8 +60,7 @@ pub(super) async fn post(page: &AnyPage<'_>, fields: &Fields) -> Answer {
     let (code, app) = (fields.must("code")?, page.call.app);
     // A whole link may be pasted, too.
     let code = code.rsplit_once("code=").map_or(code, |(_, code)| code);
-    let now_ms = app.mall.clock_ms();
-    let (token, role, ttl_s) = match app.auth.redeem(code, now_ms, app.began_ms) {
+    let (token, role, ttl_s) = match app.redeem(code) {
         Ok(session) => (session.token, session.role, session.ttl_s),
         Err(refused) => match app.identity_of(code) {
             Ok(identity) => (code.to_owned(), identity.role, TOKEN_TTL_S),

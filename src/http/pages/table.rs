@@ -20,8 +20,9 @@ use crate::http::reply::Answer;
 use crate::http::route::{Route, parameters};
 use crate::http::row::{Row, Takes};
 
-/// A row is: method, path, who may look (`looker`: everybody, known or not; `user`, `operator`, `admin`), what comes
-/// with it (`nothing`, `query`, `form`, or a `sheet`, which is a long one), the handler, and a summary. A handler that takes another page, or
+/// A row is: method, path, who may look (`looker`: everybody, known or not; `anybody`: the same, and it
+/// makes no difference who; `user`, `operator`, `admin`), what comes with it (`nothing`, `query`, `form`, or
+/// a `sheet`, which is a long one), the handler, and a summary. A handler that takes another page, or
 /// something else along with it, than its row says does not compile.
 macro_rules! pages {
     ($($method:ident $path:literal $access:ident $takes:ident => $handler:path, $summary:literal;)*) => {
@@ -41,6 +42,9 @@ macro_rules! pages {
                         pages!(@answer $takes $handler, page, body, sent)
                     };
                     let answer: Answer = answering.await;
+                    if let Err(error) = &answer {
+                        error.hold_back().await;
+                    }
                     Ok(answer.unwrap_or_else(|error| {
                         failed::page(&Frame::of(request), &error, sent.get())
                     }))
@@ -48,6 +52,7 @@ macro_rules! pages {
             },
         }),*];
     };
+    (@access anybody) => { Access::Public };
     (@access looker) => { Access::Public };
     (@access user) => { Access::User };
     (@access operator) => { Access::Operator };
@@ -120,5 +125,5 @@ pages! {
     POST "/sign-in" looker form => sign_in::post, "Begins a session.";
     POST "/sign-out" looker form => sign_in::end, "Ends it.";
     POST "/language" looker form => sign_in::language, "Chooses a language.";
-    GET "/assets/{name}" looker nothing => load::get, "What pages load.";
+    GET "/assets/{name}" anybody nothing => load::get, "What pages load.";
 }

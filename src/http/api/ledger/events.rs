@@ -1,8 +1,6 @@
 //! Events of the generic API: pages of them, and a stream.
 
 use hyper::HeaderMap;
-use hyper::Response;
-use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 
 use super::facts;
 use crate::base::Seq;
@@ -12,7 +10,7 @@ use crate::http::answer::Body;
 use crate::http::call::LedgerCall;
 use crate::http::error::{ApiError, Code, FailureWire};
 use crate::http::feed::Feed;
-use crate::http::reply::{Answer, success};
+use crate::http::reply::{self, Answer, success};
 use crate::http::{media, query};
 use crate::wire::{EventPage, Found, OldestEvent};
 
@@ -89,11 +87,7 @@ fn stream(call: &LedgerCall<'_>, from: Option<Seq>) -> Answer {
         place,
     };
     tokio::spawn(feed.run());
-    let mut response = Response::new(body);
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(media::EVENT_STREAM));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    Ok(response)
+    Ok(reply::events(body))
 }
 
 /// The events from `from` on, or from the oldest there is.

@@ -1,7 +1,5 @@
 //! Categories and products, for everybody.
 
-use hyper::Response;
-use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use serde::Serialize;
 
 use crate::base::error::Result;
@@ -11,7 +9,7 @@ use crate::http::auth::Identity;
 use crate::http::call::PublicCall;
 use crate::http::error::ApiError;
 use crate::http::format::Format;
-use crate::http::reply::{Answer, success};
+use crate::http::reply::{self, Answer, success};
 use crate::http::{Limits, media, query};
 use crate::ledger::Level;
 use crate::mall::fields::LevelsFields;
@@ -372,13 +370,9 @@ pub(in crate::http) async fn stock(call: PublicCall<'_, 1>) -> Answer {
         let (_, level) = app.mall.product(product_id)?;
         return Ok(call.success(&WatchedWire::of(&level)));
     }
-    let watcher = app.watchers.join(&app.mall, product_id)?;
+    let watcher = app.watchers.join(&app.mall, call.visit(), product_id)?;
     let (maker, body) = Body::pieces();
     let Limits { event_heartbeat, event_patience, .. } = app.limits;
     tokio::spawn(watcher.tell(maker, app.draining.subscribe(), event_heartbeat, event_patience));
-    let mut response = Response::new(body);
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(media::EVENT_STREAM));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    Ok(response)
+    Ok(reply::events(body))
 }

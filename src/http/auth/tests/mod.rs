@@ -23,9 +23,14 @@ fn headers(value: &str) -> HeaderMap {
     headers
 }
 
+/// Whose token headers have at a time.
+fn identify(auth: &Auth, headers: &HeaderMap, now_ms: TimeMs) -> Result<Arc<Identity>, ApiError> {
+    auth.identify(token_of(headers, false)?, now_ms, never)
+}
+
 /// Whose a token is; otherwise why it is nobody's.
 fn user(auth: &Auth, token: &str) -> Result<String, Option<String>> {
-    let identified = auth.identify(&headers(&format!("Bearer {token}")), false, NOW_MS, never);
+    let identified = auth.identify(token, NOW_MS, never);
     let detail = |error: ApiError| {
         assert_eq!(error.code, Code::Unauthorized);
         error.detail.map(|detail| detail.into_owned())
@@ -54,12 +59,12 @@ fn a_token_names_its_user_until_it_expires() {
     let headers = headers(&format!("Bearer {token}"));
     // Twice: verified, then remembered.
     for _ in 0..2 {
-        let identity = auth.identify(&headers, false, NOW_MS, never).expect("a valid token");
+        let identity = identify(&auth, &headers, NOW_MS).expect("a valid token");
         assert_eq!((identity.user.id(), identity.role), ("ann", Role::Admin));
     }
-    assert!(auth.identify(&headers, false, NOW_MS + 9_999, never).is_ok(), "within the leeway");
+    assert!(identify(&auth, &headers, NOW_MS + 9_999).is_ok(), "within the leeway");
     assert!(
-        auth.identify(&headers, false, NOW_MS + 10_000, never).is_err(),
+        identify(&auth, &headers, NOW_MS + 10_000).is_err(),
         "a remembered token expires all the same"
     );
 }
@@ -84,11 +89,7 @@ fn times_may_have_fractions_and_clocks_may_differ() {
         (r#""exp":null"#.to_owned(), false),
     ] {
         let token = sign_text(&auth, &format!(r#"{{"sub":"ann",{times}}}"#));
-        assert_eq!(
-            auth.identify(&headers(&format!("Bearer {token}")), false, NOW_MS, never).is_ok(),
-            valid,
-            "{times}"
-        );
+        assert_eq!(auth.identify(&token, NOW_MS, never).is_ok(), valid, "{times}");
     }
 }
 
@@ -101,7 +102,7 @@ fn two_callers_in_one_request_are_none() {
         AUTHORIZATION,
         HeaderValue::from_str(&format!("Bearer {token}")).expect("a header value"),
     );
-    let error = auth.identify(&headers, false, NOW_MS, never).err().expect("it is refused");
+    let error = identify(&auth, &headers, NOW_MS).err().expect("it is refused");
     assert_eq!(error.code, Code::InvalidRequest);
 }
 
@@ -150,15 +151,9 @@ fn what_is_not_our_token_is_refused() {
         &format!("Bearer {stranger}"),
         &format!("Bearer {nameless}"),
     ] {
-        assert!(
-            auth.identify(&headers(wrong), false, NOW_MS, never).is_err(),
-            "{wrong} must be refused"
-        );
+        assert!(identify(&auth, &headers(wrong), NOW_MS).is_err(), "{wrong} must be refused");
     }
-    assert!(
-        auth.identify(&HeaderMap::new(), false, NOW_MS, never).is_err(),
-        "no header must be refused"
-    );
+    assert!(identify(&auth, &HeaderMap::new(), NOW_MS).is_err(), "no header must be refused");
 }
 
 #[test]

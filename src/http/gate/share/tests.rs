@@ -2,6 +2,10 @@ use super::*;
 
 const MAX_US: u64 = 2_000;
 
+fn all(us: u64) -> Wait {
+    Wait::All(Duration::from_micros(us))
+}
+
 fn share() -> Share {
     Share::new(Duration::from_micros(MAX_US))
 }
@@ -10,7 +14,7 @@ fn share() -> Share {
 fn interval(share: &mut Share, now_us: &mut u64, wait_us: u64, came: Came) {
     loop {
         *now_us += 10_000.max(wait_us);
-        if share.saw(*now_us, wait_us, || came).is_some() {
+        if share.saw(*now_us, all(wait_us), || came).is_some() {
             return;
         }
     }
@@ -24,7 +28,7 @@ fn a_burst_turns_nobody_away() {
         let looks = [50_000, 50_000, if round % 2 == 0 { 10 } else { MAX_US }];
         let mut ended = None;
         for (look, wait_us) in looks.into_iter().enumerate() {
-            ended = share.saw((round * 3 + look as u64) * 50_000, wait_us, || came);
+            ended = share.saw((round * 3 + look as u64) * 50_000, all(wait_us), || came);
         }
         assert!(ended.is_some_and(|least_us| least_us <= MAX_US), "{ended:?}");
         assert_eq!(share.share(), None, "once in the interval nothing had waited for too long");
@@ -44,12 +48,12 @@ fn an_interval_has_some_time_and_some_looks() {
     let mut share = share();
     let came = Came { requests: 1_000, heaviest: 100 * ONE };
     for look in 0..4 {
-        assert_eq!(share.saw(5_000 * (look + 1), 5_000, || came), None, "too short a time");
+        assert_eq!(share.saw(5_000 * (look + 1), all(5_000), || came), None, "too short a time");
     }
-    assert_eq!(share.saw(25_000, 5_000, || came), Some(5_000));
-    assert_eq!(share.saw(125_000, 100_000, || came), None, "one look");
-    assert_eq!(share.saw(225_000, 100_000, || came), None, "two looks");
-    assert_eq!(share.saw(325_000, 4_000, || came), Some(4_000));
+    assert_eq!(share.saw(25_000, all(5_000), || came), Some(5_000));
+    assert_eq!(share.saw(125_000, all(100_000), || came), None, "one look");
+    assert_eq!(share.saw(225_000, all(100_000), || came), None, "two looks");
+    assert_eq!(share.saw(325_000, all(4_000), || came), Some(4_000));
 }
 
 #[test]
@@ -67,7 +71,7 @@ fn the_share_falls_while_requests_wait_and_is_lifted_when_they_do_not() {
         interval(&mut share, &mut now_us, MAX_US, came);
         intervals += 1;
         if let Some(after) = share.share() {
-            assert!(after >= now && after - now <= now / 32 + 1, "{now} to {after}");
+            assert!(after >= now && after - now <= now / GROWS + 1, "{now} to {after}");
             before = after;
         }
     }
@@ -75,21 +79,45 @@ fn the_share_falls_while_requests_wait_and_is_lifted_when_they_do_not() {
 }
 
 #[test]
-fn some_are_always_let_in_and_answers_are_held_back_while_turning_away_is_too_much() {
+fn the_share_comes_back_sooner_while_nothing_waits_at_all() {
+    let came = Came { requests: 1_000, heaviest: 100 * ONE };
+    let intervals = |wait_us: u64| {
+        let (mut share, mut now_us) = (share(), 0);
+        (0..8).for_each(|_| interval(&mut share, &mut now_us, 10 * MAX_US, came));
+        let mut intervals = 0;
+        while share.share().is_some() {
+            interval(&mut share, &mut now_us, wait_us, came);
+            intervals += 1;
+        }
+        intervals
+    };
+    let (slow, fast) = (intervals(MAX_US), intervals(MAX_US / 4));
+    assert!(3 * fast < slow, "{fast} and {slow} intervals");
+}
+
+#[test]
+fn what_still_waits_counts_once_it_has_waited_for_too_long() {
+    let mut share = share();
+    let came = Came { requests: 1_000, heaviest: 100 * ONE };
+    let so = |us| Wait::So(Duration::from_micros(us));
+    for look in 0..100 {
+        assert_eq!(share.saw(look * 1_000, so(MAX_US), || came), None, "it may be a short one");
+    }
+    // Sent at 100 ms, and on its way for a second.
+    let ended = (0..1_000).find(|ms| {
+        let wait_us = 1_000 * ms;
+        share.saw(100_000 + wait_us, so(wait_us), || came).is_some()
+    });
+    assert!(ended.is_some_and(|ms| ms <= 30), "{ended:?}");
+    assert!(share.share().is_some_and(|share| share < 100 * ONE), "somebody is turned away");
+}
+
+#[test]
+fn some_are_always_let_in() {
     let (mut share, mut now_us) = (share(), 0);
     let came = Came { requests: 1_000, heaviest: ONE };
-    let mut before = Duration::ZERO;
-    for _ in 0..40 {
-        interval(&mut share, &mut now_us, 10 * MAX_US, came);
-        assert!(share.hold() >= before, "it only grows");
-        before = share.hold();
-    }
+    (0..40).for_each(|_| interval(&mut share, &mut now_us, 10 * MAX_US, came));
     assert_eq!(share.share(), Some(SHARE_MIN));
-    assert_eq!(share.hold(), Duration::from_millis(HOLD_MS_MAX));
-    for _ in 0..40 {
-        interval(&mut share, &mut now_us, 0, came);
-    }
-    assert_eq!(share.hold(), Duration::ZERO, "no answer is held back for ever");
 }
 
 /// The part of so many draws that is let in.

@@ -36,7 +36,12 @@ pub(in crate::trials::bench) fn watchers(dir: &Path, figures: &mut Figures) -> R
     let mall = Mall::open(engine.clone(), MallConfig::default())?;
     stock(&engine, &mall)?;
     let connections = 2 * WATCHERS;
-    let limits = Limits { connections, connections_per_address: connections, ..Limits::default() };
+    let limits = Limits {
+        connections,
+        connections_per_address: connections,
+        stock_watchers_per_address: WATCHERS,
+        ..Limits::default()
+    };
     let app = Arc::new(App::new(mall, auth, limits));
     let shop = Server::start(&runtime, |listener, stop| http::run(listener, stop, app))?;
     let bench = Bench { runtime: &runtime, engine: &engine, shop: &shop };

@@ -437,8 +437,8 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let config = StoreConfig::default();
         assert_eq!(limit_for(&dir.path().join("none"), config), config.open_limit);
-        let file = std::fs::File::create(dir.path().join("db")).expect("a file");
-        file.set_len(3 * SLOW_DISK).expect("it is sparse");
+        let read_in_3_s = vec![0; 3 * SLOW_DISK as usize];
+        files::replace(&dir.path().join("db"), &read_in_3_s).expect("a file");
         let limit = limit_for(dir.path(), config);
         assert_eq!(limit, config.open_limit + Duration::from_secs(3));
     }

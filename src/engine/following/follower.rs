@@ -9,6 +9,7 @@ use crossbeam_utils::sync::{Parker, Unparker};
 
 use super::progress::End;
 use super::shortage::Shortage;
+use super::writer;
 use crate::base::Seq;
 use crate::base::error::{Error, Result};
 use crate::base::flaw::{self, Flaw};
@@ -141,7 +142,7 @@ impl<'a> Follower<'a> {
                     self.parker.park_timeout(DESCRIPTOR_PAUSE);
                     Step::Carry
                 }
-                Step::End => return Ok(()),
+                Step::End => return writer::write_the_rest(self.core, self.store),
             };
         }
     }
@@ -152,7 +153,6 @@ impl<'a> Follower<'a> {
         if count > 0 {
             Step::Carry
         } else if is_stopping {
-            // The journal has it all; a close does not wait for what the next open can carry over.
             Step::End
         } else if self.is_full() {
             Step::AwaitRoom

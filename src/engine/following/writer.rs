@@ -82,6 +82,25 @@ pub(in crate::engine) fn run(core: &Arc<Core>, parker: &Parker) {
     }
 }
 
+/// Moves what is left to sled as the engine stops, so that the journal need not keep it; nothing where
+/// that is much: the journal has it all, and a close does not wait for what the next open can carry over.
+///
+/// # Errors
+/// Those of the store, but not a lack of descriptors.
+pub(super) fn write_the_rest(core: &Core, store: &Store) -> Result<()> {
+    if core.history.is_much(store) {
+        return Ok(());
+    }
+    while store.watermark() < store.projected() {
+        match store.flush(ROWS_AT_ONCE) {
+            Ok(watermark) => core.journal.set_pin("store", needed_from(watermark)),
+            Err(error) if error.lacks_descriptors() => return Ok(()),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
 struct Writing<'a> {
     core: &'a Core,
     store: &'a Store,

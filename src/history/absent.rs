@@ -82,7 +82,11 @@ impl Store {
         match self.0 {}
     }
 
-    pub(crate) fn run_count(&self) -> usize {
+    pub(crate) fn must_merge(&self) -> bool {
+        match self.0 {}
+    }
+
+    pub(crate) fn awaits_readers(&self) -> bool {
         match self.0 {}
     }
 

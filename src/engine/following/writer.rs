@@ -22,9 +22,6 @@ const FLUSH_EVERY: Duration = Duration::from_millis(500);
 const DESCRIPTOR_PAUSE: Duration = Duration::from_millis(100);
 /// Rows moved or merged before it is looked whether the engine stops.
 const ROWS_AT_ONCE: usize = 20_000;
-/// With this many runs in the store they are merged although the journal is busy: each is one more
-/// place where a read may have to look.
-const RUNS_MAX: usize = 48;
 
 /// Where the thread is found, and how it ended.
 #[derive(Default)]
@@ -146,7 +143,7 @@ impl Writing<'_> {
         if history.is_much(store) {
             return Step::Flush;
         }
-        if store.run_count() >= RUNS_MAX && store.wants_merging() {
+        if store.must_merge() {
             return Step::Merge;
         }
         let is_behind = store.watermark() < store.projected();
@@ -157,6 +154,7 @@ impl Writing<'_> {
             (_, true) if store.wants_merging() => Step::Merge,
             (true, true) => Step::Rest { at_most: Some(left) },
             (true, false) => Step::Rest { at_most: Some(FLUSH_EVERY) },
+            (false, _) if store.awaits_readers() => Step::Rest { at_most: Some(FLUSH_EVERY) },
             (false, _) => Step::Rest { at_most: None },
         }
     }
@@ -166,13 +164,14 @@ impl Writing<'_> {
         let before = self.store.watermark();
         while !self.is_over() {
             let flushed = self.store.flush(ROWS_AT_ONCE);
-            if let Some(watermark) = self.passing(flushed)?
-                && watermark > before
-            {
+            let Some(watermark) = self.passing(flushed)? else { continue };
+            if watermark > before {
                 self.core.journal.set_pin("store", needed_from(watermark));
                 self.written = Instant::now();
                 // It may wait for room in memory.
                 self.core.history.progress.hurry();
+            }
+            if watermark > before || watermark == self.store.projected() {
                 break;
             }
         }

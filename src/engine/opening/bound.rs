@@ -104,7 +104,7 @@ impl EngineBuilder {
     /// that, carrying events into history waits for sled: nothing is refused, and reads of the
     /// newest are late.
     pub fn history_memory_max(mut self, bytes: u64) -> Self {
-        self.history_memory_max = bytes;
+        self.history_memory_max = bytes.max(1);
         self
     }
 }

@@ -162,7 +162,11 @@ impl Disk {
             sync(&self.db, &self.dir)?;
             empty.write(&self.dir)
         });
-        self.failing(cleared)?;
+        if cleared.is_err() {
+            // It is damaged now, whatever went wrong: nothing may say otherwise.
+            self.failed.store(true, Ordering::SeqCst);
+        }
+        cleared?;
         *manifest = empty;
         *self.runs.lock() = Arc::default();
         self.has_alone.store(false, Ordering::Release);

@@ -114,6 +114,16 @@ impl Flusher {
             || merge::due(&disk.runs(), self.alike_max) > 0
     }
 
+    /// Whether a read may have to look at so many runs that merging them does not wait.
+    pub(super) fn must_merge(&self, disk: &Disk) -> bool {
+        merge::are_many(&disk.runs(), self.alike_max) && self.wants_merging(disk)
+    }
+
+    /// Whether somebody still reads what was merged.
+    pub(super) fn awaits_readers(&self) -> bool {
+        !self.left.is_empty()
+    }
+
     /// Merges on, by at most `budget` rows, or removes what was merged.
     ///
     /// # Errors

@@ -66,6 +66,18 @@ impl Manifest {
         }
     }
 
+    /// The manifest, when an earlier release wrote it.
+    ///
+    /// # Errors
+    /// As [`Manifest::read`].
+    pub(super) fn of_earlier_release(dir: &Path) -> Result<Option<Self>> {
+        let path = Self::path(dir);
+        let bytes = files::read(&path)
+            .map_err(|error| Error::io(format!("reading {}", path.display()), error))?;
+        let is_ours = bytes.is_none_or(|bytes| bytes.get(MAGIC.len()) == Some(&VERSION));
+        if is_ours { Ok(None) } else { Self::read(dir) }
+    }
+
     /// Makes this the manifest, durably.
     ///
     /// # Errors

@@ -11,8 +11,8 @@
 //!
 //! Only durable events may be projected: the store must not know what a crash can take back.
 //!
-//! Lock order: `flusher`, `projector`, `tables`. `tables` is held for a few map operations and
-//! never across I/O; `projector` is held across the read of a record from sled, and only its one
+//! Lock order: `flusher`, `projector`, `tables`, the disk's. `tables` is held for a few map operations
+//! and never across I/O; `projector` is held across the read of a record from sled, and only its one
 //! follower thread waits for it.
 
 mod block;
@@ -244,9 +244,15 @@ impl Store {
         self.disk().is_ok_and(|disk| flusher.wants_merging(&disk))
     }
 
-    /// How many runs a read may have to look at.
-    pub(crate) fn run_count(&self) -> usize {
-        self.disk().map_or(0, |disk| disk.runs().0.len())
+    /// Whether they are to be merged although there is more to do.
+    pub(crate) fn must_merge(&self) -> bool {
+        let flusher = self.flusher.lock();
+        self.disk().is_ok_and(|disk| flusher.must_merge(&disk))
+    }
+
+    /// Whether merged runs are still there, since somebody reads them.
+    pub(crate) fn awaits_readers(&self) -> bool {
+        self.flusher.lock().awaits_readers()
     }
 
     /// Goes on merging runs, by at most `budget` rows.
@@ -403,7 +409,11 @@ impl Store {
     /// As [`Store::flush`]; the store is closed all the same.
     pub(crate) fn close(&self) -> Result<()> {
         let flushed = self.flush_all();
+        // A merge under way reads, and whoever reads keeps sled open.
+        let mut flusher = self.flusher.lock();
+        *flusher = flusher.anew();
         let disk = self.disk.lock().take();
+        drop(flusher);
         let let_go = disk.map_or(Ok(()), disk::let_go);
         match flushed {
             Err(error) if error.kind() == ErrorKind::Closed => let_go,

@@ -41,7 +41,7 @@ pub(crate) struct StoreConfig {
     /// verified. Damage in a larger one is found when a row is read.
     pub(crate) verify_rows_max: u64,
     /// With this many runs of about one size they are merged. Each row is written once more whenever
-    /// they are, and a read looks at up to this many of each size.
+    /// they are, and a read mostly looks at up to this many of each size.
     pub(crate) alike_max: usize,
 }
 
@@ -81,7 +81,13 @@ pub(super) struct Opened {
 /// when no new store can be made. Never for damage.
 pub(super) fn open(dir: &Path, config: StoreConfig, judge: Judge<'_>) -> Result<Opened> {
     match open_existing(dir, config, judge)? {
-        Found::Sound(opened) => Ok(*opened),
+        Found::Sound(opened) => {
+            // Before there is a block, which an earlier release would pass over.
+            if let Some(manifest) = Manifest::of_earlier_release(dir)? {
+                manifest.write(dir)?;
+            }
+            Ok(*opened)
+        }
         Found::Nothing => create(dir, config, None),
         Found::Damaged(reason) => {
             let path = move_aside(dir)?;

@@ -154,7 +154,7 @@ impl Projector {
     }
 
     /// A new record is written blindly: when a flush that was cut short left a later state of it in
-    /// sled, the events that made that state follow.
+    /// sled, as those of earlier releases did, the events that made that state follow.
     fn made(&mut self, seq: Seq, at: TimeMs, made: &Made<'_>) {
         let Made { reservation, owner, expires_at, confirmed, lines, details } = *made;
         let record = ReservationRecord {

@@ -88,7 +88,16 @@ impl View<'_> {
             }
             total += count;
         }
-        Ok(total + count(Cursor::alone(self.db, KeyRange::everything()))?)
+        if !self.has_alone {
+            return Ok(total);
+        }
+        // Of a row that stands alone and was changed since, one counts.
+        let mut rows = self.rows(KeyRange::everything())?;
+        total = 0;
+        while rows.next()?.is_some() {
+            total += 1;
+        }
+        Ok(total)
     }
 }
 
@@ -138,6 +147,8 @@ pub(super) struct Merged {
 struct Source {
     cursor: Cursor,
     head: Option<Row>,
+    /// How many rows came of it.
+    seen: u64,
 }
 
 impl Merged {
@@ -149,9 +160,14 @@ impl Merged {
         let mut sources = Vec::with_capacity(cursors.len());
         for mut cursor in cursors {
             let head = cursor.next()?;
-            sources.push(Source { cursor, head });
+            sources.push(Source { cursor, head, seen: 0 });
         }
         Ok(Self { sources })
+    }
+
+    /// How many rows came of each run.
+    pub(super) fn seen(&self) -> impl Iterator<Item = u64> {
+        self.sources.iter().map(|source| source.seen)
     }
 
     /// # Errors
@@ -166,6 +182,7 @@ impl Merged {
             if source.head.as_ref().is_some_and(|row| row.key == least) {
                 let next = source.cursor.next()?;
                 let row = std::mem::replace(&mut source.head, next);
+                source.seen += 1;
                 newest = newest.or(row);
             }
         }

@@ -1,4 +1,5 @@
 //! Catches a store of an earlier release that loses what it has: its rows stand alone in sled.
+#![allow(clippy::disallowed_methods, reason = "damage is done past the store")]
 
 use super::value::seal;
 use super::*;
@@ -43,7 +44,7 @@ fn what_an_earlier_release_kept_is_read_and_added_to() {
     drop(store);
     turn_back(&home);
     let store = home.reopen();
-    assert_eq!((store.run_count(), look(&store)), (0, before));
+    assert_eq!((store.disk().expect("it is open").runs().0.len(), look(&store)), (0, before));
     feed(&store, [Fact::Confirmed(end(20, true)), reserved(70, true)]);
     let memory = look(&store);
     store.flush_all().expect("a flush");
@@ -59,6 +60,50 @@ fn what_an_earlier_release_kept_is_read_and_added_to() {
     store.close().expect("a close");
     drop(store);
     assert_eq!(look(&home.reopen()).1, memory.1);
+}
+
+/// Makes the manifest one of the release that kept rows one by one.
+fn turn_manifest_back(home: &Home) {
+    let path = Manifest::path(&home.dir());
+    let mut bytes = std::fs::read(&path).expect("it reads");
+    bytes[7] = 3;
+    let end = bytes.len() - 4;
+    let crc = crc32c::crc32c(&bytes[..end]);
+    bytes[end..].copy_from_slice(&crc.to_le_bytes());
+    std::fs::write(&path, bytes).expect("it is written");
+}
+
+#[test]
+fn the_manifest_says_that_an_earlier_release_cannot_read_it_before_there_is_a_block() {
+    let home = Home::new();
+    filled(&home).close().expect("a close");
+    turn_back(&home);
+    turn_manifest_back(&home);
+    assert!(Manifest::of_earlier_release(&home.dir()).expect("it reads").is_some());
+    let store = home.reopen();
+    assert_eq!(Manifest::of_earlier_release(&home.dir()).expect("it reads"), None);
+    drop(store);
+}
+
+#[test]
+fn a_row_that_stood_alone_and_is_gone_is_missed_whatever_was_added() {
+    let home = Home::new();
+    let store = filled(&home);
+    feed(&store, [reserved(8, false)]);
+    store.close().expect("a close");
+    drop(store);
+    turn_back(&home);
+    let store = home.reopen();
+    feed(&store, [Fact::Confirmed(end(8, true))]);
+    store.close().expect("a close");
+    drop(store);
+    {
+        let db = open_sled(&home.dir());
+        db.remove(Key::reservation(id(7)).to_bytes()).expect("a removal");
+        db.flush().expect("a flush");
+    }
+    let store = home.open();
+    assert!(store.set_aside().expect("it is set aside").reason.contains("rows of"));
 }
 
 #[test]

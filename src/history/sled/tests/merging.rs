@@ -13,6 +13,10 @@ fn runs(store: &Store, count: u64) {
     }
 }
 
+fn run_count(store: &Store) -> usize {
+    store.disk().expect("it is open").runs().0.len()
+}
+
 fn look(store: &Store) -> (Option<ReservationRecord>, Vec<ChangeRecord>, usize) {
     (
         store.reservation(id(1)).expect("a read"),
@@ -27,12 +31,12 @@ fn what_was_merged_reads_as_before_and_is_gone() {
     let store = home.open();
     runs(&store, 20);
     let (before, blocks) = (look(&store), store.disk().expect("it is open").db().len());
-    assert_eq!(store.run_count(), 20);
+    assert_eq!(run_count(&store), 20);
     while store.wants_merging() {
         store.merge(7).expect("a merge");
         assert_eq!(look(&store), before);
     }
-    assert_eq!(store.run_count(), 1, "all of them are of one size");
+    assert_eq!(run_count(&store), 1, "all of them are of one size");
     let left = store.disk().expect("it is open").db().len();
     assert!(left < 5 && blocks >= 20, "{blocks} blocks became {left}");
     store.close().expect("a close");
@@ -52,10 +56,10 @@ fn a_merge_that_was_cut_short_begins_again() {
     drop(store);
     let store = home.reopen();
     let disk = store.disk().expect("it is open");
-    assert_eq!((store.run_count(), disk.db().len()), (5, 6), "what it wrote is gone");
+    assert_eq!((run_count(&store), disk.db().len()), (5, 6), "what it wrote is gone");
     assert_eq!(look(&store), before);
     merge_all(&store);
-    assert_eq!((store.run_count(), look(&store)), (1, before));
+    assert_eq!((run_count(&store), look(&store)), (1, before));
 }
 
 #[test]
@@ -67,8 +71,8 @@ fn a_table_is_moved_while_runs_are_merged() {
     feed(&store, [Fact::Released(end(1, false)), reserved(90, true)]);
     let before = look(&store);
     store.flush_all().expect("a flush");
-    assert_eq!((store.run_count(), look(&store)), (6, before.clone()));
-    while store.run_count() > 2 {
+    assert_eq!((run_count(&store), look(&store)), (6, before.clone()));
+    while run_count(&store) > 2 {
         store.merge(1_000).expect("a merge");
     }
     assert_eq!(look(&store), before, "the newer run says more than what was merged");
@@ -84,7 +88,7 @@ fn a_reader_keeps_the_runs_that_it_reads() {
     let mut rows = disk.view(&runs).rows(KeyRange::everything()).expect("a read");
     let mut seen = usize::from(rows.next().expect("a read").is_some());
     merge_all(&store);
-    assert_eq!(store.run_count(), 1);
+    assert_eq!(run_count(&store), 1);
     assert!(disk.db().len() > blocks, "nothing is taken from under a reader");
     while rows.next().expect("a read").is_some() {
         seen += 1;
@@ -114,4 +118,29 @@ fn a_damaged_run_is_not_merged_into_a_whole_one() {
     assert_eq!(merged.expect_err("a checksum does not fit").kind(), ErrorKind::Corrupt);
     drop((disk, store));
     assert!(home.open().set_aside().is_some());
+}
+
+#[test]
+fn a_run_that_lost_a_block_is_not_merged_into_a_whole_one() {
+    let home = Home::new();
+    let store = home.open();
+    runs(&store, 5);
+    let disk = store.disk().expect("it is open");
+    let (at, _) = block_with(disk.db(), Key::reservation(id(3)));
+    disk.db().remove(at).expect("a removal");
+    let merged = (0..1_000).try_for_each(|_| store.merge(1_000));
+    assert_eq!(merged.expect_err("rows are missing").kind(), ErrorKind::Corrupt);
+    drop((disk, store));
+    assert!(home.open().set_aside().is_some());
+}
+
+#[test]
+fn a_store_that_is_closed_amid_a_merge_lets_go_of_its_files() {
+    let home = Home::new();
+    let store = home.open();
+    runs(&store, 5);
+    store.merge(3).expect("a merge");
+    let before = look(&store);
+    store.close().expect("a close");
+    assert_eq!(look(&home.reopen()), before, "while the one that was closed is still there");
 }

@@ -8,7 +8,7 @@
 use std::hash::{BuildHasher, Hash};
 
 pub(super) const ROWS: usize = 2;
-/// Into how many parts all are divided: [`Rows::part`].
+/// Into how many parts all are divided.
 pub(super) const PARTS: usize = 64;
 
 #[derive(Debug)]

@@ -9,7 +9,7 @@
 //! ```
 //!
 //! `shared` is how many of the first of 15 bytes of the key are those of the row before; the event is
-//! the difference to that of the row before. Numbers are as in [`put_number`].
+//! the difference to that of the row before. Numbers are as in [`put_number`](super::value::put_number).
 
 use std::ops::Range;
 

@@ -67,9 +67,9 @@ try_alerts() {
   fires StockholdCheckpointFails full
   rm "$work/full/checkpoint"
   mv "$work/full/checkpoint.away" "$work/full/checkpoint"
-  # Once history is as long as it gets by what was bought: the journal, which is shorter, still grows.
+  # Once history has written what was bought, its manifest can no longer be.
   until_so "a history that is written" has "stockhold_history_rows{instance=\"${url[full]#http://}\"} == 0"
-  prlimit --pid "${pids[full]}" --fsize="$(stat --format %s "$work/full/store/db")"
+  mkdir "$work/full/store.manifest.new"
   buy full "$of_full" 50
   # The target of the backup is gone.
   until_so "a backup" has "stockhold_backup_last_seq{instance=\"${url[held]#http://}\"} > 0"
@@ -114,6 +114,7 @@ try_alerts() {
   prlimit --pid "${pids[full]}" --fsize=4096
   buy full "$of_full" 1
   for id in StockholdPoisoned StockholdNotReady; do fires "$id" full; done
+  rmdir "$work/full/store.manifest.new"
   again full
   for id in HistoryFailed Poisoned NotReady; do ends "Stockhold$id" full; done
   for id in WebhookOff StockUnseen DescriptorsFew; do ends "Stockhold$id" sale; done

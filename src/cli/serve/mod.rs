@@ -304,7 +304,7 @@ impl House {
             return given.map(|_| Ended::HandedOver);
         }
         // A read of history that hangs is not waited for, and leaves the engine its share of the time.
-        runtime.shutdown_timeout(RUNTIME_LIMIT.min(config.shutdown_timeout / 8));
+        runtime.shutdown_timeout(RUNTIME_LIMIT.min(config.shutdown_timeout / 16));
         // Before the engine closes: it follows the journal.
         way_out.enter(Stage::Mirror);
         if let Some(mirror) = mirror {

@@ -126,7 +126,7 @@ pub(super) const ROWS: &[Setting] = &[
             ms: 10..=DAY_MS,
             set: |to, time| {
                 to.shutdown_timeout = time;
-                to.limits.drain_timeout = to.limits.drain_timeout.min(time / 3);
+                to.limits.drain_timeout = to.limits.drain_timeout.min(time / 4);
                 to.engine(EngineBuilder::close_limit, time / 2);
             },
         },

@@ -91,10 +91,14 @@ pub(crate) async fn run_until(
     if tokio::time::timeout(limit, house.close()).await.is_err() {
         tracing::warn!("some requests did not finish in time");
     }
-    if let Some(sending) = sending {
-        sending.stop().await;
-    }
-    upkeep::end(app).await;
+    let sent = async {
+        if let Some(sending) = sending
+            && tokio::time::timeout(upkeep::last_of(app), sending.stop()).await.is_err()
+        {
+            tracing::warn!("webhooks did not end in time: some are sent again");
+        }
+    };
+    tokio::join!(sent, upkeep::end(app));
     ending
 }
 

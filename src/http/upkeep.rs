@@ -41,6 +41,11 @@ pub(super) fn begin(tasks: &mut JoinSet<()>, app: &Arc<App>) {
     }
 }
 
+/// How long what is done last may take.
+pub(super) fn last_of(app: &App) -> Duration {
+    app.limits.drain_timeout / LAST_OF_DRAIN
+}
+
 /// Does what is done last, once nothing is asked any more. A disk that hangs is not waited for: by then
 /// little is left of the time for everything, and the engine is to be closed.
 pub(super) async fn end(app: &App) {
@@ -64,8 +69,7 @@ pub(super) async fn end(app: &App) {
         tracing::error!(%error, "what was not written yet is lost");
         return;
     }
-    let limit = app.limits.drain_timeout / LAST_OF_DRAIN;
-    if !matches!(tokio::time::timeout(limit, told).await, Ok(Ok(()))) {
+    if !matches!(tokio::time::timeout(last_of(app), told).await, Ok(Ok(()))) {
         tracing::warn!("what was not written yet is lost: the disk does not answer");
     }
 }

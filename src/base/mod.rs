@@ -13,6 +13,8 @@ pub(crate) mod flaw;
 #[cfg(test)]
 #[cfg_attr(stockhold_loom, allow(dead_code, reason = "few tests are built for loom"))]
 pub(crate) mod golden;
+#[cfg(feature = "server")]
+mod grouped;
 mod handle;
 mod ids;
 mod keys;
@@ -31,6 +33,8 @@ pub use bounds::{
     QUANTITY_MAX, RECEIVED_MAX, TTL_MS_MAX,
 };
 pub(crate) use every::every;
+#[cfg(feature = "server")]
+pub(crate) use grouped::grouped;
 pub(crate) use handle::handle;
 pub use ids::{AccountId, ReservationId, Seq, TimeMs};
 pub(crate) use ids::{SHARD_COUNT, ShardIndex};

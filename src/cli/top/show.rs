@@ -3,20 +3,21 @@
 use std::time::Duration;
 
 use super::figures::{Known, Took};
+use crate::base::grouped;
 use crate::base::times::BOUNDS_US;
 
 /// What stands for a value that the server does not say.
 pub(super) const UNKNOWN: &str = "unknown";
 
 pub(super) fn count(value: Known) -> String {
-    value.map_or_else(|| UNKNOWN.to_owned(), grouped)
+    value.map_or_else(|| UNKNOWN.to_owned(), whole)
 }
 
 pub(super) fn rate(value: Known) -> String {
     match value {
         None => UNKNOWN.to_owned(),
         Some(rate) if rate < 100.0 => format!("{rate:.1}/s"),
-        Some(rate) => format!("{}/s", grouped(rate)),
+        Some(rate) => format!("{}/s", whole(rate)),
     }
 }
 
@@ -61,17 +62,10 @@ pub(super) fn bytes(value: Known) -> String {
     format!("{left:.digits$} {}", UNITS[unit])
 }
 
-/// A whole number with a comma between thousands.
-fn grouped(value: f64) -> String {
-    let digits = format!("{value:.0}");
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at) % 3 == 0 && !text.ends_with('-') {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+/// A whole number in groups of digits.
+fn whole(value: f64) -> String {
+    let sign = if value.round() < 0.0 { "-" } else { "" };
+    sign.to_owned() + &grouped(value.abs().round() as u128)
 }
 
 #[cfg(test)]

@@ -1,17 +1,12 @@
 //! Numbers, as people write them.
 
+use crate::base::grouped;
+
 /// A number with its digits in groups.
 pub(super) fn number(number: impl Into<i128>) -> String {
     let number: i128 = number.into();
-    let digits = number.unsigned_abs().to_string();
-    let mut text = String::from(if number < 0 { "−" } else { "" });
-    for (at, digit) in digits.char_indices() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+    let sign = if number < 0 { "−" } else { "" };
+    sign.to_owned() + &grouped(number.unsigned_abs())
 }
 
 #[cfg(test)]

@@ -92,6 +92,11 @@ async fn what_is_exchanged_on_pages_is_counted_like_what_is_by_the_api() {
     let seen = series(&mut monitor).await;
     let outcome = |name: &str| seen[&format!("stockhold_exchanges_total{{outcome=\"{name}\"}}")];
     assert_eq!((outcome("SUCCESS"), outcome("INSUFFICIENT_POINTS")), (2.0, 1.0));
+    let mut olga = Browser::signed_in(&shop, "olga", Role::Operator, "/").await;
+    let board = text(&olga.see("/console").await);
+    for row in ["SUCCESS</th><td>2</td>", "INSUFFICIENT_POINTS</th><td>1</td>"] {
+        assert!(board.contains(row), "{board}");
+    }
 }
 
 #[tokio::test]

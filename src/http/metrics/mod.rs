@@ -9,6 +9,7 @@ mod family;
 mod machine;
 mod reading;
 mod requests;
+mod sale;
 mod table;
 mod users;
 
@@ -16,4 +17,5 @@ pub(super) use exposition::{Exposition, written};
 pub(super) use reading::{Sources, Watching};
 pub(super) use requests::Outcome;
 use requests::{Requests, UnderWay};
+pub(super) use sale::Sale;
 use users::Users;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::machine::Machine;
 use super::requests::RequestsSeen;
+use super::sale::{Sale, Samples};
 use super::{Requests, UnderWay, Users};
 use crate::backup::{BackupStatus, BackupView};
 use crate::base::spans::SpanCounts;
@@ -23,6 +24,7 @@ pub(in crate::http) struct Watching {
     pub(in crate::http) rounds: Rounds,
     requests: Requests,
     users: Users,
+    samples: Samples,
     /// Whether nothing is counted.
     is_off: bool,
 }
@@ -34,6 +36,7 @@ impl Watching {
             rounds: Rounds::default(),
             requests: Requests::new(routes),
             users: Users::default(),
+            samples: Samples::default(),
             is_off: false,
         }
     }
@@ -52,6 +55,11 @@ impl Watching {
     /// nobody has said by then what became of it.
     pub(in crate::http) fn begin(&self) -> UnderWay<'_> {
         self.requests.begin(self.is_off)
+    }
+
+    /// How the sale goes, for somebody who looks on.
+    pub(in crate::http) fn sale(&self, now_ms: TimeMs) -> Sale {
+        self.samples.look(&self.requests.seen(), now_ms)
     }
 
     /// A user asks for something, at a time that never falls.

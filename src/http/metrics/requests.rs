@@ -4,7 +4,7 @@
 use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crossbeam_utils::CachePadded;
 use hyper::StatusCode;
@@ -131,6 +131,12 @@ impl Requests {
         UnderWay { counting, route: self.unrouted(), outcome: Outcome::Abandoned }
     }
 
+    pub(super) fn count(&self, route: usize, outcome: Outcome, took: Duration) {
+        let stripe = self.stripe();
+        stripe.times[route].add(took);
+        stripe.outcomes[route][outcome.place()].fetch_add(1, Ordering::Relaxed);
+    }
+
     fn stripe(&self) -> &Stripe {
         // A thread that is ending counts with another.
         let thread = THREAD.try_with(Cell::get).unwrap_or_default();
@@ -183,10 +189,9 @@ impl UnderWay<'_> {
 
 impl Drop for UnderWay<'_> {
     fn drop(&mut self) {
-        let Some((requests, began)) = self.counting else { return };
-        let stripe = requests.stripe();
-        stripe.times[self.route].add(began.elapsed());
-        stripe.outcomes[self.route][self.outcome.place()].fetch_add(1, Ordering::Relaxed);
+        if let Some((requests, began)) = self.counting {
+            requests.count(self.route, self.outcome, began.elapsed());
+        }
     }
 }
 

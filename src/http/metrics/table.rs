@@ -4,18 +4,13 @@
 //! Labels have few values: routes and codes are those of their tables, receivers of webhooks are as
 //! many as there may be. Nobody's name is in any of them.
 
-use std::collections::BTreeMap;
-
 use super::family::Kind::{Counter, Gauge, Histogram};
 use super::family::{Kind, Labels, Row, Values};
 use super::reading::{Reading, seconds};
+use super::sale;
 use crate::mall::{BOOK_KINDS, BOOK_STATES};
 use crate::sink::MirrorState;
 use crate::webhooks::Standing;
-
-/// What is posted to exchange points: in the API, and on pages.
-const EXCHANGES: [&str; 3] =
-    ["/api/mall/exchange", "/products/{productId}/exchange", "/products/{productId}/sale"];
 
 const fn row(
     kind: Kind,
@@ -80,12 +75,8 @@ pub(super) const TABLE: &[Row] = &[
         &["outcome"],
         "Exchanges by what became of them, of the API and of pages: the code of the API, or ABANDONED where the client went away.",
         |it, to| {
-            let exchanges = EXCHANGES.map(|path| it.requests.of(("POST", path)));
-            let mut sums = BTreeMap::new();
-            for (code, count) in exchanges.into_iter().flatten() {
-                *sums.entry(code).or_default() += count;
-            }
-            sums.into_iter().for_each(|(code, count): (_, u64)| to.add(labels([code]), count));
+            let outcomes = sale::outcomes(&it.requests);
+            outcomes.into_iter().for_each(|(code, count)| to.add(labels([code]), count));
         },
     ),
     row(

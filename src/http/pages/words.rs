@@ -141,6 +141,14 @@ words! {
     reason "原因" "Reason";
     now "当前时间" "Now";
     events "已持久化事件" "Durable events";
+    exchanges_lately "兑换情况" "Exchanges";
+    so_far "累计" "So far";
+    per_second "每秒" "A second";
+    half_took "一半不超过" "Half took up to";
+    most_took "99% 不超过" "99 of 100 took up to";
+    longer_than "超过" "More than";
+    history_behind "历史落后（事件）" "History is behind by (events)";
+    success_course "最近一分钟每秒成功兑换" "Exchanges that succeeded, a second, in the last minute";
     waiting_orders "待确认订单（笔 · 件）" "Orders that wait (orders · units)";
     free "剩余磁盘" "Free disk";
     parts "系统组件" "Parts of the server";

@@ -5,7 +5,11 @@ use std::sync::Arc;
 use maud::{Markup, html};
 
 use super::nav;
+use crate::base::TimeMs;
+use crate::base::times::BOUNDS_US;
 use crate::http::error::ApiError;
+use crate::http::metrics::Sale;
+use crate::http::pages::life::{self, Caption, Moment};
 use crate::http::pages::number::number;
 use crate::http::pages::page::Desk;
 use crate::http::pages::time;
@@ -34,7 +38,9 @@ fn board(page: &Desk<'_>, held: Option<&Held>, alerts: Option<&[Arc<Alert>]>) ->
     let (words, mall) = (page.words, page.mall());
     let parts = page.call.app.parts();
     let status = mall.engine().status();
+    let sale = page.call.app.watching.sale(mall.now_ms());
     html! {
+        (exchanges(page, &sale))
         dl {
             dt { (words.now) } dd { (time::told(mall, mall.now_ms())) }
             dt { (words.events) } dd { (number(status.durable_seq)) }
@@ -43,6 +49,9 @@ fn board(page: &Desk<'_>, held: Option<&Held>, alerts: Option<&[Arc<Alert>]>) ->
                 Some(held) => { (number(held.total.reservations)) " · " (number(held.total.units)) }
                 None => { (words.not_known) }
             } }
+            @if let Some((shown, _)) = status.history_seq {
+                dt { (words.history_behind) } dd { (number(status.durable_seq.saturating_sub(shown))) }
+            }
             @if let Some(bytes) = status.free_bytes { dt { (words.free) } dd { (number(bytes >> 20)) " MiB" } }
         }
         h2 { (words.parts) }
@@ -60,6 +69,63 @@ fn board(page: &Desk<'_>, held: Option<&Held>, alerts: Option<&[Arc<Alert>]>) ->
             }
         }
     }
+}
+
+/// What becomes of exchanges, how many there are, and how long they take.
+fn exchanges(page: &Desk<'_>, sale: &Sale) -> Markup {
+    let words = page.words;
+    html! {
+        h2 { (words.exchanges_lately) }
+        @if sale.outcomes.is_empty() { p { (words.nothing_here) } } @else {
+            div .wide tabindex="0" role="region" aria-label=(words.exchanges_lately) {
+                table {
+                    thead { tr { th scope="col" { (words.outcome) } th scope="col" { (words.so_far) } th scope="col" { (words.per_second) } } }
+                    tbody {
+                        @for (outcome, count, rate) in &sale.outcomes {
+                            tr {
+                                th scope="row" { (outcome) }
+                                td { (number(*count)) }
+                                td { @match rate { Some(rate) => { (number(*rate)) } None => { "–" } } }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        @if let Some([half, most]) = sale.took_us {
+            dl {
+                dt { (words.half_took) } dd { (took(page, half)) }
+                dt { (words.most_took) } dd { (took(page, most)) }
+            }
+        }
+        (course(page, &sale.course))
+    }
+}
+
+fn took(page: &Desk<'_>, us: u64) -> String {
+    match us {
+        u64::MAX => {
+            let longest = BOUNDS_US.last().copied().unwrap_or_default();
+            format!("{} {} ms", page.words.longer_than, longest / 1_000)
+        }
+        us => format!("{} ms", us as f64 / 1e3),
+    }
+}
+
+fn course(page: &Desk<'_>, course: &[(TimeMs, u64)]) -> Markup {
+    let (Some((first, _)), Some((last, rate))) = (course.first(), course.last()) else {
+        return html! {};
+    };
+    let zone = &page.mall().config().time_zone;
+    let moments = course.iter().map(|(at, rate)| Moment {
+        at: *at,
+        available: i64::try_from(*rate).unwrap_or(i64::MAX),
+        told: number(*rate),
+    });
+    let title = page.words.success_course;
+    let caption =
+        Caption { title, told: &number(*rate), ends: [*first, *last].map(|at| zone.told(at)) };
+    life::picture(&caption, &moments.collect::<Vec<_>>())
 }
 
 fn parts_table(page: &Desk<'_>, parts: &[Standing]) -> Markup {

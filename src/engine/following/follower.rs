@@ -10,7 +10,6 @@ use crossbeam_utils::sync::{Parker, Unparker};
 use super::progress::End;
 use super::shortage::Shortage;
 use super::writer;
-use crate::base::Seq;
 use crate::base::error::{Error, Result};
 use crate::base::flaw::{self, Flaw};
 use crate::base::waiters::Slot;
@@ -74,7 +73,7 @@ fn open(core: &Core) -> Result<Option<&Store>> {
     let is_late = core.history.store.get().is_none();
     let store = core.history.store.open(&core.ledger)?;
     if let Some(store) = store.filter(|_| is_late) {
-        core.journal.set_pin("store", needed_from(store.watermark()));
+        core.journal.set_pin("store", writer::needed_from(store.watermark()));
         core.history.progress.advance(store.projected());
     }
     Ok(store)
@@ -241,10 +240,4 @@ impl<'a> Follower<'a> {
             self.parker.park_timeout(GATHER);
         }
     }
-}
-
-/// The first record that history with this watermark needs: the last one that it shows, by which it
-/// is known again.
-pub(in crate::engine) fn needed_from(watermark: Seq) -> Seq {
-    watermark.max(1)
 }

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use crossbeam_utils::sync::{Parker, Unparker};
 
-use super::follower::needed_from;
 use super::shortage::Shortage;
+use crate::base::Seq;
 use crate::base::error::{Error, ErrorKind, Result};
 use crate::base::flaw::{self, Flaw};
 use crate::base::sync::Mutex;
@@ -201,4 +201,10 @@ impl Writing<'_> {
         }
         Ok(passed)
     }
+}
+
+/// The first record that history with this watermark needs: the last one that it shows, by which it
+/// is known again.
+pub(in crate::engine) fn needed_from(watermark: Seq) -> Seq {
+    watermark.max(1)
 }

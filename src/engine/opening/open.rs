@@ -15,8 +15,8 @@ use crate::engine::files::claims::{self, Claims};
 use crate::engine::files::generations::{Checkpoints, Generations};
 use crate::engine::files::{Files, absolute, newer};
 use crate::engine::following::Following;
-use crate::engine::following::follower;
 use crate::engine::following::progress::End;
+use crate::engine::following::writer;
 use crate::engine::life::Life;
 use crate::engine::time::EngineTime;
 use crate::engine::upkeep::room;
@@ -128,7 +128,7 @@ fn pin(journal: &Journal, history: &Opened, claims: &Claims, generations: &Gener
     journal.set_pin("opening", 1);
     match history {
         Opened::Here(store) => {
-            journal.set_pin("store", follower::needed_from(store.watermark()));
+            journal.set_pin("store", writer::needed_from(store.watermark()));
         }
         // All of it, until history opens again.
         Opened::NoRoom(_) | Opened::Later(_) => journal.set_pin("store", 1),

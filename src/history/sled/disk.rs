@@ -1,7 +1,6 @@
 //! sled, held at arm's length: whatever it does, a caller sees an [`Error`]. Its `flush` neither
 //! syncs files nor the directory, and damage makes it panic as readily as fail.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
 use std::thread;
@@ -9,13 +8,14 @@ use std::time::Duration;
 
 use super::block::BlockKey;
 use super::files;
+use super::guarded::guarded;
 use super::key::Key;
 use super::manifest::Manifest;
 use super::run::Runs;
 use super::value::seal;
 use super::view::View;
 use crate::base::Seq;
-use crate::base::error::{Error, ErrorKind, Result};
+use crate::base::error::{Error, Result};
 use crate::base::sync::Mutex;
 use crate::base::sync::atomic::{AtomicBool, Ordering};
 use crate::event::branch::Branch;
@@ -272,23 +272,4 @@ pub(super) fn meta_value(manifest: &Manifest, runs: &Runs) -> Vec<u8> {
     payload.extend_from_slice(&manifest.branch.encode());
     runs.encode(&mut payload);
     seal(Key::meta(), manifest.watermark, &payload)
-}
-
-/// Calls sled; a panic is `Corrupt` like the errors that mean damage.
-pub(super) fn guarded<T>(what: &'static str, call: impl FnOnce() -> sled::Result<T>) -> Result<T> {
-    match catch_unwind(AssertUnwindSafe(call)) {
-        Ok(Ok(value)) => Ok(value),
-        Ok(Err(sled::Error::Io(error))) => {
-            Err(Error::new(io_kind(&error), format!("{what}: {error}")).with_source(error))
-        }
-        Ok(Err(error)) => Err(Error::corrupt(format!("{what}: {error}"))),
-        Err(_) => Err(Error::corrupt(format!("{what}: sled panicked"))),
-    }
-}
-
-fn io_kind(error: &std::io::Error) -> ErrorKind {
-    match error.kind() {
-        std::io::ErrorKind::UnexpectedEof | std::io::ErrorKind::InvalidData => ErrorKind::Corrupt,
-        _ => ErrorKind::Unavailable,
-    }
 }

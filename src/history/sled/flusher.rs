@@ -6,7 +6,8 @@ use std::sync::{Arc, Weak};
 use super::disk::{Disk, End};
 use super::key::Key;
 use super::merge::{self, Merging};
-use super::run::{RunWriter, Runs};
+use super::run::Runs;
+use super::run_writer::RunWriter;
 use super::table::Sealed;
 use crate::base::error::Result;
 

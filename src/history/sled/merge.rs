@@ -1,8 +1,10 @@
 //! Merging runs, so that a read looks at few of them.
 
+use super::cursor::Cursor;
 use super::disk::Disk;
 use super::key::KeyRange;
-use super::run::{Cursor, Run, RunWriter, Runs};
+use super::run::{Run, Runs};
+use super::run_writer::RunWriter;
 use super::view::Merged;
 use crate::base::error::{Error, Result};
 

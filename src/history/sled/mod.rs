@@ -18,9 +18,11 @@
 mod block;
 #[cfg(feature = "audit")]
 mod copy;
+mod cursor;
 mod disk;
 mod files;
 mod flusher;
+mod guarded;
 mod key;
 mod manifest;
 mod merge;
@@ -29,6 +31,7 @@ mod project;
 mod quotas;
 mod row;
 mod run;
+mod run_writer;
 mod table;
 mod value;
 mod view;

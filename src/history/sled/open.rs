@@ -9,12 +9,14 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use super::block::BlockKey;
-use super::disk::{self, Disk, guarded};
+use super::cursor::Cursor;
+use super::disk::{self, Disk};
 use super::files::{self, Contents};
+use super::guarded::guarded;
 use super::key::{Key, KeyRange};
 use super::manifest::Manifest;
 use super::quotas::QuotaSet;
-use super::run::{Cursor, Runs};
+use super::run::Runs;
 use super::value::unseal;
 use super::view::View;
 use crate::base::bytes::Reader;

@@ -1,9 +1,10 @@
 //! What is in sled, read as one: the newest run that has a row says how it is.
 
 use super::block::{Block, BlockKey, Row};
-use super::disk::guarded;
+use super::cursor::Cursor;
+use super::guarded::guarded;
 use super::key::{Key, KeyRange};
-use super::run::{Cursor, Run, Runs};
+use super::run::{Run, Runs};
 use crate::base::error::{Error, Result};
 
 /// Sled, and which of its runs count.

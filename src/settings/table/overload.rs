@@ -8,7 +8,7 @@ pub(super) const ROWS: &[Setting] = &[
     Setting {
         name: "overload_wait",
         value: "TIME",
-        default: Is("5ms"),
+        default: Is("25ms"),
         takes: Takes::Time { ms: 1..=DAY_MS, set: |to, time| to.limits.overload_wait = Some(time) },
         help: "How long requests that have come may wait for a processor",
         more: "While they wait for longer, some are `OVERLOADED`, of those who ask most first. See [Overload](#overload)",

@@ -33,7 +33,7 @@ use crate::trials::bench::stage::PLENTY;
 const ITEMS: usize = 20;
 const MEASURE: Duration = Duration::from_secs(2);
 /// What is let in waits for no longer, as the program has it.
-const WAIT: Duration = Duration::from_millis(5);
+const WAIT: Duration = Duration::from_millis(25);
 const QUIET_USERS: usize = 2_000;
 /// How many connections one user has who asks for most.
 const BUSY_CONNECTIONS: usize = 1_000;

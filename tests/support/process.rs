@@ -107,16 +107,22 @@ impl Process {
 
     /// Reads its log up to the line that holds `text`.
     pub fn read_log_to(&mut self, text: &str) {
+        self.read_log_to_any(&[text]);
+    }
+
+    /// The same of the first line that holds one of these.
+    pub fn read_log_to_any(&mut self, texts: &[&str]) -> String {
         let mut line = String::new();
-        while !line.contains(text) {
+        while !texts.iter().any(|text| line.contains(text)) {
             line.clear();
             let stderr = self.stderr.as_mut().expect("its log is piped");
             assert_ne!(
                 stderr.read_line(&mut line).expect("its log is readable"),
                 0,
-                "it ended without {text:?}"
+                "it ended without {texts:?}"
             );
         }
+        line
     }
 
     fn rest_of_log(&mut self) -> String {

@@ -124,7 +124,18 @@ fn meet(stream: std::os::unix::net::UnixStream, shared: &Shared) -> Result<Chann
         Received::Nothing => return Err(Error::unavailable("it was not ready in time")),
     }
     shared.engine.settle();
+    wait_is_on(&mut channel)?;
     Ok(channel)
+}
+
+/// Whether a successor that is ready still waits: to close for one that is gone would cost clients a
+/// pause.
+fn wait_is_on(successor: &mut Channel) -> Result<()> {
+    match successor.hear(Duration::ZERO)? {
+        Received::Nothing => Ok(()),
+        Received::End => Err(Error::unavailable("it ended when it was ready")),
+        Received::Message(_) => Err(Error::invalid("it did not wait for its turn")),
+    }
 }
 
 /// Why this server does not let another one take over. It must be able to go on, should that one fail.
@@ -187,4 +198,26 @@ pub(in crate::cli::serve) fn give(engine: &Engine, mut successor: Channel) -> Re
     }
     tracing::error!("the successor has not taken over: this server goes on");
     Ok(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixStream;
+
+    use super::*;
+
+    #[test]
+    fn nothing_is_closed_for_a_successor_that_is_gone() {
+        let talk = || {
+            let (here, there) = UnixStream::pair().expect("a pair");
+            [here, there].map(|end| Channel::new(end).expect("a channel"))
+        };
+        let [mut here, there] = talk();
+        wait_is_on(&mut here).expect("it waits");
+        drop(there);
+        assert!(wait_is_on(&mut here).is_err(), "it is gone");
+        let [mut here, mut there] = talk();
+        there.say(&Message::Serving).expect("it is said");
+        assert!(wait_is_on(&mut here).is_err(), "it has nothing to say yet");
+    }
 }

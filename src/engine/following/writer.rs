@@ -16,7 +16,8 @@ use crate::engine::core::Core;
 use crate::history::Store;
 
 pub(in crate::engine) const STORE_THREAD: &str = "stockhold-store";
-/// How long sled may lag behind what reads see while the journal rests: each table costs several syncs.
+/// How long sled may lag behind what reads see: the journal keeps what is not there, and each table costs
+/// several syncs.
 const FLUSH_EVERY: Duration = Duration::from_millis(500);
 /// How long to wait when no file can be opened because too many are.
 const DESCRIPTOR_PAUSE: Duration = Duration::from_millis(100);
@@ -147,16 +148,17 @@ impl Writing<'_> {
             return Step::Merge;
         }
         let is_behind = store.watermark() < store.projected();
-        let rests = store.projected() >= self.core.journal.durable_seq();
         let left = FLUSH_EVERY.saturating_sub(self.written.elapsed());
-        match (is_behind, rests) {
-            (true, true) if left.is_zero() => Step::Flush,
-            (_, true) if store.wants_merging() => Step::Merge,
-            (true, true) => Step::Rest { at_most: Some(left) },
-            (true, false) => Step::Rest { at_most: Some(FLUSH_EVERY) },
-            (false, _) if store.awaits_readers() => Step::Rest { at_most: Some(FLUSH_EVERY) },
-            (false, _) => Step::Rest { at_most: None },
+        if is_behind && left.is_zero() {
+            return Step::Flush;
         }
+        let rests = store.projected() >= self.core.journal.durable_seq();
+        if rests && store.wants_merging() {
+            return Step::Merge;
+        }
+        let at_most =
+            if is_behind { Some(left) } else { store.awaits_readers().then_some(FLUSH_EVERY) };
+        Step::Rest { at_most }
     }
 
     /// Moves what is in memory now, until it is durable.

@@ -19,6 +19,8 @@ const PAGE: u64 = 100;
 const PAGE_MAX: u64 = 1_000;
 /// How long a page may become, in bytes, before it ends.
 const PAGE_BYTES: usize = 1 << 20;
+/// How often the oldest event is looked for again that was let go before it was read.
+const RETRIES: usize = 8;
 /// No event has a higher number.
 const SEQ_MAX: u64 = 1 << 53;
 
@@ -52,21 +54,35 @@ fn last_event(headers: &HeaderMap) -> Result<Option<Seq>, ApiError> {
 async fn page(call: &LedgerCall<'_>, from: Option<Seq>, limit: usize) -> Answer {
     let (mall, format) = (call.app.mall.clone(), call.format);
     let read = move || {
-        let (mut next, mut events) = follow(mall.engine(), from)?;
-        let (mut page, mut bytes) = (Vec::new(), 0);
-        while page.len() < limit && bytes < PAGE_BYTES {
-            let Some((seq, event)) =
-                events.try_next().map_err(|error| gone(mall.engine(), error))?
-            else {
-                break;
-            };
-            next = seq + 1;
-            bytes += facts::size(&event);
-            page.push(facts::told(seq, &event));
-        }
-        Ok(success(format, &EventPage { events: page, next }, mall.now_ms()))
+        let page = retried(from, || read_page(mall.engine(), from, limit))?;
+        Ok(success(format, &page, mall.now_ms()))
     };
     call.lanes().lists.run(read).await
+}
+
+fn read_page(engine: &Engine, from: Option<Seq>, limit: usize) -> Result<EventPage, ApiError> {
+    let (mut next, mut events) = follow(engine, from)?;
+    let (mut page, mut bytes) = (Vec::new(), 0);
+    while page.len() < limit && bytes < PAGE_BYTES {
+        let Some((seq, event)) = events.try_next().map_err(|error| gone(engine, error))? else {
+            break;
+        };
+        next = seq + 1;
+        bytes += facts::size(&event);
+        page.push(facts::told(seq, &event));
+    }
+    Ok(EventPage { events: page, next })
+}
+
+/// Does something again that meant the oldest event, which was let go meanwhile.
+fn retried<T>(from: Option<Seq>, act: impl Fn() -> Result<T, ApiError>) -> Result<T, ApiError> {
+    for _ in 0..RETRIES {
+        match act() {
+            Err(error) if from.is_none() && error.code == Code::EventsGone => {}
+            done => return done,
+        }
+    }
+    act()
 }
 
 fn stream(call: &LedgerCall<'_>, from: Option<Seq>) -> Answer {
@@ -75,7 +91,7 @@ fn stream(call: &LedgerCall<'_>, from: Option<Seq>) -> Answer {
         app.followers.clone().try_acquire_owned().map_err(|_| {
             ApiError::new(Code::Overloaded).detail("as many follow the events as may")
         })?;
-    let (_, events) = follow(app.mall.engine(), from)?;
+    let (_, events) = retried(from, || follow(app.mall.engine(), from))?;
     let (maker, body) = Body::pieces();
     let feed = Feed {
         events,
@@ -104,5 +120,25 @@ fn gone(engine: &Engine, error: Error) -> ApiError {
             ApiError::with(Code::EventsGone, FailureWire::Found(Found::Oldest(oldest)))
         }
         _ => error.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    #[test]
+    fn the_oldest_event_is_looked_for_again_and_another_is_not() {
+        let asked = Cell::new(0);
+        let act = || {
+            asked.set(asked.get() + 1);
+            if asked.get() > 2 { Ok(asked.get()) } else { Err(ApiError::new(Code::EventsGone)) }
+        };
+        assert_eq!(retried(None, act).ok(), Some(3));
+        asked.set(0);
+        assert_eq!(retried(Some(1), act).err().map(|error| error.code), Some(Code::EventsGone));
+        assert_eq!(asked.get(), 1);
     }
 }

@@ -216,7 +216,7 @@ mod tests {
         wait_is_on(&mut here).expect("it waits");
         drop(there);
         assert!(wait_is_on(&mut here).is_err(), "it is gone");
-        let [mut here, mut there] = talk();
+        let [mut here, there] = talk();
         there.say(&Message::Serving).expect("it is said");
         assert!(wait_is_on(&mut here).is_err(), "it has nothing to say yet");
     }
